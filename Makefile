@@ -1,0 +1,128 @@
+# One License. `make` alone lists the targets.
+
+MODULE  := wasm/dist/client.wasm
+PYTHON  := build/venv/bin/python
+FUZZTIME ?= 20s
+
+# The server and every tool are pure Go, so that one build runs anywhere.
+export CGO_ENABLED := 0
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # generators write what the checks after them read; go itself uses every core
+.PHONY: help demo build wasm host-modules gen test test-go test-hosts test-python test-js check check-format check-go \
+	check-go-wasm check-imports check-generated check-module check-hosts check-python check-js features bench fuzz deps deps-demo
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##
+demo: deps-demo build ## watch programs being licensed, from key to verdict
+	@scripts/demo
+
+build: ## build/onelicense: the server and every command
+	go build -trimpath -o build/onelicense ./server/cmd/onelicense
+
+wasm: ## build the client core into wasm/dist and the hosts' package folders
+	go run ./internal/gen/module
+	@$(MAKE) --no-print-directory host-modules
+
+gen: ## write the generated files anew
+	go run ./internal/gen/verdicts
+	go run ./internal/gen/vectors
+
+##
+test: deps test-go test-hosts ## set up what the tests need and run them all
+
+test-go: ## the Go tests
+	go test ./...
+
+test-hosts: ## the tests of the Python and JavaScript hosts
+
+check: deps check-format check-go check-imports check-generated check-module check-hosts ## format, vet, lint, import rules, generated files, module
+
+check-format:
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | while read -r f; do [ ! -f "$$f" ] || gofmt -l "$$f"; done); \
+	[ -z "$$unformatted" ] || { echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; }
+
+check-go:
+	go vet ./...
+	go tool staticcheck ./...
+
+# Not from the test cache: it does not see what `go list` reads.
+check-imports:
+	go test -count=1 -run TestImports .
+
+check-generated: gen
+	scripts/check-generated
+
+check-module: ## build the client core again and compare
+
+check-hosts:
+
+features: ## which test proves which row of spec/features.md, and which rows have none
+	@go run ./internal/gen/features
+
+bench: ## throughput and latency of the server, with percentiles
+	go run ./bench
+
+fuzz: ## run each fuzz target for FUZZTIME (20s)
+	FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+deps: ## check for toolchains and packages; as root, install missing packages
+	@scripts/deps test
+
+deps-demo:
+	@scripts/deps demo
+
+# The client core. Every host's package folder gets a copy, because packages cannot reach outside of it.
+
+host_modules :=
+
+ifneq ($(wildcard wasm/main.go),)
+check-go: check-go-wasm
+check-go-wasm:
+	GOOS=wasip1 GOARCH=wasm go vet ./wasm/...
+
+check-module:
+	go run ./internal/gen/module -check
+endif
+
+# Python
+
+ifneq ($(wildcard hosts/python/pyproject.toml),)
+host_modules += hosts/python/onelicense/client.wasm
+
+test-hosts: test-python
+test-python: build/venv/.ready hosts/python/onelicense/client.wasm
+	$(PYTHON) -m pytest hosts/python
+
+check-hosts: check-python
+check-python:
+	python3 -m compileall -q hosts/python
+endif
+
+build/venv/.ready: hosts/python/requirements.txt
+	rm -rf build/venv
+	python3 -m venv build/venv
+	$(PYTHON) -m pip install --quiet -r $<
+	@touch $@
+
+# JavaScript
+
+ifneq ($(wildcard hosts/js/package.json),)
+host_modules += hosts/js/client.wasm
+
+test-hosts: test-js
+test-js: hosts/js/client.wasm
+	cd hosts/js && node --test
+
+check-hosts: check-js
+check-js:
+	git ls-files -co --exclude-standard 'hosts/js/*.js' 'hosts/js/*.mjs' | xargs -r -n 1 node --check
+endif
+
+host-modules: $(host_modules)
+
+$(host_modules): $(MODULE)
+	cp $< $@

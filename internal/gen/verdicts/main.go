@@ -1,0 +1,47 @@
+// Command verdicts writes the table of verdicts in every form that the project needs, from its one source spec/verdicts.json:
+// spec/verdicts.md for people and the constants of Go, Python and JavaScript. Run it from the root of the repository:
+//
+//	go run ./internal/gen/verdicts
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// outputs says which writer makes which file. The order is that of the messages, nothing depends on it.
+var outputs = []struct {
+	path  string
+	write func([]row) []byte
+}{
+	{"spec/verdicts.md", markdown},
+	{"license/codes_gen.go", golang},
+	{"hosts/python/onelicense/verdicts.py", python},
+	{"hosts/js/src/verdicts.js", javascript},
+	{"hosts/js/src/verdicts.d.ts", typescript},
+}
+
+func main() {
+	if err := run("."); err != nil {
+		fmt.Fprintln(os.Stderr, "verdicts:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string) error {
+	rows, err := read(filepath.Join(root, "spec", "verdicts.json"))
+	if err != nil {
+		return err
+	}
+	for _, out := range outputs {
+		path := filepath.Join(root, filepath.FromSlash(out.path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, out.write(rows), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+// Package lease is what client and server say to each other (spec/lease.md): the client signs a Request, the server answers with a
+// signed Lease or Refusal.
+//
+// A client makes a request with Request.Sign and reads the answer with Open, which verifies before it parses; a server reads the
+// request with OpenRequest and answers with Sign. Every document is one line of JSON and one line of base64, its signature: the same
+// two lines on the wire, in a store and in a file. A document is accepted only if writing it again gives the same bytes, so
+// there is one way to say a thing: no unknown, repeated or reordered member gets through.
+package lease
+
+import "github.com/onelicense/onelicense/license"
+
+// The types of document. A type is the first member of its document and is checked before anything else; it keeps a signature
+// made for one kind of document from ever serving for another.
+const (
+	TypeRequest = "onelicense/request/1"
+	TypeLease   = "onelicense/lease/1"
+	TypeRefusal = "onelicense/refusal/1"
+)
+
+// Limits of the documents (spec/lease.md, "Limits").
+const (
+	MaxLease        = 4096      // bytes of a lease or refusal, without its signature
+	MaxRequest      = 16384     // bytes of a whole request text; it carries the last lease
+	MaxCount        = 1<<53 - 1 // the largest counter: what a JavaScript number holds exactly
+	RefusalLifetime = 5 * 60 * 1000
+)
+
+// Time is milliseconds since 1970-01-01T00:00:00Z; 0 means never or not set.
+type Time int64
+
+// Slot names one reservation of an activation: an activation holds at most one slot of an entitlement per license. The context
+// is the one it was first reserved in; any other context of the license shares the slot.
+type Slot struct {
+	Entitlement string `json:"entitlement"`
+	Context     string `json:"context"`
+}
+
+// Reservation is a slot that is held until a deadline. Every sync renews it.
+type Reservation struct {
+	Slot
+	Until Time `json:"until"`
+}
+
+// Denial is a want that was not granted, with its code (no_slots, unknown_entitlement, context_not_allowed, lease_full, frozen).
+type Denial struct {
+	Slot
+	Code license.Code `json:"code"`
+}
+
+// PolicyType says what limits the license.
+type PolicyType string
+
+// The policy types.
+const (
+	Calls        PolicyType = "calls"
+	Timed        PolicyType = "time"
+	TimeAndCalls PolicyType = "time_and_calls"
+	Perpetual    PolicyType = "perpetual"
+)
+
+// Counted tells whether calls are limited by the allowance.
+func (t PolicyType) Counted() bool { return t == Calls || t == TimeAndCalls }
+
+// Expiring tells whether time is limited by the license's expiry.
+func (t PolicyType) Expiring() bool { return t == Timed || t == TimeAndCalls }
+
+// Trigger says when usage is synced.
+type Trigger string
+
+// The triggers.
+const (
+	EveryCall Trigger = "every_call"
+	Interval  Trigger = "interval"
+)
+
+// Settings is the part of the policy that the client needs. Durations are milliseconds.
+type Settings struct {
+	Type            PolicyType `json:"type"`
+	Trigger         Trigger    `json:"trigger"`
+	Interval        int64      `json:"interval"`         // between syncs; with every_call between heartbeats
+	MaxRetries      int        `json:"max_retries"`      // failed syncs in a row before the grace; 0: none
+	Grace           int64      `json:"grace"`            // how long the program may go on after the retries
+	ActivationDelay int64      `json:"activation_delay"` // how long the client waits after an activation
+	ClockTolerance  int64      `json:"clock_tolerance"`  // how far the clock may be behind the latest signed time
+	JournalEvery    int64      `json:"journal_every"`    // counts between two journal writes
+}
+
+// Counters is the server's account; it stands above the client's.
+type Counters struct {
+	Used      int64 `json:"used"`      // calls of the license, all activations together
+	Allowance int64 `json:"allowance"` // calls allowed; only meaningful when the type counts calls
+	Counted   int64 `json:"counted"`   // calls of this activation, as accepted
+}
+
+// Left is how many calls the license still allows, as of this lease.
+func (c Counters) Left() int64 { return max(0, c.Allowance-c.Used) }
+
+// Lease is the server's answer to an accepted request. It is also the receipt for the usage that it confirms.
+type Lease struct {
+	Type         string        `json:"type"`
+	Product      license.ID    `json:"product"`
+	License      license.ID    `json:"license"`
+	Activation   Hash          `json:"activation"`
+	Generation   int64         `json:"generation"`
+	Number       int64         `json:"number"`
+	Link         Hash          `json:"link"`
+	Request      Hash          `json:"request"` // of the bytes of the request that it answers
+	Nonce        string        `json:"nonce"`   // of that request
+	Time         Time          `json:"time"`    // the server's clock
+	Epoch        int64         `json:"epoch"`
+	Verdict      license.Code  `json:"verdict"` // ok or exhausted
+	Settings     Settings      `json:"settings"`
+	Counters     Counters      `json:"counters"`
+	Expires      Time          `json:"expires"`
+	Reservations []Reservation `json:"reservations,omitempty"` // all that the activation holds
+	Denied       []Denial      `json:"denied,omitempty"`       // wants of this request that were not granted
+	NotAfter     Time          `json:"not_after"`              // interval and grace from Time: the lease allows nothing later
+}
+
+// Refusal is the server's signed no. It changed nothing on the server, and lives RefusalLifetime.
+type Refusal struct {
+	Type       string       `json:"type"`
+	Product    license.ID   `json:"product"`
+	License    license.ID   `json:"license"`
+	Activation Hash         `json:"activation"`
+	Request    Hash         `json:"request"`
+	Nonce      string       `json:"nonce"`
+	Time       Time         `json:"time"`
+	Epoch      int64        `json:"epoch"`
+	Code       license.Code `json:"code"`
+	Detail     string       `json:"detail,omitempty"`     // what decided it, for people
+	RetryAt    Time         `json:"retry_at,omitempty"`   // class retry-at: not before
+	Generation int64        `json:"generation,omitempty"` // stale_state: the generation that the server knows
+	Challenge  string       `json:"challenge,omitempty"`  // stale_state: lets the holder activate anew, as the next generation
+	NotAfter   Time         `json:"not_after"`
+}
+
+// Request is the only thing a client ever says. The first one activates, wants and drops reserve and release, one with nothing new
+// is a heartbeat, and one with Goodbye is the last.
+type Request struct {
+	Type       string     `json:"type"`
+	Product    license.ID `json:"product"`
+	Version    license.ID `json:"version"`
+	License    license.ID `json:"license"`
+	Device     string     `json:"device"` // Ed25519 public key, 64 hex digits
+	Nonce      string     `json:"nonce"`  // 32 hex digits, never used twice
+	Generation int64      `json:"generation"`
+	Number     int64      `json:"number"`   // of the lease asked for
+	Previous   Hash       `json:"previous"` // link of the lease that it follows; Origin at number 1
+	Epoch      int64      `json:"epoch"`    // the highest seen
+	Time       Time       `json:"time"`     // the client's clock; evidence, decides nothing
+	Counted    int64      `json:"counted"`  // calls of this activation since it was first made: cumulative
+	Want       []Slot     `json:"want,omitempty"`
+	Drop       []Slot     `json:"drop,omitempty"`
+	Goodbye    bool       `json:"goodbye,omitempty"`   // releases everything, and the activation with it
+	Challenge  string     `json:"challenge,omitempty"` // of the stale_state refusal that made this re-activation necessary
+	Keyring    Hash       `json:"keyring,omitempty"`   // of the certificate that the client has; empty: none
+	Lease      string     `json:"lease,omitempty"`     // the whole last signed lease
+}

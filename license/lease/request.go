@@ -1,0 +1,89 @@
+package lease
+
+import (
+	"crypto/ed25519"
+	"encoding/hex"
+
+	"github.com/onelicense/onelicense/license"
+)
+
+// Sign makes the text of a request with the device's key, which it also writes into the request.
+func (r *Request) Sign(device ed25519.PrivateKey) []byte {
+	r.Type = TypeRequest
+	r.Device = hex.EncodeToString(device.Public().(ed25519.PublicKey))
+	document := encode(r)
+	return text(document, ed25519.Sign(device, document))
+}
+
+// Activation is the id of the activation that the request belongs to.
+func (r *Request) Activation() Hash {
+	key, _ := hex.DecodeString(r.Device)
+	return ActivationOf(key)
+}
+
+// OpenRequest checks the device's signature and then the form of a request. The hash is the one that the answer must name.
+func OpenRequest(t []byte) (*Request, Hash, error) {
+	if len(t) > MaxRequest {
+		return nil, "", license.Refuse(license.CodeRequestMalformed, "%d bytes, at most %d are allowed", len(t), MaxRequest)
+	}
+	document, signature, err := split(t)
+	if err != nil {
+		return nil, "", license.Refuse(license.CodeRequestMalformed, "%v", err)
+	}
+	if kindOf(document) != TypeRequest {
+		return nil, "", license.Refuse(license.CodeProtocolUnsupported, "type %q, this server speaks %s", kindOf(document), TypeRequest)
+	}
+	var r Request
+	if err := decode(document, TypeRequest, &r); err != nil {
+		return nil, "", license.Refuse(license.CodeRequestMalformed, "%v", err)
+	}
+	key, err := hex.DecodeString(r.Device)
+	if err != nil || !isHex(r.Device, 2*ed25519.PublicKeySize) || !ed25519.Verify(key, document, signature) {
+		return nil, "", license.Refuse(license.CodeRequestSignature, "device %.64s", r.Device)
+	}
+	if err := r.check(); err != nil {
+		return nil, "", err
+	}
+	return &r, HashOf(document), nil
+}
+
+// check holds the values to their ranges. Whether they fit the server's records is the server's affair.
+func (r *Request) check() error {
+	bad := func(member string) error {
+		return license.Refuse(license.CodeRequestMalformed, "%s is out of range", member)
+	}
+	switch {
+	case !r.Product.Valid():
+		return bad("product")
+	case !r.Version.Valid():
+		return bad("version")
+	case !r.License.Valid():
+		return bad("license")
+	case !isHex(r.Nonce, 32):
+		return bad("nonce")
+	case r.Generation < 1 || r.Generation > MaxCount:
+		return bad("generation")
+	case r.Number < 1 || r.Number > MaxCount:
+		return bad("number")
+	case !r.Previous.Valid() || (r.Number == 1) != (r.Previous == Origin):
+		return bad("previous")
+	case r.Epoch < 0 || r.Epoch > MaxCount:
+		return bad("epoch")
+	case r.Counted < 0 || r.Counted > MaxCount:
+		return license.Refuse(license.CodeNumberTooHigh, "counted %d", r.Counted)
+	case r.Keyring != "" && !r.Keyring.Valid():
+		return bad("keyring")
+	case len(r.Challenge) > 128:
+		return bad("challenge")
+	}
+	for _, list := range [][]Slot{r.Want, r.Drop} {
+		seen := map[string]bool{}
+		for _, s := range list {
+			if !license.ValidName(s.Entitlement) || !license.ValidName(s.Context) || seen[s.Entitlement] {
+				return bad("want or drop")
+			}
+			seen[s.Entitlement] = true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package pgp
+
+import (
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/onelicense/onelicense/license"
+)
+
+// certificate gathers packets: a primary key, its user ids, its subkeys, and after each of them the signatures about it.
+// go-crypto's own reader is not used because it forgets direct-key signatures of v4 keys, accepts self-signatures by SHA-1 and
+// lets a revocation expire.
+type certificate struct {
+	primary *packet.PublicKey
+	parts   []*part // the first is about the primary key itself
+}
+
+// part is a key or user id with the signatures that follow it.
+type part struct {
+	subkey     *packet.PublicKey
+	userID     *packet.UserId
+	signatures []*packet.Signature
+}
+
+func (c *certificate) add(p *packet.OpaquePacket) error {
+	if c.primary == nil && p.Tag != tagPublicKey && p.Tag != tagSecretKey {
+		return license.Refuse(license.CodeKeyringInvalid, "it begins with packet %d, not with a public key", p.Tag)
+	}
+	switch p.Tag {
+	case tagSecretKey, tagSecretSubkey:
+		return license.Refuse(license.CodeKeyringInvalid, "it holds a private key")
+	case tagPublicKey:
+		if c.primary != nil {
+			return license.Refuse(license.CodeKeyringInvalid, "it holds more than one certificate")
+		}
+		parsed, err := p.Parse()
+		primary, ok := parsed.(*packet.PublicKey)
+		if err != nil || !ok || !signs(primary) {
+			return license.Refuse(license.CodeKeyringInvalid, "the primary key is neither Ed25519 nor RSA")
+		}
+		c.primary = primary
+		c.parts = append(c.parts, &part{})
+	case tagPublicSubkey:
+		// A subkey of an algorithm from the future does not spoil the others: its part stays empty.
+		about := &part{}
+		if parsed, err := p.Parse(); err == nil {
+			about.subkey, _ = parsed.(*packet.PublicKey)
+		}
+		c.parts = append(c.parts, about)
+	case tagUserID:
+		c.parts = append(c.parts, &part{userID: &packet.UserId{Id: string(p.Contents)}})
+	case tagUserAttribute:
+		c.parts = append(c.parts, &part{})
+	case tagSignature:
+		return c.addSignature(p)
+	default:
+		return license.Refuse(license.CodeKeyringInvalid, "packet %d has no place in a certificate", p.Tag)
+	}
+	return nil
+}
+
+func (c *certificate) addSignature(p *packet.OpaquePacket) error {
+	about := c.parts[len(c.parts)-1]
+	parsed, err := p.Parse()
+	if signature, ok := parsed.(*packet.Signature); err == nil && ok {
+		about.signatures = append(about.signatures, signature)
+		return nil
+	}
+	if revokes(p.Contents) {
+		return license.Refuse(license.CodeKeyringInvalid, "a revocation cannot be read")
+	}
+	return nil // a stranger's, or of a kind that says nothing to us
+}
+
+// revokes tells whether the body of a signature packet that did not parse is about a key's revocation.
+func revokes(body []byte) bool {
+	at := 1
+	if len(body) > 0 && body[0] < 4 {
+		at = 2 // versions 2 and 3 have a length first
+	}
+	if len(body) <= at {
+		return false
+	}
+	kind := packet.SignatureType(body[at])
+	return kind == packet.SigTypeKeyRevocation || kind == packet.SigTypeSubkeyRevocation
+}
+
+func (c *certificate) keyring() (*Keyring, error) {
+	if c.primary == nil {
+		return nil, license.Refuse(license.CodeKeyringInvalid, "it holds no key")
+	}
+	revoked, err := c.revokedPrimary()
+	if err != nil {
+		return nil, err
+	}
+	self := c.primarySelf()
+	if self == nil {
+		return nil, license.Refuse(license.CodeKeyringInvalid, "the primary key has no valid self-signature")
+	}
+	root := describe(c.primary, self, revoked)
+	keyring := &Keyring{root: root, keys: []*key{root}}
+	for _, about := range c.parts {
+		if about.subkey == nil {
+			continue
+		}
+		revoked, err := c.revokedSubkey(about)
+		if err != nil {
+			return nil, err
+		}
+		binding := c.binding(about)
+		if binding == nil {
+			continue
+		}
+		k := describe(about.subkey, binding, revoked)
+		for _, other := range keyring.keys {
+			if other.fingerprint == k.fingerprint {
+				return nil, license.Refuse(license.CodeKeyringInvalid, "key %s is there twice", k.fingerprint)
+			}
+		}
+		keyring.keys = append(keyring.keys, k)
+	}
+	return keyring, nil
+}
+
+// strong tells whether a self-signature may be believed: its hash is on the list, because a collision in a weak one could bind
+// another key, and it makes no demand that is not understood.
+func strong(s *packet.Signature) bool {
+	if s == nil || !acceptedHash(s.Hash) {
+		return false
+	}
+	for _, n := range s.Notations {
+		if n.IsCritical && n.Name != Notation {
+			return false
+		}
+	}
+	return true
+}
+
+// primarySelf finds the newest valid self-signature: a direct-key signature or, before version 6, one on a user id that is
+// not revoked.
+func (c *certificate) primarySelf() *packet.Signature {
+	var newest *packet.Signature
+	for i, about := range c.parts {
+		if i > 0 && (about.userID == nil || c.primary.Version >= 6) {
+			continue
+		}
+		self, revoked := c.self(i == 0, about)
+		if self == nil || revoked != nil && !revoked.CreationTime.Before(self.CreationTime) {
+			continue
+		}
+		if newest == nil || self.CreationTime.After(newest.CreationTime) {
+			newest = self
+		}
+	}
+	return newest
+}
+
+// self finds the newest valid self-signature of a part, and the newest that revokes it.
+func (c *certificate) self(direct bool, about *part) (self, revoked *packet.Signature) {
+	for _, s := range about.signatures {
+		if s.Version != c.primary.Version || s.PubKeyAlgo != c.primary.PubKeyAlgo || s.IssuerKeyId != nil && *s.IssuerKeyId != c.primary.KeyId {
+			continue // a stranger's
+		}
+		target := &self
+		switch s.SigType {
+		case packet.SigTypeDirectSignature:
+			if !direct || !strong(s) || c.primary.VerifyDirectKeySignature(s) != nil {
+				continue
+			}
+		case packet.SigTypeGenericCert, packet.SigTypePersonaCert, packet.SigTypeCasualCert, packet.SigTypePositiveCert:
+			if direct || !strong(s) || c.primary.VerifyUserIdSignature(about.userID.Id, c.primary, s) != nil {
+				continue
+			}
+		case packet.SigTypeCertificationRevocation:
+			if direct || c.primary.VerifyUserIdSignature(about.userID.Id, c.primary, s) != nil {
+				continue
+			}
+			target = &revoked
+		default:
+			continue
+		}
+		if *target == nil || s.CreationTime.After((*target).CreationTime) {
+			*target = s
+		}
+	}
+	return self, revoked
+}
+
+// binding finds the newest valid binding of a subkey. A key that may sign has signed back, or it could be taken from another
+// certificate and claimed; VerifyKeySignature checks that.
+func (c *certificate) binding(about *part) *packet.Signature {
+	var newest *packet.Signature
+	for _, s := range about.signatures {
+		if s.SigType != packet.SigTypeSubkeyBinding || s.Version != c.primary.Version || !strong(s) ||
+			s.FlagSign && !strong(s.EmbeddedSignature) ||
+			newest != nil && !s.CreationTime.After(newest.CreationTime) ||
+			c.primary.VerifyKeySignature(about.subkey, s) != nil {
+			continue
+		}
+		newest = s
+	}
+	return newest
+}
+
+func (c *certificate) revokedPrimary() (revocation, error) {
+	var all []*packet.Signature
+	for _, about := range c.parts {
+		for _, s := range about.signatures {
+			if s.SigType != packet.SigTypeKeyRevocation {
+				continue
+			}
+			if c.primary.VerifyRevocationSignature(s) != nil {
+				return revocation{}, license.Refuse(license.CodeKeyringInvalid, "a revocation of the primary key cannot be checked")
+			}
+			all = append(all, s)
+		}
+	}
+	return weigh(all), nil
+}
+
+func (c *certificate) revokedSubkey(about *part) (revocation, error) {
+	var all []*packet.Signature
+	for _, s := range about.signatures {
+		if s.SigType != packet.SigTypeSubkeyRevocation {
+			continue
+		}
+		if c.primary.VerifySubkeyRevocationSignature(s, about.subkey) != nil {
+			return revocation{}, license.Refuse(license.CodeKeyringInvalid, "a revocation of subkey %s cannot be checked", fingerprint(about.subkey))
+		}
+		all = append(all, s)
+	}
+	return weigh(all), nil
+}
+
+// weigh reads the reasons. Only superseded and retired spare the past: who gives another reason, or none, may have lost the
+// key. A revocation does not expire.
+func weigh(all []*packet.Signature) revocation {
+	var r revocation
+	for _, s := range all {
+		r.at = earlier(r.at, s.CreationTime.UTC())
+		if s.RevocationReason == nil || *s.RevocationReason != packet.KeySuperseded && *s.RevocationReason != packet.KeyRetired {
+			r.hard = true
+		}
+	}
+	return r
+}

@@ -1,0 +1,128 @@
+package pgp
+
+import (
+	"crypto/rsa"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/onelicense/onelicense/license"
+)
+
+// Notation is the name of the notation in a key's self-signature that says what the key is for: file, lease, statement or
+// delegation, one notation for each use. A key without it is good for files only, so that plain GnuPG keys work.
+const Notation = "use@onelicense.github.io"
+
+const (
+	minRSA = 3072
+	maxRSA = 16384 // bounds the work that a certificate can ask for
+)
+
+// key is one key of a certificate with what its valid self-signatures say.
+type key struct {
+	public      *packet.PublicKey
+	fingerprint string
+	created     time.Time
+	expires     time.Time // zero: never
+	revoked     revocation
+	uses        []license.Use
+}
+
+// revocation is what the self-revocations of a key say. hard means that nothing the key ever signed is accepted.
+type revocation struct {
+	at   time.Time // the earliest; zero: none
+	hard bool
+}
+
+// describe joins a key with the newest of its valid self-signatures (for a subkey, its binding).
+func describe(public *packet.PublicKey, self *packet.Signature, revoked revocation) *key {
+	k := &key{
+		public:      public,
+		fingerprint: fingerprint(public),
+		created:     public.CreationTime.UTC(),
+		revoked:     revoked,
+		uses:        uses(public, self),
+	}
+	if n := self.KeyLifetimeSecs; n != nil && *n != 0 {
+		k.expires = public.CreationTime.Add(time.Duration(*n) * time.Second).UTC()
+	}
+	// A binding that has run out binds no more: the key ends with it.
+	if n := self.SigLifetimeSecs; n != nil && *n != 0 {
+		k.expires = earlier(k.expires, self.CreationTime.Add(time.Duration(*n)*time.Second).UTC())
+	}
+	return k
+}
+
+// uses reads what a key may sign. Only hashed notations get here: go-crypto drops the others. The root may serve plain GnuPG
+// users as a file key, and never more: whoever issues leases online must not need it.
+func uses(public *packet.PublicKey, self *packet.Signature) []license.Use {
+	if !self.FlagsValid || !self.FlagSign || !signs(public) {
+		return nil
+	}
+	var list []license.Use
+	marked := false
+	for _, n := range self.Notations {
+		if n.Name != Notation {
+			continue
+		}
+		marked = true
+		switch use := license.Use(n.Value); use {
+		case license.UseFile, license.UseLease, license.UseStatement, license.UseDelegation:
+			if !slices.Contains(list, use) {
+				list = append(list, use)
+			}
+		}
+	}
+	if !marked {
+		list = []license.Use{license.UseFile}
+	}
+	return slices.DeleteFunc(list, func(use license.Use) bool {
+		return use != license.UseFile && (!public.IsSubkey || isRSA(public))
+	})
+}
+
+// signs tells whether the key's algorithm is on the list at all.
+func signs(public *packet.PublicKey) bool {
+	switch public.PubKeyAlgo {
+	case packet.PubKeyAlgoEdDSA:
+		curve, err := public.Curve()
+		return err == nil && curve == packet.Curve25519 && public.Version == 4
+	case packet.PubKeyAlgoEd25519:
+		return public.Version == 4 || public.Version == 6
+	}
+	return isRSA(public) && keySize(public) <= maxRSA
+}
+
+func isRSA(public *packet.PublicKey) bool {
+	return public.PubKeyAlgo == packet.PubKeyAlgoRSA || public.PubKeyAlgo == packet.PubKeyAlgoRSASignOnly
+}
+
+// keySize is in bits, counted from the number itself: the length that a packet states may lie.
+func keySize(public *packet.PublicKey) int {
+	if n, ok := public.PublicKey.(*rsa.PublicKey); ok {
+		return n.N.BitLen()
+	}
+	return 256
+}
+
+func (k *key) weak() bool { return isRSA(k.public) && keySize(k.public) < minRSA }
+
+func (k *key) algorithm() string {
+	switch {
+	case isRSA(k.public):
+		return fmt.Sprintf("RSA %d", keySize(k.public))
+	case signs(k.public):
+		return "Ed25519"
+	}
+	if curve, err := k.public.Curve(); err == nil {
+		return string(curve)
+	}
+	return fmt.Sprintf("algorithm %d", k.public.PubKeyAlgo)
+}
+
+func fingerprint(public *packet.PublicKey) string {
+	return strings.ToUpper(hex.EncodeToString(public.Fingerprint))
+}

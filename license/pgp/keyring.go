@@ -1,0 +1,91 @@
+// Package pgp is the OpenPGP side of a license: the judge of signatures (Keyring) and their maker (Secret). It is the only
+// importer of go-crypto. Time and randomness are arguments.
+//
+// Start with Parse, which checks a certificate once; Verify is cheap after that. Generate makes the keys of a product.
+//
+// What is accepted is a list, decided before go-crypto sees a byte (signature.go): go-crypto alone would take two signatures
+// for one, garbage after it, any signature type, SHA-1, and an issuer from the unsigned part of the packet.
+package pgp
+
+import (
+	"slices"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+)
+
+// Keyring is one certificate, checked: a product's root and its signing keys. It never changes, so many may use it at once.
+type Keyring struct {
+	root        *key
+	keys        []*key // the root first, then the subkeys as the certificate has them
+	certificate []byte
+}
+
+var _ license.Keyring = (*Keyring)(nil)
+
+// Root is the fingerprint of the primary key, upper-case hex.
+func (k *Keyring) Root() string { return k.root.fingerprint }
+
+// Certificate is the certificate in its canonical binary form: the packets that were checked, with plain headers, without what
+// an implementation keeps for itself (trust, markers, padding).
+func (k *Keyring) Certificate() []byte { return slices.Clone(k.certificate) }
+
+// Key describes one key of a keyring, for people.
+type Key struct {
+	Fingerprint string // upper-case hex
+	Primary     bool
+	Algorithm   string        // "Ed25519", "RSA 3072", …
+	Uses        []license.Use // what its signatures are accepted for; empty: it only certifies or encrypts
+	Created     time.Time
+	Expires     time.Time // zero: never
+	Revoked     time.Time // zero: not revoked
+	State       State
+}
+
+// State says whether a key's signatures are accepted.
+type State string
+
+// The states. Of a retired key, signatures made before it was retired are still accepted; of all others but Current, none.
+const (
+	Current     State = "current"
+	Retired     State = "retired"
+	Expired     State = "expired"
+	Weak        State = "weak"
+	Compromised State = "compromised"
+)
+
+// Keys lists the keys with their state at the time now.
+func (k *Keyring) Keys(now time.Time) []Key {
+	list := make([]Key, 0, len(k.keys))
+	for _, key := range k.keys {
+		list = append(list, Key{
+			Fingerprint: key.fingerprint, Primary: key == k.root, Algorithm: key.algorithm(), Uses: slices.Clone(key.uses),
+			Created: key.created, Expires: earlier(key.expires, k.root.expires), Revoked: earlier(key.revoked.at, k.root.revoked.at),
+			State: k.state(key, now),
+		})
+	}
+	return list
+}
+
+func (k *Keyring) state(key *key, now time.Time) State {
+	expires, retired := earlier(key.expires, k.root.expires), earlier(key.revoked.at, k.root.revoked.at)
+	switch {
+	case key.revoked.hard || k.root.revoked.hard:
+		return Compromised
+	case key.weak() || k.root.weak():
+		return Weak
+	case !expires.IsZero() && !now.Before(expires):
+		return Expired
+	case !retired.IsZero() && !now.Before(retired):
+		return Retired
+	}
+	return Current
+}
+
+// earlier gives the earlier of two times, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,157 @@
+package pgp
+
+import (
+	"bytes"
+	"hash"
+	"slices"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/onelicense/onelicense/license"
+)
+
+// ClockTolerance is how far in the future a signature may have been made: computers disagree by seconds to minutes.
+const ClockTolerance = 5 * time.Minute
+
+// Verify checks one detached signature over message. The order: the packet's form and the key, which need no cryptography;
+// then the cryptography; then the times, which only mean something once it is known who stated them.
+//
+// A key, and the root, must be valid both when the signature says it was made and now.
+func (k *Keyring) Verify(use license.Use, message, signature []byte, now time.Time) (license.Signature, error) {
+	d, err := read(signature, kind(use))
+	if err != nil {
+		return license.Signature{}, err
+	}
+	key, err := k.signer(d, use)
+	if err != nil {
+		return license.Signature{}, err
+	}
+	if err := check(key, d, message); err != nil {
+		return license.Signature{}, err
+	}
+	if err := k.inTime(key, d, now); err != nil {
+		return license.Signature{}, err
+	}
+	return license.Signature{Key: key.fingerprint, Created: d.created}, nil
+}
+
+// kind is the OpenPGP signature type of a use's documents: text for files, so that line ends do not matter, binary for the rest.
+func kind(use license.Use) byte {
+	if use == license.UseFile {
+		return byte(packet.SigTypeText)
+	}
+	return byte(packet.SigTypeBinary)
+}
+
+// signer finds the key that the signature names and refuses it when it is not good for the use.
+func (k *Keyring) signer(d *document, use license.Use) (*key, error) {
+	key := k.find(d)
+	switch {
+	case key == nil:
+		return nil, license.Refuse(license.CodeKeyUnknown, "issuer %s", d.issuer())
+	case key.revoked.hard || k.root.revoked.hard:
+		return nil, license.Refuse(license.CodeKeyCompromised, "key %s", key.fingerprint)
+	case key.weak():
+		return nil, license.Refuse(license.CodeKeyWeak, "%s, key %s", key.algorithm(), key.fingerprint)
+	case k.root.weak():
+		return nil, license.Refuse(license.CodeKeyWeak, "%s, root %s", k.root.algorithm(), k.root.fingerprint)
+	case use != license.UseFile && isRSA(key.public):
+		return nil, license.Refuse(license.CodeSignatureAlgorithm, "RSA is for files only, key %s", key.fingerprint)
+	case !slices.Contains(key.uses, use):
+		return nil, license.Refuse(license.CodeKeyUse, "needed %s, key %s is good for %v", use, key.fingerprint, key.uses)
+	case key.public.PubKeyAlgo != d.algorithm || key.public.Version != int(d.version):
+		return nil, license.Refuse(license.CodeSignatureAlgorithm, "algorithm %d of version %d is not that of key %s", d.algorithm, d.version, key.fingerprint)
+	}
+	return key, nil
+}
+
+// find goes by the fingerprint, and by the key id only where there is no fingerprint and no doubt.
+func (k *Keyring) find(d *document) *key {
+	var found *key
+	for _, key := range k.keys {
+		switch {
+		case d.fingerprint != "":
+			if key.fingerprint == d.fingerprint {
+				return key
+			}
+		case d.keyID != nil && key.public.KeyId == *d.keyID:
+			if found != nil {
+				return nil
+			}
+			found = key
+		}
+	}
+	return found
+}
+
+// check does the cryptography.
+func check(key *key, d *document, message []byte) error {
+	p, err := packet.Read(bytes.NewReader(d.hashed))
+	parsed, ok := p.(*packet.Signature)
+	if err != nil || !ok {
+		return malformed("a subpacket is critical and unknown, or not well-formed")
+	}
+	h, err := parsed.PrepareVerify()
+	if err != nil {
+		return malformed("the hash cannot be prepared")
+	}
+	if d.kind == byte(packet.SigTypeText) {
+		_, err = openpgp.NewCanonicalTextHash(h).Write(message)
+	} else {
+		_, err = h.Write(message)
+	}
+	if err != nil {
+		return license.Refuse(license.CodeSignatureInvalid, "the message cannot be hashed")
+	}
+	w := &witness{Hash: h}
+	if err := key.public.VerifySignature(w, parsed); err != nil {
+		return license.Refuse(license.CodeSignatureInvalid, "key %s", key.fingerprint)
+	}
+	// go-crypto leaves the two bytes of the hash unchecked in version 4. GnuPG does not, and one signature shall have one form.
+	if !bytes.HasPrefix(w.digest, parsed.HashTag[:]) {
+		return license.Refuse(license.CodeSignatureInvalid, "the first bytes of the hash differ, key %s", key.fingerprint)
+	}
+	return nil
+}
+
+// witness remembers the digest that go-crypto computed.
+type witness struct {
+	hash.Hash
+	digest []byte
+}
+
+func (w *witness) Sum(b []byte) []byte {
+	w.digest = w.Hash.Sum(nil)
+	return append(b, w.digest...)
+}
+
+// inTime judges the signature's times against now, the key's and the root's.
+func (k *Keyring) inTime(key *key, d *document, now time.Time) error {
+	if d.created.After(now.Add(ClockTolerance)) {
+		return license.Refuse(license.CodeSignatureFuture, "made %s, now %s", stamp(d.created), stamp(now))
+	}
+	if end := d.created.Add(time.Duration(d.lifetime) * time.Second); d.lifetime != 0 && !now.Before(end) {
+		return license.Refuse(license.CodeSignatureExpired, "ended %s, now %s", stamp(end), stamp(now))
+	}
+	if err := key.inTime("key", d.created, now); err != nil {
+		return err
+	}
+	return k.root.inTime("root", d.created, now)
+}
+
+func (k *key) inTime(name string, signed, now time.Time) error {
+	switch {
+	case signed.Before(k.created):
+		return license.Refuse(license.CodeKeyExpired, "signed %s, %s made %s", stamp(signed), name, stamp(k.created))
+	case !k.expires.IsZero() && !signed.Before(k.expires):
+		return license.Refuse(license.CodeKeyExpired, "signed %s, %s expired %s", stamp(signed), name, stamp(k.expires))
+	case !k.expires.IsZero() && !now.Before(k.expires):
+		return license.Refuse(license.CodeKeyExpired, "%s expired %s, now %s", name, stamp(k.expires), stamp(now))
+	case !k.revoked.at.IsZero() && !signed.Before(k.revoked.at):
+		return license.Refuse(license.CodeKeyRetired, "signed %s, %s retired %s", stamp(signed), name, stamp(k.revoked.at))
+	}
+	return nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

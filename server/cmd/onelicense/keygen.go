@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/spf13/cobra"
+)
+
+func keygenCommand(w world) *cobra.Command {
+	var name, out string
+	cmd := &cobra.Command{
+		Use:   "keygen --name NAME --out DIR",
+		Short: "Make the keys of one product",
+		Long: `Make the keys of one product: a primary key that certifies, and a signing key for each use.
+
+NAME.key.asc holds the private keys, unencrypted: keep it where nobody else can read it, and keep a copy.
+NAME.pub.asc is the certificate to ship with the product.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			base := fileName(name)
+			if base == "" {
+				return usage{fmt.Errorf("--name %q has no letter or digit", name)}
+			}
+			secret, err := pgp.Generate(name, w.random, w.now())
+			if err != nil {
+				return err
+			}
+			public, private := filepath.Join(out, base+".pub.asc"), filepath.Join(out, base+".key.asc")
+			if err := saveKeys(secret, public, private); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "private keys  %s\ncertificate   %s\nfingerprint   %s\n", private, public, secret.Public().Root())
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "name of the vendor or product, as it stands in the certificate")
+	cmd.Flags().StringVar(&out, "out", ".", "directory for the two files")
+	_ = cmd.MarkFlagRequired("name")
+	return cmd
+}
+
+// fileName makes a file's name from a key's: letters and digits stay, everything else becomes one dash.
+func fileName(name string) string {
+	fields := strings.FieldsFunc(name, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '_'
+	})
+	return strings.Join(fields, "-")
+}
+
+// saveKeys writes both files or none. It never overwrites: a private key that is gone takes every license with it.
+func saveKeys(secret *pgp.Secret, public, private string) error {
+	key, err := secret.Armored()
+	if err != nil {
+		return err
+	}
+	certificate, err := secret.Public().Armored()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(private), 0o755); err != nil {
+		return err
+	}
+	if err := create(private, key, 0o600); err != nil {
+		return err
+	}
+	if err := create(public, certificate, 0o644); err != nil {
+		return errors.Join(err, os.Remove(private))
+	}
+	return nil
+}
+
+// create writes a new file and makes sure that it is on the disk.
+func create(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/spf13/cobra"
+)
+
+// world is what commands take from outside, so that tests can choose it.
+type world struct {
+	now    func() time.Time
+	random io.Reader
+}
+
+// The exit codes. A script can tell a refused license from a mistake in its own call.
+const (
+	exitOK      = 0
+	exitRefused = 1 // or failed
+	exitUsage   = 2
+)
+
+// failure is an error of the work itself; every other error that comes out of cobra is one of usage.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+// work marks the errors of a command's body.
+func work(body func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		err := body(cmd, args)
+		var u usage
+		if err == nil || errors.As(err, &u) {
+			return err
+		}
+		return failure{err}
+	}
+}
+
+// usage is an error in the body of a command that is a mistake in the call.
+type usage struct{ error }
+
+func (u usage) Unwrap() error { return u.error }
+
+func execute(cmd *cobra.Command, args []string) int {
+	if args == nil {
+		args = []string{} // cobra takes nil for the arguments of the process
+	}
+	cmd.SetArgs(args)
+	err := cmd.Execute()
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), err)
+	var refusal *license.Error
+	if errors.As(err, &refusal) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "what to do: %s\n", refusal.Code.Verdict().Do)
+	}
+	var f failure
+	if errors.As(err, &f) {
+		return exitRefused
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "see %s --help\n", cmd.CommandPath())
+	return exitUsage
+}

@@ -1,0 +1,221 @@
+// Package abi is the language between the client core and its hosts (spec/abi.md): a host puts a Call into the module and gets a Reply.
+//
+// A host makes one client with OpNew, feeds it events with OpStep and carries out the effects that come back, in their order. It
+// decides nothing: there are four effects, and every answer to the program is one of them.
+package abi
+
+import (
+	"errors"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// Version of this language; a host refuses a module with another one.
+const Version = 1
+
+// MaxCall is the largest call in bytes; alloc refuses more. It has room for a whole directory of license files.
+const MaxCall = 4 << 20
+
+// The operations.
+const (
+	OpNew    = "new"    // Config, Random, State → Handle, Status
+	OpStep   = "step"   // Handle, Event → Effects
+	OpStatus = "status" // Handle → Status
+	OpClose  = "close"  // Handle
+	OpVerify = "verify" // File, Keys, Now → License
+	OpRoot   = "root"   // Keys → Root: the fingerprint to pin
+)
+
+// Call is what a host asks of the module.
+type Call struct {
+	Op     string     `json:"op"`
+	Handle int32      `json:"handle,omitempty"`
+	Config *Config    `json:"config,omitempty"`
+	State  string     `json:"state,omitempty"`  // the last saved state; empty: none
+	Random []byte     `json:"random,omitempty"` // 32 fresh random bytes
+	Event  *Event     `json:"event,omitempty"`
+	File   []byte     `json:"file,omitempty"`
+	Keys   string     `json:"keys,omitempty"` // a certificate, armored
+	Now    lease.Time `json:"now,omitempty"`
+}
+
+// Reply is what the module answers. Error is set when the call itself was wrong; the state of the client is then as before.
+type Reply struct {
+	Handle  int32    `json:"handle,omitempty"`
+	Effects []Effect `json:"effects,omitempty"`
+	Status  *Status  `json:"status,omitempty"`
+	License *License `json:"license,omitempty"`
+	Root    string   `json:"root,omitempty"`
+	Error   *Verdict `json:"error,omitempty"`
+}
+
+// Config is what the program says about itself. The first four are what the instructions page prints.
+type Config struct {
+	ServerURL string     `json:"server_url"` // https://host/api/v1#ROOT: the fragment pins the product's root key
+	ProductID license.ID `json:"product_id"`
+	VersionID license.ID `json:"version_id"`
+	LicenseID license.ID `json:"license_id,omitempty"` // empty when licenses come as files
+
+	Keyring       string `json:"keyring,omitempty"`        // the product's certificate, armored; needed for files
+	AllowUnpinned bool   `json:"allow_unpinned,omitempty"` // go on without a pinned root; on loopback this is always allowed
+	Timeout       int64  `json:"timeout,omitempty"`        // of one exchange with the server in ms; 0: 10 000
+}
+
+// The events.
+const (
+	EventStart      = "start"       // Call: activate, or go on from the saved state
+	EventFiles      = "files"       // Call, Files: the contents of the license directory
+	EventTimer      = "timer"       // the last Wake is due
+	EventReply      = "reply"       // ID, Status, Body: the answer to a Send
+	EventFailed     = "failed"      // ID, Detail: a Send got no answer
+	EventSaved      = "saved"       // ID: a Save is on the disk
+	EventSaveFailed = "save_failed" // ID, Detail
+	EventConsume    = "consume"     // Call, N
+	EventReserve    = "reserve"     // Call, Context, Entitlement
+	EventRelease    = "release"     // Call, Context, Entitlement
+	EventCheck      = "check"       // Call, Context (empty: any), Entitlement
+	EventSync       = "sync"        // Call: now, whatever the trigger
+	EventDeactivate = "deactivate"  // Call: gives the activation back
+	EventShutdown   = "shutdown"    // Call: reports what is left and releases what is held
+	EventPoll       = "poll"        // fetches the effects that consume left behind
+)
+
+// Event is something that happened. Now, Mono and Random come with every event: the core has no clock and no randomness of its own.
+type Event struct {
+	Type   string     `json:"type"`
+	Now    lease.Time `json:"now"`              // wall clock, ms since 1970
+	Mono   int64      `json:"mono"`             // monotonic clock of this process, ms from any origin
+	Random []byte     `json:"random,omitempty"` // 16 fresh random bytes or more
+
+	Call        int64  `json:"call,omitempty"` // the host's number for a call of the program; its Notify carries it
+	ID          int64  `json:"id,omitempty"`   // of the effect that this answers
+	N           int64  `json:"n,omitempty"`
+	Context     string `json:"context,omitempty"`
+	Entitlement string `json:"entitlement,omitempty"`
+	Status      int    `json:"status,omitempty"`      // HTTP status
+	RetryAfter  int64  `json:"retry_after,omitempty"` // of the HTTP answer, in seconds
+	Body        string `json:"body,omitempty"`
+	Detail      string `json:"detail,omitempty"`
+	Files       []File `json:"files,omitempty"`
+}
+
+// File is one file of the license directory. A file that could not be read has Error instead of Data.
+type File struct {
+	Name  string `json:"name"`
+	Data  []byte `json:"data,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// The effects.
+const (
+	EffectSend   = "send"   // ID, URL, Body, Timeout: POST, then reply or failed
+	EffectSave   = "save"   // ID, State: replace the stored state durably, then saved or save_failed
+	EffectWake   = "wake"   // In: one timer; it replaces the one before. In < 0: none
+	EffectNotify = "notify" // Verdict, and Call when it answers one
+)
+
+// Effect is something that the host must do.
+type Effect struct {
+	Type    string   `json:"type"`
+	ID      int64    `json:"id,omitempty"`
+	URL     string   `json:"url,omitempty"`
+	Body    string   `json:"body,omitempty"`
+	Timeout int64    `json:"timeout,omitempty"` // ms
+	State   string   `json:"state,omitempty"`
+	In      int64    `json:"in,omitempty"` // ms from the event
+	Call    int64    `json:"call,omitempty"`
+	Verdict *Verdict `json:"verdict,omitempty"`
+}
+
+// Verdict is an answer to the program: a row of spec/verdicts.md with what decided it. OK says whether what was asked is granted;
+// AllowContinue whether the program may go on. Texts come from the table, so that a host needs none of its own.
+type Verdict struct {
+	OK            bool          `json:"ok"`
+	Code          license.Code  `json:"code"`
+	Class         license.Class `json:"class"`
+	AllowContinue bool          `json:"allow_continue"`
+	Message       string        `json:"message"`
+	Detail        string        `json:"detail,omitempty"`
+	Do            string        `json:"do"`
+	License       license.ID    `json:"license,omitempty"`
+	Context       string        `json:"context,omitempty"`
+	Entitlement   string        `json:"entitlement,omitempty"`
+	RetryAt       lease.Time    `json:"retry_at,omitempty"`
+	File          string        `json:"file,omitempty"` // a license file that was refused
+}
+
+// Status is how a client stands, for people and diagnostics.
+type Status struct {
+	Root     string          `json:"root,omitempty"` // fingerprint of the product's root key
+	Pinned   bool            `json:"pinned"`
+	Licenses []LicenseStatus `json:"licenses,omitempty"`
+	Files    []Verdict       `json:"files,omitempty"` // one for each file that was given
+}
+
+// LicenseStatus is one license of a client.
+type LicenseStatus struct {
+	License      license.ID          `json:"license"`
+	Activation   lease.Hash          `json:"activation"`
+	State        string              `json:"state"` // of the state table in spec/lease.md
+	Verdict      Verdict             `json:"verdict"`
+	Generation   int64               `json:"generation,omitempty"`
+	Number       int64               `json:"number,omitempty"`
+	Counters     lease.Counters      `json:"counters"`
+	Pending      int64               `json:"pending"` // counted, not confirmed yet
+	Expires      lease.Time          `json:"expires,omitempty"`
+	NotAfter     lease.Time          `json:"not_after,omitempty"`
+	Reservations []lease.Reservation `json:"reservations,omitempty"`
+}
+
+// License is a verified license file.
+type License struct {
+	ID           license.ID    `json:"id"`
+	Contexts     []string      `json:"contexts"`
+	Entitlements []Entitlement `json:"entitlements"`
+	Root         string        `json:"root"`
+	Key          string        `json:"key"`
+	Signed       lease.Time    `json:"signed"`
+}
+
+// Entitlement of a license file; Slots 0: none stated.
+type Entitlement struct {
+	Name  string `json:"name"`
+	Slots int    `json:"slots,omitempty"`
+}
+
+// What consume, the one call without JSON, answers.
+const (
+	ConsumeCounted int32 = 0  // counted
+	ConsumePoll    int32 = 1  // counted; effects wait: step with EventPoll
+	ConsumeAsk     int32 = 2  // nothing was counted: step with EventConsume, which answers in full
+	ConsumeUnknown int32 = -1 // no such handle
+)
+
+// Describe makes the verdict of a code. OK is for the caller to set.
+func Describe(code license.Code, detail string) Verdict {
+	v := code.Verdict()
+	return Verdict{
+		OK: v.Class == license.ClassOK, Code: code, Class: v.Class, AllowContinue: v.AllowContinue,
+		Message: v.Message, Detail: detail, Do: v.Do,
+	}
+}
+
+// DescribeError is the verdict of an error: of its code if it has one, else internal.
+func DescribeError(err error) Verdict {
+	if e, ok := errors.AsType[*license.Error](err); ok {
+		return Describe(e.Code, e.Detail)
+	}
+	return Describe(license.CodeInternal, err.Error())
+}
+
+// Describes makes the form of a license for hosts.
+func Describes(l *license.License) *License {
+	out := &License{
+		ID: l.ID, Contexts: l.Contexts, Root: l.Root, Key: l.Signature.Key, Signed: lease.Time(l.Signature.Created.UnixMilli()),
+	}
+	for _, e := range l.Entitlements {
+		out.Entitlements = append(out.Entitlements, Entitlement{e.Name, e.Slots})
+	}
+	return out
+}
