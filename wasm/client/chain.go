@@ -1,0 +1,202 @@
+package client
+
+import (
+	"crypto/ed25519"
+	"encoding/hex"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// chain is one license of the client: its device key, the last lease, and the request that is not answered yet.
+type chain struct {
+	c          *Client
+	license    license.ID
+	file       *license.License // nil when only the id is known
+	nth        int              // activations of this license by this installation, before this one
+	device     ed25519.PrivateKey
+	activation lease.Hash
+
+	state    state
+	waitsFor int64 // the effect whose answer moves the chain on
+	held     *lease.Lease
+	text     string         // of held
+	request  string         // saved, not answered by a lease
+	asked    *lease.Request // the same, parsed
+	hash     lease.Hash     // of the same
+	answered *lease.Lease   // verified, on its way into take
+
+	counted   int64 // calls, cumulative; what the server has confirmed stands in held
+	journaled int64 // of these on the disk
+
+	problem    abi.Verdict // why the last exchange failed; empty code: it did not
+	failures   int         // in a row
+	retryAt    int64       // mono; when waiting, or ready after a failure
+	syncAt     int64       // mono; the next sync of a ready chain
+	openAt     int64       // mono; the end of the activation delay
+	more       bool        // another request after this exchange
+	goodbye    bool
+	challenge  string // for the next request: activate anew
+	generation int64  // that the challenge is for
+	told       license.Code
+	hurriedAt  int64 // mono; of the last sync that a refused call caused
+
+	calls []*call // waiting for the server
+}
+
+// activate begins the chain of the nth activation: a new device, nothing held.
+func (ch *chain) activate(nth int) {
+	ch.nth = nth
+	ch.device = deviceKey(ch.c.secret, ch.license, nth)
+	ch.activation = lease.ActivationOf(ch.device.Public().(ed25519.PublicKey))
+	ch.counted -= ch.confirmed()
+	ch.held, ch.text, ch.request, ch.asked = nil, "", "", nil
+}
+
+// resume takes over what was saved. The lease must still be genuine.
+func (ch *chain) resume(text, request string) error {
+	if text != "" {
+		a, err := lease.Open([]byte(text), ch.c.keys, ch.c.judgingTime([]byte(text)))
+		if err != nil || a.Lease == nil || a.Lease.License != ch.license || a.Lease.Activation != ch.activation {
+			return license.Refuse(license.CodeStateInvalid, "its lease is not genuine")
+		}
+		ch.held, ch.text = a.Lease, text
+	}
+	if request != "" {
+		asked, hash, err := lease.OpenRequest([]byte(request))
+		if err != nil || asked.License != ch.license || asked.Activation() != ch.activation {
+			return license.Refuse(license.CodeStateInvalid, "its request is not genuine")
+		}
+		ch.request, ch.asked, ch.hash, ch.state = request, asked, hash, waiting
+	}
+	return nil
+}
+
+// start activates, or goes on from the saved state with a sync.
+func (ch *chain) start(number int64) {
+	if ch.problem.Code == license.CodeDeactivated || ch.state == closed {
+		ch.activate(ch.nth + 1)
+		ch.state = ready
+	}
+	ch.ask(&call{number: number, kind: callStart})
+}
+
+// form makes the next request and saves it; it is sent when the save is confirmed.
+func (ch *chain) form() {
+	c := ch.c
+	r := &lease.Request{
+		Product: c.cfg.ProductID, Version: c.cfg.VersionID, License: ch.license,
+		Nonce: hex.EncodeToString(c.random.bytes(16)), Generation: 1, Number: 1, Previous: lease.Origin,
+		Epoch: c.epoch, Time: c.clock.wall, Goodbye: ch.goodbye, Challenge: ch.challenge,
+	}
+	if ch.challenge != "" {
+		r.Generation = ch.generation
+	} else if ch.held != nil {
+		r.Generation, r.Number, r.Previous = ch.held.Generation, ch.held.Number+1, ch.held.Link
+	}
+	if ch.held != nil {
+		r.Lease = ch.text
+	}
+	if c.certificate != nil {
+		r.Keyring = lease.HashOf(c.certificate)
+	}
+	for _, k := range ch.calls {
+		ch.include(k, r)
+	}
+	r.Counted = ch.counted
+	r.Drop = ch.unheld(r.Want)
+	ch.challenge, ch.more = "", false
+
+	ch.request, ch.asked = string(r.Sign(ch.device)), r
+	_, ch.hash, _ = lease.OpenRequest([]byte(ch.request))
+	ch.save()
+}
+
+func (ch *chain) save() { ch.waitsFor = ch.c.save() }
+
+func (ch *chain) send() {
+	ch.waitsFor = ch.c.id()
+	ch.c.effect(abi.Effect{
+		Type: abi.EffectSend, ID: ch.waitsFor, URL: ch.c.cfg.endpoint, Body: ch.request, Timeout: ch.c.cfg.Timeout,
+	})
+}
+
+// again remembers that one more request is wanted once the present one is answered.
+func (ch *chain) again() { ch.more = true }
+
+// take makes the lease the new head, answers the calls that the request carried, and goes on to those that it did not.
+func (ch *chain) take() {
+	c, l := ch.c, ch.answered
+	first := ch.held == nil && l.Generation == 1
+	ch.counted = l.Counters.Counted + (ch.counted - ch.asked.Counted)
+	ch.held, ch.problem, ch.failures = l, abi.Verdict{}, 0
+	ch.syncAt = c.clock.mono + ch.interval()
+	if first {
+		ch.openAt = c.clock.mono + l.Settings.ActivationDelay
+	}
+	asked := ch.asked
+	ch.request, ch.asked, ch.answered = "", nil, nil
+	if first || l.Settings.Trigger != lease.EveryCall {
+		c.save()
+	} else {
+		c.dirty = true // with each call: the request on the disk would only fetch the same lease again
+	}
+	ch.answerLeased()
+	ch.lose()
+	if ch.more || len(ch.unheld(nil)) > 0 && len(asked.Drop) == 0 {
+		ch.fire(due)
+	}
+}
+
+// leave ends the chain after a goodbye. The next start of the program would activate as a new device.
+func (ch *chain) leave() {
+	ch.activate(ch.nth + 1)
+	ch.answered = nil
+	ch.counted, ch.goodbye = 0, false
+	ch.c.dropHolds(ch)
+	for _, k := range ch.takeCalls() {
+		ch.resolve(k, abi.Describe(license.CodeOK, ""))
+	}
+	ch.save()
+}
+
+// fail counts a failed exchange and answers all calls by what the last lease allows.
+func (ch *chain) fail() {
+	ch.failures++
+	ch.retryAt = ch.c.clock.mono + ch.pause()
+	ch.answerFailed()
+}
+
+// drop gives the request up: the server will never accept these bytes. Nothing of it was counted there.
+func (ch *chain) drop() {
+	ch.exclude()
+	ch.request, ch.asked = "", nil
+	ch.c.dirty = true
+	ch.fail()
+}
+
+// restore activates anew: the next generation, with the challenge that the refusal brought. The server's count stands.
+func (ch *chain) restore() {
+	ch.exclude()
+	ch.request, ch.asked = "", nil
+	ch.form()
+}
+
+// refuse answers the calls of a closed chain.
+func (ch *chain) refuse() {
+	for _, k := range ch.takeCalls() {
+		ch.resolve(k, abi.Describe(license.CodeDeactivated, "by this program"))
+	}
+}
+
+// confirmed is what the server has accepted of the chain's count.
+func (ch *chain) confirmed() int64 {
+	if ch.held == nil {
+		return 0
+	}
+	return ch.held.Counters.Counted
+}
+
+// pending is what was counted here and is not confirmed yet.
+func (ch *chain) pending() int64 { return ch.counted - ch.confirmed() }

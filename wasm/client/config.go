@@ -1,0 +1,83 @@
+package client
+
+import (
+	"strings"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+const defaultTimeout = 10_000 // ms for one exchange with the server
+
+// settings is a checked Config.
+type settings struct {
+	abi.Config
+	endpoint string // where requests are posted
+	pin      string // fingerprint of the root, upper-case hex; empty: none
+	unpinned bool   // going on without a pin is allowed
+}
+
+// check reads a Config; the first thing wrong is named.
+func check(c abi.Config) (settings, error) {
+	s := settings{Config: c}
+	if c.ServerURL == "" {
+		return s, license.Refuse(license.CodeMissingSetting, "server_url")
+	}
+	address, pin, _ := strings.Cut(c.ServerURL, "#")
+	host, ok := hostOf(address)
+	if !ok {
+		return s, license.Refuse(license.CodeBadSetting, "server_url %q is not like https://host/api/v1#fingerprint", c.ServerURL)
+	}
+	s.pin = strings.ToUpper(pin)
+	if pin != "" && !fingerprint(s.pin) {
+		return s, license.Refuse(license.CodeBadSetting, "server_url: %q after the # is not the fingerprint of a key", pin)
+	}
+	s.endpoint = strings.TrimSuffix(address, "/") + "/sync"
+	s.unpinned = c.AllowUnpinned || loopback(host)
+
+	for _, id := range []struct {
+		name  string
+		value license.ID
+	}{{"product_id", c.ProductID}, {"version_id", c.VersionID}, {"license_id", c.LicenseID}} {
+		switch {
+		case id.value == "" && id.name == "license_id" && c.Keyring != "": // licenses come as files
+		case id.value == "":
+			return s, license.Refuse(license.CodeMissingSetting, "%s", id.name)
+		case !id.value.Valid():
+			return s, license.Refuse(license.CodeBadSetting, "%s %q is not 24 lower-case hex digits", id.name, string(id.value))
+		}
+	}
+	if c.Timeout < 0 || c.Timeout > 600_000 {
+		return s, license.Refuse(license.CodeBadSetting, "timeout %d ms", c.Timeout)
+	}
+	if c.Timeout == 0 {
+		s.Timeout = defaultTimeout
+	}
+	return s, nil
+}
+
+// fingerprint tells whether s can be one: 40 digits for a v4 key, 64 for a v6 key.
+func fingerprint(s string) bool {
+	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789ABCDEF") == ""
+}
+
+// hostOf takes the host out of an http or https address without user, query or blanks. (net/url would be a tenth of a megabyte of
+// module for this one line.)
+func hostOf(address string) (string, bool) {
+	scheme, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	if scheme != "http" && scheme != "https" || strings.ContainsAny(rest, "?@ \\\t\r\n\x00") {
+		return "", false
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok { // an IPv6 address
+		host, _, _ = strings.Cut(inner, "]")
+	} else {
+		host, _, _ = strings.Cut(host, ":")
+	}
+	return host, host != ""
+}
+
+// loopback is by name only: the core resolves nothing.
+func loopback(host string) bool {
+	return host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.") && strings.Trim(host, "0123456789.") == ""
+}

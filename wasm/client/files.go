@@ -1,0 +1,44 @@
+package client
+
+import (
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// load takes the contents of the license directory. A file that is refused is named in the status; the others serve. Of two files
+// for one license the younger signature counts.
+func (c *Client) load(e abi.Event) {
+	c.files = nil
+	loaded := 0
+	for _, f := range e.Files {
+		v := c.loadOne(f)
+		v.File = f.Name
+		if v.OK {
+			loaded++
+		}
+		c.files = append(c.files, v)
+	}
+	c.answer(e.Call, abi.Describe(license.CodeOK, fmt.Sprintf("%d of %d license files loaded", loaded, len(e.Files))))
+}
+
+func (c *Client) loadOne(f abi.File) abi.Verdict {
+	switch {
+	case f.Error != "":
+		return abi.Describe(license.CodeFileUnreadable, f.Error)
+	case c.keys == nil:
+		return abi.Describe(license.CodeKeyringInvalid, "no keyring is known yet")
+	}
+	l, err := license.Open(f.Data, c.keys, c.clock.now().Std())
+	if err != nil {
+		return abi.DescribeError(err)
+	}
+	ch := c.chain(l.ID)
+	if ch.file == nil || ch.file.Signature.Created.Before(l.Signature.Created) {
+		ch.file = l
+	}
+	v := abi.Describe(license.CodeOK, "")
+	v.License = l.ID
+	return v
+}

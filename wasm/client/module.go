@@ -1,0 +1,125 @@
+package client
+
+import (
+	"encoding/json"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// Module is what one instance of the module holds: clients by handle. Nothing panics out of it: what was recovered is answered as
+// internal, and the host must then throw the instance away.
+type Module struct {
+	parse   func(certificate []byte) (license.Keyring, error)
+	clients map[int32]*Client
+	handles int32
+}
+
+// NewModule makes an empty one; parse reads a certificate.
+func NewModule(parse func(certificate []byte) (license.Keyring, error)) *Module {
+	return &Module{parse: parse, clients: map[int32]*Client{}}
+}
+
+// Call performs an abi.Call in JSON and gives the abi.Reply in JSON. The result is named, so that nothing partial gets out when
+// something is recovered.
+func (m *Module) Call(in []byte) (out []byte) {
+	defer func() {
+		if r := recover(); r != nil {
+			out = refusal(license.Refuse(license.CodeInternal, "%v", r))
+		}
+	}()
+	var c abi.Call
+	if err := json.Unmarshal(in, &c); err != nil {
+		return refusal(license.Refuse(license.CodeBadCall, "the call is not JSON of the form in spec/abi.md"))
+	}
+	reply, err := m.perform(c)
+	if err != nil {
+		return refusal(err)
+	}
+	return encode(reply)
+}
+
+// Consume is Client.Consume by handle.
+func (m *Module) Consume(handle int32, n int64, now lease.Time) (answer int32) {
+	defer func() {
+		if recover() != nil {
+			answer = abi.ConsumeAsk
+		}
+	}()
+	c, ok := m.clients[handle]
+	if !ok {
+		return abi.ConsumeUnknown
+	}
+	return c.Consume(n, now)
+}
+
+func (m *Module) perform(c abi.Call) (abi.Reply, error) {
+	switch c.Op {
+	case abi.OpNew:
+		return m.open(c)
+	case abi.OpVerify:
+		return m.verify(c)
+	case abi.OpRoot:
+		keys, err := m.parse([]byte(c.Keys))
+		if err != nil {
+			return abi.Reply{}, err
+		}
+		return abi.Reply{Root: keys.Root()}, nil
+	}
+	held, ok := m.clients[c.Handle]
+	if !ok {
+		return abi.Reply{}, license.Refuse(license.CodeBadCall, "no client has the handle %d", c.Handle)
+	}
+	switch {
+	case c.Op == abi.OpClose:
+		delete(m.clients, c.Handle)
+		return abi.Reply{}, nil
+	case c.Op == abi.OpStatus:
+		status := held.Status()
+		return abi.Reply{Status: &status}, nil
+	case c.Op == abi.OpStep && c.Event != nil:
+		effects, err := held.Step(*c.Event)
+		return abi.Reply{Effects: effects}, err
+	}
+	return abi.Reply{}, license.Refuse(license.CodeBadCall, "operation %q, or a step without an event", c.Op)
+}
+
+func (m *Module) open(c abi.Call) (abi.Reply, error) {
+	if c.Config == nil {
+		return abi.Reply{}, license.Refuse(license.CodeMissingSetting, "config")
+	}
+	made, err := New(*c.Config, c.State, c.Random, m.parse)
+	if err != nil {
+		return abi.Reply{}, err
+	}
+	m.handles++
+	m.clients[m.handles] = made
+	status := made.Status()
+	return abi.Reply{Handle: m.handles, Status: &status}, nil
+}
+
+func (m *Module) verify(c abi.Call) (abi.Reply, error) {
+	keys, err := m.parse([]byte(c.Keys))
+	if err != nil {
+		return abi.Reply{}, err
+	}
+	l, err := license.Open(c.File, keys, c.Now.Std())
+	if err != nil {
+		return abi.Reply{}, err
+	}
+	return abi.Reply{License: abi.Describes(l)}, nil
+}
+
+func refusal(err error) []byte {
+	v := abi.DescribeError(err)
+	return encode(abi.Reply{Error: &v})
+}
+
+func encode(r abi.Reply) []byte {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // strings and numbers: a bug of ours
+	}
+	return b
+}

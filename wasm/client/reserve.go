@@ -1,0 +1,190 @@
+package client
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// hold is what the program holds of one entitlement in one context: a reference count on a reservation of one license. Several
+// holds may share one reservation; the server hears of the last release only.
+type hold struct {
+	lease.Slot
+	ch    *chain
+	count int
+}
+
+// reserve takes a hold. A hold on the same is counted; a license that already holds the entitlement and is good for the context
+// serves next; else the licenses are asked in their order until one grants it.
+func (c *Client) reserve(e abi.Event) {
+	slot, ok := c.named(e)
+	if !ok {
+		return
+	}
+	for _, h := range c.holds {
+		if h.Slot == slot || h.Entitlement == slot.Entitlement && h.ch.file != nil && h.ch.file.Grants(slot.Context, slot.Entitlement) {
+			if v := h.ch.standing(); !v.OK {
+				c.answerSlot(e.Call, slot, v)
+				return
+			}
+			c.hold(h.ch, slot)
+			c.answerSlot(e.Call, slot, abi.Describe(license.CodeOK, ""))
+			return
+		}
+	}
+	c.tryNext(&call{number: e.Call, kind: callReserve, slot: slot}, abi.Describe(license.CodeNoLicense, c.lack(slot)))
+}
+
+// tryNext asks the next license that may grant the call; if there is none, v is the answer.
+func (c *Client) tryNext(k *call, v abi.Verdict) {
+	for _, ch := range c.chains {
+		if !slices.Contains(k.tried, ch) && (ch.file == nil || ch.file.Grants(k.slot.Context, k.slot.Entitlement)) {
+			k.tried = append(k.tried, ch)
+			k.included = false
+			ch.ask(k)
+			return
+		}
+	}
+	if len(k.tried) == 0 && slices.ContainsFunc(c.chains, func(ch *chain) bool { return ch.grantsElsewhere(k.slot) }) {
+		v = abi.Describe(license.CodeContextNotAllowed, c.lack(k.slot))
+	}
+	c.answerSlot(k.number, k.slot, v)
+}
+
+// answerReserve answers a reserve whose request was leased: granted, or the next license.
+func (ch *chain) answerReserve(k *call) {
+	for _, r := range ch.held.Reservations {
+		if r.Entitlement == k.slot.Entitlement && !slices.ContainsFunc(ch.held.Denied, func(d lease.Denial) bool { return d.Slot == k.slot }) {
+			ch.c.hold(ch, k.slot)
+			ch.resolve(k, abi.Describe(license.CodeOK, ""))
+			return
+		}
+	}
+	v := abi.Describe(license.CodeNoSlots, "")
+	for _, d := range ch.held.Denied {
+		if d.Slot == k.slot {
+			v = abi.Describe(d.Code, "")
+		}
+	}
+	v.License = ch.license
+	ch.c.tryNext(k, v)
+}
+
+// release gives one hold back. The answer is not OK when there was none, and then nothing changes.
+func (c *Client) release(e abi.Event) {
+	slot, ok := c.named(e)
+	if !ok {
+		return
+	}
+	i := slices.IndexFunc(c.holds, func(h *hold) bool { return h.Slot == slot })
+	if i < 0 {
+		c.answerSlot(e.Call, slot, abi.Describe(license.CodeNotReserved, ""))
+		return
+	}
+	h := c.holds[i]
+	if h.count--; h.count == 0 {
+		c.holds = slices.Delete(c.holds, i, i+1)
+		if !c.holding(h.ch, slot.Entitlement) {
+			h.ch.fire(due)
+		}
+	}
+	c.answerSlot(e.Call, slot, abi.Describe(license.CodeOK, ""))
+}
+
+// check tells whether an entitlement is reserved, in the context or, without one, in any, and its license still good.
+func (c *Client) check(e abi.Event) {
+	slot := lease.Slot{Entitlement: e.Entitlement, Context: e.Context}
+	v := abi.Describe(license.CodeNotReserved, "")
+	if !c.running {
+		v = abi.Describe(license.CodeNotRunning, "check")
+	}
+	for _, h := range c.holds {
+		if h.Entitlement == e.Entitlement && (e.Context == "" || h.Context == e.Context) {
+			v = h.ch.standing()
+			if v.OK {
+				break
+			}
+		}
+	}
+	c.answerSlot(e.Call, slot, v)
+}
+
+// named reads the slot of an event, or answers why it is none.
+func (c *Client) named(e abi.Event) (lease.Slot, bool) {
+	slot := lease.Slot{Entitlement: e.Entitlement, Context: e.Context}
+	switch {
+	case !c.running:
+		c.answerSlot(e.Call, slot, abi.Describe(license.CodeNotRunning, e.Type))
+	case !license.ValidName(slot.Context) || !license.ValidName(slot.Entitlement):
+		c.answerSlot(e.Call, slot, abi.Describe(license.CodeBadCall, "context or entitlement is not a name"))
+	default:
+		return slot, true
+	}
+	return slot, false
+}
+
+func (c *Client) answerSlot(number int64, slot lease.Slot, v abi.Verdict) {
+	v.Context, v.Entitlement = slot.Context, slot.Entitlement
+	c.answer(number, v)
+}
+
+func (c *Client) hold(ch *chain, slot lease.Slot) {
+	for _, h := range c.holds {
+		if h.Slot == slot && h.ch == ch {
+			h.count++
+			return
+		}
+	}
+	c.holds = append(c.holds, &hold{slot, ch, 1})
+}
+
+// holding tells whether anything is held, or wanted, of the chain's entitlement.
+func (c *Client) holding(ch *chain, entitlement string) bool {
+	return slices.ContainsFunc(c.holds, func(h *hold) bool { return h.ch == ch && h.Entitlement == entitlement }) ||
+		slices.ContainsFunc(ch.calls, func(k *call) bool { return k.kind == callReserve && k.slot.Entitlement == entitlement })
+}
+
+// unheld lists what the server keeps for this chain and the program does not hold or want: left over from a release, or from a run that
+// crashed.
+func (ch *chain) unheld(want []lease.Slot) []lease.Slot {
+	if ch.held == nil {
+		return nil
+	}
+	var drop []lease.Slot
+	for _, r := range ch.held.Reservations {
+		wanted := slices.ContainsFunc(want, func(s lease.Slot) bool { return s.Entitlement == r.Entitlement })
+		if !wanted && !ch.c.holding(ch, r.Entitlement) {
+			drop = append(drop, r.Slot)
+		}
+	}
+	return drop
+}
+
+// lose takes holds away whose reservation the server no longer keeps, and says so.
+func (ch *chain) lose() {
+	c := ch.c
+	c.holds = slices.DeleteFunc(c.holds, func(h *hold) bool {
+		if h.ch != ch || slices.ContainsFunc(ch.held.Reservations, func(r lease.Reservation) bool { return r.Entitlement == h.Entitlement }) {
+			return false
+		}
+		v := abi.Describe(license.CodeNotReserved, "the server has taken the reservation back")
+		v.License, v.Context, v.Entitlement = ch.license, h.Context, h.Entitlement
+		c.tell(v)
+		return true
+	})
+}
+
+func (c *Client) dropHolds(ch *chain) {
+	c.holds = slices.DeleteFunc(c.holds, func(h *hold) bool { return h.ch == ch })
+}
+
+func (ch *chain) grantsElsewhere(slot lease.Slot) bool {
+	return ch.file != nil && slices.ContainsFunc(ch.file.Contexts, func(context string) bool { return ch.file.Grants(context, slot.Entitlement) })
+}
+
+func (c *Client) lack(slot lease.Slot) string {
+	return fmt.Sprintf("no license of %d loaded grants %s in the context %s", len(c.chains), slot.Entitlement, slot.Context)
+}

@@ -1,0 +1,97 @@
+package client
+
+import (
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// Durations in ms.
+const (
+	journalInterval = 1_000      // at most one journal write a second
+	heartbeat       = 60_000     // between syncs when the license gives no interval
+	firstRetry      = 2_000      // before the first lease
+	longestPause    = 86_400_000 // whatever a server asks for
+)
+
+func (ch *chain) interval() int64 {
+	if ch.held == nil || ch.held.Settings.Interval <= 0 {
+		return heartbeat
+	}
+	return ch.held.Settings.Interval
+}
+
+// pause is how long to wait after a failed exchange: what the server asked for; else the interval divided by the retries, with
+// jitter so that clients do not all come back at once; else, before the first lease, doubling from firstRetry to the heartbeat.
+func (ch *chain) pause() int64 {
+	p := &ch.problem
+	switch {
+	case p.RetryAt > 0:
+		return min(max(int64(p.RetryAt-ch.c.clock.now()), 1_000), longestPause)
+	case p.Class == license.ClassFinal:
+		return ch.interval()
+	case ch.held == nil:
+		wait := int64(min(firstRetry<<min(ch.failures-1, 10), heartbeat))
+		return wait - ch.c.random.spread(0, wait/5)
+	}
+	wait := max(ch.interval()/int64(max(ch.held.Settings.MaxRetries, 1)), 100)
+	return wait - ch.c.random.spread(0, wait/10)
+}
+
+// timers fires what is due by now.
+func (ch *chain) timers() {
+	if ch.openAt > 0 && ch.c.clock.mono >= ch.openAt {
+		ch.openAt = 0
+		ch.answerOpen()
+	}
+	if at := ch.nextSync(); at > 0 && ch.c.clock.mono >= at {
+		ch.retryAt, ch.syncAt = 0, 0
+		ch.fire(due)
+	}
+}
+
+// nextSync is the monotonic time of the next sync by itself; 0: none.
+func (ch *chain) nextSync() int64 {
+	switch {
+	case !ch.c.running:
+		return 0
+	case ch.state == waiting || ch.state == ready && ch.failures > 0:
+		return ch.retryAt
+	case ch.state == ready && ch.held != nil:
+		return ch.syncAt
+	}
+	return 0
+}
+
+// setTimer asks the host to wake the core when the next thing is due, if that has changed.
+func (c *Client) setTimer() {
+	var at int64
+	sooner := func(t int64) {
+		if t > 0 && (at == 0 || t < at) {
+			at = t
+		}
+	}
+	for _, ch := range c.chains {
+		sooner(ch.nextSync())
+		sooner(ch.openAt)
+		if ch.held != nil && c.running {
+			for _, end := range []lease.Time{ch.held.NotAfter, ch.held.Expires} {
+				if left := int64(end - c.clock.now()); end > 0 && left > 0 {
+					sooner(c.clock.mono + min(left+1, longestPause))
+				}
+			}
+		}
+	}
+	if c.dirty {
+		sooner(c.savedAt + journalInterval)
+	}
+	if at == c.wakeAt {
+		return
+	}
+	c.wakeAt = at
+	in := int64(-1)
+	if at > 0 {
+		in = max(at-c.clock.mono, 1)
+	}
+	c.effect(abi.Effect{Type: abi.EffectWake, In: in})
+}

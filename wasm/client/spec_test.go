@@ -1,0 +1,51 @@
+package client
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// The table of spec/lease.md is this one; -update writes it anew. proves N11
+func TestSpecHasTheStateTable(t *testing.T) {
+	const file, head, tail = "../../spec/lease.md", "<!-- states:begin -->\n", "<!-- states:end -->"
+	var b strings.Builder
+	b.WriteString("| from | on | to | why |\n| --- | --- | --- | --- |\n")
+	for _, r := range table {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.from, r.on, r.to, r.why)
+	}
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(page), head)
+	_, after, ok2 := strings.Cut(rest, tail)
+	if !ok || !ok2 {
+		t.Fatal("the page has no place for the table")
+	}
+	want := []byte(before + head + b.String() + tail + after)
+	if bytes.Equal(page, want) {
+		return
+	}
+	if flag.Lookup("update").Value.String() != "true" {
+		t.Fatal("the page's state table is not the machine's; -update writes it anew")
+	}
+	if err := os.WriteFile(file, want, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A trigger means one thing in one state.
+func TestTableIsAFunction(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range table {
+		key := string(r.from) + " " + string(r.on)
+		if seen[key] {
+			t.Errorf("two rows for %s", key)
+		}
+		seen[key] = true
+	}
+}

@@ -1,0 +1,98 @@
+package client
+
+import (
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// code is how the license stands right now, by the last lease, the last failure and the clock.
+func (ch *chain) code() license.Code {
+	c := ch.c
+	switch {
+	case ch.state == closed:
+		return license.CodeDeactivated
+	case ch.problem.Class == license.ClassFinal:
+		return ch.problem.Code // never rides the grace
+	case ch.held == nil && ch.problem.Code != "":
+		return ch.problem.Code
+	case ch.held == nil:
+		return license.CodeNotRunning
+	case c.clock.setBack(ch.held.Settings.ClockTolerance):
+		return license.CodeClockSetBack
+	case ch.held.Settings.Type.Expiring() && ch.held.Expires > 0 && c.clock.now() >= ch.held.Expires:
+		return license.CodeExpired
+	case c.clock.now() > ch.held.NotAfter:
+		return license.CodeLeaseExpired
+	case ch.failures > ch.held.Settings.MaxRetries:
+		return license.CodeGrace
+	}
+	return license.CodeOK
+}
+
+// standing is the same for people, with what decided it.
+func (ch *chain) standing() abi.Verdict {
+	code := ch.code()
+	detail := ""
+	switch {
+	case code == ch.problem.Code:
+		return ch.problem
+	case code == license.CodeClockSetBack:
+		detail = fmt.Sprintf("the clock says %s, the latest signed time is %s", stamp(ch.c.clock.wall), stamp(ch.c.clock.mark))
+	case code == license.CodeExpired:
+		detail = fmt.Sprintf("at %s, now is %s", stamp(ch.held.Expires), stamp(ch.c.clock.now()))
+	case code == license.CodeLeaseExpired || code == license.CodeGrace:
+		detail = fmt.Sprintf("the lease allows to go on until %s; %d failed attempts, the last: %s %s",
+			stamp(ch.held.NotAfter), ch.failures, ch.problem.Code, ch.problem.Detail)
+	}
+	v := abi.Describe(code, detail)
+	v.License = ch.license
+	return v
+}
+
+// tellChange tells the program when a license stands otherwise than it was last told.
+func (ch *chain) tellChange() {
+	if !ch.c.running || ch.held == nil && ch.problem.Code == "" {
+		return
+	}
+	code := ch.code()
+	if ch.told != "" && code != ch.told {
+		v := ch.standing()
+		v.License = ch.license
+		ch.c.tell(v)
+	}
+	ch.told = code
+}
+
+// account is the detail of exhausted.
+func (ch *chain) account() string {
+	return fmt.Sprintf("%d of %d calls are used", ch.held.Counters.Used+ch.pending(), ch.held.Counters.Allowance)
+}
+
+func stamp(t lease.Time) string { return t.Std().UTC().Format("2006-01-02T15:04:05Z") }
+
+func httpDetail(e abi.Event) string {
+	body := e.Body
+	if len(body) > 300 {
+		body = body[:300]
+	}
+	return fmt.Sprintf("HTTP status %d: %s", e.Status, body)
+}
+
+// Status of all licenses.
+func (c *Client) Status() abi.Status {
+	s := abi.Status{Root: c.root, Pinned: c.cfg.pin != "" || c.cfg.Keyring != "", Files: c.files}
+	for _, ch := range c.chains {
+		one := abi.LicenseStatus{
+			License: ch.license, Activation: ch.activation, State: string(ch.state), Verdict: ch.standing(), Pending: ch.pending(),
+		}
+		if l := ch.held; l != nil {
+			one.Generation, one.Number, one.Counters = l.Generation, l.Number, l.Counters
+			one.Expires, one.NotAfter, one.Reservations = l.Expires, l.NotAfter, l.Reservations
+		}
+		s.Licenses = append(s.Licenses, one)
+	}
+	return s
+}
