@@ -30,6 +30,9 @@ type call struct {
 	parts    *int       // shutdown: chains that have not answered yet, shared among them
 }
 
+// maxWants of one request: what an answer can speak of, with room to spare.
+const maxWants = 8
+
 // ask queues a call and sees to it that a request carries it.
 func (ch *chain) ask(k *call) {
 	ch.calls = append(ch.calls, k)
@@ -46,8 +49,14 @@ func (ch *chain) include(k *call, r *lease.Request) {
 	case k.kind == callConsume:
 		ch.counted += k.n
 		k.upTo = ch.counted
+	case k.kind == callReserve && len(r.Want) == maxWants:
+		ch.more = true
+		return
 	case k.kind == callReserve && !slices.ContainsFunc(r.Want, func(s lease.Slot) bool { return s.Entitlement == k.slot.Entitlement }):
 		r.Want = append(r.Want, k.slot)
+	case k.kind == callReserve && len(r.Want) == maxWants:
+		ch.more = true
+		return
 	case k.kind == callReserve && !slices.Contains(r.Want, k.slot):
 		ch.more = true // the same entitlement in another context: one after the other
 		return

@@ -73,15 +73,6 @@ func (ch *chain) resume(text, request string) error {
 	return nil
 }
 
-// start activates, or goes on from the saved state with a sync.
-func (ch *chain) start(number int64) {
-	if ch.problem.Code == license.CodeDeactivated || ch.state == closed {
-		ch.activate(ch.nth + 1)
-		ch.state = ready
-	}
-	ch.ask(&call{number: number, kind: callStart})
-}
-
 // form makes the next request and saves it; it is sent when the save is confirmed.
 func (ch *chain) form() {
 	c := ch.c
@@ -180,6 +171,15 @@ func (ch *chain) drop() {
 func (ch *chain) restore() {
 	ch.exclude()
 	ch.request, ch.asked = "", nil
+	ch.form()
+}
+
+// renew activates as a new device: the program was started again after its activation was taken away. It is then one newcomer among
+// others, and pays like one.
+func (ch *chain) renew() {
+	ch.exclude()
+	ch.activate(ch.nth + 1)
+	ch.problem, ch.failures = abi.Verdict{}, 0
 	ch.form()
 }
 

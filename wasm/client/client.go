@@ -159,7 +159,7 @@ func (c *Client) start(e abi.Event) {
 		c.answer(e.Call, abi.Describe(license.CodeOK, ""))
 		return
 	}
-	c.chain(c.cfg.LicenseID).start(e.Call)
+	c.chain(c.cfg.LicenseID).ask(&call{number: e.Call, kind: callStart})
 }
 
 func (c *Client) reply(e abi.Event) {

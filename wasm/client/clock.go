@@ -26,8 +26,8 @@ func (c *clock) tick(wall lease.Time, mono int64) {
 }
 
 func (c *clock) hear(signed lease.Time) {
-	if c.synced && signed < c.now() {
-		return // within a run time only moves on; the answer was on its way
+	if c.synced && signed < c.signed {
+		return // an answer that was overtaken
 	}
 	c.synced, c.signed, c.wallThen, c.monoThen = true, signed, c.wall, c.mono
 	c.mark = max(c.mark, signed)

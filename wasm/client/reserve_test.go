@@ -203,3 +203,27 @@ func TestFilesThatAreRefusedAreNamed(t *testing.T) {
 	}
 	w.expect(w.reserve("ui", "rendering"), license.CodeOK)
 }
+
+// proves L05 C14
+func TestManyReservesAtOnce(t *testing.T) {
+	w := started(t, nil)
+	w.hold = true
+	sync := w.call(abi.Event{Type: abi.EventSync})
+	var reserves []int64
+	for i := range 20 {
+		name := "feature_" + string(rune('a'+i))
+		w.server.slots[name] = 1
+		reserves = append(reserves, w.reserve("ui", name))
+	}
+	w.hold = false
+	w.deliver()
+	w.expect(sync, license.CodeOK)
+	for _, number := range reserves {
+		w.expect(number, license.CodeOK)
+	}
+	for _, r := range w.server.requests {
+		if len(r.Want) > 8 {
+			t.Fatalf("%d wants in one request", len(r.Want))
+		}
+	}
+}

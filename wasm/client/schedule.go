@@ -12,6 +12,7 @@ const (
 	heartbeat       = 60_000     // between syncs when the license gives no interval
 	firstRetry      = 2_000      // before the first lease
 	longestPause    = 86_400_000 // whatever a server asks for
+	slack           = 5          // between the wall and the monotonic clock; no reason for another timer
 )
 
 func (ch *chain) interval() int64 {
@@ -85,8 +86,8 @@ func (c *Client) setTimer() {
 	if c.dirty {
 		sooner(c.savedAt + journalInterval)
 	}
-	if at == c.wakeAt {
-		return
+	if at == c.wakeAt || c.wakeAt > 0 && at >= c.wakeAt-slack {
+		return // a timer that fires early sets the next one
 	}
 	c.wakeAt = at
 	in := int64(-1)

@@ -34,6 +34,7 @@ type head struct {
 	lease   lease.Lease
 	counted int64
 	held    []lease.Reservation
+	closed  bool
 }
 
 func newServer(t testing.TB, name string) *server {
@@ -63,6 +64,8 @@ func (s *server) answer(text string) (int, string) {
 	}
 	switch {
 	case h.request == hash: // the stored answer
+	case h.closed:
+		return 403, s.refuse(r, hash, license.CodeDeactivated, h)
 	case s.refusal != "":
 		return 403, s.refuse(r, hash, s.refusal, h)
 	case r.Challenge != "" && r.Generation == h.Generation+1:

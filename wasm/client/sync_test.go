@@ -363,3 +363,25 @@ func TestHotConsume(t *testing.T) {
 		t.Fatalf("%d used", w.server.used)
 	}
 }
+
+// proves B01 C02
+func TestDeactivatedByTheVendor(t *testing.T) {
+	w := started(t, nil)
+	for _, h := range w.server.heads {
+		h.closed = true
+	}
+	w.pass(10 * minute)
+	if !w.heard(license.CodeDeactivated) {
+		t.Fatal("not told")
+	}
+	w.expect(w.consume(1), license.CodeDeactivated)
+	if len(w.server.heads) != 1 {
+		t.Fatal("a running program took another activation")
+	}
+	w.crash()
+	w.open()
+	w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeOK) // started again, it is a newcomer
+	if len(w.server.heads) != 2 {
+		t.Fatal("not activated anew")
+	}
+}

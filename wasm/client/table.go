@@ -24,6 +24,7 @@ const (
 	refused  trigger = "refused"  // a signed refusal; the same bytes may be accepted later
 	rejected trigger = "rejected" // a signed refusal of class request: these bytes never will be
 	stale    trigger = "stale"    // stale_state, with a challenge
+	ousted   trigger = "ousted"   // deactivated, in answer to a start of the program
 )
 
 // row is one transition. What is not in the table does not happen: the trigger is then ignored.
@@ -53,6 +54,7 @@ func init() {
 		{sending, refused, waiting, (*chain).fail, "final codes act at once; the same bytes may be accepted later"},
 		{sending, rejected, ready, (*chain).drop, "form another request at the next try"},
 		{sending, stale, saving, (*chain).restore, "activate anew with the challenge"},
+		{sending, ousted, saving, (*chain).renew, "activate as a new device"},
 		{waiting, due, saving, (*chain).save, "the same bytes again"},
 		{closed, due, closed, (*chain).refuse, "a closed chain asks nothing"},
 	}

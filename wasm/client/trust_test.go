@@ -263,3 +263,20 @@ func TestNothingPanicsAcrossTheEdge(t *testing.T) {
 		}
 	}
 }
+
+// proves C18
+func TestClockSetForwardAndBack(t *testing.T) {
+	w := started(t, func(s *server) { s.settings.Type, s.expires = lease.Timed, begin+24*hour })
+	server := w.server.now
+	ahead := lease.Time(0)
+	w.server.now = func() lease.Time { return server() - ahead }
+	ahead = lease.Time(48 * hour)
+	w.now += ahead
+	w.expect(w.consume(1), license.CodeExpired) // by the clock, which nobody has contradicted yet
+	w.pass(2 * second)
+	w.expect(w.consume(1), license.CodeOK) // the sync has
+	w.now -= ahead
+	ahead = 0
+	w.pass(hour)
+	w.expect(w.consume(1), license.CodeOK)
+}
