@@ -41,7 +41,8 @@ func readVector(t testing.TB, name string) []byte {
 	return data
 }
 
-// proves L03 L04 L05 N04
+// proves L03 L04 L05
+// proves part of N04
 func TestVectors(t *testing.T) {
 	list := vectors(t)
 	if len(list) < 45 {

@@ -143,7 +143,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// proves N02
+// proves part of N02
 func TestLinks(t *testing.T) {
 	a, b := Next(Origin, HashOf([]byte("a"))), Next(Origin, HashOf([]byte("b")))
 	if a == b || Next(a, HashOf(nil)) == Next(b, HashOf(nil)) || !a.Valid() {

@@ -82,7 +82,8 @@ func TestEachUseHasItsKey(t *testing.T) {
 	}
 }
 
-// proves L04 N04
+// proves L04
+// proves part of N04
 func TestRotationAndRevocation(t *testing.T) {
 	old := product(t, "Example")
 	before := sign(t, old, license.UseFile, text, made.Add(day))

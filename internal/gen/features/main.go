@@ -3,7 +3,7 @@
 //	go run ./internal/gen/features
 //
 // A test names its rows in a comment: the word proves and one or more row ids. The mark stands directly above the test or
-// inside it. A mark with an id that is no row is an error: a misspelt id would otherwise be a promise nobody keeps.
+// inside it. A row of which a test shows only a part is marked "proves part of". A mark with an id that is no row is an error: a misspelt id would otherwise be a promise nobody keeps.
 package main
 
 import (
@@ -28,13 +28,20 @@ func main() {
 type row struct{ id, statement string }
 
 // proof is one mark: the test at file claims the row id.
-type proof struct{ id, file, test string }
+type proof struct {
+	id, file, test string
+	part           bool // of the row only
+}
 
 func (p proof) String() string {
-	if p.test == "" {
-		return p.file
+	s := p.file
+	if p.test != "" {
+		s += ": " + p.test
 	}
-	return p.file + ": " + p.test
+	if p.part {
+		s += " (in part)"
+	}
+	return s
 }
 
 func run(root fs.FS, out io.Writer) error {
@@ -59,6 +66,7 @@ func report(rows []row, proofs []proof, out io.Writer) error {
 		byRow[p.id] = append(byRow[p.id], p)
 	}
 	var without []row
+	whole := 0
 	for _, r := range rows {
 		if len(byRow[r.id]) == 0 {
 			without = append(without, r)
@@ -68,6 +76,9 @@ func report(rows []row, proofs []proof, out io.Writer) error {
 		for _, p := range byRow[r.id] {
 			fmt.Fprintf(out, "     → %s\n", p)
 		}
+		if slices.ContainsFunc(byRow[r.id], func(p proof) bool { return !p.part }) {
+			whole++
+		}
 		delete(byRow, r.id)
 	}
 	if len(without) > 0 {
@@ -76,7 +87,7 @@ func report(rows []row, proofs []proof, out io.Writer) error {
 			fmt.Fprintf(out, "%s  %s\n", r.id, r.statement)
 		}
 	}
-	fmt.Fprintf(out, "\n%d of %d rows have a test\n", len(rows)-len(without), len(rows))
+	fmt.Fprintf(out, "\n%d of %d rows have a test, %d more in part\n", whole, len(rows), len(rows)-len(without)-whole)
 
 	var unknown []string
 	for _, ps := range byRow {
@@ -112,7 +123,7 @@ var languages = []language{
 	{[]string{"test_*.py"}, regexp.MustCompile(`^\s*(?:async )?def (test_\w+)\(`)},
 	{[]string{"*.test.js", "*.test.mjs", "*.test.ts", "*.test.tsx"},
 		regexp.MustCompile("^\\s*(?:await )?(?:test|it)(?:\\.\\w+)?\\(\\s*(?:'([^']+)'|\"([^\"]+)\"|`([^`]+)`)")},
-	{[]string{"scripts/demo"}, nil},
+	{[]string{"server/cmd/onelicense/demo/files.go", "server/cmd/onelicense/demo/story.go"}, nil},
 }
 
 // Folders that hold no test of ours: by name anywhere, and by path.
@@ -159,7 +170,7 @@ func (l language) matches(name string) bool {
 }
 
 var (
-	mark    = regexp.MustCompile(`(?://|#|\*|""").*\bproves ((?:[A-Z][0-9]{2}\b[, ]*)+)`)
+	mark    = regexp.MustCompile(`(?://|#|\*|""").*\bproves (part of )?((?:[A-Z][0-9]{2}\b[, ]*)+)`)
 	ids     = regexp.MustCompile(`[A-Z][0-9]{2}`)
 	leading = regexp.MustCompile(`^\s*(?://|/\*|\*|#|@|$)`) // what may stand between a mark and the test below it
 )
@@ -180,8 +191,8 @@ func (l language) marks(file, source string) []proof {
 		if below := l.below(lines[i:]); below != "" {
 			test = below
 		}
-		for _, id := range ids.FindAllString(m[1], -1) {
-			proofs = append(proofs, proof{id, file, test})
+		for _, id := range ids.FindAllString(m[2], -1) {
+			proofs = append(proofs, proof{id, file, test, m[1] != ""})
 		}
 	}
 	return proofs

@@ -34,11 +34,13 @@ func TestRowsAndTheirTests(t *testing.T) {
 		{"python_docstring", "a/test_x.py", "def test_start():\n    \"\"\"It starts, and so § S01.\"\"\"\n", "→ a/test_x.py: test_start"},
 		{"node", "a/x.test.js", "test(\"it starts\", () => {\n  // § S01\n})", "→ a/x.test.js: it starts"},
 		{"typescript", "a/x.test.ts", "// § S01\nit.each(rows)\nit('starts', () => {})", "→ a/x.test.ts"},
-		{"demo", "scripts/demo", "# § S01\nstep", "→ scripts/demo"},
-		{"prose_is_no_mark", "a/x_test.go", "// this § that S01 is fine\nfunc TestStart(t *testing.T) {}", "0 of 3 rows have a test"},
-		{"not_a_test_file", "a/x.go", "// § S01", "0 of 3 rows have a test"},
-		{"not_our_code", "node_modules/x/a.test.js", "// § S01", "0 of 3 rows have a test"},
-		{"rows_left", "a/x_test.go", "// § S01 C09\nfunc TestStart(t *testing.T) {}", "\nRows without a test:\nS02  it stops\n\n2 of 3 rows have a test"},
+		{"demo", "server/cmd/onelicense/demo/story.go", "// § S01\nstep", "→ server/cmd/onelicense/demo/story.go"},
+		{"prose_is_no_mark", "a/x_test.go", "// this § that S01 is fine\nfunc TestStart(t *testing.T) {}", "0 of 3 rows have a test, 0 more in part"},
+		{"not_a_test_file", "a/x.go", "// § S01", "0 of 3 rows have a test, 0 more in part"},
+		{"not_our_code", "node_modules/x/a.test.js", "// § S01", "0 of 3 rows have a test, 0 more in part"},
+		{"a_part", "a/x_test.go", "// § part of S01\nfunc TestStart(t *testing.T) {}", "TestStart (in part)"},
+		{"parts_do_not_count", "a/x_test.go", "// § part of S01\nfunc TestStart(t *testing.T) {}", "0 of 3 rows have a test, 1 more in part"},
+		{"rows_left", "a/x_test.go", "// § S01 C09\nfunc TestStart(t *testing.T) {}", "\nRows without a test:\nS02  it stops\n\n2 of 3 rows have a test, 0 more in part"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

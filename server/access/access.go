@@ -1,0 +1,125 @@
+// Package access knows people and how they get in: members of an organisation with their roles, passwords, sessions, and the one-time
+// token that makes the first owner.
+//
+// Start with New, which is given the Store that keeps it all. A person comes in by SetUp or Login; after that each request shows the
+// session's token, which Authenticate turns into an Identity, and May says what its role allows. Nothing here knows HTTP.
+//
+// Secrets are stored only in forms that do not give them back: passwords as argon2id hashes, tokens, which are 256 random bits, as
+// SHA-256.
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Member is a person in an organisation.
+type Member struct {
+	ID           license.ID
+	Organisation license.ID
+	Email        string // normalised, unique on the whole server: one logs in by it alone
+	Name         string
+	Role         Role
+	Password     string // argon2id in its usual text form; leaves the server never
+	Disabled     bool
+	Created      lease.Time
+}
+
+// Session is one login. Its id is the hash of the token that the browser holds.
+type Session struct {
+	ID      lease.Hash
+	Member  license.ID
+	Created lease.Time
+	Expires lease.Time
+}
+
+// Setup is the right to make the first owner: the hash of a token, and until when it is good.
+type Setup struct {
+	ID    lease.Hash
+	Until lease.Time
+}
+
+// Store keeps people and sessions. Like the domain's store it answers licensing.ErrNotFound and licensing.ErrExists; what it has
+// acknowledged outlives a crash. store/storetest is its contract.
+type Store interface {
+	// Owned tells whether the server has an owner, and so is past its setup.
+	Owned(context.Context) (bool, error)
+	// PutSetup replaces the setup token: an earlier one is void.
+	PutSetup(context.Context, Setup) error
+	// Setup is the present one; ErrNotFound when there is none.
+	Setup(context.Context) (Setup, error)
+	// CreateOwner uses up the setup with this id and makes the organisation with its first member: all of it or nothing, and once,
+	// however many ask at a time. ErrNotFound when the setup is not this one, ErrExists when the server has an owner.
+	CreateOwner(ctx context.Context, setup lease.Hash, org licensing.Organisation, owner Member) error
+
+	// CreateMember refuses an e-mail address that is taken, in whatever organisation, with ErrExists.
+	CreateMember(context.Context, Member) error
+	Member(ctx context.Context, org, id license.ID) (Member, error)
+	// MemberByEmail wants the normalised form.
+	MemberByEmail(ctx context.Context, email string) (Member, error)
+	// SetPassword replaces the hash and ends every session of the member but keep.
+	SetPassword(ctx context.Context, org, id license.ID, password string, keep lease.Hash) error
+	// SetDisabled shuts a member out, ending all sessions, or lets them in again.
+	SetDisabled(ctx context.Context, org, id license.ID, disabled bool) error
+
+	CreateSession(context.Context, Session) error
+	// Session with its member. It gives expired ones too, until they are tidied: the two deserve different answers.
+	Session(ctx context.Context, id lease.Hash) (Session, Member, error)
+	// EndSession is idempotent.
+	EndSession(ctx context.Context, id lease.Hash) error
+	// TidySessions forgets the sessions that expired before the given time.
+	TidySessions(ctx context.Context, before lease.Time) error
+}
+
+// Error is a refusal with its stable code.
+type Error struct {
+	Code       string // not_authenticated, bad_session, session_expired, bad_credentials, bad_csrf, forbidden, bad_setup_token, already_set_up, rate_limited
+	Detail     string
+	RetryAfter time.Duration // for rate_limited
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Detail }
+
+// Identity is who makes a request: a member with a valid session.
+type Identity struct {
+	Member  Member
+	Session Session
+	CSRF    string // to be shown with every request that changes something
+}
+
+// Service is the door. It is safe for concurrent use.
+type Service struct {
+	store   Store
+	now     func() time.Time
+	random  io.Reader
+	guesses *guesses
+	work    chan struct{} // a place in it is the right to hash one password
+}
+
+// New makes the door to the people in store. now is the server's clock.
+func New(store Store, now func() time.Time) *Service {
+	return &Service{store: store, now: now, random: rand.Reader, guesses: newGuesses(), work: make(chan struct{}, hashesAtOnce)}
+}
+
+func (s *Service) time() lease.Time { return lease.Time(s.now().UnixMilli()) }
+
+// newID makes an id of 96 random bits (DESIGN "Words").
+func (s *Service) newID() license.ID { return license.ID(hex.EncodeToString(s.bytes(12))) }
+
+// newToken makes a secret of 256 random bits.
+func (s *Service) newToken() string { return hex.EncodeToString(s.bytes(32)) }
+
+func (s *Service) bytes(n int) []byte {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(s.random, b); err != nil {
+		panic(err) // crypto/rand never fails, and nothing safe could be done if it did
+	}
+	return b
+}

@@ -1,0 +1,146 @@
+package access
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// proves S07
+func TestOnlyWhatIsInTheTableIsAllowed(t *testing.T) {
+	for action := range allowed {
+		if !May(Owner, action) {
+			t.Errorf("the owner may not %s", action)
+		}
+		if May("stranger", action) || May("", action) {
+			t.Errorf("an unknown role may %s", action)
+		}
+	}
+	if May(Owner, "unheard.of") {
+		t.Error("an action without a row is allowed")
+	}
+	// What is for good is for the two who answer for it.
+	for _, action := range []Action{DeleteCatalogue, EndLicenses} {
+		for _, role := range []Role{Developer, Support, Viewer} {
+			if May(role, action) {
+				t.Errorf("%s may %s", role, action)
+			}
+		}
+	}
+	for action, roles := range allowed {
+		if May(Viewer, action) && len(roles) != len(Roles) {
+			t.Errorf("%s is for viewers, and not for all", action)
+		}
+	}
+}
+
+func TestPasswordHash(t *testing.T) {
+	s := New(nil, time.Now)
+	hash, err := s.hash(t.Context(), "correct horse battery")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Errorf("hash %s", hash)
+	}
+	for password, want := range map[string]bool{"correct horse battery": true, "correct horse batterz": false, "": false} {
+		if got, err := s.matches(t.Context(), hash, password); err != nil || got != want {
+			t.Errorf("%q: %v, %v", password, got, err)
+		}
+	}
+	again, err := s.hash(t.Context(), "correct horse battery")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again == hash {
+		t.Error("two hashes of one password are the same: no salt")
+	}
+	// Nobody's hash costs the same and is nobody's.
+	if got, err := s.matches(t.Context(), nobody, ""); err != nil || got {
+		t.Errorf("nobody: %v, %v", got, err)
+	}
+	if a, b := nobody[:strings.LastIndex(nobody, "=")], hash[:strings.LastIndex(hash, "=")]; a != b || len(nobody) != len(hash) {
+		t.Errorf("nobody %q is not made as %q", nobody, hash)
+	}
+	for _, broken := range []string{"", "secret", "$2b$10$x", "$argon2id$v=18$m=19456,t=2,p=1$AAAA$AAAA", "$argon2id$v=19$m=1$AAAA$AAAA"} {
+		if ok, err := s.matches(t.Context(), broken, ""); ok || err == nil {
+			t.Errorf("%q is taken for a hash", broken)
+		}
+	}
+}
+
+func TestGuessesAreCountedPerPersonAndPlace(t *testing.T) {
+	g, now := newGuesses(), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for range guessesPerEmail {
+		if g.wait("a", "here", now) != 0 {
+			t.Fatal("too early")
+		}
+		g.failed("a", "here", now)
+	}
+	if got := g.wait("a", "here", now.Add(time.Minute)); got != guessWindow-time.Minute {
+		t.Errorf("wait %v", got)
+	}
+	if g.wait("a", "elsewhere", now) != 0 || g.wait("b", "here", now) != 0 {
+		t.Error("others must wait too")
+	}
+	if g.wait("a", "here", now.Add(guessWindow)) != 0 {
+		t.Error("it never ends")
+	}
+	for range guessesPerPlace {
+		g.failed("someone", "there", now)
+		g.succeeded("someone", "there")
+	}
+	if g.wait("anyone", "there", now) != 0 {
+		t.Error("those who were right count against their place")
+	}
+	for i := range guessesPerPlace {
+		g.failed(strings.Repeat("x", i), "there", now)
+	}
+	if g.wait("anyone", "there", now) == 0 {
+		t.Error("one place may try everybody")
+	}
+}
+
+func TestGuessesStayBounded(t *testing.T) {
+	g, now := newGuesses(), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 3 * guessEntries {
+		g.failed("a", string(rune(i)), now.Add(time.Duration(i)*time.Millisecond))
+	}
+	if len(g.entries) > guessEntries+2 {
+		t.Errorf("%d entries", len(g.entries))
+	}
+}
+
+func TestWhatAFounderMustSay(t *testing.T) {
+	good := Founding{Organisation: "Acmé GmbH", Name: "Ö. Wner", Email: "o@acme.test", Password: "correct horse battery"}
+	if err := good.check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*Founding)
+		field  string
+	}{
+		"no_organisation":   {func(f *Founding) { f.Organisation = "" }, "organisation"},
+		"two_lines":         {func(f *Founding) { f.Organisation = "a\nb" }, "organisation"},
+		"blank_name":        {func(f *Founding) { f.Name = " " }, "name"},
+		"name_with_NUL":     {func(f *Founding) { f.Name = "a\x00b" }, "name"},
+		"name_turned_round": {func(f *Founding) { f.Name = "a\u202eb" }, "name"},
+		"name_too_long":     {func(f *Founding) { f.Name = strings.Repeat("ö", 201) }, "name"},
+		"email_without_at":  {func(f *Founding) { f.Email = "acme.test" }, "email"},
+		"email_with_two":    {func(f *Founding) { f.Email = "a@b@c" }, "email"},
+		"email_with_blank":  {func(f *Founding) { f.Email = "a b@c" }, "email"},
+		"short_password":    {func(f *Founding) { f.Password = "eleven char" }, "password"},
+		"long_password":     {func(f *Founding) { f.Password = strings.Repeat("x", 257) }, "password"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := good
+			c.change(&f)
+			invalid, ok := f.check().(*licensing.Invalid)
+			if !ok || invalid.Field != c.field {
+				t.Errorf("got %v, want %s", f.check(), c.field)
+			}
+		})
+	}
+}

@@ -1,0 +1,106 @@
+package access
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// The cost of a hash: OWASP's minimum for argon2id, about 30 ms of one core. More memory would buy more against a stolen database,
+// but two logins at once must also fit beside the rest into a small machine.
+const (
+	hashTime     = 2
+	hashMemory   = 19 * 1024 // KiB
+	hashThreads  = 1
+	hashLength   = 32
+	saltLength   = 16
+	hashesAtOnce = 2
+	hashPatience = 5 * time.Second // how long a login waits for its turn
+)
+
+// What a password must be. Length is the only rule that helps (NIST SP 800-63B); the upper bound keeps hashing quick.
+const (
+	minPassword = 12
+	maxPassword = 256
+)
+
+func checkPassword(field, password string) error {
+	switch {
+	case len([]rune(password)) < minPassword:
+		return &licensing.Invalid{Field: field, Problem: fmt.Sprintf("is shorter than %d characters", minPassword)}
+	case len(password) > maxPassword:
+		return &licensing.Invalid{Field: field, Problem: fmt.Sprintf("is longer than %d bytes", maxPassword)}
+	}
+	return nil
+}
+
+// turn waits for the right to hash. It bounds memory and processor time whatever number of logins comes in.
+func (s *Service) turn(ctx context.Context) (done func(), err error) {
+	timer := time.NewTimer(hashPatience)
+	defer timer.Stop()
+	select {
+	case s.work <- struct{}{}:
+		return func() { <-s.work }, nil
+	case <-timer.C:
+		return nil, &Error{Code: "rate_limited", Detail: "too many people log in at the moment", RetryAfter: hashPatience}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// hash writes a password in the text form that argon2's own tools use.
+func (s *Service) hash(ctx context.Context, password string) (string, error) {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	salt := s.bytes(saltLength)
+	key := argon2.IDKey([]byte(password), salt, hashTime, hashMemory, hashThreads, hashLength)
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
+		b64.EncodeToString(salt), b64.EncodeToString(key)), nil
+}
+
+// nobody is compared with when there is no such member, so that the answer takes as long as for a wrong password. No password gives a
+// hash of zeros.
+var nobody = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
+	strings.Repeat("A", 22), strings.Repeat("A", 43))
+
+// matches tells whether the password is the one that was hashed, at the cost that the hash names.
+func (s *Service) matches(ctx context.Context, hash, password string) (bool, error) {
+	var version, memory, rounds int
+	var threads uint8
+	fields := strings.Split(hash, "$") // "", argon2id, v=…, m=…, salt, key
+	if len(fields) != 6 || fields[1] != "argon2id" {
+		return false, fmt.Errorf("a stored password hash is not argon2id")
+	}
+	if _, err := fmt.Sscanf(fields[2]+" "+fields[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &rounds, &threads); err != nil {
+		return false, fmt.Errorf("reading a stored password hash: %w", err)
+	}
+	if version != argon2.Version {
+		return false, fmt.Errorf("a stored password hash is of argon2 version %d, not %d", version, argon2.Version)
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(fields[4])
+	if err != nil {
+		return false, fmt.Errorf("reading a stored password hash: %w", err)
+	}
+	want, err := base64.RawStdEncoding.DecodeString(fields[5])
+	if err != nil {
+		return false, fmt.Errorf("reading a stored password hash: %w", err)
+	}
+	done, err := s.turn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	got := argon2.IDKey([]byte(password), salt, uint32(rounds), uint32(memory), threads, uint32(len(want)))
+	return subtle.ConstantTimeCompare(got, want) == 1, nil
+}

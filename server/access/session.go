@@ -1,0 +1,138 @@
+package access
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// SessionLife is how long a login lasts. It is fixed, not renewed by use: a stolen token dies by itself, at the latest the next day.
+const SessionLife = 12 * time.Hour
+
+// expiredKept is how long an expired session is remembered, to be answered as expired and not as unknown.
+const expiredKept = 30 * 24 * time.Hour
+
+// Login checks the password and opens a session. The token goes to the browser and nowhere else. An unknown address, a wrong password
+// and a disabled member get the same answer, after the same work. address is where the request came from; guessing is slowed down by it.
+func (s *Service) Login(ctx context.Context, email, password, address string) (token string, who Identity, err error) {
+	email = normaliseEmail(email)
+	now := s.now()
+	if wait := s.guesses.wait(email, address, now); wait > 0 {
+		return "", Identity{}, &Error{Code: "rate_limited", Detail: "too many failed logins", RetryAfter: wait}
+	}
+	s.guesses.failed(email, address, now)
+	member, err := s.store.MemberByEmail(ctx, email)
+	hash := member.Password
+	switch {
+	case errors.Is(err, licensing.ErrNotFound):
+		hash = nobody
+	case err != nil:
+		return "", Identity{}, err
+	}
+	ok, err := s.matches(ctx, hash, password)
+	if err != nil {
+		return "", Identity{}, err
+	}
+	if !ok || member.ID == "" || member.Disabled {
+		return "", Identity{}, &Error{Code: "bad_credentials", Detail: "the e-mail address or the password is wrong"}
+	}
+	s.guesses.succeeded(email, address)
+	if err := s.store.TidySessions(ctx, lease.Time(now.Add(-expiredKept).UnixMilli())); err != nil {
+		return "", Identity{}, err
+	}
+	return s.open(ctx, member)
+}
+
+// open makes a session for a member who has proven to be it.
+func (s *Service) open(ctx context.Context, member Member) (token string, who Identity, err error) {
+	token = s.newToken()
+	now := s.now()
+	session := Session{
+		ID: hashToken("session", token), Member: member.ID,
+		Created: lease.Time(now.UnixMilli()), Expires: lease.Time(now.Add(SessionLife).UnixMilli()),
+	}
+	if err := s.store.CreateSession(ctx, session); err != nil {
+		return "", Identity{}, err
+	}
+	return token, Identity{Member: member, Session: session, CSRF: csrf(token)}, nil
+}
+
+// Authenticate turns a session's token into who it is. The three ways to fail have three codes.
+func (s *Service) Authenticate(ctx context.Context, token string) (Identity, error) {
+	if token == "" {
+		return Identity{}, &Error{Code: "not_authenticated", Detail: "log in first"}
+	}
+	bad := &Error{Code: "bad_session", Detail: "there is no such session; log in again"}
+	session, member, err := s.store.Session(ctx, hashToken("session", token))
+	switch {
+	case errors.Is(err, licensing.ErrNotFound):
+		return Identity{}, bad
+	case err != nil:
+		return Identity{}, err
+	case member.Disabled:
+		return Identity{}, bad
+	case s.time() >= session.Expires:
+		return Identity{}, &Error{Code: "session_expired", Detail: "the session has ended; log in again"}
+	}
+	return Identity{Member: member, Session: session, CSRF: csrf(token)}, nil
+}
+
+// CheckCSRF compares the token that came in a header with the session's. Only a page that may read our answers knows it.
+func (i Identity) CheckCSRF(shown string) error {
+	if subtle.ConstantTimeCompare([]byte(shown), []byte(i.CSRF)) != 1 {
+		return &Error{Code: "bad_csrf", Detail: "the header X-CSRF-Token does not hold the value that the login gave"}
+	}
+	return nil
+}
+
+// Logout ends the session.
+func (s *Service) Logout(ctx context.Context, who Identity) error {
+	return s.store.EndSession(ctx, who.Session.ID)
+}
+
+// ChangePassword wants the old one, and ends the member's other sessions. Wrong old ones are counted like failed logins: a found open
+// session is not a way to guess.
+func (s *Service) ChangePassword(ctx context.Context, who Identity, old, password, address string) error {
+	if err := checkPassword("new", password); err != nil {
+		return err
+	}
+	email, now := who.Member.Email, s.now()
+	if wait := s.guesses.wait(email, address, now); wait > 0 {
+		return &Error{Code: "rate_limited", Detail: "too many wrong passwords", RetryAfter: wait}
+	}
+	s.guesses.failed(email, address, now)
+	ok, err := s.matches(ctx, who.Member.Password, old)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &licensing.Invalid{Field: "old", Problem: "is not the present password"}
+	}
+	s.guesses.succeeded(email, address)
+	hash, err := s.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.store.SetPassword(ctx, who.Member.Organisation, who.Member.ID, hash, who.Session.ID)
+}
+
+// hashToken is how a token is stored. The kind keeps one kind of token from ever being good as another.
+func hashToken(kind, token string) lease.Hash {
+	return lease.HashOf([]byte("onelicense/" + kind + "/1\n" + token))
+}
+
+// csrf derives the session's second token from its first: nothing more to store, and useless for logging in.
+func csrf(token string) string { return string(hashToken("csrf", token)) }
+
+// normaliseEmail makes one form of what people type. Providers differ about case before the @, but none gives two people addresses
+// that differ by nothing else.
+func normaliseEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+
+// Organisation whose records the identity may see.
+func (i Identity) Organisation() license.ID { return i.Member.Organisation }

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Activation is one installation of the program.
+type Activation struct {
+	ID         string     `json:"id" doc:"Hash of the installation's own key."`
+	Counted    int64      `json:"counted" doc:"Calls of this installation."`
+	Generation int64      `json:"generation" doc:"How many chains it has had: one more for each time that it was restored."`
+	Number     int64      `json:"number" doc:"Leases in the present chain."`
+	Created    time.Time  `json:"created"`
+	LastSync   time.Time  `json:"last_sync"`
+	Closed     *time.Time `json:"closed,omitempty" doc:"When it said goodbye or was deactivated."`
+}
+
+// Reservation is one slot of an entitlement, held by one installation.
+type Reservation struct {
+	Activation  string    `json:"activation"`
+	Entitlement string    `json:"entitlement"`
+	Context     string    `json:"context" doc:"The one it was first reserved in."`
+	Since       time.Time `json:"since"`
+	Until       time.Time `json:"until"`
+}
+
+type ByActivation struct {
+	ByID
+	Activation string `path:"activation" pattern:"^[0-9a-f]{64}$" patternDescription:"64 lower-case hex digits"`
+}
+
+type ByEntitlement struct {
+	ByActivation
+	Entitlement string `path:"entitlement" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" patternDescription:"a name"`
+}
+
+func (b ByActivation) key() licensing.ActivationKey {
+	return licensing.ActivationKey{License: b.id(), Activation: lease.Hash(b.Activation)}
+}
+
+// activations registers what is known of installations, and how the vendor takes back what they hold.
+func (a *API) activations() {
+	const tag = "activations"
+	l := a.Licensing
+	add(a, operation{
+		method: "GET", path: "/licenses/{id}/activations", id: "activations", tag: tag, action: access.ReadLicenses,
+		summary: "List the installations of a license, newest first",
+	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Activation]], error) {
+		if _, err := l.License(ctx, who.Organisation(), in.id()); err != nil {
+			return nil, err // an empty list would say that the license is there
+		}
+		found, err := l.Activations(ctx, who.Organisation(), in.id(), in.page())
+		return listing(found, err, func(x licensing.Activation) Activation {
+			return Activation{
+				string(x.Activation), x.Counted, x.Head.Generation, x.Head.Number, moment(x.Created), moment(x.LastSync), optional(x.Closed),
+			}
+		})
+	})
+	add(a, operation{
+		method: "POST", path: "/licenses/{id}/activations/{activation}/deactivate", id: "deactivate", tag: tag, action: access.FreeActivations,
+		status: http.StatusNoContent, summary: "Deactivate an installation and free what it holds",
+	}, func(ctx context.Context, who access.Identity, in *ByActivation) (*none, error) {
+		return nil, l.Deactivate(ctx, who.Organisation(), in.key())
+	})
+	add(a, operation{
+		method: "GET", path: "/licenses/{id}/reservations", id: "reservations", tag: tag, action: access.ReadLicenses,
+		summary: "List the slots that are held",
+	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Reservation]], error) {
+		if _, err := l.License(ctx, who.Organisation(), in.id()); err != nil {
+			return nil, err // an empty list would say that the license is there
+		}
+		found, err := l.Reservations(ctx, who.Organisation(), in.id(), in.page())
+		return listing(found, err, func(x licensing.Reservation) Reservation {
+			return Reservation{string(x.Activation), x.Entitlement, x.Context, moment(x.Since), moment(x.Until)}
+		})
+	})
+	add(a, operation{
+		method: "DELETE", path: "/licenses/{id}/activations/{activation}/reservations/{entitlement}", id: "release", tag: tag,
+		action: access.FreeActivations, status: http.StatusNoContent, summary: "Take a slot back; the program learns it with its next sync",
+	}, func(ctx context.Context, who access.Identity, in *ByEntitlement) (*none, error) {
+		return nil, l.FreeReservation(ctx, who.Organisation(), in.key(), in.Entitlement)
+	})
+}

@@ -1,0 +1,128 @@
+// Package api is the management API: what the pages, the command line and a vendor's own programs use, under Prefix.
+//
+// Register adds its routes to a fiber app. Each route is a typed handler, from whose types the OpenAPI document is made (Describe), and names
+// the one access.Action that it takes; there is no way to add a route without. A handler is given the caller's Identity and asks the
+// domain for records of its organisation only, so another's record is not there: 404.
+//
+// Whatever goes wrong is answered as problem+json with a stable code (package problem).
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Prefix of every route.
+const Prefix = "/api/v1"
+
+// Config is what the routes stand on.
+type Config struct {
+	Access    *access.Service
+	Licensing *licensing.Service
+	Log       *slog.Logger
+	Secure    bool // browsers reach the server by TLS: the session cookie is sent nowhere else
+}
+
+// API is the registered routes.
+type API struct {
+	Config
+	huma   huma.API
+	routes []Route
+}
+
+// Route is one route and the right it wants.
+type Route struct {
+	Method, Path string
+	Action       access.Action
+}
+
+// Routes lists every route, in the order of registration.
+func (a *API) Routes() []Route { return slices.Clone(a.routes) }
+
+// Register adds the routes to the app.
+func Register(app *fiber.App, c Config) *API {
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	config := huma.Config{
+		OpenAPI:                      document(),
+		Formats:                      map[string]huma.Format{"application/json": format, "json": format}, // the second for …/problem+json
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+	}
+	a := &API{Config: c, huma: humafiber.New(app, config)}
+	a.session()
+	a.products()
+	a.versions()
+	a.licenses()
+	a.activations()
+	describe(a.huma.OpenAPI())
+	app.Get(Prefix+"/openapi.json", a.openAPI())
+	return a
+}
+
+// openAPI serves the document, which is written once, when it is first wanted.
+func (a *API) openAPI() fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		c.Set(fiber.HeaderContentType, "application/vnd.oai.openapi+json")
+		text, err := json.Marshal(a.huma.OpenAPI())
+		if err != nil {
+			return err
+		}
+		return c.Send(text)
+	}
+}
+
+// Describe writes the OpenAPI document, always the same for the same source.
+func Describe() ([]byte, error) {
+	a := Register(fiber.New(), Config{})
+	text, err := json.MarshalIndent(a.huma.OpenAPI(), "", " ")
+	return append(text, '\n'), err
+}
+
+// operation is what a route says of itself.
+type operation struct {
+	method, path string // path below Prefix
+	id           string // name of the function in generated clients
+	summary      string
+	tag          string
+	action       access.Action
+	status       int // of success; 0: 200, or 204 without a body
+	more         func(*huma.Operation)
+}
+
+// add registers a typed handler behind its door.
+func add[I, O any](a *API, op operation, handle func(context.Context, access.Identity, *I) (*O, error)) {
+	a.routes = append(a.routes, Route{op.method, Prefix + op.path, op.action})
+	described := huma.Operation{
+		OperationID: op.id, Method: op.method, Path: Prefix + op.path, Summary: op.summary, Tags: []string{op.tag},
+		DefaultStatus: op.status, MaxBodyBytes: -1, // the server's own limit holds, for every route
+		Middlewares: huma.Middlewares{a.door(op)},
+	}
+	if op.action != access.Anyone {
+		described.Security = []map[string][]string{{"session": {}}}
+		described.Extensions = map[string]any{"x-action": op.action, "x-roles": access.Allowed(op.action)}
+	}
+	if op.more != nil {
+		op.more(&described)
+	}
+	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
+		who, _ := ctx.Value(identity).(access.Identity)
+		out, err := handle(ctx, who, in)
+		if err != nil {
+			return nil, a.refuse(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// safe methods change nothing.
+func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }

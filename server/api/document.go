@@ -1,0 +1,72 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/problem"
+)
+
+// document is the head of the OpenAPI document.
+func document() *huma.OpenAPI {
+	return &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "One License", Version: "1",
+			Description: "Names are snake_case, times RFC 3339 in UTC, durations whole milliseconds. Unknown members are refused. " +
+				"Every error is application/problem+json with a stable code. Every request but GET that has a session needs the header " +
+				csrfHeader + ".",
+		},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"session": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "Made by a login."},
+			},
+		},
+	}
+}
+
+// describe adds what the types of the handlers do not say: the codes of problems, and the routes that package protocol serves without
+// this framework.
+func describe(d *huma.OpenAPI) {
+	var codes []any
+	for _, code := range append(problem.Codes(), license.CodeRateLimited) {
+		codes = append(codes, string(code))
+	}
+	failure := d.Components.Schemas.Map()["Problem"]
+	failure.Extensions = map[string]any{"x-codes": codes}
+
+	failed := &huma.Response{
+		Description: "Error",
+		Content:     map[string]*huma.MediaType{problem.MediaType: {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}},
+	}
+	text := func(kind, about string) map[string]*huma.MediaType {
+		return map[string]*huma.MediaType{kind: {Schema: &huma.Schema{Type: huma.TypeString, Description: about}}}
+	}
+	d.AddOperation(&huma.Operation{
+		OperationID: "sync", Method: http.MethodPost, Path: Prefix + "/sync", Tags: []string{"client"},
+		Summary:     "The one exchange of client and server",
+		Description: "Activates, reports usage, reserves, releases and says goodbye (spec/lease.md). The device's own signature is the credential.",
+		RequestBody: &huma.RequestBody{Required: true, Content: text("text/plain", fmt.Sprintf("A signed request: two lines, at most %d bytes.", lease.MaxRequest))},
+		Responses: map[string]*huma.Response{
+			"200":     {Description: "A signed lease; the keyring follows when the client's is another.", Content: text("text/plain", "Two or three lines.")},
+			"4XX":     {Description: "A signed refusal, as text/plain; or, when the request does not parse, an unsigned problem.", Content: text("text/plain", "Two lines.")},
+			"default": failed,
+		},
+	})
+	d.AddOperation(&huma.Operation{
+		OperationID: "productKeys", Method: http.MethodGet, Path: Prefix + "/products/{id}/keys", Tags: []string{"client"},
+		Summary: "The public keys of a product",
+		Parameters: []*huma.Param{{
+			Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9a-f]{24}$"},
+		}},
+		Responses: map[string]*huma.Response{
+			"200":     {Description: "An OpenPGP certificate, armored.", Content: text("application/pgp-keys", "ASCII armor.")},
+			"default": failed,
+		},
+	})
+}

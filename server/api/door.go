@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+
+	"github.com/onelicense/onelicense/server/access"
+)
+
+// The names on the wire.
+const (
+	cookieName = "onelicense_session"
+	csrfHeader = "X-CSRF-Token"
+)
+
+type contextKey int
+
+const (
+	identity contextKey = iota // access.Identity
+	address                    // string: where the request came from
+)
+
+// door lets a request through to its handler when its sender may take the route's action. It looks in this order: the session, the CSRF
+// token, the role, the kind of body; so a stranger learns nothing about what lies behind.
+func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		ctx := context.WithValue(hc.Context(), address, humafiber.Unwrap(hc).IP())
+		if op.action != access.Anyone {
+			who, err := a.identify(ctx, hc, op)
+			if err != nil {
+				a.write(hc, a.refuse(ctx, err))
+				return
+			}
+			ctx = context.WithValue(ctx, identity, who)
+		}
+		// A page of another origin can send a form or plain text without asking, but not JSON. This is what guards the routes that
+		// have no session yet, and keeps one way to write a body.
+		if hasBody := len(humafiber.Unwrap(hc).Body()) > 0; hasBody {
+			if kind, _, err := mime.ParseMediaType(hc.Header("Content-Type")); err != nil || kind != "application/json" {
+				a.write(hc, notJSON())
+				return
+			}
+		}
+		next(huma.WithContext(hc, ctx))
+	}
+}
+
+// identify tells who sends the request, and that they may.
+func (a *API) identify(ctx context.Context, hc huma.Context, op operation) (access.Identity, error) {
+	token := ""
+	if cookie, err := huma.ReadCookie(hc, cookieName); err == nil {
+		token = cookie.Value
+	}
+	who, err := a.Access.Authenticate(ctx, token)
+	if err != nil {
+		return who, err
+	}
+	if !safe(op.method) {
+		if err := who.CheckCSRF(hc.Header(csrfHeader)); err != nil {
+			return who, err
+		}
+	}
+	if !access.May(who.Member.Role, op.action) {
+		return who, &access.Error{Code: "forbidden", Detail: "the role " + string(who.Member.Role) + " does not allow this"}
+	}
+	return who, nil
+}
+
+// cookie holds a session's token. No script can read it, and other sites' requests do not carry it but when a person follows a link.
+func (a *API) cookie(token string) http.Cookie {
+	c := http.Cookie{
+		Name: cookieName, Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.Secure,
+		MaxAge: int(access.SessionLife / time.Second),
+	}
+	if token == "" {
+		c.MaxAge = -1 // the browser forgets it
+	}
+	return c
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// License is what a customer holds.
+type License struct {
+	ID           string            `json:"id"`
+	Product      string            `json:"product"`
+	Version      string            `json:"version"`
+	Name         string            `json:"name"`
+	Customer     string            `json:"customer"`
+	Contexts     []string          `json:"contexts" nullable:"false"`
+	Entitlements []Entitlement     `json:"entitlements" nullable:"false"`
+	Allowance    int64             `json:"allowance"`
+	Used         *int64            `json:"used,omitempty" doc:"Calls counted so far; only where one license is read."`
+	Expires      *time.Time        `json:"expires,omitempty"`
+	Status       licensing.Status  `json:"status" enum:"active,suspended,revoked"`
+	Overrides    Overrides         `json:"overrides"`
+	Metadata     map[string]string `json:"metadata"`
+	Revision     int64             `json:"revision"`
+	Created      time.Time         `json:"created"`
+	Updated      time.Time         `json:"updated"`
+}
+
+// Entitlement is a named right.
+type Entitlement struct {
+	Name  string `json:"name"`
+	Slots int    `json:"slots,omitempty" doc:"How many installations may hold it at once; 0: no number."`
+}
+
+// Overrides replaces single values of the version's policy for one license.
+type Overrides struct {
+	Trigger         *lease.Trigger `json:"trigger,omitempty" enum:"every_call,interval"`
+	Interval        *int64         `json:"interval,omitempty"`
+	MaxRetries      *int           `json:"max_retries,omitempty"`
+	Grace           *int64         `json:"grace,omitempty"`
+	ActivationDelay *int64         `json:"activation_delay,omitempty"`
+	ActivationLimit *int64         `json:"activation_limit,omitempty"`
+	MaxMachines     *int64         `json:"max_machines,omitempty"`
+}
+
+// LicenseNew is a license to be made.
+type LicenseNew struct {
+	Name         string            `json:"name,omitempty"`
+	Customer     string            `json:"customer,omitempty"`
+	Contexts     []string          `json:"contexts" nullable:"false" doc:"Where entitlements are used; names of letters, digits, dots, hyphens and underscores."`
+	Entitlements []Entitlement     `json:"entitlements" nullable:"false"`
+	Allowance    int64             `json:"allowance,omitempty" doc:"Calls, over the whole life; needed by the types calls and time_and_calls."`
+	Expires      *time.Time        `json:"expires,omitempty" doc:"Needed by the types time and time_and_calls."`
+	Overrides    Overrides         `json:"overrides,omitempty"`
+	Metadata     map[string]string `json:"metadata,omitempty"`
+}
+
+// LicenseEdit changes what it names and leaves the rest.
+type LicenseEdit struct {
+	Revision     int64               `json:"revision"`
+	Name         *string             `json:"name,omitempty"`
+	Customer     *string             `json:"customer,omitempty"`
+	Contexts     *[]string           `json:"contexts,omitempty" doc:"Replaces all of them. Files that were issued before still say the old ones."`
+	Entitlements *[]Entitlement      `json:"entitlements,omitempty" doc:"Replaces all of them."`
+	Allowance    *int64              `json:"allowance,omitempty"`
+	Expires      Nullable[time.Time] `json:"expires,omitempty" doc:"null: never."`
+	Overrides    *Overrides          `json:"overrides,omitempty" doc:"Replaces all of them."`
+	Metadata     *map[string]string  `json:"metadata,omitempty" doc:"Replaces all of it."`
+}
+
+func describeLicense(l licensing.License) License {
+	entitlements := make([]Entitlement, 0, len(l.Entitlements))
+	for _, e := range l.Entitlements {
+		entitlements = append(entitlements, Entitlement(e))
+	}
+	return License{
+		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer,
+		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: l.Allowance, Expires: optional(l.Expires),
+		Status: l.Status, Overrides: Overrides(l.Overrides), Metadata: filled(l.Metadata),
+		Revision: l.Revision, Created: moment(l.Created), Updated: moment(l.Updated),
+	}
+}
+
+func (n LicenseNew) license() licensing.License {
+	return licensing.License{
+		Meta: licensing.Meta{Metadata: n.Metadata},
+		Name: n.Name, Customer: n.Customer, Contexts: n.Contexts, Entitlements: rights(n.Entitlements),
+		Allowance: n.Allowance, Expires: instant(n.Expires), Overrides: licensing.Overrides(n.Overrides),
+	}
+}
+
+func (e LicenseEdit) apply(to *licensing.License) {
+	to.Revision = e.Revision
+	assign(&to.Name, e.Name)
+	assign(&to.Customer, e.Customer)
+	assign(&to.Contexts, e.Contexts)
+	assign(&to.Allowance, e.Allowance)
+	assign(&to.Metadata, e.Metadata)
+	if e.Entitlements != nil {
+		to.Entitlements = rights(*e.Entitlements)
+	}
+	if e.Expires.Given {
+		to.Expires = instant(e.Expires.Value)
+	}
+	if e.Overrides != nil {
+		to.Overrides = licensing.Overrides(*e.Overrides)
+	}
+}
+
+func rights(list []Entitlement) []license.Entitlement {
+	out := make([]license.Entitlement, 0, len(list))
+	for _, e := range list {
+		out = append(out, license.Entitlement(e))
+	}
+	return out
+}
+
+// instant reads a time; none is never.
+func instant(t *time.Time) lease.Time {
+	if t == nil {
+		return 0
+	}
+	return lease.Time(t.UnixMilli())
+}

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+type file struct {
+	ContentType string `header:"Content-Type"`
+	Disposition string `header:"Content-Disposition"`
+	Body        []byte
+}
+
+// licenses registers the routes of licenses.
+func (a *API) licenses() {
+	const tag = "licenses"
+	l := a.Licensing
+	add(a, operation{
+		method: "POST", path: "/versions/{id}/licenses", id: "createLicense", tag: tag, action: access.EditLicenses, status: http.StatusCreated,
+		summary: "Make a license under a version",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[LicenseNew]) (*answer[License], error) {
+		wanted := in.Body.license()
+		wanted.Organisation, wanted.Version = who.Organisation(), in.id()
+		made, err := l.CreateLicense(ctx, wanted)
+		return reply(describeLicense(made), err)
+	})
+	add(a, operation{
+		method: "GET", path: "/versions/{id}/licenses", id: "licenses", tag: tag, action: access.ReadLicenses,
+		summary: "List the licenses of a version, newest first",
+	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[License]], error) {
+		if _, err := l.Version(ctx, who.Organisation(), in.id()); err != nil {
+			return nil, err // an empty list would say that it is there
+		}
+		found, err := l.Licenses(ctx, who.Organisation(), in.id(), in.page())
+		return listing(found, err, describeLicense)
+	})
+	add(a, operation{
+		method: "GET", path: "/licenses/{id}", id: "license", tag: tag, action: access.ReadLicenses,
+		summary: "Read a license, with its usage",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
+		one, err := l.License(ctx, who.Organisation(), in.id())
+		if err != nil {
+			return nil, err
+		}
+		used, err := l.Usage(ctx, who.Organisation(), in.id())
+		described := describeLicense(one)
+		described.Used = &used
+		return reply(described, err)
+	})
+	add(a, operation{
+		method: "PATCH", path: "/licenses/{id}", id: "editLicense", tag: tag, action: access.EditLicenses,
+		summary: "Edit a license",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[LicenseEdit]) (*answer[License], error) {
+		one, err := l.License(ctx, who.Organisation(), in.id())
+		if err != nil {
+			return nil, err
+		}
+		in.Body.apply(&one)
+		one, err = l.UpdateLicense(ctx, one)
+		return reply(describeLicense(one), err)
+	})
+	for _, op := range []struct {
+		operation
+		status licensing.Status
+	}{
+		{operation{path: "/licenses/{id}/suspend", id: "suspendLicense", action: access.EditLicenses, summary: "Suspend a license"}, licensing.Suspended},
+		{operation{path: "/licenses/{id}/reinstate", id: "reinstateLicense", action: access.EditLicenses, summary: "Reinstate a suspended license"}, licensing.Active},
+		{operation{path: "/licenses/{id}/revoke", id: "revokeLicense", action: access.EndLicenses, summary: "Revoke a license, for good"}, licensing.Revoked},
+	} {
+		op.method, op.tag = "POST", tag
+		add(a, op.operation, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
+			one, err := again(func() (licensing.License, error) {
+				one, err := l.License(ctx, who.Organisation(), in.id())
+				if err != nil || one.Status == op.status {
+					return one, err
+				}
+				one.Status = op.status
+				return l.UpdateLicense(ctx, one)
+			})
+			return reply(describeLicense(one), err)
+		})
+	}
+	add(a, operation{
+		method: "DELETE", path: "/licenses/{id}", id: "deleteLicense", tag: tag, action: access.EndLicenses, status: http.StatusNoContent,
+		summary: "Delete a license with its activations",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
+		return nil, l.DeleteLicense(ctx, who.Organisation(), in.id())
+	})
+	add(a, operation{
+		method: "GET", path: "/licenses/{id}/file", id: "licenseFile", tag: tag, action: access.IssueLicenses,
+		summary: "The signed license file",
+		more: func(o *huma.Operation) {
+			o.Responses = map[string]*huma.Response{"200": {
+				Description: "Four lines, the last of which signs the first three (spec/license-file.md).",
+				Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
+			}}
+		},
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*file, error) {
+		text, err := l.LicenseFile(ctx, who.Organisation(), in.id())
+		if err != nil {
+			return nil, err
+		}
+		return &file{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.txt"`, text}, nil
+	})
+}

@@ -1,0 +1,140 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Product is what the vendor sells.
+type Product struct {
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	Description string            `json:"description"`
+	Archived    bool              `json:"archived"`
+	Metadata    map[string]string `json:"metadata"`
+	Revision    int64             `json:"revision" doc:"Raised by each change; an edit names the one that it was made from."`
+	Created     time.Time         `json:"created"`
+	Updated     time.Time         `json:"updated"`
+}
+
+// ProductNew is a product to be made.
+type ProductNew struct {
+	Name        string            `json:"name" doc:"Unique within the organisation."`
+	Description string            `json:"description,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty" doc:"The vendor's own; never interpreted."`
+}
+
+// ProductEdit changes what it names and leaves the rest.
+type ProductEdit struct {
+	Revision    int64              `json:"revision" doc:"Of the product as it was read; refused with edit_conflict when it has changed since."`
+	Name        *string            `json:"name,omitempty"`
+	Description *string            `json:"description,omitempty"`
+	Metadata    *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
+}
+
+func product(p licensing.Product) Product {
+	return Product{
+		ID: string(p.ID), Name: p.Name, Description: p.Description, Archived: p.Archived, Metadata: filled(p.Metadata),
+		Revision: p.Revision, Created: moment(p.Created), Updated: moment(p.Updated),
+	}
+}
+
+// products registers the routes of products.
+func (a *API) products() {
+	const tag = "products"
+	l := a.Licensing
+	add(a, operation{
+		method: "POST", path: "/products", id: "createProduct", tag: tag, action: access.EditCatalogue, status: http.StatusCreated,
+		summary: "Make a product, and its keys",
+	}, func(ctx context.Context, who access.Identity, in *body[ProductNew]) (*answer[Product], error) {
+		p, err := l.CreateProduct(ctx, licensing.Product{
+			Meta: licensing.Meta{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
+			Name: in.Body.Name, Description: in.Body.Description,
+		})
+		return reply(product(p), err)
+	})
+	add(a, operation{
+		method: "GET", path: "/products", id: "products", tag: tag, action: access.ReadCatalogue,
+		summary: "List products, newest first",
+	}, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Product]], error) {
+		found, err := l.Products(ctx, who.Organisation(), in.page())
+		return listing(found, err, product)
+	})
+	add(a, operation{
+		method: "GET", path: "/products/{id}", id: "product", tag: tag, action: access.ReadCatalogue,
+		summary: "Read a product",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Product], error) {
+		p, err := l.Product(ctx, who.Organisation(), in.id())
+		return reply(product(p), err)
+	})
+	add(a, operation{
+		method: "PATCH", path: "/products/{id}", id: "editProduct", tag: tag, action: access.EditCatalogue,
+		summary: "Edit a product",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[ProductEdit]) (*answer[Product], error) {
+		p, err := l.Product(ctx, who.Organisation(), in.id())
+		if err != nil {
+			return nil, err
+		}
+		p.Revision = in.Body.Revision
+		assign(&p.Name, in.Body.Name)
+		assign(&p.Description, in.Body.Description)
+		assign(&p.Metadata, in.Body.Metadata)
+		p, err = l.UpdateProduct(ctx, p)
+		return reply(product(p), err)
+	})
+	for _, op := range []operation{
+		{path: "/products/{id}/archive", id: "archiveProduct", summary: "Take a product off offer: its licenses no longer work"},
+		{path: "/products/{id}/unarchive", id: "unarchiveProduct", summary: "Offer a product again"},
+	} {
+		op.method, op.tag, op.action = "POST", tag, access.EditCatalogue
+		archived := op.id == "archiveProduct"
+		add(a, op, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Product], error) {
+			p, err := again(func() (licensing.Product, error) {
+				p, err := l.Product(ctx, who.Organisation(), in.id())
+				if err != nil || p.Archived == archived {
+					return p, err
+				}
+				p.Archived = archived
+				return l.UpdateProduct(ctx, p)
+			})
+			return reply(product(p), err)
+		})
+	}
+	add(a, operation{
+		method: "DELETE", path: "/products/{id}", id: "deleteProduct", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
+		summary: "Delete a product that has no versions",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
+		return nil, l.DeleteProduct(ctx, who.Organisation(), license.ID(in.ID))
+	})
+}
+
+// again makes a change that does not depend on what else has changed, for as long as others come first.
+func again[T any](change func() (T, error)) (v T, err error) {
+	for range 10 {
+		if v, err = change(); !errors.Is(err, licensing.ErrStale) {
+			return v, err
+		}
+	}
+	return v, err
+}
+
+// assign sets what an edit names.
+func assign[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// filled is m, never null.
+func filled(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}

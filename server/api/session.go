@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/onelicense/onelicense/server/access"
+)
+
+// Member is a person, as others see them.
+type Member struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Email string `json:"email"`
+	Role  string `json:"role" enum:"owner,admin,developer,support,viewer"`
+}
+
+// Session is one's own login.
+type Session struct {
+	Member       Member       `json:"member"`
+	Organisation Organisation `json:"organisation"`
+	CSRF         string       `json:"csrf_token" doc:"To be sent as X-CSRF-Token with every request but GET."`
+	Expires      time.Time    `json:"expires"`
+}
+
+// Organisation is a vendor's account.
+type Organisation struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+}
+
+// Setup makes the first owner.
+type Setup struct {
+	Token        string `json:"token" doc:"The one-time token that the server prints at its start."`
+	Organisation string `json:"organisation" doc:"Name of the vendor."`
+	Name         string `json:"name"`
+	Email        string `json:"email"`
+	Password     string `json:"password" doc:"12 characters or more."`
+}
+
+// Login is what a person shows.
+type Login struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// Password changes one's own.
+type Password struct {
+	Old string `json:"old"`
+	New string `json:"new" doc:"12 characters or more."`
+}
+
+type loggedIn struct {
+	Cookie http.Cookie `header:"Set-Cookie"`
+	Body   Session
+}
+
+type loggedOut struct {
+	Cookie http.Cookie `header:"Set-Cookie"`
+}
+
+// session registers how people get in and out.
+func (a *API) session() {
+	const tag = "session"
+	add(a, operation{
+		method: "POST", path: "/setup", id: "setUp", tag: tag, action: access.Anyone, status: http.StatusCreated,
+		summary: "Make the organisation and its owner with the one-time token, and log in",
+	}, func(ctx context.Context, _ access.Identity, in *body[Setup]) (*loggedIn, error) {
+		token, who, err := a.Access.SetUp(ctx, access.Founding(in.Body))
+		return a.loggedIn(ctx, token, who, err)
+	})
+	add(a, operation{
+		method: "POST", path: "/session", id: "login", tag: tag, action: access.Anyone, status: http.StatusCreated,
+		summary: "Log in",
+	}, func(ctx context.Context, _ access.Identity, in *body[Login]) (*loggedIn, error) {
+		from, _ := ctx.Value(address).(string)
+		token, who, err := a.Access.Login(ctx, in.Body.Email, in.Body.Password, from)
+		return a.loggedIn(ctx, token, who, err)
+	})
+	add(a, operation{
+		method: "GET", path: "/session", id: "session", tag: tag, action: access.Self,
+		summary: "Who one is, and the CSRF token",
+	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[Session], error) {
+		s, err := a.describeSession(ctx, who)
+		return reply(s, err)
+	})
+	add(a, operation{
+		method: "DELETE", path: "/session", id: "logout", tag: tag, action: access.Self, status: http.StatusNoContent,
+		summary: "Log out",
+	}, func(ctx context.Context, who access.Identity, _ *none) (*loggedOut, error) {
+		return &loggedOut{a.cookie("")}, a.Access.Logout(ctx, who)
+	})
+	add(a, operation{
+		method: "PUT", path: "/session/password", id: "changePassword", tag: tag, action: access.Self, status: http.StatusNoContent,
+		summary: "Change one's password, which ends one's other sessions",
+	}, func(ctx context.Context, who access.Identity, in *body[Password]) (*none, error) {
+		from, _ := ctx.Value(address).(string)
+		return nil, a.Access.ChangePassword(ctx, who, in.Body.Old, in.Body.New, from)
+	})
+	add(a, operation{
+		method: "GET", path: "/organisation", id: "organisation", tag: "organisation", action: access.ReadCatalogue,
+		summary: "One's organisation",
+	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[Organisation], error) {
+		s, err := a.describeSession(ctx, who)
+		return reply(s.Organisation, err)
+	})
+}
+
+func (a *API) loggedIn(ctx context.Context, token string, who access.Identity, err error) (*loggedIn, error) {
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.describeSession(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	return &loggedIn{a.cookie(token), s}, nil
+}
+
+func (a *API) describeSession(ctx context.Context, who access.Identity) (Session, error) {
+	org, err := a.Licensing.Organisation(ctx, who.Organisation())
+	if err != nil {
+		return Session{}, err
+	}
+	m := who.Member
+	return Session{
+		Member:       Member{string(m.ID), m.Name, m.Email, string(m.Role)},
+		Organisation: Organisation{string(org.ID), org.Name, moment(org.Created)},
+		CSRF:         who.CSRF,
+		Expires:      moment(who.Session.Expires),
+	}, nil
+}

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Version is one release line of a product, with the default policy of its licenses.
+type Version struct {
+	ID          string            `json:"id"`
+	Product     string            `json:"product"`
+	Name        string            `json:"name"`
+	Description string            `json:"description"`
+	Archived    bool              `json:"archived"`
+	Policy      Policy            `json:"policy"`
+	Metadata    map[string]string `json:"metadata"`
+	Revision    int64             `json:"revision"`
+	Created     time.Time         `json:"created"`
+	Updated     time.Time         `json:"updated"`
+}
+
+// Policy is how licenses behave. Durations are milliseconds.
+type Policy struct {
+	Type            lease.PolicyType `json:"type" enum:"calls,time,time_and_calls,perpetual"`
+	Trigger         lease.Trigger    `json:"trigger" enum:"every_call,interval"`
+	Interval        int64            `json:"interval"`
+	MaxRetries      int              `json:"max_retries"`
+	Grace           int64            `json:"grace"`
+	ActivationDelay int64            `json:"activation_delay"`
+	ActivationLimit int64            `json:"activation_limit"`
+	MaxMachines     int64            `json:"max_machines"`
+	ClockTolerance  int64            `json:"clock_tolerance"`
+	JournalEvery    int64            `json:"journal_every"`
+}
+
+// PolicyNew is a policy as it is written: what is left out is 0, or has the default that its text names.
+type PolicyNew struct {
+	Type            lease.PolicyType `json:"type" enum:"calls,time,time_and_calls,perpetual" doc:"What limits a license."`
+	Trigger         lease.Trigger    `json:"trigger,omitempty" enum:"every_call,interval" doc:"When usage is synced. Default: interval."`
+	Interval        int64            `json:"interval,omitempty" doc:"Between two syncs; with every_call between heartbeats. Default: an hour, or a minute with every_call."`
+	MaxRetries      int              `json:"max_retries,omitempty" doc:"Failed syncs in a row before the grace begins; 0: none."`
+	Grace           int64            `json:"grace,omitempty" doc:"How long the program may go on after the retries."`
+	ActivationDelay int64            `json:"activation_delay,omitempty" doc:"How long a program waits after an activation."`
+	ActivationLimit int64            `json:"activation_limit,omitempty" doc:"New activations in each interval; 0: none is allowed."`
+	MaxMachines     int64            `json:"max_machines,omitempty" doc:"Activated installations at a time; 0: no limit."`
+	ClockTolerance  int64            `json:"clock_tolerance,omitempty" doc:"How far a clock may be behind the latest signed time."`
+	JournalEvery    int64            `json:"journal_every,omitempty" doc:"Counts between two journal writes. Default: 100."`
+}
+
+// VersionNew is a version to be made.
+type VersionNew struct {
+	Name        string            `json:"name" doc:"Unique within the product."`
+	Description string            `json:"description,omitempty"`
+	Policy      PolicyNew         `json:"policy"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+}
+
+// VersionEdit changes what it names and leaves the rest.
+type VersionEdit struct {
+	Revision    int64              `json:"revision"`
+	Name        *string            `json:"name,omitempty"`
+	Description *string            `json:"description,omitempty"`
+	Policy      *PolicyNew         `json:"policy,omitempty" doc:"Replaces all of it; the type stays. Programs get it with their next sync."`
+	Metadata    *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
+}
+
+func version(v licensing.Version) Version {
+	p := v.Policy
+	return Version{
+		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived,
+		Policy: Policy{
+			p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, p.ActivationLimit, p.MaxMachines, p.ClockTolerance, p.JournalEvery,
+		},
+		Metadata: filled(v.Metadata), Revision: v.Revision, Created: moment(v.Created), Updated: moment(v.Updated),
+	}
+}
+
+func (p PolicyNew) policy() licensing.Policy {
+	return licensing.Policy{
+		Settings: lease.Settings{
+			Type: p.Type, Trigger: p.Trigger, Interval: p.Interval, MaxRetries: p.MaxRetries, Grace: p.Grace,
+			ActivationDelay: p.ActivationDelay, ClockTolerance: p.ClockTolerance, JournalEvery: p.JournalEvery,
+		},
+		ActivationLimit: p.ActivationLimit, MaxMachines: p.MaxMachines,
+	}
+}
+
+// versions registers the routes of versions.
+func (a *API) versions() {
+	const tag = "versions"
+	l := a.Licensing
+	add(a, operation{
+		method: "POST", path: "/products/{id}/versions", id: "createVersion", tag: tag, action: access.EditCatalogue, status: http.StatusCreated,
+		summary: "Make a version of a product",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[VersionNew]) (*answer[Version], error) {
+		v, err := l.CreateVersion(ctx, licensing.Version{
+			Meta:    licensing.Meta{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
+			Product: in.id(), Name: in.Body.Name, Description: in.Body.Description, Policy: in.Body.Policy.policy(),
+		})
+		return reply(version(v), err)
+	})
+	add(a, operation{
+		method: "GET", path: "/products/{id}/versions", id: "versions", tag: tag, action: access.ReadCatalogue,
+		summary: "List the versions of a product, newest first",
+	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Version]], error) {
+		if _, err := l.Product(ctx, who.Organisation(), in.id()); err != nil {
+			return nil, err // an empty list would say that it is there
+		}
+		found, err := l.Versions(ctx, who.Organisation(), in.id(), in.page())
+		return listing(found, err, version)
+	})
+	add(a, operation{
+		method: "GET", path: "/versions/{id}", id: "version", tag: tag, action: access.ReadCatalogue,
+		summary: "Read a version",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Version], error) {
+		v, err := l.Version(ctx, who.Organisation(), in.id())
+		return reply(version(v), err)
+	})
+	add(a, operation{
+		method: "PATCH", path: "/versions/{id}", id: "editVersion", tag: tag, action: access.EditCatalogue,
+		summary: "Edit a version",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[VersionEdit]) (*answer[Version], error) {
+		v, err := l.Version(ctx, who.Organisation(), in.id())
+		if err != nil {
+			return nil, err
+		}
+		v.Revision = in.Body.Revision
+		assign(&v.Name, in.Body.Name)
+		assign(&v.Description, in.Body.Description)
+		assign(&v.Metadata, in.Body.Metadata)
+		if in.Body.Policy != nil {
+			v.Policy = in.Body.Policy.policy()
+		}
+		v, err = l.UpdateVersion(ctx, v)
+		return reply(version(v), err)
+	})
+	for _, op := range []operation{
+		{path: "/versions/{id}/archive", id: "archiveVersion", summary: "Take a version off offer: its licenses no longer work"},
+		{path: "/versions/{id}/unarchive", id: "unarchiveVersion", summary: "Offer a version again"},
+	} {
+		op.method, op.tag, op.action = "POST", tag, access.EditCatalogue
+		archived := op.id == "archiveVersion"
+		add(a, op, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Version], error) {
+			v, err := again(func() (licensing.Version, error) {
+				v, err := l.Version(ctx, who.Organisation(), in.id())
+				if err != nil || v.Archived == archived {
+					return v, err
+				}
+				v.Archived = archived
+				return l.UpdateVersion(ctx, v)
+			})
+			return reply(version(v), err)
+		})
+	}
+	add(a, operation{
+		method: "DELETE", path: "/versions/{id}", id: "deleteVersion", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
+		summary: "Delete a version that has no licenses",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
+		return nil, l.DeleteVersion(ctx, who.Organisation(), in.id())
+	})
+}

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/api"
+	"github.com/onelicense/onelicense/server/problem"
+)
+
+// What one request may take. Nothing that the server is asked for is large or slow, so a client that is slower than this holds a connection
+// for nothing.
+const (
+	bodyLimit    = 64 * 1024
+	headerLimit  = 16 * 1024
+	readTimeout  = 15 * time.Second
+	writeTimeout = 15 * time.Second
+	idleTimeout  = 2 * time.Minute
+)
+
+func newApp(s *Server) *fiber.App {
+	app := fiber.New(fiber.Config{
+		AppName:               "onelicense",
+		BodyLimit:             bodyLimit,
+		ReadBufferSize:        headerLimit,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		Immutable:             true, // strings of a request may outlive it: they go to the store's writer
+		StrictRouting:         true,
+		CaseSensitive:         true, // one address for one thing
+		DisableStartupMessage: true,
+		// Forms are refused like every body that is not JSON, not taken apart first.
+		DisablePreParseMultipartForm: true,
+		ErrorHandler:                 s.fail,
+	})
+	app.Use(s.around)
+	s.refuseStrangeMethods(app)
+	return app
+}
+
+// refuseStrangeMethods answers methods that the framework does not know, which it would do itself in plain text.
+func (s *Server) refuseStrangeMethods(app *fiber.App) {
+	known := app.Server().Handler
+	app.Server().Handler = func(c *fasthttp.RequestCtx) {
+		if slices.Contains(fiber.DefaultMethods, string(c.Method())) {
+			known(c)
+			return
+		}
+		p := problem.New(problem.MethodNotAllowed, "there is no such method")
+		c.Response.Header.Set(fiber.HeaderContentType, problem.MediaType)
+		c.Response.Header.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+		c.SetStatusCode(p.Status)
+		c.SetBody(p.JSON())
+	}
+}
+
+// around is everything that holds for all requests: an id, headers, one line of log, and an answer also after a panic. The log has the path
+// without the query, and neither headers nor bodies: tokens travel there.
+func (s *Server) around(c *fiber.Ctx) error {
+	begun := time.Now()
+	id := requestID()
+	c.Set(fiber.HeaderXRequestID, id)
+	harden(c)
+	err := protect(c)
+	if err != nil {
+		err = s.fail(c, err)
+	}
+	status, level := c.Response().StatusCode(), slog.LevelInfo
+	switch {
+	case status >= http.StatusInternalServerError:
+		level = slog.LevelError
+	case quiet(c.Path()):
+		level = slog.LevelDebug // a line for each sync would be most of the server's work
+	}
+	ctx := c.UserContext()
+	if s.config.Log.Enabled(ctx, level) {
+		s.config.Log.LogAttrs(ctx, level, "request", slog.String("id", id), slog.String("method", c.Method()), slog.String("path", c.Path()),
+			slog.Int("status", status), slog.Duration("took", time.Since(begun)))
+	}
+	return err
+}
+
+func quiet(path string) bool {
+	return path == api.Prefix+"/sync" || path == "/livez" || path == "/readyz"
+}
+
+// harden sets the headers that keep a browser from guessing, remembering and passing on. Without CORS headers no page of another origin
+// reads an answer.
+func harden(c *fiber.Ctx) {
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
+}
+
+// protect makes an error of a panic.
+func protect(c *fiber.Ctx) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("a handler panicked: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return c.Next()
+}
+
+// byStatus is what the framework means by a status: its own refusals, from before and beside the handlers.
+var byStatus = map[int]*problem.Problem{
+	http.StatusNotFound:                    problem.New(problem.NoRoute, "there is nothing at this address"),
+	http.StatusMethodNotAllowed:            problem.New(problem.MethodNotAllowed, "this address does not take this method; the header Allow lists those that it takes"),
+	http.StatusRequestEntityTooLarge:       problem.New(problem.TooLarge, fmt.Sprintf("the body is larger than %d bytes", bodyLimit)),
+	http.StatusRequestHeaderFieldsTooLarge: problem.New(problem.HeaderTooLarge, fmt.Sprintf("the header is larger than %d bytes", headerLimit)),
+	http.StatusRequestTimeout:              problem.New(problem.Timeout, "the request did not come in time"),
+	http.StatusBadRequest:                  problem.New(problem.Malformed, "this is not an HTTP request"),
+}
+
+// fail answers an error. It is also called for requests that never reached a handler.
+func (s *Server) fail(c *fiber.Ctx, err error) error {
+	var p *problem.Problem
+	var f *fiber.Error
+	if errors.As(err, &f) && byStatus[f.Code] != nil {
+		p = byStatus[f.Code]
+		harden(c)
+	} else {
+		p = problem.Of(err)
+	}
+	if p.Code == license.CodeInternal {
+		s.config.Log.Error("a request failed", "path", c.Path(), "id", string(c.Response().Header.Peek(fiber.HeaderXRequestID)), "error", err)
+	}
+	c.Set(fiber.HeaderContentType, problem.MediaType)
+	return c.Status(p.Status).Send(p.JSON())
+}
+
+// requestID names one request in the log and to its sender. It is ours alone: a sender's own would let anybody write into the log.
+func requestID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,133 @@
+package issuer
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/pgp"
+)
+
+var (
+	master  = bytes.Repeat([]byte{7}, MasterKeySize)
+	noon    = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	product = license.ID("0123456789abcdef01234567")
+	another = license.ID("fedcba9876543210fedcba98")
+)
+
+func made(t *testing.T) (i *Issuer, certificate, sealed []byte) {
+	t.Helper()
+	i, err := New(master, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if certificate, sealed, err = i.NewKeyring(product, "CAD Suite", noon); err != nil {
+		t.Fatal(err)
+	}
+	return i, certificate, sealed
+}
+
+func TestSignsWithWhatItSealed(t *testing.T) {
+	_, certificate, sealed := made(t)
+	restarted, err := New(master, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := restarted.Keyring(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // opened, then from the cache
+		signer, err := restarted.Signer(product, sealed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature, err := signer.Sign(license.UseLease, []byte("a lease"), noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := keys.Verify(license.UseLease, []byte("a lease"), signature, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestSealedKeysOpenOnlyWhereTheyBelong(t *testing.T) {
+	i, certificate, sealed := made(t)
+	stranger, err := New(bytes.Repeat([]byte{8}, MasterKeySize), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Clone(sealed)
+	changed[len(changed)/2] ^= 1
+	later := bytes.Clone(sealed)
+	later[0]++
+	cases := map[string]struct {
+		issuer  *Issuer
+		product license.ID
+		sealed  []byte
+	}{
+		"another_master_key": {stranger, product, sealed},
+		"another_product":    {i, another, sealed},
+		"one_bit_changed":    {i, product, changed},
+		"a_later_form":       {i, product, later},
+		"nothing":            {i, product, nil},
+		"cut_short":          {i, product, sealed[:10]},
+		"certificate_only":   {i, product, certificate},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if _, err := c.issuer.Signer(c.product, c.sealed); err == nil {
+				t.Fatal("the keys were opened")
+			}
+		})
+	}
+	if plain, err := pgp.ParseSecret(sealed); err == nil {
+		t.Fatalf("the keys lie open: %v", plain)
+	}
+}
+
+func TestRotatedKeysReplaceThoseInTheCache(t *testing.T) {
+	i, _, sealed := made(t)
+	if _, err := i.Signer(product, sealed); err != nil {
+		t.Fatal(err)
+	}
+	certificate, rotated, err := i.NewKeyring(product, "CAD Suite", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := i.Signer(product, rotated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := signer.Sign(license.UseLease, []byte("a lease"), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := i.Keyring(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.Verify(license.UseLease, []byte("a lease"), signature, noon); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAMasterKeyHasItsSize(t *testing.T) { // proves S28
+	for _, n := range []int{0, 16, 31, 33} {
+		if _, err := New(make([]byte, n), nil); err == nil || !strings.Contains(err.Error(), "master key") {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+func TestEveryProductNameMakesAKey(t *testing.T) {
+	i, _, _ := made(t)
+	for _, name := range []string{"a", "two\nlines", strings.Repeat("ü", 200), "tab\there"} {
+		if _, _, err := i.NewKeyring(product, name, noon); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package licensing
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+)
+
+// Creating takes a record with what the vendor chose and gives it back with id, revision 1 and times. Updating takes the record's id,
+// organisation and the revision that the edit was made from, and what the vendor may change; the rest is kept as it is.
+
+// CreateOrganisation makes an account.
+func (s *Service) CreateOrganisation(ctx context.Context, name string) (Organisation, error) {
+	id, err := s.newID()
+	if err != nil {
+		return Organisation{}, err
+	}
+	o := Organisation{ID: id, Name: name, Created: s.now()}
+	if err := text("name", name, 1, MaxText); err != nil {
+		return Organisation{}, err
+	}
+	return o, s.store.CreateOrganisation(ctx, o)
+}
+
+// CreateProduct makes a product and its keyring.
+func (s *Service) CreateProduct(ctx context.Context, p Product) (Product, error) {
+	if err := p.check(); err != nil {
+		return Product{}, err
+	}
+	if err := s.create(&p.Meta); err != nil {
+		return Product{}, err
+	}
+	var err error
+	if p.Keyring, p.Secret, err = s.issuer.NewKeyring(p.ID, p.Name, s.clock()); err != nil {
+		return Product{}, fmt.Errorf("making the product's keys: %w", err)
+	}
+	return p, s.store.CreateProduct(ctx, p)
+}
+
+// UpdateProduct changes name, description, archived and metadata.
+func (s *Service) UpdateProduct(ctx context.Context, p Product) (Product, error) {
+	if err := p.check(); err != nil {
+		return Product{}, err
+	}
+	old, err := s.store.Product(ctx, p.Organisation, p.ID)
+	if err != nil {
+		return Product{}, err
+	}
+	p.Created, p.Updated, p.Keyring, p.Secret = old.Created, s.now(), old.Keyring, old.Secret
+	return s.store.UpdateProduct(ctx, p)
+}
+
+// DeleteProduct refuses with ErrInUse while it has versions.
+func (s *Service) DeleteProduct(ctx context.Context, org, id license.ID) error {
+	return s.store.DeleteProduct(ctx, org, id)
+}
+
+// CreateVersion makes a version of the product that it names. Settings left at 0 that cannot be 0 get their defaults.
+func (s *Service) CreateVersion(ctx context.Context, v Version) (Version, error) {
+	v.Policy = v.Policy.withDefaults()
+	if err := v.check(); err != nil {
+		return Version{}, err
+	}
+	if _, err := s.store.Product(ctx, v.Organisation, v.Product); err != nil {
+		return Version{}, fmt.Errorf("the version's product: %w", err)
+	}
+	if err := s.create(&v.Meta); err != nil {
+		return Version{}, err
+	}
+	return v, s.store.CreateVersion(ctx, v)
+}
+
+// UpdateVersion changes name, description, archived, metadata and policy. The policy's type is for good: its licenses were made for it.
+func (s *Service) UpdateVersion(ctx context.Context, v Version) (Version, error) {
+	v.Policy = v.Policy.withDefaults()
+	if err := v.check(); err != nil {
+		return Version{}, err
+	}
+	old, err := s.store.Version(ctx, v.Organisation, v.ID)
+	if err != nil {
+		return Version{}, err
+	}
+	if v.Policy.Type != old.Policy.Type {
+		return Version{}, invalid("policy.type", "cannot be changed from %s: make another version", old.Policy.Type)
+	}
+	v.Product, v.Created, v.Updated = old.Product, old.Created, s.now()
+	return s.store.UpdateVersion(ctx, v)
+}
+
+// DeleteVersion refuses with ErrInUse while it has licenses.
+func (s *Service) DeleteVersion(ctx context.Context, org, id license.ID) error {
+	return s.store.DeleteVersion(ctx, org, id)
+}
+
+// CreateLicense makes a license under the version that it names.
+func (s *Service) CreateLicense(ctx context.Context, l License) (License, error) {
+	v, err := s.store.Version(ctx, l.Organisation, l.Version)
+	if err != nil {
+		return License{}, fmt.Errorf("the license's version: %w", err)
+	}
+	if l.Status == "" {
+		l.Status = Active
+	}
+	l.Product = v.Product
+	if err := l.check(v.Policy); err != nil {
+		return License{}, err
+	}
+	if err := s.create(&l.Meta); err != nil {
+		return License{}, err
+	}
+	return l, s.store.CreateLicense(ctx, l)
+}
+
+// UpdateLicense changes everything but the version. A revoked license stays revoked.
+func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error) {
+	old, err := s.store.License(ctx, l.Organisation, l.ID)
+	if err != nil {
+		return License{}, err
+	}
+	v, err := s.store.Version(ctx, l.Organisation, old.Version)
+	if err != nil {
+		return License{}, fmt.Errorf("the license's version: %w", err)
+	}
+	if err := l.check(v.Policy); err != nil {
+		return License{}, err
+	}
+	if old.Status == Revoked && l.Status != Revoked {
+		return License{}, invalid("status", "cannot be changed: the license was revoked for good")
+	}
+	l.Product, l.Version, l.Created, l.Updated = old.Product, old.Version, old.Created, s.now()
+	return s.store.UpdateLicense(ctx, l)
+}
+
+// DeleteLicense takes its activations with it; they can not sync any more.
+func (s *Service) DeleteLicense(ctx context.Context, org, id license.ID) error {
+	return s.store.DeleteLicense(ctx, org, id)
+}
+
+// LicenseFile issues the license file of a license.
+func (s *Service) LicenseFile(ctx context.Context, org, id license.ID) ([]byte, error) {
+	l, err := s.store.License(ctx, org, id)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.store.Product(ctx, org, l.Product)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := s.issuer.Signer(p.ID, p.Secret)
+	if err != nil {
+		return nil, err
+	}
+	return license.Seal(license.Claims{ID: l.ID, Contexts: l.Contexts, Entitlements: l.Entitlements}, signer, s.clock())
+}
+
+func (s *Service) create(m *Meta) (err error) {
+	m.ID, err = s.newID()
+	m.Revision, m.Created = 1, s.now()
+	m.Updated = m.Created
+	return err
+}

@@ -1,0 +1,150 @@
+package licensing
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// Ranges of a policy, milliseconds for durations. The shortest interval keeps a mistyped policy from turning every installation into a
+// load test; the longest keeps a lost machine's deadlines within reach.
+const (
+	minInterval    = 1_000
+	maxDuration    = 10 * 366 * 24 * 3600 * 1000
+	maxDelay       = 24 * 3600 * 1000
+	maxRetries     = 1_000
+	maxJournal     = 1_000_000
+	maxMachines    = 1_000_000_000
+	maxActivations = 1_000_000_000
+)
+
+// The defaults of what cannot be 0: an hour, or the minute of a heartbeat, and the journal of DESIGN's ABI.
+const (
+	defaultInterval  = 3600 * 1000
+	defaultHeartbeat = 60 * 1000
+	defaultJournal   = 100
+)
+
+func (p Policy) withDefaults() Policy {
+	if p.Trigger == "" {
+		p.Trigger = lease.Interval
+	}
+	if p.Interval == 0 {
+		p.Interval = defaultInterval
+		if p.Trigger == lease.EveryCall {
+			p.Interval = defaultHeartbeat
+		}
+	}
+	if p.JournalEvery == 0 {
+		p.JournalEvery = defaultJournal
+	}
+	return p
+}
+
+// apply gives the policy with the license's own values.
+func (p Policy) apply(o Overrides) Policy {
+	set(&p.Trigger, o.Trigger)
+	set(&p.Interval, o.Interval)
+	set(&p.MaxRetries, o.MaxRetries)
+	set(&p.Grace, o.Grace)
+	set(&p.ActivationDelay, o.ActivationDelay)
+	set(&p.ActivationLimit, o.ActivationLimit)
+	set(&p.MaxMachines, o.MaxMachines)
+	return p
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// check holds a policy to its ranges; at is where it stands in the request, policy or overrides.
+func (p Policy) check(at string) error {
+	switch p.Type {
+	case lease.Calls, lease.Timed, lease.TimeAndCalls, lease.Perpetual:
+	default:
+		return invalid(at+".type", "is %q, allowed are calls, time, time_and_calls, perpetual", p.Type)
+	}
+	if p.Trigger != lease.EveryCall && p.Trigger != lease.Interval {
+		return invalid(at+".trigger", "is %q, allowed are every_call, interval", p.Trigger)
+	}
+	return first(
+		within(at+".interval", p.Interval, minInterval, maxDuration),
+		within(at+".max_retries", int64(p.MaxRetries), 0, maxRetries),
+		within(at+".grace", p.Grace, 0, maxDuration),
+		within(at+".activation_delay", p.ActivationDelay, 0, maxDelay),
+		within(at+".clock_tolerance", p.ClockTolerance, 0, maxDuration),
+		within(at+".journal_every", p.JournalEvery, 1, maxJournal),
+		within(at+".activation_limit", p.ActivationLimit, 0, maxActivations),
+		within(at+".max_machines", p.MaxMachines, 0, maxMachines),
+	)
+}
+
+func (p Product) check() error {
+	return first(text("name", p.Name, 1, MaxText), text("description", p.Description, 0, MaxDescription), metadata(p.Metadata))
+}
+
+func (v Version) check() error {
+	return first(text("name", v.Name, 1, MaxText), text("description", v.Description, 0, MaxDescription), metadata(v.Metadata),
+		v.Policy.check("policy"))
+}
+
+// check holds a license to what a license file can say and to what the policy's type needs.
+func (l License) check(p Policy) error {
+	switch l.Status {
+	case Active, Suspended, Revoked:
+	default:
+		return invalid("status", "is %q, allowed are active, suspended, revoked", l.Status)
+	}
+	if p.Type.Counted() && l.Allowance == 0 {
+		return invalid("allowance", "is missing: the type %s needs one", p.Type)
+	}
+	if p.Type.Expiring() && l.Expires == 0 {
+		return invalid("expires", "is missing: the type %s needs one", p.Type)
+	}
+	return first(
+		text("name", l.Name, 0, MaxText),
+		text("customer", l.Customer, 0, MaxText),
+		metadata(l.Metadata),
+		names("contexts", l.Contexts, license.MaxContexts, func(s string) string { return s }),
+		names("entitlements", l.Entitlements, license.MaxEntitlements, func(e license.Entitlement) string { return e.Name }),
+		slots(l.Entitlements),
+		within("allowance", l.Allowance, 0, lease.MaxCount),
+		within("expires", int64(l.Expires), 0, lease.MaxCount),
+		p.apply(l.Overrides).check("overrides"),
+	)
+}
+
+// names holds a list to the rules of a license file: at least one, none twice, each well formed.
+func names[T any](field string, list []T, most int, name func(T) string) error {
+	if len(list) == 0 {
+		return invalid(field, "is empty")
+	}
+	if len(list) > most {
+		return invalid(field, "has %d items, at most %d are allowed", len(list), most)
+	}
+	seen := map[string]bool{}
+	for i, item := range list {
+		at, n := field+"."+strconv.Itoa(i), name(item)
+		if !license.ValidName(n) {
+			return invalid(at, "is %q: a name has 1 to %d letters, digits, dots, hyphens and underscores and begins with a letter or digit", strings.ToValidUTF8(n, "?"), license.MaxName)
+		}
+		if seen[n] {
+			return invalid(at, "repeats %s", n)
+		}
+		seen[n] = true
+	}
+	return nil
+}
+
+func slots(list []license.Entitlement) error {
+	for i, e := range list {
+		if err := within("entitlements."+strconv.Itoa(i)+".slots", int64(e.Slots), 0, license.MaxSlots); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package licensing
+
+import (
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// Every record has an id of 24 hex digits, belongs to one organisation, and carries a revision that each change raises by one: an
+// edit names the revision that it was made from and is refused if another came first.
+
+// Meta is what all records of the catalogue have.
+type Meta struct {
+	ID           license.ID
+	Organisation license.ID
+	Revision     int64
+	Created      lease.Time
+	Updated      lease.Time
+	Metadata     map[string]string // the vendor's own; never interpreted
+}
+
+// Organisation is a vendor's account.
+type Organisation struct {
+	ID      license.ID
+	Name    string
+	Created lease.Time
+}
+
+// Product is what the vendor sells. Its keyring is made with it.
+type Product struct {
+	Meta
+	Name        string // unique within the organisation
+	Description string
+	Archived    bool
+	Keyring     []byte // the OpenPGP certificate, binary: public keys only
+	Secret      []byte // its private keys, sealed by the issuer
+}
+
+// Version is one release line of a product; it carries the default policy.
+type Version struct {
+	Meta
+	Product     license.ID
+	Name        string // unique within the product
+	Description string
+	Archived    bool
+	Policy      Policy
+}
+
+// Policy is how licenses of a version behave. Durations are milliseconds.
+type Policy struct {
+	lease.Settings
+	ActivationLimit int64 `json:"activation_limit"` // new activations in each window of Interval; 0: none is allowed
+	MaxMachines     int64 `json:"max_machines"`     // activated installations at a time; 0: no limit
+}
+
+// Status of a license.
+type Status string
+
+// The statuses. Suspended can be reinstated; revoked is for good.
+const (
+	Active    Status = "active"
+	Suspended Status = "suspended"
+	Revoked   Status = "revoked"
+)
+
+// License is what a customer holds.
+type License struct {
+	Meta
+	Product      license.ID
+	Version      license.ID
+	Name         string
+	Customer     string
+	Contexts     []string
+	Entitlements []license.Entitlement
+	Allowance    int64      // calls, over the whole life; for the policy types that count
+	Expires      lease.Time // for the policy types that expire
+	Status       Status
+	Overrides    Overrides
+}
+
+// Overrides replaces single values of the version's policy for one license; nil leaves the version's.
+type Overrides struct {
+	Trigger         *lease.Trigger `json:"trigger,omitempty"`
+	Interval        *int64         `json:"interval,omitempty"`
+	MaxRetries      *int           `json:"max_retries,omitempty"`
+	Grace           *int64         `json:"grace,omitempty"`
+	ActivationDelay *int64         `json:"activation_delay,omitempty"`
+	ActivationLimit *int64         `json:"activation_limit,omitempty"`
+	MaxMachines     *int64         `json:"max_machines,omitempty"`
+}
+
+// Terms is all that a sync needs to know about a license. It changes only when the vendor edits something, so a store may keep it at hand.
+type Terms struct {
+	License License
+	Version Version // with its policy before the overrides
+	Product Product
+}
+
+// ActivationKey names one installation's activation of one license.
+type ActivationKey struct {
+	License    license.ID
+	Activation lease.Hash
+}
+
+// Activation is what the server knows of one installation.
+type Activation struct {
+	ActivationKey
+	Organisation license.ID
+	Device       string         // Ed25519 public key, hex
+	Head         lease.Position // of the last lease
+	Request      lease.Hash     // that the last lease answers
+	Lease        lease.Document // the last lease, to be signed again when the request comes again
+	Counted      int64          // calls of this activation, as accepted
+	Created      lease.Time
+	LastSync     lease.Time
+	Closed       lease.Time // goodbye or deactivation; the record stays as a tombstone
+	Restores     int64      // re-activations in the present long window
+	RestoresFrom lease.Time // its start
+}
+
+// Reservation is one slot of an entitlement, held by one activation until a deadline.
+type Reservation struct {
+	ActivationKey
+	Entitlement string
+	Context     string // the one it was first reserved in
+	Since       lease.Time
+	Until       lease.Time
+}

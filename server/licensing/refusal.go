@@ -1,0 +1,79 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// no is why a request is refused. It changed nothing.
+type no struct {
+	code       license.Code
+	detail     string
+	retryAt    lease.Time
+	generation int64
+	challenge  string
+}
+
+func refusal(code license.Code, format string, args ...any) *no {
+	return &no{code: code, detail: fmt.Sprintf(format, args...)}
+}
+
+// refuse signs the refusal.
+func (s *Service) refuse(x *exchange, why *no) (Answer, error) {
+	document := lease.Refusal{
+		Product:    x.request.Product,
+		License:    x.request.License,
+		Activation: x.key.Activation,
+		Request:    x.hash,
+		Nonce:      x.request.Nonce,
+		Time:       x.now,
+		Epoch:      s.epoch.Load(),
+		Code:       why.code,
+		Detail:     why.detail,
+		RetryAt:    why.retryAt,
+		Generation: why.generation,
+		Challenge:  why.challenge,
+		NotAfter:   x.now + lease.RefusalLifetime,
+	}.Document()
+	return s.sign(x, document, Answer{Refused: why.code, RetryAt: why.retryAt})
+}
+
+// unknown tells which of the three ids is wrong. Without a product there is no key to sign that with.
+func (s *Service) unknown(ctx context.Context, x *exchange) (Answer, error) {
+	r := x.request
+	product, err := s.store.KeysOf(ctx, r.Product)
+	if errors.Is(err, ErrNotFound) {
+		return Answer{}, license.Refuse(license.CodeUnknownProduct, "product %s", r.Product)
+	} else if err != nil {
+		return Answer{}, fmt.Errorf("reading the product: %w", err)
+	}
+	x.terms = Terms{Product: product}
+	version, err := s.store.Version(ctx, product.Organisation, r.Version)
+	switch {
+	case errors.Is(err, ErrNotFound) || err == nil && version.Product != product.ID:
+		return s.refuse(x, refusal(license.CodeUnknownVersion, "product %s has no version %s", r.Product, r.Version))
+	case err != nil:
+		return Answer{}, fmt.Errorf("reading the version: %w", err)
+	}
+	return s.refuse(x, refusal(license.CodeUnknownLicense, "version %s has no license %s", r.Version, r.License))
+}
+
+// limited is the refusal of a limit that the store keeps. One whose end is not known, a machine's departure, is worth another try after
+// an interval.
+func (s *Service) limited(x *exchange, limit *Limit) *no {
+	why := refusal(limit.Code, "%s", limit.Detail)
+	if limit.Code.Verdict().Class == license.ClassRetryAt {
+		why.retryAt = max(limit.RetryAt, x.now+1)
+		if limit.RetryAt == 0 {
+			why.retryAt = x.now + lease.Time(x.policy.Interval)
+		}
+	}
+	return why
+}
+
+func stamp(t lease.Time) string { return time.UnixMilli(int64(t)).UTC().Format(time.RFC3339) }

@@ -1,0 +1,84 @@
+package licensing
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// Issuer holds the products' private keys, which leave it only sealed.
+type Issuer interface {
+	// NewKeyring makes a product's keys: the certificate, and the private keys sealed for this product.
+	NewKeyring(product license.ID, name string, now time.Time) (certificate, sealed []byte, err error)
+	// Signer signs with the keys that were sealed for the product.
+	Signer(product license.ID, sealed []byte) (license.Signer, error)
+	// Keyring judges signatures with a certificate.
+	Keyring(certificate []byte) (license.Keyring, error)
+}
+
+// Options are what a service takes from its surroundings.
+type Options struct {
+	Clock  func() time.Time // nil: time.Now
+	Random io.Reader        // nil: the system's
+	Epoch  int64            // of this server; raised at every restore
+	Secret []byte           // makes challenges; 32 bytes, the same on every node
+}
+
+// Service is the domain: what a vendor edits and what programs ask. Its reads are those of the store.
+type Service struct {
+	Reads
+	store  Store
+	issuer Issuer
+	clock  func() time.Time
+	random io.Reader
+	secret []byte
+	epoch  atomic.Int64
+}
+
+// Reads are passed on to the store as they are.
+type Reads interface {
+	Organisation(ctx context.Context, id license.ID) (Organisation, error)
+	Product(ctx context.Context, org, id license.ID) (Product, error)
+	Products(ctx context.Context, org license.ID, page Page) (Listing[Product], error)
+	ProductKeyring(ctx context.Context, id license.ID) ([]byte, error)
+	Version(ctx context.Context, org, id license.ID) (Version, error)
+	Versions(ctx context.Context, org, product license.ID, page Page) (Listing[Version], error)
+	License(ctx context.Context, org, id license.ID) (License, error)
+	Licenses(ctx context.Context, org, version license.ID, page Page) (Listing[License], error)
+	Activations(ctx context.Context, org, license license.ID, page Page) (Listing[Activation], error)
+	Ready(context.Context) error
+}
+
+// New makes a service. A secret that is missing or short is a mistake of the program.
+func New(store Store, issuer Issuer, o Options) *Service {
+	if len(o.Secret) < 16 {
+		panic("licensing: the secret for challenges has fewer than 16 bytes")
+	}
+	s := &Service{Reads: store, store: store, issuer: issuer, clock: o.Clock, random: o.Random, secret: o.Secret}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.random == nil {
+		s.random = rand.Reader
+	}
+	s.epoch.Store(o.Epoch)
+	return s
+}
+
+// newID makes an id of 96 random bits: not by time, so that ids spread evenly over shards.
+func (s *Service) newID() (license.ID, error) {
+	var b [12]byte
+	if _, err := io.ReadFull(s.random, b[:]); err != nil {
+		return "", fmt.Errorf("making an id: %w", err)
+	}
+	return license.ID(hex.EncodeToString(b[:])), nil
+}
+
+func (s *Service) now() lease.Time { return lease.Time(s.clock().UnixMilli()) }

@@ -1,0 +1,166 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// What a store answers when it is not its fault. Anything else is a failure of the store.
+var (
+	ErrNotFound = errors.New("no such record")
+	ErrExists   = errors.New("a record with this name exists")
+	ErrStale    = errors.New("the record was changed since it was read")
+	ErrInUse    = errors.New("the record has others below it")
+)
+
+// Page asks for a part of a list, newest first.
+type Page struct {
+	After  string // cursor: the Next of the page before; empty: from the start
+	Limit  int    // at most 200; 0: 50
+	Search string // part of the name or, of a license, of the customer; any case. Activations and reservations: of the activation's id
+}
+
+// Listing is one page. Next is empty at the end.
+type Listing[T any] struct {
+	Items []T
+	Next  string
+}
+
+// Store keeps everything. Its operations are those of the domain: each keeps its invariants by itself, whatever runs beside it, on
+// this node or another; and when it has answered, the answer outlives a crash. store/storetest is its contract.
+//
+// Reads that name an organisation never show another's record: they answer ErrNotFound.
+type Store interface {
+	Catalogue
+	Chains
+	Ready(context.Context) error // nil while the store can be written
+	Close() error
+}
+
+// Catalogue is what the vendor edits. Create refuses a name that is taken with ErrExists; Update raises the revision and refuses with
+// ErrStale when the record's is not the given one; Delete refuses with ErrInUse while there are records below, but for a license, which
+// takes its activations with it.
+type Catalogue interface {
+	CreateOrganisation(context.Context, Organisation) error
+	Organisation(ctx context.Context, id license.ID) (Organisation, error)
+
+	CreateProduct(context.Context, Product) error
+	Product(ctx context.Context, org, id license.ID) (Product, error)
+	Products(ctx context.Context, org license.ID, page Page) (Listing[Product], error)
+	UpdateProduct(context.Context, Product) (Product, error)
+	DeleteProduct(ctx context.Context, org, id license.ID) error
+	// ProductKeyring is public: the certificate, whoever asks.
+	ProductKeyring(ctx context.Context, id license.ID) ([]byte, error)
+
+	CreateVersion(context.Context, Version) error
+	Version(ctx context.Context, org, id license.ID) (Version, error)
+	Versions(ctx context.Context, org, product license.ID, page Page) (Listing[Version], error)
+	UpdateVersion(context.Context, Version) (Version, error)
+	DeleteVersion(ctx context.Context, org, id license.ID) error
+
+	CreateLicense(context.Context, License) error
+	License(ctx context.Context, org, id license.ID) (License, error)
+	Licenses(ctx context.Context, org, version license.ID, page Page) (Listing[License], error)
+	UpdateLicense(context.Context, License) (License, error)
+	DeleteLicense(ctx context.Context, org, id license.ID) error
+}
+
+// Chains is the hot side: what syncs read and write.
+type Chains interface {
+	// KeysOf is the product with its keys, whoever asks: for answers about a license that does not exist.
+	KeysOf(ctx context.Context, product license.ID) (Product, error)
+	// Terms of a license; ErrNotFound when there is none.
+	Terms(ctx context.Context, id license.ID) (Terms, error)
+	// Used is how many calls of a license were counted, all activations together.
+	Used(ctx context.Context, id license.ID) (int64, error)
+	// Activation, also a closed one; ErrNotFound when there is none.
+	Activation(context.Context, ActivationKey) (Activation, error)
+	Activations(ctx context.Context, org, license license.ID, page Page) (Listing[Activation], error)
+	Reservations(ctx context.Context, org, license license.ID, page Page) (Listing[Reservation], error)
+	// Advance makes one accepted request true, all of it or nothing; see Advance.
+	Advance(context.Context, Advance) (lease.Document, error)
+	// Deactivate closes an activation for the vendor and frees what it held. It is idempotent.
+	Deactivate(ctx context.Context, org license.ID, key ActivationKey, now lease.Time) error
+	// FreeReservation takes one reservation back for the vendor. It is idempotent.
+	FreeReservation(ctx context.Context, org license.ID, key ActivationKey, entitlement string, now lease.Time) error
+}
+
+// Advance moves the chain of one activation on by one lease. The store applies it only if the activation's head is still From and the
+// license's revision is still the given one and the activation is not closed (else ErrStale: the domain reads again and decides anew),
+// and never twice for one To: the same request again is given the lease that is stored.
+//
+//   - Counted is raised to the given number, as far as the license's calls of all activations together stay within Allowance. It
+//     never goes down.
+//   - Reservations held and not dropped are renewed to Until; each Want is granted if a slot is free or already held. Slots that have
+//     passed their deadline are free, also for the one who held them.
+//   - Activate is set for a first activation: then From is zero and no record may exist, or the head of a closed one, which begins its
+//     next generation. It is refused with the code activation_limit or machine_limit.
+//   - Restore is set for a re-activation: reservations and machine stay, Counted is not raised, the budget is charged
+//     (restored_too_often).
+//   - Compose is called with the outcome and gives the lease; it is stored with the rest. It has no effects and is quick, and may be
+//     called more than once.
+type Advance struct {
+	Key      ActivationKey
+	Org      license.ID
+	From, To lease.Position
+	Request  lease.Hash
+	Device   string
+	Revision int64 // of the license
+
+	Now       lease.Time
+	Counted   int64
+	Allowance int64 // of the license; Unlimited when the type does not count
+	Want      []Want
+	Drop      []string // entitlements
+	Until     lease.Time
+	Goodbye   bool // frees everything and closes the activation
+
+	Activate *Activate
+	Restore  *Restore
+	Compose  func(Outcome) (lease.Document, error)
+}
+
+// Unlimited as an allowance or as a number of slots.
+const Unlimited int64 = -1
+
+// Want is one wanted slot and how many the license has of it.
+type Want struct {
+	lease.Slot
+	Slots int64 // Unlimited: no limit
+}
+
+// Activate is what limits a first activation.
+type Activate struct {
+	Limit       int64 // in each window
+	Window      int64 // milliseconds
+	MaxMachines int64 // 0: no limit
+}
+
+// Restore is what limits re-activations.
+type Restore struct {
+	Budget int64
+	Window int64 // milliseconds
+}
+
+// Outcome is what became of an Advance.
+type Outcome struct {
+	Used         int64 // calls of the license, after
+	Counted      int64 // calls of the activation, after
+	Reservations []lease.Reservation
+	Denied       []lease.Denial // no_slots only; the domain refuses the rest before
+}
+
+// Limit is a refusal by a limit that the store keeps, with the time from which it may work again (0: not known).
+type Limit struct {
+	Code    license.Code
+	Detail  string
+	RetryAt lease.Time
+}
+
+func (e *Limit) Error() string { return e.Unwrap().Error() }
+
+// Unwrap makes the code found by errors.As.
+func (e *Limit) Unwrap() error { return &license.Error{Code: e.Code, Detail: e.Detail} }

@@ -1,0 +1,142 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// Answer is what a program is told: a lease or a refusal, signed, with the product's certificate when the program has another one.
+type Answer struct {
+	Body    []byte
+	Refused license.Code // empty for a lease
+	RetryAt lease.Time   // of a refusal that names a time
+	Time    lease.Time   // the server's clock, as the answer has it
+}
+
+// RetryAfter is how many whole seconds from the answer it is until RetryAt, at least one.
+func (a Answer) RetryAfter() int64 { return max(1, (int64(a.RetryAt-a.Time)+999)/1000) }
+
+// attempts is how often a sync decides anew because the records were changed under it. Each time somebody else got something done.
+const attempts = 8
+
+// exchange is one request on its way through the rules.
+type exchange struct {
+	request *lease.Request
+	hash    lease.Hash
+	key     ActivationKey
+	now     lease.Time
+	terms   Terms
+	policy  Policy // with the license's overrides
+}
+
+// Sync answers one request. It looks in this order: device signature, stored answer, status, position (spec/lease.md). An error is for a
+// request that no product could answer, with a code as *license.Error, or a failure of the server; both stay unsigned.
+func (s *Service) Sync(ctx context.Context, body []byte) (Answer, error) {
+	request, hash, err := lease.OpenRequest(body)
+	if err != nil {
+		return Answer{}, err
+	}
+	for range attempts {
+		answer, err := s.answer(ctx, request, hash)
+		if !errors.Is(err, ErrStale) {
+			return answer, err
+		}
+	}
+	return Answer{}, fmt.Errorf("license %s: changed %d times during one sync: %w", request.License, attempts, ErrStale)
+}
+
+func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease.Hash) (Answer, error) {
+	x := &exchange{request: request, hash: hash, key: ActivationKey{request.License, request.Activation()}, now: s.now()}
+	var err error
+	if x.terms, err = s.store.Terms(ctx, request.License); errors.Is(err, ErrNotFound) || err == nil && x.terms.License.Product != request.Product {
+		return s.unknown(ctx, x)
+	} else if err != nil {
+		return Answer{}, fmt.Errorf("reading the license: %w", err)
+	}
+	x.policy = x.terms.Version.Policy.apply(x.terms.License.Overrides)
+
+	held, err := s.store.Activation(ctx, x.key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Answer{}, fmt.Errorf("reading the activation: %w", err)
+	}
+	known := err == nil
+	if known && held.Request == hash {
+		return s.resend(x, held.Lease)
+	}
+	if no := x.status(); no != nil {
+		return s.refuse(x, no)
+	}
+	advance, no, err := s.position(x, held, known)
+	if err != nil {
+		return Answer{}, err
+	}
+	if no == nil {
+		no = s.fill(x, advance, held)
+	}
+	if no != nil {
+		return s.refuse(x, no)
+	}
+	document, err := s.store.Advance(ctx, *advance)
+	if limit := (*Limit)(nil); errors.As(err, &limit) {
+		return s.refuse(x, s.limited(x, limit))
+	} else if errors.Is(err, ErrNotFound) { // deleted meanwhile: look again and say so
+		return Answer{}, ErrStale
+	} else if err != nil {
+		return Answer{}, err
+	}
+	return s.sign(x, document, Answer{})
+}
+
+// status is what the vendor decided, and time.
+func (x *exchange) status() *no {
+	l := &x.terms.License
+	switch {
+	case x.request.Version != l.Version:
+		return refusal(license.CodeUnknownLicense, "version %s has no license %s", x.request.Version, l.ID)
+	case x.terms.Product.Archived:
+		return refusal(license.CodeArchived, "product %s", l.Product)
+	case x.terms.Version.Archived:
+		return refusal(license.CodeArchived, "version %s", l.Version)
+	case l.Status == Suspended:
+		return refusal(license.CodeSuspended, "license %s", l.ID)
+	case l.Status == Revoked:
+		return refusal(license.CodeRevoked, "license %s", l.ID)
+	case x.policy.Type.Expiring() && x.now >= l.Expires:
+		return refusal(license.CodeExpired, "at %s; it is %s", stamp(l.Expires), stamp(x.now))
+	}
+	return nil
+}
+
+// resend gives the stored lease again. What the program relies on is the document and its link, so a new signature is as good, and a
+// lease from before a restore of the server is given the present epoch.
+func (s *Service) resend(x *exchange, document lease.Document) (Answer, error) {
+	stored, err := read(document)
+	if err != nil {
+		return Answer{}, fmt.Errorf("activation %s: the stored lease: %w", x.key.Activation, err)
+	}
+	if epoch := s.epoch.Load(); stored.Epoch < epoch {
+		stored.Epoch = epoch
+		document = stored.Document()
+	}
+	return s.sign(x, document, Answer{})
+}
+
+// sign makes the answer of a document.
+func (s *Service) sign(x *exchange, document lease.Document, a Answer) (Answer, error) {
+	signer, err := s.issuer.Signer(x.terms.Product.ID, x.terms.Product.Secret)
+	if err != nil {
+		return Answer{}, fmt.Errorf("product %s: %w", x.terms.Product.ID, err)
+	}
+	if a.Body, err = document.Sign(signer, s.clock()); err != nil {
+		return Answer{}, fmt.Errorf("product %s: signing: %w", x.terms.Product.ID, err)
+	}
+	a.Time = x.now
+	if certificate := x.terms.Product.Keyring; x.request.Keyring != lease.HashOf(certificate) {
+		a.Body = lease.WithKeyring(a.Body, certificate)
+	}
+	return a, nil
+}

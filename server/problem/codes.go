@@ -1,0 +1,88 @@
+package problem
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+)
+
+// Codes of the HTTP surfaces, beside those of spec/verdicts.json. The codes of access (sign-in, tokens, roles) are its own and are
+// given a status here too, so that this file is the whole map.
+const (
+	Invalid          license.Code = "invalid"            // a member of the request is wrong; the field is named
+	Malformed        license.Code = "malformed"          // the request does not parse
+	NotFound         license.Code = "not_found"          // no such record, or not this organisation's
+	NoRoute          license.Code = "no_route"           // no such address
+	MethodNotAllowed license.Code = "method_not_allowed" // not with this method
+	Exists           license.Code = "exists"             // the name is taken
+	EditConflict     license.Code = "edit_conflict"      // the record was changed since it was read
+	NotEmpty         license.Code = "not_empty"          // the record has others below it
+	TooLarge         license.Code = "too_large"          // the body is larger than allowed
+	MediaTypeUnknown license.Code = "media_type"         // the body's type is not served
+	Unauthenticated  license.Code = "not_authenticated"  // no credentials
+	BadSession       license.Code = "bad_session"        // bad credentials
+	SessionExpired   license.Code = "session_expired"    // credentials of the past
+	BadCredentials   license.Code = "bad_credentials"    // wrong e-mail or password
+	BadSetupToken    license.Code = "bad_setup_token"    // the one-time token is wrong, used or too old
+	AlreadySetUp     license.Code = "already_set_up"     // the server has an owner
+	Forbidden        license.Code = "forbidden"          // the role does not allow it
+	BadCSRF          license.Code = "bad_csrf"           // the request does not come from our pages
+	HeaderTooLarge   license.Code = "header_too_large"   // the header is larger than allowed
+	Timeout          license.Code = "timeout"            // the request did not come in time
+	Unavailable      license.Code = "unavailable"        // the store is gone
+)
+
+var statuses = map[license.Code]int{
+	Invalid:          http.StatusUnprocessableEntity,
+	Malformed:        http.StatusBadRequest,
+	NotFound:         http.StatusNotFound,
+	NoRoute:          http.StatusNotFound,
+	MethodNotAllowed: http.StatusMethodNotAllowed,
+	Exists:           http.StatusConflict,
+	EditConflict:     http.StatusConflict,
+	NotEmpty:         http.StatusConflict,
+	TooLarge:         http.StatusRequestEntityTooLarge,
+	MediaTypeUnknown: http.StatusUnsupportedMediaType,
+	Unauthenticated:  http.StatusUnauthorized,
+	BadSession:       http.StatusUnauthorized,
+	SessionExpired:   http.StatusUnauthorized,
+	BadCredentials:   http.StatusUnauthorized,
+	BadSetupToken:    http.StatusForbidden,
+	AlreadySetUp:     http.StatusConflict,
+	Forbidden:        http.StatusForbidden,
+	BadCSRF:          http.StatusForbidden,
+	HeaderTooLarge:   http.StatusRequestHeaderFieldsTooLarge,
+	Timeout:          http.StatusRequestTimeout,
+	Unavailable:      http.StatusServiceUnavailable,
+
+	license.CodeUnknownProduct: http.StatusNotFound,
+	license.CodeInternal:       http.StatusInternalServerError,
+}
+
+// byClass is the status of a verdict's class. Signed refusals travel with these too: the client reads the signed document, the status
+// is for people and for what stands in between.
+var byClass = map[license.Class]int{
+	license.ClassOK:      http.StatusOK,
+	license.ClassFinal:   http.StatusForbidden,
+	license.ClassRetryAt: http.StatusTooManyRequests,
+	license.ClassRecover: http.StatusConflict,
+	license.ClassRequest: http.StatusBadRequest,
+}
+
+// Status is the HTTP status of a code.
+func Status(code license.Code) int {
+	if status, ok := statuses[code]; ok {
+		return status
+	}
+	if status, ok := byClass[code.Verdict().Class]; ok {
+		return status
+	}
+	return http.StatusForbidden
+}
+
+// Codes lists the codes of the HTTP surfaces, in order.
+func Codes() []license.Code { return slices.Sorted(maps.Keys(statuses)) }
+
+func title(status int) string { return http.StatusText(status) }

@@ -1,0 +1,50 @@
+package problem
+
+import (
+	"errors"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// sentinels are the errors that mean the same wherever they come from.
+var sentinels = []struct {
+	err    error
+	code   license.Code
+	detail string
+}{
+	{licensing.ErrNotFound, NotFound, "there is no such record"},
+	{licensing.ErrExists, Exists, "a record with this name exists"},
+	{licensing.ErrStale, EditConflict, "the record was changed since it was read; read it again"},
+	{licensing.ErrInUse, NotEmpty, "the record has others below it; delete these first"},
+}
+
+// Of makes a problem of an error. One that it does not know becomes "internal", without a word of it: log it.
+func Of(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	p = of(err)
+	p.cause = err
+	return p
+}
+
+func of(err error) *Problem {
+	var invalid *licensing.Invalid
+	if errors.As(err, &invalid) {
+		p := New(Invalid, invalid.Error())
+		p.Errors = []Wrong{{invalid.Field, invalid.Problem}}
+		return p
+	}
+	var refused *license.Error
+	if errors.As(err, &refused) {
+		return New(refused.Code, refused.Error())
+	}
+	for _, s := range sentinels {
+		if errors.Is(err, s.err) {
+			return New(s.code, s.detail)
+		}
+	}
+	return New(license.CodeInternal, "the server failed; its log says why")
+}

@@ -1,0 +1,157 @@
+package protocol_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/onelicense/onelicense/server/issuer"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/problem"
+	"github.com/onelicense/onelicense/server/protocol"
+)
+
+// scripted answers what the test says.
+type scripted struct {
+	sync    func(body []byte) (licensing.Answer, error)
+	keyring func(license.ID) ([]byte, error)
+}
+
+func (s scripted) Sync(_ context.Context, body []byte) (licensing.Answer, error) { return s.sync(body) }
+
+func (s scripted) ProductKeyring(_ context.Context, id license.ID) ([]byte, error) {
+	return s.keyring(id)
+}
+
+type answer struct {
+	status int
+	header map[string][]string
+	body   []byte
+}
+
+func ask(t *testing.T, s scripted, log io.Writer, method, path string, body []byte) answer {
+	t.Helper()
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	protocol.Register(app.Group("/api/v1"), s, slog.New(slog.NewTextHandler(log, nil)))
+	response, err := app.Test(httptest.NewRequest(method, path, bytes.NewReader(body)), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, content}
+}
+
+func (a answer) is(t *testing.T, status int, mediaType string) {
+	t.Helper()
+	if got := a.header["Content-Type"]; a.status != status || len(got) != 1 || got[0] != mediaType {
+		t.Fatalf("%d %v: %s", a.status, got, a.body)
+	}
+}
+
+// problem reads the unsigned answer. proves S25
+func (a answer) problem(t *testing.T, status int, code license.Code) problem.Problem {
+	t.Helper()
+	a.is(t, status, problem.MediaType)
+	var p problem.Problem
+	if err := json.Unmarshal(a.body, &p); err != nil {
+		t.Fatal(err)
+	}
+	if p.Code != code || p.Status != status || p.Title == "" || p.Detail == "" || p.Type == "" {
+		t.Fatalf("%+v", p)
+	}
+	return p
+}
+
+func TestSignedAnswers(t *testing.T) {
+	cases := []struct {
+		name   string
+		answer licensing.Answer
+		status int
+		retry  string
+	}{
+		{"lease", licensing.Answer{}, 200, ""},
+		{"final", licensing.Answer{Refused: license.CodeRevoked}, 403, ""},
+		{"retry_at", licensing.Answer{Refused: license.CodeActivationLimit, Time: 10_000, RetryAt: 12_001}, 429, "3"},
+		{"retry_past", licensing.Answer{Refused: license.CodeFrozen, Time: 10_000, RetryAt: 9_000}, 429, "1"},
+		{"recover", licensing.Answer{Refused: license.CodeStaleState}, 409, ""},
+		{"request", licensing.Answer{Refused: license.CodeChallengeInvalid}, 400, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.answer.Body = []byte("signed\ntext\n")
+			a := ask(t, scripted{sync: func(body []byte) (licensing.Answer, error) {
+				if string(body) != "a request" {
+					t.Errorf("body %q", body)
+				}
+				return c.answer, nil
+			}}, io.Discard, "POST", "/api/v1/sync", []byte("a request"))
+			a.is(t, c.status, "text/plain; charset=utf-8")
+			if retry := strings.Join(a.header["Retry-After"], ","); string(a.body) != "signed\ntext\n" || retry != c.retry {
+				t.Errorf("%q, retry after %q", a.body, retry)
+			}
+		})
+	}
+}
+
+// proves S24, S25
+func TestUnsignedAnswers(t *testing.T) {
+	fails := func(err error) scripted {
+		return scripted{sync: func([]byte) (licensing.Answer, error) { return licensing.Answer{}, err }}
+	}
+	ask(t, scripted{}, io.Discard, "POST", "/api/v1/sync", make([]byte, lease.MaxRequest+1)).problem(t, 413, problem.TooLarge)
+	_, _, malformed := lease.OpenRequest([]byte("hello"))
+	ask(t, fails(malformed), io.Discard, "POST", "/api/v1/sync", []byte("hello")).problem(t, 400, license.CodeRequestMalformed)
+	ask(t, fails(license.Refuse(license.CodeUnknownProduct, "x")), io.Discard, "POST", "/api/v1/sync", nil).problem(t, 404, license.CodeUnknownProduct)
+
+	var log bytes.Buffer
+	p := ask(t, fails(errors.New("the disk is on fire")), &log, "POST", "/api/v1/sync", nil).problem(t, 500, license.CodeInternal)
+	if strings.Contains(p.Detail, "fire") || !strings.Contains(log.String(), "the disk is on fire") {
+		t.Errorf("outside %q, log %q", p.Detail, log.String())
+	}
+	log.Reset()
+	panics := scripted{sync: func([]byte) (licensing.Answer, error) { panic("a bug") }}
+	ask(t, panics, &log, "POST", "/api/v1/sync", nil).problem(t, 500, license.CodeInternal)
+	if !strings.Contains(log.String(), "a bug") {
+		t.Errorf("log %q", log.String())
+	}
+}
+
+func TestKeys(t *testing.T) {
+	i, err := issuer.New(make([]byte, issuer.MasterKeySize), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, _, err := i.NewKeyring("0123456789abcdef01234567", "CAD", time.UnixMilli(1_770_000_000_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := scripted{keyring: func(id license.ID) ([]byte, error) {
+		if id != "0123456789abcdef01234567" {
+			return nil, licensing.ErrNotFound
+		}
+		return certificate, nil
+	}}
+	a := ask(t, s, io.Discard, "GET", "/api/v1/products/0123456789abcdef01234567/keys", nil)
+	a.is(t, 200, "application/pgp-keys")
+	keys, err := pgp.Parse(a.body)
+	if err != nil || !bytes.Equal(keys.Certificate(), certificate) {
+		t.Errorf("%v: %s", err, a.body)
+	}
+	ask(t, s, io.Discard, "GET", "/api/v1/products/nobody/keys", nil).problem(t, 404, problem.NotFound)
+}

@@ -1,0 +1,147 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/onelicense/onelicense/server/access"
+)
+
+// rights says for every route who may take it, by the first letter of the role (o, a, d, s, v), written down a second time on purpose.
+// The bodies are good ones, so that a refusal can only come from the right.
+var rights = map[string]struct {
+	roles string // empty: open to everybody
+	body  any
+}{
+	"POST /setup":           {"", founding("")},
+	"POST /session":         {"", map[string]any{"email": "x@y.test", "password": "z"}},
+	"GET /session":          {"oadsv", nil},
+	"DELETE /session":       {"oadsv", nil},
+	"PUT /session/password": {"oadsv", map[string]any{"old": "", "new": ""}},
+	"GET /organisation":     {"oadsv", nil},
+
+	"POST /products":                {"oad", map[string]any{"name": ""}},
+	"GET /products":                 {"oadsv", nil},
+	"GET /products/{id}":            {"oadsv", nil},
+	"PATCH /products/{id}":          {"oad", map[string]any{"revision": 1, "name": "Stolen"}},
+	"POST /products/{id}/archive":   {"oad", nil},
+	"POST /products/{id}/unarchive": {"oad", nil},
+	"DELETE /products/{id}":         {"oa", nil},
+
+	"POST /products/{id}/versions":  {"oad", map[string]any{"name": "Theirs", "policy": map[string]any{"type": "perpetual"}}},
+	"GET /products/{id}/versions":   {"oadsv", nil},
+	"GET /versions/{id}":            {"oadsv", nil},
+	"PATCH /versions/{id}":          {"oad", map[string]any{"revision": 1, "name": "Stolen"}},
+	"POST /versions/{id}/archive":   {"oad", nil},
+	"POST /versions/{id}/unarchive": {"oad", nil},
+	"DELETE /versions/{id}":         {"oa", nil},
+
+	"POST /versions/{id}/licenses":  {"oads", aLicense("Theirs")},
+	"GET /versions/{id}/licenses":   {"oadsv", nil},
+	"GET /licenses/{id}":            {"oadsv", nil},
+	"PATCH /licenses/{id}":          {"oads", map[string]any{"revision": 1, "customer": "Stolen"}},
+	"POST /licenses/{id}/suspend":   {"oads", nil},
+	"POST /licenses/{id}/reinstate": {"oads", nil},
+	"POST /licenses/{id}/revoke":    {"oa", nil},
+	"DELETE /licenses/{id}":         {"oa", nil},
+	"GET /licenses/{id}/file":       {"oads", nil},
+
+	"GET /licenses/{id}/activations":                                            {"oadsv", nil},
+	"POST /licenses/{id}/activations/{activation}/deactivate":                   {"oas", nil},
+	"GET /licenses/{id}/reservations":                                           {"oadsv", nil},
+	"DELETE /licenses/{id}/activations/{activation}/reservations/{entitlement}": {"oas", nil},
+}
+
+// Each answer on the way is searched for secrets too.
+//
+// proves S07
+// proves part of S02
+func TestEveryRouteAndRole(t *testing.T) {
+	w := begin(t)
+	people := map[access.Role]*person{access.Owner: w.owner()}
+	for _, role := range access.Roles[1:] {
+		w.member("", string(role)+"@acme.test", role)
+		people[role] = w.login(string(role) + "@acme.test")
+	}
+	walked := map[string]bool{}
+	for _, route := range w.s.routes {
+		name := route.Method + " " + strings.TrimPrefix(route.Path, "/api/v1")
+		right, known := rights[name]
+		if !known {
+			t.Errorf("%s has no row here", name)
+			continue
+		}
+		walked[name] = true
+		if name == "DELETE /session" {
+			continue // below, for it ends what the others need
+		}
+		method, path := route.Method, filledIn(strings.TrimPrefix(route.Path, "/api/v1"), strings.Repeat("f", 24))
+		stranger := w.stranger().do(method, path, right.body)
+		if right.roles == "" {
+			if p := stranger.problem(); p.Code == "not_authenticated" {
+				t.Errorf("%s wants a session", name)
+			}
+			continue
+		}
+		stranger.refused(http.StatusUnauthorized, "not_authenticated")
+		for role, p := range people {
+			r := p.do(method, path, right.body)
+			if strings.Contains(right.roles, string(role[0])) {
+				// The records do not exist, or the body leaves something to say: what counts is that the door is open.
+				if r.status == http.StatusUnauthorized || r.status == http.StatusForbidden || r.status >= http.StatusInternalServerError {
+					t.Errorf("%s as %s: %d %s", name, role, r.status, r.body)
+				}
+				continue
+			}
+			r.refused(http.StatusForbidden, "forbidden")
+		}
+	}
+	for name := range rights {
+		if !walked[name] {
+			t.Errorf("%s is no route", name)
+		}
+	}
+	for _, p := range people {
+		p.must(http.StatusNoContent, "DELETE", "/session", nil)
+	}
+}
+
+// proves S07
+func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	product, version, license := p.catalogue("perpetual", aLicense("Ours"))
+	ids := map[string]string{"products": product, "versions": version, "licenses": license}
+	before := map[string]reply{}
+	for kind, id := range ids {
+		before[kind] = p.do("GET", "/"+kind+"/"+id, nil)
+	}
+	rival := w.rival()
+	for _, route := range w.s.routes {
+		path := strings.TrimPrefix(route.Path, "/api/v1")
+		if !strings.Contains(path, "{id}") {
+			continue
+		}
+		kind := strings.Split(path, "/")[1]
+		r := rival.do(route.Method, filledIn(path, ids[kind]), rights[route.Method+" "+path].body)
+		if r.status != http.StatusNotFound {
+			t.Errorf("%s %s: %d %s", route.Method, path, r.status, r.body)
+			continue
+		}
+		r.refused(http.StatusNotFound, "not_found")
+	}
+	for kind, id := range ids {
+		if after := p.do("GET", "/"+kind+"/"+id, nil); string(after.body) != string(before[kind].body) {
+			t.Errorf("changed by another:\n%s\n%s", before[kind].body, after.body)
+		}
+	}
+	if list := rival.must(http.StatusOK, "GET", "/products", nil); len(list["items"].([]any)) != 0 {
+		t.Errorf("listed to another: %v", list)
+	}
+}
+
+// filledIn puts an id, an activation that does not exist and a name into a path.
+func filledIn(path, id string) string {
+	return strings.NewReplacer("{id}", id, "{activation}", strings.Repeat("e", 64), "{entitlement}", "rendering").Replace(path)
+}

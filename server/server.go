@@ -1,0 +1,201 @@
+// Package server is the whole server in one value: it joins store, issuer, domain, protocol and management API, and nothing else in the
+// program does.
+//
+//	s, err := server.Open(server.Config{Data: "/var/lib/onelicense"})
+//	…
+//	go s.Serve(listener)
+//	…
+//	s.Close()
+//
+// One process holds a data directory at a time.
+package server
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/api"
+	"github.com/onelicense/onelicense/server/issuer"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/protocol"
+	"github.com/onelicense/onelicense/server/store/sqlite"
+)
+
+// Config is what a server needs to know. Only Data must be given.
+type Config struct {
+	Data      string           // directory of the database and the master key; made if there is none
+	PublicURL string           // how browsers and programs reach the server, when not at its own address
+	Log       *slog.Logger     // nil: no log
+	Now       func() time.Time // nil: time.Now
+}
+
+// closePatience is how long requests under way may take when the server stops.
+const closePatience = 10 * time.Second
+
+// Server is an open server. It serves once.
+type Server struct {
+	config     Config
+	store      *sqlite.Store
+	access     *access.Service
+	app        *fiber.App
+	routes     []api.Route
+	setupToken string
+
+	mu       sync.Mutex
+	listener net.Listener
+	closed   bool
+}
+
+// Open checks the settings, opens the data directory and makes everything ready. In an empty directory it makes the master key, which is
+// to be kept apart from the backups of the database: who has both has the products' private keys.
+func Open(c Config) (*Server, error) {
+	if c.Data == "" {
+		return nil, errors.New("no data directory is set")
+	}
+	if err := CheckPublicURL(c.PublicURL); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	master, err := masterKey(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, store: store, access: access.New(store, c.Now)}
+	if err := s.join(master); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return s, nil
+}
+
+// join makes the parts and connects them.
+func (s *Server) join(master []byte) error {
+	ctx := context.Background()
+	keys, err := issuer.New(master, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", masterKeyFile, err)
+	}
+	challenges, err := hkdf.Key(sha256.New, master, nil, "onelicense/challenges/1", 32)
+	if err != nil {
+		return err
+	}
+	epoch, err := s.store.Epoch(ctx, s.config.Now().Unix())
+	if err != nil {
+		return fmt.Errorf("reading the epoch: %w", err)
+	}
+	domain := licensing.New(s.store, keys, licensing.Options{Clock: s.config.Now, Epoch: epoch, Secret: challenges})
+	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
+		return fmt.Errorf("making the setup token: %w", err)
+	}
+	s.app = newApp(s)
+	s.health()
+	s.app.Get("/setup", s.setupPage)
+	protocol.Register(s.app.Group(api.Prefix), domain, s.config.Log)
+	s.routes = api.Register(s.app, api.Config{
+		Access: s.access, Licensing: domain, Log: s.config.Log, Secure: strings.HasPrefix(s.config.PublicURL, "https:"),
+	}).Routes()
+	return nil
+}
+
+// Serve answers what comes in at the listener until Close. It closes the listener.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	if s.closed || s.listener != nil {
+		s.mu.Unlock()
+		return errors.Join(errors.New("the server is closed or serving already"), l.Close())
+	}
+	s.listener = l
+	s.mu.Unlock()
+	err := s.app.Listener(l)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	return err
+}
+
+// Close lets the requests under way finish, takes no more, and closes the store.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	l := s.listener
+	s.mu.Unlock()
+	var errs []error
+	if l != nil {
+		if err := s.app.ShutdownWithTimeout(closePatience); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, fmt.Errorf("waiting for the last requests: %w", err))
+		}
+		// Serve may not have reached the point from which Shutdown knows of the listener.
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, s.store.Close())...)
+}
+
+// URL is where the server is reached: its public address, or the one of its listener.
+func (s *Server) URL(l net.Addr) string {
+	if s.config.PublicURL != "" {
+		return strings.TrimSuffix(s.config.PublicURL, "/")
+	}
+	host, port, err := net.SplitHostPort(l.String())
+	if err != nil {
+		return "http://" + l.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// SetupURL is the one-time link to make the first owner; empty when there was one at the start.
+func (s *Server) SetupURL(l net.Addr) string {
+	if s.setupToken == "" {
+		return ""
+	}
+	return s.URL(l) + "/setup?token=" + s.setupToken
+}
+
+// CheckPublicURL tells what is wrong with a public URL, so that a command can name the setting; empty is right.
+func CheckPublicURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" ||
+		u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("%q is not of the form https://host", text)
+	}
+	return nil
+}
+
+func (s *Server) listenerAddress() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listener.Addr()
+}

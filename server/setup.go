@@ -1,0 +1,33 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/onelicense/onelicense/server/api"
+)
+
+// setupPage says how to make the first owner. The token is not checked here, only its form: it goes into a command for a shell.
+func (s *Server) setupPage(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
+	owned, err := s.store.Owned(c.UserContext())
+	if err != nil {
+		return err
+	}
+	if owned {
+		return c.SendString("This server has an owner. To log in, POST e-mail and password to " + api.Prefix + "/session.\n")
+	}
+	token := c.Query("token")
+	if len(token) != 64 || strings.Trim(token, "0123456789abcdef") != "" {
+		token = "TOKEN"
+	}
+	return c.SendString(fmt.Sprintf(`Make the organisation and its owner, once, with this token (the server prints a new one at each start until then):
+
+curl -c cookies -H 'Content-Type: application/json' %s%s/setup \
+  -d '{"token":"%s","organisation":"Your company","name":"Your name","email":"you@example.com","password":"12 characters or more"}'
+
+The answer holds the csrf_token to be sent as X-CSRF-Token with every request but GET; the file cookies holds the session.
+`, s.URL(s.listenerAddress()), api.Prefix, token))
+}

@@ -1,0 +1,79 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+const (
+	activationColumns = `seq, license, activation, org, device, generation, number, link, request, lease, counted, created, last_sync, closed, restores, restores_from`
+	activationByKey   = `SELECT ` + activationColumns + ` FROM activations WHERE license = ? AND activation = ?`
+)
+
+func readActivation(seq *int64, row scanner) (a licensing.Activation, err error) {
+	err = row.Scan(seq, &a.License, &a.Activation, &a.Organisation, &a.Device, &a.Head.Generation, &a.Head.Number, &a.Head.Link, &a.Request, &a.Lease,
+		&a.Counted, &a.Created, &a.LastSync, &a.Closed, &a.Restores, &a.RestoresFrom)
+	return a, found(err)
+}
+
+// save writes the activation as it is now.
+func save(t *tx, known bool, a licensing.Activation) (err error) {
+	if known {
+		_, err = t.exec(`UPDATE activations SET generation = ?, number = ?, link = ?, request = ?, lease = ?, counted = ?, created = ?, last_sync = ?, closed = ?,
+			restores = ?, restores_from = ? WHERE license = ? AND activation = ?`, a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease),
+			a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom, a.License, a.Activation)
+		return err
+	}
+	_, err = t.exec(`INSERT INTO activations VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.License, a.Activation, a.Organisation, a.Device,
+		a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease), a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom)
+	return err
+}
+
+// Activation implements licensing.Chains.
+func (s *Store) Activation(_ context.Context, key licensing.ActivationKey) (licensing.Activation, error) {
+	return readActivation(new(int64), s.row(activationByKey, key.License, key.Activation))
+}
+
+// Activations implements licensing.Chains.
+func (s *Store) Activations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Activation], error) {
+	if err := s.owned(org, id); err != nil {
+		return licensing.Listing[licensing.Activation]{}, err
+	}
+	return list(s, page, readActivation, `SELECT `+activationColumns+` FROM activations
+		WHERE license = ? AND seq < ? AND instr(activation, ?) ORDER BY seq DESC LIMIT ?`, id)
+}
+
+// owned is ErrNotFound unless the license is the organisation's.
+func (s *Store) owned(org, id license.ID) error {
+	return found(s.row(`SELECT 1 FROM licenses WHERE id = ? AND org = ?`, id, org).Scan(new(int)))
+}
+
+// Deactivate implements licensing.Chains.
+func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
+	return s.write(ctx, func(t *tx) error {
+		var closed lease.Time
+		if err := t.row(`SELECT closed FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation, org).Scan(&closed); err != nil {
+			return found(err)
+		}
+		if closed != 0 {
+			return nil
+		}
+		held, err := heldBy(t, key)
+		if err != nil {
+			return err
+		}
+		for _, r := range held {
+			if err := free(t, key, r.Entitlement); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(`UPDATE activations SET closed = ? WHERE license = ? AND activation = ?`, now, key.License, key.Activation); err != nil {
+			return err
+		}
+		_, err = t.exec(`UPDATE meters SET machines = machines - 1 WHERE license = ?`, key.License)
+		return err
+	})
+}

@@ -1,0 +1,172 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// meter is the license's row of counters.
+type meter struct {
+	used, machines, windowFrom, windowCount int64
+}
+
+func readMeter(t *tx, id, org license.ID) (revision int64, m meter, err error) {
+	err = t.row(`SELECT l.revision, m.used, m.machines, m.window_from, m.window_count FROM licenses l JOIN meters m ON m.license = l.id
+		WHERE l.id = ? AND l.org = ?`, id, org).Scan(&revision, &m.used, &m.machines, &m.windowFrom, &m.windowCount)
+	return revision, m, found(err)
+}
+
+// Advance implements licensing.Chains.
+func (s *Store) Advance(ctx context.Context, a licensing.Advance) (lease.Document, error) {
+	var document lease.Document
+	err := s.write(ctx, func(t *tx) (err error) {
+		document, err = advance(t, &a)
+		return err
+	})
+	return document, err
+}
+
+func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
+	revision, was, err := readMeter(t, a.Key.License, a.Org)
+	if err != nil {
+		return nil, err
+	}
+	held, err := readActivation(new(int64), t.row(activationByKey, a.Key.License, a.Key.Activation))
+	known := err == nil
+	switch {
+	case err != nil && err != licensing.ErrNotFound:
+		return nil, err
+	case known && held.Head == a.To && held.Request == a.Request:
+		return held.Lease, nil
+	case revision != a.Revision || held.Head != a.From || (held.Closed != 0 || !known) != (a.Activate != nil):
+		return nil, licensing.ErrStale
+	}
+	now := was
+	if a.Activate != nil {
+		if err := activate(&now, a); err != nil {
+			return nil, err
+		}
+		held.Created, held.Closed = a.Now, 0
+	}
+	if a.Restore != nil {
+		if err := restore(&held, a); err != nil {
+			return nil, err
+		}
+	} else {
+		held.Counted, now.used = count(held.Counted, now.used, a.Counted, a.Allowance)
+	}
+	out := licensing.Outcome{Used: now.used, Counted: held.Counted}
+	if err := seats(t, a, known, &out); err != nil {
+		return nil, err
+	}
+	if a.Goodbye {
+		held.Closed = a.Now
+		now.machines--
+	}
+	held.ActivationKey, held.Organisation, held.Device = a.Key, a.Org, a.Device
+	held.Head, held.Request, held.LastSync = a.To, a.Request, a.Now
+	if held.Lease, err = a.Compose(out); err != nil {
+		return nil, err
+	}
+	if now != was {
+		if _, err := t.exec(`UPDATE meters SET used = ?, machines = ?, window_from = ?, window_count = ? WHERE license = ?`,
+			now.used, now.machines, now.windowFrom, now.windowCount, a.Key.License); err != nil {
+			return nil, err
+		}
+	}
+	return held.Lease, save(t, known, held)
+}
+
+// activate charges a machine and the window of activations. A window begins with the first activation after the last one ended.
+func activate(m *meter, a *licensing.Advance) error {
+	limit, now := a.Activate, int64(a.Now)
+	if now >= m.windowFrom+limit.Window || m.windowCount == 0 {
+		m.windowFrom, m.windowCount = now, 0
+	}
+	if m.windowCount >= limit.Limit {
+		return refuse(license.CodeActivationLimit, m.windowFrom+limit.Window, "%d activations in %d ms", limit.Limit, limit.Window)
+	}
+	if limit.MaxMachines > 0 && m.machines >= limit.MaxMachines {
+		return refuse(license.CodeMachineLimit, 0, "%d machines", limit.MaxMachines)
+	}
+	m.windowCount++
+	m.machines++
+	return nil
+}
+
+// restore charges the activation's own budget.
+func restore(held *licensing.Activation, a *licensing.Advance) error {
+	end := held.RestoresFrom + lease.Time(a.Restore.Window)
+	if a.Now >= end || held.Restores == 0 {
+		held.RestoresFrom, held.Restores = a.Now, 0
+		end = a.Now + lease.Time(a.Restore.Window)
+	}
+	if held.Restores >= a.Restore.Budget {
+		return refuse(license.CodeRestoredTooOften, int64(end), "%d re-activations in %d ms", held.Restores, a.Restore.Window)
+	}
+	held.Restores++
+	return nil
+}
+
+// count raises the activation's and the license's calls to what was reported, as far as the allowance reaches.
+func count(counted, used, reported, allowance int64) (int64, int64) {
+	most := int64(lease.MaxCount)
+	if allowance != licensing.Unlimited {
+		most = allowance
+	}
+	more := min(max(0, reported-counted), max(0, most-used))
+	return counted + more, used + more
+}
+
+// seats drops, renews and grants, and tells what is held after that.
+func seats(t *tx, a *licensing.Advance, known bool, out *licensing.Outcome) error {
+	var held []licensing.Reservation
+	if known {
+		var err error
+		if held, err = heldBy(t, a.Key); err != nil {
+			return err
+		}
+	}
+	kept := held[:0]
+	renew := false
+	for _, r := range held {
+		if a.Goodbye || r.Until <= a.Now || slices.Contains(a.Drop, r.Entitlement) {
+			if err := free(t, r.ActivationKey, r.Entitlement); err != nil {
+				return err
+			}
+			continue
+		}
+		renew = renew || r.Until != a.Until
+		kept = append(kept, r)
+	}
+	if renew {
+		if _, err := t.exec(`UPDATE reservations SET until = ? WHERE license = ? AND activation = ?`, a.Until, a.Key.License, a.Key.Activation); err != nil {
+			return err
+		}
+	}
+	for _, r := range kept {
+		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: r.Entitlement, Context: r.Context}, Until: a.Until})
+	}
+	for _, want := range a.Want {
+		if slices.ContainsFunc(out.Reservations, func(r lease.Reservation) bool { return r.Entitlement == want.Entitlement }) {
+			continue
+		}
+		granted := false
+		if !a.Goodbye {
+			var err error
+			if granted, err = grant(t, a, want); err != nil {
+				return err
+			}
+		}
+		if granted {
+			out.Reservations = append(out.Reservations, lease.Reservation{Slot: want.Slot, Until: a.Until})
+		} else {
+			out.Denied = append(out.Denied, lease.Denial{Slot: want.Slot, Code: license.CodeNoSlots})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// encode writes a structure as a JSON column.
+func encode(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and numbers: a bug of ours
+	}
+	return string(b)
+}
+
+// decode reads JSON columns, each into the variable after it.
+func decode(pairs ...any) error {
+	for i := 0; i < len(pairs); i += 2 {
+		if err := json.Unmarshal([]byte(pairs[i].(string)), pairs[i+1]); err != nil {
+			return fmt.Errorf("a stored structure: %w", err)
+		}
+	}
+	return nil
+}
+
+func joinEntitlements(list []license.Entitlement) string {
+	items := make([]string, len(list))
+	for i, e := range list {
+		items[i] = e.Name
+		if e.Slots > 0 {
+			items[i] += ":" + strconv.Itoa(e.Slots)
+		}
+	}
+	return strings.Join(items, ",")
+}
+
+func splitEntitlements(line string) ([]license.Entitlement, error) {
+	var list []license.Entitlement
+	for _, item := range split(line) {
+		name, slots, counted := strings.Cut(item, ":")
+		e := license.Entitlement{Name: name}
+		if counted {
+			var err error
+			if e.Slots, err = strconv.Atoi(slots); err != nil {
+				return nil, fmt.Errorf("the stored entitlement %q: %w", item, err)
+			}
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+func split(line string) []string {
+	if line == "" {
+		return nil
+	}
+	return strings.Split(line, ",")
+}
+
+// fold makes names comparable whatever their case.
+func fold(names ...string) string { return strings.ToLower(strings.Join(names, "\n")) }
+
+// limits of a page; a cursor is the sequence number of the last item shown.
+const (
+	pageDefault = 50
+	pageMost    = 200
+)
+
+type window struct {
+	before int64 // sequence numbers below this one
+	limit  int
+	search string
+}
+
+func windowOf(p licensing.Page) (window, error) {
+	w := window{before: 1<<63 - 1, limit: p.Limit, search: fold(p.Search)}
+	if w.limit <= 0 {
+		w.limit = pageDefault
+	}
+	w.limit = min(w.limit, pageMost)
+	if p.After != "" {
+		var err error
+		if w.before, err = strconv.ParseInt(p.After, 36, 64); err != nil {
+			return w, &licensing.Invalid{Field: "after", Problem: "is not a cursor that a list gave"}
+		}
+	}
+	return w, nil
+}
+
+// list reads one page. The query ends with the three conditions of a window: seq < ?, instr(folded, ?), LIMIT ?; its first column is seq.
+func list[T any](s *Store, page licensing.Page, read func(*int64, scanner) (T, error), query string, args ...any) (licensing.Listing[T], error) {
+	listing := licensing.Listing[T]{Items: []T{}}
+	w, err := windowOf(page)
+	if err != nil {
+		return listing, err
+	}
+	var seq, last int64
+	more := false
+	err = s.rows(func(row scanner) error {
+		if len(listing.Items) == w.limit {
+			more = true
+			return nil
+		}
+		item, err := read(&seq, row)
+		listing.Items, last = append(listing.Items, item), seq
+		return err
+	}, query, append(args, w.before, w.search, w.limit+1)...)
+	if more {
+		listing.Next = strconv.FormatInt(last, 36)
+	}
+	return listing, err
+}
+
+// same tells why a conditional UPDATE of a record changed nothing: it is not there, or not as it was read.
+func same(t *tx, changed int64, err error, exists string, args ...any) error {
+	if err != nil {
+		return fresh(err)
+	}
+	if changed == 1 {
+		return nil
+	}
+	if there, err := has(t, exists, args...); err != nil {
+		return err
+	} else if !there {
+		return licensing.ErrNotFound
+	}
+	return licensing.ErrStale
+}
+
+// has tells whether the query has a row.
+func has(t *tx, query string, args ...any) (bool, error) {
+	var n int
+	err := t.row(`SELECT EXISTS (`+query+`)`, args...).Scan(&n)
+	return n == 1, err
+}

@@ -1,0 +1,111 @@
+package sqlite
+
+import (
+	"context"
+	"strings"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// CreateLicense implements licensing.Catalogue.
+func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
+	return s.edit(ctx, func(t *tx) error {
+		if there, err := has(t, `SELECT 1 FROM versions WHERE id = ? AND org = ? AND product = ?`, l.Version, l.Organisation, l.Product); err != nil || !there {
+			return missing(err)
+		}
+		if _, err := t.exec(`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, l.ID, l.Organisation, l.Product,
+			l.Version, l.Revision, l.Created, l.Updated, encode(l.Metadata), l.Name, fold(l.Name, l.Customer), l.Customer,
+			strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements), l.Allowance, l.Expires, l.Status, encode(l.Overrides)); err != nil {
+			return fresh(err)
+		}
+		_, err := t.exec(`INSERT INTO meters (license) VALUES (?)`, l.ID)
+		return err
+	})
+}
+
+const licenseColumns = `seq, id, org, product, version, revision, created, updated, metadata, name, customer, contexts, entitlements, allowance, expires, status, overrides`
+
+func readLicense(seq *int64, row scanner) (l licensing.License, err error) {
+	var metadata, contexts, entitlements, overrides string
+	if err := row.Scan(seq, &l.ID, &l.Organisation, &l.Product, &l.Version, &l.Revision, &l.Created, &l.Updated, &metadata, &l.Name, &l.Customer,
+		&contexts, &entitlements, &l.Allowance, &l.Expires, &l.Status, &overrides); err != nil {
+		return l, found(err)
+	}
+	l.Contexts = split(contexts)
+	if l.Entitlements, err = splitEntitlements(entitlements); err != nil {
+		return l, err
+	}
+	return l, decode(metadata, &l.Metadata, overrides, &l.Overrides)
+}
+
+// License implements licensing.Catalogue.
+func (s *Store) License(_ context.Context, org, id license.ID) (licensing.License, error) {
+	return readLicense(new(int64), s.row(`SELECT `+licenseColumns+` FROM licenses WHERE id = ? AND org = ?`, id, org))
+}
+
+// Licenses implements licensing.Catalogue.
+func (s *Store) Licenses(_ context.Context, org, version license.ID, page licensing.Page) (licensing.Listing[licensing.License], error) {
+	return list(s, page, readLicense, `SELECT `+licenseColumns+` FROM licenses
+		WHERE org = ? AND version = ? AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, org, version)
+}
+
+// UpdateLicense implements licensing.Catalogue.
+func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
+	err := s.edit(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE licenses SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, customer = ?, contexts = ?,
+			entitlements = ?, allowance = ?, expires = ?, status = ?, overrides = ? WHERE id = ? AND org = ? AND revision = ?`,
+			l.Updated, encode(l.Metadata), l.Name, fold(l.Name, l.Customer), l.Customer, strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements),
+			l.Allowance, l.Expires, l.Status, encode(l.Overrides), l.ID, l.Organisation, l.Revision)
+		return same(t, n, err, `SELECT 1 FROM licenses WHERE id = ? AND org = ?`, l.ID, l.Organisation)
+	})
+	l.Revision++
+	return l, err
+}
+
+// DeleteLicense implements licensing.Catalogue.
+func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID) error {
+	return s.edit(ctx, func(t *tx) error {
+		if there, err := has(t, `SELECT 1 FROM licenses WHERE id = ? AND org = ?`, id, org); err != nil || !there {
+			return missing(err)
+		}
+		for _, table := range []string{`reservations`, `pools`, `activations`, `meters`} {
+			if _, err := t.exec(`DELETE FROM `+table+` WHERE license = ?`, id); err != nil {
+				return err
+			}
+		}
+		_, err := t.exec(`DELETE FROM licenses WHERE id = ?`, id)
+		return err
+	})
+}
+
+// Terms implements licensing.Chains.
+func (s *Store) Terms(_ context.Context, id license.ID) (licensing.Terms, error) {
+	terms, edition, ok := s.terms.lookup(id)
+	if ok {
+		return terms, nil
+	}
+	terms, err := s.readTerms(id)
+	if err != nil {
+		return licensing.Terms{}, err
+	}
+	s.terms.keep(id, terms, edition)
+	return terms, nil
+}
+
+// Used implements licensing.Chains.
+func (s *Store) Used(_ context.Context, id license.ID) (used int64, err error) {
+	err = s.row(`SELECT used FROM meters WHERE license = ?`, id).Scan(&used)
+	return used, found(err)
+}
+
+func (s *Store) readTerms(id license.ID) (terms licensing.Terms, err error) {
+	if terms.License, err = readLicense(new(int64), s.row(`SELECT `+licenseColumns+` FROM licenses WHERE id = ?`, id)); err != nil {
+		return terms, err
+	}
+	if terms.Version, err = s.Version(context.Background(), terms.License.Organisation, terms.License.Version); err != nil {
+		return terms, err
+	}
+	terms.Product, err = s.KeysOf(context.Background(), terms.License.Product)
+	return terms, err
+}

@@ -1,0 +1,159 @@
+// Package sqlite keeps everything in one SQLite file: the embedded store, with nothing to install.
+//
+// Start with Open. One process holds a data directory at a time. All changes go through one writer that puts the changes of many
+// callers into one transaction and answers each only after its COMMIT has reached the disk (WAL, synchronous FULL), so an answer
+// outlives a crash and the disk is flushed once for all of them. Reads have connections of their own and never wait for the writer.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // the driver named "sqlite"
+
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// The files in a data directory.
+const (
+	File     = "onelicense.db" // the database
+	lockFile = "lock"
+)
+
+// readers is how many reads run side by side: a read is short and in memory, so a few suffice.
+const readers = 4
+
+var _ licensing.Store = (*Store)(nil)
+
+// Store is the data of one directory. It implements licensing.Store.
+type Store struct {
+	directory string
+	lock      *flock.Flock
+	writing   *sql.DB
+	reading   *sql.DB
+	prepared  sync.Map // query → *sql.Stmt, of reading
+	writer    *writer
+	terms     termsCache
+}
+
+// Open opens the data directory, makes it if there is none, and brings its schema up to date. It fails when another process holds the
+// directory, and when the data was written by a newer program.
+func Open(directory string) (*Store, error) {
+	directory, err := filepath.Abs(directory)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	s := &Store{directory: directory, lock: flock.New(filepath.Join(directory, lockFile), flock.SetPermissions(0o600))}
+	held, err := s.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking the data directory %s: %w", directory, err)
+	}
+	if !held {
+		return nil, fmt.Errorf("the data directory %s is in use by another process", directory)
+	}
+	if err := s.start(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start() (err error) {
+	file := filepath.Join(s.directory, File)
+	// SQLite would make the file readable for everybody whom the umask lets.
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the data: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if s.writing, err = open(file, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16384)", "journal_size_limit(67108864)"); err != nil {
+		return err
+	}
+	s.writing.SetMaxOpenConns(1)
+	if err := migrate(s.writing, migrations); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if s.reading, err = open(file, "query_only(1)", "cache_size(-8192)"); err != nil {
+		return err
+	}
+	s.reading.SetMaxOpenConns(readers)
+	s.reading.SetMaxIdleConns(readers)
+	s.writer, err = startWriter(s.writing)
+	return err
+}
+
+func open(file string, pragmas ...string) (*sql.DB, error) {
+	query := url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: file, RawQuery: query.Encode()}).String())
+}
+
+// Ready is nil while the store can be written: it makes the writer commit.
+func (s *Store) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE heartbeat SET at = ?`, time.Now().UnixMilli())
+		return err
+	})
+}
+
+// Close waits for the changes under way and lets the directory go.
+func (s *Store) Close() error {
+	var errs []error
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	for _, db := range []*sql.DB{s.reading, s.writing} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(append(errs, s.lock.Unlock())...)
+}
+
+// row reads one row with a connection of the pool.
+func (s *Store) row(query string, args ...any) scanner {
+	statement, err := s.statement(query)
+	if err != nil {
+		return failed{err}
+	}
+	// Without a context that can end: the driver starts a goroutine for each query that has one, and the queries are short.
+	return statement.QueryRowContext(context.Background(), args...)
+}
+
+// rows reads rows with a connection of the pool and calls each for every one.
+func (s *Store) rows(each func(scanner) error, query string, args ...any) error {
+	statement, err := s.statement(query)
+	if err != nil {
+		return err
+	}
+	rows, err := statement.QueryContext(context.Background(), args...)
+	return scan(rows, err, each)
+}
+
+func (s *Store) statement(query string) (*sql.Stmt, error) {
+	if statement, ok := s.prepared.Load(query); ok {
+		return statement.(*sql.Stmt), nil
+	}
+	statement, err := s.reading.Prepare(query)
+	if err != nil {
+		return nil, fmt.Errorf("preparing %s: %w", strings.Join(strings.Fields(query), " "), err)
+	}
+	if earlier, loaded := s.prepared.LoadOrStore(query, statement); loaded {
+		return earlier.(*sql.Stmt), statement.Close()
+	}
+	return statement, nil
+}

@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// CreateOrganisation implements licensing.Catalogue.
+func (s *Store) CreateOrganisation(ctx context.Context, o licensing.Organisation) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO organisations VALUES (?, ?, ?)`, o.ID, o.Name, o.Created)
+		return fresh(err)
+	})
+}
+
+// Organisation implements licensing.Catalogue.
+func (s *Store) Organisation(_ context.Context, id license.ID) (licensing.Organisation, error) {
+	o := licensing.Organisation{ID: id}
+	err := s.row(`SELECT name, created FROM organisations WHERE id = ?`, id).Scan(&o.Name, &o.Created)
+	return o, found(err)
+}
+
+// edit is a write of the catalogue: syncs read what it changed from the data again.
+func (s *Store) edit(ctx context.Context, fn func(*tx) error) error {
+	err := s.write(ctx, fn)
+	s.terms.edition.Add(1) // also after a failure: whether a COMMIT that failed reached the disk is not known
+	return err
+}
+
+// CreateProduct implements licensing.Catalogue.
+func (s *Store) CreateProduct(ctx context.Context, p licensing.Product) error {
+	return s.edit(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO products VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.ID, p.Organisation, p.Revision, p.Created, p.Updated,
+			encode(p.Metadata), p.Name, fold(p.Name), p.Description, p.Archived, p.Keyring, p.Secret)
+		return fresh(err)
+	})
+}
+
+const productColumns = `seq, id, org, revision, created, updated, metadata, name, description, archived, keyring, secret`
+
+func readProduct(seq *int64, row scanner) (p licensing.Product, err error) {
+	var metadata string
+	if err := row.Scan(seq, &p.ID, &p.Organisation, &p.Revision, &p.Created, &p.Updated, &metadata, &p.Name, &p.Description, &p.Archived,
+		&p.Keyring, &p.Secret); err != nil {
+		return p, found(err)
+	}
+	return p, decode(metadata, &p.Metadata)
+}
+
+// Product implements licensing.Catalogue.
+func (s *Store) Product(_ context.Context, org, id license.ID) (licensing.Product, error) {
+	return readProduct(new(int64), s.row(`SELECT `+productColumns+` FROM products WHERE id = ? AND org = ?`, id, org))
+}
+
+// KeysOf implements licensing.Chains.
+func (s *Store) KeysOf(_ context.Context, id license.ID) (licensing.Product, error) {
+	return readProduct(new(int64), s.row(`SELECT `+productColumns+` FROM products WHERE id = ?`, id))
+}
+
+// ProductKeyring implements licensing.Catalogue.
+func (s *Store) ProductKeyring(_ context.Context, id license.ID) (certificate []byte, err error) {
+	err = s.row(`SELECT keyring FROM products WHERE id = ?`, id).Scan(&certificate)
+	return certificate, found(err)
+}
+
+// Products implements licensing.Catalogue.
+func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page) (licensing.Listing[licensing.Product], error) {
+	return list(s, page, readProduct, `SELECT `+productColumns+` FROM products
+		WHERE org = ? AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, org)
+}
+
+// UpdateProduct implements licensing.Catalogue.
+func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
+	err := s.edit(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE products SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived = ?,
+			keyring = ?, secret = ? WHERE id = ? AND org = ? AND revision = ?`,
+			p.Updated, encode(p.Metadata), p.Name, fold(p.Name), p.Description, p.Archived, p.Keyring, p.Secret, p.ID, p.Organisation, p.Revision)
+		return same(t, n, err, `SELECT 1 FROM products WHERE id = ? AND org = ?`, p.ID, p.Organisation)
+	})
+	p.Revision++
+	return p, err
+}
+
+// DeleteProduct implements licensing.Catalogue.
+func (s *Store) DeleteProduct(ctx context.Context, org, id license.ID) error {
+	return s.edit(ctx, func(t *tx) error {
+		return remove(t, `products`, `SELECT 1 FROM versions WHERE product = ?`, org, id)
+	})
+}
+
+// remove deletes a record that has none below it.
+func remove(t *tx, table, below string, org, id license.ID) error {
+	if there, err := has(t, `SELECT 1 FROM `+table+` WHERE id = ? AND org = ?`, id, org); err != nil {
+		return err
+	} else if !there {
+		return licensing.ErrNotFound
+	}
+	if used, err := has(t, below, id); err != nil {
+		return err
+	} else if used {
+		return licensing.ErrInUse
+	}
+	_, err := t.exec(`DELETE FROM `+table+` WHERE id = ?`, id)
+	return err
+}

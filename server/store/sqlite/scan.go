@@ -1,0 +1,54 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+
+	"modernc.org/sqlite"
+
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// scanner is a row that is read into variables.
+type scanner interface{ Scan(...any) error }
+
+// failed is a row that could not be asked for.
+type failed struct{ err error }
+
+func (f failed) Scan(...any) error { return f.err }
+
+func scan(rows *sql.Rows, err error, each func(scanner) error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// found says ErrNotFound where there was no row.
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return licensing.ErrNotFound
+	}
+	return err
+}
+
+// The extended result codes of SQLite for a second row of one key.
+const (
+	constraintPrimaryKey = 1555
+	constraintUnique     = 2067
+)
+
+// fresh says ErrExists where a unique index refused a row.
+func fresh(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && (e.Code() == constraintPrimaryKey || e.Code() == constraintUnique) {
+		return licensing.ErrExists
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// heldBy reads what one activation holds, lapsed or not, in the order of names.
+func heldBy(t *tx, key licensing.ActivationKey) (held []licensing.Reservation, err error) {
+	err = t.rows(func(row scanner) error {
+		r := licensing.Reservation{ActivationKey: key}
+		held = append(held, r)
+		last := &held[len(held)-1]
+		return row.Scan(&last.Entitlement, &last.Context, &last.Since, &last.Until)
+	}, `SELECT entitlement, context, since, until FROM reservations WHERE license = ? AND activation = ? ORDER BY entitlement`, key.License, key.Activation)
+	return held, err
+}
+
+// grant takes a slot if one is free. It finds out by one conditional update of the pool, whatever the pool's size; only a full pool is
+// searched for slots that have lapsed.
+func grant(t *tx, a *licensing.Advance, want licensing.Want) (bool, error) {
+	taken, err := take(t, a.Key.License, want)
+	if err != nil {
+		return false, err
+	}
+	if !taken {
+		freed, err := reap(t, a.Key.License, want.Entitlement, a.Now)
+		if err != nil || freed == 0 {
+			return false, err
+		}
+		if taken, err = take(t, a.Key.License, want); err != nil || !taken {
+			return false, err
+		}
+	}
+	_, err = t.exec(`INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?)`, a.Key.License, a.Key.Activation, want.Entitlement, want.Context, a.Now, a.Until)
+	return true, err
+}
+
+func take(t *tx, id license.ID, want licensing.Want) (bool, error) {
+	if want.Slots == 0 {
+		return false, nil
+	}
+	n, err := t.exec(`INSERT INTO pools VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET used = used + 1 WHERE used < ?3 OR ?3 < 0`,
+		id, want.Entitlement, want.Slots)
+	return n == 1, err
+}
+
+// reaped is how many lapsed slots one request takes back: enough for itself and some that come after it.
+const reaped = 64
+
+// reap takes back slots whose deadline has passed.
+func reap(t *tx, id license.ID, entitlement string, now lease.Time) (int64, error) {
+	n, err := t.exec(`DELETE FROM reservations WHERE (license, activation, entitlement) IN
+		(SELECT license, activation, entitlement FROM reservations WHERE license = ? AND entitlement = ? AND until <= ? ORDER BY until LIMIT ?)`,
+		id, entitlement, now, reaped)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	_, err = t.exec(`UPDATE pools SET used = used - ? WHERE license = ? AND entitlement = ?`, n, id, entitlement)
+	return n, err
+}
+
+// free gives one slot back. Twice is once.
+func free(t *tx, key licensing.ActivationKey, entitlement string) error {
+	n, err := t.exec(`DELETE FROM reservations WHERE license = ? AND activation = ? AND entitlement = ?`, key.License, key.Activation, entitlement)
+	if err != nil || n == 0 {
+		return err
+	}
+	_, err = t.exec(`UPDATE pools SET used = used - 1 WHERE license = ? AND entitlement = ?`, key.License, entitlement)
+	return err
+}
+
+func refuse(code license.Code, retryAt int64, format string, args ...any) error {
+	return &licensing.Limit{Code: code, Detail: fmt.Sprintf(format, args...), RetryAt: lease.Time(retryAt)}
+}

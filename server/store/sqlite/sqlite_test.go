@@ -1,0 +1,159 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store/storetest"
+)
+
+func opened(t *testing.T, directory string) *Store {
+	t.Helper()
+	s, err := Open(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) licensing.Store { return opened(t, t.TempDir()) })
+}
+
+func TestOneProcessPerDirectory(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "new", "däta 100%?#")
+	first := opened(t, directory)
+	if _, err := Open(directory); err == nil || !strings.Contains(err.Error(), directory) {
+		t.Fatalf("a second holder: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opened(t, directory)
+}
+
+func TestOthersMayNotReadTheData(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "data")
+	opened(t, directory)
+	files, err := os.ReadDir(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v %v", f.Name(), info.Mode(), err)
+		}
+	}
+}
+
+func TestNewerDataIsRefused(t *testing.T) {
+	directory := t.TempDir()
+	if err := opened(t, directory).Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(directory, File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`PRAGMA user_version = 1000`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // and the directory is let go
+		if _, err := Open(directory); err == nil || !strings.Contains(err.Error(), "schema version 1000") {
+			t.Fatalf("opened newer data: %v", err)
+		}
+	}
+}
+
+func TestMigrationsApplyOnce(t *testing.T) {
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	one, two, broken := `CREATE TABLE a (n); INSERT INTO a VALUES (1)`, `INSERT INTO a VALUES (2)`, `INSERT INTO a VALUES (3); CREATE NONSENSE`
+	for _, steps := range [][]string{{one}, {one}, {one, two}, {one, two}} {
+		if err := migrate(db, steps); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := migrate(db, []string{one, two, broken}); err == nil {
+		t.Fatal("a broken step was taken")
+	}
+	var rows, version int
+	if err := db.QueryRow(`SELECT (SELECT count(*) FROM a), user_version FROM pragma_user_version`).Scan(&rows, &version); err != nil {
+		t.Fatal(err)
+	}
+	if rows != 2 || version != 2 {
+		t.Errorf("%d rows, version %d", rows, version)
+	}
+}
+
+// One change's failure, or panic, is its own; what stands beside it in the same commit stays.
+func TestFailuresStayApart(t *testing.T) {
+	s := opened(t, t.TempDir())
+	broken := errors.New("broken")
+	insert := func(id string) func(*tx) error {
+		return func(t *tx) error {
+			_, err := t.exec(`INSERT INTO organisations VALUES (?, '', 0)`, id)
+			return err
+		}
+	}
+	// The first change waits until the others are queued, so that all are in one batch.
+	begun, more, answers := make(chan struct{}), make(chan struct{}), make(chan error, 5)
+	go func() {
+		answers <- s.write(t.Context(), func(t *tx) error { close(begun); <-more; return insert("a")(t) })
+	}()
+	<-begun
+	for _, fn := range []func(*tx) error{
+		func(t *tx) error { return errors.Join(insert("b")(t), broken) },
+		func(t *tx) error { _ = insert("c")(t); panic("a bug") },
+		func(t *tx) error { return errors.Join(insert("d")(t), insert("d")(t)) },
+		insert("e"),
+	} {
+		go func() { answers <- s.write(t.Context(), fn) }()
+	}
+	for len(s.writer.changes) < 4 {
+		runtime.Gosched()
+	}
+	close(more)
+	failed := 0
+	for range 5 {
+		if err := <-answers; err != nil {
+			failed++
+		}
+	}
+	var kept string
+	if err := s.row(`SELECT group_concat(id, '') FROM (SELECT id FROM organisations ORDER BY id)`).Scan(&kept); err != nil {
+		t.Fatal(err)
+	}
+	if failed != 3 || kept != "ae" {
+		t.Errorf("%d failed, kept %q", failed, kept)
+	}
+}
+
+func TestClosedStoreSaysSo(t *testing.T) {
+	s := opened(t, t.TempDir())
+	if err := s.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ready(t.Context()); err == nil { // proves S01
+		t.Error("ready after the end")
+	}
+	if _, err := s.Product(t.Context(), "", ""); err == nil {
+		t.Error("read after the end")
+	}
+}

@@ -1,0 +1,69 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// CreateVersion implements licensing.Catalogue.
+func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
+	return s.edit(ctx, func(t *tx) error {
+		if there, err := has(t, `SELECT 1 FROM products WHERE id = ? AND org = ?`, v.Product, v.Organisation); err != nil || !there {
+			return missing(err)
+		}
+		_, err := t.exec(`INSERT INTO versions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, v.ID, v.Organisation, v.Product, v.Revision, v.Created,
+			v.Updated, encode(v.Metadata), v.Name, fold(v.Name), v.Description, v.Archived, encode(v.Policy))
+		return fresh(err)
+	})
+}
+
+// missing is ErrNotFound, unless something worse happened.
+func missing(err error) error {
+	if err != nil {
+		return err
+	}
+	return licensing.ErrNotFound
+}
+
+const versionColumns = `seq, id, org, product, revision, created, updated, metadata, name, description, archived, policy`
+
+func readVersion(seq *int64, row scanner) (v licensing.Version, err error) {
+	var metadata, policy string
+	if err := row.Scan(seq, &v.ID, &v.Organisation, &v.Product, &v.Revision, &v.Created, &v.Updated, &metadata, &v.Name, &v.Description,
+		&v.Archived, &policy); err != nil {
+		return v, found(err)
+	}
+	return v, decode(metadata, &v.Metadata, policy, &v.Policy)
+}
+
+// Version implements licensing.Catalogue.
+func (s *Store) Version(_ context.Context, org, id license.ID) (licensing.Version, error) {
+	return readVersion(new(int64), s.row(`SELECT `+versionColumns+` FROM versions WHERE id = ? AND org = ?`, id, org))
+}
+
+// Versions implements licensing.Catalogue.
+func (s *Store) Versions(_ context.Context, org, product license.ID, page licensing.Page) (licensing.Listing[licensing.Version], error) {
+	return list(s, page, readVersion, `SELECT `+versionColumns+` FROM versions
+		WHERE org = ? AND product = ? AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, org, product)
+}
+
+// UpdateVersion implements licensing.Catalogue.
+func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
+	err := s.edit(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE versions SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived = ?,
+			policy = ? WHERE id = ? AND org = ? AND revision = ?`,
+			v.Updated, encode(v.Metadata), v.Name, fold(v.Name), v.Description, v.Archived, encode(v.Policy), v.ID, v.Organisation, v.Revision)
+		return same(t, n, err, `SELECT 1 FROM versions WHERE id = ? AND org = ?`, v.ID, v.Organisation)
+	})
+	v.Revision++
+	return v, err
+}
+
+// DeleteVersion implements licensing.Catalogue.
+func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID) error {
+	return s.edit(ctx, func(t *tx) error {
+		return remove(t, `versions`, `SELECT 1 FROM licenses WHERE version = ?`, org, id)
+	})
+}

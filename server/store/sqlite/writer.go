@@ -1,0 +1,212 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// most is how many changes share one COMMIT. More would make the first of them wait without saving a flush worth speaking of.
+const most = 256
+
+var errClosed = errors.New("the store is closed")
+
+// writer is the one goroutine that changes the data.
+type writer struct {
+	connection *sql.Conn
+	statements map[string]*sql.Stmt
+	changes    chan *change
+	quit       chan struct{} // closed: take no more
+	stopped    chan struct{} // closed: the goroutine has ended
+	once       sync.Once
+}
+
+// change is one caller's, to be made whole or not at all.
+type change struct {
+	make func(*tx) error
+	err  error
+	done chan struct{}
+}
+
+// tx is a change in the making. It is only good inside the function that it is given to.
+type tx struct {
+	w     *writer
+	wrote bool // the savepoint is set
+}
+
+func startWriter(db *sql.DB) (*writer, error) {
+	connection, err := db.Conn(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{
+		connection: connection,
+		statements: map[string]*sql.Stmt{},
+		changes:    make(chan *change, most),
+		quit:       make(chan struct{}),
+		stopped:    make(chan struct{}),
+	}
+	go w.run()
+	return w, nil
+}
+
+// write makes one change: all that fn does, or nothing when it returns an error. It returns after the COMMIT. fn runs once, on the
+// writer's goroutine, so it must be quick and wait for nothing.
+//
+// The context counts only until the change is taken up: from then on the caller must know what became of it.
+func (s *Store) write(ctx context.Context, fn func(*tx) error) error {
+	c := &change{make: fn, done: make(chan struct{})}
+	select {
+	case <-s.writer.quit:
+		return errClosed
+	default:
+	}
+	select {
+	case s.writer.changes <- c:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.writer.quit:
+		return errClosed
+	}
+	select {
+	case <-c.done:
+		return c.err
+	case <-s.writer.stopped:
+	}
+	select {
+	case <-c.done:
+		return c.err
+	default:
+		return errClosed
+	}
+}
+
+func (w *writer) run() {
+	defer close(w.stopped)
+	batch := make([]*change, 0, most)
+	for {
+		select {
+		case c := <-w.changes:
+			batch = w.commit(c, batch[:0])
+			clear(batch)
+		case <-w.quit:
+			return
+		}
+	}
+}
+
+// commit makes the first change and whatever else is waiting, in one transaction, and then answers all of them.
+func (w *writer) commit(first *change, batch []*change) []*change {
+	err := w.do(`BEGIN IMMEDIATE`)
+	for next := first; next != nil; {
+		batch = append(batch, next)
+		if err == nil {
+			next.err = w.attempt(next.make)
+		}
+		next = nil
+		if len(batch) < most {
+			select {
+			case next = <-w.changes:
+			default:
+			}
+		}
+	}
+	if err == nil {
+		if err = w.do(`COMMIT`); err != nil {
+			err = errors.Join(fmt.Errorf("committing: %w", err), w.do(`ROLLBACK`))
+		}
+	}
+	for _, c := range batch {
+		if err != nil {
+			c.err = err // also for one that had failed by itself: what it saw was never true
+		}
+		close(c.done)
+	}
+	return batch
+}
+
+// attempt makes one change within the transaction. A failure takes back its own writes only, and so does a panic: the goroutine serves
+// everybody.
+func (w *writer) attempt(fn func(*tx) error) (err error) {
+	t := &tx{w: w}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("a change panicked: %v", r)
+		}
+		switch {
+		case !t.wrote:
+		case err != nil:
+			err = errors.Join(err, w.do(`ROLLBACK TO change`), w.do(`RELEASE change`))
+		default:
+			err = w.do(`RELEASE change`)
+		}
+	}()
+	return fn(t)
+}
+
+// exec changes rows and tells how many.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	if !t.wrote {
+		if err := t.w.do(`SAVEPOINT change`); err != nil {
+			return 0, err
+		}
+		t.wrote = true
+	}
+	statement, err := t.w.statement(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := statement.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// row reads one row as the change sees it.
+func (t *tx) row(query string, args ...any) scanner {
+	statement, err := t.w.statement(query)
+	if err != nil {
+		return failed{err}
+	}
+	return statement.QueryRowContext(context.Background(), args...)
+}
+
+// rows reads rows as the change sees them and calls each for every one; each must not use the tx.
+func (t *tx) rows(each func(scanner) error, query string, args ...any) error {
+	statement, err := t.w.statement(query)
+	if err != nil {
+		return err
+	}
+	rows, err := statement.QueryContext(context.Background(), args...)
+	return scan(rows, err, each)
+}
+
+func (w *writer) do(query string) error {
+	statement, err := w.statement(query)
+	if err != nil {
+		return err
+	}
+	_, err = statement.ExecContext(context.Background())
+	return err
+}
+
+func (w *writer) statement(query string) (*sql.Stmt, error) {
+	if statement, ok := w.statements[query]; ok {
+		return statement, nil
+	}
+	statement, err := w.connection.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, fmt.Errorf("preparing %s: %w", query, err)
+	}
+	w.statements[query] = statement
+	return statement, nil
+}
+
+func (w *writer) close() error {
+	w.once.Do(func() { close(w.quit) })
+	<-w.stopped
+	return w.connection.Close()
+}

@@ -1,0 +1,278 @@
+package storetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+func unmarshal(document []byte, v any) error { return json.Unmarshal(document, v) }
+
+func equal(t *testing.T, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// proves S08, S09, S10
+func catalogueRoundTrip(t *testing.T, w *world) {
+	o, err := w.Organisation(ctx, w.org)
+	must(t, err)
+	equal(t, o, licensing.Organisation{ID: w.org, Name: "Example", Created: noon})
+	p, err := w.Product(ctx, w.org, w.product.ID)
+	must(t, err)
+	equal(t, p, w.product)
+	v, err := w.Version(ctx, w.org, w.version.ID)
+	must(t, err)
+	equal(t, v, w.version)
+	l, err := w.License(ctx, w.org, w.license.ID)
+	must(t, err)
+	equal(t, l, w.license)
+
+	keyring, err := w.ProductKeyring(ctx, w.product.ID)
+	must(t, err)
+	equal(t, keyring, w.product.Keyring)
+	p, err = w.KeysOf(ctx, w.product.ID)
+	must(t, err)
+	equal(t, p, w.product)
+	terms, err := w.Terms(ctx, w.license.ID)
+	must(t, err)
+	equal(t, terms, licensing.Terms{License: w.license, Version: w.version, Product: w.product})
+	must(t, w.Ready(ctx))
+}
+
+// proves S08, S09
+func uniqueNames(t *testing.T, w *world) {
+	wantErr(t, w.CreateProduct(ctx, w.newProduct("CAD")), licensing.ErrExists)
+	wantErr(t, w.CreateVersion(ctx, w.newVersion("1.0")), licensing.ErrExists)
+
+	other := w.newProduct("CAM")
+	must(t, w.CreateProduct(ctx, other))
+	v := w.newVersion("1.0")
+	v.Product = other.ID
+	must(t, w.CreateVersion(ctx, v)) // unique within its product only
+	other.Name = "CAD"
+	_, err := w.UpdateProduct(ctx, other)
+	wantErr(t, err, licensing.ErrExists)
+
+	org := newID()
+	must(t, w.CreateOrganisation(ctx, licensing.Organisation{ID: org, Name: "Example", Created: noon}))
+	p := w.newProduct("CAD")
+	p.Organisation = org
+	must(t, w.CreateProduct(ctx, p)) // and within its organisation
+	wantErr(t, w.CreateProduct(ctx, p), licensing.ErrExists)
+}
+
+// proves S08, S09, S10, S21
+func revisions(t *testing.T, w *world) {
+	p := w.product
+	p.Name, p.Archived, p.Updated, p.Metadata = "CAD 2", true, noon+5, map[string]string{}
+	p, err := w.UpdateProduct(ctx, p)
+	must(t, err)
+	equal(t, p.Revision, int64(2))
+	_, err = w.UpdateProduct(ctx, w.product)
+	wantErr(t, err, licensing.ErrStale)
+
+	v := w.version
+	v.Policy.Interval, v.Archived = 5_000, true
+	v, err = w.UpdateVersion(ctx, v)
+	must(t, err)
+	_, err = w.UpdateVersion(ctx, w.version)
+	wantErr(t, err, licensing.ErrStale)
+
+	l := w.license
+	l.Status, l.Allowance, l.Entitlements, l.Overrides = licensing.Suspended, 2000, []license.Entitlement{{Name: "one", Slots: 1}}, licensing.Overrides{}
+	l, err = w.UpdateLicense(ctx, l)
+	must(t, err)
+	_, err = w.UpdateLicense(ctx, w.license)
+	wantErr(t, err, licensing.ErrStale)
+
+	terms, err := w.Terms(ctx, w.license.ID) // the edits are seen at once
+	must(t, err)
+	equal(t, terms, licensing.Terms{License: l, Version: v, Product: p})
+
+	l.ID = newID()
+	_, err = w.UpdateLicense(ctx, l)
+	wantErr(t, err, licensing.ErrNotFound)
+}
+
+// proves S11
+func parents(t *testing.T, w *world) {
+	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID), licensing.ErrInUse)
+	wantErr(t, w.DeleteVersion(ctx, w.org, w.version.ID), licensing.ErrInUse)
+	orphan := w.newVersion("2.0")
+	orphan.Product = newID()
+	wantErr(t, w.CreateVersion(ctx, orphan), licensing.ErrNotFound)
+	lost := w.newLicense("lost")
+	lost.Version = newID()
+	wantErr(t, w.CreateLicense(ctx, lost), licensing.ErrNotFound)
+
+	must(t, w.DeleteLicense(ctx, w.org, w.license.ID))
+	must(t, w.DeleteVersion(ctx, w.org, w.version.ID))
+	must(t, w.DeleteProduct(ctx, w.org, w.product.ID))
+	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID), licensing.ErrNotFound)
+	_, err := w.ProductKeyring(ctx, w.product.ID)
+	wantErr(t, err, licensing.ErrNotFound)
+}
+
+// proves S11
+func deletedLicense(t *testing.T, w *world) {
+	i := w.installation("a")
+	i.does(t, activated, reserves("modeling", 5), counted(3, 10))
+	must(t, w.DeleteLicense(ctx, w.org, w.license.ID))
+	_, err := i.try()
+	wantErr(t, err, licensing.ErrNotFound)
+	_, err = w.Terms(ctx, w.license.ID)
+	wantErr(t, err, licensing.ErrNotFound)
+	_, err = w.Used(ctx, w.license.ID)
+	wantErr(t, err, licensing.ErrNotFound)
+	_, err = w.Activation(ctx, i.key)
+	wantErr(t, err, licensing.ErrNotFound)
+	wantErr(t, w.DeleteLicense(ctx, w.org, w.license.ID), licensing.ErrNotFound)
+}
+
+// strangers asks for everything in another organisation's name.
+func strangers(t *testing.T, w *world) {
+	i := w.installation("a")
+	i.does(t, activated, reserves("modeling", 5))
+	other := newID()
+	must(t, w.CreateOrganisation(ctx, licensing.Organisation{ID: other, Name: "Other", Created: noon}))
+	p, v, l := w.product, w.version, w.license
+	p.Organisation, v.Organisation, l.Organisation = other, other, other
+	newVersion, newLicense := w.newVersion("x"), w.newLicense("x")
+	newVersion.Organisation, newLicense.Organisation = other, other
+	asked := map[string]func() error{
+		"product":          func() error { _, err := w.Product(ctx, other, p.ID); return err },
+		"update product":   func() error { _, err := w.UpdateProduct(ctx, p); return err },
+		"delete product":   func() error { return w.DeleteProduct(ctx, other, p.ID) },
+		"version":          func() error { _, err := w.Version(ctx, other, v.ID); return err },
+		"create version":   func() error { return w.CreateVersion(ctx, newVersion) },
+		"update version":   func() error { _, err := w.UpdateVersion(ctx, v); return err },
+		"delete version":   func() error { return w.DeleteVersion(ctx, other, v.ID) },
+		"license":          func() error { _, err := w.License(ctx, other, l.ID); return err },
+		"create license":   func() error { return w.CreateLicense(ctx, newLicense) },
+		"update license":   func() error { _, err := w.UpdateLicense(ctx, l); return err },
+		"delete license":   func() error { return w.DeleteLicense(ctx, other, l.ID) },
+		"activations":      func() error { _, err := w.Activations(ctx, other, l.ID, licensing.Page{}); return err },
+		"reservations":     func() error { _, err := w.Reservations(ctx, other, l.ID, licensing.Page{}); return err },
+		"deactivate":       func() error { return w.Deactivate(ctx, other, i.key, noon) },
+		"free reservation": func() error { return w.FreeReservation(ctx, other, i.key, "modeling", noon) },
+	}
+	for name, ask := range asked {
+		if err := ask(); !errors.Is(err, licensing.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	products, err := w.Products(ctx, other, licensing.Page{})
+	must(t, err)
+	versions, err := w.Versions(ctx, other, p.ID, licensing.Page{})
+	must(t, err)
+	licenses, err := w.Licenses(ctx, other, v.ID, licensing.Page{})
+	must(t, err)
+	if n := len(products.Items) + len(versions.Items) + len(licenses.Items); n != 0 {
+		t.Errorf("%d records listed", n)
+	}
+	holds(t, i.does(t), "modeling") // nothing of it changed anything
+}
+
+// proves S08, S09, S10
+func pages(t *testing.T, w *world) {
+	for n := range 24 {
+		l := w.newLicense(fmt.Sprintf("Seat %d_%%", n))
+		if n%2 == 0 {
+			l.Customer = "ÄRZTE GmbH"
+		}
+		must(t, w.CreateLicense(ctx, l))
+	}
+	var seen []string
+	page := licensing.Page{Limit: 7}
+	for {
+		listing, err := w.Licenses(ctx, w.org, w.version.ID, page)
+		must(t, err)
+		for _, l := range listing.Items {
+			seen = append(seen, l.Name)
+		}
+		if listing.Next == "" {
+			break
+		}
+		if len(listing.Items) != 7 {
+			t.Fatalf("a page of %d before the last", len(listing.Items))
+		}
+		page.After = listing.Next
+	}
+	if len(seen) != 25 || seen[0] != "Seat 23_%" || seen[24] != "first" {
+		t.Fatalf("newest first: %v", seen)
+	}
+	for search, want := range map[string]int{"seat 1": 11, "SEAT 23": 1, "0_%": 3, "ärzte": 12, "nobody": 0, "%": 24} {
+		listing, err := w.Licenses(ctx, w.org, w.version.ID, licensing.Page{Search: search})
+		must(t, err)
+		if len(listing.Items) != want {
+			t.Errorf("%q: %d licenses, want %d", search, len(listing.Items), want)
+		}
+	}
+	var wrong *licensing.Invalid
+	for _, cursor := range []string{"!", "no cursor"} {
+		if _, err := w.Products(ctx, w.org, licensing.Page{After: cursor}); !errors.As(err, &wrong) {
+			t.Errorf("cursor %q: %v", cursor, err)
+		}
+		if _, err := w.Reservations(ctx, w.org, w.license.ID, licensing.Page{After: cursor}); !errors.As(err, &wrong) {
+			t.Errorf("reservations, cursor %q: %v", cursor, err)
+		}
+	}
+
+	for n := range 5 {
+		w.installation(fmt.Sprint(n)).does(t, activated, at(noon+lease.Time(n/2)), reserves("modeling", 5), reserves("rendering", licensing.Unlimited))
+	}
+	held := map[licensing.Reservation]bool{}
+	since := noon + 5
+	for page := (licensing.Page{Limit: 3}); ; {
+		listing, err := w.Reservations(ctx, w.org, w.license.ID, page)
+		must(t, err)
+		for _, r := range listing.Items {
+			if held[r] || r.Since > since {
+				t.Fatalf("twice, or out of order: %+v", r)
+			}
+			held[r], since = true, r.Since
+		}
+		if page.After = listing.Next; page.After == "" {
+			break
+		}
+	}
+	if len(held) != 10 {
+		t.Errorf("%d reservations listed", len(held))
+	}
+	listing, err := w.Activations(ctx, w.org, w.license.ID, licensing.Page{Limit: 2})
+	must(t, err)
+	if len(listing.Items) != 2 || listing.Next == "" || listing.Items[0].Activation != w.installation("4").key.Activation {
+		t.Errorf("activations: %+v", listing)
+	}
+}
+
+func emptyLists(t *testing.T, w *world) {
+	a, err := w.Activations(ctx, w.org, w.license.ID, licensing.Page{})
+	must(t, err)
+	r, err := w.Reservations(ctx, w.org, w.license.ID, licensing.Page{})
+	must(t, err)
+	if a.Items == nil || r.Items == nil || len(a.Items)+len(r.Items) != 0 || a.Next+r.Next != "" {
+		t.Errorf("%+v %+v", a, r)
+	}
+}
+
+// editsAtOnce: of many edits made from one revision one wins.
+func editsAtOnce(t *testing.T, w *world) {
+	stale := func(err error) bool { return errors.Is(err, licensing.ErrStale) }
+	if n := atOnce(t, func(int) error { _, err := w.UpdateLicense(ctx, w.license); return err }, stale); n != 1 {
+		t.Errorf("%d edits of one revision", n)
+	}
+	exists := func(err error) bool { return errors.Is(err, licensing.ErrExists) }
+	if n := atOnce(t, func(int) error { return w.CreateProduct(ctx, w.newProduct("one")) }, exists); n != 1 {
+		t.Errorf("%d products of one name", n)
+	}
+}

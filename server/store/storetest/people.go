@@ -1,0 +1,225 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// People is the contract of access.Store. open gives a new, empty store for each test and closes it.
+func People(t *testing.T, open func(t *testing.T) access.Store) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, access.Store)
+	}{
+		{"owner_is_made_once", ownerIsMadeOnce},
+		{"sixteen_founders_one_token", sixteenFoundersOneToken},
+		{"new_setup_voids_the_old", newSetupVoidsTheOld},
+		{"email_is_taken", emailIsTaken},
+		{"member_of_another_organisation", memberOfAnotherOrganisation},
+		{"session_comes_and_goes", sessionComesAndGoes},
+		{"new_password_ends_other_sessions", newPasswordEndsOtherSessions},
+		{"disabled_member_has_no_session", disabledMemberHasNoSession},
+		{"expired_sessions_are_tidied", expiredSessionsAreTidied},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
+	}
+}
+
+// The people of the tests: two organisations cannot be founded, so the second one's member comes by CreateMember alone.
+var (
+	acme  = licensing.Organisation{ID: pid("a"), Name: "Acme", Created: 1000}
+	owner = access.Member{
+		ID: pid("1"), Organisation: acme.ID, Email: "owner@acme.test", Name: "Ö. Wner", Role: access.Owner, Password: "$argon2id$1", Created: 1001,
+	}
+	helper = access.Member{
+		ID: pid("2"), Organisation: acme.ID, Email: "help@acme.test", Name: "Helper", Role: access.Support, Password: "$argon2id$2", Created: 1002,
+	}
+	token = access.Setup{ID: lease.HashOf([]byte("setup")), Until: 5000}
+)
+
+func pid(digit string) license.ID { return license.ID(strings.Repeat(digit, 24)) }
+
+func found(t *testing.T, s access.Store) {
+	t.Helper()
+	must(t, s.PutSetup(t.Context(), token))
+	must(t, s.CreateOwner(t.Context(), token.ID, acme, owner))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wants(t *testing.T, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+func same[T comparable](t *testing.T, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func ownerIsMadeOnce(t *testing.T, s access.Store) {
+	ctx := t.Context()
+	_, err := s.Setup(ctx)
+	wants(t, err, licensing.ErrNotFound)
+	wants(t, s.CreateOwner(ctx, token.ID, acme, owner), licensing.ErrNotFound)
+	yes, err := s.Owned(ctx)
+	must(t, err)
+	same(t, yes, false)
+	must(t, s.PutSetup(ctx, token))
+	got, err := s.Setup(ctx)
+	must(t, err)
+	same(t, got, token)
+	wants(t, s.CreateOwner(ctx, lease.HashOf([]byte("guess")), acme, owner), licensing.ErrNotFound)
+	must(t, s.CreateOwner(ctx, token.ID, acme, owner))
+	yes, err = s.Owned(ctx)
+	must(t, err)
+	same(t, yes, true)
+	m, err := s.Member(ctx, acme.ID, owner.ID)
+	must(t, err)
+	same(t, m, owner)
+	_, err = s.Setup(ctx)
+	wants(t, err, licensing.ErrNotFound)
+	// Even a new token makes no second owner.
+	must(t, s.PutSetup(ctx, token))
+	second := owner
+	second.ID, second.Email = pid("3"), "second@acme.test"
+	other := acme
+	other.ID = pid("b")
+	wants(t, s.CreateOwner(ctx, token.ID, other, second), licensing.ErrExists)
+	_, err = s.MemberByEmail(ctx, second.Email)
+	wants(t, err, licensing.ErrNotFound)
+}
+
+func sixteenFoundersOneToken(t *testing.T, s access.Store) {
+	must(t, s.PutSetup(t.Context(), token))
+	var made atomic.Int32
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			digit := string("0123456789abcdef"[i])
+			org, m := acme, owner
+			org.ID, m.ID, m.Organisation, m.Email = pid(digit), pid(digit), pid(digit), digit+"@acme.test"
+			switch err := s.CreateOwner(context.Background(), token.ID, org, m); {
+			case err == nil:
+				made.Add(1)
+			case !errors.Is(err, licensing.ErrNotFound) && !errors.Is(err, licensing.ErrExists):
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	same(t, made.Load(), 1)
+}
+
+func newSetupVoidsTheOld(t *testing.T, s access.Store) {
+	must(t, s.PutSetup(t.Context(), token))
+	must(t, s.PutSetup(t.Context(), access.Setup{ID: lease.HashOf([]byte("later")), Until: 9000}))
+	wants(t, s.CreateOwner(t.Context(), token.ID, acme, owner), licensing.ErrNotFound)
+}
+
+func emailIsTaken(t *testing.T, s access.Store) {
+	found(t, s)
+	must(t, s.CreateMember(t.Context(), helper))
+	again := helper
+	again.ID = pid("9")
+	wants(t, s.CreateMember(t.Context(), again), licensing.ErrExists)
+	m, err := s.MemberByEmail(t.Context(), helper.Email)
+	must(t, err)
+	same(t, m, helper)
+}
+
+func memberOfAnotherOrganisation(t *testing.T, s access.Store) {
+	found(t, s)
+	_, err := s.Member(t.Context(), pid("b"), owner.ID)
+	wants(t, err, licensing.ErrNotFound)
+	wants(t, s.SetDisabled(t.Context(), pid("b"), owner.ID, true), licensing.ErrNotFound)
+	wants(t, s.SetPassword(t.Context(), pid("b"), owner.ID, "x", ""), licensing.ErrNotFound)
+	m, err := s.Member(t.Context(), acme.ID, owner.ID)
+	must(t, err)
+	same(t, m, owner)
+}
+
+func session(name string, of access.Member, expires lease.Time) access.Session {
+	return access.Session{ID: lease.HashOf([]byte(name)), Member: of.ID, Created: 2000, Expires: expires}
+}
+
+func sessionComesAndGoes(t *testing.T, s access.Store) {
+	found(t, s)
+	mine := session("mine", owner, 3000)
+	_, _, err := s.Session(t.Context(), mine.ID)
+	wants(t, err, licensing.ErrNotFound)
+	must(t, s.CreateSession(t.Context(), mine))
+	got, m, err := s.Session(t.Context(), mine.ID)
+	must(t, err)
+	same(t, got, mine)
+	same(t, m, owner)
+	must(t, s.EndSession(t.Context(), mine.ID))
+	must(t, s.EndSession(t.Context(), mine.ID))
+	_, _, err = s.Session(t.Context(), mine.ID)
+	wants(t, err, licensing.ErrNotFound)
+}
+
+func newPasswordEndsOtherSessions(t *testing.T, s access.Store) {
+	found(t, s)
+	must(t, s.CreateMember(t.Context(), helper))
+	here, elsewhere, others := session("here", owner, 3000), session("elsewhere", owner, 3000), session("others", helper, 3000)
+	for _, one := range []access.Session{here, elsewhere, others} {
+		must(t, s.CreateSession(t.Context(), one))
+	}
+	must(t, s.SetPassword(t.Context(), acme.ID, owner.ID, "$argon2id$new", here.ID))
+	_, m, err := s.Session(t.Context(), here.ID)
+	must(t, err)
+	same(t, m.Password, "$argon2id$new")
+	_, _, err = s.Session(t.Context(), elsewhere.ID)
+	wants(t, err, licensing.ErrNotFound)
+	_, _, err = s.Session(t.Context(), others.ID)
+	must(t, err)
+}
+
+func disabledMemberHasNoSession(t *testing.T, s access.Store) {
+	found(t, s)
+	mine := session("mine", owner, 3000)
+	must(t, s.CreateSession(t.Context(), mine))
+	must(t, s.SetDisabled(t.Context(), acme.ID, owner.ID, true))
+	_, _, err := s.Session(t.Context(), mine.ID)
+	wants(t, err, licensing.ErrNotFound)
+	m, err := s.Member(t.Context(), acme.ID, owner.ID)
+	must(t, err)
+	same(t, m.Disabled, true)
+	must(t, s.SetDisabled(t.Context(), acme.ID, owner.ID, false))
+	m, err = s.Member(t.Context(), acme.ID, owner.ID)
+	must(t, err)
+	same(t, m, owner)
+}
+
+func expiredSessionsAreTidied(t *testing.T, s access.Store) {
+	found(t, s)
+	old, present := session("old", owner, 2999), session("present", owner, 3000)
+	must(t, s.CreateSession(t.Context(), old))
+	must(t, s.CreateSession(t.Context(), present))
+	_, _, err := s.Session(t.Context(), old.ID) // expired or not is not for the store to say
+	must(t, err)
+	must(t, s.TidySessions(t.Context(), 3000))
+	_, _, err = s.Session(t.Context(), old.ID)
+	wants(t, err, licensing.ErrNotFound)
+	_, _, err = s.Session(t.Context(), present.ID)
+	must(t, err)
+}

@@ -1,0 +1,282 @@
+// Package storetest is the contract of licensing.Store: what every store must do, alone and with many at once. A store's own test calls
+// Run.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Run holds a store to the contract. Each part gets an empty store of its own from open, which also closes it at the end of the test.
+func Run(t *testing.T, open func(*testing.T) licensing.Store) {
+	parts := []struct {
+		name string
+		test func(*testing.T, *world)
+	}{
+		{"catalogue_round_trip", catalogueRoundTrip},
+		{"names_are_unique_below_one_parent", uniqueNames},
+		{"edits_name_their_revision", revisions},
+		{"parents_outlive_children", parents},
+		{"deleted_license_is_gone_with_all_it_had", deletedLicense},
+		{"other_organisations_see_nothing", strangers},
+		{"pages_and_search", pages},
+		{"empty_lists", emptyLists},
+
+		{"first_activation", firstActivation},
+		{"resend_after_each_kind", resends},
+		{"stale_in_every_way", stale},
+		{"usage_is_cumulative_and_capped", usage},
+		{"usage_without_allowance", usageUnlimited},
+		{"compose_fails_and_nothing_happened", composeFails},
+		{"window_of_activations", activationWindow},
+		{"machines", machines},
+		{"restores", restores},
+		{"goodbye_and_return", goodbye},
+		{"vendor_deactivates", deactivate},
+
+		{"seats_up_to_the_limit", seats},
+		{"seats_lapse", lapse},
+		{"seats_renew", renewal},
+		{"seats_drop_twice", dropTwice},
+		{"seats_freed_by_the_vendor", freed},
+		{"seats_that_no_one_has", noSlots},
+		{"denied_activation_holds_nothing", deniedActivation},
+
+		{"at_once_activations", activationsAtOnce},
+		{"at_once_reports", reportsAtOnce},
+		{"at_once_seats", seatsAtOnce},
+		{"at_once_same_request", sameRequestAtOnce},
+		{"at_once_edits", editsAtOnce},
+	}
+	for _, part := range parts {
+		t.Run(part.name, func(t *testing.T) { part.test(t, newWorld(t, open(t))) })
+	}
+}
+
+// many is how many work at once where a test says at_once.
+const many = 64
+
+// noon is when the tests happen; nothing reads a clock.
+const noon lease.Time = 1_770_000_000_000
+
+var ctx = context.Background()
+
+// world is a store with one organisation, product, version and license in it.
+type world struct {
+	licensing.Store
+	org     license.ID
+	product licensing.Product
+	version licensing.Version
+	license licensing.License
+}
+
+var ids atomic.Int64
+
+func newID() license.ID { return license.ID(fmt.Sprintf("%024x", ids.Add(1))) }
+
+func newWorld(t *testing.T, s licensing.Store) *world {
+	t.Helper()
+	w := &world{Store: s, org: newID()}
+	must(t, s.CreateOrganisation(ctx, licensing.Organisation{ID: w.org, Name: "Example", Created: noon}))
+	w.product = w.newProduct("CAD")
+	must(t, s.CreateProduct(ctx, w.product))
+	w.version = w.newVersion("1.0")
+	must(t, s.CreateVersion(ctx, w.version))
+	w.license = w.newLicense("first")
+	must(t, s.CreateLicense(ctx, w.license))
+	return w
+}
+
+func (w *world) used(t *testing.T, want int64) {
+	t.Helper()
+	used, err := w.Used(ctx, w.license.ID)
+	must(t, err)
+	equal(t, used, want)
+}
+
+func (w *world) meta() licensing.Meta {
+	return licensing.Meta{ID: newID(), Organisation: w.org, Revision: 1, Created: noon, Updated: noon, Metadata: map[string]string{"order": "4711"}}
+}
+
+func (w *world) newProduct(name string) licensing.Product {
+	return licensing.Product{Meta: w.meta(), Name: name, Description: "draws", Keyring: []byte("certificate\x00"), Secret: []byte{0, 1, 0xff}}
+}
+
+func (w *world) newVersion(name string) licensing.Version {
+	return licensing.Version{Meta: w.meta(), Product: w.product.ID, Name: name, Policy: licensing.Policy{
+		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
+			ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100},
+		ActivationLimit: 1000, MaxMachines: 9,
+	}}
+}
+
+func (w *world) newLicense(name string) licensing.License {
+	grace, trigger := int64(1), lease.EveryCall
+	return licensing.License{Meta: w.meta(), Product: w.product.ID, Version: w.version.ID, Name: name, Customer: "Miller",
+		Contexts: []string{"ui", "automation"}, Entitlements: []license.Entitlement{{Name: "modeling", Slots: 5}, {Name: "rendering"}},
+		Allowance: 1000, Expires: noon + 1, Status: licensing.Active, Overrides: licensing.Overrides{Grace: &grace, Trigger: &trigger}}
+}
+
+// installation is one program on its way along its chain, as the domain would lead it.
+type installation struct {
+	w      *world
+	key    licensing.ActivationKey
+	device string
+	head   lease.Position
+	seq    int
+}
+
+func (w *world) installation(name string) *installation {
+	device := string(lease.HashOf([]byte(name)))
+	return &installation{w: w, device: device, key: licensing.ActivationKey{License: w.license.ID, Activation: lease.HashOf([]byte(device))}}
+}
+
+// step is the next advance; with says what it is about. It does not move the installation's head.
+func (i *installation) step(with ...func(*licensing.Advance)) licensing.Advance {
+	i.seq++
+	request := lease.HashOf(fmt.Appendf(nil, "%s %d", i.device, i.seq))
+	a := licensing.Advance{
+		Key: i.key, Org: i.w.org, From: i.head, Request: request, Device: i.device, Revision: i.w.license.Revision,
+		To:  lease.Position{Generation: max(1, i.head.Generation), Number: i.head.Number + 1, Link: lease.Next(lease.Origin, request)},
+		Now: noon, Allowance: licensing.Unlimited, Until: noon + 100,
+	}
+	for _, f := range with {
+		f(&a)
+	}
+	a.Compose = func(o licensing.Outcome) (lease.Document, error) {
+		return lease.Lease{License: a.Key.License, Activation: a.Key.Activation, Generation: a.To.Generation, Number: a.To.Number, Link: a.To.Link,
+			Request: a.Request, Time: a.Now, Counters: lease.Counters{Used: o.Used, Counted: o.Counted}, Reservations: o.Reservations, Denied: o.Denied,
+		}.Document(), nil
+	}
+	return a
+}
+
+// try advances and moves the head when it was accepted.
+func (i *installation) try(with ...func(*licensing.Advance)) (*lease.Lease, error) {
+	a := i.step(with...)
+	document, err := i.w.Advance(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	i.head = a.To
+	return read(document)
+}
+
+// does is try that must be accepted.
+func (i *installation) does(t *testing.T, with ...func(*licensing.Advance)) *lease.Lease {
+	t.Helper()
+	l, err := i.try(with...)
+	must(t, err)
+	return l
+}
+
+func activate(limit, window, machines int64) func(*licensing.Advance) {
+	return func(a *licensing.Advance) {
+		a.Activate = &licensing.Activate{Limit: limit, Window: window, MaxMachines: machines}
+		if a.From != (lease.Position{}) {
+			a.To.Generation, a.To.Number = a.From.Generation+1, 1
+		}
+	}
+}
+
+// activated is an activation that no limit stands against.
+func activated(a *licensing.Advance) { activate(1<<40, 1000, 0)(a) }
+
+func restored(budget, window int64) func(*licensing.Advance) {
+	return func(a *licensing.Advance) {
+		a.Restore = &licensing.Restore{Budget: budget, Window: window}
+		a.To.Generation, a.To.Number = a.From.Generation+1, 1
+	}
+}
+
+func at(now lease.Time) func(*licensing.Advance) {
+	return func(a *licensing.Advance) { a.Now, a.Until = now, now+100 }
+}
+
+func counted(n, allowance int64) func(*licensing.Advance) {
+	return func(a *licensing.Advance) { a.Counted, a.Allowance = n, allowance }
+}
+
+func reserves(entitlement string, slots int64) func(*licensing.Advance) {
+	return func(a *licensing.Advance) {
+		a.Want = append(a.Want, licensing.Want{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots})
+	}
+}
+
+func drops(entitlement string) func(*licensing.Advance) {
+	return func(a *licensing.Advance) { a.Drop = append(a.Drop, entitlement) }
+}
+
+func goodbyes(a *licensing.Advance) { a.Goodbye = true }
+
+// atOnce runs f many times side by side and returns how many answered nil; other errors must satisfy the given check.
+func atOnce(t *testing.T, f func(n int) error, other func(error) bool) int {
+	t.Helper()
+	var wait sync.WaitGroup
+	errs := make([]error, many)
+	start := make(chan struct{})
+	for n := range many {
+		wait.Add(1)
+		go func() { defer wait.Done(); <-start; errs[n] = f(n) }()
+	}
+	close(start)
+	wait.Wait()
+	accepted := 0
+	for _, err := range errs {
+		if err == nil {
+			accepted++
+		} else if !other(err) {
+			t.Errorf("unexpected: %v", err)
+		}
+	}
+	return accepted
+}
+
+func read(document lease.Document) (*lease.Lease, error) {
+	var l lease.Lease
+	return &l, unmarshal(document, &l)
+}
+
+func wantErr(t *testing.T, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+// wantLimit checks code and time of a refusal by a limit.
+func wantLimit(t *testing.T, err error, code license.Code, retryAt lease.Time) {
+	t.Helper()
+	var limit *licensing.Limit
+	if !errors.As(err, &limit) || limit.Code != code || limit.RetryAt != retryAt {
+		t.Fatalf("got %v, want %s until %d", err, code, retryAt)
+	}
+}
+
+func isCode(code license.Code) func(error) bool {
+	return func(err error) bool {
+		var e *license.Error
+		return errors.As(err, &e) && e.Code == code
+	}
+}
+
+// holds checks what a lease says is held.
+func holds(t *testing.T, l *lease.Lease, want ...string) {
+	t.Helper()
+	var got []string
+	for _, r := range l.Reservations {
+		got = append(got, r.Entitlement)
+	}
+	if strings.Join(got, ",") != strings.Join(want, ",") {
+		t.Fatalf("holds %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,289 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/api"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// The tests speak HTTP to a real server at a port that the system chose. Only the clock is theirs.
+
+const password = "correct horse battery"
+
+// world is a running server.
+type world struct {
+	*testing.T
+	s     *Server
+	base  string
+	gone  bool // the test took the store away
+	clock *clock
+	log   *logged
+}
+
+// clock is moved by hand.
+type clock struct {
+	mu     sync.Mutex
+	at     time.Time
+	broken atomic.Bool
+}
+
+func (c *clock) now() time.Time {
+	if c.broken.Load() {
+		panic("the spring is broken")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// logged keeps the log, to look for what must not be in it.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// begin starts a server on an empty directory.
+func begin(t *testing.T) *world {
+	t.Helper()
+	return beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data")})
+}
+
+func beginWith(t *testing.T, c Config) *world {
+	t.Helper()
+	w := &world{T: t, clock: &clock{at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}, log: &logged{}}
+	c.Now = w.clock.now
+	c.Log = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
+	if w.s, err = Open(c); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- w.s.Serve(l) }()
+	t.Cleanup(func() {
+		if err := w.s.Close(); err != nil && !w.gone {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	w.base = "http://" + l.Addr().String()
+	return w
+}
+
+// person is somebody with a browser.
+type person struct {
+	w       *world // each answer is searched for its secrets
+	browser http.Client
+	csrf    string
+}
+
+func (w *world) stranger() *person {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	transport := &http.Transport{}
+	w.Cleanup(transport.CloseIdleConnections)
+	return &person{w: w, browser: http.Client{Jar: jar, Transport: transport}}
+}
+
+// owner is the first person, made by the setup token.
+func (w *world) owner() *person {
+	w.Helper()
+	p := w.stranger()
+	p.must(http.StatusCreated, "POST", "/setup", founding(w.s.setupToken))
+	return p
+}
+
+func founding(token string) map[string]string {
+	return map[string]string{
+		"token": token, "organisation": "Acme", "name": "Ada Owner", "email": "Owner@Acme.test", "password": password,
+	}
+}
+
+// member puts somebody into an organisation, with the owner's password.
+func (w *world) member(org license.ID, email string, role access.Role) {
+	w.Helper()
+	owner, err := w.s.store.MemberByEmail(w.Context(), "owner@acme.test")
+	if err != nil {
+		w.Fatal(err)
+	}
+	m := access.Member{ID: randomID(), Organisation: org, Email: email, Name: string(role), Role: role, Password: owner.Password}
+	if m.Organisation == "" {
+		m.Organisation = owner.Organisation
+	}
+	if err := w.s.store.CreateMember(w.Context(), m); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// rival is the owner of another organisation.
+func (w *world) rival() *person {
+	w.Helper()
+	org := licensing.Organisation{ID: randomID(), Name: "Rival"}
+	if err := w.s.store.CreateOrganisation(w.Context(), org); err != nil {
+		w.Fatal(err)
+	}
+	w.member(org.ID, "owner@rival.test", access.Owner)
+	return w.login("owner@rival.test")
+}
+
+func randomID() license.ID { return license.ID(requestID() + requestID()[:8]) }
+
+func (w *world) login(email string) *person {
+	w.Helper()
+	p := w.stranger()
+	p.must(http.StatusCreated, "POST", "/session", map[string]string{"email": email, "password": password})
+	return p
+}
+
+// reply is what came back.
+type reply struct {
+	t      *testing.T
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do sends a request under the API's prefix as a page would.
+func (p *person) do(method, path string, body any) reply {
+	p.w.Helper()
+	header := http.Header{}
+	if p.csrf != "" && method != "GET" {
+		header.Set("X-CSRF-Token", p.csrf)
+	}
+	var text []byte
+	switch b := body.(type) {
+	case nil:
+	case string:
+		text = []byte(b)
+		header.Set("Content-Type", "application/json")
+	default:
+		var err error
+		if text, err = json.Marshal(b); err != nil {
+			p.w.Fatal(err)
+		}
+		header.Set("Content-Type", "application/json")
+	}
+	r := p.send(method, api.Prefix+path, header, text)
+	var session struct {
+		CSRF string `json:"csrf_token"`
+	}
+	if json.Unmarshal(r.body, &session) == nil && session.CSRF != "" {
+		p.csrf = session.CSRF
+	}
+	return r
+}
+
+func (p *person) send(method, path string, header http.Header, body []byte) reply {
+	p.w.Helper()
+	request, err := http.NewRequestWithContext(p.w.Context(), method, p.w.base+path, bytes.NewReader(body))
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	request.Header = header
+	response, err := p.browser.Do(request)
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	// No answer to anybody, good or bad, holds a secret.
+	for _, secret := range []string{password, "argon2", "PRIVATE KEY", "goroutine", ".go:"} {
+		if strings.Contains(string(text), secret) {
+			p.w.Errorf("%s %s tells %q: %s", method, path, secret, text)
+		}
+	}
+	return reply{p.w.T, response.StatusCode, response.Header, text}
+}
+
+// must wants a status and gives the answer as a map.
+func (p *person) must(status int, method, path string, body any) map[string]any {
+	p.w.Helper()
+	r := p.do(method, path, body)
+	if r.status != status {
+		p.w.Fatalf("%s %s: %d, want %d: %s", method, path, r.status, status, r.body)
+	}
+	if len(r.body) == 0 {
+		return nil
+	}
+	var m map[string]any
+	if err := json.Unmarshal(r.body, &m); err != nil {
+		p.w.Fatalf("%s %s: %v: %s", method, path, err, r.body)
+	}
+	return m
+}
+
+// refused wants a well-formed problem with the status and code.
+func (r reply) refused(status int, code string) problemDocument {
+	r.t.Helper()
+	p := r.problem()
+	if p.Status != status || p.Code != code {
+		r.t.Errorf("got %d %s, want %d %s: %s", p.Status, p.Code, status, code, r.body)
+	}
+	return p
+}
+
+type problemDocument struct {
+	Type, Title, Detail, Code string
+	Status                    int
+	Errors                    []struct{ Field, Detail string }
+}
+
+// problem checks the form that every refusal has.
+func (r reply) problem() (p problemDocument) {
+	r.t.Helper()
+	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
+		r.t.Errorf("content type %q of %d %s", got, r.status, r.body)
+	}
+	d := json.NewDecoder(bytes.NewReader(r.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		r.t.Errorf("%v: %s", err, r.body)
+	}
+	if p.Type == "" || p.Title == "" || p.Detail == "" || p.Code == "" || p.Status != r.status {
+		r.t.Errorf("status %d, incomplete: %s", r.status, r.body)
+	}
+	return p
+}
