@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The table of spec/lease.md is this one; -update writes it anew. proves N11
+// The table of spec/lease.md is this one; -update writes it anew. proves part of N11
 func TestSpecHasTheStateTable(t *testing.T) {
 	const file, head, tail = "../../spec/lease.md", "<!-- states:begin -->\n", "<!-- states:end -->"
 	var b strings.Builder

@@ -316,7 +316,7 @@ func TestUnsignedErrorsAreOutages(t *testing.T) {
 	w.expect(w.consume(1), license.CodeOK)
 }
 
-// proves B01
+// proves part of B01
 func TestDeactivateGivesTheActivationBack(t *testing.T) {
 	w := started(t, nil)
 	w.expect(w.consume(2), license.CodeOK)
@@ -364,7 +364,8 @@ func TestHotConsume(t *testing.T) {
 	}
 }
 
-// proves B01 C02
+// proves C02
+// proves part of B01
 func TestDeactivatedByTheVendor(t *testing.T) {
 	w := started(t, nil)
 	for _, h := range w.server.heads {

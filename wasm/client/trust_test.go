@@ -162,7 +162,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-// proves C18 N02
+// proves C18
+// proves part of N02
 func TestRestoredStateActivatesAnewByItself(t *testing.T) {
 	w := started(t, nil)
 	w.expect(w.consume(3), license.CodeOK)

@@ -1,4 +1,4 @@
-// Command onelicense makes keys, issues license files and checks them.
+// Command onelicense is the server and everything around it: keys, license files, and a demo.
 package main
 
 import (
@@ -17,13 +17,13 @@ func main() {
 func root(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "onelicense",
-		Short:         "Make keys, issue license files and check them",
+		Short:         "License software: the server, its keys and license files",
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.AddCommand(keygenCommand(w), issueCommand(w), verifyCommand(w), versionCommand())
+	cmd.AddCommand(serveCommand(), keygenCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
 	for _, c := range cmd.Commands() {
 		if c.RunE != nil {
 			c.RunE = work(c.RunE)

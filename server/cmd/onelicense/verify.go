@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	onelicense "github.com/onelicense/onelicense/hosts/go"
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/pgp"
 	"github.com/spf13/cobra"
@@ -15,11 +16,13 @@ import (
 
 func verifyCommand(w world) *cobra.Command {
 	var key string
-	var asJSON bool
+	var asJSON, byModule bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE --key FILE",
 		Short: "Check a license file and show what it grants",
 		Long: `Check a license file and show what it grants. FILE - is standard input.
+
+With --wasm the shipped WebAssembly module is asked, as a licensed program would ask it; the verdict must be the same.
 
 Exit code 0: the file is genuine. 1: it is refused, and the reason is on standard error. 2: the call is wrong.`,
 		Args: cobra.ExactArgs(1),
@@ -28,7 +31,11 @@ Exit code 0: the file is genuine. 1: it is refused, and the reason is on standar
 			if err != nil {
 				return err
 			}
-			l, err := open(cmd, args[0], certificate, w.now())
+			judge := open
+			if byModule {
+				judge = openByModule
+			}
+			l, err := judge(cmd, args[0], certificate, w.now())
 			if asJSON {
 				if err := printJSON(cmd.OutOrStdout(), args[0], l, err); err != nil {
 					return err
@@ -41,6 +48,7 @@ Exit code 0: the file is genuine. 1: it is refused, and the reason is on standar
 	}
 	cmd.Flags().StringVar(&key, "key", "", "file with the product's certificate")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the verdict as JSON on standard output")
+	cmd.Flags().BoolVar(&byModule, "wasm", false, "ask the shipped WebAssembly module")
 	_ = cmd.MarkFlagRequired("key")
 	return cmd
 }
@@ -55,6 +63,39 @@ func open(cmd *cobra.Command, path string, certificate []byte, now time.Time) (*
 		return nil, err
 	}
 	return license.Open(file, keys, now)
+}
+
+// openByModule is open through the module that programs embed.
+func openByModule(cmd *cobra.Command, path string, certificate []byte, now time.Time) (*license.License, error) {
+	if len(certificate) > 0 && certificate[0] >= 0x80 { // hosts pass keyrings on as text
+		keys, err := pgp.Parse(certificate)
+		if err != nil {
+			return nil, err
+		}
+		if certificate, err = keys.Armored(); err != nil {
+			return nil, err
+		}
+	}
+	file, err := readFile(cmd, path, license.MaxFile)
+	if err != nil {
+		return nil, err
+	}
+	found, err := onelicense.VerifyAt(cmd.Context(), file, certificate, now)
+	if refusal, ok := errors.AsType[*onelicense.Error](err); ok {
+		return nil, &license.Error{Code: refusal.Code, Detail: refusal.Detail}
+	}
+	if err != nil {
+		return nil, err
+	}
+	l := &license.License{
+		Claims:    license.Claims{ID: found.ID, Contexts: found.Contexts},
+		Signature: license.Signature{Key: found.Key, Created: found.Signed.Std().UTC()},
+		Root:      found.Root,
+	}
+	for _, e := range found.Entitlements {
+		l.Entitlements = append(l.Entitlements, license.Entitlement(e))
+	}
+	return l, nil
 }
 
 func printLicense(out io.Writer, l *license.License) {

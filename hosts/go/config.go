@@ -1,0 +1,100 @@
+package onelicense
+
+import (
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// Config is what a program says about itself. The first four values are printed by the instructions page; the rest may stay zero.
+type Config struct {
+	ServerURL string // https://host/api/v1#ROOT; the fragment pins the product's root key
+	ProductID string // 24 hex digits, as are the next two
+	VersionID string
+	LicenseID string // for New only
+
+	Keyring       string        // the product's certificate, armored; needed for license files
+	AllowUnpinned bool          // go on without a pinned root; a server on loopback needs no permission
+	Timeout       time.Duration // of one exchange with the server; 0: 10 s
+
+	// StorageDir keeps the state of this installation; one process at a time may use it. Empty: a folder of the product in the
+	// user's private configuration directory.
+	StorageDir string
+
+	// OnVerdict hears what nobody asked for: each change of the license's standing, warnings, and what MustCheck refuses. It is
+	// called from one goroutine, in order, and may call the client. If it is nil, verdicts are logged, and one that does not allow to
+	// continue stops the program with exit status 1; deferred functions do not run then.
+	OnVerdict func(Verdict)
+
+	// ShutdownTimeout bounds Close: the last report to the server and the last write. 0: 5 s.
+	ShutdownTimeout time.Duration
+
+	// HTTPClient replaces the default one, for a proxy or a private certificate authority. Redirects are never followed.
+	HTTPClient *http.Client
+
+	// Storage, Transport and Clock replace the parts of the host, for tests and unusual surroundings. StorageDir and HTTPClient then mean nothing.
+	Storage   Storage
+	Transport Transport
+	Clock     Clock
+}
+
+// FilesConfig is for a program whose licenses come as files. Config.Keyring is required, Config.LicenseID stays empty.
+type FilesConfig struct {
+	Config
+	Directory string // all its files *.txt are loaded; one that does not exist holds none
+	Loader    Loader // replaces Directory
+}
+
+func (c *Config) settings() abi.Config {
+	return abi.Config{
+		ServerURL: c.ServerURL, ProductID: license.ID(c.ProductID), VersionID: license.ID(c.VersionID), LicenseID: license.ID(c.LicenseID),
+		Keyring: c.Keyring, AllowUnpinned: c.AllowUnpinned, Timeout: c.Timeout.Milliseconds(),
+	}
+}
+
+// fill sets what was left out. The ids were checked by the module before.
+func (c *Config) fill() error {
+	if c.ShutdownTimeout <= 0 {
+		c.ShutdownTimeout = 5 * time.Second
+	}
+	if c.Clock == nil {
+		c.Clock = systemClock{}
+	}
+	if c.Transport == nil {
+		c.Transport = newHTTPTransport(c.HTTPClient)
+	}
+	if c.Storage != nil {
+		return nil
+	}
+	if c.StorageDir == "" {
+		private, err := os.UserConfigDir()
+		if err != nil {
+			return refuse(license.CodeMissingSetting, "StorageDir: %v", err)
+		}
+		id := c.LicenseID
+		if id == "" {
+			id = "files"
+		}
+		c.StorageDir = filepath.Join(private, "onelicense", c.ProductID+"-"+id)
+	}
+	directory, err := OpenDirectory(c.StorageDir)
+	if err != nil {
+		return err
+	}
+	c.Storage = directory
+	return nil
+}
+
+// logAndStop is what happens without an OnVerdict.
+func logAndStop(v Verdict) {
+	if v.AllowContinue {
+		log.Print(describe(v))
+		return
+	}
+	log.Fatal(describe(v))
+}

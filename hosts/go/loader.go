@@ -1,0 +1,92 @@
+package onelicense
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+const (
+	maxFile  = 64 << 10        // bytes of one license file
+	maxFiles = abi.MaxCall / 2 // bytes of all of them: they go into the module in one call
+)
+
+// File is a license file. One that could not be read has an Error instead of Data; the status then names it.
+type File = abi.File
+
+// Loader finds license files.
+type Loader interface {
+	Load() ([]File, error)
+}
+
+// DirectoryLoader finds all files *.txt in the directory, in the order of their names. A directory that does not exist holds none.
+func DirectoryLoader(directory string) Loader { return directoryLoader(directory) }
+
+type directoryLoader string
+
+func (d directoryLoader) Load() ([]File, error) {
+	entries, err := os.ReadDir(string(d)) // sorted
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	total := 0
+	for _, entry := range entries {
+		if !strings.EqualFold(filepath.Ext(entry.Name()), ".txt") {
+			continue
+		}
+		file := File{Name: entry.Name()}
+		data, err := readFile(filepath.Join(string(d), entry.Name()))
+		switch total += len(data); {
+		case err != nil:
+			file.Error = err.Error()
+		case total > maxFiles:
+			file.Error = fmt.Sprintf("the license files together are larger than %d bytes", maxFiles)
+		default:
+			file.Data = data
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// readFile reads a regular file only: a pipe would never end.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)
+	}
+	return data, nil
+}
+
+// reason leaves the path out, which the status names already.
+func reason(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

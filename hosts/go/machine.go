@@ -1,0 +1,391 @@
+package onelicense
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// machine runs one client of the module: it feeds events and carries out effects. Everything about the instance happens under one
+// lock; effects that take time are only begun there.
+type machine struct {
+	engine    *engine
+	clock     Clock
+	transport Transport
+	storage   Storage
+	settings  abi.Config
+
+	saves   *mailbox[save]
+	notices *mailbox[notice]
+
+	ctx    context.Context // of what runs in the background; ended by stop
+	cancel context.CancelFunc
+
+	mu       sync.Mutex
+	inst     *instance // nil when the machine does not run
+	gone     Verdict   // why it does not
+	handle   int32
+	run      int    // counts instances: what belongs to an earlier one is dropped
+	state    string // of the last Save: what a new instance goes on from
+	files    []File // of the program; a new instance is given them again
+	calls    map[int64]chan<- Verdict
+	lastCall int64
+	starting bool // the program is still being asked to wait
+	stopWake func()
+	wakes    int // counts timers, so that one that was replaced does nothing
+	restarts []time.Duration
+}
+
+type save struct {
+	run   int
+	id    int64
+	state string
+}
+
+// notice is a verdict that nobody asked for.
+type notice struct {
+	Verdict
+	starting bool
+}
+
+// A module that traps again and again is given up: at most maxRestarts in each restartWindow.
+const (
+	maxRestarts   = 3
+	restartWindow = time.Minute
+)
+
+func newMachine(e *engine, cfg *Config, tell func(notice)) *machine {
+	m := &machine{
+		engine: e, clock: cfg.Clock, transport: cfg.Transport, storage: cfg.Storage, settings: cfg.settings(),
+		calls: map[int64]chan<- Verdict{}, starting: true, gone: abi.Describe(license.CodeNotRunning, ""),
+		stopWake: func() {},
+	}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.saves = newMailbox(m.write)
+	m.notices = newMailbox(func(batch []notice) {
+		for _, n := range batch {
+			tell(n)
+		}
+	})
+	return m
+}
+
+// open makes the client in a new instance, from the last saved state; the caller holds the lock.
+func (m *machine) open(inst *instance) error {
+	reply, err := inst.perform(&abi.Call{Op: abi.OpNew, Config: &m.settings, State: m.state, Random: randomBytes(32)})
+	if err != nil {
+		inst.close()
+		return err
+	}
+	m.inst, m.handle = inst, reply.Handle
+	m.run++
+	if inst.history != nil {
+		go m.moveWhenCompiled(m.run)
+	}
+	return nil
+}
+
+// ask feeds an event that is a call of the program and waits for its answer.
+func (m *machine) ask(ctx context.Context, e abi.Event) error {
+	answer := make(chan Verdict, 1)
+	m.mu.Lock()
+	number, err := m.begin(e, answer)
+	m.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	select {
+	case v := <-answer:
+		return asError(v)
+	case <-ctx.Done():
+	}
+	m.mu.Lock()
+	delete(m.calls, number)
+	m.mu.Unlock()
+	select {
+	case v := <-answer: // in the same moment
+		return asError(v)
+	default:
+		return fmt.Errorf("onelicense: %s: %w", e.Type, context.Cause(ctx))
+	}
+}
+
+// begin feeds a call; the caller holds the lock.
+func (m *machine) begin(e abi.Event, answer chan<- Verdict) (number int64, err error) {
+	if m.inst == nil {
+		v := m.gone
+		v.Context, v.Entitlement = e.Context, e.Entitlement
+		return 0, &Error{v}
+	}
+	m.lastCall++
+	e.Call = m.lastCall
+	m.calls[e.Call] = answer
+	if err := m.step(e); err != nil {
+		delete(m.calls, e.Call)
+		return 0, err
+	}
+	return e.Call, nil
+}
+
+// step feeds one event and carries out its effects; the caller holds the lock. A trap is dealt with here, and is no error; an error
+// is a refusal of this event.
+func (m *machine) step(e abi.Event) error {
+	if m.inst == nil {
+		return nil
+	}
+	setMillis(&e.Now, m.clock.Now())
+	e.Mono, e.Random = m.clock.Monotonic().Milliseconds(), randomBytes(16)
+	reply, err := m.inst.perform(&abi.Call{Op: abi.OpStep, Handle: m.handle, Event: &e})
+	if t, ok := errors.AsType[*trap](err); ok {
+		m.restart(t)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, effect := range reply.Effects {
+		m.carryOut(effect)
+	}
+	return nil
+}
+
+// feed brings an event from the background, if it is still for the instance that it belongs to.
+func (m *machine) feed(run int, e abi.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if run == m.run {
+		m.step(e) // the module refuses no event of ours, and there is nobody to tell
+	}
+}
+
+// carryOut begins one effect; the caller holds the lock.
+func (m *machine) carryOut(e abi.Effect) {
+	switch e.Type {
+	case abi.EffectSend:
+		go m.send(m.run, e)
+	case abi.EffectSave:
+		m.state = e.State
+		m.saves.put(save{m.run, e.ID, e.State})
+	case abi.EffectWake:
+		m.wake(e.In)
+	case abi.EffectNotify:
+		m.notify(e)
+	}
+}
+
+func (m *machine) send(run int, e abi.Effect) {
+	ctx, cancel := context.WithTimeout(m.ctx, time.Duration(e.Timeout)*time.Millisecond)
+	defer cancel()
+	answer, err := m.transport.Post(ctx, e.URL, e.Body)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer within %d ms", e.Timeout)
+		}
+		m.feed(run, abi.Event{Type: abi.EventFailed, ID: e.ID, Detail: err.Error()})
+		return
+	}
+	m.feed(run, abi.Event{Type: abi.EventReply, ID: e.ID, Status: answer.Status, RetryAfter: answer.RetryAfter, Body: answer.Body})
+}
+
+// write puts the last of the states on the disk: each is the whole, so the earlier ones are then saved too.
+func (m *machine) write(batch []save) {
+	result := abi.Event{Type: abi.EventSaved}
+	if err := m.storage.Save(batch[len(batch)-1].state); err != nil {
+		result = abi.Event{Type: abi.EventSaveFailed, Detail: err.Error()}
+	}
+	for _, s := range batch {
+		result.ID = s.id
+		m.feed(s.run, result)
+	}
+}
+
+// wake sets the one timer; the caller holds the lock.
+func (m *machine) wake(in int64) {
+	m.stopWake()
+	m.wakes++
+	if in < 0 {
+		m.stopWake = func() {}
+		return
+	}
+	run, number := m.run, m.wakes
+	m.stopWake = m.clock.AfterFunc(time.Duration(in)*time.Millisecond, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if run == m.run && number == m.wakes {
+			m.step(abi.Event{Type: abi.EventTimer})
+		}
+	})
+}
+
+// notify answers a call of the program, or says what nobody asked for; the caller holds the lock.
+func (m *machine) notify(e abi.Effect) {
+	if e.Call == 0 {
+		m.notices.put(notice{*e.Verdict, m.starting})
+		return
+	}
+	if answer, ok := m.calls[e.Call]; ok {
+		delete(m.calls, e.Call)
+		answer <- *e.Verdict
+	}
+}
+
+// restart throws a trapped instance away and goes on in a new one from the last saved state; the caller holds the lock. Calls in
+// progress are answered with internal. Reservations are lost with the instance, and the program is told.
+func (m *machine) restart(cause error) {
+	v := abi.Describe(license.CodeInternal, cause.Error())
+	m.abandon(v)
+	now := m.clock.Monotonic()
+	for len(m.restarts) > 0 && now-m.restarts[0] > restartWindow {
+		m.restarts = m.restarts[1:]
+	}
+	m.restarts = append(m.restarts, now)
+	if m.starting || len(m.restarts) > maxRestarts {
+		m.gone = v
+		m.notices.put(notice{v, m.starting})
+		return
+	}
+	inst, err := m.engine.instance()
+	if err == nil {
+		err = m.open(inst)
+	}
+	if err != nil {
+		m.gone = verdictOf(err)
+		m.notices.put(notice{m.gone, false})
+		return
+	}
+	v.AllowContinue = true // the new instance says so if not
+	m.notices.put(notice{v, false})
+	m.resume(abi.Event{Type: abi.EventStart})
+	if m.files != nil {
+		m.resume(abi.Event{Type: abi.EventFiles, Files: m.files})
+	}
+}
+
+// resume makes a call in the program's stead; a refusal goes where verdicts go that nobody asked for. The caller holds the lock.
+func (m *machine) resume(e abi.Event) {
+	answer := make(chan Verdict, 1)
+	if _, err := m.begin(e, answer); err != nil {
+		m.notices.put(notice{verdictOf(err), false})
+		return
+	}
+	go func() {
+		if v := <-answer; !v.OK && v.Code != license.CodeNotRunning {
+			m.notices.put(notice{v, false})
+		}
+	}()
+}
+
+// abandon ends the instance and answers all calls in progress with v; the caller holds the lock.
+func (m *machine) abandon(v Verdict) {
+	if m.inst != nil {
+		m.inst.close()
+		m.inst = nil
+	}
+	m.run++
+	m.wake(-1)
+	for number, answer := range m.calls {
+		delete(m.calls, number)
+		answer <- v
+	}
+}
+
+// moveWhenCompiled moves the client from the interpreter to the compiled module: it makes all calls again there, most of them while
+// the client goes on, the last few while it waits.
+func (m *machine) moveWhenCompiled(run int) {
+	select {
+	case <-m.engine.ready:
+	case <-m.ctx.Done():
+		return
+	}
+	fresh, err := m.engine.instance()
+	if err != nil {
+		return
+	}
+	if fresh.tier.quick || !m.catchUp(run, fresh) {
+		fresh.close()
+	}
+}
+
+func (m *machine) catchUp(run int, fresh *instance) (moved bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	done := 0
+	for _, last := range []bool{false, true} {
+		if m.run != run || m.inst == nil {
+			return false
+		}
+		records, ok := m.inst.history.after(done)
+		if !ok {
+			m.inst.history = nil
+			return false
+		}
+		if !last {
+			m.mu.Unlock()
+		}
+		err := fresh.replay(records)
+		if !last {
+			m.mu.Lock()
+		}
+		if err != nil {
+			if m.run == run && m.inst != nil {
+				m.inst.history = nil
+			}
+			return false
+		}
+		done += len(records)
+	}
+	m.inst.close()
+	m.inst = fresh
+	return true
+}
+
+// status asks the module; the caller does not hold the lock.
+func (m *machine) status() (Status, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.inst == nil {
+		return Status{}, &Error{m.gone}
+	}
+	reply, err := m.inst.perform(&abi.Call{Op: abi.OpStatus, Handle: m.handle})
+	if t, ok := errors.AsType[*trap](err); ok {
+		m.restart(t)
+		return Status{}, refuse(license.CodeInternal, "%s", t.why)
+	}
+	if err != nil {
+		return Status{}, err
+	}
+	return *reply.Status, nil
+}
+
+// stop ends everything but the writes that are still to be made; flushed is closed when they are.
+func (m *machine) stop() (flushed <-chan struct{}) {
+	m.mu.Lock()
+	m.gone = abi.Describe(license.CodeNotRunning, "")
+	m.abandon(m.gone)
+	m.mu.Unlock()
+	m.cancel()
+	m.notices.close()
+	return m.saves.close()
+}
+
+func verdictOf(err error) Verdict {
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		return refusal.Verdict
+	}
+	return abi.Describe(license.CodeInternal, err.Error())
+}
+
+// setMillis writes t as the ABI wants times: milliseconds since 1970.
+func setMillis[T ~int64](to *T, t time.Time) { *to = T(t.UnixMilli()) }
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return b
+}

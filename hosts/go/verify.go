@@ -1,0 +1,105 @@
+package onelicense
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// Verify tells what a license file grants, after its signature was checked with the product's keyring (a certificate, armored): now,
+// without a client, a server or storage. A file that is not genuine is refused with its code.
+func Verify(ctx context.Context, file, keyring []byte) (*License, error) {
+	return VerifyAt(ctx, file, keyring, time.Now())
+}
+
+// VerifyAt is Verify as of another time.
+func VerifyAt(ctx context.Context, file, keyring []byte, now time.Time) (*License, error) {
+	reply, err := perform(ctx, verifyCall(file, keyring, now))
+	if err != nil {
+		return nil, err
+	}
+	return reply.License, nil
+}
+
+func verifyCall(file, keyring []byte, now time.Time) *abi.Call {
+	c := &abi.Call{Op: abi.OpVerify, File: file, Keys: string(keyring)}
+	setMillis(&c.Now, now)
+	return c
+}
+
+// Root is the fingerprint of a keyring's root key: what is pinned at the end of a ServerURL.
+func Root(ctx context.Context, keyring []byte) (string, error) {
+	reply, err := perform(ctx, &abi.Call{Op: abi.OpRoot, Keys: string(keyring)})
+	if err != nil {
+		return "", err
+	}
+	return reply.Root, nil
+}
+
+func perform(ctx context.Context, c *abi.Call) (*abi.Reply, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	e, err := sharedEngine()
+	if err != nil {
+		return nil, err
+	}
+	return e.perform(c)
+}
+
+// perform makes a call that needs no client, in one of the instances kept for that.
+func (e *engine) perform(c *abi.Call) (*abi.Reply, error) {
+	inst, err := e.borrow()
+	if err != nil {
+		return nil, err
+	}
+	reply, err := inst.perform(c)
+	return reply, e.giveBack(inst, err)
+}
+
+// borrow takes an instance that is at rest, or a new one.
+func (e *engine) borrow() (*instance, error) {
+	select {
+	case inst := <-e.idle:
+		return inst, nil
+	default:
+	}
+	inst, err := e.instance()
+	if err != nil {
+		return nil, err
+	}
+	inst.history = nil // what it was asked before does not matter
+	return inst, nil
+}
+
+// giveBack puts an instance to rest, unless the call ended it. It returns the error of the call, a trap as a refusal.
+func (e *engine) giveBack(inst *instance, err error) error {
+	if t, ok := errors.AsType[*trap](err); ok {
+		inst.close()
+		return verdictError(t)
+	}
+	if e.outdated(inst) {
+		inst.close()
+		return err
+	}
+	select {
+	case e.idle <- inst:
+	default:
+		inst.close()
+	}
+	return err
+}
+
+// dismiss ends the instances at rest that run in the interpreter.
+func (e *engine) dismiss() {
+	for range cap(e.idle) {
+		select {
+		case inst := <-e.idle:
+			e.giveBack(inst, nil)
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onelicense/onelicense/server/cmd/onelicense/demo"
+)
+
+// demoCommand plays the whole story in a temporary folder.
+func demoCommand() *cobra.Command {
+	var s demo.Settings
+	var programs []string
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Show a vendor, a server and licensed programs, with every verdict checked",
+		Long: `Show a vendor, a server on the embedded store and licensed programs, in a temporary folder, and compare every verdict with what it
+must be. Exits with 1 if one differs.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			for _, p := range programs {
+				name, command, ok := strings.Cut(p, "=")
+				words := strings.Fields(command)
+				if !ok || len(words) == 0 {
+					return usage{fmt.Errorf("--program %q is not NAME=COMMAND", p)}
+				}
+				s.Programs = append(s.Programs, demo.Program{Name: name, Command: words})
+			}
+			binary, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			s.Binary, s.Out = binary, c.OutOrStdout()
+			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			return demo.Run(ctx, s)
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&programs, "program", nil, "a licensed program, as NAME=COMMAND; once for each")
+	f.StringArrayVar(&s.LeftOut, "left-out", nil, "what this machine cannot show, and why")
+	f.BoolVar(&s.Strict, "strict", false, "fail if anything is left out")
+	f.BoolVar(&s.Stay, "stay", false, "keep the server running at the end, until Ctrl-C")
+	return c
+}

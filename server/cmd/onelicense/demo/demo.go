@@ -1,0 +1,93 @@
+// Package demo is the story that `onelicense demo` plays: a vendor, a server, and programs in several languages that are licensed by it,
+// with every refusal that there is to see. Nothing is staged: each step runs what a user would run, and its verdict is compared with
+// what it must be.
+//
+// Run plays it; the steps stand in story.go and files.go.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Settings of one showing.
+type Settings struct {
+	Binary   string    // onelicense itself
+	Programs []Program // the licensed programs, one for each language
+	LeftOut  []string  // what this machine cannot show, and why
+	Strict   bool      // nothing may be left out
+	Stay     bool      // keep the server running at the end, until ctx ends
+	Out      io.Writer
+}
+
+// Program is a licensed program and how it is started. Its arguments are those of hosts/*/demo.
+type Program struct {
+	Name    string
+	Command []string
+}
+
+// patience is how long anything may take before the demo calls it stuck.
+const patience = 60 * time.Second
+
+// stage is a showing under way.
+type stage struct {
+	Settings
+	ctx   context.Context
+	dir   string // everything is made in here
+	steps int
+	wrong int
+}
+
+// Run plays the story and prints a table. An error tells that a step did not end as it must.
+func Run(ctx context.Context, s Settings) (err error) {
+	dir, err := os.MkdirTemp("", "onelicense-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	st := &stage{Settings: s, ctx: ctx, dir: dir}
+	fmt.Fprintf(s.Out, "    %-58s %-20s %s\n", "step", "expected", "got")
+	st.files()
+	if err := st.server(); err != nil {
+		return err
+	}
+	if st.wrong > 0 {
+		return fmt.Errorf("%d of %d steps did not end as they must", st.wrong, st.steps)
+	}
+	return nil
+}
+
+// verdict shows one step.
+func (s *stage) verdict(text, expected, got string) {
+	s.steps++
+	mark := "ok"
+	if got != expected {
+		mark = "WRONG"
+		s.wrong++
+	}
+	fmt.Fprintf(s.Out, "%3d %-58s %-20s %-20s %s\n", s.steps, text, expected, got, mark)
+}
+
+func (s *stage) heading(text string) { fmt.Fprintf(s.Out, "\n%s\n", text) }
+
+// summary closes the table. What is left out is named; where nothing may be, that is an error of its own.
+func (s *stage) summary() {
+	fmt.Fprintln(s.Out)
+	for _, what := range s.LeftOut {
+		fmt.Fprintf(s.Out, "left out: %s\n", what)
+	}
+	if s.Strict && len(s.LeftOut) > 0 {
+		s.wrong++
+		fmt.Fprintln(s.Out, "with CI=true nothing may be left out")
+	}
+	if s.wrong == 0 {
+		fmt.Fprintf(s.Out, "%d steps, every verdict as expected\n", s.steps)
+	}
+}
+
+func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }

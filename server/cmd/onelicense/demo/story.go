@@ -1,0 +1,180 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/onelicense/onelicense/license/pgp"
+)
+
+// server is the second act: a server on the embedded store, a vendor, and programs. An error means that the story cannot go on.
+func (s *stage) server() (err error) {
+	s.heading("A vendor and a server")
+	site := s.newSite("server")
+	if err := site.start(s.ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, site.stop()) }()
+	s.verdict("the server starts in an empty directory", "ok", "ok")
+	v := newVendor(site.url())
+	s.verdict("the one-time link makes the owner", "ok", v.setUp(site.setup))
+	s.verdict("a second time it makes nobody", "bad_setup_token", newVendor(site.url()).setUp(site.setup))
+	product, code := v.ask("POST", "/products", object{"name": "Acme CAD"})
+	s.verdict("the vendor makes a product, with a keyring of its own", "ok", code)
+	t := terms{product: product.text("id")}
+	t.version, code = v.offer(t.product, "2026", object{
+		"type": "time_and_calls", "trigger": "interval", "interval": 60_000, "max_retries": 2, "grace": 600_000, "activation_limit": 20, "clock_tolerance": 300_000,
+	})
+	s.verdict("a version: calls and time are limited, usage is synced", "ok", code)
+	strict, code := v.offer(t.product, "2026 strict", object{
+		"type": "calls", "trigger": "every_call", "interval": 60_000, "activation_limit": 20,
+	})
+	s.verdict("another: each call asks the server", "ok", code)
+
+	certificate, err := v.keys(t.product)
+	if err != nil {
+		return err
+	}
+	keys, err := pgp.Parse(certificate)
+	if err != nil {
+		return err
+	}
+	t.server = site.url() + "/api/v1#" + keys.Root()
+
+	rights := object{
+		"name": "Plant 7", "customer": "Initech", "contexts": []string{"ui", "automation"}, "allowance": 1_000, "expires": inAYear(),
+		"entitlements": []object{{"name": "rendering", "slots": 4}, {"name": "solid_modeling"}},
+	}
+	shared, code := v.grant(t.version, rights)
+	s.verdict("a license: 1000 calls, a year, 4 slots of rendering", "ok", code)
+	file, code := v.ask("GET", "/licenses/"+shared+"/file", nil)
+	if code == "ok" {
+		code = s.genuine(file.text("text"), certificate)
+	}
+	s.verdict("its file is genuine under the product's keys", "ok", code)
+
+	for _, p := range s.Programs {
+		if err := s.program(v, p, t, strict); err != nil {
+			return err
+		}
+	}
+	t.license = shared
+	if err := s.together(v, t, site); err != nil {
+		return err
+	}
+	s.summary()
+	if s.Stay && s.wrong == 0 {
+		s.stay(site, t)
+	}
+	return nil
+}
+
+// genuine checks a file that the server issued, with the command that everybody has.
+func (s *stage) genuine(file string, certificate []byte) string {
+	if err := errors.Join(
+		os.WriteFile(s.path("issued.txt"), []byte(file), 0o600),
+		os.WriteFile(s.path("product.asc"), certificate, 0o600),
+	); err != nil {
+		return err.Error()
+	}
+	return s.command("verify", s.path("issued.txt"), "--key", s.path("product.asc"))
+}
+
+// program shows one licensed program: what it may do, and where it ends.
+func (s *stage) program(v *vendor, p Program, t terms, strict string) error {
+	s.heading("A program in " + p.Name)
+	license := object{"name": p.Name, "contexts": []string{"ui"}, "allowance": 5, "entitlements": []object{{"name": "rendering", "slots": 1}}}
+	counted, code := v.grant(strict, license)
+	if code != "ok" {
+		return fmt.Errorf("making a license: %s", code)
+	}
+	license["expires"] = inAYear()
+	if t.license, code = v.grant(t.version, license); code != "ok" {
+		return fmt.Errorf("making a license: %s", code)
+	}
+	state := func(name string) string { return p.Name + "-" + name }
+
+	s.verdict("activates, counts 3 calls, reports them", "ok", s.play(p, t, state("a"), "consume=3", "sync"))
+	s.verdict("the server has counted", "3", v.used(t.license))
+	s.verdict("is started again: 2 calls are left, a third is not", "exhausted", s.play(p, t, state("a"), "consume=3"))
+	s.verdict("the server has counted", "5", v.used(t.license))
+	s.verdict("reserves rendering, checks, releases", "ok", s.play(p, t, state("a"), "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering"))
+	s.verdict("an entitlement that the license lacks", "unknown_entitlement", s.play(p, t, state("a"), "reserve=ui:teleport"))
+
+	each := t
+	each.version, each.license = strict, counted
+	s.verdict("each call asks the server: 5 are granted", "ok", s.play(p, each, state("b"), "consume=5"))
+	s.verdict("the sixth of 5", "exhausted", s.play(p, each, state("b"), "consume=1"))
+
+	_, code = v.ask("POST", "/licenses/"+t.license+"/suspend", object{})
+	s.verdict("the vendor suspends the license", "ok", code)
+	s.verdict("the program is told", "suspended", s.play(p, t, state("a"), "sync"))
+	_, code = v.ask("POST", "/licenses/"+t.license+"/reinstate", object{})
+	s.verdict("reinstated, it works again", "ok", first(code, func() string { return s.play(p, t, state("a"), "sync") }))
+
+	fake, err := impostor()
+	if err != nil {
+		return err
+	}
+	defer fake.Close()
+	lured := t
+	_, pin, _ := cut(t.server)
+	lured.server = fake.URL + "/api/v1#" + pin
+	s.verdict("a fake server that says yes to everything", "wrong_root", s.play(p, lured, state("c"), "sync"))
+	lured.server = "http://licenses.invalid/api/v1"
+	s.verdict("an address without the pinned key", "unpinned", s.play(p, lured, state("d"), "sync"))
+	return nil
+}
+
+// together shows what holds across programs and crashes.
+func (s *stage) together(v *vendor, t terms, site *site) error {
+	if len(s.Programs) == 0 {
+		return nil
+	}
+	s.heading("Several programs on one license, and a crash")
+	var holders []*process
+	for i := range 4 {
+		p := s.Programs[i%len(s.Programs)]
+		r, err := s.launch(p, t, fmt.Sprintf("seat-%d", i), "reserve=ui:rendering", "consume=10", "hold", "sync", "consume=1", "sync")
+		if err != nil {
+			return err
+		}
+		holders = append(holders, r)
+		s.verdict(fmt.Sprintf("seat %d of 4 of rendering, in %s", i+1, p.Name), "ok", r.says("reserve"))
+	}
+	fifth := s.Programs[len(s.Programs)-1]
+	s.verdict("a fifth seat of four", "no_slots", s.play(fifth, t, "seat-5", "reserve=ui:rendering"))
+
+	if err := site.kill(); err != nil {
+		return err
+	}
+	s.verdict("the server is killed (kill -9)", "ok", "ok")
+	if err := site.start(s.ctx); err != nil {
+		return err
+	}
+	s.verdict("and comes back", "ok", "ok")
+	for i, r := range holders {
+		r.goOn()
+		s.verdict(fmt.Sprintf("seat %d carries on and reports", i+1), "ok", r.says("sync"))
+	}
+	for _, r := range holders {
+		if err := r.end(); err != nil {
+			s.verdict("a program ends", "ok", err.Error())
+		}
+	}
+	s.verdict("4 × 11 calls, none lost, none twice", "44", v.used(t.license))
+	s.verdict("the seats are free again", "ok", s.play(fifth, t, "seat-5", "reserve=ui:rendering"))
+	return nil
+}
+
+// stay leaves the server to be looked at.
+func (s *stage) stay(site *site, t terms) {
+	fmt.Fprintf(s.Out, `
+The server keeps running at %s until you press Ctrl-C.
+Log in:    curl -c jar -H 'Content-Type: application/json' -d '{"email":"ada@acme.example","password":"correct horse battery staple"}' %s/api/v1/session
+Look:      curl -b jar %s/api/v1/licenses/%s/activations
+Try:       %s --server '%s' --product %s --version %s --license %s --storage /tmp/try consume=3 sync status
+`, site.url(), site.url(), site.url(), t.license, shell(s.Programs[0].Command), t.server, t.product, t.version, t.license)
+	<-s.ctx.Done()
+}
