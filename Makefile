@@ -10,14 +10,14 @@ export CGO_ENABLED := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # generators write what the checks after them read; go itself uses every core
-.PHONY: help demo build wasm host-modules gen test test-go test-hosts test-python test-js check check-format check-go \
-	check-go-wasm check-imports check-generated check-module check-hosts check-python check-js features bench fuzz deps deps-demo
+.PHONY: help demo build wasm host-modules gen test test-go test-demo test-hosts test-python test-js check check-format check-go \
+	check-imports check-generated check-module check-hosts check-python check-js features bench fuzz deps deps-demo demo-python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##
-demo: deps-demo build ## watch programs being licensed, from key to verdict
+demo: deps-demo build host-modules demo-python ## watch programs being licensed, from key to verdict
 	@scripts/demo
 
 build: ## build/onelicense: the server and every command
@@ -29,15 +29,18 @@ wasm: ## build the client core into wasm/dist and the hosts' package folders
 
 gen: ## write the generated files anew
 	go run ./internal/gen/verdicts
+	go run ./internal/gen/openapi
 	go run ./internal/gen/vectors
 
 ##
-test: deps test-go test-hosts ## set up what the tests need and run them all
+test: deps test-go test-hosts test-demo ## set up what the tests need and run them all
 
 test-go: ## the Go tests
 	go test ./...
 
-test-hosts: ## the tests of the Python and JavaScript hosts
+test-demo: demo ## the demo, as a test
+
+test-hosts: test-python test-js ## the tests of the Python and JavaScript hosts
 
 check: deps check-format check-go check-imports check-generated check-module check-hosts ## format, vet, lint, import rules, generated files, module
 
@@ -47,6 +50,7 @@ check-format:
 
 check-go:
 	go vet ./...
+	GOOS=wasip1 GOARCH=wasm go vet ./wasm/...
 	go tool staticcheck ./...
 
 # Not from the test cache: it does not see what `go list` reads.
@@ -57,8 +61,9 @@ check-generated: gen
 	scripts/check-generated
 
 check-module: ## build the client core again and compare
+	go run ./internal/gen/module -check
 
-check-hosts:
+check-hosts: check-python check-js
 
 features: ## which test proves which row of spec/features.md, and which rows have none
 	@go run ./internal/gen/features
@@ -77,30 +82,14 @@ deps-demo:
 
 # The client core. Every host's package folder gets a copy, because packages cannot reach outside of it.
 
-host_modules :=
+host_modules := hosts/python/onelicense/client.wasm hosts/js/client.wasm
 
-ifneq ($(wildcard wasm/main.go),)
-check-go: check-go-wasm
-check-go-wasm:
-	GOOS=wasip1 GOARCH=wasm go vet ./wasm/...
+host-modules: $(host_modules)
 
-check-module:
-	go run ./internal/gen/module -check
-endif
+$(host_modules): $(MODULE)
+	cp $< $@
 
 # Python
-
-ifneq ($(wildcard hosts/python/pyproject.toml),)
-host_modules += hosts/python/onelicense/client.wasm
-
-test-hosts: test-python
-test-python: build/venv/.ready hosts/python/onelicense/client.wasm
-	$(PYTHON) -m pytest hosts/python
-
-check-hosts: check-python
-check-python:
-	python3 -m compileall -q hosts/python
-endif
 
 build/venv/.ready: hosts/python/requirements.txt
 	rm -rf build/venv
@@ -108,21 +97,20 @@ build/venv/.ready: hosts/python/requirements.txt
 	$(PYTHON) -m pip install --quiet -r $<
 	@touch $@
 
+# The demo goes on without Python, and says so.
+demo-python:
+	@$(MAKE) --no-print-directory build/venv/.ready >/dev/null 2>&1 || true
+
+test-python: build/venv/.ready hosts/python/onelicense/client.wasm build
+	$(PYTHON) -m pytest hosts/python
+
+check-python:
+	python3 -m compileall -q hosts/python
+
 # JavaScript
 
-ifneq ($(wildcard hosts/js/package.json),)
-host_modules += hosts/js/client.wasm
-
-test-hosts: test-js
-test-js: hosts/js/client.wasm
+test-js: hosts/js/client.wasm build
 	cd hosts/js && node --test
 
-check-hosts: check-js
 check-js:
 	git ls-files -co --exclude-standard 'hosts/js/*.js' 'hosts/js/*.mjs' | xargs -r -n 1 node --check
-endif
-
-host-modules: $(host_modules)
-
-$(host_modules): $(MODULE)
-	cp $< $@

@@ -19,8 +19,9 @@ const (
 	memoryPages = 1024        // of 64 KiB: a module that wants more than 64 MiB traps
 	patience    = time.Second // for a compiled module from the disk cache, before the interpreter takes over
 
-	// headStart is what the interpreter gets before the compiler takes a processor: a program that only wants one verdict is done by then.
-	headStart = 250 * time.Millisecond
+	// headStart is what the interpreter gets before the compiler takes a processor for seconds: a program that wants one verdict, or is
+	// being activated, is done by then.
+	headStart = 2 * time.Second
 )
 
 // engine runs the module. Compiling takes seconds and loading compiled code from the cache a tenth of one, so without a cache the
@@ -30,7 +31,8 @@ type engine struct {
 	cache  string         // folder; empty: none
 	idle   chan *instance // for Verify, which needs no client
 
-	ready chan struct{}
+	compiler sync.Once
+	ready    chan struct{}
 
 	mu    sync.Mutex
 	quick *tier // the interpreter; nil until it is needed, and again when it is no longer
@@ -80,6 +82,9 @@ func Warm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if compilerExists {
+		go e.compile()
+	}
 	select {
 	case <-e.ready:
 		return nil
@@ -113,7 +118,10 @@ func newEngine(module []byte, cache string, warm bool) (*engine, error) {
 // wazero compiles for these two processors.
 const compilerExists = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
 
-func (e *engine) compile() {
+// compile makes the compiled module, once.
+func (e *engine) compile() { e.compiler.Do(e.compileNow) }
+
+func (e *engine) compileNow() {
 	defer close(e.ready)
 	config := wazero.NewRuntimeConfig()
 	if e.cache != "" {

@@ -82,3 +82,53 @@ func (i *instance) replay(records []record) error {
 	}
 	return nil
 }
+
+// moveWhenCompiled moves the client from the interpreter to the compiled module: it makes all calls again there, most of them while
+// the client goes on, the last few while it waits.
+func (m *machine) moveWhenCompiled(run int) {
+	select {
+	case <-m.engine.ready:
+	case <-m.ctx.Done():
+		return
+	}
+	fresh, err := m.engine.instance()
+	if err != nil {
+		return
+	}
+	if fresh.tier.quick || !m.catchUp(run, fresh) {
+		fresh.close()
+	}
+}
+
+func (m *machine) catchUp(run int, fresh *instance) (moved bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	done := 0
+	for _, last := range []bool{false, true} {
+		if m.run != run || m.inst == nil {
+			return false
+		}
+		records, ok := m.inst.history.after(done)
+		if !ok {
+			m.inst.history = nil
+			return false
+		}
+		if !last {
+			m.mu.Unlock()
+		}
+		err := fresh.replay(records)
+		if !last {
+			m.mu.Lock()
+		}
+		if err != nil {
+			if m.run == run && m.inst != nil {
+				m.inst.history = nil
+			}
+			return false
+		}
+		done += len(records)
+	}
+	m.inst.close()
+	m.inst = fresh
+	return true
+}

@@ -54,12 +54,6 @@ type notice struct {
 	starting bool
 }
 
-// A module that traps again and again is given up: at most maxRestarts in each restartWindow.
-const (
-	maxRestarts   = 3
-	restartWindow = time.Minute
-)
-
 func newMachine(e *engine, cfg *Config, tell func(notice)) *machine {
 	m := &machine{
 		engine: e, clock: cfg.Clock, transport: cfg.Transport, storage: cfg.Storage, settings: cfg.settings(),
@@ -235,52 +229,6 @@ func (m *machine) notify(e abi.Effect) {
 	}
 }
 
-// restart throws a trapped instance away and goes on in a new one from the last saved state; the caller holds the lock. Calls in
-// progress are answered with internal. Reservations are lost with the instance, and the program is told.
-func (m *machine) restart(cause error) {
-	v := abi.Describe(license.CodeInternal, cause.Error())
-	m.abandon(v)
-	now := m.clock.Monotonic()
-	for len(m.restarts) > 0 && now-m.restarts[0] > restartWindow {
-		m.restarts = m.restarts[1:]
-	}
-	m.restarts = append(m.restarts, now)
-	if m.starting || len(m.restarts) > maxRestarts {
-		m.gone = v
-		m.notices.put(notice{v, m.starting})
-		return
-	}
-	inst, err := m.engine.instance()
-	if err == nil {
-		err = m.open(inst)
-	}
-	if err != nil {
-		m.gone = verdictOf(err)
-		m.notices.put(notice{m.gone, false})
-		return
-	}
-	v.AllowContinue = true // the new instance says so if not
-	m.notices.put(notice{v, false})
-	m.resume(abi.Event{Type: abi.EventStart})
-	if m.files != nil {
-		m.resume(abi.Event{Type: abi.EventFiles, Files: m.files})
-	}
-}
-
-// resume makes a call in the program's stead; a refusal goes where verdicts go that nobody asked for. The caller holds the lock.
-func (m *machine) resume(e abi.Event) {
-	answer := make(chan Verdict, 1)
-	if _, err := m.begin(e, answer); err != nil {
-		m.notices.put(notice{verdictOf(err), false})
-		return
-	}
-	go func() {
-		if v := <-answer; !v.OK && v.Code != license.CodeNotRunning {
-			m.notices.put(notice{v, false})
-		}
-	}()
-}
-
 // abandon ends the instance and answers all calls in progress with v; the caller holds the lock.
 func (m *machine) abandon(v Verdict) {
 	if m.inst != nil {
@@ -293,56 +241,6 @@ func (m *machine) abandon(v Verdict) {
 		delete(m.calls, number)
 		answer <- v
 	}
-}
-
-// moveWhenCompiled moves the client from the interpreter to the compiled module: it makes all calls again there, most of them while
-// the client goes on, the last few while it waits.
-func (m *machine) moveWhenCompiled(run int) {
-	select {
-	case <-m.engine.ready:
-	case <-m.ctx.Done():
-		return
-	}
-	fresh, err := m.engine.instance()
-	if err != nil {
-		return
-	}
-	if fresh.tier.quick || !m.catchUp(run, fresh) {
-		fresh.close()
-	}
-}
-
-func (m *machine) catchUp(run int, fresh *instance) (moved bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	done := 0
-	for _, last := range []bool{false, true} {
-		if m.run != run || m.inst == nil {
-			return false
-		}
-		records, ok := m.inst.history.after(done)
-		if !ok {
-			m.inst.history = nil
-			return false
-		}
-		if !last {
-			m.mu.Unlock()
-		}
-		err := fresh.replay(records)
-		if !last {
-			m.mu.Lock()
-		}
-		if err != nil {
-			if m.run == run && m.inst != nil {
-				m.inst.history = nil
-			}
-			return false
-		}
-		done += len(records)
-	}
-	m.inst.close()
-	m.inst = fresh
-	return true
 }
 
 // status asks the module; the caller does not hold the lock.

@@ -1,9 +1,11 @@
 package onelicense
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/wasm/abi"
@@ -11,13 +13,25 @@ import (
 
 // TestMain is also the other process of the tests that need one.
 func TestMain(m *testing.M) {
-	if code := os.Getenv("ONELICENSE_TEST_VERDICT"); code != "" {
-		(&Client{}).hear(notice{Verdict: abi.Describe(license.Code(code), "")})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var err error
+	switch env := os.Getenv; {
+	case env("ONELICENSE_TEST_VERDICT") != "":
+		(&Client{}).hear(notice{Verdict: abi.Describe(license.Code(env("ONELICENSE_TEST_VERDICT")), "")})
 		fmt.Println("went on")
-		return
+	case env("ONELICENSE_TEST_FILE") != "":
+		err = verifyOnce(ctx, env("ONELICENSE_TEST_FILE"), env("ONELICENSE_TEST_RING"))
+	case env("ONELICENSE_TEST_SERVER") != "":
+		err = activateOnce(ctx, env("ONELICENSE_TEST_SERVER"))
+	default:
+		os.Exit(m.Run())
 	}
-	if file := os.Getenv("ONELICENSE_TEST_FILE"); file != "" {
-		os.Exit(verifyOnce(file, os.Getenv("ONELICENSE_TEST_RING"), os.Getenv("ONELICENSE_TEST_MODE") == "warm"))
+	if err == nil && os.Getenv("ONELICENSE_TEST_MODE") == "warm" {
+		err = Warm(ctx)
 	}
-	os.Exit(m.Run())
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 }

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/hex"
 
@@ -13,6 +14,12 @@ func (r *Request) Sign(device ed25519.PrivateKey) []byte {
 	r.Device = hex.EncodeToString(device.Public().(ed25519.PublicKey))
 	document := encode(r)
 	return text(document, ed25519.Sign(device, document))
+}
+
+// HashOfText is the hash of a request's document, which the answer must name.
+func HashOfText(request []byte) Hash {
+	document, _, _ := bytes.Cut(request, []byte("\n"))
+	return HashOf(document)
 }
 
 // Activation is the id of the activation that the request belongs to.

@@ -14,6 +14,9 @@ var (
 	ErrExists   = errors.New("a record with this name exists")
 	ErrStale    = errors.New("the record was changed since it was read")
 	ErrInUse    = errors.New("the record has others below it")
+
+	// ErrUnavailable: the store cannot be reached or cannot write now; the same request may work in a moment.
+	ErrUnavailable = errors.New("the store is unavailable")
 )
 
 // Page asks for a part of a list, newest first.

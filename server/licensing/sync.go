@@ -52,7 +52,8 @@ func (s *Service) Sync(ctx context.Context, body []byte) (Answer, error) {
 func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease.Hash) (Answer, error) {
 	x := &exchange{request: request, hash: hash, key: ActivationKey{request.License, request.Activation()}, now: s.now()}
 	var err error
-	if x.terms, err = s.store.Terms(ctx, request.License); errors.Is(err, ErrNotFound) || err == nil && x.terms.License.Product != request.Product {
+	if x.terms, err = s.store.Terms(ctx, request.License); errors.Is(err, ErrNotFound) ||
+		err == nil && (x.terms.License.Product != request.Product || x.terms.License.Version != request.Version) {
 		return s.unknown(ctx, x)
 	} else if err != nil {
 		return Answer{}, fmt.Errorf("reading the license: %w", err)
@@ -95,8 +96,6 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 func (x *exchange) status() *no {
 	l := &x.terms.License
 	switch {
-	case x.request.Version != l.Version:
-		return refusal(license.CodeUnknownLicense, "version %s has no license %s", x.request.Version, l.ID)
 	case x.terms.Product.Archived:
 		return refusal(license.CodeArchived, "product %s", l.Product)
 	case x.terms.Version.Archived:

@@ -276,7 +276,7 @@ func TestWrongIDs(t *testing.T) {
 	p := s.program(1)
 	p.refused(t, license.CodeUnknownLicense, func(r *lease.Request) { r.License = nobody })
 	p.refused(t, license.CodeUnknownVersion, func(r *lease.Request) { r.License, r.Version = nobody, nobody })
-	p.refused(t, license.CodeUnknownLicense, func(r *lease.Request) { r.Version = nobody })
+	p.refused(t, license.CodeUnknownVersion, func(r *lease.Request) { r.Version = nobody })
 	_, err := s.Sync(t.Context(), p.request(func(r *lease.Request) { r.Product = nobody }))
 	var e *license.Error
 	if !errors.As(err, &e) || e.Code != license.CodeUnknownProduct {

@@ -85,6 +85,9 @@ func (h handlers) keys(c *fiber.Ctx) error {
 // guard makes a problem of every error and of a panic.
 func (h handlers) guard(next fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) (err error) {
+		// Programs in browsers ask from any page. Nothing here goes by cookies, so any page may.
+		c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
+		c.Set(fiber.HeaderAccessControlExposeHeaders, fiber.HeaderRetryAfter)
 		defer func() {
 			if r := recover(); r != nil {
 				h.log.Error("a handler panicked", "path", c.Route().Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))

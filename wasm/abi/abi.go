@@ -189,7 +189,7 @@ const (
 	ConsumeCounted int32 = 0  // counted
 	ConsumePoll    int32 = 1  // counted; effects wait: step with EventPoll
 	ConsumeAsk     int32 = 2  // nothing was counted: step with EventConsume, which answers in full
-	ConsumeUnknown int32 = -1 // no such handle
+	ConsumeUnknown int32 = -1 // no such handle, or something broke: throw the instance away
 )
 
 // Describe makes the verdict of a code. OK is for the caller to set.

@@ -35,6 +35,7 @@ type chain struct {
 	retryAt    int64       // mono; when waiting, or ready after a failure
 	syncAt     int64       // mono; the next sync of a ready chain
 	openAt     int64       // mono; the end of the activation delay
+	inTime     bool        // the exchange began before the lease ran out
 	more       bool        // another request after this exchange
 	goodbye    bool
 	challenge  string // for the next request: activate anew
@@ -99,12 +100,16 @@ func (ch *chain) form() {
 	r.Drop = ch.unheld(r.Want)
 	ch.challenge, ch.more = "", false
 
-	ch.request, ch.asked = string(r.Sign(ch.device)), r
-	_, ch.hash, _ = lease.OpenRequest([]byte(ch.request))
+	text := r.Sign(ch.device)
+	ch.request, ch.asked, ch.hash = string(text), r, lease.HashOfText(text)
 	ch.save()
 }
 
-func (ch *chain) save() { ch.waitsFor = ch.c.save() }
+// save is where an exchange begins.
+func (ch *chain) save() {
+	ch.inTime = ch.held != nil && ch.c.clock.now() <= ch.held.NotAfter+late
+	ch.waitsFor = ch.c.save()
+}
 
 func (ch *chain) send() {
 	ch.waitsFor = ch.c.id()

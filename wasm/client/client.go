@@ -61,6 +61,7 @@ func New(cfg abi.Config, state string, random []byte, parse func([]byte) (licens
 		if v.Code != license.CodeStateInvalid {
 			return nil, err
 		}
+		v.AllowContinue = true // it begins anew; what that costs, the server says
 		*c = Client{cfg: checked, parse: parse, random: c.random}
 		if err := c.begin(); err != nil {
 			return nil, err
@@ -101,6 +102,7 @@ func (c *Client) Step(e abi.Event) ([]abi.Effect, error) {
 	if !known {
 		return nil, license.Refuse(license.CodeBadCall, "event %q", e.Type)
 	}
+	c.fireTimers() // first: what is due by now is not late because something else happened too
 	handle(c, e)
 	c.settle()
 	out := c.out
@@ -128,9 +130,7 @@ var handlers = map[string]func(*Client, abi.Event){
 
 // settle does what every event may have made necessary: timers that are due, changes to tell, the journal, the next timer.
 func (c *Client) settle() {
-	for _, ch := range c.chains {
-		ch.timers()
-	}
+	c.fireTimers()
 	for _, ch := range c.chains {
 		ch.tellChange()
 	}
@@ -138,6 +138,12 @@ func (c *Client) settle() {
 		c.save()
 	}
 	c.setTimer()
+}
+
+func (c *Client) fireTimers() {
+	for _, ch := range c.chains {
+		ch.timers()
+	}
 }
 
 func (c *Client) start(e abi.Event) {
@@ -244,13 +250,20 @@ func (c *Client) shutdown(e abi.Event) {
 
 // main is the license that the program named, or the first that it has; nil after answering that there is none.
 func (c *Client) main(number int64) *chain {
-	switch {
-	case !c.running:
+	if !c.running {
 		c.answer(number, abi.Describe(license.CodeNotRunning, ""))
-	case len(c.chains) == 0:
+		return nil
+	}
+	ch := c.first()
+	if ch == nil {
 		c.answer(number, abi.Describe(license.CodeNoLicense, "no license is loaded"))
-	default:
-		return c.chains[0]
+	}
+	return ch
+}
+
+func (c *Client) first() *chain {
+	if i := slices.IndexFunc(c.chains, (*chain).present); i >= 0 {
+		return c.chains[i]
 	}
 	return nil
 }

@@ -43,10 +43,10 @@ func (c *Client) consume(e abi.Event) {
 // Consume is consume without JSON, for the case in which nothing is to be said: the lease is good, the trigger is interval, and
 // there is enough left. It answers with one of the abi.Consume… values.
 func (c *Client) Consume(n int64, now lease.Time) int32 {
-	if !c.running || len(c.chains) == 0 || n < 1 || n > maxConsume || now < 0 || now > lease.MaxCount {
+	ch := c.first()
+	if !c.running || ch == nil || n < 1 || n > maxConsume || now < 0 || now > lease.MaxCount {
 		return abi.ConsumeAsk
 	}
-	ch := c.chains[0]
 	c.clock.tick(now, c.clock.mono)
 	if ch.held == nil || ch.held.Settings.Trigger == lease.EveryCall || !ch.usable() {
 		return abi.ConsumeAsk

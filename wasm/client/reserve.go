@@ -41,7 +41,7 @@ func (c *Client) reserve(e abi.Event) {
 // tryNext asks the next license that may grant the call; if there is none, v is the answer.
 func (c *Client) tryNext(k *call, v abi.Verdict) {
 	for _, ch := range c.chains {
-		if !slices.Contains(k.tried, ch) && (ch.file == nil || ch.file.Grants(k.slot.Context, k.slot.Entitlement)) {
+		if !slices.Contains(k.tried, ch) && ch.mayGrant(k.slot) {
 			k.tried = append(k.tried, ch)
 			k.included = false
 			ch.ask(k)
@@ -172,6 +172,7 @@ func (ch *chain) lose() {
 		}
 		v := abi.Describe(license.CodeNotReserved, "the server has taken the reservation back")
 		v.License, v.Context, v.Entitlement = ch.license, h.Context, h.Entitlement
+		v.AllowContinue = true // without this entitlement
 		c.tell(v)
 		return true
 	})
@@ -181,10 +182,28 @@ func (c *Client) dropHolds(ch *chain) {
 	c.holds = slices.DeleteFunc(c.holds, func(h *hold) bool { return h.ch == ch })
 }
 
+// mayGrant: a license that came as a file grants what the file says; of one that the program names only the server knows.
+func (ch *chain) mayGrant(slot lease.Slot) bool {
+	if ch.file != nil {
+		return ch.file.Grants(slot.Context, slot.Entitlement)
+	}
+	return ch.present()
+}
+
+// present tells whether the program has the license in this run: by its id, or as a file that is genuine. A chain from the saved
+// state whose file is gone, or was changed, grants nothing.
+func (ch *chain) present() bool { return ch.file != nil || ch.license == ch.c.cfg.LicenseID }
+
 func (ch *chain) grantsElsewhere(slot lease.Slot) bool {
 	return ch.file != nil && slices.ContainsFunc(ch.file.Contexts, func(context string) bool { return ch.file.Grants(context, slot.Entitlement) })
 }
 
 func (c *Client) lack(slot lease.Slot) string {
-	return fmt.Sprintf("no license of %d loaded grants %s in the context %s", len(c.chains), slot.Entitlement, slot.Context)
+	loaded := 0
+	for _, ch := range c.chains {
+		if ch.present() {
+			loaded++
+		}
+	}
+	return fmt.Sprintf("no license of %d loaded grants %s in the context %s", loaded, slot.Entitlement, slot.Context)
 }

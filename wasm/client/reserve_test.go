@@ -227,3 +227,27 @@ func TestManyReservesAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// proves L04 L22
+func TestAFileThatIsGoneGrantsNothing(t *testing.T) {
+	claims := claims(licenseID, "ui", "rendering")
+	w := withFiles(t, claims)
+	w.expect(w.reserve("ui", "rendering"), license.CodeOK)
+	w.expect(w.call(abi.Event{Type: abi.EventShutdown}), license.CodeOK)
+	good, err := license.Seal(claims, w.server.secret, begin.Std())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := append([]byte(nil), good...)
+	bad[len(bad)-20] ^= 1
+	for _, files := range [][]abi.File{nil, {{Name: "a.txt", Data: bad}}} {
+		w.crash()
+		w.open()
+		w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeOK)
+		w.expect(w.call(abi.Event{Type: abi.EventFiles, Files: files}), license.CodeOK)
+		w.expect(w.reserve("ui", "rendering"), license.CodeNoLicense)
+		w.expect(w.consume(1), license.CodeNoLicense)
+	}
+	w.expect(w.call(abi.Event{Type: abi.EventFiles, Files: []abi.File{{Name: "a.txt", Data: good}}}), license.CodeOK)
+	w.expect(w.reserve("ui", "rendering"), license.CodeOK)
+}

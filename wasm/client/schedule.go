@@ -12,6 +12,7 @@ const (
 	heartbeat       = 60_000     // between syncs when the license gives no interval
 	firstRetry      = 2_000      // before the first lease
 	longestPause    = 86_400_000 // whatever a server asks for
+	late            = 2_000      // of a timer, by no fault of the program's
 	slack           = 5          // between the wall and the monotonic clock; no reason for another timer
 )
 
@@ -54,7 +55,7 @@ func (ch *chain) timers() {
 // nextSync is the monotonic time of the next sync by itself; 0: none.
 func (ch *chain) nextSync() int64 {
 	switch {
-	case !ch.c.running:
+	case !ch.c.running || !ch.present():
 		return 0
 	case ch.state == waiting || ch.state == ready && ch.failures > 0:
 		return ch.retryAt
@@ -77,7 +78,7 @@ func (c *Client) setTimer() {
 		sooner(ch.openAt)
 		if ch.held != nil && c.running {
 			for _, end := range []lease.Time{ch.held.NotAfter, ch.held.Expires} {
-				if left := int64(end - c.clock.now()); end > 0 && left > 0 {
+				if left := int64(end - c.clock.now()); end > 0 && left >= 0 {
 					sooner(c.clock.mono + min(left+1, longestPause))
 				}
 			}

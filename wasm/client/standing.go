@@ -1,6 +1,8 @@
 package client
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 
 	"github.com/onelicense/onelicense/license"
@@ -24,7 +26,7 @@ func (ch *chain) code() license.Code {
 		return license.CodeClockSetBack
 	case ch.held.Settings.Type.Expiring() && ch.held.Expires > 0 && c.clock.now() >= ch.held.Expires:
 		return license.CodeExpired
-	case c.clock.now() > ch.held.NotAfter:
+	case c.clock.now() > ch.held.NotAfter && !(ch.inTime && (ch.state == saving || ch.state == sending)): // an exchange in time is waited for
 		return license.CodeLeaseExpired
 	case ch.failures > ch.held.Settings.MaxRetries:
 		return license.CodeGrace
@@ -73,12 +75,13 @@ func (ch *chain) account() string {
 
 func stamp(t lease.Time) string { return t.Std().UTC().Format("2006-01-02T15:04:05Z") }
 
+// httpDetail is the detail of server_error: what the problem says, if it is one, else how the answer begins.
 func httpDetail(e abi.Event) string {
-	body := e.Body
-	if len(body) > 300 {
-		body = body[:300]
+	var problem struct{ Code, Title, Detail string }
+	if json.Unmarshal([]byte(e.Body), &problem) == nil && problem.Code != "" {
+		return fmt.Sprintf("HTTP status %d, %.64s: %.300s", e.Status, problem.Code, cmp.Or(problem.Detail, problem.Title))
 	}
-	return fmt.Sprintf("HTTP status %d: %s", e.Status, body)
+	return fmt.Sprintf("HTTP status %d: %.300s", e.Status, e.Body)
 }
 
 // Status of all licenses.

@@ -386,3 +386,29 @@ func TestDeactivatedByTheVendor(t *testing.T) {
 		t.Fatal("not activated anew")
 	}
 }
+
+// proves C05 C06
+func TestNoRetriesAndNoGrace(t *testing.T) {
+	w := started(t, func(s *server) { s.settings.MaxRetries, s.settings.Grace = 0, 0; s.forge = exact(&s.settings) })
+	w.now += 40 // the host's timers are late
+	w.mono += 40
+	w.hold = true
+	w.pass(10 * minute)
+	w.expect(w.consume(1), license.CodeOK) // the sync is on its way
+	w.pass(second)
+	w.hold = false
+	w.deliver()
+	if len(w.told) > 0 {
+		t.Fatalf("told %s by a sync in time", w.told[0].Code)
+	}
+	w.offline = true
+	w.pass(10*minute + second)
+	if !w.heard(license.CodeLeaseExpired) {
+		t.Fatal("goes on without retries or grace")
+	}
+}
+
+// exact makes leases that end when the next sync is due.
+func exact(s *lease.Settings) func(*lease.Lease) {
+	return func(l *lease.Lease) { l.NotAfter = l.Time + lease.Time(s.Interval) }
+}

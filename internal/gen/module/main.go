@@ -1,6 +1,6 @@
 // Command module builds the client core, the module that every host embeds, and describes it.
 //
-//	go run ./internal/gen/module           writes wasm/dist/client.wasm and client.json
+//	go run ./internal/gen/module           writes wasm/dist/client.wasm and client.json, and the hash into the hosts' packages
 //	go run ./internal/gen/module -check    builds again elsewhere and compares with what is there
 //
 // Run it at the root of the repository. The build is reproducible: the same Go version gives the same bytes in any folder on
@@ -77,7 +77,7 @@ func write(build builder) error {
 		return err
 	}
 	fmt.Printf("%s  %s  %d bytes, %s\n", d.SHA256, modulePath, d.Size, d.Go)
-	return nil
+	return writePins(d)
 }
 
 func compare(build builder) error {
@@ -114,7 +114,7 @@ func compare(build builder) error {
 	if rebuilt != stated {
 		return fmt.Errorf("the sources build another module than %s (run 'make wasm'):\n  committed %+v\n  rebuilt   %+v", modulePath, stated, rebuilt)
 	}
-	return nil
+	return comparePins(stated)
 }
 
 // build is the one place that says how the module is made.

@@ -1,0 +1,211 @@
+// The two faces and their settings, with the real module and servers that answer by script.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { initialize, LicenseError, Licensing, MemoryStorage, OneLicenseClient, root as rootOf } from "onelicense";
+
+import { codeOf, folder, ids, nowhere, program, root, server } from "../testkit/index.js";
+
+const vectors = JSON.parse(readFileSync(join(root, "spec/vectors/license/vectors.json"), "utf8"));
+const plain = vectors.find(({ name }) => name === "plain");
+const keyring = readFileSync(join(root, "spec/vectors/license", plain.keyring), "utf8");
+const quiet = { on_verdict: () => {} };
+const create = (settings) => OneLicenseClient.create({ storage: new MemoryStorage(), ...quiet, ...ids, ...settings });
+
+// proves C01
+test("a missing setting is named", async () => {
+  const complete = { server_url: "http://127.0.0.1/api/v1", ...ids };
+  for (const name of Object.keys(complete)) {
+    for (const value of [undefined, ""]) {
+      const error = await OneLicenseClient.create({ ...complete, [name]: value, storage: new MemoryStorage() }).catch((e) => e);
+      assert.equal(error.code, "missing_setting", name);
+      assert.equal(error.detail, name);
+    }
+  }
+  assert.equal(await codeOf(OneLicenseClient.create({})), "missing_setting");
+  const error = await create({ server_url: complete.server_url, license_id: undefined, keyring }).catch((e) => e);
+  assert.deepEqual([error.code, error.detail], ["missing_setting", "license_id"]);
+});
+
+// proves C01
+test("a bad setting is named", async () => {
+  const server_url = "http://127.0.0.1/api/v1";
+  for (const [name, value] of Object.entries({
+    server_url: "ftp://x", product_id: "../../etc", version_id: 7, license_id: "5EDB", keyring: 1, timeout: -1, allow_unpinned: "yes", shutdown_timeout: "soon", serverUrl: "x",
+  })) {
+    const error = await create({ server_url, [name]: value }).catch((e) => e);
+    assert.equal(error.code, "bad_setting", name);
+    assert.match(error.detail, new RegExp(name === "timeout" ? "timeout" : name));
+  }
+  for (const settings of [undefined, null, "x"]) assert.equal(await codeOf(OneLicenseClient.create(settings)), "bad_setting");
+  assert.throws(() => new OneLicenseClient({}), /await OneLicenseClient.create/);
+});
+
+test("wrong settings touch nothing", async (t) => {
+  const path = await folder(t);
+  assert.equal(await codeOf(create({ storage: join(path, "state") })), "missing_setting");
+  assert.deepEqual(await readdir(path), []);
+});
+
+// proves C02
+test("without a pin there is no program, but on loopback", async () => {
+  assert.equal(await codeOf(create({ server_url: "https://licenses.example.com/api/v1" })), "unpinned");
+});
+
+// proves C02
+test("an unreachable server", async () => {
+  const error = await create({ server_url: await nowhere() }).catch((e) => e);
+  assert.equal(error.code, "unreachable");
+  assert.equal(error.allow_continue, false);
+  assert.match(error.detail, /ECONNREFUSED/);
+});
+
+// proves C02
+test("a server that never answers", async (t) => {
+  const { url } = await server(t, () => {});
+  assert.equal(await codeOf(create({ server_url: url, timeout: 30 })), "unreachable");
+});
+
+// proves C02 N03
+test("answers that are none", async (t) => {
+  const trace = JSON.parse(readFileSync(join(root, "spec/vectors/client/activates_and_beats_at_the_interval.json"), "utf8"));
+  const genuine = trace.runs.flat().map(({ call }) => JSON.parse(call ?? "{}").event?.body).find((body) => body?.includes("onelicense/lease/1"));
+  let answer;
+  const { url } = await server(t, (response) => answer(response));
+  for (const [said, code] of [
+    [(r) => r.writeHead(500, { "content-type": "text/html" }).end("<h1>Internal Server Error</h1>"), "server_error"],
+    [(r) => r.writeHead(503, { "retry-after": "3600" }).end(), "server_error"],
+    [(r) => r.end(), "server_error"],
+    [(r) => r.end("x".repeat(70_000)), "unreachable"],
+    [(r) => r.writeHead(302, { location: "/elsewhere" }).end(), "server_error"],
+    [(r) => r.end('{"type":"onelicense/lease/1","verdict":"ok"}\nAAAA\n'), /lease_malformed|signature_/],
+  ]) {
+    answer = said;
+    assert.match(await codeOf(create({ server_url: url })), code instanceof RegExp ? code : new RegExp(`^${code}$`));
+  }
+  // A genuine lease that answers somebody else's request.
+  answer = (r) => r.end(genuine);
+  assert.match(await codeOf(create({ server_url: url })), /^(lease_|signature_)/);
+});
+
+test("a busy server says when to come back", async (t) => {
+  const { url } = await server(t, (response) => response.writeHead(503, { "retry-after": "3600" }).end());
+  const before = Date.now();
+  const error = await create({ server_url: url }).catch((e) => e);
+  assert.ok(error.retry_at >= before + 3_600_000 && error.retry_at <= Date.now() + 3_600_000);
+});
+
+// proves C14
+test("the request is on the disk before it is sent, and the same bytes are sent again", async (t) => {
+  const states = [];
+  const storage = new (class extends MemoryStorage {
+    async save(state) {
+      states.push(state);
+      await super.save(state);
+    }
+  })();
+  const { url, requests } = await server(t, (response) => response.writeHead(500).end());
+  const seen = [];
+  const transport = async ({ body }) => {
+    seen.push(states.some((state) => state.includes(JSON.stringify(body).slice(1, -1).slice(0, 200))));
+    return { status: 500, body: "" };
+  };
+  await codeOf(create({ server_url: url, storage, transport }));
+  assert.deepEqual(seen, [true]);
+  await codeOf(create({ server_url: url, storage }));
+  await codeOf(create({ server_url: url, storage }));
+  assert.equal(requests[0].text, requests[1].text);
+  assert.equal(requests[0].url, "/api/v1/sync");
+});
+
+test("the pin never leaves the program", async (t) => {
+  const { url, requests } = await server(t, (response) => response.end());
+  const pin = await rootOf(keyring);
+  await codeOf(create({ server_url: `${url}#${pin}` }));
+  assert.ok(!requests[0].url.includes(pin) && !requests[0].text.includes(pin));
+});
+
+test("no secret is printed", async (t) => {
+  const source = `
+    import { OneLicenseClient } from "onelicense";
+    const error = await OneLicenseClient.create(JSON.parse(process.argv.at(-1))).catch((e) => e);
+    console.log(error, JSON.stringify(error));`;
+  const path = await folder(t);
+  const { out, err } = await program(t, source, JSON.stringify({ server_url: await nowhere(), ...ids, storage: path })).ended;
+  const { secret } = JSON.parse(readFileSync(join(path, "state"), "utf8").split("\n")[0]);
+  assert.ok(secret.length > 40);
+  assert.ok(!out.includes(secret) && !err.includes(secret));
+});
+
+// proves L18
+test("files: before initialise nothing runs", async () => {
+  const licensing = new Licensing({});
+  const error = await licensing.reserve("ui", "rendering");
+  assert.ok(error instanceof LicenseError);
+  assert.deepEqual([error.code, error.context, error.entitlement], ["not_running", "ui", "rendering"]);
+  assert.equal(await licensing.unreserve("ui", "rendering"), false);
+  assert.equal(await codeOf(licensing.check("ui", "rendering")), "not_running");
+  assert.equal((await licensing.shutdown()).code, "not_running");
+  assert.throws(() => licensing.status(), { code: "not_running" });
+});
+
+const files = (settings) =>
+  initialize({ server_url: "http://127.0.0.1:9/api/v1", product_id: ids.product_id, version_id: ids.version_id, keyring, storage: new MemoryStorage(), ...quiet, ...settings });
+
+// proves L02
+test("files: a missing directory has none", async (t) => {
+  const licensing = await files({ directory: join(await folder(t), "nowhere") });
+  assert.deepEqual(licensing.status().files ?? [], []);
+  assert.equal((await licensing.reserve("ui", "rendering")).code, "no_license");
+  await licensing.shutdown();
+});
+
+// proves L19 L20
+test("files: given by their contents; a server error comes back as an error object", async (t) => {
+  const { url } = await server(t, (response) => response.writeHead(500).end());
+  const text = readFileSync(join(root, "spec/vectors/license", plain.file), "utf8");
+  const licensing = await files({
+    server_url: url,
+    files: [
+      { name: "text", data: text },
+      { name: "bytes", data: new TextEncoder().encode(text.replace("ui", "iu")) },
+      { name: "file", arrayBuffer: async () => new TextEncoder().encode(text).buffer },
+      { name: "broken", arrayBuffer: async () => Promise.reject(new Error("gone")) },
+    ],
+  });
+  t.after(() => licensing.shutdown());
+  assert.deepEqual(
+    licensing.status().files.map(({ file, code }) => [file, code]),
+    [["text", "ok"], ["bytes", "signature_invalid"], ["file", "ok"], ["broken", "file_unreadable"]],
+  );
+  const [context] = plain.claims.contexts;
+  const [{ name: entitlement }] = plain.claims.entitlements;
+  const error = await licensing.reserve(context, entitlement);
+  assert.deepEqual([error.code, error.license, error.context, error.entitlement], ["server_error", plain.claims.id, context, entitlement]);
+  assert.equal(error.allow_continue, false);
+});
+
+test("files: settings that are missing or foreign are named", async () => {
+  assert.equal(await codeOf(files({ keyring: undefined, files: [] })), "missing_setting");
+  assert.equal(await codeOf(files({})), "missing_setting");
+  assert.equal(await codeOf(files({ files: [], license_id: ids.license_id })), "bad_setting");
+  assert.equal(await codeOf(files({ files: [], keyring: "not a certificate" })), "keyring_invalid");
+});
+
+// proves L16
+test("files: check ends the program when nobody handles it", async (t) => {
+  const source = `
+    import { initialize, MemoryStorage } from "onelicense";
+    const licensing = await initialize({ ...JSON.parse(process.argv.at(-1)), storage: new MemoryStorage(), on_verdict() {} });
+    await licensing.check(null, "rendering");
+    console.log("went on");`;
+  const { license_id, ...rest } = ids;
+  const { code, out, err } = await program(t, source, JSON.stringify({ server_url: "http://127.0.0.1:9/api/v1", ...rest, keyring, files: [] })).ended;
+  assert.equal(code, 1);
+  assert.equal(out, "");
+  assert.match(err, /not_reserved/);
+});

@@ -1,0 +1,43 @@
+// proves L03 L04 L22 B04 N01
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { LicenseError, verdicts, verify } from "onelicense";
+
+import { root } from "../testkit/index.js";
+
+const folder = `${root}spec/vectors/license/`;
+const vectors = JSON.parse(readFileSync(`${folder}vectors.json`, "utf8"));
+
+test("every license vector has its verdict", async () => {
+  assert.ok(vectors.length >= 40);
+  for (const v of vectors) {
+    const file = readFileSync(folder + v.file);
+    const keyring = readFileSync(folder + v.keyring, "utf8");
+    const result = await verify(file, keyring, { now: Date.parse(v.now) }).catch((error) => error);
+    if (v.code !== "ok") {
+      assert.ok(result instanceof LicenseError, v.name);
+      assert.equal(result.code, v.code, v.name);
+      assert.equal(result.verdict.message, verdicts[v.code].message, v.name);
+      continue;
+    }
+    assert.deepEqual(
+      result,
+      { ...v.claims, root: v.root, key: v.key, signed: Date.parse(v.created) },
+      v.name,
+    );
+  }
+});
+
+test("a file can be given as text", async () => {
+  const v = vectors.find(({ name }) => name === "plain");
+  const license = await verify(readFileSync(folder + v.file, "utf8"), readFileSync(folder + v.keyring, "utf8"), { now: Date.parse(v.now) });
+  assert.equal(license.id, v.claims.id);
+});
+
+test("a keyring that is none has its code", async () => {
+  const error = await verify("x", "not a certificate").catch((e) => e);
+  assert.equal(error.code, "keyring_invalid");
+});

@@ -1,0 +1,430 @@
+// From end to end: programs against the real server.
+
+import assert from "node:assert/strict";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { initialize, LicenseError, MemoryStorage, OneLicenseClient } from "onelicense";
+
+import { send } from "../src/transport.js";
+import { child, codeOf, folder, here, program } from "../testkit/index.js";
+import { Vendor } from "../testkit/vendor.js";
+
+let vendor;
+const cleanups = [];
+before(async () => {
+  vendor = await Vendor.open({ after: (f) => cleanups.unshift(f) });
+});
+after(async () => {
+  for (const clean of cleanups) await clean();
+});
+
+/** The real transport, which counts and can be cut. */
+function line() {
+  const transport = async (request) => {
+    transport.count++;
+    if (transport.cut) throw new Error("the cable is cut");
+    return send(request);
+  };
+  return Object.assign(transport, { count: 0, cut: false });
+}
+
+/** A client that is shut down when its test ends. */
+async function open(t, settings) {
+  const client = await OneLicenseClient.create({ storage: new MemoryStorage(), ...settings });
+  t.after(() => client.shutdown());
+  return client;
+}
+
+/** A promise of the first verdict that the program hears of; the handler to give to the client. */
+function hearing() {
+  let on_verdict;
+  const heard = new Promise((resolve) => (on_verdict = resolve));
+  return { heard, on_verdict };
+}
+
+// proves C01 C09 C10 C14 S12
+test("counts between syncs", async (t) => {
+  const [settings, transport] = [await vendor.license(), line()];
+  const client = await open(t, { ...settings, transport });
+  assert.equal(transport.count, 1);
+  for (let n = 0; n < 3; n++) await client.consume();
+  assert.equal(transport.count, 1);
+  assert.equal(await vendor.used(settings), 0);
+  assert.equal((await client.sync()).code, "ok");
+  assert.equal(await vendor.used(settings), 3);
+  await client.consume(2);
+  assert.equal(await codeOf(client.consume()), "exhausted");
+  await client.shutdown();
+  assert.equal(await vendor.used(settings), 5);
+});
+
+// proves C14 C18
+test("a restart goes on where it was", async (t) => {
+  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const first = await open(t, settings);
+  await first.consume(4);
+  const { activation } = first.status().licenses[0];
+  await first.shutdown();
+  const second = await open(t, settings);
+  assert.equal(second.status().licenses[0].activation, activation);
+  await second.consume();
+  assert.equal(await codeOf(second.consume()), "exhausted");
+  await second.shutdown();
+  assert.equal(await vendor.used(settings), 5);
+});
+
+// proves C14
+test("what was not reported goes with the next run", async (t) => {
+  const transport = line();
+  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const first = await open(t, { ...settings, transport });
+  await first.consume(3);
+  transport.cut = true;
+  assert.equal((await first.shutdown()).ok, false);
+  assert.equal(await vendor.used(settings), 0);
+  const second = await open(t, settings);
+  await second.sync();
+  assert.equal(await vendor.used(settings), 3);
+});
+
+// proves C14
+test("a reply that is lost is asked for again and counted once", async (t) => {
+  let lose = 0;
+  const transport = async (request) => {
+    const answer = await send(request);
+    if (lose-- > 0) throw new Error("lost on the way");
+    return answer;
+  };
+  const settings = await vendor.license();
+  const client = await open(t, { ...settings, transport, on_verdict: () => {} });
+  await client.consume(2);
+  lose = 1;
+  await codeOf(client.sync());
+  await client.consume();
+  await client.sync();
+  assert.equal(await vendor.used(settings), 3);
+});
+
+// proves C08 S12
+test("each call asks the server", async (t) => {
+  const settings = await vendor.license({ trigger: "every_call" });
+  const client = await open(t, settings);
+  for (let n = 1; n <= 5; n++) {
+    await client.consume();
+    assert.equal(await vendor.used(settings), n);
+  }
+  const error = await client.consume().catch((e) => e);
+  assert.ok(error instanceof LicenseError);
+  assert.equal(error.code, "exhausted");
+  assert.equal(error.license, settings.license_id);
+  assert.ok(error.do);
+});
+
+// proves C14
+test("calls at once are all counted", async (t) => {
+  const settings = await vendor.license({ trigger: "every_call" }, { allowance: 1000 });
+  const client = await open(t, settings);
+  await Promise.all(Array.from({ length: 50 }, () => client.consume()));
+  assert.equal(await vendor.used(settings), 50);
+});
+
+// proves C09
+test("a program that only counts lets the rest go on", async (t) => {
+  const settings = await vendor.license({}, { allowance: 1_000_000 });
+  const client = await open(t, { ...settings, storage: await folder(t) });
+  let turns = 0;
+  const other = setInterval(() => turns++, 1);
+  t.after(() => clearInterval(other));
+  for (let n = 0; n < 5_000; n++) await client.consume();
+  assert.ok(turns > 0);
+  await client.shutdown();
+  assert.equal(await vendor.used(settings), 5_000);
+});
+
+// proves C04 C05
+test("usage is reported by itself", async (t) => {
+  const settings = await vendor.license({ interval: 1_000, grace: 600_000 });
+  let counted;
+  const reported = new Promise((resolve) => (counted = resolve));
+  const transport = async (request) => {
+    const answer = await send(request);
+    if (request.body.includes('"counted":2')) counted();
+    return answer;
+  };
+  const client = await open(t, { ...settings, transport });
+  await client.consume(2);
+  await reported;
+  assert.equal(await vendor.used(settings), 2);
+});
+
+// proves C06
+test("a license that ends calls the handler", async (t) => {
+  const { heard, on_verdict } = hearing();
+  const settings = await vendor.license({ interval: 1_000, grace: 600_000 });
+  const client = await open(t, { ...settings, on_verdict });
+  await vendor.suspend(settings);
+  assert.equal((await heard).code, "suspended");
+  assert.equal(await codeOf(client.consume()), "suspended");
+});
+
+// proves C02 C06
+test("a program whose license ends is stopped", async (t) => {
+  const settings = await vendor.license({ interval: 1_000, grace: 600_000 });
+  const p = program(
+    t,
+    `import { OneLicenseClient } from "onelicense";
+     await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
+     console.log("on");
+     process.stdin.resume();`,
+    JSON.stringify({ ...settings, storage: await folder(t) }),
+  );
+  assert.equal(await p.line(), "on");
+  await vendor.suspend(settings);
+  const { code, err } = await p.ended;
+  assert.equal(code, 1);
+  assert.match(err, /LicenseError[^]*suspended/);
+});
+
+// proves C02 S15
+test("wrong ids", async (t) => {
+  const [settings, nobody] = [await vendor.license(), "0".repeat(24)];
+  assert.equal(await codeOf(open(t, { ...settings, license_id: nobody })), "unknown_license");
+  assert.equal(await codeOf(open(t, { ...settings, version_id: nobody })), "unknown_version");
+  assert.equal(await codeOf(open(t, { ...settings, version_id: nobody, license_id: nobody })), "unknown_version");
+  const error = await open(t, { ...settings, product_id: nobody }).catch((e) => e);
+  assert.equal(error.code, "server_error"); // nobody's key can sign that there is no such product
+  assert.match(error.detail, /unknown_product/);
+});
+
+// proves C02 N03
+test("another root is refused", async (t) => {
+  const settings = { ...(await vendor.license()), server_url: `${vendor.site}/api/v1#${"A".repeat(40)}` };
+  assert.equal(await codeOf(open(t, settings)), "wrong_root");
+});
+
+// proves C02
+test("on loopback a program without a pin goes on, with a warning", async (t) => {
+  const { heard, on_verdict } = hearing();
+  const client = await open(t, { ...(await vendor.license()), server_url: `${vendor.site}/api/v1`, on_verdict });
+  const warning = await heard;
+  assert.equal(warning.code, "unpinned");
+  assert.equal(warning.allow_continue, true);
+  assert.equal(client.status().pinned, false);
+});
+
+// proves C03
+test("construction waits the activation delay", async (t) => {
+  const settings = await vendor.license({ activation_delay: 300 });
+  let answered;
+  const transport = async (request) => {
+    const answer = await send(request);
+    answered ??= performance.now();
+    return answer;
+  };
+  await open(t, { ...settings, transport });
+  assert.ok(performance.now() - answered >= 290);
+});
+
+test("two programs and one storage", async (t) => {
+  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const client = await open(t, settings);
+  assert.equal(await codeOf(OneLicenseClient.create(settings)), "in_use");
+  await client.shutdown();
+  await open(t, settings);
+});
+
+// proves L21
+test("one slot and two installations", async (t) => {
+  const settings = await vendor.license();
+  const [a, b] = [await open(t, settings), await open(t, settings)];
+  await a.reserve("ui", "rendering");
+  await a.check("ui", "rendering");
+  await a.check(null, "rendering");
+  assert.equal(await codeOf(b.reserve("ui", "rendering")), "no_slots");
+  assert.equal(await codeOf(b.check("ui", "rendering")), "not_reserved");
+  assert.equal(await codeOf(b.release("ui", "rendering")), "not_reserved");
+  assert.equal(await codeOf(b.reserve("ui", "teleport")), "unknown_entitlement");
+  await a.release("ui", "rendering");
+  await a.sync();
+  await b.reserve("ui", "rendering");
+  assert.equal((await vendor.reservations(settings)).length, 1);
+  await b.shutdown();
+  assert.deepEqual(await vendor.reservations(settings), []);
+});
+
+test("deactivating frees the machine", async (t) => {
+  const settings = await vendor.license({ max_machines: 1 });
+  const a = await open(t, settings);
+  assert.equal(await codeOf(open(t, settings)), "machine_limit");
+  await a.deactivate();
+  await open(t, settings);
+});
+
+// proves L02 L06 L07 L08 L09 L10 L14 L15 L16 L17 L18 L20 L22
+test("license files", async (t) => {
+  const [settings, transport, path] = [await vendor.license(), line(), await folder(t)];
+  const directory = join(path, "licenses");
+  await mkdir(directory);
+  const file = await vendor.file(settings);
+  await writeFile(join(directory, "a.txt"), file);
+  await writeFile(join(directory, "b.TXT"), file.replace("rendering:1", "rendering:9"));
+  await writeFile(join(directory, "notes.md"), "not a license");
+  await mkdir(join(directory, "c.txt"));
+  const { license_id, ...rest } = settings;
+  const failures = [];
+  const licensing = await initialize({
+    ...rest, directory, keyring: vendor.keyring, storage: join(path, "state"), transport, on_failure: (error) => failures.push(error.code),
+  });
+  t.after(() => licensing.shutdown());
+  assert.deepEqual(licensing.status().files.map((v) => [v.file, v.code]), [["a.txt", "ok"], ["b.TXT", "signature_invalid"], ["c.txt", "file_unreadable"]]);
+  assert.equal(transport.count, 0);
+  assert.equal(await licensing.reserve("ui", "rendering"), undefined);
+  assert.equal(transport.count, 1);
+  assert.equal(await licensing.reserve("ui", "rendering"), undefined);
+  assert.equal(await licensing.reserve("automation", "rendering"), undefined);
+  assert.equal(transport.count, 1);
+  await licensing.check("ui", "rendering");
+  await licensing.check(null, "rendering");
+  assert.deepEqual(failures, []);
+
+  const error = await licensing.reserve("server", "rendering");
+  assert.ok(error instanceof LicenseError);
+  assert.equal(error.code, "context_not_allowed");
+  assert.equal(error.context, "server");
+  assert.equal(error.entitlement, "rendering");
+  assert.equal(typeof error.allow_continue, "boolean");
+  assert.ok(error.message);
+
+  assert.equal(await licensing.unreserve("ui", "rendering"), true);
+  assert.equal(await licensing.unreserve("ui", "rendering"), true);
+  assert.equal(await licensing.unreserve("ui", "rendering"), false);
+  await licensing.check("ui", "rendering");
+  assert.deepEqual(failures, ["not_reserved"]);
+  assert.equal(transport.count, 1);
+  assert.equal((await vendor.reservations({ license_id })).length, 1);
+  await licensing.shutdown();
+  assert.deepEqual(await vendor.reservations({ license_id }), []);
+  assert.equal((await licensing.reserve("ui", "rendering")).code, "not_running");
+  assert.equal(await licensing.unreserve("ui", "rendering"), false);
+});
+
+// proves C14
+test("a program that ends without a word has reported", async (t) => {
+  const settings = await vendor.license();
+  const p = program(
+    t,
+    `import { OneLicenseClient } from "onelicense";
+     const client = await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
+     await client.consume(2);`,
+    JSON.stringify({ ...settings, storage: await folder(t) }),
+  );
+  const { code, err } = await p.ended;
+  assert.equal(code, 0, err);
+  assert.equal(await vendor.used(settings), 2);
+});
+
+// proves C14
+test("a program that exits at once has stored what it counted", async (t) => {
+  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const p = program(
+    t,
+    `import { OneLicenseClient } from "onelicense";
+     const client = await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
+     await client.consume(3);
+     process.exit(0);`,
+    JSON.stringify(settings),
+  );
+  assert.equal((await p.ended).code, 0);
+  assert.equal(await vendor.used(settings), 0);
+  const client = await open(t, settings);
+  await client.sync();
+  assert.equal(await vendor.used(settings), 3);
+});
+
+// proves C14 C18
+test("a program that is killed loses only what was not journaled", async (t) => {
+  const settings = { ...(await vendor.license({ journal_every: 1 })), storage: await folder(t) };
+  const p = program(
+    t,
+    `import { OneLicenseClient } from "onelicense";
+     const client = await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
+     await client.consume(); await client.consume(); await client.consume();
+     console.log("counted");
+     process.stdin.resume();`,
+    JSON.stringify(settings),
+  );
+  assert.equal(await p.line(), "counted");
+  p.kill("SIGKILL");
+  await p.ended;
+  const client = await open(t, settings);
+  await client.sync();
+  const used = await vendor.used(settings);
+  assert.ok(used >= 1 && used <= 3, `${used}`);
+});
+
+// proves C18
+test("a state that was tampered with is found", async (t) => {
+  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const first = await open(t, settings);
+  await first.shutdown();
+  const state = join(settings.storage, "state");
+  await writeFile(state, (await readFile(state, "utf8")).replace('"counted":0', '"counted":1'));
+  const { heard, on_verdict } = hearing();
+  await open(t, { ...settings, on_verdict });
+  assert.equal((await heard).code, "state_invalid");
+});
+
+const options = ({ server_url, product_id, version_id, license_id }, storage) =>
+  ["--server", server_url, "--product", product_id, "--version", version_id, "--license", license_id, "--storage", storage];
+
+async function demo(t, settings, storage, ...steps) {
+  const { code, out } = await child(t, process.execPath, [join(here, "demo.js"), ...options(settings, storage), ...steps]).ended;
+  return { code, said: out.trimEnd().split("\n") };
+}
+
+test("the demo", async (t) => {
+  const [settings, storage] = [await vendor.license(), await folder(t)];
+  assert.deepEqual(
+    await demo(t, settings, storage, "consume=3", "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering", "sync", "status", "shutdown"),
+    { code: 0, said: ["consume\tok", "reserve\tok", "check\tok", "release\tok", "sync\tok", "status\tok", "shutdown\tok"] },
+  );
+  assert.equal(await vendor.used(settings), 3);
+  assert.deepEqual(await demo(t, settings, storage, "consume=3", "check=ui:rendering", "status"), {
+    code: 1, said: ["consume\texhausted", "check\tnot_reserved", "status\tok"],
+  });
+  assert.deepEqual(await demo(t, { ...settings, license_id: "0".repeat(24) }, await folder(t), "sync"), { code: 1, said: ["start\tunknown_license"] });
+});
+
+test("the demo holds until it is told", async (t) => {
+  const settings = await vendor.license();
+  const p = child(t, process.execPath, [join(here, "demo.js"), ...options(settings, await folder(t)), "reserve=ui:rendering", "hold", "sync"]);
+  assert.equal(await p.line(), "reserve\tok");
+  assert.equal((await vendor.reservations(settings)).length, 1);
+  p.process.stdin.end("\n");
+  assert.deepEqual([await p.line(), await p.line()], ["hold\tok", "sync\tok"]);
+  assert.equal((await p.ended).code, 0);
+  assert.deepEqual(await vendor.reservations(settings), []);
+});
+
+// proves C15
+test("the demo web service", async (t) => {
+  const settings = await vendor.license({ trigger: "every_call" }, { allowance: 2 });
+  const p = child(t, process.execPath, [join(here, "demo.js"), ...options(settings, await folder(t)), "--serve", "127.0.0.1:0"]);
+  const address = (await p.line()).split(" ").at(-1);
+  const get = async (path) => {
+    const answer = await fetch(address + path);
+    return [answer.status, await answer.json()];
+  };
+  assert.deepEqual([(await get("/work"))[0], (await get("/work"))[0]], [200, 200]);
+  const [status, body] = await get("/work");
+  assert.equal(status, 403);
+  assert.equal(body.code, "exhausted");
+  assert.ok(body.do);
+  assert.equal((await get("/"))[0], 200);
+  assert.equal((await get("/elsewhere"))[0], 404);
+  p.kill("SIGINT");
+  assert.equal((await p.ended).code, 0);
+  assert.equal(await vendor.used(settings), 2);
+});
