@@ -131,8 +131,15 @@ func (ch *chain) resolve(k *call, v abi.Verdict) {
 			return
 		}
 	}
+	if k.kind == callStart {
+		ch.told = ch.code()
+	}
 	v.License, v.Context, v.Entitlement = ch.license, k.slot.Context, k.slot.Entitlement
 	ch.c.answer(k.number, v)
+}
+
+func (ch *chain) starting() bool {
+	return slices.ContainsFunc(ch.calls, func(k *call) bool { return k.kind == callStart })
 }
 
 func (ch *chain) takeCalls() []*call {

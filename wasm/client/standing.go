@@ -54,9 +54,10 @@ func (ch *chain) standing() abi.Verdict {
 	return v
 }
 
-// tellChange tells the program when a license stands otherwise than it was last told.
+// tellChange tells the program when a license stands otherwise than it was last told. While a start is under way, and with it, its
+// answer says that.
 func (ch *chain) tellChange() {
-	if !ch.c.running || ch.held == nil && ch.problem.Code == "" {
+	if !ch.c.running || ch.held == nil && ch.problem.Code == "" || ch.starting() {
 		return
 	}
 	code := ch.code()

@@ -412,3 +412,15 @@ func TestNoRetriesAndNoGrace(t *testing.T) {
 func exact(s *lease.Settings) func(*lease.Lease) {
 	return func(l *lease.Lease) { l.NotAfter = l.Time + lease.Time(s.Interval) }
 }
+
+// proves C02 S22
+func TestSuspendedAtTheNextStart(t *testing.T) {
+	w := started(t, nil)
+	w.crash()
+	w.server.refusal = license.CodeSuspended
+	w.open()
+	w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeSuspended)
+	if len(w.told) > 0 {
+		t.Fatalf("told %s beside the answer", w.told[0].Code)
+	}
+}

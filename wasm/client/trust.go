@@ -2,7 +2,6 @@ package client
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +51,7 @@ func (ch *chain) hear(e abi.Event) {
 	case r.Code == license.CodeStaleState && r.Challenge != "" && ch.asked.Challenge == "":
 		ch.challenge, ch.generation = r.Challenge, r.Generation+1
 		ch.fire(stale)
-	case r.Code == license.CodeDeactivated && slices.ContainsFunc(ch.calls, func(k *call) bool { return k.kind == callStart }):
+	case r.Code == license.CodeDeactivated && ch.starting():
 		ch.fire(ousted)
 	case v.Class == license.ClassRequest:
 		ch.fire(rejected)

@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "8c84e0ea5f57d8054e74f77a1312eba8979c3337077f9a8d06cd79ae2af43f7a"
+SHA256 = "b2a2b749479b06ac74fdbbe649f41a28b576ab8ed8f190e66d3d5704ffc8c04e"
