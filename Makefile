@@ -38,7 +38,8 @@ test: deps test-go test-hosts test-demo ## set up what the tests need and run th
 test-go: ## the Go tests
 	go test ./...
 
-test-demo: demo ## the demo, as a test
+test-demo: deps build host-modules build/venv/.ready ## the demo, and that the README says what it prints
+	@scripts/readme-demo
 
 test-hosts: test-python test-js ## the tests of the Python and JavaScript hosts
 
