@@ -26,8 +26,8 @@ func (c *clock) tick(wall lease.Time, mono int64) {
 }
 
 func (c *clock) hear(signed lease.Time) {
-	if c.synced && signed < c.signed {
-		return // an answer that was overtaken
+	if c.synced && signed <= c.signed {
+		return // overtaken, or shown again
 	}
 	c.synced, c.signed, c.wallThen, c.monoThen = true, signed, c.wall, c.mono
 	c.mark = max(c.mark, signed)

@@ -251,3 +251,25 @@ func TestAFileThatIsGoneGrantsNothing(t *testing.T) {
 	w.expect(w.call(abi.Event{Type: abi.EventFiles, Files: []abi.File{{Name: "a.txt", Data: good}}}), license.CodeOK)
 	w.expect(w.reserve("ui", "rendering"), license.CodeOK)
 }
+
+// proves L13
+func TestTheNextLicenseIsBusy(t *testing.T) {
+	one, two := license.ID("aaaaaaaaaaaaaaaaaaaaaaaa"), license.ID("bbbbbbbbbbbbbbbbbbbbbbbb")
+	w := withFiles(t, claims(one, "ui", "rendering"), claims(two, "ui", "rendering", "solid_modeling"))
+	w.server.slots["rendering"] = 0
+	w.expect(w.reserve("ui", "solid_modeling"), license.CodeOK)
+	w.hold = true
+	w.expect(w.release("ui", "solid_modeling"), license.CodeOK) // the second license tells the server
+	reserve := w.reserve("ui", "rendering")
+	w.sent[0], w.sent[1] = w.sent[1], w.sent[0]
+	w.deliver() // the first license is refused; the second has its own request on the way
+	w.server.slots["rendering"] = 1
+	w.deliver()
+	if !w.waits(reserve) {
+		t.Fatal("answered by a lease that did not know of it")
+	}
+	w.deliver()
+	if v := w.expect(reserve, license.CodeOK); v.License != two {
+		t.Fatalf("by %s", v.License)
+	}
+}

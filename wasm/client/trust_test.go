@@ -140,6 +140,19 @@ func TestRefusalThatHasRunOut(t *testing.T) {
 }
 
 // proves N03
+func TestReplayedRefusal(t *testing.T) {
+	w := started(t, nil)
+	w.server.refusal = license.CodeRateLimited
+	var refusal string
+	w.server.twist = func(s string) string { refusal = s; return s }
+	w.expect(w.call(abi.Event{Type: abi.EventSync}), license.CodeRateLimited)
+	w.server.twist = func(string) string { return refusal } // for the same bytes, which go again: but it lives five minutes
+	w.expect(w.call(abi.Event{Type: abi.EventSync}), license.CodeRateLimited)
+	w.pass(6 * minute)
+	w.expect(w.call(abi.Event{Type: abi.EventSync}), license.CodeLeaseOld)
+}
+
+// proves N03
 func TestAnswersThatAreNone(t *testing.T) {
 	for name, twist := range map[string]func(string) string{
 		"empty":          func(string) string { return "" },
@@ -182,6 +195,60 @@ func TestRestoredStateActivatesAnewByItself(t *testing.T) {
 	if w.server.used != used+1 {
 		t.Fatalf("%d used, %d before", w.server.used, used)
 	}
+}
+
+// proves part of N02
+// proves C08 C14
+func TestACallFindsTheRestoredState(t *testing.T) {
+	w := started(t, everyCall)
+	backup := w.disk
+	w.expect(w.consume(1), license.CodeOK)
+	w.pass(2 * second)
+	w.crash()
+	w.disk = backup
+	w.offline = true
+	w.open()
+	w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeOK) // on the lease of the backup
+	w.offline = false
+	w.expect(w.consume(1), license.CodeOK)
+	if s := w.status(); s.Generation != 2 || s.Pending != 0 || w.server.used != 2 {
+		t.Fatalf("%d used, %+v", w.server.used, s)
+	}
+}
+
+// proves C08 C14
+func TestACallFindsThatAnotherHolderWasHere(t *testing.T) {
+	w := started(t, everyCall)
+	for _, h := range w.server.heads {
+		h.Number, h.Link = h.Number+1, lease.HashOf([]byte("another holder's"))
+	}
+	w.expect(w.consume(1), license.CodeOK)
+	if s := w.status(); s.Generation != 2 || s.Pending != 0 || w.server.used != 1 {
+		t.Fatalf("%d used, %+v", w.server.used, s)
+	}
+}
+
+// proves C14
+func TestARequestThatCanNeverBeAccepted(t *testing.T) {
+	w := started(t, func(s *server) { everyCall(s); s.settings.Grace = 0 })
+	w.server.refusal = license.CodeRequestMalformed
+	w.expect(w.consume(1), license.CodeRequestMalformed)
+	w.server.refusal = ""
+	first := w.server.requests[len(w.server.requests)-1]
+	w.expect(w.consume(1), license.CodeOK)
+	if last := w.server.requests[len(w.server.requests)-1]; last.Nonce == first.Nonce || w.server.used != 1 {
+		t.Fatalf("%d used; the same request again: %v", w.server.used, last.Nonce == first.Nonce)
+	}
+}
+
+// proves C18
+func TestTheMarkIsSavedWithTheLease(t *testing.T) {
+	w := started(t, nil)
+	w.crash() // at once
+	w.now -= lease.Time(hour)
+	w.offline = true
+	w.open()
+	w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeClockSetBack)
 }
 
 // proves C18
@@ -271,6 +338,7 @@ func TestClockSetForwardAndBack(t *testing.T) {
 	server := w.server.now
 	ahead := lease.Time(0)
 	w.server.now = func() lease.Time { return server() - ahead }
+	w.pass(second)
 	ahead = lease.Time(48 * hour)
 	w.now += ahead
 	w.expect(w.consume(1), license.CodeExpired) // by the clock, which nobody has contradicted yet

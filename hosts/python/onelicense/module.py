@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "b2a2b749479b06ac74fdbbe649f41a28b576ab8ed8f190e66d3d5704ffc8c04e"
+SHA256 = "8d81a7dec0ca0b97354bf42838096d15027428e70150513f1aaa2cd9c558ce83"
