@@ -10,7 +10,7 @@ export CGO_ENABLED := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # generators write what the checks after them read; go itself uses every core
-.PHONY: help demo build wasm host-modules gen test test-go test-demo test-hosts test-python test-js check check-format check-go \
+.PHONY: help demo build wasm host-modules gen test test-go test-mongo test-demo test-hosts test-python test-js check check-format check-go \
 	check-imports check-generated check-module check-hosts check-python check-js features bench fuzz deps deps-demo demo-python
 
 help: ## list the targets
@@ -33,13 +33,16 @@ gen: ## write the generated files anew
 	go run ./internal/gen/vectors
 
 ##
-test: deps test-go test-hosts test-demo ## set up what the tests need and run them all
+test: deps test-go test-mongo test-hosts test-demo ## set up what the tests need and run them all
 
 test-go: ## the Go tests
 	go test ./...
 
 test-demo: deps build host-modules build/venv/.ready ## the demo, and that the README says what it prints
 	@scripts/readme-demo
+
+test-mongo: ## the store on MongoDB: $$TEST_MONGODB_URI, or a server that speaks its protocol
+	scripts/test-mongo
 
 test-hosts: test-python test-js ## the tests of the Python and JavaScript hosts
 
@@ -51,6 +54,7 @@ check-format:
 
 check-go:
 	go vet ./...
+	go vet -tags mongo ./server/store/mongo
 	GOOS=wasip1 GOARCH=wasm go vet ./wasm/...
 	go tool staticcheck ./...
 

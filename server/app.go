@@ -78,6 +78,9 @@ func (s *Server) around(c *fiber.Ctx) error {
 		err = s.fail(c, err)
 	}
 	status, level := c.Response().StatusCode(), slog.LevelInfo
+	if status == http.StatusServiceUnavailable && len(c.Response().Header.Peek(fiber.HeaderRetryAfter)) == 0 {
+		c.Set(fiber.HeaderRetryAfter, retryAfter)
+	}
 	switch {
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
@@ -91,6 +94,9 @@ func (s *Server) around(c *fiber.Ctx) error {
 	}
 	return err
 }
+
+// retryAfter is when a client may ask again while the store is away, in seconds.
+const retryAfter = "5"
 
 func quiet(path string) bool {
 	return path == api.Prefix+"/sync" || path == "/livez" || path == "/readyz"

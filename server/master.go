@@ -10,26 +10,17 @@ import (
 	"runtime"
 
 	"github.com/onelicense/onelicense/server/issuer"
-	"github.com/onelicense/onelicense/server/store/sqlite"
 )
 
 // masterKeyFile holds the key that seals the products' private keys. It lies beside the database and never inside it.
 const masterKeyFile = "master.key"
 
-// masterKey reads the key, or makes it when there is no data yet. A database without its key is refused: going on with a new key would
-// leave every product unable to sign, and nobody would know why.
+// masterKey reads the key, or makes it when there is none.
 func masterKey(directory string) ([]byte, error) {
 	path := filepath.Join(directory, masterKeyFile)
 	key, err := readMasterKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
-	}
-	database := filepath.Join(directory, sqlite.File)
-	switch _, err := os.Stat(database); {
-	case err == nil:
-		return nil, fmt.Errorf("%s is missing, but %s exists: restore the key from its backup, the products' private keys are sealed with it", path, database)
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
 	}
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)

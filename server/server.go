@@ -30,12 +30,12 @@ import (
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
 	"github.com/onelicense/onelicense/server/protocol"
-	"github.com/onelicense/onelicense/server/store/sqlite"
 )
 
 // Config is what a server needs to know. Only Data must be given.
 type Config struct {
-	Data      string           // directory of the database and the master key; made if there is none
+	Data      string           // directory of the master key, and of the database unless it is MongoDB; made if there is none
+	Mongo     string           // mongodb:// address of the database; empty: the embedded one, in Data
 	PublicURL string           // how browsers and programs reach the server, when not at its own address
 	Log       *slog.Logger     // nil: no log
 	Now       func() time.Time // nil: time.Now
@@ -47,7 +47,7 @@ const closePatience = 10 * time.Second
 // Server is an open server. It serves once.
 type Server struct {
 	config     Config
-	store      *sqlite.Store
+	store      store
 	access     *access.Service
 	app        *fiber.App
 	routes     []api.Route
@@ -73,11 +73,7 @@ func Open(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	master, err := masterKey(c.Data)
-	if err != nil {
-		return nil, err
-	}
-	store, err := sqlite.Open(c.Data)
+	store, master, err := open(c)
 	if err != nil {
 		return nil, err
 	}

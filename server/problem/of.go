@@ -16,6 +16,7 @@ var sentinels = []struct {
 	{licensing.ErrNotFound, NotFound, "there is no such record"},
 	{licensing.ErrExists, Exists, "a record with this name exists"},
 	{licensing.ErrStale, EditConflict, "the record was changed since it was read; read it again"},
+	{licensing.ErrUnavailable, Unavailable, "the store is unavailable; try again in a few seconds"},
 	{licensing.ErrInUse, NotEmpty, "the record has others below it; delete these first"},
 }
 

@@ -1,7 +1,7 @@
 // Command module builds the client core, the module that every host embeds, and describes it.
 //
 //	go run ./internal/gen/module           writes wasm/dist/client.wasm and client.json, and the hash into the hosts' packages
-//	go run ./internal/gen/module -check    builds again elsewhere and compares with what is there
+//	go run ./internal/gen/module -check    builds a copy of the sources in another folder and compares with what is there
 //
 // Run it at the root of the repository. The build is reproducible: the same Go version gives the same bytes in any folder on
 // any machine, so that anybody can check the published hash. -check therefore asks for the Go version that client.json names.
@@ -53,15 +53,18 @@ func main() {
 	}
 }
 
-// builder builds the module into the file at path and returns the Go version that did. An empty toolchain means the one at
-// hand.
-type builder func(path, toolchain string) (goVersion string, err error)
+// builder builds the module from the sources in dir into the file at path and returns the Go version that did. An empty toolchain
+// means the one at hand.
+type builder func(dir, path, toolchain string) (goVersion string, err error)
+
+// sources is all that the module is made of, besides its dependencies.
+var sources = []string{"license", "wasm"}
 
 func write(build builder) error {
 	if err := os.MkdirAll(filepath.Dir(modulePath), 0o755); err != nil {
 		return err
 	}
-	version, err := build(modulePath, "")
+	version, err := build(".", modulePath, "")
 	if err != nil {
 		return err
 	}
@@ -102,8 +105,20 @@ func compare(build builder) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	for _, folder := range sources {
+		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(folder)); err != nil {
+			return err
+		}
+	}
+	goMod, err := os.ReadFile("go.mod") // it only marks the root; the build reads wasm/pinned.mod
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), goMod, 0o644); err != nil {
+		return err
+	}
 	fresh := filepath.Join(dir, "client.wasm")
-	version, err := build(fresh, stated.Go)
+	version, err := build(dir, fresh, stated.Go)
 	if err != nil {
 		return err
 	}
@@ -118,7 +133,11 @@ func compare(build builder) error {
 }
 
 // build is the one place that says how the module is made.
-func build(path, toolchain string) (string, error) {
+func build(dir, path, toolchain string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
 	env := append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0",
 		"GOFLAGS=", "GOEXPERIMENT=", "GOWASM=", "GOFIPS140=off", "GOWORK=off") // what else could change the bytes
 	if toolchain != "" {
@@ -126,13 +145,13 @@ func build(path, toolchain string) (string, error) {
 	}
 	goBuild := exec.Command("go", "build", "-modfile=wasm/pinned.mod", "-trimpath", "-buildvcs=false",
 		"-buildmode=c-shared", "-ldflags=-s -w", "-o", path, "./wasm")
-	goBuild.Env = env
+	goBuild.Dir, goBuild.Env = dir, env
 	goBuild.Stderr = os.Stderr
 	if err := goBuild.Run(); err != nil {
 		return "", fmt.Errorf("%s: %w", goBuild, err)
 	}
 	goVersion := exec.Command("go", "env", "GOVERSION")
-	goVersion.Env = env
+	goVersion.Dir, goVersion.Env = dir, env
 	version, err := goVersion.Output()
 	return strings.TrimSpace(string(version)), err
 }

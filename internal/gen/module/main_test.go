@@ -11,13 +11,27 @@ const header = "\x00asm\x01\x00\x00\x00"
 
 // fake builds a module with the given bytes after its header.
 func fake(body string) builder {
-	return func(path, _ string) (string, error) {
+	return func(_, path, _ string) (string, error) {
 		return "go1.26.0", os.WriteFile(path, []byte(header+body), 0o644)
 	}
 }
 
-func TestWriteThenCheck(t *testing.T) {
+// project makes a folder with what a check copies.
+func project(t *testing.T) {
+	t.Helper()
 	t.Chdir(t.TempDir())
+	for _, folder := range sources {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile("go.mod", []byte("module m\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWriteThenCheck(t *testing.T) {
+	project(t)
 	if err := write(fake("")); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +53,7 @@ func TestWriteThenCheck(t *testing.T) {
 }
 
 func TestCheckFindsChanges(t *testing.T) {
-	t.Chdir(t.TempDir())
+	project(t)
 	if err := write(fake("")); err != nil {
 		t.Fatal(err)
 	}
@@ -62,14 +76,14 @@ func TestCheckFindsChanges(t *testing.T) {
 }
 
 func TestCheckBuildsWithTheStatedGo(t *testing.T) {
-	t.Chdir(t.TempDir())
+	project(t)
 	if err := write(fake("")); err != nil {
 		t.Fatal(err)
 	}
 	asked := ""
-	err := compare(func(path, toolchain string) (string, error) {
+	err := compare(func(dir, path, toolchain string) (string, error) {
 		asked = toolchain
-		return fake("")(path, toolchain)
+		return fake("")(dir, path, toolchain)
 	})
 	if err != nil || asked != "go1.26.0" {
 		t.Errorf("asked for %q, error %v", asked, err)
@@ -77,7 +91,7 @@ func TestCheckBuildsWithTheStatedGo(t *testing.T) {
 }
 
 func TestTooManyDataSegmentsAreRefused(t *testing.T) {
-	t.Chdir(t.TempDir())
+	project(t)
 	err := write(fake("\x0b\x03\x91\xbf\x05")) // a data section that announces 90 001 segments
 	if err == nil || !strings.Contains(err.Error(), "90001 data segments") {
 		t.Errorf("got %v", err)

@@ -42,6 +42,7 @@ must be. Exits with 1 if one differs.`,
 		},
 	}
 	f := c.Flags()
+	f.StringVar(&s.Mongo, "mongo", "", "mongodb:// address of an empty database to run on; without it, the embedded store")
 	f.StringArrayVar(&programs, "program", nil, "a licensed program, as NAME=COMMAND; once for each")
 	f.StringArrayVar(&s.LeftOut, "left-out", nil, "what this machine cannot show, and why")
 	f.BoolVar(&s.Strict, "strict", false, "fail if anything is left out")

@@ -20,7 +20,7 @@ import (
 
 // serveSettings are the flags of serve. Each can also come from the environment, as ONELICENSE_ and its name in capitals.
 type serveSettings struct {
-	listen, data, publicURL, logFormat string
+	listen, data, mongo, publicURL, logFormat string
 }
 
 // serveCommand makes the command that runs the server.
@@ -28,13 +28,14 @@ func serveCommand() *cobra.Command {
 	var s serveSettings
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the server on the embedded store",
-		Long: `Run the server on the embedded store, until it gets SIGINT or SIGTERM. Requests under way are finished first.
+		Short: "Run the server",
+		Long: `Run the server, on the embedded store or on MongoDB, until it gets SIGINT or SIGTERM. Requests under way are finished first.
 
 In an empty data directory it makes the master key, which seals the products' private keys, and for as long as there is no owner each
 start prints a one-time link to make one. There is no default password.
 
-Each setting can also be given in the environment: ONELICENSE_LISTEN, ONELICENSE_DATA, ONELICENSE_PUBLIC_URL, ONELICENSE_LOG_FORMAT.`,
+Each setting can also be given in the environment: ONELICENSE_LISTEN, ONELICENSE_DATA, ONELICENSE_MONGO,
+ONELICENSE_PUBLIC_URL, ONELICENSE_LOG_FORMAT.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, os.Interrupt)
@@ -45,6 +46,7 @@ Each setting can also be given in the environment: ONELICENSE_LISTEN, ONELICENSE
 	f := c.Flags()
 	f.StringVar(&s.listen, "listen", fromEnvironment("listen", "127.0.0.1:4000"), "address and port to listen at; port 0: a free one")
 	f.StringVar(&s.data, "data", fromEnvironment("data", ""), "directory of the database and the master key")
+	f.StringVar(&s.mongo, "mongo", fromEnvironment("mongo", ""), "mongodb:// address of the database; without it, the embedded one in the data directory")
 	f.StringVar(&s.publicURL, "public-url", fromEnvironment("public-url", ""), "how browsers and programs reach the server, such as https://licenses.example.com")
 	f.StringVar(&s.logFormat, "log-format", fromEnvironment("log-format", "text"), "text or json, on stderr")
 	return c
@@ -86,9 +88,13 @@ func (s serveSettings) run(ctx context.Context, out, logs io.Writer) error {
 	if err != nil {
 		return setting("listen", err)
 	}
-	srv, err := server.Open(server.Config{Data: s.data, PublicURL: s.publicURL, Log: log})
+	srv, err := server.Open(server.Config{Data: s.data, Mongo: s.mongo, PublicURL: s.publicURL, Log: log})
 	if err != nil {
-		return errors.Join(setting("data", err), l.Close())
+		flag := "data"
+		if about := (*server.SettingError)(nil); errors.As(err, &about) {
+			flag, err = about.Setting, about.Err
+		}
+		return errors.Join(setting(flag, err), l.Close())
 	}
 	fmt.Fprintf(out, "listening on http://%s\n", l.Addr())
 	if link := srv.SetupURL(l.Addr()); link != "" {

@@ -18,6 +18,7 @@ import (
 // Settings of one showing.
 type Settings struct {
 	Binary   string    // onelicense itself
+	Mongo    string    // mongodb:// address; empty: the embedded store
 	Programs []Program // the licensed programs, one for each language
 	LeftOut  []string  // what this machine cannot show, and why
 	Strict   bool      // nothing may be left out

@@ -14,6 +14,7 @@ import (
 // site is the vendor's server: the same binary in a process of its own, so that it can be killed.
 type site struct {
 	binary, data string
+	mongo        string // address; empty: the embedded store
 	address      string // host:port, the same after a restart
 	setup        string // the one-time owner link
 	cmd          *exec.Cmd
@@ -21,7 +22,7 @@ type site struct {
 }
 
 func (s *stage) newSite(name string) *site {
-	return &site{binary: s.Binary, data: s.path(name), address: "127.0.0.1:0"}
+	return &site{binary: s.Binary, data: s.path(name), mongo: s.Mongo, address: "127.0.0.1:0"}
 }
 
 // start runs the server and waits until it says where it listens.
@@ -33,7 +34,7 @@ func (w *site) start(ctx context.Context) error {
 	if w.log, err = os.OpenFile(w.data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return err
 	}
-	w.cmd = exec.CommandContext(ctx, w.binary, "serve", "--listen", w.address, "--data", w.data)
+	w.cmd = exec.CommandContext(ctx, w.binary, "serve", "--listen", w.address, "--data", w.data, "--mongo", w.mongo)
 	w.cmd.Stderr = w.log
 	w.cmd.Cancel = func() error { return w.cmd.Process.Signal(os.Interrupt) }
 	out, err := w.cmd.StdoutPipe()

@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store/mongo"
+	"github.com/onelicense/onelicense/server/store/sqlite"
+)
+
+// store keeps everything: the embedded one in the data directory, or MongoDB.
+type store interface {
+	licensing.Store
+	access.Store
+	// Epoch is the server's, the same on all nodes; the first start sets it to now.
+	Epoch(ctx context.Context, now int64) (int64, error)
+}
+
+// SettingError is a failure to start, with the setting that it is about: mongo; everything else is about data.
+type SettingError struct {
+	Setting string
+	Err     error
+}
+
+func (e *SettingError) Error() string { return e.Setting + ": " + e.Err.Error() }
+
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// open gives the store and the master key. A store that holds products is never opened with a new key: it would leave every one of them
+// unable to sign, and nobody would know why.
+func open(c Config) (store, []byte, error) {
+	path := filepath.Join(c.Data, masterKeyFile)
+	_, err := os.Stat(path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if c.Mongo == "" {
+		database := filepath.Join(c.Data, sqlite.File)
+		if _, err := os.Stat(database); missing && err == nil {
+			return nil, nil, fmt.Errorf("%s is missing, but %s exists: restore the key from its backup, the products' private keys are sealed with it", path, database)
+		}
+		key, err := masterKey(c.Data)
+		if err != nil {
+			return nil, nil, err
+		}
+		s, err := sqlite.Open(c.Data)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, key, nil
+	}
+	ctx := context.Background()
+	s, err := mongo.Open(ctx, c.Mongo)
+	if err != nil {
+		return nil, nil, &SettingError{"mongo", err}
+	}
+	owned, err := s.Owned(ctx)
+	if err == nil && owned && missing {
+		err = fmt.Errorf("%s is missing, but the database is in use: every node needs the same key, copy it from another node or from its backup", path)
+	}
+	var key []byte
+	if err == nil {
+		key, err = masterKey(c.Data)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return s, key, nil
+}

@@ -1,0 +1,231 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// tries is how often an advance looks again while somebody else is at work on the activation: about a second, after which the domain
+// decides anew.
+const tries = 30
+
+// Advance implements licensing.Chains. It is told in claim.go.
+//
+// The license's revision is read before the claim is written. A license that is suspended between the two gets at worst the leases that
+// were under way at that moment; every request that comes after the suspension was acknowledged is refused.
+func (s *Store) Advance(ctx context.Context, a licensing.Advance) (lease.Document, error) {
+	end, err := s.turns.take(ctx, activationID(a.Key))
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	for attempt := range tries {
+		document, err := s.advance(ctx, &a)
+		if !errors.Is(err, errAgain) {
+			return document, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return nil, err
+		}
+	}
+	return nil, licensing.ErrStale
+}
+
+func (s *Store) advance(ctx context.Context, a *licensing.Advance) (lease.Document, error) {
+	d, m, revision, err := s.look(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	// What is begun is brought to its end, also when the one who asked has gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), operation)
+	defer cancel()
+	if d.Owed != nil {
+		return nil, errors.Join(s.settle(ctx, d), errAgain)
+	}
+	if d.known() && d.head() == a.To && d.Request == string(a.Request) {
+		return d.Lease, nil
+	}
+	if c := d.Claim; c != nil {
+		switch {
+		case c.isFor(a) && !c.Undoing && c.Revision == a.Revision:
+			return s.carryOut(ctx, d, a, &c.Plan, m, true)
+		case c.isFor(a), c.Undoing, s.old(c.At):
+			return nil, orAgain(s.undo(ctx, d))
+		}
+		return nil, errAgain
+	}
+	if revision != a.Revision || d.head() != a.From || (d.Closed != 0 || !d.known()) != (a.Activate != nil) {
+		return nil, licensing.ErrStale
+	}
+	p := planOf(a)
+	charges, err := s.preview(d, m, a, &p)
+	if limit := (*licensing.Limit)(nil); errors.As(err, &limit) {
+		return nil, s.unless(ctx, d, a, err)
+	} else if err != nil {
+		return nil, err
+	}
+	if charges || p.seats() {
+		if err := s.claim(ctx, &d, a, p, charges); err != nil {
+			return nil, err
+		}
+	}
+	return s.carryOut(ctx, d, a, &p, m, false)
+}
+
+// orAgain is errAgain after something that went well.
+func orAgain(err error) error {
+	if err == nil {
+		return errAgain
+	}
+	return err
+}
+
+// unless gives the refusal unless the activation has changed since it was read: what stands against the request may be its own doing, on
+// another node.
+func (s *Store) unless(ctx context.Context, d activation, a *licensing.Advance, refusal error) error {
+	present, err := one[activation](ctx, s.activations, with("_id", activationID(a.Key)), only("rev"))
+	if err != nil && !errors.Is(err, licensing.ErrNotFound) {
+		return err
+	}
+	if present.Rev != d.Rev {
+		return errAgain
+	}
+	return refusal
+}
+
+// look reads all that an advance is decided on.
+func (s *Store) look(ctx context.Context, a *licensing.Advance) (d activation, m *meter, revision int64, err error) {
+	id := string(a.Key.License)
+	var raw bson.Raw
+	err = together(
+		func() (err error) {
+			d, err = one[activation](ctx, s.activations, with("_id", activationID(a.Key)))
+			if errors.Is(err, licensing.ErrNotFound) {
+				return nil
+			}
+			return err
+		},
+		func() error {
+			l, err := one[struct{ Revision int64 }](ctx, s.licenses, with("_id", id, "org", string(a.Org)), only("revision"))
+			revision = l.Revision
+			return err
+		},
+		func() (err error) { raw, err = one[bson.Raw](ctx, s.meters, with("_id", id)); return err },
+	)
+	if err == nil {
+		m, err = decodeMeter(raw)
+	}
+	return d, m, revision, err
+}
+
+// preview decides on what was read, without changing anything: most refusals end here. It tells whether the meter is to be charged.
+func (s *Store) preview(d activation, m *meter, a *licensing.Advance, p *plan) (charges bool, err error) {
+	if err := d.restore(p); err != nil {
+		return false, err
+	}
+	calls := int64(0)
+	if p.Restore == nil {
+		calls = p.calls(d.Counted, m.Used)
+	}
+	if p.Activate != nil {
+		trial := *m
+		if err := trial.admit(p); err != nil {
+			return false, err
+		}
+	}
+	out := licensing.Outcome{Used: m.Used + calls, Counted: d.Counted + calls}
+	for _, w := range p.Want {
+		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Until: timeOf(p.Until)})
+	}
+	_, err = a.Compose(out)
+	return calls > 0 || p.Activate != nil, err
+}
+
+// carryOut does what the plan says, under the activation's claim if there is one. again is set when another may have begun with it.
+func (s *Store) carryOut(ctx context.Context, d activation, a *licensing.Advance, p *plan, m *meter, again bool) (lease.Document, error) {
+	out := licensing.Outcome{Used: m.Used, Counted: d.Counted}
+	if c := d.Claim; c != nil && c.Charges {
+		var calls, used int64
+		err := s.metering.do(ctx, d.License, order[*meter]{mark: mark{d.ID, c.Mark}, seen: m, fresh: !again, apply: func(m *meter) (err error) {
+			calls, err = m.charge(d.Activation, c.Mark, p, d.Counted)
+			used = m.Used
+			return err
+		}})
+		if limit := (*licensing.Limit)(nil); errors.As(err, &limit) || errors.Is(err, licensing.ErrNotFound) {
+			return nil, errors.Join(s.undo(ctx, d), err)
+		} else if errors.Is(err, errClosed) {
+			return nil, errAgain
+		} else if err != nil {
+			return nil, err
+		}
+		out.Used, out.Counted = used, d.Counted+calls
+	}
+	got, err := s.seats(ctx, d, p, again)
+	if errors.Is(err, errClosed) {
+		return nil, errors.Join(s.dropStray(ctx, d, got), errAgain)
+	} else if err != nil {
+		return nil, err
+	}
+	got.tell(&out, p)
+	document, err := a.Compose(out)
+	if err != nil {
+		if d.Claim != nil {
+			err = errors.Join(err, s.undo(ctx, d))
+		}
+		return nil, err
+	}
+	next, err := s.commit(ctx, d, a, p, got, out.Counted, document)
+	if errors.Is(err, errAgain) {
+		return nil, errors.Join(s.dropStray(ctx, d, got), errAgain)
+	} else if err != nil {
+		return nil, err
+	}
+	if next.Owed != nil {
+		// The lease is given already. If this fails, it is done by whoever comes next.
+		_ = s.settle(ctx, next)
+	}
+	return document, nil
+}
+
+// commit stores the lease and ends the claim.
+func (s *Store) commit(ctx context.Context, d activation, a *licensing.Advance, p *plan, got seating, counted int64, document lease.Document) (activation, error) {
+	next := d
+	if err := next.restore(p); err != nil {
+		return next, err
+	}
+	if p.Activate != nil {
+		next.Created, next.Closed = p.Now, 0
+	}
+	if p.Goodbye {
+		next.Closed = p.Now
+	}
+	next.Generation, next.Number, next.Link = a.To.Generation, a.To.Number, string(a.To.Link)
+	next.Request, next.Lease, next.LastSync, next.Counted, next.Device = string(a.Request), document, p.Now, counted, a.Device
+	next.Held = append(got.kept, got.taken...)
+	set := with("generation", next.Generation, "number", next.Number, "link", next.Link, "request", next.Request, "lease", next.Lease,
+		"last_sync", next.LastSync, "counted", next.Counted, "device", next.Device, "created", next.Created, "closed", next.Closed,
+		"restores", next.Restores, "restores_from", next.RestoresFrom, "held", next.Held)
+	unset := bson.D{}
+	filter := byID(d.ID, "rev", d.Rev)
+	if d.Claim != nil {
+		filter = append(filter, bson.E{Key: "claim.mark", Value: d.Claim.Mark})
+		unset = with("claim", "")
+	}
+	if next.Claim = nil; len(got.left) > 0 || p.Goodbye {
+		next.Owed = &owed{Mark: newMark(), Release: got.left, Depart: p.Goodbye}
+		next.Open = bson.NewDateTimeFromTime(s.now())
+		set = append(set, bson.E{Key: "owed", Value: next.Owed}, bson.E{Key: "open", Value: next.Open})
+	} else if d.Claim != nil {
+		unset = append(unset, bson.E{Key: "open", Value: ""})
+	}
+	update := bson.D{{Key: "$set", Value: set}}
+	if len(unset) > 0 {
+		update = append(update, bson.E{Key: "$unset", Value: unset})
+	}
+	return next, s.move(ctx, &next, filter, update)
+}

@@ -1,0 +1,73 @@
+//go:build mongo
+
+package mongo
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// What advances cost with 32 installations side by side. The figures are the server's as much as the store's.
+
+func BenchmarkSyncWithUsage(b *testing.B) {
+	benchmark(b, func(a *licensing.Advance) { a.Counted = a.To.Number })
+}
+
+func BenchmarkReserveAndRelease(b *testing.B) {
+	benchmark(b, func(a *licensing.Advance) {
+		if a.To.Number%2 == 1 {
+			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: 10_000}}
+		} else {
+			a.Drop = []string{"seat"}
+		}
+	})
+}
+
+func benchmark(b *testing.B, request func(*licensing.Advance)) {
+	ctx := b.Context()
+	s, err := Open(ctx, database(b)) // not watched: that costs more than what it watches
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	m := func(id license.ID) licensing.Meta { return licensing.Meta{ID: id, Organisation: "org", Revision: 1} }
+	for _, err := range []error{
+		s.CreateOrganisation(ctx, licensing.Organisation{ID: "org"}),
+		s.CreateProduct(ctx, licensing.Product{Meta: m("product")}),
+		s.CreateVersion(ctx, licensing.Version{Meta: m("version"), Product: "product"}),
+		s.CreateLicense(ctx, licensing.License{Meta: m("license"), Product: "product", Version: "version"}),
+	} {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	var clients atomic.Int64
+	b.SetParallelism(16) // times GOMAXPROCS
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		name := fmt.Sprint(clients.Add(1))
+		var head lease.Position
+		for number := int64(1); pb.Next(); number++ {
+			hash := lease.HashOf(fmt.Appendf(nil, "%s %d", name, number))
+			a := licensing.Advance{Key: licensing.ActivationKey{License: "license", Activation: lease.HashOf([]byte(name))}, Org: "org", From: head,
+				To: lease.Position{Generation: 1, Number: number, Link: hash}, Request: hash, Device: name, Revision: 1, Now: 1000, Until: 1 << 40,
+				Allowance: licensing.Unlimited,
+				Compose:   func(licensing.Outcome) (lease.Document, error) { return make(lease.Document, 1000), nil }}
+			if number == 1 {
+				a.Activate = &licensing.Activate{Limit: 1 << 40, Window: 1000}
+			}
+			request(&a)
+			if _, err := s.Advance(ctx, a); err != nil {
+				b.Error(err)
+				return
+			}
+			head = a.To
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "advances/s")
+}

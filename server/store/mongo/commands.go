@@ -1,0 +1,194 @@
+package mongo
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"sync"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// All that is ever sent to MongoDB goes through the functions of this file and list. Each filter of a write begins with the equality of _id,
+// so a sharded cluster sends it to one shard.
+
+// date is an instant with milliseconds; the zero value is left out, as lease.Time 0 means never.
+type date = bson.DateTime
+
+func dateOf(t lease.Time) date { return date(t) }
+func timeOf(d date) lease.Time { return lease.Time(d) }
+
+// with is a document in short: with("_id", id, "org", org).
+func with(pairs ...any) bson.D {
+	d := make(bson.D, 0, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		d = append(d, bson.E{Key: pairs[i].(string), Value: pairs[i+1]})
+	}
+	return d
+}
+
+// byID is the filter of a write, and more conditions that must hold.
+func byID(id any, more ...any) bson.D { return append(with("_id", id), with(more...)...) }
+
+// fields is a document's members but for its _id, to be $set.
+func fields(document any) (bson.D, error) {
+	var raw bytes.Buffer
+	encoder := bson.NewEncoder(bson.NewDocumentWriter(&raw))
+	encoder.UseJSONStructTags() // as the client does: policies have only those
+	if err := encoder.Encode(document); err != nil {
+		return nil, err
+	}
+	var d bson.D
+	if err := bson.Unmarshal(raw.Bytes(), &d); err != nil {
+		return nil, err
+	}
+	return d[1:], nil
+}
+
+// insert adds a document; ErrExists when its _id is taken.
+func (s *Store) insert(ctx context.Context, c *mongo.Collection, document any) error {
+	return s.write(func() error {
+		_, err := c.InsertOne(ctx, document)
+		return err
+	})
+}
+
+// change updates the one document that the filter meets and tells whether there was one.
+func (s *Store) change(ctx context.Context, c *mongo.Collection, filter, update bson.D) (met bool, err error) {
+	err = s.write(func() error {
+		result, err := c.UpdateOne(ctx, filter, update)
+		met = err == nil && result.MatchedCount == 1
+		return err
+	})
+	return met && err == nil, err
+}
+
+// put updates the document or makes it. Of two that make it at a time MongoDB may refuse one, which then finds it made.
+func (s *Store) put(ctx context.Context, c *mongo.Collection, filter, update bson.D) error {
+	once := func() error {
+		return s.write(func() error {
+			_, err := c.UpdateOne(ctx, filter, update, options.UpdateOne().SetUpsert(true))
+			return err
+		})
+	}
+	err := once()
+	if errors.Is(err, licensing.ErrExists) {
+		err = once()
+	}
+	return err
+}
+
+// remove deletes the one document that the filter meets and tells whether there was one.
+func (s *Store) remove(ctx context.Context, c *mongo.Collection, filter bson.D) (met bool, err error) {
+	err = s.write(func() error {
+		result, err := c.DeleteOne(ctx, filter)
+		met = err == nil && result.DeletedCount == 1
+		return err
+	})
+	return met && err == nil, err
+}
+
+// removeWhere deletes all documents that the filter meets, each by its _id.
+func (s *Store) removeWhere(ctx context.Context, c *mongo.Collection, filter bson.D) error {
+	const atOnce = 1000
+	for {
+		ids, err := find[struct {
+			ID string `bson:"_id"`
+		}](ctx, c, filter, options.Find().SetProjection(with("_id", 1)).SetLimit(atOnce))
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		models := make([]mongo.WriteModel, len(ids))
+		for i, d := range ids {
+			models[i] = mongo.NewDeleteOneModel().SetFilter(byID(d.ID))
+		}
+		if err := s.write(func() error {
+			_, err := c.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+			return err
+		}); err != nil || len(ids) < atOnce {
+			return err
+		}
+	}
+}
+
+// write sends one write. Tests let it fail before and after: a process that dies there has the same effect.
+func (s *Store) write(send func() error) error {
+	if s.interfere != nil {
+		if err := s.interfere(); err != nil {
+			return err
+		}
+	}
+	err := meant(send())
+	if s.interfere != nil {
+		if err := s.interfere(); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// one reads one document; ErrNotFound when there is none.
+func one[D any](ctx context.Context, c *mongo.Collection, filter bson.D, o ...options.Lister[options.FindOneOptions]) (d D, err error) {
+	err = meant(c.FindOne(ctx, filter, o...).Decode(&d))
+	return d, err
+}
+
+// only is the projection of a read that needs just these members.
+func only(members ...string) *options.FindOneOptionsBuilder {
+	d := bson.D{}
+	for _, m := range members {
+		d = append(d, bson.E{Key: m, Value: 1})
+	}
+	return options.FindOne().SetProjection(d)
+}
+
+// find reads all documents that the filter meets.
+func find[D any](ctx context.Context, c *mongo.Collection, filter bson.D, o ...options.Lister[options.FindOptions]) ([]D, error) {
+	cursor, err := c.Find(ctx, filter, o...)
+	if err != nil {
+		return nil, meant(err)
+	}
+	var all []D
+	err = cursor.All(ctx, &all)
+	return all, meant(err)
+}
+
+// exists tells whether the filter meets a document.
+func exists(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, error) {
+	_, err := one[bson.Raw](ctx, c, filter, only("_id"))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// together runs reads side by side and returns the first's error of those that failed.
+func together(reads ...func() error) error {
+	errs := make([]error, len(reads))
+	var all sync.WaitGroup
+	for i, read := range reads[1:] {
+		all.Go(func() { errs[i+1] = read() })
+	}
+	errs[0] = reads[0]()
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newMark makes a name for one piece of work that nothing else ever has.
+func newMark() string {
+	var b [10]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,339 @@
+//go:build mongo
+
+package mongo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// A node dies before or after any of its writes. What it had acknowledged stands; what it had not can be completed by the same request on
+// another node, with the same outcome, or is taken back for another request, the vendor or the sweep, without a trace.
+
+var errCrash = errors.New("the node died")
+
+// dieAt lets the store die at the n-th point around its writes, from now on: after that nothing of it reaches the server.
+func (s *Store) dieAt(n int) (died func() bool) {
+	var points atomic.Int64
+	s.interfere = func() error {
+		if points.Add(1) > int64(n) {
+			return errCrash
+		}
+		return nil
+	}
+	return func() bool { return points.Load() > int64(n) }
+}
+
+// scene is a license with 3 slots and an allowance of 100, on which a holds one slot with 10 calls, and what a does next.
+type scene struct {
+	t       *testing.T
+	uri     string
+	s       *Store // a node that lives
+	license license.ID
+}
+
+func newScene(t *testing.T, uri string) *scene {
+	s := opened(t, uri)
+	id := license.ID(fmt.Sprintf("%024x", databases.Add(1)))
+	m := licensing.Meta{ID: id, Organisation: "org", Revision: 1}
+	for _, err := range []error{
+		s.CreateOrganisation(t.Context(), licensing.Organisation{ID: "org"}),
+		s.CreateProduct(t.Context(), licensing.Product{Meta: licensing.Meta{ID: "product", Organisation: "org"}}),
+		s.CreateVersion(t.Context(), licensing.Version{Meta: licensing.Meta{ID: "version", Organisation: "org"}, Product: "product"}),
+		s.CreateLicense(t.Context(), licensing.License{Meta: m, Product: "product", Version: "version"}),
+	} {
+		if err != nil && !errors.Is(err, licensing.ErrExists) {
+			t.Fatal(err)
+		}
+	}
+	return &scene{t, uri, s, id}
+}
+
+func (c *scene) key(name string) licensing.ActivationKey {
+	return licensing.ActivationKey{License: c.license, Activation: lease.HashOf([]byte(name))}
+}
+
+// advance is the request named so of an installation, after what is stored of it.
+func (c *scene) advance(name, request string, with ...func(*licensing.Advance)) licensing.Advance {
+	c.t.Helper()
+	held, err := c.s.Activation(c.t.Context(), c.key(name))
+	if err != nil && !errors.Is(err, licensing.ErrNotFound) {
+		c.t.Fatal(err)
+	}
+	hash := lease.HashOf([]byte(request))
+	a := licensing.Advance{Key: c.key(name), Org: "org", From: held.Head, Request: hash, Device: name, Revision: 1, Now: 1000, Until: 2000,
+		Counted: held.Counted, Allowance: 100,
+		To: lease.Position{Generation: max(1, held.Head.Generation), Number: held.Head.Number + 1, Link: lease.Next(lease.Origin, hash)}}
+	if held.Head.Generation == 0 {
+		a.Activate = &licensing.Activate{Limit: 100, Window: 1000, MaxMachines: 3}
+	}
+	for _, f := range with {
+		f(&a)
+	}
+	a.Compose = func(o licensing.Outcome) (lease.Document, error) {
+		return fmt.Appendf(nil, "%s counted %d holds %v denied %v", request, o.Counted, o.Reservations, o.Denied), nil
+	}
+	return a
+}
+
+func (c *scene) does(name, request string, with ...func(*licensing.Advance)) lease.Document {
+	c.t.Helper()
+	document, err := c.s.Advance(c.t.Context(), c.advance(name, request, with...))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return document
+}
+
+func counts(n int64) func(*licensing.Advance) { return func(a *licensing.Advance) { a.Counted += n } }
+
+func wants(names ...string) func(*licensing.Advance) {
+	return func(a *licensing.Advance) {
+		for _, n := range names {
+			a.Want = append(a.Want, licensing.Want{Slot: lease.Slot{Entitlement: n, Context: "ui"}, Slots: 3})
+		}
+	}
+}
+
+func drops(names ...string) func(*licensing.Advance) {
+	return func(a *licensing.Advance) { a.Drop = names }
+}
+
+func says(a *licensing.Advance) { a.Goodbye = true }
+
+// kinds are what a does when the node dies: each kind of step of a chain.
+var kinds = []struct {
+	name    string
+	first   bool // it is a's first request
+	request []func(*licensing.Advance)
+}{
+	{"activates", true, []func(*licensing.Advance){counts(5), wants("seat", "desk")}},
+	{"counts", false, []func(*licensing.Advance){counts(5)}},
+	{"wants", false, []func(*licensing.Advance){wants("desk")}},
+	{"wants_and_drops_and_counts", false, []func(*licensing.Advance){counts(7), wants("desk"), drops("seat")}},
+	{"renews", false, []func(*licensing.Advance){func(a *licensing.Advance) { a.Now, a.Until = 1500, 2500 }}},
+	{"says_goodbye", false, []func(*licensing.Advance){counts(3), says}},
+}
+
+// endings are who comes next.
+var endings = []struct {
+	name string
+	next func(c *scene, a licensing.Advance, acknowledged lease.Document)
+}{
+	{"the_same_request_completes_it", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
+		document, err := c.s.Advance(c.t.Context(), a)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if acknowledged != nil && !bytes.Equal(document, acknowledged) {
+			c.t.Fatalf("%s was acknowledged, and is now %s", acknowledged, document)
+		}
+	}},
+	{"another_request_takes_it_back", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
+		other := a
+		other.Request = lease.HashOf([]byte("other"))
+		other.To.Link = lease.Next(lease.Origin, other.Request)
+		_, err := c.s.Advance(c.t.Context(), other)
+		if err != nil && !errors.Is(err, licensing.ErrStale) {
+			c.t.Fatal(err)
+		}
+		if acknowledged != nil && err == nil {
+			c.t.Fatal("another request took the place of one that was acknowledged")
+		}
+	}},
+	{"the_vendor_deactivates", func(c *scene, a licensing.Advance, _ lease.Document) {
+		c.vendor(c.s.Deactivate(c.t.Context(), "org", a.Key, 1700))
+	}},
+	{"the_vendor_frees_a_seat", func(c *scene, a licensing.Advance, _ lease.Document) {
+		c.vendor(c.s.FreeReservation(c.t.Context(), "org", a.Key, "seat", 1700))
+	}},
+	{"the_sweep_comes", func(c *scene, _ licensing.Advance, _ lease.Document) { c.sweep() }},
+}
+
+func (c *scene) sweep() {
+	c.t.Helper()
+	if err := c.s.sweep(c.t.Context()); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// vendor checks what became of a vendor's act. An activation that never came to be is not there for the vendor; the sweep takes it away.
+func (c *scene) vendor(err error) {
+	c.t.Helper()
+	if errors.Is(err, licensing.ErrNotFound) {
+		c.sweep()
+	} else if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func TestNodeDiesAtAnyPoint(t *testing.T) {
+	everyPoint(t, func(c *scene, dying *Store, point int, a licensing.Advance, end func(lease.Document)) (reached bool) {
+		died := dying.dieAt(point)
+		acknowledged, err := dying.Advance(t.Context(), a)
+		if err != nil && !errors.Is(err, errCrash) {
+			c.t.Fatal(err)
+		}
+		if err != nil {
+			acknowledged = nil
+		}
+		end(acknowledged)
+		c.whole()
+		c.stands(a, acknowledged)
+		return died()
+	})
+}
+
+// The node is only asleep, and wakes up when others have done their part: what it still does changes nothing that they have decided.
+func TestNodeSleepsAtAnyPoint(t *testing.T) {
+	everyPoint(t, func(c *scene, slow *Store, point int, a licensing.Advance, end func(lease.Document)) bool {
+		asleep, wake := slow.sleepAt(point)
+		type answer struct {
+			document lease.Document
+			err      error
+		}
+		answered := make(chan answer, 1)
+		go func() {
+			document, err := slow.Advance(context.Background(), a)
+			answered <- answer{document, err}
+		}()
+		select {
+		case early := <-answered: // there are fewer points
+			if early.err != nil {
+				c.t.Fatal(early.err)
+			}
+			end(early.document)
+			c.whole()
+			return false
+		case <-asleep:
+		}
+		end(nil)
+		close(wake)
+		got := <-answered
+		if got.err != nil && !errors.Is(got.err, licensing.ErrStale) {
+			c.t.Fatal(got.err)
+		}
+		c.sweep()
+		c.whole()
+		c.stands(a, got.document)
+		return true
+	})
+}
+
+// sleepAt lets the store fall asleep at the n-th point around its writes, until it is woken.
+func (s *Store) sleepAt(n int) (asleep, wake chan struct{}) {
+	asleep, wake = make(chan struct{}), make(chan struct{})
+	var points atomic.Int64
+	s.interfere = func() error {
+		if points.Add(1) == int64(n)+1 {
+			close(asleep)
+			<-wake
+		}
+		return nil
+	}
+	return asleep, wake
+}
+
+// everyPoint plays each kind of request with each ending, and lets something happen to the node at each point until there are no more.
+func everyPoint(t *testing.T, play func(c *scene, node *Store, point int, a licensing.Advance, end func(lease.Document)) (reached bool)) {
+	for _, kind := range kinds {
+		for _, ending := range endings {
+			t.Run(kind.name+"/"+ending.name, func(t *testing.T) {
+				uri := database(t)
+				point := 0
+				for reached := true; reached; point++ {
+					c := newScene(t, uri)
+					c.does("b", "b activates", wants("seat"), counts(1))
+					if !kind.first {
+						c.does("a", "a activates", wants("seat"), counts(10))
+					}
+					a := c.advance("a", "a", kind.request...)
+					// Traces of earlier requests are tidied by whoever writes the meter next; that must not be why it is written.
+					if _, err := c.s.change(t.Context(), c.s.meters, byID(string(c.license)), with("$set", with("traces", bson.D{}))); err != nil {
+						t.Fatal(err)
+					}
+					c.s.patience = 0 // whoever is not at work is dead
+					reached = play(c, opened(t, uri), point, a, func(acknowledged lease.Document) { ending.next(c, a, acknowledged) })
+				}
+				if point < 3 {
+					t.Fatalf("there are only %d points", point)
+				}
+			})
+		}
+	}
+}
+
+// stands checks that what was acknowledged is stored, or was followed by something later.
+func (c *scene) stands(a licensing.Advance, acknowledged lease.Document) {
+	c.t.Helper()
+	if acknowledged == nil {
+		return
+	}
+	if held, err := c.s.Activation(c.t.Context(), a.Key); err != nil || !bytes.Equal(held.Lease, acknowledged) && !a.To.Before(held.Head) {
+		c.t.Fatalf("%s was acknowledged, stored is %s: %v", acknowledged, held.Lease, err)
+	}
+}
+
+// whole checks that the sums agree: nothing is counted, held or taken but what the activations say.
+func (c *scene) whole() {
+	c.t.Helper()
+	ctx := c.t.Context()
+	all, err := find[activation](ctx, c.s.activations, with("license", string(c.license)))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	raw, err := one[bson.Raw](ctx, c.s.meters, with("_id", string(c.license)))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	m, err := decodeMeter(raw)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var used, machines int64
+	held := map[string]string{}
+	for _, d := range all {
+		if d.Claim != nil || d.Owed != nil {
+			c.t.Fatalf("left open: %+v %+v", d.Claim, d.Owed)
+		}
+		used += d.Counted
+		if d.Closed == 0 {
+			machines++
+		}
+		for _, h := range d.Held {
+			held[h.Bucket+" "+d.Activation] = h.Mark
+		}
+	}
+	if m.Used != used || m.Machines != machines {
+		c.t.Fatalf("the meter says %d calls and %d machines, the activations say %d and %d", m.Used, m.Machines, used, machines)
+	}
+	buckets, err := find[bucket](ctx, c.s.pools, with("license", string(c.license)))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	seats := 0
+	for _, b := range buckets {
+		if b.Used != int64(len(b.Seats)) {
+			c.t.Fatalf("bucket %s says %d of %d", b.ID, b.Used, len(b.Seats))
+		}
+		for key, p := range b.Seats {
+			seats++
+			if held[b.ID+" "+key] != p.Mark {
+				c.t.Fatalf("a seat of %s that it does not know of", b.ID)
+			}
+		}
+	}
+	if seats != len(held) {
+		c.t.Fatalf("%d seats, the activations know of %d", seats, len(held))
+	}
+}

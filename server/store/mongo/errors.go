@@ -1,0 +1,72 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
+
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// meant turns the driver's errors into those of the contract. Whatever means that MongoDB could not be reached, or could not do it now,
+// is ErrUnavailable: the same request may work in a moment.
+func meant(err error) error {
+	var server mongo.ServerError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, mongo.ErrNoDocuments):
+		return licensing.ErrNotFound
+	case mongo.IsDuplicateKeyError(err):
+		return licensing.ErrExists
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &server) && !passing(server):
+		return fmt.Errorf("MongoDB: %w", err)
+	case errors.As(err, &server), mongo.IsNetworkError(err), mongo.IsTimeout(err), unconnected(err):
+		return fmt.Errorf("%w: MongoDB: %w", licensing.ErrUnavailable, err)
+	}
+	return fmt.Errorf("MongoDB: %w", err)
+}
+
+// passing tells whether the server's no is one of a moment: an election, a shutdown, a lost majority.
+func passing(err mongo.ServerError) bool {
+	for _, label := range []string{"RetryableWriteError", "TransientTransactionError", "NetworkError"} {
+		if err.HasErrorLabel(label) {
+			return true
+		}
+	}
+	for _, code := range []int{
+		6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, // as the drivers' specification of retryable writes lists them
+		50, 64, 100, // MaxTimeMSExpired, WriteConcernFailed, UnsatisfiableWriteConcern
+	} {
+		if err.HasErrorCode(code) {
+			return true
+		}
+	}
+	return false
+}
+
+// unconnected tells whether the request got no connection, or lost it.
+func unconnected(err error) bool {
+	var selection topology.ServerSelectionError
+	var connection topology.ConnectionError
+	var queue topology.WaitQueueTimeoutError
+	var pool topology.PoolError
+	var cleared interface{ Retryable() bool } // the pool was emptied because another request lost its connection
+	return errors.Is(err, mongo.ErrClientDisconnected) || errors.As(err, &selection) || errors.As(err, &connection) || errors.As(err, &queue) ||
+		errors.As(err, &pool) || errors.As(err, &cleared) && cleared.Retryable()
+}
+
+// reason shortens what the driver says when it finds no server to the last thing that a server, or the network, said.
+func reason(err error) error {
+	if _, after, ok := strings.Cut(err.Error(), "Last error: "); ok {
+		text, _, _ := strings.Cut(after, " }")
+		return errors.New(text)
+	}
+	return err
+}

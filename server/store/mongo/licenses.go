@@ -1,0 +1,117 @@
+package mongo
+
+import (
+	"context"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// licenseRecord is a document. What syncs change is not in it but in the meter, which has the same _id, and in the pools.
+type licenseRecord struct {
+	Meta         meta                `bson:",inline"`
+	Product      string              `bson:"product"`
+	Version      string              `bson:"version"`
+	Name         string              `bson:"name"`
+	Customer     string              `bson:"customer"`
+	Contexts     []string            `bson:"contexts"`
+	Entitlements []entitlement       `bson:"entitlements"`
+	Allowance    int64               `bson:"allowance"`
+	Expires      date                `bson:"expires"`
+	Status       string              `bson:"status"`
+	Overrides    licensing.Overrides `bson:"overrides"`
+}
+
+type entitlement struct {
+	Name  string `bson:"name"`
+	Slots int64  `bson:"slots"`
+}
+
+func licenseOf(l licensing.License) licenseRecord {
+	d := licenseRecord{metaOf(l.Meta, "", fold(l.Name, l.Customer)), string(l.Product), string(l.Version), l.Name, l.Customer, l.Contexts, nil,
+		l.Allowance, dateOf(l.Expires), string(l.Status), l.Overrides}
+	for _, e := range l.Entitlements {
+		d.Entitlements = append(d.Entitlements, entitlement{e.Name, int64(e.Slots)})
+	}
+	return d
+}
+
+func (d licenseRecord) record() licensing.License {
+	l := licensing.License{Meta: d.Meta.record(), Product: license.ID(d.Product), Version: license.ID(d.Version), Name: d.Name, Customer: d.Customer,
+		Contexts: d.Contexts, Allowance: d.Allowance, Expires: timeOf(d.Expires), Status: licensing.Status(d.Status), Overrides: d.Overrides}
+	for _, e := range d.Entitlements {
+		l.Entitlements = append(l.Entitlements, license.Entitlement{Name: e.Name, Slots: int(e.Slots)})
+	}
+	return l
+}
+
+// CreateLicense implements licensing.Catalogue. The meter comes first: no license is ever without one.
+func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
+	d := licenseOf(l)
+	if there, err := exists(ctx, s.versions, with("_id", d.Version, "org", d.Meta.Org, "product", d.Product)); err != nil || !there {
+		return missing(err)
+	}
+	if err := s.put(ctx, s.meters, byID(d.Meta.ID), with("$setOnInsert", newMeter())); err != nil {
+		return err
+	}
+	if err := s.insert(ctx, s.licenses, d); err != nil {
+		return err
+	}
+	return s.below(ctx, s.versions, d.Version, s.licenses, d.Meta.ID)
+}
+
+// License implements licensing.Catalogue.
+func (s *Store) License(ctx context.Context, org, id license.ID) (licensing.License, error) {
+	d, err := one[licenseRecord](ctx, s.licenses, with("_id", string(id), "org", string(org)))
+	return d.record(), err
+}
+
+// Licenses implements licensing.Catalogue.
+func (s *Store) Licenses(ctx context.Context, org, version license.ID, page licensing.Page) (licensing.Listing[licensing.License], error) {
+	return list(ctx, s.licenses, with("version", string(version), "org", string(org)), "folded", page, licenseRecord.record)
+}
+
+// UpdateLicense implements licensing.Catalogue.
+func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
+	d := licenseOf(l)
+	err := s.update(ctx, s.licenses, &d.Meta, &d)
+	l.Revision++
+	return l, err
+}
+
+// Terms implements licensing.Chains. The documents are read one after the other and not at one instant; an Advance names the license's
+// revision, so terms in which the license is out of date cannot be acted on.
+func (s *Store) Terms(ctx context.Context, id license.ID) (licensing.Terms, error) {
+	d, err := one[licenseRecord](ctx, s.licenses, with("_id", string(id)))
+	if err != nil {
+		return licensing.Terms{}, err
+	}
+	terms := licensing.Terms{License: d.record()}
+	if err := together(
+		func() (err error) {
+			terms.Version, err = s.Version(ctx, terms.License.Organisation, terms.License.Version)
+			return err
+		},
+		func() (err error) { terms.Product, err = s.KeysOf(ctx, terms.License.Product); return err },
+	); err != nil {
+		return licensing.Terms{}, err
+	}
+	return terms, nil
+}
+
+// Used implements licensing.Chains. It counts requests that are under way; one that is taken back lowers it again.
+func (s *Store) Used(ctx context.Context, id license.ID) (int64, error) {
+	d, err := one[struct{ Used int64 }](ctx, s.meters, with("_id", string(id)), only("used"))
+	return d.Used, err
+}
+
+// owned is ErrNotFound unless the license is the organisation's.
+func (s *Store) owned(ctx context.Context, org, id license.ID) error {
+	there, err := exists(ctx, s.licenses, with("_id", string(id), "org", string(org)))
+	if err != nil || !there {
+		return missing(err)
+	}
+	return nil
+}
+
+func (d licenseRecord) place() (date, string) { return d.Meta.place() }

@@ -1,0 +1,74 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// migrations lead from an empty database to the present schema; the number of those applied is its version. One that was released is
+// never changed, a new one goes to the end. Several nodes may start at a time, and one may die in the middle: each step must be right
+// when it is done twice, and beside itself.
+var migrations = []func(context.Context, *Store) error{
+	indexes,
+}
+
+// migrate applies what is missing.
+func (s *Store) migrate(ctx context.Context, steps []func(context.Context, *Store) error) error {
+	const id = "schema"
+	schema, err := one[struct{ Version int64 }](ctx, s.settings, byID(id))
+	if errors.Is(err, licensing.ErrNotFound) {
+		err = s.put(ctx, s.settings, byID(id), with("$setOnInsert", with("version", int64(0))))
+	}
+	if err != nil {
+		return fmt.Errorf("reading the schema version: %w", err)
+	}
+	if schema.Version > int64(len(steps)) {
+		return fmt.Errorf("the data has schema version %d, this program knows versions up to %d: use the newer program", schema.Version, len(steps))
+	}
+	for v := schema.Version; v < int64(len(steps)); v++ {
+		if err := steps[v](ctx, s); err != nil {
+			return fmt.Errorf("changing the schema to version %d: %w", v+1, err)
+		}
+		if _, err := s.change(ctx, s.settings, byID(id, "version", v), with("$set", with("version", v+1))); err != nil {
+			return fmt.Errorf("changing the schema to version %d: %w", v+1, err)
+		}
+	}
+	return nil
+}
+
+// indexes serve lists and searches. None is unique: on a sharded cluster only _id could be.
+func indexes(ctx context.Context, s *Store) error {
+	newest := func(parent string) bson.D { return with(parent, 1, "created", -1, "_id", -1) }
+	for _, i := range []struct {
+		collection *mongo.Collection
+		keys       bson.D
+		sparse     bool
+	}{
+		{s.products, newest("org"), false},
+		{s.versions, newest("product"), false},
+		{s.licenses, newest("version"), false},
+		{s.activations, newest("license"), false},
+		{s.activations, with("open", 1), true},
+		{s.pools, with("license", 1), false},
+		{s.pools, with("pool", 1, "used", 1), false},
+		{s.pools, with("pool", 1, "next", 1), false},
+		{s.sessions, with("member", 1), false},
+		{s.sessions, with("expires", 1), false},
+	} {
+		model := mongo.IndexModel{Keys: i.keys}
+		if i.sparse {
+			model.Options = options.Index().SetSparse(true)
+		}
+		if _, err := i.collection.Indexes().CreateOne(ctx, model); err != nil {
+			return fmt.Errorf("indexing %s: %w", i.collection.Name(), meant(err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+//go:build mongo
+
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store/storetest"
+)
+
+// The tests want a server, which `make test-mongo` starts. Each test has a database of its own, which it drops.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_MONGODB_URI") == "" {
+		fmt.Fprintln(os.Stderr, "TEST_MONGODB_URI names no server: run `make test-mongo`, which starts one")
+		os.Exit(2)
+	}
+	if uri := os.Getenv(nodeURI); uri != "" {
+		fmt.Fprintln(os.Stderr, node(uri))
+		os.Exit(1)
+	}
+	code := m.Run()
+	if code == 0 {
+		code = report()
+	}
+	os.Exit(code)
+}
+
+var databases atomic.Int64
+
+// database is the URI of a new one.
+func database(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("onelicense_test_%d_%d", os.Getpid(), databases.Add(1))
+	uri := within(os.Getenv("TEST_MONGODB_URI"), name)
+	t.Cleanup(func() {
+		client, err := mongo.Connect(options.Client().ApplyURI(uri))
+		if err == nil {
+			err = errors.Join(client.Database(name).Drop(context.Background()), client.Disconnect(context.Background()))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return uri
+}
+
+// within puts a database's name into a URI.
+func within(uri, name string) string {
+	rest, query, _ := strings.Cut(uri, "?")
+	scheme, rest, _ := strings.Cut(rest, "://")
+	authority, given, _ := strings.Cut(rest, "/")
+	if given != "" && query == "" && strings.Contains(authority, "@") {
+		query = "authSource=" + url.QueryEscape(given)
+	}
+	return strings.TrimSuffix(scheme+"://"+authority+"/"+name+"?"+query, "?")
+}
+
+// opened is one more node on the database.
+func opened(t testing.TB, uri string) *Store {
+	t.Helper()
+	s, err := open(t.Context(), uri, options.Client().SetMonitor(watch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// proves S27
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) licensing.Store { return opened(t, database(t)) })
+}
+
+// The same with four nodes: each call goes to the next one. proves S27
+func TestContractOnFourNodes(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) licensing.Store {
+		uri := database(t)
+		return &nodes{Store: opened(t, uri), others: []*Store{opened(t, uri), opened(t, uri), opened(t, uri)}}
+	})
+}
+
+func TestPeople(t *testing.T) {
+	storetest.People(t, func(t *testing.T) access.Store { return opened(t, database(t)) })
+}

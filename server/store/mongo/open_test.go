@@ -1,0 +1,83 @@
+//go:build mongo
+
+package mongo
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+func TestNewerDataIsRefused(t *testing.T) {
+	uri := database(t)
+	s := opened(t, uri)
+	set := func(version int64) {
+		if _, err := s.change(t.Context(), s.settings, byID("schema"), with("$set", with("version", version))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(1000)
+	if _, err := open(t.Context(), uri, options.Client()); err == nil || !strings.Contains(err.Error(), "schema version 1000") {
+		t.Errorf("opened newer data: %v", err)
+	}
+}
+
+func TestMigrationsApplyOnce(t *testing.T) {
+	s := opened(t, database(t))
+	var done []string
+	step := func(name string, err error) func(context.Context, *Store) error {
+		return func(context.Context, *Store) error { done = append(done, name); return err }
+	}
+	if _, err := s.remove(t.Context(), s.settings, byID("schema")); err != nil {
+		t.Fatal(err)
+	}
+	one, two, broken := step("one", nil), step("two", nil), step("broken", errors.New("broken"))
+	for _, steps := range [][]func(context.Context, *Store) error{{one}, {one}, {one, two}, {one, two}} {
+		if err := s.migrate(t.Context(), steps); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.migrate(t.Context(), []func(context.Context, *Store) error{one, two, broken}); err == nil {
+		t.Error("a broken step was taken")
+	}
+	if got := strings.Join(done, " "); got != "one two broken" {
+		t.Error(got)
+	}
+}
+
+func TestEpochIsMadeOnce(t *testing.T) {
+	uri := database(t)
+	for _, first := range []int64{1700000000, 1800000000} {
+		if epoch, err := opened(t, uri).Epoch(t.Context(), first); err != nil || epoch != 1700000000 {
+			t.Errorf("epoch %d, %v", epoch, err)
+		}
+	}
+}
+
+// The watch must be able to find something.
+func TestWatchFindsViolations(t *testing.T) {
+	for name, command := range map[string]struct {
+		document bson.D
+		want     string
+	}{
+		"update":      {with("update", "c", "updates", bson.A{with("q", with("_id", "x", "rev", 1), "u", with("$set", with("a", 1)))}), ""},
+		"everything":  {with("update", "c", "updates", bson.A{with("q", bson.D{}, "u", with("$set", with("a", 1)))}), "no equality of _id"},
+		"some":        {with("delete", "c", "deletes", bson.A{with("q", with("_id", with("$in", bson.A{"x"})))}), "no equality of _id"},
+		"pipeline":    {with("update", "c", "updates", bson.A{with("q", with("_id", "x"), "u", bson.A{with("$set", with("a", 1))})}), "pipeline"},
+		"expression":  {with("find", "c", "filter", with("$expr", with("$gt", bson.A{"$a", "$b"}))), "$expr"},
+		"transaction": {with("commitTransaction", 1), "commitTransaction"},
+	} {
+		raw, err := bson.Marshal(command.document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := complaints(command.document[0].Key, raw)
+		if (command.want == "") != (len(got) == 0) || !strings.Contains(strings.Join(got, "; "), command.want) {
+			t.Errorf("%s: %q, want %q", name, got, command.want)
+		}
+	}
+}

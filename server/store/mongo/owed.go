@@ -1,0 +1,107 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// owed is what an activation has given up and the pools and the meter do not know yet. It was written together with what made it so, and
+// whoever meets it pays it.
+type owed struct {
+	Mark    string `bson:"mark"`
+	Release []seat `bson:"release"`
+	Depart  bool   `bson:"depart"` // the machine's place too
+}
+
+// settle pays what is owed. Several may do it at a time.
+func (s *Store) settle(ctx context.Context, d activation) error {
+	o := d.Owed
+	if err := each(len(o.Release), func(i int) error {
+		return s.freeSeat(ctx, o.Release[i].Bucket, d.Activation, o.Release[i].Mark)
+	}); err != nil {
+		return err
+	}
+	if o.Depart {
+		err := s.metering.do(ctx, d.License, order[*meter]{mark: mark{d.ID, o.Mark}, apply: func(m *meter) error { m.depart(d.Activation, o.Mark); return nil }})
+		if err != nil && !errors.Is(err, errClosed) && !errors.Is(err, licensing.ErrNotFound) {
+			return err
+		}
+	}
+	_, err := s.change(ctx, s.activations, byID(d.ID, "owed.mark", o.Mark), with("$unset", with("owed", "", "open", ""), "$inc", with("rev", int64(1))))
+	return err
+}
+
+// Deactivate implements licensing.Chains. A request that is under way is taken back.
+func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
+	return s.giveUp(ctx, org, key, func(d *activation) (bson.D, owed) {
+		if d.Closed != 0 {
+			return nil, owed{}
+		}
+		return with("closed", dateOf(now), "held", bson.A{}), owed{Release: d.Held, Depart: true}
+	})
+}
+
+// FreeReservation implements licensing.Chains. A request that is under way is taken back.
+func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string, _ lease.Time) error {
+	return s.giveUp(ctx, org, key, func(d *activation) (bson.D, owed) {
+		kept, left := []seat{}, []seat{}
+		for _, h := range d.Held {
+			if h.Entitlement == entitlement {
+				left = append(left, h)
+			} else {
+				kept = append(kept, h)
+			}
+		}
+		if len(left) == 0 {
+			return nil, owed{}
+		}
+		return with("held", kept), owed{Release: left}
+	})
+}
+
+// giveUp makes a change by which the activation owes something, and pays it. decide gives nothing when there is nothing to do.
+func (s *Store) giveUp(ctx context.Context, org license.ID, key licensing.ActivationKey, decide func(*activation) (bson.D, owed)) error {
+	end, err := s.turns.take(ctx, activationID(key))
+	if err != nil {
+		return err
+	}
+	defer end()
+	for attempt := 0; ; attempt++ {
+		d, err := one[activation](ctx, s.activations, with("_id", activationID(key), "org", string(org)))
+		if err == nil && !d.known() {
+			err = licensing.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.Owed != nil:
+			err = orAgain(s.settle(ctx, d))
+		case d.Claim != nil:
+			err = orAgain(s.undo(ctx, d))
+		default:
+			set, owes := decide(&d)
+			if set == nil {
+				return nil
+			}
+			owes.Mark, d.Owed = newMark(), &owes
+			open := bson.NewDateTimeFromTime(s.now())
+			if err = s.move(ctx, &d, byID(d.ID, "rev", d.Rev), with("$set", slices.Concat(set, with("owed", owes, "open", open)))); err == nil {
+				return s.settle(ctx, d)
+			}
+		}
+		if !errors.Is(err, errAgain) {
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// version is a document.
+type version struct {
+	Meta        meta             `bson:",inline"`
+	Product     string           `bson:"product"`
+	Name        string           `bson:"name"`
+	Description string           `bson:"description"`
+	Archived    bool             `bson:"archived"`
+	Policy      licensing.Policy `bson:"policy"`
+}
+
+func versionOf(v licensing.Version) version {
+	return version{metaOf(v.Meta, nameKey("version", string(v.Product), v.Name), fold(v.Name)), string(v.Product), v.Name, v.Description, v.Archived, v.Policy}
+}
+
+func (d version) record() licensing.Version {
+	return licensing.Version{Meta: d.Meta.record(), Product: license.ID(d.Product), Name: d.Name, Description: d.Description, Archived: d.Archived, Policy: d.Policy}
+}
+
+// CreateVersion implements licensing.Catalogue.
+func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
+	d := versionOf(v)
+	if there, err := exists(ctx, s.products, with("_id", d.Product, "org", d.Meta.Org)); err != nil || !there {
+		return missing(err)
+	}
+	if err := s.take(ctx, d.Meta.NameKey, d.Meta.ID, s.versions); err != nil {
+		return err
+	}
+	if err := s.insert(ctx, s.versions, d); err != nil {
+		return err
+	}
+	return s.below(ctx, s.products, d.Product, s.versions, d.Meta.ID)
+}
+
+// below takes a new record back when its parent is being deleted.
+func (s *Store) below(ctx context.Context, parents *mongo.Collection, parent string, in *mongo.Collection, id string) error {
+	err := s.stays(ctx, parents, parent)
+	if errors.Is(err, licensing.ErrNotFound) {
+		_, undo := s.remove(ctx, in, byID(id))
+		return errors.Join(err, undo)
+	}
+	return err
+}
+
+// Version implements licensing.Catalogue.
+func (s *Store) Version(ctx context.Context, org, id license.ID) (licensing.Version, error) {
+	d, err := one[version](ctx, s.versions, with("_id", string(id), "org", string(org)))
+	return d.record(), err
+}
+
+// Versions implements licensing.Catalogue.
+func (s *Store) Versions(ctx context.Context, org, product license.ID, page licensing.Page) (licensing.Listing[licensing.Version], error) {
+	return list(ctx, s.versions, with("product", string(product), "org", string(org)), "folded", page, version.record)
+}
+
+// UpdateVersion implements licensing.Catalogue.
+func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
+	d := versionOf(v)
+	err := s.update(ctx, s.versions, &d.Meta, &d)
+	v.Revision++
+	return v, err
+}
+
+// DeleteVersion implements licensing.Catalogue.
+func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID) error {
+	return s.erase(ctx, s.versions, org, id, s.licenses, "version")
+}
+
+func (d version) place() (date, string) { return d.Meta.place() }
