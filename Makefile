@@ -10,8 +10,8 @@ export CGO_ENABLED := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # generators write what the checks after them read; go itself uses every core
-.PHONY: help demo build wasm host-modules gen test test-go test-mongo test-demo test-hosts test-python test-js check check-format check-go \
-	check-imports check-generated check-module check-hosts check-python check-js features bench fuzz deps deps-demo demo-python
+.PHONY: help demo build wasm host-modules pages gen test test-go test-mongo test-web test-demo test-hosts test-python test-js check check-format check-go \
+	check-imports check-generated check-module check-hosts check-python check-js check-web screenshots features bench fuzz deps deps-demo demo-python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,23 +20,42 @@ help: ## list the targets
 demo: deps-demo build host-modules demo-python ## watch programs being licensed, from key to verdict
 	@scripts/demo
 
-build: ## build/onelicense: the server and every command
-	go build -trimpath -o build/onelicense ./server/cmd/onelicense
+build: pages ## build/onelicense: the server with its pages, and every command
+	go build -trimpath -ldflags '-s -w' -o build/onelicense ./server/cmd/onelicense
+
+# The server works without its pages, and says so. CI has them.
+pages: host-modules ## the pages, into frontend/dist
+	@if command -v npm >/dev/null || [ "$$CI" = true ]; then $(MAKE) --no-print-directory frontend/dist/index.html; \
+	else echo "left out: the pages, since node >= 20 is not installed"; fi
+
+pages_sources = $(shell git ls-files -co --exclude-standard frontend hosts/js/src) hosts/js/client.wasm
+
+frontend/dist/index.html: frontend/node_modules/.ready $(pages_sources)
+	cd frontend && npm run --silent build
+
+frontend/node_modules/.ready: frontend/package-lock.json
+	cd frontend && npm ci --silent
+	@touch $@
 
 wasm: ## build the client core into wasm/dist and the hosts' package folders
 	go run ./internal/gen/module
 	@$(MAKE) --no-print-directory host-modules
 
-gen: ## write the generated files anew
+gen: frontend/node_modules/.ready ## write the generated files anew
 	go run ./internal/gen/verdicts
 	go run ./internal/gen/openapi
+	cd frontend && npm run --silent schema
 	go run ./internal/gen/vectors
 
 ##
-test: deps test-go test-mongo test-hosts test-demo ## set up what the tests need and run them all
+test: deps test-go test-mongo test-hosts test-web test-demo ## set up what the tests need and run them all
 
 test-go: ## the Go tests
 	go test ./...
+
+test-web: build build/venv/.ready ## the pages, by themselves and in Chromium against the real server
+	cd frontend && npm test
+	cd frontend && npm run e2e
 
 test-demo: deps build host-modules build/venv/.ready ## the demo, and that the README says what it prints
 	@scripts/readme-demo
@@ -46,7 +65,7 @@ test-mongo: ## the store on MongoDB: $$TEST_MONGODB_URI, or a server that speaks
 
 test-hosts: test-python test-js ## the tests of the Python and JavaScript hosts
 
-check: deps check-format check-go check-imports check-generated check-module check-hosts ## format, vet, lint, import rules, generated files, module
+check: deps check-format check-go check-imports check-generated check-module check-hosts check-web ## format, vet, lint, import rules, generated files, module
 
 check-format:
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | while read -r f; do [ ! -f "$$f" ] || gofmt -l "$$f"; done); \
@@ -69,6 +88,12 @@ check-module: ## build the client core again and compare
 	go run ./internal/gen/module -check
 
 check-hosts: check-python check-js
+
+check-web: frontend/node_modules/.ready
+	cd frontend && npm run --silent check
+
+screenshots: build ## docs/screenshots: every page, light and dark
+	cd frontend && npm run screenshots
 
 features: ## which test proves which row of spec/features.md, and which rows have none
 	@go run ./internal/gen/features

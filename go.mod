@@ -2,6 +2,9 @@ module github.com/onelicense/onelicense
 
 go 1.26.0
 
+// What npm installs is none of our packages.
+ignore ./frontend/node_modules
+
 require (
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
 	github.com/ProtonMail/go-crypto v1.5.2 // indirect

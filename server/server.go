@@ -105,6 +105,9 @@ func (s *Server) join(master []byte) error {
 	}
 	s.app = newApp(s)
 	s.health()
+	if err := s.pages(); err != nil {
+		return err
+	}
 	s.app.Get("/setup", s.setupPage)
 	protocol.Register(s.app.Group(api.Prefix), domain, s.config.Log)
 	s.routes = api.Register(s.app, api.Config{

@@ -19,8 +19,8 @@ func (s *Server) setupPage(c *fiber.Ctx) error {
 	if owned {
 		return c.SendString("This server has an owner. To log in, POST e-mail and password to " + api.Prefix + "/session.\n")
 	}
-	token := c.Query("token")
-	if len(token) != 64 || strings.Trim(token, "0123456789abcdef") != "" {
+	token := setupToken(c)
+	if token == "" {
 		token = "TOKEN"
 	}
 	return c.SendString(fmt.Sprintf(`Make the organisation and its owner, once, with this token (the server prints a new one at each start until then):
@@ -30,4 +30,13 @@ curl -c cookies -H 'Content-Type: application/json' %s%s/setup \
 
 The answer holds the csrf_token to be sent as X-CSRF-Token with every request but GET; the file cookies holds the session.
 `, s.URL(s.listenerAddress()), api.Prefix, token))
+}
+
+// setupToken is the token in the address, when it has the form of one.
+func setupToken(c *fiber.Ctx) string {
+	token := c.Query("token")
+	if len(token) != 64 || strings.Trim(token, "0123456789abcdef") != "" {
+		return ""
+	}
+	return token
 }

@@ -168,13 +168,12 @@ func (s *stage) together(v *vendor, t terms, site *site) error {
 	return nil
 }
 
-// stay leaves the server to be looked at.
+// stay leaves the server, with all that was made, to be looked at.
 func (s *stage) stay(site *site, t terms) {
 	fmt.Fprintf(s.Out, `
-The server keeps running at %s until you press Ctrl-C.
-Log in:    curl -c jar -H 'Content-Type: application/json' -d '{"email":"ada@acme.example","password":"correct horse battery staple"}' %s/api/v1/session
-Look:      curl -b jar %s/api/v1/licenses/%s/activations
-Try:       %s --server '%s' --product %s --version %s --license %s --storage /tmp/try consume=3 sync status
-`, site.url(), site.url(), site.url(), t.license, shell(s.Programs[0].Command), t.server, t.product, t.version, t.license)
+The server keeps running until you press Ctrl-C, with everything that the story made:
+  the pages:  %s   log in as %s with %q
+  a program:  %s --server '%s' --product %s --version %s --license %s --storage /tmp/try consume=3 sync status
+`, site.url(), owner, password, shell(s.Programs[0].Command), t.server, t.product, t.version, t.license)
 	<-s.ctx.Done()
 }

@@ -69,6 +69,12 @@ func (v *vendor) ask(method, path string, body any) (object, string) {
 	return o, "ok"
 }
 
+// How the vendor of the story logs in.
+const (
+	owner    = "ada@acme.example"
+	password = "correct horse battery staple"
+)
+
 // setUp makes the organisation and its owner with the link that the server printed.
 func (v *vendor) setUp(link string) string {
 	u, err := url.Parse(link)
@@ -76,7 +82,7 @@ func (v *vendor) setUp(link string) string {
 		return err.Error()
 	}
 	session, code := v.ask("POST", "/setup", object{
-		"token": u.Query().Get("token"), "organisation": "Acme", "name": "Ada", "email": "ada@acme.example", "password": "correct horse battery staple",
+		"token": u.Query().Get("token"), "organisation": "Acme", "name": "Ada", "email": owner, "password": password,
 	})
 	if code == "ok" {
 		v.csrf = session.text("csrf_token")

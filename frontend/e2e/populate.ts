@@ -1,0 +1,75 @@
+// A vendor with customers whose programs run: made over the API and by the real client.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { root } from "./server.ts";
+import { run, type Vendor } from "./world.ts";
+
+export interface Made {
+  product: string;
+  version: string;
+  license: string;
+  /** A product without versions. */
+  empty: string;
+  keys: string;
+  file: string;
+}
+
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+
+export async function populate(vendor: Vendor): Promise<Made> {
+  const empty = await vendor.product("Acme Viewer", { description: "Free to look, not to change." });
+  await vendor.product("Acme Simulation", { description: "Finite elements and flow, on up to 64 cores." });
+  const old = await vendor.product("Acme Draft 4", { description: "Succeeded by Acme CAD." });
+  await vendor.ask("POST", `/products/${old.id}/archive`);
+  const product = await vendor.product("Acme CAD", { description: "Solid modelling for plants and machines.", metadata: { team: "desktop", sku: "CAD-27" } });
+  await vendor.version(product.id, "2025", { type: "perpetual" });
+  await vendor.version(product.id, "2026 strict", { trigger: "every_call", interval: 60_000 });
+  const version = await vendor.version(product.id, "2027", { type: "time_and_calls", max_machines: 8, clock_tolerance: 300_000 });
+  const grants = { expires: inDays(240), entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling", slots: 10 }, { name: "part_operations" }] };
+  await vendor.license(version.id, { ...grants, name: "Trial", customer: "Hooli", allowance: 100, expires: inDays(-3) });
+  const suspended = await vendor.license(version.id, { ...grants, name: "Head office", customer: "Globex", allowance: 250_000 });
+  await vendor.ask("POST", `/licenses/${suspended.id}/suspend`);
+  const revoked = await vendor.license(version.id, { ...grants, name: "Workstation 12", customer: "Umbrella" });
+  await vendor.ask("POST", `/licenses/${revoked.id}/revoke`);
+  await vendor.license(version.id, { ...grants, name: "Design team", customer: "Stark Industries", allowance: 50_000 });
+  const license = await vendor.license(version.id, { ...grants, name: "Plant 7", customer: "Initech", overrides: { max_machines: 12, grace: 3 * 86_400_000 }, metadata: { order: "A-20271", contact: "peter@initech.example" } });
+  const keys = await vendor.ask("GET", `/products/${product.id}/keys`);
+  await programs({ product: product.id, version: version.id, license: license.id, url: vendor.url });
+  return { product: product.id, version: version.id, license: license.id, empty: empty.id, keys, file: await vendor.ask("GET", `/licenses/${license.id}/file`) };
+}
+
+interface Where {
+  product: string;
+  version: string;
+  license: string;
+  url: string;
+}
+
+/** Three machines: two that work, one that went. What they hold stays held, because they end without a word. */
+export async function programs({ product, version, license, url }: Where) {
+  const folder = await mkdtemp(join(tmpdir(), "onelicense-programs-"));
+  const machine = (name: string, ...steps: string[]) =>
+    run("node", ["--input-type=module", "-e", program, url, product, version, license, join(folder, name), ...steps], { cwd: join(root, "hosts/js") });
+  machine("a", "reserve=ui:rendering", "reserve=ui:solid_modeling", "consume=312", "sync", "vanish");
+  machine("b", "reserve=automation:rendering", "consume=95", "sync", "vanish");
+  machine("c", "consume=40", "sync", "deactivate");
+  await rm(folder, { recursive: true, force: true });
+}
+
+const program = `
+  import { OneLicenseClient } from "./src/node.js";
+  const [server_url, product_id, version_id, license_id, storage, ...steps] = process.argv.slice(1);
+  const client = await OneLicenseClient.create({ server_url: server_url + "/api/v1", product_id, version_id, license_id, storage, on_verdict() {} });
+  for (const step of steps) {
+    const [name, value = ""] = step.split("=");
+    if (name === "vanish") process.kill(process.pid, "SIGKILL");
+    if (name === "reserve") await client.reserve(...value.split(":"));
+    if (name === "consume") await client.consume(Number(value));
+    if (name === "sync") await client.sync();
+    if (name === "deactivate") await client.deactivate();
+  }
+  await client.shutdown();
+`;

@@ -1,0 +1,116 @@
+// In, out, and what happens when the session or the server is gone.
+
+import { accessible, expect, logIn, owner, test } from "./world.ts";
+
+// proves U01
+test("log in, log out; what is wrong is said", async ({ page, vendor }) => {
+  void vendor;
+  await page.goto("/");
+  await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
+  await expect(page.getByText("Your session has ended")).toBeHidden();
+  await accessible(page, "login");
+  await page.getByLabel("E-mail").fill(owner.email);
+  await page.getByLabel("Password", { exact: true }).fill("wrong");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await expect(page.getByRole("alert")).toContainText("the e-mail address or the password is wrong");
+  await page.getByLabel("Password", { exact: true }).fill(owner.password);
+  await page.getByLabel("Password", { exact: true }).press("Enter");
+  await expect(page.getByRole("heading", { name: "Products" })).toBeVisible();
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "Products" })).toBeVisible();
+  await page.getByRole("button", { name: owner.name }).click();
+  await page.getByRole("menuitem", { name: "Log out" }).click();
+  await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
+});
+
+// proves U01
+test("an ended session leads to the login and back", async ({ page, vendor }) => {
+  const product = await vendor.product("Acme Session");
+  await logIn(page, `/products/${product.id}`);
+  await expect(page.getByRole("heading", { name: "Acme Session" })).toBeVisible();
+  // Logged out in another tab.
+  const { csrf_token } = await (await page.request.get("/api/v1/session")).json();
+  expect((await page.request.delete("/api/v1/session", { headers: { "X-CSRF-Token": csrf_token } })).status()).toBe(204);
+  await page.getByRole("link", { name: "Edit" }).click();
+  await expect(page.getByText("Log in to go on where you were")).toBeVisible();
+  await accessible(page, "login after an ended session");
+  await page.getByLabel("E-mail").fill(owner.email);
+  await page.getByLabel("Password", { exact: true }).fill(owner.password);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await expect(page).toHaveURL(new RegExp(`#/products/${product.id}/edit$`));
+  await expect(page.getByLabel("Name")).toHaveValue("Acme Session");
+});
+
+test("no network: the page says so, and goes on when it is back", async ({ page, vendor }) => {
+  await vendor.product("Acme Offline");
+  await logIn(page);
+  await page.waitForRequest(/\/assets\/Instructions-.*\.js$/); // the pages that were not seen yet come by themselves
+  await page.waitForLoadState("networkidle");
+  await page.context().setOffline(true);
+  await page.getByRole("table").getByRole("link", { name: "Acme Offline" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "No connection" }).first()).toBeVisible();
+  await accessible(page, "no network");
+  await page.context().setOffline(false);
+  await page.getByRole("button", { name: "Try again" }).first().click();
+  await expect(page.getByRole("heading", { name: "Acme Offline" })).toBeVisible();
+});
+
+test("without a network a page that never came is not the browser's error", async ({ page, vendor }) => {
+  void vendor;
+  await page.route(/\/assets\/Account-.*\.js$/, (route) => route.abort());
+  await logIn(page);
+  await page.getByRole("button", { name: owner.name }).click();
+  await page.getByRole("menuitem", { name: "Account" }).click();
+  await expect(page.getByRole("alert")).toContainText("The page was not loaded");
+  await accessible(page, "a page that did not come");
+  await page.unroute(/\/assets\/Account-.*\.js$/);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByRole("heading", { name: "Account" })).toBeVisible();
+});
+
+test("a form that could not be sent keeps what was typed", async ({ page, vendor }) => {
+  void vendor;
+  await logIn(page, "/products/new");
+  await page.getByLabel("Name").fill("Acme Patience");
+  await page.context().setOffline(true);
+  await page.getByRole("button", { name: "Create the product" }).click();
+  await expect(page.getByRole("alert")).toContainText("No connection");
+  await expect(page.getByLabel("Name")).toHaveValue("Acme Patience");
+  await page.context().setOffline(false);
+  await page.getByRole("button", { name: "Create the product" }).click();
+  await expect(page.getByRole("heading", { name: "Acme Patience" })).toBeVisible();
+});
+
+// proves U09
+test("somebody else's change is not overwritten", async ({ page, vendor }) => {
+  const product = await vendor.product("Acme Conflict");
+  await logIn(page, `/products/${product.id}/edit`);
+  await page.getByLabel("Description").fill("mine");
+  await vendor.ask("PATCH", `/products/${product.id}`, { revision: 1, description: "theirs" });
+  await page.getByRole("button", { name: "Save changes" }).click();
+  await expect(page.getByRole("alert")).toContainText("changed this record while you were editing");
+  await page.getByRole("button", { name: "Load it again" }).click();
+  await expect(page.getByLabel("Description")).toHaveValue("theirs");
+  await page.getByLabel("Description").fill("mine");
+  await page.getByRole("button", { name: "Save changes" }).click();
+  await expect(page.getByText("mine")).toBeVisible();
+});
+
+test("a password is changed with the old one", async ({ page, vendor }) => {
+  void vendor;
+  await logIn(page, "/account");
+  await accessible(page, "account");
+  await page.getByLabel("Present password").fill("wrong");
+  await page.getByLabel("New password", { exact: true }).fill(owner.password);
+  await page.getByLabel("New password again").fill("another");
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await expect(page.getByText("The two are not the same")).toBeVisible();
+  await page.getByLabel("New password again").fill(owner.password);
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await expect(page.getByLabel("Present password")).toHaveAttribute("aria-invalid", "true");
+  await page.getByLabel("Present password").fill(owner.password);
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await expect(page.getByText("The password is changed")).toBeVisible();
+});

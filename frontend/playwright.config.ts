@@ -1,0 +1,27 @@
+import { defineConfig } from "@playwright/test";
+
+// The pages in a real browser against the real server: `make build` first. Each worker starts its own server on an empty data directory.
+
+const chromium = {
+  browserName: "chromium" as const,
+  launchOptions: { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] },
+  contextOptions: { reducedMotion: "reduce" as const },
+  viewport: { width: 1280, height: 860 },
+  timezoneId: "Europe/Berlin",
+  locale: "en-GB",
+};
+
+export default defineConfig({
+  testDir: "e2e",
+  outputDir: "test-results",
+  workers: 1,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  forbidOnly: Boolean(process.env.CI),
+  reporter: [["list"]],
+  use: { ...chromium, trace: "retain-on-failure", actionTimeout: 10_000 },
+  projects: [
+    { name: "walk", testMatch: /.*\.test\.ts/ },
+    { name: "screenshots", testMatch: /screenshots\.ts/ },
+  ],
+});

@@ -1,0 +1,27 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Product = Schemas["Product"];
+export type Version = Schemas["Version"];
+export type Policy = Schemas["Policy"];
+export type PolicyNew = Schemas["PolicyNew"];
+export type License = Schemas["License"];
+export type LicenseNew = Schemas["LicenseNew"];
+export type LicenseEdit = Schemas["LicenseEdit"];
+export type Overrides = Schemas["Overrides"];
+export type Entitlement = Schemas["Entitlement"];
+export type Activation = Schemas["Activation"];
+export type Reservation = Schemas["Reservation"];
+export type Session = Schemas["Session"];
+export type Problem = Schemas["Problem"];
+
+export type PolicyType = Policy["type"];
+export type Trigger = Policy["trigger"];
+export type Metadata = Record<string, string>;
+
+/** A page of a list. */
+export interface Page<T> {
+  items: T[] | null;
+  next?: string;
+}

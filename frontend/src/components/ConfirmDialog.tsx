@@ -1,0 +1,47 @@
+import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+
+import { useTranslation } from "@/i18n";
+
+import { ProblemAlert } from "./ProblemAlert";
+
+export interface Question {
+  title: string;
+  /** What will happen, and whether it can be undone. */
+  text: string;
+  /** The deed, as a verb: never "OK". */
+  verb: string;
+  danger?: boolean;
+  run: () => Promise<unknown>;
+}
+
+interface Props {
+  question: Question | undefined;
+  close: () => void;
+}
+
+/** Asks before something is done that others will feel. When the server refuses, its reason stands in the question. */
+export function ConfirmDialog({ question, close }: Props) {
+  const { t } = useTranslation();
+  const deed = useMutation({ mutationFn: async () => question?.run() });
+  const leave = () => {
+    deed.reset();
+    close();
+  };
+  return (
+    <Modal opened={question !== undefined} onClose={leave} title={question?.title} styles={{ title: { fontWeight: 620 } }}>
+      <Stack>
+        <Text size="sm">{question?.text}</Text>
+        {deed.isError && <ProblemAlert error={deed.error} focus />}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={leave} data-autofocus>
+            {t("do.cancel")}
+          </Button>
+          <Button color={question?.danger ? "red" : undefined} loading={deed.isPending} onClick={() => deed.mutate(undefined, { onSuccess: leave })}>
+            {question?.verb}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

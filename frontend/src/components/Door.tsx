@@ -1,0 +1,36 @@
+import { Center, Paper, Stack, Text, Title } from "@mantine/core";
+import { useDocumentTitle } from "@mantine/hooks";
+import type { ReactNode } from "react";
+
+import { useTranslation } from "@/i18n";
+
+interface Props {
+  title: string;
+  lead: string;
+  children: ReactNode;
+  below?: ReactNode;
+}
+
+/** The frame of the pages before one is in. */
+export function Door({ title, lead, children, below }: Props) {
+  const { t } = useTranslation();
+  useDocumentTitle(t("titleOf", { page: title }));
+  return (
+    <Center px="md" py={{ base: "lg", sm: 56 }}>
+      <Stack w="100%" maw={420} gap="md">
+        <Paper p={{ base: "lg", sm: 28 }} radius="lg" shadow="xs">
+          <Stack gap="lg">
+            <Stack gap={4}>
+              <Title order={1}>{title}</Title>
+              <Text size="sm" c="dimmed">
+                {lead}
+              </Text>
+            </Stack>
+            {children}
+          </Stack>
+        </Paper>
+        {below}
+      </Stack>
+    </Center>
+  );
+}

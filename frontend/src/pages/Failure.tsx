@@ -1,0 +1,58 @@
+import { EmptyState } from "@mantine/core";
+import { IconMapOff } from "@tabler/icons-react";
+import { useQueryErrorResetBoundary } from "@tanstack/react-query";
+import { type ErrorComponentProps, useRouter } from "@tanstack/react-router";
+
+import { codeOf } from "@/api/problem";
+import { Page } from "@/components/Page";
+import { ProblemAlert } from "@/components/ProblemAlert";
+import { LinkButton } from "@/components/LinkButton";
+import { useTranslation } from "@/i18n";
+
+/** A page that could not be shown: the server is away, or the page has a fault. */
+export function Failure({ error, reset }: ErrorComponentProps) {
+  const { t } = useTranslation();
+  const router = useRouter();
+  const queries = useQueryErrorResetBoundary();
+  return (
+    <Page title={t("problem.page")} narrow>
+      <ProblemAlert
+        error={error}
+        action={{
+          label: t("do.retry"),
+          run: () => {
+            // The server may have newer pages than this window. But without it, asking for them would show the browser's own error page.
+            if (codeOf(error) === "no_page") return void fetch("/", { cache: "no-store" }).then(() => location.reload(), () => {});
+            queries.reset();
+            reset();
+            void router.invalidate();
+          },
+        }}
+      />
+    </Page>
+  );
+}
+
+/** The same, where not even the frame of the pages could be shown. */
+export const FailureAlone = (props: ErrorComponentProps) => (
+  <main id="content" tabIndex={-1}>
+    <Failure {...props} />
+  </main>
+);
+
+export function NotFound() {
+  const { t } = useTranslation();
+  return (
+    <main id="content" tabIndex={-1}>
+      <Page title={t("problem.notFoundTitle")} narrow>
+        <EmptyState withIndicatorBackground icon={<IconMapOff />} title={t("problem.notFound")}>
+          <EmptyState.Actions>
+            <LinkButton to="/products">
+              {t("problem.home")}
+            </LinkButton>
+          </EmptyState.Actions>
+        </EmptyState>
+      </Page>
+    </main>
+  );
+}

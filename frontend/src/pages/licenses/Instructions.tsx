@@ -1,0 +1,189 @@
+import { Alert, Button, Group, List, Skeleton, Stack, Tabs, Text, Title } from "@mantine/core";
+import { IconAlertTriangle, IconDownload, IconServer2, IconWorldOff } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
+
+import { keysQuery, licenseQuery } from "@/api/requests";
+import type { License } from "@/api/types";
+import { CopyButton, Value } from "@/components/bits";
+import { Fact, Facts } from "@/components/Facts";
+import { Loaded, Page } from "@/components/Page";
+import { ProblemAlert } from "@/components/ProblemAlert";
+import { Section } from "@/components/Section";
+import { useTranslation } from "@/i18n";
+import { platform } from "@/platform";
+
+import { keyFileName } from "../products/Product";
+import { nameOf } from "../versions/Version";
+import { useAbove } from "./above";
+import { samples } from "./samples";
+
+export default function Instructions() {
+  const { t } = useTranslation();
+  const { id } = useParams({ from: "/inside/licenses/$id/instructions" });
+  const query = useQuery(licenseQuery(id));
+  const { crumbs, product } = useAbove(query.data);
+  return (
+    <Loaded query={query}>
+      {(license) => (
+        <Page title={t("instructions.title")} lead={t("instructions.lead")} above={[...crumbs, { label: nameOf(license), to: `/licenses/${id}` }]}>
+          <Body license={license} product={product.data?.name} />
+        </Page>
+      )}
+    </Loaded>
+  );
+}
+
+const loopback = /^https?:\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
+
+function Body({ license, product }: { license: License; product: string | undefined }) {
+  const { t } = useTranslation();
+  const keys = useQuery(keysQuery(license.product));
+  const root = useQuery({
+    queryKey: ["root", keys.data],
+    queryFn: async () => (await import("@/verifier/module")).rootOf(keys.data ?? ""),
+    enabled: keys.data !== undefined,
+    staleTime: Infinity,
+  });
+  const origin = platform.serverOrigin();
+  const values = root.data && {
+    server_url: `${origin}/api/v1#${root.data}`,
+    product_id: license.product,
+    version_id: license.version,
+    license_id: license.id,
+    context: license.contexts[0] ?? "",
+    entitlement: license.entitlements[0]?.name ?? "",
+  };
+  const error = keys.error ?? root.error;
+  return (
+    <>
+      {loopback.test(origin) && (
+        <Alert color="yellow" icon={<IconWorldOff />} title={t("instructions.originTitle")}>
+          {t("instructions.origin", { origin })}
+        </Alert>
+      )}
+      {error && (
+        <Stack gap="xs">
+          <ProblemAlert error={error} action={{ label: t("do.retry"), run: () => void (keys.error ? keys.refetch() : root.refetch()) }} />
+          <Text size="sm" c="dimmed">
+            {t("instructions.failed")}
+          </Text>
+        </Stack>
+      )}
+      <Section title={t("instructions.code")} lead={!values && t("instructions.computing")}>
+        {values ? <Code values={values} /> : !error && <Skeleton h={320} radius="md" role="status" aria-label={t("list.loading")} />}
+      </Section>
+      <Section title={t("instructions.values")} lead={t("instructions.server_url")}>
+        <Facts>
+          {(["server_url", "product_id", "version_id", "license_id"] as const).map((name) => (
+            <Fact key={name} label={name}>
+              {values ? <Value text={values[name]} what={name} /> : <Skeleton h={14} w={220} />}
+            </Fact>
+          ))}
+        </Facts>
+      </Section>
+      <Section
+        title={t("instructions.keyTitle")}
+        lead={t("instructions.keyLead")}
+        aside={
+          keys.data && (
+            <Group gap={4}>
+              <CopyButton text={keys.data} what={t("instructions.keyTitle")} />
+              <Button size="xs" variant="default" leftSection={<IconDownload size={14} />} onClick={() => void platform.saveFile(keyFileName(product ?? "product"), keys.data, "application/pgp-keys")}>
+                {t("do.download")}
+              </Button>
+            </Group>
+          )
+        }
+      >
+        <Stack gap="xs">
+          {root.data && (
+            <Facts>
+              <Fact label={t("product.root")}>
+                <Value text={root.data} what={t("product.root")} />
+              </Fact>
+            </Facts>
+          )}
+          {keys.data ? <Block label={t("instructions.keyBlock")} text={keys.data} high={180} /> : !error && <Skeleton h={120} radius="md" />}
+        </Stack>
+      </Section>
+      <Warnings />
+    </>
+  );
+}
+
+function Code({ values }: { values: Parameters<(typeof samples)[number]["code"]>[0] }) {
+  const { t } = useTranslation();
+  return (
+    <Tabs defaultValue={samples[0]!.language} keepMounted={false} variant="pills">
+      <Tabs.List mb="md" aria-label={t("instructions.code")}>
+        {samples.map(({ language }) => (
+          <Tabs.Tab key={language} value={language}>
+            {language}
+          </Tabs.Tab>
+        ))}
+      </Tabs.List>
+      {samples.map(({ language, install, file, code }) => (
+        <Tabs.Panel key={language} value={language}>
+          <Stack gap="sm">
+            <Captioned title={t("instructions.install")} text={install} />
+            <Captioned title={file} text={code(values)} />
+          </Stack>
+        </Tabs.Panel>
+      ))}
+    </Tabs>
+  );
+}
+
+function Captioned({ title, text }: { title: string; text: string }) {
+  return (
+    <Stack gap={4}>
+      <Group justify="space-between">
+        <Text size="xs" c="dimmed" fw={550}>
+          {title}
+        </Text>
+        <CopyButton text={text} what={title} />
+      </Group>
+      <Block label={title} text={text} />
+    </Stack>
+  );
+}
+
+/** Code that can be scrolled with the keys, too. */
+function Block({ label, text, high }: { label: string; text: string; high?: number }) {
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reached
+    <pre className="code" tabIndex={0} role="region" aria-label={label} style={{ maxHeight: high }}>
+      {text}
+    </pre>
+  );
+}
+
+function Warnings() {
+  const { t } = useTranslation();
+  const warnings = t("instructions.warn", { returnObjects: true });
+  return (
+    <Alert component="section" color="yellow" p="md">
+      <Stack gap="md">
+        <Stack gap="xs">
+          <Group gap="xs">
+            <IconAlertTriangle size={18} color="var(--warn)" aria-hidden />
+            <Title order={2}>{t("instructions.warnTitle")}</Title>
+          </Group>
+          <List size="sm" spacing={6}>
+            {warnings.map((text) => (
+              <List.Item key={text}>{text}</List.Item>
+            ))}
+          </List>
+        </Stack>
+        <Stack gap="xs">
+          <Group gap="xs">
+            <IconServer2 size={18} color="var(--warn)" aria-hidden />
+            <Title order={2}>{t("instructions.vmTitle")}</Title>
+          </Group>
+          <Text size="sm">{t("instructions.vm")}</Text>
+        </Stack>
+      </Stack>
+    </Alert>
+  );
+}

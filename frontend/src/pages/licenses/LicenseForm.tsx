@@ -1,0 +1,210 @@
+import { ActionIcon, Alert, Button, Group, Input, NumberInput, Radio, SimpleGrid, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
+import { DateInput, TimeInput } from "@mantine/dates";
+import "@mantine/dates/styles.css";
+import { useForm, type UseFormReturnType } from "@mantine/form";
+import { IconPlus, IconX } from "@tabler/icons-react";
+
+import type { License, Version } from "@/api/types";
+import { DurationInput } from "@/components/DurationInput";
+import { MetadataInput } from "@/components/MetadataInput";
+import { ProblemAlert } from "@/components/ProblemAlert";
+import { Section } from "@/components/Section";
+import { zone } from "@/components/units";
+import { useSubmit } from "@/components/useSubmit";
+import { useTranslation } from "@/i18n";
+
+import { conflict, FormEnd, metadataRule } from "../products/ProductForm";
+import { counted, expiring, hintOf, isDuration, labelOf, spoken, triggers } from "../versions/policy";
+import { CountInput } from "../versions/PolicyFields";
+import { faults, type LicenseValues, momentOf, overridable, valuesOf } from "./terms";
+
+interface Props {
+  version: Version;
+  license?: License;
+  send: (values: LicenseValues) => Promise<License>;
+  done: (license: License) => void;
+  verb: string;
+  leave: string;
+  reload?: () => void;
+}
+
+type Form = UseFormReturnType<LicenseValues>;
+
+export function LicenseForm({ version, license, send, done, verb, leave, reload }: Props) {
+  const { t } = useTranslation();
+  const { policy } = version;
+  const say = { needed: t("license.needed"), needOne: t("license.needOne"), rule: t("license.namesRule"), repeated: t("license.repeated") };
+  const form: Form = useForm<LicenseValues>({
+    initialValues: valuesOf(license),
+    validate: (values) => ({
+      ...Object.fromEntries(Object.entries(faults(values, policy)).map(([path, fault]) => [path, say[fault]])),
+      ...(metadataRule(values.metadata) && { metadata: metadataRule(values.metadata) }),
+    }),
+  });
+  const { submit, pending, error } = useSubmit({ form, send, done, place: (field) => place(field, form.getValues()) });
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack>
+        {error && <ProblemAlert error={error} focus action={conflict(error) && reload ? { label: t("do.reload"), run: reload } : undefined} />}
+        <Section title={t("license.who")}>
+          <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
+            <TextInput label={t("field.name")} description={t("license.nameHint")} maxLength={200} autoFocus={!license} data-autofocus inputWrapperOrder={["label", "input", "description", "error"]} {...form.getInputProps("name")} />
+            <TextInput label={t("license.customer")} maxLength={200} {...form.getInputProps("customer")} />
+          </SimpleGrid>
+        </Section>
+        {(counted(policy.type) || expiring(policy.type)) && (
+          <Section title={t("license.limits")}>
+            <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
+              {counted(policy.type) && <CountInput label={t("license.allowance")} description={t("license.allowanceHint")} {...form.getInputProps("allowance")} />}
+              {expiring(policy.type) && <Expiry form={form} />}
+            </SimpleGrid>
+          </Section>
+        )}
+        <Section title={t("license.grants")} lead={license && t("license.fileStale")}>
+          <Stack>
+            <TagsInput label={t("license.contexts")} description={t("license.contextsHint")} splitChars={[",", " ", ";"]} acceptValueOnBlur clearable={false} {...form.getInputProps("contexts")} />
+            <Entitlements form={form} />
+          </Stack>
+        </Section>
+        <Section title={t("license.overrides")} lead={t("license.overridesHint")}>
+          <OverrideFields form={form} version={version} />
+        </Section>
+        <Section title={t("field.metadata")}>
+          <MetadataInput bare {...form.getInputProps("metadata")} />
+        </Section>
+        <FormEnd verb={verb} pending={pending} leave={leave} />
+      </Stack>
+    </form>
+  );
+}
+
+/** Where the form has a field that the server names. The server counts the entitlements that it was sent, the form also the rows left empty. */
+function place(field: string, values: LicenseValues): string | undefined {
+  const [head = "", index, part] = field.split(".");
+  if (head === "expires") return "day";
+  if (head === "contexts" || head === "metadata") return head;
+  if (head === "entitlements") {
+    const sent = values.entitlements.map((row, i) => ({ row, i })).filter(({ row }) => row.name !== "" || Number(row.slots) > 0);
+    return `entitlements.${sent[Number(index)]?.i ?? 0}.${part ?? "name"}`;
+  }
+  if (head === "overrides") return index === undefined ? undefined : `overrides.${index}`;
+  return ["name", "customer", "allowance"].includes(head) ? head : undefined;
+}
+
+function Expiry({ form }: { form: Form }) {
+  const { t } = useTranslation();
+  const values = form.getValues();
+  const at = momentOf(values);
+  const past = at !== undefined && new Date(at).getTime() <= Date.now();
+  return (
+    <Stack gap="xs">
+      <Group gap="xs" align="flex-start" wrap="nowrap">
+        <DateInput
+          label={t("license.expires")}
+          description={t("license.expiresHint", { zone: zone() })}
+          placeholder="2027-12-31"
+          valueFormat="YYYY-MM-DD"
+          inputWrapperOrder={["label", "input", "description", "error"]}
+          style={{ flex: 1 }}
+          popoverProps={{ withinPortal: true }}
+          {...form.getInputProps("day")}
+        />
+        <TimeInput label={t("license.expiresTime")} w={110} {...form.getInputProps("time")} />
+      </Group>
+      {past && (
+        <Alert color="yellow" p="xs" role="status">
+          {t("license.expiresPast")}
+        </Alert>
+      )}
+    </Stack>
+  );
+}
+
+function Entitlements({ form }: { form: Form }) {
+  const { t } = useTranslation();
+  const rows = form.getValues().entitlements;
+  return (
+    <Input.Wrapper labelElement="div" label={t("license.entitlements")} description={t("license.entitlementsHint")}>
+      <Stack gap="xs" mt={6} role="group" aria-label={t("license.entitlements")}>
+        {rows.map((row, i) => (
+          // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while theirs are typed
+          <Group key={i} gap="xs" wrap="nowrap" align="flex-start">
+            <TextInput style={{ flex: 3 }} aria-label={t("license.entitlement", { n: i + 1 })} placeholder={t("license.entitlementPlaceholder")} className="mono" maxLength={64} {...form.getInputProps(`entitlements.${i}.name`)} />
+            <NumberInput
+              style={{ flex: 1, minWidth: 84 }}
+              aria-label={t("license.slots", { name: row.name || t("license.entitlement", { n: i + 1 }) })}
+              leftSection={<span style={{ fontSize: 11, color: "var(--mantine-color-dimmed)" }}>{t("license.slotsHeader")}</span>}
+              leftSectionWidth={46}
+              min={0}
+              allowNegative={false}
+              allowDecimal={false}
+              thousandSeparator=" "
+              {...form.getInputProps(`entitlements.${i}.slots`)}
+            />
+            <ActionIcon mt={4} variant="subtle" color="gray" aria-label={t("do.remove", { what: row.name || t("license.entitlement", { n: i + 1 }) })} disabled={rows.length === 1} onClick={() => form.removeListItem("entitlements", i)}>
+              <IconX size={16} />
+            </ActionIcon>
+          </Group>
+        ))}
+        <div>
+          <Button variant="default" size="xs" leftSection={<IconPlus size={14} />} onClick={() => form.insertListItem("entitlements", { name: "", slots: 0 })}>
+            {t("license.addEntitlement")}
+          </Button>
+        </div>
+      </Stack>
+    </Input.Wrapper>
+  );
+}
+
+/** The version's policy, and what of it this license has otherwise. */
+function OverrideFields({ form, version: { policy } }: { form: Form; version: Version }) {
+  const { t } = useTranslation();
+  const own = form.getValues().overrides;
+  const trigger = own.trigger ?? policy.trigger;
+  return (
+    <Stack gap="md">
+      <Override
+        label={t("policy.trigger")}
+        from={t(`policy.triggers.${policy.trigger}`)}
+        on={own.trigger !== null}
+        set={(on) => form.setFieldValue("overrides.trigger", on ? policy.trigger : null)}
+      >
+        <Radio.Group aria-label={t("policy.trigger")} {...form.getInputProps("overrides.trigger")}>
+          <Group gap="lg">
+            {triggers.map((value) => (
+              <Radio key={value} value={value} label={t(`policy.triggers.${value}`)} />
+            ))}
+          </Group>
+        </Radio.Group>
+      </Override>
+      {overridable.map((setting) => {
+        const label = labelOf(setting, trigger);
+        const path = `overrides.${setting}`;
+        const common = { label, labelProps: { className: "unseen" }, description: hintOf(setting, trigger), ...form.getInputProps(path) };
+        return (
+          <Override key={setting} label={label} from={spoken(setting, policy)} on={own[setting] !== null} set={(on) => form.setFieldValue(path, on ? policy[setting] : null)}>
+            {isDuration(setting) ? <DurationInput {...common} value={own[setting] ?? ""} /> : <CountInput {...common} />}
+          </Override>
+        );
+      })}
+    </Stack>
+  );
+}
+
+interface OverrideProps {
+  label: string;
+  from: string;
+  on: boolean;
+  set: (on: boolean) => void;
+  children: React.ReactNode;
+}
+
+function Override({ label, from, on, set, children }: OverrideProps) {
+  const { t } = useTranslation();
+  return (
+    <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs" verticalSpacing={6}>
+      <Switch size="sm" label={label} aria-label={t("license.own", { what: label })} description={t("license.fromVersion", { value: from })} checked={on} onChange={(event) => set(event.currentTarget.checked)} />
+      {on ? children : <span />}
+    </SimpleGrid>
+  );
+}

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+
+import type { License } from "@/api/types";
+import { license as held } from "@/testing/pages";
+
+import { editOf, faults, isName, momentOf, newOf, valuesOf } from "./terms";
+
+const filled = () => ({ ...valuesOf(), contexts: ["ui"], entitlements: [{ name: "rendering", slots: 0 as const }], allowance: 5, day: "2030-01-01", time: "23:59" });
+
+// proves U04
+describe("a new license sends only what applies to its type", () => {
+  it.each([
+    ["calls", ["allowance"]],
+    ["time", ["expires"]],
+    ["time_and_calls", ["allowance", "expires"]],
+    ["perpetual", []],
+  ] as const)("%s", (type, limits) => {
+    const sent = newOf(filled(), { type });
+    expect(Object.keys(sent).toSorted()).toEqual(["contexts", "entitlements", ...limits].toSorted());
+  });
+
+  it("leaves out rows that were left empty", () => {
+    const sent = newOf({ ...filled(), entitlements: [{ name: "a", slots: 2 }, { name: "", slots: 0 }], metadata: [{ key: "", value: "" }] }, { type: "perpetual" });
+    expect(sent.entitlements).toEqual([{ name: "a", slots: 2 }]);
+    expect(sent.metadata).toBeUndefined();
+  });
+});
+
+// proves U05
+it("0 is a value of its own: an override of 0 is sent, one that follows the version is not", () => {
+  const values = filled();
+  values.overrides = { ...values.overrides, grace: 0, max_retries: 0, activation_limit: null };
+  expect(newOf(values, { type: "calls" }).overrides).toEqual({ grace: 0, max_retries: 0 });
+});
+
+// proves part of U10
+describe("an edit sends what is otherwise, and nothing else", () => {
+  const license: License = { ...held, expires: "2030-05-04T21:59:59.123Z", metadata: { order: "1" } };
+
+  it("nothing", () => expect(editOf(valuesOf(license), license, { type: "time_and_calls" })).toEqual({ revision: 1 }));
+
+  it("a moment that was not touched keeps its seconds", () => {
+    const sent = editOf({ ...valuesOf(license), name: "Plant 8" }, license, { type: "time_and_calls" });
+    expect(sent).toEqual({ revision: 1, name: "Plant 8" });
+  });
+
+  it("metadata as a whole, also when the last entry goes", () => {
+    expect(editOf({ ...valuesOf(license), metadata: [] }, license, { type: "calls" }).metadata).toEqual({});
+  });
+
+  it("an override that is taken back", () => {
+    const own = { ...license, overrides: { grace: 5 } };
+    const values = valuesOf(own);
+    expect(editOf({ ...values, overrides: { ...values.overrides, grace: null } }, own, { type: "calls" }).overrides).toEqual({});
+  });
+});
+
+describe("what keeps values from being a license", () => {
+  it("nothing does", () => expect(faults(filled(), { type: "time_and_calls" })).toEqual({}));
+
+  it("names what is missing, by type", () => {
+    const bare = { ...valuesOf(), time: "23:59" };
+    expect(faults(bare, { type: "perpetual" })).toEqual({ contexts: "needOne", "entitlements.0.name": "needOne" });
+    expect(faults({ ...filled(), allowance: "", day: null }, { type: "time_and_calls" })).toEqual({ allowance: "needed", day: "needed" });
+    expect(faults({ ...filled(), allowance: 0 }, { type: "calls" })).toEqual({ allowance: "needed" });
+  });
+
+  it("names are those of a license file", () => {
+    for (const good of ["a", "solid_modeling", "3d.view-2", "x".repeat(64)]) expect(isName(good)).toBe(true);
+    for (const bad of ["", "-a", "a b", "ü", "x".repeat(65), "a:5", "a,b"]) expect(isName(bad)).toBe(false);
+    expect(faults({ ...filled(), entitlements: [{ name: "a", slots: 0 }, { name: "a", slots: 1 }, { name: "b c", slots: 0 }] }, { type: "perpetual" })).toEqual({
+      "entitlements.1.name": "repeated",
+      "entitlements.2.name": "rule",
+    });
+  });
+});
+
+it("day and time are of the zone of the person", () => {
+  expect(momentOf({ day: "2030-01-01", time: "9:05" })).toBe(new Date("2030-01-01T09:05").toISOString());
+  expect(momentOf({ day: "2030-13-01", time: "09:05" })).toBeUndefined();
+  expect(momentOf({ day: null, time: "09:05" })).toBeUndefined();
+  expect(momentOf({ day: "2030-01-01", time: "" })).toBeUndefined();
+});

@@ -1,0 +1,136 @@
+// A license as forms hold it, and what of it is sent: only what applies to the type and trigger.
+
+import type { Entitlement, License, LicenseEdit, LicenseNew, Overrides, Policy, Trigger } from "@/api/types";
+import { type Entry, entriesOf, metadataOf } from "@/components/MetadataInput";
+
+import { counted, expiring, type Setting, type Typed } from "../versions/policy";
+
+/** The settings of which a license can have its own. */
+export const overridable = ["interval", "max_retries", "grace", "activation_limit", "max_machines", "activation_delay"] as const satisfies readonly Setting[];
+
+export interface LicenseValues {
+  name: string;
+  customer: string;
+  contexts: string[];
+  entitlements: { name: string; slots: Typed }[];
+  allowance: Typed;
+  /** The day, as 2027-01-31; null: none yet. */
+  day: string | null;
+  /** The time of the day, as 23:59. */
+  time: string;
+  /** null: the version's. */
+  overrides: { trigger: Trigger | null } & Record<(typeof overridable)[number], Typed | null>;
+  metadata: Entry[];
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/; // spec/license-file.md
+export const isName = (text: string) => NAME.test(text);
+
+export function valuesOf(license?: License): LicenseValues {
+  const own = license?.overrides ?? {};
+  return {
+    name: license?.name ?? "",
+    customer: license?.customer ?? "",
+    contexts: license?.contexts ?? [],
+    entitlements: license?.entitlements.map(({ name, slots = 0 }) => ({ name, slots })) ?? [{ name: "", slots: 0 }],
+    allowance: license?.allowance || "",
+    day: license?.expires ? localDay(license.expires) : null,
+    time: license?.expires ? localTime(license.expires) : "23:59",
+    overrides: {
+      trigger: own.trigger ?? null,
+      interval: own.interval ?? null,
+      max_retries: own.max_retries ?? null,
+      grace: own.grace ?? null,
+      activation_delay: own.activation_delay ?? null,
+      activation_limit: own.activation_limit ?? null,
+      max_machines: own.max_machines ?? null,
+    },
+    metadata: entriesOf(license?.metadata ?? {}),
+  };
+}
+
+const pad = (n: number) => String(n).padStart(2, "0");
+
+/** Day and time in the zone of the person who looks. */
+function localDay(at: string) {
+  const d = new Date(at);
+  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}`;
+}
+
+function localTime(at: string) {
+  const d = new Date(at);
+  return `${pad(d.getHours())}:${pad(d.getMinutes())}`;
+}
+
+/** The moment that day and time name; nothing when they name none. */
+export function momentOf({ day, time }: Pick<LicenseValues, "day" | "time">): string | undefined {
+  if (!day || !/^\d{1,2}:\d{2}/.test(time)) return undefined;
+  const at = new Date(`${day}T${time.padStart(5, "0")}`);
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+}
+
+/** A row that was left empty is nothing. */
+const rights = (rows: LicenseValues["entitlements"]): Entitlement[] =>
+  rows.filter(({ name, slots }) => name !== "" || Number(slots) > 0).map(({ name, slots }) => (slots ? { name, slots } : { name }));
+
+function overridesOf(values: LicenseValues["overrides"]): Overrides {
+  const sent: Overrides = {};
+  if (values.trigger !== null) sent.trigger = values.trigger;
+  for (const setting of overridable) {
+    const value = values[setting];
+    if (value !== null && value !== "") sent[setting] = value;
+  }
+  return sent;
+}
+
+/** The license to be made. */
+export function newOf(values: LicenseValues, { type }: Pick<Policy, "type">): LicenseNew {
+  const overrides = overridesOf(values.overrides);
+  const metadata = metadataOf(values.metadata);
+  return {
+    ...(values.name && { name: values.name }),
+    ...(values.customer && { customer: values.customer }),
+    contexts: values.contexts,
+    entitlements: rights(values.entitlements),
+    ...(counted(type) && values.allowance !== "" && { allowance: values.allowance }),
+    ...(expiring(type) && { expires: momentOf(values) }),
+    ...(Object.keys(overrides).length > 0 && { overrides }),
+    ...(Object.keys(metadata).length > 0 && { metadata }),
+  };
+}
+
+/** The change: what is otherwise than it was, and nothing else. */
+export function editOf(values: LicenseValues, license: License, policy: Pick<Policy, "type">): LicenseEdit {
+  const before = valuesOf(license);
+  const sent: LicenseEdit = { revision: license.revision };
+  const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
+  if (values.name !== before.name) sent.name = values.name;
+  if (values.customer !== before.customer) sent.customer = values.customer;
+  if (differs(values.contexts, before.contexts)) sent.contexts = values.contexts;
+  if (differs(rights(values.entitlements), rights(before.entitlements))) sent.entitlements = rights(values.entitlements);
+  if (counted(policy.type) && values.allowance !== "" && values.allowance !== before.allowance) sent.allowance = values.allowance;
+  // A moment that was not touched keeps its seconds, which the form does not show.
+  if (expiring(policy.type) && (values.day !== before.day || values.time !== before.time)) sent.expires = momentOf(values);
+  if (differs(overridesOf(values.overrides), overridesOf(before.overrides))) sent.overrides = overridesOf(values.overrides);
+  if (differs(metadataOf(values.metadata), license.metadata)) sent.metadata = metadataOf(values.metadata);
+  return sent;
+}
+
+/** What keeps values from being a license, by the form's paths. The words are the caller's. */
+export type Fault = "needed" | "needOne" | "rule" | "repeated";
+
+export function faults(values: LicenseValues, { type }: Pick<Policy, "type">): Record<string, Fault> {
+  const found: Record<string, Fault> = {};
+  if (values.contexts.length === 0) found.contexts = "needOne";
+  else if (!values.contexts.every(isName)) found.contexts = "rule";
+  if (rights(values.entitlements).length === 0) found["entitlements.0.name"] = "needOne";
+  for (const [i, { name, slots }] of values.entitlements.entries()) {
+    if (name === "" && !slots) continue;
+    if (!isName(name)) found[`entitlements.${i}.name`] = "rule";
+    else if (values.entitlements.findIndex((other) => other.name === name) < i) found[`entitlements.${i}.name`] = "repeated";
+  }
+  if (counted(type) && !values.allowance) found.allowance = "needed";
+  if (expiring(type) && !momentOf(values)) found[values.day ? "time" : "day"] = "needed";
+  for (const setting of overridable) if (values.overrides[setting] === "") found[`overrides.${setting}`] = "needed";
+  return found;
+}

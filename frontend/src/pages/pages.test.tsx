@@ -1,0 +1,92 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { http, HttpResponse } from "msw";
+import { expect, it } from "vitest";
+
+import { at, license, open, problem, product, server, usual, version, withServer } from "@/testing/pages";
+
+withServer();
+
+// proves U09
+it("what the server finds wrong stands above the form and next to the field", async () => {
+  server.use(
+    ...usual(),
+    http.post(at(`/versions/${version.id}/licenses`), () =>
+      problem(422, "invalid", "Unprocessable Entity", "entitlements.0.slots is 9, allowed are 0 to 8", [
+        { field: "entitlements[0].slots", detail: "is 9, allowed are 0 to 8" },
+        { field: "contexts.1", detail: "repeats ui" },
+        { field: "somewhere.else", detail: "is odd" },
+      ]),
+    ),
+  );
+  const user = userEvent.setup();
+  open(`/versions/${version.id}/licenses/new`);
+  await user.type(await screen.findByLabelText("Calls allowed"), "10");
+  await user.type(screen.getAllByLabelText("Contexts")[0]!, "ui{Enter}");
+  // The first row is left empty, so that the server's first entitlement is the form's second.
+  await user.click(screen.getByRole("button", { name: "Add an entitlement" }));
+  await user.type(screen.getByLabelText("Entitlement 2"), "rendering");
+  await user.click(screen.getByRole("button", { name: "Create the license" }));
+  const alert = await screen.findByRole("alert");
+  expect(alert.textContent).toContain("Unprocessable Entity");
+  expect(alert.textContent).toContain("somewhere.else is odd");
+  expect(screen.getByLabelText("Slots of rendering").getAttribute("aria-invalid")).toBe("true");
+  expect(screen.getAllByText("is 9, allowed are 0 to 8").length).toBeGreaterThan(0);
+  expect(screen.getAllByText("repeats ui").length).toBeGreaterThan(0);
+});
+
+// proves part of S07
+it("a role is offered what it is allowed, and nothing else", async () => {
+  server.use(
+    ...usual("viewer"),
+    http.get(at(`/licenses/${license.id}/activations`), () => HttpResponse.json({ items: [{ id: "d".repeat(64), counted: 1, generation: 1, number: 1, created: license.created, last_sync: license.created }] })),
+    http.get(at(`/licenses/${license.id}/reservations`), () => HttpResponse.json({ items: null })),
+  );
+  open(`/licenses/${license.id}`);
+  expect(await screen.findByRole("heading", { name: "Plant 7" })).toBeTruthy();
+  expect(await screen.findByText("No slot is held")).toBeTruthy();
+  expect(await within(screen.getByRole("table", { name: "Installations" })).findByText("dddddddd")).toBeTruthy();
+  for (const name of ["License file", "More actions", /^Deactivate/]) expect(screen.queryByRole("button", { name })).toBeNull();
+  expect(screen.queryByRole("link", { name: "Edit" })).toBeNull();
+  expect(screen.getByRole("link", { name: "Instructions" })).toBeTruthy();
+});
+
+// proves U01
+it("an expired session leads to the login, with the way back", async () => {
+  const ended = () => problem(401, "session_expired", "Unauthorized", "the session has ended; log in again");
+  server.use(
+    http.get(at(`/versions/${version.id}`), () => {
+      server.use(http.get(at("/session"), ended));
+      return ended();
+    }),
+    ...usual(),
+  );
+  const { router } = open(`/versions/${version.id}`);
+  await waitFor(() => expect(router.state.location.pathname).toBe("/login"));
+  expect(router.state.location.search).toEqual({ next: `/versions/${version.id}`, ended: "yes" });
+});
+
+it("changes carry the token against forged requests", async () => {
+  let token: string | null = null;
+  server.use(
+    ...usual(),
+    http.get(at(`/products/${product.id}/versions`), () => HttpResponse.json({ items: [] })),
+    http.post(at(`/products/${product.id}/archive`), ({ request }) => {
+      token = request.headers.get("X-CSRF-Token");
+      return HttpResponse.json({ ...product, archived: true });
+    }),
+  );
+  const user = userEvent.setup();
+  open(`/products/${product.id}`);
+  await user.click(await screen.findByRole("button", { name: "More actions" }));
+  await user.click(await screen.findByRole("menuitem", { name: "Archive" }));
+  expect(token).toBeNull(); // it asks first
+  await user.click(await screen.findByRole("button", { name: "Archive" }));
+  await waitFor(() => expect(token).toBe("c".repeat(64)));
+});
+
+it("an answer that is not the server's is told as such", async () => {
+  server.use(http.get(at("/products"), () => new HttpResponse("<h1>Bad gateway</h1>", { status: 500, statusText: "Oops" })), ...usual());
+  open("/products");
+  expect((await screen.findByRole("alert")).textContent).toContain("answered with status 500");
+});

@@ -1,0 +1,138 @@
+import { Badge, Button, Group, Stack, Text, ThemeIcon } from "@mantine/core";
+import { IconCheck, IconFolderOff, IconX } from "@tabler/icons-react";
+
+import { When } from "@/components/bits";
+import { Fact, Facts } from "@/components/Facts";
+import { Section } from "@/components/Section";
+import { number, size as bytes } from "@/components/units";
+import { useTranslation } from "@/i18n";
+import type { Result } from "@/verifier/files";
+import type { Verdict } from "@/verifier/module";
+
+interface Props {
+  results: Result[];
+  /** Folders without license files. */
+  empty: string[];
+  clear: () => void;
+}
+
+/** What was found, file by file, with the reason and the advice. */
+export function Verdicts({ results, empty, clear }: Props) {
+  const { t } = useTranslation();
+  if (results.length === 0 && empty.length === 0) return null;
+  return (
+    <Section
+      title={t("verify.results")}
+      aside={
+        <Button variant="default" size="xs" onClick={clear}>
+          {t("do.clear")}
+        </Button>
+      }
+    >
+      <Stack gap="lg" component="ul" p={0} m={0} style={{ listStyle: "none" }} aria-live="polite" aria-label={t("verify.results")}>
+        {empty.map((name) => (
+          <Group key={name} component="li" gap="sm" align="flex-start" wrap="nowrap">
+            <ThemeIcon variant="default" size={28} radius="xl">
+              <IconFolderOff size={16} />
+            </ThemeIcon>
+            <Stack gap={2}>
+              <Text fw={570} className="break">
+                {name}
+              </Text>
+              <Text size="sm">{t("verify.emptyFolder")}</Text>
+            </Stack>
+          </Group>
+        ))}
+        {results.map((result, i) => (
+          // oxlint-disable-next-line react/no-array-index-key -- two files may have one name
+          <Shown key={i} result={result} />
+        ))}
+      </Stack>
+    </Section>
+  );
+}
+
+function Shown({ result: { name, size, verdict } }: { result: Result }) {
+  const { t } = useTranslation();
+  if (!verdict) return null;
+  return (
+    <Group component="li" gap="sm" align="flex-start" wrap="nowrap" data-verdict={verdict.genuine ? "ok" : verdict.answer.code}>
+      <ThemeIcon variant="outline" size={28} radius="xl" style={{ color: verdict.genuine ? "var(--good)" : "var(--bad)", borderColor: "currentColor", flexShrink: 0 }}>
+        {verdict.genuine ? <IconCheck size={16} /> : <IconX size={16} />}
+      </ThemeIcon>
+      <Stack gap={6} style={{ minWidth: 0, flex: 1 }}>
+        <Group gap="xs">
+          <Text fw={600} c={verdict.genuine ? "var(--good)" : "var(--bad)"}>
+            {t(verdict.genuine ? "verify.genuine" : "verify.refused")}
+          </Text>
+          <Text size="sm" className="break">
+            {name}
+          </Text>
+          {size !== undefined && (
+            <Text size="xs" c="dimmed">
+              {bytes(size)}
+            </Text>
+          )}
+        </Group>
+        {verdict.genuine ? <Genuine license={verdict.license} /> : <Refused answer={verdict.answer} />}
+      </Stack>
+    </Group>
+  );
+}
+
+function Genuine({ license }: { license: Extract<Verdict, { genuine: true }>["license"] }) {
+  const { t } = useTranslation();
+  return (
+    <Facts>
+      <Fact label={t("verify.license")}>
+        <span className="mono">{license.id}</span>
+      </Fact>
+      <Fact label={t("verify.contexts")}>
+        <Group gap={6}>
+          {license.contexts.map((context) => (
+            <Badge key={context} className="mono">
+              {context}
+            </Badge>
+          ))}
+        </Group>
+      </Fact>
+      <Fact label={t("verify.entitlements")}>
+        <Group gap={6}>
+          {license.entitlements.map(({ name, slots }) => (
+            <Badge key={name} className="mono">
+              {name}
+              {slots ? ` · ${number(slots)}` : ""}
+            </Badge>
+          ))}
+        </Group>
+      </Fact>
+      <Fact label={t("verify.signed")}>
+        <When at={license.signed} as="moment" />
+      </Fact>
+      <Fact label={t("verify.signedBy")}>
+        <span className="mono">{license.key}</span>
+      </Fact>
+      <Fact label={t("verify.root")}>
+        <span className="mono">{license.root}</span>
+      </Fact>
+    </Facts>
+  );
+}
+
+function Refused({ answer }: { answer: Extract<Verdict, { genuine: false }>["answer"] }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <Text size="sm">{answer.message}</Text>
+      {answer.detail && (
+        <Text size="sm" c="dimmed" className="break">
+          {t("verify.detail", { detail: answer.detail })}
+        </Text>
+      )}
+      <Text size="sm">{t("verify.advice", { do: answer.do })}</Text>
+      <Text size="xs" c="dimmed" className="mono">
+        {t("problem.code", { code: answer.code })}
+      </Text>
+    </>
+  );
+}

@@ -1,0 +1,204 @@
+import { Button, FileButton, Group, Paper, Select, Stack, Text, Textarea } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { IconFileCertificate, IconFolder, IconKey } from "@tabler/icons-react";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { moduleSha256 } from "onelicense";
+import { useEffect, useRef, useState } from "react";
+
+import { problemOf } from "@/api/problem";
+import { keysQuery, productsQuery, sessionQuery } from "@/api/requests";
+import { Page } from "@/components/Page";
+import { Section } from "@/components/Section";
+import { useTranslation } from "@/i18n";
+import { type Candidate, candidate, check, dropped, fromFolder, type Result } from "@/verifier/files";
+
+import { Verdicts } from "./Verdicts";
+
+const TYPING = 300; // ms without a key before the certificate is tried
+
+export default function Verify() {
+  const { t } = useTranslation();
+  const [keyring, setKeyring] = useState("");
+  const [chosen, setChosen] = useState<{ candidates: Candidate[]; empty: string[] }>({ candidates: [], empty: [] });
+  const [settled] = useDebouncedValue(keyring.trim(), TYPING);
+  const { results, checking } = useVerdicts(chosen.candidates, settled);
+  return (
+    <Page title={t("verify.title")} lead={t("verify.lead")} narrow>
+      <Section title={t("verify.keyStep")} lead={t("verify.keyHint")}>
+        <KeyInput value={keyring} onChange={setKeyring} />
+      </Section>
+      <Section title={t("verify.fileStep")}>
+        <Drop onChoose={setChosen} />
+        <Text size="sm" c="dimmed" mt="xs" role="status">
+          {chosen.candidates.length > 0 && !settled && t("verify.needKey")}
+          {checking && t("verify.checking", { name: checking })}
+        </Text>
+      </Section>
+      <Verdicts results={results} empty={chosen.empty} clear={() => setChosen({ candidates: [], empty: [] })} />
+      <Text size="xs" c="dimmed" className="mono break">
+        client.wasm sha256 {moduleSha256}
+      </Text>
+    </Page>
+  );
+}
+
+/** Judges one file after the other, and all of them anew when the key is another. */
+function useVerdicts(candidates: Candidate[], keyring: string) {
+  const [results, setResults] = useState<Result[]>([]);
+  const [checking, setChecking] = useState("");
+  useEffect(() => {
+    setResults([]);
+    if (!keyring) return undefined;
+    let stopped = false;
+    const run = async () => {
+      for (const one of candidates) {
+        setChecking(one.name);
+        const result = await check(one, keyring);
+        if (stopped) return;
+        setResults((before) => [...before, result]);
+      }
+      setChecking("");
+    };
+    void run();
+    return () => {
+      stopped = true;
+      setChecking("");
+    };
+  }, [candidates, keyring]);
+  return { results, checking };
+}
+
+const LARGEST_KEY = 2 ** 20; // bytes
+
+function KeyInput({ value, onChange }: { value: string; onChange: (keyring: string) => void }) {
+  const { t } = useTranslation();
+  const { data: session } = useQuery({ ...sessionQuery, enabled: false });
+  const [error, setError] = useState("");
+  const read = async (file: File | null) => {
+    if (!file) return;
+    setError("");
+    if (file.size > LARGEST_KEY) return setError(t("verify.keyTooLarge", { name: file.name }));
+    try {
+      onChange(await file.text());
+    } catch (reason) {
+      setError(t("verify.keyUnreadable", { name: file.name, reason: reason instanceof Error ? reason.message : String(reason) }));
+    }
+  };
+  return (
+    <Stack gap="sm">
+      <Group gap="sm" align="flex-end">
+        {session && <ProductKey onKey={onChange} onError={setError} />}
+        <FileButton onChange={(file) => void read(file)} accept=".asc,.gpg,.pgp,.pub,.txt">
+          {(props) => (
+            <Button {...props} variant="default" leftSection={<IconKey size={16} />}>
+              {t("verify.keyChoose")}
+            </Button>
+          )}
+        </FileButton>
+      </Group>
+      <Textarea
+        label={t("verify.keyLabel")}
+        placeholder={t("verify.keyPlaceholder")}
+        error={error}
+        autosize
+        minRows={4}
+        maxRows={9}
+        spellCheck={false}
+        styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12 } }}
+        value={value}
+        onChange={(event) => {
+          setError("");
+          onChange(event.currentTarget.value);
+        }}
+      />
+    </Stack>
+  );
+}
+
+/** For members: the key of one of their products. */
+function ProductKey({ onKey, onError }: { onKey: (keyring: string) => void; onError: (text: string) => void }) {
+  const { t } = useTranslation();
+  const client = useQueryClient();
+  const [search, setSearch] = useState("");
+  const [asked] = useDebouncedValue(search, TYPING);
+  const { data = [] } = useInfiniteQuery(productsQuery(asked));
+  const [known, setKnown] = useState<string | null>(null);
+  return (
+    <Select
+      label={t("verify.product")}
+      placeholder={t("verify.productPlaceholder")}
+      searchable
+      style={{ flex: "1 1 220px" }}
+      data={data.map(({ id, name }) => ({ value: id, label: name }))}
+      searchValue={search}
+      onSearchChange={setSearch}
+      filter={({ options }) => options} // the server has searched
+      value={known}
+      onChange={async (id) => {
+        setKnown(id);
+        onError("");
+        if (!id) return;
+        try {
+          onKey(await client.fetchQuery(keysQuery(id)));
+        } catch (error) {
+          onError(problemOf(error).detail);
+        }
+      }}
+    />
+  );
+}
+
+function Drop({ onChoose }: { onChoose: (chosen: { candidates: Candidate[]; empty: string[] }) => void }) {
+  const { t } = useTranslation();
+  const [over, setOver] = useState(false);
+  const folder = useRef<HTMLInputElement>(null);
+  return (
+    <Paper
+      className="drop"
+      data-over={over || undefined}
+      p="xl"
+      data-testid="drop"
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        void dropped(event.dataTransfer).then(onChoose);
+      }}
+    >
+      <Stack align="center" gap="sm">
+        <IconFileCertificate size={34} stroke={1.4} color="var(--mantine-color-dimmed)" aria-hidden />
+        <Text fw={570}>{t("verify.drop")}</Text>
+        <Group gap="xs" justify="center">
+          <FileButton multiple onChange={(files) => files.length > 0 && onChoose({ candidates: files.map((file) => candidate(file)), empty: [] })}>
+            {(props) => (
+              <Button {...props} variant="default" leftSection={<IconFileCertificate size={16} />}>
+                {t("verify.chooseFiles")}
+              </Button>
+            )}
+          </FileButton>
+          <Button variant="default" leftSection={<IconFolder size={16} />} onClick={() => folder.current?.click()}>
+            {t("verify.chooseFolder")}
+          </Button>
+          <input
+            ref={folder}
+            type="file"
+            hidden
+            aria-label={t("verify.chooseFolder")}
+            {...{ webkitdirectory: "" }}
+            onChange={(event) => {
+              const files = [...(event.currentTarget.files ?? [])];
+              const name = files[0]?.webkitRelativePath.split("/")[0] ?? t("verify.folder");
+              const candidates = fromFolder(files);
+              onChoose({ candidates, empty: candidates.length === 0 ? [name] : [] });
+              event.currentTarget.value = ""; // the same folder can be chosen again
+            }}
+          />
+        </Group>
+      </Stack>
+    </Paper>
+  );
+}

@@ -1,0 +1,30 @@
+import type { Platform } from ".";
+
+const URL_LIFE = 60_000; // ms; the browser may still be reading when the click is over
+
+export const browser: Platform = {
+  serverOrigin: () => location.origin,
+
+  async saveFile(name, contents, type) {
+    const url = URL.createObjectURL(new Blob([contents], { type }));
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), URL_LIFE);
+  },
+
+  async copy(text) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    // Without TLS there is no clipboard for pages, but what is selected can be copied.
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.style.position = "fixed";
+    area.style.opacity = "0";
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    if (!copied) throw new Error("the browser does not let this page copy");
+  },
+};

@@ -1,0 +1,183 @@
+// The addresses. They stand behind #, so that the same pages work from a server and from a window that has none.
+
+import type { QueryClient } from "@tanstack/react-query";
+import { createHashHistory, createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect, type RouterHistory } from "@tanstack/react-router";
+
+import { setOnSessionEnd } from "./api/client";
+import { codeOf, isSessionEnd, noPage } from "./api/problem";
+import { leave } from "./api/query";
+import { sessionQuery } from "./api/requests";
+import { PageSkeleton } from "./components/Page";
+import { Shell } from "./components/Shell";
+import { Failure, FailureAlone, NotFound } from "./pages/Failure";
+
+interface Context {
+  client: QueryClient;
+}
+
+const framed = () => (
+  <Shell>
+    <Outlet />
+  </Shell>
+);
+
+const root = createRootRouteWithContext<Context>()({
+  component: Outlet,
+  errorComponent: FailureAlone,
+  notFoundComponent: NotFound,
+});
+
+/** Pages for everybody. Whoever is logged in sees them in the same frame as the others. */
+const open = createRoute({
+  getParentRoute: () => root,
+  id: "open",
+  beforeLoad: ({ context }) => context.client.ensureQueryData(sessionQuery).then(nothing, nothing),
+  component: framed,
+  errorComponent: FailureAlone,
+});
+
+const nothing = () => {};
+
+/** Pages for members. Without a session they lead to the login, and from there back. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: "inside",
+  beforeLoad: async ({ context, location }) => {
+    try {
+      await context.client.ensureQueryData(sessionQuery);
+    } catch (error) {
+      if (!isSessionEnd(error)) throw error;
+      throw redirect({ to: "/login", search: whence(location.href, codeOf(error)) });
+    }
+  },
+  component: framed,
+  errorComponent: FailureAlone,
+});
+
+/** What the login page must know to lead back. The first visit of all is not the end of a session. */
+const whence = (href: string, code = "") => ({
+  ...(href !== "/" && href !== "/products" && { next: href }),
+  ...(code !== "not_authenticated" && { ended: "yes" }),
+});
+
+interface Search {
+  search?: string;
+}
+
+const searched = (search: Record<string, unknown>): Search => (search.search ? { search: String(search.search) } : {});
+
+type Load = () => Promise<{ default: React.ComponentType }>;
+
+const loads: Load[] = [];
+
+/** A page's script comes when it is first wanted. That it does not come is told like everything else that the server was asked for. */
+function lazy(load: Load) {
+  loads.push(load);
+  return lazyRouteComponent(() =>
+    load().catch((error: unknown) => {
+      throw noPage(error);
+    }),
+  );
+}
+
+/** Once one is in, all pages come while nothing else is done: later the network may be gone. */
+const fetchPages = () => void Promise.allSettled(loads.map((load) => load()));
+
+const page = <const P extends string>(path: P, load: Load) =>
+  createRoute({ getParentRoute: () => inside, path, validateSearch: searched, component: lazy(load) });
+
+const setup = createRoute({
+  getParentRoute: () => open,
+  path: "/setup",
+  validateSearch: (search): { token?: string } => (search.token ? { token: String(search.token) } : {}),
+  component: lazy(() => import("./pages/people/Setup")),
+});
+
+const login = createRoute({
+  getParentRoute: () => open,
+  path: "/login",
+  validateSearch: (search): { next?: string; ended?: string } => ({
+    ...(search.next ? { next: String(search.next) } : {}),
+    ...(search.ended ? { ended: "yes" } : {}),
+  }),
+  component: lazy(() => import("./pages/people/Login")),
+});
+
+const verify = createRoute({
+  getParentRoute: () => open,
+  path: "/verify",
+  component: lazy(() => import("./pages/verify/Verify")),
+});
+
+const home = createRoute({
+  getParentRoute: () => inside,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/products", replace: true });
+  },
+});
+
+const tree = root.addChildren([
+  open.addChildren([setup, login, verify]),
+  inside.addChildren([
+    home,
+    page("/account", () => import("./pages/people/Account")),
+    page("/products", () => import("./pages/products/Products")),
+    page("/products/new", () => import("./pages/products/NewProduct")),
+    page("/products/$id", () => import("./pages/products/Product")),
+    page("/products/$id/edit", () => import("./pages/products/EditProduct")),
+    page("/products/$id/versions/new", () => import("./pages/versions/NewVersion")),
+    page("/versions/$id", () => import("./pages/versions/Version")),
+    page("/versions/$id/edit", () => import("./pages/versions/EditVersion")),
+    page("/versions/$id/licenses/new", () => import("./pages/licenses/NewLicense")),
+    page("/licenses/$id", () => import("./pages/licenses/License")),
+    page("/licenses/$id/edit", () => import("./pages/licenses/EditLicense")),
+    page("/licenses/$id/instructions", () => import("./pages/licenses/Instructions")),
+  ]),
+]);
+
+const SETTLED = 1_500; // ms after the first page
+
+/** Plain text after ?, not JSON: "5" is what somebody searched for, not a number. */
+const parseSearch = (text: string) => Object.fromEntries(new URLSearchParams(text));
+
+function stringifySearch(search: Record<string, unknown>) {
+  const text = new URLSearchParams(Object.entries(search).filter((entry): entry is [string, string] => typeof entry[1] === "string")).toString();
+  return text && `?${text}`;
+}
+
+export function makeRouter(client: QueryClient, history: RouterHistory = createHashHistory()) {
+  const router = createRouter({
+    routeTree: tree,
+    history,
+    context: { client },
+    parseSearch,
+    stringifySearch,
+    defaultPendingComponent: PageSkeleton,
+    defaultErrorComponent: Failure,
+    defaultNotFoundComponent: NotFound,
+    defaultPendingMs: 300,
+    scrollRestoration: true,
+  });
+  setOnSessionEnd((code) => {
+    const { pathname, href } = router.state.location;
+    if (pathname === "/login") return;
+    void leave(client, () => router.navigate({ to: "/login", search: { ...whence(href, code), ended: "yes" } }));
+  });
+  const stop = router.subscribe("onRendered", () => {
+    if (!client.getQueryData(sessionQuery.queryKey)) return;
+    stop();
+    setTimeout(fetchPages, SETTLED);
+  });
+  // A screen reader is led to the new page, and the next tab begins there.
+  router.subscribe("onRendered", ({ fromLocation, pathChanged }) => {
+    if (fromLocation && pathChanged && !document.querySelector("[data-autofocus]:focus, input:focus")) document.getElementById("content")?.focus({ preventScroll: true });
+  });
+  return router;
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

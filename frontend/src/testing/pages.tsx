@@ -1,0 +1,75 @@
+// The whole app at one address, before a server that says what a test wants.
+
+import { MantineProvider } from "@mantine/core";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
+import { render } from "@testing-library/react";
+import { http, HttpResponse } from "msw";
+import { setupServer } from "msw/node";
+import { afterAll, afterEach, beforeAll } from "vitest";
+
+import { makeQueryClient } from "@/api/query";
+import type { License, Product, Session, Version } from "@/api/types";
+import { makeRouter } from "@/router";
+import { cssVariables, theme } from "@/theme";
+
+export const at = (path: string) => `${location.origin}/api/v1${path}`;
+
+export const session = (role: Session["member"]["role"] = "owner"): Session => ({
+  member: { id: "1".repeat(24), name: "Ada", email: "ada@acme.example", role },
+  organisation: { id: "2".repeat(24), name: "Acme", created: "2026-01-01T00:00:00Z" },
+  csrf_token: "c".repeat(64),
+  expires: "2099-01-01T00:00:00Z",
+});
+
+const times = { created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", revision: 1, metadata: {} };
+
+export const product: Product = { id: "a".repeat(24), name: "Acme CAD", description: "", archived: false, ...times };
+
+export const version: Version = {
+  id: "b".repeat(24), product: product.id, name: "2027", description: "", archived: false,
+  policy: {
+    type: "calls", trigger: "interval", interval: 3_600_000, max_retries: 3, grace: 86_400_000, activation_delay: 0, activation_limit: 10,
+    max_machines: 0, clock_tolerance: 300_000, journal_every: 100,
+  },
+  ...times,
+};
+
+export const license: License = {
+  id: "c".repeat(24), product: product.id, version: version.id, name: "Plant 7", customer: "Initech", contexts: ["ui"], entitlements: [{ name: "rendering", slots: 4 }],
+  allowance: 1000, used: 447, status: "active", overrides: {}, ...times,
+};
+
+export const problem = (status: number, code: string, title: string, detail: string, errors?: { field: string; detail: string }[]) =>
+  HttpResponse.json({ type: "about:blank", status, code, title, detail, errors }, { status, headers: { "Content-Type": "application/problem+json" } });
+
+export const server = setupServer();
+
+/** Each test file with pages calls it once. */
+export function withServer() {
+  beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
+  afterEach(() => server.resetHandlers());
+  afterAll(() => server.close());
+}
+
+/** What every page asks for. */
+export const usual = (role?: Session["member"]["role"]) => [
+  http.get(at("/session"), () => HttpResponse.json(session(role))),
+  http.get(at("/products"), () => HttpResponse.json({ items: [product] })),
+  http.get(at(`/products/${product.id}`), () => HttpResponse.json(product)),
+  http.get(at(`/versions/${version.id}`), () => HttpResponse.json(version)),
+  http.get(at(`/licenses/${license.id}`), () => HttpResponse.json(license)),
+];
+
+export function open(path: string) {
+  const client = makeQueryClient();
+  const router = makeRouter(client, createMemoryHistory({ initialEntries: [path] }));
+  const view = render(
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} env="test">
+      <QueryClientProvider client={client}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+  return { ...view, router, client };
+}
