@@ -17,6 +17,7 @@ type Product struct {
 	Name        string            `json:"name"`
 	Description string            `json:"description"`
 	Archived    bool              `json:"archived"`
+	Root        string            `json:"root,omitempty" doc:"Fingerprint of the root key, which programs pin; only where one product is read."`
 	Metadata    map[string]string `json:"metadata"`
 	Revision    int64             `json:"revision" doc:"Raised by each change; an edit names the one that it was made from."`
 	Created     time.Time         `json:"created"`
@@ -71,7 +72,12 @@ func (a *API) products() {
 		summary: "Read a product",
 	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Product], error) {
 		p, err := l.Product(ctx, who.Organisation(), in.id())
-		return reply(product(p), err)
+		if err != nil {
+			return nil, err
+		}
+		described := product(p)
+		described.Root, err = l.Root(p)
+		return reply(described, err)
 	})
 	add(a, operation{
 		method: "PATCH", path: "/products/{id}", id: "editProduct", tag: tag, action: access.EditCatalogue,

@@ -23,6 +23,15 @@ func (s *Service) CreateOrganisation(ctx context.Context, name string) (Organisa
 	return o, s.store.CreateOrganisation(ctx, o)
 }
 
+// Root is the fingerprint of the product's root key: what programs pin.
+func (s *Service) Root(p Product) (string, error) {
+	keys, err := s.issuer.Keyring(p.Keyring)
+	if err != nil {
+		return "", fmt.Errorf("product %s: %w", p.ID, err)
+	}
+	return keys.Root(), nil
+}
+
 // CreateProduct makes a product and its keyring.
 func (s *Service) CreateProduct(ctx context.Context, p Product) (Product, error) {
 	if err := p.check(); err != nil {

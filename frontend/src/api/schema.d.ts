@@ -706,6 +706,8 @@ export interface components {
              * @description Raised by each change; an edit names the one that it was made from.
              */
             revision: number;
+            /** @description Fingerprint of the root key, which programs pin; only where one product is read. */
+            root?: string;
             /** Format: date-time */
             updated: string;
         };

@@ -354,8 +354,7 @@ export const en = {
     keyTitle: "Public key",
     keyBlock: "The armored key",
     keyLead: "For programs that take license files instead of the four values, and for checking a file by hand with GnuPG. It is no secret.",
-    computing: "The pinned fingerprint is computed in this page, by the module that your program will run.",
-    failed: "The fingerprint could not be computed, and without it a fake server would be trusted. The code is shown once this works.",
+    failed: "The fingerprint could not be read, and without it a fake server would be trusted. The code is shown once this works.",
     warnTitle: "What this does not stop",
     warn: [
       "Whoever owns the machine can change the program. The checks raise the cost of cheating and find copied state; they do not make it impossible. Ship compiled or packed code where you can, and keep what is really valuable on a server of yours.",

@@ -1,7 +1,7 @@
 // The client core in this page: the module that licensed programs run, in the host that they run it with. The host compares it with its known
 // hash before it runs, and nothing here judges anything.
 
-import { type Answer, type Code, type License, LicenseError, root, verdict, verify } from "onelicense";
+import { type Answer, type Code, type License, LicenseError, verdict, verify } from "onelicense";
 
 export type Verdict = { genuine: true; license: License } | { genuine: false; answer: Answer };
 
@@ -13,9 +13,6 @@ export async function judge(file: Uint8Array, keyring: string): Promise<Verdict>
     return refusal(error);
   }
 }
-
-/** The fingerprint of a certificate's root, as programs pin it. */
-export const rootOf = (keyring: string) => root(keyring);
 
 /** What went wrong, as a verdict with its advice; `code` for what is no verdict yet. */
 export function refusal(error: unknown, code: Code = "internal"): Verdict {

@@ -1,10 +1,10 @@
 import { Alert, Button, Group, List, Skeleton, Stack, Tabs, Text, Title } from "@mantine/core";
 import { IconAlertTriangle, IconDownload, IconServer2, IconWorldOff } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 
 import { keysQuery, licenseQuery } from "@/api/requests";
-import type { License } from "@/api/types";
+import type { License, Product } from "@/api/types";
 import { CopyButton, Value } from "@/components/bits";
 import { Fact, Facts } from "@/components/Facts";
 import { Loaded, Page } from "@/components/Page";
@@ -27,7 +27,7 @@ export default function Instructions() {
     <Loaded query={query}>
       {(license) => (
         <Page title={t("instructions.title")} lead={t("instructions.lead")} above={[...crumbs, { label: nameOf(license), to: `/licenses/${id}` }]}>
-          <Body license={license} product={product.data?.name} />
+          <Body license={license} product={product} />
         </Page>
       )}
     </Loaded>
@@ -36,25 +36,20 @@ export default function Instructions() {
 
 const loopback = /^https?:\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
 
-function Body({ license, product }: { license: License; product: string | undefined }) {
+function Body({ license, product }: { license: License; product: UseQueryResult<Product> }) {
   const { t } = useTranslation();
   const keys = useQuery(keysQuery(license.product));
-  const root = useQuery({
-    queryKey: ["root", keys.data],
-    queryFn: async () => (await import("@/verifier/module")).rootOf(keys.data ?? ""),
-    enabled: keys.data !== undefined,
-    staleTime: Infinity,
-  });
+  const root = product.data?.root;
   const origin = platform.serverOrigin();
-  const values = root.data && {
-    server_url: `${origin}/api/v1#${root.data}`,
+  const values = root && {
+    server_url: `${origin}/api/v1#${root}`,
     product_id: license.product,
     version_id: license.version,
     license_id: license.id,
     context: license.contexts[0] ?? "",
     entitlement: license.entitlements[0]?.name ?? "",
   };
-  const error = keys.error ?? root.error;
+  const error = product.error ?? keys.error;
   return (
     <>
       {loopback.test(origin) && (
@@ -64,13 +59,13 @@ function Body({ license, product }: { license: License; product: string | undefi
       )}
       {error && (
         <Stack gap="xs">
-          <ProblemAlert error={error} action={{ label: t("do.retry"), run: () => void (keys.error ? keys.refetch() : root.refetch()) }} />
+          <ProblemAlert error={error} action={{ label: t("do.retry"), run: () => void (product.error ? product.refetch() : keys.refetch()) }} />
           <Text size="sm" c="dimmed">
             {t("instructions.failed")}
           </Text>
         </Stack>
       )}
-      <Section title={t("instructions.code")} lead={!values && t("instructions.computing")}>
+      <Section title={t("instructions.code")}>
         {values ? <Code values={values} /> : !error && <Skeleton h={320} radius="md" role="status" aria-label={t("list.loading")} />}
       </Section>
       <Section title={t("instructions.values")} lead={t("instructions.server_url")}>
@@ -89,7 +84,7 @@ function Body({ license, product }: { license: License; product: string | undefi
           keys.data && (
             <Group gap={4}>
               <CopyButton text={keys.data} what={t("instructions.keyTitle")} />
-              <Button size="xs" variant="default" leftSection={<IconDownload size={14} />} onClick={() => void platform.saveFile(keyFileName(product ?? "product"), keys.data, "application/pgp-keys")}>
+              <Button size="xs" variant="default" leftSection={<IconDownload size={14} />} onClick={() => void platform.saveFile(keyFileName(product.data?.name ?? "product"), keys.data, "application/pgp-keys")}>
                 {t("do.download")}
               </Button>
             </Group>
@@ -97,10 +92,10 @@ function Body({ license, product }: { license: License; product: string | undefi
         }
       >
         <Stack gap="xs">
-          {root.data && (
+          {root && (
             <Facts>
               <Fact label={t("product.root")}>
-                <Value text={root.data} what={t("product.root")} />
+                <Value text={root} what={t("product.root")} />
               </Fact>
             </Facts>
           )}

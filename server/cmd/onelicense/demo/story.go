@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-
-	"github.com/onelicense/onelicense/license/pgp"
 )
 
 // server is the second act: a server on the embedded store, a vendor, and programs. An error means that the story cannot go on.
@@ -36,11 +34,10 @@ func (s *stage) server() (err error) {
 	if err != nil {
 		return err
 	}
-	keys, err := pgp.Parse(certificate)
-	if err != nil {
-		return err
+	if product, code = v.ask("GET", "/products/"+t.product, nil); code != "ok" {
+		return fmt.Errorf("reading the product: %s", code)
 	}
-	t.server = site.url() + "/api/v1#" + keys.Root()
+	t.server = site.url() + "/api/v1#" + product.text("root")
 
 	rights := object{
 		"name": "Plant 7", "customer": "Initech", "contexts": []string{"ui", "automation"}, "allowance": 1_000, "expires": inAYear(),
