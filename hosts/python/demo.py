@@ -11,6 +11,7 @@ makes the exit status 1. With --serve it is a web service instead: one route tha
 import argparse
 import http.server
 import json
+import signal
 import sys
 
 from onelicense import LicenseError, OneLicenseClient
@@ -103,6 +104,9 @@ def serve(client: OneLicenseClient, address: str) -> int:
 
     host, _, port = address.rpartition(":")
     with http.server.ThreadingHTTPServer((host or "127.0.0.1", int(port)), Service) as server:
+        # Also where a shell has started the program with SIGINT ignored, as it does in the background.
+        for end in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(end, signal.default_int_handler)
         print(f"listening on http://{host or '127.0.0.1'}:{server.server_port}", flush=True)
         try:
             server.serve_forever()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -293,6 +292,6 @@ def test_the_demo_web_service(vendor, tmp_path):
         status, body = get("/work")
         assert status == 403 and body["code"] == "exhausted" and body["do"]
         assert get("/")[0] == 200 and get("/elsewhere")[0] == 404
-        p.send_signal(signal.SIGINT)
+        p.terminate()
         assert p.wait(PATIENCE) == 0
     assert vendor.used(values) == 2
