@@ -4,13 +4,16 @@ MODULE  := wasm/dist/client.wasm
 PYTHON  := build/venv/bin/python
 FUZZTIME ?= 20s
 
+# What a Wails window is built with.
+window := desktop,production,webkit2_41
+
 # The server and every tool are pure Go, so that one build runs anywhere.
 export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # generators write what the checks after them read; go itself uses every core
-.PHONY: help demo build wasm host-modules pages gen test test-go test-mongo test-web test-demo test-hosts test-python test-js check check-format check-go \
+.PHONY: help demo build wasm host-modules pages desktop gen test test-go test-mongo test-web test-desktop test-demo test-hosts test-python test-js check check-format check-go \
 	check-imports check-generated check-module check-hosts check-python check-js check-web screenshots features bench fuzz deps deps-demo demo-python
 
 help: ## list the targets
@@ -22,6 +25,9 @@ demo: deps-demo build host-modules demo-python ## watch programs being licensed,
 
 build: pages ## build/onelicense: the server with its pages, and every command
 	go build -trimpath -ldflags '-s -w' -o build/onelicense ./server/cmd/onelicense
+
+desktop: pages ## build/onelicense-desktop: the window
+	CGO_ENABLED=1 go build -trimpath -tags $(window) -ldflags '-s -w' -o build/onelicense-desktop ./desktop
 
 # The server works without its pages, and says so. CI has them.
 pages: host-modules ## the pages, into frontend/dist
@@ -48,7 +54,7 @@ gen: frontend/node_modules/.ready ## write the generated files anew
 	go run ./internal/gen/vectors
 
 ##
-test: deps test-go test-mongo test-hosts test-web test-demo ## set up what the tests need and run them all
+test: deps test-go test-mongo test-hosts test-web test-desktop test-demo ## set up what the tests need and run them all
 
 test-go: ## the Go tests
 	go test ./...
@@ -56,6 +62,9 @@ test-go: ## the Go tests
 test-web: build build/venv/.ready ## the pages, by themselves and in Chromium against the real server
 	cd frontend && npm test
 	cd frontend && npm run e2e
+
+test-desktop: deps build desktop ## the real window, on a screen that nobody sees
+	scripts/test-desktop
 
 test-demo: deps build host-modules build/venv/.ready ## the demo, and that the README says what it prints
 	@scripts/readme-demo
@@ -76,6 +85,8 @@ check-go:
 	go vet -tags mongo ./server/store/mongo
 	GOOS=wasip1 GOARCH=wasm go vet ./wasm/...
 	go tool staticcheck ./...
+	go tool staticcheck -tags mongo ./server/store/mongo
+	CGO_ENABLED=1 go tool staticcheck -tags $(window) ./desktop/...
 
 # Not from the test cache: it does not see what `go list` reads.
 check-imports:
@@ -92,8 +103,9 @@ check-hosts: check-python check-js
 check-web: frontend/node_modules/.ready
 	cd frontend && npm run --silent check
 
-screenshots: build ## docs/screenshots: every page, light and dark
+screenshots: build desktop ## docs/screenshots: every page and the window, light and dark
 	cd frontend && npm run screenshots
+	SCREENSHOTS=docs/screenshots scripts/test-desktop
 
 features: ## which test proves which row of spec/features.md, and which rows have none
 	@go run ./internal/gen/features

@@ -1,15 +1,19 @@
 // The files that a person drops or chooses, as far as they have to be read.
 
+import type { LocalFile } from "@/platform";
+
 import { judge, refusal, type Verdict } from "./module";
 
 /** One more byte than a license file may have: so much is enough for the module to say that it is too large. */
 const ENOUGH = 65_537;
 
-/** Something to be judged: a file, or a place that has none. */
+/** Something to be judged: a file that the page reads, or one that the desktop program judges itself. */
 export interface Candidate {
   name: string;
   size?: number;
   read: () => Promise<Uint8Array>;
+  /** Without a keyring: by the keys of the server's products. */
+  judge?: (keyring: string) => Promise<Result>;
 }
 
 export interface Result {
@@ -26,8 +30,12 @@ export const candidate = (file: File, name = file.webkitRelativePath || file.nam
   read: async () => new Uint8Array(await file.slice(0, ENOUGH).arrayBuffer()),
 });
 
+/** A file that was opened with the desktop program. */
+export const opened = ({ name, judge }: LocalFile): Candidate => ({ name, judge, read: () => Promise.reject(new Error("only the program reads it")) });
+
 /** Judges a file. One that has gone or may not be read gets its verdict too. */
-export async function check({ name, size, read }: Candidate, keyring: string): Promise<Result> {
+export async function check({ name, size, read, judge: program }: Candidate, keyring: string): Promise<Result> {
+  if (program) return program(keyring).catch((error) => ({ name, verdict: refusal(error) }));
   let bytes: Uint8Array;
   try {
     bytes = await read();

@@ -10,7 +10,8 @@ import { keysQuery, productsQuery, sessionQuery } from "@/api/requests";
 import { Page } from "@/components/Page";
 import { Section } from "@/components/Section";
 import { useTranslation } from "@/i18n";
-import { type Candidate, candidate, check, dropped, fromFolder, type Result } from "@/verifier/files";
+import { platform } from "@/platform";
+import { type Candidate, candidate, check, dropped, fromFolder, opened, type Result } from "@/verifier/files";
 
 import { Verdicts } from "./Verdicts";
 
@@ -22,6 +23,7 @@ export default function Verify() {
   const [chosen, setChosen] = useState<{ candidates: Candidate[]; empty: string[] }>({ candidates: [], empty: [] });
   const [settled] = useDebouncedValue(keyring.trim(), TYPING);
   const { results, checking } = useVerdicts(chosen.candidates, settled);
+  useEffect(() => platform.onOpened?.((files) => setChosen({ candidates: files.map(opened), empty: [] })), []);
   return (
     <Page title={t("verify.title")} lead={t("verify.lead")} narrow>
       <Section title={t("verify.keyStep")} lead={t("verify.keyHint")}>
@@ -30,7 +32,7 @@ export default function Verify() {
       <Section title={t("verify.fileStep")}>
         <Drop onChoose={setChosen} />
         <Text size="sm" c="dimmed" mt="xs" role="status">
-          {chosen.candidates.length > 0 && !settled && t("verify.needKey")}
+          {!settled && chosen.candidates.some(needsKey) && t("verify.needKey")}
           {checking && t("verify.checking", { name: checking })}
         </Text>
       </Section>
@@ -42,16 +44,18 @@ export default function Verify() {
   );
 }
 
+const needsKey = ({ judge }: Candidate) => !judge;
+
 /** Judges one file after the other, and all of them anew when the key is another. */
 function useVerdicts(candidates: Candidate[], keyring: string) {
   const [results, setResults] = useState<Result[]>([]);
   const [checking, setChecking] = useState("");
   useEffect(() => {
     setResults([]);
-    if (!keyring) return undefined;
+    const judged = keyring ? candidates : candidates.filter((one) => !needsKey(one));
     let stopped = false;
     const run = async () => {
-      for (const one of candidates) {
+      for (const one of judged) {
         setChecking(one.name);
         const result = await check(one, keyring);
         if (stopped) return;

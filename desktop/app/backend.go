@@ -1,0 +1,149 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httputil"
+	"net/url"
+	"time"
+)
+
+const (
+	apiPrefix   = "/api/v1"
+	sessionPath = apiPrefix + "/session"
+	patience    = 30 * time.Second // for one request of this program's own
+	largest     = 8 << 20          // bytes of an answer to one
+)
+
+// backend is a server as the window sees it: where it is, and the session that is open on it. The session's cookie lives here only, and ends
+// with the program.
+type backend struct {
+	base     *url.URL
+	embedded bool
+	address  string // an origin: where programs reach it
+	jar      http.CookieJar
+	client   *http.Client
+	proxy    *httputil.ReverseProxy
+	owner    *owner // nil: a person logs in
+	close    func() error
+}
+
+// newBackend is a server behind a transport.
+func newBackend(base *url.URL, transport *http.Transport, log *slog.Logger) *backend {
+	jar, _ := cookiejar.New(nil) // it never fails
+	b := &backend{base: base, jar: jar, client: &http.Client{Transport: transport, Jar: jar, Timeout: patience}}
+	b.proxy = &httputil.ReverseProxy{
+		Rewrite:        b.ask,
+		ModifyResponse: b.hear,
+		Transport:      transport,
+		FlushInterval:  -1, // what is streamed arrives at once
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			log.Warn("the server was not reached", "path", r.URL.Path, "error", err)
+			refuse(w, http.StatusBadGateway, "no_network", "No connection", fmt.Sprintf("%s was not reached: %v", base.Host, err))
+		},
+	}
+	b.close = func() error {
+		transport.CloseIdleConnections()
+		return nil
+	}
+	return b
+}
+
+// ask sends a page's request on, with the session that the page does not know. Nothing tells the server that the page is shown in a window.
+func (b *backend) ask(p *httputil.ProxyRequest) {
+	p.SetURL(b.base)
+	for _, name := range []string{"Cookie", "Origin", "Referer", "Accept-Encoding"} {
+		p.Out.Header.Del(name)
+	}
+	for _, cookie := range b.jar.Cookies(b.base) {
+		p.Out.AddCookie(cookie)
+	}
+}
+
+// hear keeps what the server tells a browser to remember.
+func (b *backend) hear(r *http.Response) error {
+	if cookies := r.Cookies(); len(cookies) > 0 {
+		b.jar.SetCookies(b.base, cookies)
+	}
+	r.Header.Del("Set-Cookie")
+	return nil
+}
+
+// serveAPI hands a request to the server.
+func (a *App) serveAPI(w http.ResponseWriter, r *http.Request) {
+	b, err := a.backend(r.Context())
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, "no_server", "No server", err.Error())
+		return
+	}
+	// Who asks who is logged in is where a session begins; so it is there, and there only, that the owner of the embedded server is let in.
+	if b.owner != nil && r.Method == http.MethodGet && r.URL.Path == sessionPath {
+		if err := b.owner.enter(r.Context(), b); err != nil {
+			a.config.Log.Error("the owner was not logged in", "error", err)
+		}
+	}
+	b.proxy.ServeHTTP(w, r)
+}
+
+// refuse answers with a problem document, as the server does.
+func refuse(w http.ResponseWriter, status int, code, title, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail})
+}
+
+// refusal is the server's no to a request of this program's own.
+type refusal struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%d %s: %s", r.Status, r.Code, r.Detail) }
+
+func unauthorized(err error) bool {
+	r, ok := errors.AsType[*refusal](err)
+	return ok && r.Status == http.StatusUnauthorized
+}
+
+// call makes a request of this program's own, in the window's session.
+func (b *backend) call(ctx context.Context, method, path string, in any) ([]byte, error) {
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, b.base.JoinPath(apiPrefix).String()+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if in != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	reply, err := b.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(reply.Body, largest))
+	if err != nil {
+		return nil, err
+	}
+	if reply.StatusCode >= http.StatusBadRequest {
+		no := &refusal{Status: reply.StatusCode}
+		_ = json.Unmarshal(text, no) // what is no problem document is told by its status
+		return nil, fmt.Errorf("%s %s: %w", method, path, no)
+	}
+	return text, nil
+}

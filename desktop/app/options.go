@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	goruntime "runtime"
+
+	"github.com/wailsapp/wails/v2/pkg/menu"
+	"github.com/wailsapp/wails/v2/pkg/menu/keys"
+	"github.com/wailsapp/wails/v2/pkg/options"
+	"github.com/wailsapp/wails/v2/pkg/options/assetserver"
+	"github.com/wailsapp/wails/v2/pkg/options/linux"
+	"github.com/wailsapp/wails/v2/pkg/runtime"
+)
+
+// Title is the window's, and the program's name for people.
+const Title = "One License"
+
+// Options are the window's.
+func (a *App) Options() *options.App {
+	return &options.App{
+		Title:     Title,
+		Width:     1280,
+		Height:    860,
+		MinWidth:  380,
+		MinHeight: 480,
+		// The colour of the pages' background between dark and light: no white flash before they are drawn.
+		BackgroundColour: options.NewRGB(0x80, 0x80, 0x88),
+		AssetServer:      &assetserver.Options{Handler: a},
+		Menu:             a.menu(),
+		Bind:             []any{&Native{app: a}},
+		OnStartup:        func(ctx context.Context) { a.window.opened(ctx); a.Start(ctx) },
+		SingleInstanceLock: &options.SingleInstanceLock{
+			UniqueId:               "onelicense_" + nameOf(a.config.Dir),
+			OnSecondInstanceLaunch: a.secondStart,
+		},
+		EnableDefaultContextMenu: true, // copy and paste
+		Linux:                    &linux.Options{WebviewGpuPolicy: linux.WebviewGpuPolicyNever, ProgramName: "onelicense-desktop"},
+	}
+}
+
+// nameOf tells one data directory from another: each has its own window.
+func nameOf(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return hex.EncodeToString(sum[:8])
+}
+
+// secondStart is called when the program is started again: this window comes to the front, with the files that were meant.
+func (a *App) secondStart(second options.SecondInstanceData) {
+	start, err := ParseArgs(second.Args, second.WorkingDirectory)
+	a.report("a second start", err)
+	a.window.front()
+	a.show(start.Files)
+}
+
+// show hands license files to the page.
+func (a *App) show(paths []string) {
+	if len(paths) > 0 {
+		a.files.open(paths)
+		a.window.tell(eventOpened)
+	}
+}
+
+func (a *App) menu() *menu.Menu {
+	m := menu.NewMenu()
+	file := m.AddSubmenu("File")
+	file.AddText("Open license files…", keys.CmdOrCtrl("o"), func(*menu.CallbackData) {
+		paths, err := a.window.chooseFiles("Open license files", licenseFiles)
+		a.report("choosing license files", err)
+		a.show(paths)
+	})
+	file.AddSeparator()
+	file.AddText("Quit", keys.CmdOrCtrl("q"), func(*menu.CallbackData) {
+		if ctx, ok := a.window.get(); ok {
+			runtime.Quit(ctx)
+		}
+	})
+	if goruntime.GOOS == "darwin" {
+		m.Append(menu.EditMenu()) // elsewhere copy and paste need none
+	}
+	return m
+}
