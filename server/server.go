@@ -119,9 +119,13 @@ func (s *Server) join(master []byte) error {
 // Serve answers what comes in at the listener until Close. It closes the listener.
 func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
-	if s.closed || s.listener != nil {
+	if s.closed { // before it began: that is an end like any other
 		s.mu.Unlock()
-		return errors.Join(errors.New("the server is closed or serving already"), l.Close())
+		return l.Close()
+	}
+	if s.listener != nil {
+		s.mu.Unlock()
+		return errors.Join(errors.New("the server is serving already"), l.Close())
 	}
 	s.listener = l
 	s.mu.Unlock()
