@@ -144,7 +144,7 @@ demo-python:
 	@$(MAKE) --no-print-directory build/venv/.ready >/dev/null 2>&1 || true
 
 test-python: build/venv/.ready hosts/python/onelicense/client.wasm build
-	$(PYTHON) -m pytest hosts/python
+	ONELICENSE_BINARY=$(CURDIR)/build/onelicense $(PYTHON) -m pytest hosts/python
 
 check-python:
 	python3 -m compileall -q hosts/python
@@ -152,7 +152,7 @@ check-python:
 # JavaScript
 
 test-js: hosts/js/client.wasm build
-	cd hosts/js && node --test
+	cd hosts/js && ONELICENSE_BINARY=$(CURDIR)/build/onelicense node --test
 
 check-js:
 	git ls-files -co --exclude-standard 'hosts/js/*.js' 'hosts/js/*.mjs' | xargs -r -n 1 node --check

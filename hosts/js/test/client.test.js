@@ -46,7 +46,7 @@ test("a bad setting is named", async () => {
 });
 
 test("wrong settings touch nothing", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   assert.equal(await codeOf(create({ storage: join(path, "state") })), "missing_setting");
   assert.deepEqual(await readdir(path), []);
 });
@@ -134,7 +134,7 @@ test("no secret is printed", async (t) => {
     import { OneLicenseClient } from "onelicense";
     const error = await OneLicenseClient.create(JSON.parse(process.argv.at(-1))).catch((e) => e);
     console.log(error, JSON.stringify(error));`;
-  const path = await folder(t);
+  const path = folder();
   const { out, err } = await program(t, source, JSON.stringify({ server_url: await nowhere(), ...ids, storage: path })).ended;
   const { secret } = JSON.parse(readFileSync(join(path, "state"), "utf8").split("\n")[0]);
   assert.ok(secret.length > 40);
@@ -158,7 +158,7 @@ const files = (settings) =>
 
 // proves L02
 test("files: a missing directory has none", async (t) => {
-  const licensing = await files({ directory: join(await folder(t), "nowhere") });
+  const licensing = await files({ directory: join(folder(), "nowhere") });
   assert.deepEqual(licensing.status().files ?? [], []);
   assert.equal((await licensing.reserve("ui", "rendering")).code, "no_license");
   await licensing.shutdown();

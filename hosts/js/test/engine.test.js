@@ -37,7 +37,7 @@ test("a changed module is refused before anything of it runs", async () => {
 });
 
 test("a missing module is named with what to do", async (t) => {
-  const module_url = join(await folder(t), "client.wasm");
+  const module_url = join(folder(), "client.wasm");
   const error = await OneLicenseClient.create({ ...config, module_url }).catch((e) => e);
   assert.equal(error.code, "module_mismatch");
   assert.match(error.detail, /make wasm/);

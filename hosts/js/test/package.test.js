@@ -15,7 +15,7 @@ import { moduleSha256 } from "onelicense";
 import { child, folder, here } from "../testkit/index.js";
 
 test("the package holds the module and works where it is unpacked", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   const npm = (...args) => execFileSync("npm", [...args, "--offline", "--ignore-scripts"], { cwd: here, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   // npm 12 names the packages in an object, those before it put them in a list.
   const packed = Object.values(JSON.parse(npm("pack", "--json", "--pack-destination", path)))[0];

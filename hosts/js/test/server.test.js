@@ -62,7 +62,7 @@ test("counts between syncs", async (t) => {
 
 // proves C14 C18
 test("a restart goes on where it was", async (t) => {
-  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const settings = { ...(await vendor.license()), storage: folder() };
   const first = await open(t, settings);
   await first.consume(4);
   const { activation } = first.status().licenses[0];
@@ -78,7 +78,7 @@ test("a restart goes on where it was", async (t) => {
 // proves C14
 test("what was not reported goes with the next run", async (t) => {
   const transport = line();
-  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const settings = { ...(await vendor.license()), storage: folder() };
   const first = await open(t, { ...settings, transport });
   await first.consume(3);
   transport.cut = true;
@@ -133,7 +133,7 @@ test("calls at once are all counted", async (t) => {
 // proves C09
 test("a program that only counts lets the rest go on", async (t) => {
   const settings = await vendor.license({}, { allowance: 1_000_000 });
-  const client = await open(t, { ...settings, storage: await folder(t) });
+  const client = await open(t, { ...settings, storage: folder() });
   let turns = 0;
   const other = setInterval(() => turns++, 1);
   t.after(() => clearInterval(other));
@@ -178,7 +178,7 @@ test("a program whose license ends is stopped", async (t) => {
      await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
      console.log("on");
      process.stdin.resume();`,
-    JSON.stringify({ ...settings, storage: await folder(t) }),
+    JSON.stringify({ ...settings, storage: folder() }),
   );
   assert.equal(await p.line(), "on");
   await vendor.suspend(settings);
@@ -228,7 +228,7 @@ test("construction waits the activation delay", async (t) => {
 });
 
 test("two programs and one storage", async (t) => {
-  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const settings = { ...(await vendor.license()), storage: folder() };
   const client = await open(t, settings);
   assert.equal(await codeOf(OneLicenseClient.create(settings)), "in_use");
   await client.shutdown();
@@ -264,7 +264,7 @@ test("deactivating frees the machine", async (t) => {
 
 // proves L02 L06 L07 L08 L09 L10 L14 L15 L16 L17 L18 L20 L22
 test("license files", async (t) => {
-  const [settings, transport, path] = [await vendor.license(), line(), await folder(t)];
+  const [settings, transport, path] = [await vendor.license(), line(), folder()];
   const directory = join(path, "licenses");
   await mkdir(directory);
   const file = await vendor.file(settings);
@@ -318,7 +318,7 @@ test("a program that ends without a word has reported", async (t) => {
     `import { OneLicenseClient } from "onelicense";
      const client = await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
      await client.consume(2);`,
-    JSON.stringify({ ...settings, storage: await folder(t) }),
+    JSON.stringify({ ...settings, storage: folder() }),
   );
   const { code, err } = await p.ended;
   assert.equal(code, 0, err);
@@ -327,7 +327,7 @@ test("a program that ends without a word has reported", async (t) => {
 
 // proves C14
 test("a program that exits at once has stored what it counted", async (t) => {
-  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const settings = { ...(await vendor.license()), storage: folder() };
   const p = program(
     t,
     `import { OneLicenseClient } from "onelicense";
@@ -345,7 +345,7 @@ test("a program that exits at once has stored what it counted", async (t) => {
 
 // proves C14 C18
 test("a program that is killed loses only what was not journaled", async (t) => {
-  const settings = { ...(await vendor.license({ journal_every: 1 })), storage: await folder(t) };
+  const settings = { ...(await vendor.license({ journal_every: 1 })), storage: folder() };
   const p = program(
     t,
     `import { OneLicenseClient } from "onelicense";
@@ -366,7 +366,7 @@ test("a program that is killed loses only what was not journaled", async (t) => 
 
 // proves C18
 test("a state that was tampered with is found", async (t) => {
-  const settings = { ...(await vendor.license()), storage: await folder(t) };
+  const settings = { ...(await vendor.license()), storage: folder() };
   const first = await open(t, settings);
   await first.shutdown();
   const state = join(settings.storage, "state");
@@ -385,7 +385,7 @@ async function demo(t, settings, storage, ...steps) {
 }
 
 test("the demo", async (t) => {
-  const [settings, storage] = [await vendor.license(), await folder(t)];
+  const [settings, storage] = [await vendor.license(), folder()];
   assert.deepEqual(
     await demo(t, settings, storage, "consume=3", "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering", "sync", "status", "shutdown"),
     { code: 0, said: ["consume\tok", "reserve\tok", "check\tok", "release\tok", "sync\tok", "status\tok", "shutdown\tok"] },
@@ -394,12 +394,12 @@ test("the demo", async (t) => {
   assert.deepEqual(await demo(t, settings, storage, "consume=3", "check=ui:rendering", "status"), {
     code: 1, said: ["consume\texhausted", "check\tnot_reserved", "status\tok"],
   });
-  assert.deepEqual(await demo(t, { ...settings, license_id: "0".repeat(24) }, await folder(t), "sync"), { code: 1, said: ["start\tunknown_license"] });
+  assert.deepEqual(await demo(t, { ...settings, license_id: "0".repeat(24) }, folder(), "sync"), { code: 1, said: ["start\tunknown_license"] });
 });
 
 test("the demo holds until it is told", async (t) => {
   const settings = await vendor.license();
-  const p = child(t, process.execPath, [join(here, "demo.js"), ...options(settings, await folder(t)), "reserve=ui:rendering", "hold", "sync"]);
+  const p = child(t, process.execPath, [join(here, "demo.js"), ...options(settings, folder()), "reserve=ui:rendering", "hold", "sync"]);
   assert.equal(await p.line(), "reserve\tok");
   assert.equal((await vendor.reservations(settings)).length, 1);
   p.process.stdin.end("\n");
@@ -411,7 +411,7 @@ test("the demo holds until it is told", async (t) => {
 // proves C15
 test("the demo web service", async (t) => {
   const settings = await vendor.license({ trigger: "every_call" }, { allowance: 2 });
-  const p = child(t, process.execPath, [join(here, "demo.js"), ...options(settings, await folder(t)), "--serve", "127.0.0.1:0"]);
+  const p = child(t, process.execPath, [join(here, "demo.js"), ...options(settings, folder()), "--serve", "127.0.0.1:0"]);
   const address = (await p.line()).split(" ").at(-1);
   const get = async (path) => {
     const answer = await fetch(address + path);

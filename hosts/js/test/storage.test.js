@@ -27,7 +27,7 @@ const holder = `
 const claims = async (path) => (await readdir(path)).filter((name) => name.startsWith("lock."));
 
 test("a state comes back as it was saved", async (t) => {
-  const path = join(await folder(t), "a", "b");
+  const path = join(folder(), "a", "b");
   const storage = new FileStorage(path);
   assert.equal(await storage.open(), "");
   await storage.save("öne\n");
@@ -45,7 +45,7 @@ test("a state comes back as it was saved", async (t) => {
 });
 
 test("what a crash left half written is not the state", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   await writeFile(join(path, "state"), "whole");
   await writeFile(join(path, "state.0123456789abcdef"), "ha");
   const storage = new FileStorage(path);
@@ -55,14 +55,14 @@ test("what a crash left half written is not the state", async (t) => {
 });
 
 test("a file that is no state is not read whole", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   await writeFile(join(path, "state"), Buffer.alloc(3 << 20));
   assert.equal(await codeOf(new FileStorage(path).open()), "storage_failed");
   assert.deepEqual(await claims(path), []);
 });
 
 test("a folder that cannot be used is named", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   await writeFile(join(path, "file"), "");
   assert.equal(await codeOf(new FileStorage(join(path, "file")).open()), "storage_failed");
 
@@ -72,7 +72,7 @@ test("a folder that cannot be used is named", async (t) => {
 });
 
 test("a save that fails leaves the old state", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   const storage = new FileStorage(path);
   await storage.open();
   await storage.save("old");
@@ -84,7 +84,7 @@ test("a save that fails leaves the old state", async (t) => {
 });
 
 test("two clients in one process: in_use", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   const [first, second] = [new FileStorage(path), new FileStorage(path)];
   await first.open();
   assert.equal(await codeOf(second.open()), "in_use");
@@ -94,7 +94,7 @@ test("two clients in one process: in_use", async (t) => {
 });
 
 test("a worker thread: in_use", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   const storage = new FileStorage(path);
   await storage.open();
   const worker = new Worker(
@@ -110,7 +110,7 @@ test("a worker thread: in_use", async (t) => {
 });
 
 test("two processes: in_use until the first lets go", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   const first = program(t, holder, path);
   assert.equal(await first.line(), "held");
   assert.equal(await program(t, holder, path).line(), "in_use");
@@ -124,7 +124,7 @@ test("two processes: in_use until the first lets go", async (t) => {
 });
 
 test("a holder that was killed holds nothing", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   const first = program(t, holder, path);
   assert.equal(await first.line(), "held");
   first.kill("SIGKILL");
@@ -138,7 +138,7 @@ test("a holder that was killed holds nothing", async (t) => {
 
 test("a process number that was used again is not the holder", async (t) => {
   if (process.platform !== "linux") return t.skip("only Linux tells when a process started");
-  const path = await folder(t);
+  const path = folder();
   const storage = new FileStorage(path);
   await storage.open();
   const [claim] = await claims(path);
@@ -152,7 +152,7 @@ test("a process number that was used again is not the holder", async (t) => {
 });
 
 test("a holder elsewhere is known by its signs of life", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   const claim = join(path, "lock.000000000000.1.0.0123456789abcdef"); // another container on the same folder
   await writeFile(claim, "");
   assert.equal(await codeOf(new FileStorage(path).open()), "in_use");
@@ -164,7 +164,7 @@ test("a holder elsewhere is known by its signs of life", async (t) => {
 });
 
 test("a holder whose claim was removed writes nothing any more", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   const storage = new FileStorage(path);
   await storage.open();
   await storage.save("old");
@@ -176,7 +176,7 @@ test("a holder whose claim was removed writes nothing any more", async (t) => {
 });
 
 test("of many that come at once, never more than one has it", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   let holding = 0;
   let most = 0;
   let held = 0;
@@ -197,7 +197,7 @@ test("of many that come at once, never more than one has it", async (t) => {
 });
 
 test("many processes at once: at most one has it", async (t) => {
-  const path = await folder(t);
+  const path = folder();
   const all = Array.from({ length: 6 }, () => program(t, holder, path));
   const said = await Promise.all(all.map((p) => p.line()));
   assert.ok(said.filter((line) => line === "held").length <= 1, said.join());

@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,10 +17,15 @@ export const ids = {
   license_id: "5edb1264cc150913cb7640f8",
 };
 
+const folders = [];
+
+// At the end of all tests of a file: a client of a test may write until its own end, which comes after that of the test.
+process.once("exit", () => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
+
 /** A folder for one test. */
-export async function folder(t) {
-  const path = await mkdtemp(join(tmpdir(), "onelicense-"));
-  t.after(() => rm(path, { recursive: true, force: true }));
+export function folder() {
+  const path = mkdtempSync(join(tmpdir(), "onelicense-"));
+  folders.push(path);
   return path;
 }
 

@@ -1,19 +1,16 @@
 // The real server in a process of its own, and a vendor at its management API.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { root as rootOf } from "onelicense";
 
-import { child, root } from "./index.js";
+import { child, folder, root } from "./index.js";
 
 /** The server's binary: the one in ONELICENSE_BINARY, or a new build. */
-function binary(folder) {
+function binary(where) {
   if (process.env.ONELICENSE_BINARY) return process.env.ONELICENSE_BINARY;
-  const path = join(folder, "onelicense");
+  const path = join(where, "onelicense");
   execFileSync("go", ["build", "-o", path, "./server/cmd/onelicense"], { cwd: root, env: { ...process.env, CGO_ENABLED: "0" } });
   return path;
 }
@@ -25,10 +22,9 @@ export class Vendor {
 
   /** Starts a server on an empty folder; t.after is told to stop it. */
   static async open(t) {
-    const folder = mkdtempSync(join(tmpdir(), "onelicense-vendor-"));
-    t.after(() => rm(folder, { recursive: true, force: true }));
+    const path = folder();
     const vendor = new Vendor();
-    const server = child(t, binary(folder), ["serve", "--listen", "127.0.0.1:0", "--data", join(folder, "data")]);
+    const server = child(t, binary(path), ["serve", "--listen", "127.0.0.1:0", "--data", join(path, "data")]);
     t.after(async () => {
       server.kill("SIGINT");
       await server.ended;
