@@ -1,4 +1,5 @@
-// proves N11 C14
+// proves C14
+// proves part of N11
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

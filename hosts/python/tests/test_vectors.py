@@ -35,7 +35,7 @@ def test_license_file(case):
     assert found.signed == datetime.fromisoformat(case["created"].replace("Z", "+00:00"))
 
 
-# proves N11
+# proves part of N11
 @pytest.mark.parametrize("path", STORIES, ids=lambda p: p.stem)
 def test_story(path):
     for run in json.loads(path.read_text())["runs"]:
