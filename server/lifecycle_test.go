@@ -192,3 +192,24 @@ func TestCloseFinishesWhatHasBegun(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A supervisor may stop the server while it starts.
+func TestClosedBeforeItServed(t *testing.T) {
+	s, err := Open(Config{Data: filepath.Join(t.TempDir(), "data")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(l); err != nil {
+		t.Errorf("to be closed is no failure: %v", err)
+	}
+	if _, err := l.Accept(); err == nil {
+		t.Error("the listener is left open")
+	}
+}
