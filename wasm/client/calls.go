@@ -54,9 +54,6 @@ func (ch *chain) include(k *call, r *lease.Request) {
 		return
 	case k.kind == callReserve && !slices.ContainsFunc(r.Want, func(s lease.Slot) bool { return s.Entitlement == k.slot.Entitlement }):
 		r.Want = append(r.Want, k.slot)
-	case k.kind == callReserve && len(r.Want) == maxWants:
-		ch.more = true
-		return
 	case k.kind == callReserve && !slices.Contains(r.Want, k.slot):
 		ch.more = true // the same entitlement in another context: one after the other
 		return

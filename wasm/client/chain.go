@@ -145,14 +145,23 @@ func (ch *chain) take() {
 	}
 }
 
-// leave ends the chain after a goodbye. The next start of the program would activate as a new device.
+// leave ends the chain after a goodbye. What the goodbye carried is granted as far as the lease says; what came after it is not. The
+// next start of the program would activate as a new device.
 func (ch *chain) leave() {
+	counted := ch.answered.Counters.Counted
 	ch.activate(ch.nth + 1)
 	ch.answered = nil
 	ch.counted, ch.goodbye = 0, false
 	ch.c.dropHolds(ch)
 	for _, k := range ch.takeCalls() {
-		ch.resolve(k, abi.Describe(license.CodeOK, ""))
+		switch {
+		case !k.included || k.kind == callReserve:
+			ch.resolve(k, abi.Describe(license.CodeDeactivated, "by this program"))
+		case k.kind == callConsume && k.upTo > counted:
+			ch.resolve(k, abi.Describe(license.CodeExhausted, ""))
+		default:
+			ch.resolve(k, abi.Describe(license.CodeOK, ""))
+		}
 	}
 	ch.save()
 }
@@ -179,12 +188,13 @@ func (ch *chain) restore() {
 	ch.form()
 }
 
-// renew activates as a new device: the program was started again after its activation was taken away. It is then one newcomer among
+// renew activates as a new device: the program was started again after its activation was taken away, or given back. It is then one newcomer among
 // others, and pays like one.
 func (ch *chain) renew() {
 	ch.exclude()
 	ch.activate(ch.nth + 1)
 	ch.problem, ch.failures = abi.Verdict{}, 0
+	ch.answered, ch.goodbye = nil, false
 	ch.form()
 }
 

@@ -424,3 +424,38 @@ func TestSuspendedAtTheNextStart(t *testing.T) {
 		t.Fatalf("told %s beside the answer", w.told[0].Code)
 	}
 }
+
+// proves part of B01
+// proves C14
+func TestCallsDuringAGoodbye(t *testing.T) {
+	w := started(t, nil)
+	w.hold = true
+	goodbye := w.call(abi.Event{Type: abi.EventDeactivate})
+	w.server.settings.Trigger = lease.EveryCall
+	reserve := w.reserve("ui", "rendering")
+	sync := w.call(abi.Event{Type: abi.EventSync})
+	w.deliver()
+	w.expect(goodbye, license.CodeOK)
+	w.expect(reserve, license.CodeDeactivated) // nothing was granted to it
+	w.expect(sync, license.CodeDeactivated)
+	if len(w.sent) > 0 {
+		t.Fatal("a closed chain asks")
+	}
+}
+
+// proves part of B01
+func TestAGoodbyeThatWasLostIsSaidAtTheNextStart(t *testing.T) {
+	w := started(t, nil)
+	w.hold = true
+	goodbye := w.call(abi.Event{Type: abi.EventDeactivate})
+	w.lose()
+	w.expect(goodbye, license.CodeUnreachable)
+	w.crash()
+	w.hold = false
+	w.open()
+	w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeOK)
+	w.expect(w.consume(1), license.CodeOK)
+	if s := w.status(); len(w.server.heads) != 2 || s.State != "ready" {
+		t.Fatalf("%d activations, %s", len(w.server.heads), s.State)
+	}
+}

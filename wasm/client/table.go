@@ -24,7 +24,7 @@ const (
 	refused  trigger = "refused"  // a signed refusal; the same bytes may be accepted later
 	rejected trigger = "rejected" // a signed refusal of class request: these bytes never will be
 	stale    trigger = "stale"    // stale_state, with a challenge
-	ousted   trigger = "ousted"   // deactivated, in answer to a start of the program
+	ousted   trigger = "ousted"   // the activation is gone, and the program was started again
 )
 
 // row is one transition. What is not in the table does not happen: the trigger is then ignored.

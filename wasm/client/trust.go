@@ -34,9 +34,12 @@ func (ch *chain) hear(e abi.Event) {
 		c.epoch = max(c.epoch, l.Epoch)
 		c.clock.hear(l.Time)
 		ch.answered, ch.text = l, string(a.Text)
-		if ch.asked.Goodbye {
+		switch {
+		case ch.asked.Goodbye && ch.starting(): // the goodbye of an earlier run
+			ch.fire(ousted)
+		case ch.asked.Goodbye:
 			ch.fire(farewell)
-		} else {
+		default:
 			ch.fire(leased)
 		}
 		return

@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "8d81a7dec0ca0b97354bf42838096d15027428e70150513f1aaa2cd9c558ce83"
+SHA256 = "2672936115c395a9005e3b0c273022eb23bdef5a4a794be696e6de7b88806b1f"
