@@ -17,6 +17,7 @@ import (
 type gnupg struct {
 	t    *testing.T
 	home string
+	runs *int
 }
 
 func newGnuPG(t *testing.T) gnupg {
@@ -36,14 +37,16 @@ func newGnuPG(t *testing.T) gnupg {
 		_ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run()
 		_ = os.RemoveAll(home)
 	})
-	return gnupg{t, home}
+	return gnupg{t, home, new(int)}
 }
 
-// try runs gpg at the time when the tests' keys were made, unless args say another.
+// try runs gpg at the time when the tests' keys were made, unless args say another. Each run is a minute after the one before: making
+// an RSA key takes seconds, and a key younger than the signature asked of it is of no use.
 func (g gnupg) try(input []byte, args ...string) ([]byte, string, error) {
+	*g.runs++
 	all := []string{"--homedir", g.home, "--batch", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", "", "--trust-model", "always"}
 	if !strings.Contains(strings.Join(args, " "), "--faked-system-time") {
-		all = append(all, "--faked-system-time", made.Add(day).Format("20060102T150405"))
+		all = append(all, "--faked-system-time", made.Add(day+time.Duration(*g.runs)*time.Minute).Format("20060102T150405"))
 	}
 	cmd := exec.Command("gpg", append(all, args...)...)
 	cmd.Stdin = bytes.NewReader(input)
@@ -163,7 +166,7 @@ func TestWeVerifyGnuPGs(t *testing.T) {
 		{"another_key", ring(g, "rsa3072@example.com"), "ed25519@example.com", "--textmode", license.CodeKeyUnknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := gnupg{t, g.home}
+			g := gnupg{t, g.home, g.runs}
 			signature := g.run(text, append(strings.Fields(c.options), "--local-user", c.by, "--detach-sign")...)
 			_, err := c.keyring.Verify(license.UseFile, text, signature, now)
 			expect(t, err, c.want)
@@ -175,7 +178,7 @@ func TestWeVerifyGnuPGs(t *testing.T) {
 	}
 
 	t.Run("exported_secret_signs", func(t *testing.T) {
-		g := gnupg{t, g.home}
+		g := gnupg{t, g.home, g.runs}
 		for _, name := range []string{"ed25519@example.com", "rsa3072@example.com", "subkey@example.com"} {
 			s, err := ParseSecret(g.run(nil, "--armor", "--export-secret-keys", name))
 			if err != nil {
@@ -198,7 +201,7 @@ func TestWeVerifyGnuPGs(t *testing.T) {
 	})
 
 	t.Run("revoked_by_gnupg", func(t *testing.T) {
-		g := gnupg{t, g.home}
+		g := gnupg{t, g.home, g.runs}
 		before := g.run(text, "--textmode", "--local-user", "ed25519@example.com", "--detach-sign")
 		fingerprint := g.fingerprint("ed25519@example.com")
 		revocation, err := os.ReadFile(filepath.Join(g.home, "openpgp-revocs.d", fingerprint+".rev"))
@@ -211,7 +214,7 @@ func TestWeVerifyGnuPGs(t *testing.T) {
 	})
 
 	t.Run("expired_in_gnupg", func(t *testing.T) {
-		g := gnupg{t, g.home}
+		g := gnupg{t, g.home, g.runs}
 		before := g.run(text, "--textmode", "--local-user", "rsa3072@example.com", "--detach-sign")
 		g.run(nil, "--quick-set-expire", g.fingerprint("rsa3072@example.com"), made.Add(5*day).Format("20060102T150405"))
 		_, err := ring(g, "rsa3072@example.com").Verify(license.UseFile, text, before, now)
