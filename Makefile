@@ -3,6 +3,7 @@
 MODULE  := wasm/dist/client.wasm
 PYTHON  := build/venv/bin/python
 FUZZTIME ?= 20s
+SEEDS    ?= 10000
 
 # What a Wails window is built with.
 window := desktop,production,webkit2_41
@@ -54,10 +55,20 @@ gen: frontend/node_modules/.ready ## write the generated files anew
 	go run ./internal/gen/vectors
 
 ##
-test: deps test-go test-mongo test-hosts test-web test-desktop test-demo ## set up what the tests need and run them all
+test: deps test-go test-sim test-mongo test-hosts test-web test-desktop test-demo ## set up what the tests need and run them all
 
 test-go: ## the Go tests
 	go test ./...
+	go test -tags native ./hosts/go
+
+test-sim: ## more of the simulated world than test-go lives through, and that it notices each rule that is taken away
+	go test ./wasm/sim -run TestSearch -depth 5
+	go test ./wasm/sim -run TestYears -first 1001 -seeds 500
+	go test -tags mutants ./wasm/sim -run TestMutants -timeout 60m
+
+sim: ## ten thousand years, and the search two steps deeper
+	go test ./wasm/sim -run TestSearch -depth 6 -timeout 0 -v
+	go test ./wasm/sim -run TestYears -first 1 -seeds $(SEEDS) -timeout 0 -v
 
 test-web: build build/venv/.ready ## the pages, by themselves and in Chromium against the real server
 	cd frontend && npm test
@@ -83,9 +94,12 @@ check-format:
 check-go:
 	go vet ./...
 	go vet -tags mongo ./server/store/mongo
+	go vet -tags native ./hosts/go
+	go vet -tags mutants ./wasm/sim
 	GOOS=wasip1 GOARCH=wasm go vet ./wasm/...
 	go tool staticcheck ./...
 	go tool staticcheck -tags mongo ./server/store/mongo
+	go tool staticcheck -tags native ./hosts/go
 	CGO_ENABLED=1 go tool staticcheck -tags $(window) ./desktop/...
 
 # Not from the test cache: it does not see what `go list` reads.

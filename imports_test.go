@@ -23,7 +23,8 @@ import (
 const module = "github.com/onelicense/onelicense"
 
 // arrows lists, for each package of this module, the packages of this module that it may import. A name ending in /... stands
-// for everything below it. Who may import license/lease may import license too: the lease's types are spelled in its words.
+// for everything below it. Who may import license/lease may import license too: the lease's types are spelled in its words. What a
+// build tag opens besides stands in byTag.
 var arrows = []struct {
 	pkg string
 	may []string
@@ -59,7 +60,7 @@ var arrows = []struct {
 		"a server downstream and a host upstream: the only server package that may embed the module"},
 	{"server/apiclient", nil, "generated from the API's description, and good for strangers too"},
 	{"server/cmd/onelicense/demo", []string{"license", "license/lease", "license/pgp"}, "it shows what a user has: commands, HTTP, and a server of its own that lies"},
-	{"server/cmd/onelicense", []string{"hosts/go", "license", "license/pgp", "server", "server/apiclient", "server/cmd/onelicense/demo", "server/relay"},
+	{"server/cmd/onelicense", []string{"hosts/go", "license", "license/lease", "license/pgp", "server", "server/apiclient", "server/cmd/onelicense/demo", "server/relay"},
 		"the commands; hosts/go because `verify --wasm` asks the shipped module"},
 
 	{"hosts/go", []string{"license", "wasm/abi", "wasm/dist"}, "a host runs the shipped module and decides nothing; license for the codes"},
@@ -73,6 +74,17 @@ var arrows = []struct {
 	{"internal/gen/...", []string{"license/lease", "license/pgp", "server/api"}, "generators write files; no product code imports them"},
 }
 
+// byTag lists what a build tag opens besides.
+var byTag = []struct {
+	tag string
+	pkg string
+	may []string
+	why string
+}{
+	{"native", "hosts/go", []string{"license/lease", "license/pgp", "wasm/client"},
+		"who asks for it by name trusts the own build of the core in the place of the shipped module"},
+}
+
 // homes lists where each dependency may be imported, so that replacing one is work in one place.
 var homes = []struct {
 	dependency string
@@ -80,6 +92,8 @@ var homes = []struct {
 	why        string
 }{
 	{"github.com/ProtonMail/go-crypto", []string{"license/pgp"}, "one judge of signatures"},
+	{"github.com/cloudflare/circl", []string{"license/lease", "wasm/client"},
+		"the device's signatures: the standard library fills a table at first use, which costs an interpreted module most of a second"},
 	{"github.com/tetratelabs/wazero", []string{"hosts/go"}, "one WebAssembly engine, with its random source and clock set right once"},
 	{"github.com/gofiber/fiber/v2", []string{"server", "server/api", "server/protocol", "server/relay", "bench"},
 		"the domain knows no HTTP; bench measures the bare loop with it"},
@@ -120,23 +134,28 @@ type listed struct {
 	Dir        string
 	GoFiles    []string
 	Imports    []string
+
+	tag string // that it was listed with
 }
 
 func TestImports(t *testing.T) {
 	targets := []struct {
 		goos, goarch string
+		tag          string
 		patterns     []string
 	}{
-		{"linux", "amd64", []string{"./..."}},
-		{"wasip1", "wasm", []string{"./license/...", "./wasm/..."}},
+		{"linux", "amd64", "", []string{"./..."}},
+		{"linux", "amd64", "native", []string{"./..."}},
+		{"wasip1", "wasm", "", []string{"./license/...", "./wasm/..."}},
 	}
 	for _, target := range targets {
-		t.Run(target.goos, func(t *testing.T) {
-			packages := goList(t, target.goos, target.goarch, target.patterns)
+		t.Run(target.goos+target.tag, func(t *testing.T) {
+			packages := goList(t, target.goos, target.goarch, target.tag, target.patterns)
 			if len(packages) == 0 {
 				t.Fatalf("go list found no package for %s", target.goos)
 			}
 			for _, p := range packages {
+				p.tag = target.tag
 				sources := make(map[string][]byte)
 				for _, name := range p.GoFiles {
 					source, err := os.ReadFile(filepath.Join(p.Dir, name))
@@ -157,7 +176,7 @@ func TestImports(t *testing.T) {
 func TestImportsFindsViolations(t *testing.T) {
 	cases := []struct {
 		name   string
-		pkg    string
+		pkg    string // and after a blank the build tag
 		source string
 		want   string // part of the one message; empty means that nothing is wrong
 	}{
@@ -167,6 +186,9 @@ func TestImportsFindsViolations(t *testing.T) {
 		{"arrow_backwards", "license", `import "` + module + `/license/lease"`, "license may not import license/lease"},
 		{"machine_sees_openpgp", "wasm/client", `import "` + module + `/license/pgp"`, "may not import license/pgp"},
 		{"host_with_own_machine", "hosts/go", `import "` + module + `/wasm/client"`, "may not import wasm/client"},
+		{"host_with_own_machine_by_tag", "hosts/go native", `import "` + module + `/wasm/client"`, ""},
+		{"host_with_the_domain_by_tag", "hosts/go native", `import "` + module + `/server/licensing"`, "may not import server/licensing"},
+		{"tag_of_another_package", "server/relay native", `import "` + module + `/wasm/client"`, "may not import wasm/client"},
 		{"store_in_a_handler", "server/api", `import "` + module + `/server/store/sqlite"`, "may not import server/store/sqlite"},
 		{"package_not_placed", "server/helpers", ``, "not placed"},
 		{"dependency_at_home", "license/pgp", `import "github.com/ProtonMail/go-crypto/openpgp/packet"`, ""},
@@ -187,7 +209,8 @@ func TestImportsFindsViolations(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			source := "package p\n" + c.source
-			got := violations(listed{ImportPath: module + "/" + c.pkg, Imports: importsOf(t, source)}, map[string][]byte{"p.go": []byte(source)})
+			pkg, tag, _ := strings.Cut(c.pkg, " ")
+			got := violations(listed{ImportPath: module + "/" + pkg, Imports: importsOf(t, source), tag: tag}, map[string][]byte{"p.go": []byte(source)})
 			switch {
 			case c.want == "" && len(got) != 0:
 				t.Errorf("found %q, want nothing", got)
@@ -217,6 +240,11 @@ func violations(p listed, sources map[string][]byte) []string {
 	}
 	if !placed {
 		complain("%s is not placed: give it a row in arrows", pkg)
+	}
+	for _, b := range byTag {
+		if b.tag == p.tag && b.pkg == pkg {
+			may = slices.Concat(may, b.may)
+		}
 	}
 	if slices.Contains(may, "license/lease") {
 		may = append(slices.Clone(may), "license")
@@ -309,9 +337,9 @@ func covers(pattern, path string) bool {
 	return path == root || below && strings.HasPrefix(path, root+"/")
 }
 
-func goList(t *testing.T, goos, goarch string, patterns []string) []listed {
+func goList(t *testing.T, goos, goarch, tag string, patterns []string) []listed {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports"}, patterns...)...)
+	cmd := exec.Command("go", append([]string{"list", "-tags=" + tag, "-json=ImportPath,Dir,GoFiles,Imports"}, patterns...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -83,15 +83,15 @@ func syncs(c *client) error {
 
 // cycles takes a seat and gives it back.
 func cycles(c *client) error {
-	seat := []lease.Slot{{Entitlement: "seat", Context: "ui"}}
-	l, err := c.sync(func(r *lease.Request) { r.Want = seat })
+	seat := lease.Slot{Entitlement: "seat", Context: "ui"}
+	l, err := c.sync(func(r *lease.Request) { r.Want = []lease.Want{{Slot: seat}} })
 	if err == nil && l != nil && len(l.Reservations) != 1 {
 		err = fmt.Errorf("no seat: %+v", l.Denied)
 	}
 	if err != nil {
 		return err
 	}
-	l, err = c.sync(func(r *lease.Request) { r.Drop = seat })
+	l, err = c.sync(func(r *lease.Request) { r.Drop = []lease.Slot{seat} })
 	if err == nil && l != nil && len(l.Reservations) != 0 {
 		err = fmt.Errorf("still held: %+v", l.Reservations)
 	}

@@ -153,8 +153,8 @@ func (w *world) hold(l licensing.License, n, slots int) error {
 	id := lease.HashOf(fmt.Appendf(nil, "holder %d", n))
 	a := licensing.Advance{
 		Key: licensing.ActivationKey{License: l.ID, Activation: id}, Org: w.org, To: lease.Position{Generation: 1, Number: 1, Link: id},
-		Request: id, Device: string(id), Revision: l.Revision, Now: now, Allowance: licensing.Unlimited, Until: now + 3600_000,
-		Want:     []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: int64(slots)}},
+		Request: id, Device: string(id), Revision: l.Revision, Now: now, Charge: licensing.Charge{Allowance: licensing.Unlimited}, Until: now + 3600_000,
+		Want:     []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: int64(slots), Until: now + 3600_000}},
 		Activate: &licensing.Activate{Limit: 1 << 40, Window: 1000},
 		Compose: func(o licensing.Outcome) (lease.Document, error) {
 			if len(o.Reservations) != 1 {

@@ -14,6 +14,7 @@ const (
 	CodeFileContexts        Code = "file_contexts"        // line 2 is empty, or has an empty, repeated or ill-formed name
 	CodeFileEntitlements    Code = "file_entitlements"    // line 3 is empty, or has an empty, repeated or ill-formed item
 	CodeFileTooManyItems    Code = "file_too_many_items"  // more than 64 contexts or 256 entitlements
+	CodeListNeeded          Code = "list_needed"          // the list's largest age has passed
 	CodeSignatureEncoding   Code = "signature_encoding"   // a document's signature line does not decode, is not canonical base64, or is empty
 	CodeSignatureFormat     Code = "signature_format"     // the bytes are no packet, another packet, two packets, or are followed by anything
 	CodeSignatureType       Code = "signature_type"       // a file is not signed in text mode (0x01), or a lease not in binary mode (0x00)
@@ -52,6 +53,8 @@ const (
 	CodeNumberTooHigh       Code = "number_too_high"      // usage above 2^53 − 1, or below what was confirmed
 	CodeExhausted           Code = "exhausted"            // the call would be beyond the allowance
 	CodeNoSlots             Code = "no_slots"             // as many installations hold the entitlement as it has slots
+	CodeNotPrepaid          Code = "not_prepaid"          // prepaid calls are used up here and the server has not granted more
+	CodeBorrowNotAllowed    Code = "borrow_not_allowed"   // a slot is asked for beyond the lease and the policy allows no borrowing
 	CodeUnknownEntitlement  Code = "unknown_entitlement"  // no license has the entitlement
 	CodeContextNotAllowed   Code = "context_not_allowed"  // no license with the entitlement lists the context
 	CodeLeaseFull           Code = "lease_full"           // the lease would be larger than 4096 bytes
@@ -64,6 +67,10 @@ const (
 	CodeLeaseOtherDevice    Code = "lease_other_device"   // product, license or activation differ
 	CodeLeaseOld            Code = "lease_old"            // its generation, number or time does not follow the last lease
 	CodeEpochLower          Code = "epoch_lower"          // its epoch is lower than one already seen
+	CodeDelegationInvalid   Code = "delegation_invalid"   // its delegation is of another product or license, has run out, is older than one seen, or the lease goes beyond it
+	CodeStatementMalformed  Code = "statement_malformed"  // it is too large or its members are not those of the specification
+	CodeStatementMissing    Code = "statement_missing"    // the lease names a higher number or another hash than the list at hand
+	CodeStatementOld        Code = "statement_old"        // its number is lower than that of the list the client has
 	CodeLeaseExpired        Code = "lease_expired"        // now is after the lease's not-after, and no sync renewed it
 	CodeClockSetBack        Code = "clock_set_back"       // now is before the latest signed time, beyond the tolerance
 	CodeStorageFailed       Code = "storage_failed"       // the host reported that a save failed
@@ -91,6 +98,7 @@ var verdicts = map[Code]Verdict{
 	CodeFileContexts:        {CodeFileContexts, ClassFile, false, "The second line is not a list of contexts.", "fetch a new copy of the file from the vendor"},
 	CodeFileEntitlements:    {CodeFileEntitlements, ClassFile, false, "The third line is not a list of entitlements.", "fetch a new copy of the file from the vendor"},
 	CodeFileTooManyItems:    {CodeFileTooManyItems, ClassFile, false, "A list in the license file has more items than allowed.", "fetch a new copy of the file from the vendor"},
+	CodeListNeeded:          {CodeListNeeded, ClassFile, false, "License files need a newer list of revoked licenses.", "fetch the newest list from the vendor, or connect to the server"},
 	CodeSignatureEncoding:   {CodeSignatureEncoding, ClassFile, false, "The signature is not one line of standard base64.", "fetch a new copy of the file from the vendor"},
 	CodeSignatureFormat:     {CodeSignatureFormat, ClassFile, false, "The signature is not exactly one OpenPGP signature packet.", "fetch a new copy of the file from the vendor"},
 	CodeSignatureType:       {CodeSignatureType, ClassFile, false, "The signature is of the wrong OpenPGP type for this document.", "sign with `gpg --textmode --detach-sign`"},
@@ -129,6 +137,8 @@ var verdicts = map[Code]Verdict{
 	CodeNumberTooHigh:       {CodeNumberTooHigh, ClassRequest, false, "A counter in the request is higher than a counter can be.", "update the client"},
 	CodeExhausted:           {CodeExhausted, ClassPassing, false, "The allowance of this license is used up.", "ask the vendor for a larger allowance"},
 	CodeNoSlots:             {CodeNoSlots, ClassPassing, false, "All slots of this entitlement are taken.", "release it elsewhere, or try again later"},
+	CodeNotPrepaid:          {CodeNotPrepaid, ClassPassing, false, "The calls that were paid for are used up and no more could be fetched.", "restore the connection to the server"},
+	CodeBorrowNotAllowed:    {CodeBorrowNotAllowed, ClassPassing, false, "The license does not allow to borrow a slot.", "reserve without borrowing, or ask the vendor to allow it"},
 	CodeUnknownEntitlement:  {CodeUnknownEntitlement, ClassPassing, false, "The license does not grant this entitlement.", "ask the vendor for a license that has it"},
 	CodeContextNotAllowed:   {CodeContextNotAllowed, ClassPassing, false, "The license does not allow this entitlement in this context.", "use it in an allowed context"},
 	CodeLeaseFull:           {CodeLeaseFull, ClassPassing, false, "The installation holds as many reservations as a lease can carry.", "release one that is no longer needed"},
@@ -141,6 +151,10 @@ var verdicts = map[Code]Verdict{
 	CodeLeaseOtherDevice:    {CodeLeaseOtherDevice, ClassPassing, false, "The answer belongs to another device or license.", "try again; somebody may be replaying answers"},
 	CodeLeaseOld:            {CodeLeaseOld, ClassPassing, false, "The answer is older than what is already known.", "try again; somebody may be replaying answers"},
 	CodeEpochLower:          {CodeEpochLower, ClassPassing, false, "The server was rolled back to an earlier state.", "the vendor must raise the server's epoch"},
+	CodeDelegationInvalid:   {CodeDelegationInvalid, ClassPassing, false, "The relay may not answer this.", "connect the relay to the server so that it fetches a new delegation"},
+	CodeStatementMalformed:  {CodeStatementMalformed, ClassPassing, false, "The list of revoked keys and licenses, or the delegation, does not have the required form.", "fetch it again from the vendor"},
+	CodeStatementMissing:    {CodeStatementMissing, ClassPassing, false, "The answer names a list of revoked keys and licenses that did not come with it.", "check what stands between the program and the server"},
+	CodeStatementOld:        {CodeStatementOld, ClassPassing, false, "The list of revoked keys and licenses is older than one already seen.", "fetch the newest list from the vendor; if the server sent it, somebody may be showing old answers"},
 	CodeLeaseExpired:        {CodeLeaseExpired, ClassPassing, false, "The lease has run out.", "restore the connection to the server"},
 	CodeClockSetBack:        {CodeClockSetBack, ClassPassing, false, "The clock of this computer was set back.", "set the clock right, or let the program reach the server"},
 	CodeStorageFailed:       {CodeStorageFailed, ClassPassing, false, "The program could not store its license state.", "check space and rights of the storage directory"},

@@ -120,7 +120,7 @@ func TestVendorSeesAndFreesInstallations(t *testing.T) {
 	p := w.owner()
 	product, version, id := p.catalogue("perpetual", aLicense("One"))
 	d := newDevice(p, product, version, id)
-	d.request.Want = []lease.Slot{{Entitlement: "solid_modeling", Context: "ui"}}
+	d.request.Want = []lease.Want{{Slot: lease.Slot{Entitlement: "solid_modeling", Context: "ui"}}}
 	d.accepted()
 	d.request.Want, d.request.Counted = nil, 5
 	d.accepted()

@@ -49,6 +49,7 @@ var rights = map[string]struct {
 
 	"GET /licenses/{id}/activations":                                            {"oadsv", nil},
 	"POST /licenses/{id}/activations/{activation}/deactivate":                   {"oas", nil},
+	"POST /licenses/{id}/activations/{activation}/forgive":                      {"oas", nil},
 	"GET /licenses/{id}/reservations":                                           {"oadsv", nil},
 	"DELETE /licenses/{id}/activations/{activation}/reservations/{entitlement}": {"oas", nil},
 }

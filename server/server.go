@@ -95,11 +95,7 @@ func (s *Server) join(master []byte) error {
 	if err != nil {
 		return err
 	}
-	epoch, err := s.store.Epoch(ctx, s.config.Now().Unix())
-	if err != nil {
-		return fmt.Errorf("reading the epoch: %w", err)
-	}
-	domain := licensing.New(s.store, keys, licensing.Options{Clock: s.config.Now, Epoch: epoch, Secret: challenges})
+	domain := licensing.New(s.store, keys, licensing.Options{Clock: s.config.Now, Secret: challenges})
 	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
 		return fmt.Errorf("making the setup token: %w", err)
 	}

@@ -18,8 +18,6 @@ import (
 type store interface {
 	licensing.Store
 	access.Store
-	// Epoch is the server's, the same on all nodes; the first start sets it to now.
-	Epoch(ctx context.Context, now int64) (int64, error)
 }
 
 // SettingError is a failure to start, with the setting that it is about: mongo; everything else is about data.

@@ -18,7 +18,7 @@ func main() {}
 
 // module is what this instance holds. Its parse is the one place where the machine meets OpenPGP.
 var module = client.NewModule(func(certificate []byte) (license.Keyring, error) {
-	k, err := pgp.Parse(certificate)
+	k, err := pgp.ParseLazy(certificate)
 	if err != nil {
 		return nil, err
 	}

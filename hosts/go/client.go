@@ -3,7 +3,9 @@ package onelicense
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +25,8 @@ type Client struct {
 
 // New activates the license, or goes on with the activation that this installation has, and waits for the activation delay if there
 // is one. It refuses when the program may not go on: wrong ids, expired, limits reached, server not reached and no grace left,
-// storage in use by another process. From then on the license is kept in sync in the background until Close.
+// storage in use by another process; Config.Offline is for machines that reach no server. From then on the license is kept in sync in
+// the background until Close.
 func New(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.LicenseID == "" {
 		return nil, refuse(license.CodeMissingSetting, "license_id")
@@ -35,8 +38,8 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 	return open(ctx, e, cfg, nil)
 }
 
-// Initialize loads the license files of a directory; no license is activated before it is needed. A file that is refused does
-// not keep the others from serving: Status names it with its reason.
+// Initialize loads the license files of a directory, and the product's lists of revoked licenses; no license is activated before it is
+// needed. A file that is refused does not keep the others from serving: Status names it with its reason.
 func Initialize(ctx context.Context, cfg FilesConfig) (*Client, error) {
 	switch {
 	case cfg.Keyring == "":
@@ -103,7 +106,7 @@ func (c *Client) start(ctx context.Context, inst *instance, loader Loader) error
 	if err != nil {
 		return verdictError(err)
 	}
-	if err := m.ask(ctx, abi.Event{Type: abi.EventStart}); err != nil {
+	if err := m.ask(ctx, abi.Event{Type: abi.EventStart}); err != nil && !m.offline.excuses(CodeOf(err)) {
 		return err
 	}
 	if loader != nil {
@@ -133,12 +136,13 @@ func (m *machine) load(loader Loader) (state string, files []File, err error) {
 // verdictError makes a trap an *Error.
 func verdictError(err error) error { return &Error{verdictOf(err)} }
 
-// hear is told what nobody asked for. While New is at work its own error is what stops the program.
+// hear is told what nobody asked for. While New is at work its own error is what stops the program, and with Config.Offline silence of the
+// server does not.
 func (c *Client) hear(n notice) {
 	switch {
 	case c.onVerdict != nil:
 		c.onVerdict(n.Verdict)
-	case n.starting:
+	case n.goOn:
 		n.AllowContinue = true
 		logAndStop(n.Verdict)
 	default:
@@ -199,8 +203,21 @@ func (m *machine) count(n int32) (counted bool, err error) {
 }
 
 // Reserve takes a hold on an entitlement in a context. The server is asked for the first one; more are counted here. Each needs its Release.
-func (c *Client) Reserve(ctx context.Context, context, entitlement string) error {
-	return c.ask(ctx, abi.Event{Type: abi.EventReserve, Context: context, Entitlement: entitlement})
+func (c *Client) Reserve(ctx context.Context, context, entitlement string, options ...ReserveOption) error {
+	e := abi.Event{Type: abi.EventReserve, Context: context, Entitlement: entitlement}
+	for _, option := range options {
+		option(&e)
+	}
+	return c.ask(ctx, e)
+}
+
+// ReserveOption is something more that Reserve asks for.
+type ReserveOption func(*abi.Event)
+
+// Borrow asks the server to leave the slot here for so long, also while it is not reached, if the policy allows it. Release gives it back
+// early.
+func Borrow(d time.Duration) ReserveOption {
+	return func(e *abi.Event) { e.Borrow = d.Round(time.Millisecond).Milliseconds() }
 }
 
 // Release gives one hold back; false when there was none, and then nothing has changed. The server hears of the last one, in the background.
@@ -234,12 +251,24 @@ func (c *Client) MustCheck(context, entitlement string) {
 // Sync asks the server now, whatever the trigger.
 func (c *Client) Sync(ctx context.Context) error { return c.ask(ctx, abi.Event{Type: abi.EventSync}) }
 
+// Statistics sets the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for
+// statistics.
+func (c *Client) Statistics(numbers map[string]int64) error {
+	e := abi.Event{Type: abi.EventStatistics}
+	e.Numbers = slices.Grow(e.Numbers, len(numbers))[:len(numbers)]
+	for i, name := range slices.Sorted(maps.Keys(numbers)) {
+		e.Numbers[i].Name, e.Numbers[i].Value = name, numbers[name]
+	}
+	return c.ask(background, e)
+}
+
 // Deactivate gives the activation back, so that another machine can have it. The client must still be closed.
 func (c *Client) Deactivate(ctx context.Context) error {
 	return c.ask(ctx, abi.Event{Type: abi.EventDeactivate})
 }
 
-// Status tells how the licenses stand. It asks nobody.
+// Status tells how the licenses stand. It asks nobody. The Receipt of a license is its last lease as the server signed it, for
+// VerifyReceipt.
 func (c *Client) Status() (Status, error) {
 	if !c.ready() {
 		return Status{}, errNotRunning
@@ -284,10 +313,16 @@ func (c *Client) release(ctx context.Context) error {
 var background = context.Background()
 
 func (c *Client) ask(ctx context.Context, e abi.Event) error {
+	_, err := c.fetch(ctx, e)
+	return err
+}
+
+// fetch is ask with the text that comes with the answer.
+func (c *Client) fetch(ctx context.Context, e abi.Event) (string, error) {
 	if !c.ready() {
 		v := errNotRunning.Verdict
 		v.Context, v.Entitlement = e.Context, e.Entitlement
-		return &Error{v}
+		return "", &Error{v}
 	}
-	return c.machine.ask(ctx, e)
+	return c.machine.fetch(ctx, e)
 }

@@ -337,7 +337,8 @@ func TestNotRunning(t *testing.T) {
 	for name, c := range map[string]*Client{"nil": nil, "zero": {}, "closed": closed} {
 		for what, err := range map[string]error{
 			"consume": c.Consume(t.Context()), "reserve": c.Reserve(t.Context(), "ui", "rendering"), "check": c.Check("ui", "rendering"),
-			"sync": c.Sync(t.Context()), "deactivate": c.Deactivate(t.Context()),
+			"sync": c.Sync(t.Context()), "deactivate": c.Deactivate(t.Context()), "statistics": c.Statistics(nil),
+			"import": c.ImportAnswer(t.Context(), ""),
 		} {
 			if CodeOf(err) != license.CodeNotRunning {
 				t.Errorf("%s client, %s: %v", name, what, err)
@@ -345,6 +346,9 @@ func TestNotRunning(t *testing.T) {
 		}
 		if held, err := c.Release("ui", "rendering"); held || CodeOf(err) != license.CodeNotRunning {
 			t.Errorf("%s client, release: %v, %v", name, held, err)
+		}
+		if request, err := c.ExportRequest(t.Context()); request != "" || CodeOf(err) != license.CodeNotRunning {
+			t.Errorf("%s client, export: %q, %v", name, request, err)
 		}
 		if _, err := c.Status(); CodeOf(err) != license.CodeNotRunning {
 			t.Errorf("%s client, status: %v", name, err)
@@ -428,12 +432,12 @@ func TestTrapIsRecovered(t *testing.T) {
 	if err := c.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	breakDown := func() {
+	trap := func() {
 		c.machine.mu.Lock()
-		c.machine.inst.module.Close(context.Background())
+		breakDown(c.machine.inst)
 		c.machine.mu.Unlock()
 	}
-	breakDown()
+	trap()
 	wantCode(t, c.Check("ui", "rendering"), license.CodeInternal)
 	if told := <-heard; told.Code != license.CodeInternal || !told.AllowContinue {
 		t.Errorf("told %+v", told)
@@ -441,9 +445,9 @@ func TestTrapIsRecovered(t *testing.T) {
 	if err := c.Consume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	breakDown()
+	trap()
 	wantCode(t, c.Consume(t.Context()), license.CodeInternal)
-	breakDown()
+	trap()
 	_, err := c.Status()
 	wantCode(t, err, license.CodeInternal)
 	if err := c.Sync(t.Context()); err != nil {
@@ -452,7 +456,7 @@ func TestTrapIsRecovered(t *testing.T) {
 	if len(v.counted) != 1 || v.total() < 3 {
 		t.Errorf("%d calls of %d activations", v.total(), len(v.counted))
 	}
-	breakDown() // once too often
+	trap() // once too often
 	wantCode(t, c.Sync(t.Context()), license.CodeInternal)
 	wantCode(t, c.Consume(t.Context()), license.CodeInternal)
 }
@@ -464,7 +468,7 @@ func TestAnswersForATrappedInstanceAreDropped(t *testing.T) {
 	m := c.machine
 	m.mu.Lock()
 	earlier := m.run
-	m.inst.module.Close(context.Background())
+	breakDown(m.inst)
 	m.mu.Unlock()
 	c.Check("ui", "rendering")
 	if m.run == earlier {

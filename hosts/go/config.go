@@ -22,6 +22,17 @@ type Config struct {
 	AllowUnpinned bool          // go on without a pinned root; a server on loopback needs no permission
 	Timeout       time.Duration // of one exchange with the server; 0: 10 s
 
+	// Fingerprint is what tells this machine from others, name → value, at most 16; such as MachineParts(), or a dongle's number. The
+	// values stay here: the server gets hashes.
+	Fingerprint map[string]string
+	Program     string // the program's own version; told to the server if the policy asks for statistics
+
+	// Offline is for a machine that reaches no server: New goes on when all that is wrong is that nothing was heard from it (unreachable,
+	// server_error) and the last lease, if there was one, has run out (lease_expired), so that the activation or the renewal can be made by
+	// hand: ExportRequest, then ImportAnswer. Until then calls are answered with their verdict. Nor do these three stop the program later
+	// when there is no OnVerdict. All else fails as without it.
+	Offline bool
+
 	// StorageDir keeps the state of this installation; one process at a time may use it. Empty: a folder of the product in the
 	// user's private configuration directory.
 	StorageDir string
@@ -46,7 +57,7 @@ type Config struct {
 // FilesConfig is for a program whose licenses come as files. Config.Keyring is required, Config.LicenseID stays empty.
 type FilesConfig struct {
 	Config
-	Directory string // all its files *.txt are loaded; one that does not exist holds none
+	Directory string // all its files *.txt and *.list are loaded; one that does not exist holds none
 	Loader    Loader // replaces Directory
 }
 
@@ -54,6 +65,7 @@ func (c *Config) settings() abi.Config {
 	return abi.Config{
 		ServerURL: c.ServerURL, ProductID: license.ID(c.ProductID), VersionID: license.ID(c.VersionID), LicenseID: license.ID(c.LicenseID),
 		Keyring: c.Keyring, AllowUnpinned: c.AllowUnpinned, Timeout: c.Timeout.Milliseconds(),
+		Fingerprint: c.fingerprint(), Program: c.Program, Platform: platform, Host: hostName(),
 	}
 }
 

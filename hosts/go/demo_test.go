@@ -19,7 +19,7 @@ import (
 func demo(t testing.TB, v *vendor) func(args ...string) *exec.Cmd {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "demo")
-	if out, err := exec.Command("go", "build", "-o", binary, "./demo").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", tags, "-o", binary, "./demo").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return func(args ...string) *exec.Cmd {
@@ -59,7 +59,7 @@ func TestDemoPrintsAVerdictForEachStep(t *testing.T) {
 // proves C15
 func TestDemoServesOneLicensedRoute(t *testing.T) {
 	v := newVendor(t)
-	v.allowance, v.settings.Trigger = 1, lease.EveryCall
+	v.set(func() { v.allowance, v.settings.Trigger = 1, lease.EveryCall })
 	cmd := demo(t, v)("--serve", "127.0.0.1:0")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -98,12 +98,17 @@ func TestDemoServesOneLicensedRoute(t *testing.T) {
 
 // proves C06 L16
 func TestWithoutAHandlerTheProgramIsStopped(t *testing.T) {
-	for verdict, stopped := range map[license.Code]bool{license.CodeLeaseExpired: true, license.CodeGrace: false} {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "ONELICENSE_TEST_VERDICT="+string(verdict))
-		out, err := cmd.CombinedOutput()
-		if (err != nil) != stopped || !strings.Contains(string(out), verdict.Verdict().Message) || strings.Contains(string(out), "went on") == stopped {
-			t.Errorf("%s: %v, %s", verdict, err, out)
+	for offline, stops := range map[string]map[license.Code]bool{
+		"":    {license.CodeLeaseExpired: true, license.CodeGrace: false},
+		"yes": {license.CodeLeaseExpired: false, license.CodeUnreachable: false, license.CodeServerError: false, license.CodeSuspended: true},
+	} {
+		for verdict, stopped := range stops {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), "ONELICENSE_TEST_VERDICT="+string(verdict), "ONELICENSE_TEST_OFFLINE="+offline)
+			out, err := cmd.CombinedOutput()
+			if (err != nil) != stopped || !strings.Contains(string(out), verdict.Verdict().Message) || strings.Contains(string(out), "went on") == stopped {
+				t.Errorf("offline %q, %s: %v, %s", offline, verdict, err, out)
+			}
 		}
 	}
 }

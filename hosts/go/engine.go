@@ -1,3 +1,5 @@
+//go:build !native
+
 package onelicense
 
 import (
@@ -223,5 +225,17 @@ func (e *engine) spare() *tier {
 func (t *tier) close() {
 	if t != nil {
 		t.runtime.Close(context.Background())
+	}
+}
+
+// dismiss ends the instances at rest that run in the interpreter.
+func (e *engine) dismiss() {
+	for range cap(e.idle) {
+		select {
+		case inst := <-e.idle:
+			e.giveBack(inst, nil)
+		default:
+			return
+		}
 	}
 }

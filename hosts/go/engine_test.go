@@ -1,8 +1,11 @@
+//go:build !native
+
 package onelicense
 
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -46,6 +49,11 @@ func compiled(t testing.TB) *engine {
 	}
 	return e
 }
+
+const tags = "" // of programs that a test builds
+
+// breakDown makes the instance trap at its next call.
+func breakDown(i *instance) { i.module.Close(context.Background()) }
 
 // proves N01
 func TestOnlyThePublishedModuleRuns(t *testing.T) {
@@ -144,11 +152,6 @@ func TestTrapIsNamedByWhatTheModuleSaid(t *testing.T) {
 	}
 }
 
-func TestCallThatIsTooLargeIsRefused(t *testing.T) {
-	_, err := compiled(t).perform(largeCall())
-	wantCode(t, err, license.CodeBadCall)
-}
-
 func TestCacheIsPrivateOrNone(t *testing.T) {
 	sum := [32]byte{1, 2, 3}
 	user := t.TempDir()
@@ -225,6 +228,40 @@ func TestCacheForgetsModulesThatNobodyUses(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// The interpreter takes a hundred times as long, so a few vectors stand for all.
+func TestInterpreterAndCompilerAgreeOnVectors(t *testing.T) {
+	quick, full := interpreted(t), compiled(t)
+	few := map[license.Code]bool{
+		license.CodeOK: true, license.CodeFileLines: true, license.CodeSignatureInvalid: true, license.CodeKeyUnknown: true, license.CodeKeyCompromised: true,
+	}
+	for _, v := range vectors(t) {
+		if !few[v.Code] {
+			continue
+		}
+		few[v.Code] = false
+		in, err := json.Marshal(verifyCall(read(t, "license", v.File), read(t, "license", v.Keyring), v.Now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := exchange(t, quick, in), exchange(t, full, in); a != b {
+			t.Errorf("%s: the interpreter says %s, the compiled module %s", v.Name, a, b)
+		}
+	}
+}
+
+func exchange(t testing.TB, e *engine, in []byte) string {
+	t.Helper()
+	inst, err := e.borrow()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := inst.exchange(in)
+	if err := e.giveBack(inst, err); err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 func TestInterpreterAnswersWhileTheModuleIsCompiled(t *testing.T) {

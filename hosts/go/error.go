@@ -17,6 +17,9 @@ type Status = abi.Status
 // License is a verified license file.
 type License = abi.License
 
+// Receipt is what a lease proves: that the server has taken these counts of this activation, in answer to this request.
+type Receipt = abi.Receipt
+
 // Error is a refusal: the whole verdict, with code, class, message, detail, what to do, license, context and entitlement.
 // AllowContinue says whether the program may go on all the same.
 type Error struct{ Verdict }

@@ -1,6 +1,7 @@
 package onelicense
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,12 +58,46 @@ func TestDirectoryOfFiles(t *testing.T) {
 			t.Errorf("%+v gives no reason", f)
 		}
 	}
-	want := "a.txt ok, b.txt signature_invalid, c.TXT ok, d.txt file_unreadable, e.txt file_unreadable, f.txt file_unreadable"
+	want := "a.txt ok, b.txt signature_invalid, c.TXT ok, d.txt file_too_large, e.txt file_unreadable, f.txt file_unreadable"
 	if s := strings.Join(got, ", "); s != want {
 		t.Errorf("got  %s\nwant %s", s, want)
 	}
 	if n := len(v.requests()); n != 0 {
 		t.Errorf("%d requests before anything is needed", n)
+	}
+}
+
+// By their names they are found, by their contents they are known.
+//
+// proves L02
+func TestListsOfRevokedLicensesAreLoadedToo(t *testing.T) {
+	v := newVendor(t)
+	dir := directory(t, map[string][]byte{
+		"a.txt": v.file(t, first, []string{"ui"}, "rendering"), "b.list": v.file(t, second, []string{"ui"}, "modeling"), "c.LIST": v.statement(t, 2, first),
+		"d.txt": []byte(`{"type":"onelicense/statement/1"}` + "\nnonsense\n"), "e.json": v.statement(t, 3),
+	})
+	status, err := initialize(t, v.files(t, dir)).Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]license.Code{}
+	for _, f := range status.Files {
+		got[f.File] = f.Code
+	}
+	want := map[string]license.Code{
+		"a.txt": license.CodeRevoked, "b.list": license.CodeOK, "c.LIST": license.CodeOK, "d.txt": license.CodeSignatureFormat,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestListMayBeLargerThanALicenseFile(t *testing.T) {
+	files, err := DirectoryLoader(directory(t, map[string][]byte{
+		"a.list": []byte("{" + strings.Repeat("x", maxList)), "b.txt": make([]byte, maxList), "c.list": []byte("{" + strings.Repeat("x", maxList-2)),
+	})).Load()
+	if err != nil || len(files[0].Data) != maxList+1 || len(files[1].Data) != maxFile+1 || files[2].Data != nil || files[2].Error == "" {
+		t.Errorf("%d, %d, %q, %v", len(files[0].Data), len(files[1].Data), files[2].Error, err)
 	}
 }
 
@@ -190,7 +225,7 @@ func TestFilesSurviveATrap(t *testing.T) {
 	cfg.Loader = memoryLoader{{Name: "one", Data: v.file(t, first, []string{"ui"}, "rendering")}}
 	c := initialize(t, cfg)
 	c.machine.mu.Lock()
-	c.machine.inst.module.Close(t.Context())
+	breakDown(c.machine.inst)
 	c.machine.mu.Unlock()
 	wantCode(t, c.Check("ui", "rendering"), license.CodeInternal)
 	if err := c.Reserve(t.Context(), "ui", "rendering"); err != nil {

@@ -1,3 +1,5 @@
+//go:build !native
+
 package onelicense
 
 import (
@@ -81,6 +83,16 @@ func (i *instance) replay(records []record) error {
 		}
 	}
 	return nil
+}
+
+// forget: an instance that keeps nothing between its calls need not be made again.
+func (i *instance) forget() { i.history = nil }
+
+// begun is told of the instance that the client runs in; the caller holds the lock.
+func (m *machine) begun(inst *instance) {
+	if inst.history != nil {
+		go m.moveWhenCompiled(m.run)
+	}
 }
 
 // moveWhenCompiled moves the client from the interpreter to the compiled module: it makes all calls again there, most of them while

@@ -1,10 +1,11 @@
+//go:build !native
+
 package onelicense
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,11 +29,6 @@ type instance struct {
 	alloc, free, call, consume api.Function
 	stack                      [3]uint64
 }
-
-// trap is the end of an instance.
-type trap struct{ why string }
-
-func (t *trap) Error() string { return t.why }
 
 // instance starts a new one.
 func (e *engine) instance() (*instance, error) {
@@ -70,33 +66,6 @@ func (i *instance) close() {
 	i.tier.drop()
 }
 
-// perform makes one call. The error is a *trap, or a refusal of the module or of this host; after a trap and a refusal with the code
-// internal the instance must be closed.
-func (i *instance) perform(c *abi.Call) (*abi.Reply, error) {
-	in, err := json.Marshal(c)
-	if err != nil {
-		return nil, refuse(license.CodeBadCall, "%v", err)
-	}
-	out, err := i.exchange(in)
-	if err != nil {
-		return nil, err
-	}
-	if i.history != nil && c.Op != abi.OpStatus {
-		i.history.called(in, out)
-	}
-	var reply abi.Reply
-	if err := json.Unmarshal(out, &reply); err != nil {
-		return nil, i.trapped(fmt.Errorf("its answer: %w", err))
-	}
-	switch {
-	case reply.Error == nil:
-		return &reply, nil
-	case reply.Error.Code == license.CodeInternal:
-		return nil, i.trapped(errors.New(reply.Error.Detail))
-	}
-	return nil, &Error{*reply.Error}
-}
-
 // exchange moves bytes in and out. The memory may have grown with each call, so no view of it outlives one.
 func (i *instance) exchange(in []byte) ([]byte, error) {
 	p, err := i.run(i.alloc, uint64(len(in)))
@@ -129,6 +98,13 @@ func (i *instance) exchange(in []byte) ([]byte, error) {
 		}
 	}
 	return out, nil
+}
+
+// performed remembers a call for the move to the compiled module. A status changes nothing there.
+func (i *instance) performed(op string, in, out []byte) {
+	if i.history != nil && op != abi.OpStatus {
+		i.history.called(in, out)
+	}
 }
 
 // count is the hot call: one of the abi.Consume… values.

@@ -1,6 +1,7 @@
 package onelicense
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,11 +14,12 @@ import (
 )
 
 const (
-	maxFile  = 64 << 10        // bytes of one license file
-	maxFiles = abi.MaxCall / 2 // bytes of all of them: they go into the module in one call
+	maxFile  = 64 << 10         // bytes of one license file
+	maxList  = (1 << 20) + 4096 // bytes of a list of revoked licenses
+	maxFiles = 2 << 20          // bytes of all of them: they go into the module in one call
 )
 
-// File is a license file. One that could not be read has an Error instead of Data; the status then names it.
+// File is a license file, or a list of revoked licenses. One that could not be read has an Error instead of Data; the status then names it.
 type File = abi.File
 
 // Loader finds license files.
@@ -25,7 +27,8 @@ type Loader interface {
 	Load() ([]File, error)
 }
 
-// DirectoryLoader finds all files *.txt in the directory, in the order of their names. A directory that does not exist holds none.
+// DirectoryLoader finds all files *.txt and *.list in the directory, in the order of their names, in capitals or not. Which of them are
+// licenses and which are lists of revoked ones does not depend on the name. A directory that does not exist holds none.
 func DirectoryLoader(directory string) Loader { return directoryLoader(directory) }
 
 type directoryLoader string
@@ -41,7 +44,7 @@ func (d directoryLoader) Load() ([]File, error) {
 	var files []File
 	total := 0
 	for _, entry := range entries {
-		if !strings.EqualFold(filepath.Ext(entry.Name()), ".txt") {
+		if kind := strings.ToLower(filepath.Ext(entry.Name())); kind != ".txt" && kind != ".list" {
 			continue
 		}
 		file := File{Name: entry.Name()}
@@ -59,7 +62,7 @@ func (d directoryLoader) Load() ([]File, error) {
 	return files, nil
 }
 
-// readFile reads a regular file only: a pipe would never end.
+// readFile reads a regular file only: a pipe would never end. Of one that is too large, it reads enough for the module to see that.
 func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -73,12 +76,12 @@ func readFile(path string) ([]byte, error) {
 		return nil, reason(err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := io.ReadAll(io.LimitReader(f, maxList+1))
 	if err != nil {
 		return nil, reason(err)
 	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)
+	if !bytes.HasPrefix(data, []byte("{")) { // a list is JSON, a license file is not
+		data = data[:min(len(data), maxFile+1)]
 	}
 	return data, nil
 }

@@ -20,6 +20,7 @@ type machine struct {
 	transport Transport
 	storage   Storage
 	settings  abi.Config
+	offline   offline // of the settings
 
 	saves   *mailbox[save]
 	notices *mailbox[notice]
@@ -34,7 +35,7 @@ type machine struct {
 	run      int    // counts instances: what belongs to an earlier one is dropped
 	state    string // of the last Save: what a new instance goes on from
 	files    []File // of the program; a new instance is given them again
-	calls    map[int64]chan<- Verdict
+	calls    map[int64]chan<- answered
 	lastCall int64
 	starting bool // the program is still being asked to wait
 	stopWake func()
@@ -48,16 +49,22 @@ type save struct {
 	state string
 }
 
+// answered is the verdict on a call of the program, and the text that comes with it.
+type answered struct {
+	Verdict
+	body string
+}
+
 // notice is a verdict that nobody asked for.
 type notice struct {
 	Verdict
-	starting bool
+	goOn bool // whatever it says: something else stops the program, or the program said that this does not
 }
 
 func newMachine(e *engine, cfg *Config, tell func(notice)) *machine {
 	m := &machine{
 		engine: e, clock: cfg.Clock, transport: cfg.Transport, storage: cfg.Storage, settings: cfg.settings(),
-		calls: map[int64]chan<- Verdict{}, starting: true, gone: abi.Describe(license.CodeNotRunning, ""),
+		offline: offline(cfg.Offline), calls: map[int64]chan<- answered{}, starting: true, gone: abi.Describe(license.CodeNotRunning, ""),
 		stopWake: func() {},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -79,39 +86,43 @@ func (m *machine) open(inst *instance) error {
 	}
 	m.inst, m.handle = inst, reply.Handle
 	m.run++
-	if inst.history != nil {
-		go m.moveWhenCompiled(m.run)
-	}
+	m.begun(inst)
 	return nil
 }
 
 // ask feeds an event that is a call of the program and waits for its answer.
 func (m *machine) ask(ctx context.Context, e abi.Event) error {
-	answer := make(chan Verdict, 1)
+	_, err := m.fetch(ctx, e)
+	return err
+}
+
+// fetch is ask with the text that comes with the answer.
+func (m *machine) fetch(ctx context.Context, e abi.Event) (body string, err error) {
+	answer := make(chan answered, 1)
 	m.mu.Lock()
 	number, err := m.begin(e, answer)
 	m.mu.Unlock()
 	if err != nil {
-		return err
+		return "", err
 	}
 	select {
-	case v := <-answer:
-		return asError(v)
+	case a := <-answer:
+		return a.body, asError(a.Verdict)
 	case <-ctx.Done():
 	}
 	m.mu.Lock()
 	delete(m.calls, number)
 	m.mu.Unlock()
 	select {
-	case v := <-answer: // in the same moment
-		return asError(v)
+	case a := <-answer: // in the same moment
+		return a.body, asError(a.Verdict)
 	default:
-		return fmt.Errorf("onelicense: %s: %w", e.Type, context.Cause(ctx))
+		return "", fmt.Errorf("onelicense: %s: %w", e.Type, context.Cause(ctx))
 	}
 }
 
 // begin feeds a call; the caller holds the lock.
-func (m *machine) begin(e abi.Event, answer chan<- Verdict) (number int64, err error) {
+func (m *machine) begin(e abi.Event, answer chan<- answered) (number int64, err error) {
 	if m.inst == nil {
 		v := m.gone
 		v.Context, v.Entitlement = e.Context, e.Entitlement
@@ -153,8 +164,12 @@ func (m *machine) step(e abi.Event) error {
 func (m *machine) feed(run int, e abi.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if run == m.run {
-		m.step(e) // the module refuses no event of ours, and there is nobody to tell
+	if run != m.run {
+		return
+	}
+	// The module refuses no event of ours but an answer that no call can hold, which comes from something else than a server.
+	if err := m.step(e); err != nil && e.Type == abi.EventReply {
+		m.step(abi.Event{Type: abi.EventFailed, ID: e.ID, Detail: verdictOf(err).Detail})
 	}
 }
 
@@ -220,12 +235,12 @@ func (m *machine) wake(in int64) {
 // notify answers a call of the program, or says what nobody asked for; the caller holds the lock.
 func (m *machine) notify(e abi.Effect) {
 	if e.Call == 0 {
-		m.notices.put(notice{*e.Verdict, m.starting})
+		m.notices.put(notice{*e.Verdict, m.starting || m.offline.excuses(e.Verdict.Code)})
 		return
 	}
 	if answer, ok := m.calls[e.Call]; ok {
 		delete(m.calls, e.Call)
-		answer <- *e.Verdict
+		answer <- answered{*e.Verdict, e.Body}
 	}
 }
 
@@ -239,7 +254,7 @@ func (m *machine) abandon(v Verdict) {
 	m.wake(-1)
 	for number, answer := range m.calls {
 		delete(m.calls, number)
-		answer <- v
+		answer <- answered{Verdict: v}
 	}
 }
 

@@ -47,14 +47,15 @@ func (m *machine) restart(cause error) {
 
 // resume makes a call in the program's stead; a refusal goes where verdicts go that nobody asked for. The caller holds the lock.
 func (m *machine) resume(e abi.Event) {
-	answer := make(chan Verdict, 1)
+	answer := make(chan answered, 1)
 	if _, err := m.begin(e, answer); err != nil {
 		m.notices.put(notice{verdictOf(err), false})
 		return
 	}
 	go func() {
-		if v := <-answer; !v.OK && v.Code != license.CodeNotRunning {
-			m.notices.put(notice{v, false})
+		a := <-answer
+		if !a.OK && a.Code != license.CodeNotRunning && !m.offline.excuses(a.Code) {
+			m.notices.put(notice{a.Verdict, false})
 		}
 	}()
 }

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of a server's answer, in bytes.
-const maxAnswer = 64 << 10
+// maxAnswer bounds what is read of a server's answer, in bytes: the largest list of revoked licenses, which may travel beside it, fits.
+const maxAnswer = 2 << 20
 
 // Answer is what a server said.
 type Answer struct {
 	Status     int    // HTTP status
 	RetryAfter int64  // seconds; 0: none
-	Body       string // at most 64 KiB
+	Body       string // at most 2 MiB
 }
 
 // Transport posts one request to the server. The context carries the timeout of the whole exchange. An error means that there was no

@@ -67,40 +67,6 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// The interpreter takes a hundred times as long, so a few vectors stand for all.
-func TestInterpreterAndCompilerAgreeOnVectors(t *testing.T) {
-	quick, full := interpreted(t), compiled(t)
-	few := map[license.Code]bool{
-		license.CodeOK: true, license.CodeFileLines: true, license.CodeSignatureInvalid: true, license.CodeKeyUnknown: true, license.CodeKeyCompromised: true,
-	}
-	for _, v := range vectors(t) {
-		if !few[v.Code] {
-			continue
-		}
-		few[v.Code] = false
-		in, err := json.Marshal(verifyCall(read(t, "license", v.File), read(t, "license", v.Keyring), v.Now))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a, b := exchange(t, quick, in), exchange(t, full, in); a != b {
-			t.Errorf("%s: the interpreter says %s, the compiled module %s", v.Name, a, b)
-		}
-	}
-}
-
-func exchange(t testing.TB, e *engine, in []byte) string {
-	t.Helper()
-	inst, err := e.borrow()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := inst.exchange(in)
-	if err := e.giveBack(inst, err); err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
-}
-
 // story is a trace of spec/vectors/client: for each run of a program, what went into a fresh instance and what came out.
 type story struct {
 	Runs [][]struct {
@@ -180,4 +146,7 @@ func TestVerifyOfManyAtOnce(t *testing.T) {
 	}
 }
 
-func largeCall() *abi.Call { return verifyCall(make([]byte, abi.MaxCall), nil, time.Now()) }
+func TestCallThatIsTooLargeIsRefused(t *testing.T) {
+	_, err := compiled(t).perform(verifyCall(make([]byte, abi.MaxCall), nil, time.Now()))
+	wantCode(t, err, license.CodeBadCall)
+}

@@ -34,6 +34,8 @@ type vendor struct {
 	settings  lease.Settings
 	allowance int64
 	slots     int
+	borrow    int64        // ms, at most
+	list      []byte       // of revoked licenses; goes beside each lease
 	refuse    license.Code // instead of a lease
 	asked     []lease.Request
 	texts     []string
@@ -123,14 +125,17 @@ func (v *vendor) answer(r *lease.Request, hash lease.Hash) []byte {
 					}
 				}
 			}
-			if taken >= v.slots {
-				denied = append(denied, lease.Denial{Slot: want, Code: license.CodeNoSlots})
-			} else {
-				held = append(held, lease.Reservation{Slot: want})
+			switch {
+			case want.Borrow > v.borrow:
+				denied = append(denied, lease.Denial{Slot: want.Slot, Code: license.CodeBorrowNotAllowed})
+			case taken >= v.slots:
+				denied = append(denied, lease.Denial{Slot: want.Slot, Code: license.CodeNoSlots})
+			default:
+				held = append(held, lease.Reservation{Slot: want.Slot, Until: at + lease.Time(want.Borrow)})
 			}
 		}
 		for i := range held {
-			held[i].Until = at + 60_000
+			held[i].Until = max(held[i].Until, at+60_000)
 		}
 		v.held[activation] = held
 		document = lease.Lease{
@@ -144,9 +149,11 @@ func (v *vendor) answer(r *lease.Request, hash lease.Hash) []byte {
 	if err != nil {
 		panic(err)
 	}
+	beside := lease.Beside{List: v.list}
 	if ring := v.secret.Public().Certificate(); r.Keyring != lease.HashOf(ring) {
-		text = lease.WithKeyring(text, ring)
+		beside.Keyring = ring
 	}
+	text = beside.Append(text)
 	if v.refuse == "" {
 		v.stored[hash] = text
 	}
@@ -204,6 +211,17 @@ func (v *vendor) file(t testing.TB, id license.ID, contexts []string, entitlemen
 		t.Fatal(err)
 	}
 	return file
+}
+
+// statement is a list of revoked licenses.
+func (v *vendor) statement(t testing.TB, number int64, revoked ...license.ID) []byte {
+	t.Helper()
+	now := time.Now()
+	text, err := lease.SignStatement(lease.Statement{Product: product, Number: number, Time: lease.Time(now.UnixMilli()), Licenses: revoked}, v.secret, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // must opens a client that is closed with the test.

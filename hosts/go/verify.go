@@ -3,24 +3,56 @@ package onelicense
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
+	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
 // Verify tells what a license file grants, after its signature was checked with the product's keyring (a certificate, armored): now,
 // without a client, a server or storage. A file that is not genuine is refused with its code.
-func Verify(ctx context.Context, file, keyring []byte) (*License, error) {
-	return VerifyAt(ctx, file, keyring, time.Now())
+func Verify(ctx context.Context, file, keyring []byte, options ...VerifyOption) (*License, error) {
+	return VerifyAt(ctx, file, keyring, time.Now(), options...)
 }
 
 // VerifyAt is Verify as of another time.
-func VerifyAt(ctx context.Context, file, keyring []byte, now time.Time) (*License, error) {
-	reply, err := perform(ctx, verifyCall(file, keyring, now))
+func VerifyAt(ctx context.Context, file, keyring []byte, now time.Time, options ...VerifyOption) (*License, error) {
+	c := verifyCall(file, keyring, now)
+	for _, option := range options {
+		if err := option(c); err != nil {
+			return nil, err
+		}
+	}
+	reply, err := perform(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	return reply.License, nil
+}
+
+// VerifyOption is something more that Verify looks at.
+type VerifyOption func(*abi.Call) error
+
+// WithList holds the file to the product's list of revoked licenses as well. One that is not genuine refuses every file.
+func WithList(list []byte) VerifyOption {
+	return func(c *abi.Call) error {
+		if len(list) == 0 {
+			return refuse(license.CodeStatementMalformed, "the list is empty") // to the module it would be none
+		}
+		c.List = strings.ToValidUTF8(string(list), "\uFFFD") // what is not UTF-8 is not signed so
+		return nil
+	}
+}
+
+// VerifyReceipt tells what a lease proves, the Receipt of a LicenseStatus, after its signature was checked with the product's keyring (a
+// certificate, armored): also long after it has run out. Nothing is sent anywhere.
+func VerifyReceipt(ctx context.Context, text string, keyring []byte) (*Receipt, error) {
+	reply, err := perform(ctx, &abi.Call{Op: abi.OpReceipt, File: []byte(text), Keys: string(keyring)})
+	if err != nil {
+		return nil, err
+	}
+	return reply.Receipt, nil
 }
 
 func verifyCall(file, keyring []byte, now time.Time) *abi.Call {
@@ -70,7 +102,7 @@ func (e *engine) borrow() (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	inst.history = nil // what it was asked before does not matter
+	inst.forget()
 	return inst, nil
 }
 
@@ -90,16 +122,4 @@ func (e *engine) giveBack(inst *instance, err error) error {
 		inst.close()
 	}
 	return err
-}
-
-// dismiss ends the instances at rest that run in the interpreter.
-func (e *engine) dismiss() {
-	for range cap(e.idle) {
-		select {
-		case inst := <-e.idle:
-			e.giveBack(inst, nil)
-		default:
-			return
-		}
-	}
 }

@@ -2,7 +2,8 @@ package lease
 
 import (
 	"bytes"
-	"encoding/base64"
+	"crypto/ed25519"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 
@@ -21,24 +22,41 @@ func (r Refusal) Document() Document { r.Type = TypeRefusal; return encode(r) }
 
 // Sign makes the signed text of a document.
 func (d Document) Sign(by license.Signer, now time.Time) ([]byte, error) {
-	signature, err := by.Sign(license.UseLease, d, now)
-	if err != nil {
-		return nil, err
-	}
-	return text(d, signature), nil
+	return signAs(license.UseLease, d, by, now)
 }
+
+// SignAs signs a document as a relay does: with its own key, which a delegation names.
+func (d Document) SignAs(relay ed25519.PrivateKey) []byte { return text(d, ed25519.Sign(relay, d)) }
 
 // Answer is a verified lease or refusal: exactly one of the two is set.
 type Answer struct {
-	Lease     *Lease
-	Refusal   *Refusal
-	Text      []byte // the signed text, without a keyring
-	Signature license.Signature
+	Lease   *Lease
+	Refusal *Refusal
+	Text    []byte // the signed text, without what travels beside it
+	Key     string // that signed: a fingerprint, or a relay's public key
 }
 
 // Open verifies the signed text of a lease or refusal and then reads it. Whether it is the answer to one's own request, and new
 // enough, is for the caller to check.
 func Open(t []byte, keys license.Keyring, now time.Time) (*Answer, error) {
+	return openAnswer(t, func(document, signature []byte) (string, error) {
+		s, err := keys.Verify(license.UseLease, document, signature, now)
+		return s.Key, err
+	})
+}
+
+// OpenDelegated is Open for the answer of a relay.
+func OpenDelegated(t []byte, d *Delegation) (*Answer, error) {
+	return openAnswer(t, func(document, signature []byte) (string, error) {
+		key, err := hex.DecodeString(d.Key)
+		if err != nil || len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, document, signature) {
+			return "", license.Refuse(license.CodeSignatureInvalid, "not by the relay's key %.64s", d.Key)
+		}
+		return d.Key, nil
+	})
+}
+
+func openAnswer(t []byte, verify func(document, signature []byte) (key string, err error)) (*Answer, error) {
 	document, signature, err := split(t)
 	if err != nil {
 		return nil, err
@@ -47,7 +65,7 @@ func Open(t []byte, keys license.Keyring, now time.Time) (*Answer, error) {
 		return nil, license.Refuse(license.CodeLeaseMalformed, "%d bytes, at most %d are allowed", len(document), MaxLease)
 	}
 	a := &Answer{Text: t}
-	if a.Signature, err = keys.Verify(license.UseLease, document, signature, now); err != nil {
+	if a.Key, err = verify(document, signature); err != nil {
 		return nil, err
 	}
 	switch kind := kindOf(document); kind {
@@ -66,33 +84,6 @@ func Open(t []byte, keys license.Keyring, now time.Time) (*Answer, error) {
 	return a, nil
 }
 
-// keyringPrefix begins the third line of an answer whose request named another keyring than the product's.
-const keyringPrefix = "keyring "
-
-// WithKeyring adds the product's certificate to an answer.
-func WithKeyring(answer, certificate []byte) []byte {
-	line := keyringPrefix + base64.StdEncoding.EncodeToString(certificate) + "\n"
-	return append(answer[:len(answer):len(answer)], line...)
-}
-
-// CutKeyring takes the certificate off an answer; nil if it has none. The certificate is not trusted until its root is compared
-// with the pin.
-func CutKeyring(answer []byte) (signed, certificate []byte, err error) {
-	lines := bytes.SplitAfterN(answer, []byte("\n"), 3)
-	if len(lines) < 3 || len(lines[2]) == 0 {
-		return answer, nil, nil
-	}
-	signed = answer[:len(lines[0])+len(lines[1])]
-	line, ok := bytes.CutPrefix(bytes.TrimSuffix(lines[2], []byte("\n")), []byte(keyringPrefix))
-	if !ok {
-		return nil, nil, license.Refuse(license.CodeLeaseMalformed, "the third line is not a keyring")
-	}
-	if certificate, err = base64.StdEncoding.Strict().DecodeString(string(line)); err != nil {
-		return nil, nil, license.Refuse(license.CodeKeyringInvalid, "%v", err)
-	}
-	return signed, certificate, nil
-}
-
 // ClaimedTime reads the time that a signed document claims, before it is verified. It serves only to choose the time of the
 // verification on a machine whose clock is behind; what proves that an answer is fresh is the nonce in it.
 func ClaimedTime(t []byte) Time {
@@ -105,6 +96,9 @@ func ClaimedTime(t []byte) Time {
 	}
 	return claim.Time
 }
+
+// String is the instant for people, to the second.
+func (t Time) String() string { return t.Std().UTC().Format("2006-01-02T15:04:05Z") }
 
 // Std is the same instant as a time.Time.
 func (t Time) Std() time.Time { return time.UnixMilli(int64(t)) }

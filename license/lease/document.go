@@ -20,7 +20,7 @@ func encode(v any) []byte {
 }
 
 // decode reads a document of the given type. The bytes must be what encode writes for the value read.
-func decode[T any](document []byte, kind string, v *T) error {
+func decode(document []byte, kind string, v any) error {
 	if !bytes.HasPrefix(document, []byte(`{"type":"`+kind+`",`)) {
 		return license.Refuse(license.CodeProtocolUnsupported, "the document is not of type %s", kind)
 	}

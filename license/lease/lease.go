@@ -2,7 +2,8 @@
 // signed Lease or Refusal.
 //
 // A client makes a request with Request.Sign and reads the answer with Open, which verifies before it parses; a server reads the
-// request with OpenRequest and answers with Sign. Every document is one line of JSON and one line of base64, its signature: the same
+// request with OpenRequest and answers with Sign. Beside an answer travel a product's keyring and its newest Statement, and a relay's
+// Delegation. Every document is one line of JSON and one line of base64, its signature: the same
 // two lines on the wire, in a store and in a file. A document is accepted only if writing it again gives the same bytes, so
 // there is one way to say a thing: no unknown, repeated or reordered member gets through.
 package lease
@@ -12,15 +13,21 @@ import "github.com/onelicense/onelicense/license"
 // The types of document. A type is the first member of its document and is checked before anything else; it keeps a signature
 // made for one kind of document from ever serving for another.
 const (
-	TypeRequest = "onelicense/request/1"
-	TypeLease   = "onelicense/lease/1"
-	TypeRefusal = "onelicense/refusal/1"
+	TypeRequest    = "onelicense/request/1"
+	TypeLease      = "onelicense/lease/1"
+	TypeRefusal    = "onelicense/refusal/1"
+	TypeStatement  = "onelicense/statement/1"
+	TypeDelegation = "onelicense/delegation/1"
 )
 
 // Limits of the documents (spec/lease.md, "Limits").
 const (
 	MaxLease        = 4096      // bytes of a lease or refusal, without its signature
 	MaxRequest      = 16384     // bytes of a whole request text; it carries the last lease
+	MaxStatement    = 1 << 20   // bytes of a statement, without its signature
+	MaxNumbers      = 16        // of the program's own in a request's statistics
+	MaxParts        = 16        // of a fingerprint
+	MaxText         = 64        // bytes of one text in statistics
 	MaxCount        = 1<<53 - 1 // the largest counter: what a JavaScript number holds exactly
 	RefusalLifetime = 5 * 60 * 1000
 )
@@ -41,7 +48,14 @@ type Reservation struct {
 	Until Time `json:"until"`
 }
 
-// Denial is a want that was not granted, with its code (no_slots, unknown_entitlement, context_not_allowed, lease_full, frozen).
+// Want is a slot that is asked for. Borrow, in ms, asks for a deadline beyond the lease's own: the slot is then held offline.
+type Want struct {
+	Slot
+	Borrow int64 `json:"borrow,omitempty"`
+}
+
+// Denial is a want that was not granted, with its code (no_slots, unknown_entitlement, context_not_allowed, lease_full, frozen,
+// borrow_not_allowed).
 type Denial struct {
 	Slot
 	Code license.Code `json:"code"`
@@ -77,19 +91,22 @@ const (
 type Settings struct {
 	Type            PolicyType `json:"type"`
 	Trigger         Trigger    `json:"trigger"`
-	Interval        int64      `json:"interval"`         // between syncs; with every_call between heartbeats
-	MaxRetries      int        `json:"max_retries"`      // failed syncs in a row before the grace; 0: none
-	Grace           int64      `json:"grace"`            // how long the program may go on after the retries
-	ActivationDelay int64      `json:"activation_delay"` // how long the client waits after an activation
-	ClockTolerance  int64      `json:"clock_tolerance"`  // how far the clock may be behind the latest signed time
-	JournalEvery    int64      `json:"journal_every"`    // counts between two journal writes
+	Interval        int64      `json:"interval"`             // between syncs; with every_call between heartbeats
+	MaxRetries      int        `json:"max_retries"`          // failed syncs in a row before the grace; 0: none
+	Grace           int64      `json:"grace"`                // how long the program may go on after the retries
+	ActivationDelay int64      `json:"activation_delay"`     // how long the client waits after an activation
+	ClockTolerance  int64      `json:"clock_tolerance"`      // how far the clock may be behind the latest signed time
+	JournalEvery    int64      `json:"journal_every"`        // counts between two journal writes
+	Prepaid         int64      `json:"prepaid,omitempty"`    // calls that each lease grants ahead, charged when granted; 0: calls are charged when reported
+	Statistics      bool       `json:"statistics,omitempty"` // the client reports its statistics with each sync
 }
 
 // Counters is the server's account; it stands above the client's.
 type Counters struct {
-	Used      int64 `json:"used"`      // calls of the license, all activations together
-	Allowance int64 `json:"allowance"` // calls allowed; only meaningful when the type counts calls
-	Counted   int64 `json:"counted"`   // calls of this activation, as accepted
+	Used      int64 `json:"used"`              // calls of the license, all activations together
+	Allowance int64 `json:"allowance"`         // calls allowed; only meaningful when the type counts calls
+	Counted   int64 `json:"counted"`           // calls of this activation, as accepted
+	Granted   int64 `json:"granted,omitempty"` // prepaid: calls of this activation that are paid for; it may count up to here
 }
 
 // Left is how many calls the license still allows, as of this lease.
@@ -114,7 +131,14 @@ type Lease struct {
 	Expires      Time          `json:"expires"`
 	Reservations []Reservation `json:"reservations,omitempty"` // all that the activation holds
 	Denied       []Denial      `json:"denied,omitempty"`       // wants of this request that were not granted
+	List         *ListRef      `json:"list,omitempty"`         // the product's newest statement; none: there is none
 	NotAfter     Time          `json:"not_after"`              // interval and grace from Time: the lease allows nothing later
+}
+
+// ListRef names a Statement. It travels beside the lease when the client's is older.
+type ListRef struct {
+	Number int64 `json:"number"`
+	Hash   Hash  `json:"hash"` // of its whole signed text
 }
 
 // Refusal is the server's signed no. It changed nothing on the server, and lives RefusalLifetime.
@@ -138,22 +162,47 @@ type Refusal struct {
 // Request is the only thing a client ever says. The first one activates, wants and drops reserve and release, one with nothing new
 // is a heartbeat, and one with Goodbye is the last.
 type Request struct {
-	Type       string     `json:"type"`
-	Product    license.ID `json:"product"`
-	Version    license.ID `json:"version"`
-	License    license.ID `json:"license"`
-	Device     string     `json:"device"` // Ed25519 public key, 64 hex digits
-	Nonce      string     `json:"nonce"`  // 32 hex digits, never used twice
-	Generation int64      `json:"generation"`
-	Number     int64      `json:"number"`   // of the lease asked for
-	Previous   Hash       `json:"previous"` // link of the lease that it follows; Origin at number 1
-	Epoch      int64      `json:"epoch"`    // the highest seen
-	Time       Time       `json:"time"`     // the client's clock; evidence, decides nothing
-	Counted    int64      `json:"counted"`  // calls of this activation since it was first made: cumulative
-	Want       []Slot     `json:"want,omitempty"`
-	Drop       []Slot     `json:"drop,omitempty"`
-	Goodbye    bool       `json:"goodbye,omitempty"`   // releases everything, and the activation with it
-	Challenge  string     `json:"challenge,omitempty"` // of the stale_state refusal that made this re-activation necessary
-	Keyring    Hash       `json:"keyring,omitempty"`   // of the certificate that the client has; empty: none
-	Lease      string     `json:"lease,omitempty"`     // the whole last signed lease
+	Type        string      `json:"type"`
+	Product     license.ID  `json:"product"`
+	Version     license.ID  `json:"version"`
+	License     license.ID  `json:"license"`
+	Device      string      `json:"device"` // Ed25519 public key, 64 hex digits
+	Nonce       string      `json:"nonce"`  // 32 hex digits, never used twice
+	Generation  int64       `json:"generation"`
+	Number      int64       `json:"number"`   // of the lease asked for
+	Previous    Hash        `json:"previous"` // link of the lease that it follows; Origin at number 1
+	Epoch       int64       `json:"epoch"`    // the highest seen
+	Time        Time        `json:"time"`     // the client's clock; evidence, decides nothing
+	Counted     int64       `json:"counted"`  // calls of this activation since it was first made: cumulative
+	Want        []Want      `json:"want,omitempty"`
+	Drop        []Slot      `json:"drop,omitempty"`
+	Goodbye     bool        `json:"goodbye,omitempty"`     // releases everything, and the activation with it
+	Challenge   string      `json:"challenge,omitempty"`   // of the stale_state refusal that made this re-activation necessary
+	Refused     Hash        `json:"refused,omitempty"`     // of the request that was refused so
+	Keyring     Hash        `json:"keyring,omitempty"`     // of the certificate that the client has; empty: none
+	List        int64       `json:"list,omitempty"`        // number of the statement that the client has
+	Fingerprint []Part      `json:"fingerprint,omitempty"` // of the machine; evidence, and the vendor's to match
+	Statistics  *Statistics `json:"statistics,omitempty"`  // when the settings ask for it
+	Lease       string      `json:"lease,omitempty"`       // the whole last signed lease
+}
+
+// Part is one part of a machine's fingerprint: its name, and an HMAC of its value under the license's id, so that no server learns the
+// value and two licenses cannot be joined by it.
+type Part struct {
+	Name string `json:"name"`
+	Hash string `json:"hash"` // 32 hex digits
+}
+
+// Statistics is what the program tells of itself: texts that the host and the vendor choose, and the program's own numbers.
+type Statistics struct {
+	Program  string   `json:"program,omitempty"`  // its version
+	Platform string   `json:"platform,omitempty"` // such as linux/amd64
+	Host     string   `json:"host,omitempty"`     // the language's package and its version
+	Numbers  []Number `json:"numbers,omitempty"`
+}
+
+// Number is one of the program's own.
+type Number struct {
+	Name  string `json:"name"`
+	Value int64  `json:"value"`
 }

@@ -17,7 +17,7 @@ func request() *Request {
 	return &Request{
 		Product: "5edb10fecc150913cb7640f6", Version: "5edb1105cc150913cb7640f7", License: "5edb1264cc150913cb7640f8",
 		Nonce: strings.Repeat("0f", 16), Generation: 1, Number: 1, Previous: Origin, Counted: 3,
-		Want: []Slot{{"rendering", "ui"}},
+		Want: []Want{{Slot: Slot{"rendering", "ui"}}},
 	}
 }
 
@@ -36,7 +36,7 @@ func TestRequestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	document, _, _ := bytes.Cut(text, []byte("\n"))
-	if hash != HashOf(document) || r.Activation() != ActivationOf(device.Public().(ed25519.PublicKey)) || r.Want[0] != (Slot{"rendering", "ui"}) {
+	if hash != HashOf(document) || r.Activation() != ActivationOf(device.Public().(ed25519.PublicKey)) || r.Want[0].Slot != (Slot{"rendering", "ui"}) {
 		t.Fatalf("%+v", r)
 	}
 }
@@ -91,7 +91,8 @@ func TestRequestsThatAreRefused(t *testing.T) {
 // trusting is a keyring whose signatures are the hash of what is signed.
 type trusting struct{}
 
-func (trusting) Root() string { return "ROOT" }
+func (trusting) Root() string                                             { return "ROOT" }
+func (t trusting) Union(license.Keyring) (license.Keyring, []byte, error) { return t, nil, nil }
 
 func (trusting) Verify(use license.Use, message, signature []byte, _ time.Time) (license.Signature, error) {
 	if use != license.UseLease || string(signature) != string(HashOf(message)) {
@@ -115,11 +116,11 @@ func TestAnswers(t *testing.T) {
 	if err != nil || a.Lease == nil || a.Refusal != nil || a.Lease.Counters.Used != 1 || ClaimedTime(text) != 42 {
 		t.Fatalf("%+v %v", a, err)
 	}
-	signed, certificate, err := CutKeyring(WithKeyring(text, []byte("certificate")))
-	if err != nil || string(certificate) != "certificate" || !bytes.Equal(signed, text) {
-		t.Fatalf("%q %q %v", signed, certificate, err)
+	signed, beside, err := CutBeside(Beside{Keyring: []byte("certificate"), Delegation: []byte("d")}.Append(text))
+	if err != nil || string(beside.Keyring) != "certificate" || beside.List != nil || string(beside.Delegation) != "d" || !bytes.Equal(signed, text) {
+		t.Fatalf("%q %q %v", signed, beside, err)
 	}
-	if signed, certificate, err = CutKeyring(text); err != nil || certificate != nil || !bytes.Equal(signed, text) {
+	if signed, beside, err = CutBeside(text); err != nil || beside.Keyring != nil || !bytes.Equal(signed, text) {
 		t.Fatal("an answer without a keyring")
 	}
 	r := Refusal{Code: license.CodeSuspended}
@@ -172,6 +173,6 @@ func FuzzOpen(f *testing.F) {
 		if a, err := Open(text, trusting{}, time.Time{}); err == nil && (a.Lease == nil) == (a.Refusal == nil) {
 			t.Fatal("neither a lease nor a refusal")
 		}
-		_, _, _ = CutKeyring(document)
+		_, _, _ = CutBeside(document)
 	})
 }

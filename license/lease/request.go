@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 
+	circl "github.com/cloudflare/circl/sign/ed25519"
 	"github.com/onelicense/onelicense/license"
 )
 
@@ -13,7 +14,7 @@ func (r *Request) Sign(device ed25519.PrivateKey) []byte {
 	r.Type = TypeRequest
 	r.Device = hex.EncodeToString(device.Public().(ed25519.PublicKey))
 	document := encode(r)
-	return text(document, ed25519.Sign(device, document))
+	return text(document, circl.Sign(circl.PrivateKey(device), document))
 }
 
 // HashOfText is the hash of a request's document, which the answer must name.
@@ -82,15 +83,64 @@ func (r *Request) check() error {
 		return bad("keyring")
 	case len(r.Challenge) > 128:
 		return bad("challenge")
+	case r.Refused != "" && (!r.Refused.Valid() || r.Challenge == ""):
+		return bad("refused")
 	}
-	for _, list := range [][]Slot{r.Want, r.Drop} {
-		seen := map[string]bool{}
-		for _, s := range list {
-			if !license.ValidName(s.Entitlement) || !license.ValidName(s.Context) || seen[s.Entitlement] {
-				return bad("want or drop")
-			}
-			seen[s.Entitlement] = true
+	seen := map[string]bool{}
+	for _, w := range r.Want {
+		if !w.Slot.valid() || seen[w.Entitlement] || w.Borrow < 0 || w.Borrow > MaxCount {
+			return bad("want")
 		}
+		seen[w.Entitlement] = true
+	}
+	clear(seen)
+	for _, s := range r.Drop {
+		if !s.valid() || seen[s.Entitlement] {
+			return bad("drop")
+		}
+		seen[s.Entitlement] = true
+	}
+	clear(seen)
+	for _, p := range r.Fingerprint {
+		if !license.ValidName(p.Name) || seen[p.Name] || !isHex(p.Hash, 32) || len(r.Fingerprint) > MaxParts {
+			return bad("fingerprint")
+		}
+		seen[p.Name] = true
+	}
+	if r.List < 0 || r.List > MaxCount {
+		return bad("list")
+	}
+	if r.Statistics != nil && !r.Statistics.Valid() {
+		return bad("statistics")
 	}
 	return nil
+}
+
+func (s Slot) valid() bool { return license.ValidName(s.Entitlement) && license.ValidName(s.Context) }
+
+// Valid holds statistics to their limits.
+func (s Statistics) Valid() bool {
+	return shortText(s.Program) && shortText(s.Platform) && shortText(s.Host) && ValidNumbers(s.Numbers)
+}
+
+// ValidNumbers holds numbers to their limits: not too many, each with a name of its own.
+func ValidNumbers(list []Number) bool {
+	seen := map[string]bool{}
+	for _, n := range list {
+		if !license.ValidName(n.Name) || seen[n.Name] || n.Value < -MaxCount || n.Value > MaxCount {
+			return false
+		}
+		seen[n.Name] = true
+	}
+	return len(list) <= MaxNumbers
+}
+
+// shortText is printable ASCII, so that no encoding has two forms of it.
+func shortText(s string) bool {
+	for _, c := range []byte(s) {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return len(s) <= MaxText
 }

@@ -1,6 +1,9 @@
 package pgp
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/onelicense/onelicense/license"
 )
@@ -95,8 +98,10 @@ func (c *certificate) keyring() (*Keyring, error) {
 	if self == nil {
 		return nil, license.Refuse(license.CodeKeyringInvalid, "the primary key has no valid self-signature")
 	}
-	root := describe(c.primary, self, revoked)
-	keyring := &Keyring{root: root, keys: []*key{root}}
+	root := unbound(c.primary, revoked, nil)
+	root.bind(self)
+	keyring := &Keyring{root: root, keys: []*key{root}, source: c}
+	twice := false
 	for _, about := range c.parts {
 		if about.subkey == nil {
 			continue
@@ -105,17 +110,15 @@ func (c *certificate) keyring() (*Keyring, error) {
 		if err != nil {
 			return nil, err
 		}
-		binding := c.binding(about)
-		if binding == nil {
-			continue
-		}
-		k := describe(about.subkey, binding, revoked)
-		for _, other := range keyring.keys {
-			if other.fingerprint == k.fingerprint {
-				return nil, license.Refuse(license.CodeKeyringInvalid, "key %s is there twice", k.fingerprint)
-			}
-		}
+		k := unbound(about.subkey, revoked, about)
+		twice = twice || slices.ContainsFunc(keyring.keys, k.same)
 		keyring.keys = append(keyring.keys, k)
+	}
+	// A key may be there twice if only one of the two is bound. Nobody writes such certificates, so they may cost more.
+	if twice {
+		if err := keyring.settle(); err != nil {
+			return nil, err
+		}
 	}
 	return keyring, nil
 }
@@ -218,7 +221,7 @@ func (c *certificate) revokedPrimary() (revocation, error) {
 
 func (c *certificate) revokedSubkey(about *part) (revocation, error) {
 	var all []*packet.Signature
-	for _, s := range about.signatures {
+	for _, s := range c.said(about.subkey) {
 		if s.SigType != packet.SigTypeSubkeyRevocation {
 			continue
 		}
@@ -228,6 +231,16 @@ func (c *certificate) revokedSubkey(about *part) (revocation, error) {
 		all = append(all, s)
 	}
 	return weigh(all), nil
+}
+
+// said are the signatures about a subkey, wherever it is there: what revokes one copy revokes all.
+func (c *certificate) said(key *packet.PublicKey) (all []*packet.Signature) {
+	for _, about := range c.parts {
+		if about.subkey != nil && bytes.Equal(about.subkey.Fingerprint, key.Fingerprint) {
+			all = append(all, about.signatures...)
+		}
+	}
+	return all
 }
 
 // weigh reads the reasons. Only superseded and retired spare the past: who gives another reason, or none, may have lost the

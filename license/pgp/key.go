@@ -21,14 +21,17 @@ const (
 	maxRSA = 16384 // bounds the work that a certificate can ask for
 )
 
-// key is one key of a certificate with what its valid self-signatures say.
+// key is one key of a certificate with what its valid self-signatures say. expires and uses are empty until it is bound.
 type key struct {
 	public      *packet.PublicKey
 	fingerprint string
 	created     time.Time
-	expires     time.Time // zero: never
 	revoked     revocation
-	uses        []license.Use
+
+	pending *part     // holds the binding that is still to be checked; nil: it was
+	bound   bool      // the key is one of the certificate's
+	expires time.Time // zero: never
+	uses    []license.Use
 }
 
 // revocation is what the self-revocations of a key say. hard means that nothing the key ever signed is accepted.
@@ -37,23 +40,21 @@ type revocation struct {
 	hard bool
 }
 
-// describe joins a key with the newest of its valid self-signatures (for a subkey, its binding).
-func describe(public *packet.PublicKey, self *packet.Signature, revoked revocation) *key {
-	k := &key{
-		public:      public,
-		fingerprint: fingerprint(public),
-		created:     public.CreationTime.UTC(),
-		revoked:     revoked,
-		uses:        uses(public, self),
-	}
+// unbound is a key of which only the packet and its revocations are known.
+func unbound(public *packet.PublicKey, revoked revocation, pending *part) *key {
+	return &key{public: public, fingerprint: fingerprint(public), created: public.CreationTime.UTC(), revoked: revoked, pending: pending}
+}
+
+// bind joins a key with the newest of its valid self-signatures (for a subkey, its binding).
+func (k *key) bind(self *packet.Signature) {
+	k.bound, k.uses = true, uses(k.public, self)
 	if n := self.KeyLifetimeSecs; n != nil && *n != 0 {
-		k.expires = public.CreationTime.Add(time.Duration(*n) * time.Second).UTC()
+		k.expires = k.public.CreationTime.Add(time.Duration(*n) * time.Second).UTC()
 	}
 	// A binding that has run out binds no more: the key ends with it.
 	if n := self.SigLifetimeSecs; n != nil && *n != 0 {
 		k.expires = earlier(k.expires, self.CreationTime.Add(time.Duration(*n)*time.Second).UTC())
 	}
-	return k
 }
 
 // uses reads what a key may sign. Only hashed notations get here: go-crypto drops the others. The root may serve plain GnuPG
@@ -107,6 +108,8 @@ func keySize(public *packet.PublicKey) int {
 	}
 	return 256
 }
+
+func (k *key) same(other *key) bool { return k.fingerprint == other.fingerprint }
 
 func (k *key) weak() bool { return isRSA(k.public) && keySize(k.public) < minRSA }
 

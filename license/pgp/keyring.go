@@ -1,7 +1,8 @@
 // Package pgp is the OpenPGP side of a license: the judge of signatures (Keyring) and their maker (Secret). It is the only
 // importer of go-crypto. Time and randomness are arguments.
 //
-// Start with Parse, which checks a certificate once; Verify is cheap after that. Generate makes the keys of a product.
+// Start with Parse, which checks a certificate once; Verify is cheap after that. ParseLazy is for programs that want one verdict
+// soon. Generate makes the keys of a product.
 //
 // What is accepted is a list, decided before go-crypto sees a byte (signature.go): go-crypto alone would take two signatures
 // for one, garbage after it, any signature type, SHA-1, and an issuer from the unsigned part of the packet.
@@ -14,10 +15,12 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Keyring is one certificate, checked: a product's root and its signing keys. It never changes, so many may use it at once.
+// Keyring is one certificate, checked: a product's root and its signing keys. Its answers never change. One from Parse may be used by
+// many at once; one from ParseLazy remembers what it has checked, so only one goroutine may use it at a time.
 type Keyring struct {
 	root        *key
-	keys        []*key // the root first, then the subkeys as the certificate has them
+	keys        []*key       // the root first, then the subkeys as the certificate has them
+	source      *certificate // of what is still to be checked; nil: nothing is
 	certificate []byte
 }
 
@@ -29,6 +32,33 @@ func (k *Keyring) Root() string { return k.root.fingerprint }
 // Certificate is the certificate in its canonical binary form: the packets that were checked, with plain headers, without what
 // an implementation keeps for itself (trust, markers, padding).
 func (k *Keyring) Certificate() []byte { return slices.Clone(k.certificate) }
+
+// bound tells whether a key is one of the certificate's, which is found out when it is first asked.
+func (k *Keyring) bound(key *key) bool {
+	if about := key.pending; about != nil {
+		key.pending = nil
+		if binding := k.source.binding(about); binding != nil {
+			key.bind(binding)
+		}
+	}
+	return key.bound
+}
+
+// settle finds out all that there is to find out. After that nothing in the keyring changes.
+func (k *Keyring) settle() error {
+	var keys []*key
+	for _, key := range k.keys {
+		if !k.bound(key) {
+			continue
+		}
+		if slices.ContainsFunc(keys, key.same) {
+			return license.Refuse(license.CodeKeyringInvalid, "key %s is there twice", key.fingerprint)
+		}
+		keys = append(keys, key)
+	}
+	k.keys, k.source = keys, nil
+	return nil
+}
 
 // Key describes one key of a keyring, for people.
 type Key struct {
@@ -58,6 +88,9 @@ const (
 func (k *Keyring) Keys(now time.Time) []Key {
 	list := make([]Key, 0, len(k.keys))
 	for _, key := range k.keys {
+		if !k.bound(key) {
+			continue
+		}
 		list = append(list, Key{
 			Fingerprint: key.fingerprint, Primary: key == k.root, Algorithm: key.algorithm(), Uses: slices.Clone(key.uses),
 			Created: key.created, Expires: earlier(key.expires, k.root.expires), Revoked: earlier(key.revoked.at, k.root.revoked.at),

@@ -29,6 +29,23 @@ const (
 // the keyring. With revocations it is the other way round: one that cannot be checked makes the certificate useless, because
 // ignoring it would bring a revoked key back to life.
 func Parse(cert []byte) (*Keyring, error) {
+	k, err := ParseLazy(cert)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.settle(); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// ParseLazy is Parse, but leaves the binding of each subkey, and what the subkey signed back, to the first signature that names it.
+// A product's certificate has five keys and one file needs one of them: in an interpreted module the others are most of the wait for
+// the first verdict. The keyring is for one goroutine at a time.
+//
+// Verdicts are those of Parse, always: what can make a whole certificate invalid is checked here. That is its form, the root's
+// self-signature, every revocation, and that no key is there twice. A bad binding never does; it costs its own key only.
+func ParseLazy(cert []byte) (*Keyring, error) {
 	data, err := dearmor(cert, publicBlock)
 	if err != nil {
 		return nil, err
@@ -59,7 +76,7 @@ func split(data []byte) ([]*packet.OpaquePacket, error) {
 	}
 }
 
-// assemble builds the keyring from public packets.
+// assemble builds the keyring from public packets, with bindings that are still to be checked.
 func assemble(packets []*packet.OpaquePacket) (*Keyring, error) {
 	c := &certificate{}
 	var canonical bytes.Buffer

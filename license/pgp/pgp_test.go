@@ -410,6 +410,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(secret)
 	signature := sign(f, s, license.UseFile, text, made)
 	f.Fuzz(func(t *testing.T, data []byte) {
+		alike(t, data, text, made, map[license.Use][]byte{license.UseFile: signature})
 		if k, err := Parse(data); err == nil {
 			again, err := Parse(k.Certificate())
 			if err != nil || !bytes.Equal(again.Certificate(), k.Certificate()) {

@@ -62,8 +62,10 @@ func secret(packets []*packet.OpaquePacket) (*Secret, error) {
 		return nil, license.Refuse(license.CodeKeyringInvalid, "it holds no private key")
 	}
 	var err error
-	s.public, err = assemble(public)
-	if err != nil {
+	if s.public, err = assemble(public); err != nil {
+		return nil, err
+	}
+	if err := s.public.settle(); err != nil {
 		return nil, err
 	}
 	return s, nil

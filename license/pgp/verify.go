@@ -72,10 +72,10 @@ func (k *Keyring) find(d *document) *key {
 	for _, key := range k.keys {
 		switch {
 		case d.fingerprint != "":
-			if key.fingerprint == d.fingerprint {
+			if key.fingerprint == d.fingerprint && k.bound(key) {
 				return key
 			}
-		case d.keyID != nil && key.public.KeyId == *d.keyID:
+		case d.keyID != nil && key.public.KeyId == *d.keyID && k.bound(key):
 			if found != nil {
 				return nil
 			}

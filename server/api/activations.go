@@ -12,13 +12,30 @@ import (
 
 // Activation is one installation of the program.
 type Activation struct {
-	ID         string     `json:"id" doc:"Hash of the installation's own key."`
-	Counted    int64      `json:"counted" doc:"Calls of this installation."`
-	Generation int64      `json:"generation" doc:"How many chains it has had: one more for each time that it was restored."`
-	Number     int64      `json:"number" doc:"Leases in the present chain."`
-	Created    time.Time  `json:"created"`
-	LastSync   time.Time  `json:"last_sync"`
-	Closed     *time.Time `json:"closed,omitempty" doc:"When it said goodbye or was deactivated."`
+	ID         string            `json:"id" doc:"Hash of the installation's own key."`
+	Counted    int64             `json:"counted" doc:"Calls of this installation."`
+	Generation int64             `json:"generation" doc:"How many chains it has had: one more for each time that it was restored."`
+	Number     int64             `json:"number" doc:"Leases in the present chain."`
+	Created    time.Time         `json:"created"`
+	LastSync   time.Time         `json:"last_sync"`
+	Closed     *time.Time        `json:"closed,omitempty" doc:"When it said goodbye or was deactivated."`
+	Granted    int64             `json:"granted" doc:"Calls of this installation that were charged; what is above counted is prepaid."`
+	Restores   int64             `json:"restores" doc:"How often it was activated anew from an older state, in the present window."`
+	Cloned     *time.Time        `json:"cloned,omitempty" doc:"Since when all its holders are refused."`
+	Evidence   []Evidence        `json:"evidence" nullable:"false" doc:"The latest re-activations, oldest first; those of the last 90 days."`
+	Address    string            `json:"address,omitempty" doc:"That its last sync came from."`
+	Statistics *lease.Statistics `json:"statistics,omitempty" doc:"What it last told of itself, if the policy asks."`
+}
+
+// Evidence is what is known of one re-activation.
+type Evidence struct {
+	Time        time.Time `json:"time"`
+	Generation  int64     `json:"generation" doc:"Of the lease that was shown."`
+	Number      int64     `json:"number" doc:"Of the lease that was shown."`
+	Address     string    `json:"address,omitempty"`
+	Differs     []string  `json:"differs" nullable:"false" doc:"Parts of the fingerprint that are not those of the last holder."`
+	Alternation bool      `json:"alternation" doc:"The holder of the closed chain came back: two take turns."`
+	Refused     bool      `json:"refused" doc:"As cloned."`
 }
 
 // Reservation is one slot of an entitlement, held by one installation.
@@ -59,8 +76,15 @@ func (a *API) activations() {
 		return listing(found, err, func(x licensing.Activation) Activation {
 			return Activation{
 				string(x.Activation), x.Counted, x.Head.Generation, x.Head.Number, moment(x.Created), moment(x.LastSync), optional(x.Closed),
+				x.Granted, x.Restores, optional(x.Past.Cloned), evidence(x.Past), x.Seen.Address, x.Seen.Statistics,
 			}
 		})
+	})
+	add(a, operation{
+		method: "POST", path: "/licenses/{id}/activations/{activation}/forgive", id: "forgive", tag: tag, action: access.FreeActivations,
+		status: http.StatusNoContent, summary: "Forgive an installation its restores and turns, so that it may activate anew again",
+	}, func(ctx context.Context, who access.Identity, in *ByActivation) (*none, error) {
+		return nil, l.Forgive(ctx, who.Organisation(), in.key())
 	})
 	add(a, operation{
 		method: "POST", path: "/licenses/{id}/activations/{activation}/deactivate", id: "deactivate", tag: tag, action: access.FreeActivations,
@@ -86,4 +110,20 @@ func (a *API) activations() {
 	}, func(ctx context.Context, who access.Identity, in *ByEntitlement) (*none, error) {
 		return nil, l.FreeReservation(ctx, who.Organisation(), in.key(), in.Entitlement)
 	})
+}
+
+func evidence(p licensing.Past) []Evidence {
+	list := make([]Evidence, 0, len(p.Evidence))
+	for _, e := range p.Evidence {
+		list = append(list, Evidence{moment(e.Time), e.Shown.Generation, e.Shown.Number, e.Address, filledList(e.Differs), e.Alternation, e.Refused})
+	}
+	return list
+}
+
+// filledList is never null on the wire.
+func filledList(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }

@@ -36,13 +36,16 @@ type Entitlement struct {
 
 // Overrides replaces single values of the version's policy for one license.
 type Overrides struct {
-	Trigger         *lease.Trigger `json:"trigger,omitempty" enum:"every_call,interval"`
-	Interval        *int64         `json:"interval,omitempty"`
-	MaxRetries      *int           `json:"max_retries,omitempty"`
-	Grace           *int64         `json:"grace,omitempty"`
-	ActivationDelay *int64         `json:"activation_delay,omitempty"`
-	ActivationLimit *int64         `json:"activation_limit,omitempty"`
-	MaxMachines     *int64         `json:"max_machines,omitempty"`
+	Trigger         *lease.Trigger         `json:"trigger,omitempty" enum:"every_call,interval"`
+	Interval        *int64                 `json:"interval,omitempty"`
+	MaxRetries      *int                   `json:"max_retries,omitempty"`
+	Grace           *int64                 `json:"grace,omitempty"`
+	ActivationDelay *int64                 `json:"activation_delay,omitempty"`
+	ActivationLimit *int64                 `json:"activation_limit,omitempty"`
+	MaxMachines     *int64                 `json:"max_machines,omitempty"`
+	MaxBorrow       *int64                 `json:"max_borrow,omitempty"`
+	Prepaid         *int64                 `json:"prepaid,omitempty"`
+	CloneAction     *licensing.CloneAction `json:"clone_action,omitempty" enum:"refuse,suspend,report"`
 }
 
 // LicenseNew is a license to be made.

@@ -56,7 +56,7 @@ func (s *Service) UpdateProduct(ctx context.Context, p Product) (Product, error)
 	if err != nil {
 		return Product{}, err
 	}
-	p.Created, p.Updated, p.Keyring, p.Secret = old.Created, s.now(), old.Keyring, old.Secret
+	p.Created, p.Updated, p.Keyring, p.Secret, p.List = old.Created, s.now(), old.Keyring, old.Secret, old.List
 	return s.store.UpdateProduct(ctx, p)
 }
 

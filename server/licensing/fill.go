@@ -12,7 +12,7 @@ import (
 // A lease has a largest size, and what a program is granted must be in it. So before anything is changed, the room that each want
 // could need is set aside.
 const (
-	baseSize        = 1200 // of a lease without reservations and denials; a test holds the largest one to it
+	baseSize        = 1400 // of a lease without reservations and denials; a test holds the largest one to it
 	reservationSize = len(`{"entitlement":"","context":"","until":9007199254740991},`)
 	denialSize      = len(`{"entitlement":"","context":"","code":"context_not_allowed"},`)
 
@@ -21,83 +21,135 @@ const (
 	denialRoom = 4 * (denialSize + 2*license.MaxName)
 )
 
-// fill completes the advance with usage, wants and drops, the deadlines and the lease to be written.
-func (s *Service) fill(x *exchange, a *Advance, held Activation) *no {
+// fill makes the advance of a step: usage, wants and drops, the deadlines and the lease to be written.
+func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 	r, l := x.request, &x.terms.License
-	a.Counted, a.Goodbye, a.Allowance = r.Counted, r.Goodbye, Unlimited
-	if x.policy.Type.Counted() {
-		a.Allowance = l.Allowance
+	a := Advance{
+		Key: x.key, Org: l.Organisation, From: at.from, To: at.to, Request: x.hash, Device: r.Device, Revision: l.Revision, Now: x.now,
+		Until: x.now + lifetime(x.policy), Goodbye: r.Goodbye, Charge: x.charge(at, held),
+		Seen: Seen{Address: x.address, Fingerprint: r.Fingerprint, Statistics: r.Statistics},
 	}
-	a.Until = x.now + lifetime(x.policy)
+	if at.begins {
+		a.Activate = &Activate{Limit: x.policy.ActivationLimit, Window: x.policy.Interval, MaxMachines: x.policy.MaxMachines}
+	}
+	if at.again != nil {
+		a.Restore = &Restore{Budget: restoreBudget, Window: longWindow(x.policy), Past: *at.again}
+	}
+	if r.Statistics == nil {
+		a.Seen.Statistics = held.Seen.Statistics
+	}
 
 	dropped := make(map[string]bool, len(r.Drop))
 	for _, slot := range r.Drop {
 		dropped[slot.Entitlement] = true
 		a.Drop = append(a.Drop, slot.Entitlement)
 	}
+	// What the records were rolled back from is held whatever they say of others: who is in the way has left since.
+	holds := reserved(held.Lease)
+	if at.healed != nil && !at.begins {
+		holds = at.healed.Reservations
+		for _, h := range holds {
+			if _, granted := x.slots(h.Entitlement); granted && !dropped[h.Entitlement] && h.Until > x.now {
+				a.Want = append(a.Want, Want{h.Slot, Unlimited, max(h.Until, a.Until)})
+			}
+		}
+	}
 	room := lease.MaxLease - baseSize
-	for _, slot := range reserved(held.Lease) {
-		if dropped[slot.Entitlement] {
+	has := make(map[string]bool, len(holds))
+	for _, h := range holds {
+		if dropped[h.Entitlement] {
 			continue
 		}
-		if _, ok := x.slots(slot.Entitlement); !ok { // the vendor took it out of the license
-			a.Drop = append(a.Drop, slot.Entitlement)
+		if _, ok := x.slots(h.Entitlement); !ok { // the vendor took it out of the license
+			a.Drop = append(a.Drop, h.Entitlement)
 			continue
 		}
-		room -= reservationSize + len(slot.Entitlement) + len(slot.Context)
+		has[h.Entitlement] = h.Until > x.now
+		room -= reservationSize + len(h.Entitlement) + len(h.Context)
 	}
 	var denied []lease.Denial
-	for _, slot := range r.Want {
-		names := len(slot.Entitlement) + len(slot.Context)
+	for _, want := range r.Want {
+		names := len(want.Entitlement) + len(want.Context)
 		code := license.Code("")
-		slots, ok := x.slots(slot.Entitlement)
+		slots, ok := x.slots(want.Entitlement)
 		switch {
 		case !ok:
 			code = license.CodeUnknownEntitlement
-		case !x.allows(slot.Context):
+		case !x.allows(want.Context):
 			code = license.CodeContextNotAllowed
+		case want.Borrow > 0 && x.policy.MaxBorrow == 0:
+			code = license.CodeBorrowNotAllowed
+		case x.thawed() != nil && !has[want.Entitlement]:
+			code = license.CodeFrozen
 		case room < denialRoom+max(reservationSize, denialSize)+names:
 			code = license.CodeLeaseFull
 		default:
 			room -= max(reservationSize, denialSize) + names
-			a.Want = append(a.Want, Want{slot, slots})
+			a.Want = append(a.Want, Want{want.Slot, slots, max(a.Until, x.now+lease.Time(min(want.Borrow, x.policy.MaxBorrow)))})
 			continue
 		}
 		if room -= denialSize + names; room < 0 {
-			return refusal(license.CodeRequestMalformed, "%d wants are more than one answer can speak of", len(r.Want))
+			return a, refusal(license.CodeRequestMalformed, "%d wants are more than one answer can speak of", len(r.Want))
 		}
-		denied = append(denied, lease.Denial{Slot: slot, Code: code})
+		denied = append(denied, lease.Denial{Slot: want.Slot, Code: code})
 	}
-	restored, epoch := a.Restore != nil, s.epoch.Load()
-	to := a.To
-	a.Compose = func(o Outcome) (lease.Document, error) { return x.compose(o, to, epoch, restored, denied) }
-	return nil
+	list := s.lists.ref(&x.terms.Product)
+	a.Compose = func(o Outcome) (lease.Document, error) { return x.compose(o, at, list, denied) }
+	return a, nil
+}
+
+// charge is what the step costs.
+func (x *exchange) charge(at step, held Activation) Charge {
+	c := Charge{Counted: x.request.Counted, Allowance: Unlimited, Block: x.policy.Prepaid, Lapse: x.request.Goodbye}
+	if x.policy.Type.Counted() {
+		c.Allowance = x.terms.License.Allowance
+	}
+	switch {
+	case at.healed != nil:
+		// Taken in full, past the allowance too: it was used, and was within it when it was.
+		c.Allowance = Unlimited
+		c.Counted = max(c.Counted, at.healed.Counters.Counted)
+		c.Block = max(0, at.healed.Counters.Granted-c.Counted)
+	case at.again != nil:
+		// The server's number stands. What was prepaid to the closed chain is gone, and once more as much: the old state had a
+		// block of its own, and nobody knows that it was not used twice.
+		c.Counted = held.Counted
+		c.Lapse, c.Extra = x.policy.Prepaid > 0, x.policy.Prepaid
+	}
+	if x.thawed() != nil && at.healed == nil || x.request.Goodbye {
+		c.Block = 0
+	}
+	return c
 }
 
 // compose writes the lease.
-func (x *exchange) compose(o Outcome, to lease.Position, epoch int64, restored bool, denied []lease.Denial) (lease.Document, error) {
+func (x *exchange) compose(o Outcome, at step, list *lease.ListRef, denied []lease.Denial) (lease.Document, error) {
 	l := lease.Lease{
 		Product:      x.request.Product,
 		License:      x.key.License,
 		Activation:   x.key.Activation,
-		Generation:   to.Generation,
-		Number:       to.Number,
-		Link:         to.Link,
+		Generation:   at.to.Generation,
+		Number:       at.to.Number,
+		Link:         at.to.Link,
 		Request:      x.hash,
 		Nonce:        x.request.Nonce,
 		Time:         x.now,
-		Epoch:        epoch,
+		Epoch:        x.epoch.Value,
 		Verdict:      license.CodeOK,
 		Settings:     x.policy.Settings,
 		Counters:     lease.Counters{Used: o.Used, Counted: o.Counted},
 		Reservations: o.Reservations,
 		Denied:       append(denied[:len(denied):len(denied)], o.Denied...),
+		List:         list,
 		NotAfter:     x.now + lifetime(x.policy),
+	}
+	if x.policy.Prepaid > 0 {
+		l.Counters.Granted = o.Granted
 	}
 	if x.policy.Type.Counted() {
 		l.Counters.Allowance = x.terms.License.Allowance
 		// A re-activation does not take the client's number at all, so it says nothing about the allowance.
-		if o.Counted < x.request.Counted && !restored {
+		if o.Counted < x.request.Counted && at.again == nil || at.healed != nil && o.Used > l.Counters.Allowance {
 			l.Verdict = license.CodeExhausted
 		}
 	}

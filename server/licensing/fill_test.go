@@ -17,9 +17,9 @@ func TestSizes(t *testing.T) {
 		Product: id, License: id, Activation: hash, Generation: lease.MaxCount, Number: lease.MaxCount, Link: hash, Request: hash,
 		Nonce: strings.Repeat("f", 32), Time: lease.MaxCount, Epoch: lease.MaxCount, Verdict: license.CodeExhausted,
 		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.EveryCall, Interval: maxDuration, MaxRetries: maxRetries, Grace: maxDuration,
-			ActivationDelay: maxDelay, ClockTolerance: maxDuration, JournalEvery: maxJournal},
-		Counters: lease.Counters{Used: lease.MaxCount, Allowance: lease.MaxCount, Counted: lease.MaxCount},
-		Expires:  lease.MaxCount, NotAfter: lease.MaxCount,
+			ActivationDelay: maxDelay, ClockTolerance: maxDuration, JournalEvery: maxJournal, Prepaid: maxPrepaid, Statistics: true},
+		Counters: lease.Counters{Used: lease.MaxCount, Allowance: lease.MaxCount, Counted: lease.MaxCount, Granted: lease.MaxCount},
+		List:     &lease.ListRef{Number: lease.MaxCount, Hash: hash}, Expires: lease.MaxCount, NotAfter: lease.MaxCount,
 	}
 	const lists = len(`,"reservations":[],"denied":[]`)
 	if n := len(l.Document()) + lists; n > baseSize {
@@ -31,7 +31,8 @@ func TestSizes(t *testing.T) {
 		t.Errorf("a reservation can have %d bytes", n)
 	}
 	l.Reservations = nil
-	for _, code := range []license.Code{license.CodeNoSlots, license.CodeUnknownEntitlement, license.CodeContextNotAllowed, license.CodeLeaseFull} {
+	for _, code := range []license.Code{license.CodeNoSlots, license.CodeUnknownEntitlement, license.CodeContextNotAllowed, license.CodeLeaseFull, license.CodeFrozen,
+		license.CodeBorrowNotAllowed} {
 		l.Denied = []lease.Denial{{Slot: slot, Code: code}}
 		if n := len(l.Document()) - bare - len(`,"denied":[]`) + 1; n > denialSize+2*license.MaxName {
 			t.Errorf("a denial with %s can have %d bytes", code, n)

@@ -18,6 +18,7 @@ const (
 	maxJournal     = 1_000_000
 	maxMachines    = 1_000_000_000
 	maxActivations = 1_000_000_000
+	maxPrepaid     = 1_000_000_000
 )
 
 // The defaults of what cannot be 0: an hour, or the minute of a heartbeat, and the journal of DESIGN's ABI.
@@ -25,6 +26,9 @@ const (
 	defaultInterval  = 3600 * 1000
 	defaultHeartbeat = 60 * 1000
 	defaultJournal   = 100
+
+	// One turn can be an honest mistake, a machine that is switched on again after its backup has moved to another; two are not.
+	defaultCloneLimit = 2
 )
 
 func (p Policy) withDefaults() Policy {
@@ -40,6 +44,12 @@ func (p Policy) withDefaults() Policy {
 	if p.JournalEvery == 0 {
 		p.JournalEvery = defaultJournal
 	}
+	if p.CloneAction == "" {
+		p.CloneAction = CloneRefuse
+	}
+	if p.CloneLimit == 0 {
+		p.CloneLimit = defaultCloneLimit
+	}
 	return p
 }
 
@@ -52,6 +62,9 @@ func (p Policy) apply(o Overrides) Policy {
 	set(&p.ActivationDelay, o.ActivationDelay)
 	set(&p.ActivationLimit, o.ActivationLimit)
 	set(&p.MaxMachines, o.MaxMachines)
+	set(&p.MaxBorrow, o.MaxBorrow)
+	set(&p.Prepaid, o.Prepaid)
+	set(&p.CloneAction, o.CloneAction)
 	return p
 }
 
@@ -71,6 +84,14 @@ func (p Policy) check(at string) error {
 	if p.Trigger != lease.EveryCall && p.Trigger != lease.Interval {
 		return invalid(at+".trigger", "is %q, allowed are every_call, interval", p.Trigger)
 	}
+	switch p.CloneAction {
+	case CloneRefuse, CloneSuspend, CloneReport:
+	default:
+		return invalid(at+".clone_action", "is %q, allowed are refuse, suspend, report", p.CloneAction)
+	}
+	if p.Prepaid > 0 && !p.Type.Counted() {
+		return invalid(at+".prepaid", "is %d, but the type %s does not count calls", p.Prepaid, p.Type)
+	}
 	return first(
 		within(at+".interval", p.Interval, minInterval, maxDuration),
 		within(at+".max_retries", int64(p.MaxRetries), 0, maxRetries),
@@ -80,6 +101,9 @@ func (p Policy) check(at string) error {
 		within(at+".journal_every", p.JournalEvery, 1, maxJournal),
 		within(at+".activation_limit", p.ActivationLimit, 0, maxActivations),
 		within(at+".max_machines", p.MaxMachines, 0, maxMachines),
+		within(at+".max_borrow", p.MaxBorrow, 0, maxDuration),
+		within(at+".prepaid", p.Prepaid, 0, maxPrepaid),
+		within(at+".clone_limit", p.CloneLimit, 1, restoreBudget),
 	)
 }
 

@@ -1,6 +1,7 @@
 package licensing
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,59 +11,80 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// Where a request stands on its activation's chain (DESIGN, "The chain, exactly", rules 2 and 3):
+// step is what a request amounts to on its activation's chain. At most one of the marks is set.
+type step struct {
+	from, to lease.Position
+	begins   bool         // a first activation, or a closed one that comes back: it pays like a newcomer
+	again    *Past        // a re-activation: the holder lost its state, or restored an old one
+	healed   *lease.Lease // the records were rolled back, and this genuine lease shows how far they had been
+}
+
+// position tells where a request stands (DESIGN, "The chain, exactly", rules 2, 3 and 6):
 //
 //	on the head                          the next lease
 //	first of all, no record              an activation
-//	first of its generation, with a      a re-activation: the holder lost its state, or restored an old one
-//	  challenge of the head
-//	first of the next generation of a    an activation: whoever said goodbye, or was deactivated, comes back at the price of a newcomer
+//	first of the next generation of a    an activation: whoever was deactivated comes back at the price of a newcomer
 //	  closed activation
 //	with a lease of another device       wrong_device
-//	with a genuine lease that is ahead   server_rolled_back
+//	next on a genuine lease that is      the server was rolled back: its records catch up with the lease
+//	  ahead, before its not-after
+//	with a genuine lease, no record      server_rolled_back while new things are frozen, then an activation
 //	anything else, closed                deactivated
+//	first of its generation, with a      a re-activation, or cloned
+//	  challenge of the head
 //	anything else                        stale_state, with a challenge
-func (s *Service) position(x *exchange, held Activation, known bool) (*Advance, *no, error) {
+func (s *Service) position(ctx context.Context, x *exchange, held Activation, known bool) (step, *no, error) {
 	r, head := x.request, held.Head
-	to := lease.Position{Generation: r.Generation, Number: r.Number, Link: lease.Next(r.Previous, x.hash)}
-	advance := &Advance{
-		Key: x.key, Org: x.terms.License.Organisation, From: head, To: to,
-		Request: x.hash, Device: r.Device, Revision: x.terms.License.Revision, Now: x.now,
-	}
+	at := step{from: head, to: lease.Position{Generation: r.Generation, Number: r.Number, Link: lease.Next(r.Previous, x.hash)}}
 	begins := r.Number == 1 && r.Generation == head.Generation+1
 	closed := known && held.Closed != 0
 	switch {
+	case held.Past.Cloned != 0:
+		return at, refusal(license.CodeCloned, "since %s", stamp(held.Past.Cloned)), nil
 	case known && !closed && r.Generation == head.Generation && r.Number == head.Number+1 && r.Previous == head.Link:
 		if r.Counted < held.Counted {
-			return nil, refusal(license.CodeNumberTooHigh, "counted %d, confirmed were %d", r.Counted, held.Counted), nil
+			return at, refusal(license.CodeNumberTooHigh, "counted %d, confirmed were %d", r.Counted, held.Counted), nil
 		}
-		return advance, nil, nil
-	case begins && (!known || closed && r.Challenge == ""):
-		advance.Activate = &Activate{Limit: x.policy.ActivationLimit, Window: x.policy.Interval, MaxMachines: x.policy.MaxMachines}
-		return advance, nil, nil
+		return at, nil, nil
+	case begins && (!known && r.Lease == "" || closed && r.Challenge == ""):
+		at.begins = true
+		return at, x.thawed(), nil
 	}
 	shown, err := read([]byte(r.Lease))
 	if err == nil && shown.Activation != x.key.Activation {
-		return nil, refusal(license.CodeWrongDevice, "the lease shown is of activation %.64s, the request is signed by %s", shown.Activation, x.key.Activation), nil
+		return at, refusal(license.CodeWrongDevice, "the lease shown is of activation %.64s, the request is signed by %s", shown.Activation, x.key.Activation), nil
 	}
-	if ahead, err := s.ahead(x, head, shown); err != nil {
-		return nil, nil, err
-	} else if ahead != nil {
-		return nil, refusal(license.CodeServerRolledBack, "the lease shown is %d.%d, the server's last is %d.%d",
-			ahead.Generation, ahead.Number, head.Generation, head.Number), nil
+	ahead, err := s.ahead(ctx, x, head, shown)
+	if err != nil {
+		return at, nil, err
 	}
+	follows := ahead != nil && r.Generation == ahead.Generation && r.Number == ahead.Number+1 && r.Previous == ahead.Link
 	switch {
 	case closed:
-		return nil, refusal(license.CodeDeactivated, "at %s", stamp(held.Closed)), nil
+		return at, refusal(license.CodeDeactivated, "at %s", stamp(held.Closed)), nil
+	case known && follows && x.now <= ahead.NotAfter:
+		at.healed = ahead
+		return at, nil, nil
+	case !known && ahead != nil:
+		if x.thawed() != nil {
+			return at, refusal(license.CodeServerRolledBack, "the lease shown is %d.%d, the server has none of this installation; that can be mended from %s on",
+				ahead.Generation, ahead.Number, stamp(x.epoch.frozenUntil(x.policy))), nil
+		}
+		if follows {
+			at.begins, at.healed = true, ahead
+			return at, nil, nil
+		}
 	case r.Challenge != "" && begins && hmac.Equal([]byte(r.Challenge), []byte(s.challenge(x.key, head))):
-		advance.Restore = &Restore{Budget: restoreBudget, Window: longWindow(x.policy)}
-		return advance, nil, nil
-	case r.Challenge != "":
-		return nil, refusal(license.CodeChallengeInvalid, "generation %d, the server's last lease is %d.%d", r.Generation, head.Generation, head.Number), nil
+		past, no, err := s.again(ctx, x, held, shown)
+		at.again = past
+		return at, no, err
+	}
+	if r.Challenge != "" {
+		return at, refusal(license.CodeChallengeInvalid, "generation %d, the server's last lease is %d.%d", r.Generation, head.Generation, head.Number), nil
 	}
 	why := refusal(license.CodeStaleState, "the request asks for %d.%d, the server's last lease is %d.%d", r.Generation, r.Number, head.Generation, head.Number)
 	why.generation, why.challenge = head.Generation, s.challenge(x.key, head)
-	return nil, why, nil
+	return at, why, nil
 }
 
 // restoreBudget is how many re-activations an installation has in its long window.
@@ -74,11 +96,22 @@ func longWindow(p Policy) int64 {
 	return max(month, 12*(p.Interval+p.Grace))
 }
 
+// thawed is the refusal of everything new while leases may be outstanding that the records do not know; nil when there is no such time.
+func (x *exchange) thawed() *no {
+	end := x.epoch.frozenUntil(x.policy)
+	if x.now >= end {
+		return nil
+	}
+	why := refusal(license.CodeFrozen, "the server was restored at %s", stamp(x.epoch.Since))
+	why.retryAt = end
+	return why
+}
+
 // ahead is the lease that the request carries, if it is genuinely ours and cannot have been given by the server as it is now: later than
-// the head, or in its place. Nothing else is worth a verification. A genuine lease of a higher epoch raises ours above it, so that the
-// program accepts what it is told.
-func (s *Service) ahead(x *exchange, head lease.Position, shown *lease.Lease) (*lease.Lease, error) {
-	if shown == nil || shown.License != x.key.License {
+// the head, or in its place. Nothing else is worth a verification. One of the present epoch, or of a higher one, shows that the records
+// were rolled back without anybody's saying so: a new epoch begins.
+func (s *Service) ahead(ctx context.Context, x *exchange, head lease.Position, shown *lease.Lease) (*lease.Lease, error) {
+	if shown == nil || shown.License != x.key.License || shown.Product != x.request.Product {
 		return nil, nil
 	}
 	if p := shown.Position(); !head.Before(p) && (p.Before(head) || p.Link == head.Link) {
@@ -92,8 +125,17 @@ func (s *Service) ahead(x *exchange, head lease.Position, shown *lease.Lease) (*
 	if err != nil || answer.Lease == nil {
 		return nil, nil // a forgery proves nothing
 	}
-	for epoch := s.epoch.Load(); epoch < answer.Lease.Epoch; epoch = s.epoch.Load() {
-		s.epoch.CompareAndSwap(epoch, answer.Lease.Epoch+1)
+	if said, err := s.Statement(x.terms.Product); err != nil {
+		return nil, err
+	} else if status, ok := said.Key(answer.Key); ok && status.Status == lease.Compromised {
+		return nil, nil
+	}
+	if answer.Lease.Epoch >= x.epoch.Value {
+		raised, err := s.store.RaiseEpoch(ctx, answer.Lease.Epoch, x.now)
+		if err != nil {
+			return nil, fmt.Errorf("raising the epoch: %w", err)
+		}
+		x.epoch = s.learn(raised, x.now)
 	}
 	return answer.Lease, nil
 }

@@ -33,6 +33,7 @@ type Product struct {
 	Archived    bool
 	Keyring     []byte // the OpenPGP certificate, binary: public keys only
 	Secret      []byte // its private keys, sealed by the issuer
+	List        []byte // the signed text of its newest statement; empty: it has said nothing yet
 }
 
 // Version is one release line of a product; it carries the default policy.
@@ -48,9 +49,22 @@ type Version struct {
 // Policy is how licenses of a version behave. Durations are milliseconds.
 type Policy struct {
 	lease.Settings
-	ActivationLimit int64 `json:"activation_limit"` // new activations in each window of Interval; 0: none is allowed
-	MaxMachines     int64 `json:"max_machines"`     // activated installations at a time; 0: no limit
+	ActivationLimit int64       `json:"activation_limit"` // new activations in each window of Interval; 0: none is allowed
+	MaxMachines     int64       `json:"max_machines"`     // activated installations at a time; 0: no limit
+	MaxBorrow       int64       `json:"max_borrow"`       // how long a slot may be borrowed; 0: not at all
+	CloneAction     CloneAction `json:"clone_action"`     // what is done about two holders of one activation
+	CloneLimit      int64       `json:"clone_limit"`      // how often two holders must have taken turns to be called that
 }
+
+// CloneAction is what the server does when two holders of one activation have shown themselves.
+type CloneAction string
+
+// The actions. Each is reported to the vendor.
+const (
+	CloneRefuse  CloneAction = "refuse"  // the newcomer; who holds the chain goes on
+	CloneSuspend CloneAction = "suspend" // both, until the vendor lifts it
+	CloneReport  CloneAction = "report"  // neither
+)
 
 // Status of a license.
 type Status string
@@ -86,6 +100,9 @@ type Overrides struct {
 	ActivationDelay *int64         `json:"activation_delay,omitempty"`
 	ActivationLimit *int64         `json:"activation_limit,omitempty"`
 	MaxMachines     *int64         `json:"max_machines,omitempty"`
+	MaxBorrow       *int64         `json:"max_borrow,omitempty"`
+	Prepaid         *int64         `json:"prepaid,omitempty"`
+	CloneAction     *CloneAction   `json:"clone_action,omitempty"`
 }
 
 // Terms is all that a sync needs to know about a license. It changes only when the vendor edits something, so a store may keep it at hand.
@@ -110,11 +127,51 @@ type Activation struct {
 	Request      lease.Hash     // that the last lease answers
 	Lease        lease.Document // the last lease, to be signed again when the request comes again
 	Counted      int64          // calls of this activation, as accepted
+	Granted      int64          // calls of this activation that were charged: Counted, and what was prepaid on top
 	Created      lease.Time
 	LastSync     lease.Time
 	Closed       lease.Time // goodbye or deactivation; the record stays as a tombstone
 	Restores     int64      // re-activations in the present long window
 	RestoresFrom lease.Time // its start
+	Past         Past
+	Seen         Seen
+}
+
+// Past is what the earlier chains of an activation have left behind. It changes with re-activations only.
+type Past struct {
+	// Turn rises with each change, and each change names the one that it was made from.
+	Turn int64 `json:"turn,omitempty"`
+	// Left is the last lease of the chain that the latest re-activation closed. Who shows it held that chain until then, and comes
+	// back to find that another has activated anew.
+	Left         lease.Position `json:"left"`
+	Alternations int64          `json:"alternations,omitempty"` // how often that happened
+	AlternatedAt lease.Time     `json:"alternated_at,omitempty"`
+	Cloned       lease.Time     `json:"cloned,omitempty"`   // since when both holders are refused
+	Evidence     []Evidence     `json:"evidence,omitempty"` // the latest re-activations, and those that were refused as cloned; oldest first
+}
+
+// Evidence is what is known of one re-activation. It is kept ninety days at most.
+type Evidence struct {
+	Time        lease.Time     `json:"time"`
+	Request     lease.Hash     `json:"request"`
+	Shown       lease.Position `json:"shown"` // the lease that was shown
+	Address     string         `json:"address,omitempty"`
+	Differs     []string       `json:"differs,omitempty"` // parts of the fingerprint that are not the last holder's
+	Alternation bool           `json:"alternation,omitempty"`
+	Refused     bool           `json:"refused,omitempty"`
+}
+
+// Seen is what the holder of the chain last told of itself.
+type Seen struct {
+	Address     string            `json:"address,omitempty"`
+	Fingerprint []lease.Part      `json:"fingerprint,omitempty"`
+	Statistics  *lease.Statistics `json:"statistics,omitempty"`
+}
+
+// Epoch numbers the histories of a server: each restore begins a new one (spec/lease.md).
+type Epoch struct {
+	Value int64
+	Since lease.Time // when it began; 0: the first, or an administrator has said that no lease of an earlier one matters any more
 }
 
 // Reservation is one slot of an entitlement, held by one activation until a deadline.

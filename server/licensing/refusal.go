@@ -32,7 +32,7 @@ func (s *Service) refuse(x *exchange, why *no) (Answer, error) {
 		Request:    x.hash,
 		Nonce:      x.request.Nonce,
 		Time:       x.now,
-		Epoch:      s.epoch.Load(),
+		Epoch:      x.epoch.Value,
 		Code:       why.code,
 		Detail:     why.detail,
 		RetryAt:    why.retryAt,
@@ -40,7 +40,7 @@ func (s *Service) refuse(x *exchange, why *no) (Answer, error) {
 		Challenge:  why.challenge,
 		NotAfter:   x.now + lease.RefusalLifetime,
 	}.Document()
-	return s.sign(x, document, Answer{Refused: why.code, RetryAt: why.retryAt})
+	return s.sign(x, document, s.clock(), Answer{Refused: why.code, RetryAt: why.retryAt})
 }
 
 // unknown tells which of the three ids is wrong. Without a product there is no key to sign that with.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/onelicense/onelicense/license"
@@ -27,7 +26,7 @@ type Issuer interface {
 type Options struct {
 	Clock  func() time.Time // nil: time.Now
 	Random io.Reader        // nil: the system's
-	Epoch  int64            // of this server; raised at every restore
+	Epoch  int64            // the first, for a store that has none yet; 0: the Unix time. The store's stands
 	Secret []byte           // makes challenges; 32 bytes, the same on every node
 }
 
@@ -39,7 +38,8 @@ type Service struct {
 	clock  func() time.Time
 	random io.Reader
 	secret []byte
-	epoch  atomic.Int64
+	epochs epochs
+	lists  lists
 }
 
 // Reads are passed on to the store as they are.
@@ -68,7 +68,10 @@ func New(store Store, issuer Issuer, o Options) *Service {
 	if s.random == nil {
 		s.random = rand.Reader
 	}
-	s.epoch.Store(o.Epoch)
+	s.epochs.first = o.Epoch
+	if s.epochs.first == 0 {
+		s.epochs.first = s.clock().Unix()
+	}
 	return s
 }
 

@@ -89,20 +89,29 @@ type Chains interface {
 	Deactivate(ctx context.Context, org license.ID, key ActivationKey, now lease.Time) error
 	// FreeReservation takes one reservation back for the vendor. It is idempotent.
 	FreeReservation(ctx context.Context, org license.ID, key ActivationKey, entitlement string, now lease.Time) error
+	// Remember replaces an activation's past, if its head is still the given one and the present past's turn is one less than the
+	// new one's; else ErrStale. With restores, the budget of re-activations is whole again.
+	Remember(ctx context.Context, key ActivationKey, head lease.Position, past Past, restores bool) error
+
+	// Epoch of the server, the same on all nodes; the first call sets its value to first.
+	Epoch(ctx context.Context, first int64) (Epoch, error)
+	// RaiseEpoch begins an epoch above the given one at the time now, unless there is one already; it gives the one there is then.
+	RaiseEpoch(ctx context.Context, above int64, now lease.Time) (Epoch, error)
+	// SettleEpoch makes the epoch, if it is still the given one, as good as the first: its Since is 0.
+	SettleEpoch(ctx context.Context, value int64) error
 }
 
 // Advance moves the chain of one activation on by one lease. The store applies it only if the activation's head is still From and the
 // license's revision is still the given one and the activation is not closed (else ErrStale: the domain reads again and decides anew),
 // and never twice for one To: the same request again is given the lease that is stored.
 //
-//   - Counted is raised to the given number, as far as the license's calls of all activations together stay within Allowance. It
-//     never goes down.
-//   - Reservations held and not dropped are renewed to Until; each Want is granted if a slot is free or already held. Slots that have
-//     passed their deadline are free, also for the one who held them.
+//   - Charge is applied to the activation's account and the license's calls of all activations together (Charge.Apply).
+//   - Reservations held and not dropped are renewed to Until, or stay where they are if that is later; each Want is granted if a slot is
+//     free or already held, until its own Until. Slots that have passed their deadline are free, also for the one who held them.
 //   - Activate is set for a first activation: then From is zero and no record may exist, or the head of a closed one, which begins its
 //     next generation. It is refused with the code activation_limit or machine_limit.
-//   - Restore is set for a re-activation: reservations and machine stay, Counted is not raised, the budget is charged
-//     (restored_too_often).
+//   - Restore is set for a re-activation: reservations and machine stay, Past is replaced (ErrStale unless the present one's turn is one
+//     less), the budget is charged (restored_too_often).
 //   - Compose is called with the outcome and gives the lease; it is stored with the rest. It has no effects and is quick, and may be
 //     called more than once.
 type Advance struct {
@@ -112,14 +121,14 @@ type Advance struct {
 	Request  lease.Hash
 	Device   string
 	Revision int64 // of the license
+	Seen     Seen
 
-	Now       lease.Time
-	Counted   int64
-	Allowance int64 // of the license; Unlimited when the type does not count
-	Want      []Want
-	Drop      []string // entitlements
-	Until     lease.Time
-	Goodbye   bool // frees everything and closes the activation
+	Now lease.Time
+	Charge
+	Want    []Want
+	Drop    []string // entitlements
+	Until   lease.Time
+	Goodbye bool // frees everything and closes the activation
 
 	Activate *Activate
 	Restore  *Restore
@@ -129,10 +138,11 @@ type Advance struct {
 // Unlimited as an allowance or as a number of slots.
 const Unlimited int64 = -1
 
-// Want is one wanted slot and how many the license has of it.
+// Want is one wanted slot, how many the license has of it, and until when it is granted.
 type Want struct {
 	lease.Slot
-	Slots int64 // Unlimited: no limit
+	Slots int64 // Unlimited: granted whatever others hold
+	Until lease.Time
 }
 
 // Activate is what limits a first activation.
@@ -146,12 +156,14 @@ type Activate struct {
 type Restore struct {
 	Budget int64
 	Window int64 // milliseconds
+	Past   Past  // of the activation, after
 }
 
 // Outcome is what became of an Advance.
 type Outcome struct {
 	Used         int64 // calls of the license, after
 	Counted      int64 // calls of the activation, after
+	Granted      int64 // of them and of those to come, charged; after
 	Reservations []lease.Reservation
 	Denied       []lease.Denial // no_slots only; the domain refuses the rest before
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
@@ -31,17 +32,20 @@ type exchange struct {
 	now     lease.Time
 	terms   Terms
 	policy  Policy // with the license's overrides
+	address string
+	epoch   Epoch
 }
 
 // Sync answers one request. It looks in this order: device signature, stored answer, status, position (spec/lease.md). An error is for a
-// request that no product could answer, with a code as *license.Error, or a failure of the server; both stay unsigned.
-func (s *Service) Sync(ctx context.Context, body []byte) (Answer, error) {
+// request that no product could answer, with a code as *license.Error, or a failure of the server; both stay unsigned. The address that
+// it came from is kept as evidence and decides nothing.
+func (s *Service) Sync(ctx context.Context, body []byte, address string) (Answer, error) {
 	request, hash, err := lease.OpenRequest(body)
 	if err != nil {
 		return Answer{}, err
 	}
 	for range attempts {
-		answer, err := s.answer(ctx, request, hash)
+		answer, err := s.answer(ctx, request, hash, address)
 		if !errors.Is(err, ErrStale) {
 			return answer, err
 		}
@@ -49,9 +53,12 @@ func (s *Service) Sync(ctx context.Context, body []byte) (Answer, error) {
 	return Answer{}, fmt.Errorf("license %s: changed %d times during one sync: %w", request.License, attempts, ErrStale)
 }
 
-func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease.Hash) (Answer, error) {
-	x := &exchange{request: request, hash: hash, key: ActivationKey{request.License, request.Activation()}, now: s.now()}
+func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease.Hash, address string) (Answer, error) {
+	x := &exchange{request: request, hash: hash, key: ActivationKey{request.License, request.Activation()}, now: s.now(), address: address}
 	var err error
+	if x.epoch, err = s.epoch(ctx, request.Epoch, request.Number == 1 || len(request.Want) > 0); err != nil {
+		return Answer{}, err
+	}
 	if x.terms, err = s.store.Terms(ctx, request.License); errors.Is(err, ErrNotFound) ||
 		err == nil && (x.terms.License.Product != request.Product || x.terms.License.Version != request.Version) {
 		return s.unknown(ctx, x)
@@ -71,17 +78,18 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 	if no := x.status(); no != nil {
 		return s.refuse(x, no)
 	}
-	advance, no, err := s.position(x, held, known)
+	step, no, err := s.position(ctx, x, held, known)
 	if err != nil {
 		return Answer{}, err
-	}
-	if no == nil {
-		no = s.fill(x, advance, held)
 	}
 	if no != nil {
 		return s.refuse(x, no)
 	}
-	document, err := s.store.Advance(ctx, *advance)
+	advance, no := s.fill(x, step, held)
+	if no != nil {
+		return s.refuse(x, no)
+	}
+	document, err := s.store.Advance(ctx, advance)
 	if limit := (*Limit)(nil); errors.As(err, &limit) {
 		return s.refuse(x, s.limited(x, limit))
 	} else if errors.Is(err, ErrNotFound) { // deleted meanwhile: look again and say so
@@ -89,7 +97,7 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 	} else if err != nil {
 		return Answer{}, err
 	}
-	return s.sign(x, document, Answer{})
+	return s.sign(x, document, s.clock(), Answer{})
 }
 
 // status is what the vendor decided, and time.
@@ -117,25 +125,35 @@ func (s *Service) resend(x *exchange, document lease.Document) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("activation %s: the stored lease: %w", x.key.Activation, err)
 	}
-	if epoch := s.epoch.Load(); stored.Epoch < epoch {
-		stored.Epoch = epoch
+	if stored.Epoch < x.epoch.Value {
+		stored.Epoch = x.epoch.Value
 		document = stored.Document()
 	}
-	return s.sign(x, document, Answer{})
+	// As of its own time, at which a program judges it whose clock is behind; by a key that was good then, unless there is none left.
+	answer, err := s.sign(x, document, stored.Time.Std(), Answer{})
+	if err != nil {
+		return s.sign(x, document, s.clock(), Answer{})
+	}
+	return answer, nil
 }
 
 // sign makes the answer of a document.
-func (s *Service) sign(x *exchange, document lease.Document, a Answer) (Answer, error) {
+func (s *Service) sign(x *exchange, document lease.Document, at time.Time, a Answer) (Answer, error) {
 	signer, err := s.issuer.Signer(x.terms.Product.ID, x.terms.Product.Secret)
 	if err != nil {
 		return Answer{}, fmt.Errorf("product %s: %w", x.terms.Product.ID, err)
 	}
-	if a.Body, err = document.Sign(signer, s.clock()); err != nil {
+	if a.Body, err = document.Sign(signer, at); err != nil {
 		return Answer{}, fmt.Errorf("product %s: signing: %w", x.terms.Product.ID, err)
 	}
 	a.Time = x.now
+	var beside lease.Beside
 	if certificate := x.terms.Product.Keyring; x.request.Keyring != lease.HashOf(certificate) {
-		a.Body = lease.WithKeyring(a.Body, certificate)
+		beside.Keyring = certificate
 	}
+	if list := s.lists.ref(&x.terms.Product); list != nil && x.request.List < list.Number {
+		beside.List = x.terms.Product.List
+	}
+	a.Body = beside.Append(a.Body)
 	return a, nil
 }

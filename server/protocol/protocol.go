@@ -21,7 +21,7 @@ import (
 
 // Service is what the endpoint needs of the domain.
 type Service interface {
-	Sync(ctx context.Context, body []byte) (licensing.Answer, error)
+	Sync(ctx context.Context, body []byte, address string) (licensing.Answer, error)
 	ProductKeyring(ctx context.Context, product license.ID) ([]byte, error)
 }
 
@@ -57,7 +57,7 @@ func (h handlers) sync(c *fiber.Ctx) error {
 		return problem.New(problem.TooLarge, fmt.Sprintf("%d bytes, at most %d are allowed", len(body), lease.MaxRequest))
 	}
 	// The service keeps nothing of the body after it has answered: what it reads, it reads into its own memory.
-	answer, err := h.service.Sync(c.UserContext(), body)
+	answer, err := h.service.Sync(c.UserContext(), body, c.IP())
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,9 @@ type scripted struct {
 	keyring func(license.ID) ([]byte, error)
 }
 
-func (s scripted) Sync(_ context.Context, body []byte) (licensing.Answer, error) { return s.sync(body) }
+func (s scripted) Sync(_ context.Context, body []byte, _ string) (licensing.Answer, error) {
+	return s.sync(body)
+}
 
 func (s scripted) ProductKeyring(_ context.Context, id license.ID) ([]byte, error) {
 	return s.keyring(id)

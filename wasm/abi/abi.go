@@ -19,12 +19,13 @@ const MaxCall = 4 << 20
 
 // The operations.
 const (
-	OpNew    = "new"    // Config, Random, State → Handle, Status
-	OpStep   = "step"   // Handle, Event → Effects
-	OpStatus = "status" // Handle → Status
-	OpClose  = "close"  // Handle
-	OpVerify = "verify" // File, Keys, Now → License
-	OpRoot   = "root"   // Keys → Root: the fingerprint to pin
+	OpNew     = "new"     // Config, Random, State → Handle, Status
+	OpStep    = "step"    // Handle, Event → Effects
+	OpStatus  = "status"  // Handle → Status
+	OpClose   = "close"   // Handle
+	OpVerify  = "verify"  // File, Keys, Now, List → License
+	OpReceipt = "receipt" // File, Keys → Receipt: what a lease proves, also long after it has run out
+	OpRoot    = "root"    // Keys → Root: the fingerprint to pin
 )
 
 // Call is what a host asks of the module.
@@ -37,6 +38,7 @@ type Call struct {
 	Event  *Event     `json:"event,omitempty"`
 	File   []byte     `json:"file,omitempty"`
 	Keys   string     `json:"keys,omitempty"` // a certificate, armored
+	List   string     `json:"list,omitempty"` // the product's newest statement, if there is one at hand
 	Now    lease.Time `json:"now,omitempty"`
 }
 
@@ -46,6 +48,7 @@ type Reply struct {
 	Effects []Effect `json:"effects,omitempty"`
 	Status  *Status  `json:"status,omitempty"`
 	License *License `json:"license,omitempty"`
+	Receipt *Receipt `json:"receipt,omitempty"`
 	Root    string   `json:"root,omitempty"`
 	Error   *Verdict `json:"error,omitempty"`
 }
@@ -60,6 +63,20 @@ type Config struct {
 	Keyring       string `json:"keyring,omitempty"`        // the product's certificate, armored; needed for files
 	AllowUnpinned bool   `json:"allow_unpinned,omitempty"` // go on without a pinned root; on loopback this is always allowed
 	Timeout       int64  `json:"timeout,omitempty"`        // of one exchange with the server in ms; 0: 10 000
+
+	// Fingerprint is what tells this machine from others, part by part. The values do not leave the core: the server gets HMACs under the
+	// license's id.
+	Fingerprint []Part `json:"fingerprint,omitempty"`
+	// The texts of the statistics, which are sent only if the policy asks for them: the program's version, and what the host knows.
+	Program  string `json:"program,omitempty"`
+	Platform string `json:"platform,omitempty"`
+	Host     string `json:"host,omitempty"`
+}
+
+// Part is one part of a machine's fingerprint.
+type Part struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // The events.
@@ -72,13 +89,16 @@ const (
 	EventSaved      = "saved"       // ID: a Save is on the disk
 	EventSaveFailed = "save_failed" // ID, Detail
 	EventConsume    = "consume"     // Call, N
-	EventReserve    = "reserve"     // Call, Context, Entitlement
+	EventReserve    = "reserve"     // Call, Context, Entitlement, Borrow
 	EventRelease    = "release"     // Call, Context, Entitlement
 	EventCheck      = "check"       // Call, Context (empty: any), Entitlement
 	EventSync       = "sync"        // Call: now, whatever the trigger
 	EventDeactivate = "deactivate"  // Call: gives the activation back
 	EventShutdown   = "shutdown"    // Call: reports what is left and releases what is held
 	EventPoll       = "poll"        // fetches the effects that consume left behind
+	EventStatistics = "statistics"  // Call, Numbers: replaces the program's own numbers
+	EventExport     = "export"      // Call: the Notify's Body is the request, to be carried to the server by hand
+	EventImport     = "import"      // Call, Body: the answer that was carried back
 )
 
 // Event is something that happened. Now, Mono and Random come with every event: the core has no clock and no randomness of its own.
@@ -88,16 +108,18 @@ type Event struct {
 	Mono   int64      `json:"mono"`             // monotonic clock of this process, ms from any origin
 	Random []byte     `json:"random,omitempty"` // 16 fresh random bytes or more
 
-	Call        int64  `json:"call,omitempty"` // the host's number for a call of the program; its Notify carries it
-	ID          int64  `json:"id,omitempty"`   // of the effect that this answers
-	N           int64  `json:"n,omitempty"`
-	Context     string `json:"context,omitempty"`
-	Entitlement string `json:"entitlement,omitempty"`
-	Status      int    `json:"status,omitempty"`      // HTTP status
-	RetryAfter  int64  `json:"retry_after,omitempty"` // of the HTTP answer, in seconds
-	Body        string `json:"body,omitempty"`
-	Detail      string `json:"detail,omitempty"`
-	Files       []File `json:"files,omitempty"`
+	Call        int64          `json:"call,omitempty"` // the host's number for a call of the program; its Notify carries it
+	ID          int64          `json:"id,omitempty"`   // of the effect that this answers
+	N           int64          `json:"n,omitempty"`
+	Context     string         `json:"context,omitempty"`
+	Entitlement string         `json:"entitlement,omitempty"`
+	Borrow      int64          `json:"borrow,omitempty"`      // ms for which the slot is to be held without the server; 0: as long as the lease
+	Status      int            `json:"status,omitempty"`      // HTTP status
+	RetryAfter  int64          `json:"retry_after,omitempty"` // of the HTTP answer, in seconds
+	Body        string         `json:"body,omitempty"`
+	Detail      string         `json:"detail,omitempty"`
+	Files       []File         `json:"files,omitempty"`
+	Numbers     []lease.Number `json:"numbers,omitempty"`
 }
 
 // File is one file of the license directory. A file that could not be read has Error instead of Data.
@@ -166,6 +188,29 @@ type LicenseStatus struct {
 	Expires      lease.Time          `json:"expires,omitempty"`
 	NotAfter     lease.Time          `json:"not_after,omitempty"`
 	Reservations []lease.Reservation `json:"reservations,omitempty"`
+	Holds        []Hold              `json:"holds,omitempty"`   // what the program has reserved
+	Relay        string              `json:"relay,omitempty"`   // public key of the relay that answers in the server's name
+	Receipt      string              `json:"receipt,omitempty"` // the last lease as it was signed: what it confirms can be proven with it
+}
+
+// Hold is how often the program has reserved an entitlement in a context, and not released it.
+type Hold struct {
+	lease.Slot
+	Count int `json:"count"`
+}
+
+// Receipt is what a lease proves: that the server has taken these counts of this activation, in answer to this request.
+type Receipt struct {
+	Product    license.ID     `json:"product"`
+	License    license.ID     `json:"license"`
+	Activation lease.Hash     `json:"activation"`
+	Generation int64          `json:"generation"`
+	Number     int64          `json:"number"`
+	Request    lease.Hash     `json:"request"` // of the bytes that the device had signed
+	Time       lease.Time     `json:"time"`
+	Counters   lease.Counters `json:"counters"`
+	Root       string         `json:"root"`
+	Key        string         `json:"key"`
 }
 
 // License is a verified license file.

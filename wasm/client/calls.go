@@ -17,6 +17,8 @@ const (
 	callReserve
 	callGoodbye
 	callShutdown
+	callExport
+	callImport
 )
 
 // call is a call of the program that waits for the server.
@@ -26,6 +28,7 @@ type call struct {
 	included bool       // the request on its way carries it
 	n, upTo  int64      // consume: how many calls, and the chain's count with them
 	slot     lease.Slot // reserve
+	borrow   int64      // reserve: ms
 	tried    []*chain   // reserve: licenses that said no
 	parts    *int       // shutdown: chains that have not answered yet, shared among them
 }
@@ -52,9 +55,9 @@ func (ch *chain) include(k *call, r *lease.Request) {
 	case k.kind == callReserve && len(r.Want) == maxWants:
 		ch.more = true
 		return
-	case k.kind == callReserve && !slices.ContainsFunc(r.Want, func(s lease.Slot) bool { return s.Entitlement == k.slot.Entitlement }):
-		r.Want = append(r.Want, k.slot)
-	case k.kind == callReserve && !slices.Contains(r.Want, k.slot):
+	case k.kind == callReserve && !slices.ContainsFunc(r.Want, func(w lease.Want) bool { return w.Entitlement == k.slot.Entitlement }):
+		r.Want = append(r.Want, lease.Want{Slot: k.slot, Borrow: k.borrow})
+	case k.kind == callReserve && !slices.Contains(r.Want, lease.Want{Slot: k.slot, Borrow: k.borrow}):
 		ch.more = true // the same entitlement in another context: one after the other
 		return
 	}
@@ -106,11 +109,14 @@ func (ch *chain) answerFailed() {
 	for _, k := range ch.takeCalls() {
 		v := ch.standing()
 		switch {
+		case ch.leaving() && k.kind != callConsume && k.kind != callReserve: // the goodbye itself, or who waits for it
+			v = ch.problem
+			v.OK, v.AllowContinue = false, false
 		case v.OK && k.kind == callStart:
 			v.Detail = string(ch.problem.Code) + ": " + ch.problem.Detail
 		case v.OK && k.kind == callConsume && ch.held.Settings.Grace > 0 && ch.problem.Class != license.ClassRetryAt:
-			if !k.included && !ch.count(k.n) {
-				v = abi.Describe(license.CodeExhausted, ch.account())
+			if k.included && !ch.covers(k) || !k.included && !ch.count(k.n) {
+				v = ch.spent()
 			}
 		case v.OK || ch.held == nil:
 			allow := v.OK

@@ -3,6 +3,8 @@ package client
 import (
 	"crypto/ed25519"
 	"encoding/hex"
+	"slices"
+	"strings"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
@@ -18,14 +20,18 @@ type chain struct {
 	device     ed25519.PrivateKey
 	activation lease.Hash
 
-	state    state
-	waitsFor int64 // the effect whose answer moves the chain on
-	held     *lease.Lease
-	text     string         // of held
-	request  string         // saved, not answered by a lease
-	asked    *lease.Request // the same, parsed
-	hash     lease.Hash     // of the same
-	answered *lease.Lease   // verified, on its way into take
+	state      state
+	waitsFor   int64 // the effect whose answer moves the chain on
+	held       *lease.Lease
+	text       string         // of held
+	relay      string         // public key of the relay that gave it; empty: the server
+	delegation string         // text of the one that the relay answered under
+	request    string         // saved, not answered by a lease
+	asked      *lease.Request // the same, parsed
+	hash       lease.Hash     // of the same
+	unproven   abi.Verdict    // held was saved, and its key is good no longer; empty code: that is not so
+	answered   *answer        // verified, on its way into take
+	resent     bool           // the same bytes were sent before: what answers them may be old
 
 	counted   int64 // calls, cumulative; what the server has confirmed stands in held
 	journaled int64 // of these on the disk
@@ -52,24 +58,38 @@ func (ch *chain) activate(nth int) {
 	ch.device = deviceKey(ch.c.secret, ch.license, nth)
 	ch.activation = lease.ActivationOf(ch.device.Public().(ed25519.PublicKey))
 	ch.counted -= ch.confirmed()
-	ch.held, ch.text, ch.request, ch.asked = nil, "", "", nil
+	ch.held, ch.text, ch.request, ch.asked, ch.relay, ch.delegation, ch.unproven = nil, "", "", nil, "", "", abi.Verdict{}
 }
 
-// resume takes over what was saved. The lease must still be genuine.
-func (ch *chain) resume(text, request string) error {
-	if text != "" {
-		a, err := lease.Open([]byte(text), ch.c.keys, ch.c.judgingTime([]byte(text)))
+// resume takes over what was saved. The lease must still be genuine; one whose key is good no longer grants nothing, but it still says
+// where the chain is. What was prepaid is spent: a state that is restored from a copy would otherwise have the calls twice.
+func (ch *chain) resume(s savedLink) error {
+	if s.Lease != "" && ch.c.keys == nil {
+		return license.Refuse(license.CodeStateInvalid, "its lease comes without a keyring")
+	}
+	if s.Lease != "" {
+		a, err := ch.c.open([]byte(s.Lease), []byte(s.Delegation), ch.c.keys, ch.c.judgingTime([]byte(s.Lease)))
+		if err != nil {
+			if v := abi.DescribeError(err); strings.HasPrefix(string(v.Code), "key_") {
+				ch.unproven = v
+				a, err = readLease([]byte(s.Lease))
+			}
+		}
 		if err != nil || a.Lease == nil || a.Lease.License != ch.license || a.Lease.Activation != ch.activation {
 			return license.Refuse(license.CodeStateInvalid, "its lease is not genuine")
 		}
-		ch.held, ch.text = a.Lease, text
+		ch.held, ch.text, ch.relay, ch.delegation = a.Lease, s.Lease, a.relay, s.Delegation
+		ch.counted = max(ch.counted, a.Lease.Counters.Counted)
+		if a.Lease.Settings.Prepaid > 0 {
+			ch.counted = max(ch.counted, a.Lease.Counters.Granted)
+		}
 	}
-	if request != "" {
-		asked, hash, err := lease.OpenRequest([]byte(request))
+	if s.Request != "" {
+		asked, hash, err := lease.OpenRequest([]byte(s.Request))
 		if err != nil || asked.License != ch.license || asked.Activation() != ch.activation {
 			return license.Refuse(license.CodeStateInvalid, "its request is not genuine")
 		}
-		ch.request, ch.asked, ch.hash, ch.state = request, asked, hash, waiting
+		ch.request, ch.asked, ch.hash, ch.state, ch.resent = s.Request, asked, hash, waiting, true
 	}
 	return nil
 }
@@ -80,10 +100,17 @@ func (ch *chain) form() {
 	r := &lease.Request{
 		Product: c.cfg.ProductID, Version: c.cfg.VersionID, License: ch.license,
 		Nonce: hex.EncodeToString(c.random.bytes(16)), Generation: 1, Number: 1, Previous: lease.Origin,
-		Epoch: c.epoch, Time: c.clock.wall, Goodbye: ch.goodbye, Challenge: ch.challenge,
+		Epoch: c.issuer(ch.relay).Epoch, Time: c.clock.wall, Goodbye: ch.goodbye, Challenge: ch.challenge,
+		Fingerprint: c.cfg.fingerprint(ch.license),
+	}
+	if c.list != nil {
+		r.List = c.list.Number
+	}
+	if ch.held != nil && ch.held.Settings.Statistics {
+		r.Statistics = &lease.Statistics{Program: c.cfg.Program, Platform: c.cfg.Platform, Host: c.cfg.Host, Numbers: c.numbers}
 	}
 	if ch.challenge != "" {
-		r.Generation = ch.generation
+		r.Generation, r.Refused = ch.generation, ch.hash
 	} else if ch.held != nil {
 		r.Generation, r.Number, r.Previous = ch.held.Generation, ch.held.Number+1, ch.held.Link
 	}
@@ -98,7 +125,7 @@ func (ch *chain) form() {
 	}
 	r.Counted = ch.counted
 	r.Drop = ch.unheld(r.Want)
-	ch.challenge, ch.more = "", false
+	ch.challenge, ch.more, ch.resent = "", false, false
 
 	text := r.Sign(ch.device)
 	ch.request, ch.asked, ch.hash = string(text), r, lease.HashOfText(text)
@@ -111,11 +138,23 @@ func (ch *chain) save() {
 	ch.waitsFor = ch.c.save()
 }
 
+// resend is save for bytes that were sent before.
+func (ch *chain) resend() {
+	ch.resent = true
+	ch.save()
+}
+
 func (ch *chain) send() {
+	ch.answerExports()
 	ch.waitsFor = ch.c.id()
 	ch.c.effect(abi.Effect{
 		Type: abi.EffectSend, ID: ch.waitsFor, URL: ch.c.cfg.endpoint, Body: ch.request, Timeout: ch.c.cfg.Timeout,
 	})
+}
+
+// byHand tells whether the answer at hand was carried here.
+func (ch *chain) byHand() bool {
+	return slices.ContainsFunc(ch.calls, func(k *call) bool { return k.kind == callImport })
 }
 
 // again remembers that one more request is wanted once the present one is answered.
@@ -123,15 +162,18 @@ func (ch *chain) again() { ch.more = true }
 
 // take makes the lease the new head, answers the calls that the request carried, and goes on to those that it did not.
 func (ch *chain) take() {
-	c, l := ch.c, ch.answered
+	c, l := ch.c, ch.answered.Lease
 	first := ch.held == nil && l.Generation == 1
 	ch.counted = l.Counters.Counted + (ch.counted - ch.asked.Counted)
-	ch.held, ch.problem, ch.failures = l, abi.Verdict{}, 0
+	ch.held, ch.text, ch.problem, ch.failures = l, string(ch.answered.Text), abi.Verdict{}, 0
+	ch.relay, ch.delegation, ch.unproven = ch.answered.relay, ch.answered.delegation, abi.Verdict{}
 	ch.syncAt = c.clock.mono + ch.interval()
 	if first {
 		ch.openAt = c.clock.mono + l.Settings.ActivationDelay
 	}
-	asked := ch.asked
+	// A reply that was long on its way, by hand or lost and asked for again, tells an old time and ends soon.
+	ch.more = ch.more || ch.resent && c.clock.wall > l.Time+lease.Time(ch.interval()/2)
+	asked, byHand := ch.asked, ch.byHand()
 	ch.request, ch.asked, ch.answered = "", nil, nil
 	if first || l.Settings.Trigger != lease.EveryCall {
 		c.save()
@@ -140,7 +182,8 @@ func (ch *chain) take() {
 	}
 	ch.answerLeased()
 	ch.lose()
-	if ch.more || len(ch.unheld(nil)) > 0 && len(asked.Drop) == 0 {
+	// What came by hand was asked for by a call that has been answered: it is kept for the next one, until the next sync.
+	if ch.more || len(ch.unheld(nil)) > 0 && len(asked.Drop) == 0 && !byHand {
 		ch.fire(due)
 	}
 }
@@ -148,11 +191,11 @@ func (ch *chain) take() {
 // leave ends the chain after a goodbye. What the goodbye carried is granted as far as the lease says; what came after it is not. The
 // next start of the program would activate as a new device.
 func (ch *chain) leave() {
-	counted := ch.answered.Counters.Counted
+	counted := ch.answered.Lease.Counters.Counted
 	ch.activate(ch.nth + 1)
 	ch.answered = nil
 	ch.counted, ch.goodbye = 0, false
-	ch.c.dropHolds(ch)
+	ch.dropHolds(func(string) bool { return false }, nil)
 	for _, k := range ch.takeCalls() {
 		switch {
 		case !k.included || k.kind == callReserve:
@@ -195,8 +238,18 @@ func (ch *chain) renew() {
 	ch.activate(ch.nth + 1)
 	ch.problem, ch.failures = abi.Verdict{}, 0
 	ch.answered, ch.goodbye = nil, false
+	for _, k := range ch.takeCalls() { // who wants to leave is out already
+		if k.kind == callGoodbye {
+			ch.resolve(k, abi.Describe(license.CodeOK, ""))
+		} else {
+			ch.calls = append(ch.calls, k)
+		}
+	}
 	ch.form()
 }
+
+// leaving tells whether a goodbye is on its way: the server may have given the activation to another by now, so nothing is granted on it.
+func (ch *chain) leaving() bool { return ch.asked != nil && ch.asked.Goodbye }
 
 // refuse answers the calls of a closed chain.
 func (ch *chain) refuse() {

@@ -22,7 +22,10 @@ type Client struct {
 	keys        license.Keyring
 	certificate []byte
 	secret      []byte // all device keys are derived from it
-	epoch       int64
+	issuers     []issuer
+	list        *lease.Statement // the newest that was seen
+	listText    string
+	numbers     []lease.Number // of the program's own, for the statistics
 	clock       clock
 	random      generator
 
@@ -34,6 +37,7 @@ type Client struct {
 	ids     int64 // of effects
 	dirty   bool  // something changed since the last save
 	savedAt int64 // mono of the last save
+	unsaved int   // saves in a row that failed
 	wakeAt  int64 // mono of the timer that the host has; 0: none
 	out     []abi.Effect
 }
@@ -93,7 +97,7 @@ func (c *Client) begin() error {
 
 // Step takes one event and gives what the host must do, in this order.
 func (c *Client) Step(e abi.Event) ([]abi.Effect, error) {
-	if e.Now < 0 || e.Now > lease.MaxCount || e.Mono < 0 {
+	if e.Now < 0 || e.Now > lease.MaxCount || e.Mono < 0 || e.Mono > lease.MaxCount {
 		return nil, license.Refuse(license.CodeBadCall, "now %d, mono %d", e.Now, e.Mono)
 	}
 	c.clock.tick(e.Now, e.Mono)
@@ -126,15 +130,19 @@ var handlers = map[string]func(*Client, abi.Event){
 	abi.EventDeactivate: (*Client).deactivate,
 	abi.EventShutdown:   (*Client).shutdown,
 	abi.EventPoll:       func(*Client, abi.Event) {},
+	abi.EventStatistics: (*Client).statistics,
+	abi.EventExport:     (*Client).export,
+	abi.EventImport:     (*Client).take,
 }
 
 // settle does what every event may have made necessary: timers that are due, changes to tell, the journal, the next timer.
 func (c *Client) settle() {
 	c.fireTimers()
 	for _, ch := range c.chains {
+		ch.giveUpBorrowed()
 		ch.tellChange()
 	}
-	if c.dirty && (c.clock.mono >= c.savedAt+journalInterval || slices.ContainsFunc(c.chains, (*chain).journalDue)) {
+	if c.dirty && (c.clock.mono >= c.savedAt+c.journalPause() || c.unsaved == 0 && slices.ContainsFunc(c.chains, (*chain).journalDue)) {
 		c.save()
 	}
 	c.setTimer()
@@ -190,6 +198,9 @@ func (c *Client) noReply(e abi.Event) {
 func (c *Client) onSave(e abi.Event, on trigger) {
 	if on == unsaved {
 		c.dirty = true
+		c.unsaved++
+	} else {
+		c.unsaved = 0
 	}
 	for _, ch := range c.chains {
 		if ch.state == saving && (ch.waitsFor == e.ID || on == saved && ch.waitsFor < e.ID) {

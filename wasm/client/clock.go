@@ -11,6 +11,8 @@ type clock struct {
 	mono int64
 	mark lease.Time // kept in the snapshot
 
+	ticking  bool
+	began    int64 // mono at the first event
 	synced   bool
 	signed   lease.Time // the last signed time, and both clocks at its arrival
 	wallThen lease.Time
@@ -18,6 +20,9 @@ type clock struct {
 }
 
 func (c *clock) tick(wall lease.Time, mono int64) {
+	if !c.ticking {
+		c.ticking, c.began = true, mono
+	}
 	c.wall = wall
 	c.mono = max(c.mono, mono)
 	if c.synced {
@@ -25,17 +30,20 @@ func (c *clock) tick(wall lease.Time, mono int64) {
 	}
 }
 
-func (c *clock) hear(signed lease.Time) {
-	if c.synced && signed <= c.signed {
-		return // overtaken, or shown again
+// hear takes a signed time. Only a fresh one, of an answer that was made for a request just sent, can tell that our own has run ahead;
+// a lease that is given again, or was carried by hand, is of some time ago.
+func (c *clock) hear(signed lease.Time, fresh bool) {
+	ours := c.now()
+	c.mark = max(c.mark, signed)
+	if c.synced && signed <= c.signed || !fresh && signed <= ours {
+		return
 	}
 	c.synced, c.signed, c.wallThen, c.monoThen = true, signed, c.wall, c.mono
-	c.mark = max(c.mark, signed)
 }
 
 func (c *clock) now() lease.Time {
 	if !c.synced {
-		return max(c.wall, c.mark)
+		return max(c.wall, c.mark+lease.Time(c.mono-c.began)) // also where the computer's clock stands still
 	}
 	return c.signed + max(lease.Time(c.mono-c.monoThen), c.wall-c.wallThen)
 }

@@ -1,9 +1,11 @@
 package client
 
 import (
+	"encoding/hex"
 	"strings"
 
 	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
@@ -17,6 +19,9 @@ type settings struct {
 	unpinned bool   // going on without a pin is allowed
 }
 
+// maxValue of one part of a fingerprint, in bytes.
+const maxValue = 1024
+
 // check reads a Config; the first thing wrong is named.
 func check(c abi.Config) (settings, error) {
 	s := settings{Config: c}
@@ -29,7 +34,7 @@ func check(c abi.Config) (settings, error) {
 		return s, license.Refuse(license.CodeBadSetting, "server_url %q is not like https://host/api/v1#fingerprint", c.ServerURL)
 	}
 	s.pin = strings.ToUpper(pin)
-	if pin != "" && !fingerprint(s.pin) {
+	if pin != "" && !isFingerprint(s.pin) {
 		return s, license.Refuse(license.CodeBadSetting, "server_url: %q after the # is not the fingerprint of a key", pin)
 	}
 	s.endpoint = strings.TrimSuffix(address, "/") + "/sync"
@@ -53,11 +58,32 @@ func check(c abi.Config) (settings, error) {
 	if c.Timeout == 0 {
 		s.Timeout = defaultTimeout
 	}
+	if len(c.Fingerprint) > lease.MaxParts {
+		return s, license.Refuse(license.CodeBadSetting, "fingerprint has %d parts, at most %d are allowed", len(c.Fingerprint), lease.MaxParts)
+	}
+	if !(lease.Statistics{Program: c.Program, Platform: c.Platform, Host: c.Host}).Valid() {
+		return s, license.Refuse(license.CodeBadSetting, "program, platform and host are at most %d printable ASCII characters", lease.MaxText)
+	}
+	seen := map[string]bool{}
+	for _, p := range c.Fingerprint {
+		if !license.ValidName(p.Name) || len(p.Value) > maxValue || seen[p.Name] {
+			return s, license.Refuse(license.CodeBadSetting, "fingerprint: the part %.64q is no name, too long or there twice", p.Name)
+		}
+		seen[p.Name] = true
+	}
 	return s, nil
 }
 
-// fingerprint tells whether s can be one: 40 digits for a v4 key, 64 for a v6 key.
-func fingerprint(s string) bool {
+// fingerprint is the machine's as the server of one license is told it.
+func (s *settings) fingerprint(id license.ID) (parts []lease.Part) {
+	for _, p := range s.Fingerprint {
+		parts = append(parts, lease.Part{Name: p.Name, Hash: hex.EncodeToString(derive([]byte(id), "part/"+p.Name+"/"+p.Value))[:32]})
+	}
+	return parts
+}
+
+// isFingerprint tells whether s can be one: 40 digits for a v4 key, 64 for a v6 key.
+func isFingerprint(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789ABCDEF") == ""
 }
 

@@ -30,7 +30,7 @@ func (c *Client) consume(e abi.Event) {
 	}
 	v := ch.standing()
 	if v.OK && !ch.count(e.N) {
-		v = abi.Describe(license.CodeExhausted, ch.account())
+		v = ch.spent()
 	}
 	v.License = ch.license
 	c.answer(e.Call, v)
@@ -55,7 +55,7 @@ func (c *Client) Consume(n int64, now lease.Time) int32 {
 	if !ch.count(n) {
 		return abi.ConsumeAsk
 	}
-	if idle || ch.journalDue() {
+	if idle || ch.journalDue() || ch.refillDue() {
 		return abi.ConsumePoll // the host must set the journal's timer, or save now
 	}
 	return abi.ConsumeCounted
@@ -68,12 +68,39 @@ func (ch *chain) usable() bool {
 
 // count takes n calls from what the lease leaves.
 func (ch *chain) count(n int64) bool {
-	if ch.held.Settings.Type.Counted() && n > ch.held.Counters.Left()-ch.pending() {
+	if ch.held.Settings.Type.Counted() && n > ch.left() {
 		return false
 	}
 	ch.counted += n
 	ch.c.dirty = true
 	return true
+}
+
+// left is how many calls may be counted before the server has said more: what is prepaid, or what the license has left.
+func (ch *chain) left() int64 {
+	if ch.held.Settings.Prepaid > 0 {
+		return ch.held.Counters.Granted - ch.counted
+	}
+	return ch.held.Counters.Left() - ch.pending()
+}
+
+// covers tells whether what the lease leaves is enough for a call that a request has carried.
+func (ch *chain) covers(k *call) bool {
+	return !ch.held.Settings.Type.Counted() || k.upTo-ch.counted <= ch.left()
+}
+
+// spent is why there is nothing left.
+func (ch *chain) spent() abi.Verdict {
+	if ch.held.Settings.Prepaid > 0 && ch.held.Counters.Left() > 0 {
+		return abi.Describe(license.CodeNotPrepaid, fmt.Sprintf("%d calls of %d that were granted are counted", ch.counted, ch.held.Counters.Granted))
+	}
+	return abi.Describe(license.CodeExhausted, ch.account())
+}
+
+// refillDue tells whether half of what was prepaid is spent, and the server may have more.
+func (ch *chain) refillDue() bool {
+	return ch.held != nil && ch.state == ready && ch.failures == 0 && ch.held.Settings.Prepaid > 0 && ch.held.Counters.Left() > 0 &&
+		ch.left() <= ch.held.Settings.Prepaid/2 && ch.pending() > 0
 }
 
 // journalDue tells whether so much was counted since the last save that a crash would lose more than the license puts up with.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
@@ -12,7 +13,20 @@ import (
 func (c *Client) load(e abi.Event) {
 	c.files = nil
 	loaded := 0
+	for _, f := range e.Files { // first, whatever its name: it decides on the others
+		if isStatement(f.Data) {
+			v := abi.Describe(license.CodeOK, "")
+			if err := c.hearList(f.Data, c.keys); err != nil {
+				v = abi.DescribeError(err)
+			}
+			v.File = f.Name
+			c.files = append(c.files, v)
+		}
+	}
 	for _, f := range e.Files {
+		if isStatement(f.Data) {
+			continue
+		}
 		v := c.loadOne(f)
 		v.File = f.Name
 		if v.OK {
@@ -20,7 +34,7 @@ func (c *Client) load(e abi.Event) {
 		}
 		c.files = append(c.files, v)
 	}
-	c.answer(e.Call, abi.Describe(license.CodeOK, fmt.Sprintf("%d of %d license files loaded", loaded, len(e.Files))))
+	c.answer(e.Call, abi.Describe(license.CodeOK, fmt.Sprintf("%d of %d license files loaded", loaded, len(c.files))))
 }
 
 func (c *Client) loadOne(f abi.File) abi.Verdict {
@@ -30,7 +44,7 @@ func (c *Client) loadOne(f abi.File) abi.Verdict {
 	case c.keys == nil:
 		return abi.Describe(license.CodeKeyringInvalid, "no keyring is known yet")
 	}
-	l, err := license.Open(f.Data, c.keys, c.clock.now().Std())
+	l, err := lease.OpenFile(f.Data, c.keys, c.list, c.clock.now().Std())
 	if err != nil {
 		return abi.DescribeError(err)
 	}

@@ -78,6 +78,8 @@ func (m *Module) perform(c abi.Call) (abi.Reply, error) {
 		return m.open(c)
 	case abi.OpVerify:
 		return m.verify(c)
+	case abi.OpReceipt:
+		return m.receipt(c)
 	case abi.OpRoot:
 		keys, err := m.parse([]byte(c.Keys))
 		if err != nil {
@@ -122,11 +124,38 @@ func (m *Module) verify(c abi.Call) (abi.Reply, error) {
 	if err != nil {
 		return abi.Reply{}, err
 	}
-	l, err := license.Open(c.File, keys, c.Now.Std())
+	var list *lease.Statement
+	if c.List != "" {
+		if list, err = lease.OpenStatement([]byte(c.List), keys, c.Now.Std()); err != nil {
+			return abi.Reply{}, err
+		}
+	}
+	l, err := lease.OpenFile(c.File, keys, list, c.Now.Std())
 	if err != nil {
 		return abi.Reply{}, err
 	}
 	return abi.Reply{License: abi.Describes(l)}, nil
+}
+
+// receipt judges a lease at its own time: what it confirms stays confirmed when it has run out, and its key with it, unless the key was
+// compromised.
+func (m *Module) receipt(c abi.Call) (abi.Reply, error) {
+	keys, err := m.parse([]byte(c.Keys))
+	if err != nil {
+		return abi.Reply{}, err
+	}
+	a, err := lease.Open(c.File, keys, lease.ClaimedTime(c.File).Std())
+	if err != nil {
+		return abi.Reply{}, err
+	}
+	l := a.Lease
+	if l == nil {
+		return abi.Reply{}, license.Refuse(license.CodeLeaseMalformed, "it is a refusal, which confirms nothing")
+	}
+	return abi.Reply{Receipt: &abi.Receipt{
+		Product: l.Product, License: l.License, Activation: l.Activation, Generation: l.Generation, Number: l.Number, Request: l.Request,
+		Time: l.Time, Counters: l.Counters, Root: keys.Root(), Key: a.Key,
+	}}, nil
 }
 
 func refusal(err error) []byte {

@@ -25,8 +25,11 @@ func (c *Client) reserve(e abi.Event) {
 		return
 	}
 	for _, h := range c.holds {
+		if e.Borrow > 0 {
+			break // only the server can grant more than the lease does
+		}
 		if h.Slot == slot || h.Entitlement == slot.Entitlement && h.ch.file != nil && h.ch.file.Grants(slot.Context, slot.Entitlement) {
-			if v := h.ch.standing(); !v.OK {
+			if v := h.ch.standingOf(slot.Entitlement); !v.OK {
 				c.answerSlot(e.Call, slot, v)
 				return
 			}
@@ -35,7 +38,24 @@ func (c *Client) reserve(e abi.Event) {
 			return
 		}
 	}
-	c.tryNext(&call{number: e.Call, kind: callReserve, slot: slot}, abi.Describe(license.CodeNoLicense, c.lack(slot)))
+	if ch := c.granted(slot); ch != nil && e.Borrow == 0 {
+		c.hold(ch, slot)
+		c.answerSlot(e.Call, slot, abi.Describe(license.CodeOK, ""))
+		return
+	}
+	c.tryNext(&call{number: e.Call, kind: callReserve, slot: slot, borrow: e.Borrow}, abi.Describe(license.CodeNoLicense, c.lack(slot)))
+}
+
+// granted is the license whose lease grants the slot already, though the program does not hold it: it was asked for by hand, and the call
+// that did so was answered before the lease came.
+func (c *Client) granted(slot lease.Slot) *chain {
+	for _, ch := range c.chains {
+		if ch.held != nil && ch.present() && ch.asked == nil && ch.standing().OK &&
+			slices.ContainsFunc(ch.held.Reservations, func(r lease.Reservation) bool { return r.Slot == slot && c.clock.now() <= r.Until }) {
+			return ch
+		}
+	}
+	return nil
 }
 
 // tryNext asks the next license that may grant the call; if there is none, v is the answer.
@@ -58,8 +78,12 @@ func (c *Client) tryNext(k *call, v abi.Verdict) {
 func (ch *chain) answerReserve(k *call) {
 	for _, r := range ch.held.Reservations {
 		if r.Entitlement == k.slot.Entitlement && !slices.ContainsFunc(ch.held.Denied, func(d lease.Denial) bool { return d.Slot == k.slot }) {
-			ch.c.hold(ch, k.slot)
-			ch.resolve(k, abi.Describe(license.CodeOK, ""))
+			v := ch.standingOf(k.slot.Entitlement)
+			if v.OK {
+				ch.c.hold(ch, k.slot)
+				v = abi.Describe(license.CodeOK, "")
+			}
+			ch.resolve(k, v)
 			return
 		}
 	}
@@ -103,7 +127,7 @@ func (c *Client) check(e abi.Event) {
 	}
 	for _, h := range c.holds {
 		if h.Entitlement == e.Entitlement && (e.Context == "" || h.Context == e.Context) {
-			v = h.ch.standing()
+			v = h.ch.standingOf(h.Entitlement)
 			if v.OK {
 				break
 			}
@@ -120,6 +144,8 @@ func (c *Client) named(e abi.Event) (lease.Slot, bool) {
 		c.answerSlot(e.Call, slot, abi.Describe(license.CodeNotRunning, e.Type))
 	case !license.ValidName(slot.Context) || !license.ValidName(slot.Entitlement):
 		c.answerSlot(e.Call, slot, abi.Describe(license.CodeBadCall, "context or entitlement is not a name"))
+	case e.Borrow < 0 || e.Borrow > lease.MaxCount:
+		c.answerSlot(e.Call, slot, abi.Describe(license.CodeBadCall, fmt.Sprintf("borrow is %d", e.Borrow)))
 	default:
 		return slot, true
 	}
@@ -149,13 +175,13 @@ func (c *Client) holding(ch *chain, entitlement string) bool {
 
 // unheld lists what the server keeps for this chain and the program does not hold or want: left over from a release, or from a run that
 // crashed.
-func (ch *chain) unheld(want []lease.Slot) []lease.Slot {
+func (ch *chain) unheld(want []lease.Want) []lease.Slot {
 	if ch.held == nil {
 		return nil
 	}
 	var drop []lease.Slot
 	for _, r := range ch.held.Reservations {
-		wanted := slices.ContainsFunc(want, func(s lease.Slot) bool { return s.Entitlement == r.Entitlement })
+		wanted := slices.ContainsFunc(want, func(w lease.Want) bool { return w.Entitlement == r.Entitlement })
 		if !wanted && !ch.c.holding(ch, r.Entitlement) {
 			drop = append(drop, r.Slot)
 		}
@@ -163,23 +189,63 @@ func (ch *chain) unheld(want []lease.Slot) []lease.Slot {
 	return drop
 }
 
-// lose takes holds away whose reservation the server no longer keeps, and says so.
-func (ch *chain) lose() {
-	c := ch.c
-	c.holds = slices.DeleteFunc(c.holds, func(h *hold) bool {
-		if h.ch != ch || slices.ContainsFunc(ch.held.Reservations, func(r lease.Reservation) bool { return r.Entitlement == h.Entitlement }) {
-			return false
-		}
-		v := abi.Describe(license.CodeNotReserved, "the server has taken the reservation back")
-		v.License, v.Context, v.Entitlement = ch.license, h.Context, h.Entitlement
-		v.AllowContinue = true // without this entitlement
-		c.tell(v)
-		return true
+// standingOf is the standing of what is held of an entitlement: a slot that was borrowed outlives the lease.
+func (ch *chain) standingOf(entitlement string) abi.Verdict {
+	v := ch.standing()
+	if v.Code == license.CodeLeaseExpired && ch.borrowed(entitlement) {
+		v = abi.Describe(license.CodeGrace, "borrowed; "+v.Detail)
+		v.License = ch.license
+	}
+	return v
+}
+
+func (ch *chain) borrowed(entitlement string) bool {
+	return ch.held != nil && slices.ContainsFunc(ch.held.Reservations, func(r lease.Reservation) bool {
+		return r.Entitlement == entitlement && ch.c.clock.now() <= r.Until
 	})
 }
 
-func (c *Client) dropHolds(ch *chain) {
-	c.holds = slices.DeleteFunc(c.holds, func(h *hold) bool { return h.ch == ch })
+// borrows tells whether the program holds anything that outlives the lease.
+func (ch *chain) borrows() bool {
+	return slices.ContainsFunc(ch.c.holds, func(h *hold) bool { return h.ch == ch && ch.borrowed(h.Entitlement) })
+}
+
+// giveUpBorrowed takes holds away whose time has passed while no lease has renewed them, and says so.
+func (ch *chain) giveUpBorrowed() {
+	if ch.held == nil || ch.code() != license.CodeLeaseExpired {
+		return
+	}
+	ch.dropHolds(ch.borrowed, func() abi.Verdict {
+		v := ch.standing()
+		v.Detail = "the time for which the slot was borrowed is over; " + v.Detail
+		return v
+	})
+}
+
+// lose takes holds away whose reservation the server no longer keeps, and says so.
+func (ch *chain) lose() {
+	ch.dropHolds(func(entitlement string) bool {
+		return slices.ContainsFunc(ch.held.Reservations, func(r lease.Reservation) bool { return r.Entitlement == entitlement })
+	}, func() abi.Verdict {
+		v := abi.Describe(license.CodeNotReserved, "the server has taken the reservation back")
+		v.AllowContinue = true // without this entitlement
+		return v
+	})
+}
+
+// dropHolds takes the chain's holds away but for those that keep says, and tells why, if there is something to tell.
+func (ch *chain) dropHolds(keep func(entitlement string) bool, why func() abi.Verdict) {
+	ch.c.holds = slices.DeleteFunc(ch.c.holds, func(h *hold) bool {
+		if h.ch != ch || keep(h.Entitlement) {
+			return false
+		}
+		if why != nil {
+			v := why()
+			v.License, v.Context, v.Entitlement = ch.license, h.Context, h.Entitlement
+			ch.c.tell(v)
+		}
+		return true
+	})
 }
 
 // mayGrant: a license that came as a file grants what the file says; of one that the program names only the server knows.

@@ -29,7 +29,8 @@ func (ch *chain) pause() int64 {
 	p := &ch.problem
 	switch {
 	case p.RetryAt > 0:
-		return min(max(int64(p.RetryAt-ch.c.clock.now()), 1_000), longestPause)
+		wait := min(max(int64(p.RetryAt-ch.c.clock.now()), 1_000), longestPause)
+		return wait + ch.c.random.spread(0, wait/10) // all were told the same time
 	case p.Class == license.ClassFinal:
 		return ch.interval()
 	case ch.held == nil:
@@ -40,6 +41,9 @@ func (ch *chain) pause() int64 {
 	return wait - ch.c.random.spread(0, wait/10)
 }
 
+// journalPause is the time between two writes of the journal: a second, and longer while the disk takes none.
+func (c *Client) journalPause() int64 { return journalInterval << min(c.unsaved, 6) }
+
 // timers fires what is due by now.
 func (ch *chain) timers() {
 	if ch.openAt > 0 && ch.c.clock.mono >= ch.openAt {
@@ -47,6 +51,9 @@ func (ch *chain) timers() {
 		ch.answerOpen()
 	}
 	if at := ch.nextSync(); at > 0 && ch.c.clock.mono >= at {
+		if ch.refillDue() {
+			ch.hurriedAt = ch.c.clock.mono
+		}
 		ch.retryAt, ch.syncAt = 0, 0
 		ch.fire(due)
 	}
@@ -59,6 +66,8 @@ func (ch *chain) nextSync() int64 {
 		return 0
 	case ch.state == waiting || ch.state == ready && ch.failures > 0:
 		return ch.retryAt
+	case ch.refillDue():
+		return min(ch.syncAt, max(ch.hurriedAt+hurry, 1))
 	case ch.state == ready && ch.held != nil:
 		return ch.syncAt
 	}
@@ -77,7 +86,11 @@ func (c *Client) setTimer() {
 		sooner(ch.nextSync())
 		sooner(ch.openAt)
 		if ch.held != nil && c.running {
-			for _, end := range []lease.Time{ch.held.NotAfter, ch.held.Expires} {
+			ends := []lease.Time{ch.held.NotAfter, ch.held.Expires}
+			for _, r := range ch.held.Reservations {
+				ends = append(ends, r.Until)
+			}
+			for _, end := range ends {
 				if left := int64(end - c.clock.now()); end > 0 && left >= 0 {
 					sooner(c.clock.mono + min(left+1, longestPause))
 				}
@@ -85,7 +98,7 @@ func (c *Client) setTimer() {
 		}
 	}
 	if c.dirty {
-		sooner(c.savedAt + journalInterval)
+		sooner(c.savedAt + c.journalPause())
 	}
 	if at == c.wakeAt || c.wakeAt > 0 && at >= c.wakeAt-slack {
 		return // a timer that fires early sets the next one

@@ -64,6 +64,7 @@ func (s *server) answer(text string) (int, string) {
 	}
 	switch {
 	case h.request == hash: // the stored answer
+		h.lease.Epoch = s.epoch
 	case h.closed:
 		return 403, s.refuse(r, hash, license.CodeDeactivated, h)
 	case s.refusal != "":
@@ -117,12 +118,12 @@ func (s *server) lease(r *lease.Request, hash lease.Hash, h *head) {
 		free, known := s.slots[want.Entitlement]
 		switch {
 		case !known:
-			l.Denied = append(l.Denied, lease.Denial{Slot: want, Code: license.CodeUnknownEntitlement})
+			l.Denied = append(l.Denied, lease.Denial{Slot: want.Slot, Code: license.CodeUnknownEntitlement})
 		case free == 0:
-			l.Denied = append(l.Denied, lease.Denial{Slot: want, Code: license.CodeNoSlots})
+			l.Denied = append(l.Denied, lease.Denial{Slot: want.Slot, Code: license.CodeNoSlots})
 		default:
 			s.slots[want.Entitlement]--
-			h.held = append(h.held, lease.Reservation{Slot: want})
+			h.held = append(h.held, lease.Reservation{Slot: want.Slot})
 		}
 	}
 	for i := range h.held {
@@ -150,7 +151,7 @@ func (s *server) sign(d lease.Document, r *lease.Request) string {
 		s.t.Fatal(err)
 	}
 	if certificate := s.secret.Public().Certificate(); r.Keyring != lease.HashOf(certificate) {
-		text = lease.WithKeyring(text, certificate)
+		text = lease.Beside{Keyring: certificate}.Append(text)
 	}
 	if s.twist != nil {
 		return s.twist(string(text))

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	circl "github.com/cloudflare/circl/sign/ed25519"
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 )
@@ -26,26 +27,28 @@ type snapshot struct {
 	Certificate []byte      `json:"certificate,omitempty"`
 	Secret      []byte      `json:"secret"`
 	Mark        lease.Time  `json:"mark"`
-	Epoch       int64       `json:"epoch"`
+	Issuers     []issuer    `json:"issuers,omitempty"`
+	List        string      `json:"list,omitempty"`
 	Chains      []savedLink `json:"chains,omitempty"`
 }
 
 // savedLink is the saved part of a chain.
 type savedLink struct {
-	License license.ID `json:"license"`
-	Device  int        `json:"device"`
-	Counted int64      `json:"counted"`
-	Lease   string     `json:"lease,omitempty"`
-	Request string     `json:"request,omitempty"` // not yet answered by a lease
+	License    license.ID `json:"license"`
+	Device     int        `json:"device"`
+	Counted    int64      `json:"counted"`
+	Lease      string     `json:"lease,omitempty"`
+	Delegation string     `json:"delegation,omitempty"` // of the relay that gave it
+	Request    string     `json:"request,omitempty"`    // not yet answered by a lease
 }
 
 func (c *Client) snapshot() string {
 	s := snapshot{
 		Version: snapshotVersion, Product: c.cfg.ProductID, Root: c.root, Certificate: c.certificate, Secret: c.secret,
-		Mark: c.clock.mark, Epoch: c.epoch,
+		Mark: c.clock.mark, Issuers: c.issuers, List: c.listText,
 	}
 	for _, ch := range c.chains {
-		s.Chains = append(s.Chains, savedLink{ch.license, ch.nth, ch.counted, ch.text, ch.request})
+		s.Chains = append(s.Chains, savedLink{ch.license, ch.nth, ch.counted, ch.text, ch.delegation, ch.request})
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -69,7 +72,7 @@ func derive(secret []byte, purpose string) []byte {
 
 // deviceKey is the key of the nth activation of a license by this installation.
 func deviceKey(secret []byte, id license.ID, nth int) ed25519.PrivateKey {
-	return ed25519.NewKeyFromSeed(derive(secret, "device/"+string(id)+"/"+strconv.Itoa(nth)))
+	return ed25519.PrivateKey(circl.NewKeyFromSeed(derive(secret, "device/"+string(id)+"/"+strconv.Itoa(nth))))
 }
 
 // restore takes over a saved state. A damaged one is state_invalid; one of another product or root is state_foreign, and must not
@@ -91,19 +94,44 @@ func (c *Client) restore(state string) error {
 	case c.root != "" && s.Root != "" && s.Root != c.root:
 		return license.Refuse(license.CodeStateForeign, "its root is %s, the pinned one %s", s.Root, c.root)
 	}
-	c.secret, c.epoch, c.clock.mark = s.Secret, s.Epoch, s.Mark
+	c.secret, c.issuers, c.clock.mark = s.Secret, s.Issuers, s.Mark
+	for _, ch := range c.chains { // of a license that the state does not know: its device is this installation's too
+		ch.activate(0)
+	}
+	for _, i := range s.Issuers {
+		if i.Epoch < 0 || i.Epoch > lease.MaxCount || i.Delegation < 0 {
+			return license.Refuse(license.CodeStateInvalid, "epoch %d, delegation %d", i.Epoch, i.Delegation)
+		}
+	}
 	if s.Certificate != nil {
 		keys, err := c.parse(s.Certificate)
 		if err != nil || keys.Root() != s.Root {
 			return license.Refuse(license.CodeStateInvalid, "its keyring does not parse")
 		}
-		c.keys, c.certificate, c.root = keys, s.Certificate, s.Root
+		certificate := s.Certificate
+		if c.keys != nil { // the program brings one along, which may be newer
+			if keys, certificate, err = keys.Union(c.keys); err != nil {
+				return err
+			}
+		}
+		c.keys, c.certificate, c.root = keys, certificate, s.Root
+	}
+	if s.List != "" {
+		// It was verified when it came. Its key may be good no longer; what it says stands.
+		list, err := lease.ReadStatement([]byte(s.List))
+		if err != nil {
+			return license.Refuse(license.CodeStateInvalid, "its list does not parse")
+		}
+		c.list, c.listText = list, s.List
 	}
 	for _, link := range s.Chains {
+		if !link.License.Valid() {
+			return license.Refuse(license.CodeStateInvalid, "license %.24q", string(link.License))
+		}
 		ch := c.chain(link.License)
 		ch.activate(link.Device)
-		ch.counted = link.Counted
-		if err := ch.resume(link.Lease, link.Request); err != nil {
+		ch.counted = min(max(link.Counted, 0), lease.MaxCount)
+		if err := ch.resume(link); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,11 @@ func TestSpecHasTheStateTable(t *testing.T) {
 	for _, r := range table {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.from, r.on, r.to, r.why)
 	}
+	b.WriteString("\n```mermaid\nstateDiagram-v2\n    [*] --> ready\n")
+	for _, r := range table {
+		fmt.Fprintf(&b, "    %s --> %s: %s\n", r.from, r.to, r.on)
+	}
+	b.WriteString("```\n")
 	page, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

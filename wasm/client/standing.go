@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
@@ -14,10 +13,14 @@ import (
 func (ch *chain) code() license.Code {
 	c := ch.c
 	switch {
-	case ch.state == closed:
+	case ch.state == closed, ch.leaving():
 		return license.CodeDeactivated
 	case ch.problem.Class == license.ClassFinal:
 		return ch.problem.Code // never rides the grace
+	case ch.unproven.Code != "":
+		return ch.unproven.Code
+	case c.list != nil && c.list.Revokes(ch.license):
+		return license.CodeRevoked
 	case ch.held == nil && ch.problem.Code != "":
 		return ch.problem.Code
 	case ch.held == nil:
@@ -41,29 +44,36 @@ func (ch *chain) standing() abi.Verdict {
 	switch {
 	case code == ch.problem.Code:
 		return ch.problem
+	case code == ch.unproven.Code:
+		return ch.unproven
+	case code == license.CodeRevoked:
+		detail = fmt.Sprintf("by the product's list %d of %s", ch.c.list.Number, ch.c.list.Time)
 	case code == license.CodeClockSetBack:
-		detail = fmt.Sprintf("the clock says %s, the latest signed time is %s", stamp(ch.c.clock.wall), stamp(ch.c.clock.mark))
+		detail = fmt.Sprintf("the clock says %s, the latest signed time is %s", ch.c.clock.wall, ch.c.clock.mark)
 	case code == license.CodeExpired:
-		detail = fmt.Sprintf("at %s, now is %s", stamp(ch.held.Expires), stamp(ch.c.clock.now()))
+		detail = fmt.Sprintf("at %s, now is %s", ch.held.Expires, ch.c.clock.now())
 	case code == license.CodeLeaseExpired || code == license.CodeGrace:
 		detail = fmt.Sprintf("the lease allows to go on until %s; %d failed attempts, the last: %s %s",
-			stamp(ch.held.NotAfter), ch.failures, ch.problem.Code, ch.problem.Detail)
+			ch.held.NotAfter, ch.failures, ch.problem.Code, ch.problem.Detail)
 	}
 	v := abi.Describe(code, detail)
 	v.License = ch.license
 	return v
 }
 
-// tellChange tells the program when a license stands otherwise than it was last told. While a start is under way, and with it, its
-// answer says that.
+// tellChange tells the program when a license stands otherwise than it was last told. While a start or a goodbye is under way,
+// and with it, its answer says that.
 func (ch *chain) tellChange() {
-	if !ch.c.running || ch.held == nil && ch.problem.Code == "" || ch.starting() {
+	if !ch.c.running || ch.held == nil && ch.problem.Code == "" || ch.starting() || ch.leaving() {
 		return
 	}
 	code := ch.code()
 	if ch.told != "" && code != ch.told {
 		v := ch.standing()
 		v.License = ch.license
+		if code == license.CodeLeaseExpired && ch.borrows() {
+			v.AllowContinue = true // with what it has borrowed
+		}
 		ch.c.tell(v)
 	}
 	ch.told = code
@@ -73,8 +83,6 @@ func (ch *chain) tellChange() {
 func (ch *chain) account() string {
 	return fmt.Sprintf("%d of %d calls are used", ch.held.Counters.Used+ch.pending(), ch.held.Counters.Allowance)
 }
-
-func stamp(t lease.Time) string { return t.Std().UTC().Format("2006-01-02T15:04:05Z") }
 
 // httpDetail is the detail of server_error: what the problem says, if it is one, else how the answer begins.
 func httpDetail(e abi.Event) string {
@@ -92,9 +100,14 @@ func (c *Client) Status() abi.Status {
 		one := abi.LicenseStatus{
 			License: ch.license, Activation: ch.activation, State: string(ch.state), Verdict: ch.standing(), Pending: ch.pending(),
 		}
+		for _, h := range c.holds {
+			if h.ch == ch {
+				one.Holds = append(one.Holds, abi.Hold{Slot: h.Slot, Count: h.count})
+			}
+		}
 		if l := ch.held; l != nil {
 			one.Generation, one.Number, one.Counters = l.Generation, l.Number, l.Counters
-			one.Expires, one.NotAfter, one.Reservations = l.Expires, l.NotAfter, l.Reservations
+			one.Expires, one.NotAfter, one.Reservations, one.Relay, one.Receipt = l.Expires, l.NotAfter, l.Reservations, ch.relay, ch.text
 		}
 		s.Licenses = append(s.Licenses, one)
 	}

@@ -55,7 +55,13 @@ func init() {
 		{sending, rejected, ready, (*chain).drop, "form another request at the next try"},
 		{sending, stale, saving, (*chain).restore, "activate anew with the challenge"},
 		{sending, ousted, saving, (*chain).renew, "activate as a new device"},
-		{waiting, due, saving, (*chain).save, "the same bytes again"},
+		{waiting, due, saving, (*chain).resend, "the same bytes again"},
+		{waiting, leased, ready, (*chain).take, "an answer that was carried by hand"},
+		{waiting, farewell, closed, (*chain).leave, "the same, to a goodbye"},
+		{waiting, refused, waiting, (*chain).fail, "the same, and it says no"},
+		{waiting, rejected, ready, (*chain).drop, "the same: these bytes never will be accepted"},
+		{waiting, stale, saving, (*chain).restore, "the same: activate anew with the challenge"},
+		{waiting, ousted, saving, (*chain).renew, "the same: activate as a new device"},
 		{closed, due, closed, (*chain).refuse, "a closed chain asks nothing"},
 	}
 }

@@ -16,26 +16,43 @@ func (ch *chain) hear(e abi.Event) {
 	if !strings.HasPrefix(e.Body, `{"type":"onelicense/`) {
 		v := abi.Describe(license.CodeServerError, httpDetail(e))
 		if e.RetryAfter > 0 {
-			v.RetryAt = ch.c.clock.now() + lease.Time(min(e.RetryAfter, longestPause/1000)*1000)
+			// Anybody on the way can say so: it is obeyed no longer than the next sync would have waited anyway.
+			v.RetryAt = ch.c.clock.now() + lease.Time(min(e.RetryAfter, ch.interval()/1000+1)*1000)
 		}
 		ch.trouble(v)
 		return
 	}
-	a, keys, certificate, err := ch.judge([]byte(e.Body))
+	a, err := ch.judge([]byte(e.Body))
 	if err != nil {
 		ch.trouble(abi.DescribeError(err))
 		return
 	}
+	ch.believe(a)
+}
+
+// judged is an answer that may be believed, with what came beside it.
+type judged struct {
+	*answer
+	keys        license.Keyring // that it was verified with
+	certificate []byte          // of them, if it is a new one
+	list        *lease.Statement
+	listText    string
+}
+
+// believe takes over what a genuine answer brings and fires what it amounts to.
+func (ch *chain) believe(a *judged) {
 	c := ch.c
-	if certificate != nil {
-		c.keys, c.certificate, c.root = keys, certificate, keys.Root()
+	if a.certificate != nil {
+		c.keys, c.certificate, c.root = a.keys, a.certificate, a.keys.Root()
+	}
+	if a.list != nil {
+		c.adopt(a.list, a.listText)
 	}
 	if l := a.Lease; l != nil {
-		c.epoch = max(c.epoch, l.Epoch)
-		c.clock.hear(l.Time)
-		ch.answered, ch.text = l, string(a.Text)
+		c.hear(issuer{a.relay, l.Epoch, a.number}, l.Time, !ch.resent && !ch.byHand())
+		ch.answered = a.answer
 		switch {
-		case ch.asked.Goodbye && ch.starting(): // the goodbye of an earlier run
+		case ch.asked.Goodbye && !ch.goodbye: // the goodbye of an earlier run
 			ch.fire(ousted)
 		case ch.asked.Goodbye:
 			ch.fire(farewell)
@@ -45,8 +62,7 @@ func (ch *chain) hear(e abi.Event) {
 		return
 	}
 	r := a.Refusal
-	c.epoch = max(c.epoch, r.Epoch)
-	c.clock.hear(r.Time)
+	c.hear(issuer{a.relay, r.Epoch, a.number}, r.Time, !ch.byHand())
 	v := abi.Describe(r.Code, r.Detail)
 	v.RetryAt = r.RetryAt
 	ch.problem = v
@@ -72,65 +88,101 @@ func (ch *chain) trouble(v abi.Verdict) {
 	ch.fire(failed)
 }
 
-// judge decides whether an answer may be believed: signed under the pinned root, for this request of this device, not older than
-// what is known, not from a server that was rolled back. It returns the keyring that the answer was verified with.
-func (ch *chain) judge(body []byte) (*lease.Answer, license.Keyring, []byte, error) {
+// maxCertificate bounds what may grow together from many certificates: every one of them must be readable again.
+const maxCertificate = 32 << 10
+
+// judge decides whether an answer may be believed: signed under the pinned root, by the server or a relay in its name, for this request of
+// this device, not older than what is known, not from a server that was rolled back.
+func (ch *chain) judge(body []byte) (*judged, error) {
 	c := ch.c
-	signed, certificate, err := lease.CutKeyring(body)
+	signed, beside, err := lease.CutBeside(body)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	keys := c.keys
-	if certificate != nil {
-		if keys, err = c.parse(certificate); err != nil {
-			return nil, nil, nil, err
+	j := &judged{keys: c.keys, certificate: beside.Keyring}
+	if beside.Keyring != nil {
+		if j.keys, err = c.parse(beside.Keyring); err != nil {
+			return nil, err
 		}
-		if c.root != "" && keys.Root() != c.root {
-			return nil, nil, nil, license.Refuse(license.CodeWrongRoot, "the server's root is %s, the pinned one %s", keys.Root(), c.root)
+		if c.root != "" && j.keys.Root() != c.root {
+			return nil, license.Refuse(license.CodeWrongRoot, "the server's root is %s, the pinned one %s", j.keys.Root(), c.root)
+		}
+		if c.keys != nil {
+			if j.keys, j.certificate, err = j.keys.Union(c.keys); err != nil {
+				return nil, err
+			}
+			if len(j.certificate) > maxCertificate { // somebody pads it
+				j.keys, j.certificate = c.keys, nil
+			}
 		}
 	}
-	if keys == nil {
-		return nil, nil, nil, license.Refuse(license.CodeLeaseMalformed, "the answer comes without the keyring that was asked for")
+	if j.keys == nil {
+		return nil, license.Refuse(license.CodeLeaseMalformed, "the answer comes without the keyring that was asked for")
 	}
-	a, err := lease.Open(signed, keys, c.judgingTime(signed))
-	if err != nil {
-		return nil, nil, nil, err
+	if beside.List != nil {
+		if j.list, err = c.openList(beside.List, j.keys); err != nil {
+			return nil, err
+		}
+		j.listText = string(beside.List)
 	}
-	if l := a.Lease; l != nil {
-		err = errors.Join(ch.mine(l.Product, l.License, l.Activation, l.Request, l.Nonce, l.Epoch), ch.follows(l))
+	now := c.judgingTime(signed)
+	if j.answer, err = c.open(signed, beside.Delegation, j.list.Over(j.keys), now); err != nil {
+		return nil, err
+	}
+	if l := j.Lease; l != nil {
+		err = errors.Join(ch.mine(l.Product, l.License, l.Activation, l.Request, l.Nonce, j.relay, l.Epoch), ch.follows(l, j), c.upToDate(l.List, j))
 	} else {
-		r := a.Refusal
-		err = ch.mine(r.Product, r.License, r.Activation, r.Request, r.Nonce, r.Epoch)
-		if err == nil && r.NotAfter < c.clock.mark {
+		r := j.Refusal
+		err = ch.mine(r.Product, r.License, r.Activation, r.Request, r.Nonce, j.relay, r.Epoch)
+		if err == nil && r.NotAfter < c.clock.mark && r.Epoch == c.issuer(j.relay).Epoch {
 			err = license.Refuse(license.CodeLeaseOld, "the refusal ended at %d, the latest signed time is %d", r.NotAfter, c.clock.mark)
 		}
 	}
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	return a, keys, certificate, nil
+	return j, nil
+}
+
+// upToDate holds an answer to the list that it names: who takes the list away from beside it gains nothing.
+func (c *Client) upToDate(named *lease.ListRef, j *judged) error {
+	list, text := c.list, c.listText
+	if j.list != nil {
+		list, text = j.list, j.listText
+	}
+	switch {
+	case named == nil || list != nil && list.Number > named.Number:
+		return nil
+	case list == nil:
+		return license.Refuse(license.CodeStatementMissing, "the answer names list %d, none is at hand", named.Number)
+	case list.Number < named.Number || lease.HashOf([]byte(text)) != named.Hash:
+		return license.Refuse(license.CodeStatementMissing, "the answer names list %d, %.12s; at hand is %d", named.Number, named.Hash, list.Number)
+	}
+	return nil
 }
 
 // mine holds an answer to the request that it must answer.
-func (ch *chain) mine(product, id license.ID, activation, request lease.Hash, nonce string, epoch int64) error {
+func (ch *chain) mine(product, id license.ID, activation, request lease.Hash, nonce, relay string, epoch int64) error {
+	seen := ch.c.issuer(relay).Epoch
 	switch {
 	case product != ch.c.cfg.ProductID || id != ch.license || activation != ch.activation:
 		return license.Refuse(license.CodeLeaseOtherDevice, "it is for product %s, license %s, activation %.12s", product, id, activation)
 	case request != ch.hash || nonce != ch.asked.Nonce:
 		return license.Refuse(license.CodeLeaseOtherRequest, "it answers request %.12s, asked was %.12s", request, ch.hash)
-	case epoch < ch.c.epoch:
-		return license.Refuse(license.CodeEpochLower, "epoch %d, already seen was %d", epoch, ch.c.epoch)
+	case epoch < seen:
+		return license.Refuse(license.CodeEpochLower, "epoch %d, already seen was %d", epoch, seen)
 	}
 	return nil
 }
 
-// follows holds a lease to its place in the chain.
-func (ch *chain) follows(l *lease.Lease) error {
+// follows holds a lease to its place in the chain. Time goes back only with a new epoch: so a server whose clock once ran ahead can be put
+// right.
+func (ch *chain) follows(l *lease.Lease, j *judged) error {
 	want := lease.Position{Generation: ch.asked.Generation, Number: ch.asked.Number, Link: lease.Next(ch.asked.Previous, ch.hash)}
 	if l.Position() != want {
 		return license.Refuse(license.CodeLeaseOld, "it is number %d of generation %d, asked was %d of %d", l.Number, l.Generation, want.Number, want.Generation)
 	}
-	if ch.held != nil && l.Time < ch.held.Time {
+	if ch.held != nil && l.Time < ch.held.Time && l.Epoch == ch.c.issuer(j.relay).Epoch {
 		return license.Refuse(license.CodeLeaseOld, "it is of time %d, the last lease of %d", l.Time, ch.held.Time)
 	}
 	return nil

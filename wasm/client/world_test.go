@@ -14,6 +14,7 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 	"github.com/onelicense/onelicense/wasm/abi"
 	"github.com/onelicense/onelicense/wasm/client"
+	"github.com/onelicense/onelicense/wasm/sim"
 )
 
 const (
@@ -100,7 +101,7 @@ type world struct {
 	calls   int64
 	answers map[int64]abi.Verdict
 	told    []abi.Verdict
-	runs    [][]exchange
+	trace   sim.Trace
 }
 
 func newWorld(t testing.TB) *world {
@@ -137,7 +138,7 @@ func (w *world) do(c abi.Call) abi.Reply {
 		w.t.Fatal(err)
 	}
 	out := w.m.Call(in)
-	w.note(exchange{Call: string(in), Reply: string(out)})
+	w.note(sim.Exchange{Call: string(in), Reply: string(out)})
 	var r abi.Reply
 	d := json.NewDecoder(bytes.NewReader(out))
 	d.DisallowUnknownFields()
@@ -152,7 +153,7 @@ func (w *world) open() *abi.Verdict {
 	w.t.Helper()
 	w.m = client.NewModule(parse)
 	w.wake, w.sent = 0, nil
-	w.runs = append(w.runs, nil)
+	w.trace.Begin()
 	r := w.do(abi.Call{Op: abi.OpNew, Config: &w.cfg, State: w.disk, Random: w.random.bytes(32)})
 	w.handle = r.Handle
 	return r.Error
@@ -263,7 +264,7 @@ func (w *world) consume(n int64) int64 {
 // hot is consume without JSON.
 func (w *world) hot(n int32) int32 {
 	answer := w.m.Consume(w.handle, int64(n), w.now)
-	w.note(exchange{Consume: &consumed{w.handle, n, w.now}, Answer: answer})
+	w.note(sim.Exchange{Consume: &sim.Consumed{Handle: w.handle, N: n, Now: w.now}, Answer: answer})
 	return answer
 }
 

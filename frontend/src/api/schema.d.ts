@@ -54,6 +54,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/licenses/{id}/activations/{activation}/forgive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forgive an installation its restores and turns, so that it may activate anew again */
+        post: operations["forgive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement}": {
         parameters: {
             query?: never;
@@ -428,6 +445,13 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         Activation: {
+            /** @description That its last sync came from. */
+            address?: string;
+            /**
+             * Format: date-time
+             * @description Since when all its holders are refused.
+             */
+            cloned?: string;
             /**
              * Format: date-time
              * @description When it said goodbye or was deactivated.
@@ -440,11 +464,18 @@ export interface components {
             counted: number;
             /** Format: date-time */
             created: string;
+            /** @description The latest re-activations, oldest first; those of the last 90 days. */
+            evidence: components["schemas"]["Evidence"][];
             /**
              * Format: int64
              * @description How many chains it has had: one more for each time that it was restored.
              */
             generation: number;
+            /**
+             * Format: int64
+             * @description Calls of this installation that were charged; what is above counted is prepaid.
+             */
+            granted: number;
             /** @description Hash of the installation's own key. */
             id: string;
             /** Format: date-time */
@@ -454,6 +485,13 @@ export interface components {
              * @description Leases in the present chain.
              */
             number: number;
+            /**
+             * Format: int64
+             * @description How often it was activated anew from an older state, in the present window.
+             */
+            restores: number;
+            /** @description What it last told of itself, if the policy asks. */
+            statistics?: components["schemas"]["Statistics"];
         };
         Entitlement: {
             name: string;
@@ -462,6 +500,27 @@ export interface components {
              * @description How many installations may hold it at once; 0: no number.
              */
             slots?: number;
+        };
+        Evidence: {
+            address?: string;
+            /** @description The holder of the closed chain came back: two take turns. */
+            alternation: boolean;
+            /** @description Parts of the fingerprint that are not those of the last holder. */
+            differs: string[];
+            /**
+             * Format: int64
+             * @description Of the lease that was shown.
+             */
+            generation: number;
+            /**
+             * Format: int64
+             * @description Of the lease that was shown.
+             */
+            number: number;
+            /** @description As cloned. */
+            refused: boolean;
+            /** Format: date-time */
+            time: string;
         };
         License: {
             /** Format: int64 */
@@ -573,6 +632,11 @@ export interface components {
             /** @enum {string} */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
+        Number: {
+            name: string;
+            /** Format: int64 */
+            value: number;
+        };
         Organisation: {
             /** Format: date-time */
             created: string;
@@ -584,14 +648,20 @@ export interface components {
             activation_delay?: number;
             /** Format: int64 */
             activation_limit?: number;
+            /** @enum {string} */
+            clone_action?: "refuse" | "suspend" | "report";
             /** Format: int64 */
             grace?: number;
             /** Format: int64 */
             interval?: number;
             /** Format: int64 */
+            max_borrow?: number;
+            /** Format: int64 */
             max_machines?: number;
             /** Format: int64 */
             max_retries?: number;
+            /** Format: int64 */
+            prepaid?: number;
             /** @enum {string} */
             trigger?: "every_call" | "interval";
         };
@@ -607,6 +677,10 @@ export interface components {
             activation_limit: number;
             /** Format: int64 */
             clock_tolerance: number;
+            /** @enum {string} */
+            clone_action: "refuse" | "suspend" | "report";
+            /** Format: int64 */
+            clone_limit: number;
             /** Format: int64 */
             grace: number;
             /** Format: int64 */
@@ -614,9 +688,14 @@ export interface components {
             /** Format: int64 */
             journal_every: number;
             /** Format: int64 */
+            max_borrow: number;
+            /** Format: int64 */
             max_machines: number;
             /** Format: int64 */
             max_retries: number;
+            /** Format: int64 */
+            prepaid: number;
+            statistics: boolean;
             /** @enum {string} */
             trigger: "every_call" | "interval";
             /** @enum {string} */
@@ -639,6 +718,16 @@ export interface components {
              */
             clock_tolerance?: number;
             /**
+             * @description What is done about two holders of one activation: refuse the newcomer, refuse both, or only report. Default: refuse.
+             * @enum {string}
+             */
+            clone_action?: "refuse" | "suspend" | "report";
+            /**
+             * Format: int64
+             * @description How often two holders must have taken turns to be called clones. Default: 2.
+             */
+            clone_limit?: number;
+            /**
              * Format: int64
              * @description How long the program may go on after the retries.
              */
@@ -655,6 +744,11 @@ export interface components {
             journal_every?: number;
             /**
              * Format: int64
+             * @description How long a slot may be borrowed to work offline; 0: not at all.
+             */
+            max_borrow?: number;
+            /**
+             * Format: int64
              * @description Activated installations at a time; 0: no limit.
              */
             max_machines?: number;
@@ -663,6 +757,13 @@ export interface components {
              * @description Failed syncs in a row before the grace begins; 0: none.
              */
             max_retries?: number;
+            /**
+             * Format: int64
+             * @description Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported.
+             */
+            prepaid?: number;
+            /** @description Programs report version, platform and numbers of their own with each sync. */
+            statistics?: boolean;
             /**
              * @description When usage is synced. Default: interval.
              * @enum {string}
@@ -760,6 +861,12 @@ export interface components {
             password: string;
             /** @description The one-time token that the server prints at its start. */
             token: string;
+        };
+        Statistics: {
+            host?: string;
+            numbers?: components["schemas"]["Number"][] | null;
+            platform?: string;
+            program?: string;
         };
         Version: {
             archived: boolean;
@@ -946,6 +1053,36 @@ export interface operations {
         };
     };
     deactivate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                activation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forgive: {
         parameters: {
             query?: never;
             header?: never;

@@ -1,4 +1,5 @@
 import { LicenseError, refusal } from "./errors.js";
+import { milliseconds, numbers, text } from "./events.js";
 import { Host } from "./host.js";
 import { read } from "./settings.js";
 
@@ -45,9 +46,14 @@ export class OneLicenseClient {
     granted(await this.#host.consume(n));
   }
 
-  /** Takes one slot of an entitlement in a context, or counts one more holder of it. */
-  async reserve(context, entitlement) {
-    granted(await this.#host.ask({ type: "reserve", context, entitlement }));
+  /**
+   * Takes one slot of an entitlement in a context, or counts one more holder of it.
+   * @param {string} context
+   * @param {string} entitlement
+   * @param {{borrow?: number}} [options] borrow: ms for which the server is asked to leave it here, also while it is not reached
+   */
+  async reserve(context, entitlement, { borrow } = {}) {
+    granted(await this.#host.ask({ type: "reserve", context, entitlement, borrow: milliseconds(borrow) }));
   }
 
   /** Gives one hold back; the last one tells the server. What is not held is refused with not_reserved. */
@@ -65,12 +71,37 @@ export class OneLicenseClient {
     return granted(await this.#host.ask({ type: "sync" }));
   }
 
+  /**
+   * Sets the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
+   * @param {Record<string, number>} given whole numbers by their names
+   */
+  async statistics(given) {
+    granted(await this.#host.ask({ type: "statistics", numbers: numbers(given) }));
+  }
+
+  /**
+   * The request that the server is to answer, to be carried to it by hand (POST it to server_url + `/sync`). It is on the disk, and stays the
+   * same until it is answered.
+   * @returns {Promise<string>}
+   */
+  async exportRequest() {
+    return granted(await this.#host.ask({ type: "export" })).body;
+  }
+
+  /**
+   * Takes the server's answer that was carried back. Rejects with what the answer says, or why it is not to be believed; nothing has changed then.
+   * @param {string} answer
+   */
+  async importAnswer(answer) {
+    granted(await this.#host.ask({ type: "import", body: text(answer) }));
+  }
+
   /** Gives the activation back: the machine is free for another. */
   async deactivate() {
     granted(await this.#host.ask({ type: "deactivate" }));
   }
 
-  /** How the client stands. */
+  /** How the client stands. A license's `receipt` is its last lease as the server signed it, for verifyReceipt. */
   status() {
     return this.#host.status();
   }

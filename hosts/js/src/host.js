@@ -4,15 +4,21 @@
 import { base64 } from "./base64.js";
 import { describe, LicenseError, reason, refusal } from "./errors.js";
 import { Journal } from "./storage/journal.js";
+import { version } from "./version.js";
 
 const POLL = 1; // what consume answers when it has counted and effects wait
 const COUNTED = 0;
 const UNKNOWN = -1;
 
+// What says no more than that the server was not reached and what is at hand does not suffice, which an import can still make good: it neither
+// keeps an offline program from starting nor stops it. The list is the same in every host.
+const SILENCE = ["unreachable", "server_error", "lease_expired"];
+
 /**
  * What differs between Node and browsers, and what tests replace.
  *
  * @typedef {object} Platform
+ * @property {string} name what the statistics call it, like linux/x86_64
  * @property {(url?: string | URL) => Promise<WebAssembly.Module>} loadModule
  * @property {(module: WebAssembly.Module, clock: import("./clock.js").Clock) => Promise<import("./engine.js").Engine>} startEngine
  * @property {(named: string | undefined, name: string) => object} storage
@@ -80,13 +86,17 @@ export class Host {
     this.#handle = this.#new(engine, state);
     this.#engine = engine;
     const verdict = await this.#start();
-    if (!verdict.ok) throw new LicenseError(verdict);
+    if (!verdict.ok && !this.#excuses(verdict)) throw new LicenseError(verdict);
+  }
+
+  #excuses({ code }) {
+    return this.#settings.offline && SILENCE.includes(code);
   }
 
   /**
    * Puts a call of the program to the module.
    * @param {object} event without its number
-   * @returns {Promise<import("./errors.js").Answer>} the verdict, also when it is a refusal
+   * @returns {Promise<import("./errors.js").Answer>} the verdict, also when it is a refusal; with the `body` that came with it, if one did
    */
   async ask(event) {
     await this.#mending;
@@ -170,7 +180,8 @@ export class Host {
   /** Makes the client in an instance. @returns {number} its handle */
   #new(engine, state) {
     const random = base64(crypto.getRandomValues(new Uint8Array(32)));
-    const reply = engine.call({ op: "new", config: this.#settings.config, state, random });
+    const config = { ...this.#settings.config, platform: this.#platform.name, host: `js/${version}` };
+    const reply = engine.call({ op: "new", config, state, random });
     if (reply.error) throw new LicenseError(reply.error);
     return reply.handle;
   }
@@ -199,6 +210,7 @@ export class Host {
     const reply = this.#guard(() => this.#engine.call({ op: "step", handle: this.#handle, event: this.#stamp(event) }));
     if (!reply) return;
     if (reply.error && event.call) this.#answer(event.call, reply.error);
+    else if (reply.error && event.type === "reply") this.#step({ type: "failed", id: event.id, detail: reply.error.detail });
     else if (reply.error) this.#tell(reply.error);
     for (const effect of reply.effects ?? []) this.#carryOut(effect);
   }
@@ -224,7 +236,7 @@ export class Host {
         this.#wake(effect.in ?? 0);
         break;
       case "notify":
-        if (effect.call) this.#answer(effect.call, effect.verdict);
+        if (effect.call) this.#answer(effect.call, effect.body === undefined ? effect.verdict : { ...effect.verdict, body: effect.body });
         else this.#tell(effect.verdict);
         break;
       default:
@@ -281,10 +293,10 @@ export class Host {
 
   // The program is told after the event is through, so that what it calls then is an event of its own.
   #tell(verdict) {
-    const starting = this.#starting;
+    const goOn = verdict.allow_continue || this.#starting || this.#excuses(verdict);
     queueMicrotask(() => {
       if (this.#settings.on_verdict) this.#settings.on_verdict(verdict);
-      else standardHandler(verdict, starting);
+      else standardHandler(verdict, goOn);
     });
   }
 
@@ -319,7 +331,7 @@ export class Host {
       this.#handle = this.#new(engine, this.#journal.last);
       this.#engine = engine;
       const verdict = await this.#start();
-      if (!verdict.ok) this.#tell(verdict);
+      if (!verdict.ok && !this.#excuses(verdict)) this.#tell(verdict);
     } catch (error) {
       this.#tell(error instanceof LicenseError ? error.verdict : describe("internal", reason(error)));
     }
@@ -337,8 +349,8 @@ export class Host {
  * What happens to a verdict that nobody asked for when the program has no on_verdict: a warning while the program may go on; else an error
  * that nobody catches, which ends a Node process and reaches window.onerror in a browser.
  */
-function standardHandler(verdict, starting) {
-  if (verdict.allow_continue || starting) {
+function standardHandler(verdict, goOn) {
+  if (goOn) {
     if (verdict.code !== "ok") console.warn(`One License: ${verdict.code}: ${new LicenseError(verdict).message}; ${verdict.do}`);
     return;
   }

@@ -25,8 +25,15 @@ async function load(url) {
   return compile(new Uint8Array(await response.arrayBuffer()), compiling);
 }
 
+/** What the browser says of the system, as far as the statistics can hold it: short, and plain ASCII. */
+function where() {
+  const { userAgentData, platform } = globalThis.navigator ?? {};
+  return String(userAgentData?.platform || platform || "unknown").toLowerCase().replaceAll(/[^a-z0-9._-]+/g, "_").slice(0, 48);
+}
+
 /** @type {import("./host.js").Platform} */
 const platform = Object.freeze({
+  name: `browser/${where()}`,
   loadModule(url = new URL("../client.wasm", import.meta.url)) {
     loading ??= load(url).catch((error) => {
       loading = undefined;
@@ -63,10 +70,11 @@ export class Licensing extends Files {
 /** Loads license files and starts: `new Licensing(settings).initialize()`. @param {object} settings */
 export const initialize = (settings) => new Licensing(settings).initialize();
 
-export const { root, verify } = verifier(platform);
+export const { root, verify, verifyReceipt } = verifier(platform);
 
 export { LicenseError } from "./errors.js";
 export { sha256 as moduleSha256 } from "./pin.js";
 export { MemoryStorage } from "./storage/memory.js";
 export { WebStorage } from "./storage/web.js";
 export { codes, verdict, verdicts } from "./verdicts.js";
+export { version } from "./version.js";

@@ -1,5 +1,6 @@
 import { base64 } from "./base64.js";
 import { describe, LicenseError, reason, refusal } from "./errors.js";
+import { milliseconds, numbers, text } from "./events.js";
 import { Host } from "./host.js";
 import { read } from "./settings.js";
 
@@ -39,10 +40,18 @@ export class Licensing {
 
   /**
    * Takes one slot of an entitlement in a context, or counts one more holder of it.
+   * @param {string} context
+   * @param {string} entitlement
+   * @param {{borrow?: number}} [options] borrow: ms for which the server is asked to leave it here, also while it is not reached
    * @returns {Promise<LicenseError | undefined>} nothing when it is granted; does not reject
    */
-  async reserve(context, entitlement) {
-    return this.#ask({ type: "reserve", context, entitlement });
+  async reserve(context, entitlement, { borrow } = {}) {
+    try {
+      return await this.#ask({ type: "reserve", context, entitlement, borrow: milliseconds(borrow) });
+    } catch (error) {
+      if (!(error instanceof LicenseError)) throw error;
+      return error;
+    }
   }
 
   /** Gives one hold back; the last one tells the server. @returns {Promise<boolean>} false, and nothing changed, when there was none */
@@ -61,7 +70,32 @@ export class Licensing {
     await this.#onFailure(error);
   }
 
-  /** How the client stands; `files` has a verdict for each license file. */
+  /**
+   * Sets the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
+   * @param {Record<string, number>} given whole numbers by their names
+   */
+  async statistics(given) {
+    await this.#grant({ type: "statistics", numbers: numbers(given) });
+  }
+
+  /**
+   * The request of the first license that the server is to answer, to be carried to it by hand (POST it to server_url + `/sync`). It is on the
+   * disk, and stays the same until it is answered.
+   * @returns {Promise<string>}
+   */
+  async exportRequest() {
+    return (await this.#grant({ type: "export" })).body;
+  }
+
+  /**
+   * Takes the server's answer that was carried back. Rejects with what the answer says, or why it is not to be believed; nothing has changed then.
+   * @param {string} answer
+   */
+  async importAnswer(answer) {
+    await this.#grant({ type: "import", body: text(answer) });
+  }
+
+  /** How the client stands; `files` has a verdict for each license file. A license's `receipt` is its last lease as the server signed it. */
   status() {
     if (!this.#host) throw refusal("not_running");
     return this.#host.status();
@@ -74,6 +108,12 @@ export class Licensing {
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
     await this.shutdown();
+  }
+
+  async #grant(event) {
+    const answer = this.#host ? await this.#host.ask(event) : describe("not_running", event.type);
+    if (!answer.ok) throw new LicenseError(answer);
+    return answer;
   }
 
   async #ask(event) {

@@ -12,3 +12,9 @@ export class FileStorage implements Storage {
   close(): Promise<void>;
   closeNow(): void;
 }
+
+/**
+ * Parts for the setting `fingerprint` that every machine has: `host_name`, `platform`, and `machine_id` where it can be read. The values stay
+ * in this process: the server gets hashes under the license's id. Nothing of this is used unless the program says so.
+ */
+export function machineParts(): Record<string, string>;

@@ -9,6 +9,7 @@ import { readDirectory } from "./directory.js";
 import { compile, Engine } from "./engine.js";
 import { reason, refusal } from "./errors.js";
 import { Licensing as Files } from "./licensing.js";
+import { platformName } from "./machine.js";
 import { defaultFolder, FileStorage } from "./storage/file.js";
 import { send } from "./transport.js";
 import { verifier } from "./verify.js";
@@ -38,6 +39,7 @@ function atOnce() {
 
 /** @type {import("./host.js").Platform & {readDirectory: typeof readDirectory}} */
 export const platform = Object.freeze({
+  name: platformName(),
   loadModule(url) {
     if (url !== undefined) return load(url);
     loading ??= load(new URL("../client.wasm", import.meta.url)).catch((error) => {
@@ -73,10 +75,12 @@ export class Licensing extends Files {
 /** Loads license files and starts: `new Licensing(settings).initialize()`. @param {object} settings */
 export const initialize = (settings) => new Licensing(settings).initialize();
 
-export const { root, verify } = verifier(platform);
+export const { root, verify, verifyReceipt } = verifier(platform);
 
 export { LicenseError } from "./errors.js";
+export { machineParts } from "./machine.js";
 export { sha256 as moduleSha256 } from "./pin.js";
 export { FileStorage } from "./storage/file.js";
 export { MemoryStorage } from "./storage/memory.js";
 export { codes, verdict, verdicts } from "./verdicts.js";
+export { version } from "./version.js";

@@ -1,7 +1,8 @@
 import { refusal } from "./errors.js";
 
-const CONFIG = ["server_url", "product_id", "version_id", "license_id", "keyring", "allow_unpinned", "timeout"];
-const OWN = ["storage", "on_verdict", "shutdown_timeout", "module_url", "transport", "clock"];
+const TEXTS = ["server_url", "product_id", "version_id", "license_id", "keyring", "program"];
+const CONFIG = [...TEXTS, "fingerprint", "allow_unpinned", "timeout"];
+const OWN = ["storage", "offline", "on_verdict", "shutdown_timeout", "module_url", "transport", "clock"];
 
 /**
  * Reads the settings of the program. The module judges those that are its own; a name that nobody knows is refused here, because a
@@ -20,10 +21,19 @@ export function read(settings, more = []) {
   for (const [name, type] of [["allow_unpinned", "boolean"], ["timeout", "number"]]) {
     if (config[name] !== undefined && typeof config[name] !== type) throw refusal("bad_setting", `${name} is not a ${type}`);
   }
-  for (const name of CONFIG.slice(0, 5)) {
+  for (const name of TEXTS) {
     if (config[name] !== undefined && typeof config[name] !== "string") throw refusal("bad_setting", `${name} is not a string`);
   }
-  const { shutdown_timeout = 5_000, ...own } = pick(OWN);
+  if (config.fingerprint !== undefined) config.fingerprint = parts(config.fingerprint);
+  const { shutdown_timeout = 5_000, offline = false, ...own } = pick(OWN);
+  if (typeof offline !== "boolean") throw refusal("bad_setting", "offline is not a boolean");
   if (!(shutdown_timeout >= 0)) throw refusal("bad_setting", "shutdown_timeout is not a number of milliseconds");
-  return { config, shutdown_timeout, ...own };
+  return { config, shutdown_timeout, offline, ...own };
+}
+
+/** The parts of a fingerprint, as abi.Part. */
+function parts(given) {
+  const found = given !== null && typeof given === "object" && !Array.isArray(given) ? Object.entries(given) : undefined;
+  if (!found?.every(([, value]) => typeof value === "string")) throw refusal("bad_setting", "fingerprint is not an object of strings");
+  return found.map(([name, value]) => ({ name, value }));
 }

@@ -1,7 +1,7 @@
 import { reason } from "./errors.js";
 
-/** More than any answer of a server has; what is larger comes from something else. */
-export const ANSWER_LIMIT = 64 * 1024;
+/** The largest list of revoked licenses, which may travel beside an answer, fits; what is larger comes from something else. */
+export const ANSWER_LIMIT = 2 * 1024 * 1024;
 
 /**
  * Posts a request and reads the whole answer, within the timeout. Redirects are not followed: the answer would come from somewhere

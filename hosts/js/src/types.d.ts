@@ -60,12 +60,48 @@ export interface LicenseStatus {
   readonly verdict: Answer;
   readonly generation?: number;
   readonly number?: number;
-  readonly counters: { readonly used: number; readonly allowance: number; readonly counted: number };
+  readonly counters: Counters;
   /** Counted here and not confirmed by the server yet. */
   readonly pending: number;
   readonly expires?: number;
   readonly not_after?: number;
   readonly reservations?: readonly { readonly entitlement: string; readonly context: string; readonly until: number }[];
+  /** Public key of the relay that answers in the server's name. */
+  readonly relay?: string;
+  /** The last lease as it was signed, for verifyReceipt. */
+  readonly receipt?: string;
+}
+
+/** The server's account of calls. */
+export interface Counters {
+  /** Of the license, all activations together. */
+  readonly used: number;
+  readonly allowance: number;
+  /** Of this activation, as accepted. */
+  readonly counted: number;
+  /** Of this activation, paid for ahead. */
+  readonly granted?: number;
+}
+
+/** What a lease proves: that the server has taken these counts of this activation, in answer to this request. */
+export interface Receipt {
+  readonly product: string;
+  readonly license: string;
+  /** Hash of the installation's own key. */
+  readonly activation: string;
+  /** Of the chain of leases. */
+  readonly generation: number;
+  /** Of the lease in its chain. */
+  readonly number: number;
+  /** Hash of the request that the device had signed. */
+  readonly request: string;
+  /** The server's, in ms since 1970. */
+  readonly time: number;
+  readonly counters: Counters;
+  /** Fingerprint of the product's root key. */
+  readonly root: string;
+  /** Fingerprint of the key that signed. */
+  readonly key: string;
 }
 
 /** A verified license file. */
@@ -123,6 +159,20 @@ export interface CommonSettings {
   /** How long shutdown waits for the server, in ms; default 5 000. */
   shutdown_timeout?: number;
   /**
+   * What tells this machine from others, by name, at most 16 parts; such as `machineParts()` in Node, or a dongle's number. The values stay
+   * here: the server gets hashes.
+   */
+  fingerprint?: Readonly<Record<string, string>>;
+  /** The program's own version; told to the server if the policy asks for statistics. */
+  program?: string;
+  /**
+   * For a machine that reaches no server; default false. The program starts, and is not stopped later, when all that is wrong is that nothing
+   * was heard from it (unreachable, server_error) and the last lease, if there was one, has run out (lease_expired), so that the activation or
+   * the renewal can be made by hand: exportRequest, then importAnswer. Until then calls are answered with their verdict. All else fails as
+   * without it.
+   */
+  offline?: boolean;
+  /**
    * Where the state is kept. Node: a folder, by default one of this license in the user's data folder. Browser: a name in IndexedDB. Or a
    * Storage of the program's own.
    */
@@ -147,12 +197,17 @@ export interface ClientSettings extends CommonSettings {
   keyring?: string;
 }
 
+export interface ReserveOptions {
+  /** Ms for which the server is asked to leave the slot here, also while it is not reached. */
+  borrow?: number;
+}
+
 export interface LicensingSettings extends CommonSettings {
   /** The product's certificate, armored. */
   keyring: string;
-  /** Node: the directory with the license files, *.txt; a missing one has none. */
+  /** Node: the directory with the license files and lists of revoked licenses, *.txt and *.list; a missing one has none. */
   directory?: string;
-  /** License files by their contents: File objects of a browser, or bytes with a name. Instead of a directory. */
+  /** License files, and lists, by their contents: File objects of a browser, or bytes with a name. Instead of a directory. */
   files?: Iterable<{ name: string; data: string | Uint8Array | ArrayBuffer } | { name: string; arrayBuffer(): Promise<ArrayBuffer> }>;
   /** Called by check with what it refuses, instead of rejecting. */
   on_failure?: (error: LicenseError) => void | Promise<void>;
@@ -176,13 +231,25 @@ export class OneLicenseClient {
    */
   consume(n?: number): Promise<void>;
   /** Takes one slot of an entitlement in a context. The server is asked for the first hold; more are counted here. */
-  reserve(context: string, entitlement: string): Promise<void>;
+  reserve(context: string, entitlement: string, options?: ReserveOptions): Promise<void>;
   /** Gives one hold back; the server hears of the last one. What is not held is refused with not_reserved. */
   release(context: string, entitlement: string): Promise<void>;
   /** Passes when the entitlement is reserved, in the context or, if that is null, in any, and its license is still good. Asks nobody. */
   check(context: string | null | undefined, entitlement: string): Promise<void>;
   /** Asks the server now, whatever the trigger. */
   sync(): Promise<Answer>;
+  /**
+   * Sets the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
+   * @param numbers whole numbers by their names
+   */
+  statistics(numbers: Readonly<Record<string, number>>): Promise<void>;
+  /**
+   * The request that the server is to answer, to be carried to it by hand (POST it to server_url + `/sync`). It is on the disk, and stays the
+   * same until it is answered.
+   */
+  exportRequest(): Promise<string>;
+  /** Takes the server's answer that was carried back. Rejects with what it says, or why it is not to be believed; nothing has changed then. */
+  importAnswer(text: string): Promise<void>;
   /** Gives the activation back, so that another machine can have it. The client must still be shut down. */
   deactivate(): Promise<void>;
   /** How the client stands. Asks nobody. @throws LicenseError not_running */
@@ -200,11 +267,17 @@ export class Licensing {
   /** Loads the files and starts. A file that is refused is named in status(). @throws LicenseError */
   initialize(): Promise<this>;
   /** Nothing when it is granted; else the error object. Never rejects. */
-  reserve(context: string, entitlement: string): Promise<LicenseError | undefined>;
+  reserve(context: string, entitlement: string, options?: ReserveOptions): Promise<LicenseError | undefined>;
   /** False, and nothing changed, when there was nothing to give back. */
   unreserve(context: string, entitlement: string): Promise<boolean>;
   /** Passes when reserved, in the context or, if that is null, in any; else calls on_failure or, without one, rejects. */
   check(context: string | null | undefined, entitlement: string): Promise<void>;
+  /** As of OneLicenseClient. @throws LicenseError */
+  statistics(numbers: Readonly<Record<string, number>>): Promise<void>;
+  /** As of OneLicenseClient, for the first license. @throws LicenseError */
+  exportRequest(): Promise<string>;
+  /** As of OneLicenseClient. @throws LicenseError */
+  importAnswer(text: string): Promise<void>;
   status(): Status;
   /** Releases everything and closes; later calls are refused with not_running. Never rejects. */
   shutdown(): Promise<Answer>;
@@ -217,14 +290,21 @@ export function initialize(settings: LicensingSettings): Promise<Licensing>;
  * Verifies a license file without any server.
  * @param file its exact contents
  * @param keyring the product's certificate, armored
- * @param options now: the time to judge by, in ms since 1970
+ * @param options list: the product's list of revoked licenses, if one is at hand; now: the time to judge by, in ms since 1970
  * @throws LicenseError that says why it is not genuine
  */
 export function verify(
   file: Uint8Array | string,
   keyring: string,
-  options?: { now?: number; module_url?: string | URL },
+  options?: { list?: Uint8Array | string; now?: number; module_url?: string | URL },
 ): Promise<License>;
+
+/**
+ * Verifies the text of a lease, the `receipt` of a status, without any server: also long after it has run out.
+ * @param keyring the product's certificate, armored
+ * @throws LicenseError that says why it is not genuine
+ */
+export function verifyReceipt(text: Uint8Array | string, keyring: string, options?: { module_url?: string | URL }): Promise<Receipt>;
 
 /**
  * The fingerprint of a product's root key: what server_url pins after the #.
@@ -243,6 +323,9 @@ export class MemoryStorage implements Storage {
   close(): Promise<void>;
   closeNow(): void;
 }
+
+/** The version of this package. */
+export const version: string;
 
 /** SHA-256 of the one module that this package runs, in hex. */
 export const moduleSha256: string;

@@ -14,6 +14,7 @@ export type Code =
   | "file_contexts"
   | "file_entitlements"
   | "file_too_many_items"
+  | "list_needed"
   | "signature_encoding"
   | "signature_format"
   | "signature_type"
@@ -52,6 +53,8 @@ export type Code =
   | "number_too_high"
   | "exhausted"
   | "no_slots"
+  | "not_prepaid"
+  | "borrow_not_allowed"
   | "unknown_entitlement"
   | "context_not_allowed"
   | "lease_full"
@@ -64,6 +67,10 @@ export type Code =
   | "lease_other_device"
   | "lease_old"
   | "epoch_lower"
+  | "delegation_invalid"
+  | "statement_malformed"
+  | "statement_missing"
+  | "statement_old"
   | "lease_expired"
   | "clock_set_back"
   | "storage_failed"
@@ -101,6 +108,7 @@ export const codes: Readonly<{
   FILE_CONTEXTS: "file_contexts";
   FILE_ENTITLEMENTS: "file_entitlements";
   FILE_TOO_MANY_ITEMS: "file_too_many_items";
+  LIST_NEEDED: "list_needed";
   SIGNATURE_ENCODING: "signature_encoding";
   SIGNATURE_FORMAT: "signature_format";
   SIGNATURE_TYPE: "signature_type";
@@ -139,6 +147,8 @@ export const codes: Readonly<{
   NUMBER_TOO_HIGH: "number_too_high";
   EXHAUSTED: "exhausted";
   NO_SLOTS: "no_slots";
+  NOT_PREPAID: "not_prepaid";
+  BORROW_NOT_ALLOWED: "borrow_not_allowed";
   UNKNOWN_ENTITLEMENT: "unknown_entitlement";
   CONTEXT_NOT_ALLOWED: "context_not_allowed";
   LEASE_FULL: "lease_full";
@@ -151,6 +161,10 @@ export const codes: Readonly<{
   LEASE_OTHER_DEVICE: "lease_other_device";
   LEASE_OLD: "lease_old";
   EPOCH_LOWER: "epoch_lower";
+  DELEGATION_INVALID: "delegation_invalid";
+  STATEMENT_MALFORMED: "statement_malformed";
+  STATEMENT_MISSING: "statement_missing";
+  STATEMENT_OLD: "statement_old";
   LEASE_EXPIRED: "lease_expired";
   CLOCK_SET_BACK: "clock_set_back";
   STORAGE_FAILED: "storage_failed";

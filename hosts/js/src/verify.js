@@ -1,5 +1,5 @@
 import { base64 } from "./base64.js";
-import { LicenseError } from "./errors.js";
+import { LicenseError, refusal } from "./errors.js";
 
 /** One instance of the module for each platform; it holds nothing between two questions. */
 const engines = new WeakMap();
@@ -28,12 +28,26 @@ export const verifier = (platform) => ({
    * Verifies a license file.
    * @param {Uint8Array | string} file the exact contents
    * @param {string} keyring the product's certificate, armored
-   * @param {{now?: number, module_url?: string | URL}} [options] now: the time to judge by, in ms since 1970
+   * @param {{list?: Uint8Array | string, now?: number, module_url?: string | URL}} [options] list: the product's list of revoked licenses, if one is
+   *   at hand; now: the time to judge by, in ms since 1970
    * @returns {Promise<object>} the license; rejects with a LicenseError that says why it is not genuine
    */
-  async verify(file, keyring, { now = platform.clock.now(), module_url } = {}) {
-    const data = typeof file === "string" ? new TextEncoder().encode(file) : file;
-    return (await ask(platform, module_url, { op: "verify", file: base64(data), keys: keyring, now: Math.floor(now) })).license;
+  async verify(file, keyring, { list, now = platform.clock.now(), module_url } = {}) {
+    const text = list === undefined || typeof list === "string" ? list : new TextDecoder("utf-8", { ignoreBOM: true }).decode(list);
+    if (text === "") throw refusal("statement_malformed", "the list is empty"); // to the module it would be none
+    const call = { op: "verify", file: base64(bytes(file)), keys: keyring, list: text, now: Math.floor(now) };
+    return (await ask(platform, module_url, call)).license;
+  },
+
+  /**
+   * Verifies the text of a lease, the `receipt` of a status, also long after it has run out.
+   * @param {Uint8Array | string} text
+   * @param {string} keyring the product's certificate, armored
+   * @param {{module_url?: string | URL}} [options]
+   * @returns {Promise<object>} what it proves; rejects with a LicenseError that says why it is not genuine
+   */
+  async verifyReceipt(text, keyring, { module_url } = {}) {
+    return (await ask(platform, module_url, { op: "receipt", file: base64(bytes(text)), keys: keyring })).receipt;
   },
 
   /**
@@ -46,3 +60,5 @@ export const verifier = (platform) => ({
     return (await ask(platform, module_url, { op: "root", keys: keyring })).root;
   },
 });
+
+const bytes = (data) => (typeof data === "string" ? new TextEncoder().encode(data) : data);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { MemoryStorage, OneLicenseClient } from "onelicense";
+import { machineParts, MemoryStorage, OneLicenseClient, verdicts, version } from "onelicense";
 
 import { describe } from "../src/errors.js";
 import { platform } from "../src/node.js";
@@ -18,7 +18,7 @@ const notify = (call, verdict = ok) => ({ type: "notify", call, verdict });
  * What it throws is a trap.
  */
 function scripted(script, { consume = () => 2, ...settings } = {}) {
-  const world = { events: [], states: [], engines: 0, clock: new SimulatedClock(), told: [] };
+  const world = { events: [], states: [], configs: [], engines: 0, clock: new SimulatedClock(), told: [] };
   class Scripted extends OneLicenseClient {
     static platform = {
       ...platform,
@@ -28,7 +28,7 @@ function scripted(script, { consume = () => 2, ...settings } = {}) {
         return {
           stderr: "",
           call(call) {
-            if (call.op === "new") world.states.push(call.state);
+            if (call.op === "new") world.states.push(call.state), world.configs.push(call.config);
             if (call.op !== "step") return { handle: 1, status: { pinned: true } };
             world.events.push(call.event);
             const effects = script(call.event, nth, world);
@@ -86,6 +86,67 @@ test("a send is answered with what came, a failed one with why", async () => {
   assert.deepEqual([reply.type, reply.id, reply.status, reply.body, reply.retry_after], ["reply", 42, 503, "later", 9]);
   assert.deepEqual([failed.type, failed.id, failed.detail], ["failed", 43, "the cable is cut"]);
   assert.deepEqual(sent, Array(2).fill(["http://x/", "b", 77]));
+  await client.shutdown();
+});
+
+test("an answer that no call can hold is a failure", async () => {
+  const { world, creating } = scripted(
+    (e) => {
+      if (e.type === "sync") return [{ type: "send", id: 4, url: "http://x/", body: "", timeout: 77 }];
+      if (e.type === "reply") return { error: describe("bad_call", "too large") };
+      if (e.type === "failed") return [notify(2, describe("unreachable", e.detail))];
+    },
+    { transport: async () => ({ status: 200, body: "x" }) },
+  );
+  const client = await creating;
+  const error = await client.sync().catch((e) => e);
+  assert.deepEqual([error.code, error.detail], ["unreachable", "too large"]);
+  assert.deepEqual([world.events.at(-1).type, world.events.at(-1).id], ["failed", 4]);
+  await client.shutdown();
+});
+
+test("the module is told what the program says, and what the host knows", async () => {
+  const fingerprint = { ...machineParts(), dongle: "7" };
+  const { world, creating } = scripted(() => undefined, { program: "4.2", fingerprint });
+  await (await creating).shutdown();
+  for (const told of world.configs) {
+    assert.deepEqual(told.fingerprint, Object.entries(fingerprint).map(([name, value]) => ({ name, value })));
+    assert.deepEqual([told.program, told.host], ["4.2", `js/${version}`]);
+    assert.match(told.platform, /^[a-z0-9]+\/[a-z0-9_]+$/);
+  }
+  const other = scripted(() => undefined);
+  await (await other.creating).shutdown();
+  assert.ok(!("fingerprint" in other.world.configs[0])); // only what the program says
+});
+
+// proves part of C17, B03, S23
+test("the calls become events", async () => {
+  const { world, creating } = scripted((e) => (e.type === "export" ? [{ ...notify(e.call), body: "the request\n" }] : undefined));
+  const client = await creating;
+  await client.reserve("ui", "rendering");
+  await client.reserve("ui", "rendering", { borrow: 1_500.4 });
+  await client.statistics({ documents: 3, failures: -1 });
+  assert.equal(await client.exportRequest(), "the request\n");
+  await client.importAnswer("the answer\n");
+  const [, plain, borrowed, statistics, exported, imported] = world.events;
+  assert.deepEqual([plain.borrow, borrowed.borrow], [0, 1_500]);
+  assert.deepEqual(statistics.numbers, [{ name: "documents", value: 3 }, { name: "failures", value: -1 }]);
+  assert.deepEqual([exported.type, imported.type, imported.body], ["export", "import", "the answer\n"]);
+  await client.shutdown();
+});
+
+test("a mistake in a call is a typed error", async () => {
+  const { world, creating } = scripted((e) => (["start", "shutdown"].includes(e.type) ? undefined : [notify(e.call, describe("no_license"))]));
+  const client = await creating;
+  // What no event can say the host finds itself;
+  for (const borrow of ["soon", NaN, Infinity, 5n, {}]) assert.equal(await codeOf(client.reserve("ui", "x", { borrow })), "bad_call");
+  for (const numbers of [{ a: 1.5 }, { a: "1" }, { a: NaN }, { a: 5n }, ["a"], null, undefined]) assert.equal(await codeOf(client.statistics(numbers)), "bad_call");
+  for (const text of [new Uint8Array(), null, undefined]) assert.equal(await codeOf(client.importAnswer(text)), "bad_call");
+  assert.deepEqual(types(world), ["start"]);
+  // what the module refuses comes back as it is.
+  for (const asked of [client.reserve("ui", "x", { borrow: -1 }), client.statistics({}), client.exportRequest(), client.importAnswer("")]) {
+    assert.equal(await codeOf(asked), "no_license");
+  }
   await client.shutdown();
 });
 
@@ -203,6 +264,31 @@ test("a refused start leaves nothing open", async () => {
   assert.equal(await storage.open(), "");
 });
 
+const silence = ["unreachable", "server_error", "lease_expired"];
+
+test("offline excuses silence only", async () => {
+  for (const { code, allowContinue } of Object.values(verdicts)) {
+    if (allowContinue) continue;
+    const start = (offline) =>
+      scripted((e, nth) => {
+        if (e.type === "start") return [notify(e.call, describe(code))];
+        if (e.type === "check" && nth === 1) throw new Error("trap");
+      }, { offline });
+    assert.equal(await codeOf(start(false).creating), code);
+    const { world, creating } = start(true);
+    if (!silence.includes(code)) {
+      assert.equal(await codeOf(creating), code);
+      continue;
+    }
+    const client = await creating;
+    await codeOf(client.check("ui", "x"));
+    await client.sync(); // of the instance that replaced the first
+    await settled();
+    assert.deepEqual([world.engines, world.told], [2, []]);
+    await client.shutdown();
+  }
+});
+
 test("an instance that failed is replaced, from the last stored state", async () => {
   for (const fail of [() => { throw new WebAssembly.RuntimeError("unreachable"); }, () => ({ error: describe("internal", "recovered") })]) {
     const { world, creating } = scripted((e, nth) => {
@@ -302,7 +388,7 @@ const stub = `
         : { handle: 1 },
     }) };
   }
-  const client = await Client.create({ server_url: "http://127.0.0.1/", storage: new MemoryStorage() });
+  const client = await Client.create({ server_url: "http://127.0.0.1/", storage: new MemoryStorage(), offline: effects.offline });
   console.log("started");
 `;
 
@@ -320,6 +406,17 @@ test("without a handler the program goes on where it may, and is warned", async 
   assert.equal(code, 0, err);
   assert.match(err, /One License: state_invalid: /);
   assert.match(err, /One License: grace: /);
+});
+
+test("an offline program is not stopped by silence, and by a refusal it is", async (t) => {
+  const run = (...found) =>
+    program(t, `${stub}; await client.sync(); await client.shutdown(); console.log("went on");`, JSON.stringify({
+      offline: true, sync: found.map((code) => ({ type: "notify", verdict: describe(code) })),
+    })).ended;
+  const { code, out, err } = await run(...silence);
+  assert.deepEqual([code, out], [0, "started\nwent on\n"], err);
+  for (const found of silence) assert.match(err, new RegExp(`One License: ${found}: `));
+  assert.equal((await run("suspended")).code, 1);
 });
 
 test("the timer does not keep a program alive that has nothing more to do", async (t) => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { LicenseError, verdicts, verify } from "onelicense";
+import { LicenseError, verdicts, verify, verifyReceipt } from "onelicense";
 
 import { root } from "../testkit/index.js";
 
@@ -40,4 +40,26 @@ test("a file can be given as text", async () => {
 test("a keyring that is none has its code", async () => {
   const error = await verify("x", "not a certificate").catch((e) => e);
   assert.equal(error.code, "keyring_invalid");
+});
+
+test("a list that is none is refused", async () => {
+  const v = vectors.find(({ name }) => name === "plain");
+  const [file, keyring] = [readFileSync(folder + v.file), readFileSync(folder + v.keyring, "utf8")];
+  for (const [list, code] of [["", "statement_malformed"], [new Uint8Array(), "statement_malformed"], ["nonsense", "lease_malformed"], [file, "lease_malformed"]]) {
+    const error = await verify(file, keyring, { list, now: Date.parse(v.now) }).catch((e) => e);
+    assert.ok(error instanceof LicenseError);
+    assert.equal(error.code, code);
+  }
+});
+
+// proves part of N07
+test("what is no receipt is refused", async () => {
+  const v = vectors.find(({ name }) => name === "plain");
+  const keyring = readFileSync(folder + v.keyring, "utf8");
+  for (const text of ["", "nonsense", readFileSync(folder + v.file)]) {
+    const error = await verifyReceipt(text, keyring).catch((e) => e);
+    assert.ok(error instanceof LicenseError);
+    assert.equal(error.code, "lease_malformed");
+  }
+  assert.equal((await verifyReceipt("", "none").catch((e) => e)).code, "keyring_invalid");
 });

@@ -10,7 +10,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { moduleSha256 } from "onelicense";
+import { moduleSha256, version } from "onelicense";
 
 import { child, folder, here } from "../testkit/index.js";
 
@@ -36,7 +36,9 @@ test("the package holds the module and works where it is unpacked", async (t) =>
   assert.equal(out, "true\n", err);
 });
 
-test("it depends on nothing", () => {
-  const { dependencies, peerDependencies, optionalDependencies } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+test("it depends on nothing, and has the version that the server is told", () => {
+  const manifest = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+  assert.equal(manifest.version, version);
+  const { dependencies, peerDependencies, optionalDependencies } = manifest;
   assert.deepEqual([dependencies, peerDependencies, optionalDependencies], [undefined, undefined, undefined]);
 });

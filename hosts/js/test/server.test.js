@@ -1,12 +1,14 @@
 // From end to end: programs against the real server.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { initialize, LicenseError, MemoryStorage, OneLicenseClient } from "onelicense";
+import { initialize, LicenseError, machineParts, MemoryStorage, OneLicenseClient, verifyReceipt } from "onelicense";
 
+import { systemClock } from "../src/clock.js";
 import { send } from "../src/transport.js";
 import { child, codeOf, folder, here, program } from "../testkit/index.js";
 import { Vendor } from "../testkit/vendor.js";
@@ -35,6 +37,11 @@ async function open(t, settings) {
   const client = await OneLicenseClient.create({ storage: new MemoryStorage(), ...settings });
   t.after(() => client.shutdown());
   return client;
+}
+
+/** The answer to a request that somebody carries to the server. */
+async function carried({ server_url }, request) {
+  return (await send({ url: `${server_url.split("#")[0]}/sync`, body: request, timeout: 60_000 })).body;
 }
 
 /** A promise of the first verdict that the program hears of; the handler to give to the client. */
@@ -252,6 +259,161 @@ test("one slot and two installations", async (t) => {
   assert.equal((await vendor.reservations(settings)).length, 1);
   await b.shutdown();
   assert.deepEqual(await vendor.reservations(settings), []);
+});
+
+// proves part of B03
+test("a slot is borrowed", async (t) => {
+  const settings = await vendor.license({ max_borrow: 86_400_000 });
+  const client = await open(t, settings);
+  await client.reserve("ui", "rendering", { borrow: 36_000_000 });
+  const [{ not_after, reservations }] = client.status().licenses;
+  assert.ok(not_after < reservations[0].until && reservations[0].until <= Date.now() + 36_000_000);
+  assert.equal(await codeOf(client.reserve("ui", "cam", { borrow: -1 })), "bad_call");
+  await client.release("ui", "rendering"); // early
+  await client.sync();
+  assert.deepEqual(await vendor.reservations(settings), []);
+  const other = await open(t, await vendor.license());
+  assert.equal(await codeOf(other.reserve("ui", "rendering", { borrow: 36_000_000 })), "borrow_not_allowed");
+});
+
+// proves C17
+test("statistics are told when the policy asks", async (t) => {
+  for (const statistics of [true, false]) {
+    const settings = await vendor.license({ statistics });
+    const client = await open(t, { ...settings, program: "4.2", fingerprint: machineParts() });
+    await client.statistics({ documents: 2 });
+    await client.statistics({ documents: 3, failures: 0 });
+    const many = Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`n${n}`, n]));
+    for (const wrong of [{ "a b": 1 }, { a: 2 ** 53 }, { a: 1e300 }, many]) assert.equal(await codeOf(client.statistics(wrong)), "bad_call");
+    await client.sync();
+    const { statistics: told } = (await vendor.activations(settings))[0];
+    if (!statistics) {
+      assert.equal(told, undefined);
+      continue;
+    }
+    assert.equal(told.program, "4.2");
+    assert.deepEqual(told.numbers, [{ name: "documents", value: 3 }, { name: "failures", value: 0 }]);
+    assert.match(`${told.host} ${told.platform}`, /^js\/\S+ \S+\/\S+$/);
+  }
+});
+
+// proves part of S23
+test("the exchange by hand", async (t) => {
+  const [settings, transport] = [await vendor.license(), line()];
+  const client = await open(t, { ...settings, transport, on_verdict: () => {} });
+  transport.cut = true;
+  await client.consume(3);
+  const request = await client.exportRequest();
+  assert.equal(await client.exportRequest(), request);
+  const answer = await carried(settings, request);
+  assert.equal(await vendor.used(settings), 3);
+  assert.equal(await codeOf(client.importAnswer("nonsense")), "lease_malformed");
+  assert.equal(await codeOf(client.importAnswer(client.status().licenses[0].receipt)), "lease_other_request");
+  await client.importAnswer(answer.replaceAll("\n", "\r\n")); // as mail may bring it
+  const [{ verdict, counters, pending }] = client.status().licenses;
+  assert.deepEqual([verdict.code, counters.counted, pending], ["ok", 3, 0]);
+  assert.equal(await codeOf(client.importAnswer(answer)), "lease_other_request");
+  transport.cut = false;
+});
+
+// proves part of S23
+test("a machine without a network is activated by hand", async (t) => {
+  const values = await vendor.license();
+  const settings = { ...values, storage: folder(), transport: Object.assign(line(), { cut: true }) };
+  assert.equal(await codeOf(open(t, settings)), "unreachable");
+  const first = await open(t, { ...settings, offline: true });
+  assert.equal(await codeOf(first.consume()), "unreachable");
+  assert.equal(await codeOf(first.reserve("ui", "rendering")), "unreachable");
+  assert.equal(await codeOf(first.importAnswer("nonsense")), "lease_malformed");
+  const request = await first.exportRequest();
+  await first.shutdown();
+  const client = await open(t, { ...settings, offline: true }); // days later
+  assert.equal(await client.exportRequest(), request);
+  await client.importAnswer(await carried(values, request));
+  await client.consume(3);
+  await client.importAnswer(await carried(values, await client.exportRequest()));
+  assert.equal(await vendor.used(values), 3);
+});
+
+// proves part of S23
+test("a lease that has run out is renewed by hand", async (t) => {
+  const values = await vendor.license({ interval: 60_000, grace: 0 });
+  const settings = { ...values, storage: folder(), transport: Object.assign(line(), { cut: true }), offline: true };
+  const first = await open(t, settings);
+  await first.importAnswer(await carried(values, await first.exportRequest()));
+  await first.consume(3);
+  await first.shutdown();
+  settings.clock = { ...systemClock, now: () => systemClock.now() + 120_000 };
+  assert.equal(await codeOf(open(t, { ...settings, offline: false })), "lease_expired");
+  await vendor.policy(values, { interval: 3_600_000 });
+  const client = await open(t, settings);
+  assert.equal(await codeOf(client.consume()), "lease_expired");
+  assert.equal(client.status().licenses[0].verdict.code, "lease_expired");
+  await client.importAnswer(await carried(values, await client.exportRequest()));
+  await client.consume(2);
+  await client.importAnswer(await carried(values, await client.exportRequest()));
+  assert.equal(await vendor.used(values), 5);
+});
+
+test("an offline program is still refused", async (t) => {
+  const values = await vendor.license();
+  await vendor.suspend(values);
+  assert.equal(await codeOf(open(t, { ...values, offline: true })), "suspended");
+  const client = await open(t, { ...values, offline: true, transport: Object.assign(line(), { cut: true }), on_verdict: () => {} });
+  assert.equal(await codeOf(client.importAnswer(await carried(values, await client.exportRequest()))), "suspended");
+  assert.equal(await codeOf(open(t, { ...values, offline: true, version_id: "" })), "missing_setting");
+});
+
+// proves part of S23
+test("the README by hand", async (t) => {
+  const [values, path] = [await vendor.license(), folder()];
+  const [, example] = /```js\n(import \{ readFile[^]*?)```/.exec(await readFile(join(here, "README.md"), "utf8"));
+  const source = `const values = { ...JSON.parse(process.argv[1]), transport: async () => { throw new Error("the cable is cut"); } };
+    process.chdir(process.argv[2]);
+    ${example}`;
+  const run = () => program(t, source, JSON.stringify({ ...values, storage: join(path, "state") }), path);
+  const first = run();
+  await once(first.process.stdout, "data"); // it asks for the answer
+  await writeFile(join(path, "answer.txt"), await carried(values, await readFile(join(path, "request.txt"), "utf8")));
+  first.process.stdin.end("\n");
+  for (const ended of [first.ended, run().ended]) { // the second needs nobody
+    const { code, err } = await ended;
+    assert.equal(code, 0, err);
+  }
+  await (await open(t, { ...values, storage: join(path, "state") })).sync();
+  assert.equal(await vendor.used(values), 2);
+});
+
+// proves part of S23
+test("a machine without a network is activated by hand, with license files", async (t) => {
+  const { license_id, ...rest } = await vendor.license();
+  const [path, transport] = [folder(), Object.assign(line(), { cut: true })];
+  await writeFile(join(path, "a.txt"), await vendor.file({ license_id }));
+  const settings = { ...rest, directory: path, keyring: vendor.keyring, storage: join(path, "state"), transport, on_verdict: () => {} };
+  const first = await initialize(settings);
+  const request = await first.exportRequest();
+  await first.shutdown();
+  const licensing = await initialize(settings); // days later
+  t.after(() => licensing.shutdown());
+  assert.equal(await licensing.exportRequest(), request);
+  await licensing.importAnswer(await carried(settings, request));
+  assert.equal(licensing.status().licenses[0].verdict.code, "ok");
+  assert.equal((await licensing.reserve("ui", "rendering", { borrow: "soon" })).code, "bad_call");
+  assert.equal(await codeOf(licensing.statistics({ a: 0.5 })), "bad_call");
+});
+
+// proves part of N07
+test("a receipt is checked by whoever has the certificate", async (t) => {
+  const settings = await vendor.license();
+  const client = await open(t, settings);
+  await client.consume(3);
+  await client.sync();
+  const [{ receipt, activation }] = client.status().licenses;
+  const proven = await verifyReceipt(receipt, vendor.keyring);
+  assert.deepEqual([proven.product, proven.license, proven.activation], [settings.product_id, settings.license_id, activation]);
+  assert.deepEqual([proven.generation, proven.number, proven.counters.counted], [1, 2, 3]);
+  assert.equal(proven.root, settings.server_url.split("#")[1]);
+  assert.equal(await codeOf(verifyReceipt(receipt.replace('"counted":3', '"counted":2'), vendor.keyring)), "signature_invalid");
 });
 
 test("deactivating frees the machine", async (t) => {

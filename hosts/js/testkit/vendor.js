@@ -69,8 +69,15 @@ export class Vendor {
     return { server_url: this.server_url, product_id: this.product, version_id: version, license_id: made.id };
   }
 
+  /** Another policy for the version of a license; programs get it with their next sync. */
+  async policy({ version_id }, policy) {
+    const found = await this.ask("GET", `/versions/${version_id}`);
+    await this.ask("PATCH", `/versions/${version_id}`, { revision: found.revision, policy: { ...found.policy, ...policy } });
+  }
+
   used = async ({ license_id }) => (await this.ask("GET", `/licenses/${license_id}`)).used;
   file = ({ license_id }) => this.ask("GET", `/licenses/${license_id}/file`);
   reservations = async ({ license_id }) => (await this.ask("GET", `/licenses/${license_id}/reservations`)).items;
+  activations = async ({ license_id }) => (await this.ask("GET", `/licenses/${license_id}/activations`)).items;
   suspend = ({ license_id }) => this.ask("POST", `/licenses/${license_id}/suspend`);
 }

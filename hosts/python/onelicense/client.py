@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Union
 
-from . import verdicts
+from . import events, verdicts
 from .errors import LicenseError, Verdict, refuse
 from .host import Host
 from .settings import Settings
@@ -20,7 +20,8 @@ class OneLicenseClient:
         client.consume()
 
     The four values may also come as one dict, in which all other ``Settings`` may stand as well. LicenseError is raised when the program may
-    not go on: wrong ids, expired, limits reached, server not reached and no grace left, storage in use by another process.
+    not go on: wrong ids, expired, limits reached, server not reached and no grace left, storage in use by another process; the setting
+    ``offline`` is for machines that reach no server.
 
     Any number of threads may use a client. After a fork it belongs to the parent; a child makes its own, with another storage.
     """
@@ -46,17 +47,18 @@ class OneLicenseClient:
                 raise refuse(verdicts.MISSING_SETTING, name)
         self._host = Host(self._settings)
         self._host.open()
-        _start(self._host)
+        self._host.start()
 
     def consume(self, n: int = 1) -> None:
         """Count n calls, a whole number from 1 to 1 000 000 000. With the trigger ``interval`` this only counts, and never waits for the server;
         with ``every_call`` the server is asked, and its answer is the answer. Raises LicenseError."""
         self._host.consume(n)
 
-    def reserve(self, context: str, entitlement: str) -> None:
-        """Take a hold on an entitlement. The server is asked for the first one; more are counted here. Each needs its ``release``. Raises
+    def reserve(self, context: str, entitlement: str, borrow: Optional[events.Seconds] = None) -> None:
+        """Take a hold on an entitlement. The server is asked for the first one; more are counted here. Each needs its ``release``. With
+        ``borrow``, seconds or a timedelta, the server is asked to leave it here for so long, also while it is not reached. Raises
         LicenseError."""
-        _granted(self._host.ask("reserve", context=context, entitlement=entitlement))
+        _granted(self._host.ask("reserve", context=context, entitlement=entitlement, borrow=events.milliseconds(borrow)))
 
     def release(self, context: str, entitlement: str) -> None:
         """Give one hold back; the server hears of the last one, in the background. Raises LicenseError: not_reserved."""
@@ -71,13 +73,31 @@ class OneLicenseClient:
         """Ask the server now, whatever the trigger. Raises LicenseError."""
         _granted(self._host.ask("sync"))
 
+    def statistics(self, numbers: Mapping[str, int]) -> None:
+        """Set the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
+        Raises LicenseError: bad_call."""
+        _granted(self._host.ask("statistics", numbers=events.numbers(numbers)))
+
+    def export_request(self) -> str:
+        """The request that the server is to answer, to be carried to it by hand (POST it to ``server_url`` + ``/sync``). It is on the disk, and
+        stays the same until it is answered. Raises LicenseError."""
+        verdict, request = self._host.fetch("export")
+        _granted(verdict)
+        return request
+
+    def import_answer(self, text: str) -> None:
+        """Take the server's answer that was carried back. Raises LicenseError: what the answer says, or why it is not to be believed; nothing
+        has changed then."""
+        _granted(self._host.ask("import", body=events.text(text)))
+
     def deactivate(self) -> None:
         """Give the activation back, so that another machine can have it. ``shutdown`` is still to be called. Raises LicenseError."""
         _granted(self._host.ask("deactivate"))
 
     def status(self) -> Dict[str, Any]:
-        """How the license stands: the members ``root``, ``pinned`` and ``licenses``, as spec/abi.md has them; times are ms since 1970. Asks
-        nobody. Raises LicenseError: not_running."""
+        """How the license stands: the members ``root``, ``pinned`` and ``licenses``, as spec/abi.md has them; times are ms since 1970. A
+        license's ``receipt`` is its last lease as the server signed it, for ``verify_receipt``. Asks nobody. Raises LicenseError:
+        not_running."""
         return self._host.status()
 
     def shutdown(self) -> Verdict:
@@ -99,12 +119,3 @@ OneLicenceClient = OneLicenseClient
 def _granted(verdict: Verdict) -> None:
     if not verdict.ok:
         raise LicenseError(verdict)
-
-
-def _start(host: Host) -> None:
-    """Start an open host, or close it."""
-    try:
-        _granted(host.ask("start"))
-    except BaseException:
-        host.abort()
-        raise

@@ -29,6 +29,8 @@ log = logging.getLogger("onelicense")
 SLACK = 1_000  #: ms that a transport may take longer than its timeout before it is given up
 BREAKS = 5  #: so many broken instances within a minute end the client
 
+Answered = Tuple[Verdict, str]  #: what a call is answered, and the text that comes with it
+
 _COUNTED, _POLL, _ASK = 0, 1, 2  # what the module's consume answers
 _MAX_FAST = 1 << 31  # n from here on does not fit it; the slow way refuses it
 
@@ -53,7 +55,7 @@ class Host:
         self._files: Optional[List[Dict[str, Any]]] = None
 
         self._numbers = itertools.count(1)
-        self._calls: "Dict[int, concurrent.futures.Future[Verdict]]" = {}
+        self._calls: "Dict[int, concurrent.futures.Future[Answered]]" = {}
         self._starting = 0  # number of the start that is not answered yet
         self._backlog: Deque[Dict[str, Any]] = deque()
         self._saving = False
@@ -84,6 +86,16 @@ class Host:
             raise
         _opened.add(self)
         fork.watch(self)
+
+    def start(self) -> None:
+        """Start, once it is open; when that is refused it is closed again. Raises LicenseError."""
+        try:
+            verdict = self.ask("start")
+            if not verdict.ok and not self._settings.excuses(verdict):
+                raise LicenseError(verdict)
+        except BaseException:
+            self.abort()
+            raise
 
     def close(self, timeout: float) -> Verdict:
         """Report what is left, release what is held, save, and give the storage back. Waits at most ``timeout`` seconds for the server: what
@@ -139,9 +151,13 @@ class Host:
 
     def ask(self, kind: str, timeout: Optional[float] = None, **event: Any) -> Verdict:
         """Bring a call of the program as an event and wait for its answer. Raises TimeoutError after ``timeout`` seconds."""
+        return self.fetch(kind, timeout, **event)[0]
+
+    def fetch(self, kind: str, timeout: Optional[float] = None, **event: Any) -> Answered:
+        """The same, and the text that comes with the answer."""
         with self._lock:
             if self._over is not None:
-                return self._over
+                return self._over, ""
             number, answer = self._number()
             if kind == "start":
                 self._starting = number
@@ -193,17 +209,17 @@ class Host:
         _raise_error(reply)
         return dict(reply["status"])
 
-    def _number(self) -> "Tuple[int, concurrent.futures.Future[Verdict]]":
+    def _number(self) -> "Tuple[int, concurrent.futures.Future[Answered]]":
         number = next(self._numbers)
         answer = self._calls[number] = concurrent.futures.Future()
         return number, answer
 
-    def _answer(self, number: int, verdict: Verdict) -> None:
+    def _answer(self, number: int, verdict: Verdict, text: str = "") -> None:
         if number == self._starting:
             self._starting = 0
         answer = self._calls.pop(number, None)
         if answer is not None:
-            answer.set_result(verdict)
+            answer.set_result((verdict, text))
 
     def _answer_all(self, verdict: Verdict) -> None:
         for number in list(self._calls):
@@ -226,6 +242,8 @@ class Host:
         except LicenseError as e:  # the host could not make the call
             reply, error = {}, None
             self._answer(event.get("call", 0), e.verdict)
+            if event["type"] == "reply":
+                self._step({"type": "failed", "id": event["id"], "detail": e.detail})
         if error:
             log.warning("the module refused the event %s: %s", event["type"], error)
             self._answer(event.get("call", 0), Verdict.read(error))
@@ -250,7 +268,7 @@ class Host:
     def _notify(self, effect: Dict[str, Any]) -> None:
         verdict, number = Verdict.read(effect["verdict"]), effect.get("call", 0)
         if number:
-            self._answer(number, verdict)
+            self._answer(number, verdict, effect.get("body", ""))
         else:
             self._tell(verdict)
 
@@ -390,9 +408,10 @@ class Host:
             self._step({"type": "files", "files": self._files})
         self._carry_out()
 
-    def _restarted(self, answer: "concurrent.futures.Future[Verdict]") -> None:
-        if not answer.result().ok:
-            self._tell(answer.result())
+    def _restarted(self, answer: "concurrent.futures.Future[Answered]") -> None:
+        verdict, _ = answer.result()
+        if not verdict.ok and not self._settings.excuses(verdict):
+            self._tell(verdict)
 
     def _die(self, verdict: Verdict) -> None:
         self._over = verdict

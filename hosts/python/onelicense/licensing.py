@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
-from . import verdicts
-from .client import _granted, _start
+from . import events, verdicts
+from .client import _granted
 from .errors import LicenseError, Verdict, refuse
 from .files import Directory, Loader
 from .host import Host
@@ -33,7 +33,7 @@ class Licensing:
         self._host: Optional[Host] = None
 
     def initialize(self, directory: "Union[str, os.PathLike[str], Loader]") -> None:
-        """Load all license files of the directory, any number of them. No license is activated before it is needed. A file that is refused
+        """Load all license files of the directory, any number of them, and the lists of revoked licenses: ``*.txt`` and ``*.list``. No license is activated before it is needed. A file that is refused
         does not keep the others from serving: ``status()["files"]`` has a verdict for each. Raises LicenseError."""
         if self._host is not None:
             raise refuse(verdicts.BAD_CALL, "initialize was called before")
@@ -48,7 +48,7 @@ class Licensing:
             raise refuse(verdicts.FILE_UNREADABLE, str(e)) from e
         host = Host(self._settings)
         host.open()
-        _start(host)
+        host.start()
         try:
             _granted(host.ask("files", files=[f.event() for f in files]))
         except BaseException:
@@ -56,9 +56,13 @@ class Licensing:
             raise
         self._host = host
 
-    def reserve(self, context: str, entitlement: str) -> Optional[LicenseError]:
-        """Take a hold on an entitlement in a context, or count one more. None when it is granted, else the error that says why not."""
-        return self._ask("reserve", context, entitlement)
+    def reserve(self, context: str, entitlement: str, borrow: Optional[events.Seconds] = None) -> Optional[LicenseError]:
+        """Take a hold on an entitlement in a context, or count one more. With ``borrow``, seconds or a timedelta, the server is asked to leave it
+        here for so long, also while it is not reached. None when it is granted, else the error that says why not."""
+        try:
+            return self._ask("reserve", context, entitlement, borrow=events.milliseconds(borrow))
+        except LicenseError as error:
+            return error
 
     def unreserve(self, context: str, entitlement: str) -> bool:
         """Give one hold back; the server hears of the last one, in the background. False, and nothing changed, when there was none."""
@@ -72,12 +76,27 @@ class Licensing:
             self._settings.on_failure(error.verdict)
         return error is None
 
+    def statistics(self, numbers: Mapping[str, int]) -> None:
+        """Set the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
+        Raises LicenseError: not_running, bad_call."""
+        _granted(self._running("statistics").ask("statistics", numbers=events.numbers(numbers)))
+
+    def export_request(self) -> str:
+        """The request of the first license that the server is to answer, to be carried to it by hand (POST it to ``server_url`` + ``/sync``). It
+        is on the disk, and stays the same until it is answered. Raises LicenseError."""
+        verdict, request = self._running("export").fetch("export")
+        _granted(verdict)
+        return request
+
+    def import_answer(self, text: str) -> None:
+        """Take the server's answer that was carried back. Raises LicenseError: what the answer says, or why it is not to be believed; nothing
+        has changed then."""
+        _granted(self._running("import").ask("import", body=events.text(text)))
+
     def status(self) -> Dict[str, Any]:
-        """How the licenses stand: ``root``, ``pinned``, ``licenses`` and ``files``, as spec/abi.md has them; times are ms since 1970. Asks
-        nobody. Raises LicenseError: not_running."""
-        if self._host is None:
-            raise refuse(verdicts.NOT_RUNNING, "status")
-        return self._host.status()
+        """How the licenses stand: ``root``, ``pinned``, ``licenses`` and ``files``, as spec/abi.md has them; times are ms since 1970. A license's
+        ``receipt`` is its last lease as the server signed it, for ``verify_receipt``. Asks nobody. Raises LicenseError: not_running."""
+        return self._running("status").status()
 
     def shutdown(self) -> Verdict:
         """Release everything and let go of the storage. Waits at most ``shutdown_timeout`` seconds; what the server did not hear goes with the
@@ -92,11 +111,16 @@ class Licensing:
     def __exit__(self, *exception: Any) -> None:
         self.shutdown()
 
-    def _ask(self, kind: str, context: str, entitlement: str) -> Optional[LicenseError]:
+    def _running(self, asked: str) -> Host:
+        if self._host is None:
+            raise refuse(verdicts.NOT_RUNNING, asked)
+        return self._host
+
+    def _ask(self, kind: str, context: str, entitlement: str, **more: Any) -> Optional[LicenseError]:
         if self._host is None:
             verdict = Verdict.of(verdicts.NOT_RUNNING, kind)
         else:
-            verdict = self._host.ask(kind, context=context, entitlement=entitlement)
+            verdict = self._host.ask(kind, context=context, entitlement=entitlement, **more)
         if verdict.ok:
             return None
         return LicenseError(dataclasses.replace(verdict, context=verdict.context or context, entitlement=verdict.entitlement or entitlement))

@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "2672936115c395a9005e3b0c273022eb23bdef5a4a794be696e6de7b88806b1f"
+SHA256 = "87f3f6876b99531b59f5a3f3c11e43320b20c4d8dbbc38cfad1f401a352624b5"

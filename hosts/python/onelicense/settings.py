@@ -6,11 +6,12 @@ import logging
 import os
 import sys
 from dataclasses import dataclass, field, fields
-from typing import Any, Callable, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
-from . import clock, engine, places, transport, verdicts
+from . import clock, engine, machine, places, transport, verdicts
 from . import storage as stores
 from .errors import Verdict, refuse
+from .version import __version__
 
 log = logging.getLogger("onelicense")
 
@@ -40,9 +41,20 @@ class Settings:
     timeout: float = 10.0  #: seconds for one exchange with the server
     shutdown_timeout: float = 5.0  #: seconds that a shutdown waits for the server
 
+    #: What tells this machine from others, name → value, at most 16; such as ``machine_parts()``, or a dongle's number. The values stay here:
+    #: the server gets hashes.
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    program: str = ""  #: the program's own version; told to the server if the policy asks for statistics
+
+    #: For a machine that reaches no server: the program starts, and is not stopped later, when all that is wrong is that nothing was heard from
+    #: it (unreachable, server_error) and the last lease, if there was one, has run out (lease_expired), so that the activation or the renewal
+    #: can be made by hand: ``export_request``, then ``import_answer``. Until then calls are answered with their verdict. All else fails as
+    #: without it.
+    offline: bool = False
+
     #: Is told, in a thread of its own, what nobody asked for: every change of how a license stands.
     on_verdict: Optional[Callable[[Verdict], Any]] = None
-    #: Is told, after ``on_verdict``, those that do not allow to continue; and what ``check`` finds missing, there in the calling thread.
+    #: Is told, after ``on_verdict``, those that do not allow to continue, but for what ``offline`` excuses; and what ``check`` finds missing, there in the calling thread.
     on_failure: Callable[[Verdict], Any] = stop_program
 
     transport: transport.Transport = field(default_factory=lambda: transport.HTTP())
@@ -68,6 +80,10 @@ class Settings:
             "keyring": self.keyring or "",
             "allow_unpinned": bool(self.allow_unpinned),
             "timeout": self._milliseconds(),
+            "fingerprint": self._parts(),
+            "program": self.program or "",
+            "platform": machine.platform(),
+            "host": f"python/{__version__}",
         }
 
     def _milliseconds(self) -> int:
@@ -75,6 +91,12 @@ class Settings:
             return round(self.timeout * 1000)
         except (TypeError, ValueError, OverflowError) as e:
             raise refuse(verdicts.BAD_SETTING, f"timeout {self.timeout!r}") from e
+
+    def _parts(self) -> List[Dict[str, str]]:
+        parts = self.fingerprint or {}
+        if not isinstance(parts, Mapping) or not all(isinstance(text, str) for part in parts.items() for text in part):
+            raise refuse(verdicts.BAD_SETTING, "fingerprint: not names with texts")
+        return [{"name": name, "value": value} for name, value in parts.items()]
 
     def open_storage(self) -> stores.Storage:
         """The storage, not opened yet. The ids must have been checked: they are part of the default path."""
@@ -85,9 +107,14 @@ class Settings:
             return stores.Directory(where)
         return where
 
+    def excuses(self, verdict: Verdict) -> bool:
+        """Whether a verdict says no more than that the server was not reached and what is at hand does not suffice, which an import can still
+        make good, and the program is offline. The list is the same in every host."""
+        return self.offline and verdict.code in (verdicts.UNREACHABLE, verdicts.SERVER_ERROR, verdicts.LEASE_EXPIRED)
+
     def tell(self, verdict: Verdict, starting: bool) -> None:
         """Pass a verdict on that nobody asked for. While a start is on its way, its answer decides, and not what is found by the way."""
-        fails = not verdict.allow_continue and not starting
+        fails = not verdict.allow_continue and not starting and not self.excuses(verdict)
         if not fails:
             log.log(logging.INFO if verdict.ok else logging.WARNING, "%s", verdict)
         for wanted, handler in ((self.on_verdict is not None, self.on_verdict), (fails, self.on_failure)):

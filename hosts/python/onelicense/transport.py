@@ -19,7 +19,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Optional, Protocol
 
-MAX_ANSWER = 64 << 10  #: bytes of an answer that are read; a signed answer is far smaller
+MAX_ANSWER = 2 << 20  #: bytes of an answer that are read; the largest list of revoked licenses, which may travel beside it, fits
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ FILE_ID = "file_id"
 FILE_CONTEXTS = "file_contexts"
 FILE_ENTITLEMENTS = "file_entitlements"
 FILE_TOO_MANY_ITEMS = "file_too_many_items"
+LIST_NEEDED = "list_needed"
 SIGNATURE_ENCODING = "signature_encoding"
 SIGNATURE_FORMAT = "signature_format"
 SIGNATURE_TYPE = "signature_type"
@@ -66,6 +67,8 @@ CHALLENGE_INVALID = "challenge_invalid"
 NUMBER_TOO_HIGH = "number_too_high"
 EXHAUSTED = "exhausted"
 NO_SLOTS = "no_slots"
+NOT_PREPAID = "not_prepaid"
+BORROW_NOT_ALLOWED = "borrow_not_allowed"
 UNKNOWN_ENTITLEMENT = "unknown_entitlement"
 CONTEXT_NOT_ALLOWED = "context_not_allowed"
 LEASE_FULL = "lease_full"
@@ -78,6 +81,10 @@ LEASE_OTHER_REQUEST = "lease_other_request"
 LEASE_OTHER_DEVICE = "lease_other_device"
 LEASE_OLD = "lease_old"
 EPOCH_LOWER = "epoch_lower"
+DELEGATION_INVALID = "delegation_invalid"
+STATEMENT_MALFORMED = "statement_malformed"
+STATEMENT_MISSING = "statement_missing"
+STATEMENT_OLD = "statement_old"
 LEASE_EXPIRED = "lease_expired"
 CLOCK_SET_BACK = "clock_set_back"
 STORAGE_FAILED = "storage_failed"
@@ -164,6 +171,13 @@ VERDICTS: Dict[str, Verdict] = {
         False,
         "A list in the license file has more items than allowed.",
         "fetch a new copy of the file from the vendor",
+    ),
+    LIST_NEEDED: Verdict(
+        LIST_NEEDED,
+        "file",
+        False,
+        "License files need a newer list of revoked licenses.",
+        "fetch the newest list from the vendor, or connect to the server",
     ),
     SIGNATURE_ENCODING: Verdict(
         SIGNATURE_ENCODING,
@@ -431,6 +445,20 @@ VERDICTS: Dict[str, Verdict] = {
         "All slots of this entitlement are taken.",
         "release it elsewhere, or try again later",
     ),
+    NOT_PREPAID: Verdict(
+        NOT_PREPAID,
+        "passing",
+        False,
+        "The calls that were paid for are used up and no more could be fetched.",
+        "restore the connection to the server",
+    ),
+    BORROW_NOT_ALLOWED: Verdict(
+        BORROW_NOT_ALLOWED,
+        "passing",
+        False,
+        "The license does not allow to borrow a slot.",
+        "reserve without borrowing, or ask the vendor to allow it",
+    ),
     UNKNOWN_ENTITLEMENT: Verdict(
         UNKNOWN_ENTITLEMENT,
         "passing",
@@ -514,6 +542,34 @@ VERDICTS: Dict[str, Verdict] = {
         False,
         "The server was rolled back to an earlier state.",
         "the vendor must raise the server's epoch",
+    ),
+    DELEGATION_INVALID: Verdict(
+        DELEGATION_INVALID,
+        "passing",
+        False,
+        "The relay may not answer this.",
+        "connect the relay to the server so that it fetches a new delegation",
+    ),
+    STATEMENT_MALFORMED: Verdict(
+        STATEMENT_MALFORMED,
+        "passing",
+        False,
+        "The list of revoked keys and licenses, or the delegation, does not have the required form.",
+        "fetch it again from the vendor",
+    ),
+    STATEMENT_MISSING: Verdict(
+        STATEMENT_MISSING,
+        "passing",
+        False,
+        "The answer names a list of revoked keys and licenses that did not come with it.",
+        "check what stands between the program and the server",
+    ),
+    STATEMENT_OLD: Verdict(
+        STATEMENT_OLD,
+        "passing",
+        False,
+        "The list of revoked keys and licenses is older than one already seen.",
+        "fetch the newest list from the vendor; if the server sent it, somebody may be showing old answers",
     ),
     LEASE_EXPIRED: Verdict(
         LEASE_EXPIRED,

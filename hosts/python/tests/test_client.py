@@ -4,13 +4,14 @@ import os
 import pickle
 import re
 import threading
+from datetime import timedelta
 
 import pytest
 
 import one_license_client
 import onelicense
-from conftest import IDS, PACKAGE, PATIENCE, ROOT, Deaf, Memory, Script, python, say, willing
-from onelicense import LicenseError, OneLicenceClient, OneLicenseClient, Verdict, settings, verdicts
+from conftest import IDS, PACKAGE, PATIENCE, ROOT, Deaf, Memory, Script, notify, python, say, willing
+from onelicense import LicenseError, Licensing, OneLicenceClient, OneLicenseClient, Verdict, machine, machine_parts, settings, verdicts
 
 PIN = "#" + "A" * 40
 LOCAL = "http://127.0.0.1:1/api/v1"
@@ -45,6 +46,10 @@ def test_a_missing_setting_is_named(name, value):
         ("timeout", -1),
         ("timeout", "soon"),
         ("timeout", float("nan")),
+        ("fingerprint", "this machine"),
+        ("fingerprint", {"dongle": 7}),
+        ("fingerprint", {"a b": "7"}),
+        ("fingerprint", {str(n): "" for n in range(17)}),
         ("sever_url", "https://licenses.example.com"),
     ],
 )
@@ -132,9 +137,80 @@ def test_the_first_readme_still_works(monkeypatch):
     exec(snippet(), scope)
     assert isinstance(scope["l"], OneLicenceClient)
     assert script.calls[0]["config"] == {
-        "server_url": "http://localhost:4000/api/v1", **IDS, "keyring": "", "allow_unpinned": False, "timeout": 10_000,
+        "server_url": "http://localhost:4000/api/v1", **IDS, "keyring": "", "allow_unpinned": False, "timeout": 10_000, "fingerprint": [], "program": "",
+        "platform": machine.platform(), "host": f"python/{onelicense.__version__}",
     }
     scope["l"].shutdown()
+
+
+def test_the_machine_is_told_of_only_as_the_program_says(monkeypatch, tmp_path):
+    (tmp_path / "id").write_text("0123abcd\n")
+    monkeypatch.setattr(machine, "MACHINE_ID", (str(tmp_path / "missing"), str(tmp_path / "id")))
+    parts = machine_parts()
+    assert set(parts) == {"host_name", "platform", "machine_id"} and parts["machine_id"] == "0123abcd"
+    monkeypatch.setattr(machine, "MACHINE_ID", ())
+    assert set(machine_parts()) == {"host_name", "platform"}
+    script = Script(willing)
+    with OneLicenseClient("http://localhost", *IDS.values(), engine=script, storage=Memory(), program="4.2", fingerprint={**parts, "dongle": "7"}):
+        config = script.calls[0]["config"]
+    assert config["program"] == "4.2"
+    assert config["fingerprint"] == [{"name": name, "value": value} for name, value in {**parts, "dongle": "7"}.items()]
+    assert re.fullmatch(r"[a-z0-9]+/[a-z0-9_]+", config["platform"])
+
+
+def files_client(**settings):
+    one = Licensing(keyring="certificate", server_url="http://localhost", product_id=IDS["product_id"], version_id=IDS["version_id"], **settings)
+    one.initialize("nowhere")
+    return one
+
+
+def values_client(**settings):
+    return OneLicenseClient("http://localhost", *IDS.values(), **settings)
+
+
+# proves part of C17, B03, S23
+@pytest.mark.parametrize("make", [values_client, files_client])
+def test_the_calls_become_events(make):
+    def answer(event):
+        return [{**notify(event["call"]), "body": "the request\n"}] if event["type"] == "export" else willing(event)
+
+    script = Script(answer)
+    with make(engine=script, storage=Memory()) as c:
+        c.reserve("ui", "rendering")
+        c.reserve("ui", "rendering", borrow=1.5)
+        c.reserve("ui", "rendering", timedelta(days=2))
+        c.statistics({"documents": 3, "failures": -1})
+        assert c.export_request() == "the request\n"
+        c.import_answer("the answer\n")
+    assert [e["borrow"] for e in script.events("reserve")] == [0, 1_500, 172_800_000]
+    assert script.events("statistics")[0]["numbers"] == [{"name": "documents", "value": 3}, {"name": "failures", "value": -1}]
+    assert script.events("import")[0]["body"] == "the answer\n"
+
+
+@pytest.mark.parametrize("make", [values_client, files_client])
+def test_a_mistake_in_a_call_is_a_typed_error(make):
+    """What no event can say the host finds itself; what the module refuses comes back as it is."""
+    script = Script(lambda event: willing(event) if event["type"] in ("start", "files", "shutdown") else [notify(event["call"], "no_license")])
+    with make(engine=script, storage=Memory()) as c:
+        for call, given in (
+            *((lambda borrow: refusal(c, borrow), b) for b in ("soon", float("nan"), float("inf"), {})),
+            *((c.statistics, n) for n in ({"a": 1.5}, {"a": "1"}, {1: 1}, ["a"], None)),
+            *((c.import_answer, a) for a in (b"bytes", None)),
+        ):
+            with pytest.raises(LicenseError) as e:
+                call(given)
+            assert e.value.code == "bad_call", given
+        assert not any(script.events(kind) for kind in ("reserve", "statistics", "import"))
+        for call in (lambda: refusal(c, -1), lambda: c.statistics({}), c.export_request, lambda: c.import_answer("")):
+            with pytest.raises(LicenseError) as e:
+                call()
+            assert e.value.code == "no_license"
+
+
+def refusal(client, borrow):
+    error = client.reserve("ui", "rendering", borrow=borrow)
+    if error is not None:
+        raise error
 
 
 def test_the_first_spelling_is_the_same_class():

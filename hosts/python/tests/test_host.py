@@ -9,8 +9,9 @@ import time
 import pytest
 
 from conftest import IDS, PATIENCE, Deaf, Memory, Script, notify, willing
-from onelicense import LicenseError, OneLicenseClient
+from onelicense import LicenseError, OneLicenseClient, verdicts
 from onelicense.engine import Broken
+from onelicense.errors import refuse
 from onelicense.transport import Answer
 
 
@@ -109,6 +110,25 @@ def test_a_timer_can_be_taken_away():
         assert c._host._wake_at is not None
         c.sync()
         assert c._host._wake_at is None
+
+
+def test_an_answer_that_no_call_can_hold_is_a_failure():
+    """It comes from something else than a server, which must not keep the module waiting for ever."""
+
+    def answer(event):
+        if event["type"] == "start":
+            return [{"type": "send", "id": 1, "url": "http://x", "body": "", "timeout": 1000}]
+        if event["type"] == "reply":
+            raise refuse("bad_call", "too large")  # as an instance does
+        if event["type"] == "failed":
+            return [notify(1, "unreachable", detail=event["detail"])]
+        return willing(event)
+
+    script = Script(answer)
+    with pytest.raises(LicenseError) as e:
+        client(script, transport=Says(lambda body: Answer(200, "x")))
+    assert (e.value.code, e.value.detail) == ("unreachable", "too large")
+    assert script.events("failed")[0]["id"] == 1 and script.opened == script.closed == 2
 
 
 def test_no_answer_is_a_failure_with_a_detail():
@@ -235,6 +255,52 @@ def test_what_nobody_asked_for_goes_to_the_handlers():
         c.sync()
         assert (told.code(), told.code()) == ("grace", "revoked")
         assert failed.code() == "revoked" and failed.verdicts.empty()
+
+
+SILENCE = {"unreachable", "server_error", "lease_expired"}
+
+
+@pytest.mark.parametrize("code", sorted(row.code for row in verdicts.VERDICTS.values() if not row.allow_continue))
+def test_offline_excuses_silence_only(code):
+    """The start, what is told later, and the start of an instance that replaces a broken one."""
+    told, failed = Handler(), Handler()
+    answers = trap(1, "consume")
+
+    def answer(event):
+        if event["type"] == "start":
+            return [notify(event["call"], code)]
+        return [*willing(event), notify(code=code), notify(code="grace")] if event["type"] == "sync" else answers(event)
+
+    def start(offline):
+        script = Script(answer)
+        script.counts = [2]
+        return client(script, offline=offline, on_verdict=told, on_failure=failed)
+
+    for offline in (False, True):
+        if not offline or code not in SILENCE:
+            with pytest.raises(LicenseError) as e:
+                start(offline)
+            assert e.value.code == code
+    if code in SILENCE:
+        with start(True) as c:
+            c.sync()
+            assert (told.code(), told.code()) == (code, "grace")
+            with pytest.raises(LicenseError):
+                c.consume()
+            c.sync()  # of the new instance
+            assert (told.code(), told.code()) == (code, "grace")
+        assert failed.verdicts.empty()
+
+
+def test_offline_does_not_excuse_a_refusal_later():
+    failed = Handler()
+
+    def answer(event):
+        return [*willing(event), notify(code="lease_expired"), notify(code="suspended")] if event["type"] == "sync" else willing(event)
+
+    with client(Script(answer), offline=True, on_failure=failed) as c:
+        c.sync()
+        assert failed.code() == "suspended" and failed.verdicts.empty()
 
 
 def test_while_starting_the_answer_decides():

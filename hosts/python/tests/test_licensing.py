@@ -5,7 +5,7 @@ import os
 import pytest
 
 from conftest import IDS, ROOT, Deaf, FixedClock, Memory, Script, notify, willing
-from onelicense import File, LicenseError, Licensing, files, initialize, root, verify
+from onelicense import File, LicenseError, Licensing, files, initialize, root, verify, verify_receipt
 
 VECTORS = ROOT / "spec" / "vectors" / "license"
 KEYRING = (VECTORS / "product.asc").read_text()
@@ -75,8 +75,9 @@ def test_before_initialize_nothing_works():
     assert one.unreserve("ui", "rendering") is False
     assert one.check("ui", "rendering") is False and failed[0].code == "not_running"
     assert one.shutdown().code == "not_running"
-    with pytest.raises(LicenseError, match="not_running"):
-        one.status()
+    for call in (one.status, one.export_request, lambda: one.import_answer("x"), lambda: one.statistics({})):
+        with pytest.raises(LicenseError, match="not_running"):
+            call()
 
 
 # proves L17
@@ -114,6 +115,14 @@ def test_check_calls_the_handler_and_says_so(tmp_path, licensing):
     one = licensing(tmp_path, on_failure=failed.append)
     assert one.check("ui", "rendering") is False and one.check(None, "rendering") is False
     assert [(v.code, v.context, v.entitlement) for v in failed] == [("not_reserved", "ui", "rendering"), ("not_reserved", "", "rendering")]
+
+
+def test_offline_excuses_nothing_that_check_refuses(tmp_path):
+    failed = []
+    script = Script(lambda event: [notify(event["call"], "lease_expired")] if event["type"] == "check" else willing(event))
+    with initialize(tmp_path, **VALUES, engine=script, storage=Memory(), transport=Deaf(), offline=True, on_failure=failed.append) as one:
+        assert one.check("ui", "rendering") is False
+    assert [v.code for v in failed] == ["lease_expired"]
 
 
 # proves L20, L09, L16
@@ -170,6 +179,70 @@ def test_a_directory_of_more_than_fits(tmp_path, monkeypatch):
         (tmp_path / name).write_text("123456")
     found = files.Directory(tmp_path).load()
     assert [(f.name, bool(f.error)) for f in found] == [("a.txt", False), ("b.txt", True), ("c.txt", True)]
+
+
+# proves L02
+def test_lists_of_revoked_licenses_are_loaded_too(tmp_path, licensing):
+    """By their names they are found, by their contents they are known."""
+    fill(tmp_path, "plain.txt")
+    statement = '{"type":"onelicense/statement/1"}\nnonsense\n'
+    for name in ("revoked.list", "OLD.LIST", "list.txt"):
+        (tmp_path / name).write_text(statement)
+    (tmp_path / "plain.list").write_bytes((VECTORS / "plain.txt").read_bytes())
+    (tmp_path / "revoked.json").write_text(statement)
+    codes = {v["file"]: v["code"] for v in licensing(tmp_path).status()["files"]}
+    assert codes.pop("plain.txt") == codes.pop("plain.list") == "ok"
+    assert set(codes) == {"revoked.list", "OLD.LIST", "list.txt"}
+    assert not any(code == "ok" or code.startswith("file_") for code in codes.values())
+
+
+def test_a_list_may_be_larger_than_a_license_file(tmp_path):
+    largest = files.MAX_LIST
+    (tmp_path / "a.list").write_text("{" + "x" * largest)
+    (tmp_path / "b.txt").write_text("x" * largest)
+    a, b = files.Directory(tmp_path).load()
+    assert (len(a.data), len(b.data)) == (largest + 1, files.MAX_FILE + 1)
+
+
+def test_a_file_is_verified_with_a_list(tmp_path):
+    class Asked:
+        calls = []
+
+        def open(self):
+            return self
+
+        def call(self, call):
+            self.calls.append(call)
+            return {"license": {"id": "", "contexts": [], "entitlements": [], "root": "", "key": "", "signed": 0}}
+
+        def close(self):
+            pass
+
+    path = VECTORS / "plain.txt"
+    (tmp_path / "newest.list").write_bytes("liste\u0301\n".encode())
+    for given in (tmp_path / "newest.list", "liste\u0301\n".encode()):
+        verify(path, KEYRING, list=given, engine=Asked())
+        assert Asked.calls[-1]["list"] == "liste\u0301\n"
+    verify(path, KEYRING, engine=Asked())
+    assert "list" not in Asked.calls[-1]
+
+
+def test_a_list_that_is_none_is_refused(tmp_path):
+    path = VECTORS / "plain.txt"
+    for given, code in ((b"", "statement_malformed"), (b"nonsense", "lease_malformed"), (path, "lease_malformed"), (tmp_path / "missing", "file_unreadable")):
+        with pytest.raises(LicenseError) as e:
+            verify(path, KEYRING, list=given)
+        assert e.value.code == code, given
+
+
+# proves part of N07
+def test_what_is_no_receipt_is_refused():
+    for given in ("", "nonsense", (VECTORS / "plain.txt").read_text()):
+        with pytest.raises(LicenseError) as e:
+            verify_receipt(given, KEYRING)
+        assert e.value.code == "lease_malformed"
+    with pytest.raises(LicenseError, match="keyring_invalid"):
+        verify_receipt("", "none")
 
 
 def test_verify_takes_bytes_and_paths():

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+import onelicense
 from conftest import PACKAGE, python
 from onelicense import module
 
@@ -25,6 +26,10 @@ def wheel(tmp_path_factory):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return next(target.glob("onelicense-*.whl"))
+
+
+def test_the_wheel_has_the_version_that_the_server_is_told(wheel):
+    assert wheel.name.startswith(f"onelicense-{onelicense.__version__}-")
 
 
 # proves N01

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import urllib.request
 import pytest
 
 from conftest import PACKAGE, PATIENCE, python
-from onelicense import LicenseError, OneLicenseClient, initialize
+from onelicense import LicenseError, OneLicenseClient, initialize, machine_parts, verify_receipt
 from onelicense.clock import System
 from onelicense.transport import HTTP
 from vendor import Vendor, until
@@ -34,6 +35,33 @@ class Counting(HTTP):
     def post(self, url, body, timeout):
         self.count += 1
         return super().post(url, body, timeout)
+
+
+class Cut(HTTP):
+    """The real transport, with a cable that can be cut."""
+
+    working = True
+
+    def post(self, url, body, timeout):
+        if not self.working:
+            raise OSError("the cable is cut")
+        return super().post(url, body, timeout)
+
+
+def carried(values, request):
+    """The answer to a request that somebody carries to the server."""
+    return HTTP().post(values["server_url"].partition("#")[0] + "/sync", request, PATIENCE).body
+
+
+class Ahead(System):
+    """The system's clock, so many ms ahead."""
+
+    def __init__(self, by):
+        super().__init__()
+        self.by = by
+
+    def now(self):
+        return super().now() + self.by
 
 
 def code(call, *arguments):
@@ -72,14 +100,6 @@ def test_a_restart_goes_on_where_it_was(vendor, tmp_path):
 
 # proves C14
 def test_what_was_not_reported_goes_with_the_next_run(vendor, tmp_path):
-    class Cut(HTTP):
-        working = True
-
-        def post(self, url, body, timeout):
-            if not self.working:
-                raise OSError("the cable is cut")
-            return super().post(url, body, timeout)
-
     values, transport = vendor.license(), Cut()
     c = OneLicenseClient(values, storage=tmp_path, transport=transport)
     c.consume(3)
@@ -131,7 +151,7 @@ def test_a_license_that_ends_calls_the_handler(vendor, tmp_path):
         ended.set()
 
     with OneLicenseClient(values, storage=tmp_path, on_failure=stop) as c:
-        vendor.ask("POST", f"/licenses/{values['license_id']}/suspend")
+        vendor.suspend(values)
         assert ended.wait(PATIENCE) and failed == ["suspended"]
         assert code(c.consume) == "suspended"
 
@@ -142,7 +162,7 @@ def test_a_program_whose_license_ends_is_stopped(vendor, tmp_path):
     source = f"import onelicense, threading; onelicense.OneLicenseClient({values!r}, storage={str(tmp_path)!r}); print('on', flush=True); threading.Event().wait()"
     with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGE)}) as p:
         assert p.stdout.readline() == "on\n"
-        vendor.ask("POST", f"/licenses/{values['license_id']}/suspend")
+        vendor.suspend(values)
         _, said = p.communicate(timeout=PATIENCE)
     assert p.returncode == 1 and "suspended" in said
 
@@ -205,6 +225,159 @@ def test_one_slot_and_two_installations(vendor, tmp_path):
         b.reserve("ui", "rendering")
         assert len(vendor.reservations(values)) == 1
     assert vendor.reservations(values) == []
+
+
+# proves part of B03
+def test_a_slot_is_borrowed(vendor, tmp_path):
+    values = vendor.license({"max_borrow": 86_400_000})
+    with OneLicenseClient(values, storage=tmp_path / "a") as c:
+        c.reserve("ui", "rendering", borrow=36_000)
+        one = c.status()["licenses"][0]
+        assert one["not_after"] < one["reservations"][0]["until"] <= System().now() + 36_000_000
+        assert code(lambda: c.reserve("ui", "cam", borrow=-1)) == "bad_call"
+        c.release("ui", "rendering")  # early
+        c.sync()
+        assert vendor.reservations(values) == []
+    with OneLicenseClient(vendor.license(), storage=tmp_path / "b") as c:
+        assert code(lambda: c.reserve("ui", "rendering", borrow=36_000)) == "borrow_not_allowed"
+
+
+# proves C17
+def test_statistics_are_told_when_the_policy_asks(vendor, tmp_path):
+    for asks in (True, False):
+        values = vendor.license({"statistics": asks})
+        with OneLicenseClient(values, storage=tmp_path / str(asks), program="4.2", fingerprint=machine_parts()) as c:
+            c.statistics({"documents": 2})
+            c.statistics({"documents": 3, "failures": 0})
+            for wrong in ({"a b": 1}, {"a": 1 << 53}, {f"n{n}": n for n in range(17)}):
+                assert code(c.statistics, wrong) == "bad_call"
+            c.sync()
+            told = vendor.ask("GET", f"/licenses/{values['license_id']}/activations")["items"][0].get("statistics")
+        if not asks:
+            assert told is None
+            continue
+        assert (told["program"], told["numbers"]) == ("4.2", [{"name": "documents", "value": 3}, {"name": "failures", "value": 0}])
+        assert told["host"].startswith("python/") and "/" in told["platform"]
+
+
+# proves part of S23
+def test_the_exchange_by_hand(vendor, tmp_path):
+    values, transport = vendor.license(), Cut()
+    with OneLicenseClient(values, storage=tmp_path, transport=transport) as c:
+        transport.working = False
+        c.consume(3)
+        request = c.export_request()
+        assert c.export_request() == request
+        answer = carried(values, request)
+        assert vendor.used(values) == 3
+        assert code(c.import_answer, "nonsense") == "lease_malformed"
+        assert code(c.import_answer, c.status()["licenses"][0]["receipt"]) == "lease_other_request"
+        c.import_answer(answer.replace("\n", "\r\n"))  # as mail may bring it
+        one = c.status()["licenses"][0]
+        assert (one["verdict"]["code"], one["counters"]["counted"], one["pending"]) == ("ok", 3, 0)
+        assert code(c.import_answer, answer) == "lease_other_request"
+        transport.working = True
+
+
+# proves part of S23
+def test_a_machine_without_a_network_is_activated_by_hand(vendor, tmp_path):
+    values, transport = vendor.license(), Cut()
+    transport.working = False
+    settings = {**values, "storage": tmp_path, "transport": transport}
+    assert code(OneLicenseClient, settings) == "unreachable"
+    with OneLicenseClient(settings, offline=True) as c:
+        assert code(c.consume) == code(c.reserve, "ui", "rendering") == "unreachable"
+        assert code(c.import_answer, "nonsense") == "lease_malformed"
+        request = c.export_request()
+    with OneLicenseClient(settings, offline=True) as c:  # days later
+        assert c.export_request() == request
+        c.import_answer(carried(values, request))
+        c.consume(3)
+        c.import_answer(carried(values, c.export_request()))
+    assert vendor.used(values) == 3
+
+
+# proves part of S23
+def test_a_lease_that_has_run_out_is_renewed_by_hand(vendor, tmp_path):
+    values, transport = vendor.license({"interval": 60_000, "grace": 0}), Cut()
+    transport.working = False
+    settings = {**values, "storage": tmp_path, "transport": transport, "offline": True}
+    with OneLicenseClient(settings) as c:
+        c.import_answer(carried(values, c.export_request()))
+        c.consume(3)
+    settings["clock"] = Ahead(120_000)
+    assert code(OneLicenseClient, {**settings, "offline": False}) == "lease_expired"
+    vendor.policy(values, interval=3_600_000)
+    with OneLicenseClient(settings) as c:
+        assert code(c.consume) == c.status()["licenses"][0]["verdict"]["code"] == "lease_expired"
+        c.import_answer(carried(values, c.export_request()))
+        c.consume(2)
+        c.import_answer(carried(values, c.export_request()))
+    assert vendor.used(values) == 5
+
+
+def test_an_offline_program_is_still_refused(vendor, tmp_path):
+    values = vendor.license()
+    vendor.suspend(values)
+    assert code(lambda: OneLicenseClient(values, storage=tmp_path, offline=True)) == "suspended"
+    transport = Cut()
+    transport.working = False
+    with OneLicenseClient(values, storage=tmp_path, offline=True, transport=transport, on_failure=lambda v: None) as c:
+        assert code(c.import_answer, carried(values, c.export_request())) == "suspended"
+    assert code(lambda: OneLicenseClient({**values, "version_id": ""}, offline=True)) == "missing_setting"
+
+
+# proves part of S23
+def test_the_readme_by_hand(vendor, tmp_path, monkeypatch):
+    program = re.search(r"```python\n(from pathlib .*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL).group(1)
+    values, transport = vendor.license(), Cut()
+    transport.working = False
+
+    def carry(prompt):
+        (tmp_path / "answer.txt").write_text(carried(values, (tmp_path / "request.txt").read_text()))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("builtins.input", carry)
+    scope = {"values": {**values, "storage": tmp_path / "state", "transport": transport}}
+    exec(program, scope)
+    monkeypatch.delattr("builtins.input")  # the second run needs nobody
+    exec(program, scope)
+    with OneLicenseClient(values, storage=tmp_path / "state") as c:
+        c.sync()
+    assert vendor.used(values) == 2
+
+
+# proves part of S23
+def test_a_machine_without_a_network_is_activated_by_hand_with_license_files(vendor, tmp_path):
+    values, transport = vendor.license(), Cut()
+    transport.working = False
+    (tmp_path / "a.txt").write_text(vendor.file(values))
+    settings = {**values, "keyring": vendor.keyring, "storage": tmp_path / "state", "transport": transport}
+    del settings["license_id"]
+    with initialize(tmp_path, **settings) as one:
+        request = one.export_request()
+    with initialize(tmp_path, **settings) as one:  # days later
+        assert one.export_request() == request
+        one.import_answer(carried(values, request))
+        assert one.status()["licenses"][0]["verdict"]["code"] == "ok"
+
+
+# proves part of N07
+def test_a_receipt_is_checked_by_whoever_has_the_certificate(vendor, tmp_path):
+    values = vendor.license()
+    with OneLicenseClient(values, storage=tmp_path) as c:
+        c.consume(3)
+        c.sync()
+        one = c.status()["licenses"][0]
+    receipt = verify_receipt(one["receipt"], vendor.keyring)
+    assert (receipt.product, receipt.license, receipt.activation) == (values["product_id"], values["license_id"], one["activation"])
+    assert (receipt.generation, receipt.number, receipt.counters["counted"]) == (1, 2, 3)
+    assert receipt.root == one_root(values) and receipt.time.tzinfo is not None
+    assert code(verify_receipt, one["receipt"].replace('"counted":3', '"counted":2'), vendor.keyring) == "signature_invalid"
+
+
+def one_root(values):
+    return values["server_url"].partition("#")[2]
 
 
 # proves C14

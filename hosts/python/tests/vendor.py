@@ -78,6 +78,15 @@ class Vendor:
         made = self.ask("POST", f"/versions/{version}/licenses", **wanted)["id"]
         return {"server_url": self.server_url, "product_id": self.product, "version_id": version, "license_id": made}
 
+    def policy(self, values, **policy):
+        """Another policy for the version of a license; programs get it with their next sync."""
+        version = f"/versions/{values['version_id']}"
+        found = self.ask("GET", version)
+        self.ask("PATCH", version, revision=found["revision"], policy={**found["policy"], **policy})
+
+    def suspend(self, values):
+        self.ask("POST", f"/licenses/{values['license_id']}/suspend")
+
     def used(self, values):
         return self.ask("GET", f"/licenses/{values['license_id']}")["used"]
 

@@ -132,6 +132,9 @@ func compare(build builder) error {
 	return comparePins(stated)
 }
 
+// keptSmall are the packages that are compiled without inlining: none of them is where time goes, and together that is 0.15 MB.
+var keptSmall = []string{"github.com/onelicense/onelicense/...", "math/big", "fmt"}
+
 // build is the one place that says how the module is made.
 func build(dir, path, toolchain string) (string, error) {
 	path, err := filepath.Abs(path)
@@ -143,8 +146,11 @@ func build(dir, path, toolchain string) (string, error) {
 	if toolchain != "" {
 		env = append(env, "GOTOOLCHAIN="+toolchain)
 	}
-	goBuild := exec.Command("go", "build", "-modfile=wasm/pinned.mod", "-trimpath", "-buildvcs=false",
-		"-buildmode=c-shared", "-ldflags=-s -w", "-o", path, "./wasm")
+	arguments := []string{"build", "-modfile=wasm/pinned.mod", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags=-s -w"}
+	for _, pattern := range keptSmall {
+		arguments = append(arguments, "-gcflags="+pattern+"=-l")
+	}
+	goBuild := exec.Command("go", append(arguments, "-o", path, "./wasm")...)
 	goBuild.Dir, goBuild.Env = dir, env
 	goBuild.Stderr = os.Stderr
 	if err := goBuild.Run(); err != nil {

@@ -134,6 +134,8 @@ func TestUsage(t *testing.T) {
 		{"verify", "a"},
 		{"verify", "a", "--key", filepath.Join(dir, "nowhere.asc")},
 		{"verify", "a", "--key", public, "--nonsense"},
+		{"verify", filepath.Join(dir, "license.txt"), "--key", public, "--list", filepath.Join(dir, "nowhere.list")},
+		{"verify", "-", "--key", public, "--list", "-"},
 		{"keygen", "--out", dir},
 		{"keygen", "--name", "!!", "--out", dir},
 		{"issue", "--key", public},

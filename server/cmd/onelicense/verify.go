@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,124 +9,113 @@ import (
 	"strings"
 	"time"
 
-	onelicense "github.com/onelicense/onelicense/hosts/go"
 	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/spf13/cobra"
 )
 
 func verifyCommand(w world) *cobra.Command {
-	var key string
+	var key, list string
 	var asJSON, byModule bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE --key FILE",
-		Short: "Check a license file and show what it grants",
+		Short: "Check a license file and show what it grants, or a receipt and show what it proves",
 		Long: `Check a license file and show what it grants. FILE - is standard input.
+
+With --list the file is held to the product's list of revoked licenses as well.
+
+A file that begins with {"type":"` + lease.TypeLease + `" is a receipt: the lease with which the server confirmed calls, as a program's
+status has it. Shown is what it proves: which installation of which license had counted how many calls, and when. It stays a proof when
+the lease has run out.
 
 With --wasm the shipped WebAssembly module is asked, as a licensed program would ask it; the verdict must be the same.
 
 Exit code 0: the file is genuine. 1: it is refused, and the reason is on standard error. 2: the call is wrong.`,
+		Example: `  onelicense verify license.txt --key keys/Vendor.pub.asc --list revoked.list
+  onelicense verify receipt.txt --key keys/Vendor.pub.asc --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			certificate, err := readKey(cmd, key)
+			q, err := ask(cmd, args[0], key, list)
 			if err != nil {
 				return err
 			}
-			judge := open
+			q.now = w.now()
+			judge := natively
 			if byModule {
-				judge = openByModule
+				judge = byTheModule
 			}
-			l, err := judge(cmd, args[0], certificate, w.now())
+			f, err := q.judged(cmd, args[0], judge)
 			if asJSON {
-				if err := printJSON(cmd.OutOrStdout(), args[0], l, err); err != nil {
+				if err := printJSON(cmd.OutOrStdout(), args[0], f, err); err != nil {
 					return err
 				}
 			} else if err == nil {
-				printLicense(cmd.OutOrStdout(), l)
+				f.print(cmd.OutOrStdout())
 			}
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "file with the product's certificate")
+	cmd.Flags().StringVar(&list, "list", "", "file with the product's list of revoked licenses")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the verdict as JSON on standard output")
 	cmd.Flags().BoolVar(&byModule, "wasm", false, "ask the shipped WebAssembly module")
 	_ = cmd.MarkFlagRequired("key")
 	return cmd
 }
 
-func open(cmd *cobra.Command, path string, certificate []byte, now time.Time) (*license.License, error) {
-	keys, err := pgp.Parse(certificate)
-	if err != nil {
-		return nil, err
-	}
-	file, err := readFile(cmd, path, license.MaxFile)
-	if err != nil {
-		return nil, err
-	}
-	return license.Open(file, keys, now)
+// question is what there is to judge.
+type question struct {
+	file, certificate, list []byte
+	listed                  bool // a list was given
+	now                     time.Time
 }
 
-// openByModule is open through the module that programs embed.
-func openByModule(cmd *cobra.Command, path string, certificate []byte, now time.Time) (*license.License, error) {
-	if len(certificate) > 0 && certificate[0] >= 0x80 { // hosts pass keyrings on as text
-		keys, err := pgp.Parse(certificate)
-		if err != nil {
-			return nil, err
-		}
-		if certificate, err = keys.Armored(); err != nil {
-			return nil, err
-		}
-	}
-	file, err := readFile(cmd, path, license.MaxFile)
-	if err != nil {
+// finding is what a file is when it is genuine: one of the two.
+type finding struct {
+	License *content `json:"license,omitempty"`
+	Receipt *receipt `json:"receipt,omitempty"`
+}
+
+type judge func(*cobra.Command, *question) (finding, error)
+
+// ask reads what is given beside the file. A mistake there is one in the call, not a verdict on the file.
+func ask(cmd *cobra.Command, path, key, list string) (*question, error) {
+	q := &question{listed: cmd.Flags().Changed("list")}
+	var err error
+	if q.certificate, err = readKey(cmd, key); err != nil {
 		return nil, err
 	}
-	found, err := onelicense.VerifyAt(cmd.Context(), file, certificate, now)
-	if refusal, ok := errors.AsType[*onelicense.Error](err); ok {
-		return nil, &license.Error{Code: refusal.Code, Detail: refusal.Detail}
-	}
-	if err != nil {
-		return nil, err
-	}
-	l := &license.License{
-		Claims:    license.Claims{ID: found.ID, Contexts: found.Contexts},
-		Signature: license.Signature{Key: found.Key, Created: found.Signed.Std().UTC()},
-		Root:      found.Root,
-	}
-	for _, e := range found.Entitlements {
-		l.Entitlements = append(l.Entitlements, license.Entitlement(e))
-	}
-	return l, nil
-}
-
-func printLicense(out io.Writer, l *license.License) {
-	fmt.Fprintf(out, "genuine\nlicense       %s\ncontexts      %s\n", l.ID, strings.Join(l.Contexts, ", "))
-	for i, e := range l.Entitlements {
-		title := "entitlements"
-		if i > 0 {
-			title = ""
+	if q.listed {
+		if path == "-" && list == "-" {
+			return nil, usage{errors.New("standard input cannot be the file and the list")}
 		}
-		slots := "any number of installations"
-		if e.Slots > 0 {
-			slots = fmt.Sprintf("%d at once", e.Slots)
+		if q.list, err = readFile(cmd, list, maxList); err != nil {
+			return nil, usage{err}
 		}
-		fmt.Fprintf(out, "%-13s %s (%s)\n", title, e.Name, slots)
 	}
-	fmt.Fprintf(out, "signed        %s\nby key        %s\nproduct root  %s\n", l.Signature.Created.Format(time.RFC3339), l.Signature.Key, l.Root)
+	return q, nil
 }
 
-// report is what verify --json prints: the verdict and, for a genuine file, what it says.
-type report struct {
-	File          string        `json:"file"`
-	Code          license.Code  `json:"code"`
-	Class         license.Class `json:"class"`
-	AllowContinue bool          `json:"allow_continue"`
-	Message       string        `json:"message"`
-	Detail        string        `json:"detail,omitempty"`
-	Do            string        `json:"do"`
-	License       *content      `json:"license,omitempty"`
+// maxList has room for the largest list with its signature.
+const maxList = lease.MaxStatement + 4096
+
+// judged reads the file and has it judged.
+func (q *question) judged(cmd *cobra.Command, path string, by judge) (f finding, err error) {
+	if q.file, err = readFile(cmd, path, license.MaxFile); err != nil {
+		return f, err
+	}
+	if q.listed && q.receipt() {
+		return f, usage{errors.New("--list is for license files; a receipt is judged at its own time")}
+	}
+	return by(cmd, q)
 }
 
+// receipt tells whether the file says that it is a lease.
+func (q *question) receipt() bool {
+	return bytes.HasPrefix(q.file, []byte(`{"type":"`+lease.TypeLease+`"`))
+}
+
+// content is what a genuine license file says.
 type content struct {
 	ID           license.ID    `json:"id"`
 	Contexts     []string      `json:"contexts"`
@@ -140,18 +130,82 @@ type entitlement struct {
 	Slots int    `json:"slots,omitempty"`
 }
 
-func printJSON(out io.Writer, path string, l *license.License, refused error) error {
-	r := report{File: path, Code: license.CodeOK}
+// receipt is what a genuine lease proves.
+type receipt struct {
+	Product    license.ID     `json:"product"`
+	License    license.ID     `json:"license"`
+	Activation lease.Hash     `json:"activation"`
+	Generation int64          `json:"generation"`
+	Number     int64          `json:"number"`
+	Request    lease.Hash     `json:"request"`
+	Time       time.Time      `json:"time"`
+	Counters   lease.Counters `json:"counters"`
+	Key        string         `json:"key"`
+	Root       string         `json:"root"`
+}
+
+func (f finding) print(out io.Writer) {
+	if f.Receipt != nil {
+		f.Receipt.print(out)
+	} else {
+		f.License.print(out)
+	}
+}
+
+func (l *content) print(out io.Writer) {
+	fmt.Fprintf(out, "genuine\nlicense       %s\ncontexts      %s\n", l.ID, strings.Join(l.Contexts, ", "))
+	for i, e := range l.Entitlements {
+		title := "entitlements"
+		if i > 0 {
+			title = ""
+		}
+		slots := "any number of installations"
+		if e.Slots > 0 {
+			slots = fmt.Sprintf("%d at once", e.Slots)
+		}
+		fmt.Fprintf(out, "%-13s %s (%s)\n", title, e.Name, slots)
+	}
+	fmt.Fprintf(out, "signed        %s\nby key        %s\nproduct root  %s\n", l.Created.Format(time.RFC3339), l.Key, l.Root)
+}
+
+func (r *receipt) print(out io.Writer) {
+	c := r.Counters
+	fmt.Fprintf(out, "genuine\nreceipt       of lease %d, generation %d\nproduct       %s\nlicense       %s\nactivation    %s\n",
+		r.Number, r.Generation, r.Product, r.License, r.Activation)
+	fmt.Fprintf(out, "calls         %d of this activation, %d of the license", c.Counted, c.Used)
+	if c.Allowance > 0 {
+		fmt.Fprintf(out, ", which allows %d", c.Allowance)
+	}
+	if c.Granted > 0 {
+		fmt.Fprintf(out, "; prepaid up to %d of this activation", c.Granted)
+	}
+	fmt.Fprintln(out)
+	fmt.Fprintf(out, "time          %s\nrequest       %s\nby key        %s\nproduct root  %s\n", r.Time.Format(time.RFC3339), r.Request, r.Key, r.Root)
+}
+
+// report is what verify --json prints: the verdict and, for a genuine file, what it says.
+type report struct {
+	File          string        `json:"file"`
+	Code          license.Code  `json:"code"`
+	Class         license.Class `json:"class"`
+	AllowContinue bool          `json:"allow_continue"`
+	Message       string        `json:"message"`
+	Detail        string        `json:"detail,omitempty"`
+	Do            string        `json:"do"`
+	finding
+}
+
+func printJSON(out io.Writer, path string, f finding, refused error) error {
+	r := report{File: path, Code: license.CodeOK, finding: f}
 	if refused != nil {
+		var wrong usage
+		if errors.As(refused, &wrong) {
+			return nil // no verdict on the file
+		}
 		r.Code, r.Detail = license.CodeInternal, refused.Error()
 		var refusal *license.Error
 		if errors.As(refused, &refusal) {
 			r.Code, r.Detail = refusal.Code, refusal.Detail
-		}
-	} else {
-		r.License = &content{ID: l.ID, Contexts: l.Contexts, Key: l.Signature.Key, Created: l.Signature.Created, Root: l.Root}
-		for _, e := range l.Entitlements {
-			r.License.Entitlements = append(r.License.Entitlements, entitlement(e))
 		}
 	}
 	v := r.Code.Verdict()

@@ -28,11 +28,15 @@ type activation struct {
 	Request      string `bson:"request"`
 	Lease        []byte `bson:"lease"`
 	Counted      int64  `bson:"counted"`
+	Granted      int64  `bson:"granted"`
 	Created      date   `bson:"created"`
 	LastSync     date   `bson:"last_sync"`
 	Closed       date   `bson:"closed"`
 	Restores     int64  `bson:"restores"`
 	RestoresFrom date   `bson:"restores_from"`
+
+	Past licensing.Past `bson:"past"`
+	Seen licensing.Seen `bson:"seen"`
 
 	Held  []seat `bson:"held"`            // what it holds, where; the bucket's word stands
 	Claim *claim `bson:"claim,omitempty"` // an advance under way
@@ -65,8 +69,9 @@ func (d activation) head() lease.Position {
 func (d activation) record() licensing.Activation {
 	return licensing.Activation{
 		ActivationKey: licensing.ActivationKey{License: license.ID(d.License), Activation: lease.Hash(d.Activation)},
-		Organisation:  license.ID(d.Org), Device: d.Device, Head: d.head(), Request: lease.Hash(d.Request), Lease: d.Lease, Counted: d.Counted,
+		Organisation:  license.ID(d.Org), Device: d.Device, Head: d.head(), Request: lease.Hash(d.Request), Lease: d.Lease, Counted: d.Counted, Granted: d.Granted,
 		Created: timeOf(d.Created), LastSync: timeOf(d.LastSync), Closed: timeOf(d.Closed), Restores: d.Restores, RestoresFrom: timeOf(d.RestoresFrom),
+		Past: d.Past, Seen: d.Seen,
 	}
 }
 

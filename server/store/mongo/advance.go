@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -37,7 +38,7 @@ func (s *Store) Advance(ctx context.Context, a licensing.Advance) (lease.Documen
 }
 
 func (s *Store) advance(ctx context.Context, a *licensing.Advance) (lease.Document, error) {
-	d, m, revision, err := s.look(ctx, a)
+	d, m, l, err := s.look(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +51,11 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (lease.Docume
 	if d.known() && d.head() == a.To && d.Request == string(a.Request) {
 		return d.Lease, nil
 	}
+	// A claim's past was made from the one that is stored as long as the claim stands: whoever remembers another takes the claim back
+	// first. So what was decided on another past neither completes a claim nor takes it back.
+	if a.Restore != nil && d.Past.Turn != a.Restore.Past.Turn-1 {
+		return nil, licensing.ErrStale
+	}
 	if c := d.Claim; c != nil {
 		switch {
 		case c.isFor(a) && !c.Undoing && c.Revision == a.Revision:
@@ -59,10 +65,10 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (lease.Docume
 		}
 		return nil, errAgain
 	}
-	if revision != a.Revision || d.head() != a.From || (d.Closed != 0 || !d.known()) != (a.Activate != nil) {
+	if l.Revision != a.Revision || d.head() != a.From || (d.Closed != 0 || !d.known()) != (a.Activate != nil) {
 		return nil, licensing.ErrStale
 	}
-	p := planOf(a)
+	p := planOf(a, l)
 	charges, err := s.preview(d, m, a, &p)
 	if limit := (*licensing.Limit)(nil); errors.As(err, &limit) {
 		return nil, s.unless(ctx, d, a, err)
@@ -70,7 +76,7 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (lease.Docume
 		return nil, err
 	}
 	if charges || p.seats() {
-		if err := s.claim(ctx, &d, a, p, charges); err != nil {
+		if err := s.claim(ctx, &d, a, p, m.Used, charges); err != nil {
 			return nil, err
 		}
 	}
@@ -98,9 +104,29 @@ func (s *Store) unless(ctx context.Context, d activation, a *licensing.Advance, 
 	return refusal
 }
 
+// limits are what an advance needs to know of its license.
+type limits struct {
+	Revision     int64         `bson:"revision"`
+	Entitlements []entitlement `bson:"entitlements"`
+}
+
+// of is how many slots there are of an entitlement; 0: no limit.
+func (l limits) of(entitlement string) int64 {
+	for _, e := range l.Entitlements {
+		if e.Name == entitlement {
+			return e.Slots
+		}
+	}
+	return 0
+}
+
 // look reads all that an advance is decided on.
-func (s *Store) look(ctx context.Context, a *licensing.Advance) (d activation, m *meter, revision int64, err error) {
+func (s *Store) look(ctx context.Context, a *licensing.Advance) (d activation, m *meter, l limits, err error) {
 	id := string(a.Key.License)
+	members := []string{"revision"}
+	if slices.ContainsFunc(a.Want, func(w licensing.Want) bool { return w.Slots < 0 }) {
+		members = append(members, "entitlements")
+	}
 	var raw bson.Raw
 	err = together(
 		func() (err error) {
@@ -110,9 +136,8 @@ func (s *Store) look(ctx context.Context, a *licensing.Advance) (d activation, m
 			}
 			return err
 		},
-		func() error {
-			l, err := one[struct{ Revision int64 }](ctx, s.licenses, with("_id", id, "org", string(a.Org)), only("revision"))
-			revision = l.Revision
+		func() (err error) {
+			l, err = one[limits](ctx, s.licenses, with("_id", id, "org", string(a.Org)), only(members...))
 			return err
 		},
 		func() (err error) { raw, err = one[bson.Raw](ctx, s.meters, with("_id", id)); return err },
@@ -120,7 +145,7 @@ func (s *Store) look(ctx context.Context, a *licensing.Advance) (d activation, m
 	if err == nil {
 		m, err = decodeMeter(raw)
 	}
-	return d, m, revision, err
+	return d, m, l, err
 }
 
 // preview decides on what was read, without changing anything: most refusals end here. It tells whether the meter is to be charged.
@@ -128,32 +153,32 @@ func (s *Store) preview(d activation, m *meter, a *licensing.Advance, p *plan) (
 	if err := d.restore(p); err != nil {
 		return false, err
 	}
-	calls := int64(0)
-	if p.Restore == nil {
-		calls = p.calls(d.Counted, m.Used)
-	}
 	if p.Activate != nil {
 		trial := *m
 		if err := trial.admit(p); err != nil {
 			return false, err
 		}
 	}
-	out := licensing.Outcome{Used: m.Used + calls, Counted: d.Counted + calls}
+	account := p.account(d, m.Used)
+	out := licensing.Outcome{Used: account.Used, Counted: account.Counted, Granted: account.Granted}
 	for _, w := range p.Want {
-		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Until: timeOf(p.Until)})
+		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Until: timeOf(w.Until)})
 	}
 	_, err = a.Compose(out)
-	return calls > 0 || p.Activate != nil, err
+	return account.Used != m.Used || p.Activate != nil, err
 }
 
 // carryOut does what the plan says, under the activation's claim if there is one. again is set when another may have begun with it.
 func (s *Store) carryOut(ctx context.Context, d activation, a *licensing.Advance, p *plan, m *meter, again bool) (lease.Document, error) {
-	out := licensing.Outcome{Used: m.Used, Counted: d.Counted}
+	// What is decided without the meter must charge nothing, also if others have been given calls back since.
+	used := m.Used
+	if d.Claim != nil {
+		used = d.Claim.Used
+	}
+	account := p.account(d, used)
 	if c := d.Claim; c != nil && c.Charges {
-		var calls, used int64
 		err := s.metering.do(ctx, d.License, order[*meter]{mark: mark{d.ID, c.Mark}, seen: m, fresh: !again, apply: func(m *meter) (err error) {
-			calls, err = m.charge(d.Activation, c.Mark, p, d.Counted)
-			used = m.Used
+			account, err = m.charge(c.Mark, p, d)
 			return err
 		}})
 		if limit := (*licensing.Limit)(nil); errors.As(err, &limit) || errors.Is(err, licensing.ErrNotFound) {
@@ -163,7 +188,6 @@ func (s *Store) carryOut(ctx context.Context, d activation, a *licensing.Advance
 		} else if err != nil {
 			return nil, err
 		}
-		out.Used, out.Counted = used, d.Counted+calls
 	}
 	got, err := s.seats(ctx, d, p, again)
 	if errors.Is(err, errClosed) {
@@ -171,7 +195,8 @@ func (s *Store) carryOut(ctx context.Context, d activation, a *licensing.Advance
 	} else if err != nil {
 		return nil, err
 	}
-	got.tell(&out, p)
+	out := licensing.Outcome{Used: account.Used, Counted: account.Counted, Granted: account.Granted}
+	got.tell(&out)
 	document, err := a.Compose(out)
 	if err != nil {
 		if d.Claim != nil {
@@ -179,7 +204,7 @@ func (s *Store) carryOut(ctx context.Context, d activation, a *licensing.Advance
 		}
 		return nil, err
 	}
-	next, err := s.commit(ctx, d, a, p, got, out.Counted, document)
+	next, err := s.commit(ctx, d, a, p, got, account, document)
 	if errors.Is(err, errAgain) {
 		return nil, errors.Join(s.dropStray(ctx, d, got), errAgain)
 	} else if err != nil {
@@ -193,7 +218,7 @@ func (s *Store) carryOut(ctx context.Context, d activation, a *licensing.Advance
 }
 
 // commit stores the lease and ends the claim.
-func (s *Store) commit(ctx context.Context, d activation, a *licensing.Advance, p *plan, got seating, counted int64, document lease.Document) (activation, error) {
+func (s *Store) commit(ctx context.Context, d activation, a *licensing.Advance, p *plan, got seating, account licensing.Account, document lease.Document) (activation, error) {
 	next := d
 	if err := next.restore(p); err != nil {
 		return next, err
@@ -205,19 +230,20 @@ func (s *Store) commit(ctx context.Context, d activation, a *licensing.Advance, 
 		next.Closed = p.Now
 	}
 	next.Generation, next.Number, next.Link = a.To.Generation, a.To.Number, string(a.To.Link)
-	next.Request, next.Lease, next.LastSync, next.Counted, next.Device = string(a.Request), document, p.Now, counted, a.Device
-	next.Held = append(got.kept, got.taken...)
+	next.Request, next.Lease, next.LastSync, next.Counted, next.Device = string(a.Request), document, p.Now, account.Counted, a.Device
+	next.Granted, next.Seen = account.Granted, p.Seen
+	next.Held = slices.Concat(got.kept, got.taken)
 	set := with("generation", next.Generation, "number", next.Number, "link", next.Link, "request", next.Request, "lease", next.Lease,
-		"last_sync", next.LastSync, "counted", next.Counted, "device", next.Device, "created", next.Created, "closed", next.Closed,
-		"restores", next.Restores, "restores_from", next.RestoresFrom, "held", next.Held)
+		"last_sync", next.LastSync, "counted", next.Counted, "granted", next.Granted, "device", next.Device, "created", next.Created, "closed", next.Closed,
+		"restores", next.Restores, "restores_from", next.RestoresFrom, "past", next.Past, "seen", next.Seen, "held", next.Held)
 	unset := bson.D{}
 	filter := byID(d.ID, "rev", d.Rev)
 	if d.Claim != nil {
 		filter = append(filter, bson.E{Key: "claim.mark", Value: d.Claim.Mark})
 		unset = with("claim", "")
 	}
-	if next.Claim = nil; len(got.left) > 0 || p.Goodbye {
-		next.Owed = &owed{Mark: newMark(), Release: got.left, Depart: p.Goodbye}
+	if next.Claim = nil; len(got.left)+len(got.swaps) > 0 || p.Goodbye {
+		next.Owed = &owed{Mark: newMark(), Release: got.left, Swap: got.swaps, Depart: p.Goodbye}
 		next.Open = bson.NewDateTimeFromTime(s.now())
 		set = append(set, bson.E{Key: "owed", Value: next.Owed}, bson.E{Key: "open", Value: next.Open})
 	} else if d.Claim != nil {

@@ -21,7 +21,7 @@ func BenchmarkSyncWithUsage(b *testing.B) {
 func BenchmarkReserveAndRelease(b *testing.B) {
 	benchmark(b, func(a *licensing.Advance) {
 		if a.To.Number%2 == 1 {
-			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: 10_000}}
+			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: 10_000, Until: a.Until}}
 		} else {
 			a.Drop = []string{"seat"}
 		}
@@ -56,8 +56,8 @@ func benchmark(b *testing.B, request func(*licensing.Advance)) {
 			hash := lease.HashOf(fmt.Appendf(nil, "%s %d", name, number))
 			a := licensing.Advance{Key: licensing.ActivationKey{License: "license", Activation: lease.HashOf([]byte(name))}, Org: "org", From: head,
 				To: lease.Position{Generation: 1, Number: number, Link: hash}, Request: hash, Device: name, Revision: 1, Now: 1000, Until: 1 << 40,
-				Allowance: licensing.Unlimited,
-				Compose:   func(licensing.Outcome) (lease.Document, error) { return make(lease.Document, 1000), nil }}
+				Charge:  licensing.Charge{Allowance: licensing.Unlimited},
+				Compose: func(licensing.Outcome) (lease.Document, error) { return make(lease.Document, 1000), nil }}
 			if number == 1 {
 				a.Activate = &licensing.Activate{Limit: 1 << 40, Window: 1000}
 			}

@@ -10,7 +10,15 @@ import (
 // The seats of one entitlement of a license are its pool. A pool is kept in buckets of at most 256 seats, so that no document grows
 // without bound and a large pool is not one hot spot: bucket n of a pool of 1000 seats may hold 256 of them for n from 0 to 2, and 232
 // for n = 3. What a bucket may hold follows from the limit alone, which comes with each request, so the caps always sum to it.
+//
+// A seat that is granted whatever others hold goes where any other would go, and if there is no room into the activation's home bucket
+// beyond its cap: there it is counted, and nobody else is given a seat until the bucket is below its cap again. Those who need a free seat
+// hold never more than the limit among them; in a pool of one bucket, none is given while all together hold as many.
 const bucketSize = 256
+
+// overfull is what a bucket holds at most beyond its cap, so that a document stays far below what MongoDB takes. What is beyond it goes
+// into buckets of no limit, where it is not counted.
+const overfull = 16 * bucketSize
 
 // capacity of bucket n in a pool of so many slots.
 func capacity(n, slots int64) int64 {
@@ -48,6 +56,10 @@ type placed struct {
 	Context string `bson:"context"`
 	Since   date   `bson:"since"`
 	Until   date   `bson:"until"`
+
+	// A claim that promises the seat for longer notes what was promised before.
+	Raiser string `bson:"raiser,omitempty"`
+	Before date   `bson:"before,omitempty"`
 }
 
 // never is when the seats of an empty bucket lapse: the last instant that every tool can show, the end of the year 9999.
@@ -102,40 +114,74 @@ func (b *bucket) count() {
 	}
 }
 
-// place gives the activation a seat if one is free, and tells whether it has one. Seats that have lapsed are free.
-func (b *bucket) place(key string, p placed, now date, slots int64) bool {
-	there, has := b.Seats[key]
-	if has && there.Mark == p.Mark {
+// place gives the activation a seat if one is free, and tells whether it has one.
+func (b *bucket) place(key string, p placed, now date, most int64) bool {
+	if there, has := b.Seats[key]; has && there.Mark == p.Mark {
 		return true
 	}
-	most := int(capacity(b.N, slots))
-	if !has && len(b.Seats) >= most {
-		for k, lapsed := range b.Seats {
-			if lapsed.Until <= now {
-				b.empty(k)
-			}
-		}
-		if len(b.Seats) >= most {
-			return false
-		}
+	if !b.room(key, now, most) {
+		return false
 	}
 	b.Seats[key] = p // also over an old seat of its own that it does not know of any more
 	b.touched[key] = true
 	return true
 }
 
-// renew keeps a seat that is still the given one, and tells whether it is.
-func (b *bucket) renew(key string, p placed) bool {
-	there, has := b.Seats[key]
-	if !has || there.Mark != p.Mark {
+// room tells whether a seat is free for the activation, also if it had none. Seats that have lapsed are free.
+func (b *bucket) room(key string, now date, most int64) bool {
+	others := int64(len(b.Seats))
+	if _, has := b.Seats[key]; has {
+		others--
+	}
+	if others < most {
+		return true
+	}
+	for k, lapsed := range b.Seats {
+		if k != key && lapsed.Until <= now {
+			b.empty(k)
+			others--
+		}
+	}
+	return others < most
+}
+
+// renew keeps a seat that is still the given one, for as long as anybody was promised, and tells whether it is. By a claim that is given
+// it can be lowered.
+func (b *bucket) renew(key, mark string, until date, claim string) bool {
+	p, has := b.Seats[key]
+	if !has || p.Mark != mark {
 		return false
 	}
-	p.Until = max(p.Until, there.Until) // never shorter than what somebody else was promised for it
-	if p != there {
+	if until > p.Until {
+		if claim != "" && p.Raiser != claim {
+			p.Raiser, p.Before = claim, p.Until
+		}
+		p.Until = until
 		b.Seats[key] = p
 		b.touched[key] = true
 	}
 	return true
+}
+
+// lower takes back what a claim has promised. It is written in any case: the raised revision stops a promise that is on its way.
+func (b *bucket) lower(key, claim string) {
+	p, has := b.Seats[key]
+	if !has {
+		return
+	}
+	if p.Raiser == claim {
+		p.Until, p.Raiser, p.Before = p.Before, "", 0
+		b.Seats[key] = p
+	}
+	b.touched[key] = true
+}
+
+// swap replaces a seat that is still the given one.
+func (b *bucket) swap(key, mark string, p placed) {
+	if there, has := b.Seats[key]; has && there.Mark == mark {
+		b.Seats[key] = p
+		b.touched[key] = true
+	}
 }
 
 // free gives a seat back that is still the given one.

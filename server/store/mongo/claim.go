@@ -36,27 +36,39 @@ type claim struct {
 	Revision   int64  `bson:"revision"` // of the license that it was decided on
 	At         date   `bson:"at"`       // by the clock of the node
 	Charges    bool   `bson:"charges"`  // the meter has a part in it
+	Used       int64  `bson:"used"`     // what the meter said then; what is decided without it is decided on this
 	Undoing    bool   `bson:"undoing"`
 	Plan       plan   `bson:"plan"`
 }
 
 // plan is what is to be done: an Advance without its Compose.
 type plan struct {
-	Now       date           `bson:"now"`
-	Counted   int64          `bson:"counted"`
-	Allowance int64          `bson:"allowance"`
-	Want      []want         `bson:"want"`
-	Drop      []string       `bson:"drop"`
-	Until     date           `bson:"until"`
-	Goodbye   bool           `bson:"goodbye"`
-	Activate  *activateLimit `bson:"activate,omitempty"`
-	Restore   *restoreLimit  `bson:"restore,omitempty"`
+	Now      date           `bson:"now"`
+	Charge   charge         `bson:",inline"`
+	Want     []want         `bson:"want"`
+	Drop     []string       `bson:"drop"`
+	Until    date           `bson:"until"`
+	Goodbye  bool           `bson:"goodbye"`
+	Seen     licensing.Seen `bson:"seen"`
+	Activate *activateLimit `bson:"activate,omitempty"`
+	Restore  *restoreLimit  `bson:"restore,omitempty"`
 }
 
+type charge struct {
+	Counted   int64 `bson:"counted"`
+	Allowance int64 `bson:"allowance"`
+	Block     int64 `bson:"block"`
+	Lapse     bool  `bson:"lapse"`
+	Extra     int64 `bson:"extra"`
+}
+
+// want is all that a request wants of one entitlement.
 type want struct {
 	Entitlement string `bson:"entitlement"`
 	Context     string `bson:"context"`
 	Slots       int64  `bson:"slots"`
+	Pool        int64  `bson:"pool"` // slots by the license, 0: no limit; says where a seat goes that needs no free one
+	Until       date   `bson:"until"`
 }
 
 type activateLimit struct {
@@ -66,39 +78,50 @@ type activateLimit struct {
 }
 
 type restoreLimit struct {
-	Budget int64 `bson:"budget"`
-	Window int64 `bson:"window"`
+	Budget int64          `bson:"budget"`
+	Window int64          `bson:"window"`
+	Past   licensing.Past `bson:"past"`
 }
 
-func planOf(a *licensing.Advance) plan {
-	p := plan{Now: dateOf(a.Now), Counted: a.Counted, Allowance: a.Allowance, Drop: a.Drop, Until: dateOf(a.Until), Goodbye: a.Goodbye}
+func planOf(a *licensing.Advance, l limits) plan {
+	p := plan{Now: dateOf(a.Now), Charge: charge(a.Charge), Drop: a.Drop, Until: dateOf(a.Until), Goodbye: a.Goodbye, Seen: a.Seen}
 	for _, w := range a.Want {
-		p.Want = append(p.Want, want{w.Entitlement, w.Context, w.Slots})
+		next := want{w.Entitlement, w.Context, w.Slots, l.of(w.Entitlement), dateOf(w.Until)}
+		at := p.wants(w.Entitlement)
+		if at < 0 {
+			p.Want = append(p.Want, next)
+			continue
+		}
+		// Of two the second finds the first's seat.
+		first := &p.Want[at]
+		first.Until = max(first.Until, next.Until)
+		if first.Slots >= 0 && (next.Slots < 0 || next.Slots > first.Slots) {
+			first.Slots = next.Slots
+		}
 	}
 	if a.Activate != nil {
 		p.Activate = &activateLimit{a.Activate.Limit, a.Activate.Window, a.Activate.MaxMachines}
 	}
 	if a.Restore != nil {
-		p.Restore = &restoreLimit{a.Restore.Budget, a.Restore.Window}
+		p.Restore = &restoreLimit{a.Restore.Budget, a.Restore.Window, a.Restore.Past}
 	}
 	return p
 }
 
-// calls is by how much the count is raised to what was reported, as far as the allowance reaches.
-func (p *plan) calls(counted, used int64) int64 {
-	most := int64(lease.MaxCount)
-	if p.Allowance != licensing.Unlimited {
-		most = p.Allowance
-	}
-	return min(max(0, p.Counted-counted), max(0, most-used))
+// account is the activation's after the charge, when the meter says that so much is used.
+func (p *plan) account(d activation, used int64) licensing.Account {
+	return licensing.Charge(p.Charge).Apply(licensing.Account{Counted: d.Counted, Granted: d.Granted, Used: used})
 }
 
-// seats tells whether seats may be taken.
-func (p *plan) seats() bool {
-	return !p.Goodbye && slices.ContainsFunc(p.Want, func(w want) bool { return w.Slots != 0 })
+// wants is the index of the want of an entitlement; -1: it is not wanted.
+func (p *plan) wants(entitlement string) int {
+	return slices.IndexFunc(p.Want, func(w want) bool { return w.Entitlement == entitlement })
 }
 
-// restore charges the activation's own budget of re-activations.
+// seats tells whether seats may be taken or promised for longer than any renewal.
+func (p *plan) seats() bool { return !p.Goodbye && len(p.Want) > 0 }
+
+// restore charges the activation's own budget of re-activations and replaces its past.
 func (d *activation) restore(p *plan) error {
 	if p.Restore == nil {
 		return nil
@@ -112,6 +135,7 @@ func (d *activation) restore(p *plan) error {
 		return refuse(license.CodeRestoredTooOften, end, "%d re-activations in %d ms", d.Restores, p.Restore.Window)
 	}
 	d.Restores++
+	d.Past = p.Restore.Past
 	return nil
 }
 
@@ -123,10 +147,10 @@ func (c *claim) isFor(a *licensing.Advance) bool {
 var errAgain = errors.New("somebody else is at work")
 
 // claim writes ahead what is to be done. The document is made by a first activation.
-func (s *Store) claim(ctx context.Context, d *activation, a *licensing.Advance, p plan, charges bool) error {
+func (s *Store) claim(ctx context.Context, d *activation, a *licensing.Advance, p plan, used int64, charges bool) error {
 	now := bson.NewDateTimeFromTime(s.now())
 	d.Claim = &claim{Mark: newMark(), Generation: a.To.Generation, Number: a.To.Number, Link: string(a.To.Link), Request: string(a.Request),
-		Revision: a.Revision, At: now, Charges: charges, Plan: p}
+		Revision: a.Revision, At: now, Charges: charges, Used: used, Plan: p}
 	d.Open = now
 	if d.ID == "" {
 		d.ID, d.Rev, d.License, d.Activation = activationID(a.Key), 1, string(a.Key.License), string(a.Key.Activation)
@@ -172,6 +196,14 @@ func (s *Store) undo(ctx context.Context, d activation) error {
 				return err
 			}
 		}
+		for _, held := range d.Held {
+			if c.Plan.wants(held.Entitlement) < 0 {
+				continue
+			}
+			if err := s.lowerSeat(ctx, held.Bucket, d.Activation, c.Mark); err != nil {
+				return err
+			}
+		}
 	}
 	if !d.known() {
 		met, err := s.remove(ctx, s.activations, mine())
@@ -189,8 +221,8 @@ func (s *Store) unplace(ctx context.Context, d activation, entitlement string) e
 	if err != nil {
 		return err
 	}
-	for _, id := range placed {
-		if err := s.freeSeat(ctx, id, d.Activation, d.Claim.Mark); err != nil {
+	for _, n := range placed {
+		if err := s.freeSeat(ctx, bucketID(poolID(d.License, entitlement), n), d.Activation, d.Claim.Mark); err != nil {
 			return err
 		}
 	}
@@ -199,14 +231,14 @@ func (s *Store) unplace(ctx context.Context, d activation, entitlement string) e
 
 // placedUnder finds the buckets in which seats were placed under the activation's claim. It searches the whole pool: that is only needed
 // where a node left a claim behind.
-func (s *Store) placedUnder(ctx context.Context, d activation, entitlement string) ([]string, error) {
+func (s *Store) placedUnder(ctx context.Context, d activation, entitlement string) ([]int64, error) {
 	found, err := find[bucket](ctx, s.pools, with("pool", poolID(d.License, entitlement), "seats."+d.Activation+".mark", d.Claim.Mark),
-		options.Find().SetProjection(with("_id", 1)))
-	var ids []string
+		options.Find().SetProjection(with("n", 1)))
+	var ns []int64
 	for _, b := range found {
-		ids = append(ids, b.ID)
+		ns = append(ns, b.N)
 	}
-	return ids, err
+	return ns, err
 }
 
 // old tells whether a claim has been under way for so long that its node is taken for dead.

@@ -34,12 +34,14 @@ func (s *Store) dieAt(n int) (died func() bool) {
 	return func() bool { return points.Load() > int64(n) }
 }
 
-// scene is a license with 3 slots and an allowance of 100, on which a holds one slot with 10 calls, and what a does next.
+// scene is a license with 3 seats, one desk and an allowance of 100, on which a holds one seat with 10 calls, and what a does next.
 type scene struct {
 	t       *testing.T
 	uri     string
 	s       *Store // a node that lives
 	license license.ID
+
+	remembered bool // the vendor was told so: it stands, also against a restore that was under way
 }
 
 func newScene(t *testing.T, uri string) *scene {
@@ -50,13 +52,14 @@ func newScene(t *testing.T, uri string) *scene {
 		s.CreateOrganisation(t.Context(), licensing.Organisation{ID: "org"}),
 		s.CreateProduct(t.Context(), licensing.Product{Meta: licensing.Meta{ID: "product", Organisation: "org"}}),
 		s.CreateVersion(t.Context(), licensing.Version{Meta: licensing.Meta{ID: "version", Organisation: "org"}, Product: "product"}),
-		s.CreateLicense(t.Context(), licensing.License{Meta: m, Product: "product", Version: "version"}),
+		s.CreateLicense(t.Context(), licensing.License{Meta: m, Product: "product", Version: "version",
+			Entitlements: []license.Entitlement{{Name: "seat", Slots: 3}, {Name: "desk", Slots: 1}}}),
 	} {
 		if err != nil && !errors.Is(err, licensing.ErrExists) {
 			t.Fatal(err)
 		}
 	}
-	return &scene{t, uri, s, id}
+	return &scene{t: t, uri: uri, s: s, license: id}
 }
 
 func (c *scene) key(name string) licensing.ActivationKey {
@@ -72,8 +75,8 @@ func (c *scene) advance(name, request string, with ...func(*licensing.Advance)) 
 	}
 	hash := lease.HashOf([]byte(request))
 	a := licensing.Advance{Key: c.key(name), Org: "org", From: held.Head, Request: hash, Device: name, Revision: 1, Now: 1000, Until: 2000,
-		Counted: held.Counted, Allowance: 100,
-		To: lease.Position{Generation: max(1, held.Head.Generation), Number: held.Head.Number + 1, Link: lease.Next(lease.Origin, hash)}}
+		Charge: licensing.Charge{Counted: held.Counted, Allowance: 100},
+		To:     lease.Position{Generation: max(1, held.Head.Generation), Number: held.Head.Number + 1, Link: lease.Next(lease.Origin, hash)}}
 	if held.Head.Generation == 0 {
 		a.Activate = &licensing.Activate{Limit: 100, Window: 1000, MaxMachines: 3}
 	}
@@ -81,7 +84,7 @@ func (c *scene) advance(name, request string, with ...func(*licensing.Advance)) 
 		f(&a)
 	}
 	a.Compose = func(o licensing.Outcome) (lease.Document, error) {
-		return fmt.Appendf(nil, "%s counted %d holds %v denied %v", request, o.Counted, o.Reservations, o.Denied), nil
+		return fmt.Appendf(nil, "%s counted %d granted %d holds %v denied %v", request, o.Counted, o.Granted, o.Reservations, o.Denied), nil
 	}
 	return a
 }
@@ -97,12 +100,27 @@ func (c *scene) does(name, request string, with ...func(*licensing.Advance)) lea
 
 func counts(n int64) func(*licensing.Advance) { return func(a *licensing.Advance) { a.Counted += n } }
 
-func wants(names ...string) func(*licensing.Advance) {
+// prepays has a block of 20 charged on top.
+func prepays(a *licensing.Advance) { a.Block = 20 }
+
+func wants(names ...string) func(*licensing.Advance) { return wantsOf(3, 2000, names...) }
+
+func wantsOf(slots int64, until lease.Time, names ...string) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
 		for _, n := range names {
-			a.Want = append(a.Want, licensing.Want{Slot: lease.Slot{Entitlement: n, Context: "ui"}, Slots: 3})
+			a.Want = append(a.Want, licensing.Want{Slot: lease.Slot{Entitlement: n, Context: "ui"}, Slots: slots, Until: until})
 		}
 	}
+}
+
+// far is until when seats are borrowed: past all renewals.
+const far = 1_000_000
+
+// restores begins the next generation, with everything that this costs.
+func restores(a *licensing.Advance) {
+	a.To.Generation, a.To.Number = a.From.Generation+1, 1
+	a.Restore = &licensing.Restore{Budget: 1, Window: 1000, Past: licensing.Past{Turn: 1, Left: a.From}}
+	a.Block, a.Lapse, a.Extra = 20, true, 20
 }
 
 func drops(names ...string) func(*licensing.Advance) {
@@ -123,6 +141,13 @@ var kinds = []struct {
 	{"wants_and_drops_and_counts", false, []func(*licensing.Advance){counts(7), wants("desk"), drops("seat")}},
 	{"renews", false, []func(*licensing.Advance){func(a *licensing.Advance) { a.Now, a.Until = 1500, 2500 }}},
 	{"says_goodbye", false, []func(*licensing.Advance){counts(3), says}},
+	{"activates_and_prepays", true, []func(*licensing.Advance){prepays, wants("seat")}},
+	{"prepays", false, []func(*licensing.Advance){counts(5), prepays}},
+	{"prepays_what_is_left", false, []func(*licensing.Advance){counts(80), prepays, wants("desk")}},
+	{"restores", false, []func(*licensing.Advance){restores}},
+	{"borrows_what_it_holds", false, []func(*licensing.Advance){wantsOf(3, far, "seat", "desk")}},
+	{"wants_anew_for_less", false, []func(*licensing.Advance){drops("seat"), wantsOf(3, 1900, "seat"), prepays}},
+	{"wants_whatever_others_hold", false, []func(*licensing.Advance){drops("seat"), wantsOf(licensing.Unlimited, 2000, "seat", "desk")}},
 }
 
 // endings are who comes next.
@@ -131,6 +156,16 @@ var endings = []struct {
 	next func(c *scene, a licensing.Advance, acknowledged lease.Document)
 }{
 	{"the_same_request_completes_it", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
+		document, err := c.s.Advance(c.t.Context(), a)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if acknowledged != nil && !bytes.Equal(document, acknowledged) {
+			c.t.Fatalf("%s was acknowledged, and is now %s", acknowledged, document)
+		}
+	}},
+	{"the_same_request_completes_it_when_nothing_is_left", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
+		c.does("b", "b uses the rest", counts(1000))
 		document, err := c.s.Advance(c.t.Context(), a)
 		if err != nil {
 			c.t.Fatal(err)
@@ -151,11 +186,32 @@ var endings = []struct {
 			c.t.Fatal("another request took the place of one that was acknowledged")
 		}
 	}},
+	{"another_request_that_wants_nothing_takes_it_back", func(c *scene, a licensing.Advance, _ lease.Document) {
+		other := a
+		other.Request = lease.HashOf([]byte("other"))
+		other.To.Link = lease.Next(lease.Origin, other.Request)
+		other.Want, other.Drop, other.Charge = nil, nil, licensing.Charge{Allowance: a.Allowance}
+		if _, err := c.s.Advance(c.t.Context(), other); err != nil && !errors.Is(err, licensing.ErrStale) {
+			c.t.Fatal(err)
+		}
+	}},
 	{"the_vendor_deactivates", func(c *scene, a licensing.Advance, _ lease.Document) {
 		c.vendor(c.s.Deactivate(c.t.Context(), "org", a.Key, 1700))
 	}},
 	{"the_vendor_frees_a_seat", func(c *scene, a licensing.Advance, _ lease.Document) {
 		c.vendor(c.s.FreeReservation(c.t.Context(), "org", a.Key, "seat", 1700))
+	}},
+	{"the_vendor_remembers", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
+		past := licensing.Past{Turn: 1, Alternations: 7}
+		err := c.s.Remember(c.t.Context(), a.Key, a.From, past, true)
+		if errors.Is(err, licensing.ErrStale) { // the request was first
+			c.sweep()
+			return
+		}
+		if c.vendor(err); err == nil && acknowledged != nil {
+			c.t.Fatal("remembered of a head that is no more")
+		}
+		c.remembered = err == nil
 	}},
 	{"the_sweep_comes", func(c *scene, _ licensing.Advance, _ lease.Document) { c.sweep() }},
 }
@@ -253,7 +309,7 @@ func everyPoint(t *testing.T, play func(c *scene, node *Store, point int, a lice
 				point := 0
 				for reached := true; reached; point++ {
 					c := newScene(t, uri)
-					c.does("b", "b activates", wants("seat"), counts(1))
+					c.does("b", "b activates", wants("seat"), wantsOf(1, 2000, "desk"), counts(1))
 					if !kind.first {
 						c.does("a", "a activates", wants("seat"), counts(10))
 					}
@@ -264,6 +320,9 @@ func everyPoint(t *testing.T, play func(c *scene, node *Store, point int, a lice
 					}
 					c.s.patience = 0 // whoever is not at work is dead
 					reached = play(c, opened(t, uri), point, a, func(acknowledged lease.Document) { ending.next(c, a, acknowledged) })
+					if used, err := c.s.Used(t.Context(), c.license); err != nil || used > a.Allowance {
+						t.Fatalf("%d of %d calls are used: %v", used, a.Allowance, err)
+					}
 				}
 				if point < 3 {
 					t.Fatalf("there are only %d points", point)
@@ -276,6 +335,11 @@ func everyPoint(t *testing.T, play func(c *scene, node *Store, point int, a lice
 // stands checks that what was acknowledged is stored, or was followed by something later.
 func (c *scene) stands(a licensing.Advance, acknowledged lease.Document) {
 	c.t.Helper()
+	if c.remembered {
+		if held, err := c.s.Activation(c.t.Context(), a.Key); err != nil || held.Past.Alternations != 7 {
+			c.t.Fatalf("it was remembered, stored is %+v: %v", held.Past, err)
+		}
+	}
 	if acknowledged == nil {
 		return
 	}
@@ -301,17 +365,20 @@ func (c *scene) whole() {
 		c.t.Fatal(err)
 	}
 	var used, machines int64
-	held := map[string]string{}
+	held := map[string]seat{}
 	for _, d := range all {
 		if d.Claim != nil || d.Owed != nil {
 			c.t.Fatalf("left open: %+v %+v", d.Claim, d.Owed)
 		}
-		used += d.Counted
+		used += d.Granted
+		if d.Counted > d.Granted {
+			c.t.Fatalf("%d counted, of %d that were charged", d.Counted, d.Granted)
+		}
 		if d.Closed == 0 {
 			machines++
 		}
 		for _, h := range d.Held {
-			held[h.Bucket+" "+d.Activation] = h.Mark
+			held[h.Bucket+" "+d.Activation] = h
 		}
 	}
 	if m.Used != used || m.Machines != machines {
@@ -328,8 +395,12 @@ func (c *scene) whole() {
 		}
 		for key, p := range b.Seats {
 			seats++
-			if held[b.ID+" "+key] != p.Mark {
+			known := held[b.ID+" "+key]
+			if known.Mark != p.Mark {
 				c.t.Fatalf("a seat of %s that it does not know of", b.ID)
+			}
+			if p.Until < known.Until || p.Until >= far && known.Until < far {
+				c.t.Fatalf("a seat of %s until %d, its activation says %d", b.ID, p.Until, known.Until)
 			}
 		}
 	}

@@ -1,13 +1,54 @@
 package mongo
 
-import "context"
+import (
+	"context"
+	"errors"
 
-// Epoch of the server: the given one if it has none yet, and from then on the stored one, on every node. Only a restore raises it.
-func (s *Store) Epoch(ctx context.Context, first int64) (int64, error) {
-	const id = "epoch"
-	if err := s.put(ctx, s.settings, byID(id), with("$setOnInsert", with("value", first))); err != nil {
-		return 0, err
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+const epochID = "epoch"
+
+// Epoch implements licensing.Chains.
+func (s *Store) Epoch(ctx context.Context, first int64) (licensing.Epoch, error) {
+	return s.epoch(ctx, first, 0)
+}
+
+// epoch gives the stored one, and makes it if there is none. It is read first: it is asked for often and made once.
+func (s *Store) epoch(ctx context.Context, first int64, since lease.Time) (licensing.Epoch, error) {
+	read := func() (licensing.Epoch, error) {
+		d, err := one[struct {
+			Value int64 `bson:"value"`
+			Since date  `bson:"since"`
+		}](ctx, s.settings, with("_id", epochID))
+		return licensing.Epoch{Value: d.Value, Since: timeOf(d.Since)}, err
 	}
-	d, err := one[struct{ Value int64 }](ctx, s.settings, with("_id", id))
-	return d.Value, err
+	if e, err := read(); !errors.Is(err, licensing.ErrNotFound) {
+		return e, err
+	}
+	if err := s.put(ctx, s.settings, byID(epochID), with("$setOnInsert", with("value", first, "since", dateOf(since)))); err != nil {
+		return licensing.Epoch{}, err
+	}
+	return read()
+}
+
+// RaiseEpoch implements licensing.Chains.
+func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (licensing.Epoch, error) {
+	for {
+		_, err := s.change(ctx, s.settings, byID(epochID, "value", with("$lte", above)), with("$set", with("value", above+1, "since", dateOf(now))))
+		if err != nil {
+			return licensing.Epoch{}, err
+		}
+		// It is too low only if somebody has made the first one in between.
+		if e, err := s.epoch(ctx, above+1, now); err != nil || e.Value > above {
+			return e, err
+		}
+	}
+}
+
+// SettleEpoch implements licensing.Chains.
+func (s *Store) SettleEpoch(ctx context.Context, value int64) error {
+	_, err := s.change(ctx, s.settings, byID(epochID, "value", value), with("$set", with("since", date(0))))
+	return err
 }

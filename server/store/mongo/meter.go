@@ -29,6 +29,7 @@ type meter struct {
 // trace is what one advance has added. The key is the activation's hash.
 type trace struct {
 	Mark    string `bson:"mark"`
+	Before  int64  `bson:"before"` // what was used before it; with the plan it says what was charged for what
 	Calls   int64  `bson:"calls"`
 	Machine int64  `bson:"machine"` // 1: it took a machine's place
 	Window  date   `bson:"window"`  // start of the window that it counts in
@@ -105,25 +106,23 @@ func (m *meter) leave(key string, t trace) {
 	m.touched[key] = true
 }
 
-// charge adds what an advance takes: a machine's place and one activation of the window for a first one, and its calls as far as the
-// allowance reaches.
-func (m *meter) charge(key, mark string, p *plan, counted int64) (calls int64, err error) {
-	if done, ok := m.Traces[key]; ok && done.Mark == mark {
-		return done.Calls, nil
+// charge adds what an advance takes: a machine's place and one activation of the window for a first one, and its calls.
+func (m *meter) charge(mark string, p *plan, d activation) (licensing.Account, error) {
+	if done, ok := m.Traces[d.Activation]; ok && done.Mark == mark {
+		return p.account(d, done.Before), nil
 	}
-	t := trace{Mark: mark}
+	t := trace{Mark: mark, Before: m.Used}
 	if p.Activate != nil {
 		if err := m.admit(p); err != nil {
-			return 0, err
+			return licensing.Account{}, err
 		}
 		t.Machine, t.Window = 1, m.WindowFrom
 	}
-	if p.Restore == nil {
-		t.Calls = p.calls(counted, m.Used)
-		m.Used += t.Calls
-	}
-	m.leave(key, t)
-	return t.Calls, nil
+	after := p.account(d, m.Used)
+	t.Calls = after.Used - m.Used
+	m.Used = after.Used
+	m.leave(d.Activation, t)
+	return after, nil
 }
 
 // admit takes a machine's place, and counts in the window of activations. A window begins with the first activation after the last one

@@ -37,6 +37,22 @@ func (n *nodes) FreeReservation(ctx context.Context, org license.ID, key licensi
 	return n.next().FreeReservation(ctx, org, key, entitlement, now)
 }
 
+func (n *nodes) Remember(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.Past, restores bool) error {
+	return n.next().Remember(ctx, key, head, past, restores)
+}
+
+func (n *nodes) Epoch(ctx context.Context, first int64) (licensing.Epoch, error) {
+	return n.next().Epoch(ctx, first)
+}
+
+func (n *nodes) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (licensing.Epoch, error) {
+	return n.next().RaiseEpoch(ctx, above, now)
+}
+
+func (n *nodes) SettleEpoch(ctx context.Context, value int64) error {
+	return n.next().SettleEpoch(ctx, value)
+}
+
 func (n *nodes) Reservations(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
 	return n.next().Reservations(ctx, org, id, page)
 }

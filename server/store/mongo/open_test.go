@@ -10,6 +10,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 func TestNewerDataIsRefused(t *testing.T) {
@@ -52,8 +54,8 @@ func TestMigrationsApplyOnce(t *testing.T) {
 func TestEpochIsMadeOnce(t *testing.T) {
 	uri := database(t)
 	for _, first := range []int64{1700000000, 1800000000} {
-		if epoch, err := opened(t, uri).Epoch(t.Context(), first); err != nil || epoch != 1700000000 {
-			t.Errorf("epoch %d, %v", epoch, err)
+		if epoch, err := opened(t, uri).Epoch(t.Context(), first); err != nil || epoch != (licensing.Epoch{Value: 1700000000}) {
+			t.Errorf("epoch %+v, %v", epoch, err)
 		}
 	}
 }

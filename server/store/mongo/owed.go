@@ -17,7 +17,14 @@ import (
 type owed struct {
 	Mark    string `bson:"mark"`
 	Release []seat `bson:"release"`
+	Swap    []swap `bson:"swap"`
 	Depart  bool   `bson:"depart"` // the machine's place too
+}
+
+// swap is a seat that was dropped and wanted in one request: it stays where it is, and is another.
+type swap struct {
+	Was string `bson:"was"` // its mark before
+	Now seat   `bson:"now"`
 }
 
 // settle pays what is owed. Several may do it at a time.
@@ -26,6 +33,9 @@ func (s *Store) settle(ctx context.Context, d activation) error {
 	if err := each(len(o.Release), func(i int) error {
 		return s.freeSeat(ctx, o.Release[i].Bucket, d.Activation, o.Release[i].Mark)
 	}); err != nil {
+		return err
+	}
+	if err := each(len(o.Swap), func(i int) error { return s.swapSeat(ctx, d.Activation, o.Swap[i]) }); err != nil {
 		return err
 	}
 	if o.Depart {
@@ -68,15 +78,36 @@ func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensi
 
 // giveUp makes a change by which the activation owes something, and pays it. decide gives nothing when there is nothing to do.
 func (s *Store) giveUp(ctx context.Context, org license.ID, key licensing.ActivationKey, decide func(*activation) (bson.D, owed)) error {
-	end, err := s.turns.take(ctx, activationID(key))
+	return s.atRest(ctx, byID(activationID(key), "org", string(org)), func(*activation) error { return nil }, func(d activation) error {
+		set, owes := decide(&d)
+		if set == nil {
+			return nil
+		}
+		owes.Mark, d.Owed = newMark(), &owes
+		open := bson.NewDateTimeFromTime(s.now())
+		err := s.move(ctx, &d, byID(d.ID, "rev", d.Rev), with("$set", slices.Concat(set, with("owed", owes, "open", open))))
+		if err != nil {
+			return err
+		}
+		return s.settle(ctx, d)
+	})
+}
+
+// atRest makes a change of an activation when nothing is under way and nothing is owed; a request that is under way is taken back. What
+// check says is final.
+func (s *Store) atRest(ctx context.Context, filter bson.D, check func(*activation) error, change func(activation) error) error {
+	end, err := s.turns.take(ctx, filter[0].Value.(string))
 	if err != nil {
 		return err
 	}
 	defer end()
 	for attempt := 0; ; attempt++ {
-		d, err := one[activation](ctx, s.activations, with("_id", activationID(key), "org", string(org)))
+		d, err := one[activation](ctx, s.activations, filter)
 		if err == nil && !d.known() {
 			err = licensing.ErrNotFound
+		}
+		if err == nil {
+			err = check(&d)
 		}
 		if err != nil {
 			return err
@@ -87,15 +118,7 @@ func (s *Store) giveUp(ctx context.Context, org license.ID, key licensing.Activa
 		case d.Claim != nil:
 			err = orAgain(s.undo(ctx, d))
 		default:
-			set, owes := decide(&d)
-			if set == nil {
-				return nil
-			}
-			owes.Mark, d.Owed = newMark(), &owes
-			open := bson.NewDateTimeFromTime(s.now())
-			if err = s.move(ctx, &d, byID(d.ID, "rev", d.Rev), with("$set", slices.Concat(set, with("owed", owes, "open", open)))); err == nil {
-				return s.settle(ctx, d)
-			}
+			err = change(d)
 		}
 		if !errors.Is(err, errAgain) {
 			return err

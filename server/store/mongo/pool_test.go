@@ -26,7 +26,7 @@ func TestPoolOfSeveralBuckets(t *testing.T) {
 			a := c.advance(fmt.Sprint(from+i), fmt.Sprint("asks ", from+i, now), func(a *licensing.Advance) {
 				a.Activate = &licensing.Activate{Limit: 1 << 30, Window: 1}
 				a.Now, a.Until = now, now+1000
-				a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots}}
+				a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
 			})
 			a.Compose = func(o licensing.Outcome) (lease.Document, error) {
 				granted[i] = len(o.Reservations)
@@ -60,6 +60,134 @@ func TestPoolOfSeveralBuckets(t *testing.T) {
 	if m, err := decodeMeter(raw); err != nil || len(m.Traces) > 100 {
 		t.Errorf("the meter remembers %d of %d requests: %v", len(m.Traces), slots+80, err)
 	}
+}
+
+// Seats that are granted whatever others hold fill what is free and overdraw what is not. Nobody who needs a free seat is given one on top,
+// and when they are given back the pool is what it was.
+func TestOverdrawnPoolOfSeveralBuckets(t *testing.T) {
+	const slots, more = bucketSize + 40, 30
+	c := newScene(t, database(t))
+	c.limit("seat", slots)
+	ask := func(n int, slots int64) (granted bool) {
+		t.Helper()
+		a := c.advance(fmt.Sprint(n), fmt.Sprint(n, slots), wantsOf(slots, 5000, "seat"), func(a *licensing.Advance) {
+			if a.Activate != nil {
+				a.Activate = &licensing.Activate{Limit: 1 << 30, Window: 1}
+			}
+		})
+		a.Compose = func(o licensing.Outcome) (lease.Document, error) {
+			granted = len(o.Reservations) == 1
+			return lease.Document("{}"), nil
+		}
+		if _, err := c.s.Advance(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		return granted
+	}
+	for n := range slots + more {
+		if free := n < slots; n%5 != 0 && ask(n, slots) != free {
+			t.Fatalf("seat %d of %d: granted %t", n+1, slots, !free)
+		} else if n%5 == 0 && !ask(n, licensing.Unlimited) {
+			t.Fatalf("number %d was not granted whatever others hold", n)
+		}
+	}
+	held := c.held()
+	if held != slots+more/5 {
+		t.Fatalf("%d seats are held", held)
+	}
+	for n := range slots + more {
+		c.does(fmt.Sprint(n), fmt.Sprint(n, " drops"), drops("seat"))
+	}
+	if held := c.held(); held != 0 {
+		t.Fatalf("%d seats are held when all were given back", held)
+	}
+	for n := range slots + more {
+		if ask(n, slots) != (n < slots) {
+			t.Fatalf("seat %d of %d", n+1, slots)
+		}
+	}
+	c.buckets(slots)
+	c.whole()
+}
+
+// Who comes back late to a pool that is overdrawn has no better claim to a seat than anybody else, and neither has who drops it.
+func TestOverdrawnPoolTakesNobodyBack(t *testing.T) {
+	c := newScene(t, database(t))
+	c.limit("seat", 1)
+	c.does("a", "a", wantsOf(1, 1500, "seat"))
+	c.does("b", "b", wantsOf(licensing.Unlimited, 3000, "seat"))
+	a := c.advance("a", "again", wantsOf(1, 3000, "seat"), drops("seat"))
+	if _, err := c.s.Advance(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if held := c.held(); held != 1 {
+		t.Fatalf("%d hold a seat that was dropped while another held the only one", held)
+	}
+	c.does("a", "has one", wantsOf(licensing.Unlimited, 1500, "seat"))
+	c.does("a", "late", wantsOf(1, 3000, "seat"), func(a *licensing.Advance) { a.Now = 1600 })
+	if held := c.held(); held != 1 {
+		t.Fatalf("%d hold the one seat", held)
+	}
+	c.whole()
+}
+
+// What a restore brings back may be wanted by the request too: it is one want, until the later of the two.
+func TestTwoWantsOfOneEntitlement(t *testing.T) {
+	c := newScene(t, database(t))
+	c.limit("seat", 1)
+	c.does("b", "b", wants("seat"))
+	c.does("a", "a", wantsOf(licensing.Unlimited, 1500, "seat"), wantsOf(1, 9000, "seat"))
+	d, err := one[activation](t.Context(), c.s.activations, with("_id", activationID(c.key("a"))))
+	if err != nil || len(d.Held) != 1 || d.Held[0].Until != 9000 {
+		t.Errorf("it holds %+v: %v", d.Held, err)
+	}
+	c.whole()
+}
+
+// No document grows without bound, however much a pool is overdrawn.
+func TestOverdrawnBucketHasAnEnd(t *testing.T) {
+	c := newScene(t, database(t))
+	c.limit("seat", 1)
+	b := newBucket(string(c.license), "seat", 0)
+	for n := range overfull {
+		b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n)))] = placed{Mark: "m", Until: never}
+	}
+	if err := c.s.insert(t.Context(), c.s.pools, b.whole(1)); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		c.does(fmt.Sprint(n), "asks", wantsOf(1, 2000, "seat"))
+		c.does(fmt.Sprint(n), "asks more", wantsOf(licensing.Unlimited, 2000, "seat"))
+	}
+	if held := c.held(); held != overfull+3 {
+		t.Errorf("%d seats are held", held)
+	}
+	first, err := one[bucket](t.Context(), c.s.pools, with("_id", b.ID))
+	if err != nil || len(first.Seats) != overfull {
+		t.Errorf("the bucket holds %d: %v", len(first.Seats), err)
+	}
+}
+
+// limit is what the license has of an entitlement.
+func (c *scene) limit(name string, slots int64) {
+	c.t.Helper()
+	met, err := c.s.change(c.t.Context(), c.s.licenses, byID(string(c.license)), with("$set", with("entitlements", []entitlement{{name, slots}})))
+	if err != nil || !met {
+		c.t.Fatal(met, err)
+	}
+}
+
+// held is how many seats the pools say are taken.
+func (c *scene) held() (sum int) {
+	c.t.Helper()
+	found, err := find[bucket](c.t.Context(), c.s.pools, with("license", string(c.license)))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, b := range found {
+		sum += len(b.Seats)
+	}
+	return sum
 }
 
 // inParallel runs f for every index, a few at a time.

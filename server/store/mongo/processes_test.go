@@ -33,6 +33,7 @@ const (
 	processes     = 3
 	installations = 12
 	slots         = 5
+	block         = 3
 	kills         = 9
 	between       = 40 // answers from one kill to the next
 )
@@ -202,7 +203,7 @@ func installation(c *scene, f *fleet, n int, finished chan struct{}, counted *in
 		}
 		request := lease.HashOf(fmt.Appendf(nil, "%s %d", name, number))
 		a := licensing.Advance{Key: c.key(name), Org: "org", From: head, Request: request, Device: name, Revision: 1, Now: 1000, Until: 1 << 47,
-			Counted: number, Allowance: licensing.Unlimited, To: lease.Position{Generation: 1, Number: number, Link: lease.Next(lease.Origin, request)}}
+			Charge: licensing.Charge{Counted: number, Block: block, Allowance: licensing.Unlimited}, To: lease.Position{Generation: 1, Number: number, Link: lease.Next(lease.Origin, request)}}
 		if number == 1 {
 			a.Activate = &licensing.Activate{Limit: 1000, Window: 1000, MaxMachines: installations}
 		}
@@ -210,14 +211,14 @@ func installation(c *scene, f *fleet, n int, finished chan struct{}, counted *in
 			a.Drop, holding = []string{"seat"}, false
 			holders.Add(-1)
 		} else {
-			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots}}
+			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
 		}
 		out, err := f.send(client, a)
 		if err != nil {
 			return err
 		}
-		if out.Counted != number {
-			return fmt.Errorf("%s: counted %d, told %d", name, number, out.Counted)
+		if out.Counted != number || out.Granted != number+block {
+			return fmt.Errorf("%s: counted %d and prepaid %d, told %d and %d", name, number, block, out.Counted, out.Granted)
 		}
 		if holding = slices.ContainsFunc(out.Reservations, func(r lease.Reservation) bool { return r.Entitlement == "seat" }); holding {
 			if held := holders.Add(1); held > slots {

@@ -37,14 +37,15 @@ type product struct {
 	Archived    bool   `bson:"archived"`
 	Keyring     []byte `bson:"keyring"`
 	Secret      []byte `bson:"secret"`
+	List        []byte `bson:"list"`
 }
 
 func productOf(p licensing.Product) product {
-	return product{metaOf(p.Meta, nameKey("product", string(p.Organisation), p.Name), fold(p.Name)), p.Name, p.Description, p.Archived, p.Keyring, p.Secret}
+	return product{metaOf(p.Meta, nameKey("product", string(p.Organisation), p.Name), fold(p.Name)), p.Name, p.Description, p.Archived, p.Keyring, p.Secret, p.List}
 }
 
 func (d product) record() licensing.Product {
-	return licensing.Product{Meta: d.Meta.record(), Name: d.Name, Description: d.Description, Archived: d.Archived, Keyring: d.Keyring, Secret: d.Secret}
+	return licensing.Product{Meta: d.Meta.record(), Name: d.Name, Description: d.Description, Archived: d.Archived, Keyring: d.Keyring, Secret: d.Secret, List: d.List}
 }
 
 // CreateProduct implements licensing.Catalogue.

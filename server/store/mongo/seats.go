@@ -19,63 +19,71 @@ type seating struct {
 	taken  []seat // of this request's wants
 	denied []want
 	left   []seat // dropped, or lapsed
+	swaps  []swap // of those taken, which were other seats before
 }
 
 // tell puts it into an outcome.
-func (g *seating) tell(out *licensing.Outcome, p *plan) {
+func (g *seating) tell(out *licensing.Outcome) {
 	for _, s := range slices.Concat(g.kept, g.taken) {
-		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: s.Entitlement, Context: s.Context}, Until: timeOf(p.Until)})
+		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: s.Entitlement, Context: s.Context}, Until: timeOf(s.Until)})
 	}
 	for _, w := range g.denied {
 		out.Denied = append(out.Denied, lease.Denial{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Code: license.CodeNoSlots})
 	}
 }
 
-// seats renews what is held and takes what is wanted. With an error it still tells what was taken. What is dropped and wanted in one request is kept, as if it had been taken anew.
+// holding is a seat that is held and stays held, if it is still there.
+type holding struct {
+	seat
+	at    int  // its want; -1: it is not wanted
+	anew  bool // dropped and wanted
+	there bool
+	fits  bool // there is a slot for it, if it needs one
+}
+
+// seats renews what is held and takes what is wanted. With an error it still tells what was taken.
 func (s *Store) seats(ctx context.Context, d activation, p *plan, again bool) (got seating, err error) {
-	wanted := func(entitlement string) int {
-		return slices.IndexFunc(p.Want, func(w want) bool { return w.Entitlement == entitlement })
-	}
-	results := make([]*seat, len(p.Want))
-	var renewals []seat
+	var holdings []holding
 	for _, held := range d.holding() {
-		dropped, at := slices.Contains(p.Drop, held.Entitlement), wanted(held.Entitlement)
+		dropped, at := slices.Contains(p.Drop, held.Entitlement), p.wants(held.Entitlement)
 		if p.Goodbye || held.Until <= p.Now || dropped && at < 0 {
 			got.left = append(got.left, held)
-			continue
+		} else {
+			holdings = append(holdings, holding{seat: held, at: at, anew: dropped})
 		}
-		held.Until = p.Until
-		if dropped {
-			held.Context, held.Since = p.Want[at].Context, p.Now
-		}
-		renewals = append(renewals, held)
 	}
-	there := make([]bool, len(renewals))
-	if err := each(len(renewals), func(i int) (err error) { there[i], err = s.renewSeat(ctx, d, renewals[i]); return err }); err != nil {
+	if err := each(len(holdings), func(i int) error { return s.renewSeat(ctx, d, p, &holdings[i]) }); err != nil {
 		return got, err
 	}
-	for i, held := range renewals {
-		if at := wanted(held.Entitlement); !there[i] {
-			continue // lapsed for others, or taken back by the vendor
-		} else if at >= 0 && slices.Contains(p.Drop, held.Entitlement) {
-			results[at] = &held
-		} else {
-			got.kept = append(got.kept, held)
+	results, done, elsewhere := make([]*seat, len(p.Want)), make([]bool, len(p.Want)), make([]string, len(p.Want))
+	for _, h := range holdings {
+		switch {
+		case !h.there: // lapsed for others, or taken back by the vendor
+		case !h.anew:
+			got.kept = append(got.kept, h.seat)
+			if h.at >= 0 {
+				done[h.at] = true
+			}
+		case h.fits:
+			w := p.Want[h.at]
+			next := seat{w.Entitlement, w.Context, p.Now, w.Until, h.Bucket, newMark()}
+			results[h.at], done[h.at] = &next, true
+			got.swaps = append(got.swaps, swap{h.Mark, next})
+		default:
+			got.left = append(got.left, h.seat)
+			elsewhere[h.at] = h.Bucket
 		}
 	}
-	held := func(w want) bool {
-		return slices.ContainsFunc(got.kept, func(k seat) bool { return k.Entitlement == w.Entitlement })
-	}
 	err = each(len(p.Want), func(i int) (err error) {
-		if w := p.Want[i]; results[i] == nil && !held(w) && !p.Goodbye && w.Slots != 0 && wanted(w.Entitlement) == i {
-			results[i], err = s.takeSeat(ctx, d, p, w, again)
+		if w := p.Want[i]; !done[i] && !p.Goodbye && w.Slots != 0 {
+			results[i], err = s.takeSeat(ctx, d, p, w, again, elsewhere[i])
 		}
 		return err
 	})
 	for i, w := range p.Want {
 		if results[i] != nil {
 			got.taken = append(got.taken, *results[i])
-		} else if !held(w) && wanted(w.Entitlement) == i {
+		} else if !done[i] {
 			got.denied = append(got.denied, w)
 		}
 	}
@@ -94,15 +102,43 @@ func each(n int, f func(i int) error) error {
 	return together(calls...)
 }
 
-func (s *Store) renewSeat(ctx context.Context, d activation, held seat) (there bool, err error) {
-	err = s.seating.do(ctx, held.Bucket, order[*bucket]{apply: func(b *bucket) error {
-		there = b.renew(d.Activation, placed{held.Mark, held.Context, held.Since, held.Until})
-		return nil
-	}})
-	if errors.Is(err, licensing.ErrNotFound) {
-		return false, nil
+// renewSeat sees to it that a seat outlives the request. One that is wanted for longer is promised under the claim.
+func (s *Store) renewSeat(ctx context.Context, d activation, p *plan, h *holding) error {
+	o, claim, slots := order[*bucket]{}, "", int64(licensing.Unlimited)
+	if h.at >= 0 {
+		if d.Claim != nil {
+			claim, o.mark = d.Claim.Mark, mark{d.ID, d.Claim.Mark}
+		}
+		h.Until, slots = max(h.Until, p.Want[h.at].Until), p.Want[h.at].Slots
 	}
-	return there, err
+	h.Until = max(h.Until, p.Until)
+	o.apply = func(b *bucket) error {
+		h.fits = !h.anew || slots < 0 || b.room(d.Activation, p.Now, capacity(b.N, slots))
+		h.there = b.renew(d.Activation, h.Mark, h.Until, claim)
+		return nil
+	}
+	err := s.seating.do(ctx, h.Bucket, o)
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) lowerSeat(ctx context.Context, bucketID, key, claim string) error {
+	err := s.seating.do(ctx, bucketID, order[*bucket]{apply: func(b *bucket) error { b.lower(key, claim); return nil }})
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) swapSeat(ctx context.Context, key string, w swap) error {
+	next := placed{Mark: w.Now.Mark, Context: w.Now.Context, Since: w.Now.Since, Until: w.Now.Until}
+	err := s.seating.do(ctx, w.Now.Bucket, order[*bucket]{apply: func(b *bucket) error { b.swap(key, w.Was, next); return nil }})
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 func (s *Store) freeSeat(ctx context.Context, bucketID, key, mark string) error {
@@ -119,51 +155,69 @@ const unlimitedSpread = 8
 // rounds is how often a seat is looked for while others take those that were found.
 const rounds = 4
 
-// takeSeat finds a free seat: in the activation's home bucket, then in one that has room, then in one that does not exist yet, then in one
-// where a seat has lapsed. It costs the same however large the pool is. nil: none is free.
-func (s *Store) takeSeat(ctx context.Context, d activation, p *plan, w want, again bool) (*seat, error) {
-	try := func(id string, n int64) (*seat, error) {
-		taken := false
+// takeSeat finds a seat; nil: none is free. It does not look into the bucket that is excepted.
+func (s *Store) takeSeat(ctx context.Context, d activation, p *plan, w want, again bool, except string) (*seat, error) {
+	pool := poolID(d.License, w.Entitlement)
+	try := func(n int64, most int64) (*seat, error) {
+		id, taken := bucketID(pool, n), false
+		if id == except {
+			return nil, nil
+		}
 		err := s.seating.do(ctx, id, order[*bucket]{
 			mark: mark{d.ID, d.Claim.Mark},
 			make: func() *bucket { return newBucket(d.License, w.Entitlement, n) },
 			apply: func(b *bucket) error {
-				taken = b.place(d.Activation, placed{d.Claim.Mark, w.Context, p.Now, p.Until}, p.Now, w.Slots)
+				taken = b.place(d.Activation, placed{Mark: d.Claim.Mark, Context: w.Context, Since: p.Now, Until: w.Until}, p.Now, most)
 				return nil
 			},
 		})
 		if err != nil || !taken {
 			return nil, err
 		}
-		return &seat{w.Entitlement, w.Context, p.Now, p.Until, id, d.Claim.Mark}, nil
+		return &seat{w.Entitlement, w.Context, p.Now, w.Until, id, d.Claim.Mark}, nil
 	}
 	if again {
 		placed, err := s.placedUnder(ctx, d, w.Entitlement)
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range placed {
-			if got, err := try(id, 0); got != nil || err != nil {
+		for _, n := range placed {
+			if got, err := try(n, 0); got != nil || err != nil {
 				return got, err
 			}
 		}
 	}
-	pool, of := poolID(d.License, w.Entitlement), buckets(w.Slots)
+	if w.Slots >= 0 || w.Pool == 0 {
+		return s.searchSeat(ctx, d, pool, w.Slots, p.Now, try)
+	}
+	if got, err := s.searchSeat(ctx, d, pool, w.Pool, p.Now, try); got != nil || err != nil {
+		return got, err
+	}
+	if got, err := try(home(d.Activation, buckets(w.Pool)), overfull); got != nil || err != nil {
+		return got, err
+	}
+	return s.searchSeat(ctx, d, pool, licensing.Unlimited, p.Now, try)
+}
+
+// searchSeat looks in the activation's home bucket, then in one that has room, then in one that does not exist yet, then in one where a
+// seat has lapsed. It costs the same however large the pool is.
+func (s *Store) searchSeat(ctx context.Context, d activation, pool string, slots int64, now date, try func(n, most int64) (*seat, error)) (*seat, error) {
+	of := buckets(slots)
 	among := of
 	if of == 0 {
 		among = unlimitedSpread
 	}
 	first := home(d.Activation, among)
-	if got, err := try(bucketID(pool, first), first); got != nil || err != nil || of == 1 {
+	if got, err := try(first, capacity(first, slots)); got != nil || err != nil || of == 1 {
 		return got, err
 	}
-	for range rounds {
-		found, err := s.promising(ctx, pool, w.Slots, p.Now)
+	for round := 0; round < rounds || of == 0; round++ {
+		found, err := s.promising(ctx, pool, slots, now)
 		if err != nil || len(found) == 0 {
 			return nil, err
 		}
 		for _, n := range found {
-			if got, err := try(bucketID(pool, n), n); got != nil || err != nil {
+			if got, err := try(n, capacity(n, slots)); got != nil || err != nil {
 				return got, err
 			}
 		}
@@ -194,12 +248,16 @@ func (s *Store) promising(ctx context.Context, pool string, slots int64, now dat
 	if ns, err := few(roomy, 4); len(ns) > 0 || err != nil {
 		return ns, err
 	}
+	if of == 0 {
+		last, err := find[bucket](ctx, s.pools, within, options.Find().SetProjection(with("n", 1)).SetSort(with("n", -1)).SetLimit(1))
+		if len(last) == 0 || err != nil {
+			return []int64{0}, err
+		}
+		return []int64{last[0].N + 1}, nil
+	}
 	made, err := s.pools.CountDocuments(ctx, within)
 	if err != nil {
 		return nil, meant(err)
-	}
-	if of == 0 {
-		return []int64{made}, nil
 	}
 	if made < of {
 		ns, err := few(within, 0)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
@@ -9,26 +10,31 @@ import (
 )
 
 const (
-	activationColumns = `seq, license, activation, org, device, generation, number, link, request, lease, counted, created, last_sync, closed, restores, restores_from`
-	activationByKey   = `SELECT ` + activationColumns + ` FROM activations WHERE license = ? AND activation = ?`
+	activationColumns = `seq, license, activation, org, device, generation, number, link, request, lease, counted, created, last_sync, closed, restores, restores_from,
+		granted, past, seen`
+	activationByKey = `SELECT ` + activationColumns + ` FROM activations WHERE license = ? AND activation = ?`
 )
 
 func readActivation(seq *int64, row scanner) (a licensing.Activation, err error) {
-	err = row.Scan(seq, &a.License, &a.Activation, &a.Organisation, &a.Device, &a.Head.Generation, &a.Head.Number, &a.Head.Link, &a.Request, &a.Lease,
-		&a.Counted, &a.Created, &a.LastSync, &a.Closed, &a.Restores, &a.RestoresFrom)
-	return a, found(err)
+	var past, seen string
+	if err := row.Scan(seq, &a.License, &a.Activation, &a.Organisation, &a.Device, &a.Head.Generation, &a.Head.Number, &a.Head.Link, &a.Request, &a.Lease,
+		&a.Counted, &a.Created, &a.LastSync, &a.Closed, &a.Restores, &a.RestoresFrom, &a.Granted, &past, &seen); err != nil {
+		return a, found(err)
+	}
+	return a, errors.Join(decodeSparse(past, &a.Past), decodeSparse(seen, &a.Seen))
 }
 
 // save writes the activation as it is now.
 func save(t *tx, known bool, a licensing.Activation) (err error) {
 	if known {
 		_, err = t.exec(`UPDATE activations SET generation = ?, number = ?, link = ?, request = ?, lease = ?, counted = ?, created = ?, last_sync = ?, closed = ?,
-			restores = ?, restores_from = ? WHERE license = ? AND activation = ?`, a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease),
-			a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom, a.License, a.Activation)
+			restores = ?, restores_from = ?, granted = ?, past = ?, seen = ? WHERE license = ? AND activation = ?`, a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease),
+			a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom, a.Granted, sparse(a.Past), sparse(a.Seen), a.License, a.Activation)
 		return err
 	}
-	_, err = t.exec(`INSERT INTO activations VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.License, a.Activation, a.Organisation, a.Device,
-		a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease), a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom)
+	_, err = t.exec(`INSERT INTO activations (`+activationColumns+`) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.License, a.Activation, a.Organisation, a.Device,
+		a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease), a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom,
+		a.Granted, sparse(a.Past), sparse(a.Seen))
 	return err
 }
 
@@ -44,6 +50,24 @@ func (s *Store) Activations(_ context.Context, org, id license.ID, page licensin
 	}
 	return list(s, page, readActivation, `SELECT `+activationColumns+` FROM activations
 		WHERE license = ? AND seq < ? AND instr(activation, ?) ORDER BY seq DESC LIMIT ?`, id)
+}
+
+// Remember implements licensing.Chains.
+func (s *Store) Remember(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.Past, restores bool) error {
+	return s.write(ctx, func(t *tx) error {
+		held, err := readActivation(new(int64), t.row(activationByKey, key.License, key.Activation))
+		if err != nil {
+			return err
+		}
+		if held.Head != head || held.Past.Turn != past.Turn-1 {
+			return licensing.ErrStale
+		}
+		if restores {
+			held.Restores, held.RestoresFrom = 0, 0
+		}
+		held.Past = past
+		return save(t, true, held)
+	})
 }
 
 // owned is ErrNotFound unless the license is the organisation's.

@@ -44,6 +44,8 @@ func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
 		return held.Lease, nil
 	case revision != a.Revision || held.Head != a.From || (held.Closed != 0 || !known) != (a.Activate != nil):
 		return nil, licensing.ErrStale
+	case a.Restore != nil && held.Past.Turn != a.Restore.Past.Turn-1:
+		return nil, licensing.ErrStale
 	}
 	now := was
 	if a.Activate != nil {
@@ -56,10 +58,10 @@ func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
 		if err := restore(&held, a); err != nil {
 			return nil, err
 		}
-	} else {
-		held.Counted, now.used = count(held.Counted, now.used, a.Counted, a.Allowance)
 	}
-	out := licensing.Outcome{Used: now.used, Counted: held.Counted}
+	account := a.Charge.Apply(licensing.Account{Counted: held.Counted, Granted: held.Granted, Used: now.used})
+	held.Counted, held.Granted, now.used = account.Counted, account.Granted, account.Used
+	out := licensing.Outcome{Used: account.Used, Counted: account.Counted, Granted: account.Granted}
 	if err := seats(t, a, known, &out); err != nil {
 		return nil, err
 	}
@@ -68,7 +70,7 @@ func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
 		now.machines--
 	}
 	held.ActivationKey, held.Organisation, held.Device = a.Key, a.Org, a.Device
-	held.Head, held.Request, held.LastSync = a.To, a.Request, a.Now
+	held.Head, held.Request, held.LastSync, held.Seen = a.To, a.Request, a.Now, a.Seen
 	if held.Lease, err = a.Compose(out); err != nil {
 		return nil, err
 	}
@@ -98,7 +100,7 @@ func activate(m *meter, a *licensing.Advance) error {
 	return nil
 }
 
-// restore charges the activation's own budget.
+// restore charges the activation's own budget and gives it its new past.
 func restore(held *licensing.Activation, a *licensing.Advance) error {
 	end := held.RestoresFrom + lease.Time(a.Restore.Window)
 	if a.Now >= end || held.Restores == 0 {
@@ -109,17 +111,8 @@ func restore(held *licensing.Activation, a *licensing.Advance) error {
 		return refuse(license.CodeRestoredTooOften, int64(end), "%d re-activations in %d ms", held.Restores, a.Restore.Window)
 	}
 	held.Restores++
+	held.Past = a.Restore.Past
 	return nil
-}
-
-// count raises the activation's and the license's calls to what was reported, as far as the allowance reaches.
-func count(counted, used, reported, allowance int64) (int64, int64) {
-	most := int64(lease.MaxCount)
-	if allowance != licensing.Unlimited {
-		most = allowance
-	}
-	more := min(max(0, reported-counted), max(0, most-used))
-	return counted + more, used + more
 }
 
 // seats drops, renews and grants, and tells what is held after that.
@@ -140,19 +133,22 @@ func seats(t *tx, a *licensing.Advance, known bool, out *licensing.Outcome) erro
 			}
 			continue
 		}
-		renew = renew || r.Until != a.Until
+		renew = renew || r.Until < a.Until
 		kept = append(kept, r)
 	}
 	if renew {
-		if _, err := t.exec(`UPDATE reservations SET until = ? WHERE license = ? AND activation = ?`, a.Until, a.Key.License, a.Key.Activation); err != nil {
+		if _, err := t.exec(`UPDATE reservations SET until = max(until, ?) WHERE license = ? AND activation = ?`, a.Until, a.Key.License, a.Key.Activation); err != nil {
 			return err
 		}
 	}
 	for _, r := range kept {
-		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: r.Entitlement, Context: r.Context}, Until: a.Until})
+		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: r.Entitlement, Context: r.Context}, Until: max(r.Until, a.Until)})
 	}
 	for _, want := range a.Want {
-		if slices.ContainsFunc(out.Reservations, func(r lease.Reservation) bool { return r.Entitlement == want.Entitlement }) {
+		if at := slices.IndexFunc(out.Reservations, func(r lease.Reservation) bool { return r.Entitlement == want.Entitlement }); at >= 0 {
+			if err := prolong(t, a.Key, &out.Reservations[at], want.Until); err != nil {
+				return err
+			}
 			continue
 		}
 		granted := false
@@ -163,7 +159,7 @@ func seats(t *tx, a *licensing.Advance, known bool, out *licensing.Outcome) erro
 			}
 		}
 		if granted {
-			out.Reservations = append(out.Reservations, lease.Reservation{Slot: want.Slot, Until: a.Until})
+			out.Reservations = append(out.Reservations, lease.Reservation{Slot: want.Slot, Until: want.Until})
 		} else {
 			out.Denied = append(out.Denied, lease.Denial{Slot: want.Slot, Code: license.CodeNoSlots})
 		}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,21 @@ func decode(pairs ...any) error {
 		}
 	}
 	return nil
+}
+
+// sparse is encode for a structure that is mostly zero, which is stored as nothing.
+func sparse(v any) string {
+	if reflect.ValueOf(v).IsZero() {
+		return ""
+	}
+	return encode(v)
+}
+
+func decodeSparse(column string, v any) error {
+	if column == "" {
+		return nil
+	}
+	return decode(column, v)
 }
 
 func joinEntitlements(list []license.Entitlement) string {

@@ -101,11 +101,11 @@ func checkCrash(t *testing.T, directory string, acknowledged map[lease.Hash]int6
 			t.Fatalf("acknowledged %d, stored %d, counted %d", number, a.Head.Number, a.Counted)
 		}
 	}
-	if err := s.row(`SELECT sum(counted) FROM activations`).Scan(&sum); err != nil {
+	if err := s.row(`SELECT sum(granted) FROM activations`).Scan(&sum); err != nil {
 		t.Fatal(err)
 	}
 	if used, err := s.Used(t.Context(), crashLicense); err != nil || used != sum {
-		t.Fatalf("used %d, all together counted %d: %v", used, sum, err)
+		t.Fatalf("used %d, all together granted %d: %v", used, sum, err)
 	}
 	var pool, held int64
 	if err := s.row(`SELECT (SELECT used FROM pools), (SELECT count(*) FROM reservations)`).Scan(&pool, &held); err != nil {
@@ -166,14 +166,14 @@ func crashWorker(s *Store, n int) error {
 		request := lease.HashOf(fmt.Appendf(nil, "%d %d", n, number))
 		a := licensing.Advance{
 			Key: key, Org: crashOrg, From: head, To: lease.Position{Generation: 1, Number: number, Link: request}, Request: request, Revision: 1,
-			Now: lease.Time(number), Counted: number, Allowance: licensing.Unlimited, Until: 1 << 50,
+			Now: lease.Time(number), Charge: licensing.Charge{Counted: number, Allowance: licensing.Unlimited, Block: 5}, Until: 1 << 50,
 			Compose: func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 		}
 		if head.Number == 0 {
 			a.Activate = &licensing.Activate{Limit: 1 << 40, Window: 1000}
 		}
 		if number%2 == 0 {
-			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Slots: crashSlots}}
+			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Slots: crashSlots, Until: 1 << 50}}
 		} else {
 			a.Drop = []string{"modeling"}
 		}

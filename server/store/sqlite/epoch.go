@@ -1,6 +1,12 @@
 package sqlite
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
 
 const epochSchema = `
 CREATE TABLE epoch (
@@ -9,13 +15,40 @@ CREATE TABLE epoch (
 ) STRICT;
 `
 
-// Epoch of the server: the given one if it has none yet, and from then on the stored one. Only a restore raises it.
-func (s *Store) Epoch(ctx context.Context, first int64) (epoch int64, err error) {
-	err = s.write(ctx, func(t *tx) error {
-		if _, err := t.exec(`INSERT INTO epoch VALUES (1, ?) ON CONFLICT DO NOTHING`, first); err != nil {
+// Epoch implements licensing.Chains. It is asked for all the time and hardly ever changes: no answer waits for the writer but the first.
+func (s *Store) Epoch(ctx context.Context, first int64) (licensing.Epoch, error) {
+	if e, err := readEpoch(s.row); !errors.Is(err, licensing.ErrNotFound) {
+		return e, err
+	}
+	return s.changeEpoch(ctx, `INSERT INTO epoch (only, value) VALUES (1, ?) ON CONFLICT DO NOTHING`, first)
+}
+
+// RaiseEpoch implements licensing.Chains.
+func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (licensing.Epoch, error) {
+	return s.changeEpoch(ctx, `INSERT INTO epoch (only, value, since) VALUES (1, ?1, ?2)
+		ON CONFLICT DO UPDATE SET value = ?1, since = ?2 WHERE value < ?1`, above+1, now)
+}
+
+// SettleEpoch implements licensing.Chains.
+func (s *Store) SettleEpoch(ctx context.Context, value int64) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE epoch SET since = 0 WHERE value = ?`, value)
+		return err
+	})
+}
+
+func (s *Store) changeEpoch(ctx context.Context, query string, args ...any) (e licensing.Epoch, err error) {
+	err = s.write(ctx, func(t *tx) (err error) {
+		if _, err = t.exec(query, args...); err != nil {
 			return err
 		}
-		return t.row(`SELECT value FROM epoch`).Scan(&epoch)
+		e, err = readEpoch(t.row)
+		return err
 	})
-	return epoch, err
+	return e, err
+}
+
+func readEpoch(row func(string, ...any) scanner) (e licensing.Epoch, err error) {
+	err = row(`SELECT value, since FROM epoch`).Scan(&e.Value, &e.Since)
+	return e, found(err)
 }

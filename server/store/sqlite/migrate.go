@@ -13,6 +13,7 @@ var migrations = []string{
 	chainsSchema,
 	peopleSchema,
 	epochSchema,
+	returnsSchema,
 }
 
 // migrate applies what is missing, each step in a transaction of its own.

@@ -100,8 +100,12 @@ func open(file string, pragmas ...string) (*sql.DB, error) {
 	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: file, RawQuery: query.Encode()}).String())
 }
 
-// Ready is nil while the store can be written: it makes the writer commit.
+// Ready is nil while the store can be written: it makes the writer commit, to a file that is still there. (A file that was deleted is
+// written on, and gone with the process.)
 func (s *Store) Ready(ctx context.Context) error {
+	if _, err := os.Stat(filepath.Join(s.directory, File)); err != nil {
+		return fmt.Errorf("%w: %w", licensing.ErrUnavailable, err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return s.write(ctx, func(t *tx) error {

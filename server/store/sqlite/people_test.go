@@ -27,8 +27,8 @@ func TestEpochIsMadeOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if epoch != 1700000000 {
-			t.Errorf("epoch %d, want the first one, 1700000000", epoch)
+		if epoch.Value != 1700000000 {
+			t.Errorf("epoch %d, want the first one, 1700000000", epoch.Value)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

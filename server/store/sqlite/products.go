@@ -32,18 +32,18 @@ func (s *Store) edit(ctx context.Context, fn func(*tx) error) error {
 // CreateProduct implements licensing.Catalogue.
 func (s *Store) CreateProduct(ctx context.Context, p licensing.Product) error {
 	return s.edit(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO products VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.ID, p.Organisation, p.Revision, p.Created, p.Updated,
-			encode(p.Metadata), p.Name, fold(p.Name), p.Description, p.Archived, p.Keyring, p.Secret)
+		_, err := t.exec(`INSERT INTO products VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.ID, p.Organisation, p.Revision, p.Created, p.Updated,
+			encode(p.Metadata), p.Name, fold(p.Name), p.Description, p.Archived, p.Keyring, p.Secret, p.List)
 		return fresh(err)
 	})
 }
 
-const productColumns = `seq, id, org, revision, created, updated, metadata, name, description, archived, keyring, secret`
+const productColumns = `seq, id, org, revision, created, updated, metadata, name, description, archived, keyring, secret, list`
 
 func readProduct(seq *int64, row scanner) (p licensing.Product, err error) {
 	var metadata string
 	if err := row.Scan(seq, &p.ID, &p.Organisation, &p.Revision, &p.Created, &p.Updated, &metadata, &p.Name, &p.Description, &p.Archived,
-		&p.Keyring, &p.Secret); err != nil {
+		&p.Keyring, &p.Secret, &p.List); err != nil {
 		return p, found(err)
 	}
 	return p, decode(metadata, &p.Metadata)
@@ -75,8 +75,8 @@ func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page)
 func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
 	err := s.edit(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE products SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived = ?,
-			keyring = ?, secret = ? WHERE id = ? AND org = ? AND revision = ?`,
-			p.Updated, encode(p.Metadata), p.Name, fold(p.Name), p.Description, p.Archived, p.Keyring, p.Secret, p.ID, p.Organisation, p.Revision)
+			keyring = ?, secret = ?, list = ? WHERE id = ? AND org = ? AND revision = ?`,
+			p.Updated, encode(p.Metadata), p.Name, fold(p.Name), p.Description, p.Archived, p.Keyring, p.Secret, p.List, p.ID, p.Organisation, p.Revision)
 		return same(t, n, err, `SELECT 1 FROM products WHERE id = ? AND org = ?`, p.ID, p.Organisation)
 	})
 	p.Revision++

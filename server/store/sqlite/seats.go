@@ -19,30 +19,41 @@ func heldBy(t *tx, key licensing.ActivationKey) (held []licensing.Reservation, e
 	return held, err
 }
 
+// prolong moves the deadline of a held slot, never back.
+func prolong(t *tx, key licensing.ActivationKey, r *lease.Reservation, until lease.Time) error {
+	if until <= r.Until {
+		return nil
+	}
+	r.Until = until
+	_, err := t.exec(`UPDATE reservations SET until = ? WHERE license = ? AND activation = ? AND entitlement = ?`, until, key.License, key.Activation, r.Entitlement)
+	return err
+}
+
 // grant takes a slot if one is free. It finds out by one conditional update of the pool, whatever the pool's size; only a full pool is
-// searched for slots that have lapsed.
+// searched for slots that have lapsed, and again as long as there are any: more may be taken than the pool has slots, by those who were
+// granted theirs whatever others held.
 func grant(t *tx, a *licensing.Advance, want licensing.Want) (bool, error) {
+	if want.Slots == 0 {
+		return false, nil
+	}
 	taken, err := take(t, a.Key.License, want)
 	if err != nil {
 		return false, err
 	}
-	if !taken {
+	for !taken {
 		freed, err := reap(t, a.Key.License, want.Entitlement, a.Now)
 		if err != nil || freed == 0 {
 			return false, err
 		}
-		if taken, err = take(t, a.Key.License, want); err != nil || !taken {
+		if taken, err = take(t, a.Key.License, want); err != nil {
 			return false, err
 		}
 	}
-	_, err = t.exec(`INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?)`, a.Key.License, a.Key.Activation, want.Entitlement, want.Context, a.Now, a.Until)
+	_, err = t.exec(`INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?)`, a.Key.License, a.Key.Activation, want.Entitlement, want.Context, a.Now, want.Until)
 	return true, err
 }
 
 func take(t *tx, id license.ID, want licensing.Want) (bool, error) {
-	if want.Slots == 0 {
-		return false, nil
-	}
 	n, err := t.exec(`INSERT INTO pools VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET used = used + 1 WHERE used < ?3 OR ?3 < 0`,
 		id, want.Entitlement, want.Slots)
 	return n == 1, err

@@ -157,3 +157,20 @@ func TestClosedStoreSaysSo(t *testing.T) {
 		t.Error("read after the end")
 	}
 }
+
+// A server whose data was deleted from under it is not well, though it could write on into the deleted file.
+//
+// proves S01
+func TestReadyOnlyWithItsFile(t *testing.T) {
+	directory := t.TempDir()
+	s := opened(t, directory)
+	if err := s.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(directory, File)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ready(t.Context()); !errors.Is(err, licensing.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+}

@@ -23,6 +23,7 @@ func equal(t *testing.T, got, want any) {
 
 // proves S08, S09, S10
 func catalogueRoundTrip(t *testing.T, w *world) {
+	complete(t, w.version.Policy, w.license.Overrides)
 	o, err := w.Organisation(ctx, w.org)
 	must(t, err)
 	equal(t, o, licensing.Organisation{ID: w.org, Name: "Example", Created: noon})
@@ -46,6 +47,13 @@ func catalogueRoundTrip(t *testing.T, w *world) {
 	must(t, err)
 	equal(t, terms, licensing.Terms{License: w.license, Version: w.version, Product: w.product})
 	must(t, w.Ready(ctx))
+
+	silent := w.newProduct("CAM") // it has made no statement yet
+	silent.List = nil
+	must(t, w.CreateProduct(ctx, silent))
+	p, err = w.Product(ctx, w.org, silent.ID)
+	must(t, err)
+	equal(t, len(p.List), 0)
 }
 
 // proves S08, S09
@@ -74,6 +82,7 @@ func uniqueNames(t *testing.T, w *world) {
 func revisions(t *testing.T, w *world) {
 	p := w.product
 	p.Name, p.Archived, p.Updated, p.Metadata = "CAD 2", true, noon+5, map[string]string{}
+	p.Keyring, p.Secret, p.List = []byte("another certificate"), []byte{7}, []byte("the next statement")
 	p, err := w.UpdateProduct(ctx, p)
 	must(t, err)
 	equal(t, p.Revision, int64(2))
@@ -81,7 +90,7 @@ func revisions(t *testing.T, w *world) {
 	wantErr(t, err, licensing.ErrStale)
 
 	v := w.version
-	v.Policy.Interval, v.Archived = 5_000, true
+	v.Policy.Interval, v.Policy.Prepaid, v.Policy.Statistics, v.Policy.CloneAction, v.Archived = 5_000, 0, false, licensing.CloneRefuse, true
 	v, err = w.UpdateVersion(ctx, v)
 	must(t, err)
 	_, err = w.UpdateVersion(ctx, w.version)

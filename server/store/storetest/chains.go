@@ -15,13 +15,14 @@ func firstActivation(t *testing.T, w *world) {
 	i := w.installation("a")
 	_, err := w.Activation(ctx, i.key)
 	wantErr(t, err, licensing.ErrNotFound)
+	complete(t, past(1), seen(1))
 	a := i.step(activated, counted(3, 10))
 	document, err := w.Advance(ctx, a)
 	must(t, err)
 	got, err := w.Activation(ctx, i.key)
 	must(t, err)
 	equal(t, got, licensing.Activation{ActivationKey: i.key, Organisation: w.org, Device: i.device, Head: a.To, Request: a.Request, Lease: document,
-		Counted: 3, Created: noon, LastSync: noon})
+		Counted: 3, Granted: 3, Created: noon, LastSync: noon, Seen: a.Seen})
 	listing, err := w.Activations(ctx, w.org, w.license.ID, licensing.Page{})
 	must(t, err)
 	equal(t, listing.Items, []licensing.Activation{got})
@@ -37,9 +38,10 @@ func resends(t *testing.T, w *world) {
 		{"activate", []func(*licensing.Advance){activated}},
 		{"count", []func(*licensing.Advance){counted(5, 10)}},
 		{"reserve", []func(*licensing.Advance){counted(5, 10), reserves("modeling", 1)}},
+		{"prepay", []func(*licensing.Advance){charged(licensing.Charge{Counted: 5, Allowance: 20, Block: 3, Extra: 2})}},
 		{"drop", []func(*licensing.Advance){counted(5, 10), drops("modeling")}},
-		{"restore", []func(*licensing.Advance){restored(1, 1000)}},
-		{"goodbye", []func(*licensing.Advance){goodbyes, counted(6, 10)}},
+		{"restore", []func(*licensing.Advance){restoredAs(past(1), 1, 1000), charged(licensing.Charge{Counted: 5, Allowance: 20, Lapse: true})}},
+		{"goodbye", []func(*licensing.Advance){goodbyes, counted(11, 20)}},
 		{"return", []func(*licensing.Advance){activated}},
 	}
 	for _, kind := range kinds {
@@ -48,6 +50,7 @@ func resends(t *testing.T, w *world) {
 		must(t, err)
 		before, err := w.Activation(ctx, i.key)
 		must(t, err)
+		a.Seen = seen(1 << 20) // it comes again by another way
 		for range 2 {
 			got, err := w.Advance(ctx, a)
 			if err != nil || !bytes.Equal(got, want) {
@@ -59,7 +62,7 @@ func resends(t *testing.T, w *world) {
 		equal(t, after, before)
 		i.head = a.To
 	}
-	w.used(t, 6)
+	w.used(t, 11)
 }
 
 func stale(t *testing.T, w *world) {
@@ -100,17 +103,17 @@ func usage(t *testing.T, w *world) {
 	a, b := w.installation("a"), w.installation("b")
 	a.does(t, activated, counted(4, 10))
 	l := b.does(t, activated, counted(5, 10))
-	equal(t, l.Counters, lease.Counters{Used: 9, Counted: 5})
+	equal(t, l.Counters, lease.Counters{Used: 9, Counted: 5, Granted: 5})
 	l = a.does(t, counted(3, 10)) // never down
-	equal(t, l.Counters, lease.Counters{Used: 9, Counted: 4})
+	equal(t, l.Counters, lease.Counters{Used: 9, Counted: 4, Granted: 4})
 	l = a.does(t, counted(5, 10)) // call 10 of 10
-	equal(t, l.Counters, lease.Counters{Used: 10, Counted: 5})
+	equal(t, l.Counters, lease.Counters{Used: 10, Counted: 5, Granted: 5})
 	l = b.does(t, counted(50, 10)) // and no more
-	equal(t, l.Counters, lease.Counters{Used: 10, Counted: 5})
+	equal(t, l.Counters, lease.Counters{Used: 10, Counted: 5, Granted: 5})
 	l = b.does(t, counted(50, 12)) // until the vendor raises it
-	equal(t, l.Counters, lease.Counters{Used: 12, Counted: 7})
+	equal(t, l.Counters, lease.Counters{Used: 12, Counted: 7, Granted: 7})
 	l = b.does(t, counted(60, 5)) // lowered below what is used: nothing is taken back
-	equal(t, l.Counters, lease.Counters{Used: 12, Counted: 7})
+	equal(t, l.Counters, lease.Counters{Used: 12, Counted: 7, Granted: 7})
 	w.used(t, 12)
 }
 
@@ -120,7 +123,7 @@ func usageUnlimited(t *testing.T, w *world) {
 	l := a.does(t, activated, counted(lease.MaxCount-1, licensing.Unlimited))
 	equal(t, l.Counters.Used, int64(lease.MaxCount-1))
 	l = b.does(t, activated, counted(5, licensing.Unlimited)) // a counter has an end, and stays within it
-	equal(t, l.Counters, lease.Counters{Used: lease.MaxCount, Counted: 1})
+	equal(t, l.Counters, lease.Counters{Used: lease.MaxCount, Counted: 1, Granted: 1})
 }
 
 func composeFails(t *testing.T, w *world) {
@@ -183,10 +186,10 @@ func machines(t *testing.T, w *world) {
 func restores(t *testing.T, w *world) {
 	i := w.installation("a")
 	i.does(t, activate(1, 1<<40, 1), counted(5, 10), reserves("modeling", 1))
-	l := i.does(t, at(noon+1), restored(2, 1000), counted(9, 10))
-	equal(t, []int64{l.Generation, l.Number, l.Counters.Counted, l.Counters.Used}, []int64{2, 1, 5, 5}) // the server's number stands
+	l := i.does(t, at(noon+1), restored(2, 1000), counted(6, 10))
+	equal(t, []int64{l.Generation, l.Number, l.Counters.Counted, l.Counters.Used}, []int64{2, 1, 6, 6}) // charged as any other
 	holds(t, l, "modeling")
-	i.does(t, at(noon+2), counted(6, 10))
+	i.does(t, at(noon+2), counted(7, 10))
 	i.does(t, at(noon+3), restored(2, 1000))
 	_, err := i.try(at(noon+1000), restored(2, 1000))
 	wantLimit(t, err, license.CodeRestoredTooOften, noon+1001)

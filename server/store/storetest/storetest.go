@@ -40,6 +40,13 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"window_of_activations", activationWindow},
 		{"machines", machines},
 		{"restores", restores},
+		{"prepaid_blocks", prepaidBlocks},
+		{"prepaid_blocks_lapse", prepaidLapse},
+		{"past_is_remembered", pastIsRemembered},
+		{"past_of_another_head_is_stale", pastIsStale},
+		{"past_turns_are_not_skipped", pastTurns},
+		{"remembering_restores_the_budget", rememberRestores},
+		{"seen_at_every_advance", seenAtEveryAdvance},
 		{"goodbye_and_return", goodbye},
 		{"vendor_deactivates", deactivate},
 
@@ -49,11 +56,27 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"seats_drop_twice", dropTwice},
 		{"seats_freed_by_the_vendor", freed},
 		{"seats_that_no_one_has", noSlots},
+		{"seats_each_until_its_own", untilItsOwn},
+		{"borrowed_seats_outlive_renewal", borrowed},
+		{"wanting_again_prolongs", prolongs},
+		{"unlimited_seats_count_all_the_same", unlimitedSeats},
+		{"overdrawn_pool_lapses", overdrawnPool},
 		{"denied_activation_holds_nothing", deniedActivation},
+
+		{"epochs_only_rise", epochsOnlyRise},
+		{"epoch_raised_before_the_first", epochRaisedFirst},
+		{"older_epoch_is_not_settled", olderEpoch},
 
 		{"at_once_activations", activationsAtOnce},
 		{"at_once_reports", reportsAtOnce},
+		{"at_once_prepaid", prepaidAtOnce},
 		{"at_once_seats", seatsAtOnce},
+		{"at_once_unlimited_seats", unlimitedAtOnce},
+		{"at_once_remember", rememberAtOnce},
+		{"at_once_turns", turnsAtOnce},
+		{"at_once_restore_or_remember", restoreOrRemember},
+		{"at_once_epochs", epochsAtOnce},
+		{"at_once_settle_and_raise", settleAndRaise},
 		{"at_once_same_request", sameRequestAtOnce},
 		{"at_once_edits", editsAtOnce},
 	}
@@ -108,22 +131,25 @@ func (w *world) meta() licensing.Meta {
 }
 
 func (w *world) newProduct(name string) licensing.Product {
-	return licensing.Product{Meta: w.meta(), Name: name, Description: "draws", Keyring: []byte("certificate\x00"), Secret: []byte{0, 1, 0xff}}
+	return licensing.Product{Meta: w.meta(), Name: name, Description: "draws", Keyring: []byte("certificate\x00"), Secret: []byte{0, 1, 0xff}, List: []byte("statement\n\x80")}
 }
 
 func (w *world) newVersion(name string) licensing.Version {
 	return licensing.Version{Meta: w.meta(), Product: w.product.ID, Name: name, Policy: licensing.Policy{
 		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
-			ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100},
-		ActivationLimit: 1000, MaxMachines: 9,
+			ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100, Prepaid: 50, Statistics: true},
+		ActivationLimit: 1000, MaxMachines: 9, MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
 	}}
 }
 
 func (w *world) newLicense(name string) licensing.License {
-	grace, trigger := int64(1), lease.EveryCall
+	trigger, action, n, retries := lease.EveryCall, licensing.CloneReport, func(n int64) *int64 { return &n }, 2
 	return licensing.License{Meta: w.meta(), Product: w.product.ID, Version: w.version.ID, Name: name, Customer: "Miller",
 		Contexts: []string{"ui", "automation"}, Entitlements: []license.Entitlement{{Name: "modeling", Slots: 5}, {Name: "rendering"}},
-		Allowance: 1000, Expires: noon + 1, Status: licensing.Active, Overrides: licensing.Overrides{Grace: &grace, Trigger: &trigger}}
+		Allowance: 1000, Expires: noon + 1, Status: licensing.Active, Overrides: licensing.Overrides{
+			Trigger: &trigger, Interval: n(1), MaxRetries: &retries, Grace: n(0), ActivationDelay: n(3), ActivationLimit: n(4),
+			MaxMachines: n(5), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action,
+		}}
 }
 
 // installation is one program on its way along its chain, as the domain would lead it.
@@ -147,14 +173,23 @@ func (i *installation) step(with ...func(*licensing.Advance)) licensing.Advance 
 	a := licensing.Advance{
 		Key: i.key, Org: i.w.org, From: i.head, Request: request, Device: i.device, Revision: i.w.license.Revision,
 		To:  lease.Position{Generation: max(1, i.head.Generation), Number: i.head.Number + 1, Link: lease.Next(lease.Origin, request)},
-		Now: noon, Allowance: licensing.Unlimited, Until: noon + 100,
+		Now: noon, Charge: licensing.Charge{Allowance: licensing.Unlimited}, Until: noon + 100, Seen: seen(i.seq),
 	}
 	for _, f := range with {
 		f(&a)
 	}
+	for n := range a.Want {
+		if a.Want[n].Until == 0 {
+			a.Want[n].Until = a.Until
+		}
+	}
+	if r := a.Restore; r != nil && r.Past.Turn == 0 { // the past is made from the one that is there
+		held, _ := i.w.Activation(ctx, i.key)
+		r.Past.Turn = held.Past.Turn + 1
+	}
 	a.Compose = func(o licensing.Outcome) (lease.Document, error) {
 		return lease.Lease{License: a.Key.License, Activation: a.Key.Activation, Generation: a.To.Generation, Number: a.To.Number, Link: a.To.Link,
-			Request: a.Request, Time: a.Now, Counters: lease.Counters{Used: o.Used, Counted: o.Counted}, Reservations: o.Reservations, Denied: o.Denied,
+			Request: a.Request, Time: a.Now, Counters: lease.Counters{Used: o.Used, Counted: o.Counted, Granted: o.Granted}, Reservations: o.Reservations, Denied: o.Denied,
 		}.Document(), nil
 	}
 	return a
@@ -191,9 +226,14 @@ func activate(limit, window, machines int64) func(*licensing.Advance) {
 // activated is an activation that no limit stands against.
 func activated(a *licensing.Advance) { activate(1<<40, 1000, 0)(a) }
 
+// restored leaves a past of which nothing but its turn is told.
 func restored(budget, window int64) func(*licensing.Advance) {
+	return restoredAs(licensing.Past{}, budget, window)
+}
+
+func restoredAs(past licensing.Past, budget, window int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
-		a.Restore = &licensing.Restore{Budget: budget, Window: window}
+		a.Restore = &licensing.Restore{Budget: budget, Window: window, Past: past}
 		a.To.Generation, a.To.Number = a.From.Generation+1, 1
 	}
 }
@@ -206,9 +246,22 @@ func counted(n, allowance int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) { a.Counted, a.Allowance = n, allowance }
 }
 
+// charged is a charge in full, where counted says too little.
+func charged(c licensing.Charge) func(*licensing.Advance) {
+	return func(a *licensing.Advance) { a.Charge = c }
+}
+
+// reserves wants a slot until the advance's Until.
 func reserves(entitlement string, slots int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
 		a.Want = append(a.Want, licensing.Want{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots})
+	}
+}
+
+// borrows wants a slot until a time of its own.
+func borrows(entitlement string, slots int64, until lease.Time) func(*licensing.Advance) {
+	return func(a *licensing.Advance) {
+		a.Want = append(a.Want, licensing.Want{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots, Until: until})
 	}
 }
 

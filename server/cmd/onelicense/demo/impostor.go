@@ -40,7 +40,7 @@ func impostor() (*httptest.Server, error) {
 		if err != nil {
 			return
 		}
-		_, _ = w.Write(lease.WithKeyring(text, secret.Public().Certificate()))
+		_, _ = w.Write(lease.Beside{Keyring: secret.Public().Certificate()}.Append(text))
 	})
 	s := httptest.NewUnstartedServer(handler)
 	if s.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {

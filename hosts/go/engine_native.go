@@ -1,0 +1,72 @@
+//go:build native
+
+package onelicense
+
+import (
+	"context"
+	"runtime"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/onelicense/onelicense/wasm/abi"
+	"github.com/onelicense/onelicense/wasm/client"
+)
+
+// With the build tag native the client core is compiled into the program, instead of the published module and an engine for it (doc.go
+// says when to want that). Everything outside this file is the same: calls go in and out as bytes, and an instance that answers
+// internal is thrown away and a new one made from the last saved state.
+//
+// What the module's walls gave is gone: a core that loops or runs out of memory takes the program with it.
+
+// engine makes instances; there is nothing to load or to compile.
+type engine struct {
+	idle chan *instance // for Verify, which needs no client
+}
+
+var shared = &engine{idle: make(chan *instance, runtime.GOMAXPROCS(0))}
+
+func sharedEngine() (*engine, error) { return shared, nil }
+
+// Warm has nothing to wait for.
+func Warm(context.Context) error { return nil }
+
+// instance is one core with its own clients. Only one goroutine may use it at a time, which the keyrings that it parses ask for too.
+type instance struct{ core *client.Module }
+
+func (e *engine) instance() (*instance, error) { return &instance{client.NewModule(parse)}, nil }
+
+func parse(certificate []byte) (license.Keyring, error) {
+	k, err := pgp.ParseLazy(certificate)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// exchange refuses what the module's alloc does.
+func (i *instance) exchange(in []byte) ([]byte, error) {
+	if len(in) == 0 || len(in) > abi.MaxCall {
+		return nil, refuse(license.CodeBadCall, "a call of %d bytes", len(in))
+	}
+	return i.core.Call(in), nil
+}
+
+// count is the hot call: one of the abi.Consume… values.
+func (i *instance) count(handle, n int32, now float64) (int32, error) {
+	return i.core.Consume(handle, int64(n), lease.Time(now)), nil
+}
+
+func (i *instance) trapped(err error) error { return &trap{err.Error()} }
+
+// There is no second engine to move to.
+
+func (i *instance) performed(string, []byte, []byte) {}
+
+func (i *instance) forget() {}
+
+func (i *instance) close() {}
+
+func (m *machine) begun(*instance) {}
+
+func (e *engine) outdated(*instance) bool { return false }

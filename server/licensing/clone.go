@@ -1,0 +1,102 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// Evidence is kept no longer than this, and of each activation no more than the latest few.
+const (
+	evidenceAge  = 90 * 24 * 3600 * 1000
+	mostEvidence = 8
+)
+
+// again decides on a re-activation. That a state is old does not make it a clone: a home directory restored from a backup looks the same.
+// But who shows the last lease of the chain that the latest re-activation closed, or the request for it, held that chain until then, while
+// another went on with it: they take turns. When that has happened as often as the policy puts up with, within the long window, there are two.
+func (s *Service) again(ctx context.Context, x *exchange, held Activation, shown *lease.Lease) (*Past, *no, error) {
+	past := held.Past
+	window := lease.Time(longWindow(x.policy))
+	if x.now >= past.AlternatedAt+window {
+		past.Alternations = 0
+	}
+	e := Evidence{Time: x.now, Request: x.hash, Address: x.address, Differs: differing(held.Seen.Fingerprint, x.request.Fingerprint)}
+	if shown != nil {
+		e.Shown = shown.Position()
+		e.Alternation = past.Left.Number > 0 && (e.Shown == past.Left || asked(past.Left, e.Shown, x.request.Refused))
+	}
+	if e.Alternation {
+		past.Alternations++
+		past.AlternatedAt = x.now
+	}
+	cloned := e.Alternation && past.Alternations >= x.policy.CloneLimit && x.policy.CloneAction != CloneReport
+	e.Refused = cloned
+	past.Evidence = slices.DeleteFunc(slices.Clone(past.Evidence), func(old Evidence) bool {
+		return old.Time+evidenceAge < x.now || old.Request == e.Request
+	})
+	past.Evidence = append(past.Evidence, e)
+	past.Evidence = past.Evidence[max(0, len(past.Evidence)-mostEvidence):]
+	past.Turn++
+	if !cloned {
+		past.Left = held.Head
+		return &past, nil, nil
+	}
+	// Refused is the newcomer, who is back with a chain that was closed; who holds the present one goes on, unless the policy says
+	// otherwise. The turns counted stay at one before the limit, so that whoever comes next is no worse off.
+	past.Alternations = x.policy.CloneLimit - 1
+	if x.policy.CloneAction == CloneSuspend {
+		past.Cloned = x.now
+	}
+	if err := s.store.Remember(ctx, x.key, held.Head, past, false); errors.Is(err, ErrNotFound) {
+		return nil, nil, ErrStale
+	} else if err != nil {
+		return nil, nil, err
+	}
+	return nil, refusal(license.CodeCloned, "two hold this activation and take turns: the lease %d.%d that is shown was the last of a chain which another has closed since",
+		shown.Generation, shown.Number), nil
+}
+
+// asked tells whether the request that was refused is the one which the last lease of the closed chain answers: who has made it held that
+// chain, and has only not got, or not kept, the answer.
+func asked(left, shown lease.Position, refused lease.Hash) bool {
+	return refused != "" && shown.Generation == left.Generation && shown.Number+1 == left.Number && lease.Next(shown.Link, refused) == left.Link
+}
+
+// differing names the parts of a fingerprint that are not as they were, come and gone ones too.
+func differing(was, is []lease.Part) []string {
+	if len(was) == 0 {
+		return nil
+	}
+	var names []string
+	for _, p := range slices.Concat(was, is) {
+		if (!slices.Contains(was, p) || !slices.Contains(is, p)) && !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// Forgive lifts what an activation's past stands in the way of: its budget of re-activations is whole again, turns that were counted are
+// forgotten, and holders that were both refused may go on.
+func (s *Service) Forgive(ctx context.Context, org license.ID, key ActivationKey) error {
+	for range attempts {
+		if _, err := s.store.License(ctx, org, key.License); err != nil {
+			return err
+		}
+		held, err := s.store.Activation(ctx, key)
+		if err != nil {
+			return err
+		}
+		past := held.Past
+		past.Alternations, past.AlternatedAt, past.Cloned = 0, 0, 0
+		past.Turn++
+		if err := s.store.Remember(ctx, key, held.Head, past, true); !errors.Is(err, ErrStale) {
+			return err
+		}
+	}
+	return ErrStale
+}

@@ -1,0 +1,90 @@
+package licensing
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// epochs is what this node knows of the server's epoch, which the store keeps for all nodes.
+type epochs struct {
+	first int64
+	mu    sync.Mutex
+	known Epoch // Value 0: not read yet
+	at    lease.Time
+}
+
+// epochAge is how old a node's knowledge of the epoch may be when something is granted. Another node may have found out that the store
+// was rolled back; for as long it did not know, nobody did.
+const epochAge = 1000
+
+// epoch gives the server's epoch. A request that has seen a higher one, or that may be granted something, has it read anew.
+func (s *Service) epoch(ctx context.Context, seen int64, grants bool) (Epoch, error) {
+	e := &s.epochs
+	e.mu.Lock()
+	known, now := e.known, s.now()
+	fresh := known.Value != 0 && seen <= known.Value && !(grants && (now < e.at || now > e.at+epochAge))
+	e.mu.Unlock()
+	if fresh {
+		return known, nil
+	}
+	read, err := s.store.Epoch(ctx, e.first)
+	if err != nil {
+		return Epoch{}, fmt.Errorf("reading the epoch: %w", err)
+	}
+	return s.learn(read, now), nil
+}
+
+// learn takes over what the store said of the epoch; what another request has learnt meanwhile may be newer.
+func (s *Service) learn(read Epoch, at lease.Time) Epoch {
+	e := &s.epochs
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if read.Value >= e.known.Value {
+		e.known, e.at = read, at
+	}
+	return e.known
+}
+
+// SettleEpoch is an administrator's word that no lease from before the last restore is outstanding any more: what was frozen since is
+// granted again.
+func (s *Service) SettleEpoch(ctx context.Context) error {
+	read, err := s.store.Epoch(ctx, s.epochs.first)
+	if err != nil {
+		return err
+	}
+	if err := s.store.SettleEpoch(ctx, read.Value); err != nil {
+		return err
+	}
+	read, err = s.store.Epoch(ctx, s.epochs.first)
+	if err == nil {
+		s.learn(read, s.now())
+	}
+	return err
+}
+
+// RaiseEpoch begins a new epoch, as every restore must: programs then know which answers are from before it. It is above the old one and
+// not below the Unix time, so that it is also above what a server had after an earlier restore that this one has undone.
+func (s *Service) RaiseEpoch(ctx context.Context) (Epoch, error) {
+	now := s.now()
+	old, err := s.store.Epoch(ctx, s.epochs.first)
+	if err != nil {
+		return Epoch{}, err
+	}
+	raised, err := s.store.RaiseEpoch(ctx, max(old.Value, int64(now/1000)-1), now)
+	if err != nil {
+		return Epoch{}, err
+	}
+	return s.learn(raised, now), nil
+}
+
+// frozenUntil is the end of the time in which this license grants nothing new, because leases from before a restore may be outstanding
+// that the records do not know.
+func (e Epoch) frozenUntil(p Policy) lease.Time {
+	if e.Since == 0 {
+		return 0
+	}
+	return e.Since + max(lifetime(p), lease.Time(p.MaxBorrow))
+}

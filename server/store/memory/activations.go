@@ -1,0 +1,101 @@
+package memory
+
+import (
+	"context"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// activation is the one with the key and its license; nil when there is none.
+func (s *Store) activation(key licensing.ActivationKey) (*book, *activation) {
+	b := s.licenses[key.License]
+	if b == nil {
+		return nil, nil
+	}
+	return b, b.activations[key.Activation]
+}
+
+// Activation implements licensing.Chains, as all below.
+func (s *Store) Activation(_ context.Context, key licensing.ActivationKey) (licensing.Activation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, held := s.activation(key)
+	if held == nil {
+		return licensing.Activation{}, licensing.ErrNotFound
+	}
+	return held.record, nil
+}
+
+func (s *Store) Activations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Activation], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.license(org, id)
+	if b == nil {
+		return licensing.Listing[licensing.Activation]{}, licensing.ErrNotFound
+	}
+	var all []numbered[licensing.Activation]
+	for _, a := range b.activations {
+		all = append(all, a.numbered)
+	}
+	return list(page, all, func(a *licensing.Activation) string { return string(a.Activation) })
+}
+
+func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.license(org, id)
+	if b == nil {
+		return licensing.Listing[licensing.Reservation]{}, licensing.ErrNotFound
+	}
+	var all []seat
+	for _, a := range b.activations {
+		all = append(all, a.seats...)
+	}
+	return list(page, all, func(r *licensing.Reservation) string { return string(r.Activation) })
+}
+
+func (s *Store) Deactivate(_ context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, held := s.activation(key)
+	if held == nil || held.record.Organisation != org {
+		return licensing.ErrNotFound
+	}
+	if held.record.Closed != 0 {
+		return nil
+	}
+	held.record.Closed, held.seats = now, nil
+	b.machines--
+	return nil
+}
+
+func (s *Store) FreeReservation(_ context.Context, org license.ID, key licensing.ActivationKey, entitlement string, _ lease.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, held := s.activation(key)
+	if held == nil || held.record.Organisation != org {
+		return licensing.ErrNotFound
+	}
+	held.seats = slices.DeleteFunc(held.seats, func(r seat) bool { return r.record.Entitlement == entitlement })
+	return nil
+}
+
+func (s *Store) Remember(_ context.Context, key licensing.ActivationKey, head lease.Position, past licensing.Past, restores bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, held := s.activation(key)
+	if held == nil {
+		return licensing.ErrNotFound
+	}
+	if held.record.Head != head || held.record.Past.Turn != past.Turn-1 {
+		return licensing.ErrStale
+	}
+	held.record.Past = past
+	if restores {
+		held.record.Restores, held.record.RestoresFrom = 0, 0
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Advance implements licensing.Chains. Everything is worked out beside the records and put into them at the end, so that a refusal on
+// the way has changed nothing.
+func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.license(a.Org, a.Key.License)
+	if b == nil {
+		return nil, licensing.ErrNotFound
+	}
+	held := b.activations[a.Key.Activation]
+	known := held != nil
+	if !known {
+		held = &activation{}
+	}
+	is := held.record
+	switch {
+	case known && is.Head == a.To && is.Request == a.Request:
+		return is.Lease, nil
+	case b.record.Revision != a.Revision || is.Head != a.From || (!known || is.Closed != 0) != (a.Activate != nil):
+		return nil, licensing.ErrStale
+	case a.Restore != nil && is.Past.Turn != a.Restore.Past.Turn-1:
+		return nil, licensing.ErrStale
+	}
+
+	windowFrom, windowCount, machines := b.windowFrom, b.windowCount, b.machines
+	if a.Activate != nil {
+		// A window begins with the first activation after the last one ended.
+		if windowCount == 0 || int64(a.Now) >= windowFrom+a.Activate.Window {
+			windowFrom, windowCount = int64(a.Now), 0
+		}
+		if windowCount >= a.Activate.Limit {
+			return nil, refuse(license.CodeActivationLimit, windowFrom+a.Activate.Window, "%d activations in %d ms", a.Activate.Limit, a.Activate.Window)
+		}
+		if a.Activate.MaxMachines > 0 && machines >= a.Activate.MaxMachines {
+			return nil, refuse(license.CodeMachineLimit, 0, "%d machines", a.Activate.MaxMachines)
+		}
+		windowCount++
+		machines++
+		is.Created, is.Closed = a.Now, 0
+	}
+	if a.Restore != nil {
+		if is.Restores == 0 || int64(a.Now) >= int64(is.RestoresFrom)+a.Restore.Window {
+			is.RestoresFrom, is.Restores = a.Now, 0
+		}
+		if is.Restores >= a.Restore.Budget {
+			return nil, refuse(license.CodeRestoredTooOften, int64(is.RestoresFrom)+a.Restore.Window, "%d re-activations in %d ms", is.Restores, a.Restore.Window)
+		}
+		is.Restores++
+		is.Past = a.Restore.Past
+	}
+	account := a.Charge.Apply(licensing.Account{Counted: is.Counted, Granted: is.Granted, Used: b.used})
+	is.Counted, is.Granted = account.Counted, account.Granted
+	if a.Goodbye {
+		is.Closed = a.Now
+		machines--
+	}
+	is.ActivationKey, is.Organisation, is.Device = a.Key, a.Org, a.Device
+	is.Head, is.Request, is.LastSync, is.Seen = a.To, a.Request, a.Now, a.Seen
+
+	out := licensing.Outcome{Used: account.Used, Counted: account.Counted, Granted: account.Granted}
+	seats := s.seats(&a, b, held, &out)
+	var err error
+	if is.Lease, err = a.Compose(out); err != nil {
+		return nil, err
+	}
+
+	b.used, b.machines, b.windowFrom, b.windowCount = account.Used, machines, windowFrom, windowCount
+	held.record, held.seats = is, seats
+	if !known {
+		held.made = s.next()
+		b.activations[a.Key.Activation] = held
+	}
+	return is.Lease, nil
+}
+
+// seats is what the activation holds after the advance; it writes the same into the outcome.
+func (s *Store) seats(a *licensing.Advance, b *book, held *activation, out *licensing.Outcome) []seat {
+	if len(held.seats)+len(a.Want) == 0 {
+		return nil
+	}
+	kept := make([]seat, 0, len(held.seats)+len(a.Want))
+	for _, r := range held.seats {
+		if !a.Goodbye && r.record.Until > a.Now && !slices.Contains(a.Drop, r.record.Entitlement) {
+			r.record.Until = max(r.record.Until, a.Until)
+			kept = append(kept, r)
+		}
+	}
+	for _, want := range a.Want {
+		at := slices.IndexFunc(kept, func(r seat) bool { return r.record.Entitlement == want.Entitlement })
+		switch {
+		case at >= 0:
+			kept[at].record.Until = max(kept[at].record.Until, want.Until)
+		case !a.Goodbye && (want.Slots == licensing.Unlimited || taken(b, held, want.Entitlement, a.Now) < want.Slots):
+			kept = append(kept, seat{s.next(), licensing.Reservation{ActivationKey: a.Key, Entitlement: want.Entitlement, Context: want.Context,
+				Since: a.Now, Until: want.Until}})
+		default:
+			out.Denied = append(out.Denied, lease.Denial{Slot: want.Slot, Code: license.CodeNoSlots})
+		}
+	}
+	if len(kept) > 0 {
+		out.Reservations = make([]lease.Reservation, len(kept))
+	}
+	for n, r := range kept {
+		out.Reservations[n] = lease.Reservation{Slot: lease.Slot{Entitlement: r.record.Entitlement, Context: r.record.Context}, Until: r.record.Until}
+	}
+	slices.SortFunc(kept, func(a, b seat) int { return strings.Compare(a.record.Entitlement, b.record.Entitlement) })
+	return kept
+}
+
+// taken is how many slots of the entitlement the others hold. Slots that were granted whatever others hold count as any.
+func taken(b *book, but *activation, entitlement string, now lease.Time) (n int64) {
+	for _, a := range b.activations {
+		if a == but {
+			continue
+		}
+		for _, r := range a.seats {
+			if r.record.Entitlement == entitlement && r.record.Until > now {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func refuse(code license.Code, retryAt int64, format string, args ...any) error {
+	return &licensing.Limit{Code: code, Detail: fmt.Sprintf(format, args...), RetryAt: lease.Time(retryAt)}
+}

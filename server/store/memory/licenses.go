@@ -1,0 +1,110 @@
+package memory
+
+import (
+	"context"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// CreateLicense implements licensing.Catalogue, as all below to DeleteLicense.
+func (s *Store) CreateLicense(_ context.Context, l licensing.License) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.version(l.Organisation, l.Version); v == nil || v.record.Product != l.Product {
+		return licensing.ErrNotFound
+	}
+	if s.licenses[l.ID] != nil {
+		return licensing.ErrExists
+	}
+	s.licenses[l.ID] = &book{numbered: numbered[licensing.License]{s.next(), l}, activations: map[lease.Hash]*activation{}}
+	return nil
+}
+
+// license is the organisation's, or nil.
+func (s *Store) license(org, id license.ID) *book {
+	if b := s.licenses[id]; b != nil && b.record.Organisation == org {
+		return b
+	}
+	return nil
+}
+
+func (s *Store) License(_ context.Context, org, id license.ID) (licensing.License, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.license(org, id)
+	if b == nil {
+		return licensing.License{}, licensing.ErrNotFound
+	}
+	return b.record, nil
+}
+
+func (s *Store) Licenses(_ context.Context, org, version license.ID, page licensing.Page) (licensing.Listing[licensing.License], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []numbered[licensing.License]
+	for _, b := range s.licenses {
+		if b.record.Organisation == org && b.record.Version == version {
+			all = append(all, b.numbered)
+		}
+	}
+	return list(page, all, func(l *licensing.License) string { return l.Name + "\n" + l.Customer })
+}
+
+func (s *Store) UpdateLicense(_ context.Context, l licensing.License) (licensing.License, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.license(l.Organisation, l.ID)
+	switch {
+	case b == nil:
+		return l, licensing.ErrNotFound
+	case b.record.Revision != l.Revision:
+		return l, licensing.ErrStale
+	}
+	l.Revision++
+	l.Created, l.Product, l.Version = b.record.Created, b.record.Product, b.record.Version
+	b.record = l
+	return l, nil
+}
+
+func (s *Store) DeleteLicense(_ context.Context, org, id license.ID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.license(org, id) == nil {
+		return licensing.ErrNotFound
+	}
+	delete(s.licenses, id)
+	return nil
+}
+
+// KeysOf implements licensing.Chains, as all below.
+func (s *Store) KeysOf(_ context.Context, id license.ID) (licensing.Product, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.products[id]
+	if p == nil {
+		return licensing.Product{}, licensing.ErrNotFound
+	}
+	return p.record, nil
+}
+
+func (s *Store) Terms(_ context.Context, id license.ID) (licensing.Terms, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.licenses[id]
+	if b == nil {
+		return licensing.Terms{}, licensing.ErrNotFound
+	}
+	return licensing.Terms{License: b.record, Version: s.versions[b.record.Version].record, Product: s.products[b.record.Product].record}, nil
+}
+
+func (s *Store) Used(_ context.Context, id license.ID) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.licenses[id]
+	if b == nil {
+		return 0, licensing.ErrNotFound
+	}
+	return b.used, nil
+}

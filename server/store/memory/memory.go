@@ -1,0 +1,104 @@
+// Package memory keeps everything in maps behind one mutex: the store for the simulated world and for tests. Nothing outlives the
+// process. Start with New.
+//
+// It is also the contract of licensing.Store in its plainest form: what the other stores do with indexes, claims and conditional updates
+// is here a few lines that can be read. Nothing in it asks for the time, draws random numbers or starts a goroutine, so the same calls
+// always give the same answers.
+package memory
+
+import (
+	"context"
+	"maps"
+	"sync"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+var _ licensing.Store = (*Store)(nil)
+
+// Store implements licensing.Store. What lies behind the pointers, slices and maps of a record is shared with whoever gave it and whoever
+// is given it, and with the store's copies: nobody changes it.
+type Store struct {
+	mu   sync.Mutex
+	made int64 // the last number of a record or a seat, by which lists are ordered
+
+	organisations map[license.ID]licensing.Organisation
+	products      map[license.ID]*numbered[licensing.Product]
+	versions      map[license.ID]*numbered[licensing.Version]
+	licenses      map[license.ID]*book
+
+	epoch licensing.Epoch
+	begun bool // there is an epoch
+}
+
+// numbered is a record with its place in lists.
+type numbered[T any] struct {
+	made   int64
+	record T
+}
+
+// book is a license and all that happened to it.
+type book struct {
+	numbered[licensing.License]
+	used        int64 // calls charged, all activations together
+	machines    int64
+	windowFrom  int64 // of the activations
+	windowCount int64
+	activations map[lease.Hash]*activation
+}
+
+// activation holds its seats itself, in the order of entitlements; one whose deadline has passed is free, though it may still be there.
+type activation struct {
+	numbered[licensing.Activation]
+	seats []seat
+}
+
+type seat = numbered[licensing.Reservation]
+
+// New gives an empty store.
+func New() *Store {
+	return &Store{
+		organisations: map[license.ID]licensing.Organisation{},
+		products:      map[license.ID]*numbered[licensing.Product]{},
+		versions:      map[license.ID]*numbered[licensing.Version]{},
+		licenses:      map[license.ID]*book{},
+	}
+}
+
+// Copy is the store as it is now, as a backup would keep it: from here on each goes its own way.
+func (s *Store) Copy() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := New()
+	c.made, c.epoch, c.begun = s.made, s.epoch, s.begun
+	maps.Copy(c.organisations, s.organisations)
+	for id, p := range s.products {
+		c.products[id] = &numbered[licensing.Product]{p.made, p.record}
+	}
+	for id, v := range s.versions {
+		c.versions[id] = &numbered[licensing.Version]{v.made, v.record}
+	}
+	for id, b := range s.licenses {
+		copied := *b
+		copied.activations = make(map[lease.Hash]*activation, len(b.activations))
+		for hash, a := range b.activations {
+			copied.activations[hash] = &activation{a.numbered, append([]seat(nil), a.seats...)}
+		}
+		c.licenses[id] = &copied
+	}
+	return c
+}
+
+// next is the number of a new record or seat.
+func (s *Store) next() int64 {
+	s.made++
+	return s.made
+}
+
+// Ready implements licensing.Store.
+func (s *Store) Ready(context.Context) error { return nil }
+
+// Close implements licensing.Store.
+func (s *Store) Close() error { return nil }

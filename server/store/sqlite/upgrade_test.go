@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// firstSchema is how many migrations there were when prepaid calls, pasts and statements came.
+const firstSchema = 4
+
+// TestFirstSchemaIsBroughtUpToDate opens data as the first schema's program wrote it, and goes on with it.
+func TestFirstSchemaIsBroughtUpToDate(t *testing.T) {
+	directory := t.TempDir()
+	db, err := sql.Open("sqlite", filepath.Join(directory, File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate(db, migrations[:firstSchema]); err != nil {
+		t.Fatal(err)
+	}
+	key := licensing.ActivationKey{License: crashLicense, Activation: lease.HashOf([]byte("a"))}
+	head := lease.Position{Generation: 2, Number: 9, Link: lease.HashOf([]byte("link"))}
+	for _, row := range []struct {
+		query string
+		args  []any
+	}{
+		{`INSERT INTO organisations VALUES (?, 'Example', 1)`, []any{crashOrg}},
+		{`INSERT INTO products VALUES (NULL, ?, ?, 3, 1, 2, '{"a":"b"}', 'CAD', 'cad', 'draws', 0, x'01', x'02')`, []any{crashProduct, crashOrg}},
+		{`INSERT INTO versions VALUES (NULL, ?, ?, ?, 1, 1, 1, 'null', '1.0', '1.0', '', 0, ?)`, []any{crashVersion, crashOrg, crashProduct,
+			`{"type":"by_time","trigger":"interval","interval":7,"max_retries":1,"grace":2,"activation_delay":3,"clock_tolerance":4,"journal_every":5,` +
+				`"activation_limit":6,"max_machines":8}`}},
+		{`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, 1, 1, 1, 'null', 'first', 'first', '', 'ui', 'modeling:1', 20, 0, 'active', '{"grace":9}')`,
+			[]any{crashLicense, crashOrg, crashProduct, crashVersion}},
+		{`INSERT INTO meters VALUES (?, 12, 2, 5, 1)`, []any{crashLicense}},
+		{`INSERT INTO activations VALUES (NULL, ?, ?, ?, 'device', ?, ?, ?, 'request', x'61', 12, 1, 2, 0, 1, 5)`,
+			[]any{key.License, key.Activation, crashOrg, head.Generation, head.Number, head.Link}},
+		{`INSERT INTO pools VALUES (?, 'modeling', 1)`, []any{crashLicense}},
+		{`INSERT INTO reservations VALUES (?, ?, 'modeling', 'ui', 1, 50)`, []any{key.License, key.Activation}},
+		{`INSERT INTO epoch VALUES (1, 1700000000)`, nil},
+	} {
+		if _, err := db.Exec(row.query, row.args...); err != nil {
+			t.Fatal(row.query, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s, ctx := opened(t, directory), t.Context()
+	if e, err := s.Epoch(ctx, 1); err != nil || e != (licensing.Epoch{Value: 1700000000}) {
+		t.Errorf("%+v %v", e, err)
+	}
+	if e, err := s.RaiseEpoch(ctx, 1700000000, 30); err != nil || e.Since != 30 {
+		t.Errorf("%+v %v", e, err)
+	}
+	terms, err := s.Terms(ctx, crashLicense)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if terms.Product.List != nil || terms.Product.Metadata["a"] != "b" || terms.Version.Policy.MaxMachines != 8 || terms.Version.Policy.Prepaid != 0 ||
+		*terms.License.Overrides.Grace != 9 || terms.License.Overrides.Prepaid != nil {
+		t.Errorf("%+v", terms)
+	}
+	terms.Product.List = []byte("a statement")
+	if _, err := s.UpdateProduct(ctx, terms.Product); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := s.KeysOf(ctx, crashProduct); err != nil || string(p.List) != "a statement" || p.Revision != 4 {
+		t.Errorf("%+v %v", p, err)
+	}
+	held, err := s.Activation(ctx, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held.Head != head || held.Counted != 12 || held.Granted != 12 || held.Restores != 1 || held.Past.Evidence != nil || held.Seen.Address != "" {
+		t.Errorf("%+v", held)
+	}
+	var out licensing.Outcome
+	if _, err := s.Advance(ctx, licensing.Advance{
+		Key: key, Org: crashOrg, From: head, To: lease.Position{Generation: 2, Number: 10}, Revision: 1, Now: 40, Until: 60,
+		Charge: licensing.Charge{Counted: 13, Allowance: 20, Block: 4}, Seen: licensing.Seen{Address: "192.0.2.7"},
+		Compose: func(o licensing.Outcome) (lease.Document, error) { out = o; return lease.Document("another"), nil },
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if out.Used != 17 || out.Counted != 13 || out.Granted != 17 || len(out.Reservations) != 1 || out.Reservations[0].Until != 60 {
+		t.Errorf("%+v", out)
+	}
+}

@@ -1,0 +1,256 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store/memory"
+)
+
+// Terms are what the world's one license says.
+type Terms struct {
+	Policy    licensing.Policy
+	Allowance int64
+	Expires   lease.Time
+	Slots     int // of modeling; rendering has no limit
+
+	Issuer licensing.Issuer // nil: the world's own
+}
+
+// The entitlements and contexts of the license.
+const (
+	modeling  = "modeling"
+	rendering = "rendering"
+	ui        = "ui"
+	batch     = "batch"
+)
+
+// Server is the vendor's: the domain over a store in memory that can be put back to what it was.
+type Server struct {
+	w       *World
+	store   *memory.Store
+	domain  *licensing.Service
+	issuer  licensing.Issuer
+	Org     license.ID
+	Product licensing.Product
+	Version licensing.Version
+	License licensing.License
+
+	Down bool
+	keys certificate // the newest, as the vendor has them
+	// blind: the records were rolled back and no program has shown that yet. What is granted meanwhile may be granted twice; nothing can
+	// prevent that, and so it does not count as a fault.
+	blind     bool
+	epoch     int64
+	healing   lease.Time // until when what was rolled back is being found out
+	rollbacks int
+	lost      int64 // calls of activations that are no more, which a rollback has cost: nobody is left to show them
+	highest   int64 // calls charged, as ever seen
+}
+
+func newServer(w *World, terms Terms) *Server {
+	s := &Server{w: w, store: memory.New(), issuer: terms.Issuer}
+	if s.issuer == nil {
+		s.issuer = mint{"acme"}
+	}
+	s.restart()
+	org, err := s.domain.CreateOrganisation(ctx, "Acme")
+	check(err)
+	s.Org = org.ID
+	meta := licensing.Meta{Organisation: s.Org}
+	s.Product, err = s.domain.CreateProduct(ctx, licensing.Product{Meta: meta, Name: "CAD"})
+	check(err)
+	s.Version, err = s.domain.CreateVersion(ctx, licensing.Version{Meta: meta, Product: s.Product.ID, Name: "1", Policy: terms.Policy})
+	check(err)
+	s.License, err = s.domain.CreateLicense(ctx, licensing.License{
+		Meta: meta, Version: s.Version.ID, Contexts: []string{ui, batch}, Allowance: terms.Allowance, Expires: terms.Expires,
+		Entitlements: []license.Entitlement{{Name: modeling, Slots: terms.Slots}, {Name: rendering}},
+	})
+	check(err)
+	return s
+}
+
+var ctx = context.Background()
+
+// check is for what cannot fail in a world without real disks.
+func check(err error) {
+	if err != nil {
+		panic(fmt.Sprintf("sim: %v", err))
+	}
+}
+
+// restart makes a new process over the same records.
+func (s *Server) restart() {
+	s.domain = licensing.New(s.store, s.issuer, licensing.Options{
+		Clock: s.w.clock, Random: randomness{s.w}, Epoch: 1, Secret: []byte("the challenges' secret, 32 bytes"),
+	})
+}
+
+type randomness struct{ w *World }
+
+func (r randomness) Read(p []byte) (int, error) { return copy(p, r.w.bytes(len(p))), nil }
+
+// answer is what the server says to a request.
+func (s *Server) answer(body string) (status int, text string) {
+	if s.Down {
+		return 503, `{"code":"store_unavailable","title":"down"}`
+	}
+	a, err := s.domain.Sync(ctx, []byte(body), "192.0.2.1")
+	if e := (*license.Error)(nil); errors.As(err, &e) {
+		return 400, `{"code":"` + string(e.Code) + `","title":"refused"}`
+	}
+	check(err)
+	s.look()
+	if a.Refused != "" {
+		return 403, string(a.Body)
+	}
+	return 200, string(a.Body)
+}
+
+// look holds the server to what it promises of itself.
+func (s *Server) look() {
+	epoch, err := s.store.Epoch(ctx, 1)
+	check(err)
+	if epoch.Value > s.epoch {
+		s.epoch, s.blind = epoch.Value, false
+	}
+	used := s.Used()
+	s.highest = max(s.highest, used)
+}
+
+// Used is how many calls were charged.
+func (s *Server) Used() int64 {
+	used, err := s.store.Used(ctx, s.License.ID)
+	check(err)
+	return used
+}
+
+// Activation is what the server knows of one.
+func (s *Server) Activation(id lease.Hash) (licensing.Activation, bool) {
+	a, err := s.store.Activation(ctx, licensing.ActivationKey{License: s.License.ID, Activation: id})
+	return a, err == nil
+}
+
+// Snapshot of the records.
+func (s *Server) Snapshot() *memory.Store { return s.store.Copy() }
+
+// RollBack puts the records back. Told, it is a restore as the manual has it, which begins a new epoch; else nobody knows.
+func (s *Server) RollBack(to *memory.Store, told bool) {
+	s.w.note("the server is rolled back, told: %v", told)
+	before := s.counted()
+	s.store = to.Copy()
+	s.restart()
+	s.rollbacks++
+	after := s.counted()
+	for _, m := range s.w.Machines { // these can still show what they have reported
+		delete(before, m.activation)
+	}
+	for id, n := range before {
+		s.lost += n - after[id]
+	}
+	s.reread()
+	if told {
+		s.KeepKeys()
+		_, err := s.domain.RaiseEpoch(ctx)
+		check(err)
+	} else {
+		s.blind = true
+	}
+	s.healing = s.w.now + lease.Time(s.longest())
+}
+
+// counted is what each activation has reported.
+func (s *Server) counted() map[lease.Hash]int64 {
+	all := map[lease.Hash]int64{}
+	for page := (licensing.Page{Limit: 200}); ; {
+		l, err := s.domain.Activations(ctx, s.Org, s.License.ID, page)
+		check(err)
+		for _, a := range l.Items {
+			all[a.Activation] = a.Counted
+		}
+		if page.After = l.Next; page.After == "" {
+			return all
+		}
+	}
+}
+
+// longest is how long the longest lease lasts.
+func (s *Server) longest() int64 {
+	p := s.Version.Policy
+	return max(2*p.Interval+p.Grace, p.MaxBorrow)
+}
+
+func (s *Server) reread() {
+	var err error
+	s.License, err = s.domain.License(ctx, s.Org, s.License.ID)
+	check(err)
+	s.Version, err = s.domain.Version(ctx, s.Org, s.Version.ID)
+	check(err)
+	s.Product, err = s.domain.Product(ctx, s.Org, s.Product.ID)
+	check(err)
+}
+
+// Edit changes the license.
+func (s *Server) Edit(change func(*licensing.License)) {
+	change(&s.License)
+	var err error
+	s.License, err = s.domain.UpdateLicense(ctx, s.License)
+	check(err)
+}
+
+// EditPolicy changes the version's policy.
+func (s *Server) EditPolicy(change func(*licensing.Policy)) {
+	change(&s.Version.Policy)
+	var err error
+	s.Version, err = s.domain.UpdateVersion(ctx, s.Version)
+	check(err)
+}
+
+// Rotate gives the product another key to sign with.
+func (s *Server) Rotate(name string, compromised bool) {
+	keys, err := parse(s.Product.Keyring)
+	check(err)
+	s.setKeys(keys.(certificate).rotated(name, compromised))
+	if len(s.Product.List) > 0 {
+		s.Publish(func(*lease.Statement) {}) // again, by a key that is good
+	}
+}
+
+// KeepKeys is what the manual says about a restore: the keys that the vendor has elsewhere are put back, and revocations with them.
+func (s *Server) KeepKeys() {
+	if s.keys.RootName == "" {
+		return
+	}
+	here, err := parse(s.Product.Keyring)
+	check(err)
+	all, _, err := s.keys.Union(here)
+	check(err)
+	s.setKeys(all.(certificate))
+	if len(s.Product.List) > 0 {
+		s.Publish(func(*lease.Statement) {})
+	}
+}
+
+func (s *Server) setKeys(keys certificate) {
+	if s.keys.RootName == "" {
+		s.keys = keys
+	}
+	all, _, err := keys.Union(s.keys)
+	check(err)
+	s.keys = all.(certificate)
+	b := keys.encode()
+	s.Product.Keyring, s.Product.Secret = b, b
+	s.Product, err = s.store.UpdateProduct(ctx, s.Product)
+	check(err)
+}
+
+// Publish makes the product's next statement.
+func (s *Server) Publish(change func(*lease.Statement)) {
+	var err error
+	s.Product, err = s.domain.Publish(ctx, s.Org, s.Product.ID, change)
+	check(err)
+}

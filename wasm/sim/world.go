@@ -1,0 +1,114 @@
+package sim
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// Durations in ms.
+const (
+	second = int64(1000)
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// begin is when every world begins.
+const begin = lease.Time(1_790_000_000_000)
+
+// World is one product's server, the machines that its customers run, and what lies between them.
+type World struct {
+	dice
+	Seed    uint64
+	now     lease.Time
+	agenda  agenda
+	order   int64 // of things at the same time
+	Server  *Server
+	Network *Network
+
+	Machines []*Machine
+	Faults   []string // broken invariants, in the order in which they were noticed
+	Journal  func(format string, args ...any)
+}
+
+// NewWorld makes a world with a server and no machine.
+func NewWorld(seed uint64, terms Terms) *World {
+	w := &World{Seed: seed, dice: newDice(seed), now: begin, Journal: func(string, ...any) {}}
+	w.Network = &Network{w: w, issued: map[string]bool{}}
+	w.Server = newServer(w, terms)
+	return w
+}
+
+// clock is the server's. It is right: what a wrong one does is the machines' part.
+func (w *World) clock() time.Time { return w.now.Std() }
+
+// dice decide all that is left open.
+type dice struct{ random *rand.Rand }
+
+func newDice(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 0x51b))} }
+
+// chance is true n times in a hundred.
+func (d dice) chance(n float64) bool { return d.random.Float64()*100 < n }
+
+// between gives a number from low to high.
+func (d dice) between(low, high int64) int64 { return low + d.random.Int64N(high-low+1) }
+
+func (d dice) bytes(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(d.random.Uint32())
+	}
+	return b
+}
+
+func (w *World) fault(format string, args ...any) {
+	text := fmt.Sprintf("seed %d, day %.2f: ", w.Seed, float64(w.now-begin)/float64(day)) + fmt.Sprintf(format, args...)
+	w.Faults = append(w.Faults, text)
+	w.Journal("FAULT %s", text)
+}
+
+func (w *World) note(format string, args ...any) {
+	w.Journal("%8.3f  %s", float64(w.now-begin)/float64(hour), fmt.Sprintf(format, args...))
+}
+
+// deed is something that will happen.
+type deed struct {
+	at    lease.Time
+	order int64
+	do    func()
+}
+
+type agenda []deed
+
+func (a agenda) Len() int { return len(a) }
+func (a agenda) Less(i, j int) bool {
+	return a[i].at < a[j].at || a[i].at == a[j].at && a[i].order < a[j].order
+}
+func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *agenda) Push(x any)   { *a = append(*a, x.(deed)) }
+func (a *agenda) Pop() any {
+	last := (*a)[len(*a)-1]
+	*a = (*a)[:len(*a)-1]
+	return last
+}
+
+// after does something later.
+func (w *World) after(ms int64, do func()) {
+	w.order++
+	heap.Push(&w.agenda, deed{w.now + lease.Time(max(ms, 0)), w.order, do})
+}
+
+// Pass lets time go by, with all that happens in it.
+func (w *World) Pass(ms int64) {
+	end := w.now + lease.Time(ms)
+	for len(w.agenda) > 0 && w.agenda[0].at <= end {
+		next := heap.Pop(&w.agenda).(deed)
+		w.now = next.at
+		next.do()
+	}
+	w.now = end
+}

@@ -1,0 +1,244 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store/memory"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// Year lives through a year and more that follows from the seed, mends everything and gives the world to look at. Faults is empty if all
+// went well.
+func Year(seed uint64, journal func(format string, args ...any)) *World {
+	dice := newDice(seed)
+	w := NewWorld(seed, dice.terms())
+	if journal != nil {
+		w.Journal = journal
+	}
+	w.live(dice.habits())
+	return w
+}
+
+// pick gives one of several.
+func pick[T any](d dice, from ...T) T { return from[d.random.IntN(len(from))] }
+
+// terms of a random license. Intervals are long, so that a year is short to compute.
+func (w dice) terms() Terms {
+	p := licensing.Policy{
+		Settings: lease.Settings{
+			Type:     pick(w, lease.Calls, lease.Calls, lease.Timed, lease.TimeAndCalls, lease.Perpetual),
+			Trigger:  pick(w, lease.Interval, lease.Interval, lease.Interval, lease.EveryCall),
+			Interval: pick(w, day, 2*day, 4*day, 7*day), MaxRetries: pick(w, 0, 1, 3, 10), Grace: pick(w, 0, day, 7*day, 14*day),
+			ActivationDelay: pick(w, 0, 0, minute), ClockTolerance: pick(w, 0, hour, day), JournalEvery: pick(w, int64(1), 10, 100),
+			Statistics: w.chance(30),
+		},
+		ActivationLimit: 1000, CloneAction: pick(w, licensing.CloneRefuse, licensing.CloneRefuse, licensing.CloneSuspend),
+		MaxBorrow: pick(w, 0, 0, 30*day),
+	}
+	t := Terms{Slots: int(w.between(1, 3)), Allowance: 1_000_000_000, Expires: begin + lease.Time(5000*day)}
+	if p.Type.Counted() {
+		p.Prepaid = pick(w, int64(0), 0, 0, 20)
+		if w.chance(20) {
+			t.Allowance = w.between(10, 500)
+		}
+	}
+	t.Policy = p
+	return t
+}
+
+// habits are what happens in a year, as chances in a hundred a day and machine, or a day.
+type habits struct {
+	consume, reserve, restart, crash, offline, sleep, clock, diskFull, backup, restore, lie, export float64
+	copies, memory                                                                                  bool
+	down, rollBack, told, suspend, settings, rotate, evict                                          float64
+}
+
+func (w dice) habits() habits {
+	some := func(often, most float64) float64 { // many worlds have none of it, so that each fault is also seen alone
+		if !w.chance(often) {
+			return 0
+		}
+		return most * w.random.Float64()
+	}
+	return habits{
+		consume: 40 + some(50, 300), reserve: some(70, 60), restart: some(80, 20), crash: some(60, 20), offline: some(60, 5), sleep: some(40, 10),
+		clock: some(40, 5), diskFull: some(20, 3), backup: some(50, 5), restore: some(40, 0.5), lie: 0, export: some(30, 5),
+		copies: w.chance(25), memory: w.chance(50),
+		down: some(50, 4), rollBack: some(30, 0.6), told: float64(pick(w, 0, 50, 100)), suspend: some(30, 1), settings: some(30, 1), rotate: some(30, 0.5),
+		evict: some(20, 0.5),
+	}
+}
+
+func (w *World) live(h habits) {
+	w.note("policy %+v", w.Server.Version.Policy)
+	w.note("habits %+v", h)
+	n := w.Network
+	if w.chance(60) {
+		n.LoseRequest, n.LoseReply, n.Duplicate, n.Late = w.random.Float64()*20, w.random.Float64()*20, w.random.Float64()*20, w.random.Float64()*10
+	}
+	if w.chance(20) {
+		n.Evil = w.random.Float64() * 20
+	}
+	for i := range int(w.between(1, 3)) {
+		m := w.NewMachine(fmt.Sprintf("m%d", i+1))
+		m.Wall = pick(w.dice, 0, 0, w.between(-2*hour, 2*hour))
+		w.after(w.between(0, day), m.Start)
+	}
+	u := &unrest{w: w, h: h, backups: map[*Machine]Backup{}, snapshot: w.Server.Snapshot()}
+	for d := range int64(370) {
+		u.day(d)
+		w.Pass(day)
+	}
+	w.Mend()
+	w.Judge()
+}
+
+// unrest is what makes things happen.
+type unrest struct {
+	w        *World
+	h        habits
+	backups  map[*Machine]Backup
+	snapshot *memory.Store
+	copied   bool
+	keys     int
+}
+
+// often does something about so many times in a hundred days, at some time of this day.
+func (u *unrest) often(chance float64, do func()) {
+	for ; chance > 0; chance -= 100 {
+		if u.w.chance(chance) {
+			u.w.after(u.w.between(0, day-1), do)
+		}
+	}
+}
+
+func (u *unrest) day(d int64) {
+	w, h, s := u.w, u.h, u.w.Server
+	for _, m := range w.Machines {
+		u.machine(m)
+	}
+	u.often(h.down, func() {
+		s.Down = true
+		w.note("the server is down")
+		w.after(w.between(minute, 10*day), func() { s.Down = false; w.note("the server is up") })
+	})
+	if w.chance(10) {
+		u.snapshot = s.Snapshot()
+	}
+	u.often(h.rollBack, func() { s.RollBack(u.snapshot, w.chance(h.told)) })
+	u.often(h.suspend, func() {
+		s.Edit(func(l *licensing.License) { l.Status = licensing.Suspended })
+		w.note("the license is suspended")
+		w.after(w.between(hour, 20*day), func() {
+			s.Edit(func(l *licensing.License) { l.Status = licensing.Active })
+			w.note("the license is reinstated")
+		})
+	})
+	u.often(h.settings, func() {
+		s.EditPolicy(func(p *licensing.Policy) {
+			// A shorter lease would leave longer ones outstanding that no restore knows of (spec/threats.md).
+			p.Interval, p.MaxRetries = max(p.Interval, pick(w.dice, day, 3*day, 7*day)), pick(w.dice, 0, 2, 5)
+		})
+		w.note("the settings are changed: %+v", s.Version.Policy)
+	})
+	u.often(h.rotate, func() {
+		u.keys++
+		s.Rotate(fmt.Sprintf("key%d", u.keys), w.chance(20))
+		if w.chance(50) {
+			s.Publish(func(st *lease.Statement) { st.Licenses = append(st.Licenses, "0123456789abcdef01234567") })
+		}
+	})
+	if h.copies && !u.copied && d > 30 && w.chance(2) {
+		u.copied = true
+		m := pick(w.dice, w.Machines...)
+		if !h.memory {
+			m.Stop()
+		}
+		c := m.Copy(m.Name + "'")
+		if !h.memory {
+			m.Start()
+			c.Start()
+		}
+	}
+}
+
+func (u *unrest) machine(m *Machine) {
+	w, h := u.w, u.h
+	if m.proc == nil || !m.proc.ready {
+		u.often(60, func() { // somebody tries again
+			if m.proc == nil || !m.proc.ready {
+				m.Start()
+			}
+		})
+	}
+	u.often(h.consume, func() { m.Consume(w.between(1, 5)) })
+	u.often(h.reserve, func() {
+		e := abi.Event{Type: abi.EventReserve, Entitlement: pick(w.dice, modeling, rendering), Context: pick(w.dice, ui, batch)}
+		if w.chance(10) {
+			e.Borrow = w.between(day, 40*day)
+		}
+		m.Ask(e, nil)
+	})
+	u.often(h.reserve, func() {
+		m.Ask(abi.Event{Type: abi.EventRelease, Entitlement: pick(w.dice, modeling, rendering), Context: pick(w.dice, ui, batch)}, nil)
+	})
+	u.often(h.restart, func() {
+		if p := m.proc; p != nil {
+			m.Ask(abi.Event{Type: abi.EventShutdown}, nil)
+			w.after(minute, func() {
+				if p.alive() {
+					m.Start()
+				}
+			})
+		}
+	})
+	u.often(h.crash, func() {
+		m.Stop()
+		w.after(w.between(second, 2*day), func() {
+			if m.proc == nil {
+				m.Start()
+			}
+		})
+	})
+	u.often(h.offline, func() {
+		m.Offline = true
+		w.after(w.between(hour, 30*day), func() { m.Offline = false })
+	})
+	u.often(h.sleep, func() { m.Sleep(w.between(minute, 5*day)) })
+	u.often(h.clock, func() {
+		m.Wall = pick(w.dice, 0, hour, -hour, w.between(-3*day, 3*day), -int64(begin)+1000, 400*day)
+		m.note("its clock is %+.1f h off", float64(m.Wall)/float64(hour))
+	})
+	u.often(h.diskFull, func() {
+		m.DiskFull = true
+		w.after(w.between(hour, 3*day), func() { m.DiskFull = false })
+	})
+	u.often(h.backup, func() { u.backups[m] = m.Backup() })
+	u.often(h.restore, func() {
+		if b, ok := u.backups[m]; ok && !m.copied {
+			m.Restore(b)
+			m.Start()
+		}
+	})
+	u.often(h.export, func() {
+		m.Ask(abi.Event{Type: abi.EventExport}, func(_ abi.Verdict, request string) {
+			if request == "" {
+				return
+			}
+			w.after(w.between(minute, 3*day), func() { // somebody carries it there and back
+				_, answer := w.Network.deliver(request)
+				w.after(w.between(minute, 3*day), func() { m.Ask(abi.Event{Type: abi.EventImport, Body: answer}, nil) })
+			})
+		})
+	})
+	u.often(h.evict, func() {
+		key := licensing.ActivationKey{License: w.Server.License.ID, Activation: m.activation}
+		if _, known := w.Server.Activation(m.activation); known && !m.copied {
+			m.evicted[m.activation] = true
+			m.note("is deactivated by the vendor")
+			check(w.Server.domain.Deactivate(ctx, w.Server.Org, key))
+		}
+	})
+}
