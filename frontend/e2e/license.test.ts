@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { programs } from "./populate.ts";
+import { clones, programs } from "./populate.ts";
 import { root } from "./server.ts";
 import { accessible, expect, logIn, run, test } from "./world.ts";
 
@@ -39,6 +39,47 @@ test("counters, installations and reservations, and how they are taken back", as
   expect((button?.x ?? 0) + (button?.width ?? 999), "the button is on the page").toBeLessThanOrEqual(390);
   expect(await page.evaluate(() => document.documentElement.scrollWidth), "nothing stands out at the side").toBeLessThanOrEqual(390);
   await accessible(page, "license in use, narrow");
+});
+
+test("a copied machine is found, its evidence shown, and it is forgiven", async ({ page, vendor }) => {
+  const product = await vendor.product("Acme Copied");
+  const version = await vendor.version(product.id, "1", { prepaid: 50, statistics: true, clone_action: "suspend" });
+  const license = await vendor.license(version.id);
+  expect(await clones({ product: product.id, version: version.id, license: license.id, url: vendor.url })).toBe("cloned");
+  await logIn(page, `/licenses/${license.id}`);
+  const installations = page.getByRole("table", { name: "Installations" });
+  await expect(installations.locator('[data-state="cloned"]:visible')).toHaveCount(1);
+  await expect(installations.getByText("restored 2×")).toBeVisible();
+  await accessible(page, "license of a clone");
+
+  await installations.getByRole("button", { name: /^Details of/ }).click();
+  const details = page.getByRole("dialog", { name: /^Installation/ });
+  await expect(details.getByRole("table").getByRole("row")).toHaveCount(4);
+  await expect(details.locator('[data-state="turned"]:visible')).toHaveCount(2);
+  await expect(details.locator('[data-state="refused"]:visible')).toHaveCount(1);
+  await accessible(page, "details of a clone");
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await details.evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth), "nothing stands out at the side").toBeLessThanOrEqual(0);
+  await accessible(page, "details of a clone, narrow");
+  await page.setViewportSize({ width: 1280, height: 860 });
+
+  // The question has the keys to itself.
+  await details.getByRole("button", { name: "Forgive" }).click();
+  const question = page.getByRole("dialog", { name: "Forgive this installation?" });
+  await expect(question.getByRole("button", { name: "Cancel" })).toBeFocused();
+  await accessible(page, "the question before forgiving");
+  await page.keyboard.press("Escape");
+  await expect(question).toBeHidden();
+  await expect(details).toBeVisible();
+  await expect(details.getByRole("button", { name: "Forgive" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await question.getByRole("button", { name: "Forgive" }).click();
+  await expect(details.getByRole("button", { name: "Forgive" })).toBeHidden();
+  await expect(details.locator(":focus")).toHaveText("Active");
+  await expect(details.getByRole("table").getByRole("row")).toHaveCount(4);
+  await page.keyboard.press("Escape");
+  await expect(details).toBeHidden();
+  await expect(installations.locator('[data-state="cloned"]')).toHaveCount(0);
 });
 
 // proves U08

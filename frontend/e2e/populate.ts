@@ -1,6 +1,6 @@
 // A vendor with customers whose programs run: made over the API and by the real client.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -48,21 +48,40 @@ interface Where {
   url: string;
 }
 
+/** Runs a program on the machine whose files are in a folder, and gives what it printed. */
+const onMachine = ({ product, version, license, url }: Where, files: string, steps: string[]) =>
+  run("node", ["--input-type=module", "-e", program, url, product, version, license, files, ...steps], { cwd: join(root, "hosts/js") });
+
 /** Three machines: two that work, one that went. What they hold stays held, because they end without a word. */
-export async function programs({ product, version, license, url }: Where) {
+export async function programs(where: Where) {
   const folder = await mkdtemp(join(tmpdir(), "onelicense-programs-"));
-  const machine = (name: string, ...steps: string[]) =>
-    run("node", ["--input-type=module", "-e", program, url, product, version, license, join(folder, name), ...steps], { cwd: join(root, "hosts/js") });
+  const machine = (name: string, ...steps: string[]) => onMachine(where, join(folder, name), steps);
   machine("a", "reserve=ui:rendering", "reserve=ui:solid_modeling", "consume=312", "sync", "vanish");
   machine("b", "reserve=automation:rendering", "consume=95", "sync", "vanish");
   machine("c", "consume=40", "sync", "deactivate");
   await rm(folder, { recursive: true, force: true });
 }
 
+/** A machine whose files were copied: both go on, and take turns until the server calls them clones. Gives the last one's verdict. */
+export async function clones(where: Where): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "onelicense-clones-"));
+  const machine = (name: string, ...steps: string[]) => onMachine(where, join(folder, name), steps);
+  machine("a", "consume=12");
+  await cp(join(folder, "a"), join(folder, "b"), { recursive: true });
+  for (const name of ["a", "b", "a"]) machine(name, "sync");
+  const verdict = machine("b", "refused").trim();
+  await rm(folder, { recursive: true, force: true });
+  return verdict;
+}
+
 const program = `
   import { OneLicenseClient } from "./src/node.js";
   const [server_url, product_id, version_id, license_id, storage, ...steps] = process.argv.slice(1);
-  const client = await OneLicenseClient.create({ server_url: server_url + "/api/v1", product_id, version_id, license_id, storage, on_verdict() {} });
+  const client = await OneLicenseClient.create({ server_url: server_url + "/api/v1", product_id, version_id, license_id, storage, on_verdict() {} }).catch((error) => {
+    if (steps[0] !== "refused") throw error;
+    console.log(error.code);
+    process.exit();
+  });
   for (const step of steps) {
     const [name, value = ""] = step.split("=");
     if (name === "vanish") process.kill(process.pid, "SIGKILL");

@@ -57,6 +57,13 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   await accessible(page, "new version");
   await page.getByRole("radio", { name: "At every call" }).click();
   await expect(page.getByLabel("Write down every")).toBeHidden();
+  await page.getByLabel("Prepaid calls").fill("20");
+  await page.getByRole("switch", { name: "Statistics" }).check();
+  await page.getByRole("button", { name: "Clones and borrowing" }).click();
+  await page.getByRole("radio", { name: "Refuse both" }).click();
+  await page.getByLabel("Borrowing", { exact: true }).fill("2");
+  await page.getByLabel("Unit of Borrowing").selectOption("days");
+  await accessible(page, "new version, all of it");
   await expect(page.getByLabel("Heartbeat every", { exact: true })).toHaveValue("1");
   await page.getByRole("radio", { name: "Time and calls" }).click();
   await page.getByLabel("Name").fill("2027");
@@ -70,6 +77,7 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   expect(policy).toEqual({
     type: "time_and_calls", trigger: "every_call", interval: 60_000, max_retries: 0, grace: 36 * 3_600_000,
     activation_delay: 0, activation_limit: 10, max_machines: 0, clock_tolerance: 300_000,
+    prepaid: 20, max_borrow: 2 * 86_400_000, statistics: true, clone_action: "suspend", clone_limit: 2,
   });
   await expect(page.getByRole("heading", { name: "2027" })).toBeVisible();
   await expect(page.getByText("36 h")).toBeVisible();

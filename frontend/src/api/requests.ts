@@ -108,6 +108,9 @@ export const licenseFile = async (id: string) =>
 
 export const deactivate = (license: string, activation: string) =>
   answer(http.POST("/api/v1/licenses/{id}/activations/{activation}/deactivate", { params: { path: { id: license, activation } } }));
+/** Makes its budget of restores whole again and forgets the turns that were counted; the evidence stays. */
+export const forgive = (license: string, activation: string) =>
+  answer(http.POST("/api/v1/licenses/{id}/activations/{activation}/forgive", { params: { path: { id: license, activation } } }));
 export const release = (license: string, activation: string, entitlement: string) =>
   answer(
     http.DELETE("/api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement}", {

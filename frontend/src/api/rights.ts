@@ -15,6 +15,7 @@ export const rights = {
   editLicense: ["owner","admin","developer","support"],
   editProduct: ["owner","admin","developer"],
   editVersion: ["owner","admin","developer"],
+  forgive: ["owner","admin","support"],
   license: ["owner","admin","developer","support","viewer"],
   licenseFile: ["owner","admin","developer","support"],
   licenses: ["owner","admin","developer","support","viewer"],

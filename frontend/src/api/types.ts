@@ -12,12 +12,14 @@ export type LicenseEdit = Schemas["LicenseEdit"];
 export type Overrides = Schemas["Overrides"];
 export type Entitlement = Schemas["Entitlement"];
 export type Activation = Schemas["Activation"];
+export type Evidence = Schemas["Evidence"];
 export type Reservation = Schemas["Reservation"];
 export type Session = Schemas["Session"];
 export type Problem = Schemas["Problem"];
 
 export type PolicyType = Policy["type"];
 export type Trigger = Policy["trigger"];
+export type CloneAction = Policy["clone_action"];
 export type Metadata = Record<string, string>;
 
 /** A page of a list. */

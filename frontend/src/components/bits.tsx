@@ -1,7 +1,7 @@
 // The small things that say one value each.
 
 import { ActionIcon, Badge, Code, Group, Text, Tooltip } from "@mantine/core";
-import { IconArchive, IconBan, IconCheck, IconCircleCheck, IconClockOff, IconCopy, IconPlayerPause } from "@tabler/icons-react";
+import { IconAlertTriangle, IconArchive, IconArrowsExchange, IconBan, IconCheck, IconCircleCheck, IconClockOff, IconCopy, IconCopyX, IconHistory, IconPlayerPause } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 
 import type { License } from "@/api/types";
@@ -81,6 +81,11 @@ const looks = {
   closed: { color: "var(--mantine-color-dimmed)", icon: <IconBan size={14} /> },
   silent: { color: "var(--warn)", icon: <IconClockOff size={14} /> },
   revoked: { color: "var(--bad)", icon: <IconBan size={14} /> },
+  suspected: { color: "var(--warn)", icon: <IconAlertTriangle size={14} /> },
+  cloned: { color: "var(--bad)", icon: <IconCopyX size={14} /> },
+  restored: { color: "var(--mantine-color-dimmed)", icon: <IconHistory size={14} /> },
+  turned: { color: "var(--warn)", icon: <IconArrowsExchange size={14} /> },
+  refused: { color: "var(--bad)", icon: <IconBan size={14} /> },
 } satisfies Record<string, Look>;
 
 export type State = keyof typeof looks;

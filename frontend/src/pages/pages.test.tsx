@@ -3,7 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { http, HttpResponse } from "msw";
 import { expect, it } from "vitest";
 
-import { at, license, open, problem, product, server, usual, version, withServer } from "@/testing/pages";
+import { activation, at, license, open, problem, product, server, usual, version, withServer } from "@/testing/pages";
 
 withServer();
 
@@ -39,7 +39,7 @@ it("what the server finds wrong stands above the form and next to the field", as
 it("a role is offered what it is allowed, and nothing else", async () => {
   server.use(
     ...usual("viewer"),
-    http.get(at(`/licenses/${license.id}/activations`), () => HttpResponse.json({ items: [{ id: "d".repeat(64), counted: 1, generation: 1, number: 1, created: license.created, last_sync: license.created }] })),
+    http.get(at(`/licenses/${license.id}/activations`), () => HttpResponse.json({ items: [activation] })),
     http.get(at(`/licenses/${license.id}/reservations`), () => HttpResponse.json({ items: null })),
   );
   open(`/licenses/${license.id}`);

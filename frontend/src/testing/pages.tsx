@@ -9,7 +9,7 @@ import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll } from "vitest";
 
 import { makeQueryClient } from "@/api/query";
-import type { License, Product, Session, Version } from "@/api/types";
+import type { Activation, License, Product, Session, Version } from "@/api/types";
 import { makeRouter } from "@/router";
 import { cssVariables, theme } from "@/theme";
 
@@ -30,7 +30,7 @@ export const version: Version = {
   id: "b".repeat(24), product: product.id, name: "2027", description: "", archived: false,
   policy: {
     type: "calls", trigger: "interval", interval: 3_600_000, max_retries: 3, grace: 86_400_000, activation_delay: 0, activation_limit: 10,
-    max_machines: 0, clock_tolerance: 300_000, journal_every: 100,
+    max_machines: 0, clock_tolerance: 300_000, journal_every: 100, prepaid: 0, max_borrow: 0, statistics: false, clone_action: "refuse", clone_limit: 2,
   },
   ...times,
 };
@@ -38,6 +38,10 @@ export const version: Version = {
 export const license: License = {
   id: "c".repeat(24), product: product.id, version: version.id, name: "Plant 7", customer: "Initech", contexts: ["ui"], entitlements: [{ name: "rendering", slots: 4 }],
   allowance: 1000, used: 447, status: "active", overrides: {}, ...times,
+};
+
+export const activation: Activation = {
+  id: "d".repeat(64), counted: 95, granted: 95, generation: 1, number: 7, restores: 0, evidence: [], created: times.created, last_sync: times.created,
 };
 
 export const problem = (status: number, code: string, title: string, detail: string, errors?: { field: string; detail: string }[]) =>

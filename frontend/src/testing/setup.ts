@@ -13,3 +13,5 @@ Object.defineProperty(globalThis, "matchMedia", {
   writable: true,
   value: (query: string) => ({ matches: false, media: query, onchange: null, addEventListener: nothing, removeEventListener: nothing, addListener: nothing, removeListener: nothing, dispatchEvent: nothing }),
 });
+
+Object.defineProperty(document, "fonts", { value: new EventTarget() });

@@ -45,7 +45,8 @@ export const theme = createTheme({
     Button: Button.extend({ defaultProps: { fw: 550, size: "sm" } }),
     Drawer: Drawer.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
     Input: Input.extend({ defaultProps: { size: "sm" } }),
-    Modal: Modal.extend({ defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" } } }),
+    // Its header is none of the page's.
+    Modal: Modal.extend({ defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" }, attributes: { header: { role: "none" } } } }),
     NumberInput: NumberInput.extend({ defaultProps: { hideControls: true, size: "sm" } }),
     Paper: Paper.extend({ defaultProps: { withBorder: true } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: "sm", horizontalSpacing: "md", highlightOnHover: true } }),

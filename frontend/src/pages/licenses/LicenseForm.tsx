@@ -14,7 +14,7 @@ import { useSubmit } from "@/components/useSubmit";
 import { useTranslation } from "@/i18n";
 
 import { conflict, FormEnd, metadataRule } from "../products/ProductForm";
-import { counted, expiring, hintOf, isDuration, labelOf, spoken, triggers } from "../versions/policy";
+import { applies, cloneActions, counted, expiring, hintOf, isDuration, labelOf, spoken, triggers } from "../versions/policy";
 import { CountInput } from "../versions/PolicyFields";
 import { faults, type LicenseValues, momentOf, overridable, valuesOf } from "./terms";
 
@@ -161,23 +161,26 @@ function OverrideFields({ form, version: { policy } }: { form: Form; version: Ve
   const { t } = useTranslation();
   const own = form.getValues().overrides;
   const trigger = own.trigger ?? policy.trigger;
+  const choice = (name: "trigger" | "clone_action", options: readonly { value: string; label: string }[]) => (
+    <Override
+      label={t(`policy.${name}`)}
+      from={options.find(({ value }) => value === policy[name])?.label ?? policy[name]}
+      on={own[name] !== null}
+      set={(on) => form.setFieldValue(`overrides.${name}`, on ? policy[name] : null)}
+    >
+      <Radio.Group aria-label={t(`policy.${name}`)} {...form.getInputProps(`overrides.${name}`)}>
+        <Group gap="lg" style={{ rowGap: 6 }}>
+          {options.map(({ value, label }) => (
+            <Radio key={value} value={value} label={label} />
+          ))}
+        </Group>
+      </Radio.Group>
+    </Override>
+  );
   return (
     <Stack gap="md">
-      <Override
-        label={t("policy.trigger")}
-        from={t(`policy.triggers.${policy.trigger}`)}
-        on={own.trigger !== null}
-        set={(on) => form.setFieldValue("overrides.trigger", on ? policy.trigger : null)}
-      >
-        <Radio.Group aria-label={t("policy.trigger")} {...form.getInputProps("overrides.trigger")}>
-          <Group gap="lg">
-            {triggers.map((value) => (
-              <Radio key={value} value={value} label={t(`policy.triggers.${value}`)} />
-            ))}
-          </Group>
-        </Radio.Group>
-      </Override>
-      {overridable.map((setting) => {
+      {choice("trigger", triggers.map((value) => ({ value, label: t(`policy.triggers.${value}`) })))}
+      {overridable.filter((setting) => applies(setting, policy)).map((setting) => {
         const label = labelOf(setting, trigger);
         const path = `overrides.${setting}`;
         const common = { label, labelProps: { className: "unseen" }, description: hintOf(setting, trigger), ...form.getInputProps(path) };
@@ -187,6 +190,7 @@ function OverrideFields({ form, version: { policy } }: { form: Form; version: Ve
           </Override>
         );
       })}
+      {choice("clone_action", cloneActions.map((value) => ({ value, label: t(`policy.cloneActions.${value}`) })))}
     </Stack>
   );
 }

@@ -53,6 +53,14 @@ describe("an edit sends what is otherwise, and nothing else", () => {
     const values = valuesOf(own);
     expect(editOf({ ...values, overrides: { ...values.overrides, grace: null } }, own, { type: "calls" }).overrides).toEqual({});
   });
+
+  it("overrides that the form does not show", () => {
+    const own = { ...license, overrides: { grace: 5, prepaid: 20, max_borrow: 0, clone_action: "suspend", seats: "newest_wins" } as License["overrides"] };
+    const values = valuesOf(own);
+    expect(editOf(values, own, { type: "calls" })).toEqual({ revision: 1 });
+    const sent = editOf({ ...values, overrides: { ...values.overrides, prepaid: 0, max_borrow: null } }, own, { type: "calls" });
+    expect(sent.overrides).toEqual({ grace: 5, prepaid: 0, clone_action: "suspend", seats: "newest_wins" });
+  });
 });
 
 describe("what keeps values from being a license", () => {

@@ -1,12 +1,12 @@
 // A license as forms hold it, and what of it is sent: only what applies to the type and trigger.
 
-import type { Entitlement, License, LicenseEdit, LicenseNew, Overrides, Policy, Trigger } from "@/api/types";
+import type { CloneAction, Entitlement, License, LicenseEdit, LicenseNew, Overrides, Policy, Trigger } from "@/api/types";
 import { type Entry, entriesOf, metadataOf } from "@/components/MetadataInput";
 
 import { counted, expiring, type Setting, type Typed } from "../versions/policy";
 
 /** The settings of which a license can have its own. */
-export const overridable = ["interval", "max_retries", "grace", "activation_limit", "max_machines", "activation_delay"] as const satisfies readonly Setting[];
+export const overridable = ["interval", "max_retries", "grace", "prepaid", "activation_limit", "max_machines", "activation_delay", "max_borrow"] as const satisfies readonly Setting[];
 
 export interface LicenseValues {
   name: string;
@@ -19,7 +19,7 @@ export interface LicenseValues {
   /** The time of the day, as 23:59. */
   time: string;
   /** null: the version's. */
-  overrides: { trigger: Trigger | null } & Record<(typeof overridable)[number], Typed | null>;
+  overrides: { trigger: Trigger | null; clone_action: CloneAction | null } & Record<(typeof overridable)[number], Typed | null>;
   metadata: Entry[];
 }
 
@@ -38,12 +38,15 @@ export function valuesOf(license?: License): LicenseValues {
     time: license?.expires ? localTime(license.expires) : "23:59",
     overrides: {
       trigger: own.trigger ?? null,
+      clone_action: own.clone_action ?? null,
       interval: own.interval ?? null,
       max_retries: own.max_retries ?? null,
       grace: own.grace ?? null,
       activation_delay: own.activation_delay ?? null,
       activation_limit: own.activation_limit ?? null,
       max_machines: own.max_machines ?? null,
+      max_borrow: own.max_borrow ?? null,
+      prepaid: own.prepaid ?? null,
     },
     metadata: entriesOf(license?.metadata ?? {}),
   };
@@ -76,12 +79,16 @@ const rights = (rows: LicenseValues["entitlements"]): Entitlement[] =>
 function overridesOf(values: LicenseValues["overrides"]): Overrides {
   const sent: Overrides = {};
   if (values.trigger !== null) sent.trigger = values.trigger;
+  if (values.clone_action !== null) sent.clone_action = values.clone_action;
   for (const setting of overridable) {
     const value = values[setting];
     if (value !== null && value !== "") sent[setting] = value;
   }
   return sent;
 }
+
+/** What a license has of its own and no form shows: it stays, though all are replaced. */
+const unseen = (own: Overrides, shown: LicenseValues["overrides"]): Overrides => Object.fromEntries(Object.entries(own).filter(([name]) => !(name in shown)));
 
 /** The license to be made. */
 export function newOf(values: LicenseValues, { type }: Pick<Policy, "type">): LicenseNew {
@@ -111,7 +118,7 @@ export function editOf(values: LicenseValues, license: License, policy: Pick<Pol
   if (counted(policy.type) && values.allowance !== "" && values.allowance !== before.allowance) sent.allowance = values.allowance;
   // A moment that was not touched keeps its seconds, which the form does not show.
   if (expiring(policy.type) && (values.day !== before.day || values.time !== before.time)) sent.expires = momentOf(values);
-  if (differs(overridesOf(values.overrides), overridesOf(before.overrides))) sent.overrides = overridesOf(values.overrides);
+  if (differs(overridesOf(values.overrides), overridesOf(before.overrides))) sent.overrides = { ...unseen(license.overrides, values.overrides), ...overridesOf(values.overrides) };
   if (differs(metadataOf(values.metadata), license.metadata)) sent.metadata = metadataOf(values.metadata);
   return sent;
 }

@@ -6,7 +6,7 @@ import { useTranslation } from "@/i18n";
 
 import { applies, labelOf, type Setting, spoken } from "./policy";
 
-const order: Setting[] = ["interval", "max_retries", "grace", "activation_limit", "max_machines", "activation_delay", "clock_tolerance", "journal_every"];
+const order: Setting[] = ["interval", "max_retries", "grace", "prepaid", "clock_tolerance", "journal_every", "activation_limit", "max_machines", "activation_delay", "max_borrow"];
 
 /** A policy in words; of a license, with what it has of its own. */
 export function PolicyFacts({ policy, overrides = {} }: { policy: Policy; overrides?: Overrides }) {
@@ -19,6 +19,12 @@ export function PolicyFacts({ policy, overrides = {} }: { policy: Policy; overri
         {t("policy.ofLicense")}
       </Text>
     );
+  const fact = (setting: Setting) => (
+    <Fact key={setting} label={labelOf(setting, effective.trigger)}>
+      {spoken(setting, effective)}
+      {mark(setting)}
+    </Fact>
+  );
   return (
     <Facts>
       <Fact label={t("policy.typeShort")}>{t(`policy.types.${effective.type}`)}</Fact>
@@ -26,14 +32,13 @@ export function PolicyFacts({ policy, overrides = {} }: { policy: Policy; overri
         {t(`policy.triggers.${effective.trigger}`)}
         {mark("trigger")}
       </Fact>
-      {order
-        .filter((setting) => applies(setting, effective.trigger))
-        .map((setting) => (
-          <Fact key={setting} label={labelOf(setting, effective.trigger)}>
-            {spoken(setting, effective)}
-            {mark(setting)}
-          </Fact>
-        ))}
+      {order.filter((setting) => applies(setting, effective)).map(fact)}
+      <Fact label={t("policy.clone_actionShort")}>
+        {t(`policy.cloneActions.${effective.clone_action}`)}
+        {mark("clone_action")}
+      </Fact>
+      {applies("clone_limit", effective) && fact("clone_limit")}
+      <Fact label={t("policy.statistics")}>{t(effective.statistics ? "policy.reported" : "policy.none")}</Fact>
     </Facts>
   );
 }

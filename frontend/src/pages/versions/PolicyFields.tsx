@@ -1,4 +1,4 @@
-import { Button, Collapse, NumberInput, Radio, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Button, Collapse, NumberInput, Radio, SimpleGrid, Stack, Switch, Text } from "@mantine/core";
 import type { UseFormReturnType } from "@mantine/form";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChevronDown } from "@tabler/icons-react";
@@ -7,7 +7,7 @@ import { DurationInput } from "@/components/DurationInput";
 import { Section } from "@/components/Section";
 import { useTranslation } from "@/i18n";
 
-import { applies, hintOf, intervalFor, isDuration, labelOf, type PolicyValues, type Setting, triggers, types } from "./policy";
+import { applies, cloneActions, hintOf, intervalFor, isDuration, labelOf, type PolicyValues, type Setting, triggers, types } from "./policy";
 
 interface Holder {
   policy: PolicyValues;
@@ -24,17 +24,17 @@ export function PolicyFields<V extends Holder>({ form, fixed }: Props<V>) {
   const { t } = useTranslation();
   // The fields are the same in every form that holds a policy; their paths are not known to the type of one.
   const at = form as unknown as UseFormReturnType<Holder>;
-  const { trigger } = at.getValues().policy;
-  const rare: Setting[] = (["clock_tolerance", "journal_every"] as const).filter((setting) => applies(setting, trigger));
-  const wrongInside = rare.some((setting) => at.errors[`policy.${setting}`]);
-  const [opened, { toggle }] = useDisclosure(false);
+  const { policy } = at.getValues();
+  const { trigger } = policy;
+  const inputs = (...settings: Setting[]) => settings.filter((setting) => applies(setting, policy)).map((setting) => <SettingInput key={setting} form={at} setting={setting} />);
+  const wrong = (...settings: (keyof PolicyValues)[]) => settings.some((setting) => at.errors[`policy.${setting}`]);
   return (
     <>
       <Section title={t("policy.type")} lead={fixed && t("policy.typeFixed")}>
         <Radio.Group aria-label={t("policy.type")} {...at.getInputProps("policy.type")}>
           <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
             {types.map((type) => (
-              <Choice key={type} value={type} label={t(`policy.types.${type}`)} hint={t(`policy.typeHints.${type}`)} disabled={fixed && at.getValues().policy.type !== type} />
+              <Choice key={type} value={type} label={t(`policy.types.${type}`)} hint={t(`policy.typeHints.${type}`)} disabled={fixed && policy.type !== type} />
             ))}
           </SimpleGrid>
         </Radio.Group>
@@ -61,28 +61,57 @@ export function PolicyFields<V extends Holder>({ form, fixed }: Props<V>) {
               <SettingInput key={`${setting}.${setting === "interval" ? trigger : ""}`} form={at} setting={setting} />
             ))}
           </SimpleGrid>
-          <div>
-            <Button variant="subtle" size="compact-sm" px={4} onClick={toggle} aria-expanded={opened || wrongInside} rightSection={<IconChevronDown size={14} style={{ rotate: opened ? "180deg" : undefined }} />}>
-              {t("policy.advanced")}
-            </Button>
-            <Collapse expanded={opened || wrongInside}>
-              <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="md" mt="xs">
-                {rare.map((setting) => (
-                  <SettingInput key={setting} form={at} setting={setting} />
-                ))}
-              </SimpleGrid>
-            </Collapse>
-          </div>
+          <Rare label={t("policy.advanced")} wrong={wrong("prepaid", "clock_tolerance", "journal_every", "statistics")}>
+            <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="md">
+              {inputs("prepaid", "clock_tolerance", "journal_every")}
+            </SimpleGrid>
+            <Switch size="sm" label={t("policy.statistics")} aria-label={t("policy.statistics")} description={t("policy.statisticsHint")} {...at.getInputProps("policy.statistics", { type: "checkbox" })} />
+          </Rare>
         </Stack>
       </Section>
       <Section title={t("policy.activating")}>
-        <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="md">
-          {(["activation_limit", "max_machines", "activation_delay"] as const).map((setting) => (
-            <SettingInput key={setting} form={at} setting={setting} />
-          ))}
-        </SimpleGrid>
+        <Stack>
+          <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="md">
+            {inputs("activation_limit", "max_machines", "activation_delay")}
+          </SimpleGrid>
+          <Rare label={t("policy.copies")} wrong={wrong("clone_action", "clone_limit", "max_borrow")}>
+            <Radio.Group label={t("policy.clone_action")} description={t("policy.clone_actionHint")} {...at.getInputProps("policy.clone_action")}>
+              <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="sm" mt={6}>
+                {cloneActions.map((value) => (
+                  <Choice key={value} value={value} label={t(`policy.cloneActions.${value}`)} hint={t(`policy.cloneActionHints.${value}`)} />
+                ))}
+              </SimpleGrid>
+            </Radio.Group>
+            <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="md">
+              {inputs("clone_limit", "max_borrow")}
+            </SimpleGrid>
+          </Rare>
+        </Stack>
       </Section>
     </>
+  );
+}
+
+interface RareProps {
+  label: string;
+  /** Something inside is wrong: it is shown. */
+  wrong: boolean;
+  children: React.ReactNode;
+}
+
+/** What is seldom set, out of the way until it is asked for. */
+function Rare({ label, wrong, children }: RareProps) {
+  const [asked, { toggle }] = useDisclosure(false);
+  const opened = asked || wrong;
+  return (
+    <div>
+      <Button variant="subtle" size="compact-sm" px={4} onClick={toggle} aria-expanded={opened} rightSection={<IconChevronDown size={14} style={{ rotate: opened ? "180deg" : undefined }} />}>
+        {label}
+      </Button>
+      <Collapse expanded={opened}>
+        <Stack mt="xs">{children}</Stack>
+      </Collapse>
+    </div>
   );
 }
 
@@ -90,8 +119,10 @@ function SettingInput({ form, setting }: { form: UseFormReturnType<Holder>; sett
   const { trigger } = form.getValues().policy;
   const common = { label: labelOf(setting, trigger), description: hintOf(setting, trigger), ...form.getInputProps(`policy.${setting}`) };
   if (isDuration(setting)) return <DurationInput {...common} />;
-  return <CountInput {...common} />;
+  return <CountInput {...common} {...(setting === "clone_limit" && turns)} />;
 }
+
+const turns = { min: 1, max: 3 }; // of clone_limit: no installation has more re-activations than that
 
 type CountProps = React.ComponentProps<typeof NumberInput>;
 

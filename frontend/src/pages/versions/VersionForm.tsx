@@ -45,7 +45,7 @@ export function VersionForm({ version, send, done, verb, leave, reload }: Props)
   });
   const { submit, pending, error } = useSubmit({
     form,
-    send: ({ policy, metadata, ...values }) => send({ ...values, policy: policyOf(policy), metadata: metadataOf(metadata) }),
+    send: ({ policy, metadata, ...values }) => send({ ...values, policy: policyOf(policy, version?.policy), metadata: metadataOf(metadata) }),
     done,
   });
   return (

@@ -1,11 +1,13 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-import { applies, beginning, intervalFor, missing, policyOf } from "./policy";
+import type { Policy } from "@/api/types";
+
+import { applies, beginning, intervalFor, missing, policyOf, type PolicyValues, spoken } from "./policy";
 
 // proves U04
 it("what is written down on the machine applies to reporting at an interval only", () => {
-  expect(applies("journal_every", "interval")).toBe(true);
-  expect(applies("journal_every", "every_call")).toBe(false);
+  expect(applies("journal_every", { ...beginning, trigger: "interval" })).toBe(true);
+  expect(applies("journal_every", { ...beginning, trigger: "every_call" })).toBe(false);
   expect(policyOf(beginning)).toHaveProperty("journal_every", 100);
   expect(policyOf({ ...beginning, trigger: "every_call" })).not.toHaveProperty("journal_every");
   expect(missing({ ...beginning, trigger: "every_call", journal_every: "" })).toEqual([]);
@@ -21,4 +23,41 @@ it("an interval that was not chosen goes along with the trigger", () => {
   expect(intervalFor("every_call", 3_600_000)).toBe(60_000);
   expect(intervalFor("interval", 60_000)).toBe(3_600_000);
   expect(intervalFor("every_call", 7_000)).toBe(7_000);
+});
+
+// proves part of U04
+it("calls are granted ahead where calls are counted, and turns are counted where something follows", () => {
+  for (const type of ["calls", "time_and_calls"] as const) expect(policyOf({ ...beginning, type, prepaid: 50 })).toHaveProperty("prepaid", 50);
+  for (const type of ["time", "perpetual"] as const) expect(policyOf({ ...beginning, type, prepaid: 50 })).not.toHaveProperty("prepaid");
+  expect(policyOf({ ...beginning, clone_action: "suspend", clone_limit: 3 })).toMatchObject({ clone_action: "suspend", clone_limit: 3 });
+  expect(policyOf({ ...beginning, clone_action: "report" })).not.toHaveProperty("clone_limit");
+  expect(missing({ ...beginning, type: "time", clone_action: "report", prepaid: "", clone_limit: "", max_borrow: "" })).toEqual(["max_borrow"]);
+});
+
+// proves part of U10
+describe("an edit replaces the whole policy", () => {
+  const before: Policy = {
+    type: "calls", trigger: "interval", interval: 7_000, max_retries: 1, grace: 2, activation_delay: 3, activation_limit: 4, max_machines: 5, clock_tolerance: 6,
+    journal_every: 7, prepaid: 8, max_borrow: 9, statistics: true, clone_action: "suspend", clone_limit: 3,
+  };
+
+  it("what was not touched is sent as it was", () => expect(policyOf({ ...before }, before)).toEqual(before));
+
+  it("what no longer applies is not reset", () => {
+    const values: PolicyValues = { ...before, trigger: "every_call", journal_every: "", clone_action: "report", clone_limit: "" };
+    expect(policyOf(values, before)).toEqual({ ...before, trigger: "every_call", clone_action: "report" });
+  });
+
+  it("what these pages do not know goes along", () => {
+    const later = { ...before, seats: "newest_wins" };
+    expect(policyOf({ ...before, statistics: false }, later)).toEqual({ ...later, statistics: false });
+  });
+});
+
+it("0 in words says what follows from it", () => {
+  const policy = policyOf(beginning) as Policy;
+  expect(spoken("prepaid", policy)).toBe("none");
+  expect(spoken("max_borrow", policy)).toBe("not allowed");
+  expect(spoken("prepaid", { ...policy, prepaid: 2_500 })).toBe("2,500 calls");
+  expect(spoken("max_borrow", { ...policy, max_borrow: 7 * 86_400_000 })).toBe("7 d");
 });
