@@ -371,14 +371,15 @@ func TestStatementsTravelBesideLeases(t *testing.T) {
 	must(t, err)
 	said, err := lease.OpenStatement(beside.List, keys, s.clock())
 	must(t, err)
-	if said.Number != 2 || said.MaxAge != 5 || !said.Revokes(revoked) {
+	number := start.Unix() + 1
+	if said.Number != number || said.MaxAge != 5 || !said.Revokes(revoked) {
 		t.Errorf("%+v", said)
 	}
 	a, err := lease.Open(signed, keys, s.clock())
 	must(t, err)
-	equal(t, "named in the lease", *a.Lease.List, lease.ListRef{Number: 2, Hash: lease.HashOf(beside.List)})
+	equal(t, "named in the lease", *a.Lease.List, lease.ListRef{Number: number, Hash: lease.HashOf(beside.List)})
 	p.position, p.last = a.Lease.Position(), signed
-	got, err = s.Sync(t.Context(), p.request(func(r *lease.Request) { r.List = 2 }), "")
+	got, err = s.Sync(t.Context(), p.request(func(r *lease.Request) { r.List = number }), "")
 	must(t, err)
 	if _, beside, _ = lease.CutBeside(got.Body); beside.List != nil {
 		t.Error("sent to who has it")

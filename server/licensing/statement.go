@@ -70,7 +70,9 @@ func (s *Service) Publish(ctx context.Context, org, product license.ID, edit fun
 	next := old
 	next.Keys, next.Licenses = slices.Clone(old.Keys), slices.Clone(old.Licenses)
 	edit(&next)
-	next.Product, next.Number, next.Time = product, old.Number+1, s.now()
+	// Numbers are times, as epochs are: a server that was rolled back makes no second statement with a number that is out already.
+	now := s.now()
+	next.Product, next.Number, next.Time = product, max(old.Number+1, int64(now/1000)), now
 	for _, k := range old.Keys {
 		if !slices.ContainsFunc(next.Keys, func(n lease.KeyStatement) bool { return n.Key == k.Key }) {
 			next.Keys = append(next.Keys, k)
@@ -90,6 +92,6 @@ func (s *Service) Publish(ctx context.Context, org, product license.ID, edit fun
 	if p.List, err = lease.SignStatement(next, signer, s.clock()); err != nil {
 		return Product{}, fmt.Errorf("product %s: signing its statement: %w", p.ID, err)
 	}
-	p.Updated = s.now()
+	p.Updated = now
 	return s.store.UpdateProduct(ctx, p)
 }
