@@ -37,8 +37,9 @@ func (m *Machine) check() {
 	if one.Number == 0 {
 		return
 	}
-	// A clock that is right ends a lease in time; only an exchange that began before is waited for.
-	if one.Verdict.OK && m.Wall == 0 && m.w.now > one.NotAfter+lease.Time(minute) && one.State == "ready" {
+	// A clock that is right ends a lease in time; only an exchange that began before is waited for. (One that is set right while the
+	// machine sleeps loses that sleep: nothing else has measured it.)
+	if one.Verdict.OK && m.Wall == 0 && m.steady && m.w.now > one.NotAfter+lease.Time(minute) && one.State == "ready" {
 		w.fault("%s: goes on with a lease that ended %.1f h ago", m.Name, float64(m.w.now-one.NotAfter)/float64(hour))
 	}
 	if one.Activation != m.activation { // a newcomer
@@ -156,7 +157,7 @@ func (w *World) Mend() {
 	w.Server.Down = false
 	*w.Network = Network{w: w, issued: w.Network.issued, packets: w.Network.packets, answers: w.Network.answers}
 	for _, m := range w.Machines {
-		m.Offline, m.DiskFull, m.Lies, m.asleep, m.Wall = false, false, false, 0, 0
+		m.Offline, m.DiskFull, m.Lies, m.asleep, m.Wall, m.steady = false, false, false, 0, 0, false
 	}
 	w.Server.KeepKeys()
 	w.Server.Edit(func(l *licensing.License) {

@@ -16,6 +16,7 @@ type Machine struct {
 
 	Offline  bool
 	Wall     int64 // by how much its clock is wrong
+	steady   bool  // nobody has set it since the process began
 	DiskFull bool
 	Lies     bool // its disk says that a save is done before it is
 	disk     string
@@ -110,7 +111,7 @@ func (m *Machine) note(format string, args ...any) { m.w.note(m.Name+": "+format
 func (m *Machine) Start() {
 	m.Stop()
 	p := &process{m: m, state: m.disk, seed: m.w.bytes(32), booted: m.w.now, open: map[int64]*call{}}
-	m.mono = 5_000
+	m.mono, m.steady = 5_000, true
 	if !p.boot() {
 		return
 	}
@@ -137,6 +138,12 @@ func (p *process) boot() bool {
 	}
 	p.core = core
 	return true
+}
+
+// SetClock makes the machine's clock wrong by so much, or right again.
+func (m *Machine) SetClock(wrong int64) {
+	m.Wall, m.steady = wrong, m.steady && wrong == m.Wall
+	m.note("its clock is %+.1f h off", float64(wrong)/float64(hour))
 }
 
 // Stop ends the process without a word: a crash, a kill, a power cut.

@@ -208,8 +208,7 @@ func (u *unrest) machine(m *Machine) {
 	})
 	u.often(h.sleep, func() { m.Sleep(w.between(minute, 5*day)) })
 	u.often(h.clock, func() {
-		m.Wall = pick(w.dice, 0, hour, -hour, w.between(-3*day, 3*day), -int64(begin)+1000, 400*day)
-		m.note("its clock is %+.1f h off", float64(m.Wall)/float64(hour))
+		m.SetClock(pick(w.dice, 0, hour, -hour, w.between(-3*day, 3*day), -int64(begin)+1000, 400*day))
 	})
 	u.often(h.diskFull, func() {
 		m.DiskFull = true
