@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -580,4 +581,30 @@ func TestClientThatLies(t *testing.T) {
 		}
 	}
 	take(say(on(held, text, honest)))
+}
+
+// Clones that are killed before they have kept an answer show the lease before it, as an honest backup would; but each still has the request
+// on its disk, and that is the turn.
+//
+// proves N02
+func TestClonesThatAreKilledAtOnce(t *testing.T) {
+	s := newTale(t, nil)
+	a := s.machine("m")
+	b := s.watch(a.Copy("m'"))
+	a.Stop()
+	var codes []license.Code
+	for n := range 6 {
+		m := []*Machine{b, a}[n%2]
+		m.Start()
+		s.Pass(minute)
+		codes = append(codes, m.LastStart)
+		s.Network.LoseReply = 100
+		m.Ask(abi.Event{Type: abi.EventSync}, nil)
+		s.Pass(2 * second)
+		s.Network.LoseReply = 0
+		m.Stop()
+	}
+	if !slices.Contains(codes, license.CodeCloned) || slices.Contains(codes, license.CodeRestoredTooOften) {
+		t.Errorf("the starts were answered %v", codes)
+	}
 }

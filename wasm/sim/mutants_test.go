@@ -4,6 +4,7 @@ package sim
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,6 +94,8 @@ var mutants = []mutant{
 	{"a re-activation shows what was refused", clientFiles + "chain.go", `r.Generation, r.Refused = ch.generation, ch.hash`, `r.Generation = ch.generation`},
 }
 
+var only = flag.String("only", "", "hunt those alone that have this in their name")
+
 func TestMutants(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -110,7 +113,9 @@ func TestMutants(t *testing.T) {
 		}()
 	}
 	for _, m := range mutants {
-		work <- m
+		if strings.Contains(m.name, *only) {
+			work <- m
+		}
 	}
 	close(work)
 	wait.Wait()
