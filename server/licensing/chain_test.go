@@ -130,6 +130,25 @@ func TestUnknownInstallationWithALease(t *testing.T) {
 	p.sync(t, counts(5))
 }
 
+// A lease that proves nothing is no lease, whatever comes with it.
+func TestUnknownInstallationWithAForgedLease(t *testing.T) {
+	s := newServer(t, roomy)
+	genuine := s.program(1)
+	genuine.sync(t)
+	genuine.sync(t)
+	p := s.program(2)
+	p.last = bytes.Replace(genuine.last, []byte(genuine.activation()), []byte(p.activation()), 1)
+	p.refused(t, license.CodeStaleState, func(r *lease.Request) { r.Generation, r.Number, r.Previous = 1, 3, lease.HashOf(nil) })
+	p.sync(t, p.anew(0))
+	q := s.program(3)
+	q.last = []byte("no lease at all")
+	equal(t, "number", q.sync(t).Number, 1)
+}
+
+func (p *program) activation() lease.Hash {
+	return lease.ActivationOf(p.device.Public().(ed25519.PublicKey))
+}
+
 // proves part of N05
 func TestEpochsRise(t *testing.T) {
 	s := newServer(t, roomy)
@@ -185,7 +204,7 @@ func TestTwoRunningClonesAreCalledSo(t *testing.T) {
 			if accepted >= 3 {
 				t.Errorf("%d re-activations were spent before", accepted)
 			}
-			held, err := s.store.Activation(t.Context(), licensing.ActivationKey{License: s.license.ID, Activation: lease.ActivationOf(here.device.Public().(ed25519.PublicKey))})
+			held, err := s.store.Activation(t.Context(), licensing.ActivationKey{License: s.license.ID, Activation: here.activation()})
 			must(t, err)
 			evidence := held.Past.Evidence
 			if n := len(evidence); n != accepted+1 || !evidence[n-1].Refused || !evidence[n-1].Alternation || evidence[n-1].Address != "192.0.2.1" {
@@ -344,7 +363,7 @@ func TestWhatAnInstallationTells(t *testing.T) {
 	other.Hash = board.Hash
 	old.refused(t, license.CodeStaleState)
 	old.sync(t, old.anew(1), machine(board, other))
-	held, err := s.store.Activation(t.Context(), licensing.ActivationKey{License: s.license.ID, Activation: lease.ActivationOf(p.device.Public().(ed25519.PublicKey))})
+	held, err := s.store.Activation(t.Context(), licensing.ActivationKey{License: s.license.ID, Activation: p.activation()})
 	must(t, err)
 	equal(t, "statistics are kept", held.Seen.Statistics.Numbers[0], lease.Number{Name: "parts", Value: 7})
 	if e := held.Past.Evidence; len(e) != 1 || !slices.Equal(e[0].Differs, []string{"disk"}) {

@@ -29,6 +29,7 @@ type step struct {
 //	next on a genuine lease that is      the server was rolled back: its records catch up with the lease
 //	  ahead, before its not-after
 //	with a genuine lease, no record      server_rolled_back while new things are frozen, then an activation
+//	with any other, no record            as if there were none
 //	anything else, closed                deactivated
 //	first of its generation, with a      a re-activation, or cloned
 //	  challenge of the head
@@ -74,7 +75,10 @@ func (s *Service) position(ctx context.Context, x *exchange, held Activation, kn
 			at.begins, at.healed = true, ahead
 			return at, nil, nil
 		}
-	case r.Challenge != "" && begins && hmac.Equal([]byte(r.Challenge), []byte(s.challenge(x.key, head))):
+	case !known && begins: // with a lease that proves nothing
+		at.begins = true
+		return at, x.thawed(), nil
+	case r.Challenge != "" && known && begins && hmac.Equal([]byte(r.Challenge), []byte(s.challenge(x.key, head))):
 		past, no, err := s.again(ctx, x, held, shown)
 		at.again = past
 		return at, no, err
