@@ -125,7 +125,8 @@ func (w *World) checkSeats() {
 		if !m.excess[""] {
 			machines[one.Activation] = true
 		}
-		if until, held := m.seat(one); held && until > w.now && !m.excess[modeling] {
+		// Of two copies one may have given back what the other still holds, until its lease ends.
+		if until, held := m.seat(one); held && until > w.now && !m.excess[modeling] && !m.copied {
 			seats[one.Activation] = true
 		}
 	}
