@@ -624,6 +624,21 @@ func TestRelayBeyondItsDelegation(t *testing.T) {
 	if s := w.status(); s.Number != 3 || s.Relay != granted.Key {
 		t.Fatalf("number %d by %q", s.Number, s.Relay)
 	}
+
+	// Nor may it take away what it was not given.
+	w.server.twist = func(string) string {
+		d := granted
+		d.License = productID
+		delegation, err := lease.SignDelegation(d, w.server.secret, begin.Std())
+		if err != nil {
+			t.Fatal(err)
+		}
+		no := lease.Refusal{Product: productID, License: licenseID, Activation: last.Activation, Request: last.Request,
+			Nonce: last.Nonce, Time: w.now, Epoch: 7, Code: license.CodeRevoked, NotAfter: w.now + lease.RefusalLifetime}
+		return string(lease.Beside{Delegation: delegation}.Append(no.Document().SignAs(relay)))
+	}
+	w.expect(w.call(abi.Event{Type: abi.EventSync}), license.CodeDelegationInvalid)
+	w.expect(w.consume(1), license.CodeOK)
 }
 
 // The module is genuine, the host around it is not.

@@ -132,7 +132,7 @@ var handlers = map[string]func(*Client, abi.Event){
 	abi.EventPoll:       func(*Client, abi.Event) {},
 	abi.EventStatistics: (*Client).statistics,
 	abi.EventExport:     (*Client).export,
-	abi.EventImport:     (*Client).take,
+	abi.EventImport:     (*Client).importAnswer,
 }
 
 // settle does what every event may have made necessary: timers that are due, changes to tell, the journal, the next timer.

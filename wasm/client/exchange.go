@@ -38,8 +38,8 @@ func (ch *chain) answerExports() {
 	}
 }
 
-// take is given an answer. One that is not to be believed is named to who brought it, and nothing moves.
-func (c *Client) take(e abi.Event) {
+// importAnswer takes an answer that was carried here. One that is not to be believed is named to who brought it, and nothing moves.
+func (c *Client) importAnswer(e abi.Event) {
 	ch := c.main(e.Call)
 	if ch == nil {
 		return

@@ -89,7 +89,9 @@ func (c *Client) open(signed, delegation []byte, keys license.Keyring, now time.
 				return nil, beyond("it does not cover the slot of %s until %s", r.Entitlement, r.Until)
 			}
 		}
-	} else if a.Refusal.Time > d.NotAfter {
+	} else if r := a.Refusal; d.Product != r.Product || d.License != r.License {
+		return nil, beyond("it is for product %s, license %s", d.Product, d.License)
+	} else if r.Time > d.NotAfter {
 		return nil, beyond("it ended at %s", d.NotAfter)
 	}
 	return &answer{a, d.Key, string(delegation), d.Number}, nil

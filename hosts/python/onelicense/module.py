@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "87f3f6876b99531b59f5a3f3c11e43320b20c4d8dbbc38cfad1f401a352624b5"
+SHA256 = "535896e40380c13de47cf814fc5f264df090ea0fe5f0803c4bdb69ab6dd97b62"
