@@ -52,6 +52,7 @@ type Server struct {
 	app        *fiber.App
 	routes     []api.Route
 	setupToken string
+	upkeep     upkeep
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -81,6 +82,7 @@ func Open(c Config) (*Server, error) {
 	if err := s.join(master); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	s.keepUp()
 	return s, nil
 }
 
@@ -154,6 +156,7 @@ func (s *Server) Close() error {
 			errs = append(errs, err)
 		}
 	}
+	s.upkeep.finish()
 	return errors.Join(append(errs, s.store.Close())...)
 }
 

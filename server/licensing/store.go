@@ -39,6 +39,7 @@ type Listing[T any] struct {
 type Store interface {
 	Catalogue
 	Chains
+	Entries
 	Ready(context.Context) error // nil while the store can be written
 	Close() error
 }

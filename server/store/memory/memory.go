@@ -28,6 +28,7 @@ type Store struct {
 	products      map[license.ID]*numbered[licensing.Product]
 	versions      map[license.ID]*numbered[licensing.Version]
 	licenses      map[license.ID]*book
+	entries       map[entryKey]*numbered[licensing.Entry]
 
 	epoch licensing.Epoch
 	begun bool // there is an epoch
@@ -64,6 +65,7 @@ func New() *Store {
 		products:      map[license.ID]*numbered[licensing.Product]{},
 		versions:      map[license.ID]*numbered[licensing.Version]{},
 		licenses:      map[license.ID]*book{},
+		entries:       map[entryKey]*numbered[licensing.Entry]{},
 	}
 }
 
@@ -79,6 +81,9 @@ func (s *Store) Copy() *Store {
 	}
 	for id, v := range s.versions {
 		c.versions[id] = &numbered[licensing.Version]{v.made, v.record}
+	}
+	for key, e := range s.entries {
+		c.entries[key] = &numbered[licensing.Entry]{e.made, e.record}
 	}
 	for id, b := range s.licenses {
 		copied := *b

@@ -17,6 +17,7 @@ import (
 // when it is done twice, and beside itself.
 var migrations = []func(context.Context, *Store) error{
 	indexes,
+	entryIndexes,
 }
 
 // migrate applies what is missing.
@@ -43,14 +44,23 @@ func (s *Store) migrate(ctx context.Context, steps []func(context.Context, *Stor
 	return nil
 }
 
-// indexes serve lists and searches. None is unique: on a sharded cluster only _id could be.
+// index serves lists and searches. None is unique: on a sharded cluster only _id could be.
+type index struct {
+	collection *mongo.Collection
+	keys       bson.D
+	sparse     bool
+}
+
+func newest(parents ...string) bson.D {
+	var keys bson.D
+	for _, p := range parents {
+		keys = append(keys, bson.E{Key: p, Value: 1})
+	}
+	return append(keys, with("created", -1, "_id", -1)...)
+}
+
 func indexes(ctx context.Context, s *Store) error {
-	newest := func(parent string) bson.D { return with(parent, 1, "created", -1, "_id", -1) }
-	for _, i := range []struct {
-		collection *mongo.Collection
-		keys       bson.D
-		sparse     bool
-	}{
+	return createIndexes(ctx, []index{
 		{s.products, newest("org"), false},
 		{s.versions, newest("product"), false},
 		{s.licenses, newest("version"), false},
@@ -61,7 +71,20 @@ func indexes(ctx context.Context, s *Store) error {
 		{s.pools, with("pool", 1, "next", 1), false},
 		{s.sessions, with("member", 1), false},
 		{s.sessions, with("expires", 1), false},
-	} {
+	})
+}
+
+func entryIndexes(ctx context.Context, s *Store) error {
+	return createIndexes(ctx, []index{
+		{s.entries, newest("kind", "org"), false},
+		{s.entries, newest("kind", "org", "list"), false},
+		{s.entries, with("due", 1), true},
+		{s.entries, with("until", 1), true},
+	})
+}
+
+func createIndexes(ctx context.Context, all []index) error {
+	for _, i := range all {
 		model := mongo.IndexModel{Keys: i.keys}
 		if i.sparse {
 			model.Options = options.Index().SetSparse(true)

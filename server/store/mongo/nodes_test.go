@@ -64,3 +64,15 @@ func (n *nodes) CreateProduct(ctx context.Context, p licensing.Product) error {
 func (n *nodes) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	return n.next().UpdateLicense(ctx, l)
 }
+
+func (n *nodes) CreateEntry(ctx context.Context, e licensing.Entry) error {
+	return n.next().CreateEntry(ctx, e)
+}
+
+func (n *nodes) Entry(ctx context.Context, kind, id string) (licensing.Entry, error) {
+	return n.next().Entry(ctx, kind, id)
+}
+
+func (n *nodes) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
+	return n.next().ReplaceEntry(ctx, e)
+}

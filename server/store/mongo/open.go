@@ -58,6 +58,7 @@ type Store struct {
 	names, deletions, settings                  *mongo.Collection
 	activations, meters, pools                  *mongo.Collection
 	members, sessions                           *mongo.Collection
+	entries                                     *mongo.Collection
 
 	turns    turns
 	metering *desk[*meter]
@@ -123,7 +124,7 @@ func (s *Store) collections(db *mongo.Database) {
 		"organisations": &s.organisations, "products": &s.products, "versions": &s.versions, "licenses": &s.licenses,
 		"names": &s.names, "deletions": &s.deletions, "settings": &s.settings,
 		"activations": &s.activations, "meters": &s.meters, "pools": &s.pools,
-		"members": &s.members, "sessions": &s.sessions,
+		"members": &s.members, "sessions": &s.sessions, "entries": &s.entries,
 	} {
 		*c = db.Collection(name)
 	}

@@ -14,6 +14,7 @@ var migrations = []string{
 	peopleSchema,
 	epochSchema,
 	returnsSchema,
+	entriesSchema,
 }
 
 // migrate applies what is missing, each step in a transaction of its own.

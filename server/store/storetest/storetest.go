@@ -31,6 +31,15 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"pages_and_search", pages},
 		{"empty_lists", emptyLists},
 
+		{"entry_round_trip", entryRoundTrip},
+		{"entries_with_one_id", entriesWithOneID},
+		{"entries_out_of_bounds", entriesOutOfBounds},
+		{"entries_are_replaced_by_revision", entriesAreReplacedByRevision},
+		{"entries_are_deleted", entriesAreDeleted},
+		{"entries_in_lists", entriesInLists},
+		{"entries_come_due", entriesComeDue},
+		{"entries_are_forgotten", entriesAreForgotten},
+
 		{"first_activation", firstActivation},
 		{"resend_after_each_kind", resends},
 		{"stale_in_every_way", stale},
@@ -79,6 +88,8 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"at_once_settle_and_raise", settleAndRaise},
 		{"at_once_same_request", sameRequestAtOnce},
 		{"at_once_edits", editsAtOnce},
+		{"at_once_entries_made", entriesMadeAtOnce},
+		{"at_once_entries_changed", entriesChangedAtOnce},
 	}
 	for _, part := range parts {
 		t.Run(part.name, func(t *testing.T) { part.test(t, newWorld(t, open(t))) })

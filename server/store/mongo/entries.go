@@ -1,0 +1,136 @@
+package mongo
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// kept is the document of an entry. Its _id is kind and id together; due and until are left out where they are never, so that sparse
+// indexes hold only what will come.
+type kept struct {
+	Key      string `bson:"_id"`
+	Kind     string `bson:"kind"`
+	ID       string `bson:"id"`
+	Org      string `bson:"org"`
+	List     string `bson:"list"`
+	Search   string `bson:"search"`
+	Folded   string `bson:"folded"`
+	Revision int64  `bson:"revision"`
+	Created  date   `bson:"created"`
+	Due      date   `bson:"due,omitempty"`
+	Until    date   `bson:"until,omitempty"`
+	Body     []byte `bson:"body"`
+}
+
+func entryID(kind, id string) string { return kind + ":" + id }
+
+func keptOf(e licensing.Entry) kept {
+	return kept{entryID(e.Kind, e.ID), e.Kind, e.ID, string(e.Org), e.List, e.Search, fold(e.Search), e.Revision, dateOf(e.Created), dateOf(e.Due), dateOf(e.Until), e.Body}
+}
+
+func (d kept) record() licensing.Entry {
+	return licensing.Entry{Kind: d.Kind, ID: d.ID, Org: license.ID(d.Org), List: d.List, Search: d.Search, Revision: d.Revision,
+		Created: timeOf(d.Created), Due: timeOf(d.Due), Until: timeOf(d.Until), Body: d.Body}
+}
+
+func (d kept) place() (date, string) { return d.Created, d.Key }
+
+// CreateEntry implements licensing.Entries, as all below.
+func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
+	if err := e.Check(); err != nil {
+		return err
+	}
+	e.Revision = 1
+	return s.insert(ctx, s.entries, keptOf(e))
+}
+
+func (s *Store) Entry(ctx context.Context, kind, id string) (licensing.Entry, error) {
+	d, err := one[kept](ctx, s.entries, byID(entryID(kind, id)))
+	return d.record(), err
+}
+
+func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
+	if err := e.Check(); err != nil {
+		return e, err
+	}
+	held, err := s.Entry(ctx, e.Kind, e.ID)
+	switch {
+	case err != nil:
+		return e, err
+	case held.Revision != e.Revision:
+		return e, licensing.ErrStale
+	}
+	e.Org, e.List, e.Created = held.Org, held.List, held.Created
+	d := keptOf(e)
+	set := with("search", d.Search, "folded", d.Folded, "revision", e.Revision+1, "body", d.Body)
+	unset := bson.D{}
+	for _, when := range []struct {
+		member string
+		at     date
+	}{{"due", d.Due}, {"until", d.Until}} {
+		if when.at != 0 {
+			set = append(set, bson.E{Key: when.member, Value: when.at})
+		} else {
+			unset = append(unset, bson.E{Key: when.member, Value: ""})
+		}
+	}
+	update := with("$set", set)
+	if len(unset) > 0 {
+		update = append(update, bson.E{Key: "$unset", Value: unset})
+	}
+	if met, err := s.change(ctx, s.entries, byID(d.Key, "revision", e.Revision), update); err != nil {
+		return e, err
+	} else if !met {
+		return e, s.staleOrGone(ctx, d.Key)
+	}
+	e.Revision++
+	return e, nil
+}
+
+func (s *Store) staleOrGone(ctx context.Context, key string) error {
+	there, err := exists(ctx, s.entries, byID(key))
+	if err != nil || !there {
+		return missing(err)
+	}
+	return licensing.ErrStale
+}
+
+func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64) error {
+	filter := byID(entryID(kind, id))
+	if revision != 0 {
+		filter = byID(entryID(kind, id), "revision", revision)
+	}
+	met, err := s.remove(ctx, s.entries, filter)
+	if err != nil || met {
+		return err
+	}
+	return s.staleOrGone(ctx, entryID(kind, id))
+}
+
+func (s *Store) Entries(ctx context.Context, kind string, org license.ID, in string, page licensing.Page) (licensing.Listing[licensing.Entry], error) {
+	filter := with("kind", kind, "org", string(org))
+	if in != "" {
+		filter = append(filter, bson.E{Key: "list", Value: in})
+	}
+	return list(ctx, s.entries, filter, "folded", page, kept.record)
+}
+
+func (s *Store) DueEntries(ctx context.Context, kind string, now lease.Time, limit int) ([]licensing.Entry, error) {
+	documents, err := find[kept](ctx, s.entries, with("kind", kind, "due", with("$lte", dateOf(now))),
+		options.Find().SetSort(with("due", 1, "_id", 1)).SetLimit(int64(limit)))
+	due := make([]licensing.Entry, len(documents))
+	for i, d := range documents {
+		due[i] = d.record()
+	}
+	return due, err
+}
+
+func (s *Store) TidyEntries(ctx context.Context, now lease.Time) error {
+	return s.removeWhere(ctx, s.entries, with("until", with("$lte", dateOf(now))))
+}

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// upkeep is the work that nobody asks for: it goes on from Open to Close, on every node. Each task must be right when several nodes do it
+// at a time, and when none does for a while.
+type upkeep struct {
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+}
+
+// tidyEvery is how often what may be forgotten is.
+const tidyEvery = time.Minute
+
+// keepUp starts a task for each thing to be done.
+func (s *Server) keepUp() {
+	ctx, stop := context.WithCancel(context.Background())
+	s.upkeep.stop = stop
+	s.every(ctx, tidyEvery, "tidying", func(ctx context.Context) error {
+		return s.store.TidyEntries(ctx, lease.Time(s.config.Now().UnixMilli()))
+	})
+}
+
+// every does a task again and again. What fails is logged, and tried again the next time.
+func (s *Server) every(ctx context.Context, interval time.Duration, name string, task func(context.Context) error) {
+	s.upkeep.tasks.Go(func() {
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+			if err := task(ctx); err != nil && ctx.Err() == nil {
+				s.config.Log.Error("upkeep failed", "task", name, "error", err)
+			}
+		}
+	})
+}
+
+// finish ends the tasks and waits for them.
+func (u *upkeep) finish() {
+	if u.stop != nil {
+		u.stop()
+	}
+	u.tasks.Wait()
+}
