@@ -30,6 +30,7 @@ const (
 	CodeKeyUse              Code = "key_use"              // its notation names another use, it lacks the one that the use needs, or the key only certifies
 	CodeKeyringInvalid      Code = "keyring_invalid"      // it is no OpenPGP certificate, holds more than one, holds a private key, or a revocation in it cannot be checked
 	CodeExpired             Code = "expired"              // the license is limited in time and its end has passed
+	CodeMaintenanceEnded    Code = "maintenance_ended"    // the program is another version than the license was made for, and was released later than its maintenance covers
 	CodeSuspended           Code = "suspended"            // the vendor suspended it
 	CodeRevoked             Code = "revoked"              // the vendor revoked it
 	CodeArchived            Code = "archived"             // the product, the version or the license is archived
@@ -40,8 +41,10 @@ const (
 	CodeCloned              Code = "cloned"               // states that a later activation had closed came back, again and again
 	CodeRestoredTooOften    Code = "restored_too_often"   // the re-activation budget of the window is used up
 	CodeWrongDevice         Code = "wrong_device"         // the request is signed by a key that is not the activation's
+	CodeFingerprintChanged  Code = "fingerprint_changed"  // more parts of the fingerprint are not as they were accepted last than the policy tolerates, or the one that the license names is another
 	CodeActivationLimit     Code = "activation_limit"     // the license's number of activations per window is reached
 	CodeMachineLimit        Code = "machine_limit"        // the number of activated machines has reached the limit
+	CodeMoveLimit           Code = "move_limit"           // a machine was given up, another would take its place, and the license's number of moves per window is reached
 	CodeRateLimited         Code = "rate_limited"         // more requests than the server takes from one client
 	CodeFrozen              Code = "frozen"               // a new activation, seat or block is asked for after a restore
 	CodeStaleState          Code = "stale_state"          // the request does not follow the last lease of the activation
@@ -114,6 +117,7 @@ var verdicts = map[Code]Verdict{
 	CodeKeyUse:              {CodeKeyUse, ClassFile, false, "The signing key is not good for this use.", "sign with the key for this use"},
 	CodeKeyringInvalid:      {CodeKeyringInvalid, ClassFile, false, "The product's keyring cannot be used.", "fetch the keyring again from the vendor"},
 	CodeExpired:             {CodeExpired, ClassFinal, false, "The license has expired.", "renew the license"},
+	CodeMaintenanceEnded:    {CodeMaintenanceEnded, ClassFinal, false, "This version was released after the end of the license's maintenance.", "renew the maintenance, or use a version that was released before its end"},
 	CodeSuspended:           {CodeSuspended, ClassFinal, false, "The license is suspended.", "contact the vendor with the license id"},
 	CodeRevoked:             {CodeRevoked, ClassFinal, false, "The license was revoked.", "contact the vendor with the license id"},
 	CodeArchived:            {CodeArchived, ClassFinal, false, "The product or version of this license is no longer offered.", "contact the vendor with the license id"},
@@ -124,8 +128,10 @@ var verdicts = map[Code]Verdict{
 	CodeCloned:              {CodeCloned, ClassFinal, false, "Two running copies of this installation were found.", "contact the vendor with the license id"},
 	CodeRestoredTooOften:    {CodeRestoredTooOften, ClassFinal, false, "This installation was restored from older copies of its state too often.", "contact the vendor with the license id"},
 	CodeWrongDevice:         {CodeWrongDevice, ClassFinal, false, "The activation belongs to another device.", "activate this installation by itself"},
+	CodeFingerprintChanged:  {CodeFingerprintChanged, ClassFinal, false, "This is not the machine that was activated: too many parts of it have changed.", "contact the vendor with the license id, or activate this machine by itself"},
 	CodeActivationLimit:     {CodeActivationLimit, ClassRetryAt, false, "Too many activations in this time window.", "wait for the end of the window, or ask the vendor for a higher limit"},
 	CodeMachineLimit:        {CodeMachineLimit, ClassRetryAt, false, "The license is active on as many machines as it allows.", "deactivate one of the other machines"},
+	CodeMoveLimit:           {CodeMoveLimit, ClassRetryAt, false, "The license was moved to another machine too often in this time window.", "wait for the end of the window, or ask the vendor to free a machine"},
 	CodeRateLimited:         {CodeRateLimited, ClassRetryAt, false, "Too many requests.", "nothing; the client comes back by itself"},
 	CodeFrozen:              {CodeFrozen, ClassRetryAt, false, "The server was restored from a backup and grants nothing new until older leases have run out.", "nothing; the client comes back by itself"},
 	CodeStaleState:          {CodeStaleState, ClassRecover, true, "The local state is older than what the server has seen.", "nothing; the client activates anew by itself"},

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"encoding/hex"
 	"strings"
 
 	"github.com/onelicense/onelicense/license"
@@ -77,7 +76,7 @@ func check(c abi.Config) (settings, error) {
 // fingerprint is the machine's as the server of one license is told it.
 func (s *settings) fingerprint(id license.ID) (parts []lease.Part) {
 	for _, p := range s.Fingerprint {
-		parts = append(parts, lease.Part{Name: p.Name, Hash: hex.EncodeToString(derive([]byte(id), "part/"+p.Name+"/"+p.Value))[:32]})
+		parts = append(parts, lease.PartOf(id, p.Name, p.Value))
 	}
 	return parts
 }

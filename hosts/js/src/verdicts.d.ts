@@ -30,6 +30,7 @@ export type Code =
   | "key_use"
   | "keyring_invalid"
   | "expired"
+  | "maintenance_ended"
   | "suspended"
   | "revoked"
   | "archived"
@@ -40,8 +41,10 @@ export type Code =
   | "cloned"
   | "restored_too_often"
   | "wrong_device"
+  | "fingerprint_changed"
   | "activation_limit"
   | "machine_limit"
+  | "move_limit"
   | "rate_limited"
   | "frozen"
   | "stale_state"
@@ -124,6 +127,7 @@ export const codes: Readonly<{
   KEY_USE: "key_use";
   KEYRING_INVALID: "keyring_invalid";
   EXPIRED: "expired";
+  MAINTENANCE_ENDED: "maintenance_ended";
   SUSPENDED: "suspended";
   REVOKED: "revoked";
   ARCHIVED: "archived";
@@ -134,8 +138,10 @@ export const codes: Readonly<{
   CLONED: "cloned";
   RESTORED_TOO_OFTEN: "restored_too_often";
   WRONG_DEVICE: "wrong_device";
+  FINGERPRINT_CHANGED: "fingerprint_changed";
   ACTIVATION_LIMIT: "activation_limit";
   MACHINE_LIMIT: "machine_limit";
+  MOVE_LIMIT: "move_limit";
   RATE_LIMITED: "rate_limited";
   FROZEN: "frozen";
   STALE_STATE: "stale_state";

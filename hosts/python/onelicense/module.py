@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "535896e40380c13de47cf814fc5f264df090ea0fe5f0803c4bdb69ab6dd97b62"
+SHA256 = "95d2ea1fc28dacf66f819ec5447b2d2a3abcc5a3f831d5e628626bb1312cb619"

@@ -44,6 +44,7 @@ KEY_RETIRED = "key_retired"
 KEY_USE = "key_use"
 KEYRING_INVALID = "keyring_invalid"
 EXPIRED = "expired"
+MAINTENANCE_ENDED = "maintenance_ended"
 SUSPENDED = "suspended"
 REVOKED = "revoked"
 ARCHIVED = "archived"
@@ -54,8 +55,10 @@ DEACTIVATED = "deactivated"
 CLONED = "cloned"
 RESTORED_TOO_OFTEN = "restored_too_often"
 WRONG_DEVICE = "wrong_device"
+FINGERPRINT_CHANGED = "fingerprint_changed"
 ACTIVATION_LIMIT = "activation_limit"
 MACHINE_LIMIT = "machine_limit"
+MOVE_LIMIT = "move_limit"
 RATE_LIMITED = "rate_limited"
 FROZEN = "frozen"
 STALE_STATE = "stale_state"
@@ -284,6 +287,13 @@ VERDICTS: Dict[str, Verdict] = {
         "The license has expired.",
         "renew the license",
     ),
+    MAINTENANCE_ENDED: Verdict(
+        MAINTENANCE_ENDED,
+        "final",
+        False,
+        "This version was released after the end of the license's maintenance.",
+        "renew the maintenance, or use a version that was released before its end",
+    ),
     SUSPENDED: Verdict(
         SUSPENDED,
         "final",
@@ -354,6 +364,13 @@ VERDICTS: Dict[str, Verdict] = {
         "The activation belongs to another device.",
         "activate this installation by itself",
     ),
+    FINGERPRINT_CHANGED: Verdict(
+        FINGERPRINT_CHANGED,
+        "final",
+        False,
+        "This is not the machine that was activated: too many parts of it have changed.",
+        "contact the vendor with the license id, or activate this machine by itself",
+    ),
     ACTIVATION_LIMIT: Verdict(
         ACTIVATION_LIMIT,
         "retry-at",
@@ -367,6 +384,13 @@ VERDICTS: Dict[str, Verdict] = {
         False,
         "The license is active on as many machines as it allows.",
         "deactivate one of the other machines",
+    ),
+    MOVE_LIMIT: Verdict(
+        MOVE_LIMIT,
+        "retry-at",
+        False,
+        "The license was moved to another machine too often in this time window.",
+        "wait for the end of the window, or ask the vendor to free a machine",
     ),
     RATE_LIMITED: Verdict(
         RATE_LIMITED,
