@@ -52,6 +52,7 @@ gen: frontend/node_modules/.ready ## write the generated files anew
 	go run ./internal/gen/verdicts
 	go run ./internal/gen/openapi
 	cd frontend && npm run --silent schema
+	go run ./internal/gen/apiclient
 	go run ./internal/gen/vectors
 
 ##

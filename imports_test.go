@@ -100,6 +100,7 @@ var homes = []struct {
 	{"github.com/valyala/fasthttp", []string{"server", "server/protocol", "bench"}, "fiber's engine, where its types show through"},
 	{"github.com/danielgtaylor/huma/v2", []string{"server/api"}, "typed handlers are the management API's own affair"},
 	{"modernc.org/sqlite", []string{"server/store/sqlite", "bench"}, "one embedded store; bench measures the bare loop with it"},
+	{"github.com/oapi-codegen", []string{"server/apiclient"}, "what the generated client stands on"},
 	{"go.mongodb.org/mongo-driver/v2", []string{"server/store/mongo"}, "one place that speaks to MongoDB"},
 	{"github.com/gofrs/flock", []string{"desktop/app", "hosts/go", "server/store/sqlite"}, "one holder per state file, per data directory and per window"},
 	{"github.com/zalando/go-keyring", []string{"desktop/app"}, "one place that speaks to the system's keychain"},

@@ -49,7 +49,7 @@ type ByIDBody[T any] struct {
 
 // List is one page, newest first.
 type List[T any] struct {
-	Items []T    `json:"items"`
+	Items []T    `json:"items" nullable:"false"`
 	Next  string `json:"next,omitempty" doc:"Cursor of the next page; absent on the last."`
 }
 

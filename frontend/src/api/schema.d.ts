@@ -597,27 +597,27 @@ export interface components {
             overrides?: components["schemas"]["Overrides"];
         };
         ListActivation: {
-            items: components["schemas"]["Activation"][] | null;
+            items: components["schemas"]["Activation"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
         ListLicense: {
-            items: components["schemas"]["License"][] | null;
+            items: components["schemas"]["License"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
         ListProduct: {
-            items: components["schemas"]["Product"][] | null;
+            items: components["schemas"]["Product"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
         ListReservation: {
-            items: components["schemas"]["Reservation"][] | null;
+            items: components["schemas"]["Reservation"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
         ListVersion: {
-            items: components["schemas"]["Version"][] | null;
+            items: components["schemas"]["Version"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };

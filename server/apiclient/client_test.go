@@ -1,0 +1,185 @@
+package apiclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// answering is a server of these answers, one for each request, and what it was asked.
+type answering struct {
+	*Client
+	requests []string
+	waits    []time.Duration
+}
+
+func answer(t *testing.T, answers ...http.HandlerFunc) *answering {
+	t.Helper()
+	a := &answering{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		a.requests = append(a.requests, fmt.Sprintf("%s %s %s %s", r.Method, r.RequestURI, r.Header.Get("Authorization"), body))
+		if len(a.requests) > len(answers) {
+			t.Errorf("one request too many: %q", a.requests)
+			return
+		}
+		answers[len(a.requests)-1](w, r)
+	}))
+	t.Cleanup(s.Close)
+	var err error
+	a.Client, err = New(s.URL+"/api/v1#fingerprint", Options{Token: "secret", Sleep: func(_ context.Context, d time.Duration) error {
+		a.waits = append(a.waits, d)
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func says(status int, kind, body string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+const product = `{"id":"5edb10fecc150913cb7640f6","name":"CAD","description":"","archived":false,"metadata":{},"revision":1,` +
+	`"created":"2030-01-02T03:04:05Z","updated":"2030-01-02T03:04:05Z"}`
+
+// proves part of S25
+func TestProblems(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		code   string
+		status int64
+	}{
+		"a problem":       {says(409, "application/problem+json", `{"code":"exists","status":409,"title":"Conflict","detail":"taken"}`), "exists", 409},
+		"a proxy":         {says(502, "text/html", "<h1>Bad gateway</h1>"), NotTheAPI, 502},
+		"somebody's page": {says(200, "text/html; charset=utf-8", "<h1>Welcome</h1>"), NotTheAPI, 200},
+		"another API":     {says(404, "application/json", `{"message":"no"}`), NotTheAPI, 404},
+		"nothing":         {says(500, "", ""), NotTheAPI, 500},
+	} {
+		a := answer(t, c.answer)
+		_, err := a.CreateProductWithResponse(t.Context(), ProductNew{Name: "CAD"})
+		var p *Problem
+		if !errors.As(err, &p) || p.Code != c.code || p.Status != c.status || p.Title == "" || p.Detail == "" {
+			t.Errorf("%s: %#v", name, err)
+		}
+		if want := `POST /api/v1/products Bearer secret {"name":"CAD"}`; len(a.requests) != 1 || strings.TrimSpace(a.requests[0]) != want {
+			t.Errorf("%s: asked %q", name, a.requests)
+		}
+	}
+}
+
+// A signed refusal is an answer of the client protocol, not a problem.
+func TestSignedRefusal(t *testing.T) {
+	a := answer(t, says(403, "text/plain", "two\nlines\n"))
+	r, err := a.SyncWithTextBodyWithResponse(t.Context(), "request")
+	if err != nil || r.StatusCode() != 403 || string(r.Body) != "two\nlines\n" {
+		t.Errorf("%v %v", r, err)
+	}
+}
+
+// What may be done twice is sent again when the server says when; what may not is sent once.
+func TestPersistence(t *testing.T) {
+	away := func(header ...string) http.HandlerFunc {
+		return says(503, "application/problem+json", `{"code":"unavailable","status":503,"title":"Service Unavailable","detail":"away"}`, header...)
+	}
+	busy := says(429, "application/problem+json", `{"code":"rate_limited","status":429,"title":"Too Many Requests","detail":"slower"}`, "Retry-After", "7")
+	good := says(200, "application/json", product)
+
+	a := answer(t, away("Retry-After", "5"), busy, away(), good)
+	r, err := a.ProductWithResponse(t.Context(), "5edb10fecc150913cb7640f6")
+	if err != nil || r.JSON200 == nil || r.JSON200.Name != "CAD" {
+		t.Errorf("%v %v", r, err)
+	}
+	if len(a.waits) != 3 || a.waits[0] != 5*time.Second || a.waits[1] != 7*time.Second || a.waits[2] <= 0 || a.waits[2] > 2*time.Second {
+		t.Errorf("it waits %v", a.waits)
+	}
+
+	a = answer(t, away(), away(), away(), away())
+	var p *Problem
+	if _, err := a.ProductWithResponse(t.Context(), "5edb10fecc150913cb7640f6"); !errors.As(err, &p) || p.Code != "unavailable" {
+		t.Errorf("away for good: %v", err)
+	}
+
+	a = answer(t, away("Retry-After", "3600"))
+	if _, err := a.ProductWithResponse(t.Context(), "5edb10fecc150913cb7640f6"); !errors.As(err, &p) || len(a.waits) != 0 {
+		t.Errorf("away for an hour: %v, after %v", err, a.waits)
+	}
+
+	a = answer(t, away())
+	if _, err := a.CreateProductWithResponse(t.Context(), ProductNew{Name: "CAD"}); !errors.As(err, &p) || p.Code != "unavailable" {
+		t.Errorf("a product that may have been made: %v", err)
+	}
+
+	a = answer(t, away(), says(201, "application/json", product))
+	made, err := a.CreateProductWithResponse(t.Context(), ProductNew{Name: "CAD"}, func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Idempotency-Key", "one")
+		return nil
+	})
+	if err != nil || made.JSON201 == nil || len(a.requests) != 2 || a.requests[0] != a.requests[1] {
+		t.Errorf("with a key: %v, asked %q", err, a.requests)
+	}
+}
+
+func TestAll(t *testing.T) {
+	item := func(name string) string { return strings.Replace(product, "CAD", name, 1) }
+	a := answer(t,
+		says(200, "application/json", `{"items":[`+item("a")+`,`+item("b")+`],"next":"2"}`),
+		says(200, "application/json", `{"items":[],"next":"3"}`),
+		says(200, "application/json", `{"items":[`+item("c")+`]}`),
+		says(403, "application/problem+json", `{"code":"forbidden","status":403,"title":"Forbidden","detail":"no"}`))
+	products := All(func(cursor *string) ([]Product, *string, error) {
+		r, err := a.ProductsWithResponse(t.Context(), &ProductsParams{Cursor: cursor})
+		if err != nil {
+			return nil, nil, err
+		}
+		return r.JSON200.Items, r.JSON200.Next, nil
+	})
+	var names []string
+	for p, err := range products {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, p.Name)
+	}
+	if !slices.Equal(names, []string{"a", "b", "c"}) || len(a.requests) != 3 || !strings.Contains(a.requests[2], "cursor=3") {
+		t.Errorf("%q, asked %q", names, a.requests)
+	}
+	for _, err := range products {
+		if err == nil {
+			t.Error("a list that is forbidden has an item")
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for address, base := range map[string]string{
+		"https://licenses.example.com":                "https://licenses.example.com",
+		"https://licenses.example.com/":               "https://licenses.example.com",
+		"http://localhost:4000/api/v1#0123456789abcd": "http://localhost:4000",
+		"https://example.com/licenses/api/v1/":        "https://example.com/licenses",
+	} {
+		if c, err := New(address, Options{}); err != nil || c.URL("/x") != base+"/x" {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for _, address := range []string{"", "licenses.example.com", "ftp://example.com", "https://user:secret@example.com", "https://", "https://a/?b"} {
+		if _, err := New(address, Options{}); err == nil {
+			t.Errorf("%q is taken", address)
+		}
+	}
+}
