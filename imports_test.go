@@ -60,7 +60,7 @@ var arrows = []struct {
 		"a server downstream and a host upstream: the only server package that may embed the module"},
 	{"server/apiclient", nil, "generated from the API's description, and good for strangers too"},
 	{"server/cmd/onelicense/demo", []string{"license", "license/lease", "license/pgp"}, "it shows what a user has: commands, HTTP, and a server of its own that lies"},
-	{"server/cmd/onelicense", []string{"hosts/go", "license", "license/lease", "license/pgp", "server", "server/apiclient", "server/cmd/onelicense/demo", "server/relay"},
+	{"server/cmd/onelicense", []string{"hosts/go", "license", "license/lease", "license/pgp", "server", "server/apiclient", "server/config", "server/cmd/onelicense/demo", "server/relay"},
 		"the commands; hosts/go because `verify --wasm` asks the shipped module"},
 
 	{"hosts/go", []string{"license", "wasm/abi", "wasm/dist"}, "a host runs the shipped module and decides nothing; license for the codes"},
@@ -104,7 +104,9 @@ var homes = []struct {
 	{"go.mongodb.org/mongo-driver/v2", []string{"server/store/mongo"}, "one place that speaks to MongoDB"},
 	{"github.com/gofrs/flock", []string{"desktop/app", "hosts/go", "server/store/sqlite"}, "one holder per state file, per data directory and per window"},
 	{"github.com/zalando/go-keyring", []string{"desktop/app"}, "one place that speaks to the system's keychain"},
+	{"github.com/BurntSushi/toml", []string{"server/config"}, "a format for people, with comments; it tells which key stands where"},
 	{"github.com/spf13/cobra", []string{"server/cmd/onelicense"}, "only the command line has flags"},
+	{"github.com/spf13/pflag", []string{"server/cmd/onelicense"}, "the types of cobra's flags"},
 	{"golang.org/x/crypto", []string{"server/access", "server/issuer"}, "password hashes, and keys sealed at rest"},
 	{"github.com/wailsapp/wails/v2", []string{"desktop", "desktop/app"}, "only the desktop has a window"},
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -19,8 +20,8 @@ import (
 	"github.com/onelicense/onelicense/server/problem"
 )
 
-// What one request may take. Nothing that the server is asked for is large or slow, so a client that is slower than this holds a connection
-// for nothing.
+// What one request may take, unless the settings say otherwise. Nothing that the server is asked for is large or slow, so a client that is
+// slower than this holds a connection for nothing.
 const (
 	bodyLimit    = 64 * 1024
 	headerLimit  = 16 * 1024
@@ -34,9 +35,9 @@ func newApp(s *Server) *fiber.App {
 		AppName:               "onelicense",
 		BodyLimit:             bodyLimit,
 		ReadBufferSize:        headerLimit,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
+		ReadTimeout:           cmp.Or(s.config.ReadTimeout, readTimeout),
+		WriteTimeout:          cmp.Or(s.config.WriteTimeout, writeTimeout),
+		IdleTimeout:           cmp.Or(s.config.IdleTimeout, idleTimeout),
 		Immutable:             true, // strings of a request may outlive it: they go to the store's writer
 		StrictRouting:         true,
 		CaseSensitive:         true, // one address for one thing
@@ -45,6 +46,7 @@ func newApp(s *Server) *fiber.App {
 		DisablePreParseMultipartForm: true,
 		ErrorHandler:                 s.fail,
 	})
+	app.Server().CloseOnShutdown = true // so that kept connections move to another node
 	app.Use(s.around)
 	s.refuseStrangeMethods(app)
 	return app

@@ -10,6 +10,9 @@ import (
 func (s *Server) health() {
 	s.app.Get("/livez", func(c *fiber.Ctx) error { return c.SendString("ok\n") })
 	s.app.Get("/readyz", func(c *fiber.Ctx) error {
+		if s.retired.Load() {
+			return problem.New(problem.Unavailable, "the server is stopping")
+		}
 		if err := s.store.Ready(c.UserContext()); err != nil {
 			s.config.Log.Error("the store is not ready", "error", err)
 			return problem.New(problem.Unavailable, "the store does not answer; the log says why")

@@ -213,3 +213,17 @@ func TestClosedBeforeItServed(t *testing.T) {
 		t.Error("the listener is left open")
 	}
 }
+
+// Before it stops it says so where balancers ask, and answers whatever still comes.
+//
+// proves part of S01
+func TestRetiredServerAnswersButIsNotReady(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	w.s.Retire()
+	w.stranger().send("GET", "/readyz", nil, nil).refused(http.StatusServiceUnavailable, "unavailable")
+	if r := w.stranger().send("GET", "/livez", nil, nil); r.status != http.StatusOK {
+		t.Errorf("/livez: %d", r.status)
+	}
+	p.must(http.StatusOK, "GET", "/session", nil)
+}

@@ -18,15 +18,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/api"
+	"github.com/onelicense/onelicense/server/config"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
 	"github.com/onelicense/onelicense/server/protocol"
@@ -39,6 +40,8 @@ type Config struct {
 	PublicURL string           // how browsers and programs reach the server, when not at its own address
 	Log       *slog.Logger     // nil: no log
 	Now       func() time.Time // nil: time.Now
+
+	ReadTimeout, WriteTimeout, IdleTimeout time.Duration // of a connection; 0: 15 s, 15 s and 2 min
 }
 
 // closePatience is how long requests under way may take when the server stops.
@@ -54,6 +57,8 @@ type Server struct {
 	setupToken string
 	upkeep     upkeep
 
+	retired atomic.Bool
+
 	mu       sync.Mutex
 	listener net.Listener
 	closed   bool
@@ -65,7 +70,7 @@ func Open(c Config) (*Server, error) {
 	if c.Data == "" {
 		return nil, errors.New("no data directory is set")
 	}
-	if err := CheckPublicURL(c.PublicURL); err != nil {
+	if err := config.CheckPublicURL(c.PublicURL); err != nil {
 		return nil, err
 	}
 	if c.Log == nil {
@@ -136,6 +141,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return err
 }
 
+// Retire makes /readyz say that no more requests should be sent here. All that come are answered until Close.
+func (s *Server) Retire() { s.retired.Store(true) }
+
 // Close lets the requests under way finish, takes no more, and closes the store.
 func (s *Server) Close() error {
 	s.mu.Lock()
@@ -181,19 +189,6 @@ func (s *Server) SetupURL(l net.Addr) string {
 		return ""
 	}
 	return s.URL(l) + "/setup?token=" + s.setupToken
-}
-
-// CheckPublicURL tells what is wrong with a public URL, so that a command can name the setting; empty is right.
-func CheckPublicURL(text string) error {
-	if text == "" {
-		return nil
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" ||
-		u.Fragment != "" || u.User != nil {
-		return fmt.Errorf("%q is not of the form https://host", text)
-	}
-	return nil
 }
 
 func (s *Server) listenerAddress() net.Addr {

@@ -9,92 +9,97 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"strconv"
-	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/onelicense/onelicense/server"
+	"github.com/onelicense/onelicense/server/config"
 )
-
-// serveSettings are the flags of serve. Each can also come from the environment, as ONELICENSE_ and its name in capitals.
-type serveSettings struct {
-	listen, data, mongo, publicURL, logFormat string
-}
 
 // serveCommand makes the command that runs the server.
 func serveCommand() *cobra.Command {
-	var s serveSettings
+	var check bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: `Run the server, on the embedded store or on MongoDB, until it gets SIGINT or SIGTERM. Requests under way are finished first.
+		Long: `Run the server, on the embedded store or on MongoDB, until it gets SIGINT or SIGTERM. Requests under way are finished first; a second
+signal cuts them short.
 
 In an empty data directory it makes the master key, which seals the products' private keys, and for as long as there is no owner each
 start prints a one-time link to make one. There is no default password.
 
-Each setting can also be given in the environment: ONELICENSE_LISTEN, ONELICENSE_DATA, ONELICENSE_MONGO,
-ONELICENSE_PUBLIC_URL, ONELICENSE_LOG_FORMAT.`,
+Each setting can also be given in the environment, --public-url as ONELICENSE_PUBLIC_URL, and in a file (--config), as public-url. A flag
+beats the environment, and the environment the file. docs/configuration.md describes them all.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			settings, err := readSettings(c.Flags())
+			if err != nil {
+				return err
+			}
+			if check {
+				_, err := fmt.Fprintln(c.OutOrStdout(), "the settings are right")
+				return err
+			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
-			return s.run(ctx, c.OutOrStdout(), c.ErrOrStderr())
+			context.AfterFunc(ctx, stop) // the second signal is the system's
+			return serve(ctx, settings, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&s.listen, "listen", fromEnvironment("listen", "127.0.0.1:4000"), "address and port to listen at; port 0: a free one")
-	f.StringVar(&s.data, "data", fromEnvironment("data", ""), "directory of the database and the master key")
-	f.StringVar(&s.mongo, "mongo", fromEnvironment("mongo", ""), "mongodb:// address of the database; without it, the embedded one in the data directory")
-	f.StringVar(&s.publicURL, "public-url", fromEnvironment("public-url", ""), "how browsers and programs reach the server, such as https://licenses.example.com")
-	f.StringVar(&s.logFormat, "log-format", fromEnvironment("log-format", "text"), "text or json, on stderr")
+	settingsFlags(c.Flags())
+	c.Flags().BoolVar(&check, "check", false, "only check the settings, and tell of everything that is wrong with them")
 	return c
 }
 
-func fromEnvironment(flag, otherwise string) string {
-	if v, ok := os.LookupEnv(variable(flag)); ok {
-		return v
-	}
-	return otherwise
-}
-
-func variable(flag string) string {
-	return "ONELICENSE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// setting says which setting is wrong, in both of its spellings.
-func setting(flag string, err error) error {
-	return fmt.Errorf("setting --%s (%s): %w", flag, variable(flag), err)
-}
-
-// run serves until ctx ends. What a person or a script must know goes to out, the log to logs.
-func (s serveSettings) run(ctx context.Context, out, logs io.Writer) error {
-	log, err := s.logger(logs)
-	if err != nil {
-		return err
-	}
-	if s.data == "" {
-		return usage{setting("data", errors.New("is missing: name a directory for the database and the master key"))}
-	}
-	if err := checkListen(s.listen); err != nil {
-		return usage{setting("listen", err)}
-	}
-	if err := server.CheckPublicURL(s.publicURL); err != nil {
-		return usage{setting("public-url", err)}
-	}
-	// The address first: when it is taken, nothing else has happened yet.
-	l, err := net.Listen("tcp", s.listen)
-	if err != nil {
-		return setting("listen", err)
-	}
-	srv, err := server.Open(server.Config{Data: s.data, Mongo: s.mongo, PublicURL: s.publicURL, Log: log})
-	if err != nil {
-		flag := "data"
-		if about := (*server.SettingError)(nil); errors.As(err, &about) {
-			flag, err = about.Setting, about.Err
+// settingsFlags adds a flag for each setting. All are texts: the settings say themselves what they may be.
+func settingsFlags(f *pflag.FlagSet) {
+	f.String(config.FileSetting, "", "file with settings, in TOML")
+	for _, s := range config.Table() {
+		f.String(s.Name, "", about(s))
+		if s.Secret {
+			f.String(s.FileName(), "", "file that holds --"+s.Name)
 		}
-		return errors.Join(setting(flag, err), l.Close())
+	}
+}
+
+func about(s config.Setting) string {
+	text := s.About + " Allowed: " + s.Allowed + "."
+	if s.Default != "" {
+		text += " Default: " + s.Default + "."
+	}
+	return text
+}
+
+// readSettings reads the settings from wherever they are given.
+func readSettings(f *pflag.FlagSet) (config.Settings, error) {
+	given := map[string]string{}
+	f.Visit(func(flag *pflag.Flag) { given[flag.Name] = flag.Value.String() })
+	settings, err := config.Read(config.Sources{Flags: given, Environment: os.LookupEnv})
+	if err != nil {
+		return settings, usage{err}
+	}
+	return settings, nil
+}
+
+// serve serves until ctx ends. What a person or a script must know goes to out, the log to logs.
+func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
+	log := logger(s, logs)
+	// The address first: when it is taken, nothing else has happened yet.
+	l, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return config.Fault{Setting: "listen", Problem: err.Error()}
+	}
+	srv, err := server.Open(server.Config{
+		Data: s.Data, Mongo: s.Mongo, PublicURL: s.PublicURL, Log: log,
+		ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout,
+	})
+	if err != nil {
+		about := &server.SettingError{Setting: "data", Err: err}
+		errors.As(err, &about)
+		return errors.Join(config.Fault{Setting: about.Setting, Problem: about.Err.Error()}, l.Close())
 	}
 	fmt.Fprintf(out, "listening on http://%s\n", l.Addr())
 	if link := srv.SetupURL(l.Addr()); link != "" {
@@ -104,30 +109,23 @@ func (s serveSettings) run(ctx context.Context, out, logs io.Writer) error {
 	go func() { served <- srv.Serve(l) }()
 	select {
 	case <-ctx.Done():
-		log.Info("stopping")
+	case err := <-served:
+		return errors.Join(err, srv.Close())
+	}
+	log.Info("stopping", "delay", s.StopDelay)
+	srv.Retire()
+	select {
+	case <-time.After(s.StopDelay):
 		return errors.Join(srv.Close(), <-served)
 	case err := <-served:
 		return errors.Join(err, srv.Close())
 	}
 }
 
-func (s serveSettings) logger(to io.Writer) (*slog.Logger, error) {
-	switch s.logFormat {
-	case "text":
-		return slog.New(slog.NewTextHandler(to, nil)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(to, nil)), nil
+func logger(s config.Settings, to io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.LogLevel}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(to, options))
 	}
-	return nil, usage{setting("log-format", fmt.Errorf("%q is neither text nor json", s.logFormat))}
-}
-
-func checkListen(address string) error {
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("%q is not of the form host:port", address)
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("%q has no port from 0 to 65535", address)
-	}
-	return nil
+	return slog.New(slog.NewTextHandler(to, options))
 }

@@ -34,13 +34,14 @@ func TestServeRefusesSettings(t *testing.T) {
 		exit int
 		says string
 	}{
-		{"no_data", "", exitUsage, "--data (ONELICENSE_DATA)"},
-		{"listen_without_port", "--data " + data + " --listen localhost", exitUsage, "--listen (ONELICENSE_LISTEN)"},
+		{"no_data", "", exitUsage, "--data (ONELICENSE_DATA, or data in the file)"},
+		{"listen_without_port", "--data " + data + " --listen localhost", exitUsage, "--listen (ONELICENSE_LISTEN"},
 		{"listen_beyond_ports", "--data " + data + " --listen 127.0.0.1:65536", exitUsage, "--listen"},
 		{"listen_taken", "--data " + data + " --listen " + taken.Addr().String(), exitRefused, "--listen"},
-		{"public_url", "--data " + data + " --public-url example.com", exitUsage, "--public-url (ONELICENSE_PUBLIC_URL)"},
-		{"log_format", "--data " + data + " --log-format xml", exitUsage, "--log-format (ONELICENSE_LOG_FORMAT)"},
+		{"public_url", "--data " + data + " --public-url example.com", exitUsage, "--public-url (ONELICENSE_PUBLIC_URL"},
+		{"log_format", "--data " + data + " --log-format xml", exitUsage, "--log-format (ONELICENSE_LOG_FORMAT"},
 		{"data_below_a_file", "--listen 127.0.0.1:0 --data " + filepath.Join(file, "data"), exitRefused, "--data"},
+		{"checked_only", "--check --listen x --log-format xml", exitUsage, "--log-format"},
 		{"unknown_setting", "--data " + data + " --lisen x", exitUsage, "--lisen"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -49,6 +50,9 @@ func TestServeRefusesSettings(t *testing.T) {
 				t.Errorf("exit %d, %q, %q, want exit %d and %q", exit, out, errs, c.exit, c.says)
 			}
 		})
+	}
+	if exit, out, errs := run(nil, "serve", "--check", "--data", data); exit != exitOK || out == "" || errs != "" {
+		t.Errorf("good settings: exit %d, %q, %q", exit, out, errs)
 	}
 	if _, err := os.Stat(data); err == nil {
 		t.Error("a start that was refused has left a data directory")

@@ -1,0 +1,84 @@
+// Package config reads the server's settings: from a file, the environment and the command line, where the later beats the earlier. It
+// checks all of them before anything is started, and tells of everything that is wrong at once.
+//
+// Start with Read. Table lists the settings, for a command's flags and for docs/configuration.md.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Settings are the checked settings, in the types in which they are used.
+type Settings struct {
+	Listen    string // host:port
+	Data      string // directory
+	Mongo     string // address with its password; empty: the embedded store
+	PublicURL string // https://host; empty: the address of Listen
+
+	LogFormat string // text or json
+	LogLevel  slog.Level
+
+	ReadTimeout, WriteTimeout, IdleTimeout time.Duration
+	StopDelay                              time.Duration
+}
+
+// Setting is one setting: how it is called, and what it may be.
+type Setting struct {
+	Name    string // of the flag, and of the key in the file
+	Default string
+	Allowed string // what is allowed, for people
+	About   string // what it is for
+	Secret  bool   // its value is never shown, and can be given as the name of a file that holds it
+
+	set func(s *Settings, text string) error
+}
+
+// Variable is the setting's name in the environment.
+func (s Setting) Variable() string { return variable(s.Name) }
+
+// FileName is the name of the setting that names a file with this one's value. Only a secret has one.
+func (s Setting) FileName() string { return s.Name + "-file" }
+
+func variable(name string) string {
+	return "ONELICENSE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// spelled is a setting's name in all its spellings.
+func spelled(name string) string {
+	return fmt.Sprintf("--%s (%s, or %s in the file)", name, variable(name), name)
+}
+
+// Table lists every setting, in the order in which people read them.
+func Table() []Setting { return table }
+
+// FileSetting names the file with settings. It cannot stand in that file.
+const FileSetting = "config"
+
+// Sources are where settings come from.
+type Sources struct {
+	Flags       map[string]string                // what the command line says, by name
+	Environment func(name string) (string, bool) // os.LookupEnv
+}
+
+// Read reads and checks the settings. The error is Faults unless it is nil. An empty variable counts as one that is not set, for that is
+// how most of what starts servers leaves one out.
+func Read(from Sources) (Settings, error) {
+	var faults Faults
+	layers := []layer{flags(from.Flags), environment(from.Environment)}
+	if file, ok := find(layers, FileSetting); ok {
+		layers = append(layers, readFile(file.text, &faults))
+	}
+	var s Settings
+	for _, setting := range table {
+		v := setting.value(layers, &faults)
+		if v.unreadable != nil {
+			faults = append(faults, setting.fault(v, v.unreadable))
+		} else if err := setting.set(&s, v.text); err != nil {
+			faults = append(faults, setting.fault(v, err))
+		}
+	}
+	return s, faults.sorted()
+}

@@ -1,0 +1,184 @@
+package config
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// world is a file, an environment and a command line.
+type world struct {
+	*testing.T
+	file  string
+	env   map[string]string
+	flags map[string]string
+}
+
+func (w world) write(name, text string) string {
+	w.Helper()
+	path := filepath.Join(w.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		w.Fatal(err)
+	}
+	return path
+}
+
+func (w world) read() (Settings, error) {
+	w.Helper()
+	flags := map[string]string{"data": "d"}
+	for name, text := range w.flags {
+		flags[name] = text
+	}
+	if w.file != "" {
+		flags[FileSetting] = w.write("settings.toml", w.file)
+	}
+	return Read(Sources{Flags: flags, Environment: func(name string) (string, bool) { v, ok := w.env[name]; return v, ok }})
+}
+
+func TestDefaults(t *testing.T) {
+	s, err := world{T: t}.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Listen != "127.0.0.1:4000" || s.Data != "d" || s.Mongo != "" || s.ReadTimeout != 15*time.Second {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A flag beats the environment, the environment the file, the file the default.
+//
+// proves part of S28
+func TestTheLaterBeatsTheEarlier(t *testing.T) {
+	w := world{T: t, file: "listen = \"file:1\"\nlog-format = \"json\"\nlog-level = \"warn\"\n# a comment\n",
+		env:   map[string]string{"ONELICENSE_LISTEN": "environment:2", "ONELICENSE_LOG_FORMAT": "text", "ONELICENSE_READ_TIMEOUT": ""},
+		flags: map[string]string{"listen": "flag:3"}}
+	s, err := w.read()
+	if err != nil || s.Listen != "flag:3" || s.LogFormat != "text" || s.LogLevel.String() != "WARN" || s.ReadTimeout != 15*time.Second {
+		t.Errorf("%+v, %v", s, err)
+	}
+	w.flags["log-format"], w.flags["listen"] = "", "flag:4" // the default again
+	w.env["ONELICENSE_LOG_FORMAT"] = "xml"
+	if s, err = w.read(); err != nil || s.LogFormat != "text" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// Everything that is wrong is told at once, each with the setting's spellings, the value, where it was found and what is allowed.
+//
+// proves S28
+func TestEveryFaultIsNamedAtOnce(t *testing.T) {
+	w := world{T: t, file: "lisen = \"x\"\nread-timeout = true\nidle-timeout = \"1y\"\nmongo = \"pass word\"\n",
+		env:   map[string]string{"ONELICENSE_LISTEN": "localhost", "ONELICENSE_STOP_DELAY": "-1s"},
+		flags: map[string]string{"data": "", "public-url": "example.com", "log-format": "xml", "log-level": "loud", "write-timeout": "1ms"}}
+	_, err := w.read()
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	wants := []string{
+		`setting --data (ONELICENSE_DATA, or data in the file): is missing; allowed: a directory`,
+		`setting --idle-timeout (ONELICENSE_IDLE_TIMEOUT, or idle-timeout in the file) = "1y", from the file "`,
+		`setting lisen, from the file "`,
+		`setting --listen (ONELICENSE_LISTEN, or listen in the file) = "localhost", from the environment: is not of the form host:port; allowed: host:port`,
+		`setting --log-format (ONELICENSE_LOG_FORMAT, or log-format in the file) = "xml", from the command line: is neither; allowed: text or json`,
+		`setting --log-level (ONELICENSE_LOG_LEVEL, or log-level in the file) = "loud"`,
+		`setting --mongo (ONELICENSE_MONGO, or mongo in the file), from the file "`,
+		`setting --public-url (ONELICENSE_PUBLIC_URL, or public-url in the file) = "example.com"`,
+		`setting --read-timeout (ONELICENSE_READ_TIMEOUT, or read-timeout in the file), from the file "`,
+		`setting --stop-delay (ONELICENSE_STOP_DELAY, or stop-delay in the file) = "-1s", from the environment: is too short; allowed: a duration`,
+		`setting --write-timeout (ONELICENSE_WRITE_TIMEOUT, or write-timeout in the file) = "1ms"`,
+	}
+	if len(lines) != len(wants) {
+		t.Errorf("%d faults, want %d:\n%s", len(lines), len(wants), err)
+	}
+	for _, want := range wants {
+		if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, want) }) {
+			t.Errorf("missing %s in\n%s", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "pass word") {
+		t.Errorf("a secret is shown:\n%s", err)
+	}
+}
+
+// proves part of S28
+func TestFileThatIsNone(t *testing.T) {
+	for name, c := range map[string]struct{ file, says string }{
+		"no TOML":      {"listen: x", "line 1"},
+		"twice":        {"data = \"a\"\ndata = \"b\"", "data"},
+		"a table":      {"[log]\nformat = \"json\"", "log, from the file"},
+		"itself":       {"config = \"x\"", "config"},
+		"list of ints": {"listen = [1]", "list of other things"},
+	} {
+		if _, err := (world{T: t, file: c.file}).read(); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
+	for name, path := range map[string]string{"missing": filepath.Join(t.TempDir(), "nowhere"), "directory": t.TempDir(), "endless": "/dev/zero"} {
+		_, err := world{T: t, flags: map[string]string{FileSetting: path}}.read()
+		if err == nil || !strings.Contains(err.Error(), "--config (ONELICENSE_CONFIG)") || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Secrets can come from files, as the mounts of a container have them, and no message shows one.
+//
+// proves part of S28
+func TestSecretsFromFiles(t *testing.T) {
+	w := world{T: t}
+	const uri = "mongodb://u:hush@db/onelicense"
+	w.env = map[string]string{"ONELICENSE_MONGO_FILE": w.write("secret", uri+"\n")}
+	s, err := w.read()
+	if err != nil || s.Mongo != uri {
+		t.Errorf("%q, %v", s.Mongo, err)
+	}
+	w.flags = map[string]string{"mongo": "mongodb://flag"} // the later beats the earlier, whichever way it is given
+	if s, err := w.read(); err != nil || s.Mongo != "mongodb://flag" {
+		t.Errorf("%q, %v", s.Mongo, err)
+	}
+	w.env["ONELICENSE_MONGO"], w.flags = "mongodb://env", nil
+	if _, err := w.read(); err == nil || !strings.Contains(err.Error(), "is given twice") || strings.Contains(err.Error(), "mongodb://env") {
+		t.Errorf("twice: %v", err)
+	}
+	for name, path := range map[string]string{
+		"missing": filepath.Join(t.TempDir(), "nowhere"), "empty": w.write("empty", "\n"), "lines": w.write("lines", "hush\nhush\n"),
+		"other": w.write("other", "hush"),
+	} {
+		_, err := world{T: t, flags: map[string]string{"mongo-file": path}}.read()
+		if err == nil || !strings.Contains(err.Error(), "--mongo (") || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write docs/configuration.md anew")
+
+// docs/configuration.md says what the table says.
+func TestReference(t *testing.T) {
+	const begin, end = "<!-- settings:begin -->\n\n", "<!-- settings:end -->"
+	path := filepath.Join("..", "..", "docs", "configuration.md")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, found := strings.Cut(string(text), begin)
+	_, tail, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("%s lacks its marks", path)
+	}
+	want := head + begin + Reference() + end + tail
+	if string(text) == want {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is not what the settings are: go test ./server/config -update", path)
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

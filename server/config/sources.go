@@ -1,0 +1,169 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// layer is one source of settings.
+type layer struct {
+	name   string
+	lookup func(setting string) (string, bool)
+}
+
+// value is a setting's text and where it comes from; from is empty for the default.
+type value struct {
+	text, from string
+	unreadable error // its file could not be read
+}
+
+func flags(given map[string]string) layer {
+	return layer{"the command line", func(setting string) (string, bool) { v, ok := given[setting]; return v, ok }}
+}
+
+func environment(lookup func(string) (string, bool)) layer {
+	return layer{"the environment", func(setting string) (string, bool) {
+		if lookup == nil {
+			return "", false
+		}
+		v, _ := lookup(variable(setting))
+		return v, v != ""
+	}}
+}
+
+func find(layers []layer, setting string) (value, bool) {
+	for _, l := range layers {
+		if text, ok := l.lookup(setting); ok {
+			return value{text: text, from: l.name}, true
+		}
+	}
+	return value{}, false
+}
+
+// value is what the first layer that knows the setting says, or else its default.
+func (s Setting) value(layers []layer, faults *Faults) value {
+	for _, l := range layers {
+		text, given := l.lookup(s.Name)
+		if s.Secret {
+			path, ok := l.lookup(s.FileName())
+			switch {
+			case ok && given:
+				*faults = append(*faults, Fault{Setting: s.Name, From: l.name,
+					Problem: fmt.Sprintf("is given twice, by itself and as the file of --%s (%s)", s.FileName(), variable(s.FileName())), Allowed: "one of them"})
+			case ok:
+				text, err := secret(path)
+				return value{text, "the file " + strconv.Quote(path), err}
+			}
+		}
+		if given {
+			if text == "" {
+				break
+			}
+			return value{text: text, from: l.name}
+		}
+	}
+	return value{text: s.Default}
+}
+
+// maxSecret has room for any address; a larger file is a mistake.
+const maxSecret = 16 << 10
+
+// secret reads a secret out of a file, without the line's end that editors and shells put there.
+func secret(path string) (string, error) {
+	text, err := readSmall(path, maxSecret)
+	if err != nil {
+		return "", err
+	}
+	line := strings.TrimRight(string(text), "\r\n")
+	switch {
+	case line == "":
+		return "", errors.New("the file is empty")
+	case strings.ContainsAny(line, "\r\n\x00"):
+		return "", errors.New("the file has more than one line")
+	}
+	return line, nil
+}
+
+// maxFile is far above what a person writes.
+const maxFile = 1 << 20
+
+// readFile reads the file of settings, which is TOML with a flat list of keys. What it cannot use is a fault: a key that is mistyped would
+// otherwise be a setting that silently is not set.
+func readFile(path string, faults *Faults) layer {
+	values := map[string]string{}
+	l := layer{"the file " + strconv.Quote(path), func(setting string) (string, bool) { v, ok := values[setting]; return v, ok }}
+	fault := func(setting, problem, allowed string) {
+		*faults = append(*faults, Fault{Setting: setting, From: l.name, Problem: problem, Allowed: allowed})
+	}
+	text, err := readSmall(path, maxFile)
+	if err != nil {
+		fault(FileSetting, "cannot be read: "+err.Error(), "a file in TOML")
+		return l
+	}
+	var keys map[string]any
+	if err := toml.Unmarshal(text, &keys); err != nil {
+		fault(FileSetting, err.Error(), "a file in TOML")
+		return l
+	}
+	for key, v := range keys {
+		if !known(key) {
+			fault(key, "is no setting", "docs/configuration.md lists the settings")
+			continue
+		}
+		text, err := plain(v)
+		if err != nil {
+			fault(key, err.Error(), "a text, a number, or a list of texts")
+			continue
+		}
+		values[key] = text
+	}
+	return l
+}
+
+func known(key string) bool {
+	return slices.ContainsFunc(table, func(s Setting) bool { return s.Name == key || s.Secret && s.FileName() == key })
+}
+
+// plain is a value of the file as it would be written on a command line.
+func plain(v any) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case int64:
+		return strconv.FormatInt(v, 10), nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	case []any:
+		var texts []string
+		for _, item := range v {
+			text, ok := item.(string)
+			if !ok {
+				return "", errors.New("is a list of other things than texts")
+			}
+			texts = append(texts, text)
+		}
+		return strings.Join(texts, ","), nil
+	}
+	return "", errors.New("has the wrong type")
+}
+
+// readSmall reads a file and refuses one that is too large, or endless.
+func readSmall(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("the file is larger than %d bytes", most)
+	}
+	return text, err
+}

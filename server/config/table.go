@@ -1,0 +1,133 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The settings. Kubernetes puts variables of its own beside ours, named after services: ONELICENSE_PORT, ONELICENSE_SERVICE_HOST and the
+// like for a service "onelicense". No setting may be called port or service-…, and variables that are no setting are left alone.
+var table = []Setting{
+	{
+		Name: "listen", Default: "127.0.0.1:4000", Allowed: "host:port; port 0 is a free one, no host is every address",
+		About: "Address and port to listen at.",
+		set:   func(s *Settings, text string) error { s.Listen = text; return address(text) },
+	},
+	{
+		Name: "data", Allowed: "a directory; it is made if there is none",
+		About: "Directory of the master key and, on the embedded store, of the database. It must be given.",
+		set: func(s *Settings, text string) error {
+			s.Data = text
+			if text == "" {
+				return errors.New("is missing")
+			}
+			return nil
+		},
+	},
+	{
+		Name: "mongo", Secret: true, Allowed: "mongodb://… or mongodb+srv://…",
+		About: "Address of the database, with its password. Without it, the embedded store in the data directory is used.",
+		set: func(s *Settings, text string) error {
+			s.Mongo = text
+			if text != "" && !strings.HasPrefix(text, "mongodb://") && !strings.HasPrefix(text, "mongodb+srv://") {
+				return errors.New("is no address of a MongoDB")
+			}
+			return nil
+		},
+	},
+	{
+		Name: "public-url", Allowed: "https://host or http://host, without a path",
+		About: "How browsers and programs reach the server. Without it, the address that it listens at.",
+		set:   func(s *Settings, text string) error { s.PublicURL = text; return CheckPublicURL(text) },
+	},
+	{
+		Name: "log-format", Default: "text", Allowed: "text or json",
+		About: "How the log on stderr is written.",
+		set: func(s *Settings, text string) error {
+			s.LogFormat = text
+			if text != "text" && text != "json" {
+				return errors.New("is neither")
+			}
+			return nil
+		},
+	},
+	{
+		Name: "log-level", Default: "info", Allowed: "debug, info, warn or error",
+		About: "What is logged, and everything above it. At debug, each exchange with a program has a line.",
+		set: func(s *Settings, text string) error {
+			levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+			level, ok := levels[text]
+			s.LogLevel = level
+			if !ok {
+				return errors.New("is none of them")
+			}
+			return nil
+		},
+	},
+	{
+		Name: "read-timeout", Default: "15s", Allowed: "a duration from 100ms to 1h, such as 15s",
+		About: "How long a client may take to send a request. Then the connection is closed.",
+		set:   duration(func(s *Settings) *time.Duration { return &s.ReadTimeout }, 100*time.Millisecond, time.Hour),
+	},
+	{
+		Name: "write-timeout", Default: "15s", Allowed: "a duration from 100ms to 1h",
+		About: "How long a client may take to receive an answer.",
+		set:   duration(func(s *Settings) *time.Duration { return &s.WriteTimeout }, 100*time.Millisecond, time.Hour),
+	},
+	{
+		Name: "idle-timeout", Default: "2m", Allowed: "a duration from 100ms to 24h",
+		About: "How long a connection is kept for the next request. Longer than that of a proxy in front.",
+		set:   duration(func(s *Settings) *time.Duration { return &s.IdleTimeout }, 100*time.Millisecond, 24*time.Hour),
+	},
+	{
+		Name: "stop-delay", Default: "0s", Allowed: "a duration from 0s to 10m",
+		About: "How long, when it is told to stop, the server goes on while /readyz says 503, so that a balancer stops sending before it stops listening.",
+		set:   duration(func(s *Settings) *time.Duration { return &s.StopDelay }, 0, 10*time.Minute),
+	},
+}
+
+func address(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return errors.New("is not of the form host:port")
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return errors.New("has no port from 0 to 65535")
+	}
+	return nil
+}
+
+func duration(of func(*Settings) *time.Duration, least, most time.Duration) func(*Settings, string) error {
+	return func(s *Settings, text string) error {
+		d, err := time.ParseDuration(text)
+		*of(s) = d
+		switch {
+		case err != nil:
+			return errors.New("is no duration")
+		case d < least:
+			return errors.New("is too short")
+		case d > most:
+			return errors.New("is too long")
+		}
+		return nil
+	}
+}
+
+// CheckPublicURL tells what is wrong with a public URL; empty is right.
+func CheckPublicURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" ||
+		u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("%q is not of the form https://host", text)
+	}
+	return nil
+}
