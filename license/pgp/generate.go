@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"slices"
 	"time"
@@ -19,30 +20,51 @@ import (
 // everyUse lists the uses, in the order in which Generate makes their keys.
 var everyUse = []license.Use{license.UseFile, license.UseLease, license.UseStatement, license.UseDelegation}
 
+// The versions of keys. Version 4 is read by every GnuPG since 2.1, version 6 (RFC 9580) by none yet.
+const (
+	V4 = 4
+	V6 = 6
+)
+
 // Generate makes the keys of one product: a primary key that only certifies, and one signing subkey for each use. They are
-// Ed25519 keys of version 4 under the older algorithm number 22, which every GnuPG since 2.1 reads. They do not expire: a key
-// that is expired now accepts nothing (see Verify), so an end belongs to a plan of rotation, not to a default.
+// Ed25519 keys of version 4 under the older algorithm number 22. They do not expire: a key that is expired now accepts nothing
+// (see Verify), so an end belongs to a plan of rotation, not to a default.
 // It reads 32 bytes of randomness for each key: for the root, then for file, lease, statement and delegation.
 func Generate(name string, random io.Reader, now time.Time) (*Secret, error) {
+	return GenerateVersion(V4, name, random, now)
+}
+
+// GenerateVersion is Generate for a version of keys, V4 or V6.
+func GenerateVersion(version int, name string, random io.Reader, now time.Time) (*Secret, error) {
 	if name == "" || len(name) > 255 || !utf8.ValidString(name) || bytes.ContainsFunc([]byte(name), unicode.IsControl) {
 		return nil, license.Refuse(license.CodeBadCall, "a key's name is 1 to 255 bytes of UTF-8 without control characters")
 	}
-	root, secretKey, err := newKey(tagSecretKey, random, now)
+	if version != V4 && version != V6 {
+		return nil, license.Refuse(license.CodeBadCall, "keys of version %d are not made", version)
+	}
+	root, secretKey, err := newKey(tagSecretKey, version, random, now)
 	if err != nil {
 		return nil, err
 	}
-	self := blank(&root.PublicKey, packet.SigTypePositiveCert, now)
-	self.FlagsValid, self.FlagCertify = true, true
-	if err := self.SignUserId(name, &root.PublicKey, root, hardened); err != nil {
+	packets := []*packet.OpaquePacket{secretKey}
+	if version == V6 { // what a version 6 key says of itself does not stand with a name
+		direct := selfSignature(root, packet.SigTypeDirectSignature, now)
+		if err := direct.SignDirectKeyBinding(&root.PublicKey, root, hardened(root, direct)); err != nil {
+			return nil, fmt.Errorf("certify the root: %w", err)
+		}
+		if packets, err = appendSignature(packets, direct); err != nil {
+			return nil, err
+		}
+	}
+	self := selfSignature(root, packet.SigTypePositiveCert, now)
+	if err := self.SignUserId(name, &root.PublicKey, root, hardened(root, self, []byte(name))); err != nil {
 		return nil, fmt.Errorf("certify the user id: %w", err)
 	}
-	certification, err := opaque(self)
-	if err != nil {
+	if packets, err = appendSignature(append(packets, &packet.OpaquePacket{Tag: tagUserID, Contents: []byte(name)}), self); err != nil {
 		return nil, err
 	}
-	packets := []*packet.OpaquePacket{secretKey, {Tag: tagUserID, Contents: []byte(name)}, certification}
 	for _, use := range everyUse {
-		subkey, err := newSubkey(root, use, random, now)
+		subkey, err := newSubkey(root, use, time.Time{}, random, now)
 		if err != nil {
 			return nil, err
 		}
@@ -51,16 +73,25 @@ func Generate(name string, random io.Reader, now time.Time) (*Secret, error) {
 	return secret(packets)
 }
 
+// selfSignature says of the root that it certifies.
+func selfSignature(root *packet.PrivateKey, kind packet.SignatureType, now time.Time) *packet.Signature {
+	self := blank(&root.PublicKey, kind, now)
+	self.FlagsValid, self.FlagCertify = true, true
+	return self
+}
+
 // AddKey makes one more key for the use, which is a rotation: Sign takes the newest. The primary key must be at hand.
 func (s *Secret) AddKey(use license.Use, random io.Reader, now time.Time) (*Secret, error) {
+	return s.AddKeyUntil(use, time.Time{}, random, now)
+}
+
+// AddKeyUntil is AddKey with an end, after which nothing that the key signed is accepted; zero: none.
+func (s *Secret) AddKeyUntil(use license.Use, end time.Time, random io.Reader, now time.Time) (*Secret, error) {
 	root, err := s.root()
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(everyUse, use) {
-		return nil, license.Refuse(license.CodeBadCall, "%q is no use of a key", use)
-	}
-	subkey, err := newSubkey(root, use, random, now)
+	subkey, err := newSubkey(root, use, end, random, now)
 	if err != nil {
 		return nil, err
 	}
@@ -75,28 +106,58 @@ func (s *Secret) root() (*packet.PrivateKey, error) {
 	return root, nil
 }
 
-// newSubkey makes a signing subkey and its binding, which names the use and in which the subkey signs back.
-func newSubkey(root *packet.PrivateKey, use license.Use, random io.Reader, now time.Time) ([]*packet.OpaquePacket, error) {
-	subkey, secretKey, err := newKey(tagSecretSubkey, random, now)
+// newSubkey makes a signing subkey and its binding.
+func newSubkey(root *packet.PrivateKey, use license.Use, end time.Time, random io.Reader, now time.Time) ([]*packet.OpaquePacket, error) {
+	subkey, secretKey, back, err := newSigner(&root.PublicKey, use, nil, random, now)
 	if err != nil {
 		return nil, err
 	}
-	back := blank(&subkey.PublicKey, packet.SigTypePrimaryKeyBinding, now)
-	if err := back.CrossSignKey(&subkey.PublicKey, &root.PublicKey, subkey, hardened); err != nil {
-		return nil, fmt.Errorf("sign back: %w", err)
+	binding, err := bind(root, &subkey.PublicKey, back, use, end, now)
+	if err != nil {
+		return nil, err
 	}
+	return appendSignature([]*packet.OpaquePacket{secretKey}, binding)
+}
+
+// newSigner makes a key for the use and has it sign back to the root: it wants to be its subkey.
+func newSigner(root *packet.PublicKey, use license.Use, saying []*packet.Notation, random io.Reader, now time.Time) (
+	subkey *packet.PrivateKey, secretKey *packet.OpaquePacket, back *packet.Signature, err error) {
+	if !slices.Contains(everyUse, use) {
+		return nil, nil, nil, license.Refuse(license.CodeBadCall, "%q is no use of a key", use)
+	}
+	if subkey, secretKey, err = newKey(tagSecretSubkey, root.Version, random, now); err != nil {
+		return nil, nil, nil, err
+	}
+	back = blank(&subkey.PublicKey, packet.SigTypePrimaryKeyBinding, now)
+	back.Notations = saying
+	if err := back.CrossSignKey(&subkey.PublicKey, root, subkey, hardened(subkey, back, root.Fingerprint)); err != nil {
+		return nil, nil, nil, fmt.Errorf("sign back: %w", err)
+	}
+	return subkey, secretKey, back, nil
+}
+
+// bind makes the signature with which the root takes a key for its own: it names the use, and holds what the key signed back.
+func bind(root *packet.PrivateKey, subkey *packet.PublicKey, back *packet.Signature, use license.Use, end, now time.Time) (*packet.Signature, error) {
 	binding := blank(&root.PublicKey, packet.SigTypeSubkeyBinding, now)
 	binding.FlagsValid, binding.FlagSign = true, true
 	binding.EmbeddedSignature = back
-	binding.Notations = []*packet.Notation{{Name: Notation, Value: []byte(use), IsHumanReadable: true}}
-	if err := binding.SignKey(&subkey.PublicKey, root, hardened); err != nil {
+	binding.Notations = notationOf(use)
+	if !end.IsZero() {
+		life := end.Unix() - subkey.CreationTime.Unix()
+		if life <= 0 || life > math.MaxUint32 {
+			return nil, license.Refuse(license.CodeBadCall, "a key of %s cannot end %s", stamp(subkey.CreationTime), stamp(end))
+		}
+		seconds := uint32(life)
+		binding.KeyLifetimeSecs = &seconds
+	}
+	if err := binding.SignKey(subkey, root, hardened(root, binding, subkey.Fingerprint)); err != nil {
 		return nil, fmt.Errorf("bind the %s key: %w", use, err)
 	}
-	signature, err := opaque(binding)
-	if err != nil {
-		return nil, err
-	}
-	return []*packet.OpaquePacket{secretKey, signature}, nil
+	return binding, nil
+}
+
+func notationOf(use license.Use) []*packet.Notation {
+	return []*packet.Notation{{Name: Notation, Value: []byte(use), IsHumanReadable: true}}
 }
 
 // curve is the object identifier of Ed25519 under algorithm 22.
@@ -104,26 +165,29 @@ var curve = []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01}
 
 // newKey writes a secret key packet from 32 random bytes and reads it back. go-crypto's own generators read randomness in
 // amounts they do not promise; this way the same bytes give the same key, which vectors and simulations need.
-func newKey(tag uint8, random io.Reader, now time.Time) (*packet.PrivateKey, *packet.OpaquePacket, error) {
+func newKey(tag uint8, version int, random io.Reader, now time.Time) (*packet.PrivateKey, *packet.OpaquePacket, error) {
 	seed := make([]byte, ed25519.SeedSize)
 	if _, err := io.ReadFull(random, seed); err != nil {
 		return nil, nil, fmt.Errorf("read randomness for a key: %w", err)
 	}
-	point := append([]byte{0x40}, ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)...)
+	public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 
-	body := []byte{4}
-	body = binary.BigEndian.AppendUint32(body, uint32(now.Unix()))
-	body = append(body, byte(packet.PubKeyAlgoEdDSA), byte(len(curve)))
-	body = append(body, curve...)
-	body = append(body, number(point)...)
-	body = append(body, 0) // not encrypted
-	private := number(seed)
-	sum := uint16(0)
-	for _, b := range private {
-		sum += uint16(b)
+	body := binary.BigEndian.AppendUint32([]byte{byte(version)}, uint32(now.Unix()))
+	if version == V6 {
+		body = append(body, byte(packet.PubKeyAlgoEd25519))
+		body = append(binary.BigEndian.AppendUint32(body, uint32(len(public))), public...)
+		body = append(append(body, 0), seed...) // not encrypted
+	} else {
+		body = append(body, byte(packet.PubKeyAlgoEdDSA), byte(len(curve)))
+		body = append(append(body, curve...), number(append([]byte{0x40}, public...))...)
+		private := number(seed)
+		sum := uint16(0)
+		for _, b := range private {
+			sum += uint16(b)
+		}
+		body = append(append(body, 0), private...) // not encrypted
+		body = binary.BigEndian.AppendUint16(body, sum)
 	}
-	body = binary.BigEndian.AppendUint16(append(body, private...), sum)
-
 	p := &packet.OpaquePacket{Tag: tag, Contents: body}
 	parsed, err := p.Parse()
 	if err != nil {
@@ -142,6 +206,12 @@ func number(b []byte) []byte {
 		size = 8*(len(b)-1) + bits.Len8(b[0])
 	}
 	return append(binary.BigEndian.AppendUint16(nil, uint16(size)), b...)
+}
+
+// appendSignature writes a signature after the packets that it is about.
+func appendSignature(packets []*packet.OpaquePacket, s *packet.Signature) ([]*packet.OpaquePacket, error) {
+	p, err := opaque(s)
+	return append(packets, p), err
 }
 
 func opaque(s *packet.Signature) (*packet.OpaquePacket, error) {

@@ -50,11 +50,11 @@ func (s *Secret) Revoke(fingerprintOf string, reason Reason, now time.Time) (*Se
 	signature := blank(&root.PublicKey, kind, now)
 	signature.RevocationReason = &why
 	if kind == packet.SigTypeKeyRevocation {
-		err = signature.RevokeKey(&root.PublicKey, root, hardened)
+		err = signature.RevokeKey(&root.PublicKey, root, hardened(root, signature))
 	} else {
 		for _, k := range s.public.keys {
 			if k.fingerprint == fingerprintOf {
-				err = signature.RevokeSubkey(k.public, root, hardened)
+				err = signature.RevokeSubkey(k.public, root, hardened(root, signature, k.public.Fingerprint))
 			}
 		}
 	}

@@ -3,6 +3,9 @@ package pgp
 import (
 	"bytes"
 	"crypto"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
@@ -85,15 +88,7 @@ func publicHalf(k *packet.PublicKey) (*packet.OpaquePacket, error) {
 }
 
 // Serialize writes the secret in binary, unencrypted.
-func (s *Secret) Serialize() ([]byte, error) {
-	var b bytes.Buffer
-	for _, p := range s.packets {
-		if err := p.Serialize(&b); err != nil {
-			return nil, fmt.Errorf("write the secret key: %w", err)
-		}
-	}
-	return b.Bytes(), nil
-}
+func (s *Secret) Serialize() ([]byte, error) { return serialize(s.packets) }
 
 // Armored is Serialize as text.
 func (s *Secret) Armored() ([]byte, error) {
@@ -107,13 +102,22 @@ func (s *Secret) Armored() ([]byte, error) {
 // Public is the keyring that the secret's signatures are checked with.
 func (s *Secret) Public() *Keyring { return s.public }
 
-// signer picks the newest key that is good for the use at the time now.
+// Signing is the fingerprint of the key that Sign takes for the use at the time now; empty: there is none.
+func (s *Secret) Signing(use license.Use, now time.Time) string {
+	private, err := s.signer(use, now)
+	if err != nil {
+		return ""
+	}
+	return fingerprint(&private.PublicKey)
+}
+
+// signer picks the newest key that is good for the use at the time now; of two made in the same second, the one added later.
 func (s *Secret) signer(use license.Use, now time.Time) (*packet.PrivateKey, error) {
 	var newest *key
 	for _, k := range s.public.keys {
-		if s.private[k.fingerprint] == nil || !slices.Contains(k.uses, use) || k.public.Version != 4 ||
+		if s.private[k.fingerprint] == nil || !slices.Contains(k.uses, use) ||
 			k.created.After(now) || s.public.root.created.After(now) || s.public.state(k, now) != Current ||
-			newest != nil && !k.created.After(newest.created) {
+			newest != nil && k.created.Before(newest.created) {
 			continue
 		}
 		newest = k
@@ -124,10 +128,64 @@ func (s *Secret) signer(use license.Use, now time.Time) (*packet.PrivateKey, err
 	return s.private[newest.fingerprint], nil
 }
 
-// hardened is how everything is signed: nothing random is in a signature, so the same input gives the same bytes.
-var hardened = &packet.Config{
-	Rand:                                  noRandom{},
-	NonDeterministicSignaturesViaNotation: packet.BoolPointer(false),
+// Holds tells whether the private part of a key is here.
+func (s *Secret) Holds(fingerprint string) bool { return s.private[fingerprint] != nil }
+
+// HoldsRoot tells whether keys can be added and revoked here.
+func (s *Secret) HoldsRoot() bool { return s.Holds(s.public.root.fingerprint) }
+
+// Without is the secret without the private parts of some keys. The certificate stays the same.
+func (s *Secret) Without(fingerprints ...string) (*Secret, error) {
+	packets := slices.Clone(s.packets)
+	for i, p := range packets {
+		if p.Tag != tagSecretKey && p.Tag != tagSecretSubkey {
+			continue
+		}
+		half, name, err := halfOf(p)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(fingerprints, name) {
+			packets[i] = half
+		}
+	}
+	return secret(packets)
+}
+
+// halfOf is the public half of a secret key packet that was read before, and the key's fingerprint.
+func halfOf(p *packet.OpaquePacket) (half *packet.OpaquePacket, name string, err error) {
+	parsed, err := p.Parse()
+	private, ok := parsed.(*packet.PrivateKey)
+	if err != nil || !ok {
+		return nil, "", license.Refuse(license.CodeKeyringInvalid, "a private key cannot be read")
+	}
+	half, err = publicHalf(&private.PublicKey)
+	return half, fingerprint(&private.PublicKey), err
+}
+
+// hardened is how everything is signed: nothing random is in a signature, so the same input gives the same bytes. A signature of version 6
+// has a salt, which only has to be unforeseeable for others: it follows from the key and from what is signed.
+func hardened(by *packet.PrivateKey, signed *packet.Signature, subject ...[]byte) *packet.Config {
+	c := &packet.Config{Rand: noRandom{}, NonDeterministicSignaturesViaNotation: packet.BoolPointer(false)}
+	if signed.Version < V6 {
+		return c
+	}
+	mac := hmac.New(sha256.New, secretOf(by))
+	_ = binary.Write(mac, binary.BigEndian, []uint64{uint64(signed.SigType), uint64(signed.CreationTime.Unix())}) // a hash takes all
+	for _, b := range subject {
+		mac.Write(b)
+	}
+	c.Rand = bytes.NewReader(mac.Sum(nil))
+	return c
+}
+
+// secretOf is what only the holder of the key knows.
+func secretOf(k *packet.PrivateKey) []byte {
+	var b bytes.Buffer
+	if err := k.Serialize(&b); err != nil {
+		panic(err) // it was read from bytes, and a buffer takes all
+	}
+	return b.Bytes()
 }
 
 // noRandom proves that signing takes no randomness behind the caller's back.
@@ -144,15 +202,16 @@ func (s *Secret) Sign(use license.Use, message []byte, now time.Time) ([]byte, e
 		return nil, err
 	}
 	signature := blank(&private.PublicKey, packet.SignatureType(kind(use)), now)
-	h, err := signature.PrepareSign(hardened)
-	if err != nil {
-		return nil, fmt.Errorf("sign a %s: %w", use, err)
-	}
 	if use == license.UseFile {
 		message = canonical(message)
 	}
+	how := hardened(private, signature, message)
+	h, err := signature.PrepareSign(how)
+	if err != nil {
+		return nil, fmt.Errorf("sign a %s: %w", use, err)
+	}
 	h.Write(message)
-	if err := signature.Sign(h, private, hardened); err != nil {
+	if err := signature.Sign(h, private, how); err != nil {
 		return nil, fmt.Errorf("sign a %s: %w", use, err)
 	}
 	var b bytes.Buffer

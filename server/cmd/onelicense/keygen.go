@@ -14,6 +14,7 @@ import (
 
 func keygenCommand(w world) *cobra.Command {
 	var name, out string
+	var v6 bool
 	cmd := &cobra.Command{
 		Use:   "keygen --name NAME --out DIR",
 		Short: "Make the keys of one product",
@@ -27,7 +28,11 @@ NAME.pub.asc is the certificate to ship with the product.`,
 			if base == "" {
 				return usage{fmt.Errorf("--name %q has no letter or digit", name)}
 			}
-			secret, err := pgp.Generate(name, w.random, w.now())
+			version := pgp.V4
+			if v6 {
+				version = pgp.V6
+			}
+			secret, err := pgp.GenerateVersion(version, name, w.random, w.now())
 			if err != nil {
 				return err
 			}
@@ -41,6 +46,7 @@ NAME.pub.asc is the certificate to ship with the product.`,
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name of the vendor or product, as it stands in the certificate")
 	cmd.Flags().StringVar(&out, "out", ".", "directory for the two files")
+	cmd.Flags().BoolVar(&v6, "v6", false, "make keys of version 6 (RFC 9580), which GnuPG does not read")
 	_ = cmd.MarkFlagRequired("name")
 	return cmd
 }

@@ -16,9 +16,11 @@ import (
 
 var now = time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)
 
+func nowFunc() time.Time { return now }
+
 // run executes a command line as main does.
 func run(in io.Reader, args ...string) (exit int, out, errs string) {
-	cmd := root(world{now: func() time.Time { return now }, random: rand.NewChaCha8(sha256.Sum256([]byte("cmd")))})
+	cmd := root(world{now: nowFunc, random: rand.NewChaCha8(sha256.Sum256([]byte("cmd")))})
 	var stdout, stderr bytes.Buffer
 	cmd.SetIn(in)
 	cmd.SetOut(&stdout)

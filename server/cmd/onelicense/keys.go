@@ -1,0 +1,270 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/spf13/cobra"
+)
+
+// keysCommand works on key files, on a machine that needs no server and no network.
+func keysCommand(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "List, rotate, revoke and certify keys in files, also where the root lies offline",
+		Long: `List, rotate, revoke and certify keys in files.
+
+What changes keys writes two new files and overwrites none: BASE.key.asc with the private keys and BASE.pub.asc, the certificate for
+everybody who verifies. A change that they have not seen changes nothing for them.`,
+	}
+	cmd.AddCommand(listKeys(w), rotateKeys(w), revokeKey(w), certifyKey(w), withoutRoot())
+	for _, c := range cmd.Commands() {
+		c.RunE = work(c.RunE)
+	}
+	return cmd
+}
+
+func listKeys(w world) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list FILE",
+		Short: "Show the keys of a certificate or private key file",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			data, err := readKey(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			keys, err := pgp.Parse(data)
+			here := func(string) string { return "elsewhere" }
+			if secret, failed := pgp.ParseSecret(data); failed == nil {
+				keys, err = secret.Public(), nil
+				here = func(key string) string {
+					if secret.Holds(key) {
+						return "here"
+					}
+					return "elsewhere"
+				}
+			}
+			if err != nil {
+				return err
+			}
+			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(t, "KEY\tUSE\tSTATE\tCREATED\tEXPIRES\tPRIVATE PART")
+			for _, k := range keys.Keys(w.now()) {
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.Fingerprint, usesOf(k), k.State, dayOf(k.Created), dayOf(k.Expires), here(k.Fingerprint))
+			}
+			return t.Flush()
+		},
+	}
+}
+
+func usesOf(k pgp.Key) string {
+	switch {
+	case k.Primary && len(k.Uses) == 0:
+		return "root"
+	case len(k.Uses) == 0:
+		return "none"
+	}
+	var list []string
+	for _, u := range k.Uses {
+		list = append(list, string(u))
+	}
+	return strings.Join(list, ",")
+}
+
+func dayOf(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+// change is what the commands that change keys have in common: from where, to where.
+type change struct{ key, out string }
+
+func (c *change) flags(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = cobra.NoArgs
+	cmd.Flags().StringVar(&c.key, "key", "", "file with the private keys")
+	cmd.Flags().StringVar(&c.out, "out", "", "BASE of the two files to write: BASE.key.asc and BASE.pub.asc")
+	_, _ = cmd.MarkFlagRequired("key"), cmd.MarkFlagRequired("out")
+	return cmd
+}
+
+func (c *change) read(cmd *cobra.Command) (*pgp.Secret, error) {
+	data, err := readKey(cmd, c.key)
+	if err != nil {
+		return nil, err
+	}
+	return pgp.ParseSecret(data)
+}
+
+func (c *change) write(cmd *cobra.Command, secret *pgp.Secret, what string) error {
+	public, private := c.out+".pub.asc", c.out+".key.asc"
+	if err := saveKeys(secret, public, private); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s\nprivate keys  %s\ncertificate   %s\n", what, private, public)
+	return nil
+}
+
+func rotateKeys(w world) *cobra.Command {
+	var c change
+	var use, expires string
+	var retire bool
+	cmd := c.flags(&cobra.Command{
+		Use:   "rotate --key FILE --use USE --out BASE",
+		Short: "Make the next key for a use; from then on it signs",
+		Long: `Make the next key for a use: file, lease, statement or delegation. From then on it signs. What the key before it signed stays good.
+
+Ship the new certificate before the first file that the new key signs: who has only the old one does not know the new key.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			end, err := parseDay("expires", expires)
+			if err != nil {
+				return err
+			}
+			secret, err := c.read(cmd)
+			if err != nil {
+				return err
+			}
+			now := w.now()
+			old := secret.Public().Keys(now)
+			if secret, err = secret.AddKeyUntil(license.Use(use), end, w.random, now); err != nil {
+				return err
+			}
+			for _, k := range old {
+				if retire && !k.Primary && k.State == pgp.Current && slices.Equal(k.Uses, []license.Use{license.Use(use)}) {
+					if secret, err = secret.Revoke(k.Fingerprint, pgp.ReasonSuperseded, now); err != nil {
+						return err
+					}
+				}
+			}
+			return c.write(cmd, secret, "new key       "+secret.Signing(license.Use(use), now))
+		},
+	})
+	cmd.Flags().StringVar(&use, "use", "", "file, lease, statement or delegation")
+	cmd.Flags().StringVar(&expires, "expires", "", "last day (YYYY-MM-DD) on which what the key signed is accepted; none by default")
+	cmd.Flags().BoolVar(&retire, "retire", false, "revoke the keys before it as superseded: what they have signed stays good, and they sign no more")
+	_ = cmd.MarkFlagRequired("use")
+	return cmd
+}
+
+func parseDay(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return time.Time{}, usage{fmt.Errorf("--%s %q is not a day such as 2030-12-31", flag, text)}
+	}
+	return day.AddDate(0, 0, 1), nil // until the end of it
+}
+
+func revokeKey(w world) *cobra.Command {
+	var c change
+	var key, reason string
+	reasons := map[string]pgp.Reason{"superseded": pgp.ReasonSuperseded, "retired": pgp.ReasonRetired, "compromised": pgp.ReasonCompromised}
+	cmd := c.flags(&cobra.Command{
+		Use:   "revoke --key FILE --fingerprint KEY --reason REASON --out BASE",
+		Short: "Revoke a key",
+		Long: `Revoke a key. A compromised key is worth nothing from then on, whatever the date of what it signed; of a superseded or retired one, what
+it signed before stays good. With the root's fingerprint the whole product is revoked.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			why, ok := reasons[reason]
+			if !ok {
+				return usage{fmt.Errorf("--reason %q is neither superseded, retired nor compromised", reason)}
+			}
+			secret, err := c.read(cmd)
+			if err != nil {
+				return err
+			}
+			key = strings.ToUpper(key)
+			if secret, err = secret.Revoke(key, why, w.now()); err != nil {
+				return err
+			}
+			return c.write(cmd, secret, "revoked       "+key)
+		},
+	})
+	cmd.Flags().StringVar(&key, "fingerprint", "", "the key, as `onelicense keys list` shows it")
+	cmd.Flags().StringVar(&reason, "reason", "", "superseded, retired or compromised")
+	_, _ = cmd.MarkFlagRequired("fingerprint"), cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func certifyKey(w world) *cobra.Command {
+	var c change
+	var request, use, expires string
+	cmd := c.flags(&cobra.Command{
+		Use:   "certify --key FILE --request FILE --use USE --out BASE",
+		Short: "Certify a key that a server asks for, on the machine that has the root",
+		Long: `Certify a key that a server without the root asks for. Take BASE.pub.asc back to the server; BASE.key.asc takes the place of the file
+given as --key.
+
+--use says what you want the key to be good for. A request for anything else is refused.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			end, err := parseDay("expires", expires)
+			if err != nil {
+				return err
+			}
+			secret, err := c.read(cmd)
+			if err != nil {
+				return err
+			}
+			data, err := readFile(cmd, request, pgp.MaxCertificate)
+			if err != nil {
+				return usage{err}
+			}
+			asked, err := pgp.ParseRequest(data)
+			if err != nil {
+				return err
+			}
+			if secret, err = secret.Certify(asked, license.Use(use), end, w.now()); err != nil {
+				return err
+			}
+			return c.write(cmd, secret, fmt.Sprintf("certified     %s, a %s key of %s", asked.Key, asked.Use, dayOf(asked.Created)))
+		},
+	})
+	cmd.Flags().StringVar(&request, "request", "", "file with the request")
+	cmd.Flags().StringVar(&use, "use", "", "file, lease, statement or delegation: what the key shall be good for")
+	cmd.Flags().StringVar(&expires, "expires", "", "last day (YYYY-MM-DD) on which what the key signed is accepted; none by default")
+	_, _ = cmd.MarkFlagRequired("request"), cmd.MarkFlagRequired("use")
+	return cmd
+}
+
+func withoutRoot() *cobra.Command {
+	var key, out string
+	cmd := &cobra.Command{
+		Use:   "subkeys --key FILE --out FILE",
+		Short: "Write the signing keys without the root, for a server",
+		Long: `Write the signing keys without the private part of the root, for a server: it can sign, and neither add keys nor revoke them. Keep the
+file given as --key offline.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			secret, err := (&change{key: key}).read(cmd)
+			if err != nil {
+				return err
+			}
+			if secret, err = secret.Without(secret.Public().Root()); err != nil {
+				return err
+			}
+			text, err := secret.Armored()
+			if err != nil {
+				return err
+			}
+			if out == "-" {
+				_, err = cmd.OutOrStdout().Write(text)
+				return err
+			}
+			return create(out, text, os.FileMode(0o600))
+		},
+	}
+	cmd.Flags().StringVar(&key, "key", "", "file with the private keys")
+	cmd.Flags().StringVar(&out, "out", "", "file to write; - is standard output")
+	_, _ = cmd.MarkFlagRequired("key"), cmd.MarkFlagRequired("out")
+	return cmd
+}
