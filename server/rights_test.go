@@ -21,6 +21,12 @@ var rights = map[string]struct {
 	"PUT /session/password": {"oadsv", map[string]any{"old": "", "new": ""}},
 	"GET /organisation":     {"oadsv", nil},
 
+	"POST /tokens":                     {"oadsv", map[string]any{"name": "", "scope": []string{"catalogue.read"}}},
+	"GET /tokens":                      {"oadsv", nil},
+	"DELETE /tokens/{id}":              {"oadsv", nil},
+	"GET /organisation/tokens":         {"oa", nil},
+	"DELETE /organisation/tokens/{id}": {"oa", nil},
+
 	"POST /products":                {"oad", map[string]any{"name": ""}},
 	"GET /products":                 {"oadsv", nil},
 	"GET /products/{id}":            {"oadsv", nil},
@@ -113,6 +119,7 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 	w := begin(t)
 	p := w.owner()
 	product, version, license := p.catalogue("perpetual", aLicense("Ours"))
+	secret := p.token("catalogue.read")
 	ids := map[string]string{"products": product, "versions": version, "licenses": license}
 	before := map[string]reply{}
 	for kind, id := range ids {
@@ -124,8 +131,11 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 		if !strings.Contains(path, "{id}") {
 			continue
 		}
-		kind := strings.Split(path, "/")[1]
-		r := rival.do(route.Method, filledIn(path, ids[kind]), rights[route.Method+" "+path].body)
+		id, ok := ids[strings.Split(path, "/")[1]]
+		if !ok {
+			id = tokenID(secret)
+		}
+		r := rival.do(route.Method, filledIn(path, id), rights[route.Method+" "+path].body)
 		if r.status != http.StatusNotFound {
 			t.Errorf("%s %s: %d %s", route.Method, path, r.status, r.body)
 			continue
@@ -136,6 +146,9 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 		if after := p.do("GET", "/"+kind+"/"+id, nil); string(after.body) != string(before[kind].body) {
 			t.Errorf("changed by another:\n%s\n%s", before[kind].body, after.body)
 		}
+	}
+	if r := p.w.program(secret).do("GET", "/products", nil); r.status != http.StatusOK {
+		t.Errorf("a token was revoked by another: %d %s", r.status, r.body)
 	}
 	if list := rival.must(http.StatusOK, "GET", "/products", nil); len(list["items"].([]any)) != 0 {
 		t.Errorf("listed to another: %v", list)

@@ -113,6 +113,7 @@ type person struct {
 	w       *world // each answer is searched for its secrets
 	browser http.Client
 	csrf    string
+	bearer  string // an API token, if it is a program
 }
 
 func (w *world) stranger() *person {
@@ -189,6 +190,9 @@ func (p *person) do(method, path string, body any) reply {
 	header := http.Header{}
 	if p.csrf != "" && method != "GET" {
 		header.Set("X-CSRF-Token", p.csrf)
+	}
+	if p.bearer != "" {
+		header.Set("Authorization", "Bearer "+p.bearer)
 	}
 	var text []byte
 	switch b := body.(type) {

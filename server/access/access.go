@@ -2,7 +2,8 @@
 // token that makes the first owner.
 //
 // Start with New, which is given the Store that keeps it all. A person comes in by SetUp or Login; after that each request shows the
-// session's token, which Authenticate turns into an Identity, and May says what its role allows. Nothing here knows HTTP.
+// session's token, which Authenticate turns into an Identity, whose May says what it is allowed. Programs show an API token instead
+// (AuthenticateToken). Nothing here knows HTTP.
 //
 // Secrets are stored only in forms that do not give them back: passwords as argon2id hashes, tokens, which are 256 random bits, as
 // SHA-256.
@@ -49,6 +50,8 @@ type Setup struct {
 // Store keeps people and sessions. Like the domain's store it answers licensing.ErrNotFound and licensing.ErrExists; what it has
 // acknowledged outlives a crash. store/storetest is its contract.
 type Store interface {
+	licensing.Entries
+
 	// Owned tells whether the server has an owner, and so is past its setup.
 	Owned(context.Context) (bool, error)
 	// PutSetup replaces the setup token: an earlier one is void.
@@ -80,18 +83,19 @@ type Store interface {
 
 // Error is a refusal with its stable code.
 type Error struct {
-	Code       string // not_authenticated, bad_session, session_expired, bad_credentials, bad_csrf, forbidden, bad_setup_token, already_set_up, rate_limited
+	Code       string // stable; package problem lists them
 	Detail     string
 	RetryAfter time.Duration // for rate_limited
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
 
-// Identity is who makes a request: a member with a valid session.
+// Identity is who makes a request: a member with a valid session, or a token that acts for one.
 type Identity struct {
 	Member  Member
-	Session Session
-	CSRF    string // to be shown with every request that changes something
+	Session Session // zero for a token
+	CSRF    string  // of the session, to be shown with every request that changes something
+	Token   *Token  // nil for a session
 }
 
 // Service is the door. It is safe for concurrent use.

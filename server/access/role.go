@@ -1,6 +1,9 @@
 package access
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Role says what a member is there for.
 type Role string
@@ -23,7 +26,8 @@ type Action string
 // The actions.
 const (
 	Anyone          Action = "anyone" // no session is asked for
-	Self            Action = "self"   // one's own session and password
+	Self            Action = "self"   // one's own session, password and tokens: what a person does, never a token
+	Whoami          Action = "whoami" // who one is: open to every token, whatever its scope
 	ReadCatalogue   Action = "catalogue.read"
 	EditCatalogue   Action = "catalogue.edit"   // products and versions: create, edit, archive
 	DeleteCatalogue Action = "catalogue.delete" // what has been deleted does not come back
@@ -32,11 +36,13 @@ const (
 	EditLicenses    Action = "licenses.edit"    // create, edit, suspend, reinstate
 	EndLicenses     Action = "licenses.end"     // revoke, delete: for good
 	FreeActivations Action = "activations.free" // deactivate an installation, take a reservation back
+	ManageTokens    Action = "tokens.manage"    // see and revoke everybody's API tokens
 )
 
 // allowed is the whole table of rights. An action or role that is not in it may nothing.
 var allowed = map[Action][]Role{
 	Self:            {Owner, Admin, Developer, Support, Viewer},
+	Whoami:          {Owner, Admin, Developer, Support, Viewer},
 	ReadCatalogue:   {Owner, Admin, Developer, Support, Viewer},
 	EditCatalogue:   {Owner, Admin, Developer},
 	DeleteCatalogue: {Owner, Admin},
@@ -45,6 +51,7 @@ var allowed = map[Action][]Role{
 	EditLicenses:    {Owner, Admin, Developer, Support},
 	EndLicenses:     {Owner, Admin},
 	FreeActivations: {Owner, Admin, Support},
+	ManageTokens:    {Owner, Admin},
 }
 
 // May tells whether the role allows the action.
@@ -52,3 +59,19 @@ func May(role Role, action Action) bool { return slices.Contains(allowed[action]
 
 // Allowed lists the roles that may take the action.
 func Allowed(action Action) []Role { return slices.Clone(allowed[action]) }
+
+// Scopes lists the actions that a token can be given, in order.
+func Scopes() []Action {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(allowed)), func(a Action) bool { return a == Self || a == Whoami })
+}
+
+// May tells whether the identity may take the action now: by the member's role, and for a token by its scope too.
+func (i Identity) May(action Action) error {
+	switch {
+	case !May(i.Member.Role, action):
+		return &Error{Code: "forbidden", Detail: "the role " + string(i.Member.Role) + " does not allow this"}
+	case i.Token != nil && action != Whoami && !slices.Contains(i.Token.Scope, action):
+		return &Error{Code: "out_of_scope", Detail: "the API token's scope does not hold " + string(action)}
+	}
+	return nil
+}

@@ -60,6 +60,7 @@ func Register(app *fiber.App, c Config) *API {
 	}
 	a := &API{Config: c, huma: humafiber.New(app, config)}
 	a.session()
+	a.tokens()
 	a.products()
 	a.versions()
 	a.licenses()
@@ -109,6 +110,9 @@ func add[I, O any](a *API, op operation, handle func(context.Context, access.Ide
 	}
 	if op.action != access.Anyone {
 		described.Security = []map[string][]string{{"session": {}}}
+		if op.action != access.Self {
+			described.Security = append(described.Security, map[string][]string{"token": {}})
+		}
 		described.Extensions = map[string]any{"x-action": op.action, "x-roles": access.Allowed(op.action)}
 	}
 	if op.more != nil {

@@ -25,6 +25,7 @@ func document() *huma.OpenAPI {
 			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				"session": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "Made by a login."},
+				"token":   {Type: "http", Scheme: "bearer", Description: "An API token, within its scope (x-action). It wins over a session, and needs no CSRF token."},
 			},
 		},
 	}

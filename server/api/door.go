@@ -4,6 +4,7 @@ import (
 	"context"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,8 +26,8 @@ const (
 	address                    // string: where the request came from
 )
 
-// door lets a request through to its handler when its sender may take the route's action. It looks in this order: the session, the CSRF
-// token, the role, the kind of body; so a stranger learns nothing about what lies behind.
+// door lets a request through to its handler when its sender may take the route's action. It looks in this order: the session or token,
+// the CSRF token, the role and scope, the kind of body; so a stranger learns nothing about what lies behind.
 func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		ctx := context.WithValue(hc.Context(), address, humafiber.Unwrap(hc).IP())
@@ -50,25 +51,34 @@ func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// identify tells who sends the request, and that they may.
-func (a *API) identify(ctx context.Context, hc huma.Context, op operation) (access.Identity, error) {
+// identify tells who sends the request, and that they may. A token in the header Authorization wins over a cookie, and if it is bad the
+// cookie does not help: whoever put it there wanted its scope to hold. It needs no CSRF token, for no browser adds it by itself.
+func (a *API) identify(ctx context.Context, hc huma.Context, op operation) (who access.Identity, err error) {
+	if header := hc.Header("Authorization"); header != "" {
+		scheme, secret, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return who, &access.Error{Code: "bad_token", Detail: "the header Authorization is not of the form Bearer <token>"}
+		}
+		who, err = a.Access.AuthenticateToken(ctx, strings.TrimSpace(secret))
+	} else {
+		who, err = a.identifySession(ctx, hc, op)
+	}
+	if err != nil {
+		return who, err
+	}
+	return who, who.May(op.action)
+}
+
+func (a *API) identifySession(ctx context.Context, hc huma.Context, op operation) (access.Identity, error) {
 	token := ""
 	if cookie, err := huma.ReadCookie(hc, cookieName); err == nil {
 		token = cookie.Value
 	}
 	who, err := a.Access.Authenticate(ctx, token)
-	if err != nil {
-		return who, err
+	if err == nil && !safe(op.method) {
+		err = who.CheckCSRF(hc.Header(csrfHeader))
 	}
-	if !safe(op.method) {
-		if err := who.CheckCSRF(hc.Header(csrfHeader)); err != nil {
-			return who, err
-		}
-	}
-	if !access.May(who.Member.Role, op.action) {
-		return who, &access.Error{Code: "forbidden", Detail: "the role " + string(who.Member.Role) + " does not allow this"}
-	}
-	return who, nil
+	return who, err
 }
 
 // cookie holds a session's token. No script can read it, and other sites' requests do not carry it but when a person follows a link.

@@ -20,8 +20,9 @@ type Member struct {
 type Session struct {
 	Member       Member       `json:"member"`
 	Organisation Organisation `json:"organisation"`
-	CSRF         string       `json:"csrf_token" doc:"To be sent as X-CSRF-Token with every request but GET."`
-	Expires      time.Time    `json:"expires"`
+	CSRF         string       `json:"csrf_token" doc:"To be sent as X-CSRF-Token with every request but GET; empty for an API token."`
+	Expires      *time.Time   `json:"expires,omitempty" doc:"Absent for an API token that never does."`
+	Scope        []Scope      `json:"scope,omitempty" nullable:"false" doc:"Of an API token; a session may what the role allows."`
 }
 
 // Organisation is a vendor's account.
@@ -80,8 +81,8 @@ func (a *API) session() {
 		return a.loggedIn(ctx, token, who, err)
 	})
 	add(a, operation{
-		method: "GET", path: "/session", id: "session", tag: tag, action: access.Self,
-		summary: "Who one is, and the CSRF token",
+		method: "GET", path: "/session", id: "session", tag: tag, action: access.Whoami,
+		summary: "Who one is, and the CSRF token or the API token's scope",
 	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[Session], error) {
 		s, err := a.describeSession(ctx, who)
 		return reply(s, err)
@@ -125,10 +126,15 @@ func (a *API) describeSession(ctx context.Context, who access.Identity) (Session
 		return Session{}, err
 	}
 	m := who.Member
-	return Session{
+	described := Session{
 		Member:       Member{string(m.ID), m.Name, m.Email, string(m.Role)},
 		Organisation: Organisation{string(org.ID), org.Name, moment(org.Created)},
 		CSRF:         who.CSRF,
-		Expires:      moment(who.Session.Expires),
-	}, nil
+		Expires:      optional(who.Session.Expires),
+	}
+	if who.Token != nil {
+		t := token(*who.Token)
+		described.Expires, described.Scope = t.Expires, t.Scope
+	}
+	return described, nil
 }

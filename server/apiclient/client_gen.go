@@ -231,6 +231,162 @@ func (e PolicyNewType) Valid() bool {
 	}
 }
 
+// Defines values for SessionScope.
+const (
+	SessionScopeActivationsFree SessionScope = "activations.free"
+	SessionScopeCatalogueDelete SessionScope = "catalogue.delete"
+	SessionScopeCatalogueEdit   SessionScope = "catalogue.edit"
+	SessionScopeCatalogueRead   SessionScope = "catalogue.read"
+	SessionScopeLicensesEdit    SessionScope = "licenses.edit"
+	SessionScopeLicensesEnd     SessionScope = "licenses.end"
+	SessionScopeLicensesIssue   SessionScope = "licenses.issue"
+	SessionScopeLicensesRead    SessionScope = "licenses.read"
+	SessionScopeTokensManage    SessionScope = "tokens.manage"
+)
+
+// Valid indicates whether the value is a known member of the SessionScope enum.
+func (e SessionScope) Valid() bool {
+	switch e {
+	case SessionScopeActivationsFree:
+		return true
+	case SessionScopeCatalogueDelete:
+		return true
+	case SessionScopeCatalogueEdit:
+		return true
+	case SessionScopeCatalogueRead:
+		return true
+	case SessionScopeLicensesEdit:
+		return true
+	case SessionScopeLicensesEnd:
+		return true
+	case SessionScopeLicensesIssue:
+		return true
+	case SessionScopeLicensesRead:
+		return true
+	case SessionScopeTokensManage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TokenScope.
+const (
+	TokenScopeActivationsFree TokenScope = "activations.free"
+	TokenScopeCatalogueDelete TokenScope = "catalogue.delete"
+	TokenScopeCatalogueEdit   TokenScope = "catalogue.edit"
+	TokenScopeCatalogueRead   TokenScope = "catalogue.read"
+	TokenScopeLicensesEdit    TokenScope = "licenses.edit"
+	TokenScopeLicensesEnd     TokenScope = "licenses.end"
+	TokenScopeLicensesIssue   TokenScope = "licenses.issue"
+	TokenScopeLicensesRead    TokenScope = "licenses.read"
+	TokenScopeTokensManage    TokenScope = "tokens.manage"
+)
+
+// Valid indicates whether the value is a known member of the TokenScope enum.
+func (e TokenScope) Valid() bool {
+	switch e {
+	case TokenScopeActivationsFree:
+		return true
+	case TokenScopeCatalogueDelete:
+		return true
+	case TokenScopeCatalogueEdit:
+		return true
+	case TokenScopeCatalogueRead:
+		return true
+	case TokenScopeLicensesEdit:
+		return true
+	case TokenScopeLicensesEnd:
+		return true
+	case TokenScopeLicensesIssue:
+		return true
+	case TokenScopeLicensesRead:
+		return true
+	case TokenScopeTokensManage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TokenMadeScope.
+const (
+	TokenMadeScopeActivationsFree TokenMadeScope = "activations.free"
+	TokenMadeScopeCatalogueDelete TokenMadeScope = "catalogue.delete"
+	TokenMadeScopeCatalogueEdit   TokenMadeScope = "catalogue.edit"
+	TokenMadeScopeCatalogueRead   TokenMadeScope = "catalogue.read"
+	TokenMadeScopeLicensesEdit    TokenMadeScope = "licenses.edit"
+	TokenMadeScopeLicensesEnd     TokenMadeScope = "licenses.end"
+	TokenMadeScopeLicensesIssue   TokenMadeScope = "licenses.issue"
+	TokenMadeScopeLicensesRead    TokenMadeScope = "licenses.read"
+	TokenMadeScopeTokensManage    TokenMadeScope = "tokens.manage"
+)
+
+// Valid indicates whether the value is a known member of the TokenMadeScope enum.
+func (e TokenMadeScope) Valid() bool {
+	switch e {
+	case TokenMadeScopeActivationsFree:
+		return true
+	case TokenMadeScopeCatalogueDelete:
+		return true
+	case TokenMadeScopeCatalogueEdit:
+		return true
+	case TokenMadeScopeCatalogueRead:
+		return true
+	case TokenMadeScopeLicensesEdit:
+		return true
+	case TokenMadeScopeLicensesEnd:
+		return true
+	case TokenMadeScopeLicensesIssue:
+		return true
+	case TokenMadeScopeLicensesRead:
+		return true
+	case TokenMadeScopeTokensManage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TokenNewScope.
+const (
+	TokenNewScopeActivationsFree TokenNewScope = "activations.free"
+	TokenNewScopeCatalogueDelete TokenNewScope = "catalogue.delete"
+	TokenNewScopeCatalogueEdit   TokenNewScope = "catalogue.edit"
+	TokenNewScopeCatalogueRead   TokenNewScope = "catalogue.read"
+	TokenNewScopeLicensesEdit    TokenNewScope = "licenses.edit"
+	TokenNewScopeLicensesEnd     TokenNewScope = "licenses.end"
+	TokenNewScopeLicensesIssue   TokenNewScope = "licenses.issue"
+	TokenNewScopeLicensesRead    TokenNewScope = "licenses.read"
+	TokenNewScopeTokensManage    TokenNewScope = "tokens.manage"
+)
+
+// Valid indicates whether the value is a known member of the TokenNewScope enum.
+func (e TokenNewScope) Valid() bool {
+	switch e {
+	case TokenNewScopeActivationsFree:
+		return true
+	case TokenNewScopeCatalogueDelete:
+		return true
+	case TokenNewScopeCatalogueEdit:
+		return true
+	case TokenNewScopeCatalogueRead:
+		return true
+	case TokenNewScopeLicensesEdit:
+		return true
+	case TokenNewScopeLicensesEnd:
+		return true
+	case TokenNewScopeLicensesIssue:
+		return true
+	case TokenNewScopeLicensesRead:
+		return true
+	case TokenNewScopeTokensManage:
+		return true
+	default:
+		return false
+	}
+}
+
 // Activation defines model for Activation.
 type Activation struct {
 	// Address That its last sync came from.
@@ -390,6 +546,14 @@ type ListProduct struct {
 // ListReservation defines model for ListReservation.
 type ListReservation struct {
 	Items []Reservation `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// ListToken defines model for ListToken.
+type ListToken struct {
+	Items []Token `json:"items"`
 
 	// Next Cursor of the next page; absent on the last.
 	Next *string `json:"next,omitempty"`
@@ -619,12 +783,20 @@ type Reservation struct {
 
 // Session defines model for Session.
 type Session struct {
-	// CsrfToken To be sent as X-CSRF-Token with every request but GET.
-	CsrfToken    string       `json:"csrf_token"`
-	Expires      time.Time    `json:"expires"`
+	// CsrfToken To be sent as X-CSRF-Token with every request but GET; empty for an API token.
+	CsrfToken string `json:"csrf_token"`
+
+	// Expires Absent for an API token that never does.
+	Expires      *time.Time   `json:"expires,omitempty"`
 	Member       Member       `json:"member"`
 	Organisation Organisation `json:"organisation"`
+
+	// Scope Of an API token; a session may what the role allows.
+	Scope *[]SessionScope `json:"scope,omitempty"`
 }
+
+// SessionScope defines model for Session.Scope.
+type SessionScope string
 
 // Setup defines model for Setup.
 type Setup struct {
@@ -648,6 +820,68 @@ type Statistics struct {
 	Platform *string                     `json:"platform,omitempty"`
 	Program  *string                     `json:"program,omitempty"`
 }
+
+// Token defines model for Token.
+type Token struct {
+	Created time.Time `json:"created"`
+
+	// Expires Absent: never.
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// ID Also the part of the secret between its two underscores.
+	ID string `json:"id"`
+
+	// Member Who made it, and for whom it acts.
+	Member string       `json:"member"`
+	Name   string       `json:"name"`
+	Scope  []TokenScope `json:"scope"`
+
+	// Used Last use, within an hour; absent: never.
+	Used *time.Time `json:"used,omitempty"`
+}
+
+// TokenScope defines model for Token.Scope.
+type TokenScope string
+
+// TokenMade defines model for TokenMade.
+type TokenMade struct {
+	Created time.Time `json:"created"`
+
+	// Expires Absent: never.
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// ID Also the part of the secret between its two underscores.
+	ID string `json:"id"`
+
+	// Member Who made it, and for whom it acts.
+	Member string           `json:"member"`
+	Name   string           `json:"name"`
+	Scope  []TokenMadeScope `json:"scope"`
+
+	// Secret To be sent as Authorization: Bearer. It is shown here and never again.
+	Secret string `json:"secret"`
+
+	// Used Last use, within an hour; absent: never.
+	Used *time.Time `json:"used,omitempty"`
+}
+
+// TokenMadeScope defines model for TokenMade.Scope.
+type TokenMadeScope string
+
+// TokenNew defines model for TokenNew.
+type TokenNew struct {
+	// Expires Absent: never.
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// Name What it is for, for people.
+	Name string `json:"name"`
+
+	// Scope What it may do: no more than one's role allows, now and later.
+	Scope []TokenNewScope `json:"scope"`
+}
+
+// TokenNewScope defines model for TokenNew.Scope.
+type TokenNewScope string
 
 // Version defines model for Version.
 type Version struct {
@@ -714,6 +948,16 @@ type ReservationsParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 }
 
+// AllTokensParams defines parameters for AllTokens.
+type AllTokensParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
 // ProductsParams defines parameters for Products.
 type ProductsParams struct {
 	// Cursor The next of the page before.
@@ -736,6 +980,16 @@ type VersionsParams struct {
 
 // SyncTextBody defines parameters for Sync.
 type SyncTextBody = string
+
+// TokensParams defines parameters for Tokens.
+type TokensParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
 
 // LicensesParams defines parameters for Licenses.
 type LicensesParams struct {
@@ -770,6 +1024,9 @@ type SetUpJSONRequestBody = Setup
 
 // SyncTextRequestBody defines body for Sync for text/plain ContentType.
 type SyncTextRequestBody = SyncTextBody
+
+// CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
+type CreateTokenJSONRequestBody = TokenNew
 
 // EditVersionJSONRequestBody defines body for EditVersion for application/json ContentType.
 type EditVersionJSONRequestBody = VersionEdit
@@ -925,6 +1182,16 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/organisation (the `Organisation` operationId).
 	Organisation(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// AllTokens List everybody's API tokens, newest first
+	//
+	// Corresponds with GET /api/v1/organisation/tokens (the `AllTokens` operationId).
+	AllTokens(ctx context.Context, params *AllTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeAnyToken Revoke an API token of anybody
+	//
+	// Corresponds with DELETE /api/v1/organisation/tokens/{id} (the `RevokeAnyToken` operationId).
+	RevokeAnyToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Products List products, newest first
 	//
 	// Corresponds with GET /api/v1/products (the `Products` operationId).
@@ -1007,7 +1274,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /api/v1/session (the `Logout` operationId).
 	Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Session Who one is, and the CSRF token
+	// Session Who one is, and the CSRF token or the API token's scope
 	//
 	// Corresponds with GET /api/v1/session (the `Session` operationId).
 	Session(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1071,6 +1338,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/sync (the `Sync` operationId).
 	SyncWithTextBody(ctx context.Context, body SyncTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Tokens List one's API tokens, newest first
+	//
+	// Corresponds with GET /api/v1/tokens (the `Tokens` operationId).
+	Tokens(ctx context.Context, params *TokensParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTokenWithBody Make an API token for oneself
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/tokens (the `CreateToken` operationId).
+	CreateTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateToken Make an API token for oneself
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/tokens (the `CreateToken` operationId).
+	CreateToken(ctx context.Context, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeToken Revoke an API token of one's own
+	//
+	// Corresponds with DELETE /api/v1/tokens/{id} (the `RevokeToken` operationId).
+	RevokeToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteVersion Delete a version that has no licenses
 	//
@@ -1340,6 +1631,36 @@ func (c *Routes) Organisation(ctx context.Context, reqEditors ...RequestEditorFn
 	return c.Client.Do(req)
 }
 
+// AllTokens List everybody's API tokens, newest first
+//
+// Corresponds with GET /api/v1/organisation/tokens (the `AllTokens` operationId).
+func (c *Routes) AllTokens(ctx context.Context, params *AllTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAllTokensRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeAnyToken Revoke an API token of anybody
+//
+// Corresponds with DELETE /api/v1/organisation/tokens/{id} (the `RevokeAnyToken` operationId).
+func (c *Routes) RevokeAnyToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeAnyTokenRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Products List products, newest first
 //
 // Corresponds with GET /api/v1/products (the `Products` operationId).
@@ -1562,7 +1883,7 @@ func (c *Routes) Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 	return c.Client.Do(req)
 }
 
-// Session Who one is, and the CSRF token
+// Session Who one is, and the CSRF token or the API token's scope
 //
 // Corresponds with GET /api/v1/session (the `Session` operationId).
 func (c *Routes) Session(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1707,6 +2028,70 @@ func (c *Routes) SyncWithBody(ctx context.Context, contentType string, body io.R
 // Corresponds with POST /api/v1/sync (the `Sync` operationId).
 func (c *Routes) SyncWithTextBody(ctx context.Context, body SyncTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSyncRequestWithTextBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Tokens List one's API tokens, newest first
+//
+// Corresponds with GET /api/v1/tokens (the `Tokens` operationId).
+func (c *Routes) Tokens(ctx context.Context, params *TokensParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTokensRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTokenWithBody Make an API token for oneself
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/tokens (the `CreateToken` operationId).
+func (c *Routes) CreateTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateToken Make an API token for oneself
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/tokens (the `CreateToken` operationId).
+func (c *Routes) CreateToken(ctx context.Context, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTokenRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeToken Revoke an API token of one's own
+//
+// Corresponds with DELETE /api/v1/tokens/{id} (the `RevokeToken` operationId).
+func (c *Routes) RevokeToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeTokenRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -2438,6 +2823,118 @@ func NewOrganisationRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewAllTokensRequest constructs an http.Request for the AllTokens method
+func NewAllTokensRequest(server string, params *AllTokensParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/organisation/tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRevokeAnyTokenRequest constructs an http.Request for the RevokeAnyToken method
+func NewRevokeAnyTokenRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/organisation/tokens/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewProductsRequest constructs an http.Request for the Products method
 func NewProductsRequest(server string, params *ProductsParams) (*http.Request, error) {
 	var err error
@@ -3119,6 +3616,158 @@ func NewSyncRequestWithBody(server string, contentType string, body io.Reader) (
 	return req, nil
 }
 
+// NewTokensRequest constructs an http.Request for the Tokens method
+func NewTokensRequest(server string, params *TokensParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateTokenRequest calls the generic CreateToken builder with application/json body
+func NewCreateTokenRequest(server string, body CreateTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateTokenRequestWithBody constructs an http.Request for the CreateToken method, with any body, and a specified content type
+func NewCreateTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeTokenRequest constructs an http.Request for the RevokeToken method
+func NewRevokeTokenRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tokens/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewDeleteVersionRequest constructs an http.Request for the DeleteVersion method
 func NewDeleteVersionRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -3576,6 +4225,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/organisation (the `Organisation` operationId).
 	OrganisationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*OrganisationResponse, error)
 
+	// AllTokensWithResponse List everybody's API tokens, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/organisation/tokens (the `AllTokens` operationId).
+	AllTokensWithResponse(ctx context.Context, params *AllTokensParams, reqEditors ...RequestEditorFn) (*AllTokensResponse, error)
+
+	// RevokeAnyTokenWithResponse Revoke an API token of anybody
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/organisation/tokens/{id} (the `RevokeAnyToken` operationId).
+	RevokeAnyTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeAnyTokenResponse, error)
+
 	// ProductsWithResponse List products, newest first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -3674,7 +4337,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/session (the `Logout` operationId).
 	LogoutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
 
-	// SessionWithResponse Who one is, and the CSRF token
+	// SessionWithResponse Who one is, and the CSRF token or the API token's scope
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3740,6 +4403,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/sync (the `Sync` operationId).
 	SyncWithTextBodyWithResponse(ctx context.Context, body SyncTextRequestBody, reqEditors ...RequestEditorFn) (*SyncResponse, error)
+
+	// TokensWithResponse List one's API tokens, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/tokens (the `Tokens` operationId).
+	TokensWithResponse(ctx context.Context, params *TokensParams, reqEditors ...RequestEditorFn) (*TokensResponse, error)
+
+	// CreateTokenWithBodyWithResponse Make an API token for oneself
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tokens (the `CreateToken` operationId).
+	CreateTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTokenResponse, error)
+
+	// CreateTokenWithResponse Make an API token for oneself
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tokens (the `CreateToken` operationId).
+	CreateTokenWithResponse(ctx context.Context, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTokenResponse, error)
+
+	// RevokeTokenWithResponse Revoke an API token of one's own
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/tokens/{id} (the `RevokeToken` operationId).
+	RevokeTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeTokenResponse, error)
 
 	// DeleteVersionWithResponse Delete a version that has no licenses
 	//
@@ -4396,6 +5087,95 @@ func (r OrganisationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r OrganisationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AllTokensResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListToken
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AllTokensResponse) GetJSON200() *ListToken {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AllTokensResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AllTokensResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AllTokensResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AllTokensResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AllTokensResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeAnyTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeAnyTokenResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeAnyTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeAnyTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeAnyTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeAnyTokenResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5156,6 +5936,143 @@ func (r SyncResponse) ContentType() string {
 	return ""
 }
 
+type TokensResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListToken
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TokensResponse) GetJSON200() *ListToken {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TokensResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TokensResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TokensResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TokensResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TokensResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *TokenMade
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateTokenResponse) GetJSON201() *TokenMade {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateTokenResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeTokenResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DeleteVersionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5667,6 +6584,32 @@ func (c *ClientWithResponses) OrganisationWithResponse(ctx context.Context, reqE
 	return ParseOrganisationResponse(rsp)
 }
 
+// AllTokensWithResponse List everybody's API tokens, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/organisation/tokens (the `AllTokens` operationId).
+func (c *ClientWithResponses) AllTokensWithResponse(ctx context.Context, params *AllTokensParams, reqEditors ...RequestEditorFn) (*AllTokensResponse, error) {
+	rsp, err := c.AllTokens(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAllTokensResponse(rsp)
+}
+
+// RevokeAnyTokenWithResponse Revoke an API token of anybody
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/organisation/tokens/{id} (the `RevokeAnyToken` operationId).
+func (c *ClientWithResponses) RevokeAnyTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeAnyTokenResponse, error) {
+	rsp, err := c.RevokeAnyToken(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeAnyTokenResponse(rsp)
+}
+
 // ProductsWithResponse List products, newest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -5849,7 +6792,7 @@ func (c *ClientWithResponses) LogoutWithResponse(ctx context.Context, reqEditors
 	return ParseLogoutResponse(rsp)
 }
 
-// SessionWithResponse Who one is, and the CSRF token
+// SessionWithResponse Who one is, and the CSRF token or the API token's scope
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5968,6 +6911,58 @@ func (c *ClientWithResponses) SyncWithTextBodyWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseSyncResponse(rsp)
+}
+
+// TokensWithResponse List one's API tokens, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/tokens (the `Tokens` operationId).
+func (c *ClientWithResponses) TokensWithResponse(ctx context.Context, params *TokensParams, reqEditors ...RequestEditorFn) (*TokensResponse, error) {
+	rsp, err := c.Tokens(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTokensResponse(rsp)
+}
+
+// CreateTokenWithBodyWithResponse Make an API token for oneself
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tokens (the `CreateToken` operationId).
+func (c *ClientWithResponses) CreateTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTokenResponse, error) {
+	rsp, err := c.CreateTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTokenResponse(rsp)
+}
+
+// CreateTokenWithResponse Make an API token for oneself
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tokens (the `CreateToken` operationId).
+func (c *ClientWithResponses) CreateTokenWithResponse(ctx context.Context, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTokenResponse, error) {
+	rsp, err := c.CreateToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTokenResponse(rsp)
+}
+
+// RevokeTokenWithResponse Revoke an API token of one's own
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/tokens/{id} (the `RevokeToken` operationId).
+func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeTokenResponse, error) {
+	rsp, err := c.RevokeToken(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeTokenResponse(rsp)
 }
 
 // DeleteVersionWithResponse Delete a version that has no licenses
@@ -6513,6 +7508,68 @@ func ParseOrganisationResponse(rsp *http.Response) (*OrganisationResponse, error
 	return response, nil
 }
 
+// ParseAllTokensResponse parses an HTTP response from a AllTokensWithResponse call
+func ParseAllTokensResponse(rsp *http.Response) (*AllTokensResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AllTokensResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeAnyTokenResponse parses an HTTP response from a RevokeAnyTokenWithResponse call
+func ParseRevokeAnyTokenResponse(rsp *http.Response) (*RevokeAnyTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeAnyTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseProductsResponse parses an HTTP response from a ProductsWithResponse call
 func ParseProductsResponse(rsp *http.Response) (*ProductsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7042,6 +8099,101 @@ func ParseSyncResponse(rsp *http.Response) (*SyncResponse, error) {
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTokensResponse parses an HTTP response from a TokensWithResponse call
+func ParseTokensResponse(rsp *http.Response) (*TokensResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TokensResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateTokenResponse parses an HTTP response from a CreateTokenWithResponse call
+func ParseCreateTokenResponse(rsp *http.Response) (*CreateTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest TokenMade
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeTokenResponse parses an HTTP response from a RevokeTokenWithResponse call
+func ParseRevokeTokenResponse(rsp *http.Response) (*RevokeTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

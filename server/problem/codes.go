@@ -24,6 +24,9 @@ const (
 	Unauthenticated  license.Code = "not_authenticated"  // no credentials
 	BadSession       license.Code = "bad_session"        // bad credentials
 	SessionExpired   license.Code = "session_expired"    // credentials of the past
+	BadToken         license.Code = "bad_token"          // bad API token
+	TokenExpired     license.Code = "token_expired"      // API token of the past
+	OutOfScope       license.Code = "out_of_scope"       // the API token is not for this
 	BadCredentials   license.Code = "bad_credentials"    // wrong e-mail or password
 	BadSetupToken    license.Code = "bad_setup_token"    // the one-time token is wrong, used or too old
 	AlreadySetUp     license.Code = "already_set_up"     // the server has an owner
@@ -48,6 +51,9 @@ var statuses = map[license.Code]int{
 	Unauthenticated:  http.StatusUnauthorized,
 	BadSession:       http.StatusUnauthorized,
 	SessionExpired:   http.StatusUnauthorized,
+	BadToken:         http.StatusUnauthorized,
+	TokenExpired:     http.StatusUnauthorized,
+	OutOfScope:       http.StatusForbidden,
 	BadCredentials:   http.StatusUnauthorized,
 	BadSetupToken:    http.StatusForbidden,
 	AlreadySetUp:     http.StatusConflict,

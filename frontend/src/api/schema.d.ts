@@ -190,6 +190,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/organisation/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List everybody's API tokens, newest first */
+        get: operations["allTokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API token of anybody */
+        delete: operations["revokeAnyToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/products": {
         parameters: {
             query?: never;
@@ -303,7 +337,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who one is, and the CSRF token */
+        /** Who one is, and the CSRF token or the API token's scope */
         get: operations["session"];
         put?: never;
         /** Log in */
@@ -364,6 +398,41 @@ export interface paths {
          */
         post: operations["sync"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List one's API tokens, newest first */
+        get: operations["tokens"];
+        put?: never;
+        /** Make an API token for oneself */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API token of one's own */
+        delete: operations["revokeToken"];
         options?: never;
         head?: never;
         patch?: never;
@@ -616,6 +685,11 @@ export interface components {
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
+        ListToken: {
+            items: components["schemas"]["Token"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
         ListVersion: {
             items: components["schemas"]["Version"][];
             /** @description Cursor of the next page; absent on the last. */
@@ -845,12 +919,17 @@ export interface components {
             until: string;
         };
         Session: {
-            /** @description To be sent as X-CSRF-Token with every request but GET. */
+            /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
             csrf_token: string;
-            /** Format: date-time */
-            expires: string;
+            /**
+             * Format: date-time
+             * @description Absent for an API token that never does.
+             */
+            expires?: string;
             member: components["schemas"]["Member"];
             organisation: components["schemas"]["Organisation"];
+            /** @description Of an API token; a session may what the role allows. */
+            scope?: ("activations.free" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
         };
         Setup: {
             email: string;
@@ -867,6 +946,59 @@ export interface components {
             numbers?: components["schemas"]["Number"][] | null;
             platform?: string;
             program?: string;
+        };
+        Token: {
+            /** Format: date-time */
+            created: string;
+            /**
+             * Format: date-time
+             * @description Absent: never.
+             */
+            expires?: string;
+            /** @description Also the part of the secret between its two underscores. */
+            id: string;
+            /** @description Who made it, and for whom it acts. */
+            member: string;
+            name: string;
+            scope: ("activations.free" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            /**
+             * Format: date-time
+             * @description Last use, within an hour; absent: never.
+             */
+            used?: string;
+        };
+        TokenMade: {
+            /** Format: date-time */
+            created: string;
+            /**
+             * Format: date-time
+             * @description Absent: never.
+             */
+            expires?: string;
+            /** @description Also the part of the secret between its two underscores. */
+            id: string;
+            /** @description Who made it, and for whom it acts. */
+            member: string;
+            name: string;
+            scope: ("activations.free" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            /** @description To be sent as Authorization: Bearer. It is shown here and never again. */
+            secret: string;
+            /**
+             * Format: date-time
+             * @description Last use, within an hour; absent: never.
+             */
+            used?: string;
+        };
+        TokenNew: {
+            /**
+             * Format: date-time
+             * @description Absent: never.
+             */
+            expires?: string;
+            /** @description What it is for, for people. */
+            name: string;
+            /** @description What it may do: no more than one's role allows, now and later. */
+            scope: ("activations.free" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
         };
         Version: {
             archived: boolean;
@@ -1323,6 +1455,70 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Organisation"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    allTokens: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeAnyToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -1849,6 +2045,103 @@ export interface operations {
                 content: {
                     "text/plain": string;
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tokens: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenNew"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMade"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

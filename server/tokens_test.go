@@ -1,0 +1,158 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/server/access"
+)
+
+// token makes an API token of the person's and gives its secret.
+func (p *person) token(scope ...access.Action) string {
+	p.w.Helper()
+	made := p.must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "a program", "scope": scope})
+	return made["secret"].(string)
+}
+
+// program speaks with an API token, and has no browser.
+func (w *world) program(secret string) *person {
+	p := w.stranger()
+	p.bearer = secret
+	return p
+}
+
+func tokenID(secret string) string { return strings.Split(secret, "_")[1] }
+
+// proves part of B08
+func TestTokenActsWithinItsScope(t *testing.T) {
+	w := begin(t)
+	owner := w.owner()
+	secret := owner.token(access.ReadCatalogue, access.EditCatalogue, access.ReadCatalogue)
+	program := w.program(secret)
+	program.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Modeler"}) // without a CSRF token
+	program.must(http.StatusOK, "GET", "/products", nil)
+	program.do("GET", "/versions/"+strings.Repeat("f", 24)+"/licenses", nil).refused(http.StatusForbidden, "out_of_scope")
+
+	who := program.must(http.StatusOK, "GET", "/session", nil)
+	if scope := who["scope"].([]any); len(scope) != 2 || who["csrf_token"] != "" || who["expires"] != nil {
+		t.Errorf("it is %v", who)
+	}
+	for _, own := range []string{"GET /tokens", "POST /tokens", "DELETE /session", "PUT /session/password"} {
+		method, path, _ := strings.Cut(own, " ")
+		program.do(method, path, rights[own].body).refused(http.StatusForbidden, "out_of_scope")
+	}
+
+	list := owner.must(http.StatusOK, "GET", "/tokens", nil)["items"].([]any)
+	if len(list) != 1 {
+		t.Fatalf("listed %v", list)
+	}
+	if listed := list[0].(map[string]any); listed["id"] != tokenID(secret) || listed["secret"] != nil || listed["used"] == nil {
+		t.Errorf("listed %v", listed)
+	}
+	if strings.Contains(w.log.String(), secret) {
+		t.Error("the log tells the secret")
+	}
+}
+
+// proves part of S04
+// proves part of B08
+func TestThreeWaysOfATokenToBeNobody(t *testing.T) {
+	w := begin(t)
+	owner := w.owner()
+	made := owner.must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "for a day", "scope": []string{"catalogue.read"},
+		"expires": w.clock.now().Add(24 * time.Hour)})
+	secret := made["secret"].(string)
+	program := w.program(secret)
+	program.must(http.StatusOK, "GET", "/products", nil)
+
+	w.program("").do("GET", "/products", nil).refused(http.StatusUnauthorized, "not_authenticated")
+	for _, bad := range []string{"x", "ol_", secret[:len(secret)-1] + "g", secret + "0", strings.Repeat("0", 64), "ol_" + strings.Repeat("0", 24) + "_" + strings.Repeat("0", 64)} {
+		w.program(bad).do("GET", "/products", nil).refused(http.StatusUnauthorized, "bad_token")
+	}
+	for _, header := range []string{"Basic " + secret, secret, "Bearer"} {
+		w.stranger().send("GET", "/api/v1/products", http.Header{"Authorization": {header}}, nil).refused(http.StatusUnauthorized, "bad_token")
+	}
+	w.clock.pass(24*time.Hour - time.Second)
+	program.must(http.StatusOK, "GET", "/products", nil)
+	w.clock.pass(time.Second)
+	program.do("GET", "/products", nil).refused(http.StatusUnauthorized, "token_expired")
+}
+
+// proves part of B08
+func TestTokenIsNeverWorthMoreThanItsMaker(t *testing.T) {
+	w := begin(t)
+	owner := w.owner()
+	w.member("", "dev@acme.test", access.Developer)
+	developer := w.login("dev@acme.test")
+	for _, scope := range []string{"licenses.end", "tokens.manage", "self", "whoami", "anyone", "everything", ""} {
+		developer.do("POST", "/tokens", map[string]any{"name": "too much", "scope": []string{"catalogue.read", scope}}).
+			refused(http.StatusUnprocessableEntity, "invalid")
+	}
+	program := w.program(developer.token(access.EditCatalogue))
+	product := func(name string) map[string]any { return map[string]any{"name": name} }
+	program.must(http.StatusCreated, "POST", "/products", product("One"))
+
+	m, err := w.s.store.MemberByEmail(t.Context(), "dev@acme.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.s.store.SetDisabled(t.Context(), m.Organisation, m.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	program.do("POST", "/products", product("Two")).refused(http.StatusUnauthorized, "bad_token")
+	if err := w.s.store.SetDisabled(t.Context(), m.Organisation, m.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	program.must(http.StatusCreated, "POST", "/products", product("Two"))
+
+	list := owner.must(http.StatusOK, "GET", "/organisation/tokens", nil)["items"].([]any)
+	if len(list) != 1 {
+		t.Fatalf("listed %v", list)
+	}
+	id := list[0].(map[string]any)["id"].(string)
+	owner.do("DELETE", "/tokens/"+id, nil).refused(http.StatusNotFound, "not_found") // it is not the owner's own
+	owner.must(http.StatusNoContent, "DELETE", "/organisation/tokens/"+id, nil)
+	program.do("POST", "/products", product("Three")).refused(http.StatusUnauthorized, "bad_token")
+	if list := w.login("dev@acme.test").must(http.StatusOK, "GET", "/tokens", nil)["items"].([]any); len(list) != 0 {
+		t.Errorf("listed %v", list)
+	}
+}
+
+// A token that is shown wins over a session, also when it is bad: else its scope could be left out by leaving a cookie.
+func TestTokenWinsOverSession(t *testing.T) {
+	w := begin(t)
+	both := w.owner()
+	secret := both.token(access.ReadCatalogue)
+	both.bearer = secret
+	both.do("POST", "/products", map[string]any{"name": "Modeler"}).refused(http.StatusForbidden, "out_of_scope")
+	both.bearer = secret[:len(secret)-1]
+	both.do("GET", "/products", nil).refused(http.StatusUnauthorized, "bad_token")
+	both.bearer = ""
+	both.must(http.StatusOK, "GET", "/products", nil)
+}
+
+func TestLastUseIsCoarse(t *testing.T) {
+	w := begin(t)
+	owner := w.owner()
+	program := w.program(owner.token(access.ReadCatalogue))
+	used := func() any {
+		return owner.must(http.StatusOK, "GET", "/tokens", nil)["items"].([]any)[0].(map[string]any)["used"]
+	}
+	if used() != nil {
+		t.Errorf("used %v before its first use", used())
+	}
+	program.must(http.StatusOK, "GET", "/products", nil)
+	first := used()
+	w.clock.pass(time.Hour - time.Second)
+	program.must(http.StatusOK, "GET", "/products", nil)
+	if used() != first {
+		t.Errorf("written again: %v, %v", first, used())
+	}
+	w.clock.pass(time.Second)
+	program.must(http.StatusOK, "GET", "/products", nil)
+	if used() == first {
+		t.Errorf("still %v", first)
+	}
+}
