@@ -32,16 +32,19 @@ const (
 
 func newApp(s *Server) *fiber.App {
 	app := fiber.New(fiber.Config{
-		AppName:               "onelicense",
-		BodyLimit:             bodyLimit,
-		ReadBufferSize:        headerLimit,
-		ReadTimeout:           cmp.Or(s.config.ReadTimeout, readTimeout),
-		WriteTimeout:          cmp.Or(s.config.WriteTimeout, writeTimeout),
-		IdleTimeout:           cmp.Or(s.config.IdleTimeout, idleTimeout),
-		Immutable:             true, // strings of a request may outlive it: they go to the store's writer
-		StrictRouting:         true,
-		CaseSensitive:         true, // one address for one thing
-		DisableStartupMessage: true,
+		AppName:                 "onelicense",
+		BodyLimit:               bodyLimit,
+		ReadBufferSize:          headerLimit,
+		ReadTimeout:             cmp.Or(s.config.ReadTimeout, readTimeout),
+		WriteTimeout:            cmp.Or(s.config.WriteTimeout, writeTimeout),
+		IdleTimeout:             cmp.Or(s.config.IdleTimeout, idleTimeout),
+		Immutable:               true, // strings of a request may outlive it: they go to the store's writer
+		StrictRouting:           true,
+		CaseSensitive:           true, // one address for one thing
+		DisableStartupMessage:   true,
+		EnableTrustedProxyCheck: true,
+		TrustedProxies:          prefixes(s.config.TrustedProxies),
+		ProxyHeader:             fiber.HeaderXForwardedFor, // as forwarded leaves it
 		// Forms are refused like every body that is not JSON, not taken apart first.
 		DisablePreParseMultipartForm: true,
 		ErrorHandler:                 s.fail,
@@ -74,7 +77,8 @@ func (s *Server) around(c *fiber.Ctx) error {
 	begun := time.Now()
 	id := requestID()
 	c.Set(fiber.HeaderXRequestID, id)
-	harden(c)
+	s.harden(c)
+	s.forwarded(c)
 	err := protect(c)
 	if err != nil {
 		err = s.fail(c, err)
@@ -106,11 +110,14 @@ func quiet(path string) bool {
 
 // harden sets the headers that keep a browser from guessing, remembering and passing on. Without CORS headers no page of another origin
 // reads an answer.
-func harden(c *fiber.Ctx) {
+func (s *Server) harden(c *fiber.Ctx) {
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
+	if s.secure() {
+		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000") // this host only: what else its domain has is not ours to say
+	}
 }
 
 // protect makes an error of a panic.
@@ -139,7 +146,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	var f *fiber.Error
 	if errors.As(err, &f) && byStatus[f.Code] != nil {
 		p = byStatus[f.Code]
-		harden(c)
+		s.harden(c)
 	} else {
 		p = problem.Of(err)
 	}

@@ -14,10 +14,12 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,6 +44,9 @@ type Config struct {
 	Now       func() time.Time // nil: time.Now
 
 	ReadTimeout, WriteTimeout, IdleTimeout time.Duration // of a connection; 0: 15 s, 15 s and 2 min
+
+	TLSCertificate, TLSKey string         // files in PEM; empty: no TLS
+	TrustedProxies         []netip.Prefix // whose word on a client's address is believed
 }
 
 // closePatience is how long requests under way may take when the server stops.
@@ -57,6 +62,7 @@ type Server struct {
 	setupToken string
 	upkeep     upkeep
 
+	tls     *tls.Config // nil: none
 	retired atomic.Bool
 
 	mu       sync.Mutex
@@ -79,11 +85,15 @@ func Open(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	secured, err := tlsConfig(c)
+	if err != nil {
+		return nil, err
+	}
 	store, master, err := open(c)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, store: store, access: access.New(store, c.Now)}
+	s := &Server{config: c, store: store, access: access.New(store, c.Now), tls: secured}
 	if err := s.join(master); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -114,9 +124,14 @@ func (s *Server) join(master []byte) error {
 	s.app.Get("/setup", s.setupPage)
 	protocol.Register(s.app.Group(api.Prefix), domain, s.config.Log)
 	s.routes = api.Register(s.app, api.Config{
-		Access: s.access, Licensing: domain, Log: s.config.Log, Secure: strings.HasPrefix(s.config.PublicURL, "https:"),
+		Access: s.access, Licensing: domain, Log: s.config.Log, Secure: s.secure(),
 	}).Routes()
 	return nil
+}
+
+// secure tells whether browsers reach the server by TLS, its own or a proxy's.
+func (s *Server) secure() bool {
+	return s.tls != nil || strings.HasPrefix(s.config.PublicURL, "https:")
 }
 
 // Serve answers what comes in at the listener until Close. It closes the listener.
@@ -132,6 +147,9 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	s.listener = l
 	s.mu.Unlock()
+	if s.tls != nil {
+		l = tls.NewListener(l, s.tls)
+	}
 	err := s.app.Listener(l)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,14 +191,18 @@ func (s *Server) URL(l net.Addr) string {
 	if s.config.PublicURL != "" {
 		return strings.TrimSuffix(s.config.PublicURL, "/")
 	}
+	scheme := "http://"
+	if s.tls != nil {
+		scheme = "https://"
+	}
 	host, port, err := net.SplitHostPort(l.String())
 	if err != nil {
-		return "http://" + l.String()
+		return scheme + l.String()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // SetupURL is the one-time link to make the first owner; empty when there was one at the start.

@@ -5,8 +5,10 @@
 package config
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -17,6 +19,9 @@ type Settings struct {
 	Data      string // directory
 	Mongo     string // address with its password; empty: the embedded store
 	PublicURL string // https://host; empty: the address of Listen
+
+	TLSCertificate, TLSKey string // files; empty: no TLS
+	TrustedProxies         []netip.Prefix
 
 	LogFormat string // text or json
 	LogLevel  slog.Level
@@ -80,5 +85,19 @@ func Read(from Sources) (Settings, error) {
 			faults = append(faults, setting.fault(v, err))
 		}
 	}
+	faults = append(faults, s.together()...)
 	return s, faults.sorted()
+}
+
+// together checks what no setting can know by itself.
+func (s Settings) together() (faults Faults) {
+	switch {
+	case (s.TLSCertificate == "") != (s.TLSKey == ""):
+		faults = append(faults, Fault{Setting: "tls-certificate", Problem: "goes with --tls-key, and one of the two is missing"})
+	case s.TLSCertificate != "":
+		if _, err := tls.LoadX509KeyPair(s.TLSCertificate, s.TLSKey); err != nil {
+			faults = append(faults, Fault{Setting: "tls-certificate", Value: s.TLSCertificate, Problem: err.Error(), Allowed: "a certificate that fits --tls-key"})
+		}
+	}
+	return faults
 }

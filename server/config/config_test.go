@@ -126,6 +126,29 @@ func TestFileThatIsNone(t *testing.T) {
 	}
 }
 
+// proves part of S28
+func TestSettingsThatBelongTogether(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags map[string]string
+		says  string
+	}{
+		"certificate without key":     {map[string]string{"tls-certificate": "x"}, "goes with --tls-key"},
+		"key without certificate":     {map[string]string{"tls-key": "x"}, "goes with --tls-key"},
+		"certificate that is none":    {map[string]string{"tls-certificate": "/dev/null", "tls-key": "/dev/null"}, "a certificate that fits"},
+		"proxies by name":             {map[string]string{"trusted-proxies": "proxy"}, `"proxy", which is no address`},
+		"proxies everywhere":          {map[string]string{"trusted-proxies": "0.0.0.0/0"}, `"0.0.0.0/0", which is no address`},
+		"a network with a host in it": {map[string]string{"trusted-proxies": "::1,10.0.0.1/8"}, `"10.0.0.1/8", which is no address`},
+	} {
+		if _, err := (world{T: t, flags: c.flags}).read(); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
+	s, err := world{T: t, file: `trusted-proxies = ["10.0.0.0/8", "::1"]`}.read()
+	if err != nil || len(s.TrustedProxies) != 2 || s.TrustedProxies[1].String() != "::1/128" {
+		t.Errorf("%v, %v", s.TrustedProxies, err)
+	}
+}
+
 // Secrets can come from files, as the mounts of a container have them, and no message shows one.
 //
 // proves part of S28

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -45,6 +46,24 @@ var table = []Setting{
 		Name: "public-url", Allowed: "https://host or http://host, without a path",
 		About: "How browsers and programs reach the server. Without it, the address that it listens at.",
 		set:   func(s *Settings, text string) error { s.PublicURL = text; return CheckPublicURL(text) },
+	},
+	{
+		Name: "tls-certificate", Allowed: "a file in PEM, with the certificates in between; together with tls-key",
+		About: "Certificate of the server, to speak TLS without a proxy. It is read again when the file changes.",
+		set:   func(s *Settings, text string) error { s.TLSCertificate = text; return nil },
+	},
+	{
+		Name: "tls-key", Allowed: "a file in PEM",
+		About: "Private key of the certificate.",
+		set:   func(s *Settings, text string) error { s.TLSKey = text; return nil },
+	},
+	{
+		Name: "trusted-proxies", Allowed: "addresses or networks, such as 10.0.0.0/8,::1, with commas between them; in the file also a list",
+		About: "Proxies whose X-Forwarded-For is believed. Without them every client that comes through a proxy has the proxy's address, for rate limits and in the audit trail.",
+		set: func(s *Settings, text string) (err error) {
+			s.TrustedProxies, err = networks(text)
+			return err
+		},
 	},
 	{
 		Name: "log-format", Default: "text", Allowed: "text or json",
@@ -101,6 +120,24 @@ func address(text string) error {
 		return errors.New("has no port from 0 to 65535")
 	}
 	return nil
+}
+
+func networks(text string) (list []netip.Prefix, err error) {
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		if address, err := netip.ParseAddr(item); err == nil {
+			list = append(list, netip.PrefixFrom(address, address.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(item)
+		if err != nil || p != p.Masked() || p.Bits() == 0 {
+			return nil, fmt.Errorf("has %q, which is no address and no network", item)
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }
 
 func duration(of func(*Settings) *time.Duration, least, most time.Duration) func(*Settings, string) error {

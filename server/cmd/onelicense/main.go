@@ -23,7 +23,7 @@ func root(w world) *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.AddCommand(serveCommand(), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), healthcheckCommand(), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
 	for _, c := range cmd.Commands() {
 		if c.RunE != nil {
 			c.RunE = work(c.RunE)

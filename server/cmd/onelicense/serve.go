@@ -95,13 +95,14 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 	srv, err := server.Open(server.Config{
 		Data: s.Data, Mongo: s.Mongo, PublicURL: s.PublicURL, Log: log,
 		ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout,
+		TLSCertificate: s.TLSCertificate, TLSKey: s.TLSKey, TrustedProxies: s.TrustedProxies,
 	})
 	if err != nil {
 		about := &server.SettingError{Setting: "data", Err: err}
 		errors.As(err, &about)
 		return errors.Join(config.Fault{Setting: about.Setting, Problem: about.Err.Error()}, l.Close())
 	}
-	fmt.Fprintf(out, "listening on http://%s\n", l.Addr())
+	fmt.Fprintf(out, "listening on %s://%s\n", scheme(s), l.Addr())
 	if link := srv.SetupURL(l.Addr()); link != "" {
 		fmt.Fprintf(out, "There is no owner yet. This link makes one, once, within 24 hours: %s\n", link)
 	}
@@ -120,6 +121,13 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 	case err := <-served:
 		return errors.Join(err, srv.Close())
 	}
+}
+
+func scheme(s config.Settings) string {
+	if s.TLSCertificate != "" {
+		return "https"
+	}
+	return "http"
 }
 
 func logger(s config.Settings, to io.Writer) *slog.Logger {

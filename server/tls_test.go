@@ -1,0 +1,122 @@
+package server
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// papers are the files of a certificate.
+type papers struct {
+	*testing.T
+	certificate, key string
+	written          time.Time
+}
+
+func newPapers(t *testing.T) *papers {
+	dir := t.TempDir()
+	return &papers{t, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), time.Now().Add(-time.Hour)}
+}
+
+// renew writes a certificate with this number.
+func (p *papers) renew(number int64) {
+	p.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		p.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(number), Subject: pkix.Name{CommonName: "localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	if err != nil {
+		p.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.write(p.certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))
+	p.write(p.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
+}
+
+// write gives each file a time of its own, which a fast disk would not.
+func (p *papers) write(path string, text []byte) {
+	p.Helper()
+	write(p.T, path, text, 0o600)
+	p.written = p.written.Add(time.Second)
+	if err := os.Chtimes(path, p.written, p.written); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// shown is the number of the certificate that a new connection is shown.
+func (w *world) shown() int64 {
+	w.Helper()
+	c, err := tls.Dial("tcp", strings.TrimPrefix(w.base, "http://"), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer c.Close()
+	return c.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+}
+
+// A renewed certificate is shown without a restart, and a half-written one never.
+//
+// proves part of B13
+func TestTLS(t *testing.T) {
+	p := newPapers(t)
+	p.renew(1)
+	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), TLSCertificate: p.certificate, TLSKey: p.key})
+	if got := w.shown(); got != 1 {
+		t.Errorf("shows %d", got)
+	}
+	p.renew(2)
+	if got := w.shown(); got != 2 {
+		t.Errorf("renewed, shows %d", got)
+	}
+	p.write(p.certificate, []byte("half of a certi"))
+	if err := os.Remove(p.key); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.shown(); got != 2 || !strings.Contains(w.log.String(), "the old one is shown on") {
+		t.Errorf("in the middle of the next renewal it shows %d and logs %s", got, w.log)
+	}
+	p.renew(3)
+	if got := w.shown(); got != 3 {
+		t.Errorf("in the end it shows %d", got)
+	}
+
+	w.base = strings.Replace(w.base, "http:", "https:", 1)
+	visitor := w.stranger()
+	visitor.browser.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
+	r := visitor.do("POST", "/setup", founding(w.s.setupToken))
+	if cookie := r.header.Get("Set-Cookie"); !strings.Contains(cookie, "Secure") {
+		t.Errorf("the cookie is %q", cookie)
+	}
+	if got := r.header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+		t.Errorf("HSTS %q", got)
+	}
+	if link := w.s.URL(w.s.listenerAddress()); link != w.base {
+		t.Errorf("it calls itself %s", link)
+	}
+}
+
+func TestCertificateMustBeThereAtTheStart(t *testing.T) {
+	p := newPapers(t)
+	if _, err := Open(Config{Data: t.TempDir(), TLSCertificate: p.certificate, TLSKey: p.key}); err == nil || !strings.Contains(err.Error(), "tls-certificate") {
+		t.Errorf("without files: %v", err)
+	}
+	if r := begin(t).stranger().do("GET", "/session", nil); r.header.Get("Strict-Transport-Security") != "" {
+		t.Error("HSTS without TLS")
+	}
+}
