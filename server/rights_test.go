@@ -51,6 +51,9 @@ var rights = map[string]struct {
 	"POST /licenses/{id}/reinstate": {"oads", nil},
 	"POST /licenses/{id}/revoke":    {"oa", nil},
 	"DELETE /licenses/{id}":         {"oa", nil},
+	"POST /licenses/{id}/renew":     {"oads", map[string]any{"key": "theirs", "maintenance": 1}},
+	"POST /licenses/{id}/transfer":  {"oads", map[string]any{"customer": "Stolen"}},
+	"GET /licenses/{id}/history":    {"oadsv", nil},
 	"GET /licenses/{id}/file":       {"oads", nil},
 
 	"GET /licenses/{id}/activations":                                            {"oadsv", nil},

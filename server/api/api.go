@@ -64,6 +64,7 @@ func Register(app *fiber.App, c Config) *API {
 	a.products()
 	a.versions()
 	a.licenses()
+	a.terms()
 	a.activations()
 	describe(a.huma.OpenAPI())
 	app.Get(Prefix+"/openapi.json", a.openAPI())

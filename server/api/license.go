@@ -10,22 +10,26 @@ import (
 
 // License is what a customer holds.
 type License struct {
-	ID           string            `json:"id"`
-	Product      string            `json:"product"`
-	Version      string            `json:"version"`
-	Name         string            `json:"name"`
-	Customer     string            `json:"customer"`
-	Contexts     []string          `json:"contexts" nullable:"false"`
-	Entitlements []Entitlement     `json:"entitlements" nullable:"false"`
-	Allowance    int64             `json:"allowance"`
-	Used         *int64            `json:"used,omitempty" doc:"Calls counted so far; only where one license is read."`
-	Expires      *time.Time        `json:"expires,omitempty"`
-	Status       licensing.Status  `json:"status" enum:"active,suspended,revoked"`
-	Overrides    Overrides         `json:"overrides"`
-	Metadata     map[string]string `json:"metadata"`
-	Revision     int64             `json:"revision"`
-	Created      time.Time         `json:"created"`
-	Updated      time.Time         `json:"updated"`
+	ID           string             `json:"id"`
+	Product      string             `json:"product"`
+	Version      string             `json:"version"`
+	Name         string             `json:"name"`
+	Customer     string             `json:"customer"`
+	Contexts     []string           `json:"contexts" nullable:"false"`
+	Entitlements []Entitlement      `json:"entitlements" nullable:"false"`
+	Allowance    int64              `json:"allowance"`
+	Used         *int64             `json:"used,omitempty" doc:"Calls counted so far; only where one license is read."`
+	Expires      *time.Time         `json:"expires,omitempty" doc:"Absent while a term that counts from the first activation has not begun."`
+	ExpiresAfter int64              `json:"expires_after,omitempty" doc:"The term, in ms, if it has one."`
+	ExpiresFrom  licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation"`
+	Trial        bool               `json:"trial,omitempty"`
+	Maintenance  *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
+	Status       licensing.Status   `json:"status" enum:"active,suspended,revoked"`
+	Overrides    Overrides          `json:"overrides"`
+	Metadata     map[string]string  `json:"metadata"`
+	Revision     int64              `json:"revision"`
+	Created      time.Time          `json:"created"`
+	Updated      time.Time          `json:"updated"`
 }
 
 // Entitlement is a named right.
@@ -50,14 +54,18 @@ type Overrides struct {
 
 // LicenseNew is a license to be made.
 type LicenseNew struct {
-	Name         string            `json:"name,omitempty"`
-	Customer     string            `json:"customer,omitempty"`
-	Contexts     []string          `json:"contexts" nullable:"false" doc:"Where entitlements are used; names of letters, digits, dots, hyphens and underscores."`
-	Entitlements []Entitlement     `json:"entitlements" nullable:"false"`
-	Allowance    int64             `json:"allowance,omitempty" doc:"Calls, over the whole life; needed by the types calls and time_and_calls."`
-	Expires      *time.Time        `json:"expires,omitempty" doc:"Needed by the types time and time_and_calls."`
-	Overrides    Overrides         `json:"overrides,omitempty"`
-	Metadata     map[string]string `json:"metadata,omitempty"`
+	Name         string             `json:"name,omitempty"`
+	Customer     string             `json:"customer,omitempty"`
+	Contexts     []string           `json:"contexts" nullable:"false" doc:"Where entitlements are used; names of letters, digits, dots, hyphens and underscores."`
+	Entitlements []Entitlement      `json:"entitlements" nullable:"false"`
+	Allowance    int64              `json:"allowance,omitempty" doc:"Calls, over the whole life; needed by the types calls and time_and_calls."`
+	Expires      *time.Time         `json:"expires,omitempty" doc:"The types time and time_and_calls need this or expires_after."`
+	ExpiresAfter int64              `json:"expires_after,omitempty" doc:"A term in ms instead of an end."`
+	ExpiresFrom  licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation" doc:"What the term counts from: the license's creation or its first activation. Default: creation."`
+	Trial        bool               `json:"trial,omitempty" doc:"It is there to be tried; its type has an end."`
+	Maintenance  *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
+	Overrides    Overrides          `json:"overrides,omitempty"`
+	Metadata     map[string]string  `json:"metadata,omitempty"`
 }
 
 // LicenseEdit changes what it names and leaves the rest.
@@ -69,6 +77,8 @@ type LicenseEdit struct {
 	Entitlements *[]Entitlement      `json:"entitlements,omitempty" doc:"Replaces all of them."`
 	Allowance    *int64              `json:"allowance,omitempty"`
 	Expires      Nullable[time.Time] `json:"expires,omitempty" doc:"null: never."`
+	Trial        *bool               `json:"trial,omitempty"`
+	Maintenance  Nullable[time.Time] `json:"maintenance,omitempty" doc:"null: none."`
 	Overrides    *Overrides          `json:"overrides,omitempty" doc:"Replaces all of them."`
 	Metadata     *map[string]string  `json:"metadata,omitempty" doc:"Replaces all of it."`
 }
@@ -81,6 +91,7 @@ func describeLicense(l licensing.License) License {
 	return License{
 		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer,
 		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: l.Allowance, Expires: optional(l.Expires),
+		ExpiresAfter: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optional(l.Maintenance),
 		Status: l.Status, Overrides: Overrides(l.Overrides), Metadata: filled(l.Metadata),
 		Revision: l.Revision, Created: moment(l.Created), Updated: moment(l.Updated),
 	}
@@ -90,7 +101,8 @@ func (n LicenseNew) license() licensing.License {
 	return licensing.License{
 		Meta: licensing.Meta{Metadata: n.Metadata},
 		Name: n.Name, Customer: n.Customer, Contexts: n.Contexts, Entitlements: rights(n.Entitlements),
-		Allowance: n.Allowance, Expires: instant(n.Expires), Overrides: licensing.Overrides(n.Overrides),
+		Allowance: n.Allowance, Expires: instant(n.Expires), Trial: n.Trial, Maintenance: instant(n.Maintenance),
+		Term: licensing.Term{After: n.ExpiresAfter, From: n.ExpiresFrom}, Overrides: licensing.Overrides(n.Overrides),
 	}
 }
 
@@ -106,6 +118,10 @@ func (e LicenseEdit) apply(to *licensing.License) {
 	}
 	if e.Expires.Given {
 		to.Expires = instant(e.Expires.Value)
+	}
+	assign(&to.Trial, e.Trial)
+	if e.Maintenance.Given {
+		to.Maintenance = instant(e.Maintenance.Value)
 	}
 	if e.Overrides != nil {
 		to.Overrides = licensing.Overrides(*e.Overrides)

@@ -17,6 +17,7 @@ type Version struct {
 	Name        string            `json:"name"`
 	Description string            `json:"description"`
 	Archived    bool              `json:"archived"`
+	Released    *time.Time        `json:"released,omitempty"`
 	Policy      Policy            `json:"policy"`
 	Metadata    map[string]string `json:"metadata"`
 	Revision    int64             `json:"revision"`
@@ -66,23 +67,25 @@ type PolicyNew struct {
 type VersionNew struct {
 	Name        string            `json:"name" doc:"Unique within the product."`
 	Description string            `json:"description,omitempty"`
+	Released    *time.Time        `json:"released,omitempty" doc:"Licenses of other versions whose maintenance lasts until then are good for this one too."`
 	Policy      PolicyNew         `json:"policy"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
 }
 
 // VersionEdit changes what it names and leaves the rest.
 type VersionEdit struct {
-	Revision    int64              `json:"revision"`
-	Name        *string            `json:"name,omitempty"`
-	Description *string            `json:"description,omitempty"`
-	Policy      *PolicyNew         `json:"policy,omitempty" doc:"Replaces all of it; the type stays. Programs get it with their next sync."`
-	Metadata    *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
+	Revision    int64               `json:"revision"`
+	Name        *string             `json:"name,omitempty"`
+	Description *string             `json:"description,omitempty"`
+	Released    Nullable[time.Time] `json:"released,omitempty" doc:"null: no license but its own is good for it."`
+	Policy      *PolicyNew          `json:"policy,omitempty" doc:"Replaces all of it; the type stays. Programs get it with their next sync."`
+	Metadata    *map[string]string  `json:"metadata,omitempty" doc:"Replaces all of it."`
 }
 
 func version(v licensing.Version) Version {
 	p := v.Policy
 	return Version{
-		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived,
+		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived, Released: optional(v.Released),
 		Policy: Policy{
 			p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, p.ActivationLimit, p.MaxMachines, p.ClockTolerance, p.JournalEvery,
 			p.Prepaid, p.MaxBorrow, p.Statistics, p.CloneAction, p.CloneLimit,
@@ -112,7 +115,7 @@ func (a *API) versions() {
 	}, func(ctx context.Context, who access.Identity, in *ByIDBody[VersionNew]) (*answer[Version], error) {
 		v, err := l.CreateVersion(ctx, licensing.Version{
 			Meta:    licensing.Meta{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
-			Product: in.id(), Name: in.Body.Name, Description: in.Body.Description, Policy: in.Body.Policy.policy(),
+			Product: in.id(), Name: in.Body.Name, Description: in.Body.Description, Released: instant(in.Body.Released), Policy: in.Body.Policy.policy(),
 		})
 		return reply(version(v), err)
 	})
@@ -145,6 +148,9 @@ func (a *API) versions() {
 		assign(&v.Name, in.Body.Name)
 		assign(&v.Description, in.Body.Description)
 		assign(&v.Metadata, in.Body.Metadata)
+		if in.Body.Released.Given {
+			v.Released = instant(in.Body.Released.Value)
+		}
 		if in.Body.Policy != nil {
 			v.Policy = in.Body.Policy.policy()
 		}

@@ -18,6 +18,45 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for EventKind.
+const (
+	EventKindRenewed     EventKind = "renewed"
+	EventKindStarted     EventKind = "started"
+	EventKindTransferred EventKind = "transferred"
+)
+
+// Valid indicates whether the value is a known member of the EventKind enum.
+func (e EventKind) Valid() bool {
+	switch e {
+	case EventKindRenewed:
+		return true
+	case EventKindStarted:
+		return true
+	case EventKindTransferred:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicenseExpiresFrom.
+const (
+	LicenseExpiresFromActivation LicenseExpiresFrom = "activation"
+	LicenseExpiresFromCreation   LicenseExpiresFrom = "creation"
+)
+
+// Valid indicates whether the value is a known member of the LicenseExpiresFrom enum.
+func (e LicenseExpiresFrom) Valid() bool {
+	switch e {
+	case LicenseExpiresFromActivation:
+		return true
+	case LicenseExpiresFromCreation:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LicenseStatus.
 const (
 	LicenseStatusActive    LicenseStatus = "active"
@@ -33,6 +72,24 @@ func (e LicenseStatus) Valid() bool {
 	case LicenseStatusRevoked:
 		return true
 	case LicenseStatusSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicenseNewExpiresFrom.
+const (
+	LicenseNewExpiresFromActivation LicenseNewExpiresFrom = "activation"
+	LicenseNewExpiresFromCreation   LicenseNewExpiresFrom = "creation"
+)
+
+// Valid indicates whether the value is a known member of the LicenseNewExpiresFrom enum.
+func (e LicenseNewExpiresFrom) Valid() bool {
+	switch e {
+	case LicenseNewExpiresFromActivation:
+		return true
+	case LicenseNewExpiresFromCreation:
 		return true
 	default:
 		return false
@@ -433,6 +490,39 @@ type Entitlement struct {
 	Slots *int64 `json:"slots,omitempty"`
 }
 
+// Event defines model for Event.
+type Event struct {
+	// Allowance Of the license, after.
+	Allowance *int64 `json:"allowance,omitempty"`
+
+	// Calls By a renewal.
+	Calls *int64 `json:"calls,omitempty"`
+
+	// Expires Of the license, after.
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// Extend By a renewal, in ms.
+	Extend *int64 `json:"extend,omitempty"`
+
+	// From The customer before a transfer.
+	From *string   `json:"from,omitempty"`
+	Key  string    `json:"key"`
+	Kind EventKind `json:"kind"`
+
+	// Maintained By a renewal, in ms.
+	Maintained *int64 `json:"maintained,omitempty"`
+
+	// Maintenance Of the license, after.
+	Maintenance *time.Time `json:"maintenance,omitempty"`
+	Time        time.Time  `json:"time"`
+
+	// To The customer after a transfer.
+	To *string `json:"to,omitempty"`
+}
+
+// EventKind defines model for Event.Kind.
+type EventKind string
+
 // Evidence defines model for Evidence.
 type Evidence struct {
 	Address *string `json:"address,omitempty"`
@@ -456,25 +546,38 @@ type Evidence struct {
 
 // License defines model for License.
 type License struct {
-	Allowance    int64             `json:"allowance"`
-	Contexts     []string          `json:"contexts"`
-	Created      time.Time         `json:"created"`
-	Customer     string            `json:"customer"`
-	Entitlements []Entitlement     `json:"entitlements"`
-	Expires      *time.Time        `json:"expires,omitempty"`
-	ID           string            `json:"id"`
-	Metadata     map[string]string `json:"metadata"`
-	Name         string            `json:"name"`
-	Overrides    Overrides         `json:"overrides"`
-	Product      string            `json:"product"`
-	Revision     int64             `json:"revision"`
-	Status       LicenseStatus     `json:"status"`
-	Updated      time.Time         `json:"updated"`
+	Allowance    int64         `json:"allowance"`
+	Contexts     []string      `json:"contexts"`
+	Created      time.Time     `json:"created"`
+	Customer     string        `json:"customer"`
+	Entitlements []Entitlement `json:"entitlements"`
+
+	// Expires Absent while a term that counts from the first activation has not begun.
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// ExpiresAfter The term, in ms, if it has one.
+	ExpiresAfter *int64              `json:"expires_after,omitempty"`
+	ExpiresFrom  *LicenseExpiresFrom `json:"expires_from,omitempty"`
+	ID           string              `json:"id"`
+
+	// Maintenance Other versions of the product that were released until then are good too.
+	Maintenance *time.Time        `json:"maintenance,omitempty"`
+	Metadata    map[string]string `json:"metadata"`
+	Name        string            `json:"name"`
+	Overrides   Overrides         `json:"overrides"`
+	Product     string            `json:"product"`
+	Revision    int64             `json:"revision"`
+	Status      LicenseStatus     `json:"status"`
+	Trial       *bool             `json:"trial,omitempty"`
+	Updated     time.Time         `json:"updated"`
 
 	// Used Calls counted so far; only where one license is read.
 	Used    *int64 `json:"used,omitempty"`
 	Version string `json:"version"`
 }
+
+// LicenseExpiresFrom defines model for License.ExpiresFrom.
+type LicenseExpiresFrom string
 
 // LicenseStatus defines model for License.Status.
 type LicenseStatus string
@@ -493,6 +596,9 @@ type LicenseEdit struct {
 	// Expires null: never.
 	Expires nullable.Nullable[time.Time] `json:"expires,omitempty"`
 
+	// Maintenance null: none.
+	Maintenance nullable.Nullable[time.Time] `json:"maintenance,omitempty"`
+
 	// Metadata Replaces all of it.
 	Metadata *map[string]string `json:"metadata,omitempty"`
 	Name     *string            `json:"name,omitempty"`
@@ -500,6 +606,7 @@ type LicenseEdit struct {
 	// Overrides Replaces all of them.
 	Overrides *Overrides `json:"overrides,omitempty"`
 	Revision  int64      `json:"revision"`
+	Trial     *bool      `json:"trial,omitempty"`
 }
 
 // LicenseNew defines model for LicenseNew.
@@ -512,16 +619,39 @@ type LicenseNew struct {
 	Customer     *string       `json:"customer,omitempty"`
 	Entitlements []Entitlement `json:"entitlements"`
 
-	// Expires Needed by the types time and time_and_calls.
-	Expires   *time.Time         `json:"expires,omitempty"`
-	Metadata  *map[string]string `json:"metadata,omitempty"`
-	Name      *string            `json:"name,omitempty"`
-	Overrides *Overrides         `json:"overrides,omitempty"`
+	// Expires The types time and time_and_calls need this or expires_after.
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// ExpiresAfter A term in ms instead of an end.
+	ExpiresAfter *int64 `json:"expires_after,omitempty"`
+
+	// ExpiresFrom What the term counts from: the license's creation or its first activation. Default: creation.
+	ExpiresFrom *LicenseNewExpiresFrom `json:"expires_from,omitempty"`
+
+	// Maintenance Other versions of the product that were released until then are good too.
+	Maintenance *time.Time         `json:"maintenance,omitempty"`
+	Metadata    *map[string]string `json:"metadata,omitempty"`
+	Name        *string            `json:"name,omitempty"`
+	Overrides   *Overrides         `json:"overrides,omitempty"`
+
+	// Trial It is there to be tried; its type has an end.
+	Trial *bool `json:"trial,omitempty"`
 }
+
+// LicenseNewExpiresFrom What the term counts from: the license's creation or its first activation. Default: creation.
+type LicenseNewExpiresFrom string
 
 // ListActivation defines model for ListActivation.
 type ListActivation struct {
 	Items []Activation `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// ListEvent defines model for ListEvent.
+type ListEvent struct {
+	Items []Event `json:"items"`
 
 	// Next Cursor of the next page; absent on the last.
 	Next *string `json:"next,omitempty"`
@@ -770,6 +900,21 @@ type ProductNew struct {
 	Name string `json:"name"`
 }
 
+// RenewalNew defines model for RenewalNew.
+type RenewalNew struct {
+	// Calls On top of the allowance.
+	Calls *int64 `json:"calls,omitempty"`
+
+	// Extend Milliseconds on top of the license's time, or from now if that has passed.
+	Extend *int64 `json:"extend,omitempty"`
+
+	// Key The caller's own, such as the number of an order: the same renewal again changes nothing.
+	Key string `json:"key"`
+
+	// Maintenance Milliseconds on top of the maintenance, or from now if that has passed.
+	Maintenance *int64 `json:"maintenance,omitempty"`
+}
+
 // Reservation defines model for Reservation.
 type Reservation struct {
 	Activation string `json:"activation"`
@@ -883,6 +1028,16 @@ type TokenNew struct {
 // TokenNewScope defines model for TokenNew.Scope.
 type TokenNewScope string
 
+// TransferNew defines model for TransferNew.
+type TransferNew struct {
+	// Close Deactivate the installations of the customer before.
+	Close    *bool  `json:"close,omitempty"`
+	Customer string `json:"customer"`
+
+	// Key The caller's own: the same transfer again changes nothing.
+	Key *string `json:"key,omitempty"`
+}
+
 // Version defines model for Version.
 type Version struct {
 	Archived    bool              `json:"archived"`
@@ -893,6 +1048,7 @@ type Version struct {
 	Name        string            `json:"name"`
 	Policy      Policy            `json:"policy"`
 	Product     string            `json:"product"`
+	Released    *time.Time        `json:"released,omitempty"`
 	Revision    int64             `json:"revision"`
 	Updated     time.Time         `json:"updated"`
 }
@@ -906,8 +1062,11 @@ type VersionEdit struct {
 	Name     *string            `json:"name,omitempty"`
 
 	// Policy Replaces all of it; the type stays. Programs get it with their next sync.
-	Policy   *PolicyNew `json:"policy,omitempty"`
-	Revision int64      `json:"revision"`
+	Policy *PolicyNew `json:"policy,omitempty"`
+
+	// Released null: no license but its own is good for it.
+	Released nullable.Nullable[time.Time] `json:"released,omitempty"`
+	Revision int64                        `json:"revision"`
 }
 
 // VersionNew defines model for VersionNew.
@@ -918,6 +1077,9 @@ type VersionNew struct {
 	// Name Unique within the product.
 	Name   string    `json:"name"`
 	Policy PolicyNew `json:"policy"`
+
+	// Released Licenses of other versions whose maintenance lasts until then are good for this one too.
+	Released *time.Time `json:"released,omitempty"`
 }
 
 // Wrong defines model for Wrong.
@@ -930,6 +1092,16 @@ type Wrong struct {
 
 // ActivationsParams defines parameters for Activations.
 type ActivationsParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
+// LicenseHistoryParams defines parameters for LicenseHistory.
+type LicenseHistoryParams struct {
 	// Cursor The next of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
@@ -1003,6 +1175,12 @@ type LicensesParams struct {
 
 // EditLicenseJSONRequestBody defines body for EditLicense for application/json ContentType.
 type EditLicenseJSONRequestBody = LicenseEdit
+
+// RenewLicenseJSONRequestBody defines body for RenewLicense for application/json ContentType.
+type RenewLicenseJSONRequestBody = RenewalNew
+
+// TransferLicenseJSONRequestBody defines body for TransferLicense for application/json ContentType.
+type TransferLicenseJSONRequestBody = TransferNew
 
 // CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
 type CreateProductJSONRequestBody = ProductNew
@@ -1157,10 +1335,29 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/file (the `LicenseFile` operationId).
 	LicenseFile(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// LicenseHistory List what happened to a license, newest first
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
+	LicenseHistory(ctx context.Context, id string, params *LicenseHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReinstateLicense Reinstate a suspended license
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/reinstate (the `ReinstateLicense` operationId).
 	ReinstateLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenewLicenseWithBody Give a license more time, calls or maintenance; once for each key
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/renew (the `RenewLicense` operationId).
+	RenewLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenewLicense Give a license more time, calls or maintenance; once for each key
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/renew (the `RenewLicense` operationId).
+	RenewLicense(ctx context.Context, id string, body RenewLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Reservations List the slots that are held
 	//
@@ -1176,6 +1373,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/suspend (the `SuspendLicense` operationId).
 	SuspendLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TransferLicenseWithBody Make a license another customer's, with or without its installations
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
+	TransferLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TransferLicense Make a license another customer's, with or without its installations
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
+	TransferLicense(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Organisation One's organisation
 	//
@@ -1556,11 +1767,60 @@ func (c *Routes) LicenseFile(ctx context.Context, id string, reqEditors ...Reque
 	return c.Client.Do(req)
 }
 
+// LicenseHistory List what happened to a license, newest first
+//
+// Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
+func (c *Routes) LicenseHistory(ctx context.Context, id string, params *LicenseHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLicenseHistoryRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReinstateLicense Reinstate a suspended license
 //
 // Corresponds with POST /api/v1/licenses/{id}/reinstate (the `ReinstateLicense` operationId).
 func (c *Routes) ReinstateLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReinstateLicenseRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenewLicenseWithBody Give a license more time, calls or maintenance; once for each key
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/licenses/{id}/renew (the `RenewLicense` operationId).
+func (c *Routes) RenewLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenewLicenseRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenewLicense Give a license more time, calls or maintenance; once for each key
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/licenses/{id}/renew (the `RenewLicense` operationId).
+func (c *Routes) RenewLicense(ctx context.Context, id string, body RenewLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenewLicenseRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1606,6 +1866,40 @@ func (c *Routes) RevokeLicense(ctx context.Context, id string, reqEditors ...Req
 // Corresponds with POST /api/v1/licenses/{id}/suspend (the `SuspendLicense` operationId).
 func (c *Routes) SuspendLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSuspendLicenseRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TransferLicenseWithBody Make a license another customer's, with or without its installations
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
+func (c *Routes) TransferLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTransferLicenseRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TransferLicense Make a license another customer's, with or without its installations
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
+func (c *Routes) TransferLicense(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTransferLicenseRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2609,6 +2903,91 @@ func NewLicenseFileRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewLicenseHistoryRequest constructs an http.Request for the LicenseHistory method
+func NewLicenseHistoryRequest(server string, id string, params *LicenseHistoryParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/history", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReinstateLicenseRequest constructs an http.Request for the ReinstateLicense method
 func NewReinstateLicenseRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -2639,6 +3018,53 @@ func NewReinstateLicenseRequest(server string, id string) (*http.Request, error)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewRenewLicenseRequest calls the generic RenewLicense builder with application/json body
+func NewRenewLicenseRequest(server string, id string, body RenewLicenseJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRenewLicenseRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewRenewLicenseRequestWithBody constructs an http.Request for the RenewLicense method, with any body, and a specified content type
+func NewRenewLicenseRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/renew", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2792,6 +3218,53 @@ func NewSuspendLicenseRequest(server string, id string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewTransferLicenseRequest calls the generic TransferLicense builder with application/json body
+func NewTransferLicenseRequest(server string, id string, body TransferLicenseJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTransferLicenseRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewTransferLicenseRequestWithBody constructs an http.Request for the TransferLicense method, with any body, and a specified content type
+func NewTransferLicenseRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/transfer", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -4190,12 +4663,33 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/file (the `LicenseFile` operationId).
 	LicenseFileWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LicenseFileResponse, error)
 
+	// LicenseHistoryWithResponse List what happened to a license, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
+	LicenseHistoryWithResponse(ctx context.Context, id string, params *LicenseHistoryParams, reqEditors ...RequestEditorFn) (*LicenseHistoryResponse, error)
+
 	// ReinstateLicenseWithResponse Reinstate a suspended license
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/reinstate (the `ReinstateLicense` operationId).
 	ReinstateLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ReinstateLicenseResponse, error)
+
+	// RenewLicenseWithBodyWithResponse Give a license more time, calls or maintenance; once for each key
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/renew (the `RenewLicense` operationId).
+	RenewLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenewLicenseResponse, error)
+
+	// RenewLicenseWithResponse Give a license more time, calls or maintenance; once for each key
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/renew (the `RenewLicense` operationId).
+	RenewLicenseWithResponse(ctx context.Context, id string, body RenewLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewLicenseResponse, error)
 
 	// ReservationsWithResponse List the slots that are held
 	//
@@ -4217,6 +4711,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/suspend (the `SuspendLicense` operationId).
 	SuspendLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*SuspendLicenseResponse, error)
+
+	// TransferLicenseWithBodyWithResponse Make a license another customer's, with or without its installations
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
+	TransferLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TransferLicenseResponse, error)
+
+	// TransferLicenseWithResponse Make a license another customer's, with or without its installations
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
+	TransferLicenseWithResponse(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*TransferLicenseResponse, error)
 
 	// OrganisationWithResponse One's organisation
 	//
@@ -4853,6 +5361,54 @@ func (r LicenseFileResponse) ContentType() string {
 	return ""
 }
 
+type LicenseHistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListEvent
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r LicenseHistoryResponse) GetJSON200() *ListEvent {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LicenseHistoryResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LicenseHistoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LicenseHistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LicenseHistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LicenseHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ReinstateLicenseResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4895,6 +5451,54 @@ func (r ReinstateLicenseResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReinstateLicenseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RenewLicenseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *License
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RenewLicenseResponse) GetJSON200() *License {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RenewLicenseResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RenewLicenseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RenewLicenseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RenewLicenseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RenewLicenseResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5039,6 +5643,54 @@ func (r SuspendLicenseResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SuspendLicenseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TransferLicenseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *License
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TransferLicenseResponse) GetJSON200() *License {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TransferLicenseResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TransferLicenseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TransferLicenseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TransferLicenseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TransferLicenseResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6519,6 +7171,19 @@ func (c *ClientWithResponses) LicenseFileWithResponse(ctx context.Context, id st
 	return ParseLicenseFileResponse(rsp)
 }
 
+// LicenseHistoryWithResponse List what happened to a license, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
+func (c *ClientWithResponses) LicenseHistoryWithResponse(ctx context.Context, id string, params *LicenseHistoryParams, reqEditors ...RequestEditorFn) (*LicenseHistoryResponse, error) {
+	rsp, err := c.LicenseHistory(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLicenseHistoryResponse(rsp)
+}
+
 // ReinstateLicenseWithResponse Reinstate a suspended license
 //
 // Returns a wrapper object for the known response body format(s).
@@ -6530,6 +7195,32 @@ func (c *ClientWithResponses) ReinstateLicenseWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseReinstateLicenseResponse(rsp)
+}
+
+// RenewLicenseWithBodyWithResponse Give a license more time, calls or maintenance; once for each key
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/renew (the `RenewLicense` operationId).
+func (c *ClientWithResponses) RenewLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenewLicenseResponse, error) {
+	rsp, err := c.RenewLicenseWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenewLicenseResponse(rsp)
+}
+
+// RenewLicenseWithResponse Give a license more time, calls or maintenance; once for each key
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/renew (the `RenewLicense` operationId).
+func (c *ClientWithResponses) RenewLicenseWithResponse(ctx context.Context, id string, body RenewLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewLicenseResponse, error) {
+	rsp, err := c.RenewLicense(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenewLicenseResponse(rsp)
 }
 
 // ReservationsWithResponse List the slots that are held
@@ -6569,6 +7260,32 @@ func (c *ClientWithResponses) SuspendLicenseWithResponse(ctx context.Context, id
 		return nil, err
 	}
 	return ParseSuspendLicenseResponse(rsp)
+}
+
+// TransferLicenseWithBodyWithResponse Make a license another customer's, with or without its installations
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
+func (c *ClientWithResponses) TransferLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TransferLicenseResponse, error) {
+	rsp, err := c.TransferLicenseWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTransferLicenseResponse(rsp)
+}
+
+// TransferLicenseWithResponse Make a license another customer's, with or without its installations
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
+func (c *ClientWithResponses) TransferLicenseWithResponse(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*TransferLicenseResponse, error) {
+	rsp, err := c.TransferLicense(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTransferLicenseResponse(rsp)
 }
 
 // OrganisationWithResponse One's organisation
@@ -7343,6 +8060,39 @@ func ParseLicenseFileResponse(rsp *http.Response) (*LicenseFileResponse, error) 
 	return response, nil
 }
 
+// ParseLicenseHistoryResponse parses an HTTP response from a LicenseHistoryWithResponse call
+func ParseLicenseHistoryResponse(rsp *http.Response) (*LicenseHistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LicenseHistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListEvent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseReinstateLicenseResponse parses an HTTP response from a ReinstateLicenseWithResponse call
 func ParseReinstateLicenseResponse(rsp *http.Response) (*ReinstateLicenseResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7352,6 +8102,39 @@ func ParseReinstateLicenseResponse(rsp *http.Response) (*ReinstateLicenseRespons
 	}
 
 	response := &ReinstateLicenseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest License
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRenewLicenseResponse parses an HTTP response from a RenewLicenseWithResponse call
+func ParseRenewLicenseResponse(rsp *http.Response) (*RenewLicenseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RenewLicenseResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -7451,6 +8234,39 @@ func ParseSuspendLicenseResponse(rsp *http.Response) (*SuspendLicenseResponse, e
 	}
 
 	response := &SuspendLicenseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest License
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTransferLicenseResponse parses an HTTP response from a TransferLicenseWithResponse call
+func ParseTransferLicenseResponse(rsp *http.Response) (*TransferLicenseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TransferLicenseResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

@@ -2,6 +2,7 @@ package licensing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/onelicense/onelicense/license"
@@ -112,16 +113,19 @@ func (s *Service) CreateLicense(ctx context.Context, l License) (License, error)
 		l.Status = Active
 	}
 	l.Product = v.Product
-	if err := l.check(v.Policy); err != nil {
+	if err := s.create(&l.Meta); err != nil {
 		return License{}, err
 	}
-	if err := s.create(&l.Meta); err != nil {
+	if err := l.begin(); err != nil {
+		return License{}, err
+	}
+	if err := l.check(v.Policy); err != nil {
 		return License{}, err
 	}
 	return l, s.store.CreateLicense(ctx, l)
 }
 
-// UpdateLicense changes everything but the version. A revoked license stays revoked.
+// UpdateLicense changes everything but the version and the history. A revoked license stays revoked.
 func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error) {
 	old, err := s.store.License(ctx, l.Organisation, l.ID)
 	if err != nil {
@@ -137,13 +141,31 @@ func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error)
 	if old.Status == Revoked && l.Status != Revoked {
 		return License{}, invalid("status", "cannot be changed: the license was revoked for good")
 	}
-	l.Product, l.Version, l.Created, l.Updated = old.Product, old.Version, old.Created, s.now()
+	l.Product, l.Version, l.Created, l.Updated, l.Recent = old.Product, old.Version, old.Created, s.now(), old.Recent
 	return s.store.UpdateLicense(ctx, l)
 }
 
 // DeleteLicense takes its activations with it; they can not sync any more.
 func (s *Service) DeleteLicense(ctx context.Context, org, id license.ID) error {
-	return s.store.DeleteLicense(ctx, org, id)
+	if err := s.store.DeleteLicense(ctx, org, id); err != nil {
+		return err
+	}
+	return s.forget(ctx, eventKind, org, string(id))
+}
+
+// forget deletes the entries of a list. What a crash leaves behind belongs to nothing and is shown to nobody.
+func (s *Service) forget(ctx context.Context, kind string, org license.ID, list string) error {
+	for {
+		found, err := s.store.Entries(ctx, kind, org, list, Page{Limit: 200})
+		if err != nil || len(found.Items) == 0 {
+			return err
+		}
+		for _, e := range found.Items {
+			if err := s.store.DeleteEntry(ctx, kind, e.ID, 0); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+		}
+	}
 }
 
 // LicenseFile issues the license file of a license.

@@ -13,6 +13,7 @@ import (
 const (
 	minInterval    = 1_000
 	maxDuration    = 10 * 366 * 24 * 3600 * 1000
+	minTerm        = 1_000
 	maxDelay       = 24 * 3600 * 1000
 	maxRetries     = 1_000
 	maxJournal     = 1_000_000
@@ -113,7 +114,7 @@ func (p Product) check() error {
 
 func (v Version) check() error {
 	return first(text("name", v.Name, 1, MaxText), text("description", v.Description, 0, MaxDescription), metadata(v.Metadata),
-		v.Policy.check("policy"))
+		within("released", int64(v.Released), 0, lease.MaxCount), v.Policy.check("policy"))
 }
 
 // check holds a license to what a license file can say and to what the policy's type needs.
@@ -126,8 +127,14 @@ func (l License) check(p Policy) error {
 	if p.Type.Counted() && l.Allowance == 0 {
 		return invalid("allowance", "is missing: the type %s needs one", p.Type)
 	}
-	if p.Type.Expiring() && l.Expires == 0 {
+	if p.Type.Expiring() && l.Expires == 0 && l.Term.From != FromActivation {
 		return invalid("expires", "is missing: the type %s needs one", p.Type)
+	}
+	if l.Trial && !p.Type.Expiring() {
+		return invalid("trial", "is set, but a license of the type %s has no end", p.Type)
+	}
+	if err := l.Term.check(p.Type); err != nil {
+		return err
 	}
 	return first(
 		text("name", l.Name, 0, MaxText),
@@ -138,8 +145,21 @@ func (l License) check(p Policy) error {
 		slots(l.Entitlements),
 		within("allowance", l.Allowance, 0, lease.MaxCount),
 		within("expires", int64(l.Expires), 0, lease.MaxCount),
+		within("maintenance", int64(l.Maintenance), 0, lease.MaxCount),
 		p.apply(l.Overrides).check("overrides"),
 	)
+}
+
+func (t Term) check(kind lease.PolicyType) error {
+	switch {
+	case t == Term{}:
+		return nil
+	case !kind.Expiring():
+		return invalid("expires_after", "is given, but a license of the type %s has no end", kind)
+	case t.From != FromCreation && t.From != FromActivation:
+		return invalid("expires_from", "is %q, allowed are creation, activation", t.From)
+	}
+	return within("expires_after", t.After, minTerm, maxDuration)
 }
 
 // names holds a list to the rules of a license file: at least one, none twice, each well formed.

@@ -43,6 +43,7 @@ type Version struct {
 	Name        string // unique within the product
 	Description string
 	Archived    bool
+	Released    lease.Time // licenses with maintenance until then or later are good for it too; 0: only its own
 	Policy      Policy
 }
 
@@ -83,13 +84,33 @@ type License struct {
 	Version      license.ID
 	Name         string
 	Customer     string
+	CustomerID   license.ID // the customer's record; empty: the name is all that is known
 	Contexts     []string
 	Entitlements []license.Entitlement
 	Allowance    int64      // calls, over the whole life; for the policy types that count
-	Expires      lease.Time // for the policy types that expire
+	Expires      lease.Time // for the policy types that expire; 0 before a term that counts from the first activation has begun
+	Term         Term
+	Trial        bool
+	Maintenance  lease.Time // other versions of the product that were released until then are good too; 0: none
 	Status       Status
 	Overrides    Overrides
+	Recent       []Event // the latest of its history, oldest first (history.go)
 }
+
+// Term is how long a license is good, where its end is no date from the start.
+type Term struct {
+	After int64    `json:"after"` // milliseconds; 0: the license has no term, only an end
+	From  TermFrom `json:"from"`
+}
+
+// TermFrom says when a term begins.
+type TermFrom string
+
+// The beginnings of a term.
+const (
+	FromCreation   TermFrom = "creation"
+	FromActivation TermFrom = "activation" // the first one of the license
+)
 
 // Overrides replaces single values of the version's policy for one license; nil leaves the version's.
 type Overrides struct {

@@ -31,7 +31,8 @@ type exchange struct {
 	key     ActivationKey
 	now     lease.Time
 	terms   Terms
-	policy  Policy // with the license's overrides
+	policy  Policy  // with the license's overrides
+	runs    Version // the program is; the license's own, or another that its maintenance may cover
 	address string
 	epoch   Epoch
 }
@@ -59,13 +60,17 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 	if x.epoch, err = s.epoch(ctx, request.Epoch, request.Number == 1 || len(request.Want) > 0); err != nil {
 		return Answer{}, err
 	}
-	if x.terms, err = s.store.Terms(ctx, request.License); errors.Is(err, ErrNotFound) ||
-		err == nil && (x.terms.License.Product != request.Product || x.terms.License.Version != request.Version) {
+	if x.terms, err = s.store.Terms(ctx, request.License); errors.Is(err, ErrNotFound) || err == nil && x.terms.License.Product != request.Product {
 		return s.unknown(ctx, x)
 	} else if err != nil {
 		return Answer{}, fmt.Errorf("reading the license: %w", err)
 	}
 	x.policy = x.terms.Version.Policy.apply(x.terms.License.Overrides)
+	if x.runs, err = s.runs(ctx, x); errors.Is(err, ErrNotFound) {
+		return s.unknown(ctx, x)
+	} else if err != nil {
+		return Answer{}, fmt.Errorf("reading the version: %w", err)
+	}
 
 	held, err := s.store.Activation(ctx, x.key)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -84,6 +89,12 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 	}
 	if no != nil {
 		return s.refuse(x, no)
+	}
+	if step.begins && x.terms.License.waits() && x.policy.ActivationLimit > 0 {
+		if err := s.start(ctx, x); err != nil && !errors.Is(err, ErrNotFound) {
+			return Answer{}, err
+		}
+		return Answer{}, ErrStale // decide on the license as it is now
 	}
 	advance, no := s.fill(x, step, held)
 	if no != nil {
@@ -108,14 +119,41 @@ func (x *exchange) status() *no {
 		return refusal(license.CodeArchived, "product %s", l.Product)
 	case x.terms.Version.Archived:
 		return refusal(license.CodeArchived, "version %s", l.Version)
+	case x.runs.Archived:
+		return refusal(license.CodeArchived, "version %s", x.runs.ID)
 	case l.Status == Suspended:
 		return refusal(license.CodeSuspended, "license %s", l.ID)
 	case l.Status == Revoked:
 		return refusal(license.CodeRevoked, "license %s", l.ID)
-	case x.policy.Type.Expiring() && x.now >= l.Expires:
+	case x.policy.Type.Expiring() && x.now >= l.Expires && !l.waits():
 		return refusal(license.CodeExpired, "at %s; it is %s", stamp(l.Expires), stamp(x.now))
+	case x.runs.ID != l.Version && (x.runs.Released == 0 || x.runs.Released > l.Maintenance):
+		return refusal(license.CodeMaintenanceEnded, "at %s; version %s was released %s", stamp(l.Maintenance), x.runs.ID, released(x.runs))
 	}
 	return nil
+}
+
+// runs is the version that the program is: the license's own, or, where it has maintenance, another of the product.
+func (s *Service) runs(ctx context.Context, x *exchange) (Version, error) {
+	l := &x.terms.License
+	switch {
+	case l.Version == x.request.Version:
+		return x.terms.Version, nil
+	case l.Maintenance == 0:
+		return Version{}, ErrNotFound
+	}
+	v, err := s.store.Version(ctx, l.Organisation, x.request.Version)
+	if err == nil && v.Product != l.Product {
+		err = ErrNotFound
+	}
+	return v, err
+}
+
+func released(v Version) string {
+	if v.Released == 0 {
+		return "at no time that the vendor has told"
+	}
+	return "at " + stamp(v.Released)
 }
 
 // resend gives the stored lease again. What the program relies on is the document and its link, so a new signature is as good, and a

@@ -105,6 +105,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/licenses/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what happened to a license, newest first */
+        get: operations["licenseHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/licenses/{id}/reinstate": {
         parameters: {
             query?: never;
@@ -116,6 +133,23 @@ export interface paths {
         put?: never;
         /** Reinstate a suspended license */
         post: operations["reinstateLicense"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a license more time, calls or maintenance; once for each key */
+        post: operations["renewLicense"];
         delete?: never;
         options?: never;
         head?: never;
@@ -167,6 +201,23 @@ export interface paths {
         put?: never;
         /** Suspend a license */
         post: operations["suspendLicense"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a license another customer's, with or without its installations */
+        post: operations["transferLicense"];
         delete?: never;
         options?: never;
         head?: never;
@@ -570,6 +621,47 @@ export interface components {
              */
             slots?: number;
         };
+        Event: {
+            /**
+             * Format: int64
+             * @description Of the license, after.
+             */
+            allowance?: number;
+            /**
+             * Format: int64
+             * @description By a renewal.
+             */
+            calls?: number;
+            /**
+             * Format: date-time
+             * @description Of the license, after.
+             */
+            expires?: string;
+            /**
+             * Format: int64
+             * @description By a renewal, in ms.
+             */
+            extend?: number;
+            /** @description The customer before a transfer. */
+            from?: string;
+            key: string;
+            /** @enum {string} */
+            kind: "started" | "renewed" | "transferred";
+            /**
+             * Format: int64
+             * @description By a renewal, in ms.
+             */
+            maintained?: number;
+            /**
+             * Format: date-time
+             * @description Of the license, after.
+             */
+            maintenance?: string;
+            /** Format: date-time */
+            time: string;
+            /** @description The customer after a transfer. */
+            to?: string;
+        };
         Evidence: {
             address?: string;
             /** @description The holder of the closed chain came back: two take turns. */
@@ -599,9 +691,24 @@ export interface components {
             created: string;
             customer: string;
             entitlements: components["schemas"]["Entitlement"][];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Absent while a term that counts from the first activation has not begun.
+             */
             expires?: string;
+            /**
+             * Format: int64
+             * @description The term, in ms, if it has one.
+             */
+            expires_after?: number;
+            /** @enum {string} */
+            expires_from?: "creation" | "activation";
             id: string;
+            /**
+             * Format: date-time
+             * @description Other versions of the product that were released until then are good too.
+             */
+            maintenance?: string;
             metadata: {
                 [key: string]: string;
             };
@@ -612,6 +719,7 @@ export interface components {
             revision: number;
             /** @enum {string} */
             status: "active" | "suspended" | "revoked";
+            trial?: boolean;
             /** Format: date-time */
             updated: string;
             /**
@@ -634,6 +742,11 @@ export interface components {
              * @description null: never.
              */
             expires?: string | null;
+            /**
+             * Format: date-time
+             * @description null: none.
+             */
+            maintenance?: string | null;
             /** @description Replaces all of it. */
             metadata?: {
                 [key: string]: string;
@@ -643,6 +756,7 @@ export interface components {
             overrides?: components["schemas"]["Overrides"];
             /** Format: int64 */
             revision: number;
+            trial?: boolean;
         };
         LicenseNew: {
             /**
@@ -656,17 +770,39 @@ export interface components {
             entitlements: components["schemas"]["Entitlement"][];
             /**
              * Format: date-time
-             * @description Needed by the types time and time_and_calls.
+             * @description The types time and time_and_calls need this or expires_after.
              */
             expires?: string;
+            /**
+             * Format: int64
+             * @description A term in ms instead of an end.
+             */
+            expires_after?: number;
+            /**
+             * @description What the term counts from: the license's creation or its first activation. Default: creation.
+             * @enum {string}
+             */
+            expires_from?: "creation" | "activation";
+            /**
+             * Format: date-time
+             * @description Other versions of the product that were released until then are good too.
+             */
+            maintenance?: string;
             metadata?: {
                 [key: string]: string;
             };
             name?: string;
             overrides?: components["schemas"]["Overrides"];
+            /** @description It is there to be tried; its type has an end. */
+            trial?: boolean;
         };
         ListActivation: {
             items: components["schemas"]["Activation"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        ListEvent: {
+            items: components["schemas"]["Event"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
@@ -908,6 +1044,25 @@ export interface components {
             /** @description Unique within the organisation. */
             name: string;
         };
+        RenewalNew: {
+            /**
+             * Format: int64
+             * @description On top of the allowance.
+             */
+            calls?: number;
+            /**
+             * Format: int64
+             * @description Milliseconds on top of the license's time, or from now if that has passed.
+             */
+            extend?: number;
+            /** @description The caller's own, such as the number of an order: the same renewal again changes nothing. */
+            key: string;
+            /**
+             * Format: int64
+             * @description Milliseconds on top of the maintenance, or from now if that has passed.
+             */
+            maintenance?: number;
+        };
         Reservation: {
             activation: string;
             /** @description The one it was first reserved in. */
@@ -1000,6 +1155,13 @@ export interface components {
             /** @description What it may do: no more than one's role allows, now and later. */
             scope: ("activations.free" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
         };
+        TransferNew: {
+            /** @description Deactivate the installations of the customer before. */
+            close?: boolean;
+            customer: string;
+            /** @description The caller's own: the same transfer again changes nothing. */
+            key?: string;
+        };
         Version: {
             archived: boolean;
             /** Format: date-time */
@@ -1012,6 +1174,8 @@ export interface components {
             name: string;
             policy: components["schemas"]["Policy"];
             product: string;
+            /** Format: date-time */
+            released?: string;
             /** Format: int64 */
             revision: number;
             /** Format: date-time */
@@ -1026,6 +1190,11 @@ export interface components {
             name?: string;
             /** @description Replaces all of it; the type stays. Programs get it with their next sync. */
             policy?: components["schemas"]["PolicyNew"];
+            /**
+             * Format: date-time
+             * @description null: no license but its own is good for it.
+             */
+            released?: string | null;
             /** Format: int64 */
             revision: number;
         };
@@ -1037,6 +1206,11 @@ export interface components {
             /** @description Unique within the product. */
             name: string;
             policy: components["schemas"]["PolicyNew"];
+            /**
+             * Format: date-time
+             * @description Licenses of other versions whose maintenance lasts until then are good for this one too.
+             */
+            released?: string;
         };
         Wrong: {
             detail: string;
@@ -1308,6 +1482,43 @@ export interface operations {
             };
         };
     };
+    licenseHistory: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListEvent"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reinstateLicense: {
         parameters: {
             query?: never;
@@ -1318,6 +1529,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["License"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewLicense: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewalNew"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {
@@ -1417,6 +1663,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["License"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    transferLicense: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferNew"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {

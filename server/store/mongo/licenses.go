@@ -20,6 +20,11 @@ type licenseRecord struct {
 	Expires      date                `bson:"expires"`
 	Status       string              `bson:"status"`
 	Overrides    licensing.Overrides `bson:"overrides"`
+	CustomerID   string              `bson:"customer_id"`
+	Trial        bool                `bson:"trial"`
+	Term         licensing.Term      `bson:"term"`
+	Maintenance  date                `bson:"maintenance"`
+	Recent       []licensing.Event   `bson:"recent"`
 }
 
 type entitlement struct {
@@ -29,7 +34,7 @@ type entitlement struct {
 
 func licenseOf(l licensing.License) licenseRecord {
 	d := licenseRecord{metaOf(l.Meta, "", fold(l.Name, l.Customer)), string(l.Product), string(l.Version), l.Name, l.Customer, l.Contexts, nil,
-		l.Allowance, dateOf(l.Expires), string(l.Status), l.Overrides}
+		l.Allowance, dateOf(l.Expires), string(l.Status), l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance), l.Recent}
 	for _, e := range l.Entitlements {
 		d.Entitlements = append(d.Entitlements, entitlement{e.Name, int64(e.Slots)})
 	}
@@ -38,7 +43,8 @@ func licenseOf(l licensing.License) licenseRecord {
 
 func (d licenseRecord) record() licensing.License {
 	l := licensing.License{Meta: d.Meta.record(), Product: license.ID(d.Product), Version: license.ID(d.Version), Name: d.Name, Customer: d.Customer,
-		Contexts: d.Contexts, Allowance: d.Allowance, Expires: timeOf(d.Expires), Status: licensing.Status(d.Status), Overrides: d.Overrides}
+		Contexts: d.Contexts, Allowance: d.Allowance, Expires: timeOf(d.Expires), Status: licensing.Status(d.Status), Overrides: d.Overrides,
+		CustomerID: license.ID(d.CustomerID), Trial: d.Trial, Term: d.Term, Maintenance: timeOf(d.Maintenance), Recent: d.Recent}
 	for _, e := range d.Entitlements {
 		l.Entitlements = append(l.Entitlements, license.Entitlement{Name: e.Name, Slots: int(e.Slots)})
 	}

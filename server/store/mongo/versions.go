@@ -17,15 +17,17 @@ type version struct {
 	Name        string           `bson:"name"`
 	Description string           `bson:"description"`
 	Archived    bool             `bson:"archived"`
+	Released    date             `bson:"released"`
 	Policy      licensing.Policy `bson:"policy"`
 }
 
 func versionOf(v licensing.Version) version {
-	return version{metaOf(v.Meta, nameKey("version", string(v.Product), v.Name), fold(v.Name)), string(v.Product), v.Name, v.Description, v.Archived, v.Policy}
+	return version{metaOf(v.Meta, nameKey("version", string(v.Product), v.Name), fold(v.Name)), string(v.Product), v.Name, v.Description, v.Archived, dateOf(v.Released), v.Policy}
 }
 
 func (d version) record() licensing.Version {
-	return licensing.Version{Meta: d.Meta.record(), Product: license.ID(d.Product), Name: d.Name, Description: d.Description, Archived: d.Archived, Policy: d.Policy}
+	return licensing.Version{Meta: d.Meta.record(), Product: license.ID(d.Product), Name: d.Name, Description: d.Description, Archived: d.Archived,
+		Released: timeOf(d.Released), Policy: d.Policy}
 }
 
 // CreateVersion implements licensing.Catalogue.

@@ -14,9 +14,10 @@ func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 		if there, err := has(t, `SELECT 1 FROM versions WHERE id = ? AND org = ? AND product = ?`, l.Version, l.Organisation, l.Product); err != nil || !there {
 			return missing(err)
 		}
-		if _, err := t.exec(`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, l.ID, l.Organisation, l.Product,
+		if _, err := t.exec(`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, l.ID, l.Organisation, l.Product,
 			l.Version, l.Revision, l.Created, l.Updated, encode(l.Metadata), l.Name, fold(l.Name, l.Customer), l.Customer,
-			strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements), l.Allowance, l.Expires, l.Status, encode(l.Overrides)); err != nil {
+			strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements), l.Allowance, l.Expires, l.Status, encode(l.Overrides), l.CustomerID,
+			l.Maintenance, sparse(moreOf(l))); err != nil {
 			return fresh(err)
 		}
 		_, err := t.exec(`INSERT INTO meters (license) VALUES (?)`, l.ID)
@@ -24,20 +25,36 @@ func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 	})
 }
 
-const licenseColumns = `seq, id, org, product, version, revision, created, updated, metadata, name, customer, contexts, entitlements, allowance, expires, status, overrides`
+const licenseColumns = `seq, id, org, product, version, revision, created, updated, metadata, name, customer, contexts, entitlements, allowance, expires, status, overrides,
+	customer_id, maintenance, more`
 
 func readLicense(seq *int64, row scanner) (l licensing.License, err error) {
-	var metadata, contexts, entitlements, overrides string
+	var metadata, contexts, entitlements, overrides, more string
 	if err := row.Scan(seq, &l.ID, &l.Organisation, &l.Product, &l.Version, &l.Revision, &l.Created, &l.Updated, &metadata, &l.Name, &l.Customer,
-		&contexts, &entitlements, &l.Allowance, &l.Expires, &l.Status, &overrides); err != nil {
+		&contexts, &entitlements, &l.Allowance, &l.Expires, &l.Status, &overrides,
+		&l.CustomerID, &l.Maintenance, &more); err != nil {
 		return l, found(err)
 	}
 	l.Contexts = split(contexts)
 	if l.Entitlements, err = splitEntitlements(entitlements); err != nil {
 		return l, err
 	}
+	var m licenseMore
+	if err := decodeSparse(more, &m); err != nil {
+		return l, err
+	}
+	l.Trial, l.Term, l.Recent = m.Trial, m.Term, m.Recent
 	return l, decode(metadata, &l.Metadata, overrides, &l.Overrides)
 }
+
+// licenseMore is what few licenses have.
+type licenseMore struct {
+	Trial  bool              `json:"trial,omitempty"`
+	Term   licensing.Term    `json:"term"`
+	Recent []licensing.Event `json:"recent,omitempty"`
+}
+
+func moreOf(l licensing.License) licenseMore { return licenseMore{l.Trial, l.Term, l.Recent} }
 
 // License implements licensing.Catalogue.
 func (s *Store) License(_ context.Context, org, id license.ID) (licensing.License, error) {
@@ -54,9 +71,10 @@ func (s *Store) Licenses(_ context.Context, org, version license.ID, page licens
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	err := s.edit(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE licenses SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, customer = ?, contexts = ?,
-			entitlements = ?, allowance = ?, expires = ?, status = ?, overrides = ? WHERE id = ? AND org = ? AND revision = ?`,
+			entitlements = ?, allowance = ?, expires = ?, status = ?, overrides = ?, customer_id = ?, maintenance = ?, more = ?
+			WHERE id = ? AND org = ? AND revision = ?`,
 			l.Updated, encode(l.Metadata), l.Name, fold(l.Name, l.Customer), l.Customer, strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements),
-			l.Allowance, l.Expires, l.Status, encode(l.Overrides), l.ID, l.Organisation, l.Revision)
+			l.Allowance, l.Expires, l.Status, encode(l.Overrides), l.CustomerID, l.Maintenance, sparse(moreOf(l)), l.ID, l.Organisation, l.Revision)
 		return same(t, n, err, `SELECT 1 FROM licenses WHERE id = ? AND org = ?`, l.ID, l.Organisation)
 	})
 	l.Revision++

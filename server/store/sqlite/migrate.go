@@ -15,6 +15,7 @@ var migrations = []string{
 	epochSchema,
 	returnsSchema,
 	entriesSchema,
+	termsSchema,
 }
 
 // migrate applies what is missing, each step in a transaction of its own.

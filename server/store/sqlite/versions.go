@@ -13,8 +13,8 @@ func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
 		if there, err := has(t, `SELECT 1 FROM products WHERE id = ? AND org = ?`, v.Product, v.Organisation); err != nil || !there {
 			return missing(err)
 		}
-		_, err := t.exec(`INSERT INTO versions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, v.ID, v.Organisation, v.Product, v.Revision, v.Created,
-			v.Updated, encode(v.Metadata), v.Name, fold(v.Name), v.Description, v.Archived, encode(v.Policy))
+		_, err := t.exec(`INSERT INTO versions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, v.ID, v.Organisation, v.Product, v.Revision, v.Created,
+			v.Updated, encode(v.Metadata), v.Name, fold(v.Name), v.Description, v.Archived, encode(v.Policy), v.Released)
 		return fresh(err)
 	})
 }
@@ -27,12 +27,12 @@ func missing(err error) error {
 	return licensing.ErrNotFound
 }
 
-const versionColumns = `seq, id, org, product, revision, created, updated, metadata, name, description, archived, policy`
+const versionColumns = `seq, id, org, product, revision, created, updated, metadata, name, description, archived, policy, released`
 
 func readVersion(seq *int64, row scanner) (v licensing.Version, err error) {
 	var metadata, policy string
 	if err := row.Scan(seq, &v.ID, &v.Organisation, &v.Product, &v.Revision, &v.Created, &v.Updated, &metadata, &v.Name, &v.Description,
-		&v.Archived, &policy); err != nil {
+		&v.Archived, &policy, &v.Released); err != nil {
 		return v, found(err)
 	}
 	return v, decode(metadata, &v.Metadata, policy, &v.Policy)
@@ -53,8 +53,8 @@ func (s *Store) Versions(_ context.Context, org, product license.ID, page licens
 func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
 	err := s.edit(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE versions SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived = ?,
-			policy = ? WHERE id = ? AND org = ? AND revision = ?`,
-			v.Updated, encode(v.Metadata), v.Name, fold(v.Name), v.Description, v.Archived, encode(v.Policy), v.ID, v.Organisation, v.Revision)
+			policy = ?, released = ? WHERE id = ? AND org = ? AND revision = ?`,
+			v.Updated, encode(v.Metadata), v.Name, fold(v.Name), v.Description, v.Archived, encode(v.Policy), v.Released, v.ID, v.Organisation, v.Revision)
 		return same(t, n, err, `SELECT 1 FROM versions WHERE id = ? AND org = ?`, v.ID, v.Organisation)
 	})
 	v.Revision++

@@ -23,7 +23,7 @@ func equal(t *testing.T, got, want any) {
 
 // proves S08, S09, S10
 func catalogueRoundTrip(t *testing.T, w *world) {
-	complete(t, w.version.Policy, w.license.Overrides)
+	complete(t, w.version.Policy, w.license, w.license.Term, w.license.Recent[0], w.license.Overrides)
 	o, err := w.Organisation(ctx, w.org)
 	must(t, err)
 	equal(t, o, licensing.Organisation{ID: w.org, Name: "Example", Created: noon})
@@ -90,7 +90,7 @@ func revisions(t *testing.T, w *world) {
 	wantErr(t, err, licensing.ErrStale)
 
 	v := w.version
-	v.Policy.Interval, v.Policy.Prepaid, v.Policy.Statistics, v.Policy.CloneAction, v.Archived = 5_000, 0, false, licensing.CloneRefuse, true
+	v.Policy.Interval, v.Policy.Prepaid, v.Policy.Statistics, v.Policy.CloneAction, v.Archived, v.Released = 5_000, 0, false, licensing.CloneRefuse, true, 0
 	v, err = w.UpdateVersion(ctx, v)
 	must(t, err)
 	_, err = w.UpdateVersion(ctx, w.version)
@@ -98,6 +98,7 @@ func revisions(t *testing.T, w *world) {
 
 	l := w.license
 	l.Status, l.Allowance, l.Entitlements, l.Overrides = licensing.Suspended, 2000, []license.Entitlement{{Name: "one", Slots: 1}}, licensing.Overrides{}
+	l.CustomerID, l.Trial, l.Term, l.Maintenance, l.Recent = "", false, licensing.Term{}, noon+9, append(l.Recent, licensing.Event{Key: "4712"})
 	l, err = w.UpdateLicense(ctx, l)
 	must(t, err)
 	_, err = w.UpdateLicense(ctx, w.license)

@@ -1,0 +1,69 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// RenewalNew is more of what a license is limited by.
+type RenewalNew struct {
+	Key         string `json:"key" doc:"The caller's own, such as the number of an order: the same renewal again changes nothing."`
+	Extend      int64  `json:"extend,omitempty" doc:"Milliseconds on top of the license's time, or from now if that has passed."`
+	Calls       int64  `json:"calls,omitempty" doc:"On top of the allowance."`
+	Maintenance int64  `json:"maintenance,omitempty" doc:"Milliseconds on top of the maintenance, or from now if that has passed."`
+}
+
+// TransferNew makes a license another customer's.
+type TransferNew struct {
+	Key      string `json:"key,omitempty" doc:"The caller's own: the same transfer again changes nothing."`
+	Customer string `json:"customer"`
+	Close    bool   `json:"close,omitempty" doc:"Deactivate the installations of the customer before."`
+}
+
+// Event is one thing that happened to a license.
+type Event struct {
+	Key         string              `json:"key"`
+	Kind        licensing.EventKind `json:"kind" enum:"started,renewed,transferred"`
+	Time        time.Time           `json:"time"`
+	Extend      int64               `json:"extend,omitempty" doc:"By a renewal, in ms."`
+	Calls       int64               `json:"calls,omitempty" doc:"By a renewal."`
+	Maintained  int64               `json:"maintained,omitempty" doc:"By a renewal, in ms."`
+	From        string              `json:"from,omitempty" doc:"The customer before a transfer."`
+	To          string              `json:"to,omitempty" doc:"The customer after a transfer."`
+	Expires     *time.Time          `json:"expires,omitempty" doc:"Of the license, after."`
+	Allowance   int64               `json:"allowance,omitempty" doc:"Of the license, after."`
+	Maintenance *time.Time          `json:"maintenance,omitempty" doc:"Of the license, after."`
+}
+
+// terms registers what happens to a license in its life, and what has happened.
+func (a *API) terms() {
+	const tag = "licenses"
+	l := a.Licensing
+	add(a, operation{
+		method: "POST", path: "/licenses/{id}/renew", id: "renewLicense", tag: tag, action: access.EditLicenses, status: http.StatusOK,
+		summary: "Give a license more time, calls or maintenance; once for each key",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[RenewalNew]) (*answer[License], error) {
+		one, err := l.Renew(ctx, who.Organisation(), in.id(), licensing.Renewal(in.Body))
+		return reply(describeLicense(one), err)
+	})
+	add(a, operation{
+		method: "POST", path: "/licenses/{id}/transfer", id: "transferLicense", tag: tag, action: access.EditLicenses, status: http.StatusOK,
+		summary: "Make a license another customer's, with or without its installations",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[TransferNew]) (*answer[License], error) {
+		one, err := l.Transfer(ctx, who.Organisation(), in.id(), licensing.Transfer(in.Body))
+		return reply(describeLicense(one), err)
+	})
+	add(a, operation{
+		method: "GET", path: "/licenses/{id}/history", id: "licenseHistory", tag: tag, action: access.ReadLicenses,
+		summary: "List what happened to a license, newest first",
+	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Event]], error) {
+		found, err := l.History(ctx, who.Organisation(), in.id(), in.page())
+		return listing(found, err, func(e licensing.Event) Event {
+			return Event{e.Key, e.Kind, moment(e.Time), e.Extend, e.Calls, e.Maintained, e.From, e.To, optional(e.Expires), e.Allowance, optional(e.Maintenance)}
+		})
+	})
+}
