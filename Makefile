@@ -125,8 +125,8 @@ screenshots: build desktop ## docs/screenshots: every page and the window, light
 features: ## which test proves which row of spec/features.md, and which rows have none
 	@go run ./internal/gen/features
 
-bench: ## throughput and latency of the server, with percentiles
-	go run ./bench
+bench: ## throughput, latency and cost of the server on both stores, into bench/results
+	scripts/with-mongo --or-without go run ./bench
 
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz

@@ -17,11 +17,11 @@ import (
 type bare struct {
 	db     *sql.DB
 	signer license.Signer
-	rows   chan row
+	rows   chan upsert
 	ended  chan struct{}
 }
 
-type row struct {
+type upsert struct {
 	key   string
 	value []byte
 	done  chan error
@@ -33,7 +33,7 @@ func openBare(file string, signer license.Signer) (*bare, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	b := &bare{db: db, signer: signer, rows: make(chan row, 256), ended: make(chan struct{})}
+	b := &bare{db: db, signer: signer, rows: make(chan upsert, 256), ended: make(chan struct{})}
 	ctx := context.Background()
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -42,17 +42,17 @@ func openBare(file string, signer license.Signer) (*bare, error) {
 	if _, err := conn.ExecContext(ctx, `CREATE TABLE rows (key TEXT PRIMARY KEY, value BLOB)`); err != nil {
 		return nil, err
 	}
-	upsert, err := conn.PrepareContext(ctx, `INSERT INTO rows VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`)
+	write, err := conn.PrepareContext(ctx, `INSERT INTO rows VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`)
 	if err != nil {
 		return nil, err
 	}
 	go func() {
 		defer close(b.ended)
 		for r := range b.rows {
-			batch := []row{r}
+			batch := []upsert{r}
 			_, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`)
 			for more := true; more && err == nil; {
-				_, err = upsert.ExecContext(ctx, r.key, r.value)
+				_, err = write.ExecContext(ctx, r.key, r.value)
 				more = false
 				if len(batch) < 256 {
 					select {
@@ -82,14 +82,8 @@ func (b *bare) handle(c *fiber.Ctx) error {
 		return err
 	}
 	now := time.Now()
-	id := r.Activation()
-	document := lease.Lease{
-		Product: r.Product, License: r.License, Activation: id, Generation: r.Generation, Number: r.Number, Link: lease.Next(r.Previous, hash),
-		Request: hash, Nonce: r.Nonce, Time: lease.Time(now.UnixMilli()), Epoch: 1, Verdict: license.CodeOK,
-		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, MaxRetries: 3, Grace: 3600_000, JournalEvery: 100},
-		Counters: lease.Counters{Used: r.Counted, Allowance: lease.MaxCount, Counted: r.Counted}, NotAfter: lease.Time(now.UnixMilli()) + 10_800_000,
-	}.Document()
-	w := row{string(id), document, make(chan error, 1)}
+	document := granted(r, hash, now)
+	w := upsert{string(r.Activation()), document, make(chan error, 1)}
 	b.rows <- w
 	if err := <-w.done; err != nil {
 		return err
@@ -99,6 +93,17 @@ func (b *bare) handle(c *fiber.Ctx) error {
 		return err
 	}
 	return c.Send(answer)
+}
+
+// granted is the lease that everybody gets.
+func granted(r *lease.Request, hash lease.Hash, now time.Time) lease.Document {
+	at := lease.Time(now.UnixMilli())
+	return lease.Lease{
+		Product: r.Product, License: r.License, Activation: r.Activation(), Generation: r.Generation, Number: r.Number, Link: lease.Next(r.Previous, hash),
+		Request: hash, Nonce: r.Nonce, Time: at, Epoch: 1, Verdict: license.CodeOK,
+		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, MaxRetries: 3, Grace: 3600_000, JournalEvery: 100},
+		Counters: lease.Counters{Used: r.Counted, Allowance: lease.MaxCount, Counted: r.Counted}, NotAfter: at + 3*hour,
+	}.Document()
 }
 
 func (b *bare) close() {

@@ -2,45 +2,50 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
-	"path/filepath"
-	"sync"
-	"time"
+	"strings"
 
-	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/license/pgp"
-	"github.com/onelicense/onelicense/server/issuer"
+	"github.com/onelicense/onelicense/server"
 	"github.com/onelicense/onelicense/server/licensing"
-	"github.com/onelicense/onelicense/server/protocol"
+	"github.com/onelicense/onelicense/server/store/mongo"
 	"github.com/onelicense/onelicense/server/store/sqlite"
 )
 
-// world is a server with a product, on a loopback port, and the bare loop on another.
+// The stores.
+const (
+	embedded = "embedded"
+	mongodb  = "mongodb"
+)
+
+// world is a whole server with its catalogue, on a loopback port.
 type world struct {
-	directory string
-	store     *sqlite.Store
-	service   *licensing.Service
-	apps      []*fiber.App
-	bare      *bare
-	url       string
-	bareURL   string
-	org       license.ID
-	product   licensing.Product
-	version   licensing.Version
-	keys      license.Keyring
-	licenses  map[string]licensing.License
-	mu        sync.Mutex
+	kind    store
+	config  server.Config
+	server  *server.Server
+	served  chan error
+	address string
+	owner   owner
+
+	product, version license.ID
+	keyring          lease.Hash
+	keys             license.Keyring
+	counted          license.ID         // the license on which calls are counted and installations activated
+	pools            map[int]license.ID // by size
 }
 
-func open() (w *world, err error) {
-	w = &world{licenses: map[string]licensing.License{}}
-	if w.directory, err = os.MkdirTemp("", "onelicense-bench-"); err != nil {
+// openWorld sets a server up over HTTP, then stops it to fill its pools, which takes the store to itself, and starts it again.
+func openWorld(name string, o settings) (w *world, err error) {
+	w = &world{pools: map[int]license.ID{}}
+	if w.config.Data, err = os.MkdirTemp("", "onelicense-bench-"); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -48,147 +53,148 @@ func open() (w *world, err error) {
 			w.close()
 		}
 	}()
-	if w.store, err = sqlite.Open(filepath.Join(w.directory, "data")); err != nil {
+	switch name {
+	case embedded:
+		w.kind = embeddedStore
+	case mongodb:
+		if o.mongo == "" {
+			return nil, errors.New("TEST_MONGODB_URI names none")
+		}
+		w.kind = mongoStore()
+		w.config.Mongo = within(o.mongo, fmt.Sprintf("onelicense_bench_%d", os.Getpid()))
+	default:
+		return nil, errors.New("there is no such store")
+	}
+	if err := w.start(); err != nil {
 		return nil, err
 	}
-	secrets := make([]byte, 64)
-	if _, err := rand.Read(secrets); err != nil {
+	if err := w.catalogue(w.kind.pools(o.pools)); err != nil {
 		return nil, err
 	}
-	keys, err := issuer.New(secrets[:32], nil)
-	if err != nil {
+	if err := w.stop(); err != nil {
 		return nil, err
 	}
-	w.service = licensing.New(w.store, keys, licensing.Options{Epoch: 1, Secret: secrets[32:]})
-	if err := w.catalogue(); err != nil {
+	if err := w.fill(); err != nil {
 		return nil, err
 	}
-	signer, err := keys.Signer(w.product.ID, w.product.Secret)
-	if err != nil {
-		return nil, err
-	}
-	if w.bare, err = openBare(filepath.Join(w.directory, "bare.db"), signer); err != nil {
-		return nil, err
-	}
-	if w.url, err = w.serve(func(r fiber.Router) { protocol.Register(r, w.service, nil) }); err != nil {
-		return nil, err
-	}
-	w.bareURL, err = w.serve(func(r fiber.Router) { r.Post("/sync", w.bare.handle) })
-	return w, err
+	return w, w.start()
 }
 
-func (w *world) catalogue() error {
-	ctx := context.Background()
-	org, err := w.service.CreateOrganisation(ctx, "bench")
+func (w *world) start() (err error) {
+	if w.server, err = server.Open(w.config); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	w.org = org.ID
-	meta := licensing.Meta{Organisation: w.org}
-	if w.product, err = w.service.CreateProduct(ctx, licensing.Product{Meta: meta, Name: "bench"}); err != nil {
-		return err
-	}
-	if w.keys, err = pgp.Parse(w.product.Keyring); err != nil {
-		return err
-	}
-	w.version, err = w.service.CreateVersion(ctx, licensing.Version{Meta: meta, Product: w.product.ID, Name: "1", Policy: licensing.Policy{
-		Settings:        lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, MaxRetries: 3, Grace: 3600_000},
-		ActivationLimit: 1_000_000_000,
-	}})
-	return err
+	w.address, w.owner.address = l.Addr().String(), l.Addr().String()
+	w.served = make(chan error, 1)
+	go func() { w.served <- w.server.Serve(l) }()
+	return nil
 }
 
-// license is the license of a name, made when it is first asked for.
-func (w *world) license(name string, slots int) (licensing.License, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if l, ok := w.licenses[name]; ok {
-		return l, nil
-	}
-	l, err := w.service.CreateLicense(context.Background(), licensing.License{Meta: licensing.Meta{Organisation: w.org}, Version: w.version.ID, Name: name,
-		Contexts: []string{"ui"}, Entitlements: []license.Entitlement{{Name: "seat", Slots: slots}}, Allowance: lease.MaxCount})
-	w.licenses[name] = l
-	return l, err
-}
-
-// room is how many seats of a filled pool are left free, so that those who measure find one.
-const room = 64
-
-// fill makes a license with a pool and lets others hold all of it but room. The holders come straight to the store: they are not measured.
-func (w *world) fill(name string, slots int) error {
-	if _, ok := w.licenses[name]; ok {
+func (w *world) stop() error {
+	if w.server == nil {
 		return nil
 	}
-	l, err := w.license(name, slots)
-	if err != nil {
-		return err
+	err := w.server.Close()
+	if w.served != nil {
+		err = errors.Join(err, <-w.served)
 	}
-	todo := make(chan int)
-	errs := make(chan error, 64)
-	for range cap(errs) {
-		go func() {
-			var failed error
-			for n := range todo {
-				if err := w.hold(l, n, slots); err != nil {
-					failed = err
-				}
-			}
-			errs <- failed
-		}()
-	}
-	for n := range slots - room {
-		todo <- n
-	}
-	close(todo)
-	for range cap(errs) {
-		if e := <-errs; e != nil {
-			err = e
-		}
-	}
+	w.server, w.served = nil, nil
 	return err
-}
-
-func (w *world) hold(l licensing.License, n, slots int) error {
-	now := lease.Time(time.Now().UnixMilli())
-	id := lease.HashOf(fmt.Appendf(nil, "holder %d", n))
-	a := licensing.Advance{
-		Key: licensing.ActivationKey{License: l.ID, Activation: id}, Org: w.org, To: lease.Position{Generation: 1, Number: 1, Link: id},
-		Request: id, Device: string(id), Revision: l.Revision, Now: now, Charge: licensing.Charge{Allowance: licensing.Unlimited}, Until: now + 3600_000,
-		Want:     []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: int64(slots), Until: now + 3600_000}},
-		Activate: &licensing.Activate{Limit: 1 << 40, Window: 1000},
-		Compose: func(o licensing.Outcome) (lease.Document, error) {
-			if len(o.Reservations) != 1 {
-				return nil, fmt.Errorf("holder %d has no seat", n)
-			}
-			return lease.Lease{Reservations: o.Reservations}.Document(), nil
-		},
-	}
-	_, err := w.store.Advance(context.Background(), a)
-	return err
-}
-
-// serve starts an HTTP server on a loopback port.
-func (w *world) serve(register func(fiber.Router)) (string, error) {
-	app := fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 64 << 10, ReadTimeout: time.Minute, WriteTimeout: time.Minute})
-	register(app)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	w.apps = append(w.apps, app)
-	go func() { _ = app.Listener(listener) }()
-	return listener.Addr().String(), nil
 }
 
 func (w *world) close() {
-	for _, app := range w.apps {
-		_ = app.ShutdownWithTimeout(time.Second)
+	_ = w.stop()
+	_ = os.RemoveAll(w.config.Data)
+}
+
+// catalogue makes what a vendor makes.
+func (w *world) catalogue(pools []int) error {
+	setup, err := url.Parse(w.server.SetupURL(address(w.address)))
+	if err != nil {
+		return err
 	}
-	if w.bare != nil {
-		w.bare.close()
+	if err := w.owner.setUp(setup.Query().Get("token")); err != nil {
+		return err
 	}
-	if w.store != nil {
-		_ = w.store.Close()
+	product, err := w.owner.make("/products", map[string]any{"name": "bench"})
+	if err != nil {
+		return err
 	}
-	_ = os.RemoveAll(w.directory)
+	version, err := w.owner.make("/products/"+product+"/versions", map[string]any{"name": "1", "policy": map[string]any{
+		"type": "calls", "trigger": "every_call", "interval": 3600_000, "max_retries": 3, "grace": 3600_000, "activation_limit": 1_000_000_000}})
+	if err != nil {
+		return err
+	}
+	w.product, w.version = license.ID(product), license.ID(version)
+	sell := func(slots int) (license.ID, error) {
+		id, err := w.owner.make("/versions/"+version+"/licenses", map[string]any{"name": fmt.Sprintf("%d seats", slots), "contexts": []string{"ui"},
+			"entitlements": []map[string]any{{"name": seat.Entitlement, "slots": slots}}, "allowance": int64(1) << 50})
+		return license.ID(id), err
+	}
+	if w.counted, err = sell(1); err != nil {
+		return err
+	}
+	for _, size := range pools {
+		if w.pools[size], err = sell(size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type address string
+
+func (a address) Network() string { return "tcp" }
+func (a address) String() string  { return string(a) }
+
+// fill lets others hold the pools' seats, and makes licenses to be listed. It comes straight to the store: that is not measured.
+func (w *world) fill() (err error) {
+	var s interface {
+		licensing.Store
+		Close() error
+	}
+	if w.config.Mongo == "" {
+		s, err = sqlite.Open(w.config.Data)
+	} else {
+		s, err = mongo.Open(context.Background(), w.config.Mongo)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	terms, err := s.Terms(context.Background(), w.counted)
+	if err != nil {
+		return err
+	}
+	w.keyring = lease.HashOf(terms.Product.Keyring)
+	if w.keys, err = pgp.Parse(terms.Product.Keyring); err != nil {
+		return err
+	}
+	if err := stock(s, terms.License); err != nil {
+		return err
+	}
+	for size, id := range w.pools {
+		l := terms.License
+		l.ID = id
+		if err := fillPool(s, l, size); err != nil {
+			return fmt.Errorf("filling a pool of %d: %w", size, err)
+		}
+	}
+	return nil
+}
+
+func (w *world) installation(http *fasthttp.HostClient, of license.ID) *installation {
+	return newInstallation(subject{w.product, w.version, of, w.keyring, w.keys}, http, prefix+"/sync")
+}
+
+// within puts a database's name into a URI.
+func within(uri, name string) string {
+	rest, query, _ := strings.Cut(uri, "?")
+	scheme, rest, _ := strings.Cut(rest, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	return strings.TrimSuffix(scheme+"://"+authority+"/"+name+"?"+query, "?")
 }
