@@ -187,7 +187,16 @@ type reply struct {
 // do sends a request under the API's prefix as a page would.
 func (p *person) do(method, path string, body any) reply {
 	p.w.Helper()
+	return p.under(nil, method, path, body)
+}
+
+// under sends a request with more headers than a page would.
+func (p *person) under(more map[string]string, method, path string, body any) reply {
+	p.w.Helper()
 	header := http.Header{}
+	for name, value := range more {
+		header.Set(name, value)
+	}
 	if p.csrf != "" && method != "GET" {
 		header.Set("X-CSRF-Token", p.csrf)
 	}
@@ -211,7 +220,7 @@ func (p *person) do(method, path string, body any) reply {
 	var session struct {
 		CSRF string `json:"csrf_token"`
 	}
-	if json.Unmarshal(r.body, &session) == nil && session.CSRF != "" {
+	if strings.HasPrefix(path, "/se") && json.Unmarshal(r.body, &session) == nil && session.CSRF != "" {
 		p.csrf = session.CSRF
 	}
 	return r

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/problem"
 )
 
 // Prefix of every route.
@@ -97,7 +99,8 @@ type operation struct {
 	summary      string
 	tag          string
 	action       access.Action
-	status       int // of success; 0: 200, or 204 without a body
+	status       int  // of success; 0: 200, or 204 without a body
+	conditional  bool // a deletion that is held to the revision that If-Match names: see wanted
 	more         func(*huma.Operation)
 }
 
@@ -116,14 +119,27 @@ func add[I, O any](a *API, op operation, handle func(context.Context, access.Ide
 		}
 		described.Extensions = map[string]any{"x-action": op.action, "x-roles": access.Allowed(op.action)}
 	}
+	edits := hasRevision[I]()
+	tagged := hasRevision[O]()
+	describeConditions(&described, tagged, edits || op.conditional)
 	if op.more != nil {
 		op.more(&described)
 	}
 	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		who, _ := ctx.Value(identity).(access.Identity)
+		c := called(ctx)
+		if c.when.given && !edits && !op.conditional {
+			return nil, problem.New(problem.NotMatched, "this address takes no If-Match")
+		}
+		if err := c.when.apply(revisionIn(reflect.ValueOf(in).Elem())); err != nil {
+			return nil, a.refuse(ctx, err)
+		}
 		out, err := handle(ctx, who, in)
 		if err != nil {
-			return nil, a.refuse(ctx, err)
+			return nil, a.refuse(ctx, c.when.outcome(err))
+		}
+		if tagged {
+			c.revision = *revisionIn(reflect.ValueOf(out).Elem())
 		}
 		return out, nil
 	})

@@ -24,6 +24,7 @@ type contextKey int
 const (
 	identity contextKey = iota // access.Identity
 	address                    // string: where the request came from
+	callKey                    // *call
 )
 
 // door lets a request through to its handler when its sender may take the route's action. It looks in this order: the session or token,
@@ -47,7 +48,16 @@ func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 				return
 			}
 		}
-		next(huma.WithContext(hc, ctx))
+		c := &call{}
+		if !safe(op.method) {
+			var err error
+			if c.when, err = conditionOf(hc.Header("If-Match")); err != nil {
+				a.write(hc, a.refuse(ctx, err))
+				return
+			}
+		}
+		next(huma.WithContext(hc, context.WithValue(ctx, callKey, c)))
+		c.tag(hc)
 	}
 }
 

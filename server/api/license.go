@@ -70,7 +70,7 @@ type LicenseNew struct {
 
 // LicenseEdit changes what it names and leaves the rest.
 type LicenseEdit struct {
-	Revision     int64               `json:"revision"`
+	Revision     int64               `json:"revision,omitempty" minimum:"1" doc:"Of the license as it was read; needed unless If-Match names it."`
 	Name         *string             `json:"name,omitempty"`
 	Customer     *string             `json:"customer,omitempty"`
 	Contexts     *[]string           `json:"contexts,omitempty" doc:"Replaces all of them. Files that were issued before still say the old ones."`
@@ -107,7 +107,7 @@ func (n LicenseNew) license() licensing.License {
 }
 
 func (e LicenseEdit) apply(to *licensing.License) {
-	to.Revision = e.Revision
+	assignRevision(&to.Revision, e.Revision)
 	assign(&to.Name, e.Name)
 	assign(&to.Customer, e.Customer)
 	assign(&to.Contexts, e.Contexts)

@@ -87,9 +87,9 @@ func (a *API) licenses() {
 	}
 	add(a, operation{
 		method: "DELETE", path: "/licenses/{id}", id: "deleteLicense", tag: tag, action: access.EndLicenses, status: http.StatusNoContent,
-		summary: "Delete a license with its activations",
+		conditional: true, summary: "Delete a license with its activations",
 	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-		return nil, l.DeleteLicense(ctx, who.Organisation(), in.id())
+		return nil, l.DeleteLicense(ctx, who.Organisation(), in.id(), wanted(ctx))
 	})
 	add(a, operation{
 		method: "GET", path: "/licenses/{id}/file", id: "licenseFile", tag: tag, action: access.IssueLicenses,

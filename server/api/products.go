@@ -33,7 +33,7 @@ type ProductNew struct {
 
 // ProductEdit changes what it names and leaves the rest.
 type ProductEdit struct {
-	Revision    int64              `json:"revision" doc:"Of the product as it was read; refused with edit_conflict when it has changed since."`
+	Revision    int64              `json:"revision,omitempty" minimum:"1" doc:"Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since."`
 	Name        *string            `json:"name,omitempty"`
 	Description *string            `json:"description,omitempty"`
 	Metadata    *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
@@ -87,7 +87,7 @@ func (a *API) products() {
 		if err != nil {
 			return nil, err
 		}
-		p.Revision = in.Body.Revision
+		assignRevision(&p.Revision, in.Body.Revision)
 		assign(&p.Name, in.Body.Name)
 		assign(&p.Description, in.Body.Description)
 		assign(&p.Metadata, in.Body.Metadata)
@@ -114,9 +114,9 @@ func (a *API) products() {
 	}
 	add(a, operation{
 		method: "DELETE", path: "/products/{id}", id: "deleteProduct", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
-		summary: "Delete a product that has no versions",
+		conditional: true, summary: "Delete a product that has no versions",
 	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-		return nil, l.DeleteProduct(ctx, who.Organisation(), license.ID(in.ID))
+		return nil, l.DeleteProduct(ctx, who.Organisation(), license.ID(in.ID), wanted(ctx))
 	})
 }
 
@@ -134,6 +134,13 @@ func again[T any](change func() (T, error)) (v T, err error) {
 func assign[T any](to *T, from *T) {
 	if from != nil {
 		*to = *from
+	}
+}
+
+// assignRevision sets the revision that an edit was made from. One that names none is made from whatever there is: If-Match said so.
+func assignRevision(to *int64, from int64) {
+	if from != 0 {
+		*to = from
 	}
 }
 

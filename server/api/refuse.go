@@ -36,6 +36,7 @@ var byStatus = map[int]license.Code{
 	http.StatusRequestEntityTooLarge: problem.TooLarge,
 	http.StatusUnsupportedMediaType:  problem.MediaTypeUnknown,
 	http.StatusUnprocessableEntity:   problem.Invalid,
+	http.StatusNotAcceptable:         problem.NotAcceptable,
 }
 
 func rejected(status int, message string, errs []error) *problem.Problem {
@@ -64,7 +65,7 @@ func rejected(status int, message string, errs []error) *problem.Problem {
 func field(d *huma.ErrorDetail) string {
 	_, at, _ := strings.Cut(d.Location, ".")
 	var missing string
-	for _, form := range []string{"expected required property %s to be present", wrongType + "%s"} {
+	for _, form := range []string{"expected required property %s to be present", wrongType + "%s", repeated + "%s", noCharacter + "%s"} {
 		if n, _ := fmt.Sscanf(d.Message, form, &missing); n == 1 {
 			return strings.TrimPrefix(at+"."+missing, ".")
 		}

@@ -3,10 +3,8 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"reflect"
 	"time"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -114,19 +112,3 @@ func (n Nullable[T]) Schema(r huma.Registry) *huma.Schema {
 	s.Nullable = true
 	return &s
 }
-
-// unmarshal reads a body. Go's decoder replaces bytes that are no UTF-8 by question marks; here they are an error.
-func unmarshal(b []byte, v any) error {
-	if !utf8.Valid(b) {
-		return errors.New("the text is not UTF-8")
-	}
-	err := json.Unmarshal(b, v)
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
-		return errors.New(wrongType + mistyped.Field)
-	}
-	return err
-}
-
-// wrongType begins the message about a member that the schema lets through and Go's type does not hold, such as 1e300 for a whole number.
-const wrongType = "out of range: "

@@ -74,7 +74,7 @@ type VersionNew struct {
 
 // VersionEdit changes what it names and leaves the rest.
 type VersionEdit struct {
-	Revision    int64               `json:"revision"`
+	Revision    int64               `json:"revision,omitempty" minimum:"1" doc:"Of the version as it was read; needed unless If-Match names it."`
 	Name        *string             `json:"name,omitempty"`
 	Description *string             `json:"description,omitempty"`
 	Released    Nullable[time.Time] `json:"released,omitempty" doc:"null: no license but its own is good for it."`
@@ -144,7 +144,7 @@ func (a *API) versions() {
 		if err != nil {
 			return nil, err
 		}
-		v.Revision = in.Body.Revision
+		assignRevision(&v.Revision, in.Body.Revision)
 		assign(&v.Name, in.Body.Name)
 		assign(&v.Description, in.Body.Description)
 		assign(&v.Metadata, in.Body.Metadata)
@@ -177,8 +177,8 @@ func (a *API) versions() {
 	}
 	add(a, operation{
 		method: "DELETE", path: "/versions/{id}", id: "deleteVersion", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
-		summary: "Delete a version that has no licenses",
+		conditional: true, summary: "Delete a version that has no licenses",
 	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-		return nil, l.DeleteVersion(ctx, who.Organisation(), in.id())
+		return nil, l.DeleteVersion(ctx, who.Organisation(), in.id(), wanted(ctx))
 	})
 }

@@ -605,8 +605,10 @@ type LicenseEdit struct {
 
 	// Overrides Replaces all of them.
 	Overrides *Overrides `json:"overrides,omitempty"`
-	Revision  int64      `json:"revision"`
-	Trial     *bool      `json:"trial,omitempty"`
+
+	// Revision Of the license as it was read; needed unless If-Match names it.
+	Revision *int64 `json:"revision,omitempty"`
+	Trial    *bool  `json:"trial,omitempty"`
 }
 
 // LicenseNew defines model for LicenseNew.
@@ -885,8 +887,8 @@ type ProductEdit struct {
 	Metadata *map[string]string `json:"metadata,omitempty"`
 	Name     *string            `json:"name,omitempty"`
 
-	// Revision Of the product as it was read; refused with edit_conflict when it has changed since.
-	Revision int64 `json:"revision"`
+	// Revision Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+	Revision *int64 `json:"revision,omitempty"`
 }
 
 // ProductNew defines model for ProductNew.
@@ -1066,7 +1068,9 @@ type VersionEdit struct {
 
 	// Released null: no license but its own is good for it.
 	Released nullable.Nullable[time.Time] `json:"released,omitempty"`
-	Revision int64                        `json:"revision"`
+
+	// Revision Of the version as it was read; needed unless If-Match names it.
+	Revision *int64 `json:"revision,omitempty"`
 }
 
 // VersionNew defines model for VersionNew.
@@ -1088,6 +1092,24 @@ type Wrong struct {
 
 	// Field As in the request, with dots between levels.
 	Field string `json:"field"`
+}
+
+// DeleteLicenseParams defines parameters for DeleteLicense.
+type DeleteLicenseParams struct {
+	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// LicenseParams defines parameters for License.
+type LicenseParams struct {
+	// IfNoneMatch ETags of answers that one has: the answer is 304 if it is still one of them.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// EditLicenseParams defines parameters for EditLicense.
+type EditLicenseParams struct {
+	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
+	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // ActivationsParams defines parameters for Activations.
@@ -1140,6 +1162,24 @@ type ProductsParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 }
 
+// DeleteProductParams defines parameters for DeleteProduct.
+type DeleteProductParams struct {
+	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// ProductParams defines parameters for Product.
+type ProductParams struct {
+	// IfNoneMatch ETags of answers that one has: the answer is 304 if it is still one of them.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// EditProductParams defines parameters for EditProduct.
+type EditProductParams struct {
+	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // VersionsParams defines parameters for Versions.
 type VersionsParams struct {
 	// Cursor The next of the page before.
@@ -1161,6 +1201,24 @@ type TokensParams struct {
 
 	// Search Part of the name, in any case.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
+// DeleteVersionParams defines parameters for DeleteVersion.
+type DeleteVersionParams struct {
+	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// VersionParams defines parameters for Version.
+type VersionParams struct {
+	// IfNoneMatch ETags of answers that one has: the answer is 304 if it is still one of them.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// EditVersionParams defines parameters for EditVersion.
+type EditVersionParams struct {
+	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
+	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // LicensesParams defines parameters for Licenses.
@@ -1289,26 +1347,26 @@ type ClientInterface interface {
 	// DeleteLicense Delete a license with its activations
 	//
 	// Corresponds with DELETE /api/v1/licenses/{id} (the `DeleteLicense` operationId).
-	DeleteLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteLicense(ctx context.Context, id string, params *DeleteLicenseParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// License Read a license, with its usage
 	//
 	// Corresponds with GET /api/v1/licenses/{id} (the `License` operationId).
-	License(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	License(ctx context.Context, id string, params *LicenseParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditLicenseWithBody Edit a license
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-	EditLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditLicenseWithBody(ctx context.Context, id string, params *EditLicenseParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditLicense Edit a license
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-	EditLicense(ctx context.Context, id string, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditLicense(ctx context.Context, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Activations List the installations of a license, newest first
 	//
@@ -1425,26 +1483,26 @@ type ClientInterface interface {
 	// DeleteProduct Delete a product that has no versions
 	//
 	// Corresponds with DELETE /api/v1/products/{id} (the `DeleteProduct` operationId).
-	DeleteProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteProduct(ctx context.Context, id string, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Product Read a product
 	//
 	// Corresponds with GET /api/v1/products/{id} (the `Product` operationId).
-	Product(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Product(ctx context.Context, id string, params *ProductParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditProductWithBody Edit a product
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-	EditProductWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditProductWithBody(ctx context.Context, id string, params *EditProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditProduct Edit a product
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-	EditProduct(ctx context.Context, id string, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditProduct(ctx context.Context, id string, params *EditProductParams, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ArchiveProduct Take a product off offer: its licenses no longer work
 	//
@@ -1577,26 +1635,26 @@ type ClientInterface interface {
 	// DeleteVersion Delete a version that has no licenses
 	//
 	// Corresponds with DELETE /api/v1/versions/{id} (the `DeleteVersion` operationId).
-	DeleteVersion(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteVersion(ctx context.Context, id string, params *DeleteVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Version Read a version
 	//
 	// Corresponds with GET /api/v1/versions/{id} (the `Version` operationId).
-	Version(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Version(ctx context.Context, id string, params *VersionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditVersionWithBody Edit a version
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-	EditVersionWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditVersionWithBody(ctx context.Context, id string, params *EditVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditVersion Edit a version
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-	EditVersion(ctx context.Context, id string, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditVersion(ctx context.Context, id string, params *EditVersionParams, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ArchiveVersion Take a version off offer: its licenses no longer work
 	//
@@ -1631,8 +1689,8 @@ type ClientInterface interface {
 // DeleteLicense Delete a license with its activations
 //
 // Corresponds with DELETE /api/v1/licenses/{id} (the `DeleteLicense` operationId).
-func (c *Routes) DeleteLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteLicenseRequest(c.Server, id)
+func (c *Routes) DeleteLicense(ctx context.Context, id string, params *DeleteLicenseParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteLicenseRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1646,8 +1704,8 @@ func (c *Routes) DeleteLicense(ctx context.Context, id string, reqEditors ...Req
 // License Read a license, with its usage
 //
 // Corresponds with GET /api/v1/licenses/{id} (the `License` operationId).
-func (c *Routes) License(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLicenseRequest(c.Server, id)
+func (c *Routes) License(ctx context.Context, id string, params *LicenseParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLicenseRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1663,8 +1721,8 @@ func (c *Routes) License(ctx context.Context, id string, reqEditors ...RequestEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-func (c *Routes) EditLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditLicenseRequestWithBody(c.Server, id, contentType, body)
+func (c *Routes) EditLicenseWithBody(ctx context.Context, id string, params *EditLicenseParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditLicenseRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1680,8 +1738,8 @@ func (c *Routes) EditLicenseWithBody(ctx context.Context, id string, contentType
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-func (c *Routes) EditLicense(ctx context.Context, id string, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditLicenseRequest(c.Server, id, body)
+func (c *Routes) EditLicense(ctx context.Context, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditLicenseRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2007,8 +2065,8 @@ func (c *Routes) CreateProduct(ctx context.Context, body CreateProductJSONReques
 // DeleteProduct Delete a product that has no versions
 //
 // Corresponds with DELETE /api/v1/products/{id} (the `DeleteProduct` operationId).
-func (c *Routes) DeleteProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteProductRequest(c.Server, id)
+func (c *Routes) DeleteProduct(ctx context.Context, id string, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteProductRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2022,8 +2080,8 @@ func (c *Routes) DeleteProduct(ctx context.Context, id string, reqEditors ...Req
 // Product Read a product
 //
 // Corresponds with GET /api/v1/products/{id} (the `Product` operationId).
-func (c *Routes) Product(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewProductRequest(c.Server, id)
+func (c *Routes) Product(ctx context.Context, id string, params *ProductParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProductRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2039,8 +2097,8 @@ func (c *Routes) Product(ctx context.Context, id string, reqEditors ...RequestEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-func (c *Routes) EditProductWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditProductRequestWithBody(c.Server, id, contentType, body)
+func (c *Routes) EditProductWithBody(ctx context.Context, id string, params *EditProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditProductRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2056,8 +2114,8 @@ func (c *Routes) EditProductWithBody(ctx context.Context, id string, contentType
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-func (c *Routes) EditProduct(ctx context.Context, id string, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditProductRequest(c.Server, id, body)
+func (c *Routes) EditProduct(ctx context.Context, id string, params *EditProductParams, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditProductRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2399,8 +2457,8 @@ func (c *Routes) RevokeToken(ctx context.Context, id string, reqEditors ...Reque
 // DeleteVersion Delete a version that has no licenses
 //
 // Corresponds with DELETE /api/v1/versions/{id} (the `DeleteVersion` operationId).
-func (c *Routes) DeleteVersion(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteVersionRequest(c.Server, id)
+func (c *Routes) DeleteVersion(ctx context.Context, id string, params *DeleteVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteVersionRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2414,8 +2472,8 @@ func (c *Routes) DeleteVersion(ctx context.Context, id string, reqEditors ...Req
 // Version Read a version
 //
 // Corresponds with GET /api/v1/versions/{id} (the `Version` operationId).
-func (c *Routes) Version(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewVersionRequest(c.Server, id)
+func (c *Routes) Version(ctx context.Context, id string, params *VersionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVersionRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2431,8 +2489,8 @@ func (c *Routes) Version(ctx context.Context, id string, reqEditors ...RequestEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-func (c *Routes) EditVersionWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditVersionRequestWithBody(c.Server, id, contentType, body)
+func (c *Routes) EditVersionWithBody(ctx context.Context, id string, params *EditVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditVersionRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2448,8 +2506,8 @@ func (c *Routes) EditVersionWithBody(ctx context.Context, id string, contentType
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-func (c *Routes) EditVersion(ctx context.Context, id string, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditVersionRequest(c.Server, id, body)
+func (c *Routes) EditVersion(ctx context.Context, id string, params *EditVersionParams, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditVersionRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2540,7 +2598,7 @@ func (c *Routes) UnarchiveVersion(ctx context.Context, id string, reqEditors ...
 }
 
 // NewDeleteLicenseRequest constructs an http.Request for the DeleteLicense method
-func NewDeleteLicenseRequest(server string, id string) (*http.Request, error) {
+func NewDeleteLicenseRequest(server string, id string, params *DeleteLicenseParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2570,11 +2628,26 @@ func NewDeleteLicenseRequest(server string, id string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewLicenseRequest constructs an http.Request for the License method
-func NewLicenseRequest(server string, id string) (*http.Request, error) {
+func NewLicenseRequest(server string, id string, params *LicenseParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2604,22 +2677,37 @@ func NewLicenseRequest(server string, id string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewEditLicenseRequest calls the generic EditLicense builder with application/json body
-func NewEditLicenseRequest(server string, id string, body EditLicenseJSONRequestBody) (*http.Request, error) {
+func NewEditLicenseRequest(server string, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewEditLicenseRequestWithBody(server, id, "application/json", bodyReader)
+	return NewEditLicenseRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewEditLicenseRequestWithBody constructs an http.Request for the EditLicense method, with any body, and a specified content type
-func NewEditLicenseRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewEditLicenseRequestWithBody(server string, id string, params *EditLicenseParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2650,6 +2738,21 @@ func NewEditLicenseRequestWithBody(server string, id string, contentType string,
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -3527,7 +3630,7 @@ func NewCreateProductRequestWithBody(server string, contentType string, body io.
 }
 
 // NewDeleteProductRequest constructs an http.Request for the DeleteProduct method
-func NewDeleteProductRequest(server string, id string) (*http.Request, error) {
+func NewDeleteProductRequest(server string, id string, params *DeleteProductParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3557,11 +3660,26 @@ func NewDeleteProductRequest(server string, id string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewProductRequest constructs an http.Request for the Product method
-func NewProductRequest(server string, id string) (*http.Request, error) {
+func NewProductRequest(server string, id string, params *ProductParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3591,22 +3709,37 @@ func NewProductRequest(server string, id string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewEditProductRequest calls the generic EditProduct builder with application/json body
-func NewEditProductRequest(server string, id string, body EditProductJSONRequestBody) (*http.Request, error) {
+func NewEditProductRequest(server string, id string, params *EditProductParams, body EditProductJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewEditProductRequestWithBody(server, id, "application/json", bodyReader)
+	return NewEditProductRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewEditProductRequestWithBody constructs an http.Request for the EditProduct method, with any body, and a specified content type
-func NewEditProductRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewEditProductRequestWithBody(server string, id string, params *EditProductParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3637,6 +3770,21 @@ func NewEditProductRequestWithBody(server string, id string, contentType string,
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -4242,7 +4390,7 @@ func NewRevokeTokenRequest(server string, id string) (*http.Request, error) {
 }
 
 // NewDeleteVersionRequest constructs an http.Request for the DeleteVersion method
-func NewDeleteVersionRequest(server string, id string) (*http.Request, error) {
+func NewDeleteVersionRequest(server string, id string, params *DeleteVersionParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4272,11 +4420,26 @@ func NewDeleteVersionRequest(server string, id string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewVersionRequest constructs an http.Request for the Version method
-func NewVersionRequest(server string, id string) (*http.Request, error) {
+func NewVersionRequest(server string, id string, params *VersionParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4306,22 +4469,37 @@ func NewVersionRequest(server string, id string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewEditVersionRequest calls the generic EditVersion builder with application/json body
-func NewEditVersionRequest(server string, id string, body EditVersionJSONRequestBody) (*http.Request, error) {
+func NewEditVersionRequest(server string, id string, params *EditVersionParams, body EditVersionJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewEditVersionRequestWithBody(server, id, "application/json", bodyReader)
+	return NewEditVersionRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewEditVersionRequestWithBody constructs an http.Request for the EditVersion method, with any body, and a specified content type
-func NewEditVersionRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewEditVersionRequestWithBody(server string, id string, params *EditVersionParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4352,6 +4530,21 @@ func NewEditVersionRequestWithBody(server string, id string, contentType string,
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -4605,28 +4798,28 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/licenses/{id} (the `DeleteLicense` operationId).
-	DeleteLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteLicenseResponse, error)
+	DeleteLicenseWithResponse(ctx context.Context, id string, params *DeleteLicenseParams, reqEditors ...RequestEditorFn) (*DeleteLicenseResponse, error)
 
 	// LicenseWithResponse Read a license, with its usage
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/licenses/{id} (the `License` operationId).
-	LicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LicenseResponse, error)
+	LicenseWithResponse(ctx context.Context, id string, params *LicenseParams, reqEditors ...RequestEditorFn) (*LicenseResponse, error)
 
 	// EditLicenseWithBodyWithResponse Edit a license
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-	EditLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error)
+	EditLicenseWithBodyWithResponse(ctx context.Context, id string, params *EditLicenseParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error)
 
 	// EditLicenseWithResponse Edit a license
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-	EditLicenseWithResponse(ctx context.Context, id string, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error)
+	EditLicenseWithResponse(ctx context.Context, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error)
 
 	// ActivationsWithResponse List the installations of a license, newest first
 	//
@@ -4773,28 +4966,28 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/products/{id} (the `DeleteProduct` operationId).
-	DeleteProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteProductResponse, error)
+	DeleteProductWithResponse(ctx context.Context, id string, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*DeleteProductResponse, error)
 
 	// ProductWithResponse Read a product
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/products/{id} (the `Product` operationId).
-	ProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProductResponse, error)
+	ProductWithResponse(ctx context.Context, id string, params *ProductParams, reqEditors ...RequestEditorFn) (*ProductResponse, error)
 
 	// EditProductWithBodyWithResponse Edit a product
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-	EditProductWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProductResponse, error)
+	EditProductWithBodyWithResponse(ctx context.Context, id string, params *EditProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProductResponse, error)
 
 	// EditProductWithResponse Edit a product
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-	EditProductWithResponse(ctx context.Context, id string, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProductResponse, error)
+	EditProductWithResponse(ctx context.Context, id string, params *EditProductParams, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProductResponse, error)
 
 	// ArchiveProductWithResponse Take a product off offer: its licenses no longer work
 	//
@@ -4945,28 +5138,28 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/versions/{id} (the `DeleteVersion` operationId).
-	DeleteVersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteVersionResponse, error)
+	DeleteVersionWithResponse(ctx context.Context, id string, params *DeleteVersionParams, reqEditors ...RequestEditorFn) (*DeleteVersionResponse, error)
 
 	// VersionWithResponse Read a version
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/versions/{id} (the `Version` operationId).
-	VersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*VersionResponse, error)
+	VersionWithResponse(ctx context.Context, id string, params *VersionParams, reqEditors ...RequestEditorFn) (*VersionResponse, error)
 
 	// EditVersionWithBodyWithResponse Edit a version
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-	EditVersionWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditVersionResponse, error)
+	EditVersionWithBodyWithResponse(ctx context.Context, id string, params *EditVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditVersionResponse, error)
 
 	// EditVersionWithResponse Edit a version
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-	EditVersionWithResponse(ctx context.Context, id string, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*EditVersionResponse, error)
+	EditVersionWithResponse(ctx context.Context, id string, params *EditVersionParams, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*EditVersionResponse, error)
 
 	// ArchiveVersionWithResponse Take a version off offer: its licenses no longer work
 	//
@@ -5045,23 +5238,23 @@ func (r DeleteLicenseResponse) ContentType() string {
 	return ""
 }
 
+// LicenseResponse200Headers the declared response headers of an HTTP 200 response for License
+type LicenseResponse200Headers struct {
+	ETag *string
+}
+
 type LicenseResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *License
-	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
-	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *LicenseResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r LicenseResponse) GetJSON200() *License {
 	return r.JSON200
-}
-
-// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r LicenseResponse) GetApplicationProblemJSONDefault() *Problem {
-	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -5093,6 +5286,11 @@ func (r LicenseResponse) ContentType() string {
 	return ""
 }
 
+// EditLicenseResponse200Headers the declared response headers of an HTTP 200 response for EditLicense
+type EditLicenseResponse200Headers struct {
+	ETag *string
+}
+
 type EditLicenseResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5100,6 +5298,8 @@ type EditLicenseResponse struct {
 	JSON200 *License
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EditLicenseResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5409,6 +5609,11 @@ func (r LicenseHistoryResponse) ContentType() string {
 	return ""
 }
 
+// ReinstateLicenseResponse200Headers the declared response headers of an HTTP 200 response for ReinstateLicense
+type ReinstateLicenseResponse200Headers struct {
+	ETag *string
+}
+
 type ReinstateLicenseResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5416,6 +5621,8 @@ type ReinstateLicenseResponse struct {
 	JSON200 *License
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReinstateLicenseResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5457,6 +5664,11 @@ func (r ReinstateLicenseResponse) ContentType() string {
 	return ""
 }
 
+// RenewLicenseResponse200Headers the declared response headers of an HTTP 200 response for RenewLicense
+type RenewLicenseResponse200Headers struct {
+	ETag *string
+}
+
 type RenewLicenseResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5464,6 +5676,8 @@ type RenewLicenseResponse struct {
 	JSON200 *License
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RenewLicenseResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5553,6 +5767,11 @@ func (r ReservationsResponse) ContentType() string {
 	return ""
 }
 
+// RevokeLicenseResponse200Headers the declared response headers of an HTTP 200 response for RevokeLicense
+type RevokeLicenseResponse200Headers struct {
+	ETag *string
+}
+
 type RevokeLicenseResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5560,6 +5779,8 @@ type RevokeLicenseResponse struct {
 	JSON200 *License
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RevokeLicenseResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5601,6 +5822,11 @@ func (r RevokeLicenseResponse) ContentType() string {
 	return ""
 }
 
+// SuspendLicenseResponse200Headers the declared response headers of an HTTP 200 response for SuspendLicense
+type SuspendLicenseResponse200Headers struct {
+	ETag *string
+}
+
 type SuspendLicenseResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5608,6 +5834,8 @@ type SuspendLicenseResponse struct {
 	JSON200 *License
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SuspendLicenseResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5649,6 +5877,11 @@ func (r SuspendLicenseResponse) ContentType() string {
 	return ""
 }
 
+// TransferLicenseResponse200Headers the declared response headers of an HTTP 200 response for TransferLicense
+type TransferLicenseResponse200Headers struct {
+	ETag *string
+}
+
 type TransferLicenseResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5656,6 +5889,8 @@ type TransferLicenseResponse struct {
 	JSON200 *License
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *TransferLicenseResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5882,6 +6117,11 @@ func (r ProductsResponse) ContentType() string {
 	return ""
 }
 
+// CreateProductResponse201Headers the declared response headers of an HTTP 201 response for CreateProduct
+type CreateProductResponse201Headers struct {
+	ETag *string
+}
+
 type CreateProductResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5889,6 +6129,8 @@ type CreateProductResponse struct {
 	JSON201 *Product
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateProductResponse201Headers
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
@@ -5971,23 +6213,23 @@ func (r DeleteProductResponse) ContentType() string {
 	return ""
 }
 
+// ProductResponse200Headers the declared response headers of an HTTP 200 response for Product
+type ProductResponse200Headers struct {
+	ETag *string
+}
+
 type ProductResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Product
-	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
-	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ProductResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ProductResponse) GetJSON200() *Product {
 	return r.JSON200
-}
-
-// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r ProductResponse) GetApplicationProblemJSONDefault() *Problem {
-	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -6019,6 +6261,11 @@ func (r ProductResponse) ContentType() string {
 	return ""
 }
 
+// EditProductResponse200Headers the declared response headers of an HTTP 200 response for EditProduct
+type EditProductResponse200Headers struct {
+	ETag *string
+}
+
 type EditProductResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6026,6 +6273,8 @@ type EditProductResponse struct {
 	JSON200 *Product
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EditProductResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6067,6 +6316,11 @@ func (r EditProductResponse) ContentType() string {
 	return ""
 }
 
+// ArchiveProductResponse200Headers the declared response headers of an HTTP 200 response for ArchiveProduct
+type ArchiveProductResponse200Headers struct {
+	ETag *string
+}
+
 type ArchiveProductResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6074,6 +6328,8 @@ type ArchiveProductResponse struct {
 	JSON200 *Product
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ArchiveProductResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6156,6 +6412,11 @@ func (r ProductKeysResponse) ContentType() string {
 	return ""
 }
 
+// UnarchiveProductResponse200Headers the declared response headers of an HTTP 200 response for UnarchiveProduct
+type UnarchiveProductResponse200Headers struct {
+	ETag *string
+}
+
 type UnarchiveProductResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6163,6 +6424,8 @@ type UnarchiveProductResponse struct {
 	JSON200 *Product
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UnarchiveProductResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6252,6 +6515,11 @@ func (r VersionsResponse) ContentType() string {
 	return ""
 }
 
+// CreateVersionResponse201Headers the declared response headers of an HTTP 201 response for CreateVersion
+type CreateVersionResponse201Headers struct {
+	ETag *string
+}
+
 type CreateVersionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6259,6 +6527,8 @@ type CreateVersionResponse struct {
 	JSON201 *Version
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateVersionResponse201Headers
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
@@ -6766,23 +7036,23 @@ func (r DeleteVersionResponse) ContentType() string {
 	return ""
 }
 
+// VersionResponse200Headers the declared response headers of an HTTP 200 response for Version
+type VersionResponse200Headers struct {
+	ETag *string
+}
+
 type VersionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Version
-	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
-	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VersionResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r VersionResponse) GetJSON200() *Version {
 	return r.JSON200
-}
-
-// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r VersionResponse) GetApplicationProblemJSONDefault() *Problem {
-	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -6814,6 +7084,11 @@ func (r VersionResponse) ContentType() string {
 	return ""
 }
 
+// EditVersionResponse200Headers the declared response headers of an HTTP 200 response for EditVersion
+type EditVersionResponse200Headers struct {
+	ETag *string
+}
+
 type EditVersionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6821,6 +7096,8 @@ type EditVersionResponse struct {
 	JSON200 *Version
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EditVersionResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6862,6 +7139,11 @@ func (r EditVersionResponse) ContentType() string {
 	return ""
 }
 
+// ArchiveVersionResponse200Headers the declared response headers of an HTTP 200 response for ArchiveVersion
+type ArchiveVersionResponse200Headers struct {
+	ETag *string
+}
+
 type ArchiveVersionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6869,6 +7151,8 @@ type ArchiveVersionResponse struct {
 	JSON200 *Version
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ArchiveVersionResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6958,6 +7242,11 @@ func (r LicensesResponse) ContentType() string {
 	return ""
 }
 
+// CreateLicenseResponse201Headers the declared response headers of an HTTP 201 response for CreateLicense
+type CreateLicenseResponse201Headers struct {
+	ETag *string
+}
+
 type CreateLicenseResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6965,6 +7254,8 @@ type CreateLicenseResponse struct {
 	JSON201 *License
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateLicenseResponse201Headers
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
@@ -7006,6 +7297,11 @@ func (r CreateLicenseResponse) ContentType() string {
 	return ""
 }
 
+// UnarchiveVersionResponse200Headers the declared response headers of an HTTP 200 response for UnarchiveVersion
+type UnarchiveVersionResponse200Headers struct {
+	ETag *string
+}
+
 type UnarchiveVersionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7013,6 +7309,8 @@ type UnarchiveVersionResponse struct {
 	JSON200 *Version
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UnarchiveVersionResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7059,8 +7357,8 @@ func (r UnarchiveVersionResponse) ContentType() string {
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/licenses/{id} (the `DeleteLicense` operationId).
-func (c *ClientWithResponses) DeleteLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteLicenseResponse, error) {
-	rsp, err := c.DeleteLicense(ctx, id, reqEditors...)
+func (c *ClientWithResponses) DeleteLicenseWithResponse(ctx context.Context, id string, params *DeleteLicenseParams, reqEditors ...RequestEditorFn) (*DeleteLicenseResponse, error) {
+	rsp, err := c.DeleteLicense(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7072,8 +7370,8 @@ func (c *ClientWithResponses) DeleteLicenseWithResponse(ctx context.Context, id 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/licenses/{id} (the `License` operationId).
-func (c *ClientWithResponses) LicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LicenseResponse, error) {
-	rsp, err := c.License(ctx, id, reqEditors...)
+func (c *ClientWithResponses) LicenseWithResponse(ctx context.Context, id string, params *LicenseParams, reqEditors ...RequestEditorFn) (*LicenseResponse, error) {
+	rsp, err := c.License(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7085,8 +7383,8 @@ func (c *ClientWithResponses) LicenseWithResponse(ctx context.Context, id string
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-func (c *ClientWithResponses) EditLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error) {
-	rsp, err := c.EditLicenseWithBody(ctx, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) EditLicenseWithBodyWithResponse(ctx context.Context, id string, params *EditLicenseParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error) {
+	rsp, err := c.EditLicenseWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7098,8 +7396,8 @@ func (c *ClientWithResponses) EditLicenseWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-func (c *ClientWithResponses) EditLicenseWithResponse(ctx context.Context, id string, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error) {
-	rsp, err := c.EditLicense(ctx, id, body, reqEditors...)
+func (c *ClientWithResponses) EditLicenseWithResponse(ctx context.Context, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error) {
+	rsp, err := c.EditLicense(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7371,8 +7669,8 @@ func (c *ClientWithResponses) CreateProductWithResponse(ctx context.Context, bod
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/products/{id} (the `DeleteProduct` operationId).
-func (c *ClientWithResponses) DeleteProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteProductResponse, error) {
-	rsp, err := c.DeleteProduct(ctx, id, reqEditors...)
+func (c *ClientWithResponses) DeleteProductWithResponse(ctx context.Context, id string, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*DeleteProductResponse, error) {
+	rsp, err := c.DeleteProduct(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7384,8 +7682,8 @@ func (c *ClientWithResponses) DeleteProductWithResponse(ctx context.Context, id 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/products/{id} (the `Product` operationId).
-func (c *ClientWithResponses) ProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProductResponse, error) {
-	rsp, err := c.Product(ctx, id, reqEditors...)
+func (c *ClientWithResponses) ProductWithResponse(ctx context.Context, id string, params *ProductParams, reqEditors ...RequestEditorFn) (*ProductResponse, error) {
+	rsp, err := c.Product(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7397,8 +7695,8 @@ func (c *ClientWithResponses) ProductWithResponse(ctx context.Context, id string
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-func (c *ClientWithResponses) EditProductWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProductResponse, error) {
-	rsp, err := c.EditProductWithBody(ctx, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) EditProductWithBodyWithResponse(ctx context.Context, id string, params *EditProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProductResponse, error) {
+	rsp, err := c.EditProductWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7410,8 +7708,8 @@ func (c *ClientWithResponses) EditProductWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-func (c *ClientWithResponses) EditProductWithResponse(ctx context.Context, id string, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProductResponse, error) {
-	rsp, err := c.EditProduct(ctx, id, body, reqEditors...)
+func (c *ClientWithResponses) EditProductWithResponse(ctx context.Context, id string, params *EditProductParams, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProductResponse, error) {
+	rsp, err := c.EditProduct(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7687,8 +7985,8 @@ func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, id st
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/versions/{id} (the `DeleteVersion` operationId).
-func (c *ClientWithResponses) DeleteVersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteVersionResponse, error) {
-	rsp, err := c.DeleteVersion(ctx, id, reqEditors...)
+func (c *ClientWithResponses) DeleteVersionWithResponse(ctx context.Context, id string, params *DeleteVersionParams, reqEditors ...RequestEditorFn) (*DeleteVersionResponse, error) {
+	rsp, err := c.DeleteVersion(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7700,8 +7998,8 @@ func (c *ClientWithResponses) DeleteVersionWithResponse(ctx context.Context, id 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/versions/{id} (the `Version` operationId).
-func (c *ClientWithResponses) VersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*VersionResponse, error) {
-	rsp, err := c.Version(ctx, id, reqEditors...)
+func (c *ClientWithResponses) VersionWithResponse(ctx context.Context, id string, params *VersionParams, reqEditors ...RequestEditorFn) (*VersionResponse, error) {
+	rsp, err := c.Version(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7713,8 +8011,8 @@ func (c *ClientWithResponses) VersionWithResponse(ctx context.Context, id string
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-func (c *ClientWithResponses) EditVersionWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditVersionResponse, error) {
-	rsp, err := c.EditVersionWithBody(ctx, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) EditVersionWithBodyWithResponse(ctx context.Context, id string, params *EditVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditVersionResponse, error) {
+	rsp, err := c.EditVersionWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7726,8 +8024,8 @@ func (c *ClientWithResponses) EditVersionWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-func (c *ClientWithResponses) EditVersionWithResponse(ctx context.Context, id string, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*EditVersionResponse, error) {
-	rsp, err := c.EditVersion(ctx, id, body, reqEditors...)
+func (c *ClientWithResponses) EditVersionWithResponse(ctx context.Context, id string, params *EditVersionParams, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*EditVersionResponse, error) {
+	rsp, err := c.EditVersion(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7849,13 +8147,22 @@ func ParseLicenseResponse(rsp *http.Response) (*LicenseResponse, error) {
 		}
 		response.JSON200 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSONDefault = &dest
+	case rsp.StatusCode == 304:
+		break // No content-type
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers LicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -7889,6 +8196,19 @@ func ParseEditLicenseResponse(rsp *http.Response) (*EditLicenseResponse, error) 
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EditLicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -8123,6 +8443,19 @@ func ParseReinstateLicenseResponse(rsp *http.Response) (*ReinstateLicenseRespons
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReinstateLicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -8154,6 +8487,19 @@ func ParseRenewLicenseResponse(rsp *http.Response) (*RenewLicenseResponse, error
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RenewLicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -8222,6 +8568,19 @@ func ParseRevokeLicenseResponse(rsp *http.Response) (*RevokeLicenseResponse, err
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RevokeLicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -8255,6 +8614,19 @@ func ParseSuspendLicenseResponse(rsp *http.Response) (*SuspendLicenseResponse, e
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SuspendLicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -8286,6 +8658,19 @@ func ParseTransferLicenseResponse(rsp *http.Response) (*TransferLicenseResponse,
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers TransferLicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -8449,6 +8834,19 @@ func ParseCreateProductResponse(rsp *http.Response) (*CreateProductResponse, err
 
 	}
 
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateProductResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
 	return response, nil
 }
 
@@ -8502,13 +8900,22 @@ func ParseProductResponse(rsp *http.Response) (*ProductResponse, error) {
 		}
 		response.JSON200 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSONDefault = &dest
+	case rsp.StatusCode == 304:
+		break // No content-type
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ProductResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -8544,6 +8951,19 @@ func ParseEditProductResponse(rsp *http.Response) (*EditProductResponse, error) 
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EditProductResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -8575,6 +8995,19 @@ func ParseArchiveProductResponse(rsp *http.Response) (*ArchiveProductResponse, e
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ArchiveProductResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -8634,6 +9067,19 @@ func ParseUnarchiveProductResponse(rsp *http.Response) (*UnarchiveProductRespons
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UnarchiveProductResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -8700,6 +9146,19 @@ func ParseCreateVersionResponse(rsp *http.Response) (*CreateVersionResponse, err
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateVersionResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
 	}
 
 	return response, nil
@@ -9072,13 +9531,22 @@ func ParseVersionResponse(rsp *http.Response) (*VersionResponse, error) {
 		}
 		response.JSON200 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSONDefault = &dest
+	case rsp.StatusCode == 304:
+		break // No content-type
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers VersionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -9114,6 +9582,19 @@ func ParseEditVersionResponse(rsp *http.Response) (*EditVersionResponse, error) 
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EditVersionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -9145,6 +9626,19 @@ func ParseArchiveVersionResponse(rsp *http.Response) (*ArchiveVersionResponse, e
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ArchiveVersionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -9213,6 +9707,19 @@ func ParseCreateLicenseResponse(rsp *http.Response) (*CreateLicenseResponse, err
 
 	}
 
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateLicenseResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
 	return response, nil
 }
 
@@ -9244,6 +9751,19 @@ func ParseUnarchiveVersionResponse(rsp *http.Response) (*UnarchiveVersionRespons
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UnarchiveVersionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

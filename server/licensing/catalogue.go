@@ -9,7 +9,8 @@ import (
 )
 
 // Creating takes a record with what the vendor chose and gives it back with id, revision 1 and times. Updating takes the record's id,
-// organisation and the revision that the edit was made from, and what the vendor may change; the rest is kept as it is.
+// organisation and the revision that the edit was made from, and what the vendor may change; the rest is kept as it is. Deleting takes the
+// revision that the record must still have, or 0 for any.
 
 // CreateOrganisation makes an account.
 func (s *Service) CreateOrganisation(ctx context.Context, name string) (Organisation, error) {
@@ -62,8 +63,8 @@ func (s *Service) UpdateProduct(ctx context.Context, p Product) (Product, error)
 }
 
 // DeleteProduct refuses with ErrInUse while it has versions.
-func (s *Service) DeleteProduct(ctx context.Context, org, id license.ID) error {
-	return s.store.DeleteProduct(ctx, org, id)
+func (s *Service) DeleteProduct(ctx context.Context, org, id license.ID, revision int64) error {
+	return s.store.DeleteProduct(ctx, org, id, revision)
 }
 
 // CreateVersion makes a version of the product that it names. Settings left at 0 that cannot be 0 get their defaults.
@@ -99,8 +100,8 @@ func (s *Service) UpdateVersion(ctx context.Context, v Version) (Version, error)
 }
 
 // DeleteVersion refuses with ErrInUse while it has licenses.
-func (s *Service) DeleteVersion(ctx context.Context, org, id license.ID) error {
-	return s.store.DeleteVersion(ctx, org, id)
+func (s *Service) DeleteVersion(ctx context.Context, org, id license.ID, revision int64) error {
+	return s.store.DeleteVersion(ctx, org, id, revision)
 }
 
 // CreateLicense makes a license under the version that it names.
@@ -146,8 +147,8 @@ func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error)
 }
 
 // DeleteLicense takes its activations with it; they can not sync any more.
-func (s *Service) DeleteLicense(ctx context.Context, org, id license.ID) error {
-	if err := s.store.DeleteLicense(ctx, org, id); err != nil {
+func (s *Service) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
+	if err := s.store.DeleteLicense(ctx, org, id, revision); err != nil {
 		return err
 	}
 	return s.forget(ctx, eventKind, org, string(id))

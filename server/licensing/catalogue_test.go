@@ -109,7 +109,7 @@ func TestCatalogueKeepsWhatIsNotTheVendors(t *testing.T) {
 	must(t, err)
 	equal(t, "version", l.Version, s.version.ID)
 	equal(t, "product", l.Product, s.product.ID)
-	if err := s.DeleteProduct(t.Context(), s.org, s.product.ID); !errors.Is(err, licensing.ErrInUse) {
+	if err := s.DeleteProduct(t.Context(), s.org, s.product.ID, 0); !errors.Is(err, licensing.ErrInUse) {
 		t.Errorf("deleted with versions: %v", err)
 	}
 }

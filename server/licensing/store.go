@@ -45,8 +45,8 @@ type Store interface {
 }
 
 // Catalogue is what the vendor edits. Create refuses a name that is taken with ErrExists; Update raises the revision and refuses with
-// ErrStale when the record's is not the given one; Delete refuses with ErrInUse while there are records below, but for a license, which
-// takes its activations with it.
+// ErrStale when the record's is not the given one; so does Delete, unless it is 0, and with ErrInUse while there are records below, but
+// for a license, which takes its activations with it.
 type Catalogue interface {
 	CreateOrganisation(context.Context, Organisation) error
 	Organisation(ctx context.Context, id license.ID) (Organisation, error)
@@ -55,7 +55,7 @@ type Catalogue interface {
 	Product(ctx context.Context, org, id license.ID) (Product, error)
 	Products(ctx context.Context, org license.ID, page Page) (Listing[Product], error)
 	UpdateProduct(context.Context, Product) (Product, error)
-	DeleteProduct(ctx context.Context, org, id license.ID) error
+	DeleteProduct(ctx context.Context, org, id license.ID, revision int64) error
 	// ProductKeyring is public: the certificate, whoever asks.
 	ProductKeyring(ctx context.Context, id license.ID) ([]byte, error)
 
@@ -63,13 +63,13 @@ type Catalogue interface {
 	Version(ctx context.Context, org, id license.ID) (Version, error)
 	Versions(ctx context.Context, org, product license.ID, page Page) (Listing[Version], error)
 	UpdateVersion(context.Context, Version) (Version, error)
-	DeleteVersion(ctx context.Context, org, id license.ID) error
+	DeleteVersion(ctx context.Context, org, id license.ID, revision int64) error
 
 	CreateLicense(context.Context, License) error
 	License(ctx context.Context, org, id license.ID) (License, error)
 	Licenses(ctx context.Context, org, version license.ID, page Page) (Listing[License], error)
 	UpdateLicense(context.Context, License) (License, error)
-	DeleteLicense(ctx context.Context, org, id license.ID) error
+	DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error
 }
 
 // Chains is the hot side: what syncs read and write.

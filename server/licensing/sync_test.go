@@ -324,7 +324,7 @@ func TestStatus(t *testing.T) {
 	if _, err := s.UpdateLicense(t.Context(), s.license); err == nil {
 		t.Error("a revoked license came back")
 	}
-	must(t, s.DeleteLicense(t.Context(), s.org, s.license.ID))
+	must(t, s.DeleteLicense(t.Context(), s.org, s.license.ID, 0))
 	p.refused(t, license.CodeUnknownLicense)
 }
 

@@ -21,6 +21,10 @@ const (
 	NotEmpty         license.Code = "not_empty"          // the record has others below it
 	TooLarge         license.Code = "too_large"          // the body is larger than allowed
 	MediaTypeUnknown license.Code = "media_type"         // the body's type is not served
+	NotAcceptable    license.Code = "not_acceptable"     // the answer is not to be had in a type that Accept names
+	NotMatched       license.Code = "condition_failed"   // the record is not at the revision that If-Match names
+	KeyReused        license.Code = "idempotency_reused" // the Idempotency-Key was sent with another request
+	KeyInUse         license.Code = "idempotency_in_use" // the first request with this Idempotency-Key is not finished
 	Unauthenticated  license.Code = "not_authenticated"  // no credentials
 	BadSession       license.Code = "bad_session"        // bad credentials
 	SessionExpired   license.Code = "session_expired"    // credentials of the past
@@ -48,6 +52,10 @@ var statuses = map[license.Code]int{
 	NotEmpty:         http.StatusConflict,
 	TooLarge:         http.StatusRequestEntityTooLarge,
 	MediaTypeUnknown: http.StatusUnsupportedMediaType,
+	NotAcceptable:    http.StatusNotAcceptable,
+	NotMatched:       http.StatusPreconditionFailed,
+	KeyReused:        http.StatusUnprocessableEntity,
+	KeyInUse:         http.StatusConflict,
 	Unauthenticated:  http.StatusUnauthorized,
 	BadSession:       http.StatusUnauthorized,
 	SessionExpired:   http.StatusUnauthorized,

@@ -754,8 +754,11 @@ export interface components {
             name?: string;
             /** @description Replaces all of them. */
             overrides?: components["schemas"]["Overrides"];
-            /** Format: int64 */
-            revision: number;
+            /**
+             * Format: int64
+             * @description Of the license as it was read; needed unless If-Match names it.
+             */
+            revision?: number;
             trial?: boolean;
         };
         LicenseNew: {
@@ -1031,9 +1034,9 @@ export interface components {
             name?: string;
             /**
              * Format: int64
-             * @description Of the product as it was read; refused with edit_conflict when it has changed since.
+             * @description Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
              */
-            revision: number;
+            revision?: number;
         };
         ProductNew: {
             description?: string;
@@ -1195,8 +1198,11 @@ export interface components {
              * @description null: no license but its own is good for it.
              */
             released?: string | null;
-            /** Format: int64 */
-            revision: number;
+            /**
+             * Format: int64
+             * @description Of the version as it was read; needed unless If-Match names it.
+             */
+            revision?: number;
         };
         VersionNew: {
             description?: string;
@@ -1229,7 +1235,10 @@ export interface operations {
     license: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1240,27 +1249,30 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["License"];
                 };
             };
-            /** @description Error */
-            default: {
+            /** @description As it was when If-None-Match was answered. */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
         };
     };
     deleteLicense: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1289,7 +1301,10 @@ export interface operations {
     editLicense: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1304,6 +1319,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1533,6 +1550,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1568,6 +1587,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1636,6 +1657,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1667,6 +1690,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1702,6 +1727,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1863,6 +1890,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1883,7 +1912,10 @@ export interface operations {
     product: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1894,27 +1926,30 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Product"];
                 };
             };
-            /** @description Error */
-            default: {
+            /** @description As it was when If-None-Match was answered. */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
         };
     };
     deleteProduct: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1943,7 +1978,10 @@ export interface operations {
     editProduct: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1958,6 +1996,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1989,6 +2029,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2051,6 +2093,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2123,6 +2167,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2438,7 +2484,10 @@ export interface operations {
     version: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2449,27 +2498,30 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
                 };
             };
-            /** @description Error */
-            default: {
+            /** @description As it was when If-None-Match was answered. */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
         };
     };
     deleteVersion: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2498,7 +2550,10 @@ export interface operations {
     editVersion: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2513,6 +2568,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2544,6 +2601,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2616,6 +2675,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2647,6 +2708,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {

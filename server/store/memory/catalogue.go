@@ -99,11 +99,15 @@ func (s *Store) UpdateProduct(_ context.Context, p licensing.Product) (licensing
 	return p, nil
 }
 
-func (s *Store) DeleteProduct(_ context.Context, org, id license.ID) error {
+func (s *Store) DeleteProduct(_ context.Context, org, id license.ID, revision int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.product(org, id) == nil {
+	held := s.product(org, id)
+	switch {
+	case held == nil:
 		return licensing.ErrNotFound
+	case revision != 0 && held.record.Revision != revision:
+		return licensing.ErrStale
 	}
 	for _, v := range s.versions {
 		if v.record.Product == id {
@@ -191,11 +195,15 @@ func (s *Store) UpdateVersion(_ context.Context, v licensing.Version) (licensing
 	return v, nil
 }
 
-func (s *Store) DeleteVersion(_ context.Context, org, id license.ID) error {
+func (s *Store) DeleteVersion(_ context.Context, org, id license.ID, revision int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.version(org, id) == nil {
+	held := s.version(org, id)
+	switch {
+	case held == nil:
 		return licensing.ErrNotFound
+	case revision != 0 && held.record.Revision != revision:
+		return licensing.ErrStale
 	}
 	for _, b := range s.licenses {
 		if b.record.Version == id {

@@ -68,11 +68,15 @@ func (s *Store) UpdateLicense(_ context.Context, l licensing.License) (licensing
 	return l, nil
 }
 
-func (s *Store) DeleteLicense(_ context.Context, org, id license.ID) error {
+func (s *Store) DeleteLicense(_ context.Context, org, id license.ID, revision int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.license(org, id) == nil {
+	held := s.license(org, id)
+	switch {
+	case held == nil:
 		return licensing.ErrNotFound
+	case revision != 0 && held.record.Revision != revision:
+		return licensing.ErrStale
 	}
 	delete(s.licenses, id)
 	return nil

@@ -10,30 +10,48 @@ import (
 
 // DeleteLicense implements licensing.Catalogue. From the moment that the license's document is gone, nothing can be done with it; what
 // belonged to it is tidied after that, and by the sweep if this node dies before.
-func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID) error {
-	if err := s.owned(ctx, org, id); err != nil {
+func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
+	present, err := one[meta](ctx, s.licenses, with("_id", string(id), "org", string(org)), only("revision"))
+	switch {
+	case err != nil:
+		return err
+	case revision != 0 && present.Revision != revision:
+		return licensing.ErrStale
+	}
+	d := deletion{string(id), revision}
+	if err := s.insert(ctx, s.deletions, d); err != nil && !errors.Is(err, licensing.ErrExists) {
 		return err
 	}
-	if err := s.insert(ctx, s.deletions, with("_id", string(id))); err != nil && !errors.Is(err, licensing.ErrExists) {
-		return err
-	}
-	met, err := s.remove(ctx, s.licenses, byID(string(id), "org", string(org)))
+	met, err := s.remove(ctx, s.licenses, append(byID(d.ID, "org", string(org)), atRevision(revision)...))
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.tidyDeleted(ctx, string(id)), found(met))
-}
-
-func found(met bool) error {
-	if met {
-		return nil
+	if err := s.tidyDeleted(ctx, d); err != nil || met {
+		return err
+	}
+	if there, err := exists(ctx, s.licenses, byID(d.ID)); err != nil || there {
+		return errors.Join(err, licensing.ErrStale) // edited meanwhile
 	}
 	return licensing.ErrNotFound
 }
 
-// tidyDeleted removes what a deleted license had. The license goes here too: the deletion was written before it.
-func (s *Store) tidyDeleted(ctx context.Context, id string) error {
-	if _, err := s.remove(ctx, s.licenses, byID(id)); err != nil {
+// deletion is written before a license is deleted.
+type deletion struct {
+	ID       string `bson:"_id"`
+	Revision int64  `bson:"revision"` // that the license must have; 0: any
+}
+
+// tidyDeleted removes what a deleted license had. The license goes here too: the deletion was written before it. One that was edited
+// before its time came stays.
+func (s *Store) tidyDeleted(ctx context.Context, d deletion) error {
+	id := d.ID
+	if _, err := s.remove(ctx, s.licenses, append(byID(id), atRevision(d.Revision)...)); err != nil {
+		return err
+	}
+	if there, err := exists(ctx, s.licenses, byID(id)); err != nil {
+		return err
+	} else if there {
+		_, err := s.remove(ctx, s.deletions, byID(id, "revision", d.Revision))
 		return err
 	}
 	if _, err := s.remove(ctx, s.meters, byID(id)); err != nil {

@@ -100,8 +100,8 @@ func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensi
 }
 
 // DeleteProduct implements licensing.Catalogue.
-func (s *Store) DeleteProduct(ctx context.Context, org, id license.ID) error {
-	return s.erase(ctx, s.products, org, id, s.versions, "product")
+func (s *Store) DeleteProduct(ctx context.Context, org, id license.ID, revision int64) error {
+	return s.erase(ctx, s.products, org, id, revision, s.versions, "product")
 }
 
 func (d product) place() (date, string) { return d.Meta.place() }

@@ -102,11 +102,14 @@ func (s *Store) update(ctx context.Context, c *mongo.Collection, m *meta, docume
 // writes the child, then looks at the parent, wipes a mark off, and takes the child back if the parent is gone.
 
 // erase deletes a record that has none below it. Its mark may be left behind by a node that dies; it means nothing by itself.
-func (s *Store) erase(ctx context.Context, c *mongo.Collection, org, id license.ID, below *mongo.Collection, parent string) error {
+func (s *Store) erase(ctx context.Context, c *mongo.Collection, org, id license.ID, revision int64, below *mongo.Collection, parent string) error {
 	for {
-		record, err := one[meta](ctx, c, with("_id", string(id), "org", string(org)), only("name_key"))
-		if err != nil {
+		record, err := one[meta](ctx, c, with("_id", string(id), "org", string(org)), only("name_key", "revision"))
+		switch {
+		case err != nil:
 			return err
+		case revision != 0 && record.Revision != revision:
+			return licensing.ErrStale
 		}
 		mark := newMark()
 		if met, err := s.change(ctx, c, byID(string(id), "org", string(org)), with("$set", with("leaving", mark))); err != nil {
@@ -120,7 +123,7 @@ func (s *Store) erase(ctx context.Context, c *mongo.Collection, org, id license.
 			_, err := s.change(ctx, c, byID(string(id), "leaving", mark), with("$unset", with("leaving", "")))
 			return errors.Join(err, licensing.ErrInUse)
 		}
-		met, err := s.remove(ctx, c, byID(string(id), "leaving", mark))
+		met, err := s.remove(ctx, c, append(byID(string(id), "leaving", mark), atRevision(revision)...))
 		if err != nil {
 			return err
 		}
@@ -129,6 +132,14 @@ func (s *Store) erase(ctx context.Context, c *mongo.Collection, org, id license.
 			return err
 		}
 	}
+}
+
+// atRevision is the condition that a record has the given revision; 0: any.
+func atRevision(revision int64) bson.D {
+	if revision == 0 {
+		return nil
+	}
+	return with("revision", revision)
 }
 
 // stays makes sure that a parent outlives the child which was just written; ErrNotFound when it does not.

@@ -48,12 +48,10 @@ func (s *Store) sweep(ctx context.Context) error {
 			}
 		}
 	}
-	deleted, err := find[struct {
-		ID string `bson:"_id"`
-	}](ctx, s.deletions, bson.D{}, options.Find().SetLimit(sweepAtOnce))
+	deleted, err := find[deletion](ctx, s.deletions, bson.D{}, options.Find().SetLimit(sweepAtOnce))
 	errs = append(errs, err)
 	for _, d := range deleted {
-		errs = append(errs, s.tidyDeleted(ctx, d.ID))
+		errs = append(errs, s.tidyDeleted(ctx, d))
 	}
 	_, err = s.found(ctx)
 	return errors.Join(append(errs, err)...)

@@ -75,8 +75,8 @@ func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensi
 }
 
 // DeleteVersion implements licensing.Catalogue.
-func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID) error {
-	return s.erase(ctx, s.versions, org, id, s.licenses, "version")
+func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID, revision int64) error {
+	return s.erase(ctx, s.versions, org, id, revision, s.licenses, "version")
 }
 
 func (d version) place() (date, string) { return d.Meta.place() }

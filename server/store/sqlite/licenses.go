@@ -82,10 +82,10 @@ func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensi
 }
 
 // DeleteLicense implements licensing.Catalogue.
-func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID) error {
+func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
 	return s.edit(ctx, func(t *tx) error {
-		if there, err := has(t, `SELECT 1 FROM licenses WHERE id = ? AND org = ?`, id, org); err != nil || !there {
-			return missing(err)
+		if err := at(t, `licenses`, org, id, revision); err != nil {
+			return err
 		}
 		for _, table := range []string{`reservations`, `pools`, `activations`, `meters`} {
 			if _, err := t.exec(`DELETE FROM `+table+` WHERE license = ?`, id); err != nil {

@@ -84,18 +84,16 @@ func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensi
 }
 
 // DeleteProduct implements licensing.Catalogue.
-func (s *Store) DeleteProduct(ctx context.Context, org, id license.ID) error {
+func (s *Store) DeleteProduct(ctx context.Context, org, id license.ID, revision int64) error {
 	return s.edit(ctx, func(t *tx) error {
-		return remove(t, `products`, `SELECT 1 FROM versions WHERE product = ?`, org, id)
+		return remove(t, `products`, `SELECT 1 FROM versions WHERE product = ?`, org, id, revision)
 	})
 }
 
 // remove deletes a record that has none below it.
-func remove(t *tx, table, below string, org, id license.ID) error {
-	if there, err := has(t, `SELECT 1 FROM `+table+` WHERE id = ? AND org = ?`, id, org); err != nil {
+func remove(t *tx, table, below string, org, id license.ID, revision int64) error {
+	if err := at(t, table, org, id, revision); err != nil {
 		return err
-	} else if !there {
-		return licensing.ErrNotFound
 	}
 	if used, err := has(t, below, id); err != nil {
 		return err
@@ -103,5 +101,15 @@ func remove(t *tx, table, below string, org, id license.ID) error {
 		return licensing.ErrInUse
 	}
 	_, err := t.exec(`DELETE FROM `+table+` WHERE id = ?`, id)
+	return err
+}
+
+// at tells whether a record is there, and at the given revision unless that is 0.
+func at(t *tx, table string, org, id license.ID, revision int64) error {
+	var present int64
+	err := found(t.row(`SELECT revision FROM `+table+` WHERE id = ? AND org = ?`, id, org).Scan(&present))
+	if err == nil && revision != 0 && present != revision {
+		return licensing.ErrStale
+	}
 	return err
 }

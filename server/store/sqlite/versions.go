@@ -62,8 +62,8 @@ func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensi
 }
 
 // DeleteVersion implements licensing.Catalogue.
-func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID) error {
+func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID, revision int64) error {
 	return s.edit(ctx, func(t *tx) error {
-		return remove(t, `versions`, `SELECT 1 FROM licenses WHERE version = ?`, org, id)
+		return remove(t, `versions`, `SELECT 1 FROM licenses WHERE version = ?`, org, id, revision)
 	})
 }

@@ -115,8 +115,8 @@ func revisions(t *testing.T, w *world) {
 
 // proves S11
 func parents(t *testing.T, w *world) {
-	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID), licensing.ErrInUse)
-	wantErr(t, w.DeleteVersion(ctx, w.org, w.version.ID), licensing.ErrInUse)
+	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID, 0), licensing.ErrInUse)
+	wantErr(t, w.DeleteVersion(ctx, w.org, w.version.ID, 0), licensing.ErrInUse)
 	orphan := w.newVersion("2.0")
 	orphan.Product = newID()
 	wantErr(t, w.CreateVersion(ctx, orphan), licensing.ErrNotFound)
@@ -124,11 +124,18 @@ func parents(t *testing.T, w *world) {
 	lost.Version = newID()
 	wantErr(t, w.CreateLicense(ctx, lost), licensing.ErrNotFound)
 
-	must(t, w.DeleteLicense(ctx, w.org, w.license.ID))
-	must(t, w.DeleteVersion(ctx, w.org, w.version.ID))
-	must(t, w.DeleteProduct(ctx, w.org, w.product.ID))
-	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID), licensing.ErrNotFound)
-	_, err := w.ProductKeyring(ctx, w.product.ID)
+	l, err := w.UpdateLicense(ctx, w.license)
+	must(t, err)
+	wantErr(t, w.DeleteLicense(ctx, w.org, l.ID, 1), licensing.ErrStale)
+	_, err = w.License(ctx, w.org, l.ID)
+	must(t, err) // it is whole
+	must(t, w.DeleteLicense(ctx, w.org, l.ID, l.Revision))
+	wantErr(t, w.DeleteVersion(ctx, w.org, w.version.ID, 7), licensing.ErrStale)
+	must(t, w.DeleteVersion(ctx, w.org, w.version.ID, 1))
+	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID, 7), licensing.ErrStale)
+	must(t, w.DeleteProduct(ctx, w.org, w.product.ID, 0))
+	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID, 0), licensing.ErrNotFound)
+	_, err = w.ProductKeyring(ctx, w.product.ID)
 	wantErr(t, err, licensing.ErrNotFound)
 }
 
@@ -136,7 +143,7 @@ func parents(t *testing.T, w *world) {
 func deletedLicense(t *testing.T, w *world) {
 	i := w.installation("a")
 	i.does(t, activated, reserves("modeling", 5), counted(3, 10))
-	must(t, w.DeleteLicense(ctx, w.org, w.license.ID))
+	must(t, w.DeleteLicense(ctx, w.org, w.license.ID, 0))
 	_, err := i.try()
 	wantErr(t, err, licensing.ErrNotFound)
 	_, err = w.Terms(ctx, w.license.ID)
@@ -145,7 +152,7 @@ func deletedLicense(t *testing.T, w *world) {
 	wantErr(t, err, licensing.ErrNotFound)
 	_, err = w.Activation(ctx, i.key)
 	wantErr(t, err, licensing.ErrNotFound)
-	wantErr(t, w.DeleteLicense(ctx, w.org, w.license.ID), licensing.ErrNotFound)
+	wantErr(t, w.DeleteLicense(ctx, w.org, w.license.ID, 0), licensing.ErrNotFound)
 }
 
 // strangers asks for everything in another organisation's name.
@@ -161,15 +168,15 @@ func strangers(t *testing.T, w *world) {
 	asked := map[string]func() error{
 		"product":          func() error { _, err := w.Product(ctx, other, p.ID); return err },
 		"update product":   func() error { _, err := w.UpdateProduct(ctx, p); return err },
-		"delete product":   func() error { return w.DeleteProduct(ctx, other, p.ID) },
+		"delete product":   func() error { return w.DeleteProduct(ctx, other, p.ID, 0) },
 		"version":          func() error { _, err := w.Version(ctx, other, v.ID); return err },
 		"create version":   func() error { return w.CreateVersion(ctx, newVersion) },
 		"update version":   func() error { _, err := w.UpdateVersion(ctx, v); return err },
-		"delete version":   func() error { return w.DeleteVersion(ctx, other, v.ID) },
+		"delete version":   func() error { return w.DeleteVersion(ctx, other, v.ID, 0) },
 		"license":          func() error { _, err := w.License(ctx, other, l.ID); return err },
 		"create license":   func() error { return w.CreateLicense(ctx, newLicense) },
 		"update license":   func() error { _, err := w.UpdateLicense(ctx, l); return err },
-		"delete license":   func() error { return w.DeleteLicense(ctx, other, l.ID) },
+		"delete license":   func() error { return w.DeleteLicense(ctx, other, l.ID, 0) },
 		"activations":      func() error { _, err := w.Activations(ctx, other, l.ID, licensing.Page{}); return err },
 		"reservations":     func() error { _, err := w.Reservations(ctx, other, l.ID, licensing.Page{}); return err },
 		"deactivate":       func() error { return w.Deactivate(ctx, other, i.key, noon) },

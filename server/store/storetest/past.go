@@ -73,7 +73,7 @@ func pastIsStale(t *testing.T, w *world) {
 	other := i.key
 	other.License = newID()
 	wantErr(t, w.Remember(ctx, other, i.head, past(2), false), licensing.ErrNotFound)
-	must(t, w.DeleteLicense(ctx, w.org, w.license.ID))
+	must(t, w.DeleteLicense(ctx, w.org, w.license.ID, 0))
 	wantErr(t, w.Remember(ctx, i.key, i.head, past(2), false), licensing.ErrNotFound)
 }
 
