@@ -45,6 +45,9 @@ type Config struct {
 
 	ReadTimeout, WriteTimeout, IdleTimeout time.Duration // of a connection; 0: 15 s, 15 s and 2 min
 
+	SyncRateAddress, SyncRateLicense int           // requests per second of programs, of one address and for one license; 0: no limit
+	SyncRateBurst                    time.Duration // for how long the rates can be saved up
+
 	TLSCertificate, TLSKey string         // files in PEM; empty: no TLS
 	TrustedProxies         []netip.Prefix // whose word on a client's address is believed
 }
@@ -122,7 +125,7 @@ func (s *Server) join(master []byte) error {
 		return err
 	}
 	s.app.Get("/setup", s.setupPage)
-	protocol.Register(s.app.Group(api.Prefix), domain, s.config.Log)
+	protocol.Register(s.app.Group(api.Prefix), s.limited(domain), s.config.Log)
 	s.routes = api.Register(s.app, api.Config{
 		Access: s.access, Licensing: domain, Log: s.config.Log, Secure: s.secure(),
 	}).Routes()

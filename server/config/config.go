@@ -23,6 +23,9 @@ type Settings struct {
 	TLSCertificate, TLSKey string // files; empty: no TLS
 	TrustedProxies         []netip.Prefix
 
+	SyncRateAddress, SyncRateLicense int // per second; 0: no limit
+	SyncRateBurst                    time.Duration
+
 	LogFormat string // text or json
 	LogLevel  slog.Level
 

@@ -66,6 +66,21 @@ var table = []Setting{
 		},
 	},
 	{
+		Name: "sync-rate-address", Default: "500", Allowed: "a number from 0 to 1000000; 0: no limit",
+		About: "How many requests per second programs at one address may send, on each server. The default serves 10000 machines behind one address that sync every 20 seconds, and all of them at once after a break.",
+		set:   number(func(s *Settings) *int { return &s.SyncRateAddress }, 0, 1_000_000),
+	},
+	{
+		Name: "sync-rate-license", Default: "500", Allowed: "a number from 0 to 1000000; 0: no limit",
+		About: "How many requests per second programs may send for one license, on each server.",
+		set:   number(func(s *Settings) *int { return &s.SyncRateLicense }, 0, 1_000_000),
+	},
+	{
+		Name: "sync-rate-burst", Default: "20s", Allowed: "a duration from 0s to 1h",
+		About: "For how long the two rates can be saved up. Who was silent for so long may send as much at once.",
+		set:   duration(func(s *Settings) *time.Duration { return &s.SyncRateBurst }, 0, time.Hour),
+	},
+	{
 		Name: "log-format", Default: "text", Allowed: "text or json",
 		About: "How the log on stderr is written.",
 		set: func(s *Settings, text string) error {
@@ -151,6 +166,22 @@ func duration(of func(*Settings) *time.Duration, least, most time.Duration) func
 			return errors.New("is too short")
 		case d > most:
 			return errors.New("is too long")
+		}
+		return nil
+	}
+}
+
+func number(of func(*Settings) *int, least, most int) func(*Settings, string) error {
+	return func(s *Settings, text string) error {
+		n, err := strconv.Atoi(text)
+		*of(s) = n
+		switch {
+		case err != nil:
+			return errors.New("is no number")
+		case n < least:
+			return errors.New("is too low")
+		case n > most:
+			return errors.New("is too high")
 		}
 		return nil
 	}

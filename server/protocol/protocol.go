@@ -6,6 +6,7 @@ package protocol
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -30,7 +31,7 @@ type Service interface {
 //	POST /sync               a signed request; the answer is a signed lease or refusal
 //	GET  /products/{id}/keys the product's certificate, armored
 //
-// Everything unsigned is problem+json. A nil log is slog's default.
+// Everything unsigned is problem+json. A nil log is slog's default. Limited puts limits in front.
 func Register(router fiber.Router, service Service, log *slog.Logger) {
 	if log == nil {
 		log = slog.Default()
@@ -90,16 +91,19 @@ func (h handlers) guard(next fiber.Handler) fiber.Handler {
 		c.Set(fiber.HeaderAccessControlExposeHeaders, fiber.HeaderRetryAfter)
 		defer func() {
 			if r := recover(); r != nil {
-				h.log.Error("a handler panicked", "path", c.Route().Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+				h.log.ErrorContext(c.UserContext(), "a handler panicked", "path", c.Route().Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 				err = send(c, problem.New(license.CodeInternal, "the server failed; its log says why"))
 			}
 		}()
 		if err = next(c); err == nil {
 			return nil
 		}
+		if limit := (*tooMany)(nil); errors.As(err, &limit) {
+			limit.header(c)
+		}
 		p := problem.Of(err)
 		if p.Code == license.CodeInternal {
-			h.log.Error("a request failed", "path", c.Route().Path, "error", err)
+			h.log.ErrorContext(c.UserContext(), "a request failed", "path", c.Route().Path, "error", err)
 		}
 		return send(c, p)
 	}

@@ -96,6 +96,7 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 		Data: s.Data, Mongo: s.Mongo, PublicURL: s.PublicURL, Log: log,
 		ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout,
 		TLSCertificate: s.TLSCertificate, TLSKey: s.TLSKey, TrustedProxies: s.TrustedProxies,
+		SyncRateAddress: s.SyncRateAddress, SyncRateLicense: s.SyncRateLicense, SyncRateBurst: s.SyncRateBurst,
 	})
 	if err != nil {
 		about := &server.SettingError{Setting: "data", Err: err}
