@@ -476,9 +476,7 @@ type Activation struct {
 	Number int64 `json:"number"`
 
 	// Restores How often it was activated anew from an older state, in the present window.
-	Restores int64 `json:"restores"`
-
-	// Statistics What it last told of itself, if the policy asks.
+	Restores   int64       `json:"restores"`
 	Statistics *Statistics `json:"statistics,omitempty"`
 }
 
@@ -600,11 +598,9 @@ type LicenseEdit struct {
 	Maintenance nullable.Nullable[time.Time] `json:"maintenance,omitempty"`
 
 	// Metadata Replaces all of it.
-	Metadata *map[string]string `json:"metadata,omitempty"`
-	Name     *string            `json:"name,omitempty"`
-
-	// Overrides Replaces all of them.
-	Overrides *Overrides `json:"overrides,omitempty"`
+	Metadata  *map[string]string `json:"metadata,omitempty"`
+	Name      *string            `json:"name,omitempty"`
+	Overrides *Overrides         `json:"overrides,omitempty"`
 
 	// Revision Of the license as it was read; needed unless If-Match names it.
 	Revision *int64 `json:"revision,omitempty"`
@@ -1062,9 +1058,7 @@ type VersionEdit struct {
 	// Metadata Replaces all of it.
 	Metadata *map[string]string `json:"metadata,omitempty"`
 	Name     *string            `json:"name,omitempty"`
-
-	// Policy Replaces all of it; the type stays. Programs get it with their next sync.
-	Policy *PolicyNew `json:"policy,omitempty"`
+	Policy   *PolicyNew         `json:"policy,omitempty"`
 
 	// Released null: no license but its own is good for it.
 	Released nullable.Nullable[time.Time] `json:"released,omitempty"`
@@ -1092,24 +1086,6 @@ type Wrong struct {
 
 	// Field As in the request, with dots between levels.
 	Field string `json:"field"`
-}
-
-// DeleteLicenseParams defines parameters for DeleteLicense.
-type DeleteLicenseParams struct {
-	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
-	IfMatch *string `json:"If-Match,omitempty"`
-}
-
-// LicenseParams defines parameters for License.
-type LicenseParams struct {
-	// IfNoneMatch ETags of answers that one has: the answer is 304 if it is still one of them.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
-}
-
-// EditLicenseParams defines parameters for EditLicense.
-type EditLicenseParams struct {
-	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
-	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // ActivationsParams defines parameters for Activations.
@@ -1162,24 +1138,6 @@ type ProductsParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 }
 
-// DeleteProductParams defines parameters for DeleteProduct.
-type DeleteProductParams struct {
-	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
-	IfMatch *string `json:"If-Match,omitempty"`
-}
-
-// ProductParams defines parameters for Product.
-type ProductParams struct {
-	// IfNoneMatch ETags of answers that one has: the answer is 304 if it is still one of them.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
-}
-
-// EditProductParams defines parameters for EditProduct.
-type EditProductParams struct {
-	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
-	IfMatch *string `json:"If-Match,omitempty"`
-}
-
 // VersionsParams defines parameters for Versions.
 type VersionsParams struct {
 	// Cursor The next of the page before.
@@ -1201,24 +1159,6 @@ type TokensParams struct {
 
 	// Search Part of the name, in any case.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
-}
-
-// DeleteVersionParams defines parameters for DeleteVersion.
-type DeleteVersionParams struct {
-	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
-	IfMatch *string `json:"If-Match,omitempty"`
-}
-
-// VersionParams defines parameters for Version.
-type VersionParams struct {
-	// IfNoneMatch ETags of answers that one has: the answer is 304 if it is still one of them.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
-}
-
-// EditVersionParams defines parameters for EditVersion.
-type EditVersionParams struct {
-	// IfMatch The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is.
-	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // LicensesParams defines parameters for Licenses.
@@ -1347,26 +1287,26 @@ type ClientInterface interface {
 	// DeleteLicense Delete a license with its activations
 	//
 	// Corresponds with DELETE /api/v1/licenses/{id} (the `DeleteLicense` operationId).
-	DeleteLicense(ctx context.Context, id string, params *DeleteLicenseParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// License Read a license, with its usage
 	//
 	// Corresponds with GET /api/v1/licenses/{id} (the `License` operationId).
-	License(ctx context.Context, id string, params *LicenseParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	License(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditLicenseWithBody Edit a license
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-	EditLicenseWithBody(ctx context.Context, id string, params *EditLicenseParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditLicense Edit a license
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-	EditLicense(ctx context.Context, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditLicense(ctx context.Context, id string, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Activations List the installations of a license, newest first
 	//
@@ -1483,26 +1423,26 @@ type ClientInterface interface {
 	// DeleteProduct Delete a product that has no versions
 	//
 	// Corresponds with DELETE /api/v1/products/{id} (the `DeleteProduct` operationId).
-	DeleteProduct(ctx context.Context, id string, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Product Read a product
 	//
 	// Corresponds with GET /api/v1/products/{id} (the `Product` operationId).
-	Product(ctx context.Context, id string, params *ProductParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Product(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditProductWithBody Edit a product
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-	EditProductWithBody(ctx context.Context, id string, params *EditProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditProductWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditProduct Edit a product
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-	EditProduct(ctx context.Context, id string, params *EditProductParams, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditProduct(ctx context.Context, id string, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ArchiveProduct Take a product off offer: its licenses no longer work
 	//
@@ -1635,26 +1575,26 @@ type ClientInterface interface {
 	// DeleteVersion Delete a version that has no licenses
 	//
 	// Corresponds with DELETE /api/v1/versions/{id} (the `DeleteVersion` operationId).
-	DeleteVersion(ctx context.Context, id string, params *DeleteVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteVersion(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Version Read a version
 	//
 	// Corresponds with GET /api/v1/versions/{id} (the `Version` operationId).
-	Version(ctx context.Context, id string, params *VersionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Version(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditVersionWithBody Edit a version
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-	EditVersionWithBody(ctx context.Context, id string, params *EditVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditVersionWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EditVersion Edit a version
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-	EditVersion(ctx context.Context, id string, params *EditVersionParams, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EditVersion(ctx context.Context, id string, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ArchiveVersion Take a version off offer: its licenses no longer work
 	//
@@ -1689,8 +1629,8 @@ type ClientInterface interface {
 // DeleteLicense Delete a license with its activations
 //
 // Corresponds with DELETE /api/v1/licenses/{id} (the `DeleteLicense` operationId).
-func (c *Routes) DeleteLicense(ctx context.Context, id string, params *DeleteLicenseParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteLicenseRequest(c.Server, id, params)
+func (c *Routes) DeleteLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteLicenseRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -1704,8 +1644,8 @@ func (c *Routes) DeleteLicense(ctx context.Context, id string, params *DeleteLic
 // License Read a license, with its usage
 //
 // Corresponds with GET /api/v1/licenses/{id} (the `License` operationId).
-func (c *Routes) License(ctx context.Context, id string, params *LicenseParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLicenseRequest(c.Server, id, params)
+func (c *Routes) License(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLicenseRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -1721,8 +1661,8 @@ func (c *Routes) License(ctx context.Context, id string, params *LicenseParams, 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-func (c *Routes) EditLicenseWithBody(ctx context.Context, id string, params *EditLicenseParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditLicenseRequestWithBody(c.Server, id, params, contentType, body)
+func (c *Routes) EditLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditLicenseRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1738,8 +1678,8 @@ func (c *Routes) EditLicenseWithBody(ctx context.Context, id string, params *Edi
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-func (c *Routes) EditLicense(ctx context.Context, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditLicenseRequest(c.Server, id, params, body)
+func (c *Routes) EditLicense(ctx context.Context, id string, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditLicenseRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2065,8 +2005,8 @@ func (c *Routes) CreateProduct(ctx context.Context, body CreateProductJSONReques
 // DeleteProduct Delete a product that has no versions
 //
 // Corresponds with DELETE /api/v1/products/{id} (the `DeleteProduct` operationId).
-func (c *Routes) DeleteProduct(ctx context.Context, id string, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteProductRequest(c.Server, id, params)
+func (c *Routes) DeleteProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteProductRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -2080,8 +2020,8 @@ func (c *Routes) DeleteProduct(ctx context.Context, id string, params *DeletePro
 // Product Read a product
 //
 // Corresponds with GET /api/v1/products/{id} (the `Product` operationId).
-func (c *Routes) Product(ctx context.Context, id string, params *ProductParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewProductRequest(c.Server, id, params)
+func (c *Routes) Product(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProductRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -2097,8 +2037,8 @@ func (c *Routes) Product(ctx context.Context, id string, params *ProductParams, 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-func (c *Routes) EditProductWithBody(ctx context.Context, id string, params *EditProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditProductRequestWithBody(c.Server, id, params, contentType, body)
+func (c *Routes) EditProductWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditProductRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2114,8 +2054,8 @@ func (c *Routes) EditProductWithBody(ctx context.Context, id string, params *Edi
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-func (c *Routes) EditProduct(ctx context.Context, id string, params *EditProductParams, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditProductRequest(c.Server, id, params, body)
+func (c *Routes) EditProduct(ctx context.Context, id string, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditProductRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2457,8 +2397,8 @@ func (c *Routes) RevokeToken(ctx context.Context, id string, reqEditors ...Reque
 // DeleteVersion Delete a version that has no licenses
 //
 // Corresponds with DELETE /api/v1/versions/{id} (the `DeleteVersion` operationId).
-func (c *Routes) DeleteVersion(ctx context.Context, id string, params *DeleteVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteVersionRequest(c.Server, id, params)
+func (c *Routes) DeleteVersion(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteVersionRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -2472,8 +2412,8 @@ func (c *Routes) DeleteVersion(ctx context.Context, id string, params *DeleteVer
 // Version Read a version
 //
 // Corresponds with GET /api/v1/versions/{id} (the `Version` operationId).
-func (c *Routes) Version(ctx context.Context, id string, params *VersionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewVersionRequest(c.Server, id, params)
+func (c *Routes) Version(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVersionRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -2489,8 +2429,8 @@ func (c *Routes) Version(ctx context.Context, id string, params *VersionParams, 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-func (c *Routes) EditVersionWithBody(ctx context.Context, id string, params *EditVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditVersionRequestWithBody(c.Server, id, params, contentType, body)
+func (c *Routes) EditVersionWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditVersionRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2506,8 +2446,8 @@ func (c *Routes) EditVersionWithBody(ctx context.Context, id string, params *Edi
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-func (c *Routes) EditVersion(ctx context.Context, id string, params *EditVersionParams, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEditVersionRequest(c.Server, id, params, body)
+func (c *Routes) EditVersion(ctx context.Context, id string, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditVersionRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2598,7 +2538,7 @@ func (c *Routes) UnarchiveVersion(ctx context.Context, id string, reqEditors ...
 }
 
 // NewDeleteLicenseRequest constructs an http.Request for the DeleteLicense method
-func NewDeleteLicenseRequest(server string, id string, params *DeleteLicenseParams) (*http.Request, error) {
+func NewDeleteLicenseRequest(server string, id string) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2628,26 +2568,11 @@ func NewDeleteLicenseRequest(server string, id string, params *DeleteLicensePara
 		return nil, err
 	}
 
-	if params != nil {
-
-		if params.IfMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-Match", headerParam0)
-		}
-
-	}
-
 	return req, nil
 }
 
 // NewLicenseRequest constructs an http.Request for the License method
-func NewLicenseRequest(server string, id string, params *LicenseParams) (*http.Request, error) {
+func NewLicenseRequest(server string, id string) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2677,37 +2602,22 @@ func NewLicenseRequest(server string, id string, params *LicenseParams) (*http.R
 		return nil, err
 	}
 
-	if params != nil {
-
-		if params.IfNoneMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-None-Match", headerParam0)
-		}
-
-	}
-
 	return req, nil
 }
 
 // NewEditLicenseRequest calls the generic EditLicense builder with application/json body
-func NewEditLicenseRequest(server string, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody) (*http.Request, error) {
+func NewEditLicenseRequest(server string, id string, body EditLicenseJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewEditLicenseRequestWithBody(server, id, params, "application/json", bodyReader)
+	return NewEditLicenseRequestWithBody(server, id, "application/json", bodyReader)
 }
 
 // NewEditLicenseRequestWithBody constructs an http.Request for the EditLicense method, with any body, and a specified content type
-func NewEditLicenseRequestWithBody(server string, id string, params *EditLicenseParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewEditLicenseRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2738,21 +2648,6 @@ func NewEditLicenseRequestWithBody(server string, id string, params *EditLicense
 	}
 
 	req.Header.Add("Content-Type", contentType)
-
-	if params != nil {
-
-		if params.IfMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-Match", headerParam0)
-		}
-
-	}
 
 	return req, nil
 }
@@ -3630,7 +3525,7 @@ func NewCreateProductRequestWithBody(server string, contentType string, body io.
 }
 
 // NewDeleteProductRequest constructs an http.Request for the DeleteProduct method
-func NewDeleteProductRequest(server string, id string, params *DeleteProductParams) (*http.Request, error) {
+func NewDeleteProductRequest(server string, id string) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3660,26 +3555,11 @@ func NewDeleteProductRequest(server string, id string, params *DeleteProductPara
 		return nil, err
 	}
 
-	if params != nil {
-
-		if params.IfMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-Match", headerParam0)
-		}
-
-	}
-
 	return req, nil
 }
 
 // NewProductRequest constructs an http.Request for the Product method
-func NewProductRequest(server string, id string, params *ProductParams) (*http.Request, error) {
+func NewProductRequest(server string, id string) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3709,37 +3589,22 @@ func NewProductRequest(server string, id string, params *ProductParams) (*http.R
 		return nil, err
 	}
 
-	if params != nil {
-
-		if params.IfNoneMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-None-Match", headerParam0)
-		}
-
-	}
-
 	return req, nil
 }
 
 // NewEditProductRequest calls the generic EditProduct builder with application/json body
-func NewEditProductRequest(server string, id string, params *EditProductParams, body EditProductJSONRequestBody) (*http.Request, error) {
+func NewEditProductRequest(server string, id string, body EditProductJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewEditProductRequestWithBody(server, id, params, "application/json", bodyReader)
+	return NewEditProductRequestWithBody(server, id, "application/json", bodyReader)
 }
 
 // NewEditProductRequestWithBody constructs an http.Request for the EditProduct method, with any body, and a specified content type
-func NewEditProductRequestWithBody(server string, id string, params *EditProductParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewEditProductRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3770,21 +3635,6 @@ func NewEditProductRequestWithBody(server string, id string, params *EditProduct
 	}
 
 	req.Header.Add("Content-Type", contentType)
-
-	if params != nil {
-
-		if params.IfMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-Match", headerParam0)
-		}
-
-	}
 
 	return req, nil
 }
@@ -4390,7 +4240,7 @@ func NewRevokeTokenRequest(server string, id string) (*http.Request, error) {
 }
 
 // NewDeleteVersionRequest constructs an http.Request for the DeleteVersion method
-func NewDeleteVersionRequest(server string, id string, params *DeleteVersionParams) (*http.Request, error) {
+func NewDeleteVersionRequest(server string, id string) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4420,26 +4270,11 @@ func NewDeleteVersionRequest(server string, id string, params *DeleteVersionPara
 		return nil, err
 	}
 
-	if params != nil {
-
-		if params.IfMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-Match", headerParam0)
-		}
-
-	}
-
 	return req, nil
 }
 
 // NewVersionRequest constructs an http.Request for the Version method
-func NewVersionRequest(server string, id string, params *VersionParams) (*http.Request, error) {
+func NewVersionRequest(server string, id string) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4469,37 +4304,22 @@ func NewVersionRequest(server string, id string, params *VersionParams) (*http.R
 		return nil, err
 	}
 
-	if params != nil {
-
-		if params.IfNoneMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-None-Match", headerParam0)
-		}
-
-	}
-
 	return req, nil
 }
 
 // NewEditVersionRequest calls the generic EditVersion builder with application/json body
-func NewEditVersionRequest(server string, id string, params *EditVersionParams, body EditVersionJSONRequestBody) (*http.Request, error) {
+func NewEditVersionRequest(server string, id string, body EditVersionJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewEditVersionRequestWithBody(server, id, params, "application/json", bodyReader)
+	return NewEditVersionRequestWithBody(server, id, "application/json", bodyReader)
 }
 
 // NewEditVersionRequestWithBody constructs an http.Request for the EditVersion method, with any body, and a specified content type
-func NewEditVersionRequestWithBody(server string, id string, params *EditVersionParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewEditVersionRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4530,21 +4350,6 @@ func NewEditVersionRequestWithBody(server string, id string, params *EditVersion
 	}
 
 	req.Header.Add("Content-Type", contentType)
-
-	if params != nil {
-
-		if params.IfMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-Match", headerParam0)
-		}
-
-	}
 
 	return req, nil
 }
@@ -4798,28 +4603,28 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/licenses/{id} (the `DeleteLicense` operationId).
-	DeleteLicenseWithResponse(ctx context.Context, id string, params *DeleteLicenseParams, reqEditors ...RequestEditorFn) (*DeleteLicenseResponse, error)
+	DeleteLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteLicenseResponse, error)
 
 	// LicenseWithResponse Read a license, with its usage
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/licenses/{id} (the `License` operationId).
-	LicenseWithResponse(ctx context.Context, id string, params *LicenseParams, reqEditors ...RequestEditorFn) (*LicenseResponse, error)
+	LicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LicenseResponse, error)
 
 	// EditLicenseWithBodyWithResponse Edit a license
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-	EditLicenseWithBodyWithResponse(ctx context.Context, id string, params *EditLicenseParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error)
+	EditLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error)
 
 	// EditLicenseWithResponse Edit a license
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-	EditLicenseWithResponse(ctx context.Context, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error)
+	EditLicenseWithResponse(ctx context.Context, id string, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error)
 
 	// ActivationsWithResponse List the installations of a license, newest first
 	//
@@ -4966,28 +4771,28 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/products/{id} (the `DeleteProduct` operationId).
-	DeleteProductWithResponse(ctx context.Context, id string, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*DeleteProductResponse, error)
+	DeleteProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteProductResponse, error)
 
 	// ProductWithResponse Read a product
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/products/{id} (the `Product` operationId).
-	ProductWithResponse(ctx context.Context, id string, params *ProductParams, reqEditors ...RequestEditorFn) (*ProductResponse, error)
+	ProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProductResponse, error)
 
 	// EditProductWithBodyWithResponse Edit a product
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-	EditProductWithBodyWithResponse(ctx context.Context, id string, params *EditProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProductResponse, error)
+	EditProductWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProductResponse, error)
 
 	// EditProductWithResponse Edit a product
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-	EditProductWithResponse(ctx context.Context, id string, params *EditProductParams, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProductResponse, error)
+	EditProductWithResponse(ctx context.Context, id string, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProductResponse, error)
 
 	// ArchiveProductWithResponse Take a product off offer: its licenses no longer work
 	//
@@ -5138,28 +4943,28 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/versions/{id} (the `DeleteVersion` operationId).
-	DeleteVersionWithResponse(ctx context.Context, id string, params *DeleteVersionParams, reqEditors ...RequestEditorFn) (*DeleteVersionResponse, error)
+	DeleteVersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteVersionResponse, error)
 
 	// VersionWithResponse Read a version
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/versions/{id} (the `Version` operationId).
-	VersionWithResponse(ctx context.Context, id string, params *VersionParams, reqEditors ...RequestEditorFn) (*VersionResponse, error)
+	VersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*VersionResponse, error)
 
 	// EditVersionWithBodyWithResponse Edit a version
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-	EditVersionWithBodyWithResponse(ctx context.Context, id string, params *EditVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditVersionResponse, error)
+	EditVersionWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditVersionResponse, error)
 
 	// EditVersionWithResponse Edit a version
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-	EditVersionWithResponse(ctx context.Context, id string, params *EditVersionParams, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*EditVersionResponse, error)
+	EditVersionWithResponse(ctx context.Context, id string, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*EditVersionResponse, error)
 
 	// ArchiveVersionWithResponse Take a version off offer: its licenses no longer work
 	//
@@ -7357,8 +7162,8 @@ func (r UnarchiveVersionResponse) ContentType() string {
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/licenses/{id} (the `DeleteLicense` operationId).
-func (c *ClientWithResponses) DeleteLicenseWithResponse(ctx context.Context, id string, params *DeleteLicenseParams, reqEditors ...RequestEditorFn) (*DeleteLicenseResponse, error) {
-	rsp, err := c.DeleteLicense(ctx, id, params, reqEditors...)
+func (c *ClientWithResponses) DeleteLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteLicenseResponse, error) {
+	rsp, err := c.DeleteLicense(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7370,8 +7175,8 @@ func (c *ClientWithResponses) DeleteLicenseWithResponse(ctx context.Context, id 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/licenses/{id} (the `License` operationId).
-func (c *ClientWithResponses) LicenseWithResponse(ctx context.Context, id string, params *LicenseParams, reqEditors ...RequestEditorFn) (*LicenseResponse, error) {
-	rsp, err := c.License(ctx, id, params, reqEditors...)
+func (c *ClientWithResponses) LicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LicenseResponse, error) {
+	rsp, err := c.License(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7383,8 +7188,8 @@ func (c *ClientWithResponses) LicenseWithResponse(ctx context.Context, id string
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-func (c *ClientWithResponses) EditLicenseWithBodyWithResponse(ctx context.Context, id string, params *EditLicenseParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error) {
-	rsp, err := c.EditLicenseWithBody(ctx, id, params, contentType, body, reqEditors...)
+func (c *ClientWithResponses) EditLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error) {
+	rsp, err := c.EditLicenseWithBody(ctx, id, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7396,8 +7201,8 @@ func (c *ClientWithResponses) EditLicenseWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/licenses/{id} (the `EditLicense` operationId).
-func (c *ClientWithResponses) EditLicenseWithResponse(ctx context.Context, id string, params *EditLicenseParams, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error) {
-	rsp, err := c.EditLicense(ctx, id, params, body, reqEditors...)
+func (c *ClientWithResponses) EditLicenseWithResponse(ctx context.Context, id string, body EditLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*EditLicenseResponse, error) {
+	rsp, err := c.EditLicense(ctx, id, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7669,8 +7474,8 @@ func (c *ClientWithResponses) CreateProductWithResponse(ctx context.Context, bod
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/products/{id} (the `DeleteProduct` operationId).
-func (c *ClientWithResponses) DeleteProductWithResponse(ctx context.Context, id string, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*DeleteProductResponse, error) {
-	rsp, err := c.DeleteProduct(ctx, id, params, reqEditors...)
+func (c *ClientWithResponses) DeleteProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteProductResponse, error) {
+	rsp, err := c.DeleteProduct(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7682,8 +7487,8 @@ func (c *ClientWithResponses) DeleteProductWithResponse(ctx context.Context, id 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/products/{id} (the `Product` operationId).
-func (c *ClientWithResponses) ProductWithResponse(ctx context.Context, id string, params *ProductParams, reqEditors ...RequestEditorFn) (*ProductResponse, error) {
-	rsp, err := c.Product(ctx, id, params, reqEditors...)
+func (c *ClientWithResponses) ProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProductResponse, error) {
+	rsp, err := c.Product(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7695,8 +7500,8 @@ func (c *ClientWithResponses) ProductWithResponse(ctx context.Context, id string
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-func (c *ClientWithResponses) EditProductWithBodyWithResponse(ctx context.Context, id string, params *EditProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProductResponse, error) {
-	rsp, err := c.EditProductWithBody(ctx, id, params, contentType, body, reqEditors...)
+func (c *ClientWithResponses) EditProductWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProductResponse, error) {
+	rsp, err := c.EditProductWithBody(ctx, id, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7708,8 +7513,8 @@ func (c *ClientWithResponses) EditProductWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/products/{id} (the `EditProduct` operationId).
-func (c *ClientWithResponses) EditProductWithResponse(ctx context.Context, id string, params *EditProductParams, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProductResponse, error) {
-	rsp, err := c.EditProduct(ctx, id, params, body, reqEditors...)
+func (c *ClientWithResponses) EditProductWithResponse(ctx context.Context, id string, body EditProductJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProductResponse, error) {
+	rsp, err := c.EditProduct(ctx, id, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7985,8 +7790,8 @@ func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, id st
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/versions/{id} (the `DeleteVersion` operationId).
-func (c *ClientWithResponses) DeleteVersionWithResponse(ctx context.Context, id string, params *DeleteVersionParams, reqEditors ...RequestEditorFn) (*DeleteVersionResponse, error) {
-	rsp, err := c.DeleteVersion(ctx, id, params, reqEditors...)
+func (c *ClientWithResponses) DeleteVersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteVersionResponse, error) {
+	rsp, err := c.DeleteVersion(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7998,8 +7803,8 @@ func (c *ClientWithResponses) DeleteVersionWithResponse(ctx context.Context, id 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/versions/{id} (the `Version` operationId).
-func (c *ClientWithResponses) VersionWithResponse(ctx context.Context, id string, params *VersionParams, reqEditors ...RequestEditorFn) (*VersionResponse, error) {
-	rsp, err := c.Version(ctx, id, params, reqEditors...)
+func (c *ClientWithResponses) VersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*VersionResponse, error) {
+	rsp, err := c.Version(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -8011,8 +7816,8 @@ func (c *ClientWithResponses) VersionWithResponse(ctx context.Context, id string
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-func (c *ClientWithResponses) EditVersionWithBodyWithResponse(ctx context.Context, id string, params *EditVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditVersionResponse, error) {
-	rsp, err := c.EditVersionWithBody(ctx, id, params, contentType, body, reqEditors...)
+func (c *ClientWithResponses) EditVersionWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditVersionResponse, error) {
+	rsp, err := c.EditVersionWithBody(ctx, id, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -8024,8 +7829,8 @@ func (c *ClientWithResponses) EditVersionWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/versions/{id} (the `EditVersion` operationId).
-func (c *ClientWithResponses) EditVersionWithResponse(ctx context.Context, id string, params *EditVersionParams, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*EditVersionResponse, error) {
-	rsp, err := c.EditVersion(ctx, id, params, body, reqEditors...)
+func (c *ClientWithResponses) EditVersionWithResponse(ctx context.Context, id string, body EditVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*EditVersionResponse, error) {
+	rsp, err := c.EditVersion(ctx, id, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -116,7 +116,7 @@ func TestRenewals(t *testing.T) {
 	if !errors.As(err, &wrong) {
 		t.Errorf("a renewal of nothing: %v", err)
 	}
-	must(t, s.DeleteLicense(t.Context(), s.org, s.license.ID))
+	must(t, s.DeleteLicense(t.Context(), s.org, s.license.ID, 0))
 	kept, err := s.store.Entries(t.Context(), "license_event", s.org, "", licensing.Page{})
 	must(t, err)
 	equal(t, "kept of a deleted license", len(kept.Items), 0)
