@@ -60,7 +60,10 @@ var arrows = []struct {
 		"a server downstream and a host upstream: the only server package that may embed the module"},
 	{"server/apiclient", nil, "generated from the API's description, and good for strangers too"},
 	{"server/cmd/onelicense/demo", []string{"license", "license/lease", "license/pgp"}, "it shows what a user has: commands, HTTP, and a server of its own that lies"},
-	{"server/cmd/onelicense", []string{"hosts/go", "license", "license/lease", "license/pgp", "server", "server/apiclient", "server/config", "server/cmd/onelicense/demo", "server/relay"},
+	{"server/cmd/onelicense/remote", []string{"license", "server/apiclient", "spec"}, "it knows of the API what its document says; license for what to do about a verdict"},
+	{"spec", nil, "it only embeds what programs read while they run"},
+	{"server/cmd/onelicense", []string{"hosts/go", "license", "license/lease", "license/pgp", "server", "server/apiclient", "server/config", "server/cmd/onelicense/demo",
+		"server/cmd/onelicense/remote", "server/relay"},
 		"the commands; hosts/go because `verify --wasm` asks the shipped module"},
 
 	{"hosts/go", []string{"license", "wasm/abi", "wasm/dist"}, "a host runs the shipped module and decides nothing; license for the codes"},
@@ -105,8 +108,9 @@ var homes = []struct {
 	{"github.com/gofrs/flock", []string{"desktop/app", "hosts/go", "server/store/sqlite"}, "one holder per state file, per data directory and per window"},
 	{"github.com/zalando/go-keyring", []string{"desktop/app"}, "one place that speaks to the system's keychain"},
 	{"github.com/BurntSushi/toml", []string{"server/config"}, "a format for people, with comments; it tells which key stands where"},
-	{"github.com/spf13/cobra", []string{"server/cmd/onelicense"}, "only the command line has flags"},
-	{"github.com/spf13/pflag", []string{"server/cmd/onelicense"}, "the types of cobra's flags"},
+	{"github.com/spf13/cobra", []string{"server/cmd/onelicense", "server/cmd/onelicense/remote"}, "only the command line has flags"},
+	{"github.com/spf13/pflag", []string{"server/cmd/onelicense", "server/cmd/onelicense/remote"}, "the types of cobra's flags"},
+	{"golang.org/x/term", []string{"server/cmd/onelicense/remote"}, "passwords and tokens are typed without being shown"},
 	{"golang.org/x/crypto", []string{"server/access", "server/issuer"}, "password hashes, and keys sealed at rest"},
 	{"github.com/wailsapp/wails/v2", []string{"desktop", "desktop/app"}, "only the desktop has a window"},
 }

@@ -4,9 +4,12 @@ package main
 import (
 	"crypto/rand"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
 )
 
 func main() {
@@ -24,10 +27,23 @@ func root(w world) *cobra.Command {
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.AddCommand(serveCommand(), healthcheckCommand(), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
+	cmd.AddGroup(&cobra.Group{ID: "here", Title: "Here:"})
+	for _, c := range cmd.Commands() {
+		c.GroupID = "here"
+	}
+	if err := remote.Add(cmd, remote.World{Agent: strings.Replace(version(), " ", "/", 1), Transport: w.transport}); err != nil {
+		panic(err) // the document is our own
+	}
+	mark(cmd)
+	return cmd
+}
+
+// mark lets execute tell the errors of commands' bodies from those of their calls.
+func mark(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		if c.RunE != nil {
 			c.RunE = work(c.RunE)
 		}
+		mark(c)
 	}
-	return cmd
 }

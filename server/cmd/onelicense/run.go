@@ -4,16 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
-	"github.com/onelicense/onelicense/license"
 	"github.com/spf13/cobra"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/apiclient"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
 )
 
 // world is what commands take from outside, so that tests can choose it.
 type world struct {
 	now    func() time.Time
 	random io.Reader
+
+	transport http.RoundTripper // nil: the system's
 }
 
 // The exit codes. A script can tell a refused license from a mistake in its own call.
@@ -33,7 +39,8 @@ func work(body func(cmd *cobra.Command, args []string) error) func(*cobra.Comman
 	return func(cmd *cobra.Command, args []string) error {
 		err := body(cmd, args)
 		var u usage
-		if err == nil || errors.As(err, &u) {
+		var r remote.Usage
+		if err == nil || errors.As(err, &u) || errors.As(err, &r) {
 			return err
 		}
 		return failure{err}
@@ -50,19 +57,29 @@ func execute(cmd *cobra.Command, args []string) int {
 		args = []string{} // cobra takes nil for the arguments of the process
 	}
 	cmd.SetArgs(args)
-	err := cmd.Execute()
+	called, err := cmd.ExecuteC()
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), err)
-	var refusal *license.Error
-	if errors.As(err, &refusal) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "what to do: %s\n", refusal.Code.Verdict().Do)
-	}
+	explain(cmd.ErrOrStderr(), err)
 	var f failure
 	if errors.As(err, &f) {
 		return exitRefused
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "see %s --help\n", cmd.CommandPath())
+	fmt.Fprintf(cmd.ErrOrStderr(), "see %s --help\n", called.CommandPath())
 	return exitUsage
+}
+
+// explain says what went wrong, and what to do where that is known.
+func explain(out io.Writer, err error) {
+	var problem *apiclient.Problem
+	if errors.As(err, &problem) {
+		remote.Explain(out, problem)
+		return
+	}
+	fmt.Fprintln(out, err)
+	var refusal *license.Error
+	if errors.As(err, &refusal) {
+		fmt.Fprintf(out, "what to do: %s\n", refusal.Code.Verdict().Do)
+	}
 }

@@ -1,0 +1,133 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// body is what a command sends as JSON: a file, and over it what the flags say.
+type body struct {
+	schema  *schema
+	file    string
+	members []flagged
+}
+
+// flagged is a member of the body with a flag: where it stands, and its value.
+type flagged struct {
+	path []string
+	*member
+}
+
+// flags adds a flag for each member. Members of a record within get dots, as in the field of a problem: --policy.max-retries. A name that is
+// taken gets body. before it.
+func (b *body) flags(d *document, f *pflag.FlagSet) {
+	f.StringVar(&b.file, "file", "", "file with the JSON to send, - for standard input; flags beat it")
+	b.add(d, f, b.schema, nil)
+}
+
+func (b *body) add(d *document, f *pflag.FlagSet, s *schema, path []string) {
+	for _, name := range s.names() {
+		of, at := d.resolve(s.Properties[name]), append(slices.Clone(path), name)
+		if of.is("object") && len(of.Properties) > 0 {
+			b.add(d, f, of, at)
+			continue
+		}
+		m := &member{schema: of, document: d}
+		flag := hyphened(strings.Join(at, "."))
+		if f.Lookup(flag) != nil || slices.Contains(ours, flag) {
+			flag = "body." + flag
+		}
+		added := f.VarPF(m, flag, "", about(of, len(path) == 0 && slices.Contains(s.Required, name)))
+		if of.is("boolean") {
+			added.NoOptDefVal = "true"
+		}
+		b.members = append(b.members, flagged{at, m})
+	}
+}
+
+// about describes a value for the help.
+func about(s *schema, required bool) string {
+	var parts []string
+	if s.Description != "" {
+		parts = append(parts, strings.TrimSuffix(s.Description, "."))
+	}
+	if len(s.Enum) > 0 {
+		parts = append(parts, "one of "+words(s.Enum))
+	}
+	if required {
+		parts = append(parts, "required")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// given tells whether there is anything to send.
+func (b *body) given() bool {
+	return b.file != "" || slices.ContainsFunc(b.members, func(m flagged) bool { return m.given })
+}
+
+// read gives the body. What must be there and is not is a mistake in the call, but for what later fills in.
+func (b *body) read(cmd *cobra.Command, later ...string) (map[string]any, error) {
+	all := map[string]any{}
+	if b.file != "" {
+		text, err := readAll(cmd, b.file)
+		if err != nil {
+			return nil, Usage{err}
+		}
+		if err := decode(string(text), &all); err != nil || all == nil {
+			return nil, Usage{errors.Join(fmt.Errorf("%s is not one JSON object", b.file), err)}
+		}
+	}
+	for _, m := range b.members {
+		if !m.given {
+			continue
+		}
+		within := all
+		for _, name := range m.path[:len(m.path)-1] {
+			below, ok := within[name].(map[string]any)
+			if !ok {
+				below = map[string]any{}
+				within[name] = below
+			}
+			within = below
+		}
+		within[m.path[len(m.path)-1]] = m.value
+	}
+	var missing []string
+	for _, name := range b.schema.Required {
+		if _, ok := all[name]; !ok && !slices.Contains(later, name) {
+			missing = append(missing, hyphened(name))
+		}
+	}
+	if len(missing) > 0 {
+		return nil, Usage{fmt.Errorf("to be given by flags or in --file: %s", strings.Join(missing, ", "))}
+	}
+	return all, nil
+}
+
+// maxFile is more than any server takes in one request.
+const maxFile = 64 << 20
+
+// readAll reads a file, or standard input for "-".
+func readAll(cmd *cobra.Command, path string) ([]byte, error) {
+	in := cmd.InOrStdin()
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxFile)
+	}
+	return text, err
+}

@@ -1,0 +1,271 @@
+package remote
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/onelicense/onelicense/server/apiclient"
+)
+
+const (
+	product = "5edb10fecc150913cb7640f6"
+	version = "5edb1105cc150913cb7640f7"
+)
+
+// answers gives these JSON texts, one for each request.
+func answers(texts ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, texts[0])
+		texts = texts[1:]
+	}
+}
+
+// Members come from a file and from flags, and flags beat the file.
+func TestBody(t *testing.T) {
+	l := listen(t)
+	_, _, err := run(t, `{"name":"Big","contexts":["ui"],"entitlements":[],"metadata":{"a":"b"},"overrides":{"grace":5}}`,
+		"licenses", "create", version, "--file=-", "--contexts=ui,automation", "--contexts=cli", "--entitlements", "name=rendering,slots=5",
+		"--entitlements", `{"name":"export"}`, "--metadata", "note=x=y", "--metadata", "kind=big", "--overrides.max_retries", "3", "--allowance=9007199254740993")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"name":"Big","contexts":["ui","automation","cli"],"entitlements":[{"name":"rendering","slots":5},{"name":"export"}],` +
+		`"metadata":{"note":"x=y","kind":"big"},"overrides":{"grace":5,"max_retries":3},"allowance":9007199254740993}`
+	if got := l.requests[0].body; !sameBody(got, []byte(want)) || !strings.Contains(string(got), "9007199254740993") {
+		t.Errorf("it sends %s", got)
+	}
+	if kind := l.requests[0].header.Get("Content-Type"); kind != "application/json" {
+		t.Errorf("it sends %s", kind)
+	}
+}
+
+// What cannot be right is a mistake in the call, and nothing is sent.
+func TestMistakes(t *testing.T) {
+	l := listen(t)
+	for name, args := range map[string][]string{
+		"missing members":    {"licenses", "create", version},
+		"an unknown word":    {"versions", "create", product, "--policy.type=eternal"},
+		"no number":          {"licenses", "create", version, "--allowance=many"},
+		"no time flag":       {"licenses", "create", version, "--expired=x"},
+		"no pair":            {"products", "create", "--name=x", "--metadata=x"},
+		"an unknown member":  {"licenses", "create", version, "--entitlements=name=a,seats=5"},
+		"a path in an id":    {"products", "get", "../products"},
+		"no id":              {"products", "get"},
+		"two ids":            {"products", "get", product, version},
+		"no such file":       {"products", "create", "--file=/nowhere"},
+		"a list as the body": {"products", "create", "--file=-"},
+		"unconfirmed":        {"products", "delete", product},
+		"an unknown verb":    {"products", "destroy"},
+		"an unknown profile": {"products", "list", "--profile=nobody"},
+		"no address":         {"products", "list", "--server=licenses.example.com"},
+	} {
+		if _, _, err := run(t, `[1]`, args...); err == nil {
+			t.Errorf("%s: %q is taken", name, args)
+		}
+	}
+	if len(l.requests) != 0 {
+		t.Errorf("it asks %v", l.requests)
+	}
+}
+
+// An edit that names no revision is of the record as it is.
+func TestEditReadsTheRevision(t *testing.T) {
+	l := listen(t)
+	l.answer = answers(`{"id":"`+product+`","revision":41}`, `{"id":"`+product+`","name":"CAM","revision":42}`, `{}`)
+	out, _, err := run(t, "", "products", "edit", product, "--name", "CAM")
+	if err != nil || !strings.Contains(out, "CAM") {
+		t.Fatal(out, err)
+	}
+	if len(l.requests) != 2 || l.requests[0].method != "GET" || !sameBody(l.requests[1].body, []byte(`{"name":"CAM","revision":41}`)) {
+		t.Errorf("it asks %v", l.requests)
+	}
+	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--revision", "7"); err != nil || len(l.requests) != 3 {
+		t.Errorf("%v; it asks %v", err, l.requests)
+	}
+}
+
+func TestNull(t *testing.T) {
+	l := listen(t)
+	if _, _, err := run(t, "", "licenses", "edit", version, "--expires", "null", "--revision", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if !sameBody(l.requests[0].body, []byte(`{"expires":null,"revision":1}`)) {
+		t.Errorf("it sends %s", l.requests[0].body)
+	}
+}
+
+// A list is a table for people and JSON for programs; a name that would move the cursor is shown as what it is.
+func TestLists(t *testing.T) {
+	l := listen(t)
+	first := `{"items":[{"id":"1","name":"CAD\u001b[2J\u202e","archived":false,"metadata":{},"revision":1}],"next":"c2"}`
+	second := `{"items":[{"id":"2","name":"CAM","archived":true,"metadata":{},"revision":1}]}`
+	l.answer = answers(first, first, second, first, second, `{"items":[]}`)
+
+	out, errs, err := run(t, "", "products", "list", "--limit=1")
+	if err != nil || !strings.HasPrefix(out, "ID  NAME") || !strings.Contains(out, `CAD\x1b[2J\u202e`) || !strings.Contains(errs, "--cursor c2") {
+		t.Errorf("%q %q %v", out, errs, err)
+	}
+	out, errs, err = run(t, "", "products", "list", "--limit=1", "--all")
+	if lines := strings.Count(out, "\n"); err != nil || lines != 3 || errs != "" {
+		t.Errorf("%q %q %v", out, errs, err)
+	}
+	if last := l.requests[2].query; last.Get("cursor") != "c2" || last.Get("limit") != "1" {
+		t.Errorf("the second page is asked for with %v", last)
+	}
+	out, _, err = run(t, "", "products", "list", "--all", "--json")
+	if want := `{"items":[` + first[len(`{"items":[`):len(first)-len(`],"next":"c2"}`)] + `,` + second[len(`{"items":[`):]; err != nil || !sameBody([]byte(out), []byte(want)) {
+		t.Errorf("%s %v, want %s", out, err, want)
+	}
+	if out, _, err = run(t, "", "products", "list"); err != nil || out != "none\n" {
+		t.Errorf("%q %v", out, err)
+	}
+}
+
+func TestRecord(t *testing.T) {
+	l := listen(t)
+	l.answer = answers(`{"name":"v1","id":"2","policy":{"type":"calls","grace":12345678901234567},"contexts":["a","b"],"entitlements":[{"name":"x","slots":5},{"name":"y"}]}`)
+	out, _, err := run(t, "", "versions", "get", version)
+	want := "id            2\nname          v1\ncontexts      a,b\nentitlements  name=x,slots=5\nentitlements  name=y\npolicy.grace  12345678901234567\npolicy.type   calls\n"
+	if err != nil || out != want {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Text answers go to standard output or to a file, as they are.
+func TestTextAnswer(t *testing.T) {
+	l := listen(t)
+	l.answer = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=us-ascii")
+		_, _ = io.WriteString(w, "one\ntwo\n")
+	}
+	if out, _, err := run(t, "", "licenses", "file", version); err != nil || out != "one\ntwo\n" {
+		t.Errorf("%q %v", out, err)
+	}
+	path := filepath.Join(t.TempDir(), "license.txt")
+	if out, _, err := run(t, "", "licenses", "file", version, "--out", path); err != nil || out != "" {
+		t.Errorf("%q %v", out, err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "one\ntwo\n" {
+		t.Errorf("%q %v", text, err)
+	}
+}
+
+// A problem is told with its title, detail, code, members and what to do; in JSON it is the document.
+//
+// proves part of B04
+func TestProblem(t *testing.T) {
+	l := listen(t)
+	l.answer = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = io.WriteString(w, `{"type":"about:blank","title":"Unprocessable Entity","status":422,"code":"invalid","detail":"name: is missing",`+
+			`"errors":[{"field":"name","detail":"is missing"}]}`)
+	}
+	out, _, err := run(t, "", "products", "create", "--name=", "--json")
+	var p *apiclient.Problem
+	if !errors.As(err, &p) || p.Code != "invalid" || !strings.Contains(out, `"code": "invalid"`) {
+		t.Fatalf("%v %s", err, out)
+	}
+	var told strings.Builder
+	Explain(&told, p)
+	if want := "Unprocessable Entity: name: is missing (invalid)\n  name: is missing\nwhat to do: correct the values"; !strings.HasPrefix(told.String(), want) {
+		t.Errorf("it says\n%s", &told)
+	}
+	if text := advice(&apiclient.Problem{Code: "revoked", Status: 403}); text == byStatus[403] {
+		t.Errorf("a verdict's own advice is not told: %s", text)
+	}
+	for _, code := range []string{"", "internal", "of tomorrow"} {
+		if advice(&apiclient.Problem{Code: code, Status: 500}) == "" {
+			t.Errorf("no advice about %q", code)
+		}
+	}
+}
+
+// Tokens are stored for one server, out of others' sight, and sent to no other.
+//
+// proves part of B11
+func TestProfiles(t *testing.T) {
+	l := listen(t)
+	t.Setenv("ONELICENSE_URL", "")
+	t.Setenv("ONELICENSE_TOKEN", "")
+	l.answer = func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer olt_good" {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"code":"bad_session","status":401,"title":"Unauthorized","detail":"no"}`)
+			return
+		}
+		answers(`{"member":{"email":"ada@acme.test"},"organisation":{"name":"Acme"},"items":[]}`)(w, r)
+	}
+	if _, _, err := run(t, "olt_bad\n", "login", "--server", l.URL); err == nil {
+		t.Error("a token that does not work is stored")
+	}
+	if _, _, err := run(t, "", "products", "list"); err == nil {
+		t.Error("no server is known, and it asks one")
+	}
+	if out, _, err := run(t, "olt_good\n", "login", "--server", l.URL+"/api/v1#fingerprint"); err != nil || out != "profile default: ada@acme.test of Acme at "+l.URL+"\n" {
+		t.Errorf("%q %v", out, err)
+	}
+	path, err := profilesFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if _, _, err := run(t, "", "products", "list"); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := run(t, "", "products", "list", "--server", l.URL); err != nil {
+		t.Errorf("the profile's own server: %v", err)
+	}
+	other := strings.Replace(l.URL, "127.0.0.1", "localhost", 1)
+	l.requests = nil
+	if _, _, err := run(t, "", "products", "list", "--server", other); err == nil || l.requests[0].header.Get("Authorization") != "" {
+		t.Errorf("another server gets the token: %v", err)
+	}
+	if _, _, err := run(t, "olt_good", "login", "--server", l.URL, "--profile", "second"); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := run(t, "", "profiles", "default"); err != nil {
+		t.Error(err)
+	}
+	if out, _, err := run(t, "", "profiles"); err != nil || !strings.Contains(out, "* default") || !strings.Contains(out, "  second") || strings.Contains(out, "olt_") {
+		t.Errorf("%q %v", out, err)
+	}
+	if _, _, err := run(t, "", "logout"); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := run(t, "", "products", "list"); err == nil {
+		t.Error("logged out, and it asks")
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := run(t, "", "products", "list", "--profile", "second"); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("tokens that others can read are used: %v", err)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	listen(t)
+	out, _, err := run(t, "", "__complete", "versions", "create", product, "--policy.type", "")
+	if err != nil || !strings.Contains(out, "perpetual\n") {
+		t.Errorf("%q %v", out, err)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if out, _, err := run(t, "", "completion", shell); err != nil || !strings.Contains(out, "onelicense") {
+			t.Errorf("%s: %v", shell, err)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package remote
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func loginCommand(s *settings) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "login --server URL",
+		Short: "Store a token for a server",
+		Long: `Store an API token for a server, which further commands then ask. The token is read from standard input, or typed without being shown.
+With --as it is a new one, which may do all that the person may; the password is read instead.
+
+The token is stored in a file that only you can read, once it has worked. In scripts ` + urlVariable + ` and ` + tokenVariable + ` do without.`,
+		Example: "  onelicense login --server https://licenses.example.com --as ada@example.com\n" +
+			"  onelicense login --server http://127.0.0.1:4000 --profile test <token.txt",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			known, err := readProfiles()
+			if err != nil {
+				return err
+			}
+			name, _ := s.chosen(known)
+			t := target{URL: cmp.Or(s.server, os.Getenv(urlVariable), known.Profiles[name].URL)}
+			if t.URL == "" {
+				return Usage{errors.New("which server? Give --server")}
+			}
+			if s.as != "" {
+				t.Token, err = s.newToken(c, t)
+			} else {
+				t.Token, err = secret(c, "Token: ")
+			}
+			if err != nil {
+				return err
+			}
+			client, err := s.dial(t, s.transport())
+			if err != nil {
+				return err
+			}
+			who, err := whoami(c.Context(), client)
+			if err != nil {
+				return err
+			}
+			known.Profiles[name], known.Current = t, name
+			if err := known.write(); err != nil {
+				return fmt.Errorf("storing the token: %w", err)
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "profile %s: %s of %s at %s\n", name, shown(who.Member.Email), shown(who.Organisation.Name), client.URL(""))
+			return err
+		},
+	}
+	s.flags(c.Flags())
+	return c
+}
+
+func logoutCommand(s *settings) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "logout",
+		Short: "Forget a server's token",
+		Long:  "Forget the token of a profile. The server still takes it, until it is revoked there or expires.",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			known, err := readProfiles()
+			if err != nil {
+				return err
+			}
+			name, _ := s.chosen(known)
+			if _, ok := known.Profiles[name]; !ok {
+				return fmt.Errorf("there is no profile %q", name)
+			}
+			delete(known.Profiles, name)
+			if known.Current == name {
+				known.Current = defaultProfile
+			}
+			return known.write()
+		},
+	}
+	c.Flags().StringVar(&s.profile, "profile", "", "profile to forget ("+profileVariable+")")
+	return c
+}
+
+func profilesCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "profiles [NAME]",
+		Short: "List the profiles, or choose the one to use",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			known, err := readProfiles()
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				if _, ok := known.Profiles[args[0]]; !ok {
+					return Usage{fmt.Errorf("there is no profile %q", args[0])}
+				}
+				known.Current = args[0]
+				return known.write()
+			}
+			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, name := range known.names() {
+				mark := " "
+				if name == known.Current {
+					mark = "*"
+				}
+				fmt.Fprintf(w, "%s %s\t%s\n", mark, shown(name), shown(known.Profiles[name].URL))
+			}
+			return w.Flush()
+		},
+	}
+	return c
+}
+
+// maxSecret is more than any token or password has.
+const maxSecret = 4096
+
+// secret reads a line from standard input; on a terminal it asks and does not show it.
+func secret(c *cobra.Command, question string) (string, error) {
+	in := c.InOrStdin()
+	var line []byte
+	var err error
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(c.ErrOrStderr(), question)
+		line, err = term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(c.ErrOrStderr())
+	} else {
+		line, err = io.ReadAll(io.LimitReader(in, maxSecret))
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading a secret: %w", err)
+	}
+	text := strings.TrimSpace(string(line))
+	if text == "" || strings.ContainsAny(text, "\r\n") {
+		return "", Usage{errors.New("standard input is not one line")}
+	}
+	return text, nil
+}

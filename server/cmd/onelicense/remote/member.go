@@ -1,0 +1,199 @@
+package remote
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// member is a value on the command line of what a schema describes. It is a flag's value (pflag.Value) and refuses what is not of its type.
+//
+//	a text, whole number or number      as it is
+//	true or false                       as it is, or the flag alone
+//	nothing, where that is allowed      null
+//	a list of texts                     a,b or several times
+//	a dictionary                        key=value, several times
+//	a list of records                   name=rendering,slots=5 or a JSON object, several times
+//	anything else                       JSON
+type member struct {
+	schema   *schema
+	document *document
+	value    any
+	given    bool
+}
+
+// String is what the help prints as the default: nothing is sent for a flag that is not given.
+func (m *member) String() string { return "" }
+
+// Type is how the help names the value.
+func (m *member) Type() string {
+	s := m.schema
+	switch {
+	case s.dictionary():
+		return "key=value"
+	case s.is("array") && m.record() != nil:
+		return strings.Join(m.record().names(), "=…,") + "=…"
+	case s.is("array") && m.element().scalar():
+		return "a,b"
+	case len(s.Enum) > 0:
+		return "word"
+	case s.Format == "date-time":
+		return "time"
+	case s.is("integer"), s.is("number"):
+		return "number"
+	case s.is("boolean"):
+		return "bool"
+	case s.is("string"):
+		return "text"
+	}
+	return "json"
+}
+
+func (s *schema) scalar() bool {
+	return s.is("string") || s.is("integer") || s.is("number") || s.is("boolean")
+}
+
+func (m *member) element() *schema { return m.document.resolve(m.schema.Items) }
+
+// record is the schema of the list's records, if it is one of records.
+func (m *member) record() *schema {
+	if e := m.element(); e.is("object") && len(e.Properties) > 0 {
+		return e
+	}
+	return nil
+}
+
+// Set reads one value; for lists and dictionaries it adds to those before.
+func (m *member) Set(text string) error {
+	s := m.schema
+	m.given = true
+	if text == "null" && s.is("null") {
+		m.value = nil
+		return nil
+	}
+	switch {
+	case s.dictionary():
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return fmt.Errorf("%q is not of the form key=value", text)
+		}
+		all, _ := m.value.(map[string]any)
+		if all == nil {
+			all = map[string]any{}
+		}
+		all[key] = value
+		m.value = all
+		return nil
+	case s.is("array") && (m.record() != nil || m.element().scalar()):
+		more, err := m.elements(text)
+		if err != nil {
+			return err
+		}
+		all, _ := m.value.([]any)
+		m.value = append(append([]any{}, all...), more...)
+		return nil
+	}
+	value, err := parse(s, text)
+	m.value = value
+	return err
+}
+
+// elements reads one occurrence of a list's flag. An empty one is an empty list, or adds nothing.
+func (m *member) elements(text string) ([]any, error) {
+	record := m.record()
+	switch {
+	case text == "":
+		return nil, nil
+	case strings.HasPrefix(text, "["):
+		var list []any
+		err := decode(text, &list)
+		return list, err
+	case record == nil:
+		var list []any
+		for part := range strings.SplitSeq(text, ",") {
+			value, err := parse(m.element(), part)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		return list, nil
+	case strings.HasPrefix(text, "{"):
+		var one map[string]any
+		err := decode(text, &one)
+		return []any{one}, err
+	}
+	one := map[string]any{}
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(part, "=")
+		of := record.Properties[name]
+		if !ok || of == nil {
+			return nil, fmt.Errorf("%q does not set one of %s, as name=value", part, strings.Join(record.names(), ", "))
+		}
+		parsed, err := parse(m.document.resolve(of), value)
+		if err != nil {
+			return nil, err
+		}
+		one[name] = parsed
+	}
+	return []any{one}, nil
+}
+
+// parse reads one value of a schema.
+func parse(s *schema, text string) (any, error) {
+	switch {
+	case text == "null" && s.is("null"):
+		return nil, nil
+	case len(s.Enum) > 0:
+		for _, allowed := range s.Enum {
+			if fmt.Sprint(allowed) == text {
+				return allowed, nil
+			}
+		}
+		return nil, fmt.Errorf("%q is none of %s", text, words(s.Enum))
+	case s.is("integer"):
+		if _, ok := new(big.Int).SetString(text, 10); !ok {
+			return nil, fmt.Errorf("%q is not a whole number", text)
+		}
+		return json.Number(text), nil
+	case s.is("number"):
+		if _, err := strconv.ParseFloat(text, 64); err != nil {
+			return nil, fmt.Errorf("%q is not a number", text)
+		}
+		return json.Number(text), nil
+	case s.is("boolean"):
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither true nor false", text)
+		}
+		return b, nil
+	case s.is("string"):
+		return text, nil
+	}
+	var value any
+	err := decode(text, &value)
+	return value, err
+}
+
+// decode reads one JSON text, with numbers as they are written.
+func decode(text string, to any) error {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(to); err != nil {
+		return fmt.Errorf("%q is not the JSON that is wanted here: %w", text, err)
+	}
+	if d.More() {
+		return fmt.Errorf("%q is more than one JSON text", text)
+	}
+	return nil
+}
+
+func words(list []any) string {
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = fmt.Sprint(v)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,128 @@
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onelicense/onelicense/server/apiclient"
+	"github.com/onelicense/onelicense/spec"
+)
+
+// passwordVariable holds the password of the person in --as, where standard input is needed for something else.
+const passwordVariable = "ONELICENSE_PASSWORD"
+
+// session is a person's login, kept for one command line and never written down.
+type session struct {
+	cookie, csrf string
+	next         http.RoundTripper
+}
+
+// RoundTrip sends a request as the person.
+func (s *session) RoundTrip(r *http.Request) (*http.Response, error) {
+	if s.cookie != "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("Cookie", s.cookie)
+		r.Header.Set("X-CSRF-Token", s.csrf)
+	}
+	return s.next.RoundTrip(r)
+}
+
+// person logs in the person of --as, for what no token may do.
+func (s *settings) person(cmd *cobra.Command, t target) (*apiclient.Client, func() error, error) {
+	session := &session{next: s.transport()}
+	client, err := s.dial(target{URL: t.URL}, session)
+	if err != nil {
+		return nil, nil, err
+	}
+	password := os.Getenv(passwordVariable)
+	if password == "" {
+		if password, err = secret(cmd, "Password of "+s.as+": "); err != nil {
+			return nil, nil, err
+		}
+	}
+	answer, err := client.LoginWithResponse(cmd.Context(), apiclient.Login{Email: s.as, Password: password})
+	if err != nil {
+		return nil, nil, err
+	}
+	who, err := got(answer.JSON201, answer)
+	if err != nil {
+		return nil, nil, err
+	}
+	cookie, _, _ := strings.Cut(answer.HTTPResponse.Header.Get("Set-Cookie"), ";")
+	session.cookie, session.csrf = cookie, who.CsrfToken
+	leave := func() error {
+		_, err := client.LogoutWithResponse(context.WithoutCancel(cmd.Context()))
+		var p *apiclient.Problem
+		if errors.As(err, &p) && p.Status == http.StatusUnauthorized {
+			return nil // the call itself ended the session
+		}
+		return err
+	}
+	return client, leave, nil
+}
+
+// newToken makes a token for this machine, which may do all that the person may.
+func (s *settings) newToken(cmd *cobra.Command, t target) (secret string, err error) {
+	client, leave, err := s.person(cmd, t)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, leave()) }()
+	who, err := whoami(cmd.Context(), client)
+	if err != nil {
+		return "", err
+	}
+	scope, err := scopes(string(who.Member.Role))
+	if err != nil {
+		return "", err
+	}
+	host, _ := os.Hostname()
+	made, err := client.CreateTokenWithResponse(cmd.Context(), apiclient.TokenNew{Name: "onelicense on " + cmp.Or(host, "a machine"), Scope: scope})
+	if err != nil {
+		return "", err
+	}
+	token, err := got(made.JSON201, made)
+	if err != nil {
+		return "", err
+	}
+	return token.Secret, nil
+}
+
+func whoami(ctx context.Context, client *apiclient.Client) (*apiclient.Session, error) {
+	answer, err := client.SessionWithResponse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return got(answer.JSON200, answer)
+}
+
+// got is the body of an answer, if it has the one that it should have.
+func got[T any](body *T, answer interface{ Status() string }) (*T, error) {
+	if body == nil {
+		return nil, fmt.Errorf("the server answers %s, but not as this API does", answer.Status())
+	}
+	return body, nil
+}
+
+// scopes are the actions that a role allows and a token can be given.
+func scopes(role string) ([]apiclient.TokenNewScope, error) {
+	operations, err := read(spec.OpenAPI)
+	if err != nil {
+		return nil, err
+	}
+	var all []apiclient.TokenNewScope
+	for _, op := range operations {
+		if scope := apiclient.TokenNewScope(op.Action); scope.Valid() && slices.Contains(op.Roles, role) && !slices.Contains(all, scope) {
+			all = append(all, scope)
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,146 @@
+package remote
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/onelicense/onelicense/server/apiclient"
+)
+
+// The environment beats the profile, so that a script needs none.
+const (
+	urlVariable     = "ONELICENSE_URL"
+	tokenVariable   = "ONELICENSE_TOKEN"
+	profileVariable = "ONELICENSE_PROFILE"
+)
+
+// defaultProfile is used when nobody names one.
+const defaultProfile = "default"
+
+// target is a server and the token for it.
+type target struct {
+	URL   string `json:"url"`
+	Token string `json:"token,omitempty"`
+}
+
+// profiles is the file in the user's own configuration directory.
+type profiles struct {
+	Current  string            `json:"current"`
+	Profiles map[string]target `json:"profiles"`
+}
+
+func (p profiles) names() []string { return slices.Sorted(maps.Keys(p.Profiles)) }
+
+func profilesFile() (string, error) {
+	directory, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the directory of profiles: %w", err)
+	}
+	return filepath.Join(directory, "onelicense", "config.json"), nil
+}
+
+// readProfiles reads the file; none is no profile. One that others may read is not used, for it holds tokens.
+func readProfiles() (p profiles, err error) {
+	path, err := profilesFile()
+	if err != nil {
+		return p, err
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return profiles{Current: defaultProfile, Profiles: map[string]target{}}, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return p, err
+	}
+	if others := info.Mode().Perm() & 0o077; others != 0 && runtime.GOOS != "windows" {
+		return p, fmt.Errorf("%s may be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, fmt.Errorf("%s: %w", path, err)
+	}
+	if p.Profiles == nil {
+		p.Profiles = map[string]target{}
+	}
+	return p, nil
+}
+
+// write replaces the file as a whole.
+func (p profiles) write() error {
+	path, err := profilesFile()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "config-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	err = print(f, p)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// chosen is the name of the profile that flag, environment or file choose.
+func (s *settings) chosen(p profiles) (name string, asked bool) {
+	if s.profile != "" {
+		return s.profile, true
+	}
+	if name := os.Getenv(profileVariable); name != "" {
+		return name, true
+	}
+	if p.Current != "" {
+		return p.Current, false
+	}
+	return defaultProfile, false
+}
+
+// target is the server to ask. A profile's token is only for the profile's server.
+func (s *settings) target() (target, error) {
+	known, err := readProfiles()
+	if err != nil {
+		return target{}, err
+	}
+	name, asked := s.chosen(known)
+	t, ok := known.Profiles[name]
+	if asked && !ok {
+		return t, Usage{fmt.Errorf("there is no profile %q: onelicense login --profile %s --server URL", name, name)}
+	}
+	for _, address := range []string{os.Getenv(urlVariable), s.server} {
+		if address != "" && !same(address, t.URL) {
+			t = target{URL: address}
+		}
+	}
+	if token := os.Getenv(tokenVariable); token != "" {
+		t.Token = token
+	}
+	if t.URL == "" {
+		return t, Usage{fmt.Errorf("which server? Log in (onelicense login --server URL), or give --server or %s", urlVariable)}
+	}
+	return t, nil
+}
+
+// same tells whether two addresses are those of one server.
+func same(a, b string) bool {
+	one, err := apiclient.New(a, apiclient.Options{})
+	if err != nil {
+		return false
+	}
+	other, err := apiclient.New(b, apiclient.Options{})
+	return err == nil && one.URL("") == other.URL("")
+}

@@ -1,0 +1,241 @@
+package remote
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onelicense/onelicense/spec"
+)
+
+// asked is what a command sent.
+type asked struct {
+	method, path string
+	query        url.Values
+	header       http.Header
+	body         []byte
+}
+
+// listener answers everything with success and keeps what it was asked.
+type listener struct {
+	*httptest.Server
+	requests []asked
+	answer   http.HandlerFunc // nil: an empty object
+}
+
+func listen(t *testing.T) *listener {
+	t.Helper()
+	l := &listener{}
+	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		l.requests = append(l.requests, asked{r.Method, r.URL.EscapedPath(), r.URL.Query(), r.Header, body})
+		if l.answer != nil {
+			l.answer(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{}`)
+	}))
+	t.Cleanup(l.Close)
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("ONELICENSE_URL", l.URL)
+	t.Setenv("ONELICENSE_TOKEN", "olt_test")
+	return l
+}
+
+// run executes a command line.
+func run(t *testing.T, in string, args ...string) (out, errs string, err error) {
+	t.Helper()
+	root := &cobra.Command{Use: "onelicense", SilenceErrors: true, SilenceUsage: true}
+	if err := Add(root, World{}); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	root.SetIn(strings.NewReader(in))
+	root.SetOut(&stdout)
+	root.SetErr(&stderr)
+	root.SetArgs(args)
+	err = root.Execute()
+	return stdout.String(), stderr.String(), err
+}
+
+// Every route of the document has a command that reaches it, with each of its parameters and members as a flag.
+//
+// proves B11
+func TestEveryRouteHasACommand(t *testing.T) {
+	l := listen(t)
+	var routes struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
+		}
+	}
+	if err := json.Unmarshal(spec.OpenAPI, &routes); err != nil {
+		t.Fatal(err)
+	}
+	byRoute := map[string]*operation{}
+	all, err := read(spec.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range all {
+		byRoute[op.method+" "+op.path] = op
+	}
+	for path, methods := range routes.Paths {
+		for method := range methods {
+			method = strings.ToUpper(method)
+			t.Run(method+" "+path, func(t *testing.T) {
+				args, want, in := commandLine(t, byRoute[method+" "+path])
+				l.requests = nil
+				if _, errs, err := run(t, in, args...); err != nil {
+					t.Fatalf("%q: %v %s", args, err, errs)
+				}
+				if len(l.requests) != 1 {
+					t.Fatalf("%q sends %d requests", args, len(l.requests))
+				}
+				got := l.requests[0]
+				if got.method != method || got.path != want.path || got.header.Get("Authorization") != "Bearer olt_test" {
+					t.Errorf("%q asks %s %s", args, got.method, got.path)
+				}
+				if !maps.EqualFunc(got.query, want.query, slices.Equal) {
+					t.Errorf("%q asks with %v, want %v", args, got.query, want.query)
+				}
+				for name := range want.header {
+					if got.header.Get(name) != want.header.Get(name) {
+						t.Errorf("%q asks with %s %q, want %q", args, name, got.header.Get(name), want.header.Get(name))
+					}
+				}
+				if !sameBody(got.body, want.body) {
+					t.Errorf("%q sends\n%s, want\n%s", args, got.body, want.body)
+				}
+			})
+		}
+	}
+}
+
+// commandLine makes the command line that gives everything a route takes, and the request that it should become.
+func commandLine(t *testing.T, op *operation) (args []string, want asked, in string) {
+	t.Helper()
+	if op == nil {
+		t.Fatal("the program does not know this route")
+	}
+	root := &cobra.Command{Use: "onelicense"}
+	if err := Add(root, World{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range root.Commands() {
+		for _, c := range group.Commands() {
+			if strings.Contains(c.Long, "It is "+op.method+" "+op.path) && (strings.HasSuffix(c.Long, op.path+".") || strings.Contains(c.Long, op.path+", ")) {
+				args = append(args, group.Name(), c.Name())
+			}
+		}
+	}
+	if len(args) != 2 {
+		t.Fatalf("its commands are %q", args)
+	}
+	want = asked{path: op.path, query: url.Values{}, header: http.Header{}}
+	for _, p := range op.at("path") {
+		text, _ := sample(op.document, op.document.resolve(p.Schema))
+		args = append(args, text)
+		want.path = strings.Replace(want.path, "{"+p.Name+"}", url.PathEscape(text), 1)
+	}
+	for _, p := range op.at("query") {
+		text, _ := sample(op.document, op.document.resolve(p.Schema))
+		args = append(args, "--"+hyphened(p.Name)+"="+text)
+		want.query.Set(p.Name, text)
+	}
+	for _, p := range op.at("header") {
+		text, _ := sample(op.document, op.document.resolve(p.Schema))
+		args = append(args, "--"+strings.ToLower(p.Name)+"="+text)
+		want.header.Set(p.Name, text)
+	}
+	if op.ends() {
+		args = append(args, "--yes")
+	}
+	switch {
+	case op.body() != nil:
+		b := &body{schema: op.body()}
+		b.flags(op.document, (&cobra.Command{}).Flags())
+		value := map[string]any{}
+		for _, m := range b.members {
+			text, v := sample(op.document, m.schema)
+			name := hyphened(strings.Join(m.path, "."))
+			if slices.Contains(ours, name) || slices.ContainsFunc(op.Parameters, func(p parameter) bool { return hyphened(strings.ToLower(p.Name)) == name }) {
+				name = "body." + name
+			}
+			args = append(args, "--"+name+"="+text)
+			within := value
+			for _, above := range m.path[:len(m.path)-1] {
+				if within[above] == nil {
+					within[above] = map[string]any{}
+				}
+				within = within[above].(map[string]any)
+			}
+			within[m.path[len(m.path)-1]] = v
+		}
+		want.body, _ = json.Marshal(value)
+	case op.RequestBody != nil:
+		args, in = append(args, "--file=-"), "some text"
+		want.body = []byte(in)
+	}
+	return args, want, in
+}
+
+// sample is a text for the command line and the value that it stands for.
+func sample(d *document, s *schema) (string, any) {
+	switch {
+	case s.dictionary():
+		return "key=a=b", map[string]any{"key": "a=b"}
+	case s.is("array"):
+		element := d.resolve(s.Items)
+		if len(element.Properties) == 0 {
+			text, value := sample(d, element)
+			return text, []any{value}
+		}
+		whole := map[string]any{}
+		for _, name := range element.names() {
+			_, whole[name] = sample(d, d.resolve(element.Properties[name]))
+		}
+		text, _ := json.Marshal(whole)
+		return string(text), []any{whole}
+	case s.is("object"), len(s.Type) == 0:
+		whole := map[string]any{}
+		for _, name := range s.names() {
+			_, whole[name] = sample(d, d.resolve(s.Properties[name]))
+		}
+		text, _ := json.Marshal(whole)
+		return string(text), whole
+	case len(s.Enum) > 0:
+		return fmt.Sprint(s.Enum[0]), s.Enum[0]
+	case s.is("integer"), s.is("number"):
+		return "7", 7
+	case s.is("boolean"):
+		return "true", true
+	}
+	for _, text := range []string{"a-text", "5edb10fecc150913cb7640f6", strings.Repeat("0a", 16), strings.Repeat("0a", 32), "2030-01-02T03:04:05Z", "7"} {
+		if fits, err := regexp.MatchString(s.Pattern, text); err == nil && fits && (s.Format == "date-time") == strings.HasSuffix(text, "Z") {
+			return text, text
+		}
+	}
+	return s.Pattern, s.Pattern
+}
+
+func sameBody(got, want []byte) bool {
+	var a, b any
+	if json.Unmarshal(got, &a) != nil || json.Unmarshal(want, &b) != nil {
+		return bytes.Equal(got, want)
+	}
+	return reflect.DeepEqual(a, b)
+}
