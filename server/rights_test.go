@@ -27,6 +27,10 @@ var rights = map[string]struct {
 	"GET /organisation/tokens":         {"oa", nil},
 	"DELETE /organisation/tokens/{id}": {"oa", nil},
 
+	"GET /audit":        {"oa", nil},
+	"GET /audit/head":   {"oa", nil},
+	"GET /audit/export": {"oa", nil},
+
 	"POST /products":                {"oad", map[string]any{"name": ""}},
 	"GET /products":                 {"oadsv", nil},
 	"GET /products/{id}":            {"oadsv", nil},

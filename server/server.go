@@ -29,6 +29,7 @@ import (
 
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/api"
+	"github.com/onelicense/onelicense/server/audit"
 	"github.com/onelicense/onelicense/server/config"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
@@ -60,6 +61,7 @@ type Server struct {
 	config     Config
 	store      store
 	access     *access.Service
+	audit      *audit.Log
 	app        *fiber.App
 	routes     []api.Route
 	setupToken string
@@ -96,7 +98,7 @@ func Open(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, store: store, access: access.New(store, c.Now), tls: secured}
+	s := &Server{config: c, store: store, access: access.New(store, c.Now), tls: secured, audit: audit.New(store, c.Now, c.Log)}
 	if err := s.join(master); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -127,7 +129,7 @@ func (s *Server) join(master []byte) error {
 	s.app.Get("/setup", s.setupPage)
 	protocol.Register(s.app.Group(api.Prefix), s.limited(domain), s.config.Log)
 	s.routes = api.Register(s.app, api.Config{
-		Access: s.access, Licensing: domain, Log: s.config.Log, Secure: s.secure(),
+		Access: s.access, Licensing: domain, Audit: s.audit, Log: s.config.Log, Secure: s.secure(),
 	}).Routes()
 	return nil
 }
@@ -186,6 +188,9 @@ func (s *Server) Close() error {
 		}
 	}
 	s.upkeep.finish()
+	if err := s.settleAudit(context.Background()); err != nil {
+		s.config.Log.Error("lines are missing in the audit log", "error", err)
+	}
 	return errors.Join(append(errs, s.store.Close())...)
 }
 

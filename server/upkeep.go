@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
+	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 )
 
@@ -18,6 +20,9 @@ type upkeep struct {
 // tidyEvery is how often what may be forgotten is.
 const tidyEvery = time.Minute
 
+// settleEvery is how soon lines of the audit log are written that wait.
+const settleEvery = 5 * time.Second
+
 // keepUp starts a task for each thing to be done.
 func (s *Server) keepUp() {
 	ctx, stop := context.WithCancel(context.Background())
@@ -25,6 +30,15 @@ func (s *Server) keepUp() {
 	s.every(ctx, tidyEvery, "tidying", func(ctx context.Context) error {
 		return s.store.TidyEntries(ctx, lease.Time(s.config.Now().UnixMilli()))
 	})
+	s.every(ctx, settleEvery, "audit log", s.settleAudit)
+}
+
+// settleAudit writes the lines that are owed, and those of failed logins.
+func (s *Server) settleAudit(ctx context.Context) error {
+	return errors.Join(s.audit.Settle(ctx), s.audit.WriteAttempts(ctx, func(ctx context.Context, email string) (org, member license.ID, err error) {
+		m, err := s.access.MemberByEmail(ctx, email)
+		return m.Organisation, m.ID, err
+	}))
 }
 
 // every does a task again and again. What fails is logged, and tried again the next time.

@@ -248,7 +248,9 @@ func (p *person) send(method, path string, header http.Header, body []byte) repl
 			p.w.Errorf("%s %s tells %q: %s", method, path, secret, text)
 		}
 	}
-	return reply{p.w.T, response.StatusCode, response.Header, text}
+	r := reply{p.w.T, response.StatusCode, response.Header, text}
+	p.w.audited(method, path, r)
+	return r
 }
 
 // must wants a status and gives the answer as a map.
@@ -266,6 +268,14 @@ func (p *person) must(status int, method, path string, body any) map[string]any 
 		p.w.Fatalf("%s %s: %v: %s", method, path, err, r.body)
 	}
 	return m
+}
+
+// into reads a good answer.
+func (r reply) into(v any) {
+	r.t.Helper()
+	if err := json.Unmarshal(r.body, v); err != nil || r.status >= 300 {
+		r.t.Errorf("%d %v: %s", r.status, err, r.body)
+	}
 }
 
 // refused wants a well-formed problem with the status and code.

@@ -37,6 +37,7 @@ const (
 	EndLicenses     Action = "licenses.end"     // revoke, delete: for good
 	FreeActivations Action = "activations.free" // deactivate an installation, take a reservation back
 	ManageTokens    Action = "tokens.manage"    // see and revoke everybody's API tokens
+	ReadAudit       Action = "audit.read"       // who did what
 )
 
 // allowed is the whole table of rights. An action or role that is not in it may nothing.
@@ -52,6 +53,7 @@ var allowed = map[Action][]Role{
 	EndLicenses:     {Owner, Admin},
 	FreeActivations: {Owner, Admin, Support},
 	ManageTokens:    {Owner, Admin},
+	ReadAudit:       {Owner, Admin},
 }
 
 // May tells whether the role allows the action.

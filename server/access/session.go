@@ -91,6 +91,11 @@ func (i Identity) CheckCSRF(shown string) error {
 	return nil
 }
 
+// MemberByEmail finds who has an address, however it was typed; licensing.ErrNotFound when it is nobody's.
+func (s *Service) MemberByEmail(ctx context.Context, email string) (Member, error) {
+	return s.store.MemberByEmail(ctx, normaliseEmail(email))
+}
+
 // Logout ends the session.
 func (s *Service) Logout(ctx context.Context, who Identity) error {
 	return s.store.EndSession(ctx, who.Session.ID)

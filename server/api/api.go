@@ -20,6 +20,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/audit"
 	"github.com/onelicense/onelicense/server/licensing"
 	"github.com/onelicense/onelicense/server/problem"
 )
@@ -31,6 +32,7 @@ const Prefix = "/api/v1"
 type Config struct {
 	Access    *access.Service
 	Licensing *licensing.Service
+	Audit     *audit.Log
 	Log       *slog.Logger
 	Secure    bool // browsers reach the server by TLS: the session cookie is sent nowhere else
 }
@@ -38,14 +40,16 @@ type Config struct {
 // API is the registered routes.
 type API struct {
 	Config
-	huma   huma.API
-	routes []Route
+	huma    huma.API
+	routes  []Route
+	readers map[string]reader // of records, by path
 }
 
 // Route is one route and the right it wants.
 type Route struct {
 	Method, Path string
 	Action       access.Action
+	Changes      bool // something, and so has a line in the audit log
 }
 
 // Routes lists every route, in the order of registration.
@@ -60,7 +64,7 @@ func Register(app *fiber.App, c Config) *API {
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}
-	a := &API{Config: c, huma: humafiber.New(app, config)}
+	a := &API{Config: c, huma: humafiber.New(app, config), readers: map[string]reader{}}
 	a.session()
 	a.tokens()
 	a.products()
@@ -68,6 +72,7 @@ func Register(app *fiber.App, c Config) *API {
 	a.licenses()
 	a.terms()
 	a.activations()
+	a.audit()
 	describe(a.huma.OpenAPI())
 	app.Get(Prefix+"/openapi.json", a.openAPI())
 	return a
@@ -101,12 +106,13 @@ type operation struct {
 	action       access.Action
 	status       int  // of success; 0: 200, or 204 without a body
 	conditional  bool // a deletion that is held to the revision that If-Match names: see wanted
+	harmless     bool // changes nothing, whatever its method
 	more         func(*huma.Operation)
 }
 
 // add registers a typed handler behind its door.
 func add[I, O any](a *API, op operation, handle func(context.Context, access.Identity, *I) (*O, error)) {
-	a.routes = append(a.routes, Route{op.method, Prefix + op.path, op.action})
+	a.routes = append(a.routes, Route{op.method, Prefix + op.path, op.action, !safe(op.method) && !op.harmless})
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: Prefix + op.path, Summary: op.summary, Tags: []string{op.tag},
 		DefaultStatus: op.status, MaxBodyBytes: -1, // the server's own limit holds, for every route
@@ -125,6 +131,7 @@ func add[I, O any](a *API, op operation, handle func(context.Context, access.Ide
 	if op.more != nil {
 		op.more(&described)
 	}
+	handle = audited(a, op, handle)
 	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		who, _ := ctx.Value(identity).(access.Identity)
 		c := called(ctx)

@@ -22,9 +22,11 @@ const (
 type contextKey int
 
 const (
-	identity contextKey = iota // access.Identity
-	address                    // string: where the request came from
-	callKey                    // *call
+	identity  contextKey = iota // access.Identity
+	address                     // string: where the request came from
+	requestID                   // string: its name in the server's log
+	notes                       // *note: for the audit log
+	callKey                     // *call
 )
 
 // door lets a request through to its handler when its sender may take the route's action. It looks in this order: the session or token,
@@ -32,6 +34,7 @@ const (
 func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		ctx := context.WithValue(hc.Context(), address, humafiber.Unwrap(hc).IP())
+		ctx = context.WithValue(ctx, requestID, string(humafiber.Unwrap(hc).Response().Header.Peek("X-Request-ID")))
 		if op.action != access.Anyone {
 			who, err := a.identify(ctx, hc, op)
 			if err != nil {

@@ -69,6 +69,7 @@ func (a *API) session() {
 		method: "POST", path: "/setup", id: "setUp", tag: tag, action: access.Anyone, status: http.StatusCreated,
 		summary: "Make the organisation and its owner with the one-time token, and log in",
 	}, func(ctx context.Context, _ access.Identity, in *body[Setup]) (*loggedIn, error) {
+		noted(ctx).founds = true
 		token, who, err := a.Access.SetUp(ctx, access.Founding(in.Body))
 		return a.loggedIn(ctx, token, who, err)
 	})
@@ -77,6 +78,7 @@ func (a *API) session() {
 		summary: "Log in",
 	}, func(ctx context.Context, _ access.Identity, in *body[Login]) (*loggedIn, error) {
 		from, _ := ctx.Value(address).(string)
+		noted(ctx).email = in.Body.Email
 		token, who, err := a.Access.Login(ctx, in.Body.Email, in.Body.Password, from)
 		return a.loggedIn(ctx, token, who, err)
 	})
@@ -113,6 +115,7 @@ func (a *API) loggedIn(ctx context.Context, token string, who access.Identity, e
 	if err != nil {
 		return nil, err
 	}
+	noted(ctx).who = who
 	s, err := a.describeSession(ctx, who)
 	if err != nil {
 		return nil, err

@@ -68,6 +68,7 @@ func (a *API) tokens() {
 			scope[i] = access.Action(action)
 		}
 		secret, t, err := a.Access.CreateToken(ctx, who, in.Body.Name, scope, instant(in.Body.Expires))
+		noted(ctx).made = token(t)
 		return reply(TokenMade{token(t), secret}, err)
 	})
 	for _, op := range []operation{

@@ -291,6 +291,7 @@ func (e PolicyNewType) Valid() bool {
 // Defines values for SessionScope.
 const (
 	SessionScopeActivationsFree SessionScope = "activations.free"
+	SessionScopeAuditRead       SessionScope = "audit.read"
 	SessionScopeCatalogueDelete SessionScope = "catalogue.delete"
 	SessionScopeCatalogueEdit   SessionScope = "catalogue.edit"
 	SessionScopeCatalogueRead   SessionScope = "catalogue.read"
@@ -305,6 +306,8 @@ const (
 func (e SessionScope) Valid() bool {
 	switch e {
 	case SessionScopeActivationsFree:
+		return true
+	case SessionScopeAuditRead:
 		return true
 	case SessionScopeCatalogueDelete:
 		return true
@@ -330,6 +333,7 @@ func (e SessionScope) Valid() bool {
 // Defines values for TokenScope.
 const (
 	TokenScopeActivationsFree TokenScope = "activations.free"
+	TokenScopeAuditRead       TokenScope = "audit.read"
 	TokenScopeCatalogueDelete TokenScope = "catalogue.delete"
 	TokenScopeCatalogueEdit   TokenScope = "catalogue.edit"
 	TokenScopeCatalogueRead   TokenScope = "catalogue.read"
@@ -344,6 +348,8 @@ const (
 func (e TokenScope) Valid() bool {
 	switch e {
 	case TokenScopeActivationsFree:
+		return true
+	case TokenScopeAuditRead:
 		return true
 	case TokenScopeCatalogueDelete:
 		return true
@@ -369,6 +375,7 @@ func (e TokenScope) Valid() bool {
 // Defines values for TokenMadeScope.
 const (
 	TokenMadeScopeActivationsFree TokenMadeScope = "activations.free"
+	TokenMadeScopeAuditRead       TokenMadeScope = "audit.read"
 	TokenMadeScopeCatalogueDelete TokenMadeScope = "catalogue.delete"
 	TokenMadeScopeCatalogueEdit   TokenMadeScope = "catalogue.edit"
 	TokenMadeScopeCatalogueRead   TokenMadeScope = "catalogue.read"
@@ -383,6 +390,8 @@ const (
 func (e TokenMadeScope) Valid() bool {
 	switch e {
 	case TokenMadeScopeActivationsFree:
+		return true
+	case TokenMadeScopeAuditRead:
 		return true
 	case TokenMadeScopeCatalogueDelete:
 		return true
@@ -408,6 +417,7 @@ func (e TokenMadeScope) Valid() bool {
 // Defines values for TokenNewScope.
 const (
 	TokenNewScopeActivationsFree TokenNewScope = "activations.free"
+	TokenNewScopeAuditRead       TokenNewScope = "audit.read"
 	TokenNewScopeCatalogueDelete TokenNewScope = "catalogue.delete"
 	TokenNewScopeCatalogueEdit   TokenNewScope = "catalogue.edit"
 	TokenNewScopeCatalogueRead   TokenNewScope = "catalogue.read"
@@ -422,6 +432,8 @@ const (
 func (e TokenNewScope) Valid() bool {
 	switch e {
 	case TokenNewScopeActivationsFree:
+		return true
+	case TokenNewScopeAuditRead:
 		return true
 	case TokenNewScopeCatalogueDelete:
 		return true
@@ -438,6 +450,60 @@ func (e TokenNewScope) Valid() bool {
 	case TokenNewScopeLicensesRead:
 		return true
 	case TokenNewScopeTokensManage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditParamsChain.
+const (
+	AuditParamsChainOrganisation AuditParamsChain = "organisation"
+	AuditParamsChainServer       AuditParamsChain = "server"
+)
+
+// Valid indicates whether the value is a known member of the AuditParamsChain enum.
+func (e AuditParamsChain) Valid() bool {
+	switch e {
+	case AuditParamsChainOrganisation:
+		return true
+	case AuditParamsChainServer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditExportParamsChain.
+const (
+	AuditExportParamsChainOrganisation AuditExportParamsChain = "organisation"
+	AuditExportParamsChainServer       AuditExportParamsChain = "server"
+)
+
+// Valid indicates whether the value is a known member of the AuditExportParamsChain enum.
+func (e AuditExportParamsChain) Valid() bool {
+	switch e {
+	case AuditExportParamsChainOrganisation:
+		return true
+	case AuditExportParamsChainServer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditHeadParamsChain.
+const (
+	AuditHeadParamsChainOrganisation AuditHeadParamsChain = "organisation"
+	AuditHeadParamsChainServer       AuditHeadParamsChain = "server"
+)
+
+// Valid indicates whether the value is a known member of the AuditHeadParamsChain enum.
+func (e AuditHeadParamsChain) Valid() bool {
+	switch e {
+	case AuditHeadParamsChainOrganisation:
+		return true
+	case AuditHeadParamsChainServer:
 		return true
 	default:
 		return false
@@ -478,6 +544,44 @@ type Activation struct {
 	// Restores How often it was activated anew from an older state, in the present window.
 	Restores   int64       `json:"restores"`
 	Statistics *Statistics `json:"statistics,omitempty"`
+}
+
+// Actor defines model for Actor.
+type Actor struct {
+	ID     *string `json:"id,omitempty"`
+	Kind   string  `json:"kind"`
+	Member *string `json:"member,omitempty"`
+	Name   *string `json:"name,omitempty"`
+}
+
+// AuditHead defines model for AuditHead.
+type AuditHead struct {
+	Chain  string `json:"chain"`
+	Hash   string `json:"hash"`
+	Number int64  `json:"number"`
+}
+
+// AuditLine defines model for AuditLine.
+type AuditLine struct {
+	Action   string                      `json:"action"`
+	Actor    Actor                       `json:"actor"`
+	Address  *string                     `json:"address,omitempty"`
+	Chain    string                      `json:"chain"`
+	Changed  *map[string]Change          `json:"changed,omitempty"`
+	Missing  *int64                      `json:"missing,omitempty"`
+	Number   int64                       `json:"number"`
+	Previous string                      `json:"previous"`
+	Records  nullable.Nullable[[]string] `json:"records,omitempty"`
+	Refused  *string                     `json:"refused,omitempty"`
+	Request  *string                     `json:"request,omitempty"`
+	Time     time.Time                   `json:"time"`
+	Type     string                      `json:"type"`
+}
+
+// Change defines model for Change.
+type Change struct {
+	From interface{} `json:"from,omitempty"`
+	To   interface{} `json:"to,omitempty"`
 }
 
 // Entitlement defines model for Entitlement.
@@ -642,6 +746,14 @@ type LicenseNewExpiresFrom string
 // ListActivation defines model for ListActivation.
 type ListActivation struct {
 	Items []Activation `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// ListAuditLine defines model for ListAuditLine.
+type ListAuditLine struct {
+	Items []AuditLine `json:"items"`
 
 	// Next Cursor of the next page; absent on the last.
 	Next *string `json:"next,omitempty"`
@@ -1088,6 +1200,55 @@ type Wrong struct {
 	Field string `json:"field"`
 }
 
+// AuditParams defines parameters for Audit.
+type AuditParams struct {
+	// Chain The server's own is shown to the organisation that was made with it.
+	Chain *AuditParamsChain `form:"chain,omitempty" json:"chain,omitempty"`
+
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Actor Id of a member or token.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Action Id of an operation of this document, or what the server does by itself.
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+
+	// Record Such as licenses/5edb1264cc150913cb7640f8.
+	Record *string `form:"record,omitempty" json:"record,omitempty"`
+
+	// From Not before.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// Until Before.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+}
+
+// AuditParamsChain defines parameters for Audit.
+type AuditParamsChain string
+
+// AuditExportParams defines parameters for AuditExport.
+type AuditExportParams struct {
+	// Chain The server's own is shown to the organisation that was made with it.
+	Chain *AuditExportParamsChain `form:"chain,omitempty" json:"chain,omitempty"`
+
+	// After Number of the last line of the export before; 0: from the first line on.
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// AuditExportParamsChain defines parameters for AuditExport.
+type AuditExportParamsChain string
+
+// AuditHeadParams defines parameters for AuditHead.
+type AuditHeadParams struct {
+	// Chain The server's own is shown to the organisation that was made with it.
+	Chain *AuditHeadParamsChain `form:"chain,omitempty" json:"chain,omitempty"`
+}
+
+// AuditHeadParamsChain defines parameters for AuditHead.
+type AuditHeadParamsChain string
+
 // ActivationsParams defines parameters for Activations.
 type ActivationsParams struct {
 	// Cursor The next of the page before.
@@ -1283,6 +1444,21 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 
 // The interface specification for the client above.
 type ClientInterface interface {
+
+	// Audit List what was done, newest first; a page may be empty and yet have a next one
+	//
+	// Corresponds with GET /api/v1/audit (the `Audit` operationId).
+	Audit(ctx context.Context, params *AuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AuditExport Lines as they were hashed, oldest first, at most 5000; the next export begins after the last of them
+	//
+	// Corresponds with GET /api/v1/audit/export (the `AuditExport` operationId).
+	AuditExport(ctx context.Context, params *AuditExportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AuditHead Number and hash of the last line: note them elsewhere, and an export can be held to them
+	//
+	// Corresponds with GET /api/v1/audit/head (the `AuditHead` operationId).
+	AuditHead(ctx context.Context, params *AuditHeadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteLicense Delete a license with its activations
 	//
@@ -1624,6 +1800,51 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/versions/{id}/unarchive (the `UnarchiveVersion` operationId).
 	UnarchiveVersion(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// Audit List what was done, newest first; a page may be empty and yet have a next one
+//
+// Corresponds with GET /api/v1/audit (the `Audit` operationId).
+func (c *Routes) Audit(ctx context.Context, params *AuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAuditRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AuditExport Lines as they were hashed, oldest first, at most 5000; the next export begins after the last of them
+//
+// Corresponds with GET /api/v1/audit/export (the `AuditExport` operationId).
+func (c *Routes) AuditExport(ctx context.Context, params *AuditExportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAuditExportRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AuditHead Number and hash of the last line: note them elsewhere, and an export can be held to them
+//
+// Corresponds with GET /api/v1/audit/head (the `AuditHead` operationId).
+func (c *Routes) AuditHead(ctx context.Context, params *AuditHeadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAuditHeadRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // DeleteLicense Delete a license with its activations
@@ -2535,6 +2756,264 @@ func (c *Routes) UnarchiveVersion(ctx context.Context, id string, reqEditors ...
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewAuditRequest constructs an http.Request for the Audit method
+func NewAuditRequest(server string, params *AuditParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/audit")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Chain != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "chain", *params.Chain, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Actor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Record != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "record", *params.Record, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAuditExportRequest constructs an http.Request for the AuditExport method
+func NewAuditExportRequest(server string, params *AuditExportParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/audit/export")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Chain != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "chain", *params.Chain, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAuditHeadRequest constructs an http.Request for the AuditHead method
+func NewAuditHeadRequest(server string, params *AuditHeadParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/audit/head")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Chain != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "chain", *params.Chain, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
 }
 
 // NewDeleteLicenseRequest constructs an http.Request for the DeleteLicense method
@@ -4598,6 +5077,27 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// AuditWithResponse List what was done, newest first; a page may be empty and yet have a next one
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/audit (the `Audit` operationId).
+	AuditWithResponse(ctx context.Context, params *AuditParams, reqEditors ...RequestEditorFn) (*AuditResponse, error)
+
+	// AuditExportWithResponse Lines as they were hashed, oldest first, at most 5000; the next export begins after the last of them
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/audit/export (the `AuditExport` operationId).
+	AuditExportWithResponse(ctx context.Context, params *AuditExportParams, reqEditors ...RequestEditorFn) (*AuditExportResponse, error)
+
+	// AuditHeadWithResponse Number and hash of the last line: note them elsewhere, and an export can be held to them
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/audit/head (the `AuditHead` operationId).
+	AuditHeadWithResponse(ctx context.Context, params *AuditHeadParams, reqEditors ...RequestEditorFn) (*AuditHeadResponse, error)
+
 	// DeleteLicenseWithResponse Delete a license with its activations
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5000,6 +5500,151 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/versions/{id}/unarchive (the `UnarchiveVersion` operationId).
 	UnarchiveVersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*UnarchiveVersionResponse, error)
+}
+
+type AuditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListAuditLine
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AuditResponse) GetJSON200() *ListAuditLine {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AuditResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AuditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AuditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AuditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AuditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AuditExportResponse200Headers the declared response headers of an HTTP 200 response for AuditExport
+type AuditExportResponse200Headers struct {
+	ContentDisposition *string
+	ContentType        *string
+}
+
+type AuditExportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *AuditExportResponse200Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AuditExportResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AuditExportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AuditExportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AuditExportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AuditExportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AuditHeadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditHead
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AuditHeadResponse) GetJSON200() *AuditHead {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AuditHeadResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AuditHeadResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AuditHeadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AuditHeadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AuditHeadResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 type DeleteLicenseResponse struct {
@@ -7157,6 +7802,45 @@ func (r UnarchiveVersionResponse) ContentType() string {
 	return ""
 }
 
+// AuditWithResponse List what was done, newest first; a page may be empty and yet have a next one
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/audit (the `Audit` operationId).
+func (c *ClientWithResponses) AuditWithResponse(ctx context.Context, params *AuditParams, reqEditors ...RequestEditorFn) (*AuditResponse, error) {
+	rsp, err := c.Audit(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAuditResponse(rsp)
+}
+
+// AuditExportWithResponse Lines as they were hashed, oldest first, at most 5000; the next export begins after the last of them
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/audit/export (the `AuditExport` operationId).
+func (c *ClientWithResponses) AuditExportWithResponse(ctx context.Context, params *AuditExportParams, reqEditors ...RequestEditorFn) (*AuditExportResponse, error) {
+	rsp, err := c.AuditExport(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAuditExportResponse(rsp)
+}
+
+// AuditHeadWithResponse Number and hash of the last line: note them elsewhere, and an export can be held to them
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/audit/head (the `AuditHead` operationId).
+func (c *ClientWithResponses) AuditHeadWithResponse(ctx context.Context, params *AuditHeadParams, reqEditors ...RequestEditorFn) (*AuditHeadResponse, error) {
+	rsp, err := c.AuditHead(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAuditHeadResponse(rsp)
+}
+
 // DeleteLicenseWithResponse Delete a license with its activations
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7900,6 +8584,118 @@ func (c *ClientWithResponses) UnarchiveVersionWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseUnarchiveVersionResponse(rsp)
+}
+
+// ParseAuditResponse parses an HTTP response from a AuditWithResponse call
+func ParseAuditResponse(rsp *http.Response) (*AuditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AuditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListAuditLine
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAuditExportResponse parses an HTTP response from a AuditExportWithResponse call
+func ParseAuditExportResponse(rsp *http.Response) (*AuditExportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AuditExportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers AuditExportResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Type"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Type", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentType = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAuditHeadResponse parses an HTTP response from a AuditHeadWithResponse call
+func ParseAuditHeadResponse(rsp *http.Response) (*AuditHeadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AuditHeadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditHead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
 }
 
 // ParseDeleteLicenseResponse parses an HTTP response from a DeleteLicenseWithResponse call

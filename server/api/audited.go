@@ -1,0 +1,252 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/audit"
+	"github.com/onelicense/onelicense/server/problem"
+)
+
+// Every route that changes something writes a line into the audit log, after it has changed it and before it answers. A route does nothing
+// for that: what it was about stands in its address, and what it has changed is seen by reading the record before and after, through the
+// route that shows it. So no line holds what no route shows: secrets.
+//
+// A request that was refused has written nothing, and has no line but for a failed login. When the line cannot be written, the answer says
+// so, and the line is owed (audit.Log.Append): what a line can be lost to is a process that ends between the two writes.
+
+// note is what a handler says of its request, beside its answer.
+type note struct {
+	who    access.Identity // when the request has made its sender known
+	email  string          // that somebody tries to get in with
+	founds bool            // the server belongs to somebody from now on
+	made   any             // the new record, when no route shows it
+}
+
+// noted gives the request's note. A handler without one, on a route that changes nothing, may write into it too.
+func noted(ctx context.Context) *note {
+	if n, ok := ctx.Value(notes).(*note); ok {
+		return n
+	}
+	return &note{}
+}
+
+// reader shows a record as its own route does.
+type reader func(ctx context.Context, who access.Identity, params map[string]string) (map[string]any, error)
+
+// audited wraps the handler of a route.
+func audited[I, O any](a *API, op operation, handle func(context.Context, access.Identity, *I) (*O, error)) func(context.Context, access.Identity, *I) (*O, error) {
+	if safe(op.method) {
+		a.readers[op.path] = func(ctx context.Context, who access.Identity, params map[string]string) (map[string]any, error) {
+			in := new(I)
+			pathParams(reflect.ValueOf(in).Elem(), func(name string, v reflect.Value) { v.SetString(params[name]) })
+			out, err := handle(ctx, who, in)
+			if err != nil {
+				return nil, err
+			}
+			return bodyOf(out)
+		}
+		return handle
+	}
+	if op.harmless {
+		return handle
+	}
+	return func(ctx context.Context, who access.Identity, in *I) (*O, error) {
+		n := &note{who: who}
+		ctx = context.WithValue(ctx, notes, n)
+		params := map[string]string{}
+		pathParams(reflect.ValueOf(in).Elem(), func(name string, v reflect.Value) { params[name] = v.String() })
+		before, err := a.shown(ctx, n.who, recordPath(op.path, a.readers), params)
+		if err != nil {
+			return nil, err
+		}
+		out, err := handle(ctx, who, in)
+		if err != nil {
+			a.attempted(ctx, op, n, err)
+			return nil, err
+		}
+		line := a.line(ctx, op, n.who)
+		line.Records = recordsOf(op.path, params)
+		at := recordPath(op.path, a.readers)
+		if made := madeID(out); made != "" && made != params["id"] {
+			kind := op.path[strings.LastIndex(op.path, "/")+1:]
+			line.Records = append(line.Records, kind+"/"+made)
+			at, params, before = "/"+kind+"/{id}", map[string]string{"id": made}, nil
+		}
+		after, err := a.shown(ctx, n.who, at, params)
+		if err == nil && n.made != nil {
+			after, err = recordOf(n.made)
+		}
+		if err == nil {
+			line.Changed = changes(before, after)
+			err = a.append(ctx, n, line)
+		}
+		if err != nil {
+			a.Log.ErrorContext(ctx, "a change without its line in the audit log", "line", line, "error", err)
+			return nil, problem.New(problem.Unavailable, "it was done, but is not in the audit log yet; look before you do it again")
+		}
+		return out, nil
+	}
+}
+
+// line is what is known of every request.
+func (a *API) line(ctx context.Context, op operation, who access.Identity) audit.Line {
+	from, _ := ctx.Value(address).(string)
+	id, _ := ctx.Value(requestID).(string)
+	return audit.Line{Time: a.Audit.Now(), Actor: actor(who), Action: op.id, Address: from, Request: id}
+}
+
+func actor(who access.Identity) audit.Actor {
+	switch {
+	case who.Member.ID == "":
+		return audit.Actor{Kind: "nobody"}
+	case who.Token != nil:
+		return audit.Actor{Kind: "token", ID: who.Token.ID, Member: who.Member.ID, Name: who.Member.Name}
+	}
+	return audit.Actor{Kind: "member", ID: who.Member.ID, Name: who.Member.Name}
+}
+
+// append writes the line where it belongs. What strangers do is bounded like their failed logins.
+func (a *API) append(ctx context.Context, n *note, line audit.Line) error {
+	if n.who.Member.ID == "" {
+		a.Audit.Attempted(audit.Attempt{Email: n.email, Line: line})
+		return nil
+	}
+	org := n.who.Organisation()
+	if n.founds {
+		line.Records = []string{"organisations/" + string(org)}
+		if err := a.Audit.Append(ctx, "", line); err != nil {
+			return err
+		}
+	}
+	return a.Audit.Append(ctx, org, line)
+}
+
+// attempted notes a login that failed. What is wrong in other ways than by its credentials was no attempt.
+func (a *API) attempted(ctx context.Context, op operation, n *note, err error) {
+	var denied *access.Error
+	if op.action != access.Anyone || !errors.As(err, &denied) {
+		return
+	}
+	line := a.line(ctx, op, n.who)
+	line.Refused = denied.Code
+	a.Audit.Attempted(audit.Attempt{Email: n.email, Line: line})
+}
+
+// shown is a record as its route shows it; nil when there is none, or no such route.
+func (a *API) shown(ctx context.Context, who access.Identity, path string, params map[string]string) (map[string]any, error) {
+	read := a.readers[path]
+	if read == nil {
+		return nil, nil
+	}
+	record, err := read(ctx, who, params)
+	if p := problem.Of(err); err != nil && p.Status < http.StatusInternalServerError {
+		return nil, nil
+	}
+	return record, err
+}
+
+// recordPath is the route that shows the record which a path is about: the longest beginning of it that ends with an id and is a route.
+func recordPath(path string, readers map[string]reader) string {
+	for end := len(path); end > 0; end = strings.LastIndex(path[:end], "/") {
+		if at := path[:end]; strings.HasSuffix(at, "}") && readers[at] != nil {
+			return at
+		}
+	}
+	return ""
+}
+
+// recordsOf names the records in a path: each id with the word before it.
+func recordsOf(path string, params map[string]string) (records []string) {
+	kind := ""
+	for word := range strings.SplitSeq(path, "/") {
+		if name, ok := strings.CutPrefix(word, "{"); ok {
+			records = append(records, kind+"/"+params[strings.TrimSuffix(name, "}")])
+		}
+		kind = word
+	}
+	return records
+}
+
+// pathParams visits the members of an input that stand in the address.
+func pathParams(in reflect.Value, visit func(name string, v reflect.Value)) {
+	if in.Kind() != reflect.Struct {
+		return
+	}
+	for i := range in.NumField() {
+		switch f := in.Type().Field(i); {
+		case f.Tag.Get("path") != "" && f.Type.Kind() == reflect.String:
+			visit(f.Tag.Get("path"), in.Field(i))
+		case f.Anonymous:
+			pathParams(in.Field(i), visit)
+		}
+	}
+}
+
+// bodyOf is the body of an answer, as it is written; nil when it is no record.
+func bodyOf(out any) (map[string]any, error) {
+	v := reflect.Indirect(reflect.ValueOf(out))
+	if v.Kind() != reflect.Struct || !v.FieldByName("Body").IsValid() {
+		return nil, nil
+	}
+	return recordOf(v.FieldByName("Body").Interface())
+}
+
+func recordOf(v any) (map[string]any, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var record map[string]any
+	_ = json.Unmarshal(text, &record) // a list, say
+	return record, nil
+}
+
+// madeID is the id in an answer.
+func madeID(out any) string {
+	record, err := bodyOf(out)
+	if err != nil {
+		return ""
+	}
+	id, _ := record["id"].(string)
+	return id
+}
+
+// untold members change without anybody's doing, or say nothing that the line does not.
+var untold = map[string]bool{"id": true, "created": true, "updated": true, "used": true, "last_sync": true}
+
+// changes compares two states of a record, member by member.
+func changes(before, after map[string]any) map[string]audit.Change {
+	found := map[string]audit.Change{}
+	compare(found, "", before, after)
+	return found
+}
+
+func compare(found map[string]audit.Change, at string, before, after map[string]any) {
+	for name := range before {
+		if _, still := after[name]; !still && (at != "" || !untold[name]) {
+			found[at+name] = audit.Change{From: audit.Quote(before[name])}
+		}
+	}
+	for name, to := range after {
+		from, was := before[name]
+		if at == "" && untold[name] || was && reflect.DeepEqual(from, to) {
+			continue
+		}
+		fromRecord, isRecord := from.(map[string]any)
+		toRecord, becomes := to.(map[string]any)
+		switch {
+		case isRecord && becomes:
+			compare(found, at+name+".", fromRecord, toRecord)
+		case was:
+			found[at+name] = audit.Change{From: audit.Quote(from), To: audit.Quote(to)}
+		default:
+			found[at+name] = audit.Change{To: audit.Quote(to)}
+		}
+	}
+}

@@ -1,0 +1,341 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store/memory"
+	"github.com/onelicense/onelicense/server/store/sqlite"
+)
+
+const (
+	acme = license.ID("aaaaaaaaaaaaaaaaaaaaaaaa")
+	ada  = license.ID("bbbbbbbbbbbbbbbbbbbbbbbb")
+)
+
+var began = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func line(n int) Line {
+	return Line{Time: began.Add(time.Duration(n) * time.Second), Actor: Actor{Kind: "member", ID: ada, Name: "Ada"}, Action: "editProduct",
+		Records: []string{fmt.Sprintf("products/%024d", n)}, Changed: map[string]Change{"name": {From: Quote("Old"), To: Quote(n)}}}
+}
+
+// written is a chain of n lines as it is exported.
+func written(t *testing.T, l *Log, n int) []byte {
+	t.Helper()
+	for i := range n {
+		if err := l.Append(t.Context(), acme, line(i+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := l.Export(t.Context(), acme, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// proves part of N10
+func TestChainVerifies(t *testing.T) {
+	l := New(memory.New(), time.Now, quiet())
+	text := written(t, l, 5)
+	head, err := Verify(bytes.NewReader(text))
+	if err != nil || head.Number != 5 || head.Chain != string(acme) {
+		t.Fatalf("%+v %v\n%s", head, err, text)
+	}
+	if known, err := l.Head(t.Context(), acme); err != nil || known != head {
+		t.Errorf("the head is %+v, by its lines %+v: %v", known, head, err)
+	}
+	// An export goes on where the one before ended.
+	written(t, l, 2)
+	more, err := l.Export(t.Context(), acme, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, err := Verify(bytes.NewReader(more), head); err != nil || last.Number != 7 {
+		t.Errorf("%+v %v", last, err)
+	}
+	if last, err := Verify(bytes.NewReader(append(text, more...))); err != nil || last.Number != 7 {
+		t.Errorf("%+v %v", last, err)
+	}
+	// Another process finds the end by itself.
+	if text := written(t, New(l.store, time.Now, quiet()), 1); bytes.Count(text, []byte("\n")) != 8 {
+		t.Errorf("%s", text)
+	}
+}
+
+// The specification's example is a chain.
+func TestSpecification(t *testing.T) {
+	text, err := os.ReadFile("../../spec/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```\n")
+	example, _, _ = strings.Cut(example, "```")
+	if head, err := Verify(strings.NewReader(example)); err != nil || head.Number != 2 {
+		t.Errorf("%+v %v", head, err)
+	}
+}
+
+// proves part of N10
+func TestVerifyNamesTheFirstBrokenLine(t *testing.T) {
+	store := memory.New()
+	text := written(t, New(store, time.Now, quiet()), 5)
+	head, err := Verify(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(strings.TrimSuffix(string(text), "\n")+"\n", "\n")[:5]
+	join := func(order ...int) string {
+		var b strings.Builder
+		for _, i := range order {
+			b.WriteString(lines[i-1])
+		}
+		return b.String()
+	}
+	changed := strings.Replace(string(text), `"to":3`, `"to":4`, 1)
+	anew := string(written(t, New(memory.New(), time.Now, quiet()), 6)) // longer, and as good by itself as the real one
+	anew = strings.Join(strings.SplitAfter(anew, "\n")[:5], "")
+	other := New(memory.New(), time.Now, quiet())
+	for i := range 5 {
+		if err := other.Append(t.Context(), acme, line(i+2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forged, err := other.Export(t.Context(), acme, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		text  string
+		known []Head
+		line  int // 0: nothing is wrong
+		says  string
+	}{
+		"changed":                  {changed, nil, 3, "was changed"},
+		"white space added":        {strings.Replace(string(text), `"number":2,`, `"number": 2,`, 1), nil, 2, "was changed"},
+		"removed":                  {join(1, 2, 4, 5), nil, 3, "lines are missing"},
+		"beginning removed":        {join(2, 3, 4, 5), nil, 1, "lines are missing"},
+		"swapped":                  {join(1, 3, 2, 4, 5), nil, 2, "lines are missing"},
+		"put in twice":             {join(1, 2, 2, 3, 4, 5), nil, 3, "put in or moved"},
+		"something else":           {join(1, 2) + "{}\n", nil, 3, "of the type"},
+		"no JSON":                  {join(1, 2) + "\n", nil, 3, "not a line"},
+		"of another chain":         {join(1) + strings.Replace(lines[1], string(acme), string(ada), 1), nil, 2, "belongs to the chain"},
+		"cut in the middle":        {join(1, 2) + lines[2][:50], nil, 3, "ends in the middle"},
+		"last line changed":        {strings.Replace(string(text), `"to":5`, `"to":6`, 1), []Head{head}, 5, "whose hash was noted"},
+		"last line changed, blind": {strings.Replace(string(text), `"to":5`, `"to":6`, 1), nil, 0, ""},
+		"tail cut off":             {join(1, 2, 3), []Head{head}, 4, "number 5 was noted"},
+		"tail cut off, blind":      {join(1, 2, 3), nil, 0, ""},
+		"all cut off":              {"", []Head{head}, 1, "number 5 was noted"},
+		"the same once more":       {anew, []Head{head}, 0, ""},
+		"written anew":             {string(forged), []Head{head}, 5, "whose hash was noted"},
+		"head of another chain":    {string(text), []Head{{Server, 9, head.Hash}}, 0, ""},
+		"goes on elsewhere":        {join(4, 5), []Head{{string(acme), 3, head.Hash}}, 1, "another line before it"},
+	} {
+		_, err := Verify(strings.NewReader(c.text), c.known...)
+		var broken *Broken
+		switch {
+		case c.line == 0 && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.line == 0:
+		case !errors.As(err, &broken) || broken.Line != c.line || !strings.Contains(broken.Reason, c.says):
+			t.Errorf("%s: %v, want line %d: %s", name, err, c.line, c.says)
+		}
+	}
+}
+
+// Two nodes are two logs over one store.
+//
+// proves part of N10
+func TestAppendsAtOnceMakeOneChain(t *testing.T) {
+	embedded, err := sqlite.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = embedded.Close() })
+	for name, store := range map[string]licensing.Entries{"memory": memory.New(), "sqlite": embedded} {
+		nodes := []*Log{New(store, time.Now, quiet()), New(store, time.Now, quiet())}
+		var all sync.WaitGroup
+		for i := range 64 {
+			all.Go(func() {
+				if err := nodes[i%2].Append(t.Context(), acme, line(i)); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		all.Wait()
+		text, err := nodes[0].Export(t.Context(), acme, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := Verify(bytes.NewReader(text))
+		if err != nil || head.Number != 64 {
+			t.Errorf("%s: %+v %v", name, head, err)
+		}
+		for i := range 64 {
+			if n := bytes.Count(text, fmt.Appendf(nil, `"products/%024d"`, i)); n != 1 {
+				t.Errorf("%s: line %d is there %d times", name, i, n)
+			}
+		}
+	}
+}
+
+type entries licensing.Entries // a name of its own, for the interface has a method of that name
+
+// flaky is a store that fails before it writes, or after.
+type flaky struct {
+	entries
+	before, after bool
+}
+
+var errAway = errors.New("away")
+
+func (f *flaky) CreateEntry(ctx context.Context, e licensing.Entry) error {
+	if f.before {
+		return errAway
+	}
+	if err := f.entries.CreateEntry(ctx, e); err != nil {
+		return err
+	}
+	if f.after {
+		return errAway
+	}
+	return nil
+}
+
+// proves part of B07
+func TestStoreThatFailsLosesNoLine(t *testing.T) {
+	store := &flaky{entries: memory.New()}
+	l := New(store, time.Now, quiet())
+	ctx := t.Context()
+	fails := func(n int) {
+		t.Helper()
+		if err := l.Append(ctx, acme, line(n)); !errors.Is(err, errAway) {
+			t.Errorf("line %d: %v", n, err)
+		}
+	}
+	store.before = true
+	fails(1)
+	store.before, store.after = false, true
+	fails(2) // 1 was written, but nobody knows
+	store.after = false
+	if err := l.Append(ctx, acme, line(3)); err != nil {
+		t.Fatal(err)
+	}
+	store.before = true
+	fails(4)
+	store.before = false
+	if err := l.Settle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	text, err := l.Export(ctx, acme, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head, err := Verify(bytes.NewReader(text)); err != nil || head.Number != 4 {
+		t.Errorf("%+v %v\n%s", head, err, text)
+	}
+	for n := 1; n <= 4; n++ {
+		if !strings.Contains(strings.Split(string(text), "\n")[n-1], fmt.Sprintf(`"to":%d`, n)) {
+			t.Errorf("line %d is not in its place:\n%s", n, text)
+		}
+	}
+}
+
+// proves part of B07
+func TestLinesAreFiltered(t *testing.T) {
+	l := New(memory.New(), time.Now, quiet())
+	written(t, l, 9)
+	token := line(10)
+	token.Actor, token.Action = Actor{Kind: "token", ID: "cccccccccccccccccccccccc", Member: ada}, "deleteProduct"
+	if err := l.Append(t.Context(), acme, token); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		filter Filter
+		want   []int64
+	}{
+		"all":          {Filter{}, []int64{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}},
+		"record":       {Filter{Record: line(3).Records[0]}, []int64{3}},
+		"its token":    {Filter{Actor: ada, Action: "deleteProduct"}, []int64{10}},
+		"the token":    {Filter{Actor: token.Actor.ID}, []int64{10}},
+		"time":         {Filter{From: began.Add(4 * time.Second), Until: began.Add(6 * time.Second)}, []int64{5, 4}},
+		"part":         {Filter{Action: "delete"}, nil},
+		"other's":      {Filter{Actor: acme}, nil},
+		"both":         {Filter{Record: line(3).Records[0], Action: "deleteProduct"}, nil},
+		"from the end": {Filter{From: began.Add(10 * time.Second)}, []int64{10}},
+	} {
+		var got []int64
+		page := licensing.Page{Limit: 2}
+		for {
+			found, err := l.Lines(t.Context(), acme, c.filter, page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range found.Items {
+				got = append(got, line.Number)
+			}
+			if page.After = found.Next; page.After == "" {
+				break
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// proves part of B07
+func TestFailedLoginsDoNotFlood(t *testing.T) {
+	now := began
+	l := New(memory.New(), func() time.Time { return now }, quiet())
+	whose := func(_ context.Context, email string) (license.ID, license.ID, error) {
+		if email == "ada@acme.test" {
+			return acme, ada, nil
+		}
+		return "", "", licensing.ErrNotFound
+	}
+	try := func(at time.Time, times int, email string) {
+		t.Helper()
+		for range times {
+			l.Attempted(Attempt{email, Line{Time: at, Actor: Actor{Kind: "nobody"}, Action: "login", Refused: "bad_credentials"}})
+		}
+		now = at
+		if err := l.WriteAttempts(t.Context(), whose); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := func(org license.ID) []Line {
+		t.Helper()
+		found, err := l.Lines(t.Context(), org, Filter{}, licensing.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found.Items
+	}
+	try(began, 300, "stranger@nowhere.test")
+	try(began, 300, "ada@acme.test")
+	if known, others := lines(acme), lines(""); len(known) != attemptsEach || len(others) != attemptsOthers {
+		t.Errorf("%d and %d lines", len(known), len(others))
+	}
+	try(began.Add(attemptWindow), 1, "ada@acme.test")
+	if last := lines(acme)[0]; last.Missing != 300-attemptsEach || fmt.Sprint(last.Records) != "[members/"+string(ada)+"]" {
+		t.Errorf("%+v", last)
+	}
+	try(began.Add(attemptWindow), 3*mostAttempts, "stranger@nowhere.test")
+	if others := lines(""); len(others) != 2*attemptsOthers || others[0].Chain != Server {
+		t.Errorf("%d lines", len(others))
+	}
+}

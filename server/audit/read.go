@@ -1,0 +1,150 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Filter chooses lines; what is empty chooses all.
+type Filter struct {
+	Actor       license.ID // a member's, also of what its tokens did, or a token's
+	Action      string
+	Record      string // kind/id
+	From, Until time.Time
+}
+
+// mostPages bounds what one listing looks through. It may therefore find nothing and yet name a next page.
+const mostPages = 20
+
+// Lines lists the newest first.
+func (l *Log) Lines(ctx context.Context, org license.ID, f Filter, page licensing.Page) (licensing.Listing[Line], error) {
+	page.Search = f.narrowest()
+	found := licensing.Listing[Line]{Items: []Line{}, Next: page.After}
+	for n := 0; n < mostPages && len(found.Items) == 0 && (n == 0 || found.Next != ""); n++ {
+		page.After = found.Next
+		entries, err := l.store.Entries(ctx, kind, org, "", page)
+		if err != nil {
+			return found, err
+		}
+		found.Next = entries.Next
+		for _, e := range entries.Items {
+			// An entry is no older than its line, and all that follow are older.
+			if !f.From.IsZero() && e.Created < lease.Time(f.From.UnixMilli()) {
+				found.Next = ""
+				break
+			}
+			var line Line
+			if err := json.Unmarshal(e.Body, &line); err != nil {
+				return found, fmt.Errorf("reading the line %s of the audit log: %w", e.ID, err)
+			}
+			if f.chooses(line) {
+				found.Items = append(found.Items, line)
+			}
+		}
+	}
+	return found, nil
+}
+
+// The words of a line that a search looks for.
+func (l Line) searched() string {
+	var words []string
+	for _, id := range []license.ID{l.Actor.ID, l.Actor.Member} {
+		if id != "" {
+			words = append(words, byWord(id))
+		}
+	}
+	words = append(words, doWord(l.Action))
+	for _, record := range l.Records {
+		words = append(words, onWord(record))
+	}
+	return strings.Join(words, "")
+}
+
+func byWord(id license.ID) string     { return "by " + string(id) + "\n" }
+func doWord(action string) string     { return "do " + action + "\n" }
+func onWord(record string) string     { return "on " + record + "\n" }
+func (a Actor) is(id license.ID) bool { return id == a.ID || id == a.Member }
+
+// narrowest is what the store looks for; chooses looks at the rest.
+func (f Filter) narrowest() string {
+	switch {
+	case f.Record != "":
+		return onWord(f.Record)
+	case f.Actor != "":
+		return byWord(f.Actor)
+	case f.Action != "":
+		return doWord(f.Action)
+	}
+	return ""
+}
+
+func (f Filter) chooses(l Line) bool {
+	return (f.Record == "" || slices.Contains(l.Records, f.Record)) && (f.Actor == "" || l.Actor.is(f.Actor)) &&
+		(f.Action == "" || f.Action == l.Action) &&
+		(f.From.IsZero() || !l.Time.Before(f.From)) && (f.Until.IsZero() || l.Time.Before(f.Until))
+}
+
+// Head is the end of the chain as it is now.
+func (l *Log) Head(ctx context.Context, org license.ID) (Head, error) {
+	head := Head{Chain: chainOf(org), Hash: lease.Origin}
+	last, err := l.last(ctx, org)
+	if err != nil || last.ID == "" {
+		return head, err
+	}
+	var line Line
+	if err := json.Unmarshal(last.Body, &line); err != nil {
+		return head, fmt.Errorf("reading the line %s of the audit log: %w", last.ID, err)
+	}
+	head.Number, head.Hash = line.Number, lease.HashOf(last.Body)
+	return head, nil
+}
+
+// MostExported is how many lines one export has. The next one follows on: put together they are the whole chain.
+const MostExported = 5000
+
+// Export gives the lines after a number, the oldest first and each byte as it was hashed. A line that the store has lost ends it: what is
+// missing is for Verify to find, and for nobody to hide.
+func (l *Log) Export(ctx context.Context, org license.ID, after int64) ([]byte, error) {
+	var lines bytes.Buffer
+	for number := after + 1; number <= after+MostExported; number++ {
+		e, err := l.store.Entry(ctx, kind, entryID(chainOf(org), number))
+		if errors.Is(err, licensing.ErrNotFound) {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		lines.Write(e.Body)
+		lines.WriteByte('\n')
+	}
+	return lines.Bytes(), nil
+}
+
+// Founder is the organisation that was made with the server, which may read the server's own chain: its first line says so.
+func (l *Log) Founder(ctx context.Context) (license.ID, error) {
+	e, err := l.store.Entry(ctx, kind, entryID(Server, 1))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	var first Line
+	if err := json.Unmarshal(e.Body, &first); err != nil {
+		return "", fmt.Errorf("reading the first line of the audit log: %w", err)
+	}
+	for _, record := range first.Records {
+		if id, ok := strings.CutPrefix(record, "organisations/"); ok {
+			return license.ID(id), nil
+		}
+	}
+	return "", nil
+}

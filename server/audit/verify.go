@@ -1,0 +1,95 @@
+package audit
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Broken is the first thing that is wrong with an export.
+type Broken struct {
+	Line   int    // of the text, from 1
+	Reason string // what is wrong there
+}
+
+func (b *Broken) Error() string { return fmt.Sprintf("line %d: %s", b.Line, b.Reason) }
+
+// Verify reads lines as Export gives them and tells whether they are one unbroken chain. It begins with line 1, or goes on after one of
+// the known heads; and it holds every line whose head is known to that. Without known heads it cannot notice that lines are missing at
+// the end, or that a whole chain was written anew. It gives the last line's head; the error is Broken, or the reader's.
+func Verify(r io.Reader, known ...Head) (Head, error) {
+	lines := bufio.NewReaderSize(r, licensing.MaxEntryBody+1)
+	var head Head
+	for n := 1; ; n++ {
+		text, err := lines.ReadSlice('\n')
+		if errors.Is(err, io.EOF) && len(text) == 0 {
+			return head, ends(n, head, known)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			return head, &Broken{n, "is longer than any line of an audit log"}
+		case errors.Is(err, io.EOF):
+			return head, &Broken{n, "ends in the middle"}
+		case err != nil:
+			return head, err
+		}
+		if head, err = follow(n, text[:len(text)-1], head, known); err != nil {
+			return head, err
+		}
+	}
+}
+
+// follow checks the next line.
+func follow(n int, text []byte, before Head, known []Head) (Head, error) {
+	broken := func(format string, args ...any) (Head, error) {
+		return before, &Broken{n, fmt.Sprintf(format, args...)}
+	}
+	var line Line
+	if err := json.Unmarshal(text, &line); err != nil {
+		return broken("is not a line of an audit log: %v", err)
+	}
+	if line.Type != Type {
+		return broken("is of the type %.64q, not %q", line.Type, Type)
+	}
+	if n == 1 {
+		before = Head{line.Chain, 0, lease.Origin}
+		if i := slices.IndexFunc(known, func(h Head) bool { return h.Chain == line.Chain && h.Number == line.Number-1 }); i >= 0 {
+			before = known[i]
+		}
+	}
+	switch {
+	case line.Chain != before.Chain:
+		return broken("belongs to the chain %.64q, the lines before it to %q", line.Chain, before.Chain)
+	case line.Number > before.Number+1:
+		return broken("has the number %d where %d is due: lines are missing", line.Number, before.Number+1)
+	case line.Number != before.Number+1:
+		return broken("has the number %d where %d is due: it was put in or moved", line.Number, before.Number+1)
+	case line.Previous != before.Hash && n > 1:
+		return before, &Broken{n - 1, fmt.Sprintf("is not the one that line %d names as the one before it: one of the two was changed", n)}
+	case line.Previous != before.Hash:
+		return broken("names another line before it than is known")
+	}
+	head := Head{line.Chain, line.Number, lease.HashOf(text)}
+	for _, h := range known {
+		if h.Chain == head.Chain && h.Number == head.Number && h.Hash != head.Hash {
+			return broken("is not the one whose hash was noted")
+		}
+	}
+	return head, nil
+}
+
+// ends checks that no known line is missing at the end.
+func ends(n int, head Head, known []Head) error {
+	for _, h := range known {
+		if h.Number > head.Number && (head.Chain == "" || h.Chain == head.Chain) {
+			return &Broken{n, fmt.Sprintf("the chain ends with number %d, but number %d was noted: lines are missing", head.Number, h.Number)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/audit"
+)
+
+// changed are the routes that change something and have done so in some test. Each time, world.audited has looked for the line.
+var changed = struct {
+	sync.Mutex
+	routes map[string]bool
+	all    map[string]bool
+}{routes: map[string]bool{}, all: map[string]bool{}}
+
+// audited holds every request of every test to having its line in the audit log, if it has changed something.
+func (w *world) audited(method, path string, r reply) {
+	w.Helper()
+	path, _, _ = strings.Cut(path, "?")
+	changed.Lock()
+	defer changed.Unlock()
+	for _, route := range w.s.routes {
+		if !route.Changes {
+			continue
+		}
+		name := route.Method + " " + route.Path
+		changed.all[name] = true
+		if method != route.Method || r.status >= 300 || !pattern(route.Path).MatchString(path) {
+			continue
+		}
+		changed.routes[name] = true
+		if route.Action != access.Anyone && !w.log.tail(`msg=audit .*request=`+r.header.Get("X-Request-ID")) {
+			w.Errorf("%s: %d, and no line in the audit log", name, r.status)
+		}
+	}
+}
+
+func pattern(route string) *regexp.Regexp {
+	return regexp.MustCompile("^" + regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(route, "[^/]+") + "$")
+}
+
+// tail looks through the latest lines of the log.
+func (l *logged) tail(expression string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.b.Bytes()
+	return regexp.MustCompile(expression).Match(b[max(0, len(b)-1<<16):])
+}
+
+// TestMain looks at the end whether all routes that change something were seen to write their line: when all tests have run and passed.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.skip").Value.String() != "" || len(changed.all) == 0 {
+		os.Exit(code)
+	}
+	for route := range changed.all {
+		if !changed.routes[route] && code == 0 {
+			fmt.Printf("FAIL: no test has %s succeed, so nothing shows that it writes a line in the audit log (or mark it harmless)\n", route)
+			defer os.Exit(1)
+		}
+	}
+	os.Exit(code)
+}
+
+// lines are those of one's organisation, oldest first.
+func (p *person) lines(query string) (lines []audit.Line) {
+	p.w.Helper()
+	var list struct{ Items []audit.Line }
+	r := p.do("GET", "/audit?limit=200&"+query, nil)
+	r.into(&list)
+	for i := range list.Items {
+		lines = append(lines, list.Items[len(list.Items)-1-i])
+	}
+	return lines
+}
+
+// proves part of B07
+func TestAuditTellsWhoDidWhat(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	me := p.must(http.StatusOK, "GET", "/session", nil)["member"].(map[string]any)
+	product, version, license := p.catalogue("perpetual", aLicense("One"))
+	p.must(http.StatusOK, "PATCH", "/versions/"+version, map[string]any{"revision": 1, "policy": map[string]any{"type": "perpetual", "activation_limit": 10, "grace": 90000}})
+	p.do("PATCH", "/versions/"+version, map[string]any{"revision": 1, "name": "Late"}).refused(http.StatusConflict, "edit_conflict")
+	r := p.do("POST", "/licenses/"+license+"/suspend", nil)
+	p.must(http.StatusNoContent, "DELETE", "/licenses/"+license, nil)
+	lines := p.lines("")
+	want := []struct{ action, record, changed string }{
+		{"setUp", "", ""},
+		{"createProduct", "products/" + product, "name"},
+		{"createVersion", "versions/" + version, "policy"},
+		{"createLicense", "licenses/" + license, "customer"},
+		{"editVersion", "versions/" + version, "policy.grace 60000 90000"},
+		{"suspendLicense", "licenses/" + license, `status "active" "suspended"`},
+		{"deleteLicense", "licenses/" + license, `status "suspended" `},
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("%d lines: %+v", len(lines), lines)
+	}
+	for i, w := range want {
+		l := lines[i]
+		member, values, _ := strings.Cut(w.changed, " ")
+		c := l.Changed[member]
+		if l.Action != w.action || w.record != "" && l.Records[len(l.Records)-1] != w.record || values != "" && string(c.From)+" "+string(c.To) != values ||
+			member != "" && c.From == nil && c.To == nil {
+			t.Errorf("line %d: %+v, want %v", i, l, w)
+		}
+		if string(l.Actor.ID) != me["id"] || l.Actor.Name != "Ada Owner" || l.Address != "127.0.0.1" || l.Time.Year() != 2030 {
+			t.Errorf("line %d is by %+v from %q at %v", i, l.Actor, l.Address, l.Time)
+		}
+	}
+	if n := len(lines[4].Changed); n != 2 {
+		t.Errorf("only the policy's grace and the revision were changed: %v", lines[4].Changed)
+	}
+	if lines[5].Request != r.header.Get("X-Request-ID") {
+		t.Errorf("the request is %q in the log, and %q in the answer", lines[5].Request, r.header.Get("X-Request-ID"))
+	}
+	if got := p.lines("record=licenses/" + license); len(got) != 3 {
+		t.Errorf("of the license: %+v", got)
+	}
+	if got := p.lines("actor=" + me["id"].(string) + "&action=createProduct&from=2030-01-02T03:04:05Z&until=2030-01-02T03:04:06Z"); len(got) != 1 {
+		t.Errorf("by all filters: %+v", got)
+	}
+}
+
+// proves part of N10
+func TestAuditIsExportedAndHeldToItsHead(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	p.catalogue("perpetual", aLicense("One"))
+	for _, chain := range []string{"organisation", "server"} {
+		export := p.do("GET", "/audit/export?chain="+chain, nil)
+		var known audit.Head
+		p.do("GET", "/audit/head?chain="+chain, nil).into(&known)
+		head, err := audit.Verify(bytes.NewReader(export.body), known)
+		if err != nil || head != known || head.Number == 0 || export.header.Get("Content-Type") != "application/x-ndjson" {
+			t.Errorf("%s: %+v, known is %+v: %v\n%s", chain, head, known, err, export.body)
+		}
+		if !strings.Contains(w.log.String(), "hash="+string(head.Hash)) {
+			t.Errorf("%s: the head is not in the log", chain)
+		}
+		rest := p.do("GET", fmt.Sprintf("/audit/export?chain=%s&after=%d", chain, head.Number), nil)
+		if rest.status != http.StatusOK || len(rest.body) != 0 {
+			t.Errorf("after the end: %d %s", rest.status, rest.body)
+		}
+	}
+	rival := w.rival()
+	rival.do("GET", "/audit?chain=server", nil).refused(http.StatusForbidden, "forbidden")
+	for _, l := range rival.lines("") {
+		if l.Action != "login" {
+			t.Errorf("a rival sees %+v", l)
+		}
+	}
+}
+
+// proves part of B07
+func TestLoginsAreInTheAuditLog(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	try := func(email string) {
+		w.stranger().do("POST", "/session", map[string]string{"email": email, "password": "wrong horse battery"}).
+			refused(http.StatusUnauthorized, "bad_credentials")
+	}
+	try("OWNER@acme.test")
+	try("nobody@acme.test")
+	if err := w.s.settleAudit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.login("owner@acme.test").must(http.StatusNoContent, "DELETE", "/session", nil)
+	var told []string
+	for _, l := range p.lines("") {
+		told = append(told, strings.TrimSpace(l.Actor.Kind+" "+l.Action+" "+l.Refused))
+	}
+	if got := strings.Join(told, ", "); got != "member setUp, nobody login bad_credentials, member login, member logout" {
+		t.Errorf("told %s", got)
+	}
+	told = nil
+	for _, l := range p.lines("chain=server") {
+		told = append(told, l.Action)
+	}
+	if got := strings.Join(told, ", "); got != "setUp, login" {
+		t.Errorf("the server's own: %s", got)
+	}
+	export := p.do("GET", "/audit/export", nil)
+	for _, secret := range []string{w.s.setupToken, "wrong horse", p.csrf} {
+		if strings.Contains(string(export.body), secret) {
+			t.Errorf("the audit log holds %q", secret)
+		}
+	}
+}
