@@ -72,8 +72,8 @@ func (b *body) given() bool {
 	return b.file != "" || slices.ContainsFunc(b.members, func(m flagged) bool { return m.given })
 }
 
-// read gives the body. What must be there and is not is a mistake in the call, but for what later fills in.
-func (b *body) read(cmd *cobra.Command, later ...string) (map[string]any, error) {
+// read gives the body. What must be there and is not is a mistake in the call, but for the revision, which is found out.
+func (b *body) read(cmd *cobra.Command) (map[string]any, error) {
 	all := map[string]any{}
 	if b.file != "" {
 		text, err := readAll(cmd, b.file)
@@ -101,7 +101,7 @@ func (b *body) read(cmd *cobra.Command, later ...string) (map[string]any, error)
 	}
 	var missing []string
 	for _, name := range b.schema.Required {
-		if _, ok := all[name]; !ok && !slices.Contains(later, name) {
+		if _, ok := all[name]; !ok && name != revision {
 			missing = append(missing, hyphened(name))
 		}
 	}

@@ -96,22 +96,23 @@ func (c *call) payload(cmd *cobra.Command, client *apiclient.Client, path string
 	if c.body == nil || !c.RequestBody.Required && !c.body.given() {
 		return nil, nil
 	}
-	const revision = "revision"
-	edits := c.method == http.MethodPatch && slices.Contains(c.body.schema.Required, revision)
-	later := []string{}
-	if edits {
-		later = append(later, revision)
-	}
-	members, err := c.body.read(cmd, later...)
+	members, err := c.body.read(cmd)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := members[revision]; edits && !ok {
+	if _, named := members[revision]; c.method == http.MethodPatch && c.body.schema.Properties[revision] != nil && !named && !c.matches() {
 		if members[revision], err = present(cmd.Context(), client, path); err != nil {
 			return nil, err
 		}
 	}
 	return json.Marshal(members)
+}
+
+// revision is the member that says which state of a record an edit was made from; the header If-Match is another way to say it.
+const revision = "revision"
+
+func (c *call) matches() bool {
+	return slices.ContainsFunc(c.parameters, func(p given) bool { return p.given && http.CanonicalHeaderKey(p.parameter.Name) == "If-Match" })
 }
 
 // present is the revision that a record has now: an edit that names none is of the record as it stands.

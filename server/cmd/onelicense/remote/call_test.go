@@ -89,6 +89,11 @@ func TestEditReadsTheRevision(t *testing.T) {
 	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--revision", "7"); err != nil || len(l.requests) != 3 {
 		t.Errorf("%v; it asks %v", err, l.requests)
 	}
+	l.answer = answers(`{}`)
+	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--if-match", `"7"`); err != nil || l.requests[3].header.Get("If-Match") != `"7"` ||
+		strings.Contains(string(l.requests[3].body), "revision") {
+		t.Errorf("%v; it asks %v", err, l.requests)
+	}
 }
 
 func TestNull(t *testing.T) {
