@@ -81,7 +81,7 @@ test-desktop: deps build desktop ## the real window, on a screen that nobody see
 test-demo: deps build host-modules build/venv/.ready ## the demo, and that the README says what it prints
 	@scripts/readme-demo
 
-test-mongo: ## the store on MongoDB: $$TEST_MONGODB_URI, or a server that speaks its protocol
+test-mongo: ## the store and the server on MongoDB: $$TEST_MONGODB_URI, or a server that speaks its protocol
 	scripts/test-mongo
 
 test-hosts: test-python test-js ## the tests of the Python and JavaScript hosts
@@ -94,12 +94,12 @@ check-format:
 
 check-go:
 	go vet ./...
-	go vet -tags mongo ./server/store/mongo
+	go vet -tags mongo ./server/store/mongo ./server/cmd/onelicense
 	go vet -tags native ./hosts/go
 	go vet -tags mutants ./wasm/sim
 	GOOS=wasip1 GOARCH=wasm go vet ./wasm/...
 	go tool staticcheck ./...
-	go tool staticcheck -tags mongo ./server/store/mongo
+	go tool staticcheck -tags mongo ./server/store/mongo ./server/cmd/onelicense
 	go tool staticcheck -tags native ./hosts/go
 	CGO_ENABLED=1 go tool staticcheck -tags $(window) ./desktop/...
 

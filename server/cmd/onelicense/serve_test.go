@@ -106,10 +106,11 @@ type serving struct {
 	log    bytes.Buffer
 }
 
-func startServe(t *testing.T, data string) *serving {
+func startServe(t *testing.T, data string, settings ...string) *serving {
 	t.Helper()
 	s := &serving{cmd: exec.Command(os.Args[0]), lines: make(chan string, 10)}
 	s.cmd.Env = append(os.Environ(), "ONELICENSE_TEST_ARGUMENTS=serve --log-format json", "ONELICENSE_LISTEN=127.0.0.1:0", "ONELICENSE_DATA="+data)
+	s.cmd.Env = append(s.cmd.Env, settings...)
 	s.cmd.Stderr = &s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
