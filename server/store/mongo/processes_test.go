@@ -36,6 +36,7 @@ const (
 	block         = 3
 	kills         = 9
 	between       = 40 // answers from one kill to the next
+	stays         = 4  // answers that an installation keeps its seat for
 )
 
 // node answers advances over HTTP until it is killed. It prints its address.
@@ -194,7 +195,7 @@ func installation(c *scene, f *fleet, n int, finished chan struct{}, counted *in
 	defer client.CloseIdleConnections()
 	name := fmt.Sprint(n)
 	var head lease.Position
-	holding := false
+	held := 0 // answers since it has a seat, with the one that gave it
 	for number := int64(1); ; number++ {
 		select {
 		case <-finished:
@@ -207,11 +208,12 @@ func installation(c *scene, f *fleet, n int, finished chan struct{}, counted *in
 		if number == 1 {
 			a.Activate = &licensing.Activate{Limit: 1000, Window: 1000, MaxMachines: installations}
 		}
-		if holding {
-			a.Drop, holding = []string{"seat"}, false
-			holders.Add(-1)
-		} else {
+		switch held {
+		case 0:
 			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
+		case stays:
+			a.Drop, held = []string{"seat"}, 0
+			holders.Add(-1) // the store may give it to another before it has answered
 		}
 		out, err := f.send(client, a)
 		if err != nil {
@@ -220,9 +222,15 @@ func installation(c *scene, f *fleet, n int, finished chan struct{}, counted *in
 		if out.Counted != number || out.Granted != number+block {
 			return fmt.Errorf("%s: counted %d and prepaid %d, told %d and %d", name, number, block, out.Counted, out.Granted)
 		}
-		if holding = slices.ContainsFunc(out.Reservations, func(r lease.Reservation) bool { return r.Entitlement == "seat" }); holding {
-			if held := holders.Add(1); held > slots {
-				return fmt.Errorf("%d of %d slots are held", held, slots)
+		switch has := slices.ContainsFunc(out.Reservations, func(r lease.Reservation) bool { return r.Entitlement == "seat" }); {
+		case held > 0 && !has:
+			return fmt.Errorf("%s has lost its seat: %+v", name, out)
+		case has:
+			held++
+		}
+		if held == 1 {
+			if all := holders.Add(1); all > slots {
+				return fmt.Errorf("%d of %d slots are held", all, slots)
 			}
 		}
 		head, *counted = a.To, number
