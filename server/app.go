@@ -79,7 +79,10 @@ func (s *Server) around(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderXRequestID, id)
 	s.harden(c)
 	s.forwarded(c)
-	err := protect(c)
+	err := plain(c)
+	if err == nil {
+		err = protect(c)
+	}
 	if err != nil {
 		err = s.fail(c, err)
 	}
@@ -118,6 +121,14 @@ func (s *Server) harden(c *fiber.Ctx) {
 	if s.secure() {
 		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000") // this host only: what else its domain has is not ours to say
 	}
+}
+
+// plain refuses a body that is packed: the framework would unpack it, and a few kilobytes can become gigabytes.
+func plain(c *fiber.Ctx) error {
+	if encoding := c.Request().Header.ContentEncoding(); len(encoding) > 0 && string(encoding) != "identity" {
+		return problem.New(problem.MediaTypeUnknown, "a body with a Content-Encoding is not taken; send it as it is")
+	}
+	return nil
 }
 
 // protect makes an error of a panic.

@@ -34,7 +34,8 @@ func (w *world) audited(method, path string, r reply) {
 		}
 		name := route.Method + " " + route.Path
 		changed.all[name] = true
-		if method != route.Method || r.status >= 300 || !pattern(route.Path).MatchString(path) {
+		replayed := r.header.Get("Idempotency-Replayed") != "" // nothing was done
+		if method != route.Method || r.status >= 300 || replayed || !pattern(route.Path).MatchString(path) {
 			continue
 		}
 		changed.routes[name] = true

@@ -117,6 +117,10 @@ func (s *Server) join(master []byte) error {
 	if err != nil {
 		return err
 	}
+	answers, err := hkdf.Key(sha256.New, master, nil, "onelicense/answers/1", 32)
+	if err != nil {
+		return err
+	}
 	domain := licensing.New(s.store, keys, licensing.Options{Clock: s.config.Now, Secret: challenges})
 	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
 		return fmt.Errorf("making the setup token: %w", err)
@@ -130,6 +134,7 @@ func (s *Server) join(master []byte) error {
 	protocol.Register(s.app.Group(api.Prefix), s.limited(domain), s.config.Log)
 	s.routes = api.Register(s.app, api.Config{
 		Access: s.access, Licensing: domain, Audit: s.audit, Log: s.config.Log, Secure: s.secure(),
+		Entries: s.store, Secret: answers, Now: s.config.Now,
 	}).Routes()
 	return nil
 }

@@ -115,14 +115,16 @@ func New(store Store, now func() time.Time) *Service {
 func (s *Service) time() lease.Time { return lease.Time(s.now().UnixMilli()) }
 
 // newID makes an id of 96 random bits (DESIGN "Words").
-func (s *Service) newID() license.ID { return license.ID(hex.EncodeToString(s.bytes(12))) }
+func (s *Service) newID(ctx context.Context) license.ID {
+	return license.ID(hex.EncodeToString(s.bytes(ctx, 12)))
+}
 
 // newToken makes a secret of 256 random bits.
-func (s *Service) newToken() string { return hex.EncodeToString(s.bytes(32)) }
+func (s *Service) newToken(ctx context.Context) string { return hex.EncodeToString(s.bytes(ctx, 32)) }
 
-func (s *Service) bytes(n int) []byte {
+func (s *Service) bytes(ctx context.Context, n int) []byte {
 	b := make([]byte, n)
-	if _, err := io.ReadFull(s.random, b); err != nil {
+	if _, err := io.ReadFull(licensing.Random(ctx, s.random), b); err != nil {
 		panic(err) // crypto/rand never fails, and nothing safe could be done if it did
 	}
 	return b

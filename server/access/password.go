@@ -62,7 +62,7 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer done()
-	salt := s.bytes(saltLength)
+	salt := s.bytes(ctx, saltLength)
 	key := argon2.IDKey([]byte(password), salt, hashTime, hashMemory, hashThreads, hashLength)
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,

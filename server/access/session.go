@@ -51,7 +51,7 @@ func (s *Service) Login(ctx context.Context, email, password, address string) (t
 
 // open makes a session for a member who has proven to be it.
 func (s *Service) open(ctx context.Context, member Member) (token string, who Identity, err error) {
-	token = s.newToken()
+	token = s.newToken(ctx)
 	now := s.now()
 	session := Session{
 		ID: hashToken("session", token), Member: member.ID,

@@ -30,7 +30,7 @@ func (s *Service) NewSetupToken(ctx context.Context) (string, error) {
 	if owned, err := s.store.Owned(ctx); owned || err != nil {
 		return "", err
 	}
-	token := s.newToken()
+	token := s.newToken(ctx)
 	return token, s.store.PutSetup(ctx, Setup{
 		ID: hashToken("setup", token), Until: lease.Time(s.now().Add(SetupLife).UnixMilli()),
 	})
@@ -58,9 +58,9 @@ func (s *Service) SetUp(ctx context.Context, f Founding) (token string, who Iden
 		return "", Identity{}, err
 	}
 	now := s.time()
-	org := licensing.Organisation{ID: s.newID(), Name: f.Organisation, Created: now}
+	org := licensing.Organisation{ID: s.newID(ctx), Name: f.Organisation, Created: now}
 	owner := Member{
-		ID: s.newID(), Organisation: org.ID, Email: normaliseEmail(f.Email), Name: f.Name, Role: Owner, Password: hash, Created: now,
+		ID: s.newID(ctx), Organisation: org.ID, Email: normaliseEmail(f.Email), Name: f.Name, Role: Owner, Password: hash, Created: now,
 	}
 	err = s.store.CreateOwner(ctx, id, org, owner)
 	switch {

@@ -63,8 +63,8 @@ func (s *Service) CreateToken(ctx context.Context, who Identity, name string, sc
 		return "", Token{}, &licensing.Invalid{Field: "expires", Problem: "is past"}
 	}
 	scope = slices.Compact(slices.Sorted(slices.Values(scope)))
-	id := s.newID()
-	secret = tokenPrefix + string(id) + "_" + s.newToken()
+	id := s.newID(ctx)
+	secret = tokenPrefix + string(id) + "_" + s.newToken(ctx)
 	e := licensing.Entry{
 		Kind: tokenKind, ID: string(id), Org: who.Organisation(), List: string(who.Member.ID), Search: name, Created: now,
 		Body: encode(keptToken{Hash: hashToken("token", secret), Member: who.Member.ID, Name: name, Scope: scope, Expires: expires}),
@@ -72,7 +72,7 @@ func (s *Service) CreateToken(ctx context.Context, who Identity, name string, sc
 	if expires != 0 {
 		e.Until = expires + lease.Time(expiredKept.Milliseconds())
 	}
-	if err := s.store.CreateEntry(ctx, e); err != nil {
+	if err := s.store.CreateEntry(ctx, e); err != nil && !licensing.Repeated(ctx, err) {
 		return "", Token{}, err
 	}
 	t, err = tokenOf(e)

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
@@ -33,6 +34,9 @@ type Config struct {
 	Access    *access.Service
 	Licensing *licensing.Service
 	Audit     *audit.Log
+	Entries   licensing.Entries // where answers are kept for those who ask again
+	Secret    []byte            // seals them; the same on every node
+	Now       func() time.Time
 	Log       *slog.Logger
 	Secure    bool // browsers reach the server by TLS: the session cookie is sent nowhere else
 }
@@ -127,6 +131,9 @@ func add[I, O any](a *API, op operation, handle func(context.Context, access.Ide
 	}
 	edits := hasRevision[I]()
 	tagged := hasRevision[O]()
+	if op.takesKey() {
+		describeOnce(&described)
+	}
 	describeConditions(&described, tagged, edits || op.conditional)
 	if op.more != nil {
 		op.more(&described)

@@ -35,9 +35,10 @@ func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		ctx := context.WithValue(hc.Context(), address, humafiber.Unwrap(hc).IP())
 		ctx = context.WithValue(ctx, requestID, string(humafiber.Unwrap(hc).Response().Header.Peek("X-Request-ID")))
+		var who access.Identity
 		if op.action != access.Anyone {
-			who, err := a.identify(ctx, hc, op)
-			if err != nil {
+			var err error
+			if who, err = a.identify(ctx, hc, op); err != nil {
 				a.write(hc, a.refuse(ctx, err))
 				return
 			}
@@ -59,8 +60,16 @@ func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 				return
 			}
 		}
-		next(huma.WithContext(hc, context.WithValue(ctx, callKey, c)))
-		c.tag(hc)
+		handle := func(ctx context.Context) {
+			next(huma.WithContext(hc, context.WithValue(ctx, callKey, c)))
+			c.tag(hc)
+		}
+		key := hc.Header(onceHeader)
+		if key == "" || !op.takesKey() {
+			handle(ctx)
+		} else if err := a.doOnce(huma.WithContext(hc, ctx), who, op, key, handle); err != nil {
+			a.write(hc, a.refuse(ctx, err))
+		}
 	}
 }
 

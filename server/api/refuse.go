@@ -75,6 +75,10 @@ func field(d *huma.ErrorDetail) string {
 
 // refuse makes the answer to an error, and logs one that is our own fault.
 func (a *API) refuse(ctx context.Context, err error) error {
+	var headers huma.HeadersError
+	if errors.As(err, &headers) {
+		return err // it is an answer already
+	}
 	var denied *access.Error
 	if !errors.As(err, &denied) {
 		p := problem.Of(err)

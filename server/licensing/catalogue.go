@@ -14,7 +14,7 @@ import (
 
 // CreateOrganisation makes an account.
 func (s *Service) CreateOrganisation(ctx context.Context, name string) (Organisation, error) {
-	id, err := s.newID()
+	id, err := s.newID(ctx)
 	if err != nil {
 		return Organisation{}, err
 	}
@@ -39,14 +39,14 @@ func (s *Service) CreateProduct(ctx context.Context, p Product) (Product, error)
 	if err := p.check(); err != nil {
 		return Product{}, err
 	}
-	if err := s.create(&p.Meta); err != nil {
+	if err := s.create(ctx, &p.Meta); err != nil {
 		return Product{}, err
 	}
 	var err error
 	if p.Keyring, p.Secret, err = s.issuer.NewKeyring(p.ID, p.Name, s.clock()); err != nil {
 		return Product{}, fmt.Errorf("making the product's keys: %w", err)
 	}
-	return p, s.store.CreateProduct(ctx, p)
+	return made(ctx, p, s.store.CreateProduct(ctx, p), func() (Product, error) { return s.store.Product(ctx, p.Organisation, p.ID) })
 }
 
 // UpdateProduct changes name, description, archived and metadata.
@@ -76,10 +76,10 @@ func (s *Service) CreateVersion(ctx context.Context, v Version) (Version, error)
 	if _, err := s.store.Product(ctx, v.Organisation, v.Product); err != nil {
 		return Version{}, fmt.Errorf("the version's product: %w", err)
 	}
-	if err := s.create(&v.Meta); err != nil {
+	if err := s.create(ctx, &v.Meta); err != nil {
 		return Version{}, err
 	}
-	return v, s.store.CreateVersion(ctx, v)
+	return made(ctx, v, s.store.CreateVersion(ctx, v), func() (Version, error) { return s.store.Version(ctx, v.Organisation, v.ID) })
 }
 
 // UpdateVersion changes name, description, archived, metadata and policy. The policy's type is for good: its licenses were made for it.
@@ -114,7 +114,7 @@ func (s *Service) CreateLicense(ctx context.Context, l License) (License, error)
 		l.Status = Active
 	}
 	l.Product = v.Product
-	if err := s.create(&l.Meta); err != nil {
+	if err := s.create(ctx, &l.Meta); err != nil {
 		return License{}, err
 	}
 	if err := l.begin(); err != nil {
@@ -123,7 +123,7 @@ func (s *Service) CreateLicense(ctx context.Context, l License) (License, error)
 	if err := l.check(v.Policy); err != nil {
 		return License{}, err
 	}
-	return l, s.store.CreateLicense(ctx, l)
+	return made(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
 }
 
 // UpdateLicense changes everything but the version and the history. A revoked license stays revoked.
@@ -186,8 +186,8 @@ func (s *Service) LicenseFile(ctx context.Context, org, id license.ID) ([]byte, 
 	return license.Seal(license.Claims{ID: l.ID, Contexts: l.Contexts, Entitlements: l.Entitlements}, signer, s.clock())
 }
 
-func (s *Service) create(m *Meta) (err error) {
-	m.ID, err = s.newID()
+func (s *Service) create(ctx context.Context, m *Meta) (err error) {
+	m.ID, err = s.newID(ctx)
 	m.Revision, m.Created = 1, s.now()
 	m.Updated = m.Created
 	return err

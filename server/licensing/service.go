@@ -76,9 +76,9 @@ func New(store Store, issuer Issuer, o Options) *Service {
 }
 
 // newID makes an id of 96 random bits: not by time, so that ids spread evenly over shards.
-func (s *Service) newID() (license.ID, error) {
+func (s *Service) newID(ctx context.Context) (license.ID, error) {
 	var b [12]byte
-	if _, err := io.ReadFull(s.random, b[:]); err != nil {
+	if _, err := io.ReadFull(Random(ctx, s.random), b[:]); err != nil {
 		return "", fmt.Errorf("making an id: %w", err)
 	}
 	return license.ID(hex.EncodeToString(b[:])), nil

@@ -91,7 +91,7 @@ type Transfer struct {
 // Transfer changes whose a license is. Its usage stays. Closing the installations of the customer before is no move of theirs.
 func (s *Service) Transfer(ctx context.Context, org, id license.ID, t Transfer) (License, error) {
 	if t.Key == "" {
-		made, err := s.newID()
+		made, err := s.newID(ctx)
 		if err != nil {
 			return License{}, err
 		}
