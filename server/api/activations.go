@@ -13,6 +13,7 @@ import (
 // Activation is one installation of the program.
 type Activation struct {
 	ID         string            `json:"id" doc:"Hash of the installation's own key."`
+	Name       string            `json:"name,omitempty" doc:"The vendor's own."`
 	Counted    int64             `json:"counted" doc:"Calls of this installation."`
 	Generation int64             `json:"generation" doc:"How many chains it has had: one more for each time that it was restored."`
 	Number     int64             `json:"number" doc:"Leases in the present chain."`
@@ -52,6 +53,16 @@ type ByActivation struct {
 	Activation string `path:"activation" pattern:"^[0-9a-f]{64}$" patternDescription:"64 lower-case hex digits"`
 }
 
+type ByActivationBody[T any] struct {
+	ByActivation
+	Body T
+}
+
+// ActivationEdit is what the vendor may say of an installation.
+type ActivationEdit struct {
+	Name string `json:"name" doc:"Empty: none."`
+}
+
 type ByEntitlement struct {
 	ByActivation
 	Entitlement string `path:"entitlement" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" patternDescription:"a name"`
@@ -75,10 +86,16 @@ func (a *API) activations() {
 		found, err := l.Activations(ctx, who.Organisation(), in.id(), in.page())
 		return listing(found, err, func(x licensing.Activation) Activation {
 			return Activation{
-				string(x.Activation), x.Counted, x.Head.Generation, x.Head.Number, moment(x.Created), moment(x.LastSync), optional(x.Closed),
+				string(x.Activation), x.Name, x.Counted, x.Head.Generation, x.Head.Number, moment(x.Created), moment(x.LastSync), optional(x.Closed),
 				x.Granted, x.Restores, optional(x.Past.Cloned), evidence(x.Past), x.Seen.Address, x.Seen.Statistics,
 			}
 		})
+	})
+	add(a, operation{
+		method: "PATCH", path: "/licenses/{id}/activations/{activation}", id: "nameActivation", tag: tag, action: access.EditLicenses,
+		status: http.StatusNoContent, summary: "Give an installation a name, by which a search finds it",
+	}, func(ctx context.Context, who access.Identity, in *ByActivationBody[ActivationEdit]) (*none, error) {
+		return nil, l.NameActivation(ctx, who.Organisation(), in.key(), in.Body.Name)
 	})
 	add(a, operation{
 		method: "POST", path: "/licenses/{id}/activations/{activation}/forgive", id: "forgive", tag: tag, action: access.FreeActivations,
@@ -88,7 +105,7 @@ func (a *API) activations() {
 	})
 	add(a, operation{
 		method: "POST", path: "/licenses/{id}/activations/{activation}/deactivate", id: "deactivate", tag: tag, action: access.FreeActivations,
-		status: http.StatusNoContent, summary: "Deactivate an installation and free what it holds",
+		status: http.StatusNoContent, summary: "Deactivate an installation and free what it holds, its place among the machines too",
 	}, func(ctx context.Context, who access.Identity, in *ByActivation) (*none, error) {
 		return nil, l.Deactivate(ctx, who.Organisation(), in.key())
 	})

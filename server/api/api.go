@@ -75,6 +75,7 @@ func Register(app *fiber.App, c Config) *API {
 	a.versions()
 	a.licenses()
 	a.terms()
+	a.usage()
 	a.activations()
 	a.audit()
 	describe(a.huma.OpenAPI())

@@ -47,6 +47,7 @@ type Overrides struct {
 	ActivationDelay *int64                 `json:"activation_delay,omitempty"`
 	ActivationLimit *int64                 `json:"activation_limit,omitempty"`
 	MaxMachines     *int64                 `json:"max_machines,omitempty"`
+	MoveLimit       *int64                 `json:"move_limit,omitempty"`
 	MaxBorrow       *int64                 `json:"max_borrow,omitempty"`
 	Prepaid         *int64                 `json:"prepaid,omitempty"`
 	CloneAction     *licensing.CloneAction `json:"clone_action,omitempty" enum:"refuse,suspend,report"`

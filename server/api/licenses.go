@@ -43,13 +43,9 @@ func (a *API) licenses() {
 		method: "GET", path: "/licenses/{id}", id: "license", tag: tag, action: access.ReadLicenses,
 		summary: "Read a license, with its usage",
 	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
-		one, err := l.License(ctx, who.Organisation(), in.id())
-		if err != nil {
-			return nil, err
-		}
-		used, err := l.Usage(ctx, who.Organisation(), in.id())
-		described := describeLicense(one)
-		described.Used = &used
+		u, err := l.Usage(ctx, who.Organisation(), in.id())
+		described := describeLicense(u.License)
+		described.Used = &u.Used
 		return reply(described, err)
 	})
 	add(a, operation{

@@ -35,9 +35,12 @@ type Policy struct {
 	ActivationDelay int64                 `json:"activation_delay"`
 	ActivationLimit int64                 `json:"activation_limit"`
 	MaxMachines     int64                 `json:"max_machines"`
+	MoveLimit       int64                 `json:"move_limit,omitempty"`
 	ClockTolerance  int64                 `json:"clock_tolerance"`
 	JournalEvery    int64                 `json:"journal_every"`
 	Prepaid         int64                 `json:"prepaid"`
+	Period          licensing.PeriodKind  `json:"period,omitempty" enum:"day,week,month,year,fixed"`
+	PeriodLength    int64                 `json:"period_length,omitempty"`
 	MaxBorrow       int64                 `json:"max_borrow"`
 	Statistics      bool                  `json:"statistics"`
 	CloneAction     licensing.CloneAction `json:"clone_action" enum:"refuse,suspend,report"`
@@ -54,9 +57,12 @@ type PolicyNew struct {
 	ActivationDelay int64                 `json:"activation_delay,omitempty" doc:"How long a program waits after an activation."`
 	ActivationLimit int64                 `json:"activation_limit,omitempty" doc:"New activations in each interval; 0: none is allowed."`
 	MaxMachines     int64                 `json:"max_machines,omitempty" doc:"Activated installations at a time; 0: no limit."`
+	MoveLimit       int64                 `json:"move_limit,omitempty" doc:"How often another installation may take a place that one has given up itself, in at least 30 days; 0: no limit."`
 	ClockTolerance  int64                 `json:"clock_tolerance,omitempty" doc:"How far a clock may be behind the latest signed time."`
 	JournalEvery    int64                 `json:"journal_every,omitempty" doc:"Counts between two journal writes. Default: 100."`
 	Prepaid         int64                 `json:"prepaid,omitempty" doc:"Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported."`
+	Period          licensing.PeriodKind  `json:"period,omitempty" enum:"day,week,month,year,fixed" doc:"The allowance is for each of them, by the calendar in UTC, or one after another from the license's creation on. Absent: it is for the whole life."`
+	PeriodLength    int64                 `json:"period_length,omitempty" doc:"Of fixed periods."`
 	MaxBorrow       int64                 `json:"max_borrow,omitempty" doc:"How long a slot may be borrowed to work offline; 0: not at all."`
 	Statistics      bool                  `json:"statistics,omitempty" doc:"Programs report version, platform and numbers of their own with each sync."`
 	CloneAction     licensing.CloneAction `json:"clone_action,omitempty" enum:"refuse,suspend,report" doc:"What is done about two holders of one activation: refuse the newcomer, refuse both, or only report. Default: refuse."`
@@ -87,8 +93,8 @@ func version(v licensing.Version) Version {
 	return Version{
 		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived, Released: optional(v.Released),
 		Policy: Policy{
-			p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, p.ActivationLimit, p.MaxMachines, p.ClockTolerance, p.JournalEvery,
-			p.Prepaid, p.MaxBorrow, p.Statistics, p.CloneAction, p.CloneLimit,
+			p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, p.ActivationLimit, p.MaxMachines, p.MoveLimit, p.ClockTolerance, p.JournalEvery,
+			p.Prepaid, p.Period, p.PeriodLength, p.MaxBorrow, p.Statistics, p.CloneAction, p.CloneLimit,
 		},
 		Metadata: filled(v.Metadata), Revision: v.Revision, Created: moment(v.Created), Updated: moment(v.Updated),
 	}
@@ -101,7 +107,8 @@ func (p PolicyNew) policy() licensing.Policy {
 			ActivationDelay: p.ActivationDelay, ClockTolerance: p.ClockTolerance, JournalEvery: p.JournalEvery,
 			Prepaid: p.Prepaid, Statistics: p.Statistics,
 		},
-		ActivationLimit: p.ActivationLimit, MaxMachines: p.MaxMachines, MaxBorrow: p.MaxBorrow, CloneAction: p.CloneAction, CloneLimit: p.CloneLimit,
+		ActivationLimit: p.ActivationLimit, MaxMachines: p.MaxMachines, MoveLimit: p.MoveLimit,
+		Period: p.Period, PeriodLength: p.PeriodLength, MaxBorrow: p.MaxBorrow, CloneAction: p.CloneAction, CloneLimit: p.CloneLimit,
 	}
 }
 

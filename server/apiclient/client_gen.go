@@ -183,6 +183,33 @@ func (e PolicyCloneAction) Valid() bool {
 	}
 }
 
+// Defines values for PolicyPeriod.
+const (
+	PolicyPeriodDay   PolicyPeriod = "day"
+	PolicyPeriodFixed PolicyPeriod = "fixed"
+	PolicyPeriodMonth PolicyPeriod = "month"
+	PolicyPeriodWeek  PolicyPeriod = "week"
+	PolicyPeriodYear  PolicyPeriod = "year"
+)
+
+// Valid indicates whether the value is a known member of the PolicyPeriod enum.
+func (e PolicyPeriod) Valid() bool {
+	switch e {
+	case PolicyPeriodDay:
+		return true
+	case PolicyPeriodFixed:
+		return true
+	case PolicyPeriodMonth:
+		return true
+	case PolicyPeriodWeek:
+		return true
+	case PolicyPeriodYear:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyTrigger.
 const (
 	PolicyTriggerEveryCall PolicyTrigger = "every_call"
@@ -240,6 +267,33 @@ func (e PolicyNewCloneAction) Valid() bool {
 	case PolicyNewCloneActionReport:
 		return true
 	case PolicyNewCloneActionSuspend:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyNewPeriod.
+const (
+	PolicyNewPeriodDay   PolicyNewPeriod = "day"
+	PolicyNewPeriodFixed PolicyNewPeriod = "fixed"
+	PolicyNewPeriodMonth PolicyNewPeriod = "month"
+	PolicyNewPeriodWeek  PolicyNewPeriod = "week"
+	PolicyNewPeriodYear  PolicyNewPeriod = "year"
+)
+
+// Valid indicates whether the value is a known member of the PolicyNewPeriod enum.
+func (e PolicyNewPeriod) Valid() bool {
+	switch e {
+	case PolicyNewPeriodDay:
+		return true
+	case PolicyNewPeriodFixed:
+		return true
+	case PolicyNewPeriodMonth:
+		return true
+	case PolicyNewPeriodWeek:
+		return true
+	case PolicyNewPeriodYear:
 		return true
 	default:
 		return false
@@ -538,12 +592,21 @@ type Activation struct {
 	ID       string    `json:"id"`
 	LastSync time.Time `json:"last_sync"`
 
+	// Name The vendor's own.
+	Name *string `json:"name,omitempty"`
+
 	// Number Leases in the present chain.
 	Number int64 `json:"number"`
 
 	// Restores How often it was activated anew from an older state, in the present window.
 	Restores   int64       `json:"restores"`
 	Statistics *Statistics `json:"statistics,omitempty"`
+}
+
+// ActivationEdit defines model for ActivationEdit.
+type ActivationEdit struct {
+	// Name Empty: none.
+	Name string `json:"name"`
 }
 
 // Actor defines model for Actor.
@@ -775,6 +838,14 @@ type ListLicense struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// ListPeriod defines model for ListPeriod.
+type ListPeriod struct {
+	Items []Period `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
 // ListProduct defines model for ListProduct.
 type ListProduct struct {
 	Items []Product `json:"items"`
@@ -847,6 +918,7 @@ type Overrides struct {
 	MaxBorrow       *int64                `json:"max_borrow,omitempty"`
 	MaxMachines     *int64                `json:"max_machines,omitempty"`
 	MaxRetries      *int64                `json:"max_retries,omitempty"`
+	MoveLimit       *int64                `json:"move_limit,omitempty"`
 	Prepaid         *int64                `json:"prepaid,omitempty"`
 	Trigger         *OverridesTrigger     `json:"trigger,omitempty"`
 }
@@ -864,6 +936,15 @@ type Password struct {
 	Old string `json:"old"`
 }
 
+// Period defines model for Period.
+type Period struct {
+	From time.Time `json:"from"`
+
+	// Until Only of the present one.
+	Until *time.Time `json:"until,omitempty"`
+	Used  int64      `json:"used"`
+}
+
 // Policy defines model for Policy.
 type Policy struct {
 	ActivationDelay int64             `json:"activation_delay"`
@@ -877,6 +958,9 @@ type Policy struct {
 	MaxBorrow       int64             `json:"max_borrow"`
 	MaxMachines     int64             `json:"max_machines"`
 	MaxRetries      int64             `json:"max_retries"`
+	MoveLimit       *int64            `json:"move_limit,omitempty"`
+	Period          *PolicyPeriod     `json:"period,omitempty"`
+	PeriodLength    *int64            `json:"period_length,omitempty"`
 	Prepaid         int64             `json:"prepaid"`
 	Statistics      bool              `json:"statistics"`
 	Trigger         PolicyTrigger     `json:"trigger"`
@@ -885,6 +969,9 @@ type Policy struct {
 
 // PolicyCloneAction defines model for Policy.CloneAction.
 type PolicyCloneAction string
+
+// PolicyPeriod defines model for Policy.Period.
+type PolicyPeriod string
 
 // PolicyTrigger defines model for Policy.Trigger.
 type PolicyTrigger string
@@ -927,6 +1014,15 @@ type PolicyNew struct {
 	// MaxRetries Failed syncs in a row before the grace begins; 0: none.
 	MaxRetries *int64 `json:"max_retries,omitempty"`
 
+	// MoveLimit How often another installation may take a place that one has given up itself, in at least 30 days; 0: no limit.
+	MoveLimit *int64 `json:"move_limit,omitempty"`
+
+	// Period The allowance is for each of them, by the calendar in UTC, or one after another from the license's creation on. Absent: it is for the whole life.
+	Period *PolicyNewPeriod `json:"period,omitempty"`
+
+	// PeriodLength Of fixed periods.
+	PeriodLength *int64 `json:"period_length,omitempty"`
+
 	// Prepaid Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported.
 	Prepaid *int64 `json:"prepaid,omitempty"`
 
@@ -942,6 +1038,9 @@ type PolicyNew struct {
 
 // PolicyNewCloneAction What is done about two holders of one activation: refuse the newcomer, refuse both, or only report. Default: refuse.
 type PolicyNewCloneAction string
+
+// PolicyNewPeriod The allowance is for each of them, by the calendar in UTC, or one after another from the license's creation on. Absent: it is for the whole life.
+type PolicyNewPeriod string
 
 // PolicyNewTrigger When usage is synced. Default: interval.
 type PolicyNewTrigger string
@@ -1148,6 +1247,24 @@ type TransferNew struct {
 	Key *string `json:"key,omitempty"`
 }
 
+// Usage defines model for Usage.
+type Usage struct {
+	Activations *Window `json:"activations,omitempty"`
+
+	// Allowance In each period, if there are periods.
+	Allowance      int64      `json:"allowance"`
+	LastActivation *time.Time `json:"last_activation,omitempty"`
+	LastSync       *time.Time `json:"last_sync,omitempty"`
+
+	// Machines Activated now.
+	Machines int64   `json:"machines"`
+	Moves    *Window `json:"moves,omitempty"`
+	Period   *Period `json:"period,omitempty"`
+
+	// Used Calls since the license was made.
+	Used int64 `json:"used"`
+}
+
 // Version defines model for Version.
 type Version struct {
 	Archived    bool              `json:"archived"`
@@ -1190,6 +1307,18 @@ type VersionNew struct {
 
 	// Released Licenses of other versions whose maintenance lasts until then are good for this one too.
 	Released *time.Time `json:"released,omitempty"`
+}
+
+// Window defines model for Window.
+type Window struct {
+	Count int64     `json:"count"`
+	From  time.Time `json:"from"`
+
+	// Limit Of moves 0 is no limit.
+	Limit int64 `json:"limit"`
+
+	// Until From then on it counts anew.
+	Until time.Time `json:"until"`
 }
 
 // Wrong defines model for Wrong.
@@ -1279,6 +1408,16 @@ type ReservationsParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 }
 
+// UsagePeriodsParams defines parameters for UsagePeriods.
+type UsagePeriodsParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
 // AllTokensParams defines parameters for AllTokens.
 type AllTokensParams struct {
 	// Cursor The next of the page before.
@@ -1334,6 +1473,9 @@ type LicensesParams struct {
 
 // EditLicenseJSONRequestBody defines body for EditLicense for application/json ContentType.
 type EditLicenseJSONRequestBody = LicenseEdit
+
+// NameActivationJSONRequestBody defines body for NameActivation for application/json ContentType.
+type NameActivationJSONRequestBody = ActivationEdit
 
 // RenewLicenseJSONRequestBody defines body for RenewLicense for application/json ContentType.
 type RenewLicenseJSONRequestBody = RenewalNew
@@ -1489,7 +1631,21 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/activations (the `Activations` operationId).
 	Activations(ctx context.Context, id string, params *ActivationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Deactivate Deactivate an installation and free what it holds
+	// NameActivationWithBody Give an installation a name, by which a search finds it
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/licenses/{id}/activations/{activation} (the `NameActivation` operationId).
+	NameActivationWithBody(ctx context.Context, id string, activation string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NameActivation Give an installation a name, by which a search finds it
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/licenses/{id}/activations/{activation} (the `NameActivation` operationId).
+	NameActivation(ctx context.Context, id string, activation string, body NameActivationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Deactivate Deactivate an installation and free what it holds, its place among the machines too
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/activations/{activation}/deactivate (the `Deactivate` operationId).
 	Deactivate(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1561,6 +1717,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
 	TransferLicense(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Usage What was used of a license, and the times of it
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/usage (the `Usage` operationId).
+	Usage(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UsagePeriods What was used in the periods that are over, newest first
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/usage/periods (the `UsagePeriods` operationId).
+	UsagePeriods(ctx context.Context, id string, params *UsagePeriodsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Organisation One's organisation
 	//
@@ -1926,7 +2092,41 @@ func (c *Routes) Activations(ctx context.Context, id string, params *Activations
 	return c.Client.Do(req)
 }
 
-// Deactivate Deactivate an installation and free what it holds
+// NameActivationWithBody Give an installation a name, by which a search finds it
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/licenses/{id}/activations/{activation} (the `NameActivation` operationId).
+func (c *Routes) NameActivationWithBody(ctx context.Context, id string, activation string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNameActivationRequestWithBody(c.Server, id, activation, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NameActivation Give an installation a name, by which a search finds it
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/licenses/{id}/activations/{activation} (the `NameActivation` operationId).
+func (c *Routes) NameActivation(ctx context.Context, id string, activation string, body NameActivationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNameActivationRequest(c.Server, id, activation, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Deactivate Deactivate an installation and free what it holds, its place among the machines too
 //
 // Corresponds with POST /api/v1/licenses/{id}/activations/{activation}/deactivate (the `Deactivate` operationId).
 func (c *Routes) Deactivate(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2119,6 +2319,36 @@ func (c *Routes) TransferLicenseWithBody(ctx context.Context, id string, content
 // Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
 func (c *Routes) TransferLicense(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewTransferLicenseRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Usage What was used of a license, and the times of it
+//
+// Corresponds with GET /api/v1/licenses/{id}/usage (the `Usage` operationId).
+func (c *Routes) Usage(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUsageRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UsagePeriods What was used in the periods that are over, newest first
+//
+// Corresponds with GET /api/v1/licenses/{id}/usage/periods (the `UsagePeriods` operationId).
+func (c *Routes) UsagePeriods(ctx context.Context, id string, params *UsagePeriodsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUsagePeriodsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3216,6 +3446,60 @@ func NewActivationsRequest(server string, id string, params *ActivationsParams) 
 	return req, nil
 }
 
+// NewNameActivationRequest calls the generic NameActivation builder with application/json body
+func NewNameActivationRequest(server string, id string, activation string, body NameActivationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewNameActivationRequestWithBody(server, id, activation, "application/json", bodyReader)
+}
+
+// NewNameActivationRequestWithBody constructs an http.Request for the NameActivation method, with any body, and a specified content type
+func NewNameActivationRequestWithBody(server string, id string, activation string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "activation", activation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/activations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewDeactivateRequest constructs an http.Request for the Deactivate method
 func NewDeactivateRequest(server string, id string, activation string) (*http.Request, error) {
 	var err error
@@ -3742,6 +4026,125 @@ func NewTransferLicenseRequestWithBody(server string, id string, contentType str
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewUsageRequest constructs an http.Request for the Usage method
+func NewUsageRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/usage", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUsagePeriodsRequest constructs an http.Request for the UsagePeriods method
+func NewUsagePeriodsRequest(server string, id string, params *UsagePeriodsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/usage/periods", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -5133,7 +5536,21 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/activations (the `Activations` operationId).
 	ActivationsWithResponse(ctx context.Context, id string, params *ActivationsParams, reqEditors ...RequestEditorFn) (*ActivationsResponse, error)
 
-	// DeactivateWithResponse Deactivate an installation and free what it holds
+	// NameActivationWithBodyWithResponse Give an installation a name, by which a search finds it
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/licenses/{id}/activations/{activation} (the `NameActivation` operationId).
+	NameActivationWithBodyWithResponse(ctx context.Context, id string, activation string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NameActivationResponse, error)
+
+	// NameActivationWithResponse Give an installation a name, by which a search finds it
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/licenses/{id}/activations/{activation} (the `NameActivation` operationId).
+	NameActivationWithResponse(ctx context.Context, id string, activation string, body NameActivationJSONRequestBody, reqEditors ...RequestEditorFn) (*NameActivationResponse, error)
+
+	// DeactivateWithResponse Deactivate an installation and free what it holds, its place among the machines too
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5223,6 +5640,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
 	TransferLicenseWithResponse(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*TransferLicenseResponse, error)
+
+	// UsageWithResponse What was used of a license, and the times of it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/usage (the `Usage` operationId).
+	UsageWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*UsageResponse, error)
+
+	// UsagePeriodsWithResponse What was used in the periods that are over, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/usage/periods (the `UsagePeriods` operationId).
+	UsagePeriodsWithResponse(ctx context.Context, id string, params *UsagePeriodsParams, reqEditors ...RequestEditorFn) (*UsagePeriodsResponse, error)
 
 	// OrganisationWithResponse One's organisation
 	//
@@ -5839,6 +6270,47 @@ func (r ActivationsResponse) ContentType() string {
 	return ""
 }
 
+type NameActivationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r NameActivationResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r NameActivationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r NameActivationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r NameActivationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r NameActivationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DeactivateResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6376,6 +6848,102 @@ func (r TransferLicenseResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r TransferLicenseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Usage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UsageResponse) GetJSON200() *Usage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UsageResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UsageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UsagePeriodsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListPeriod
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UsagePeriodsResponse) GetJSON200() *ListPeriod {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UsagePeriodsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UsagePeriodsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UsagePeriodsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UsagePeriodsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UsagePeriodsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7906,7 +8474,33 @@ func (c *ClientWithResponses) ActivationsWithResponse(ctx context.Context, id st
 	return ParseActivationsResponse(rsp)
 }
 
-// DeactivateWithResponse Deactivate an installation and free what it holds
+// NameActivationWithBodyWithResponse Give an installation a name, by which a search finds it
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/licenses/{id}/activations/{activation} (the `NameActivation` operationId).
+func (c *ClientWithResponses) NameActivationWithBodyWithResponse(ctx context.Context, id string, activation string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NameActivationResponse, error) {
+	rsp, err := c.NameActivationWithBody(ctx, id, activation, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNameActivationResponse(rsp)
+}
+
+// NameActivationWithResponse Give an installation a name, by which a search finds it
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/licenses/{id}/activations/{activation} (the `NameActivation` operationId).
+func (c *ClientWithResponses) NameActivationWithResponse(ctx context.Context, id string, activation string, body NameActivationJSONRequestBody, reqEditors ...RequestEditorFn) (*NameActivationResponse, error) {
+	rsp, err := c.NameActivation(ctx, id, activation, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNameActivationResponse(rsp)
+}
+
+// DeactivateWithResponse Deactivate an installation and free what it holds, its place among the machines too
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8073,6 +8667,32 @@ func (c *ClientWithResponses) TransferLicenseWithResponse(ctx context.Context, i
 		return nil, err
 	}
 	return ParseTransferLicenseResponse(rsp)
+}
+
+// UsageWithResponse What was used of a license, and the times of it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/licenses/{id}/usage (the `Usage` operationId).
+func (c *ClientWithResponses) UsageWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*UsageResponse, error) {
+	rsp, err := c.Usage(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUsageResponse(rsp)
+}
+
+// UsagePeriodsWithResponse What was used in the periods that are over, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/licenses/{id}/usage/periods (the `UsagePeriods` operationId).
+func (c *ClientWithResponses) UsagePeriodsWithResponse(ctx context.Context, id string, params *UsagePeriodsParams, reqEditors ...RequestEditorFn) (*UsagePeriodsResponse, error) {
+	rsp, err := c.UsagePeriods(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUsagePeriodsResponse(rsp)
 }
 
 // OrganisationWithResponse One's organisation
@@ -8848,6 +9468,35 @@ func ParseActivationsResponse(rsp *http.Response) (*ActivationsResponse, error) 
 	return response, nil
 }
 
+// ParseNameActivationResponse parses an HTTP response from a NameActivationWithResponse call
+func ParseNameActivationResponse(rsp *http.Response) (*NameActivationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &NameActivationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseDeactivateResponse parses an HTTP response from a DeactivateWithResponse call
 func ParseDeactivateResponse(rsp *http.Response) (*DeactivateResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -9272,6 +9921,72 @@ func ParseTransferLicenseResponse(rsp *http.Response) (*TransferLicenseResponse,
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUsageResponse parses an HTTP response from a UsageWithResponse call
+func ParseUsageResponse(rsp *http.Response) (*UsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Usage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUsagePeriodsResponse parses an HTTP response from a UsagePeriodsWithResponse call
+func ParseUsagePeriodsResponse(rsp *http.Response) (*UsagePeriodsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UsagePeriodsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListPeriod
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

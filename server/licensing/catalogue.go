@@ -151,7 +151,7 @@ func (s *Service) DeleteLicense(ctx context.Context, org, id license.ID, revisio
 	if err := s.store.DeleteLicense(ctx, org, id, revision); err != nil {
 		return err
 	}
-	return s.forget(ctx, eventKind, org, string(id))
+	return errors.Join(s.forget(ctx, eventKind, org, string(id)), s.forget(ctx, periodKind, org, string(id)))
 }
 
 // forget deletes the entries of a list. What a crash leaves behind belongs to nothing and is shown to nobody.

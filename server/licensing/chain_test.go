@@ -310,9 +310,9 @@ func TestPrepaidBlocks(t *testing.T) {
 
 func (s *server) used(t *testing.T) int64 {
 	t.Helper()
-	n, err := s.store.Used(t.Context(), s.license.ID)
+	m, err := s.store.Meter(t.Context(), s.license.ID)
 	must(t, err)
-	return n
+	return m.Used
 }
 
 // proves part of B03

@@ -7,24 +7,34 @@ type Account struct {
 	Counted int64 // calls of the activation, as accepted; never above Granted
 	Granted int64 // charged for the activation; what is above Counted is prepaid
 	Used    int64 // charged for all activations of the license
+
+	Period lease.Time // start of the allowance's period; 0: it has none
+	Before int64      // Used when the period began
+	Closed Period     // that the charge has closed, if anything was charged in it
 }
 
 // Charge is what one request changes of an account.
 type Charge struct {
-	Counted   int64 // the activation's calls as reported, cumulative
-	Allowance int64 // of the license; Unlimited when its type does not count
-	Block     int64 // prepaid: this much is to be left after what is counted
-	Lapse     bool  // what was prepaid before is over
-	Extra     int64 // charged, and gone, on top: what a state that came back from a backup may have used twice
+	Counted   int64      // the activation's calls as reported, cumulative
+	Allowance int64      // of the license, in a period if it has any; Unlimited when its type does not count
+	Period    lease.Time // start of the present period; 0: the allowance is for the whole life
+	Block     int64      // prepaid: this much is to be left after what is counted
+	Lapse     bool       // what was prepaid before is over
+	Extra     int64      // charged, and gone, on top: what a state that came back from a backup may have used twice
 }
 
-// Apply gives the account after the charge. Nothing in it goes down. A report beyond what is paid is charged as far as the allowance
+// Apply gives the account after the charge. Nothing in it goes down: a period begins at what was used until then, and its allowance is on
+// top of that. A period does not end because a clock went back. A report beyond what is paid is charged as far as the allowance
 // reaches, and what it does not reach is not counted.
 func (c Charge) Apply(a Account) Account {
-	left := max(0, lease.MaxCount-a.Used)
-	if c.Allowance != Unlimited {
-		left = max(0, c.Allowance-a.Used)
+	a.Closed = Period{}
+	if c.Period > a.Period {
+		if a.Period != 0 && a.Used > a.Before {
+			a.Closed = Period{a.Period, a.Used - a.Before}
+		}
+		a.Period, a.Before = c.Period, a.Used
 	}
+	left := max(0, min(c.limit(a), lease.MaxCount)-a.Used)
 	a.Granted = max(a.Granted, a.Counted) // records from before there was prepayment
 	pay := func(n int64) {
 		n = min(max(0, n), left)
@@ -38,4 +48,20 @@ func (c Charge) Apply(a Account) Account {
 	}
 	pay(a.Counted + c.Block - a.Granted)
 	return a
+}
+
+// limit is how far the account may be charged. It counts from the license's beginning, as all that a program is told does.
+func (c Charge) limit(a Account) int64 {
+	switch {
+	case c.Allowance == Unlimited:
+		return lease.MaxCount
+	case c.Period == 0:
+		return c.Allowance
+	}
+	return min(a.Before+c.Allowance, lease.MaxCount)
+}
+
+// Outcome is what an advance tells of the account.
+func (a Account) Outcome() Outcome {
+	return Outcome{Used: a.Used, Counted: a.Counted, Granted: a.Granted, Before: a.Before, Closed: a.Closed}
 }

@@ -30,7 +30,8 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 		Seen: Seen{Address: x.address, Fingerprint: r.Fingerprint, Statistics: r.Statistics},
 	}
 	if at.begins {
-		a.Activate = &Activate{Limit: x.policy.ActivationLimit, Window: x.policy.Interval, MaxMachines: x.policy.MaxMachines}
+		a.Activate = &Activate{Limit: x.policy.ActivationLimit, Window: x.policy.Interval, MaxMachines: x.policy.MaxMachines,
+			MoveLimit: x.policy.MoveLimit, MoveWindow: longWindow(x.policy)}
 	}
 	if at.again != nil {
 		a.Restore = &Restore{Budget: restoreBudget, Window: longWindow(x.policy), Past: *at.again}
@@ -94,7 +95,10 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 		denied = append(denied, lease.Denial{Slot: want.Slot, Code: code})
 	}
 	list := s.lists.ref(&x.terms.Product)
-	a.Compose = func(o Outcome) (lease.Document, error) { return x.compose(o, at, list, denied) }
+	a.Compose = func(o Outcome) (lease.Document, error) {
+		x.closed = o.Closed != Period{}
+		return x.compose(o, at, list, denied)
+	}
 	return a, nil
 }
 
@@ -103,6 +107,7 @@ func (x *exchange) charge(at step, held Activation) Charge {
 	c := Charge{Counted: x.request.Counted, Allowance: Unlimited, Block: x.policy.Prepaid, Lapse: x.request.Goodbye}
 	if x.policy.Type.Counted() {
 		c.Allowance = x.terms.License.Allowance
+		c.Period, _ = x.policy.period(x.terms.License.Created, x.now)
 	}
 	switch {
 	case at.healed != nil:
@@ -148,6 +153,9 @@ func (x *exchange) compose(o Outcome, at step, list *lease.ListRef, denied []lea
 	}
 	if x.policy.Type.Counted() {
 		l.Counters.Allowance = x.terms.License.Allowance
+		if x.policy.Period != "" {
+			l.Counters.Allowance = min(o.Before+l.Counters.Allowance, lease.MaxCount)
+		}
 		// A re-activation does not take the client's number at all, so it says nothing about the allowance.
 		if o.Counted < x.request.Counted && at.again == nil || at.healed != nil && o.Used > l.Counters.Allowance {
 			l.Verdict = license.CodeExhausted

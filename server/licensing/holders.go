@@ -19,15 +19,16 @@ func (s *Service) Reservations(ctx context.Context, org, id license.ID, page Pag
 	return held, err
 }
 
-// Usage is how many calls of a license were counted, all activations together.
-func (s *Service) Usage(ctx context.Context, org, id license.ID) (int64, error) {
-	if _, err := s.store.License(ctx, org, id); err != nil {
-		return 0, err
+// NameActivation gives an installation the vendor's own name for it; empty: none.
+func (s *Service) NameActivation(ctx context.Context, org license.ID, key ActivationKey, name string) error {
+	if err := text("name", name, 0, MaxText); err != nil {
+		return err
 	}
-	return s.store.Used(ctx, id)
+	return s.store.Name(ctx, org, key, name)
 }
 
-// Deactivate closes an activation and frees what it held: the program there is told `deactivated` and stops.
+// Deactivate closes an activation and frees what it held: the program there is told `deactivated` and stops. Another may have
+// its place, and that is no move: the vendor has decided it.
 func (s *Service) Deactivate(ctx context.Context, org license.ID, key ActivationKey) error {
 	return s.store.Deactivate(ctx, org, key, s.now())
 }

@@ -63,6 +63,7 @@ func (p Policy) apply(o Overrides) Policy {
 	set(&p.ActivationDelay, o.ActivationDelay)
 	set(&p.ActivationLimit, o.ActivationLimit)
 	set(&p.MaxMachines, o.MaxMachines)
+	set(&p.MoveLimit, o.MoveLimit)
 	set(&p.MaxBorrow, o.MaxBorrow)
 	set(&p.Prepaid, o.Prepaid)
 	set(&p.CloneAction, o.CloneAction)
@@ -93,6 +94,9 @@ func (p Policy) check(at string) error {
 	if p.Prepaid > 0 && !p.Type.Counted() {
 		return invalid(at+".prepaid", "is %d, but the type %s does not count calls", p.Prepaid, p.Type)
 	}
+	if err := p.checkPeriod(at); err != nil {
+		return err
+	}
 	return first(
 		within(at+".interval", p.Interval, minInterval, maxDuration),
 		within(at+".max_retries", int64(p.MaxRetries), 0, maxRetries),
@@ -102,6 +106,7 @@ func (p Policy) check(at string) error {
 		within(at+".journal_every", p.JournalEvery, 1, maxJournal),
 		within(at+".activation_limit", p.ActivationLimit, 0, maxActivations),
 		within(at+".max_machines", p.MaxMachines, 0, maxMachines),
+		within(at+".move_limit", p.MoveLimit, 0, maxMachines),
 		within(at+".max_borrow", p.MaxBorrow, 0, maxDuration),
 		within(at+".prepaid", p.Prepaid, 0, maxPrepaid),
 		within(at+".clone_limit", p.CloneLimit, 1, restoreBudget),

@@ -52,10 +52,25 @@ type Policy struct {
 	lease.Settings
 	ActivationLimit int64       `json:"activation_limit"` // new activations in each window of Interval; 0: none is allowed
 	MaxMachines     int64       `json:"max_machines"`     // activated installations at a time; 0: no limit
+	MoveLimit       int64       `json:"move_limit"`       // how often another installation may take a place that one gave up, in each long window; 0: no limit
+	Period          PeriodKind  `json:"period"`           // of the allowance; empty: it is for the whole life
+	PeriodLength    int64       `json:"period_length"`    // of periods of a fixed length
 	MaxBorrow       int64       `json:"max_borrow"`       // how long a slot may be borrowed; 0: not at all
 	CloneAction     CloneAction `json:"clone_action"`     // what is done about two holders of one activation
 	CloneLimit      int64       `json:"clone_limit"`      // how often two holders must have taken turns to be called that
 }
+
+// PeriodKind says when the periods of an allowance begin.
+type PeriodKind string
+
+// The kinds of period. All but the fixed are the calendar's, in UTC.
+const (
+	PeriodDay   PeriodKind = "day"
+	PeriodWeek  PeriodKind = "week" // from Monday
+	PeriodMonth PeriodKind = "month"
+	PeriodYear  PeriodKind = "year"
+	PeriodFixed PeriodKind = "fixed" // one after another of the policy's length, from the license's creation on
+)
 
 // CloneAction is what the server does when two holders of one activation have shown themselves.
 type CloneAction string
@@ -121,6 +136,7 @@ type Overrides struct {
 	ActivationDelay *int64         `json:"activation_delay,omitempty"`
 	ActivationLimit *int64         `json:"activation_limit,omitempty"`
 	MaxMachines     *int64         `json:"max_machines,omitempty"`
+	MoveLimit       *int64         `json:"move_limit,omitempty"`
 	MaxBorrow       *int64         `json:"max_borrow,omitempty"`
 	Prepaid         *int64         `json:"prepaid,omitempty"`
 	CloneAction     *CloneAction   `json:"clone_action,omitempty"`
@@ -152,6 +168,7 @@ type Activation struct {
 	Created      lease.Time
 	LastSync     lease.Time
 	Closed       lease.Time // goodbye or deactivation; the record stays as a tombstone
+	Name         string     // the vendor's
 	Restores     int64      // re-activations in the present long window
 	RestoresFrom lease.Time // its start
 	Past         Past

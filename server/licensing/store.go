@@ -23,7 +23,7 @@ var (
 type Page struct {
 	After  string // cursor: the Next of the page before; empty: from the start
 	Limit  int    // at most 200; 0: 50
-	Search string // part of the name or, of a license, of the customer; any case. Activations and reservations: of the activation's id
+	Search string // part of the name or, of a license, of the customer; any case. Activations: of their id or name; reservations: of the activation's id
 }
 
 // Listing is one page. Next is empty at the end.
@@ -78,15 +78,20 @@ type Chains interface {
 	KeysOf(ctx context.Context, product license.ID) (Product, error)
 	// Terms of a license; ErrNotFound when there is none.
 	Terms(ctx context.Context, id license.ID) (Terms, error)
-	// Used is how many calls of a license were counted, all activations together.
-	Used(ctx context.Context, id license.ID) (int64, error)
+	// Meter is what all activations of a license have in common.
+	Meter(ctx context.Context, id license.ID) (Meter, error)
+	// LastSync is the latest of a license's activations; 0: there was none.
+	LastSync(ctx context.Context, id license.ID) (lease.Time, error)
 	// Activation, also a closed one; ErrNotFound when there is none.
 	Activation(context.Context, ActivationKey) (Activation, error)
 	Activations(ctx context.Context, org, license license.ID, page Page) (Listing[Activation], error)
 	Reservations(ctx context.Context, org, license license.ID, page Page) (Listing[Reservation], error)
 	// Advance makes one accepted request true, all of it or nothing; see Advance.
 	Advance(context.Context, Advance) (lease.Document, error)
-	// Deactivate closes an activation for the vendor and frees what it held. It is idempotent.
+	// Name gives an activation the vendor's name for it, by which a search finds it.
+	Name(ctx context.Context, org license.ID, key ActivationKey, name string) error
+	// Deactivate closes an activation for the vendor and frees what it held, its place among the machines too (Meter.Free), also if it
+	// has given that up itself before. It is idempotent.
 	Deactivate(ctx context.Context, org license.ID, key ActivationKey, now lease.Time) error
 	// FreeReservation takes one reservation back for the vendor. It is idempotent.
 	FreeReservation(ctx context.Context, org license.ID, key ActivationKey, entitlement string, now lease.Time) error
@@ -106,11 +111,11 @@ type Chains interface {
 // license's revision is still the given one and the activation is not closed (else ErrStale: the domain reads again and decides anew),
 // and never twice for one To: the same request again is given the lease that is stored.
 //
-//   - Charge is applied to the activation's account and the license's calls of all activations together (Charge.Apply).
+//   - Charge is applied to the activation's account and the license's meter (Meter.Charge).
 //   - Reservations held and not dropped are renewed to Until, or stay where they are if that is later; each Want is granted if a slot is
 //     free or already held, until its own Until. Slots that have passed their deadline are free, also for the one who held them.
 //   - Activate is set for a first activation: then From is zero and no record may exist, or the head of a closed one, which begins its
-//     next generation. It is refused with the code activation_limit or machine_limit.
+//     next generation. It is refused by Meter.Admit.
 //   - Restore is set for a re-activation: reservations and machine stay, Past is replaced (ErrStale unless the present one's turn is one
 //     less), the budget is charged (restored_too_often).
 //   - Compose is called with the outcome and gives the lease; it is stored with the rest. It has no effects and is quick, and may be
@@ -151,6 +156,8 @@ type Activate struct {
 	Limit       int64 // in each window
 	Window      int64 // milliseconds
 	MaxMachines int64 // 0: no limit
+	MoveLimit   int64 // in each window of moves; 0: no limit
+	MoveWindow  int64 // milliseconds
 }
 
 // Restore is what limits re-activations.
@@ -165,6 +172,8 @@ type Outcome struct {
 	Used         int64 // calls of the license, after
 	Counted      int64 // calls of the activation, after
 	Granted      int64 // of them and of those to come, charged; after
+	Before       int64 // calls of the license when the present period of its allowance began
+	Closed       Period
 	Reservations []lease.Reservation
 	Denied       []lease.Denial // no_slots only; the domain refuses the rest before
 }

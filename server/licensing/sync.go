@@ -35,6 +35,7 @@ type exchange struct {
 	runs    Version // the program is; the license's own, or another that its maintenance may cover
 	address string
 	epoch   Epoch
+	closed  bool // a period of the allowance is over
 }
 
 // Sync answers one request. It looks in this order: device signature, stored answer, status, position (spec/lease.md). An error is for a
@@ -107,6 +108,9 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 		return Answer{}, ErrStale
 	} else if err != nil {
 		return Answer{}, err
+	}
+	if x.closed {
+		_ = s.keepPeriods(ctx, &x.terms.License) // the meter has them still; whoever reads the usage tries again
 	}
 	return s.sign(x, document, s.clock(), Answer{})
 }

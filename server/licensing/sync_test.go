@@ -523,7 +523,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	used, err := s.Usage(t.Context(), s.org, s.license.ID)
 	must(t, err)
-	equal(t, "used", used, 100)
+	equal(t, "used", used.Used, 100)
 	held, err := s.Reservations(t.Context(), s.org, s.license.ID, licensing.Page{})
 	must(t, err)
 	equal(t, "held", len(held.Items), 2)

@@ -217,14 +217,14 @@ func (s *small) key() [32]byte {
 		fmt.Fprintf(h, "%s|%s|%v|%d\n", x.disk, status, x.wire != nil, x.consumed)
 	}
 	held, _ := s.store.Activation(ctx, s.activation())
-	used, err := s.store.Used(ctx, s.license)
+	meter, err := s.store.Meter(ctx, s.license)
 	check(err)
 	epoch, err := s.store.Epoch(ctx, 1)
 	check(err)
 	held.Past.Evidence, held.Seen = nil, licensing.Seen{}
 	packets := slices.Clone(s.packets)
 	slices.Sort(packets)
-	fmt.Fprintf(h, "%+v|%d|%v|%v|%d|%d|%d", held, used, epoch, slices.Compact(packets), s.restores, s.rollbacks, s.toggles)
+	fmt.Fprintf(h, "%+v|%d|%v|%v|%d|%d|%d", held, meter.Used, epoch, slices.Compact(packets), s.restores, s.rollbacks, s.toggles)
 	return [32]byte(h.Sum(nil))
 }
 
@@ -258,14 +258,14 @@ func (s *small) syncs(h *holder) {
 
 // judge says what is wrong with a state, after it was healed.
 func (s *small) judge() string {
-	charged, err := s.store.Used(ctx, s.license)
+	meter, err := s.store.Meter(ctx, s.license)
 	check(err)
 	consumed := int64(0)
 	for _, h := range s.holders {
 		consumed += h.consumed
 	}
-	if charged > consumed {
-		return fmt.Sprintf("%d calls are charged, %d were counted", charged, consumed)
+	if meter.Used > consumed {
+		return fmt.Sprintf("%d calls are charged, %d were counted", meter.Used, consumed)
 	}
 	if len(s.holders) == 1 {
 		h := s.holders[0]
@@ -276,8 +276,8 @@ func (s *small) judge() string {
 		default:
 			return "a single holder does not work in the end: " + string(h.verdict)
 		}
-		if s.restores == 0 && charged < consumed { // what a restore costs is the holder's
-			return fmt.Sprintf("%d calls are charged, %d were counted", charged, consumed)
+		if s.restores == 0 && meter.Used < consumed { // what a restore costs is the holder's
+			return fmt.Sprintf("%d calls are charged, %d were counted", meter.Used, consumed)
 		}
 		if s.restores == 0 && h.core.Status().Licenses[0].Generation != 1 {
 			return "a holder that was never restored has activated anew"

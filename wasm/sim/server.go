@@ -124,9 +124,9 @@ func (s *Server) look() {
 
 // Used is how many calls were charged.
 func (s *Server) Used() int64 {
-	used, err := s.store.Used(ctx, s.License.ID)
+	meter, err := s.store.Meter(ctx, s.License.ID)
 	check(err)
-	return used
+	return meter.Used
 }
 
 // Activation is what the server knows of one.

@@ -26,6 +26,7 @@ export const rights = {
   licenseHistory: ["owner","admin","developer","support","viewer"],
   licenses: ["owner","admin","developer","support","viewer"],
   logout: ["owner","admin","developer","support","viewer"],
+  nameActivation: ["owner","admin","developer","support"],
   organisation: ["owner","admin","developer","support","viewer"],
   product: ["owner","admin","developer","support","viewer"],
   products: ["owner","admin","developer","support","viewer"],
@@ -42,6 +43,8 @@ export const rights = {
   transferLicense: ["owner","admin","developer","support"],
   unarchiveProduct: ["owner","admin","developer"],
   unarchiveVersion: ["owner","admin","developer"],
+  usage: ["owner","admin","developer","support","viewer"],
+  usagePeriods: ["owner","admin","developer","support","viewer"],
   version: ["owner","admin","developer","support","viewer"],
   versions: ["owner","admin","developer","support","viewer"],
 } as const satisfies Record<string, readonly string[]>;

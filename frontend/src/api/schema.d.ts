@@ -88,6 +88,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/licenses/{id}/activations/{activation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Give an installation a name, by which a search finds it */
+        patch: operations["nameActivation"];
+        trace?: never;
+    };
     "/api/v1/licenses/{id}/activations/{activation}/deactivate": {
         parameters: {
             query?: never;
@@ -97,7 +114,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deactivate an installation and free what it holds */
+        /** Deactivate an installation and free what it holds, its place among the machines too */
         post: operations["deactivate"];
         delete?: never;
         options?: never;
@@ -269,6 +286,40 @@ export interface paths {
         put?: never;
         /** Make a license another customer's, with or without its installations */
         post: operations["transferLicense"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was used of a license, and the times of it */
+        get: operations["usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/usage/periods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was used in the periods that are over, newest first */
+        get: operations["usagePeriods"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -651,6 +702,8 @@ export interface components {
             id: string;
             /** Format: date-time */
             last_sync: string;
+            /** @description The vendor's own. */
+            name?: string;
             /**
              * Format: int64
              * @description Leases in the present chain.
@@ -663,6 +716,10 @@ export interface components {
             restores: number;
             /** @description What it last told of itself, if the policy asks. */
             statistics?: components["schemas"]["Statistics"];
+        };
+        ActivationEdit: {
+            /** @description Empty: none. */
+            name: string;
         };
         Actor: {
             id?: string;
@@ -906,6 +963,11 @@ export interface components {
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
+        ListPeriod: {
+            items: components["schemas"]["Period"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
         ListProduct: {
             items: components["schemas"]["Product"][];
             /** @description Cursor of the next page; absent on the last. */
@@ -966,6 +1028,8 @@ export interface components {
             /** Format: int64 */
             max_retries?: number;
             /** Format: int64 */
+            move_limit?: number;
+            /** Format: int64 */
             prepaid?: number;
             /** @enum {string} */
             trigger?: "every_call" | "interval";
@@ -974,6 +1038,17 @@ export interface components {
             /** @description 12 characters or more. */
             new: string;
             old: string;
+        };
+        Period: {
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Only of the present one.
+             */
+            until?: string;
+            /** Format: int64 */
+            used: number;
         };
         Policy: {
             /** Format: int64 */
@@ -998,6 +1073,12 @@ export interface components {
             max_machines: number;
             /** Format: int64 */
             max_retries: number;
+            /** Format: int64 */
+            move_limit?: number;
+            /** @enum {string} */
+            period?: "day" | "week" | "month" | "year" | "fixed";
+            /** Format: int64 */
+            period_length?: number;
             /** Format: int64 */
             prepaid: number;
             statistics: boolean;
@@ -1062,6 +1143,21 @@ export interface components {
              * @description Failed syncs in a row before the grace begins; 0: none.
              */
             max_retries?: number;
+            /**
+             * Format: int64
+             * @description How often another installation may take a place that one has given up itself, in at least 30 days; 0: no limit.
+             */
+            move_limit?: number;
+            /**
+             * @description The allowance is for each of them, by the calendar in UTC, or one after another from the license's creation on. Absent: it is for the whole life.
+             * @enum {string}
+             */
+            period?: "day" | "week" | "month" | "year" | "fixed";
+            /**
+             * Format: int64
+             * @description Of fixed periods.
+             */
+            period_length?: number;
             /**
              * Format: int64
              * @description Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported.
@@ -1257,6 +1353,33 @@ export interface components {
             /** @description The caller's own: the same transfer again changes nothing. */
             key?: string;
         };
+        Usage: {
+            /** @description The latest window of activations. */
+            activations?: components["schemas"]["Window"];
+            /**
+             * Format: int64
+             * @description In each period, if there are periods.
+             */
+            allowance: number;
+            /** Format: date-time */
+            last_activation?: string;
+            /** Format: date-time */
+            last_sync?: string;
+            /**
+             * Format: int64
+             * @description Activated now.
+             */
+            machines: number;
+            /** @description The latest window of moves from machine to machine. */
+            moves?: components["schemas"]["Window"];
+            /** @description The present one. */
+            period?: components["schemas"]["Period"];
+            /**
+             * Format: int64
+             * @description Calls since the license was made.
+             */
+            used: number;
+        };
         Version: {
             archived: boolean;
             /** Format: date-time */
@@ -1309,6 +1432,22 @@ export interface components {
              * @description Licenses of other versions whose maintenance lasts until then are good for this one too.
              */
             released?: string;
+        };
+        Window: {
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: int64
+             * @description Of moves 0 is no limit.
+             */
+            limit: number;
+            /**
+             * Format: date-time
+             * @description From then on it counts anew.
+             */
+            until: string;
         };
         Wrong: {
             detail: string;
@@ -1568,6 +1707,40 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ListActivation"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nameActivation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                activation: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActivationEdit"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -1959,6 +2132,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["License"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usagePeriods: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPeriod"];
                 };
             };
             /** @description Error */

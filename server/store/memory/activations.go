@@ -40,7 +40,7 @@ func (s *Store) Activations(_ context.Context, org, id license.ID, page licensin
 	for _, a := range b.activations {
 		all = append(all, a.numbered)
 	}
-	return list(page, all, func(a *licensing.Activation) string { return string(a.Activation) })
+	return list(page, all, func(a *licensing.Activation) string { return string(a.Activation) + "\n" + a.Name })
 }
 
 func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
@@ -64,11 +64,21 @@ func (s *Store) Deactivate(_ context.Context, org license.ID, key licensing.Acti
 	if held == nil || held.record.Organisation != org {
 		return licensing.ErrNotFound
 	}
-	if held.record.Closed != 0 {
-		return nil
+	b.meter.Free(key.Activation, held.record.Closed == 0)
+	if held.record.Closed == 0 {
+		held.record.Closed, held.seats = now, nil
 	}
-	held.record.Closed, held.seats = now, nil
-	b.machines--
+	return nil
+}
+
+func (s *Store) Name(_ context.Context, org license.ID, key licensing.ActivationKey, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, held := s.activation(key)
+	if held == nil || held.record.Organisation != org {
+		return licensing.ErrNotFound
+	}
+	held.record.Name = name
 	return nil
 }
 

@@ -35,20 +35,11 @@ func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document,
 		return nil, licensing.ErrStale
 	}
 
-	windowFrom, windowCount, machines := b.windowFrom, b.windowCount, b.machines
+	meter := b.meter
 	if a.Activate != nil {
-		// A window begins with the first activation after the last one ended.
-		if windowCount == 0 || int64(a.Now) >= windowFrom+a.Activate.Window {
-			windowFrom, windowCount = int64(a.Now), 0
+		if err := meter.Admit(a.Activate, a.Now, a.Key.Activation); err != nil {
+			return nil, err
 		}
-		if windowCount >= a.Activate.Limit {
-			return nil, refuse(license.CodeActivationLimit, windowFrom+a.Activate.Window, "%d activations in %d ms", a.Activate.Limit, a.Activate.Window)
-		}
-		if a.Activate.MaxMachines > 0 && machines >= a.Activate.MaxMachines {
-			return nil, refuse(license.CodeMachineLimit, 0, "%d machines", a.Activate.MaxMachines)
-		}
-		windowCount++
-		machines++
 		is.Created, is.Closed = a.Now, 0
 	}
 	if a.Restore != nil {
@@ -61,23 +52,23 @@ func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document,
 		is.Restores++
 		is.Past = a.Restore.Past
 	}
-	account := a.Charge.Apply(licensing.Account{Counted: is.Counted, Granted: is.Granted, Used: b.used})
+	account := meter.Charge(a.Charge, is.Counted, is.Granted)
 	is.Counted, is.Granted = account.Counted, account.Granted
 	if a.Goodbye {
 		is.Closed = a.Now
-		machines--
+		meter.Depart(a.Key.Activation)
 	}
 	is.ActivationKey, is.Organisation, is.Device = a.Key, a.Org, a.Device
 	is.Head, is.Request, is.LastSync, is.Seen = a.To, a.Request, a.Now, a.Seen
 
-	out := licensing.Outcome{Used: account.Used, Counted: account.Counted, Granted: account.Granted}
+	out := account.Outcome()
 	seats := s.seats(&a, b, held, &out)
 	var err error
 	if is.Lease, err = a.Compose(out); err != nil {
 		return nil, err
 	}
 
-	b.used, b.machines, b.windowFrom, b.windowCount = account.Used, machines, windowFrom, windowCount
+	b.meter = meter
 	held.record, held.seats = is, seats
 	if !known {
 		held.made = s.next()

@@ -103,12 +103,25 @@ func (s *Store) Terms(_ context.Context, id license.ID) (licensing.Terms, error)
 	return licensing.Terms{License: b.record, Version: s.versions[b.record.Version].record, Product: s.products[b.record.Product].record}, nil
 }
 
-func (s *Store) Used(_ context.Context, id license.ID) (int64, error) {
+func (s *Store) Meter(_ context.Context, id license.ID) (licensing.Meter, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.licenses[id]
+	if b == nil {
+		return licensing.Meter{}, licensing.ErrNotFound
+	}
+	return b.meter, nil
+}
+
+func (s *Store) LastSync(_ context.Context, id license.ID) (last lease.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.licenses[id]
 	if b == nil {
 		return 0, licensing.ErrNotFound
 	}
-	return b.used, nil
+	for _, a := range b.activations {
+		last = max(last, a.record.LastSync)
+	}
+	return last, nil
 }

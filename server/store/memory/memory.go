@@ -43,10 +43,7 @@ type numbered[T any] struct {
 // book is a license and all that happened to it.
 type book struct {
 	numbered[licensing.License]
-	used        int64 // calls charged, all activations together
-	machines    int64
-	windowFrom  int64 // of the activations
-	windowCount int64
+	meter       licensing.Meter
 	activations map[lease.Hash]*activation
 }
 

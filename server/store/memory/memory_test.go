@@ -73,7 +73,7 @@ func records(t *testing.T, s *memory.Store) []any {
 	t.Helper()
 	ctx := t.Context()
 	terms, err := s.Terms(ctx, sold)
-	used, err2 := s.Used(ctx, sold)
+	meter, err2 := s.Meter(ctx, sold)
 	activations, err3 := s.Activations(ctx, org, sold, licensing.Page{})
 	seats, err4 := s.Reservations(ctx, org, sold, licensing.Page{})
 	products, err5 := s.Products(ctx, org, licensing.Page{})
@@ -81,7 +81,7 @@ func records(t *testing.T, s *memory.Store) []any {
 	if err := errors.Join(err, err2, err3, err4, err5, err6); err != nil {
 		t.Fatal(err)
 	}
-	return []any{terms, used, activations, seats, products, epoch}
+	return []any{terms, meter, activations, seats, products, epoch}
 }
 
 // everything changes all that records tells of.

@@ -32,6 +32,8 @@ type activation struct {
 	Created      date   `bson:"created"`
 	LastSync     date   `bson:"last_sync"`
 	Closed       date   `bson:"closed"`
+	Name         string `bson:"name"`
+	Folded       string `bson:"folded"` // what a search looks through
 	Restores     int64  `bson:"restores"`
 	RestoresFrom date   `bson:"restores_from"`
 
@@ -71,7 +73,7 @@ func (d activation) record() licensing.Activation {
 		ActivationKey: licensing.ActivationKey{License: license.ID(d.License), Activation: lease.Hash(d.Activation)},
 		Organisation:  license.ID(d.Org), Device: d.Device, Head: d.head(), Request: lease.Hash(d.Request), Lease: d.Lease, Counted: d.Counted, Granted: d.Granted,
 		Created: timeOf(d.Created), LastSync: timeOf(d.LastSync), Closed: timeOf(d.Closed), Restores: d.Restores, RestoresFrom: timeOf(d.RestoresFrom),
-		Past: d.Past, Seen: d.Seen,
+		Past: d.Past, Seen: d.Seen, Name: d.Name,
 	}
 }
 
@@ -94,7 +96,7 @@ func (s *Store) Activations(ctx context.Context, org, id license.ID, page licens
 	if err := s.owned(ctx, org, id); err != nil {
 		return licensing.Listing[licensing.Activation]{}, err
 	}
-	return list(ctx, s.activations, with("license", string(id), "generation", with("$gt", int64(0))), "activation", page, activation.record)
+	return list(ctx, s.activations, with("license", string(id), "generation", with("$gt", int64(0))), "folded", page, activation.record)
 }
 
 // mark is one piece of work on an activation that leaves traces in other documents: a claim, or what is owed after it.

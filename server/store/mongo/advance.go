@@ -76,7 +76,7 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (lease.Docume
 		return nil, err
 	}
 	if charges || p.seats() {
-		if err := s.claim(ctx, &d, a, p, m.Used, charges); err != nil {
+		if err := s.claim(ctx, &d, a, p, m.common(), charges); err != nil {
 			return nil, err
 		}
 	}
@@ -153,14 +153,12 @@ func (s *Store) preview(d activation, m *meter, a *licensing.Advance, p *plan) (
 	if err := d.restore(p); err != nil {
 		return false, err
 	}
-	if p.Activate != nil {
-		trial := *m
-		if err := trial.admit(p); err != nil {
-			return false, err
-		}
+	trial := m.record()
+	if err := p.admit(&trial, d); err != nil {
+		return false, err
 	}
-	account := p.account(d, m.Used)
-	out := licensing.Outcome{Used: account.Used, Counted: account.Counted, Granted: account.Granted}
+	account := p.account(d, m.common())
+	out := account.Outcome()
 	for _, w := range p.Want {
 		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Until: timeOf(w.Until)})
 	}
@@ -171,11 +169,11 @@ func (s *Store) preview(d activation, m *meter, a *licensing.Advance, p *plan) (
 // carryOut does what the plan says, under the activation's claim if there is one. again is set when another may have begun with it.
 func (s *Store) carryOut(ctx context.Context, d activation, a *licensing.Advance, p *plan, m *meter, again bool) (lease.Document, error) {
 	// What is decided without the meter must charge nothing, also if others have been given calls back since.
-	used := m.Used
+	said := m.common()
 	if d.Claim != nil {
-		used = d.Claim.Used
+		said = d.Claim.Said
 	}
-	account := p.account(d, used)
+	account := p.account(d, said)
 	if c := d.Claim; c != nil && c.Charges {
 		err := s.metering.do(ctx, d.License, order[*meter]{mark: mark{d.ID, c.Mark}, seen: m, fresh: !again, apply: func(m *meter) (err error) {
 			account, err = m.charge(c.Mark, p, d)
@@ -195,7 +193,7 @@ func (s *Store) carryOut(ctx context.Context, d activation, a *licensing.Advance
 	} else if err != nil {
 		return nil, err
 	}
-	out := licensing.Outcome{Used: account.Used, Counted: account.Counted, Granted: account.Granted}
+	out := account.Outcome()
 	got.tell(&out)
 	document, err := a.Compose(out)
 	if err != nil {

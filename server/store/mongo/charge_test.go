@@ -31,7 +31,7 @@ func TestChargeStandsWhoeverCompletesIt(t *testing.T) {
 		if _, err := dying.Advance(t.Context(), a); err != nil && !errors.Is(err, errCrash) {
 			t.Fatal(err)
 		}
-		charged, err := c.s.Used(t.Context(), c.license)
+		charged, err := c.s.Meter(t.Context(), c.license)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestChargeStandsWhoeverCompletesIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := licensing.Outcome{Used: 65, Counted: 15, Granted: 35}
-		if charged == 40 { // others came first
+		if charged.Used == 40 { // others came first
 			want = licensing.Outcome{Used: 100, Counted: 10, Granted: 10}
 		}
 		last := told[len(told)-1]
@@ -83,8 +83,8 @@ func TestNothingIsCountedThatWasNotCharged(t *testing.T) {
 	}
 	rest := c.advance("b", "b uses the rest", counts(80))
 	dies(other, rest, func(activation) bool {
-		used, err := c.s.Used(t.Context(), c.license)
-		return err == nil && used == 100
+		m, err := c.s.Meter(t.Context(), c.license)
+		return err == nil && m.Used == 100
 	})
 	a := c.advance("a", "a", counts(5), prepays, wants("seat"))
 	dies(dying, a, func(d activation) bool { return d.Claim != nil && !d.Claim.Charges })

@@ -36,7 +36,7 @@ type claim struct {
 	Revision   int64  `bson:"revision"` // of the license that it was decided on
 	At         date   `bson:"at"`       // by the clock of the node
 	Charges    bool   `bson:"charges"`  // the meter has a part in it
-	Used       int64  `bson:"used"`     // what the meter said then; what is decided without it is decided on this
+	Said       common `bson:",inline"`  // by the meter then; what is decided without it is decided on this
 	Undoing    bool   `bson:"undoing"`
 	Plan       plan   `bson:"plan"`
 }
@@ -44,6 +44,7 @@ type claim struct {
 // plan is what is to be done: an Advance without its Compose.
 type plan struct {
 	Now      date           `bson:"now"`
+	Who      string         `bson:"who"` // the activation
 	Charge   charge         `bson:",inline"`
 	Want     []want         `bson:"want"`
 	Drop     []string       `bson:"drop"`
@@ -57,6 +58,7 @@ type plan struct {
 type charge struct {
 	Counted   int64 `bson:"counted"`
 	Allowance int64 `bson:"allowance"`
+	Period    date  `bson:"period"`
 	Block     int64 `bson:"block"`
 	Lapse     bool  `bson:"lapse"`
 	Extra     int64 `bson:"extra"`
@@ -75,6 +77,8 @@ type activateLimit struct {
 	Limit       int64 `bson:"limit"`
 	Window      int64 `bson:"window"`
 	MaxMachines int64 `bson:"max_machines"`
+	MoveLimit   int64 `bson:"move_limit"`
+	MoveWindow  int64 `bson:"move_window"`
 }
 
 type restoreLimit struct {
@@ -84,7 +88,7 @@ type restoreLimit struct {
 }
 
 func planOf(a *licensing.Advance, l limits) plan {
-	p := plan{Now: dateOf(a.Now), Charge: charge(a.Charge), Drop: a.Drop, Until: dateOf(a.Until), Goodbye: a.Goodbye, Seen: a.Seen}
+	p := plan{Now: dateOf(a.Now), Who: string(a.Key.Activation), Charge: chargeOf(a.Charge), Drop: a.Drop, Until: dateOf(a.Until), Goodbye: a.Goodbye, Seen: a.Seen}
 	for _, w := range a.Want {
 		next := want{w.Entitlement, w.Context, w.Slots, l.of(w.Entitlement), dateOf(w.Until)}
 		at := p.wants(w.Entitlement)
@@ -100,7 +104,8 @@ func planOf(a *licensing.Advance, l limits) plan {
 		}
 	}
 	if a.Activate != nil {
-		p.Activate = &activateLimit{a.Activate.Limit, a.Activate.Window, a.Activate.MaxMachines}
+		limit := activateLimit(*a.Activate)
+		p.Activate = &limit
 	}
 	if a.Restore != nil {
 		p.Restore = &restoreLimit{a.Restore.Budget, a.Restore.Window, a.Restore.Past}
@@ -108,9 +113,17 @@ func planOf(a *licensing.Advance, l limits) plan {
 	return p
 }
 
-// account is the activation's after the charge, when the meter says that so much is used.
-func (p *plan) account(d activation, used int64) licensing.Account {
-	return licensing.Charge(p.Charge).Apply(licensing.Account{Counted: d.Counted, Granted: d.Granted, Used: used})
+func chargeOf(c licensing.Charge) charge {
+	return charge{c.Counted, c.Allowance, dateOf(c.Period), c.Block, c.Lapse, c.Extra}
+}
+
+func (c charge) record() licensing.Charge {
+	return licensing.Charge{Counted: c.Counted, Allowance: c.Allowance, Period: timeOf(c.Period), Block: c.Block, Lapse: c.Lapse, Extra: c.Extra}
+}
+
+// account is the activation's after the charge, when the meter says this.
+func (p *plan) account(d activation, said common) licensing.Account {
+	return p.Charge.record().Apply(licensing.Account{Counted: d.Counted, Granted: d.Granted, Used: said.Used, Period: timeOf(said.Period), Before: said.Before})
 }
 
 // wants is the index of the want of an entitlement; -1: it is not wanted.
@@ -147,14 +160,14 @@ func (c *claim) isFor(a *licensing.Advance) bool {
 var errAgain = errors.New("somebody else is at work")
 
 // claim writes ahead what is to be done. The document is made by a first activation.
-func (s *Store) claim(ctx context.Context, d *activation, a *licensing.Advance, p plan, used int64, charges bool) error {
+func (s *Store) claim(ctx context.Context, d *activation, a *licensing.Advance, p plan, said common, charges bool) error {
 	now := bson.NewDateTimeFromTime(s.now())
 	d.Claim = &claim{Mark: newMark(), Generation: a.To.Generation, Number: a.To.Number, Link: string(a.To.Link), Request: string(a.Request),
-		Revision: a.Revision, At: now, Charges: charges, Used: used, Plan: p}
+		Revision: a.Revision, At: now, Charges: charges, Said: said, Plan: p}
 	d.Open = now
 	if d.ID == "" {
 		d.ID, d.Rev, d.License, d.Activation = activationID(a.Key), 1, string(a.Key.License), string(a.Key.Activation)
-		d.Org, d.Device = string(a.Org), a.Device
+		d.Org, d.Device, d.Folded = string(a.Org), a.Device, string(a.Key.Activation)
 		err := s.insert(ctx, s.activations, d)
 		if errors.Is(err, licensing.ErrExists) {
 			return errAgain

@@ -320,8 +320,8 @@ func everyPoint(t *testing.T, play func(c *scene, node *Store, point int, a lice
 					}
 					c.s.patience = 0 // whoever is not at work is dead
 					reached = play(c, opened(t, uri), point, a, func(acknowledged lease.Document) { ending.next(c, a, acknowledged) })
-					if used, err := c.s.Used(t.Context(), c.license); err != nil || used > a.Allowance {
-						t.Fatalf("%d of %d calls are used: %v", used, a.Allowance, err)
+					if m, err := c.s.Meter(t.Context(), c.license); err != nil || m.Used > a.Allowance {
+						t.Fatalf("%d of %d calls are used: %v", m.Used, a.Allowance, err)
 					}
 				}
 				if point < 3 {

@@ -3,7 +3,10 @@ package mongo
 import (
 	"context"
 
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
 	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
@@ -105,10 +108,24 @@ func (s *Store) Terms(ctx context.Context, id license.ID) (licensing.Terms, erro
 	return terms, nil
 }
 
-// Used implements licensing.Chains. It counts requests that are under way; one that is taken back lowers it again.
-func (s *Store) Used(ctx context.Context, id license.ID) (int64, error) {
-	d, err := one[struct{ Used int64 }](ctx, s.meters, with("_id", string(id)), only("used"))
-	return d.Used, err
+// Meter implements licensing.Chains. It counts requests that are under way; one that is taken back lowers it again.
+func (s *Store) Meter(ctx context.Context, id license.ID) (licensing.Meter, error) {
+	m, err := one[meter](ctx, s.meters, with("_id", string(id)))
+	return m.record(), err
+}
+
+// LastSync implements licensing.Chains. It looks through all that the license has: it is for a person to read.
+func (s *Store) LastSync(ctx context.Context, id license.ID) (lease.Time, error) {
+	last, err := find[activation](ctx, s.activations, with("license", string(id)), options.Find().SetProjection(with("last_sync", 1)).
+		SetSort(with("last_sync", -1)).SetLimit(1))
+	if err != nil || len(last) > 0 {
+		return timeOf(append(last, activation{})[0].LastSync), err
+	}
+	there, err := exists(ctx, s.meters, with("_id", string(id)))
+	if err != nil || !there {
+		return 0, missing(err)
+	}
+	return 0, nil
 }
 
 // owned is ErrNotFound unless the license is the organisation's.

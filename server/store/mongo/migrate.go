@@ -18,6 +18,7 @@ import (
 var migrations = []func(context.Context, *Store) error{
 	indexes,
 	entryIndexes,
+	foldedActivations,
 }
 
 // migrate applies what is missing.
@@ -81,6 +82,21 @@ func entryIndexes(ctx context.Context, s *Store) error {
 		{s.entries, with("due", 1), true},
 		{s.entries, with("until", 1), true},
 	})
+}
+
+// foldedActivations gives those from before there were names what a search looks through.
+func foldedActivations(ctx context.Context, s *Store) error {
+	for {
+		some, err := find[activation](ctx, s.activations, with("folded", with("$exists", false)), options.Find().SetProjection(with("activation", 1)).SetLimit(1000))
+		if err != nil || len(some) == 0 {
+			return err
+		}
+		for _, a := range some {
+			if _, err := s.change(ctx, s.activations, byID(a.ID, "folded", with("$exists", false)), with("$set", with("folded", a.Activation))); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 func createIndexes(ctx context.Context, all []index) error {

@@ -19,6 +19,7 @@ type owed struct {
 	Release []seat `bson:"release"`
 	Swap    []swap `bson:"swap"`
 	Depart  bool   `bson:"depart"` // the machine's place too
+	Free    bool   `bson:"free"`   // the same, for the vendor: a newcomer may have it
 }
 
 // swap is a seat that was dropped and wanted in one request: it stays where it is, and is another.
@@ -38,8 +39,8 @@ func (s *Store) settle(ctx context.Context, d activation) error {
 	if err := each(len(o.Swap), func(i int) error { return s.swapSeat(ctx, d.Activation, o.Swap[i]) }); err != nil {
 		return err
 	}
-	if o.Depart {
-		err := s.metering.do(ctx, d.License, order[*meter]{mark: mark{d.ID, o.Mark}, apply: func(m *meter) error { m.depart(d.Activation, o.Mark); return nil }})
+	if o.Depart || o.Free {
+		err := s.metering.do(ctx, d.License, order[*meter]{mark: mark{d.ID, o.Mark}, apply: func(m *meter) error { m.depart(d.Activation, o); return nil }})
 		if err != nil && !errors.Is(err, errClosed) && !errors.Is(err, licensing.ErrNotFound) {
 			return err
 		}
@@ -50,12 +51,33 @@ func (s *Store) settle(ctx context.Context, d activation) error {
 
 // Deactivate implements licensing.Chains. A request that is under way is taken back.
 func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
-	return s.giveUp(ctx, org, key, func(d *activation) (bson.D, owed) {
+	if err := s.giveUp(ctx, org, key, func(d *activation) (bson.D, owed) {
 		if d.Closed != 0 {
 			return nil, owed{}
 		}
-		return with("closed", dateOf(now), "held", bson.A{}), owed{Release: d.Held, Depart: true}
-	})
+		return with("closed", dateOf(now), "held", bson.A{}), owed{Release: d.Held, Free: true}
+	}); err != nil {
+		return err
+	}
+	// What it had given up itself is freed too; that twice is once.
+	err := s.metering.do(ctx, string(key.License), order[*meter]{apply: func(m *meter) error {
+		r := m.record()
+		r.Free(key.Activation, false)
+		m.put(r)
+		return nil
+	}})
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Name implements licensing.Chains. Whatever is under way leaves the name alone.
+func (s *Store) Name(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
+	id := activationID(key)
+	met, err := s.change(ctx, s.activations, byID(id, "org", string(org), "generation", with("$gt", int64(0))),
+		with("$set", with("name", name, "folded", fold(string(key.Activation), name))))
+	return errors.Join(err, found(met || err != nil))
 }
 
 // FreeReservation implements licensing.Chains. A request that is under way is taken back.

@@ -11,14 +11,14 @@ import (
 
 const (
 	activationColumns = `seq, license, activation, org, device, generation, number, link, request, lease, counted, created, last_sync, closed, restores, restores_from,
-		granted, past, seen`
+		granted, past, seen, name`
 	activationByKey = `SELECT ` + activationColumns + ` FROM activations WHERE license = ? AND activation = ?`
 )
 
 func readActivation(seq *int64, row scanner) (a licensing.Activation, err error) {
 	var past, seen string
 	if err := row.Scan(seq, &a.License, &a.Activation, &a.Organisation, &a.Device, &a.Head.Generation, &a.Head.Number, &a.Head.Link, &a.Request, &a.Lease,
-		&a.Counted, &a.Created, &a.LastSync, &a.Closed, &a.Restores, &a.RestoresFrom, &a.Granted, &past, &seen); err != nil {
+		&a.Counted, &a.Created, &a.LastSync, &a.Closed, &a.Restores, &a.RestoresFrom, &a.Granted, &past, &seen, &a.Name); err != nil {
 		return a, found(err)
 	}
 	return a, errors.Join(decodeSparse(past, &a.Past), decodeSparse(seen, &a.Seen))
@@ -32,7 +32,7 @@ func save(t *tx, known bool, a licensing.Activation) (err error) {
 			a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom, a.Granted, sparse(a.Past), sparse(a.Seen), a.License, a.Activation)
 		return err
 	}
-	_, err = t.exec(`INSERT INTO activations (`+activationColumns+`) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.License, a.Activation, a.Organisation, a.Device,
+	_, err = t.exec(`INSERT INTO activations (`+activationColumns+`) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`, a.License, a.Activation, a.Organisation, a.Device,
 		a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease), a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom,
 		a.Granted, sparse(a.Past), sparse(a.Seen))
 	return err
@@ -49,7 +49,7 @@ func (s *Store) Activations(_ context.Context, org, id license.ID, page licensin
 		return licensing.Listing[licensing.Activation]{}, err
 	}
 	return list(s, page, readActivation, `SELECT `+activationColumns+` FROM activations
-		WHERE license = ? AND seq < ? AND instr(activation, ?) ORDER BY seq DESC LIMIT ?`, id)
+		WHERE license = ? AND seq < ? AND instr(activation || char(10) || folded, ?) ORDER BY seq DESC LIMIT ?`, id)
 }
 
 // Remember implements licensing.Chains.
@@ -82,8 +82,13 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 		if err := t.row(`SELECT closed FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation, org).Scan(&closed); err != nil {
 			return found(err)
 		}
+		m, err := readMeter(t.row(`SELECT `+meterColumns+` FROM meters m WHERE m.license = ?`, key.License))
+		if err != nil {
+			return err
+		}
+		m.Free(key.Activation, closed == 0)
 		if closed != 0 {
-			return nil
+			return saveMeter(t, key.License, m)
 		}
 		held, err := heldBy(t, key)
 		if err != nil {
@@ -97,7 +102,17 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 		if _, err := t.exec(`UPDATE activations SET closed = ? WHERE license = ? AND activation = ?`, now, key.License, key.Activation); err != nil {
 			return err
 		}
-		_, err = t.exec(`UPDATE meters SET machines = machines - 1 WHERE license = ?`, key.License)
+		return saveMeter(t, key.License, m)
+	})
+}
+
+// Name implements licensing.Chains.
+func (s *Store) Name(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE activations SET name = ?, folded = ? WHERE license = ? AND activation = ? AND org = ?`, name, fold(name), key.License, key.Activation, org)
+		if err == nil && n == 0 {
+			err = licensing.ErrNotFound
+		}
 		return err
 	})
 }

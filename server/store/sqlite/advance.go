@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/onelicense/onelicense/license"
@@ -9,15 +10,25 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// meter is the license's row of counters.
-type meter struct {
-	used, machines, windowFrom, windowCount int64
+const meterColumns = `m.used, m.period, m.before, m.closed, m.machines, m.places, m.window_from, m.window_count, m.moves_from, m.moves, m.last_activation,
+	m.departed`
+
+// readMeter reads a license's row of counters, after what else the row has.
+func readMeter(row scanner, first ...any) (m licensing.Meter, err error) {
+	var closed, left string
+	err = row.Scan(append(first, &m.Used, &m.Period, &m.Before, &closed, &m.Machines, &m.Places, &m.WindowFrom, &m.WindowCount, &m.MovesFrom, &m.Moves,
+		&m.LastActivation, &left)...)
+	if err != nil {
+		return m, found(err)
+	}
+	return m, errors.Join(decodeSparse(closed, &m.Closed), decodeSparse(left, &m.Left))
 }
 
-func readMeter(t *tx, id, org license.ID) (revision int64, m meter, err error) {
-	err = t.row(`SELECT l.revision, m.used, m.machines, m.window_from, m.window_count FROM licenses l JOIN meters m ON m.license = l.id
-		WHERE l.id = ? AND l.org = ?`, id, org).Scan(&revision, &m.used, &m.machines, &m.windowFrom, &m.windowCount)
-	return revision, m, found(err)
+func saveMeter(t *tx, id license.ID, m licensing.Meter) error {
+	_, err := t.exec(`UPDATE meters SET used = ?, period = ?, before = ?, closed = ?, machines = ?, places = ?, window_from = ?, window_count = ?, moves_from = ?,
+		moves = ?, last_activation = ?, departed = ? WHERE license = ?`, m.Used, m.Period, m.Before, sparse(m.Closed), m.Machines, m.Places, m.WindowFrom, m.WindowCount, m.MovesFrom, m.Moves,
+		m.LastActivation, sparse(m.Left), id)
+	return err
 }
 
 // Advance implements licensing.Chains.
@@ -31,7 +42,9 @@ func (s *Store) Advance(ctx context.Context, a licensing.Advance) (lease.Documen
 }
 
 func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
-	revision, was, err := readMeter(t, a.Key.License, a.Org)
+	var revision int64
+	was, err := readMeter(t.row(`SELECT l.revision, `+meterColumns+` FROM licenses l JOIN meters m ON m.license = l.id WHERE l.id = ? AND l.org = ?`,
+		a.Key.License, a.Org), &revision)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +62,7 @@ func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
 	}
 	now := was
 	if a.Activate != nil {
-		if err := activate(&now, a); err != nil {
+		if err := now.Admit(a.Activate, a.Now, a.Key.Activation); err != nil {
 			return nil, err
 		}
 		held.Created, held.Closed = a.Now, 0
@@ -59,45 +72,27 @@ func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
 			return nil, err
 		}
 	}
-	account := a.Charge.Apply(licensing.Account{Counted: held.Counted, Granted: held.Granted, Used: now.used})
-	held.Counted, held.Granted, now.used = account.Counted, account.Granted, account.Used
-	out := licensing.Outcome{Used: account.Used, Counted: account.Counted, Granted: account.Granted}
+	account := now.Charge(a.Charge, held.Counted, held.Granted)
+	held.Counted, held.Granted = account.Counted, account.Granted
+	out := account.Outcome()
 	if err := seats(t, a, known, &out); err != nil {
 		return nil, err
 	}
 	if a.Goodbye {
 		held.Closed = a.Now
-		now.machines--
+		now.Depart(a.Key.Activation)
 	}
 	held.ActivationKey, held.Organisation, held.Device = a.Key, a.Org, a.Device
 	held.Head, held.Request, held.LastSync, held.Seen = a.To, a.Request, a.Now, a.Seen
 	if held.Lease, err = a.Compose(out); err != nil {
 		return nil, err
 	}
-	if now != was {
-		if _, err := t.exec(`UPDATE meters SET used = ?, machines = ?, window_from = ?, window_count = ? WHERE license = ?`,
-			now.used, now.machines, now.windowFrom, now.windowCount, a.Key.License); err != nil {
+	if !now.Same(&was) {
+		if err := saveMeter(t, a.Key.License, now); err != nil {
 			return nil, err
 		}
 	}
 	return held.Lease, save(t, known, held)
-}
-
-// activate charges a machine and the window of activations. A window begins with the first activation after the last one ended.
-func activate(m *meter, a *licensing.Advance) error {
-	limit, now := a.Activate, int64(a.Now)
-	if now >= m.windowFrom+limit.Window || m.windowCount == 0 {
-		m.windowFrom, m.windowCount = now, 0
-	}
-	if m.windowCount >= limit.Limit {
-		return refuse(license.CodeActivationLimit, m.windowFrom+limit.Window, "%d activations in %d ms", limit.Limit, limit.Window)
-	}
-	if limit.MaxMachines > 0 && m.machines >= limit.MaxMachines {
-		return refuse(license.CodeMachineLimit, 0, "%d machines", limit.MaxMachines)
-	}
-	m.windowCount++
-	m.machines++
-	return nil
 }
 
 // restore charges the activation's own budget and gives it its new past.

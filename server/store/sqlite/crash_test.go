@@ -104,8 +104,8 @@ func checkCrash(t *testing.T, directory string, acknowledged map[lease.Hash]int6
 	if err := s.row(`SELECT sum(granted) FROM activations`).Scan(&sum); err != nil {
 		t.Fatal(err)
 	}
-	if used, err := s.Used(t.Context(), crashLicense); err != nil || used != sum {
-		t.Fatalf("used %d, all together granted %d: %v", used, sum, err)
+	if m, err := s.Meter(t.Context(), crashLicense); err != nil || m.Used != sum {
+		t.Fatalf("used %d, all together granted %d: %v", m.Used, sum, err)
 	}
 	var pool, held int64
 	if err := s.row(`SELECT (SELECT used FROM pools), (SELECT count(*) FROM reservations)`).Scan(&pool, &held); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
@@ -111,10 +112,15 @@ func (s *Store) Terms(_ context.Context, id license.ID) (licensing.Terms, error)
 	return terms, nil
 }
 
-// Used implements licensing.Chains.
-func (s *Store) Used(_ context.Context, id license.ID) (used int64, err error) {
-	err = s.row(`SELECT used FROM meters WHERE license = ?`, id).Scan(&used)
-	return used, found(err)
+// Meter implements licensing.Chains.
+func (s *Store) Meter(_ context.Context, id license.ID) (licensing.Meter, error) {
+	return readMeter(s.row(`SELECT `+meterColumns+` FROM meters m WHERE m.license = ?`, id))
+}
+
+// LastSync implements licensing.Chains.
+func (s *Store) LastSync(_ context.Context, id license.ID) (last lease.Time, err error) {
+	err = s.row(`SELECT (SELECT coalesce(max(last_sync), 0) FROM activations WHERE license = l.id) FROM licenses l WHERE l.id = ?`, id).Scan(&last)
+	return last, found(err)
 }
 
 func (s *Store) readTerms(id license.ID) (terms licensing.Terms, err error) {

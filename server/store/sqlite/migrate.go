@@ -16,6 +16,7 @@ var migrations = []string{
 	returnsSchema,
 	entriesSchema,
 	termsSchema,
+	metersSchema,
 }
 
 // migrate applies what is missing, each step in a transaction of its own.

@@ -148,7 +148,7 @@ func deletedLicense(t *testing.T, w *world) {
 	wantErr(t, err, licensing.ErrNotFound)
 	_, err = w.Terms(ctx, w.license.ID)
 	wantErr(t, err, licensing.ErrNotFound)
-	_, err = w.Used(ctx, w.license.ID)
+	_, err = w.Meter(ctx, w.license.ID)
 	wantErr(t, err, licensing.ErrNotFound)
 	_, err = w.Activation(ctx, i.key)
 	wantErr(t, err, licensing.ErrNotFound)
@@ -179,6 +179,7 @@ func strangers(t *testing.T, w *world) {
 		"delete license":   func() error { return w.DeleteLicense(ctx, other, l.ID, 0) },
 		"activations":      func() error { _, err := w.Activations(ctx, other, l.ID, licensing.Page{}); return err },
 		"reservations":     func() error { _, err := w.Reservations(ctx, other, l.ID, licensing.Page{}); return err },
+		"name":             func() error { return w.Name(ctx, other, i.key, "theirs") },
 		"deactivate":       func() error { return w.Deactivate(ctx, other, i.key, noon) },
 		"free reservation": func() error { return w.FreeReservation(ctx, other, i.key, "modeling", noon) },
 	}

@@ -51,6 +51,12 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"restores", restores},
 		{"prepaid_blocks", prepaidBlocks},
 		{"prepaid_blocks_lapse", prepaidLapse},
+		{"periods_of_an_allowance", periods},
+		{"periods_by_their_own_start", periodsKeepTheirStart},
+		{"moves", moves},
+		{"moves_that_are_none", noMoves},
+		{"names_of_installations", activationNames},
+		{"tally_of_everything", tallyOfEverything},
 		{"past_is_remembered", pastIsRemembered},
 		{"past_of_another_head_is_stale", pastIsStale},
 		{"past_turns_are_not_skipped", pastTurns},
@@ -79,6 +85,8 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"at_once_activations", activationsAtOnce},
 		{"at_once_reports", reportsAtOnce},
 		{"at_once_prepaid", prepaidAtOnce},
+		{"at_once_period_begins", periodAtOnce},
+		{"at_once_moves", movesAtOnce},
 		{"at_once_seats", seatsAtOnce},
 		{"at_once_unlimited_seats", unlimitedAtOnce},
 		{"at_once_remember", rememberAtOnce},
@@ -132,9 +140,9 @@ func newWorld(t *testing.T, s licensing.Store) *world {
 
 func (w *world) used(t *testing.T, want int64) {
 	t.Helper()
-	used, err := w.Used(ctx, w.license.ID)
+	m, err := w.Meter(ctx, w.license.ID)
 	must(t, err)
-	equal(t, used, want)
+	equal(t, m.Used, want)
 }
 
 func (w *world) meta() licensing.Meta {
@@ -149,7 +157,7 @@ func (w *world) newVersion(name string) licensing.Version {
 	return licensing.Version{Meta: w.meta(), Product: w.product.ID, Name: name, Description: "the first", Released: noon - 5, Policy: licensing.Policy{
 		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
 			ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100, Prepaid: 50, Statistics: true},
-		ActivationLimit: 1000, MaxMachines: 9, MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
+		ActivationLimit: 1000, MaxMachines: 9, MoveLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000, MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
 	}}
 }
 
@@ -162,7 +170,7 @@ func (w *world) newLicense(name string) licensing.License {
 		Recent: []licensing.Event{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, Maintained: 3, From: "a", To: "b", Expires: noon + 1,
 			Allowance: 1000, Maintenance: noon + 2}}, Overrides: licensing.Overrides{
 			Trigger: &trigger, Interval: n(1), MaxRetries: &retries, Grace: n(0), ActivationDelay: n(3), ActivationLimit: n(4),
-			MaxMachines: n(5), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action,
+			MaxMachines: n(5), MoveLimit: n(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action,
 		}}
 }
 

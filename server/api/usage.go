@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Usage is what was used of a license, and what its limits leave.
+type Usage struct {
+	Used           int64      `json:"used" doc:"Calls since the license was made."`
+	Allowance      int64      `json:"allowance" doc:"In each period, if there are periods."`
+	Period         *Period    `json:"period,omitempty" doc:"The present one."`
+	Machines       int64      `json:"machines" doc:"Activated now."`
+	Activations    *Window    `json:"activations,omitempty" doc:"The latest window of activations."`
+	Moves          *Window    `json:"moves,omitempty" doc:"The latest window of moves from machine to machine."`
+	LastActivation *time.Time `json:"last_activation,omitempty"`
+	LastSync       *time.Time `json:"last_sync,omitempty"`
+}
+
+// Period is what was used in one period of the allowance.
+type Period struct {
+	From  time.Time  `json:"from"`
+	Until *time.Time `json:"until,omitempty" doc:"Only of the present one."`
+	Used  int64      `json:"used"`
+}
+
+// Window is how much of a limit is spent.
+type Window struct {
+	Count int64     `json:"count"`
+	Limit int64     `json:"limit" doc:"Of moves 0 is no limit."`
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until" doc:"From then on it counts anew."`
+}
+
+// usage registers what was used.
+func (a *API) usage() {
+	const tag = "usage"
+	l := a.Licensing
+	add(a, operation{
+		method: "GET", path: "/licenses/{id}/usage", id: "usage", tag: tag, action: access.ReadLicenses,
+		summary: "What was used of a license, and the times of it",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Usage], error) {
+		u, err := l.Usage(ctx, who.Organisation(), in.id())
+		return reply(describeUsage(u), err)
+	})
+	add(a, operation{
+		method: "GET", path: "/licenses/{id}/usage/periods", id: "usagePeriods", tag: tag, action: access.ReadLicenses,
+		summary: "What was used in the periods that are over, newest first",
+	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Period]], error) {
+		found, err := l.Periods(ctx, who.Organisation(), in.id(), in.page())
+		return listing(found, err, func(p licensing.Period) Period { return Period{From: moment(p.From), Used: p.Used} })
+	})
+}
+
+func describeUsage(u licensing.Usage) Usage {
+	described := Usage{
+		Used: u.Used, Allowance: u.License.Allowance, Machines: u.Machines,
+		LastActivation: optional(u.LastActivation), LastSync: optional(u.LastSync),
+	}
+	if u.Until != 0 {
+		described.Period = &Period{moment(u.Period), optional(u.Until), u.Used - u.Before}
+	}
+	if u.WindowCount > 0 {
+		described.Activations = &Window{u.WindowCount, u.Policy.ActivationLimit, moment(u.WindowFrom), moment(u.ActivationsUntil())}
+	}
+	if u.Moves > 0 {
+		described.Moves = &Window{u.Moves, u.Policy.MoveLimit, moment(u.MovesFrom), moment(u.MovesUntil())}
+	}
+	return described
+}
