@@ -46,7 +46,7 @@ var arrows = []struct {
 	{"server/notify", []string{"server/licensing"}, "it tells of what happened in the domain"},
 	{"server/audit", []string{"license/lease", "server/licensing"}, "a chain of lines is kept in entries, and is verified without a server"},
 	{"server/config", nil, "reading settings starts nothing"},
-	{"server/issuer", []string{"license/lease", "license/pgp"}, "the only holder of private keys is small and reaches nothing"},
+	{"server/issuer", []string{"license/lease", "license/pgp", "server/licensing"}, "the only holder of private keys is small, speaks the domain's words and reaches nothing else"},
 	{"server/store/storetest", []string{"license/lease", "server/access", "server/licensing"}, "one contract for every store"},
 	{"server/store/memory", []string{"license/lease", "server/access", "server/licensing"}, "a store knows the domain and no transport"},
 	{"server/store/sqlite", []string{"license/lease", "server/access", "server/licensing"}, "a store knows the domain and no transport"},

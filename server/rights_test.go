@@ -39,6 +39,16 @@ var rights = map[string]struct {
 	"POST /products/{id}/unarchive": {"oad", nil},
 	"DELETE /products/{id}":         {"oa", nil},
 
+	"GET /products/{id}/keyring":                   {"oadsv", nil},
+	"POST /products/{id}/keyring":                  {"oa", map[string]any{"use": "lease"}},
+	"POST /products/{id}/keyring/certificate":      {"oa", map[string]any{"certificate": "theirs"}},
+	"POST /products/{id}/keyring/{key}/promote":    {"oa", nil},
+	"POST /products/{id}/keyring/{key}/retire":     {"oa", nil},
+	"POST /products/{id}/keyring/{key}/compromise": {"oa", nil},
+	"DELETE /products/{id}/keyring/{key}":          {"oa", nil},
+	"POST /products/{id}/list":                     {"oa", map[string]any{}},
+	"POST /epoch/settle":                           {"o", nil},
+
 	"POST /products/{id}/versions":  {"oad", map[string]any{"name": "Theirs", "policy": map[string]any{"type": "perpetual"}}},
 	"GET /products/{id}/versions":   {"oadsv", nil},
 	"GET /versions/{id}":            {"oadsv", nil},
@@ -167,5 +177,5 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 
 // filledIn puts an id, an activation that does not exist and a name into a path.
 func filledIn(path, id string) string {
-	return strings.NewReplacer("{id}", id, "{activation}", strings.Repeat("e", 64), "{entitlement}", "rendering").Replace(path)
+	return strings.NewReplacer("{id}", id, "{activation}", strings.Repeat("e", 64), "{entitlement}", "rendering", "{key}", strings.Repeat("A", 40)).Replace(path)
 }

@@ -35,6 +35,10 @@ const (
 	IssueLicenses   Action = "licenses.issue"   // the signed file: who has it can use the license
 	EditLicenses    Action = "licenses.edit"    // create, edit, suspend, reinstate
 	EndLicenses     Action = "licenses.end"     // revoke, delete: for good
+	ReadKeys        Action = "keys.read"        // what there is of keys, and for what; never a private one
+	EditKeys        Action = "keys.edit"        // rotate: add, promote, retire, take over a certificate; publish a statement
+	CompromiseKeys  Action = "keys.compromise"  // what the key signed is worth nothing, for good
+	SettleEpoch     Action = "epoch.settle"     // say that no lease from before a restore is out any more
 	FreeActivations Action = "activations.free" // deactivate an installation, take a reservation back
 	ManageTokens    Action = "tokens.manage"    // see and revoke everybody's API tokens
 	ReadAudit       Action = "audit.read"       // who did what
@@ -51,6 +55,10 @@ var allowed = map[Action][]Role{
 	IssueLicenses:   {Owner, Admin, Developer, Support},
 	EditLicenses:    {Owner, Admin, Developer, Support},
 	EndLicenses:     {Owner, Admin},
+	ReadKeys:        {Owner, Admin, Developer, Support, Viewer},
+	EditKeys:        {Owner, Admin},
+	CompromiseKeys:  {Owner, Admin},
+	SettleEpoch:     {Owner},
 	FreeActivations: {Owner, Admin, Support},
 	ManageTokens:    {Owner, Admin},
 	ReadAudit:       {Owner, Admin},

@@ -72,6 +72,8 @@ func Register(app *fiber.App, c Config) *API {
 	a.session()
 	a.tokens()
 	a.products()
+	a.keys()
+	a.epoch()
 	a.versions()
 	a.licenses()
 	a.terms()

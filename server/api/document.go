@@ -60,6 +60,17 @@ func describe(d *huma.OpenAPI) {
 		},
 	})
 	d.AddOperation(&huma.Operation{
+		OperationID: "productList", Method: http.MethodGet, Path: Prefix + "/products/{id}/list", Tags: []string{"client"},
+		Summary: "What a product has said of its keys and licenses: the list of what is revoked",
+		Parameters: []*huma.Param{{
+			Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9a-f]{24}$"},
+		}},
+		Responses: map[string]*huma.Response{
+			"200":     {Description: "The newest statement, signed (spec/lease.md), as it is kept beside license files.", Content: text("text/plain", "Two lines.")},
+			"default": failed,
+		},
+	})
+	d.AddOperation(&huma.Operation{
 		OperationID: "productKeys", Method: http.MethodGet, Path: Prefix + "/products/{id}/keys", Tags: []string{"client"},
 		Summary: "The public keys of a product",
 		Parameters: []*huma.Param{{

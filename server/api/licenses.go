@@ -66,7 +66,6 @@ func (a *API) licenses() {
 	}{
 		{operation{path: "/licenses/{id}/suspend", id: "suspendLicense", action: access.EditLicenses, summary: "Suspend a license"}, licensing.Suspended},
 		{operation{path: "/licenses/{id}/reinstate", id: "reinstateLicense", action: access.EditLicenses, summary: "Reinstate a suspended license"}, licensing.Active},
-		{operation{path: "/licenses/{id}/revoke", id: "revokeLicense", action: access.EndLicenses, summary: "Revoke a license, for good"}, licensing.Revoked},
 	} {
 		op.method, op.tag = "POST", tag
 		add(a, op.operation, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
@@ -81,6 +80,13 @@ func (a *API) licenses() {
 			return reply(describeLicense(one), err)
 		})
 	}
+	add(a, operation{
+		method: "POST", path: "/licenses/{id}/revoke", id: "revokeLicense", tag: tag, action: access.EndLicenses,
+		summary: "Revoke a license and its files, for good: the product's next statement lists it",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
+		one, err := l.RevokeLicense(ctx, who.Organisation(), in.id())
+		return reply(describeLicense(one), err)
+	})
 	add(a, operation{
 		method: "DELETE", path: "/licenses/{id}", id: "deleteLicense", tag: tag, action: access.EndLicenses, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a license with its activations",

@@ -29,6 +29,13 @@ type ProductNew struct {
 	Name        string            `json:"name" doc:"Unique within the organisation."`
 	Description string            `json:"description,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty" doc:"The vendor's own; never interpreted."`
+	Keys        KeysNew           `json:"keys,omitempty" doc:"How its keys are made; by default new ones of version 4, with their root."`
+}
+
+// KeysNew says what a product's keys are made of.
+type KeysNew struct {
+	Version int    `json:"version,omitempty" enum:"4,6" doc:"Of OpenPGP. GnuPG reads 4; 6 is RFC 9580."`
+	Private string `json:"private,omitempty" doc:"Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product."`
 }
 
 // ProductEdit changes what it names and leaves the rest.
@@ -54,10 +61,10 @@ func (a *API) products() {
 		method: "POST", path: "/products", id: "createProduct", tag: tag, action: access.EditCatalogue, status: http.StatusCreated,
 		summary: "Make a product, and its keys",
 	}, func(ctx context.Context, who access.Identity, in *body[ProductNew]) (*answer[Product], error) {
-		p, err := l.CreateProduct(ctx, licensing.Product{
+		p, err := l.CreateProductWith(ctx, licensing.Product{
 			Meta: licensing.Meta{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
 			Name: in.Body.Name, Description: in.Body.Description,
-		})
+		}, licensing.NewKeys{Version: in.Body.Keys.Version, Private: []byte(in.Body.Keys.Private)})
 		return reply(product(p), err)
 	})
 	add(a, operation{

@@ -39,6 +39,81 @@ func (e EventKind) Valid() bool {
 	}
 }
 
+// Defines values for KeyState.
+const (
+	KeyStateCompromised KeyState = "compromised"
+	KeyStateCurrent     KeyState = "current"
+	KeyStateExpired     KeyState = "expired"
+	KeyStateNext        KeyState = "next"
+	KeyStateRequested   KeyState = "requested"
+	KeyStateRetired     KeyState = "retired"
+	KeyStateWeak        KeyState = "weak"
+)
+
+// Valid indicates whether the value is a known member of the KeyState enum.
+func (e KeyState) Valid() bool {
+	switch e {
+	case KeyStateCompromised:
+		return true
+	case KeyStateCurrent:
+		return true
+	case KeyStateExpired:
+		return true
+	case KeyStateNext:
+		return true
+	case KeyStateRequested:
+		return true
+	case KeyStateRetired:
+		return true
+	case KeyStateWeak:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeyNewUse.
+const (
+	KeyNewUseDelegation KeyNewUse = "delegation"
+	KeyNewUseFile       KeyNewUse = "file"
+	KeyNewUseLease      KeyNewUse = "lease"
+	KeyNewUseStatement  KeyNewUse = "statement"
+)
+
+// Valid indicates whether the value is a known member of the KeyNewUse enum.
+func (e KeyNewUse) Valid() bool {
+	switch e {
+	case KeyNewUseDelegation:
+		return true
+	case KeyNewUseFile:
+		return true
+	case KeyNewUseLease:
+		return true
+	case KeyNewUseStatement:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeysNewVersion.
+const (
+	KeysNewVersionN4 KeysNewVersion = 4
+	KeysNewVersionN6 KeysNewVersion = 6
+)
+
+// Valid indicates whether the value is a known member of the KeysNewVersion enum.
+func (e KeysNewVersion) Valid() bool {
+	switch e {
+	case KeysNewVersionN4:
+		return true
+	case KeysNewVersionN6:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LicenseExpiresFrom.
 const (
 	LicenseExpiresFromActivation LicenseExpiresFrom = "activation"
@@ -349,6 +424,10 @@ const (
 	SessionScopeCatalogueDelete SessionScope = "catalogue.delete"
 	SessionScopeCatalogueEdit   SessionScope = "catalogue.edit"
 	SessionScopeCatalogueRead   SessionScope = "catalogue.read"
+	SessionScopeEpochSettle     SessionScope = "epoch.settle"
+	SessionScopeKeysCompromise  SessionScope = "keys.compromise"
+	SessionScopeKeysEdit        SessionScope = "keys.edit"
+	SessionScopeKeysRead        SessionScope = "keys.read"
 	SessionScopeLicensesEdit    SessionScope = "licenses.edit"
 	SessionScopeLicensesEnd     SessionScope = "licenses.end"
 	SessionScopeLicensesIssue   SessionScope = "licenses.issue"
@@ -368,6 +447,14 @@ func (e SessionScope) Valid() bool {
 	case SessionScopeCatalogueEdit:
 		return true
 	case SessionScopeCatalogueRead:
+		return true
+	case SessionScopeEpochSettle:
+		return true
+	case SessionScopeKeysCompromise:
+		return true
+	case SessionScopeKeysEdit:
+		return true
+	case SessionScopeKeysRead:
 		return true
 	case SessionScopeLicensesEdit:
 		return true
@@ -391,6 +478,10 @@ const (
 	TokenScopeCatalogueDelete TokenScope = "catalogue.delete"
 	TokenScopeCatalogueEdit   TokenScope = "catalogue.edit"
 	TokenScopeCatalogueRead   TokenScope = "catalogue.read"
+	TokenScopeEpochSettle     TokenScope = "epoch.settle"
+	TokenScopeKeysCompromise  TokenScope = "keys.compromise"
+	TokenScopeKeysEdit        TokenScope = "keys.edit"
+	TokenScopeKeysRead        TokenScope = "keys.read"
 	TokenScopeLicensesEdit    TokenScope = "licenses.edit"
 	TokenScopeLicensesEnd     TokenScope = "licenses.end"
 	TokenScopeLicensesIssue   TokenScope = "licenses.issue"
@@ -410,6 +501,14 @@ func (e TokenScope) Valid() bool {
 	case TokenScopeCatalogueEdit:
 		return true
 	case TokenScopeCatalogueRead:
+		return true
+	case TokenScopeEpochSettle:
+		return true
+	case TokenScopeKeysCompromise:
+		return true
+	case TokenScopeKeysEdit:
+		return true
+	case TokenScopeKeysRead:
 		return true
 	case TokenScopeLicensesEdit:
 		return true
@@ -433,6 +532,10 @@ const (
 	TokenMadeScopeCatalogueDelete TokenMadeScope = "catalogue.delete"
 	TokenMadeScopeCatalogueEdit   TokenMadeScope = "catalogue.edit"
 	TokenMadeScopeCatalogueRead   TokenMadeScope = "catalogue.read"
+	TokenMadeScopeEpochSettle     TokenMadeScope = "epoch.settle"
+	TokenMadeScopeKeysCompromise  TokenMadeScope = "keys.compromise"
+	TokenMadeScopeKeysEdit        TokenMadeScope = "keys.edit"
+	TokenMadeScopeKeysRead        TokenMadeScope = "keys.read"
 	TokenMadeScopeLicensesEdit    TokenMadeScope = "licenses.edit"
 	TokenMadeScopeLicensesEnd     TokenMadeScope = "licenses.end"
 	TokenMadeScopeLicensesIssue   TokenMadeScope = "licenses.issue"
@@ -452,6 +555,14 @@ func (e TokenMadeScope) Valid() bool {
 	case TokenMadeScopeCatalogueEdit:
 		return true
 	case TokenMadeScopeCatalogueRead:
+		return true
+	case TokenMadeScopeEpochSettle:
+		return true
+	case TokenMadeScopeKeysCompromise:
+		return true
+	case TokenMadeScopeKeysEdit:
+		return true
+	case TokenMadeScopeKeysRead:
 		return true
 	case TokenMadeScopeLicensesEdit:
 		return true
@@ -475,6 +586,10 @@ const (
 	TokenNewScopeCatalogueDelete TokenNewScope = "catalogue.delete"
 	TokenNewScopeCatalogueEdit   TokenNewScope = "catalogue.edit"
 	TokenNewScopeCatalogueRead   TokenNewScope = "catalogue.read"
+	TokenNewScopeEpochSettle     TokenNewScope = "epoch.settle"
+	TokenNewScopeKeysCompromise  TokenNewScope = "keys.compromise"
+	TokenNewScopeKeysEdit        TokenNewScope = "keys.edit"
+	TokenNewScopeKeysRead        TokenNewScope = "keys.read"
 	TokenNewScopeLicensesEdit    TokenNewScope = "licenses.edit"
 	TokenNewScopeLicensesEnd     TokenNewScope = "licenses.end"
 	TokenNewScopeLicensesIssue   TokenNewScope = "licenses.issue"
@@ -494,6 +609,14 @@ func (e TokenNewScope) Valid() bool {
 	case TokenNewScopeCatalogueEdit:
 		return true
 	case TokenNewScopeCatalogueRead:
+		return true
+	case TokenNewScopeEpochSettle:
+		return true
+	case TokenNewScopeKeysCompromise:
+		return true
+	case TokenNewScopeKeysEdit:
+		return true
+	case TokenNewScopeKeysRead:
 		return true
 	case TokenNewScopeLicensesEdit:
 		return true
@@ -641,6 +764,12 @@ type AuditLine struct {
 	Type     string                      `json:"type"`
 }
 
+// CertificateNew defines model for CertificateNew.
+type CertificateNew struct {
+	// Certificate Armored, of the product's root.
+	Certificate string `json:"certificate"`
+}
+
 // Change defines model for Change.
 type Change struct {
 	From interface{} `json:"from,omitempty"`
@@ -708,6 +837,66 @@ type Evidence struct {
 	Refused bool      `json:"refused"`
 	Time    time.Time `json:"time"`
 }
+
+// Key defines model for Key.
+type Key struct {
+	Algorithm   string     `json:"algorithm"`
+	Created     time.Time  `json:"created"`
+	Expires     *time.Time `json:"expires,omitempty"`
+	Fingerprint string     `json:"fingerprint"`
+
+	// Here The server has its private part.
+	Here bool `json:"here"`
+
+	// Request Of a requested key: what onelicense keys certify wants, where the root is.
+	Request *string    `json:"request,omitempty"`
+	Revoked *time.Time `json:"revoked,omitempty"`
+
+	// Root It certifies the others.
+	Root bool `json:"root"`
+
+	// Signs The server signs with it now.
+	Signs bool     `json:"signs"`
+	State KeyState `json:"state"`
+
+	// Uses What its signatures are good for: file, lease, statement, delegation.
+	Uses []string `json:"uses"`
+}
+
+// KeyState defines model for Key.State.
+type KeyState string
+
+// KeyNew defines model for KeyNew.
+type KeyNew struct {
+	// Expires From then on nothing that it signed is accepted; by default never.
+	Expires *time.Time `json:"expires,omitempty"`
+	Use     KeyNewUse  `json:"use"`
+}
+
+// KeyNewUse defines model for KeyNew.Use.
+type KeyNewUse string
+
+// Keyring defines model for Keyring.
+type Keyring struct {
+	// Keys The root first, then in the order in which they were made.
+	Keys []Key `json:"keys"`
+
+	// Root Fingerprint of the root key, which programs pin.
+	Root      string     `json:"root"`
+	Statement *Statement `json:"statement,omitempty"`
+}
+
+// KeysNew defines model for KeysNew.
+type KeysNew struct {
+	// Private Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product.
+	Private *string `json:"private,omitempty"`
+
+	// Version Of OpenPGP. GnuPG reads 4; 6 is RFC 9580.
+	Version *KeysNewVersion `json:"version,omitempty"`
+}
+
+// KeysNewVersion Of OpenPGP. GnuPG reads 4; 6 is RFC 9580.
+type KeysNewVersion int64
 
 // License defines model for License.
 type License struct {
@@ -836,6 +1025,12 @@ type ListLicense struct {
 
 	// Next Cursor of the next page; absent on the last.
 	Next *string `json:"next,omitempty"`
+}
+
+// ListNew defines model for ListNew.
+type ListNew struct {
+	// MaxAge How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before.
+	MaxAge *int64 `json:"max_age,omitempty"`
 }
 
 // ListPeriod defines model for ListPeriod.
@@ -1100,7 +1295,8 @@ type ProductEdit struct {
 
 // ProductNew defines model for ProductNew.
 type ProductNew struct {
-	Description *string `json:"description,omitempty"`
+	Description *string  `json:"description,omitempty"`
+	Keys        *KeysNew `json:"keys,omitempty"`
 
 	// Metadata The vendor's own; never interpreted.
 	Metadata *map[string]string `json:"metadata,omitempty"`
@@ -1165,6 +1361,20 @@ type Setup struct {
 
 	// Token The one-time token that the server prints at its start.
 	Token string `json:"token"`
+}
+
+// Statement defines model for Statement.
+type Statement struct {
+	// Keys How many keys it names as retired or compromised.
+	Keys int64 `json:"keys"`
+
+	// Licenses How many licenses it revokes.
+	Licenses int64 `json:"licenses"`
+
+	// MaxAge How old it may be for license files, in milliseconds; 0: any age will do.
+	MaxAge int64     `json:"max_age"`
+	Number int64     `json:"number"`
+	Time   time.Time `json:"time"`
 }
 
 // Statistics defines model for Statistics.
@@ -1489,6 +1699,15 @@ type CreateProductJSONRequestBody = ProductNew
 // EditProductJSONRequestBody defines body for EditProduct for application/json ContentType.
 type EditProductJSONRequestBody = ProductEdit
 
+// AddKeyJSONRequestBody defines body for AddKey for application/json ContentType.
+type AddKeyJSONRequestBody = KeyNew
+
+// LearnKeysJSONRequestBody defines body for LearnKeys for application/json ContentType.
+type LearnKeysJSONRequestBody = CertificateNew
+
+// PublishListJSONRequestBody defines body for PublishList for application/json ContentType.
+type PublishListJSONRequestBody = ListNew
+
 // CreateVersionJSONRequestBody defines body for CreateVersion for application/json ContentType.
 type CreateVersionJSONRequestBody = VersionNew
 
@@ -1602,6 +1821,11 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/audit/head (the `AuditHead` operationId).
 	AuditHead(ctx context.Context, params *AuditHeadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// SettleEpoch Say that no lease from before the last restore is outstanding: what was frozen since is granted again
+	//
+	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
+	SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteLicense Delete a license with its activations
 	//
 	// Corresponds with DELETE /api/v1/licenses/{id} (the `DeleteLicense` operationId).
@@ -1694,7 +1918,7 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/reservations (the `Reservations` operationId).
 	Reservations(ctx context.Context, id string, params *ReservationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RevokeLicense Revoke a license, for good
+	// RevokeLicense Revoke a license and its files, for good: the product's next statement lists it
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/revoke (the `RevokeLicense` operationId).
 	RevokeLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1791,10 +2015,82 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/products/{id}/archive (the `ArchiveProduct` operationId).
 	ArchiveProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Keyring List the keys of a product
+	//
+	// Corresponds with GET /api/v1/products/{id}/keyring (the `Keyring` operationId).
+	Keyring(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddKeyWithBody Make the next key for a use, or request it of a root elsewhere
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
+	AddKeyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddKey Make the next key for a use, or request it of a root elsewhere
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
+	AddKey(ctx context.Context, id string, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LearnKeysWithBody Take over what the root has certified and revoked elsewhere
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
+	LearnKeysWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LearnKeys Take over what the root has certified and revoked elsewhere
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
+	LearnKeys(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TakeBackKey Take back a request for a key
+	//
+	// Corresponds with DELETE /api/v1/products/{id}/keyring/{key} (the `TakeBackKey` operationId).
+	TakeBackKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CompromiseKey Declare a key compromised: nothing that it ever signed is good, and another signs at once
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/{key}/compromise (the `CompromiseKey` operationId).
+	CompromiseKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PromoteKey Have the next key sign from now on
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/{key}/promote (the `PromoteKey` operationId).
+	PromoteKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetireKey Retire a key that does not sign any more; what it signed stays good
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/{key}/retire (the `RetireKey` operationId).
+	RetireKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ProductKeys The public keys of a product
 	//
 	// Corresponds with GET /api/v1/products/{id}/keys (the `ProductKeys` operationId).
 	ProductKeys(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ProductList What a product has said of its keys and licenses: the list of what is revoked
+	//
+	// Corresponds with GET /api/v1/products/{id}/list (the `ProductList` operationId).
+	ProductList(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PublishListWithBody Make the product's next statement, also if there is nothing new
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/products/{id}/list (the `PublishList` operationId).
+	PublishListWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PublishList Make the product's next statement, also if there is nothing new
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/products/{id}/list (the `PublishList` operationId).
+	PublishList(ctx context.Context, id string, body PublishListJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UnarchiveProduct Offer a product again
 	//
@@ -2003,6 +2299,21 @@ func (c *Routes) AuditExport(ctx context.Context, params *AuditExportParams, req
 // Corresponds with GET /api/v1/audit/head (the `AuditHead` operationId).
 func (c *Routes) AuditHead(ctx context.Context, params *AuditHeadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAuditHeadRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SettleEpoch Say that no lease from before the last restore is outstanding: what was frozen since is granted again
+//
+// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
+func (c *Routes) SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSettleEpochRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -2265,7 +2576,7 @@ func (c *Routes) Reservations(ctx context.Context, id string, params *Reservatio
 	return c.Client.Do(req)
 }
 
-// RevokeLicense Revoke a license, for good
+// RevokeLicense Revoke a license and its files, for good: the product's next statement lists it
 //
 // Corresponds with POST /api/v1/licenses/{id}/revoke (the `RevokeLicense` operationId).
 func (c *Routes) RevokeLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2532,11 +2843,203 @@ func (c *Routes) ArchiveProduct(ctx context.Context, id string, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
+// Keyring List the keys of a product
+//
+// Corresponds with GET /api/v1/products/{id}/keyring (the `Keyring` operationId).
+func (c *Routes) Keyring(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewKeyringRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddKeyWithBody Make the next key for a use, or request it of a root elsewhere
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
+func (c *Routes) AddKeyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddKeyRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddKey Make the next key for a use, or request it of a root elsewhere
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
+func (c *Routes) AddKey(ctx context.Context, id string, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddKeyRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LearnKeysWithBody Take over what the root has certified and revoked elsewhere
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
+func (c *Routes) LearnKeysWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLearnKeysRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LearnKeys Take over what the root has certified and revoked elsewhere
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
+func (c *Routes) LearnKeys(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLearnKeysRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TakeBackKey Take back a request for a key
+//
+// Corresponds with DELETE /api/v1/products/{id}/keyring/{key} (the `TakeBackKey` operationId).
+func (c *Routes) TakeBackKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeBackKeyRequest(c.Server, id, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CompromiseKey Declare a key compromised: nothing that it ever signed is good, and another signs at once
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/{key}/compromise (the `CompromiseKey` operationId).
+func (c *Routes) CompromiseKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCompromiseKeyRequest(c.Server, id, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PromoteKey Have the next key sign from now on
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/{key}/promote (the `PromoteKey` operationId).
+func (c *Routes) PromoteKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPromoteKeyRequest(c.Server, id, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetireKey Retire a key that does not sign any more; what it signed stays good
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/{key}/retire (the `RetireKey` operationId).
+func (c *Routes) RetireKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetireKeyRequest(c.Server, id, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ProductKeys The public keys of a product
 //
 // Corresponds with GET /api/v1/products/{id}/keys (the `ProductKeys` operationId).
 func (c *Routes) ProductKeys(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewProductKeysRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ProductList What a product has said of its keys and licenses: the list of what is revoked
+//
+// Corresponds with GET /api/v1/products/{id}/list (the `ProductList` operationId).
+func (c *Routes) ProductList(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProductListRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PublishListWithBody Make the product's next statement, also if there is nothing new
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/products/{id}/list (the `PublishList` operationId).
+func (c *Routes) PublishListWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishListRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PublishList Make the product's next statement, also if there is nothing new
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/products/{id}/list (the `PublishList` operationId).
+func (c *Routes) PublishList(ctx context.Context, id string, body PublishListJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishListRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3239,6 +3742,33 @@ func NewAuditHeadRequest(server string, params *AuditHeadParams) (*http.Request,
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSettleEpochRequest constructs an http.Request for the SettleEpoch method
+func NewSettleEpochRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/epoch/settle")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -4555,6 +5085,298 @@ func NewArchiveProductRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewKeyringRequest constructs an http.Request for the Keyring method
+func NewKeyringRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keyring", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddKeyRequest calls the generic AddKey builder with application/json body
+func NewAddKeyRequest(server string, id string, body AddKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddKeyRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewAddKeyRequestWithBody constructs an http.Request for the AddKey method, with any body, and a specified content type
+func NewAddKeyRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keyring", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewLearnKeysRequest calls the generic LearnKeys builder with application/json body
+func NewLearnKeysRequest(server string, id string, body LearnKeysJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewLearnKeysRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewLearnKeysRequestWithBody constructs an http.Request for the LearnKeys method, with any body, and a specified content type
+func NewLearnKeysRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keyring/certificate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewTakeBackKeyRequest constructs an http.Request for the TakeBackKey method
+func NewTakeBackKeyRequest(server string, id string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keyring/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCompromiseKeyRequest constructs an http.Request for the CompromiseKey method
+func NewCompromiseKeyRequest(server string, id string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keyring/%s/compromise", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPromoteKeyRequest constructs an http.Request for the PromoteKey method
+func NewPromoteKeyRequest(server string, id string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keyring/%s/promote", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetireKeyRequest constructs an http.Request for the RetireKey method
+func NewRetireKeyRequest(server string, id string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keyring/%s/retire", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewProductKeysRequest constructs an http.Request for the ProductKeys method
 func NewProductKeysRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -4585,6 +5407,87 @@ func NewProductKeysRequest(server string, id string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewProductListRequest constructs an http.Request for the ProductList method
+func NewProductListRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/list", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPublishListRequest calls the generic PublishList builder with application/json body
+func NewPublishListRequest(server string, id string, body PublishListJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPublishListRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPublishListRequestWithBody constructs an http.Request for the PublishList method, with any body, and a specified content type
+func NewPublishListRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/list", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -5501,6 +6404,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/audit/head (the `AuditHead` operationId).
 	AuditHeadWithResponse(ctx context.Context, params *AuditHeadParams, reqEditors ...RequestEditorFn) (*AuditHeadResponse, error)
 
+	// SettleEpochWithResponse Say that no lease from before the last restore is outstanding: what was frozen since is granted again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
+	SettleEpochWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SettleEpochResponse, error)
+
 	// DeleteLicenseWithResponse Delete a license with its activations
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5613,7 +6523,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/reservations (the `Reservations` operationId).
 	ReservationsWithResponse(ctx context.Context, id string, params *ReservationsParams, reqEditors ...RequestEditorFn) (*ReservationsResponse, error)
 
-	// RevokeLicenseWithResponse Revoke a license, for good
+	// RevokeLicenseWithResponse Revoke a license and its files, for good: the product's next statement lists it
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5732,12 +6642,96 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/products/{id}/archive (the `ArchiveProduct` operationId).
 	ArchiveProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ArchiveProductResponse, error)
 
+	// KeyringWithResponse List the keys of a product
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/products/{id}/keyring (the `Keyring` operationId).
+	KeyringWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*KeyringResponse, error)
+
+	// AddKeyWithBodyWithResponse Make the next key for a use, or request it of a root elsewhere
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
+	AddKeyWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddKeyResponse, error)
+
+	// AddKeyWithResponse Make the next key for a use, or request it of a root elsewhere
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
+	AddKeyWithResponse(ctx context.Context, id string, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*AddKeyResponse, error)
+
+	// LearnKeysWithBodyWithResponse Take over what the root has certified and revoked elsewhere
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
+	LearnKeysWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error)
+
+	// LearnKeysWithResponse Take over what the root has certified and revoked elsewhere
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
+	LearnKeysWithResponse(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error)
+
+	// TakeBackKeyWithResponse Take back a request for a key
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/products/{id}/keyring/{key} (the `TakeBackKey` operationId).
+	TakeBackKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*TakeBackKeyResponse, error)
+
+	// CompromiseKeyWithResponse Declare a key compromised: nothing that it ever signed is good, and another signs at once
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/{key}/compromise (the `CompromiseKey` operationId).
+	CompromiseKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*CompromiseKeyResponse, error)
+
+	// PromoteKeyWithResponse Have the next key sign from now on
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/{key}/promote (the `PromoteKey` operationId).
+	PromoteKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*PromoteKeyResponse, error)
+
+	// RetireKeyWithResponse Retire a key that does not sign any more; what it signed stays good
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/keyring/{key}/retire (the `RetireKey` operationId).
+	RetireKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*RetireKeyResponse, error)
+
 	// ProductKeysWithResponse The public keys of a product
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/products/{id}/keys (the `ProductKeys` operationId).
 	ProductKeysWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProductKeysResponse, error)
+
+	// ProductListWithResponse What a product has said of its keys and licenses: the list of what is revoked
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/products/{id}/list (the `ProductList` operationId).
+	ProductListWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProductListResponse, error)
+
+	// PublishListWithBodyWithResponse Make the product's next statement, also if there is nothing new
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/list (the `PublishList` operationId).
+	PublishListWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishListResponse, error)
+
+	// PublishListWithResponse Make the product's next statement, also if there is nothing new
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/list (the `PublishList` operationId).
+	PublishListWithResponse(ctx context.Context, id string, body PublishListJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishListResponse, error)
 
 	// UnarchiveProductWithResponse Offer a product again
 	//
@@ -6072,6 +7066,47 @@ func (r AuditHeadResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AuditHeadResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SettleEpochResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SettleEpochResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SettleEpochResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SettleEpochResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SettleEpochResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SettleEpochResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7389,6 +8424,342 @@ func (r ArchiveProductResponse) ContentType() string {
 	return ""
 }
 
+type KeyringResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Keyring
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r KeyringResponse) GetJSON200() *Keyring {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r KeyringResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r KeyringResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r KeyringResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r KeyringResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r KeyringResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Keyring
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AddKeyResponse) GetJSON201() *Keyring {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddKeyResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type LearnKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Keyring
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r LearnKeysResponse) GetJSON200() *Keyring {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LearnKeysResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LearnKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LearnKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LearnKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LearnKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TakeBackKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Keyring
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TakeBackKeyResponse) GetJSON200() *Keyring {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TakeBackKeyResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TakeBackKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TakeBackKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TakeBackKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TakeBackKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CompromiseKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Keyring
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CompromiseKeyResponse) GetJSON200() *Keyring {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CompromiseKeyResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CompromiseKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CompromiseKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CompromiseKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CompromiseKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PromoteKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Keyring
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PromoteKeyResponse) GetJSON200() *Keyring {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PromoteKeyResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PromoteKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PromoteKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PromoteKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PromoteKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RetireKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Keyring
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RetireKeyResponse) GetJSON200() *Keyring {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RetireKeyResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RetireKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetireKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetireKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetireKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ProductKeysResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7424,6 +8795,95 @@ func (r ProductKeysResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ProductKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ProductListResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ProductListResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ProductListResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ProductListResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ProductListResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ProductListResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PublishListResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Keyring
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PublishListResponse) GetJSON200() *Keyring {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PublishListResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PublishListResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PublishListResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PublishListResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PublishListResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8409,6 +9869,19 @@ func (c *ClientWithResponses) AuditHeadWithResponse(ctx context.Context, params 
 	return ParseAuditHeadResponse(rsp)
 }
 
+// SettleEpochWithResponse Say that no lease from before the last restore is outstanding: what was frozen since is granted again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
+func (c *ClientWithResponses) SettleEpochWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SettleEpochResponse, error) {
+	rsp, err := c.SettleEpoch(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSettleEpochResponse(rsp)
+}
+
 // DeleteLicenseWithResponse Delete a license with its activations
 //
 // Returns a wrapper object for the known response body format(s).
@@ -8617,7 +10090,7 @@ func (c *ClientWithResponses) ReservationsWithResponse(ctx context.Context, id s
 	return ParseReservationsResponse(rsp)
 }
 
-// RevokeLicenseWithResponse Revoke a license, for good
+// RevokeLicenseWithResponse Revoke a license and its files, for good: the product's next statement lists it
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8838,6 +10311,123 @@ func (c *ClientWithResponses) ArchiveProductWithResponse(ctx context.Context, id
 	return ParseArchiveProductResponse(rsp)
 }
 
+// KeyringWithResponse List the keys of a product
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/products/{id}/keyring (the `Keyring` operationId).
+func (c *ClientWithResponses) KeyringWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*KeyringResponse, error) {
+	rsp, err := c.Keyring(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseKeyringResponse(rsp)
+}
+
+// AddKeyWithBodyWithResponse Make the next key for a use, or request it of a root elsewhere
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
+func (c *ClientWithResponses) AddKeyWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddKeyResponse, error) {
+	rsp, err := c.AddKeyWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddKeyResponse(rsp)
+}
+
+// AddKeyWithResponse Make the next key for a use, or request it of a root elsewhere
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
+func (c *ClientWithResponses) AddKeyWithResponse(ctx context.Context, id string, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*AddKeyResponse, error) {
+	rsp, err := c.AddKey(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddKeyResponse(rsp)
+}
+
+// LearnKeysWithBodyWithResponse Take over what the root has certified and revoked elsewhere
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
+func (c *ClientWithResponses) LearnKeysWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error) {
+	rsp, err := c.LearnKeysWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLearnKeysResponse(rsp)
+}
+
+// LearnKeysWithResponse Take over what the root has certified and revoked elsewhere
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
+func (c *ClientWithResponses) LearnKeysWithResponse(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error) {
+	rsp, err := c.LearnKeys(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLearnKeysResponse(rsp)
+}
+
+// TakeBackKeyWithResponse Take back a request for a key
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/products/{id}/keyring/{key} (the `TakeBackKey` operationId).
+func (c *ClientWithResponses) TakeBackKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*TakeBackKeyResponse, error) {
+	rsp, err := c.TakeBackKey(ctx, id, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTakeBackKeyResponse(rsp)
+}
+
+// CompromiseKeyWithResponse Declare a key compromised: nothing that it ever signed is good, and another signs at once
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/{key}/compromise (the `CompromiseKey` operationId).
+func (c *ClientWithResponses) CompromiseKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*CompromiseKeyResponse, error) {
+	rsp, err := c.CompromiseKey(ctx, id, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCompromiseKeyResponse(rsp)
+}
+
+// PromoteKeyWithResponse Have the next key sign from now on
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/{key}/promote (the `PromoteKey` operationId).
+func (c *ClientWithResponses) PromoteKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*PromoteKeyResponse, error) {
+	rsp, err := c.PromoteKey(ctx, id, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePromoteKeyResponse(rsp)
+}
+
+// RetireKeyWithResponse Retire a key that does not sign any more; what it signed stays good
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/keyring/{key}/retire (the `RetireKey` operationId).
+func (c *ClientWithResponses) RetireKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*RetireKeyResponse, error) {
+	rsp, err := c.RetireKey(ctx, id, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetireKeyResponse(rsp)
+}
+
 // ProductKeysWithResponse The public keys of a product
 //
 // Returns a wrapper object for the known response body format(s).
@@ -8849,6 +10439,45 @@ func (c *ClientWithResponses) ProductKeysWithResponse(ctx context.Context, id st
 		return nil, err
 	}
 	return ParseProductKeysResponse(rsp)
+}
+
+// ProductListWithResponse What a product has said of its keys and licenses: the list of what is revoked
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/products/{id}/list (the `ProductList` operationId).
+func (c *ClientWithResponses) ProductListWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProductListResponse, error) {
+	rsp, err := c.ProductList(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProductListResponse(rsp)
+}
+
+// PublishListWithBodyWithResponse Make the product's next statement, also if there is nothing new
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/list (the `PublishList` operationId).
+func (c *ClientWithResponses) PublishListWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishListResponse, error) {
+	rsp, err := c.PublishListWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePublishListResponse(rsp)
+}
+
+// PublishListWithResponse Make the product's next statement, also if there is nothing new
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/list (the `PublishList` operationId).
+func (c *ClientWithResponses) PublishListWithResponse(ctx context.Context, id string, body PublishListJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishListResponse, error) {
+	rsp, err := c.PublishList(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePublishListResponse(rsp)
 }
 
 // UnarchiveProductWithResponse Offer a product again
@@ -9305,6 +10934,35 @@ func ParseAuditHeadResponse(rsp *http.Response) (*AuditHeadResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSettleEpochResponse parses an HTTP response from a SettleEpochWithResponse call
+func ParseSettleEpochResponse(rsp *http.Response) (*SettleEpochResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SettleEpochResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -10329,6 +11987,237 @@ func ParseArchiveProductResponse(rsp *http.Response) (*ArchiveProductResponse, e
 	return response, nil
 }
 
+// ParseKeyringResponse parses an HTTP response from a KeyringWithResponse call
+func ParseKeyringResponse(rsp *http.Response) (*KeyringResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &KeyringResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Keyring
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddKeyResponse parses an HTTP response from a AddKeyWithResponse call
+func ParseAddKeyResponse(rsp *http.Response) (*AddKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Keyring
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLearnKeysResponse parses an HTTP response from a LearnKeysWithResponse call
+func ParseLearnKeysResponse(rsp *http.Response) (*LearnKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LearnKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Keyring
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTakeBackKeyResponse parses an HTTP response from a TakeBackKeyWithResponse call
+func ParseTakeBackKeyResponse(rsp *http.Response) (*TakeBackKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TakeBackKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Keyring
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCompromiseKeyResponse parses an HTTP response from a CompromiseKeyWithResponse call
+func ParseCompromiseKeyResponse(rsp *http.Response) (*CompromiseKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CompromiseKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Keyring
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePromoteKeyResponse parses an HTTP response from a PromoteKeyWithResponse call
+func ParsePromoteKeyResponse(rsp *http.Response) (*PromoteKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PromoteKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Keyring
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRetireKeyResponse parses an HTTP response from a RetireKeyWithResponse call
+func ParseRetireKeyResponse(rsp *http.Response) (*RetireKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetireKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Keyring
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseProductKeysResponse parses an HTTP response from a ProductKeysWithResponse call
 func ParseProductKeysResponse(rsp *http.Response) (*ProductKeysResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -10343,6 +12232,65 @@ func ParseProductKeysResponse(rsp *http.Response) (*ProductKeysResponse, error) 
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseProductListResponse parses an HTTP response from a ProductListWithResponse call
+func ParseProductListResponse(rsp *http.Response) (*ProductListResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ProductListResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePublishListResponse parses an HTTP response from a PublishListWithResponse call
+func ParsePublishListResponse(rsp *http.Response) (*PublishListResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PublishListResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Keyring
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/license/pgp"
 )
 
 // cache keeps opened keys: to open and parse them costs ten times what a signature does.
@@ -16,28 +15,28 @@ type cache struct {
 
 type opened struct {
 	sealed []byte // what it was opened from
-	secret *pgp.Secret
+	ring   *ring
 }
 
 // enough bounds how many private keys lie open in memory.
 const enough = 1000
 
 // lookup finds the product's keys as they are now: after a rotation what is sealed is another.
-func (c *cache) lookup(product license.ID, sealed []byte) *pgp.Secret {
+func (c *cache) lookup(product license.ID, sealed []byte) *ring {
 	c.mu.RLock()
 	o := c.known[product]
 	c.mu.RUnlock()
 	if !bytes.Equal(o.sealed, sealed) {
 		return nil
 	}
-	return o.secret
+	return o.ring
 }
 
-func (c *cache) keep(product license.ID, sealed []byte, secret *pgp.Secret) {
+func (c *cache) keep(product license.ID, sealed []byte, r *ring) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil || len(c.known) >= enough {
 		c.known = map[license.ID]opened{}
 	}
-	c.known[product] = opened{sealed, secret}
+	c.known[product] = opened{sealed, r}
 }

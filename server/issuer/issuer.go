@@ -1,10 +1,12 @@
 // Package issuer is the only holder of the products' private keys. They lie in the store sealed under a master key that the store never
 // sees, are opened when something must be signed, and leave this package only sealed.
 //
-// Start with New. What others get is a Signer, which signs and gives nothing away.
+// Start with New. What others get is a Signer, which signs and gives nothing away; each change of keys gives what is sealed anew, to be
+// stored in the place of what it was made from.
 package issuer
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // Issuer makes, opens and uses keys. It is the domain's issuer (server/licensing), with OpenPGP keys.
@@ -23,6 +26,8 @@ type Issuer struct {
 	random io.Reader
 	cache  cache
 }
+
+var _ licensing.Issuer = (*Issuer)(nil)
 
 // MasterKeySize is the number of bytes of a master key.
 const MasterKeySize = 32
@@ -39,39 +44,56 @@ func New(master []byte, random io.Reader) (*Issuer, error) {
 	return &Issuer{seal: s, random: random}, nil
 }
 
-// NewKeyring makes a product's keys.
-func (i *Issuer) NewKeyring(product license.ID, name string, now time.Time) (certificate, sealed []byte, err error) {
-	secret, err := pgp.Generate(userID(name), i.random, now)
+// NewKeyring makes a product's keys, or takes those that were made elsewhere.
+func (i *Issuer) NewKeyring(product license.ID, of licensing.NewKeys, now time.Time) (licensing.Ring, error) {
+	if len(of.Private) > 0 {
+		r, err := i.imported(of.Private, now)
+		if err != nil {
+			return licensing.Ring{}, err
+		}
+		return i.closed(product, r)
+	}
+	secret, err := pgp.GenerateVersion(cmp.Or(of.Version, pgp.V4), userID(of.Name), i.random, now)
 	if err != nil {
-		return nil, nil, fmt.Errorf("generating keys: %w", err)
+		return licensing.Ring{}, fmt.Errorf("generating keys: %w", err)
 	}
-	plain, err := secret.Serialize()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer clear(plain)
-	if sealed, err = i.seal.close(i.random, product, plain); err != nil {
-		return nil, nil, err
-	}
-	return secret.Public().Certificate(), sealed, nil
+	return i.closed(product, &ring{secret: secret})
 }
 
-// Signer signs with the keys that NewKeyring sealed for the product.
+// Signer signs with those of the product's keys that are not waiting to be promoted.
 func (i *Issuer) Signer(product license.ID, sealed []byte) (license.Signer, error) {
-	if secret := i.cache.lookup(product, sealed); secret != nil {
-		return secret, nil
+	r, err := i.open(product, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return r.signer, nil
+}
+
+// Keys lists a product's keys.
+func (i *Issuer) Keys(product license.ID, sealed []byte, now time.Time) ([]licensing.Key, error) {
+	r, err := i.open(product, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return r.keys(now)
+}
+
+// open gives the ring, which nobody may change.
+func (i *Issuer) open(product license.ID, sealed []byte) (*ring, error) {
+	if r := i.cache.lookup(product, sealed); r != nil {
+		return r, nil
 	}
 	plain, err := i.seal.open(product, sealed)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(plain)
-	secret, err := pgp.ParseSecret(plain)
+	r, err := parseRing(plain)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keys of product %s: %w", product, err)
 	}
-	i.cache.keep(product, sealed, secret)
-	return secret, nil
+	i.cache.keep(product, sealed, r)
+	return r, nil
 }
 
 // Keyring judges signatures with a certificate.

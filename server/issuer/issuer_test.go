@@ -8,6 +8,7 @@ import (
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 var (
@@ -23,10 +24,11 @@ func made(t *testing.T) (i *Issuer, certificate, sealed []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if certificate, sealed, err = i.NewKeyring(product, "CAD Suite", noon); err != nil {
+	ring, err := i.NewKeyring(product, licensing.NewKeys{Name: "CAD Suite"}, noon)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return i, certificate, sealed
+	return i, ring.Certificate, ring.Sealed
 }
 
 func TestSignsWithWhatItSealed(t *testing.T) {
@@ -94,11 +96,11 @@ func TestRotatedKeysReplaceThoseInTheCache(t *testing.T) {
 	if _, err := i.Signer(product, sealed); err != nil {
 		t.Fatal(err)
 	}
-	certificate, rotated, err := i.NewKeyring(product, "CAD Suite", noon)
+	rotated, err := i.NewKeyring(product, licensing.NewKeys{Name: "CAD Suite"}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := i.Signer(product, rotated)
+	signer, err := i.Signer(product, rotated.Sealed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,7 @@ func TestRotatedKeysReplaceThoseInTheCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := i.Keyring(certificate)
+	keys, err := i.Keyring(rotated.Certificate)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +128,7 @@ func TestAMasterKeyHasItsSize(t *testing.T) { // proves S28
 func TestEveryProductNameMakesAKey(t *testing.T) {
 	i, _, _ := made(t)
 	for _, name := range []string{"a", "two\nlines", strings.Repeat("ü", 200), "tab\there"} {
-		if _, _, err := i.NewKeyring(product, name, noon); err != nil {
+		if _, err := i.NewKeyring(product, licensing.NewKeys{Name: name}, noon); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

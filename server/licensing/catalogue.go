@@ -36,17 +36,32 @@ func (s *Service) Root(p Product) (string, error) {
 
 // CreateProduct makes a product and its keyring.
 func (s *Service) CreateProduct(ctx context.Context, p Product) (Product, error) {
+	return s.CreateProductWith(ctx, p, NewKeys{})
+}
+
+// CreateProductWith makes a product with keys as they are wanted, or that were made elsewhere: they belong to this product alone.
+func (s *Service) CreateProductWith(ctx context.Context, p Product, keys NewKeys) (Product, error) {
 	if err := p.check(); err != nil {
 		return Product{}, err
+	}
+	if keys.Version != 0 && keys.Version != 4 && keys.Version != 6 {
+		return Product{}, invalid("keys.version", "is %d, allowed are 4 and 6", keys.Version)
 	}
 	if err := s.create(ctx, &p.Meta); err != nil {
 		return Product{}, err
 	}
-	var err error
-	if p.Keyring, p.Secret, err = s.issuer.NewKeyring(p.ID, p.Name, s.clock()); err != nil {
+	keys.Name = p.Name
+	if err := p.ring(s.issuer.NewKeyring(p.ID, keys, s.clock())); err != nil {
 		return Product{}, fmt.Errorf("making the product's keys: %w", err)
 	}
-	return made(ctx, p, s.store.CreateProduct(ctx, p), func() (Product, error) { return s.store.Product(ctx, p.Organisation, p.ID) })
+	if err := s.claimRoot(ctx, p); err != nil {
+		return Product{}, err
+	}
+	err := s.store.CreateProduct(ctx, p)
+	if err != nil {
+		err = errors.Join(err, s.dropRoot(ctx, p))
+	}
+	return made(ctx, p, err, func() (Product, error) { return s.store.Product(ctx, p.Organisation, p.ID) })
 }
 
 // UpdateProduct changes name, description, archived and metadata.
@@ -64,7 +79,14 @@ func (s *Service) UpdateProduct(ctx context.Context, p Product) (Product, error)
 
 // DeleteProduct refuses with ErrInUse while it has versions.
 func (s *Service) DeleteProduct(ctx context.Context, org, id license.ID, revision int64) error {
-	return s.store.DeleteProduct(ctx, org, id, revision)
+	p, err := s.store.Product(ctx, org, id)
+	if err != nil {
+		return err
+	}
+	if err := s.store.DeleteProduct(ctx, org, id, revision); err != nil {
+		return err
+	}
+	return s.dropRoot(ctx, p)
 }
 
 // CreateVersion makes a version of the product that it names. Settings left at 0 that cannot be 0 get their defaults.
@@ -183,7 +205,8 @@ func (s *Service) LicenseFile(ctx context.Context, org, id license.ID) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	return license.Seal(license.Claims{ID: l.ID, Contexts: l.Contexts, Entitlements: l.Entitlements}, signer, s.clock())
+	file, err := license.Seal(license.Claims{ID: l.ID, Contexts: l.Contexts, Entitlements: l.Entitlements}, signer, s.clock())
+	return file, s.unsigned(err, "a license file")
 }
 
 func (s *Service) create(ctx context.Context, m *Meta) (err error) {

@@ -12,16 +12,6 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// Issuer holds the products' private keys, which leave it only sealed.
-type Issuer interface {
-	// NewKeyring makes a product's keys: the certificate, and the private keys sealed for this product.
-	NewKeyring(product license.ID, name string, now time.Time) (certificate, sealed []byte, err error)
-	// Signer signs with the keys that were sealed for the product.
-	Signer(product license.ID, sealed []byte) (license.Signer, error)
-	// Keyring judges signatures with a certificate.
-	Keyring(certificate []byte) (license.Keyring, error)
-}
-
 // Options are what a service takes from its surroundings.
 type Options struct {
 	Clock  func() time.Time // nil: time.Now

@@ -66,6 +66,7 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 	} else if err != nil {
 		return Answer{}, fmt.Errorf("reading the license: %w", err)
 	}
+	x.terms.Product = s.fresh(ctx, x.terms.Product)
 	x.policy = x.terms.Version.Policy.apply(x.terms.License.Overrides)
 	if x.runs, err = s.runs(ctx, x); errors.Is(err, ErrNotFound) {
 		return s.unknown(ctx, x)

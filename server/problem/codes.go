@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // Codes of the HTTP surfaces, beside those of spec/verdicts.json. The codes of access (sign-in, tokens, roles) are its own and are
@@ -71,7 +72,16 @@ var statuses = map[license.Code]int{
 	Timeout:          http.StatusRequestTimeout,
 	Unavailable:      http.StatusServiceUnavailable,
 
+	licensing.KeyWaiting:  http.StatusConflict,
+	licensing.KeySigns:    http.StatusConflict,
+	licensing.KeyNotSo:    http.StatusConflict,
+	licensing.KeyMissing:  http.StatusConflict,
+	licensing.NothingNew:  http.StatusConflict,
+	licensing.RootTaken:   http.StatusConflict,
+	licensing.NoStatement: http.StatusNotFound,
+
 	license.CodeUnknownProduct: http.StatusNotFound,
+	license.CodeWrongRoot:      http.StatusUnprocessableEntity,
 	license.CodeInternal:       http.StatusInternalServerError,
 }
 
@@ -83,6 +93,7 @@ var byClass = map[license.Class]int{
 	license.ClassRetryAt: http.StatusTooManyRequests,
 	license.ClassRecover: http.StatusConflict,
 	license.ClassRequest: http.StatusBadRequest,
+	license.ClassFile:    http.StatusUnprocessableEntity, // a certificate, request or signature that was sent to be taken over
 }
 
 // Status is the HTTP status of a code.

@@ -38,6 +38,10 @@ func of(err error) *Problem {
 		p.Errors = []Wrong{{invalid.Field, invalid.Problem}}
 		return p
 	}
+	var conflict *licensing.Conflict
+	if errors.As(err, &conflict) {
+		return New(conflict.Code, conflict.Detail)
+	}
 	var refused *license.Error
 	if errors.As(err, &refused) {
 		return New(refused.Code, refused.Error())

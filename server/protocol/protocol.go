@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -24,12 +26,14 @@ import (
 type Service interface {
 	Sync(ctx context.Context, body []byte, address string) (licensing.Answer, error)
 	ProductKeyring(ctx context.Context, product license.ID) ([]byte, error)
+	ProductList(ctx context.Context, product license.ID) ([]byte, error)
 }
 
 // Register adds the routes:
 //
 //	POST /sync               a signed request; the answer is a signed lease or refusal
 //	GET  /products/{id}/keys the product's certificate, armored
+//	GET  /products/{id}/list the product's newest statement: what is revoked, signed
 //
 // Everything unsigned is problem+json. A nil log is slog's default. Limited puts limits in front.
 func Register(router fiber.Router, service Service, log *slog.Logger) {
@@ -39,6 +43,7 @@ func Register(router fiber.Router, service Service, log *slog.Logger) {
 	h := handlers{service, log}
 	router.Post("/sync", h.guard(h.sync))
 	router.Get("/products/:id/keys", h.guard(h.keys))
+	router.Get("/products/:id/list", h.guard(h.list))
 }
 
 type handlers struct {
@@ -74,13 +79,37 @@ func (h handlers) sync(c *fiber.Ctx) error {
 }
 
 func (h handlers) keys(c *fiber.Ctx) error {
-	id := license.ID(string([]byte(c.Params("id")))) // fiber's strings end with the handler
-	certificate, err := h.service.ProductKeyring(c.UserContext(), id)
+	certificate, err := h.service.ProductKeyring(c.UserContext(), product(c))
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, armoredKeys)
-	return c.SendString(armor(certificate))
+	return public(c, armoredKeys, []byte(armor(certificate)))
+}
+
+func (h handlers) list(c *fiber.Ctx) error {
+	id := product(c)
+	text, err := h.service.ProductList(c.UserContext(), id)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentDisposition, fmt.Sprintf(`attachment; filename="%s.list"`, id))
+	return public(c, signedText, text)
+}
+
+// product is copied: fiber's strings end with the handler.
+func product(c *fiber.Ctx) license.ID { return license.ID(strings.Clone(c.Params("id"))) }
+
+// public sends what anybody may keep for a minute, and asks about by its hash after that. For so long a revocation may be unknown where
+// somebody keeps copies, beside what the clients' own intervals take.
+func public(c *fiber.Ctx, kind string, body []byte) error {
+	tag := `"` + string(lease.HashOf(body)) + `"`
+	c.Set(fiber.HeaderCacheControl, "public, max-age=60")
+	c.Set(fiber.HeaderETag, tag)
+	if c.Get(fiber.HeaderIfNoneMatch) == tag {
+		return c.SendStatus(http.StatusNotModified)
+	}
+	c.Set(fiber.HeaderContentType, kind)
+	return c.Send(body)
 }
 
 // guard makes a problem of every error and of a panic.

@@ -27,6 +27,7 @@ import (
 type scripted struct {
 	sync    func(body []byte) (licensing.Answer, error)
 	keyring func(license.ID) ([]byte, error)
+	list    func(license.ID) ([]byte, error)
 }
 
 func (s scripted) Sync(_ context.Context, body []byte, _ string) (licensing.Answer, error) {
@@ -36,6 +37,8 @@ func (s scripted) Sync(_ context.Context, body []byte, _ string) (licensing.Answ
 func (s scripted) ProductKeyring(_ context.Context, id license.ID) ([]byte, error) {
 	return s.keyring(id)
 }
+
+func (s scripted) ProductList(_ context.Context, id license.ID) ([]byte, error) { return s.list(id) }
 
 type answer struct {
 	status int
@@ -139,7 +142,7 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, _, err := i.NewKeyring("0123456789abcdef01234567", "CAD", time.UnixMilli(1_770_000_000_000))
+	ring, err := i.NewKeyring("0123456789abcdef01234567", licensing.NewKeys{Name: "CAD"}, time.UnixMilli(1_770_000_000_000))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,13 +150,49 @@ func TestKeys(t *testing.T) {
 		if id != "0123456789abcdef01234567" {
 			return nil, licensing.ErrNotFound
 		}
-		return certificate, nil
+		return ring.Certificate, nil
 	}}
 	a := ask(t, s, io.Discard, "GET", "/api/v1/products/0123456789abcdef01234567/keys", nil)
 	a.is(t, 200, "application/pgp-keys")
 	keys, err := pgp.Parse(a.body)
-	if err != nil || !bytes.Equal(keys.Certificate(), certificate) {
+	if err != nil || !bytes.Equal(keys.Certificate(), ring.Certificate) {
 		t.Errorf("%v: %s", err, a.body)
 	}
 	ask(t, s, io.Discard, "GET", "/api/v1/products/nobody/keys", nil).problem(t, 404, problem.NotFound)
+}
+
+// What anybody may have is kept for a minute by whoever carries it, and asked about by its hash after that.
+//
+// proves part of N04
+func TestListIsServedToAnybody(t *testing.T) {
+	text := []byte("{}\nc2lnbmF0dXJl\n")
+	s := scripted{list: func(id license.ID) ([]byte, error) {
+		if id != "0123456789abcdef01234567" {
+			return nil, licensing.Conflicting(licensing.NoStatement, "not yet")
+		}
+		return text, nil
+	}}
+	const path = "/api/v1/products/0123456789abcdef01234567/list"
+	a := ask(t, s, io.Discard, "GET", path, nil)
+	a.is(t, 200, "text/plain; charset=utf-8")
+	if !bytes.Equal(a.body, text) || a.header["Cache-Control"][0] != "public, max-age=60" || a.header["Access-Control-Allow-Origin"][0] != "*" ||
+		a.header["Content-Disposition"][0] != `attachment; filename="0123456789abcdef01234567.list"` {
+		t.Errorf("%q with %v", a.body, a.header)
+	}
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	protocol.Register(app.Group("/api/v1"), s, nil)
+	again := httptest.NewRequest("GET", path, nil)
+	again.Header.Set("If-None-Match", a.header["Etag"][0])
+	response, err := app.Test(again, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.Body.Close(); response.StatusCode != 304 {
+		t.Errorf("asked again: %d", response.StatusCode)
+	}
+	none := ask(t, s, io.Discard, "GET", "/api/v1/products/ffffffffffffffffffffffff/list", nil)
+	none.is(t, 404, "application/problem+json")
+	if got := none.header["Cache-Control"]; got != nil && strings.Contains(got[0], "public") {
+		t.Errorf("a refusal may be kept: %v", got)
+	}
 }

@@ -102,14 +102,17 @@ func (c certificate) rotated(name string, compromised bool) certificate {
 	return c
 }
 
-// mint implements licensing.Issuer.
-type mint struct{ root string }
+// mint implements what a sync needs of licensing.Issuer.
+type mint struct {
+	licensing.Issuer
+	root string
+}
 
 var _ licensing.Issuer = mint{}
 
-func (i mint) NewKeyring(license.ID, string, time.Time) (cert, sealed []byte, err error) {
+func (i mint) NewKeyring(license.ID, licensing.NewKeys, time.Time) (licensing.Ring, error) {
 	b := certificate{RootName: i.root, Keys: []string{"one"}}.encode()
-	return b, b, nil
+	return licensing.Ring{Certificate: b, Sealed: b}, nil
 }
 
 func (mint) Signer(_ license.ID, sealed []byte) (license.Signer, error) {

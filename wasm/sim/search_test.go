@@ -95,7 +95,7 @@ func newSmall(holders int) *small {
 
 func (s *small) restart() {
 	drawn := int64(0)
-	s.domain = licensing.New(s.store, mint{"acme"}, licensing.Options{Clock: func() time.Time { return s.now.Std() }, Random: counter{&drawn}, Epoch: 1,
+	s.domain = licensing.New(s.store, mint{root: "acme"}, licensing.Options{Clock: func() time.Time { return s.now.Std() }, Random: counter{&drawn}, Epoch: 1,
 		Secret: []byte("the challenges' secret, 32 bytes")})
 }
 

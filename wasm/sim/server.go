@@ -55,7 +55,7 @@ type Server struct {
 func newServer(w *World, terms Terms) *Server {
 	s := &Server{w: w, store: memory.New(), issuer: terms.Issuer}
 	if s.issuer == nil {
-		s.issuer = mint{"acme"}
+		s.issuer = mint{root: "acme"}
 	}
 	s.restart()
 	org, err := s.domain.CreateOrganisation(ctx, "Acme")

@@ -52,6 +52,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/epoch/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that no lease from before the last restore is outstanding: what was frozen since is granted again */
+        post: operations["settleEpoch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/licenses/{id}": {
         parameters: {
             query?: never;
@@ -250,7 +267,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revoke a license, for good */
+        /** Revoke a license and its files, for good: the product's next statement lists it */
         post: operations["revokeLicense"];
         delete?: never;
         options?: never;
@@ -431,6 +448,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/products/{id}/keyring": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the keys of a product */
+        get: operations["keyring"];
+        put?: never;
+        /** Make the next key for a use, or request it of a root elsewhere */
+        post: operations["addKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/keyring/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take over what the root has certified and revoked elsewhere */
+        post: operations["learnKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/keyring/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take back a request for a key */
+        delete: operations["takeBackKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/keyring/{key}/compromise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Declare a key compromised: nothing that it ever signed is good, and another signs at once */
+        post: operations["compromiseKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/keyring/{key}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have the next key sign from now on */
+        post: operations["promoteKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/keyring/{key}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Retire a key that does not sign any more; what it signed stays good */
+        post: operations["retireKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/products/{id}/keys": {
         parameters: {
             query?: never;
@@ -442,6 +562,24 @@ export interface paths {
         get: operations["productKeys"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a product has said of its keys and licenses: the list of what is revoked */
+        get: operations["productList"];
+        put?: never;
+        /** Make the product's next statement, also if there is nothing new */
+        post: operations["publishList"];
         delete?: never;
         options?: never;
         head?: never;
@@ -753,6 +891,10 @@ export interface components {
             time: string;
             type: string;
         };
+        CertificateNew: {
+            /** @description Armored, of the product's root. */
+            certificate: string;
+        };
         Change: {
             from?: unknown;
             to?: unknown;
@@ -826,6 +968,55 @@ export interface components {
             refused: boolean;
             /** Format: date-time */
             time: string;
+        };
+        Key: {
+            algorithm: string;
+            /** Format: date-time */
+            created: string;
+            /** Format: date-time */
+            expires?: string;
+            fingerprint: string;
+            /** @description The server has its private part. */
+            here: boolean;
+            /** @description Of a requested key: what onelicense keys certify wants, where the root is. */
+            request?: string;
+            /** Format: date-time */
+            revoked?: string;
+            /** @description It certifies the others. */
+            root: boolean;
+            /** @description The server signs with it now. */
+            signs: boolean;
+            /** @enum {string} */
+            state: "requested" | "next" | "current" | "retired" | "compromised" | "expired" | "weak";
+            /** @description What its signatures are good for: file, lease, statement, delegation. */
+            uses: string[];
+        };
+        KeyNew: {
+            /**
+             * Format: date-time
+             * @description From then on nothing that it signed is accepted; by default never.
+             */
+            expires?: string;
+            /** @enum {string} */
+            use: "file" | "lease" | "statement" | "delegation";
+        };
+        Keyring: {
+            /** @description The root first, then in the order in which they were made. */
+            keys: components["schemas"]["Key"][];
+            /** @description Fingerprint of the root key, which programs pin. */
+            root: string;
+            /** @description The newest; absent while there is none. */
+            statement?: components["schemas"]["Statement"];
+        };
+        KeysNew: {
+            /** @description Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product. */
+            private?: string;
+            /**
+             * Format: int64
+             * @description Of OpenPGP. GnuPG reads 4; 6 is RFC 9580.
+             * @enum {integer}
+             */
+            version?: 4 | 6;
         };
         License: {
             /** Format: int64 */
@@ -962,6 +1153,13 @@ export interface components {
             items: components["schemas"]["License"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
+        };
+        ListNew: {
+            /**
+             * Format: int64
+             * @description How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before.
+             */
+            max_age?: number;
         };
         ListPeriod: {
             items: components["schemas"]["Period"][];
@@ -1228,6 +1426,8 @@ export interface components {
         };
         ProductNew: {
             description?: string;
+            /** @description How its keys are made; by default new ones of version 4, with their root. */
+            keys?: components["schemas"]["KeysNew"];
             /** @description The vendor's own; never interpreted. */
             metadata?: {
                 [key: string]: string;
@@ -1275,7 +1475,7 @@ export interface components {
             member: components["schemas"]["Member"];
             organisation: components["schemas"]["Organisation"];
             /** @description Of an API token; a session may what the role allows. */
-            scope?: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            scope?: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
         };
         Setup: {
             email: string;
@@ -1286,6 +1486,27 @@ export interface components {
             password: string;
             /** @description The one-time token that the server prints at its start. */
             token: string;
+        };
+        Statement: {
+            /**
+             * Format: int64
+             * @description How many keys it names as retired or compromised.
+             */
+            keys: number;
+            /**
+             * Format: int64
+             * @description How many licenses it revokes.
+             */
+            licenses: number;
+            /**
+             * Format: int64
+             * @description How old it may be for license files, in milliseconds; 0: any age will do.
+             */
+            max_age: number;
+            /** Format: int64 */
+            number: number;
+            /** Format: date-time */
+            time: string;
         };
         Statistics: {
             host?: string;
@@ -1306,7 +1527,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
             /**
              * Format: date-time
              * @description Last use, within an hour; absent: never.
@@ -1326,7 +1547,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
             /** @description To be sent as Authorization: Bearer. It is shown here and never again. */
             secret: string;
             /**
@@ -1344,7 +1565,7 @@ export interface components {
             /** @description What it is for, for people. */
             name: string;
             /** @description What it may do: no more than one's role allows, now and later. */
-            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
         };
         TransferNew: {
             /** @description Deactivate the installations of the customer before. */
@@ -1564,6 +1785,36 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuditHead"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    settleEpoch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -2521,6 +2772,250 @@ export interface operations {
             };
         };
     };
+    keyring: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keyring"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyNew"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keyring"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    learnKeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificateNew"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keyring"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeBackKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keyring"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compromiseKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keyring"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promoteKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keyring"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retireKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keyring"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     productKeys: {
         parameters: {
             query?: never;
@@ -2539,6 +3034,75 @@ export interface operations {
                 };
                 content: {
                     "application/pgp-keys": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    productList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest statement, signed (spec/lease.md), as it is kept beside license files. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publishList: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ListNew"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keyring"];
                 };
             };
             /** @description Error */

@@ -10,23 +10,18 @@ import (
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
 	"github.com/spf13/cobra"
 )
 
-// keysCommand works on key files, on a machine that needs no server and no network.
+// keysCommand works on key files, on a machine that needs no server and no network. The commands of the routes about keys come beside.
 func keysCommand(w world) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "keys",
-		Short: "List, rotate, revoke and certify keys in files, also where the root lies offline",
-		Long: `List, rotate, revoke and certify keys in files.
+	cmd := remote.Parent("keys", "List, rotate, revoke and certify keys: in files, also where the root lies offline, and on a server")
+	cmd.Long = `List, rotate, revoke, certify and subkeys work on files and ask no server; the other commands do.
 
-What changes keys writes two new files and overwrites none: BASE.key.asc with the private keys and BASE.pub.asc, the certificate for
-everybody who verifies. A change that they have not seen changes nothing for them.`,
-	}
+What changes keys in files writes two new files and overwrites none: BASE.key.asc with the private keys and BASE.pub.asc, the certificate for
+everybody who verifies. A change that they have not seen changes nothing for them.`
 	cmd.AddCommand(listKeys(w), rotateKeys(w), revokeKey(w), certifyKey(w), withoutRoot())
-	for _, c := range cmd.Commands() {
-		c.RunE = work(c.RunE)
-	}
 	return cmd
 }
 

@@ -224,7 +224,7 @@ func sample(d *document, s *schema) (string, any) {
 	case s.is("boolean"):
 		return "true", true
 	}
-	for _, text := range []string{"a-text", "5edb10fecc150913cb7640f6", strings.Repeat("0a", 16), strings.Repeat("0a", 32), "2030-01-02T03:04:05Z", "7"} {
+	for _, text := range []string{"a-text", "5edb10fecc150913cb7640f6", strings.Repeat("0a", 16), strings.Repeat("0a", 32), strings.Repeat("0A", 20), "2030-01-02T03:04:05Z", "7"} {
 		if fits, err := regexp.MatchString(s.Pattern, text); err == nil && fits && (s.Format == "date-time") == strings.HasSuffix(text, "Z") {
 			return text, text
 		}

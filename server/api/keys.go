@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Keyring is a product's keys, and what it has said of them and of its licenses.
+type Keyring struct {
+	Root      string     `json:"root" doc:"Fingerprint of the root key, which programs pin."`
+	Keys      []Key      `json:"keys" nullable:"false" doc:"The root first, then in the order in which they were made."`
+	Statement *Statement `json:"statement,omitempty" doc:"The newest; absent while there is none."`
+}
+
+// Key is one key of a product.
+type Key struct {
+	Fingerprint string             `json:"fingerprint"`
+	Root        bool               `json:"root" doc:"It certifies the others."`
+	Uses        []string           `json:"uses" nullable:"false" doc:"What its signatures are good for: file, lease, statement, delegation."`
+	Algorithm   string             `json:"algorithm"`
+	State       licensing.KeyState `json:"state" enum:"requested,next,current,retired,compromised,expired,weak"`
+	Signs       bool               `json:"signs" doc:"The server signs with it now."`
+	Here        bool               `json:"here" doc:"The server has its private part."`
+	Request     string             `json:"request,omitempty" doc:"Of a requested key: what onelicense keys certify wants, where the root is."`
+	Created     time.Time          `json:"created"`
+	Expires     *time.Time         `json:"expires,omitempty"`
+	Revoked     *time.Time         `json:"revoked,omitempty"`
+}
+
+// Statement is the head of a product's newest statement. Its text is at /products/{id}/list.
+type Statement struct {
+	Number   int64     `json:"number"`
+	Time     time.Time `json:"time"`
+	MaxAge   int64     `json:"max_age" doc:"How old it may be for license files, in milliseconds; 0: any age will do."`
+	Keys     int       `json:"keys" doc:"How many keys it names as retired or compromised."`
+	Licenses int       `json:"licenses" doc:"How many licenses it revokes."`
+}
+
+// KeyNew is a key to be made.
+type KeyNew struct {
+	Use     string     `json:"use" enum:"file,lease,statement,delegation"`
+	Expires *time.Time `json:"expires,omitempty" doc:"From then on nothing that it signed is accepted; by default never."`
+}
+
+// CertificateNew is a certificate to be taken over.
+type CertificateNew struct {
+	Certificate string `json:"certificate" doc:"Armored, of the product's root."`
+}
+
+// ListNew is a statement to be made.
+type ListNew struct {
+	MaxAge *int64 `json:"max_age,omitempty" doc:"How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before."`
+}
+
+type ByKey struct {
+	ByID
+	Key string `path:"key" pattern:"^([0-9A-F]{40}|[0-9A-F]{64})$" patternDescription:"a fingerprint of 40 or 64 upper-case hex digits"`
+}
+
+// keys registers the routes of a product's keys.
+func (a *API) keys() {
+	const tag = "keys"
+	l := a.Licensing
+	add(a, operation{
+		method: "GET", path: "/products/{id}/keyring", id: "keyring", tag: tag, action: access.ReadKeys,
+		summary: "List the keys of a product",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Keyring], error) {
+		return a.keyring(ctx, who, in.id(), nil)
+	})
+	add(a, operation{
+		method: "POST", path: "/products/{id}/keyring", id: "addKey", tag: tag, action: access.EditKeys, status: http.StatusCreated,
+		summary: "Make the next key for a use, or request it of a root elsewhere",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[KeyNew]) (*answer[Keyring], error) {
+		var end time.Time
+		if in.Body.Expires != nil {
+			end = *in.Body.Expires
+		}
+		_, err := l.AddKey(ctx, who.Organisation(), in.id(), license.Use(in.Body.Use), end)
+		return a.keyring(ctx, who, in.id(), err)
+	})
+	add(a, operation{
+		method: "POST", path: "/products/{id}/keyring/certificate", id: "learnKeys", tag: tag, action: access.EditKeys,
+		summary: "Take over what the root has certified and revoked elsewhere",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[CertificateNew]) (*answer[Keyring], error) {
+		_, err := l.LearnKeys(ctx, who.Organisation(), in.id(), []byte(in.Body.Certificate))
+		return a.keyring(ctx, who, in.id(), err)
+	})
+	for _, op := range []struct {
+		operation
+		turn licensing.Turn
+	}{
+		{operation{method: "POST", path: "/promote", id: "promoteKey", action: access.EditKeys,
+			summary: "Have the next key sign from now on"}, licensing.Promote},
+		{operation{method: "POST", path: "/retire", id: "retireKey", action: access.EditKeys,
+			summary: "Retire a key that does not sign any more; what it signed stays good"}, licensing.Retire},
+		{operation{method: "POST", path: "/compromise", id: "compromiseKey", action: access.CompromiseKeys,
+			summary: "Declare a key compromised: nothing that it ever signed is good, and another signs at once"}, licensing.Compromise},
+		{operation{method: "DELETE", id: "takeBackKey", action: access.EditKeys,
+			summary: "Take back a request for a key"}, licensing.TakeBack},
+	} {
+		op.path, op.tag, op.status = "/products/{id}/keyring/{key}"+op.path, tag, http.StatusOK
+		add(a, op.operation, func(ctx context.Context, who access.Identity, in *ByKey) (*answer[Keyring], error) {
+			_, err := l.TurnKey(ctx, who.Organisation(), in.id(), in.Key, op.turn)
+			return a.keyring(ctx, who, in.id(), err)
+		})
+	}
+	add(a, operation{
+		method: "POST", path: "/products/{id}/list", id: "publishList", tag: tag, action: access.EditKeys,
+		summary: "Make the product's next statement, also if there is nothing new",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[ListNew]) (*answer[Keyring], error) {
+		_, err := l.PublishList(ctx, who.Organisation(), in.id(), in.Body.MaxAge)
+		return a.keyring(ctx, who, in.id(), err)
+	})
+}
+
+// keyring answers with the keys as they are now, unless what came before failed.
+func (a *API) keyring(ctx context.Context, who access.Identity, product license.ID, err error) (*answer[Keyring], error) {
+	if err != nil {
+		return nil, err
+	}
+	p, keys, err := a.Licensing.Keys(ctx, who.Organisation(), product)
+	if err != nil {
+		return nil, err
+	}
+	described := Keyring{Keys: make([]Key, 0, len(keys))}
+	for _, k := range keys {
+		if k.Root {
+			described.Root = k.Fingerprint
+		}
+		described.Keys = append(described.Keys, Key{
+			Fingerprint: k.Fingerprint, Root: k.Root, Uses: words(k.Uses), Algorithm: k.Algorithm, State: k.State, Signs: k.Signs, Here: k.Here,
+			Request: string(k.Request), Created: k.Created, Expires: someTime(k.Expires), Revoked: someTime(k.Revoked),
+		})
+	}
+	said, err := a.Licensing.Statement(p)
+	if said.Number > 0 {
+		described.Statement = &Statement{said.Number, moment(said.Time), said.MaxAge, len(said.Keys), len(said.Licenses)}
+	}
+	return reply(described, err)
+}
+
+func words(uses []license.Use) []string {
+	list := make([]string, 0, len(uses))
+	for _, use := range uses {
+		list = append(list, string(use))
+	}
+	return list
+}
+
+func someTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,469 @@
+package server
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/onelicense/onelicense/server/api"
+	"github.com/onelicense/onelicense/server/issuer"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// keyring asks for a product's keys, or changes them, and reads the answer.
+func (p *person) keyring(status int, method, path string, body any) (k api.Keyring) {
+	p.w.Helper()
+	r := p.do(method, path, body)
+	if r.status != status {
+		p.w.Fatalf("%s %s: %d %s", method, path, r.status, r.body)
+	}
+	if err := json.Unmarshal(r.body, &k); err != nil {
+		p.w.Fatal(err)
+	}
+	return k
+}
+
+// only is the one key with the use and state.
+func only(t *testing.T, k api.Keyring, use license.Use, state licensing.KeyState) api.Key {
+	t.Helper()
+	var found []api.Key
+	for _, key := range k.Keys {
+		if slices.Contains(key.Uses, string(use)) && key.State == state {
+			found = append(found, key)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("%d %s keys are %s: %+v", len(found), use, state, k.Keys)
+	}
+	return found[0]
+}
+
+// certificate is what anybody can have.
+func (w *world) certificate(product string) *pgp.Keyring {
+	w.Helper()
+	r := w.stranger().do("GET", "/products/"+product+"/keys", nil)
+	keys, err := pgp.Parse(r.body)
+	if err != nil {
+		w.Fatalf("%v: %s", err, r.body)
+	}
+	return keys
+}
+
+// list is the product's newest statement, verified as by anybody.
+func (w *world) list(product string) *lease.Statement {
+	w.Helper()
+	r := w.stranger().do("GET", "/products/"+product+"/list", nil)
+	said, err := lease.OpenStatement(r.body, w.certificate(product), w.clock.now())
+	if err != nil {
+		w.Fatalf("%v: %s", err, r.body)
+	}
+	return said
+}
+
+// stolen is what a thief of the master key and the database has now.
+func (w *world) stolen(product string) license.Signer {
+	w.Helper()
+	master, err := os.ReadFile(filepath.Join(w.s.config.Data, masterKeyFile))
+	if err != nil {
+		w.Fatal(err)
+	}
+	i, err := issuer.New(master, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	p, err := w.s.store.KeysOf(w.Context(), license.ID(product))
+	if err != nil {
+		w.Fatal(err)
+	}
+	signer, err := i.Signer(p.ID, p.Secret)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return signer
+}
+
+// A key goes from next to current to retired, and a compromised one is replaced at once.
+//
+// proves N04
+func TestKeysRotate(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	product, _, id := p.catalogue("perpetual", aLicense("One"))
+	path := "/products/" + product + "/keyring"
+	before := p.keyring(200, "GET", path, nil)
+	if before.Root != w.certificate(product).Root() || len(before.Keys) != 5 || before.Statement != nil || !before.Keys[0].Root {
+		t.Fatalf("at first %+v", before)
+	}
+	first := only(t, before, license.UseFile, licensing.KeyCurrent)
+	if !first.Signs || !first.Here || first.Expires != nil || first.Created.IsZero() {
+		t.Errorf("the file key %+v", first)
+	}
+	file := func() []byte { return p.do("GET", "/licenses/"+id+"/file", nil).body }
+	old := file()
+
+	w.clock.pass(time.Hour)
+	next := only(t, p.keyring(201, "POST", path, map[string]any{"use": "file", "expires": "2031-01-01T00:00:00Z"}), license.UseFile, licensing.KeyNext)
+	if next.Signs || next.Expires == nil {
+		t.Errorf("the next key %+v", next)
+	}
+	p.do("POST", path, map[string]any{"use": "file"}).refused(http.StatusConflict, "key_waiting")
+	opened := func(file []byte) *license.License {
+		t.Helper()
+		l, err := license.Open(file, w.certificate(product), w.clock.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	if got := opened(file()).Signature.Key; got != first.Fingerprint {
+		t.Errorf("signed by %s, which is not the current key", got)
+	}
+	p.do("POST", path+"/"+first.Fingerprint+"/retire", nil).refused(http.StatusConflict, "key_signs")
+	p.do("POST", path+"/"+first.Fingerprint+"/promote", nil).refused(http.StatusConflict, "key_state")
+	w.clock.pass(time.Hour)
+	p.keyring(200, "POST", path+"/"+next.Fingerprint+"/promote", nil)
+	if got := opened(file()).Signature.Key; got != next.Fingerprint {
+		t.Errorf("signed by %s, not by the promoted key", got)
+	}
+	now := p.keyring(200, "POST", path+"/"+first.Fingerprint+"/retire", nil)
+	if retired := only(t, now, license.UseFile, licensing.KeyRetired); retired.Fingerprint != first.Fingerprint || retired.Revoked == nil {
+		t.Errorf("retired %+v", retired)
+	}
+	p.do("POST", path+"/"+first.Fingerprint+"/retire", nil).refused(http.StatusConflict, "key_state")
+	opened(old)
+	if said, ok := w.list(product).Key(first.Fingerprint); !ok || said.Status != lease.Retired {
+		t.Errorf("the list says %+v of it", said)
+	}
+
+	thief := w.stolen(product)
+	after := p.keyring(200, "POST", path+"/"+next.Fingerprint+"/compromise", nil)
+	if lost := only(t, after, license.UseFile, licensing.KeyCompromised); lost.Fingerprint != next.Fingerprint || lost.Signs || lost.Here {
+		t.Errorf("compromised %+v", lost)
+	}
+	newest := only(t, after, license.UseFile, licensing.KeyCurrent)
+	if got := opened(file()).Signature.Key; got != newest.Fingerprint {
+		t.Errorf("signed by %s after the compromise", got)
+	}
+	forged, err := license.Seal(license.Claims{ID: license.ID(id), Contexts: []string{"ui"}, Entitlements: []license.Entitlement{{Name: "everything"}}}, thief, w.clock.now().Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, keys := range map[string]license.Keyring{"the certificate": w.certificate(product), "the list": w.list(product).Over(w.certificate(product))} {
+		if _, err := license.Open(forged, keys, w.clock.now()); !strings.HasPrefix(err.Error(), "key_compromised") {
+			t.Errorf("with %s: %v", what, err)
+		}
+	}
+	p.do("POST", path+"/"+next.Fingerprint+"/compromise", nil).refused(http.StatusConflict, "key_state")
+	p.do("POST", path+"/"+before.Root+"/compromise", nil).refused(http.StatusConflict, "key_state")
+	p.do("POST", path+"/"+strings.Repeat("0", 40)+"/retire", nil).refused(http.StatusNotFound, "not_found")
+	p.do("POST", path, map[string]any{"use": "lease", "expires": "2020-01-01T00:00:00Z"}).refused(http.StatusUnprocessableEntity, "invalid")
+}
+
+// The next key takes the place of a compromised one, also of the one that signs statements.
+//
+// proves part of N04
+func TestCompromiseOfAStatementKey(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	product, _, _ := p.catalogue("perpetual", aLicense("One"))
+	path := "/products/" + product + "/keyring"
+	next := only(t, p.keyring(201, "POST", path, map[string]any{"use": "statement"}), license.UseStatement, licensing.KeyNext)
+	lost := only(t, p.keyring(200, "GET", path, nil), license.UseStatement, licensing.KeyCurrent)
+	after := p.keyring(200, "POST", path+"/"+lost.Fingerprint+"/compromise", nil)
+	if got := only(t, after, license.UseStatement, licensing.KeyCurrent); got.Fingerprint != next.Fingerprint || !got.Signs {
+		t.Errorf("the statement key is %+v", got)
+	}
+	if said, _ := w.list(product).Key(lost.Fingerprint); said.Status != lease.Compromised {
+		t.Errorf("the list says %+v", said)
+	}
+}
+
+// A product whose root is elsewhere gets its keys certified there, and says of a stolen one what it is at once.
+//
+// proves part of N04
+func TestRootElsewhere(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	for _, version := range []int{pgp.V4, pgp.V6} {
+		whole, err := pgp.GenerateVersion(version, "Offline", rand.Reader, w.clock.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		product := id(p.must(201, "POST", "/products", map[string]any{
+			"name": "Offline " + whole.Public().Root()[:4], "keys": map[string]any{"private": armoredWithout(t, whole)},
+		}))
+		path := "/products/" + product + "/keyring"
+		old := only(t, p.keyring(200, "GET", path, nil), license.UseLease, licensing.KeyCurrent)
+		p.do("POST", path, map[string]any{"use": "lease", "expires": "2031-01-01T00:00:00Z"}).refused(422, "invalid")
+		asked := only(t, p.keyring(201, "POST", path, map[string]any{"use": "lease"}), license.UseLease, licensing.KeyRequested)
+		p.do("POST", path, map[string]any{"use": "lease"}).refused(409, "key_waiting")
+		p.do("POST", path+"/"+asked.Fingerprint+"/promote", nil).refused(404, "not_found")
+		p.keyring(200, "DELETE", path+"/"+asked.Fingerprint, nil)
+		p.do("DELETE", path+"/"+old.Fingerprint, nil).refused(409, "key_state")
+		asked = only(t, p.keyring(201, "POST", path, map[string]any{"use": "lease"}), license.UseLease, licensing.KeyRequested)
+
+		request, err := pgp.ParseRequest([]byte(asked.Request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.clock.pass(time.Minute)
+		certified, err := whole.Certify(request, license.UseLease, time.Time{}, w.clock.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		learn := func(s *pgp.Secret) reply {
+			text, err := s.Public().Armored()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p.do("POST", path+"/certificate", map[string]any{"certificate": string(text)})
+		}
+		learn(whole).refused(409, "nothing_new")
+		stranger, err := pgp.Generate("Stranger", rand.Reader, w.clock.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		learn(stranger).refused(422, "wrong_root")
+		p.do("POST", path+"/certificate", map[string]any{"certificate": "no certificate"}).refused(422, "keyring_invalid")
+		if r := learn(certified); r.status != 200 {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
+		learn(whole).refused(409, "nothing_new") // an older certificate takes nothing away
+		p.keyring(200, "POST", path+"/"+asked.Fingerprint+"/promote", nil)
+
+		// Without the root nothing can be revoked in the certificate; the statement is enough.
+		after := p.keyring(200, "POST", path+"/"+old.Fingerprint+"/compromise", nil)
+		if k := only(t, after, license.UseLease, licensing.KeyCompromised); k.Fingerprint != old.Fingerprint || k.Here {
+			t.Errorf("compromised %+v", k)
+		}
+		if k := only(t, after, license.UseLease, licensing.KeyCurrent); k.Fingerprint != asked.Fingerprint || !k.Signs {
+			t.Errorf("current %+v", k)
+		}
+		lost, err := whole.Sign(license.UseLease, []byte("a lease"), w.clock.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.list(product).Over(w.certificate(product)).Verify(license.UseLease, []byte("a lease"), lost, w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "key_compromised") {
+			t.Errorf("what the lost key signed: %v", err)
+		}
+		statement := only(t, after, license.UseStatement, licensing.KeyCurrent)
+		p.do("POST", path+"/"+statement.Fingerprint+"/compromise", nil).refused(409, "key_missing") // nothing could say so
+
+		// The root says it too, and then so does the list.
+		revoked, err := certified.Revoke(only(t, after, license.UseDelegation, licensing.KeyCurrent).Fingerprint, pgp.ReasonCompromised, w.clock.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := learn(revoked); r.status != 200 {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
+		if n := len(w.list(product).Keys); n != 2 {
+			t.Errorf("the list names %d keys", n)
+		}
+	}
+}
+
+// A certificate belongs to one product, whoever asks.
+func TestRootOfAnotherProduct(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	rival := w.rival()
+	keys, err := pgp.Generate("Example", rand.Reader, w.clock.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := keys.Armored()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := func(name string, private string) map[string]any {
+		return map[string]any{"name": name, "keys": map[string]any{"private": private}}
+	}
+	product := id(p.must(201, "POST", "/products", body("One", string(whole))))
+	for _, who := range []*person{p, rival} {
+		who.do("POST", "/products", body("Two", string(whole))).refused(409, "root_taken")
+		who.do("POST", "/products", body("Three", armoredWithout(t, keys))).refused(409, "root_taken")
+	}
+	if list := rival.must(200, "GET", "/products", nil); len(list["items"].([]any)) != 0 {
+		t.Errorf("made all the same: %v", list)
+	}
+	p.do("POST", "/products", map[string]any{"name": "One"}).refused(409, "exists") // and its new root is nobody's
+	p.must(204, "DELETE", "/products/"+product, nil)
+	rival.must(201, "POST", "/products", body("Two", string(whole)))
+
+	public, err := keys.Public().Armored()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.do("POST", "/products", body("Four", string(public))).refused(422, "keyring_invalid")
+	p.do("POST", "/products", body("Four", "garbage")).refused(422, "keyring_invalid")
+	p.do("POST", "/products", map[string]any{"name": "Five", "keys": map[string]any{"version": 5}}).refused(422, "invalid")
+	six := id(p.must(201, "POST", "/products", map[string]any{"name": "Six", "keys": map[string]any{"version": 6}}))
+	if root := w.certificate(six).Root(); len(root) != 64 {
+		t.Errorf("the root of a version 6 product is %s", root)
+	}
+}
+
+// Keys that were made by plain GnuPG, or for files only, get what a server needs where their root is with them, and are refused without.
+func TestImportedKeysLackSome(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	keys, err := pgp.Generate("Example", rand.Reader, w.clock.now().Add(-24*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys.Public().Keys(w.clock.now()) {
+		if slices.Contains(k.Uses, license.UseLease) {
+			if keys, err = keys.Revoke(k.Fingerprint, pgp.ReasonRetired, w.clock.now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r := p.do("POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private": armoredWithout(t, keys)}})
+	if got := r.refused(422, "invalid"); !strings.Contains(got.Detail, "lease") {
+		t.Errorf("the reason is %q", got.Detail)
+	}
+	whole, err := keys.Armored()
+	if err != nil {
+		t.Fatal(err)
+	}
+	product := id(p.must(201, "POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private": string(whole)}}))
+	made := p.keyring(200, "GET", "/products/"+product+"/keyring", nil)
+	if k := only(t, made, license.UseLease, licensing.KeyCurrent); !k.Signs {
+		t.Errorf("the lease key is %+v", k)
+	}
+}
+
+// Whoever changes keys at the same time as others, from whichever node, no change is lost.
+//
+// proves part of N04
+func TestRotationsAtOnce(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	product, version, _ := p.catalogue("perpetual", aLicense("One"))
+	path := "/products/" + product + "/keyring"
+	var licenses []string
+	for range 4 {
+		licenses = append(licenses, id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("x"))))
+	}
+	var all sync.WaitGroup
+	statuses := make([]int, 12)
+	for i := range statuses {
+		all.Go(func() {
+			switch {
+			case i < 8: // two for each use, of which one must lose
+				statuses[i] = p.do("POST", path, map[string]any{"use": []string{"file", "lease", "statement", "delegation"}[i/2]}).status
+			default:
+				statuses[i] = p.do("POST", "/licenses/"+licenses[i-8]+"/revoke", nil).status
+			}
+		})
+	}
+	all.Wait()
+	for i := 0; i < 8; i += 2 {
+		if pair := statuses[i] + statuses[i+1]; pair != 201+409 {
+			t.Errorf("two at once: %v", statuses[i:i+2])
+		}
+	}
+	after := p.keyring(200, "GET", path, nil)
+	if len(after.Keys) != 9 {
+		t.Errorf("%d keys", len(after.Keys))
+	}
+	said := w.list(product)
+	for _, l := range licenses {
+		if !said.Revokes(license.ID(l)) {
+			t.Errorf("license %s is not on the list: %v", l, statuses)
+		}
+	}
+}
+
+// A revoked license's file is refused with the list at hand; the list's numbers rise, and asking again makes no new one.
+//
+// proves part of N04 S22 B04
+func TestRevocationList(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	product, version, first := p.catalogue("perpetual", aLicense("One"))
+	second := id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("Two")))
+	w.stranger().do("GET", "/products/"+product+"/list", nil).refused(404, "no_statement")
+	w.stranger().do("GET", "/products/"+strings.Repeat("f", 24)+"/list", nil).refused(404, "not_found")
+	w.clock.pass(2 * time.Hour)
+	file := p.do("GET", "/licenses/"+first+"/file", nil).body
+	p.must(200, "POST", "/licenses/"+first+"/revoke", nil)
+	list := w.list(product)
+	if _, err := lease.OpenFile(file, w.certificate(product), list, w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "revoked") {
+		t.Errorf("the file of a revoked license: %v", err)
+	}
+	p.must(200, "POST", "/licenses/"+first+"/revoke", nil)
+	if again := w.list(product); again.Number != list.Number {
+		t.Errorf("a second revocation made list %d after %d", again.Number, list.Number)
+	}
+	w.clock.pass(-time.Hour) // a clock that was put back makes no lower number
+	p.must(200, "POST", "/licenses/"+second+"/revoke", nil)
+	if next := w.list(product); next.Number <= list.Number || !next.Revokes(license.ID(first)) || !next.Revokes(license.ID(second)) {
+		t.Errorf("the next list %+v", next)
+	}
+	w.clock.pass(2 * time.Hour)
+
+	// With an age, license files need a list that is no older, and there always is one.
+	p.do("POST", "/products/"+product+"/list", map[string]any{"max_age": 5}).refused(422, "invalid")
+	day := 24 * time.Hour
+	got := p.keyring(200, "POST", "/products/"+product+"/list", map[string]any{"max_age": day.Milliseconds()})
+	if got.Statement == nil || got.Statement.MaxAge != day.Milliseconds() || got.Statement.Licenses != 2 {
+		t.Errorf("published %+v", got.Statement)
+	}
+	aged := w.list(product)
+	third := id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("Three")))
+	file = p.do("GET", "/licenses/"+third+"/file", nil).body
+	w.clock.pass(day + time.Hour)
+	if _, err := lease.OpenFile(file, w.certificate(product), aged, w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "list_needed") {
+		t.Errorf("with a list that is too old: %v", err)
+	}
+	if _, err := lease.OpenFile(file, w.certificate(product), w.list(product), w.clock.now()); err != nil {
+		t.Errorf("with the newest list: %v", err)
+	}
+	p = w.login("owner@acme.test") // a day has passed
+	p.keyring(200, "POST", "/products/"+product+"/list", map[string]any{"max_age": 0})
+	if w.list(product).MaxAge != 0 {
+		t.Error("the age was not taken away")
+	}
+}
+
+// What was frozen by a restore is granted again on an owner's word.
+func TestOwnerSettlesTheEpoch(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	product, version, id := p.catalogue("perpetual", aLicense("One"))
+	newDevice(p, product, version, id).accepted()
+	if _, err := w.s.store.RaiseEpoch(w.Context(), w.clock.now().Unix()+10, lease.Time(w.clock.now().UnixMilli())); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.pass(2 * time.Second) // what a node knows of the epoch is a second old at most
+	newDevice(p, product, version, id).refusedAs(license.CodeFrozen)
+	p.must(204, "POST", "/epoch/settle", nil)
+	newDevice(p, product, version, id).accepted()
+}
+
+// armoredWithout is the secret without its root, as a server gets it.
+func armoredWithout(t *testing.T, s *pgp.Secret) string {
+	t.Helper()
+	online, err := s.Without(s.Public().Root())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := online.Armored()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(bytes.TrimSpace(text))
+}
