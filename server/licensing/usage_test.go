@@ -66,7 +66,7 @@ func TestPeriodsAreRemembered(t *testing.T) {
 	past, err := s.Periods(t.Context(), s.org, s.license.ID, licensing.Page{})
 	must(t, err)
 	equal(t, "periods", len(past.Items), 39)
-	must(t, s.DeleteLicense(t.Context(), s.org, s.license.ID))
+	must(t, s.DeleteLicense(t.Context(), s.org, s.license.ID, 0))
 	kept, err := s.store.Entries(t.Context(), "usage_period", s.org, "", licensing.Page{})
 	must(t, err)
 	equal(t, "kept of a deleted license", len(kept.Items), 0)

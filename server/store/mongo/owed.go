@@ -77,7 +77,10 @@ func (s *Store) Name(ctx context.Context, org license.ID, key licensing.Activati
 	id := activationID(key)
 	met, err := s.change(ctx, s.activations, byID(id, "org", string(org), "generation", with("$gt", int64(0))),
 		with("$set", with("name", name, "folded", fold(string(key.Activation), name))))
-	return errors.Join(err, found(met || err != nil))
+	if err == nil && !met {
+		err = licensing.ErrNotFound
+	}
+	return err
 }
 
 // FreeReservation implements licensing.Chains. A request that is under way is taken back.
