@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -77,15 +78,20 @@ func (s *Server) around(c *fiber.Ctx) error {
 	begun := time.Now()
 	id := requestID()
 	c.Set(fiber.HeaderXRequestID, id)
+	c.SetUserContext(context.WithValue(c.UserContext(), requestKey{}, id))
 	s.harden(c)
 	s.forwarded(c)
+	span := s.watch.request(c)
 	err := plain(c)
 	if err == nil {
 		err = protect(c)
 	}
+	route := routeOf(c, err)
 	if err != nil {
 		err = s.fail(c, err)
 	}
+	took := time.Since(begun)
+	s.watch.answered(c, span, route, took)
 	status, level := c.Response().StatusCode(), slog.LevelInfo
 	if status == http.StatusServiceUnavailable && len(c.Response().Header.Peek(fiber.HeaderRetryAfter)) == 0 {
 		c.Set(fiber.HeaderRetryAfter, retryAfter)
@@ -98,8 +104,8 @@ func (s *Server) around(c *fiber.Ctx) error {
 	}
 	ctx := c.UserContext()
 	if s.config.Log.Enabled(ctx, level) {
-		s.config.Log.LogAttrs(ctx, level, "request", slog.String("id", id), slog.String("method", c.Method()), slog.String("path", c.Path()),
-			slog.Int("status", status), slog.Duration("took", time.Since(begun)))
+		s.config.Log.LogAttrs(ctx, level, "request", slog.String("method", c.Method()), slog.String("path", c.Path()),
+			slog.Int("status", status), slog.Duration("took", took))
 	}
 	return err
 }
@@ -162,7 +168,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		p = problem.Of(err)
 	}
 	if p.Code == license.CodeInternal {
-		s.config.Log.Error("a request failed", "path", c.Path(), "id", string(c.Response().Header.Peek(fiber.HeaderXRequestID)), "error", err)
+		s.config.Log.ErrorContext(c.UserContext(), "a request failed", "path", c.Path(), "error", err)
 	}
 	c.Set(fiber.HeaderContentType, problem.MediaType)
 	return c.Status(p.Status).Send(p.JSON())

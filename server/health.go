@@ -14,7 +14,7 @@ func (s *Server) health() {
 			return problem.New(problem.Unavailable, "the server is stopping")
 		}
 		if err := s.store.Ready(c.UserContext()); err != nil {
-			s.config.Log.Error("the store is not ready", "error", err)
+			s.config.Log.ErrorContext(c.UserContext(), "the store is not ready", "error", err)
 			return problem.New(problem.Unavailable, "the store does not answer; the log says why")
 		}
 		return c.SendString("ok\n")

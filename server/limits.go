@@ -18,6 +18,9 @@ func (s *Server) limited(domain protocol.Service) protocol.Service {
 	return protocol.Limited(domain, protocol.Limits{
 		Address: s.config.SyncRateAddress, License: s.config.SyncRateLicense, Burst: s.config.SyncRateBurst,
 		Refused: func(by string) {
+			if s.watch.metrics != nil {
+				s.watch.metrics.RateLimited(by)
+			}
 			now, last := int64(time.Since(begun)), said.Load()
 			if now-last >= int64(limitedEvery) && said.CompareAndSwap(last, now) {
 				s.config.Log.Warn("programs are held to the rate of sync-rate-"+by+"; behind a proxy, see trusted-proxies", "said_at_most_every", limitedEvery)

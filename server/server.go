@@ -33,7 +33,9 @@ import (
 	"github.com/onelicense/onelicense/server/config"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/metrics"
 	"github.com/onelicense/onelicense/server/protocol"
+	"github.com/onelicense/onelicense/server/traces"
 )
 
 // Config is what a server needs to know. Only Data must be given.
@@ -48,6 +50,9 @@ type Config struct {
 
 	SyncRateAddress, SyncRateLicense int           // requests per second of programs, of one address and for one license; 0: no limit
 	SyncRateBurst                    time.Duration // for how long the rates can be saved up
+
+	Metrics *metrics.Metrics // nil: nothing is counted
+	Traces  *traces.Tracer   // nil: nothing is traced
 
 	TLSCertificate, TLSKey string         // files in PEM; empty: no TLS
 	TrustedProxies         []netip.Prefix // whose word on a client's address is believed
@@ -67,6 +72,7 @@ type Server struct {
 	setupToken string
 	upkeep     upkeep
 
+	watch   watch
 	tls     *tls.Config // nil: none
 	retired atomic.Bool
 
@@ -87,6 +93,7 @@ func Open(c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Log = slog.New(identified{c.Log.Handler()})
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -98,7 +105,9 @@ func Open(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, store: store, access: access.New(store, c.Now), tls: secured, audit: audit.New(store, c.Now, c.Log)}
+	watch := watch{c.Metrics, c.Traces}
+	store = watch.around(store)
+	s := &Server{config: c, store: store, access: access.New(store, c.Now), tls: secured, watch: watch, audit: audit.New(store, c.Now, c.Log)}
 	if err := s.join(master); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -131,7 +140,7 @@ func (s *Server) join(master []byte) error {
 		return err
 	}
 	s.app.Get("/setup", s.setupPage)
-	protocol.Register(s.app.Group(api.Prefix), s.limited(domain), s.config.Log)
+	protocol.Register(s.app.Group(api.Prefix), s.limited(s.watch.service(domain)), s.config.Log)
 	s.routes = api.Register(s.app, api.Config{
 		Access: s.access, Licensing: domain, Audit: s.audit, Log: s.config.Log, Secure: s.secure(),
 		Entries: s.store, Secret: answers, Now: s.config.Now,

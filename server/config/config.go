@@ -26,6 +26,9 @@ type Settings struct {
 	SyncRateAddress, SyncRateLicense int // per second; 0: no limit
 	SyncRateBurst                    time.Duration
 
+	MetricsListen string // host:port; empty: no metrics
+	Traces        bool   // OTEL_ variables name a collector
+
 	LogFormat string // text or json
 	LogLevel  slog.Level
 
@@ -89,6 +92,8 @@ func Read(from Sources) (Settings, error) {
 		}
 	}
 	faults = append(faults, s.together()...)
+	traced, wrong := traces(from.Environment)
+	s.Traces, faults = traced, append(faults, wrong...)
 	return s, faults.sorted()
 }
 

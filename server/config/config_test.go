@@ -205,3 +205,30 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What the exporter of traces would only log stops the start.
+func TestTraces(t *testing.T) {
+	const endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	for name, c := range map[string]struct {
+		env    map[string]string
+		wanted bool
+		says   string
+	}{
+		"not set":      {nil, false, ""},
+		"set":          {map[string]string{endpoint: "http://localhost:4318"}, true, ""},
+		"for traces":   {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://c/v1/traces"}, true, ""},
+		"switched off": {map[string]string{endpoint: "http://localhost:4318", "OTEL_SDK_DISABLED": "true"}, false, ""},
+		"to nobody":    {map[string]string{endpoint: "http://localhost:4318", "OTEL_TRACES_EXPORTER": "none"}, false, ""},
+		"no scheme":    {map[string]string{endpoint: "localhost:4318"}, false, "setting " + endpoint + ` = "localhost:4318"`},
+		"by grpc":      {map[string]string{endpoint: "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, false, "allowed: http/protobuf"},
+		"by another":   {map[string]string{endpoint: "http://c:1", "OTEL_TRACES_EXPORTER": "zipkin"}, false, "OTEL_TRACES_EXPORTER"},
+	} {
+		s, err := world{T: t, env: c.env}.read()
+		if c.says == "" && (err != nil || s.Traces != c.wanted) {
+			t.Errorf("%s: %v, %v", name, s.Traces, err)
+		}
+		if c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
+}

@@ -81,6 +81,17 @@ var table = []Setting{
 		set:   duration(func(s *Settings) *time.Duration { return &s.SyncRateBurst }, 0, time.Hour),
 	},
 	{
+		Name: "metrics-listen", Allowed: "host:port; empty: no metrics",
+		About: "Address and port at which /metrics is served to Prometheus. It is a port of its own, because the numbers tell how much business is done and the public port is everybody's.",
+		set: func(s *Settings, text string) error {
+			s.MetricsListen = text
+			if text == "" {
+				return nil
+			}
+			return address(text)
+		},
+	},
+	{
 		Name: "log-format", Default: "text", Allowed: "text or json",
 		About: "How the log on stderr is written.",
 		set: func(s *Settings, text string) error {

@@ -87,16 +87,22 @@ func readSettings(f *pflag.FlagSet) (config.Settings, error) {
 // serve serves until ctx ends. What a person or a script must know goes to out, the log to logs.
 func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 	log := logger(s, logs)
-	// The address first: when it is taken, nothing else has happened yet.
+	// The addresses first: when one is taken, nothing else has happened yet.
 	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return config.Fault{Setting: "listen", Problem: err.Error()}
 	}
+	w, err := openWatch(ctx, s, log)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	defer w.close(log)
 	srv, err := server.Open(server.Config{
 		Data: s.Data, Mongo: s.Mongo, PublicURL: s.PublicURL, Log: log,
 		ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout,
 		TLSCertificate: s.TLSCertificate, TLSKey: s.TLSKey, TrustedProxies: s.TrustedProxies,
 		SyncRateAddress: s.SyncRateAddress, SyncRateLicense: s.SyncRateLicense, SyncRateBurst: s.SyncRateBurst,
+		Metrics: w.metrics, Traces: w.traces,
 	})
 	if err != nil {
 		about := &server.SettingError{Setting: "data", Err: err}

@@ -11,9 +11,9 @@ import (
 // release is set by -ldflags "-X main.release=v1.2.3" where the build does not know it from the module.
 var release string
 
-// version says what was built, from which commit and with which Go.
-func version() string {
-	name, commit := release, ""
+// built says what was built and from which commit.
+func built() (name, commit string) {
+	name = release
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if name == "" {
 			name = info.Main.Version
@@ -30,6 +30,12 @@ func version() string {
 	if name == "" {
 		name = "(devel)"
 	}
+	return name, commit
+}
+
+// version says what was built, from which commit and with which Go.
+func version() string {
+	name, commit := built()
 	if commit != "" {
 		commit = " commit " + commit
 	}
