@@ -140,16 +140,10 @@ func TestNewPasswordEndsOtherSessions(t *testing.T) {
 // proves part of S05
 func TestDisabledMemberIsOut(t *testing.T) {
 	w := begin(t)
-	w.owner()
+	owner := w.owner()
 	w.member("", "help@acme.test", access.Support)
 	p := w.login("help@acme.test")
-	m, err := w.s.store.MemberByEmail(t.Context(), "help@acme.test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.s.store.SetDisabled(t.Context(), m.Organisation, m.ID, true); err != nil {
-		t.Fatal(err)
-	}
+	owner.must(http.StatusOK, "POST", "/members/"+owner.find("help@acme.test")+"/disable", nil)
 	p.do("GET", "/session", nil).refused(http.StatusUnauthorized, "bad_session")
 	p.do("POST", "/session", map[string]string{"email": "help@acme.test", "password": password}).
 		refused(http.StatusUnauthorized, "bad_credentials")

@@ -27,9 +27,18 @@ var rights = map[string]struct {
 	"GET /organisation/tokens":         {"oa", nil},
 	"DELETE /organisation/tokens/{id}": {"oa", nil},
 
-	"GET /audit":        {"oa", nil},
-	"GET /audit/head":   {"oa", nil},
-	"GET /audit/export": {"oa", nil},
+	"GET /audit":                    {"oa", nil},
+	"GET /audit/head":               {"oa", nil},
+	"GET /audit/export":             {"oa", nil},
+	"GET /sessions":                 {"oadsv", nil},
+	"DELETE /sessions/{session}":    {"oadsv", nil},
+	"GET /members":                  {"oadsv", nil},
+	"GET /members/{id}":             {"oadsv", nil},
+	"PATCH /members/{id}":           {"oa", map[string]any{"revision": 1, "name": "Stolen"}},
+	"POST /members/{id}/disable":    {"oa", nil},
+	"POST /members/{id}/enable":     {"oa", nil},
+	"DELETE /members/{id}":          {"oa", nil},
+	"DELETE /members/{id}/sessions": {"oa", nil},
 
 	"POST /products":                {"oad", map[string]any{"name": ""}},
 	"GET /products":                 {"oadsv", nil},
@@ -140,7 +149,7 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 	p := w.owner()
 	product, version, license := p.catalogue("perpetual", aLicense("Ours"))
 	secret := p.token("catalogue.read")
-	ids := map[string]string{"products": product, "versions": version, "licenses": license}
+	ids := map[string]string{"members": p.find("owner@acme.test"), "products": product, "versions": version, "licenses": license}
 	before := map[string]reply{}
 	for kind, id := range ids {
 		before[kind] = p.do("GET", "/"+kind+"/"+id, nil)
@@ -177,5 +186,6 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 
 // filledIn puts an id, an activation that does not exist and a name into a path.
 func filledIn(path, id string) string {
-	return strings.NewReplacer("{id}", id, "{activation}", strings.Repeat("e", 64), "{entitlement}", "rendering", "{key}", strings.Repeat("A", 40)).Replace(path)
+	return strings.NewReplacer("{id}", id, "{session}", strings.Repeat("d", 64), "{activation}", strings.Repeat("e", 64),
+		"{entitlement}", "rendering", "{key}", strings.Repeat("A", 40)).Replace(path)
 }

@@ -94,24 +94,20 @@ func TestTokenIsNeverWorthMoreThanItsMaker(t *testing.T) {
 	product := func(name string) map[string]any { return map[string]any{"name": name} }
 	program.must(http.StatusCreated, "POST", "/products", product("One"))
 
-	m, err := w.s.store.MemberByEmail(t.Context(), "dev@acme.test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.s.store.SetDisabled(t.Context(), m.Organisation, m.ID, true); err != nil {
-		t.Fatal(err)
-	}
+	id := owner.find("dev@acme.test")
+	owner.must(http.StatusOK, "POST", "/members/"+id+"/disable", nil)
 	program.do("POST", "/products", product("Two")).refused(http.StatusUnauthorized, "bad_token")
-	if err := w.s.store.SetDisabled(t.Context(), m.Organisation, m.ID, false); err != nil {
-		t.Fatal(err)
-	}
+	owner.must(http.StatusOK, "POST", "/members/"+id+"/enable", nil)
 	program.must(http.StatusCreated, "POST", "/products", product("Two"))
+	owner.must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 3, "role": "support"})
+	program.do("POST", "/products", product("Three")).refused(http.StatusForbidden, "forbidden")
+	owner.must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 4, "role": "admin"})
 
 	list := owner.must(http.StatusOK, "GET", "/organisation/tokens", nil)["items"].([]any)
 	if len(list) != 1 {
 		t.Fatalf("listed %v", list)
 	}
-	id := list[0].(map[string]any)["id"].(string)
+	id = list[0].(map[string]any)["id"].(string)
 	owner.do("DELETE", "/tokens/"+id, nil).refused(http.StatusNotFound, "not_found") // it is not the owner's own
 	owner.must(http.StatusNoContent, "DELETE", "/organisation/tokens/"+id, nil)
 	program.do("POST", "/products", product("Three")).refused(http.StatusUnauthorized, "bad_token")

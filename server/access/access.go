@@ -26,10 +26,12 @@ type Member struct {
 	ID           license.ID
 	Organisation license.ID
 	Email        string // normalised, unique on the whole server: one logs in by it alone
+	Verified     bool   // that mail to the address reaches the member
 	Name         string
 	Role         Role
-	Password     string // argon2id in its usual text form; leaves the server never
+	Password     string // argon2id in its usual text form, leaves the server never; empty: the member comes in another way
 	Disabled     bool
+	Revision     int64 // 1 when made, raised by each edit
 	Created      lease.Time
 }
 
@@ -37,9 +39,18 @@ type Member struct {
 type Session struct {
 	ID      lease.Hash
 	Member  license.ID
+	Via     Via
 	Created lease.Time
 	Expires lease.Time
 }
+
+// Via is how a member proved to be it.
+type Via string
+
+// The ways in.
+const (
+	ViaPassword Via = "password" // alone
+)
 
 // Setup is the right to make the first owner: the hash of a token, and until when it is good.
 type Setup struct {
@@ -67,16 +78,25 @@ type Store interface {
 	Member(ctx context.Context, org, id license.ID) (Member, error)
 	// MemberByEmail wants the normalised form.
 	MemberByEmail(ctx context.Context, email string) (Member, error)
+	// Members lists those of the organisation, newest first; a search looks through names and addresses.
+	Members(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Member], error)
+	// UpdateMember changes Email, Verified, Name, Role and Disabled and raises the revision, if it is still the given one: else ErrStale;
+	// ErrExists when the address is taken. To disable ends every session.
+	UpdateMember(context.Context, Member) (Member, error)
+	// DeleteMember wants the given revision too. The sessions go with the member.
+	DeleteMember(ctx context.Context, org, id license.ID, revision int64) error
 	// SetPassword replaces the hash and ends every session of the member but keep.
 	SetPassword(ctx context.Context, org, id license.ID, password string, keep lease.Hash) error
-	// SetDisabled shuts a member out, ending all sessions, or lets them in again.
-	SetDisabled(ctx context.Context, org, id license.ID, disabled bool) error
 
 	CreateSession(context.Context, Session) error
 	// Session with its member. It gives expired ones too, until they are tidied: the two deserve different answers.
 	Session(ctx context.Context, id lease.Hash) (Session, Member, error)
+	// Sessions of a member, the newest first, also expired ones.
+	Sessions(ctx context.Context, org, member license.ID) ([]Session, error)
 	// EndSession is idempotent.
 	EndSession(ctx context.Context, id lease.Hash) error
+	// EndSessions ends all of a member's but keep.
+	EndSessions(ctx context.Context, org, member license.ID, keep lease.Hash) error
 	// TidySessions forgets the sessions that expired before the given time.
 	TidySessions(ctx context.Context, before lease.Time) error
 }

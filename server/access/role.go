@@ -42,6 +42,8 @@ const (
 	FreeActivations Action = "activations.free" // deactivate an installation, take a reservation back
 	ManageTokens    Action = "tokens.manage"    // see and revoke everybody's API tokens
 	ReadAudit       Action = "audit.read"       // who did what
+	ReadMembers     Action = "members.read"     // colleagues
+	EditMembers     Action = "members.edit"     // invite, edit, disable, remove, end sessions; owners only by owners
 )
 
 // allowed is the whole table of rights. An action or role that is not in it may nothing.
@@ -62,6 +64,8 @@ var allowed = map[Action][]Role{
 	FreeActivations: {Owner, Admin, Support},
 	ManageTokens:    {Owner, Admin},
 	ReadAudit:       {Owner, Admin},
+	ReadMembers:     {Owner, Admin, Developer, Support, Viewer},
+	EditMembers:     {Owner, Admin},
 }
 
 // May tells whether the role allows the action.

@@ -46,15 +46,15 @@ func (s *Service) Login(ctx context.Context, email, password, address string) (t
 	if err := s.store.TidySessions(ctx, lease.Time(now.Add(-expiredKept).UnixMilli())); err != nil {
 		return "", Identity{}, err
 	}
-	return s.open(ctx, member)
+	return s.open(ctx, member, ViaPassword)
 }
 
 // open makes a session for a member who has proven to be it.
-func (s *Service) open(ctx context.Context, member Member) (token string, who Identity, err error) {
+func (s *Service) open(ctx context.Context, member Member, via Via) (token string, who Identity, err error) {
 	token = s.newToken(ctx)
 	now := s.now()
 	session := Session{
-		ID: hashToken("session", token), Member: member.ID,
+		ID: hashToken("session", token), Member: member.ID, Via: via,
 		Created: lease.Time(now.UnixMilli()), Expires: lease.Time(now.Add(SessionLife).UnixMilli()),
 	}
 	if err := s.store.CreateSession(ctx, session); err != nil {

@@ -71,7 +71,7 @@ func (s *Service) SetUp(ctx context.Context, f Founding) (token string, who Iden
 	case err != nil:
 		return "", Identity{}, err
 	}
-	return s.open(ctx, owner)
+	return s.open(ctx, owner, ViaPassword)
 }
 
 func (f Founding) check() error {

@@ -71,6 +71,7 @@ func Register(app *fiber.App, c Config) *API {
 	a := &API{Config: c, huma: humafiber.New(app, config), readers: map[string]reader{}}
 	a.session()
 	a.tokens()
+	a.members()
 	a.products()
 	a.keys()
 	a.epoch()

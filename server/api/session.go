@@ -128,9 +128,8 @@ func (a *API) describeSession(ctx context.Context, who access.Identity) (Session
 	if err != nil {
 		return Session{}, err
 	}
-	m := who.Member
 	described := Session{
-		Member:       Member{string(m.ID), m.Name, m.Email, string(m.Role)},
+		Member:       memberOf(who.Member),
 		Organisation: Organisation{string(org.ID), org.Name, moment(org.Created)},
 		CSRF:         who.CSRF,
 		Expires:      optional(who.Session.Expires),

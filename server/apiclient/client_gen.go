@@ -237,6 +237,60 @@ func (e OverridesTrigger) Valid() bool {
 	}
 }
 
+// Defines values for PersonRole.
+const (
+	PersonRoleAdmin     PersonRole = "admin"
+	PersonRoleDeveloper PersonRole = "developer"
+	PersonRoleOwner     PersonRole = "owner"
+	PersonRoleSupport   PersonRole = "support"
+	PersonRoleViewer    PersonRole = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the PersonRole enum.
+func (e PersonRole) Valid() bool {
+	switch e {
+	case PersonRoleAdmin:
+		return true
+	case PersonRoleDeveloper:
+		return true
+	case PersonRoleOwner:
+		return true
+	case PersonRoleSupport:
+		return true
+	case PersonRoleViewer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PersonEditRole.
+const (
+	PersonEditRoleAdmin     PersonEditRole = "admin"
+	PersonEditRoleDeveloper PersonEditRole = "developer"
+	PersonEditRoleOwner     PersonEditRole = "owner"
+	PersonEditRoleSupport   PersonEditRole = "support"
+	PersonEditRoleViewer    PersonEditRole = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the PersonEditRole enum.
+func (e PersonEditRole) Valid() bool {
+	switch e {
+	case PersonEditRoleAdmin:
+		return true
+	case PersonEditRoleDeveloper:
+		return true
+	case PersonEditRoleOwner:
+		return true
+	case PersonEditRoleSupport:
+		return true
+	case PersonEditRoleViewer:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyCloneAction.
 const (
 	PolicyCloneActionRefuse  PolicyCloneAction = "refuse"
@@ -432,6 +486,8 @@ const (
 	SessionScopeLicensesEnd     SessionScope = "licenses.end"
 	SessionScopeLicensesIssue   SessionScope = "licenses.issue"
 	SessionScopeLicensesRead    SessionScope = "licenses.read"
+	SessionScopeMembersEdit     SessionScope = "members.edit"
+	SessionScopeMembersRead     SessionScope = "members.read"
 	SessionScopeTokensManage    SessionScope = "tokens.manage"
 )
 
@@ -464,6 +520,10 @@ func (e SessionScope) Valid() bool {
 		return true
 	case SessionScopeLicensesRead:
 		return true
+	case SessionScopeMembersEdit:
+		return true
+	case SessionScopeMembersRead:
+		return true
 	case SessionScopeTokensManage:
 		return true
 	default:
@@ -486,6 +546,8 @@ const (
 	TokenScopeLicensesEnd     TokenScope = "licenses.end"
 	TokenScopeLicensesIssue   TokenScope = "licenses.issue"
 	TokenScopeLicensesRead    TokenScope = "licenses.read"
+	TokenScopeMembersEdit     TokenScope = "members.edit"
+	TokenScopeMembersRead     TokenScope = "members.read"
 	TokenScopeTokensManage    TokenScope = "tokens.manage"
 )
 
@@ -518,6 +580,10 @@ func (e TokenScope) Valid() bool {
 		return true
 	case TokenScopeLicensesRead:
 		return true
+	case TokenScopeMembersEdit:
+		return true
+	case TokenScopeMembersRead:
+		return true
 	case TokenScopeTokensManage:
 		return true
 	default:
@@ -540,6 +606,8 @@ const (
 	TokenMadeScopeLicensesEnd     TokenMadeScope = "licenses.end"
 	TokenMadeScopeLicensesIssue   TokenMadeScope = "licenses.issue"
 	TokenMadeScopeLicensesRead    TokenMadeScope = "licenses.read"
+	TokenMadeScopeMembersEdit     TokenMadeScope = "members.edit"
+	TokenMadeScopeMembersRead     TokenMadeScope = "members.read"
 	TokenMadeScopeTokensManage    TokenMadeScope = "tokens.manage"
 )
 
@@ -572,6 +640,10 @@ func (e TokenMadeScope) Valid() bool {
 		return true
 	case TokenMadeScopeLicensesRead:
 		return true
+	case TokenMadeScopeMembersEdit:
+		return true
+	case TokenMadeScopeMembersRead:
+		return true
 	case TokenMadeScopeTokensManage:
 		return true
 	default:
@@ -594,6 +666,8 @@ const (
 	TokenNewScopeLicensesEnd     TokenNewScope = "licenses.end"
 	TokenNewScopeLicensesIssue   TokenNewScope = "licenses.issue"
 	TokenNewScopeLicensesRead    TokenNewScope = "licenses.read"
+	TokenNewScopeMembersEdit     TokenNewScope = "members.edit"
+	TokenNewScopeMembersRead     TokenNewScope = "members.read"
 	TokenNewScopeTokensManage    TokenNewScope = "tokens.manage"
 )
 
@@ -625,6 +699,10 @@ func (e TokenNewScope) Valid() bool {
 	case TokenNewScopeLicensesIssue:
 		return true
 	case TokenNewScopeLicensesRead:
+		return true
+	case TokenNewScopeMembersEdit:
+		return true
+	case TokenNewScopeMembersRead:
 		return true
 	case TokenNewScopeTokensManage:
 		return true
@@ -1033,9 +1111,25 @@ type ListNew struct {
 	MaxAge *int64 `json:"max_age,omitempty"`
 }
 
+// ListOpenSession defines model for ListOpenSession.
+type ListOpenSession struct {
+	Items []OpenSession `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
 // ListPeriod defines model for ListPeriod.
 type ListPeriod struct {
 	Items []Period `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// ListPerson defines model for ListPerson.
+type ListPerson struct {
+	Items []Person `json:"items"`
 
 	// Next Cursor of the next page; absent on the last.
 	Next *string `json:"next,omitempty"`
@@ -1096,6 +1190,19 @@ type Number struct {
 	Value int64  `json:"value"`
 }
 
+// OpenSession defines model for OpenSession.
+type OpenSession struct {
+	Created time.Time `json:"created"`
+
+	// Current The one that asks.
+	Current bool      `json:"current"`
+	Expires time.Time `json:"expires"`
+	ID      string    `json:"id"`
+
+	// Via How one proved to be it.
+	Via string `json:"via"`
+}
+
 // Organisation defines model for Organisation.
 type Organisation struct {
 	Created time.Time `json:"created"`
@@ -1139,6 +1246,37 @@ type Period struct {
 	Until *time.Time `json:"until,omitempty"`
 	Used  int64      `json:"used"`
 }
+
+// Person defines model for Person.
+type Person struct {
+	Created  time.Time `json:"created"`
+	Disabled bool      `json:"disabled"`
+	Email    string    `json:"email"`
+
+	// EmailVerified Mail to the address reaches the person.
+	EmailVerified bool       `json:"email_verified"`
+	ID            string     `json:"id"`
+	Name          string     `json:"name"`
+	Revision      int64      `json:"revision"`
+	Role          PersonRole `json:"role"`
+}
+
+// PersonRole defines model for Person.Role.
+type PersonRole string
+
+// PersonEdit defines model for PersonEdit.
+type PersonEdit struct {
+	Name *string `json:"name,omitempty"`
+
+	// Revision Of the person as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+	Revision *int64 `json:"revision,omitempty"`
+
+	// Role Owners are made and changed by owners alone.
+	Role *PersonEditRole `json:"role,omitempty"`
+}
+
+// PersonEditRole Owners are made and changed by owners alone.
+type PersonEditRole string
 
 // Policy defines model for Policy.
 type Policy struct {
@@ -1628,6 +1766,16 @@ type UsagePeriodsParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 }
 
+// MembersParams defines parameters for Members.
+type MembersParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
 // AllTokensParams defines parameters for AllTokens.
 type AllTokensParams struct {
 	// Cursor The next of the page before.
@@ -1692,6 +1840,9 @@ type RenewLicenseJSONRequestBody = RenewalNew
 
 // TransferLicenseJSONRequestBody defines body for TransferLicense for application/json ContentType.
 type TransferLicenseJSONRequestBody = TransferNew
+
+// EditMemberJSONRequestBody defines body for EditMember for application/json ContentType.
+type EditMemberJSONRequestBody = PersonEdit
 
 // CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
 type CreateProductJSONRequestBody = ProductNew
@@ -1952,6 +2103,50 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/usage/periods (the `UsagePeriods` operationId).
 	UsagePeriods(ctx context.Context, id string, params *UsagePeriodsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Members List the people of one's organisation, newest first
+	//
+	// Corresponds with GET /api/v1/members (the `Members` operationId).
+	Members(ctx context.Context, params *MembersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveMember Take a person out of the organisation, with sessions and tokens
+	//
+	// Corresponds with DELETE /api/v1/members/{id} (the `RemoveMember` operationId).
+	RemoveMember(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Member Read a person
+	//
+	// Corresponds with GET /api/v1/members/{id} (the `Member` operationId).
+	Member(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditMemberWithBody Edit a person's name and role
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/members/{id} (the `EditMember` operationId).
+	EditMemberWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditMember Edit a person's name and role
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/members/{id} (the `EditMember` operationId).
+	EditMember(ctx context.Context, id string, body EditMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DisableMember Shut a person out: sessions end, tokens stop
+	//
+	// Corresponds with POST /api/v1/members/{id}/disable (the `DisableMember` operationId).
+	DisableMember(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnableMember Let a person in again
+	//
+	// Corresponds with POST /api/v1/members/{id}/enable (the `EnableMember` operationId).
+	EnableMember(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndMemberSessions End all sessions of a person
+	//
+	// Corresponds with DELETE /api/v1/members/{id}/sessions (the `EndMemberSessions` operationId).
+	EndMemberSessions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Organisation One's organisation
 	//
 	// Corresponds with GET /api/v1/organisation (the `Organisation` operationId).
@@ -2153,6 +2348,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/session/password (the `ChangePassword` operationId).
 	ChangePassword(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Sessions List one's sessions, newest first
+	//
+	// Corresponds with GET /api/v1/sessions (the `Sessions` operationId).
+	Sessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndSession End one of one's sessions
+	//
+	// Corresponds with DELETE /api/v1/sessions/{session} (the `EndSession` operationId).
+	EndSession(ctx context.Context, session string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SetUpWithBody Make the organisation and its owner with the one-time token, and log in
 	//
@@ -2660,6 +2865,130 @@ func (c *Routes) Usage(ctx context.Context, id string, reqEditors ...RequestEdit
 // Corresponds with GET /api/v1/licenses/{id}/usage/periods (the `UsagePeriods` operationId).
 func (c *Routes) UsagePeriods(ctx context.Context, id string, params *UsagePeriodsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUsagePeriodsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Members List the people of one's organisation, newest first
+//
+// Corresponds with GET /api/v1/members (the `Members` operationId).
+func (c *Routes) Members(ctx context.Context, params *MembersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMembersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveMember Take a person out of the organisation, with sessions and tokens
+//
+// Corresponds with DELETE /api/v1/members/{id} (the `RemoveMember` operationId).
+func (c *Routes) RemoveMember(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveMemberRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Member Read a person
+//
+// Corresponds with GET /api/v1/members/{id} (the `Member` operationId).
+func (c *Routes) Member(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMemberRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditMemberWithBody Edit a person's name and role
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/members/{id} (the `EditMember` operationId).
+func (c *Routes) EditMemberWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditMemberRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditMember Edit a person's name and role
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/members/{id} (the `EditMember` operationId).
+func (c *Routes) EditMember(ctx context.Context, id string, body EditMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditMemberRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DisableMember Shut a person out: sessions end, tokens stop
+//
+// Corresponds with POST /api/v1/members/{id}/disable (the `DisableMember` operationId).
+func (c *Routes) DisableMember(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisableMemberRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnableMember Let a person in again
+//
+// Corresponds with POST /api/v1/members/{id}/enable (the `EnableMember` operationId).
+func (c *Routes) EnableMember(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnableMemberRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndMemberSessions End all sessions of a person
+//
+// Corresponds with DELETE /api/v1/members/{id}/sessions (the `EndMemberSessions` operationId).
+func (c *Routes) EndMemberSessions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndMemberSessionsRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3202,6 +3531,36 @@ func (c *Routes) ChangePasswordWithBody(ctx context.Context, contentType string,
 // Corresponds with PUT /api/v1/session/password (the `ChangePassword` operationId).
 func (c *Routes) ChangePassword(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewChangePasswordRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Sessions List one's sessions, newest first
+//
+// Corresponds with GET /api/v1/sessions (the `Sessions` operationId).
+func (c *Routes) Sessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSessionsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndSession End one of one's sessions
+//
+// Corresponds with DELETE /api/v1/sessions/{session} (the `EndSession` operationId).
+func (c *Routes) EndSession(ctx context.Context, session string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndSessionRequest(c.Server, session)
 	if err != nil {
 		return nil, err
 	}
@@ -4679,6 +5038,301 @@ func NewUsagePeriodsRequest(server string, id string, params *UsagePeriodsParams
 	return req, nil
 }
 
+// NewMembersRequest constructs an http.Request for the Members method
+func NewMembersRequest(server string, params *MembersParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/members")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRemoveMemberRequest constructs an http.Request for the RemoveMember method
+func NewRemoveMemberRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/members/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewMemberRequest constructs an http.Request for the Member method
+func NewMemberRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/members/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEditMemberRequest calls the generic EditMember builder with application/json body
+func NewEditMemberRequest(server string, id string, body EditMemberJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEditMemberRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewEditMemberRequestWithBody constructs an http.Request for the EditMember method, with any body, and a specified content type
+func NewEditMemberRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/members/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDisableMemberRequest constructs an http.Request for the DisableMember method
+func NewDisableMemberRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/members/%s/disable", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEnableMemberRequest constructs an http.Request for the EnableMember method
+func NewEnableMemberRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/members/%s/enable", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEndMemberSessionsRequest constructs an http.Request for the EndMemberSessions method
+func NewEndMemberSessionsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/members/%s/sessions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewOrganisationRequest constructs an http.Request for the Organisation method
 func NewOrganisationRequest(server string) (*http.Request, error) {
 	var err error
@@ -5792,6 +6446,67 @@ func NewChangePasswordRequestWithBody(server string, contentType string, body io
 	return req, nil
 }
 
+// NewSessionsRequest constructs an http.Request for the Sessions method
+func NewSessionsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sessions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEndSessionRequest constructs an http.Request for the EndSession method
+func NewEndSessionRequest(server string, session string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "session", session, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sessions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewSetUpRequest calls the generic SetUp builder with application/json body
 func NewSetUpRequest(server string, body SetUpJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -6565,6 +7280,62 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/usage/periods (the `UsagePeriods` operationId).
 	UsagePeriodsWithResponse(ctx context.Context, id string, params *UsagePeriodsParams, reqEditors ...RequestEditorFn) (*UsagePeriodsResponse, error)
 
+	// MembersWithResponse List the people of one's organisation, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/members (the `Members` operationId).
+	MembersWithResponse(ctx context.Context, params *MembersParams, reqEditors ...RequestEditorFn) (*MembersResponse, error)
+
+	// RemoveMemberWithResponse Take a person out of the organisation, with sessions and tokens
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/members/{id} (the `RemoveMember` operationId).
+	RemoveMemberWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RemoveMemberResponse, error)
+
+	// MemberWithResponse Read a person
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/members/{id} (the `Member` operationId).
+	MemberWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*MemberResponse, error)
+
+	// EditMemberWithBodyWithResponse Edit a person's name and role
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/members/{id} (the `EditMember` operationId).
+	EditMemberWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditMemberResponse, error)
+
+	// EditMemberWithResponse Edit a person's name and role
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/members/{id} (the `EditMember` operationId).
+	EditMemberWithResponse(ctx context.Context, id string, body EditMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*EditMemberResponse, error)
+
+	// DisableMemberWithResponse Shut a person out: sessions end, tokens stop
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/members/{id}/disable (the `DisableMember` operationId).
+	DisableMemberWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DisableMemberResponse, error)
+
+	// EnableMemberWithResponse Let a person in again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/members/{id}/enable (the `EnableMember` operationId).
+	EnableMemberWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EnableMemberResponse, error)
+
+	// EndMemberSessionsWithResponse End all sessions of a person
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/members/{id}/sessions (the `EndMemberSessions` operationId).
+	EndMemberSessionsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EndMemberSessionsResponse, error)
+
 	// OrganisationWithResponse One's organisation
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6802,6 +7573,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/session/password (the `ChangePassword` operationId).
 	ChangePasswordWithResponse(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+
+	// SessionsWithResponse List one's sessions, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sessions (the `Sessions` operationId).
+	SessionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SessionsResponse, error)
+
+	// EndSessionWithResponse End one of one's sessions
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/sessions/{session} (the `EndSession` operationId).
+	EndSessionWithResponse(ctx context.Context, session string, reqEditors ...RequestEditorFn) (*EndSessionResponse, error)
 
 	// SetUpWithBodyWithResponse Make the organisation and its owner with the one-time token, and log in
 	//
@@ -7979,6 +8764,349 @@ func (r UsagePeriodsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UsagePeriodsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MembersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListPerson
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MembersResponse) GetJSON200() *ListPerson {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MembersResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MembersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MembersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MembersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MembersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RemoveMemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RemoveMemberResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RemoveMemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RemoveMemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RemoveMemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RemoveMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// MemberResponse200Headers the declared response headers of an HTTP 200 response for Member
+type MemberResponse200Headers struct {
+	ETag *string
+}
+
+type MemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Person
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *MemberResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MemberResponse) GetJSON200() *Person {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r MemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// EditMemberResponse200Headers the declared response headers of an HTTP 200 response for EditMember
+type EditMemberResponse200Headers struct {
+	ETag *string
+}
+
+type EditMemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Person
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EditMemberResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EditMemberResponse) GetJSON200() *Person {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EditMemberResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EditMemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EditMemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EditMemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EditMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DisableMemberResponse200Headers the declared response headers of an HTTP 200 response for DisableMember
+type DisableMemberResponse200Headers struct {
+	ETag *string
+}
+
+type DisableMemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Person
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DisableMemberResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DisableMemberResponse) GetJSON200() *Person {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DisableMemberResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DisableMemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DisableMemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DisableMemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DisableMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// EnableMemberResponse200Headers the declared response headers of an HTTP 200 response for EnableMember
+type EnableMemberResponse200Headers struct {
+	ETag *string
+}
+
+type EnableMemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Person
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EnableMemberResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EnableMemberResponse) GetJSON200() *Person {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EnableMemberResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EnableMemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EnableMemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EnableMemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EnableMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndMemberSessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EndMemberSessionsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndMemberSessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndMemberSessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndMemberSessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndMemberSessionsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9240,6 +10368,95 @@ func (r ChangePasswordResponse) ContentType() string {
 	return ""
 }
 
+type SessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListOpenSession
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SessionsResponse) GetJSON200() *ListOpenSession {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SessionsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SessionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndSessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EndSessionResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndSessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndSessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndSessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // SetUpResponse201Headers the declared response headers of an HTTP 201 response for SetUp
 type SetUpResponse201Headers struct {
 	SetCookie *string
@@ -10168,6 +11385,110 @@ func (c *ClientWithResponses) UsagePeriodsWithResponse(ctx context.Context, id s
 	return ParseUsagePeriodsResponse(rsp)
 }
 
+// MembersWithResponse List the people of one's organisation, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/members (the `Members` operationId).
+func (c *ClientWithResponses) MembersWithResponse(ctx context.Context, params *MembersParams, reqEditors ...RequestEditorFn) (*MembersResponse, error) {
+	rsp, err := c.Members(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMembersResponse(rsp)
+}
+
+// RemoveMemberWithResponse Take a person out of the organisation, with sessions and tokens
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/members/{id} (the `RemoveMember` operationId).
+func (c *ClientWithResponses) RemoveMemberWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RemoveMemberResponse, error) {
+	rsp, err := c.RemoveMember(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRemoveMemberResponse(rsp)
+}
+
+// MemberWithResponse Read a person
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/members/{id} (the `Member` operationId).
+func (c *ClientWithResponses) MemberWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*MemberResponse, error) {
+	rsp, err := c.Member(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMemberResponse(rsp)
+}
+
+// EditMemberWithBodyWithResponse Edit a person's name and role
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/members/{id} (the `EditMember` operationId).
+func (c *ClientWithResponses) EditMemberWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditMemberResponse, error) {
+	rsp, err := c.EditMemberWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditMemberResponse(rsp)
+}
+
+// EditMemberWithResponse Edit a person's name and role
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/members/{id} (the `EditMember` operationId).
+func (c *ClientWithResponses) EditMemberWithResponse(ctx context.Context, id string, body EditMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*EditMemberResponse, error) {
+	rsp, err := c.EditMember(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditMemberResponse(rsp)
+}
+
+// DisableMemberWithResponse Shut a person out: sessions end, tokens stop
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/members/{id}/disable (the `DisableMember` operationId).
+func (c *ClientWithResponses) DisableMemberWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DisableMemberResponse, error) {
+	rsp, err := c.DisableMember(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDisableMemberResponse(rsp)
+}
+
+// EnableMemberWithResponse Let a person in again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/members/{id}/enable (the `EnableMember` operationId).
+func (c *ClientWithResponses) EnableMemberWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EnableMemberResponse, error) {
+	rsp, err := c.EnableMember(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEnableMemberResponse(rsp)
+}
+
+// EndMemberSessionsWithResponse End all sessions of a person
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/members/{id}/sessions (the `EndMemberSessions` operationId).
+func (c *ClientWithResponses) EndMemberSessionsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EndMemberSessionsResponse, error) {
+	rsp, err := c.EndMemberSessions(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndMemberSessionsResponse(rsp)
+}
+
 // OrganisationWithResponse One's organisation
 //
 // Returns a wrapper object for the known response body format(s).
@@ -10608,6 +11929,32 @@ func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, bo
 		return nil, err
 	}
 	return ParseChangePasswordResponse(rsp)
+}
+
+// SessionsWithResponse List one's sessions, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sessions (the `Sessions` operationId).
+func (c *ClientWithResponses) SessionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SessionsResponse, error) {
+	rsp, err := c.Sessions(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSessionsResponse(rsp)
+}
+
+// EndSessionWithResponse End one of one's sessions
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/sessions/{session} (the `EndSession` operationId).
+func (c *ClientWithResponses) EndSessionWithResponse(ctx context.Context, session string, reqEditors ...RequestEditorFn) (*EndSessionResponse, error) {
+	rsp, err := c.EndSession(ctx, session, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndSessionResponse(rsp)
 }
 
 // SetUpWithBodyWithResponse Make the organisation and its owner with the one-time token, and log in
@@ -11650,6 +12997,277 @@ func ParseUsagePeriodsResponse(rsp *http.Response) (*UsagePeriodsResponse, error
 	return response, nil
 }
 
+// ParseMembersResponse parses an HTTP response from a MembersWithResponse call
+func ParseMembersResponse(rsp *http.Response) (*MembersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MembersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListPerson
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRemoveMemberResponse parses an HTTP response from a RemoveMemberWithResponse call
+func ParseRemoveMemberResponse(rsp *http.Response) (*RemoveMemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RemoveMemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMemberResponse parses an HTTP response from a MemberWithResponse call
+func ParseMemberResponse(rsp *http.Response) (*MemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Person
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers MemberResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseEditMemberResponse parses an HTTP response from a EditMemberWithResponse call
+func ParseEditMemberResponse(rsp *http.Response) (*EditMemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EditMemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Person
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EditMemberResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDisableMemberResponse parses an HTTP response from a DisableMemberWithResponse call
+func ParseDisableMemberResponse(rsp *http.Response) (*DisableMemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DisableMemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Person
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DisableMemberResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseEnableMemberResponse parses an HTTP response from a EnableMemberWithResponse call
+func ParseEnableMemberResponse(rsp *http.Response) (*EnableMemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EnableMemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Person
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EnableMemberResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseEndMemberSessionsResponse parses an HTTP response from a EndMemberSessionsWithResponse call
+func ParseEndMemberSessionsResponse(rsp *http.Response) (*EndMemberSessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndMemberSessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseOrganisationResponse parses an HTTP response from a OrganisationWithResponse call
 func ParseOrganisationResponse(rsp *http.Response) (*OrganisationResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12558,6 +14176,68 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 	}
 
 	response := &ChangePasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSessionsResponse parses an HTTP response from a SessionsWithResponse call
+func ParseSessionsResponse(rsp *http.Response) (*SessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListOpenSession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEndSessionResponse parses an HTTP response from a EndSessionWithResponse call
+func ParseEndSessionResponse(rsp *http.Response) (*EndSessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndSessionResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

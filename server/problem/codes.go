@@ -36,6 +36,7 @@ const (
 	BadSetupToken    license.Code = "bad_setup_token"    // the one-time token is wrong, used or too old
 	AlreadySetUp     license.Code = "already_set_up"     // the server has an owner
 	Forbidden        license.Code = "forbidden"          // the role does not allow it
+	LastOwner        license.Code = "last_owner"         // the organisation would be left without an owner
 	BadCSRF          license.Code = "bad_csrf"           // the request does not come from our pages
 	HeaderTooLarge   license.Code = "header_too_large"   // the header is larger than allowed
 	Timeout          license.Code = "timeout"            // the request did not come in time
@@ -67,6 +68,7 @@ var statuses = map[license.Code]int{
 	BadSetupToken:    http.StatusForbidden,
 	AlreadySetUp:     http.StatusConflict,
 	Forbidden:        http.StatusForbidden,
+	LastOwner:        http.StatusConflict,
 	BadCSRF:          http.StatusForbidden,
 	HeaderTooLarge:   http.StatusRequestHeaderFieldsTooLarge,
 	Timeout:          http.StatusRequestTimeout,

@@ -343,6 +343,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the people of one's organisation, newest first */
+        get: operations["members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a person */
+        get: operations["member"];
+        put?: never;
+        post?: never;
+        /** Take a person out of the organisation, with sessions and tokens */
+        delete: operations["removeMember"];
+        options?: never;
+        head?: never;
+        /** Edit a person's name and role */
+        patch: operations["editMember"];
+        trace?: never;
+    };
+    "/api/v1/members/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shut a person out: sessions end, tokens stop */
+        post: operations["disableMember"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a person in again */
+        post: operations["enableMember"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End all sessions of a person */
+        delete: operations["endMemberSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organisation": {
         parameters: {
             query?: never;
@@ -652,6 +739,40 @@ export interface paths {
         put: operations["changePassword"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List one's sessions, newest first */
+        get: operations["sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of one's sessions */
+        delete: operations["endSession"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1161,8 +1282,18 @@ export interface components {
              */
             max_age?: number;
         };
+        ListOpenSession: {
+            items: components["schemas"]["OpenSession"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
         ListPeriod: {
             items: components["schemas"]["Period"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        ListPerson: {
+            items: components["schemas"]["Person"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
@@ -1201,6 +1332,17 @@ export interface components {
             name: string;
             /** Format: int64 */
             value: number;
+        };
+        OpenSession: {
+            /** Format: date-time */
+            created: string;
+            /** @description The one that asks. */
+            current: boolean;
+            /** Format: date-time */
+            expires: string;
+            id: string;
+            /** @description How one proved to be it. */
+            via: string;
         };
         Organisation: {
             /** Format: date-time */
@@ -1247,6 +1389,33 @@ export interface components {
             until?: string;
             /** Format: int64 */
             used: number;
+        };
+        Person: {
+            /** Format: date-time */
+            created: string;
+            disabled: boolean;
+            email: string;
+            /** @description Mail to the address reaches the person. */
+            email_verified: boolean;
+            id: string;
+            name: string;
+            /** Format: int64 */
+            revision: number;
+            /** @enum {string} */
+            role: "owner" | "admin" | "developer" | "support" | "viewer";
+        };
+        PersonEdit: {
+            name?: string;
+            /**
+             * Format: int64
+             * @description Of the person as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+             */
+            revision?: number;
+            /**
+             * @description Owners are made and changed by owners alone.
+             * @enum {string}
+             */
+            role?: "owner" | "admin" | "developer" | "support" | "viewer";
         };
         Policy: {
             /** Format: int64 */
@@ -1475,7 +1644,7 @@ export interface components {
             member: components["schemas"]["Member"];
             organisation: components["schemas"]["Organisation"];
             /** @description Of an API token; a session may what the role allows. */
-            scope?: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            scope?: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage")[];
         };
         Setup: {
             email: string;
@@ -1527,7 +1696,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage")[];
             /**
              * Format: date-time
              * @description Last use, within an hour; absent: never.
@@ -1547,7 +1716,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage")[];
             /** @description To be sent as Authorization: Bearer. It is shown here and never again. */
             secret: string;
             /**
@@ -1565,7 +1734,7 @@ export interface components {
             /** @description What it is for, for people. */
             name: string;
             /** @description What it may do: no more than one's role allows, now and later. */
-            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "tokens.manage")[];
+            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage")[];
         };
         TransferNew: {
             /** @description Deactivate the installations of the customer before. */
@@ -2464,6 +2633,248 @@ export interface operations {
             };
         };
     };
+    members: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPerson"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description As it was when If-None-Match was answered. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    removeMember: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editMember: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disableMember: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enableMember: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endMemberSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     organisation: {
         parameters: {
             query?: never;
@@ -3332,6 +3743,64 @@ export interface operations {
                 "application/json": components["schemas"]["Password"];
             };
         };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOpenSession"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description No Content */
             204: {

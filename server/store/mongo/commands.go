@@ -169,6 +169,15 @@ func exists(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, erro
 	return err == nil, err
 }
 
+// staleOrGone tells why a conditional write of a document met none.
+func (s *Store) staleOrGone(ctx context.Context, c *mongo.Collection, id string) error {
+	there, err := exists(ctx, c, byID(id))
+	if err != nil || !there {
+		return missing(err)
+	}
+	return licensing.ErrStale
+}
+
 // together runs reads side by side and returns the first's error of those that failed.
 func together(reads ...func() error) error {
 	errs := make([]error, len(reads))

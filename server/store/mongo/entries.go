@@ -87,18 +87,10 @@ func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.
 	if met, err := s.change(ctx, s.entries, byID(d.Key, "revision", e.Revision), update); err != nil {
 		return e, err
 	} else if !met {
-		return e, s.staleOrGone(ctx, d.Key)
+		return e, s.staleOrGone(ctx, s.entries, d.Key)
 	}
 	e.Revision++
 	return e, nil
-}
-
-func (s *Store) staleOrGone(ctx context.Context, key string) error {
-	there, err := exists(ctx, s.entries, byID(key))
-	if err != nil || !there {
-		return missing(err)
-	}
-	return licensing.ErrStale
 }
 
 func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64) error {
@@ -110,7 +102,7 @@ func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64
 	if err != nil || met {
 		return err
 	}
-	return s.staleOrGone(ctx, entryID(kind, id))
+	return s.staleOrGone(ctx, s.entries, entryID(kind, id))
 }
 
 func (s *Store) Entries(ctx context.Context, kind string, org license.ID, in string, page licensing.Page) (licensing.Listing[licensing.Entry], error) {

@@ -19,6 +19,7 @@ var migrations = []func(context.Context, *Store) error{
 	indexes,
 	entryIndexes,
 	foldedActivations,
+	memberLists,
 }
 
 // migrate applies what is missing.
@@ -97,6 +98,20 @@ func foldedActivations(ctx context.Context, s *Store) error {
 			}
 		}
 	}
+}
+
+// memberLists makes the list of an organisation's people, and lets a search find those who were there before.
+func memberLists(ctx context.Context, s *Store) error {
+	old, err := find[member](ctx, s.members, with("folded", with("$exists", false), "org", with("$exists", true)))
+	if err != nil {
+		return err
+	}
+	for _, d := range old {
+		if _, err := s.change(ctx, s.members, byID(d.ID), with("$set", with("folded", foldedMember(d.record())))); err != nil {
+			return err
+		}
+	}
+	return createIndexes(ctx, []index{{s.members, newest("org"), false}})
 }
 
 func createIndexes(ctx context.Context, all []index) error {

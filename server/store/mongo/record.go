@@ -58,38 +58,38 @@ func (d meta) place() (date, string) { return d.Created, d.ID }
 
 // update replaces a record that is still at the revision which the edit was made from; m is the document's meta.
 func (s *Store) update(ctx context.Context, c *mongo.Collection, m *meta, document any) error {
-	present, err := one[meta](ctx, c, with("_id", m.ID, "org", m.Org), only("name_key", "revision"))
-	switch {
-	case err != nil:
-		return err
-	case present.Revision != m.Revision:
-		return licensing.ErrStale
-	}
-	var left name
-	if present.NameKey != m.NameKey {
-		if left, err = s.held(ctx, present.NameKey); err != nil {
-			return err
-		}
-		if err := s.take(ctx, m.NameKey, m.ID, c); err != nil {
-			return err
-		}
-	}
 	m.Revision++
 	members, err := fields(document)
 	if err != nil {
 		return err
 	}
-	met, err := s.change(ctx, c, byID(m.ID, "org", m.Org, "revision", m.Revision-1), bson.D{{Key: "$set", Value: members}})
+	return s.edit(ctx, c, m.ID, m.Org, m.NameKey, m.Revision-1, bson.D{{Key: "$set", Value: members}})
+}
+
+// edit changes a record that is still at the revision, and gives it the name of that key if it has another one.
+func (s *Store) edit(ctx context.Context, c *mongo.Collection, id, org, nameKey string, revision int64, update bson.D) error {
+	present, err := one[bearer](ctx, c, with("_id", id, "org", org), only("name_key", "revision"))
+	switch {
+	case err != nil:
+		return err
+	case present.Revision != revision:
+		return licensing.ErrStale
+	}
+	var left name
+	if present.NameKey != nameKey {
+		if left, err = s.held(ctx, present.NameKey); err != nil {
+			return err
+		}
+		if err := s.take(ctx, nameKey, id, c); err != nil {
+			return err
+		}
+	}
+	met, err := s.change(ctx, c, byID(id, "org", org, "revision", revision), update)
 	if err != nil {
 		return err
 	}
 	if !met { // a name that was taken for nothing is nobody's, and free after a while
-		if there, err := exists(ctx, c, with("_id", m.ID, "org", m.Org)); err != nil {
-			return err
-		} else if !there {
-			return licensing.ErrNotFound
-		}
-		return licensing.ErrStale
+		return s.staleOrGone(ctx, c, id)
 	}
 	if left.ID != "" {
 		return s.release(ctx, left)

@@ -2,6 +2,9 @@ package mongo
 
 import (
 	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
@@ -13,6 +16,7 @@ import (
 type session struct {
 	ID      string `bson:"_id"`
 	Member  string `bson:"member"`
+	Via     string `bson:"via"`
 	Created date   `bson:"created"`
 	Expires date   `bson:"expires"`
 	Round   int64  `bson:"round"` // of the member's logins, when it was made
@@ -24,7 +28,7 @@ func (s *Store) CreateSession(ctx context.Context, given access.Session) error {
 	if err != nil {
 		return err
 	}
-	return s.insert(ctx, s.sessions, session{string(given.ID), string(given.Member), dateOf(given.Created), dateOf(given.Expires), m.Round})
+	return s.insert(ctx, s.sessions, session{string(given.ID), string(given.Member), string(given.Via), dateOf(given.Created), dateOf(given.Expires), m.Round})
 }
 
 // Session implements access.Store.
@@ -34,13 +38,42 @@ func (s *Store) Session(ctx context.Context, id lease.Hash) (access.Session, acc
 		return access.Session{}, access.Member{}, err
 	}
 	m, err := one[member](ctx, s.members, with("_id", d.Member))
-	if err == nil && d.Round != m.Round && d.ID != m.Keep {
+	if err == nil && !d.of(m) {
 		err = licensing.ErrNotFound
 	}
 	if err != nil {
 		return access.Session{}, access.Member{}, err
 	}
-	return access.Session{ID: id, Member: license.ID(d.Member), Created: timeOf(d.Created), Expires: timeOf(d.Expires)}, m.record(), nil
+	return d.record(), m.record(), nil
+}
+
+func (d session) record() access.Session {
+	via := access.Via(d.Via)
+	if via == "" { // from when there was one way in
+		via = access.ViaPassword
+	}
+	return access.Session{ID: lease.Hash(d.ID), Member: license.ID(d.Member), Via: via, Created: timeOf(d.Created), Expires: timeOf(d.Expires)}
+}
+
+// of tells whether the session is one of the member's that are good.
+func (d session) of(m member) bool { return d.Round == m.Round || d.ID == m.Keep }
+
+// Sessions implements access.Store.
+func (s *Store) Sessions(ctx context.Context, org, id license.ID) ([]access.Session, error) {
+	m, err := one[member](ctx, s.members, with("_id", string(id), "org", string(org)), only("round", "keep"))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	found, err := find[session](ctx, s.sessions, with("member", string(id)), options.Find().SetSort(with("created", -1, "_id", 1)))
+	var all []access.Session
+	for _, d := range found {
+		if d.of(m) {
+			all = append(all, d.record())
+		}
+	}
+	return all, err
 }
 
 // EndSession implements access.Store.

@@ -17,6 +17,7 @@ var migrations = []string{
 	entriesSchema,
 	termsSchema,
 	metersSchema,
+	peopleEditsSchema,
 }
 
 // migrate applies what is missing, each step in a transaction of its own.

@@ -39,13 +39,23 @@ CREATE TABLE setup (
 ) STRICT;
 `
 
+// Edits of people came later, and with them the way in that a session was opened by.
+const peopleEditsSchema = `
+ALTER TABLE members ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE members ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE members ADD COLUMN folded TEXT NOT NULL DEFAULT '';
+UPDATE members SET folded = lower(name || char(10) || email);
+ALTER TABLE sessions ADD COLUMN via TEXT NOT NULL DEFAULT 'password';
+`
+
 var _ access.Store = (*Store)(nil)
 
-const memberColumns = `members.id, members.org, members.email, members.name, members.role, members.password, members.disabled, members.created`
+const memberColumns = `members.id, members.org, members.email, members.name, members.role, members.password, members.disabled, members.created,
+	members.verified, members.revision`
 
 // into lists where memberColumns go.
 func into(m *access.Member) []any {
-	return []any{&m.ID, &m.Organisation, &m.Email, &m.Name, &m.Role, &m.Password, &m.Disabled, &m.Created}
+	return []any{&m.ID, &m.Organisation, &m.Email, &m.Name, &m.Role, &m.Password, &m.Disabled, &m.Created, &m.Verified, &m.Revision}
 }
 
 const owned = `SELECT EXISTS (SELECT 1 FROM members WHERE role = 'owner')`
@@ -94,8 +104,8 @@ func (s *Store) CreateMember(ctx context.Context, m access.Member) error {
 }
 
 func insertMember(t *tx, m access.Member) error {
-	_, err := t.exec(`INSERT INTO members (id, org, email, name, role, password, disabled, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.ID, m.Organisation, m.Email, m.Name, m.Role, m.Password, m.Disabled, m.Created)
+	_, err := t.exec(`INSERT INTO members (id, org, email, name, role, password, disabled, created, verified, folded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		m.ID, m.Organisation, m.Email, m.Name, m.Role, m.Password, m.Disabled, m.Created, m.Verified, fold(m.Name, m.Email))
 	return fresh(err)
 }
 
@@ -119,29 +129,85 @@ func (s *Store) SetPassword(ctx context.Context, org, id license.ID, password st
 	})
 }
 
-func (s *Store) SetDisabled(ctx context.Context, org, id license.ID, disabled bool) error {
-	return s.write(ctx, func(t *tx) error {
-		if err := one(t.exec(`UPDATE members SET disabled = ? WHERE id = ? AND org = ?`, disabled, id, org)); err != nil || !disabled {
+func (s *Store) Members(_ context.Context, org license.ID, page licensing.Page) (licensing.Listing[access.Member], error) {
+	read := func(seq *int64, row scanner) (m access.Member, err error) {
+		err = row.Scan(append([]any{seq}, into(&m)...)...)
+		return m, err
+	}
+	return list(s, page, read, `SELECT rowid, `+memberColumns+` FROM members
+		WHERE org = ? AND rowid < ? AND instr(folded, ?) ORDER BY rowid DESC LIMIT ?`, org)
+}
+
+func (s *Store) UpdateMember(ctx context.Context, m access.Member) (access.Member, error) {
+	err := s.write(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE members SET revision = revision + 1, email = ?, verified = ?, name = ?, folded = ?, role = ?, disabled = ?
+			WHERE id = ? AND org = ? AND revision = ?`,
+			m.Email, m.Verified, m.Name, fold(m.Name, m.Email), m.Role, m.Disabled, m.ID, m.Organisation, m.Revision)
+		if err := same(t, n, err, memberExists, m.ID, m.Organisation); err != nil || !m.Disabled {
 			return err
 		}
-		_, err := t.exec(`DELETE FROM sessions WHERE member = ?`, id)
+		_, err = t.exec(`DELETE FROM sessions WHERE member = ?`, m.ID)
 		return err
+	})
+	m.Revision++
+	return m, err
+}
+
+const memberExists = `SELECT 1 FROM members WHERE id = ? AND org = ?`
+
+func (s *Store) DeleteMember(ctx context.Context, org, id license.ID, revision int64) error {
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.exec(`DELETE FROM members WHERE id = ? AND org = ? AND revision = ?`, id, org, revision)
+		return same(t, n, err, memberExists, id, org)
 	})
 }
 
 func (s *Store) CreateSession(ctx context.Context, session access.Session) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO sessions (id, member, created, expires) VALUES (?, ?, ?, ?)`,
-			session.ID, session.Member, session.Created, session.Expires)
+		_, err := t.exec(`INSERT INTO sessions (id, member, via, created, expires) VALUES (?, ?, ?, ?, ?)`,
+			session.ID, session.Member, session.Via, session.Created, session.Expires)
 		return fresh(err)
 	})
 }
 
 func (s *Store) Session(_ context.Context, id lease.Hash) (session access.Session, m access.Member, err error) {
-	err = s.row(`SELECT sessions.id, sessions.member, sessions.created, sessions.expires, `+memberColumns+`
-		FROM sessions JOIN members ON members.id = sessions.member WHERE sessions.id = ?`, id).
-		Scan(append([]any{&session.ID, &session.Member, &session.Created, &session.Expires}, into(&m)...)...)
+	err = s.row(`SELECT `+sessionColumns+`, `+memberColumns+` FROM sessions JOIN members ON members.id = sessions.member WHERE sessions.id = ?`, id).
+		Scan(append(ofSession(&session), into(&m)...)...)
 	return session, m, found(err)
+}
+
+const sessionColumns = `sessions.id, sessions.member, sessions.via, sessions.created, sessions.expires`
+
+func ofSession(s *access.Session) []any {
+	return []any{&s.ID, &s.Member, &s.Via, &s.Created, &s.Expires}
+}
+
+func (s *Store) Sessions(_ context.Context, org, member license.ID) (all []access.Session, err error) {
+	err = s.rows(func(row scanner) error {
+		var one access.Session
+		err := row.Scan(ofSession(&one)...)
+		all = append(all, one)
+		return err
+	}, `SELECT `+sessionColumns+` FROM sessions JOIN members ON members.id = sessions.member WHERE members.id = ? AND members.org = ?
+		ORDER BY sessions.created DESC, sessions.id`, member, org)
+	return all, err
+}
+
+func (s *Store) EndSessions(ctx context.Context, org, member license.ID, keep lease.Hash) error {
+	return s.write(ctx, func(t *tx) error {
+		if there, err := has(t, memberExists, member, org); err != nil || !there {
+			return orMissing(err)
+		}
+		_, err := t.exec(`DELETE FROM sessions WHERE member = ? AND id <> ?`, member, keep)
+		return err
+	})
+}
+
+func orMissing(err error) error {
+	if err != nil {
+		return err
+	}
+	return licensing.ErrNotFound
 }
 
 func (s *Store) EndSession(ctx context.Context, id lease.Hash) error {

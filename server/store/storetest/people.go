@@ -29,6 +29,13 @@ func People(t *testing.T, open func(t *testing.T) access.Store) {
 		{"new_password_ends_other_sessions", newPasswordEndsOtherSessions},
 		{"disabled_member_has_no_session", disabledMemberHasNoSession},
 		{"expired_sessions_are_tidied", expiredSessionsAreTidied},
+		{"members_in_lists", membersInLists},
+		{"members_are_edited_by_revision", membersAreEditedByRevision},
+		{"members_are_deleted", membersAreDeleted},
+		{"sessions_of_one_member", sessionsOfOneMember},
+		{"at_once_one_address", oneAddressAtOnce},
+		{"at_once_edits_of_one_member", editsOfOneMember},
+		{"at_once_owners_leave", ownersLeaveAtOnce},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
@@ -38,10 +45,10 @@ func People(t *testing.T, open func(t *testing.T) access.Store) {
 var (
 	acme  = licensing.Organisation{ID: pid("a"), Name: "Acme", Created: 1000}
 	owner = access.Member{
-		ID: pid("1"), Organisation: acme.ID, Email: "owner@acme.test", Name: "Ö. Wner", Role: access.Owner, Password: "$argon2id$1", Created: 1001,
+		ID: pid("1"), Organisation: acme.ID, Email: "owner@acme.test", Name: "Ö. Wner", Role: access.Owner, Password: "$argon2id$1", Revision: 1, Created: 1001,
 	}
 	helper = access.Member{
-		ID: pid("2"), Organisation: acme.ID, Email: "help@acme.test", Name: "Helper", Role: access.Support, Password: "$argon2id$2", Created: 1002,
+		ID: pid("2"), Organisation: acme.ID, Email: "help@acme.test", Name: "Helper", Role: access.Support, Password: "$argon2id$2", Verified: true, Revision: 1, Created: 1002,
 	}
 	token = access.Setup{ID: lease.HashOf([]byte("setup")), Until: 5000}
 )
@@ -150,7 +157,15 @@ func memberOfAnotherOrganisation(t *testing.T, s access.Store) {
 	found(t, s)
 	_, err := s.Member(t.Context(), pid("b"), owner.ID)
 	wants(t, err, licensing.ErrNotFound)
-	wants(t, s.SetDisabled(t.Context(), pid("b"), owner.ID, true), licensing.ErrNotFound)
+	theirs := owner
+	theirs.Organisation = pid("b")
+	_, err = s.UpdateMember(t.Context(), theirs)
+	wants(t, err, licensing.ErrNotFound)
+	wants(t, s.DeleteMember(t.Context(), pid("b"), owner.ID, 1), licensing.ErrNotFound)
+	wants(t, s.EndSessions(t.Context(), pid("b"), owner.ID, ""), licensing.ErrNotFound)
+	sessions, err := s.Sessions(t.Context(), pid("b"), owner.ID)
+	must(t, err)
+	same(t, len(sessions), 0)
 	wants(t, s.SetPassword(t.Context(), pid("b"), owner.ID, "x", ""), licensing.ErrNotFound)
 	m, err := s.Member(t.Context(), acme.ID, owner.ID)
 	must(t, err)
@@ -158,7 +173,7 @@ func memberOfAnotherOrganisation(t *testing.T, s access.Store) {
 }
 
 func session(name string, of access.Member, expires lease.Time) access.Session {
-	return access.Session{ID: lease.HashOf([]byte(name)), Member: of.ID, Created: 2000, Expires: expires}
+	return access.Session{ID: lease.HashOf([]byte(name)), Member: of.ID, Via: access.ViaPassword, Created: 2000, Expires: expires}
 }
 
 func sessionComesAndGoes(t *testing.T, s access.Store) {
@@ -198,16 +213,20 @@ func disabledMemberHasNoSession(t *testing.T, s access.Store) {
 	found(t, s)
 	mine := session("mine", owner, 3000)
 	must(t, s.CreateSession(t.Context(), mine))
-	must(t, s.SetDisabled(t.Context(), acme.ID, owner.ID, true))
-	_, _, err := s.Session(t.Context(), mine.ID)
+	out := owner
+	out.Disabled = true
+	out, err := s.UpdateMember(t.Context(), out)
+	must(t, err)
+	_, _, err = s.Session(t.Context(), mine.ID)
 	wants(t, err, licensing.ErrNotFound)
+	out.Disabled = false
+	out, err = s.UpdateMember(t.Context(), out)
+	must(t, err)
 	m, err := s.Member(t.Context(), acme.ID, owner.ID)
 	must(t, err)
-	same(t, m.Disabled, true)
-	must(t, s.SetDisabled(t.Context(), acme.ID, owner.ID, false))
-	m, err = s.Member(t.Context(), acme.ID, owner.ID)
-	must(t, err)
-	same(t, m, owner)
+	same(t, m, out)
+	_, _, err = s.Session(t.Context(), mine.ID) // whoever is let in again logs in again
+	wants(t, err, licensing.ErrNotFound)
 }
 
 func expiredSessionsAreTidied(t *testing.T, s access.Store) {
