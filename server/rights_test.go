@@ -80,6 +80,8 @@ var rights = map[string]struct {
 	"GET /licenses/{id}/usage":         {"oadsv", nil},
 	"GET /licenses/{id}/usage/periods": {"oadsv", nil},
 	"GET /licenses/{id}/file":          {"oads", nil},
+	"GET /licenses/{id}/text":          {"oads", nil},
+	"POST /licenses/{id}/file":         {"oads", map[string]any{"signature": "theirs"}},
 
 	"GET /licenses/{id}/activations":                                            {"oadsv", nil},
 	"PATCH /licenses/{id}/activations/{activation}":                             {"oads", map[string]any{"name": "Stolen"}},

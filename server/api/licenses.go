@@ -2,13 +2,28 @@ package api
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
 )
+
+// SignatureNew is a signature that was made elsewhere.
+type SignatureNew struct {
+	Signature string `json:"signature" doc:"Detached, of text, over the license's three lines: armored, or the binary packet in base64."`
+}
+
+// bytes is armored text as it is, and base64 decoded; what is neither is refused where it is read.
+func (s SignatureNew) bytes() []byte {
+	if packet, err := base64.StdEncoding.DecodeString(strings.TrimSpace(s.Signature)); err == nil {
+		return packet
+	}
+	return []byte(s.Signature)
+}
 
 type file struct {
 	ContentType string `header:"Content-Type"`
@@ -104,6 +119,38 @@ func (a *API) licenses() {
 		},
 	}, func(ctx context.Context, who access.Identity, in *ByID) (*file, error) {
 		text, err := l.LicenseFile(ctx, who.Organisation(), in.id())
+		if err != nil {
+			return nil, err
+		}
+		return &file{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.txt"`, text}, nil
+	})
+	add(a, operation{
+		method: "GET", path: "/licenses/{id}/text", id: "licenseText", tag: tag, action: access.IssueLicenses,
+		summary: "The three lines of the license file that are to be signed elsewhere",
+		more: func(o *huma.Operation) {
+			o.Responses = map[string]*huma.Response{"200": {
+				Description: "Exactly what gpg --textmode --detach-sign is to be given.",
+				Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
+			}}
+		},
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*file, error) {
+		text, err := l.LicenseText(ctx, who.Organisation(), in.id())
+		if err != nil {
+			return nil, err
+		}
+		return &file{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.text"`, text}, nil
+	})
+	add(a, operation{
+		method: "POST", path: "/licenses/{id}/file", id: "signedLicenseFile", tag: tag, action: access.IssueLicenses, harmless: true,
+		summary: "The license file with a signature that was made elsewhere",
+		more: func(o *huma.Operation) {
+			o.Responses = map[string]*huma.Response{"200": {
+				Description: "Four lines, the last of which signs the first three (spec/license-file.md).",
+				Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
+			}}
+		},
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[SignatureNew]) (*file, error) {
+		text, err := l.SignedFile(ctx, who.Organisation(), in.id(), in.Body.bytes())
 		if err != nil {
 			return nil, err
 		}

@@ -1501,6 +1501,12 @@ type Setup struct {
 	Token string `json:"token"`
 }
 
+// SignatureNew defines model for SignatureNew.
+type SignatureNew struct {
+	// Signature Detached, of text, over the license's three lines: armored, or the binary packet in base64.
+	Signature string `json:"signature"`
+}
+
 // Statement defines model for Statement.
 type Statement struct {
 	// Keys How many keys it names as retired or compromised.
@@ -1835,6 +1841,9 @@ type EditLicenseJSONRequestBody = LicenseEdit
 // NameActivationJSONRequestBody defines body for NameActivation for application/json ContentType.
 type NameActivationJSONRequestBody = ActivationEdit
 
+// SignedLicenseFileJSONRequestBody defines body for SignedLicenseFile for application/json ContentType.
+type SignedLicenseFileJSONRequestBody = SignatureNew
+
 // RenewLicenseJSONRequestBody defines body for RenewLicense for application/json ContentType.
 type RenewLicenseJSONRequestBody = RenewalNew
 
@@ -2040,6 +2049,20 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/file (the `LicenseFile` operationId).
 	LicenseFile(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// SignedLicenseFileWithBody The license file with a signature that was made elsewhere
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
+	SignedLicenseFileWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignedLicenseFile The license file with a signature that was made elsewhere
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
+	SignedLicenseFile(ctx context.Context, id string, body SignedLicenseFileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// LicenseHistory List what happened to a license, newest first
 	//
 	// Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
@@ -2078,6 +2101,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/suspend (the `SuspendLicense` operationId).
 	SuspendLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LicenseText The three lines of the license file that are to be signed elsewhere
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/text (the `LicenseText` operationId).
+	LicenseText(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TransferLicenseWithBody Make a license another customer's, with or without its installations
 	//
@@ -2702,6 +2730,40 @@ func (c *Routes) LicenseFile(ctx context.Context, id string, reqEditors ...Reque
 	return c.Client.Do(req)
 }
 
+// SignedLicenseFileWithBody The license file with a signature that was made elsewhere
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
+func (c *Routes) SignedLicenseFileWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignedLicenseFileRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignedLicenseFile The license file with a signature that was made elsewhere
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
+func (c *Routes) SignedLicenseFile(ctx context.Context, id string, body SignedLicenseFileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignedLicenseFileRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // LicenseHistory List what happened to a license, newest first
 //
 // Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
@@ -2801,6 +2863,21 @@ func (c *Routes) RevokeLicense(ctx context.Context, id string, reqEditors ...Req
 // Corresponds with POST /api/v1/licenses/{id}/suspend (the `SuspendLicense` operationId).
 func (c *Routes) SuspendLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSuspendLicenseRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LicenseText The three lines of the license file that are to be signed elsewhere
+//
+// Corresponds with GET /api/v1/licenses/{id}/text (the `LicenseText` operationId).
+func (c *Routes) LicenseText(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLicenseTextRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -4553,6 +4630,53 @@ func NewLicenseFileRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewSignedLicenseFileRequest calls the generic SignedLicenseFile builder with application/json body
+func NewSignedLicenseFileRequest(server string, id string, body SignedLicenseFileJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSignedLicenseFileRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewSignedLicenseFileRequestWithBody constructs an http.Request for the SignedLicenseFile method, with any body, and a specified content type
+func NewSignedLicenseFileRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/file", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewLicenseHistoryRequest constructs an http.Request for the LicenseHistory method
 func NewLicenseHistoryRequest(server string, id string, params *LicenseHistoryParams) (*http.Request, error) {
 	var err error
@@ -4865,6 +4989,40 @@ func NewSuspendLicenseRequest(server string, id string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLicenseTextRequest constructs an http.Request for the LicenseText method
+func NewLicenseTextRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/text", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -7203,6 +7361,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/file (the `LicenseFile` operationId).
 	LicenseFileWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LicenseFileResponse, error)
 
+	// SignedLicenseFileWithBodyWithResponse The license file with a signature that was made elsewhere
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
+	SignedLicenseFileWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignedLicenseFileResponse, error)
+
+	// SignedLicenseFileWithResponse The license file with a signature that was made elsewhere
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
+	SignedLicenseFileWithResponse(ctx context.Context, id string, body SignedLicenseFileJSONRequestBody, reqEditors ...RequestEditorFn) (*SignedLicenseFileResponse, error)
+
 	// LicenseHistoryWithResponse List what happened to a license, newest first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -7251,6 +7423,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/suspend (the `SuspendLicense` operationId).
 	SuspendLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*SuspendLicenseResponse, error)
+
+	// LicenseTextWithResponse The three lines of the license file that are to be signed elsewhere
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/text (the `LicenseText` operationId).
+	LicenseTextWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LicenseTextResponse, error)
 
 	// TransferLicenseWithBodyWithResponse Make a license another customer's, with or without its installations
 	//
@@ -8303,6 +8482,55 @@ func (r LicenseFileResponse) ContentType() string {
 	return ""
 }
 
+// SignedLicenseFileResponse200Headers the declared response headers of an HTTP 200 response for SignedLicenseFile
+type SignedLicenseFileResponse200Headers struct {
+	ContentDisposition *string
+	ContentType        *string
+}
+
+type SignedLicenseFileResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SignedLicenseFileResponse200Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SignedLicenseFileResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SignedLicenseFileResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SignedLicenseFileResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SignedLicenseFileResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SignedLicenseFileResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type LicenseHistoryResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8613,6 +8841,55 @@ func (r SuspendLicenseResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SuspendLicenseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// LicenseTextResponse200Headers the declared response headers of an HTTP 200 response for LicenseText
+type LicenseTextResponse200Headers struct {
+	ContentDisposition *string
+	ContentType        *string
+}
+
+type LicenseTextResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *LicenseTextResponse200Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LicenseTextResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LicenseTextResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LicenseTextResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LicenseTextResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LicenseTextResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11242,6 +11519,32 @@ func (c *ClientWithResponses) LicenseFileWithResponse(ctx context.Context, id st
 	return ParseLicenseFileResponse(rsp)
 }
 
+// SignedLicenseFileWithBodyWithResponse The license file with a signature that was made elsewhere
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
+func (c *ClientWithResponses) SignedLicenseFileWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignedLicenseFileResponse, error) {
+	rsp, err := c.SignedLicenseFileWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignedLicenseFileResponse(rsp)
+}
+
+// SignedLicenseFileWithResponse The license file with a signature that was made elsewhere
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
+func (c *ClientWithResponses) SignedLicenseFileWithResponse(ctx context.Context, id string, body SignedLicenseFileJSONRequestBody, reqEditors ...RequestEditorFn) (*SignedLicenseFileResponse, error) {
+	rsp, err := c.SignedLicenseFile(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignedLicenseFileResponse(rsp)
+}
+
 // LicenseHistoryWithResponse List what happened to a license, newest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -11331,6 +11634,19 @@ func (c *ClientWithResponses) SuspendLicenseWithResponse(ctx context.Context, id
 		return nil, err
 	}
 	return ParseSuspendLicenseResponse(rsp)
+}
+
+// LicenseTextWithResponse The three lines of the license file that are to be signed elsewhere
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/licenses/{id}/text (the `LicenseText` operationId).
+func (c *ClientWithResponses) LicenseTextWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LicenseTextResponse, error) {
+	rsp, err := c.LicenseText(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLicenseTextResponse(rsp)
 }
 
 // TransferLicenseWithBodyWithResponse Make a license another customer's, with or without its installations
@@ -12635,6 +12951,52 @@ func ParseLicenseFileResponse(rsp *http.Response) (*LicenseFileResponse, error) 
 	return response, nil
 }
 
+// ParseSignedLicenseFileResponse parses an HTTP response from a SignedLicenseFileWithResponse call
+func ParseSignedLicenseFileResponse(rsp *http.Response) (*SignedLicenseFileResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SignedLicenseFileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SignedLicenseFileResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Type"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Type", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentType = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseLicenseHistoryResponse parses an HTTP response from a LicenseHistoryWithResponse call
 func ParseLicenseHistoryResponse(rsp *http.Response) (*LicenseHistoryResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12878,6 +13240,52 @@ func ParseSuspendLicenseResponse(rsp *http.Response) (*SuspendLicenseResponse, e
 				return nil, err
 			}
 			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseLicenseTextResponse parses an HTTP response from a LicenseTextWithResponse call
+func ParseLicenseTextResponse(rsp *http.Response) (*LicenseTextResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LicenseTextResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers LicenseTextResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Type"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Type", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentType = &value
 		}
 		response.Headers200 = &headers
 	}

@@ -101,6 +101,9 @@ func (i *Issuer) Keyring(certificate []byte) (license.Keyring, error) {
 	return pgp.Parse(certificate)
 }
 
+// Packet is the binary packet of a detached signature, as GnuPG writes it with and without --armor.
+func (i *Issuer) Packet(signature []byte) ([]byte, error) { return pgp.Detached(signature) }
+
 // userID names the root key for people who look at it. It is cut to what a user id may hold.
 func userID(name string) string {
 	const most = 255

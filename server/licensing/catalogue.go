@@ -193,11 +193,7 @@ func (s *Service) forget(ctx context.Context, kind string, org license.ID, list 
 
 // LicenseFile issues the license file of a license.
 func (s *Service) LicenseFile(ctx context.Context, org, id license.ID) ([]byte, error) {
-	l, err := s.store.License(ctx, org, id)
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.store.Product(ctx, org, l.Product)
+	claims, p, err := s.claims(ctx, org, id)
 	if err != nil {
 		return nil, err
 	}
@@ -205,8 +201,54 @@ func (s *Service) LicenseFile(ctx context.Context, org, id license.ID) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	file, err := license.Seal(license.Claims{ID: l.ID, Contexts: l.Contexts, Entitlements: l.Entitlements}, signer, s.clock())
+	file, err := license.Seal(claims, signer, s.clock())
 	return file, s.unsigned(err, "a license file")
+}
+
+// LicenseText is what the license file of a license says: the three lines that are to be signed, where the key for it is elsewhere.
+func (s *Service) LicenseText(ctx context.Context, org, id license.ID) ([]byte, error) {
+	claims, _, err := s.claims(ctx, org, id)
+	if err != nil {
+		return nil, err
+	}
+	return claims.Text()
+}
+
+// SignedFile is the license file with a signature that was made elsewhere over LicenseText: a binary OpenPGP packet, or the armored text of
+// one. It is judged as every program judges it, with what the product has said of its keys.
+func (s *Service) SignedFile(ctx context.Context, org, id license.ID, signature []byte) ([]byte, error) {
+	claims, p, err := s.claims(ctx, org, id)
+	if err != nil {
+		return nil, err
+	}
+	file, err := claims.Text()
+	if err != nil {
+		return nil, err
+	}
+	packet, err := s.issuer.Packet(signature)
+	if err != nil {
+		return nil, err
+	}
+	file = append(append(file, license.EncodeSignature(packet)...), '\n')
+	keys, err := s.issuer.Keyring(p.Keyring)
+	if err != nil {
+		return nil, fmt.Errorf("product %s: %w", p.ID, err)
+	}
+	said, err := s.Statement(p)
+	if err != nil {
+		return nil, err
+	}
+	_, err = license.Open(file, said.Over(keys), s.clock())
+	return file, err
+}
+
+func (s *Service) claims(ctx context.Context, org, id license.ID) (license.Claims, Product, error) {
+	l, err := s.store.License(ctx, org, id)
+	if err != nil {
+		return license.Claims{}, Product{}, err
+	}
+	p, err := s.store.Product(ctx, org, l.Product)
+	return license.Claims{ID: l.ID, Contexts: l.Contexts, Entitlements: l.Entitlements}, p, err
 }
 
 func (s *Service) create(ctx context.Context, m *Meta) (err error) {

@@ -15,6 +15,8 @@ type Issuer interface {
 	Signer(product license.ID, sealed []byte) (license.Signer, error)
 	// Keyring judges signatures with a certificate.
 	Keyring(certificate []byte) (license.Keyring, error)
+	// Packet is the binary packet of a detached signature, which may be armored.
+	Packet(signature []byte) ([]byte, error)
 
 	// Keys lists the product's keys, the root first.
 	Keys(product license.ID, sealed []byte, now time.Time) ([]Key, error)

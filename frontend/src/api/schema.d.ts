@@ -183,7 +183,8 @@ export interface paths {
         /** The signed license file */
         get: operations["licenseFile"];
         put?: never;
-        post?: never;
+        /** The license file with a signature that was made elsewhere */
+        post: operations["signedLicenseFile"];
         delete?: never;
         options?: never;
         head?: never;
@@ -286,6 +287,23 @@ export interface paths {
         put?: never;
         /** Suspend a license */
         post: operations["suspendLicense"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The three lines of the license file that are to be signed elsewhere */
+        get: operations["licenseText"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1656,6 +1674,10 @@ export interface components {
             /** @description The one-time token that the server prints at its start. */
             token: string;
         };
+        SignatureNew: {
+            /** @description Detached, of text, over the license's three lines: armored, or the binary packet in base64. */
+            signature: string;
+        };
         Statement: {
             /**
              * Format: int64
@@ -2303,6 +2325,46 @@ export interface operations {
             };
         };
     };
+    signedLicenseFile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignatureNew"];
+            };
+        };
+        responses: {
+            /** @description Four lines, the last of which signs the first three (spec/license-file.md). */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     licenseHistory: {
         parameters: {
             query?: {
@@ -2512,6 +2574,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["License"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    licenseText: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Exactly what gpg --textmode --detach-sign is to be given. */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
             /** @description Error */
