@@ -44,10 +44,13 @@ type bucket struct {
 	Pool    string            `bson:"pool"` // license:entitlement
 	N       int64             `bson:"n"`
 	Used    int64             `bson:"used"` // the number of seats
-	Next    date              `bson:"next"` // not before this does a seat lapse
+	Next    date              `bson:"next"` // not before this does a seat lapse; maybe later
 	Seats   map[string]placed `bson:"seats"`
 
+	entire  bool // Seats has all of them, and not only those that were asked for
+	lacking bool // all of them are needed
 	touched map[string]bool
+	settled bool // Next is to be written, though no seat was touched
 }
 
 // placed is who has a seat. The key is the activation's hash.
@@ -71,11 +74,21 @@ func bucketID(pool string, n int64) string { return fmt.Sprintf("%s:%d", pool, n
 
 func newBucket(license, entitlement string, n int64) *bucket {
 	pool := poolID(license, entitlement)
-	return &bucket{ID: bucketID(pool, n), License: license, Pool: pool, N: n, Next: never, Seats: map[string]placed{}, touched: map[string]bool{}}
+	return &bucket{ID: bucketID(pool, n), License: license, Pool: pool, N: n, Next: never, Seats: map[string]placed{}, entire: true, touched: map[string]bool{}}
 }
 
-func decodeBucket(raw bson.Raw) (*bucket, error) {
-	b := &bucket{touched: map[string]bool{}}
+// partOfBucket is what is read of a bucket to decide about some activations: not the seats of others. What a seat costs does not depend on
+// how many there are.
+func partOfBucket(activations []string) bson.D {
+	part := with("rev", 1, "license", 1, "pool", 1, "n", 1, "used", 1, "next", 1)
+	for _, key := range activations {
+		part = append(part, bson.E{Key: "seats." + key, Value: 1})
+	}
+	return part
+}
+
+func decodeBucket(raw bson.Raw, entire bool) (*bucket, error) {
+	b := &bucket{entire: entire, touched: map[string]bool{}}
 	if err := bson.Unmarshal(raw, b); err != nil {
 		return nil, fmt.Errorf("a bucket: %w", err)
 	}
@@ -85,16 +98,20 @@ func decodeBucket(raw bson.Raw) (*bucket, error) {
 	return b, nil
 }
 
-func (b *bucket) at() int64           { return b.Rev }
-func (b *bucket) whole(rev int64) any { b.Rev = rev; b.count(); return b }
-func (b *bucket) marked() []string    { return nil }
-func (b *bucket) tidy(marks)          {}
+func (b *bucket) at() int64        { return b.Rev }
+func (b *bucket) marked() []string { return nil }
+func (b *bucket) tidy(marks)       {}
+func (b *bucket) short() bool      { return b.lacking }
+
+func (b *bucket) whole(rev int64) any {
+	b.Rev, b.Used, b.Next = rev, int64(len(b.Seats)), b.earliest()
+	return b
+}
 
 func (b *bucket) changes() (set, unset bson.D) {
-	if len(b.touched) == 0 {
+	if len(b.touched) == 0 && !b.settled {
 		return nil, nil
 	}
-	b.count()
 	set = with("used", b.Used, "next", b.Next)
 	for key := range b.touched {
 		if p, ok := b.Seats[key]; ok {
@@ -106,12 +123,31 @@ func (b *bucket) changes() (set, unset bson.D) {
 	return set, unset
 }
 
-// count brings the members up to date by which searches find the bucket.
-func (b *bucket) count() {
-	b.Used, b.Next = int64(len(b.Seats)), never
+// earliest is when the first seat lapses, of a bucket that was read entirely.
+func (b *bucket) earliest() date {
+	next := never
 	for _, p := range b.Seats {
-		b.Next = min(b.Next, p.Until)
+		next = min(next, p.Until)
 	}
+	return next
+}
+
+// put has a seat say something else, or adds it.
+func (b *bucket) put(key string, p placed) {
+	if _, has := b.Seats[key]; !has {
+		b.Used++
+	}
+	b.Seats[key] = p
+	b.Next = min(b.Next, p.Until)
+	b.touched[key] = true
+}
+
+func (b *bucket) empty(key string) {
+	delete(b.Seats, key)
+	if b.Used--; b.Used == 0 {
+		b.Next = never
+	}
+	b.touched[key] = true
 }
 
 // place gives the activation a seat if one is free, and tells whether it has one.
@@ -122,25 +158,34 @@ func (b *bucket) place(key string, p placed, now date, most int64) bool {
 	if !b.room(key, now, most) {
 		return false
 	}
-	b.Seats[key] = p // also over an old seat of its own that it does not know of any more
-	b.touched[key] = true
+	b.put(key, p) // also over an old seat of its own that it does not know of any more
 	return true
 }
 
 // room tells whether a seat is free for the activation, also if it had none. Seats that have lapsed are free.
 func (b *bucket) room(key string, now date, most int64) bool {
-	others := int64(len(b.Seats))
+	others := b.Used
 	if _, has := b.Seats[key]; has {
 		others--
 	}
 	if others < most {
 		return true
 	}
+	if b.Next > now {
+		return false
+	}
+	if !b.entire {
+		b.lacking = true
+		return false
+	}
 	for k, lapsed := range b.Seats {
 		if k != key && lapsed.Until <= now {
 			b.empty(k)
 			others--
 		}
+	}
+	if next := b.earliest(); next != b.Next {
+		b.Next, b.settled = next, true
 	}
 	return others < most
 }
@@ -157,8 +202,7 @@ func (b *bucket) renew(key, mark string, until date, claim string) bool {
 			p.Raiser, p.Before = claim, p.Until
 		}
 		p.Until = until
-		b.Seats[key] = p
-		b.touched[key] = true
+		b.put(key, p)
 	}
 	return true
 }
@@ -171,16 +215,14 @@ func (b *bucket) lower(key, claim string) {
 	}
 	if p.Raiser == claim {
 		p.Until, p.Raiser, p.Before = p.Before, "", 0
-		b.Seats[key] = p
 	}
-	b.touched[key] = true
+	b.put(key, p)
 }
 
 // swap replaces a seat that is still the given one.
 func (b *bucket) swap(key, mark string, p placed) {
 	if there, has := b.Seats[key]; has && there.Mark == mark {
-		b.Seats[key] = p
-		b.touched[key] = true
+		b.put(key, p)
 	}
 }
 
@@ -189,11 +231,6 @@ func (b *bucket) free(key, mark string) {
 	if there, has := b.Seats[key]; has && there.Mark == mark {
 		b.empty(key)
 	}
-}
-
-func (b *bucket) empty(key string) {
-	delete(b.Seats, key)
-	b.touched[key] = true
 }
 
 // home is the bucket in which an activation looks first. It spreads the activations, so that few write one document.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/onelicense/onelicense/server/licensing"
 )
@@ -24,7 +26,8 @@ import (
 type desk[D document] struct {
 	store      *Store
 	collection *mongo.Collection
-	decode     func(bson.Raw) (D, error)
+	decode     func(raw bson.Raw, entire bool) (D, error)
+	part       func(about []string) bson.D // what of a document is read for orders about these; nil: all of it
 
 	mu    sync.Mutex
 	lines map[string][]*order[D] // by document; present while somebody works on it
@@ -35,12 +38,14 @@ type document interface {
 	changes() (set, unset bson.D) // none: nothing to write
 	whole(revision int64) any     // for a document that is not there yet
 	at() int64                    // the revision that was read; 0: not there yet
+	short() bool                  // what was read is too little to decide on
 	marked() []string             // activations that have marks in it which may be closed
 	tidy(open marks)              // forgets those
 }
 
 // order is one change that somebody waits for.
 type order[D document] struct {
+	about string        // the activation whose part of the document it is about
 	apply func(D) error // decides and changes; an error leaves the document as it is
 	mark  mark          // must be open; the zero mark is always
 	make  func() D      // the document when there is none; nil: ErrNotFound
@@ -54,8 +59,8 @@ type order[D document] struct {
 // errClosed is the answer to an order whose mark is closed: somebody else has completed the work or taken it back.
 var errClosed = errors.New("the work was completed or taken back by another")
 
-func newDesk[D document](s *Store, c *mongo.Collection, decode func(bson.Raw) (D, error)) *desk[D] {
-	return &desk[D]{store: s, collection: c, decode: decode, lines: map[string][]*order[D]{}}
+func newDesk[D document](s *Store, c *mongo.Collection, decode func(bson.Raw, bool) (D, error), part func([]string) bson.D) *desk[D] {
+	return &desk[D]{store: s, collection: c, decode: decode, part: part, lines: map[string][]*order[D]{}}
 }
 
 // do makes one change and returns after it is stored.
@@ -106,8 +111,9 @@ func (d *desk[D]) serve(id string) {
 
 // write makes the changes of a batch, however often another node comes first.
 func (d *desk[D]) write(ctx context.Context, id string, batch []*order[D]) error {
+	entire := d.part == nil
 	for attempt := 0; ; attempt++ {
-		doc, err := d.read(ctx, id, batch, attempt)
+		doc, err := d.read(ctx, id, batch, attempt, entire)
 		if errors.Is(err, licensing.ErrNotFound) {
 			for _, o := range batch {
 				o.err = licensing.ErrNotFound
@@ -132,6 +138,10 @@ func (d *desk[D]) write(ctx context.Context, id string, batch []*order[D]) error
 		} else {
 			batch[0].err = batch[0].apply(doc)
 		}
+		if !entire && doc.short() {
+			entire = true
+			continue
+		}
 		written, err := d.save(ctx, id, doc)
 		if written || err != nil {
 			return err
@@ -155,11 +165,19 @@ func activations[D document](batch []*order[D]) []string {
 	return all
 }
 
-func (d *desk[D]) read(ctx context.Context, id string, batch []*order[D], attempt int) (doc D, err error) {
+func (d *desk[D]) read(ctx context.Context, id string, batch []*order[D], attempt int, entire bool) (doc D, err error) {
 	if batch[0].alone(len(batch), attempt) {
 		return batch[0].seen, nil
 	}
-	raw, err := one[bson.Raw](ctx, d.collection, with("_id", id))
+	o := options.FindOne()
+	if !entire {
+		var about []string
+		for _, o := range batch {
+			about = append(about, o.about)
+		}
+		o.SetProjection(d.part(slices.Compact(slices.Sorted(slices.Values(about)))))
+	}
+	raw, err := one[bson.Raw](ctx, d.collection, with("_id", id), o)
 	if errors.Is(err, licensing.ErrNotFound) {
 		for _, o := range batch {
 			if o.make != nil {
@@ -170,7 +188,7 @@ func (d *desk[D]) read(ctx context.Context, id string, batch []*order[D], attemp
 	if err != nil {
 		return doc, err
 	}
-	return d.decode(raw)
+	return d.decode(raw, entire)
 }
 
 // save writes what was changed, if nobody else has changed the document since it was read.

@@ -112,6 +112,7 @@ func (m *meter) read() *meter {
 }
 
 func (m *meter) at() int64           { return m.Rev }
+func (m *meter) short() bool         { return false }
 func (m *meter) whole(rev int64) any { m.Rev = rev; return m }
 
 func (m *meter) changes() (set, unset bson.D) {

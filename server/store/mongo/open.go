@@ -63,6 +63,7 @@ type Store struct {
 	turns    turns
 	metering *desk[*meter]
 	seating  *desk[*bucket]
+	crowded  crowded
 
 	patience  time.Duration
 	now       func() time.Time
@@ -120,16 +121,20 @@ func open(ctx context.Context, uri string, o *options.ClientOptions) (*Store, er
 }
 
 func (s *Store) collections(db *mongo.Database) {
-	for name, c := range map[string]**mongo.Collection{
+	for name, c := range s.byName() {
+		*c = db.Collection(name)
+	}
+	s.metering = newDesk(s, s.meters, func(raw bson.Raw, _ bool) (*meter, error) { return decodeMeter(raw) }, nil)
+	s.seating = newDesk(s, s.pools, decodeBucket, partOfBucket)
+}
+
+func (s *Store) byName() map[string]**mongo.Collection {
+	return map[string]**mongo.Collection{
 		"organisations": &s.organisations, "products": &s.products, "versions": &s.versions, "licenses": &s.licenses,
 		"names": &s.names, "deletions": &s.deletions, "settings": &s.settings,
 		"activations": &s.activations, "meters": &s.meters, "pools": &s.pools,
 		"members": &s.members, "sessions": &s.sessions, "entries": &s.entries,
-	} {
-		*c = db.Collection(name)
 	}
-	s.metering = newDesk(s, s.meters, decodeMeter)
-	s.seating = newDesk(s, s.pools, decodeBucket)
 }
 
 // Ready is nil while the store can be written.

@@ -144,6 +144,48 @@ func TestTwoWantsOfOneEntitlement(t *testing.T) {
 	c.whole()
 }
 
+// A bucket says when a seat lapses at the earliest, and seats that were renewed lapse later than it says. That hides none that has lapsed,
+// however many buckets are looked into for nothing; each is so only once.
+func TestRenewedSeatsHideNoLapsedOne(t *testing.T) {
+	const of, last = 40, 39
+	c := newScene(t, database(t))
+	var all []any
+	for n := range int64(of) {
+		b := newBucket(string(c.license), "seat", n)
+		for i := range bucketSize {
+			b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n, i)))] = placed{Mark: "m", Until: 5000}
+		}
+		if n == last {
+			b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n, 0)))] = placed{Mark: "m", Until: 1500}
+		}
+		b.whole(1)
+		b.Next = 1400
+		all = append(all, b)
+	}
+	if _, err := c.s.pools.InsertMany(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	asks := func(name string) int {
+		c.does(name, name, wantsOf(of*bucketSize, 5000, "seat"), func(a *licensing.Advance) { a.Now = 2000 })
+		d, err := one[activation](t.Context(), c.s.activations, with("_id", activationID(c.key(name))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(d.Held)
+	}
+	if asks("a") != 1 {
+		t.Error("the one seat that has lapsed was not found")
+	}
+	if asks("b") != 0 {
+		t.Error("a seat was given that had not lapsed")
+	}
+	early, err := find[bucket](t.Context(), c.s.pools, with("license", string(c.license), "next", with("$lte", date(2000))))
+	if err != nil || len(early) != 0 {
+		t.Errorf("%d buckets still say that a seat may have lapsed: %v", len(early), err)
+	}
+	c.buckets(of * bucketSize)
+}
+
 // No document grows without bound, however much a pool is overdrawn.
 func TestOverdrawnBucketHasAnEnd(t *testing.T) {
 	c := newScene(t, database(t))

@@ -104,7 +104,7 @@ func each(n int, f func(i int) error) error {
 
 // renewSeat sees to it that a seat outlives the request. One that is wanted for longer is promised under the claim.
 func (s *Store) renewSeat(ctx context.Context, d activation, p *plan, h *holding) error {
-	o, claim, slots := order[*bucket]{}, "", int64(licensing.Unlimited)
+	o, claim, slots := order[*bucket]{about: d.Activation}, "", int64(licensing.Unlimited)
 	if h.at >= 0 {
 		if d.Claim != nil {
 			claim, o.mark = d.Claim.Mark, mark{d.ID, d.Claim.Mark}
@@ -125,7 +125,7 @@ func (s *Store) renewSeat(ctx context.Context, d activation, p *plan, h *holding
 }
 
 func (s *Store) lowerSeat(ctx context.Context, bucketID, key, claim string) error {
-	err := s.seating.do(ctx, bucketID, order[*bucket]{apply: func(b *bucket) error { b.lower(key, claim); return nil }})
+	err := s.seating.do(ctx, bucketID, order[*bucket]{about: key, apply: func(b *bucket) error { b.lower(key, claim); return nil }})
 	if errors.Is(err, licensing.ErrNotFound) {
 		return nil
 	}
@@ -134,7 +134,7 @@ func (s *Store) lowerSeat(ctx context.Context, bucketID, key, claim string) erro
 
 func (s *Store) swapSeat(ctx context.Context, key string, w swap) error {
 	next := placed{Mark: w.Now.Mark, Context: w.Now.Context, Since: w.Now.Since, Until: w.Now.Until}
-	err := s.seating.do(ctx, w.Now.Bucket, order[*bucket]{apply: func(b *bucket) error { b.swap(key, w.Was, next); return nil }})
+	err := s.seating.do(ctx, w.Now.Bucket, order[*bucket]{about: key, apply: func(b *bucket) error { b.swap(key, w.Was, next); return nil }})
 	if errors.Is(err, licensing.ErrNotFound) {
 		return nil
 	}
@@ -142,7 +142,8 @@ func (s *Store) swapSeat(ctx context.Context, key string, w swap) error {
 }
 
 func (s *Store) freeSeat(ctx context.Context, bucketID, key, mark string) error {
-	err := s.seating.do(ctx, bucketID, order[*bucket]{apply: func(b *bucket) error { b.free(key, mark); return nil }})
+	err := s.seating.do(ctx, bucketID, order[*bucket]{about: key, apply: func(b *bucket) error { b.free(key, mark); return nil }})
+	s.crowded.forget(bucketID)
 	if errors.Is(err, licensing.ErrNotFound) {
 		return nil
 	}
@@ -152,8 +153,11 @@ func (s *Store) freeSeat(ctx context.Context, bucketID, key, mark string) error 
 // unlimitedSpread is among how many buckets the activations of a pool without limit look first.
 const unlimitedSpread = 8
 
-// rounds is how often a seat is looked for while others take those that were found.
-const rounds = 4
+// few is how many buckets are looked into at a time, rounds how often more are looked for while others take the seats that were found.
+const (
+	few    = 4
+	rounds = 4
+)
 
 // takeSeat finds a seat; nil: none is free. It does not look into the bucket that is excepted.
 func (s *Store) takeSeat(ctx context.Context, d activation, p *plan, w want, again bool, except string) (*seat, error) {
@@ -164,8 +168,9 @@ func (s *Store) takeSeat(ctx context.Context, d activation, p *plan, w want, aga
 			return nil, nil
 		}
 		err := s.seating.do(ctx, id, order[*bucket]{
-			mark: mark{d.ID, d.Claim.Mark},
-			make: func() *bucket { return newBucket(d.License, w.Entitlement, n) },
+			about: d.Activation,
+			mark:  mark{d.ID, d.Claim.Mark},
+			make:  func() *bucket { return newBucket(d.License, w.Entitlement, n) },
 			apply: func(b *bucket) error {
 				taken = b.place(d.Activation, placed{Mark: d.Claim.Mark, Context: w.Context, Since: p.Now, Until: w.Until}, p.Now, most)
 				return nil
@@ -208,10 +213,14 @@ func (s *Store) searchSeat(ctx context.Context, d activation, pool string, slots
 		among = unlimitedSpread
 	}
 	first := home(d.Activation, among)
-	if got, err := try(first, capacity(first, slots)); got != nil || err != nil || of == 1 {
-		return got, err
+	if id := bucketID(pool, first); of == 1 || !s.crowded.has(id, s.now()) {
+		if got, err := try(first, capacity(first, slots)); got != nil || err != nil || of == 1 {
+			return got, err
+		}
+		s.crowded.note(id, s.now())
 	}
-	for round := 0; round < rounds || of == 0; round++ {
+	// A bucket in which no seat has lapsed, though one might have, says so from then on: the search ends.
+	for round := int64(0); round < rounds+of/few || of == 0; round++ {
 		found, err := s.promising(ctx, pool, slots, now)
 		if err != nil || len(found) == 0 {
 			return nil, err
@@ -236,7 +245,7 @@ func (s *Store) promising(ctx context.Context, pool string, slots int64, now dat
 			with("n", of-1, "used", with("$lt", capacity(of-1, slots))),
 		})
 	}
-	few := func(filter bson.D, limit int64) (ns []int64, err error) {
+	some := func(filter bson.D, limit int64) (ns []int64, err error) {
 		found, err := find[struct {
 			N int64 `bson:"n"`
 		}](ctx, s.pools, filter, options.Find().SetProjection(with("n", 1)).SetLimit(limit))
@@ -245,7 +254,7 @@ func (s *Store) promising(ctx context.Context, pool string, slots int64, now dat
 		}
 		return ns, err
 	}
-	if ns, err := few(roomy, 4); len(ns) > 0 || err != nil {
+	if ns, err := some(roomy, few); len(ns) > 0 || err != nil {
 		return ns, err
 	}
 	if of == 0 {
@@ -260,7 +269,7 @@ func (s *Store) promising(ctx context.Context, pool string, slots int64, now dat
 		return nil, meant(err)
 	}
 	if made < of {
-		ns, err := few(within, 0)
+		ns, err := some(within, 0)
 		for n := range of {
 			if !slices.Contains(ns, n) {
 				return []int64{n}, err
@@ -268,7 +277,7 @@ func (s *Store) promising(ctx context.Context, pool string, slots int64, now dat
 		}
 		return nil, err
 	}
-	return few(append(within, bson.E{Key: "next", Value: with("$lte", now)}), 4)
+	return some(append(within, bson.E{Key: "next", Value: with("$lte", now)}), few)
 }
 
 // dropStray frees the seats that were taken for a lease which was not stored, because somebody else has completed the claim with other
