@@ -75,6 +75,7 @@ var arrows = []struct {
 	{"desktop", []string{"desktop/app", "frontend"}, "main only opens the window, with the pages in it"},
 	{"desktop/app", []string{"hosts/go", "license", "server"}, "local licenses are verified by the shipped module, never by other code"},
 	{"frontend", nil, "only embeds the built pages"},
+	{"bench/shards", nil, "a model of its own, which no server takes part in"},
 	{"bench", []string{"license", "license/lease", "license/pgp", "server", "server/licensing", "server/store/mongo", "server/store/sqlite"},
 		"it asks a whole server over HTTP, but fills pools of 100 000 seats through the store"},
 	{"internal/gen/...", []string{"license/lease", "license/pgp", "server/api"}, "generators write files; no product code imports them"},
