@@ -76,6 +76,7 @@ var rights = map[string]struct {
 	"DELETE /licenses/{id}":            {"oa", nil},
 	"POST /licenses/{id}/renew":        {"oads", map[string]any{"key": "theirs", "maintenance": 1}},
 	"POST /licenses/{id}/transfer":     {"oads", map[string]any{"customer": "Stolen"}},
+	"PUT /licenses/{id}/fingerprint":   {"oads", map[string]any{"parts": []any{}}},
 	"GET /licenses/{id}/history":       {"oadsv", nil},
 	"GET /licenses/{id}/usage":         {"oadsv", nil},
 	"GET /licenses/{id}/usage/periods": {"oadsv", nil},

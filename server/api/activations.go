@@ -24,11 +24,13 @@ type Activation struct {
 	Restores   int64             `json:"restores" doc:"How often it was activated anew from an older state, in the present window."`
 	Cloned     *time.Time        `json:"cloned,omitempty" doc:"Since when all its holders are refused."`
 	Evidence   []Evidence        `json:"evidence" nullable:"false" doc:"The latest re-activations, oldest first; those of the last 90 days."`
+	Changed    []string          `json:"changed,omitempty" doc:"Parts of the fingerprint that were others before, when any changed last."`
+	ChangedAt  *time.Time        `json:"changed_at,omitempty"`
 	Address    string            `json:"address,omitempty" doc:"That its last sync came from."`
 	Statistics *lease.Statistics `json:"statistics,omitempty" doc:"What it last told of itself, if the policy asks."`
 }
 
-// Evidence is what is known of one re-activation.
+// Evidence is what is known of one re-activation, or of a machine that was refused as another.
 type Evidence struct {
 	Time        time.Time `json:"time"`
 	Generation  int64     `json:"generation" doc:"Of the lease that was shown."`
@@ -36,7 +38,8 @@ type Evidence struct {
 	Address     string    `json:"address,omitempty"`
 	Differs     []string  `json:"differs" nullable:"false" doc:"Parts of the fingerprint that are not those of the last holder."`
 	Alternation bool      `json:"alternation" doc:"The holder of the closed chain came back: two take turns."`
-	Refused     bool      `json:"refused" doc:"As cloned."`
+	Refused     bool      `json:"refused"`
+	Code        string    `json:"code,omitempty" enum:"cloned,fingerprint_changed" doc:"That it was refused with."`
 }
 
 // Reservation is one slot of an entitlement, held by one installation.
@@ -87,7 +90,7 @@ func (a *API) activations() {
 		return listing(found, err, func(x licensing.Activation) Activation {
 			return Activation{
 				string(x.Activation), x.Name, x.Counted, x.Head.Generation, x.Head.Number, moment(x.Created), moment(x.LastSync), optional(x.Closed),
-				x.Granted, x.Restores, optional(x.Past.Cloned), evidence(x.Past), x.Seen.Address, x.Seen.Statistics,
+				x.Granted, x.Restores, optional(x.Past.Cloned), evidence(x.Past), x.Seen.Changed, optional(x.Seen.ChangedAt), x.Seen.Address, x.Seen.Statistics,
 			}
 		})
 	})
@@ -99,7 +102,7 @@ func (a *API) activations() {
 	})
 	add(a, operation{
 		method: "POST", path: "/licenses/{id}/activations/{activation}/forgive", id: "forgive", tag: tag, action: access.FreeActivations,
-		status: http.StatusNoContent, summary: "Forgive an installation its restores and turns, so that it may activate anew again",
+		status: http.StatusNoContent, summary: "Forgive an installation its restores, turns and changed machine, so that it may go on",
 	}, func(ctx context.Context, who access.Identity, in *ByActivation) (*none, error) {
 		return nil, l.Forgive(ctx, who.Organisation(), in.key())
 	})
@@ -132,7 +135,7 @@ func (a *API) activations() {
 func evidence(p licensing.Past) []Evidence {
 	list := make([]Evidence, 0, len(p.Evidence))
 	for _, e := range p.Evidence {
-		list = append(list, Evidence{moment(e.Time), e.Shown.Generation, e.Shown.Number, e.Address, filledList(e.Differs), e.Alternation, e.Refused})
+		list = append(list, Evidence{moment(e.Time), e.Shown.Generation, e.Shown.Number, e.Address, filledList(e.Differs), e.Alternation, e.Refused, string(e.Code)})
 	}
 	return list
 }

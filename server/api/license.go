@@ -24,6 +24,7 @@ type License struct {
 	ExpiresFrom  licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation"`
 	Trial        bool               `json:"trial,omitempty"`
 	Maintenance  *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
+	Fingerprint  []string           `json:"fingerprint,omitempty" doc:"Names of the parts of the one machine that it is good for."`
 	Status       licensing.Status   `json:"status" enum:"active,suspended,revoked"`
 	Overrides    Overrides          `json:"overrides"`
 	Metadata     map[string]string  `json:"metadata"`
@@ -40,17 +41,19 @@ type Entitlement struct {
 
 // Overrides replaces single values of the version's policy for one license.
 type Overrides struct {
-	Trigger         *lease.Trigger         `json:"trigger,omitempty" enum:"every_call,interval"`
-	Interval        *int64                 `json:"interval,omitempty"`
-	MaxRetries      *int                   `json:"max_retries,omitempty"`
-	Grace           *int64                 `json:"grace,omitempty"`
-	ActivationDelay *int64                 `json:"activation_delay,omitempty"`
-	ActivationLimit *int64                 `json:"activation_limit,omitempty"`
-	MaxMachines     *int64                 `json:"max_machines,omitempty"`
-	MoveLimit       *int64                 `json:"move_limit,omitempty"`
-	MaxBorrow       *int64                 `json:"max_borrow,omitempty"`
-	Prepaid         *int64                 `json:"prepaid,omitempty"`
-	CloneAction     *licensing.CloneAction `json:"clone_action,omitempty" enum:"refuse,suspend,report"`
+	Trigger              *lease.Trigger               `json:"trigger,omitempty" enum:"every_call,interval"`
+	Interval             *int64                       `json:"interval,omitempty"`
+	MaxRetries           *int                         `json:"max_retries,omitempty"`
+	Grace                *int64                       `json:"grace,omitempty"`
+	ActivationDelay      *int64                       `json:"activation_delay,omitempty"`
+	ActivationLimit      *int64                       `json:"activation_limit,omitempty"`
+	MaxMachines          *int64                       `json:"max_machines,omitempty"`
+	MoveLimit            *int64                       `json:"move_limit,omitempty"`
+	MaxBorrow            *int64                       `json:"max_borrow,omitempty"`
+	Prepaid              *int64                       `json:"prepaid,omitempty"`
+	FingerprintAction    *licensing.FingerprintAction `json:"fingerprint_action,omitempty" enum:"report,refuse"`
+	FingerprintTolerance *int64                       `json:"fingerprint_tolerance,omitempty"`
+	CloneAction          *licensing.CloneAction       `json:"clone_action,omitempty" enum:"refuse,suspend,report"`
 }
 
 // LicenseNew is a license to be made.
@@ -93,7 +96,8 @@ func describeLicense(l licensing.License) License {
 		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer,
 		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: l.Allowance, Expires: optional(l.Expires),
 		ExpiresAfter: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optional(l.Maintenance),
-		Status: l.Status, Overrides: Overrides(l.Overrides), Metadata: filled(l.Metadata),
+		Fingerprint: partNames(l.Fingerprint),
+		Status:      l.Status, Overrides: Overrides(l.Overrides), Metadata: filled(l.Metadata),
 		Revision: l.Revision, Created: moment(l.Created), Updated: moment(l.Updated),
 	}
 }
@@ -127,6 +131,13 @@ func (e LicenseEdit) apply(to *licensing.License) {
 	if e.Overrides != nil {
 		to.Overrides = licensing.Overrides(*e.Overrides)
 	}
+}
+
+func partNames(parts []lease.Part) (names []string) {
+	for _, p := range parts {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 func rights(list []Entitlement) []license.Entitlement {

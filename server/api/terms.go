@@ -24,6 +24,17 @@ type TransferNew struct {
 	Close    bool   `json:"close,omitempty" doc:"Deactivate the installations of the customer before."`
 }
 
+// Machine is one by what is found on it.
+type Machine struct {
+	Parts []PartValue `json:"parts" nullable:"false" doc:"Of its fingerprint, as the program tells them; none: any machine."`
+}
+
+// PartValue is a part of a fingerprint. The server does not keep the value.
+type PartValue struct {
+	Name  string `json:"name" doc:"As the program names it."`
+	Value string `json:"value"`
+}
+
 // Event is one thing that happened to a license.
 type Event struct {
 	Key         string              `json:"key"`
@@ -55,6 +66,17 @@ func (a *API) terms() {
 		summary: "Make a license another customer's, with or without its installations",
 	}, func(ctx context.Context, who access.Identity, in *ByIDBody[TransferNew]) (*answer[License], error) {
 		one, err := l.Transfer(ctx, who.Organisation(), in.id(), licensing.Transfer(in.Body))
+		return reply(describeLicense(one), err)
+	})
+	add(a, operation{
+		method: "PUT", path: "/licenses/{id}/fingerprint", id: "bindLicense", tag: tag, action: access.EditLicenses, status: http.StatusOK,
+		summary: "Make a license good for one machine only, or for any again",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[Machine]) (*answer[License], error) {
+		parts := make([]licensing.PartValue, len(in.Body.Parts))
+		for n, p := range in.Body.Parts {
+			parts[n] = licensing.PartValue(p)
+		}
+		one, err := l.BindMachine(ctx, who.Organisation(), in.id(), parts)
 		return reply(describeLicense(one), err)
 	})
 	add(a, operation{

@@ -27,46 +27,50 @@ type Version struct {
 
 // Policy is how licenses behave. Durations are milliseconds.
 type Policy struct {
-	Type            lease.PolicyType      `json:"type" enum:"calls,time,time_and_calls,perpetual"`
-	Trigger         lease.Trigger         `json:"trigger" enum:"every_call,interval"`
-	Interval        int64                 `json:"interval"`
-	MaxRetries      int                   `json:"max_retries"`
-	Grace           int64                 `json:"grace"`
-	ActivationDelay int64                 `json:"activation_delay"`
-	ActivationLimit int64                 `json:"activation_limit"`
-	MaxMachines     int64                 `json:"max_machines"`
-	MoveLimit       int64                 `json:"move_limit,omitempty"`
-	ClockTolerance  int64                 `json:"clock_tolerance"`
-	JournalEvery    int64                 `json:"journal_every"`
-	Prepaid         int64                 `json:"prepaid"`
-	Period          licensing.PeriodKind  `json:"period,omitempty" enum:"day,week,month,year,fixed"`
-	PeriodLength    int64                 `json:"period_length,omitempty"`
-	MaxBorrow       int64                 `json:"max_borrow"`
-	Statistics      bool                  `json:"statistics"`
-	CloneAction     licensing.CloneAction `json:"clone_action" enum:"refuse,suspend,report"`
-	CloneLimit      int64                 `json:"clone_limit"`
+	Type                 lease.PolicyType            `json:"type" enum:"calls,time,time_and_calls,perpetual"`
+	Trigger              lease.Trigger               `json:"trigger" enum:"every_call,interval"`
+	Interval             int64                       `json:"interval"`
+	MaxRetries           int                         `json:"max_retries"`
+	Grace                int64                       `json:"grace"`
+	ActivationDelay      int64                       `json:"activation_delay"`
+	ActivationLimit      int64                       `json:"activation_limit"`
+	MaxMachines          int64                       `json:"max_machines"`
+	MoveLimit            int64                       `json:"move_limit,omitempty"`
+	ClockTolerance       int64                       `json:"clock_tolerance"`
+	JournalEvery         int64                       `json:"journal_every"`
+	Prepaid              int64                       `json:"prepaid"`
+	Period               licensing.PeriodKind        `json:"period,omitempty" enum:"day,week,month,year,fixed"`
+	PeriodLength         int64                       `json:"period_length,omitempty"`
+	MaxBorrow            int64                       `json:"max_borrow"`
+	Statistics           bool                        `json:"statistics"`
+	FingerprintAction    licensing.FingerprintAction `json:"fingerprint_action,omitempty" enum:"report,refuse"`
+	FingerprintTolerance int64                       `json:"fingerprint_tolerance,omitempty"`
+	CloneAction          licensing.CloneAction       `json:"clone_action" enum:"refuse,suspend,report"`
+	CloneLimit           int64                       `json:"clone_limit"`
 }
 
 // PolicyNew is a policy as it is written: what is left out is 0, or has the default that its text names.
 type PolicyNew struct {
-	Type            lease.PolicyType      `json:"type" enum:"calls,time,time_and_calls,perpetual" doc:"What limits a license."`
-	Trigger         lease.Trigger         `json:"trigger,omitempty" enum:"every_call,interval" doc:"When usage is synced. Default: interval."`
-	Interval        int64                 `json:"interval,omitempty" doc:"Between two syncs; with every_call between heartbeats. Default: an hour, or a minute with every_call."`
-	MaxRetries      int                   `json:"max_retries,omitempty" doc:"Failed syncs in a row before the grace begins; 0: none."`
-	Grace           int64                 `json:"grace,omitempty" doc:"How long the program may go on after the retries."`
-	ActivationDelay int64                 `json:"activation_delay,omitempty" doc:"How long a program waits after an activation."`
-	ActivationLimit int64                 `json:"activation_limit,omitempty" doc:"New activations in each interval; 0: none is allowed."`
-	MaxMachines     int64                 `json:"max_machines,omitempty" doc:"Activated installations at a time; 0: no limit."`
-	MoveLimit       int64                 `json:"move_limit,omitempty" doc:"How often another installation may take a place that one has given up itself, in at least 30 days; 0: no limit."`
-	ClockTolerance  int64                 `json:"clock_tolerance,omitempty" doc:"How far a clock may be behind the latest signed time."`
-	JournalEvery    int64                 `json:"journal_every,omitempty" doc:"Counts between two journal writes. Default: 100."`
-	Prepaid         int64                 `json:"prepaid,omitempty" doc:"Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported."`
-	Period          licensing.PeriodKind  `json:"period,omitempty" enum:"day,week,month,year,fixed" doc:"The allowance is for each of them, by the calendar in UTC, or one after another from the license's creation on. Absent: it is for the whole life."`
-	PeriodLength    int64                 `json:"period_length,omitempty" doc:"Of fixed periods."`
-	MaxBorrow       int64                 `json:"max_borrow,omitempty" doc:"How long a slot may be borrowed to work offline; 0: not at all."`
-	Statistics      bool                  `json:"statistics,omitempty" doc:"Programs report version, platform and numbers of their own with each sync."`
-	CloneAction     licensing.CloneAction `json:"clone_action,omitempty" enum:"refuse,suspend,report" doc:"What is done about two holders of one activation: refuse the newcomer, refuse both, or only report. Default: refuse."`
-	CloneLimit      int64                 `json:"clone_limit,omitempty" doc:"How often two holders must have taken turns to be called clones. Default: 2."`
+	Type                 lease.PolicyType            `json:"type" enum:"calls,time,time_and_calls,perpetual" doc:"What limits a license."`
+	Trigger              lease.Trigger               `json:"trigger,omitempty" enum:"every_call,interval" doc:"When usage is synced. Default: interval."`
+	Interval             int64                       `json:"interval,omitempty" doc:"Between two syncs; with every_call between heartbeats. Default: an hour, or a minute with every_call."`
+	MaxRetries           int                         `json:"max_retries,omitempty" doc:"Failed syncs in a row before the grace begins; 0: none."`
+	Grace                int64                       `json:"grace,omitempty" doc:"How long the program may go on after the retries."`
+	ActivationDelay      int64                       `json:"activation_delay,omitempty" doc:"How long a program waits after an activation."`
+	ActivationLimit      int64                       `json:"activation_limit,omitempty" doc:"New activations in each interval; 0: none is allowed."`
+	MaxMachines          int64                       `json:"max_machines,omitempty" doc:"Activated installations at a time; 0: no limit."`
+	MoveLimit            int64                       `json:"move_limit,omitempty" doc:"How often another installation may take a place that one has given up itself, in at least 30 days; 0: no limit."`
+	ClockTolerance       int64                       `json:"clock_tolerance,omitempty" doc:"How far a clock may be behind the latest signed time."`
+	JournalEvery         int64                       `json:"journal_every,omitempty" doc:"Counts between two journal writes. Default: 100."`
+	Prepaid              int64                       `json:"prepaid,omitempty" doc:"Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported."`
+	Period               licensing.PeriodKind        `json:"period,omitempty" enum:"day,week,month,year,fixed" doc:"The allowance is for each of them, by the calendar in UTC, or one after another from the license's creation on. Absent: it is for the whole life."`
+	PeriodLength         int64                       `json:"period_length,omitempty" doc:"Of fixed periods."`
+	MaxBorrow            int64                       `json:"max_borrow,omitempty" doc:"How long a slot may be borrowed to work offline; 0: not at all."`
+	Statistics           bool                        `json:"statistics,omitempty" doc:"Programs report version, platform and numbers of their own with each sync."`
+	FingerprintAction    licensing.FingerprintAction `json:"fingerprint_action,omitempty" enum:"report,refuse" doc:"What is done about a machine of which more parts have changed than the tolerance allows. Default: report."`
+	FingerprintTolerance int64                       `json:"fingerprint_tolerance,omitempty" doc:"How many parts of a machine may change from one sync to the next."`
+	CloneAction          licensing.CloneAction       `json:"clone_action,omitempty" enum:"refuse,suspend,report" doc:"What is done about two holders of one activation: refuse the newcomer, refuse both, or only report. Default: refuse."`
+	CloneLimit           int64                       `json:"clone_limit,omitempty" doc:"How often two holders must have taken turns to be called clones. Default: 2."`
 }
 
 // VersionNew is a version to be made.
@@ -94,7 +98,7 @@ func version(v licensing.Version) Version {
 		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived, Released: optional(v.Released),
 		Policy: Policy{
 			p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, p.ActivationLimit, p.MaxMachines, p.MoveLimit, p.ClockTolerance, p.JournalEvery,
-			p.Prepaid, p.Period, p.PeriodLength, p.MaxBorrow, p.Statistics, p.CloneAction, p.CloneLimit,
+			p.Prepaid, p.Period, p.PeriodLength, p.MaxBorrow, p.Statistics, p.FingerprintAction, p.FingerprintTolerance, p.CloneAction, p.CloneLimit,
 		},
 		Metadata: filled(v.Metadata), Revision: v.Revision, Created: moment(v.Created), Updated: moment(v.Updated),
 	}
@@ -108,7 +112,8 @@ func (p PolicyNew) policy() licensing.Policy {
 			Prepaid: p.Prepaid, Statistics: p.Statistics,
 		},
 		ActivationLimit: p.ActivationLimit, MaxMachines: p.MaxMachines, MoveLimit: p.MoveLimit,
-		Period: p.Period, PeriodLength: p.PeriodLength, MaxBorrow: p.MaxBorrow, CloneAction: p.CloneAction, CloneLimit: p.CloneLimit,
+		Period: p.Period, PeriodLength: p.PeriodLength, MaxBorrow: p.MaxBorrow,
+		FingerprintAction: p.FingerprintAction, FingerprintTolerance: p.FingerprintTolerance, CloneAction: p.CloneAction, CloneLimit: p.CloneLimit,
 	}
 }
 

@@ -39,6 +39,24 @@ func (e EventKind) Valid() bool {
 	}
 }
 
+// Defines values for EvidenceCode.
+const (
+	EvidenceCodeCloned             EvidenceCode = "cloned"
+	EvidenceCodeFingerprintChanged EvidenceCode = "fingerprint_changed"
+)
+
+// Valid indicates whether the value is a known member of the EvidenceCode enum.
+func (e EvidenceCode) Valid() bool {
+	switch e {
+	case EvidenceCodeCloned:
+		return true
+	case EvidenceCodeFingerprintChanged:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for KeyState.
 const (
 	KeyStateCompromised KeyState = "compromised"
@@ -219,6 +237,24 @@ func (e OverridesCloneAction) Valid() bool {
 	}
 }
 
+// Defines values for OverridesFingerprintAction.
+const (
+	OverridesFingerprintActionRefuse OverridesFingerprintAction = "refuse"
+	OverridesFingerprintActionReport OverridesFingerprintAction = "report"
+)
+
+// Valid indicates whether the value is a known member of the OverridesFingerprintAction enum.
+func (e OverridesFingerprintAction) Valid() bool {
+	switch e {
+	case OverridesFingerprintActionRefuse:
+		return true
+	case OverridesFingerprintActionReport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OverridesTrigger.
 const (
 	OverridesTriggerEveryCall OverridesTrigger = "every_call"
@@ -312,6 +348,24 @@ func (e PolicyCloneAction) Valid() bool {
 	}
 }
 
+// Defines values for PolicyFingerprintAction.
+const (
+	PolicyFingerprintActionRefuse PolicyFingerprintAction = "refuse"
+	PolicyFingerprintActionReport PolicyFingerprintAction = "report"
+)
+
+// Valid indicates whether the value is a known member of the PolicyFingerprintAction enum.
+func (e PolicyFingerprintAction) Valid() bool {
+	switch e {
+	case PolicyFingerprintActionRefuse:
+		return true
+	case PolicyFingerprintActionReport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyPeriod.
 const (
 	PolicyPeriodDay   PolicyPeriod = "day"
@@ -396,6 +450,24 @@ func (e PolicyNewCloneAction) Valid() bool {
 	case PolicyNewCloneActionReport:
 		return true
 	case PolicyNewCloneActionSuspend:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyNewFingerprintAction.
+const (
+	PolicyNewFingerprintActionRefuse PolicyNewFingerprintAction = "refuse"
+	PolicyNewFingerprintActionReport PolicyNewFingerprintAction = "report"
+)
+
+// Valid indicates whether the value is a known member of the PolicyNewFingerprintAction enum.
+func (e PolicyNewFingerprintAction) Valid() bool {
+	switch e {
+	case PolicyNewFingerprintActionRefuse:
+		return true
+	case PolicyNewFingerprintActionReport:
 		return true
 	default:
 		return false
@@ -770,6 +842,10 @@ type Activation struct {
 	// Address That its last sync came from.
 	Address *string `json:"address,omitempty"`
 
+	// Changed Parts of the fingerprint that were others before, when any changed last.
+	Changed   nullable.Nullable[[]string] `json:"changed,omitempty"`
+	ChangedAt *time.Time                  `json:"changed_at,omitempty"`
+
 	// Cloned Since when all its holders are refused.
 	Cloned *time.Time `json:"cloned,omitempty"`
 
@@ -902,6 +978,9 @@ type Evidence struct {
 	// Alternation The holder of the closed chain came back: two take turns.
 	Alternation bool `json:"alternation"`
 
+	// Code That it was refused with.
+	Code *EvidenceCode `json:"code,omitempty"`
+
 	// Differs Parts of the fingerprint that are not those of the last holder.
 	Differs []string `json:"differs"`
 
@@ -909,12 +988,13 @@ type Evidence struct {
 	Generation int64 `json:"generation"`
 
 	// Number Of the lease that was shown.
-	Number int64 `json:"number"`
-
-	// Refused As cloned.
+	Number  int64     `json:"number"`
 	Refused bool      `json:"refused"`
 	Time    time.Time `json:"time"`
 }
+
+// EvidenceCode That it was refused with.
+type EvidenceCode string
 
 // Key defines model for Key.
 type Key struct {
@@ -990,7 +1070,10 @@ type License struct {
 	// ExpiresAfter The term, in ms, if it has one.
 	ExpiresAfter *int64              `json:"expires_after,omitempty"`
 	ExpiresFrom  *LicenseExpiresFrom `json:"expires_from,omitempty"`
-	ID           string              `json:"id"`
+
+	// Fingerprint Names of the parts of the one machine that it is good for.
+	Fingerprint nullable.Nullable[[]string] `json:"fingerprint,omitempty"`
+	ID          string                      `json:"id"`
 
 	// Maintenance Other versions of the product that were released until then are good too.
 	Maintenance *time.Time        `json:"maintenance,omitempty"`
@@ -1173,6 +1256,12 @@ type Login struct {
 	Password string `json:"password"`
 }
 
+// Machine defines model for Machine.
+type Machine struct {
+	// Parts Of its fingerprint, as the program tells them; none: any machine.
+	Parts []PartValue `json:"parts"`
+}
+
 // Member defines model for Member.
 type Member struct {
 	Email string     `json:"email"`
@@ -1212,24 +1301,36 @@ type Organisation struct {
 
 // Overrides defines model for Overrides.
 type Overrides struct {
-	ActivationDelay *int64                `json:"activation_delay,omitempty"`
-	ActivationLimit *int64                `json:"activation_limit,omitempty"`
-	CloneAction     *OverridesCloneAction `json:"clone_action,omitempty"`
-	Grace           *int64                `json:"grace,omitempty"`
-	Interval        *int64                `json:"interval,omitempty"`
-	MaxBorrow       *int64                `json:"max_borrow,omitempty"`
-	MaxMachines     *int64                `json:"max_machines,omitempty"`
-	MaxRetries      *int64                `json:"max_retries,omitempty"`
-	MoveLimit       *int64                `json:"move_limit,omitempty"`
-	Prepaid         *int64                `json:"prepaid,omitempty"`
-	Trigger         *OverridesTrigger     `json:"trigger,omitempty"`
+	ActivationDelay      *int64                      `json:"activation_delay,omitempty"`
+	ActivationLimit      *int64                      `json:"activation_limit,omitempty"`
+	CloneAction          *OverridesCloneAction       `json:"clone_action,omitempty"`
+	FingerprintAction    *OverridesFingerprintAction `json:"fingerprint_action,omitempty"`
+	FingerprintTolerance *int64                      `json:"fingerprint_tolerance,omitempty"`
+	Grace                *int64                      `json:"grace,omitempty"`
+	Interval             *int64                      `json:"interval,omitempty"`
+	MaxBorrow            *int64                      `json:"max_borrow,omitempty"`
+	MaxMachines          *int64                      `json:"max_machines,omitempty"`
+	MaxRetries           *int64                      `json:"max_retries,omitempty"`
+	MoveLimit            *int64                      `json:"move_limit,omitempty"`
+	Prepaid              *int64                      `json:"prepaid,omitempty"`
+	Trigger              *OverridesTrigger           `json:"trigger,omitempty"`
 }
 
 // OverridesCloneAction defines model for Overrides.CloneAction.
 type OverridesCloneAction string
 
+// OverridesFingerprintAction defines model for Overrides.FingerprintAction.
+type OverridesFingerprintAction string
+
 // OverridesTrigger defines model for Overrides.Trigger.
 type OverridesTrigger string
+
+// PartValue defines model for PartValue.
+type PartValue struct {
+	// Name As the program names it.
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // Password defines model for Password.
 type Password struct {
@@ -1280,28 +1381,33 @@ type PersonEditRole string
 
 // Policy defines model for Policy.
 type Policy struct {
-	ActivationDelay int64             `json:"activation_delay"`
-	ActivationLimit int64             `json:"activation_limit"`
-	ClockTolerance  int64             `json:"clock_tolerance"`
-	CloneAction     PolicyCloneAction `json:"clone_action"`
-	CloneLimit      int64             `json:"clone_limit"`
-	Grace           int64             `json:"grace"`
-	Interval        int64             `json:"interval"`
-	JournalEvery    int64             `json:"journal_every"`
-	MaxBorrow       int64             `json:"max_borrow"`
-	MaxMachines     int64             `json:"max_machines"`
-	MaxRetries      int64             `json:"max_retries"`
-	MoveLimit       *int64            `json:"move_limit,omitempty"`
-	Period          *PolicyPeriod     `json:"period,omitempty"`
-	PeriodLength    *int64            `json:"period_length,omitempty"`
-	Prepaid         int64             `json:"prepaid"`
-	Statistics      bool              `json:"statistics"`
-	Trigger         PolicyTrigger     `json:"trigger"`
-	Type            PolicyType        `json:"type"`
+	ActivationDelay      int64                    `json:"activation_delay"`
+	ActivationLimit      int64                    `json:"activation_limit"`
+	ClockTolerance       int64                    `json:"clock_tolerance"`
+	CloneAction          PolicyCloneAction        `json:"clone_action"`
+	CloneLimit           int64                    `json:"clone_limit"`
+	FingerprintAction    *PolicyFingerprintAction `json:"fingerprint_action,omitempty"`
+	FingerprintTolerance *int64                   `json:"fingerprint_tolerance,omitempty"`
+	Grace                int64                    `json:"grace"`
+	Interval             int64                    `json:"interval"`
+	JournalEvery         int64                    `json:"journal_every"`
+	MaxBorrow            int64                    `json:"max_borrow"`
+	MaxMachines          int64                    `json:"max_machines"`
+	MaxRetries           int64                    `json:"max_retries"`
+	MoveLimit            *int64                   `json:"move_limit,omitempty"`
+	Period               *PolicyPeriod            `json:"period,omitempty"`
+	PeriodLength         *int64                   `json:"period_length,omitempty"`
+	Prepaid              int64                    `json:"prepaid"`
+	Statistics           bool                     `json:"statistics"`
+	Trigger              PolicyTrigger            `json:"trigger"`
+	Type                 PolicyType               `json:"type"`
 }
 
 // PolicyCloneAction defines model for Policy.CloneAction.
 type PolicyCloneAction string
+
+// PolicyFingerprintAction defines model for Policy.FingerprintAction.
+type PolicyFingerprintAction string
 
 // PolicyPeriod defines model for Policy.Period.
 type PolicyPeriod string
@@ -1328,6 +1434,12 @@ type PolicyNew struct {
 
 	// CloneLimit How often two holders must have taken turns to be called clones. Default: 2.
 	CloneLimit *int64 `json:"clone_limit,omitempty"`
+
+	// FingerprintAction What is done about a machine of which more parts have changed than the tolerance allows. Default: report.
+	FingerprintAction *PolicyNewFingerprintAction `json:"fingerprint_action,omitempty"`
+
+	// FingerprintTolerance How many parts of a machine may change from one sync to the next.
+	FingerprintTolerance *int64 `json:"fingerprint_tolerance,omitempty"`
 
 	// Grace How long the program may go on after the retries.
 	Grace *int64 `json:"grace,omitempty"`
@@ -1371,6 +1483,9 @@ type PolicyNew struct {
 
 // PolicyNewCloneAction What is done about two holders of one activation: refuse the newcomer, refuse both, or only report. Default: refuse.
 type PolicyNewCloneAction string
+
+// PolicyNewFingerprintAction What is done about a machine of which more parts have changed than the tolerance allows. Default: report.
+type PolicyNewFingerprintAction string
 
 // PolicyNewPeriod The allowance is for each of them, by the calendar in UTC, or one after another from the license's creation on. Absent: it is for the whole life.
 type PolicyNewPeriod string
@@ -1844,6 +1959,9 @@ type NameActivationJSONRequestBody = ActivationEdit
 // SignedLicenseFileJSONRequestBody defines body for SignedLicenseFile for application/json ContentType.
 type SignedLicenseFileJSONRequestBody = SignatureNew
 
+// BindLicenseJSONRequestBody defines body for BindLicense for application/json ContentType.
+type BindLicenseJSONRequestBody = Machine
+
 // RenewLicenseJSONRequestBody defines body for RenewLicense for application/json ContentType.
 type RenewLicenseJSONRequestBody = RenewalNew
 
@@ -2034,7 +2152,7 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/licenses/{id}/activations/{activation}/deactivate (the `Deactivate` operationId).
 	Deactivate(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Forgive Forgive an installation its restores and turns, so that it may activate anew again
+	// Forgive Forgive an installation its restores, turns and changed machine, so that it may go on
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/activations/{activation}/forgive (the `Forgive` operationId).
 	Forgive(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2062,6 +2180,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
 	SignedLicenseFile(ctx context.Context, id string, body SignedLicenseFileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BindLicenseWithBody Make a license good for one machine only, or for any again
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
+	BindLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BindLicense Make a license good for one machine only, or for any again
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
+	BindLicense(ctx context.Context, id string, body BindLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LicenseHistory List what happened to a license, newest first
 	//
@@ -2685,7 +2817,7 @@ func (c *Routes) Deactivate(ctx context.Context, id string, activation string, r
 	return c.Client.Do(req)
 }
 
-// Forgive Forgive an installation its restores and turns, so that it may activate anew again
+// Forgive Forgive an installation its restores, turns and changed machine, so that it may go on
 //
 // Corresponds with POST /api/v1/licenses/{id}/activations/{activation}/forgive (the `Forgive` operationId).
 func (c *Routes) Forgive(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2754,6 +2886,40 @@ func (c *Routes) SignedLicenseFileWithBody(ctx context.Context, id string, conte
 // Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
 func (c *Routes) SignedLicenseFile(ctx context.Context, id string, body SignedLicenseFileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSignedLicenseFileRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BindLicenseWithBody Make a license good for one machine only, or for any again
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
+func (c *Routes) BindLicenseWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBindLicenseRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BindLicense Make a license good for one machine only, or for any again
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
+func (c *Routes) BindLicense(ctx context.Context, id string, body BindLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBindLicenseRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4668,6 +4834,53 @@ func NewSignedLicenseFileRequestWithBody(server string, id string, contentType s
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewBindLicenseRequest calls the generic BindLicense builder with application/json body
+func NewBindLicenseRequest(server string, id string, body BindLicenseJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBindLicenseRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewBindLicenseRequestWithBody constructs an http.Request for the BindLicense method, with any body, and a specified content type
+func NewBindLicenseRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/fingerprint", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -7340,7 +7553,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/licenses/{id}/activations/{activation}/deactivate (the `Deactivate` operationId).
 	DeactivateWithResponse(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*DeactivateResponse, error)
 
-	// ForgiveWithResponse Forgive an installation its restores and turns, so that it may activate anew again
+	// ForgiveWithResponse Forgive an installation its restores, turns and changed machine, so that it may go on
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7374,6 +7587,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/file (the `SignedLicenseFile` operationId).
 	SignedLicenseFileWithResponse(ctx context.Context, id string, body SignedLicenseFileJSONRequestBody, reqEditors ...RequestEditorFn) (*SignedLicenseFileResponse, error)
+
+	// BindLicenseWithBodyWithResponse Make a license good for one machine only, or for any again
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
+	BindLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BindLicenseResponse, error)
+
+	// BindLicenseWithResponse Make a license good for one machine only, or for any again
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
+	BindLicenseWithResponse(ctx context.Context, id string, body BindLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*BindLicenseResponse, error)
 
 	// LicenseHistoryWithResponse List what happened to a license, newest first
 	//
@@ -8525,6 +8752,61 @@ func (r SignedLicenseFileResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SignedLicenseFileResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// BindLicenseResponse200Headers the declared response headers of an HTTP 200 response for BindLicense
+type BindLicenseResponse200Headers struct {
+	ETag *string
+}
+
+type BindLicenseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *License
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *BindLicenseResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BindLicenseResponse) GetJSON200() *License {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r BindLicenseResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r BindLicenseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BindLicenseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BindLicenseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BindLicenseResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11480,7 +11762,7 @@ func (c *ClientWithResponses) DeactivateWithResponse(ctx context.Context, id str
 	return ParseDeactivateResponse(rsp)
 }
 
-// ForgiveWithResponse Forgive an installation its restores and turns, so that it may activate anew again
+// ForgiveWithResponse Forgive an installation its restores, turns and changed machine, so that it may go on
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11543,6 +11825,32 @@ func (c *ClientWithResponses) SignedLicenseFileWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseSignedLicenseFileResponse(rsp)
+}
+
+// BindLicenseWithBodyWithResponse Make a license good for one machine only, or for any again
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
+func (c *ClientWithResponses) BindLicenseWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BindLicenseResponse, error) {
+	rsp, err := c.BindLicenseWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBindLicenseResponse(rsp)
+}
+
+// BindLicenseWithResponse Make a license good for one machine only, or for any again
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
+func (c *ClientWithResponses) BindLicenseWithResponse(ctx context.Context, id string, body BindLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*BindLicenseResponse, error) {
+	rsp, err := c.BindLicense(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBindLicenseResponse(rsp)
 }
 
 // LicenseHistoryWithResponse List what happened to a license, newest first
@@ -12990,6 +13298,52 @@ func ParseSignedLicenseFileResponse(rsp *http.Response) (*SignedLicenseFileRespo
 				return nil, err
 			}
 			headers.ContentType = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseBindLicenseResponse parses an HTTP response from a BindLicenseWithResponse call
+func ParseBindLicenseResponse(rsp *http.Response) (*BindLicenseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BindLicenseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest License
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers BindLicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
 		}
 		response.Headers200 = &headers
 	}

@@ -148,7 +148,7 @@ func (s *Service) CreateLicense(ctx context.Context, l License) (License, error)
 	return made(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
 }
 
-// UpdateLicense changes everything but the version and the history. A revoked license stays revoked.
+// UpdateLicense changes everything but the version, the machine and the history. A revoked license stays revoked.
 func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error) {
 	old, err := s.store.License(ctx, l.Organisation, l.ID)
 	if err != nil {
@@ -165,6 +165,7 @@ func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error)
 		return License{}, invalid("status", "cannot be changed: the license was revoked for good")
 	}
 	l.Product, l.Version, l.Created, l.Updated, l.Recent = old.Product, old.Version, old.Created, s.now(), old.Recent
+	l.Fingerprint = old.Fingerprint
 	return s.store.UpdateLicense(ctx, l)
 }
 

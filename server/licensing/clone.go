@@ -34,12 +34,10 @@ func (s *Service) again(ctx context.Context, x *exchange, held Activation, shown
 		past.AlternatedAt = x.now
 	}
 	cloned := e.Alternation && past.Alternations >= x.policy.CloneLimit && x.policy.CloneAction != CloneReport
-	e.Refused = cloned
-	past.Evidence = slices.DeleteFunc(slices.Clone(past.Evidence), func(old Evidence) bool {
-		return old.Time+evidenceAge < x.now || old.Request == e.Request
-	})
-	past.Evidence = append(past.Evidence, e)
-	past.Evidence = past.Evidence[max(0, len(past.Evidence)-mostEvidence):]
+	if cloned {
+		e.Refused, e.Code = true, license.CodeCloned
+	}
+	past.add(e)
 	past.Turn++
 	if !cloned {
 		past.Left = held.Head
@@ -81,7 +79,7 @@ func differing(was, is []lease.Part) []string {
 }
 
 // Forgive lifts what an activation's past stands in the way of: its budget of re-activations is whole again, turns that were counted are
-// forgotten, and holders that were both refused may go on.
+// forgotten, holders that were both refused may go on, and the machine that comes next may be any.
 func (s *Service) Forgive(ctx context.Context, org license.ID, key ActivationKey) error {
 	for range attempts {
 		if _, err := s.store.License(ctx, org, key.License); err != nil {
@@ -92,7 +90,7 @@ func (s *Service) Forgive(ctx context.Context, org license.ID, key ActivationKey
 			return err
 		}
 		past := held.Past
-		past.Alternations, past.AlternatedAt, past.Cloned = 0, 0, 0
+		past.Alternations, past.AlternatedAt, past.Cloned, past.Forgiven = 0, 0, 0, s.now()
 		past.Turn++
 		if err := s.store.Remember(ctx, key, held.Head, past, true); !errors.Is(err, ErrStale) {
 			return err

@@ -36,6 +36,7 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 	if at.again != nil {
 		a.Restore = &Restore{Budget: restoreBudget, Window: longWindow(x.policy), Past: *at.again}
 	}
+	a.Seen.notice(held.Seen, x.now)
 	if r.Statistics == nil {
 		a.Seen.Statistics = held.Seen.Statistics
 	}

@@ -66,6 +66,8 @@ func (p Policy) apply(o Overrides) Policy {
 	set(&p.MoveLimit, o.MoveLimit)
 	set(&p.MaxBorrow, o.MaxBorrow)
 	set(&p.Prepaid, o.Prepaid)
+	set(&p.FingerprintAction, o.FingerprintAction)
+	set(&p.FingerprintTolerance, o.FingerprintTolerance)
 	set(&p.CloneAction, o.CloneAction)
 	return p
 }
@@ -91,6 +93,11 @@ func (p Policy) check(at string) error {
 	default:
 		return invalid(at+".clone_action", "is %q, allowed are refuse, suspend, report", p.CloneAction)
 	}
+	switch p.FingerprintAction {
+	case "", FingerprintReport, FingerprintRefuse:
+	default:
+		return invalid(at+".fingerprint_action", "is %q, allowed are report, refuse", p.FingerprintAction)
+	}
 	if p.Prepaid > 0 && !p.Type.Counted() {
 		return invalid(at+".prepaid", "is %d, but the type %s does not count calls", p.Prepaid, p.Type)
 	}
@@ -109,6 +116,7 @@ func (p Policy) check(at string) error {
 		within(at+".move_limit", p.MoveLimit, 0, maxMachines),
 		within(at+".max_borrow", p.MaxBorrow, 0, maxDuration),
 		within(at+".prepaid", p.Prepaid, 0, maxPrepaid),
+		within(at+".fingerprint_tolerance", p.FingerprintTolerance, 0, lease.MaxParts),
 		within(at+".clone_limit", p.CloneLimit, 1, restoreBudget),
 	)
 }

@@ -50,14 +50,16 @@ type Version struct {
 // Policy is how licenses of a version behave. Durations are milliseconds.
 type Policy struct {
 	lease.Settings
-	ActivationLimit int64       `json:"activation_limit"` // new activations in each window of Interval; 0: none is allowed
-	MaxMachines     int64       `json:"max_machines"`     // activated installations at a time; 0: no limit
-	MoveLimit       int64       `json:"move_limit"`       // how often another installation may take a place that one gave up, in each long window; 0: no limit
-	Period          PeriodKind  `json:"period"`           // of the allowance; empty: it is for the whole life
-	PeriodLength    int64       `json:"period_length"`    // of periods of a fixed length
-	MaxBorrow       int64       `json:"max_borrow"`       // how long a slot may be borrowed; 0: not at all
-	CloneAction     CloneAction `json:"clone_action"`     // what is done about two holders of one activation
-	CloneLimit      int64       `json:"clone_limit"`      // how often two holders must have taken turns to be called that
+	ActivationLimit      int64             `json:"activation_limit"`      // new activations in each window of Interval; 0: none is allowed
+	MaxMachines          int64             `json:"max_machines"`          // activated installations at a time; 0: no limit
+	MoveLimit            int64             `json:"move_limit"`            // how often another installation may take a place that one gave up, in each long window; 0: no limit
+	Period               PeriodKind        `json:"period"`                // of the allowance; empty: it is for the whole life
+	PeriodLength         int64             `json:"period_length"`         // of periods of a fixed length
+	MaxBorrow            int64             `json:"max_borrow"`            // how long a slot may be borrowed; 0: not at all
+	FingerprintAction    FingerprintAction `json:"fingerprint_action"`    // what is done about a machine that has changed; empty: report
+	FingerprintTolerance int64             `json:"fingerprint_tolerance"` // how many parts may change from one sync to the next
+	CloneAction          CloneAction       `json:"clone_action"`          // what is done about two holders of one activation
+	CloneLimit           int64             `json:"clone_limit"`           // how often two holders must have taken turns to be called that
 }
 
 // PeriodKind says when the periods of an allowance begin.
@@ -109,7 +111,8 @@ type License struct {
 	Maintenance  lease.Time // other versions of the product that were released until then are good too; 0: none
 	Status       Status
 	Overrides    Overrides
-	Recent       []Event // the latest of its history, oldest first (history.go)
+	Fingerprint  []lease.Part // of the machine that it is good for; none: of any
+	Recent       []Event      // the latest of its history, oldest first (history.go)
 }
 
 // Term is how long a license is good, where its end is no date from the start.
@@ -129,17 +132,19 @@ const (
 
 // Overrides replaces single values of the version's policy for one license; nil leaves the version's.
 type Overrides struct {
-	Trigger         *lease.Trigger `json:"trigger,omitempty"`
-	Interval        *int64         `json:"interval,omitempty"`
-	MaxRetries      *int           `json:"max_retries,omitempty"`
-	Grace           *int64         `json:"grace,omitempty"`
-	ActivationDelay *int64         `json:"activation_delay,omitempty"`
-	ActivationLimit *int64         `json:"activation_limit,omitempty"`
-	MaxMachines     *int64         `json:"max_machines,omitempty"`
-	MoveLimit       *int64         `json:"move_limit,omitempty"`
-	MaxBorrow       *int64         `json:"max_borrow,omitempty"`
-	Prepaid         *int64         `json:"prepaid,omitempty"`
-	CloneAction     *CloneAction   `json:"clone_action,omitempty"`
+	Trigger              *lease.Trigger     `json:"trigger,omitempty"`
+	Interval             *int64             `json:"interval,omitempty"`
+	MaxRetries           *int               `json:"max_retries,omitempty"`
+	Grace                *int64             `json:"grace,omitempty"`
+	ActivationDelay      *int64             `json:"activation_delay,omitempty"`
+	ActivationLimit      *int64             `json:"activation_limit,omitempty"`
+	MaxMachines          *int64             `json:"max_machines,omitempty"`
+	MoveLimit            *int64             `json:"move_limit,omitempty"`
+	MaxBorrow            *int64             `json:"max_borrow,omitempty"`
+	Prepaid              *int64             `json:"prepaid,omitempty"`
+	FingerprintAction    *FingerprintAction `json:"fingerprint_action,omitempty"`
+	FingerprintTolerance *int64             `json:"fingerprint_tolerance,omitempty"`
+	CloneAction          *CloneAction       `json:"clone_action,omitempty"`
 }
 
 // Terms is all that a sync needs to know about a license. It changes only when the vendor edits something, so a store may keep it at hand.
@@ -185,10 +190,11 @@ type Past struct {
 	Alternations int64          `json:"alternations,omitempty"` // how often that happened
 	AlternatedAt lease.Time     `json:"alternated_at,omitempty"`
 	Cloned       lease.Time     `json:"cloned,omitempty"`   // since when both holders are refused
+	Forgiven     lease.Time     `json:"forgiven,omitempty"` // by the vendor; a machine that comes for the first time after it may be any
 	Evidence     []Evidence     `json:"evidence,omitempty"` // the latest re-activations, and those that were refused as cloned; oldest first
 }
 
-// Evidence is what is known of one re-activation. It is kept ninety days at most.
+// Evidence is what is known of one re-activation, or of a machine that was refused as another. It is kept ninety days at most.
 type Evidence struct {
 	Time        lease.Time     `json:"time"`
 	Request     lease.Hash     `json:"request"`
@@ -197,12 +203,15 @@ type Evidence struct {
 	Differs     []string       `json:"differs,omitempty"` // parts of the fingerprint that are not the last holder's
 	Alternation bool           `json:"alternation,omitempty"`
 	Refused     bool           `json:"refused,omitempty"`
+	Code        license.Code   `json:"code,omitempty"` // that it was refused with
 }
 
 // Seen is what the holder of the chain last told of itself.
 type Seen struct {
 	Address     string            `json:"address,omitempty"`
 	Fingerprint []lease.Part      `json:"fingerprint,omitempty"`
+	Changed     []string          `json:"changed,omitempty"`    // parts of it that were others before, when any changed last
+	ChangedAt   lease.Time        `json:"changed_at,omitempty"` // when that was
 	Statistics  *lease.Statistics `json:"statistics,omitempty"`
 }
 

@@ -17,6 +17,7 @@ type no struct {
 	retryAt    lease.Time
 	generation int64
 	challenge  string
+	differs    []string // parts of the fingerprint
 }
 
 func refusal(code license.Code, format string, args ...any) *no {

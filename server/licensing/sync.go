@@ -92,6 +92,12 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 	if no != nil {
 		return s.refuse(x, no)
 	}
+	if no := x.another(step, held); no != nil {
+		if err := s.witness(ctx, x, held, known, no); err != nil {
+			return Answer{}, err
+		}
+		return s.refuse(x, no)
+	}
 	if step.begins && x.terms.License.waits() && x.policy.ActivationLimit > 0 {
 		if err := s.start(ctx, x); err != nil && !errors.Is(err, ErrNotFound) {
 			return Answer{}, err

@@ -9,6 +9,7 @@ export const rights = {
   audit: ["owner","admin"],
   auditExport: ["owner","admin"],
   auditHead: ["owner","admin"],
+  bindLicense: ["owner","admin","developer","support"],
   changePassword: ["owner","admin","developer","support","viewer"],
   compromiseKey: ["owner","admin"],
   createLicense: ["owner","admin","developer","support"],

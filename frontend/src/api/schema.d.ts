@@ -148,7 +148,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Forgive an installation its restores and turns, so that it may activate anew again */
+        /** Forgive an installation its restores, turns and changed machine, so that it may go on */
         post: operations["forgive"];
         delete?: never;
         options?: never;
@@ -185,6 +185,23 @@ export interface paths {
         put?: never;
         /** The license file with a signature that was made elsewhere */
         post: operations["signedLicenseFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/fingerprint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a license good for one machine only, or for any again */
+        put: operations["bindLicense"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -946,6 +963,10 @@ export interface components {
         Activation: {
             /** @description That its last sync came from. */
             address?: string;
+            /** @description Parts of the fingerprint that were others before, when any changed last. */
+            changed?: string[] | null;
+            /** Format: date-time */
+            changed_at?: string;
             /**
              * Format: date-time
              * @description Since when all its holders are refused.
@@ -1091,6 +1112,11 @@ export interface components {
             address?: string;
             /** @description The holder of the closed chain came back: two take turns. */
             alternation: boolean;
+            /**
+             * @description That it was refused with.
+             * @enum {string}
+             */
+            code?: "cloned" | "fingerprint_changed";
             /** @description Parts of the fingerprint that are not those of the last holder. */
             differs: string[];
             /**
@@ -1103,7 +1129,6 @@ export interface components {
              * @description Of the lease that was shown.
              */
             number: number;
-            /** @description As cloned. */
             refused: boolean;
             /** Format: date-time */
             time: string;
@@ -1177,6 +1202,8 @@ export interface components {
             expires_after?: number;
             /** @enum {string} */
             expires_from?: "creation" | "activation";
+            /** @description Names of the parts of the one machine that it is good for. */
+            fingerprint?: string[] | null;
             id: string;
             /**
              * Format: date-time
@@ -1339,6 +1366,10 @@ export interface components {
             email: string;
             password: string;
         };
+        Machine: {
+            /** @description Of its fingerprint, as the program tells them; none: any machine. */
+            parts: components["schemas"]["PartValue"][];
+        };
         Member: {
             email: string;
             id: string;
@@ -1375,6 +1406,10 @@ export interface components {
             activation_limit?: number;
             /** @enum {string} */
             clone_action?: "refuse" | "suspend" | "report";
+            /** @enum {string} */
+            fingerprint_action?: "report" | "refuse";
+            /** Format: int64 */
+            fingerprint_tolerance?: number;
             /** Format: int64 */
             grace?: number;
             /** Format: int64 */
@@ -1391,6 +1426,11 @@ export interface components {
             prepaid?: number;
             /** @enum {string} */
             trigger?: "every_call" | "interval";
+        };
+        PartValue: {
+            /** @description As the program names it. */
+            name: string;
+            value: string;
         };
         Password: {
             /** @description 12 characters or more. */
@@ -1446,6 +1486,10 @@ export interface components {
             clone_action: "refuse" | "suspend" | "report";
             /** Format: int64 */
             clone_limit: number;
+            /** @enum {string} */
+            fingerprint_action?: "report" | "refuse";
+            /** Format: int64 */
+            fingerprint_tolerance?: number;
             /** Format: int64 */
             grace: number;
             /** Format: int64 */
@@ -1498,6 +1542,16 @@ export interface components {
              * @description How often two holders must have taken turns to be called clones. Default: 2.
              */
             clone_limit?: number;
+            /**
+             * @description What is done about a machine of which more parts have changed than the tolerance allows. Default: report.
+             * @enum {string}
+             */
+            fingerprint_action?: "report" | "refuse";
+            /**
+             * Format: int64
+             * @description How many parts of a machine may change from one sync to the next.
+             */
+            fingerprint_tolerance?: number;
             /**
              * Format: int64
              * @description How long the program may go on after the retries.
@@ -2352,6 +2406,43 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bindLicense: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Machine"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["License"];
                 };
             };
             /** @description Error */

@@ -44,18 +44,21 @@ func readLicense(seq *int64, row scanner) (l licensing.License, err error) {
 	if err := decodeSparse(more, &m); err != nil {
 		return l, err
 	}
-	l.Trial, l.Term, l.Recent = m.Trial, m.Term, m.Recent
+	l.Trial, l.Term, l.Recent, l.Fingerprint = m.Trial, m.Term, m.Recent, m.Fingerprint
 	return l, decode(metadata, &l.Metadata, overrides, &l.Overrides)
 }
 
 // licenseMore is what few licenses have.
 type licenseMore struct {
-	Trial  bool              `json:"trial,omitempty"`
-	Term   licensing.Term    `json:"term"`
-	Recent []licensing.Event `json:"recent,omitempty"`
+	Trial       bool              `json:"trial,omitempty"`
+	Term        licensing.Term    `json:"term"`
+	Recent      []licensing.Event `json:"recent,omitempty"`
+	Fingerprint []lease.Part      `json:"fingerprint,omitempty"`
 }
 
-func moreOf(l licensing.License) licenseMore { return licenseMore{l.Trial, l.Term, l.Recent} }
+func moreOf(l licensing.License) licenseMore {
+	return licenseMore{l.Trial, l.Term, l.Recent, l.Fingerprint}
+}
 
 // License implements licensing.Catalogue.
 func (s *Store) License(_ context.Context, org, id license.ID) (licensing.License, error) {

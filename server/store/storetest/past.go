@@ -266,8 +266,8 @@ func pastAt(turn int64, n int) licensing.Past {
 		return lease.Position{Generation: int64(n), Number: int64(m), Link: lease.HashOf(fmt.Append(nil, n, m))}
 	}
 	return licensing.Past{
-		Turn: turn, Left: at(1), Alternations: int64(n), AlternatedAt: noon + lease.Time(n), Cloned: noon + 2, Evidence: []licensing.Evidence{
-			{Time: noon, Request: lease.HashOf(fmt.Append(nil, n)), Shown: at(2), Address: "192.0.2.7", Differs: []string{"board", "ö\""}, Alternation: true, Refused: true},
+		Turn: turn, Left: at(1), Alternations: int64(n), AlternatedAt: noon + lease.Time(n), Cloned: noon + 2, Forgiven: noon + 3, Evidence: []licensing.Evidence{
+			{Time: noon, Request: lease.HashOf(fmt.Append(nil, n)), Shown: at(2), Address: "192.0.2.7", Differs: []string{"board", "ö\""}, Alternation: true, Refused: true, Code: license.CodeCloned},
 			{Time: noon + 1, Request: lease.Origin},
 		},
 	}
@@ -278,6 +278,7 @@ func seen(n int) licensing.Seen {
 	return licensing.Seen{
 		Address:     fmt.Sprintf("2001:db8::%x", n),
 		Fingerprint: []lease.Part{{Name: "board", Hash: fmt.Sprintf("%032x", n)}, {Name: "disk", Hash: fmt.Sprintf("%032x", 1)}},
+		Changed:     []string{"disk", "board"}, ChangedAt: noon + lease.Time(n),
 		Statistics: &lease.Statistics{Program: "2.1 \u00e4", Platform: "linux/amd64", Host: "go 1",
 			Numbers: []lease.Number{{Name: "parts", Value: -lease.MaxCount}, {Name: "starts", Value: int64(n)}}},
 	}

@@ -158,19 +158,21 @@ func (w *world) newVersion(name string) licensing.Version {
 		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
 			ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100, Prepaid: 50, Statistics: true},
 		ActivationLimit: 1000, MaxMachines: 9, MoveLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000, MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
+		FingerprintAction: licensing.FingerprintRefuse, FingerprintTolerance: 1,
 	}}
 }
 
 func (w *world) newLicense(name string) licensing.License {
-	trigger, action, n, retries := lease.EveryCall, licensing.CloneReport, func(n int64) *int64 { return &n }, 2
+	trigger, action, machine, n, retries := lease.EveryCall, licensing.CloneReport, licensing.FingerprintReport, func(n int64) *int64 { return &n }, 2
 	return licensing.License{Meta: w.meta(), Product: w.product.ID, Version: w.version.ID, Name: name, Customer: "Miller", CustomerID: newID(),
 		Contexts: []string{"ui", "automation"}, Entitlements: []license.Entitlement{{Name: "modeling", Slots: 5}, {Name: "rendering"}},
 		Allowance: 1000, Expires: noon + 1, Status: licensing.Active, Trial: true, Maintenance: noon + 2,
 		Term: licensing.Term{After: 6, From: licensing.FromActivation},
 		Recent: []licensing.Event{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, Maintained: 3, From: "a", To: "b", Expires: noon + 1,
-			Allowance: 1000, Maintenance: noon + 2}}, Overrides: licensing.Overrides{
+			Allowance: 1000, Maintenance: noon + 2}},
+		Fingerprint: []lease.Part{{Name: "disk", Hash: "00112233445566778899aabbccddeeff"}}, Overrides: licensing.Overrides{
 			Trigger: &trigger, Interval: n(1), MaxRetries: &retries, Grace: n(0), ActivationDelay: n(3), ActivationLimit: n(4),
-			MaxMachines: n(5), MoveLimit: n(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action,
+			MaxMachines: n(5), MoveLimit: n(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action, FingerprintAction: &machine, FingerprintTolerance: n(9),
 		}}
 }
 

@@ -1,0 +1,131 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// A program tells the parts of its machine's fingerprint with each request. They are compared with those that were accepted last: so a
+// machine whose parts are replaced one after another stays the machine that it is, and one of which many are others at once does not.
+
+// FingerprintAction is what is done about a machine of which more parts have changed than the policy tolerates.
+type FingerprintAction string
+
+// The actions. What has changed is kept for the vendor in any case.
+const (
+	FingerprintReport FingerprintAction = "report" // nothing else
+	FingerprintRefuse FingerprintAction = "refuse"
+)
+
+// another is the refusal of a machine that is not the license's or not the activation's.
+func (x *exchange) another(at step, held Activation) *no {
+	var foreign []string
+	for _, p := range x.terms.License.Fingerprint {
+		if !slices.Contains(x.request.Fingerprint, p) {
+			foreign = append(foreign, p.Name)
+		}
+	}
+	if len(foreign) > 0 {
+		return changed(foreign, "the license names the machine; other than there: %s", strings.Join(foreign, ", "))
+	}
+	if at.begins || x.policy.FingerprintAction != FingerprintRefuse || held.Past.Forgiven >= held.LastSync && held.Past.Forgiven > 0 {
+		return nil
+	}
+	differs := differing(held.Seen.Fingerprint, x.request.Fingerprint)
+	if int64(len(differs)) <= x.policy.FingerprintTolerance {
+		return nil
+	}
+	return changed(differs, "changed: %s; of the parts accepted at %s, %d may change at once", strings.Join(differs, ", "), stamp(held.LastSync), x.policy.FingerprintTolerance)
+}
+
+func changed(parts []string, format string, args ...any) *no {
+	why := refusal(license.CodeFingerprintChanged, format, args...)
+	why.differs = parts
+	return why
+}
+
+// witness keeps a refused machine as evidence, once for each request, if the activation is one that we know.
+func (s *Service) witness(ctx context.Context, x *exchange, held Activation, known bool, why *no) error {
+	if !known || slices.ContainsFunc(held.Past.Evidence, func(e Evidence) bool { return e.Request == x.hash }) {
+		return nil
+	}
+	past := held.Past
+	past.add(Evidence{Time: x.now, Request: x.hash, Shown: lease.Position{Generation: x.request.Generation, Number: x.request.Number - 1}, Address: x.address,
+		Differs: why.differs, Refused: true, Code: why.code})
+	past.Turn++
+	err := s.store.Remember(ctx, x.key, held.Head, past, false)
+	if errors.Is(err, ErrNotFound) {
+		return ErrStale
+	}
+	return err
+}
+
+// add keeps evidence in place of what is older than it may be, of the same request, or one too many.
+func (p *Past) add(e Evidence) {
+	p.Evidence = slices.DeleteFunc(slices.Clone(p.Evidence), func(old Evidence) bool {
+		return old.Time+evidenceAge < e.Time || old.Request == e.Request
+	})
+	p.Evidence = append(p.Evidence, e)
+	p.Evidence = p.Evidence[max(0, len(p.Evidence)-mostEvidence):]
+}
+
+// notice compares a machine that was accepted with what was seen before.
+func (now *Seen) notice(was Seen, at lease.Time) {
+	now.Changed, now.ChangedAt = was.Changed, was.ChangedAt
+	if differs := differing(was.Fingerprint, now.Fingerprint); len(differs) > 0 {
+		now.Changed, now.ChangedAt = differs, at
+	}
+}
+
+// PartValue is a part of a fingerprint as a program's host finds it and a customer can tell it.
+type PartValue struct{ Name, Value string }
+
+// MaxPartValue is the length of a part's value, in bytes.
+const MaxPartValue = 1024
+
+// BindMachine makes a license good only for a machine of which the parts have these values; with none, for any. The values are not kept,
+// only what they make under the license's id.
+func (s *Service) BindMachine(ctx context.Context, org, id license.ID, parts []PartValue) (License, error) {
+	made, err := fingerprint(id, parts)
+	if err != nil {
+		return License{}, err
+	}
+	for range attempts {
+		l, err := s.store.License(ctx, org, id)
+		if err != nil {
+			return License{}, err
+		}
+		l.Fingerprint, l.Updated = made, s.now()
+		if l, err = s.store.UpdateLicense(ctx, l); !errors.Is(err, ErrStale) {
+			return l, err
+		}
+	}
+	return License{}, ErrStale
+}
+
+// fingerprint is what the parts make under a license.
+func fingerprint(id license.ID, parts []PartValue) (made []lease.Part, err error) {
+	if len(parts) > lease.MaxParts {
+		return nil, invalid("parts", "has %d items, at most %d are allowed", len(parts), lease.MaxParts)
+	}
+	for n, p := range parts {
+		at := fmt.Sprintf("parts.%d", n)
+		switch {
+		case !license.ValidName(p.Name):
+			return nil, invalid(at+".name", "is %q: a name has 1 to %d letters, digits, dots, hyphens and underscores and begins with a letter or digit",
+				strings.ToValidUTF8(p.Name, "?"), license.MaxName)
+		case slices.ContainsFunc(made, func(m lease.Part) bool { return m.Name == p.Name }):
+			return nil, invalid(at+".name", "repeats %s", p.Name)
+		case p.Value == "" || len(p.Value) > MaxPartValue:
+			return nil, invalid(at+".value", "has %d bytes, 1 to %d are allowed", len(p.Value), MaxPartValue)
+		}
+		made = append(made, lease.PartOf(id, p.Name, p.Value))
+	}
+	return made, nil
+}
