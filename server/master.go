@@ -72,8 +72,13 @@ func makeMasterKey(directory, path string) (err error) {
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	return flushDirectory(directory)
+}
+
+// flushDirectory makes sure that what a directory lists is on the disk.
+func flushDirectory(directory string) error {
 	if runtime.GOOS == "windows" {
-		return nil // which cannot flush a directory
+		return nil // which cannot
 	}
 	d, err := os.Open(directory)
 	if err != nil {

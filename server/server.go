@@ -118,11 +118,7 @@ func Open(c Config) (*Server, error) {
 // join makes the parts and connects them.
 func (s *Server) join(master []byte) error {
 	ctx := context.Background()
-	keys, err := issuer.New(master, nil)
-	if err != nil {
-		return fmt.Errorf("%s: %w", masterKeyFile, err)
-	}
-	challenges, err := hkdf.Key(sha256.New, master, nil, "onelicense/challenges/1", 32)
+	domain, _, err := newDomain(s.store, master, s.config.Now)
 	if err != nil {
 		return err
 	}
@@ -130,7 +126,6 @@ func (s *Server) join(master []byte) error {
 	if err != nil {
 		return err
 	}
-	domain := licensing.New(s.store, keys, licensing.Options{Clock: s.config.Now, Secret: challenges})
 	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
 		return fmt.Errorf("making the setup token: %w", err)
 	}
@@ -146,6 +141,19 @@ func (s *Server) join(master []byte) error {
 		Entries: s.store, Secret: answers, Now: s.config.Now,
 	}).Routes()
 	return nil
+}
+
+// newDomain joins the domain with its store and its issuer.
+func newDomain(store store, master []byte, now func() time.Time) (*licensing.Service, *issuer.Issuer, error) {
+	keys, err := issuer.New(master, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", masterKeyFile, err)
+	}
+	challenges, err := hkdf.Key(sha256.New, master, nil, "onelicense/challenges/1", 32)
+	if err != nil {
+		return nil, nil, err
+	}
+	return licensing.New(store, keys, licensing.Options{Clock: now, Secret: challenges}), keys, nil
 }
 
 // secure tells whether browsers reach the server by TLS, its own or a proxy's.

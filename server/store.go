@@ -18,6 +18,8 @@ import (
 type store interface {
 	licensing.Store
 	access.Store
+	// EachProduct calls each for every product, of every organisation, with its sealed keys.
+	EachProduct(ctx context.Context, each func(licensing.Product) error) error
 }
 
 // SettingError is a failure to start, with the setting that it is about: mongo; everything else is about data.

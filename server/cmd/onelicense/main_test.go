@@ -20,7 +20,11 @@ func nowFunc() time.Time { return now }
 
 // run executes a command line as main does.
 func run(in io.Reader, args ...string) (exit int, out, errs string) {
-	cmd := root(world{now: nowFunc, random: rand.NewChaCha8(sha256.Sum256([]byte("cmd")))})
+	return runAt(nowFunc, in, args...)
+}
+
+func runAt(now func() time.Time, in io.Reader, args ...string) (exit int, out, errs string) {
+	cmd := root(world{now: now, random: rand.NewChaCha8(sha256.Sum256([]byte("cmd")))})
 	var stdout, stderr bytes.Buffer
 	cmd.SetIn(in)
 	cmd.SetOut(&stdout)

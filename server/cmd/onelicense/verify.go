@@ -210,8 +210,12 @@ func printJSON(out io.Writer, path string, f finding, refused error) error {
 	}
 	v := r.Code.Verdict()
 	r.Class, r.AllowContinue, r.Message, r.Do = v.Class, v.AllowContinue, v.Message, v.Do
+	return printAny(out, r)
+}
+
+func printAny(out io.Writer, value any) error {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return e.Encode(value)
 }

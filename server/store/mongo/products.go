@@ -91,6 +91,20 @@ func (s *Store) Products(ctx context.Context, org license.ID, page licensing.Pag
 	return list(ctx, s.products, with("org", string(org)), "folded", page, product.record)
 }
 
+// EachProduct calls each for every product, of every organisation, with its sealed keys.
+func (s *Store) EachProduct(ctx context.Context, each func(licensing.Product) error) error {
+	all, err := find[product](ctx, s.products, with())
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if err := each(p.record()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // UpdateProduct implements licensing.Catalogue.
 func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
 	d := productOf(p)

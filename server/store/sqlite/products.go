@@ -71,6 +71,19 @@ func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page)
 		WHERE org = ? AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, org)
 }
 
+// EachProduct calls each for every product, of every organisation, with its sealed keys.
+func (s *Store) EachProduct(_ context.Context, each func(licensing.Product) error) error {
+	return s.rows(func(row scanner) error {
+		p, err := readProduct(new(int64), row)
+		if err != nil {
+			return err
+		}
+		return each(p)
+	}, everyProduct)
+}
+
+const everyProduct = `SELECT ` + productColumns + ` FROM products ORDER BY seq`
+
 // UpdateProduct implements licensing.Catalogue.
 func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
 	err := s.edit(ctx, func(t *tx) error {

@@ -208,5 +208,10 @@ func (w *writer) statement(query string) (*sql.Stmt, error) {
 func (w *writer) close() error {
 	w.once.Do(func() { close(w.quit) })
 	<-w.stopped
-	return w.connection.Close()
+	var errs []error
+	for _, statement := range w.statements { // database/sql leaves them open, and SQLite then leaves the journal beside the file
+		errs = append(errs, statement.Close())
+	}
+	clear(w.statements)
+	return errors.Join(append(errs, w.connection.Close())...)
 }

@@ -1,0 +1,145 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/onelicense/onelicense/server/audit"
+	"github.com/onelicense/onelicense/server/issuer"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store/sqlite"
+)
+
+// RestoreConfig is a backup, and where its data is to be served.
+type RestoreConfig struct {
+	From, Data string // directories
+	MasterKey  string // file; empty: the backup's, or the one that lies in Data already
+	Now        func() time.Time
+}
+
+// workshop is where data is made ready, within the directory that it is for. A restore that was cut short leaves it, and no database.
+const workshop = "restoring"
+
+// Restore puts a backup into a new data directory, with a new epoch, and gives that. The backup is held to its manifest first. The
+// database comes under its name last, so a server never finds one whose epoch was not raised.
+func Restore(ctx context.Context, c RestoreConfig) (m Manifest, epoch int64, err error) {
+	if m, err = ReadManifest(c.From); err != nil {
+		return m, 0, err
+	}
+	if !m.Holds(sqlite.File) {
+		return m, 0, fmt.Errorf("%s holds no database", c.From)
+	}
+	if err := vacant(c.Data, masterKeyFile, workshop); err != nil {
+		return m, 0, err
+	}
+	key, err := c.key(m)
+	if err != nil {
+		return m, 0, err
+	}
+	ready := filepath.Join(c.Data, workshop)
+	if err := os.RemoveAll(ready); err != nil {
+		return m, 0, err
+	}
+	if err := os.MkdirAll(ready, 0o700); err != nil {
+		return m, 0, err
+	}
+	if err := writeFile(filepath.Join(ready, masterKeyFile), key); err != nil {
+		return m, 0, err
+	}
+	if err := copyFile(filepath.Join(c.From, sqlite.File), filepath.Join(ready, sqlite.File)); err != nil {
+		return m, 0, err
+	}
+	if epoch, err = NewEpoch(ctx, Config{Data: ready, Now: c.Now}); err != nil {
+		return m, 0, err
+	}
+	if err := sqlite.Fold(ready); err != nil { // the file goes alone
+		return m, 0, err
+	}
+	for _, name := range []string{masterKeyFile, sqlite.File} {
+		if err := os.Rename(filepath.Join(ready, name), filepath.Join(c.Data, name)); err != nil {
+			return m, 0, err
+		}
+		if err := flushDirectory(c.Data); err != nil {
+			return m, 0, err
+		}
+	}
+	return m, epoch, os.RemoveAll(ready)
+}
+
+// key is the master key that the backup's data was sealed with.
+func (c RestoreConfig) key(m Manifest) ([]byte, error) {
+	switch there := filepath.Join(c.Data, masterKeyFile); {
+	case c.MasterKey != "":
+		return readMasterKey(c.MasterKey)
+	case m.Holds(masterKeyFile):
+		return readMasterKey(filepath.Join(c.From, masterKeyFile))
+	case exists(there):
+		return readMasterKey(there)
+	}
+	return nil, errors.New("the backup does not hold the master key: give the file in which it was kept, the products' private keys are sealed with it")
+}
+
+// NewEpoch makes a database ready that was put back from a backup, before a server runs on it: the schema is brought up to date, the
+// master key is tried on every product, and a new epoch begins. Programs then know which answers are from before; nothing new is granted
+// until the leases that the records do not know have run out, or an administrator says that there are none.
+func NewEpoch(ctx context.Context, c Config) (epoch int64, err error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if !exists(filepath.Join(c.Data, masterKeyFile)) {
+		return 0, fmt.Errorf("there is no %s in %s", masterKeyFile, c.Data)
+	}
+	store, master, err := open(c)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	domain, keys, err := newDomain(store, master, c.Now)
+	if err != nil {
+		return 0, err
+	}
+	if err := store.EachProduct(ctx, opens(keys)); err != nil {
+		return 0, err
+	}
+	raised, err := domain.RaiseEpoch(ctx)
+	if err != nil {
+		return 0, err
+	}
+	// The log of the process is not asked for: what was lost with the lines after the backup, no line can say.
+	return raised.Value, audit.New(store, c.Now, slog.New(slog.DiscardHandler)).Append(ctx, "", audit.Line{
+		Time: c.Now(), Actor: audit.Actor{Kind: "system"}, Action: "restore",
+		Changed: map[string]audit.Change{"epoch": {To: audit.Quote(raised.Value)}},
+	})
+}
+
+// opens tells whether a product's keys open.
+func opens(keys *issuer.Issuer) func(licensing.Product) error {
+	return func(p licensing.Product) error {
+		_, err := keys.Signer(p.ID, p.Secret)
+		return err
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func copyFile(from, to string) error {
+	data, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.ReadFrom(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}

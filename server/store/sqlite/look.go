@@ -1,0 +1,133 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Onlooker reads the data of a directory beside the process that holds it, and changes nothing: for backups and for who looks after a
+// server. It takes no lock of the directory and does not bring the schema up to date.
+type Onlooker struct{ db *sql.DB }
+
+// Look opens the data of a directory for reading.
+func Look(directory string) (*Onlooker, error) { return look(filepath.Join(directory, File)) }
+
+func look(file string) (*Onlooker, error) {
+	info, err := os.Stat(file) // SQLite would make one
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w: no file", file, fs.ErrInvalid)
+	}
+	db, err := open(file, "query_only(1)")
+	return &Onlooker{db}, err
+}
+
+// Close lets the data go.
+func (o *Onlooker) Close() error { return o.db.Close() }
+
+// Schema is the data's version, and the one that this program writes.
+func (o *Onlooker) Schema(ctx context.Context) (version, known int, err error) {
+	err = o.db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version)
+	return version, len(migrations), err
+}
+
+// Epoch is that of the data; zero before anything was granted.
+func (o *Onlooker) Epoch(ctx context.Context) (licensing.Epoch, error) {
+	e, err := readEpoch(func(query string, args ...any) scanner { return o.db.QueryRowContext(ctx, query, args...) })
+	if errors.Is(err, licensing.ErrNotFound) {
+		err = nil
+	}
+	return e, err
+}
+
+// Check reads the whole file and tells what is damaged.
+func (o *Onlooker) Check(ctx context.Context) error {
+	var damage string
+	if err := o.db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&damage); err != nil {
+		return fmt.Errorf("checking the database: %w", err)
+	}
+	if damage != "ok" {
+		return fmt.Errorf("the database is damaged: %s", damage)
+	}
+	return nil
+}
+
+// EachProduct calls each for every product, of every organisation, with its sealed keys.
+func (o *Onlooker) EachProduct(ctx context.Context, each func(licensing.Product) error) error {
+	rows, err := o.db.QueryContext(ctx, everyProduct)
+	return scan(rows, err, func(row scanner) error {
+		p, err := readProduct(new(int64), row)
+		if err != nil {
+			return err
+		}
+		return each(p)
+	})
+}
+
+// Copy writes the data, as it is at one moment, into a new file. Whoever writes meanwhile does not wait for it.
+func (o *Onlooker) Copy(ctx context.Context, to string) (err error) {
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	conn, err := o.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	err = conn.Raw(func(c any) error {
+		source, ok := c.(interface {
+			NewBackup(string) (*sqlite.Backup, error)
+		})
+		if !ok {
+			return errors.New("the driver makes no copies")
+		}
+		b, err := source.NewBackup((&url.URL{Scheme: "file", Path: to}).String())
+		if err != nil {
+			return err
+		}
+		_, err = b.Step(-1) // all of it in one transaction: in steps, each change by another process would begin it anew
+		return errors.Join(err, b.Finish())
+	})
+	if err != nil {
+		return fmt.Errorf("copying the database: %w", err)
+	}
+	written, err := os.OpenFile(to, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(written.Sync(), written.Close())
+}
+
+// Fold brings what lies in the journal of a directory's data into its file, so that the file alone is the data. Nobody else may hold it.
+func Fold(directory string) (err error) {
+	file := filepath.Join(directory, File)
+	db, err := open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var busy, pages, folded int
+	if err := db.QueryRow(`PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &folded); err != nil {
+		return fmt.Errorf("folding the journal of %s: %w", file, err)
+	}
+	if busy != 0 {
+		return fmt.Errorf("%s is in use", file)
+	}
+	return nil
+}
