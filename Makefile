@@ -14,7 +14,7 @@ export CGO_ENABLED := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # generators write what the checks after them read; go itself uses every core
-.PHONY: help demo build wasm host-modules pages desktop gen test test-go test-mongo test-web test-desktop test-demo test-hosts test-python test-js check check-format check-go \
+.PHONY: help demo build wasm host-modules pages desktop gen test test-go test-mongo test-image test-web test-desktop test-demo test-hosts test-python test-js check check-format check-go \
 	check-imports check-generated check-module check-hosts check-python check-js check-web screenshots features bench fuzz deps deps-demo demo-python
 
 help: ## list the targets
@@ -56,7 +56,7 @@ gen: frontend/node_modules/.ready ## write the generated files anew
 	go run ./internal/gen/vectors
 
 ##
-test: deps test-go test-sim test-mongo test-hosts test-web test-desktop test-demo ## set up what the tests need and run them all
+test: deps test-go test-sim test-mongo test-image test-hosts test-web test-desktop test-demo ## set up what the tests need and run them all
 
 test-go: ## the Go tests
 	go test ./...
@@ -83,6 +83,9 @@ test-demo: deps build host-modules build/venv/.ready ## the demo, and that the R
 
 test-mongo: ## the store and the server on MongoDB: $$TEST_MONGODB_URI, or a server that speaks its protocol
 	scripts/test-mongo
+
+test-image: build ## the container image's root file system, entered and run as the Dockerfile says; as root
+	scripts/test-image
 
 test-hosts: test-python test-js ## the tests of the Python and JavaScript hosts
 

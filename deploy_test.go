@@ -1,0 +1,221 @@
+package onelicense_test
+
+// The files in deploy/ name settings, ports, users and each other. These tests hold them to the program and to each other.
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/onelicense/onelicense/server/config"
+)
+
+// object is a part of a YAML document.
+type object map[string]any
+
+// at goes down by names and numbers of list items; nil when there is nothing.
+func (o object) at(path ...any) any {
+	var v any = o
+	for _, step := range path {
+		switch s := step.(type) {
+		case string:
+			m, _ := v.(object)
+			v = m[s]
+		case int:
+			list, _ := v.([]any)
+			if s >= len(list) {
+				return nil
+			}
+			v = list[s]
+		}
+	}
+	return v
+}
+
+func (o object) text(path ...any) string { s, _ := o.at(path...).(string); return s }
+
+func documents(t *testing.T, path string) (list []object) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("deploy", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var o object
+		if err := d.Decode(&o); errors.Is(err, io.EOF) {
+			return list
+		} else if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		list = append(list, o)
+	}
+}
+
+// settingsOf reads settings as the program would.
+func settingsOf(t *testing.T, flags, environment map[string]string) config.Settings {
+	t.Helper()
+	s, err := config.Read(config.Sources{Flags: flags, Environment: func(name string) (string, bool) { v, ok := environment[name]; return v, ok }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range environment {
+		if !slices.ContainsFunc(config.Table(), func(s config.Setting) bool { return s.Variable() == name }) {
+			t.Errorf("%s is no setting", name)
+		}
+	}
+	return s
+}
+
+// imageSettings is the environment that the image itself brings.
+func imageSettings(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("deploy", "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^ENV (\w+)=(.*)$`).FindAllStringSubmatch(string(text), -1) {
+		environment[m[1]] = m[2]
+	}
+	if !regexp.MustCompile(`(?m)^USER 65532:65532$`).Match(text) || !bytes.Contains(text, []byte("EXPOSE 4000\n")) {
+		t.Error("the image runs as somebody else, or exposes another port")
+	}
+	return environment
+}
+
+// proves part of B13
+func TestImage(t *testing.T) {
+	if s := settingsOf(t, nil, imageSettings(t)); s.Listen != ":4000" || s.Data != "/var/lib/onelicense" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// proves part of B13
+func TestCompose(t *testing.T) {
+	compose := documents(t, "compose.yaml")[0]
+	members, servers := 0, 0
+	for name, service := range compose.at("services").(object) {
+		s := service.(object)
+		switch {
+		case strings.HasPrefix(name, "mongo"):
+			members++
+			if !strings.Contains(compose.text("x-server", "environment", "ONELICENSE_MONGO"), name) {
+				t.Errorf("the servers do not know %s", name)
+			}
+		case strings.HasPrefix(name, "server"):
+			servers++
+			environment := imageSettings(t)
+			for k, v := range s.at("environment").(object) {
+				environment[k] = strings.Replace(v.(string), "${PUBLIC_URL:-http://localhost:8080}", "http://localhost:8080", 1)
+			}
+			settings := settingsOf(t, nil, environment)
+			grace, err := time.ParseDuration(s.text("stop_grace_period"))
+			if err != nil || grace < settings.StopDelay+10*time.Second {
+				t.Errorf("it is killed after %v, before it has stopped: %v", grace, err)
+			}
+			if got := compose.text("networks", "front", "ipam", "config", 0, "subnet"); len(settings.TrustedProxies) != 1 || settings.TrustedProxies[0].String() != got {
+				t.Errorf("it trusts %v, the proxy is in %s", settings.TrustedProxies, got)
+			}
+		}
+	}
+	if members != 3 || servers != 3 {
+		t.Errorf("%d members, %d servers", members, servers)
+	}
+	proxy, err := os.ReadFile(filepath.Join("deploy", "Caddyfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(proxy), "reverse_proxy server1:4000 server2:4000 server3:4000") || !strings.Contains(string(proxy), "health_uri /readyz") {
+		t.Error("the proxy knows other servers")
+	}
+}
+
+// proves part of B13
+func TestKubernetes(t *testing.T) {
+	kinds := map[string]object{}
+	for _, o := range documents(t, filepath.Join("kubernetes", "onelicense.yaml")) {
+		kinds[o.text("kind")] = o
+		if o.text("metadata", "name") != "onelicense" || o.text("metadata", "labels", "app.kubernetes.io/name") != "onelicense" {
+			t.Errorf("%s is called something else", o.text("kind"))
+		}
+	}
+	pods := kinds["Deployment"].at("spec", "template").(object)
+	label := pods.text("metadata", "labels", "app.kubernetes.io/name")
+	for kind, selector := range map[string][]any{
+		"Deployment": {"spec", "selector", "matchLabels"}, "PodDisruptionBudget": {"spec", "selector", "matchLabels"}, "Service": {"spec", "selector"},
+	} {
+		if got := kinds[kind].text(append(selector, "app.kubernetes.io/name")...); got != label {
+			t.Errorf("%s selects %q, the pods are %q", kind, got, label)
+		}
+	}
+	if replicas, least := kinds["Deployment"].at("spec", "replicas").(int), kinds["PodDisruptionBudget"].at("spec", "minAvailable").(int); least >= replicas {
+		t.Errorf("of %d pods %d must run: none could ever be moved", replicas, least)
+	}
+
+	// The file of settings, with its secrets where the test can read them.
+	secret := filepath.Join(t.TempDir(), "mongo")
+	if err := os.WriteFile(secret, []byte("mongodb://x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mounted := "/run/secrets/onelicense/mongo"
+	text := kinds["ConfigMap"].text("data", "onelicense.toml")
+	if !strings.Contains(text, mounted) {
+		t.Errorf("no secret is read:\n%s", text)
+	}
+	file := filepath.Join(t.TempDir(), "onelicense.toml")
+	if err := os.WriteFile(file, []byte(strings.Replace(text, mounted, secret, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings := settingsOf(t, map[string]string{config.FileSetting: file}, nil)
+
+	container := pods.at("spec", "containers", 0).(object)
+	if container.text("args", 2) != "/etc/onelicense/onelicense.toml" {
+		t.Errorf("it reads %v", container.at("args"))
+	}
+	for n, want := range []string{settings.Listen, settings.MetricsListen} {
+		port, _ := container.at("ports", n, "containerPort").(int)
+		if want != ":"+strconv.Itoa(port) {
+			t.Errorf("port %d, but it listens at %s", port, want)
+		}
+	}
+	if got := pods.text("metadata", "annotations", "prometheus.io/port"); ":"+got != settings.MetricsListen {
+		t.Errorf("Prometheus asks port %s", got)
+	}
+	for probe, path := range map[string]string{"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"} {
+		if got := container.text(probe, "httpGet", "path"); got != path || container.text(probe, "httpGet", "port") != "http" {
+			t.Errorf("%s asks %s", probe, got)
+		}
+	}
+	grace, _ := pods.at("spec", "terminationGracePeriodSeconds").(int)
+	if time.Duration(grace)*time.Second < settings.StopDelay+20*time.Second {
+		t.Errorf("it is killed after %d s, before it has stopped", grace)
+	}
+	period, _ := container.at("readinessProbe", "periodSeconds").(int)
+	failures, _ := container.at("readinessProbe", "failureThreshold").(int)
+	if time.Duration(period*failures)*time.Second >= settings.StopDelay {
+		t.Errorf("it stops listening before %d probes every %d s have told", failures, period)
+	}
+	security := pods.at("spec", "securityContext").(object)
+	if security.at("runAsUser") != 65532 || security.at("runAsNonRoot") != true || container.at("securityContext", "readOnlyRootFilesystem") != true {
+		t.Errorf("it runs as %v", security)
+	}
+	volumes := map[string]bool{}
+	for _, v := range pods.at("spec", "volumes").([]any) {
+		volumes[v.(object).text("name")] = true
+	}
+	for _, m := range container.at("volumeMounts").([]any) {
+		if !volumes[m.(object).text("name")] {
+			t.Errorf("%v is mounted, and is no volume", m)
+		}
+	}
+}
