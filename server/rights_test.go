@@ -68,6 +68,8 @@ var rights = map[string]struct {
 
 	"POST /versions/{id}/licenses":     {"oads", aLicense("Theirs")},
 	"GET /versions/{id}/licenses":      {"oadsv", nil},
+	"GET /products/{id}/licenses":      {"oadsv", nil},
+	"GET /licenses":                    {"oadsv", nil},
 	"GET /licenses/{id}":               {"oadsv", nil},
 	"PATCH /licenses/{id}":             {"oads", map[string]any{"revision": 1, "customer": "Stolen"}},
 	"POST /licenses/{id}/suspend":      {"oads", nil},

@@ -44,16 +44,7 @@ func (a *API) licenses() {
 		made, err := l.CreateLicense(ctx, wanted)
 		return reply(describeLicense(made), err)
 	})
-	add(a, operation{
-		method: "GET", path: "/versions/{id}/licenses", id: "licenses", tag: tag, action: access.ReadLicenses,
-		summary: "List the licenses of a version, newest first",
-	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[License]], error) {
-		if _, err := l.Version(ctx, who.Organisation(), in.id()); err != nil {
-			return nil, err // an empty list would say that it is there
-		}
-		found, err := l.Licenses(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, describeLicense)
-	})
+	a.licenseLists()
 	add(a, operation{
 		method: "GET", path: "/licenses/{id}", id: "license", tag: tag, action: access.ReadLicenses,
 		summary: "Read a license, with its usage",

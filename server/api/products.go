@@ -69,8 +69,8 @@ func (a *API) products() {
 	})
 	add(a, operation{
 		method: "GET", path: "/products", id: "products", tag: tag, action: access.ReadCatalogue,
-		summary: "List products, newest first",
-	}, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Product]], error) {
+		summary: "List products",
+	}, func(ctx context.Context, who access.Identity, in *Shelf) (*answer[List[Product]], error) {
 		found, err := l.Products(ctx, who.Organisation(), in.page())
 		return listing(found, err, product)
 	})

@@ -34,6 +34,24 @@ type Paging struct {
 	Search string `query:"search" maxLength:"200" doc:"Part of the name, in any case."`
 }
 
+// Sorting chooses the order of a list of the catalogue.
+type Sorting struct {
+	Paging
+	Sort licensing.Sort `query:"sort" enum:"created,-created,name,-name,updated,-updated" default:"-created" doc:"A hyphen: from the largest down. Names without regard to case."`
+}
+
+// Shelf is a list of what can be archived.
+type Shelf struct {
+	Sorting
+	Archived string `query:"archived" enum:"true,false" doc:"Only those that are, or that are not."`
+}
+
+// ByIDShelf is one below a record.
+type ByIDShelf struct {
+	ByID
+	Shelf
+}
+
 // ByIDPaging is a list below a record, and ByIDBody a change of one.
 type ByIDPaging struct {
 	ByID
@@ -53,6 +71,21 @@ type List[T any] struct {
 
 func (p Paging) page() licensing.Page {
 	return licensing.Page{After: p.Cursor, Limit: p.Limit, Search: p.Search}
+}
+
+func (s Sorting) page() licensing.Page {
+	p := s.Paging.page()
+	p.Sort = s.Sort
+	return p
+}
+
+func (s Shelf) page() licensing.Page {
+	p := s.Sorting.page()
+	if s.Archived != "" {
+		archived := s.Archived == "true"
+		p.Archived = &archived
+	}
+	return p
 }
 
 func (b ByID) id() license.ID { return license.ID(b.ID) }

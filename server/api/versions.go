@@ -133,8 +133,8 @@ func (a *API) versions() {
 	})
 	add(a, operation{
 		method: "GET", path: "/products/{id}/versions", id: "versions", tag: tag, action: access.ReadCatalogue,
-		summary: "List the versions of a product, newest first",
-	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Version]], error) {
+		summary: "List the versions of a product",
+	}, func(ctx context.Context, who access.Identity, in *ByIDShelf) (*answer[List[Version]], error) {
 		if _, err := l.Product(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that it is there
 		}

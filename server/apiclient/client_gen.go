@@ -837,6 +837,327 @@ func (e AuditHeadParamsChain) Valid() bool {
 	}
 }
 
+// Defines values for AllLicensesParamsSort.
+const (
+	AllLicensesParamsSortCreated      AllLicensesParamsSort = "created"
+	AllLicensesParamsSortMinusCreated AllLicensesParamsSort = "-created"
+	AllLicensesParamsSortMinusName    AllLicensesParamsSort = "-name"
+	AllLicensesParamsSortMinusUpdated AllLicensesParamsSort = "-updated"
+	AllLicensesParamsSortName         AllLicensesParamsSort = "name"
+	AllLicensesParamsSortUpdated      AllLicensesParamsSort = "updated"
+)
+
+// Valid indicates whether the value is a known member of the AllLicensesParamsSort enum.
+func (e AllLicensesParamsSort) Valid() bool {
+	switch e {
+	case AllLicensesParamsSortCreated:
+		return true
+	case AllLicensesParamsSortMinusCreated:
+		return true
+	case AllLicensesParamsSortMinusName:
+		return true
+	case AllLicensesParamsSortMinusUpdated:
+		return true
+	case AllLicensesParamsSortName:
+		return true
+	case AllLicensesParamsSortUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AllLicensesParamsStatus.
+const (
+	AllLicensesParamsStatusActive    AllLicensesParamsStatus = "active"
+	AllLicensesParamsStatusRevoked   AllLicensesParamsStatus = "revoked"
+	AllLicensesParamsStatusSuspended AllLicensesParamsStatus = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the AllLicensesParamsStatus enum.
+func (e AllLicensesParamsStatus) Valid() bool {
+	switch e {
+	case AllLicensesParamsStatusActive:
+		return true
+	case AllLicensesParamsStatusRevoked:
+		return true
+	case AllLicensesParamsStatusSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AllLicensesParamsType.
+const (
+	AllLicensesParamsTypeCalls        AllLicensesParamsType = "calls"
+	AllLicensesParamsTypePerpetual    AllLicensesParamsType = "perpetual"
+	AllLicensesParamsTypeTime         AllLicensesParamsType = "time"
+	AllLicensesParamsTypeTimeAndCalls AllLicensesParamsType = "time_and_calls"
+)
+
+// Valid indicates whether the value is a known member of the AllLicensesParamsType enum.
+func (e AllLicensesParamsType) Valid() bool {
+	switch e {
+	case AllLicensesParamsTypeCalls:
+		return true
+	case AllLicensesParamsTypePerpetual:
+		return true
+	case AllLicensesParamsTypeTime:
+		return true
+	case AllLicensesParamsTypeTimeAndCalls:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProductsParamsSort.
+const (
+	ProductsParamsSortCreated      ProductsParamsSort = "created"
+	ProductsParamsSortMinusCreated ProductsParamsSort = "-created"
+	ProductsParamsSortMinusName    ProductsParamsSort = "-name"
+	ProductsParamsSortMinusUpdated ProductsParamsSort = "-updated"
+	ProductsParamsSortName         ProductsParamsSort = "name"
+	ProductsParamsSortUpdated      ProductsParamsSort = "updated"
+)
+
+// Valid indicates whether the value is a known member of the ProductsParamsSort enum.
+func (e ProductsParamsSort) Valid() bool {
+	switch e {
+	case ProductsParamsSortCreated:
+		return true
+	case ProductsParamsSortMinusCreated:
+		return true
+	case ProductsParamsSortMinusName:
+		return true
+	case ProductsParamsSortMinusUpdated:
+		return true
+	case ProductsParamsSortName:
+		return true
+	case ProductsParamsSortUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProductsParamsArchived.
+const (
+	ProductsParamsArchivedFalse ProductsParamsArchived = "false"
+	ProductsParamsArchivedTrue  ProductsParamsArchived = "true"
+)
+
+// Valid indicates whether the value is a known member of the ProductsParamsArchived enum.
+func (e ProductsParamsArchived) Valid() bool {
+	switch e {
+	case ProductsParamsArchivedFalse:
+		return true
+	case ProductsParamsArchivedTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProductLicensesParamsSort.
+const (
+	ProductLicensesParamsSortCreated      ProductLicensesParamsSort = "created"
+	ProductLicensesParamsSortMinusCreated ProductLicensesParamsSort = "-created"
+	ProductLicensesParamsSortMinusName    ProductLicensesParamsSort = "-name"
+	ProductLicensesParamsSortMinusUpdated ProductLicensesParamsSort = "-updated"
+	ProductLicensesParamsSortName         ProductLicensesParamsSort = "name"
+	ProductLicensesParamsSortUpdated      ProductLicensesParamsSort = "updated"
+)
+
+// Valid indicates whether the value is a known member of the ProductLicensesParamsSort enum.
+func (e ProductLicensesParamsSort) Valid() bool {
+	switch e {
+	case ProductLicensesParamsSortCreated:
+		return true
+	case ProductLicensesParamsSortMinusCreated:
+		return true
+	case ProductLicensesParamsSortMinusName:
+		return true
+	case ProductLicensesParamsSortMinusUpdated:
+		return true
+	case ProductLicensesParamsSortName:
+		return true
+	case ProductLicensesParamsSortUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProductLicensesParamsStatus.
+const (
+	ProductLicensesParamsStatusActive    ProductLicensesParamsStatus = "active"
+	ProductLicensesParamsStatusRevoked   ProductLicensesParamsStatus = "revoked"
+	ProductLicensesParamsStatusSuspended ProductLicensesParamsStatus = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the ProductLicensesParamsStatus enum.
+func (e ProductLicensesParamsStatus) Valid() bool {
+	switch e {
+	case ProductLicensesParamsStatusActive:
+		return true
+	case ProductLicensesParamsStatusRevoked:
+		return true
+	case ProductLicensesParamsStatusSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProductLicensesParamsType.
+const (
+	ProductLicensesParamsTypeCalls        ProductLicensesParamsType = "calls"
+	ProductLicensesParamsTypePerpetual    ProductLicensesParamsType = "perpetual"
+	ProductLicensesParamsTypeTime         ProductLicensesParamsType = "time"
+	ProductLicensesParamsTypeTimeAndCalls ProductLicensesParamsType = "time_and_calls"
+)
+
+// Valid indicates whether the value is a known member of the ProductLicensesParamsType enum.
+func (e ProductLicensesParamsType) Valid() bool {
+	switch e {
+	case ProductLicensesParamsTypeCalls:
+		return true
+	case ProductLicensesParamsTypePerpetual:
+		return true
+	case ProductLicensesParamsTypeTime:
+		return true
+	case ProductLicensesParamsTypeTimeAndCalls:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VersionsParamsSort.
+const (
+	VersionsParamsSortCreated      VersionsParamsSort = "created"
+	VersionsParamsSortMinusCreated VersionsParamsSort = "-created"
+	VersionsParamsSortMinusName    VersionsParamsSort = "-name"
+	VersionsParamsSortMinusUpdated VersionsParamsSort = "-updated"
+	VersionsParamsSortName         VersionsParamsSort = "name"
+	VersionsParamsSortUpdated      VersionsParamsSort = "updated"
+)
+
+// Valid indicates whether the value is a known member of the VersionsParamsSort enum.
+func (e VersionsParamsSort) Valid() bool {
+	switch e {
+	case VersionsParamsSortCreated:
+		return true
+	case VersionsParamsSortMinusCreated:
+		return true
+	case VersionsParamsSortMinusName:
+		return true
+	case VersionsParamsSortMinusUpdated:
+		return true
+	case VersionsParamsSortName:
+		return true
+	case VersionsParamsSortUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VersionsParamsArchived.
+const (
+	VersionsParamsArchivedFalse VersionsParamsArchived = "false"
+	VersionsParamsArchivedTrue  VersionsParamsArchived = "true"
+)
+
+// Valid indicates whether the value is a known member of the VersionsParamsArchived enum.
+func (e VersionsParamsArchived) Valid() bool {
+	switch e {
+	case VersionsParamsArchivedFalse:
+		return true
+	case VersionsParamsArchivedTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicensesParamsSort.
+const (
+	LicensesParamsSortCreated      LicensesParamsSort = "created"
+	LicensesParamsSortMinusCreated LicensesParamsSort = "-created"
+	LicensesParamsSortMinusName    LicensesParamsSort = "-name"
+	LicensesParamsSortMinusUpdated LicensesParamsSort = "-updated"
+	LicensesParamsSortName         LicensesParamsSort = "name"
+	LicensesParamsSortUpdated      LicensesParamsSort = "updated"
+)
+
+// Valid indicates whether the value is a known member of the LicensesParamsSort enum.
+func (e LicensesParamsSort) Valid() bool {
+	switch e {
+	case LicensesParamsSortCreated:
+		return true
+	case LicensesParamsSortMinusCreated:
+		return true
+	case LicensesParamsSortMinusName:
+		return true
+	case LicensesParamsSortMinusUpdated:
+		return true
+	case LicensesParamsSortName:
+		return true
+	case LicensesParamsSortUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicensesParamsStatus.
+const (
+	LicensesParamsStatusActive    LicensesParamsStatus = "active"
+	LicensesParamsStatusRevoked   LicensesParamsStatus = "revoked"
+	LicensesParamsStatusSuspended LicensesParamsStatus = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the LicensesParamsStatus enum.
+func (e LicensesParamsStatus) Valid() bool {
+	switch e {
+	case LicensesParamsStatusActive:
+		return true
+	case LicensesParamsStatusRevoked:
+		return true
+	case LicensesParamsStatusSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicensesParamsType.
+const (
+	LicensesParamsTypeCalls        LicensesParamsType = "calls"
+	LicensesParamsTypePerpetual    LicensesParamsType = "perpetual"
+	LicensesParamsTypeTime         LicensesParamsType = "time"
+	LicensesParamsTypeTimeAndCalls LicensesParamsType = "time_and_calls"
+)
+
+// Valid indicates whether the value is a known member of the LicensesParamsType enum.
+func (e LicensesParamsType) Valid() bool {
+	switch e {
+	case LicensesParamsTypeCalls:
+		return true
+	case LicensesParamsTypePerpetual:
+		return true
+	case LicensesParamsTypeTime:
+		return true
+	case LicensesParamsTypeTimeAndCalls:
+		return true
+	default:
+		return false
+	}
+}
+
 // Activation defines model for Activation.
 type Activation struct {
 	// Address That its last sync came from.
@@ -1847,6 +2168,45 @@ type AuditHeadParams struct {
 // AuditHeadParamsChain defines parameters for AuditHead.
 type AuditHeadParamsChain string
 
+// AllLicensesParams defines parameters for AllLicenses.
+type AllLicensesParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Sort A hyphen: from the largest down. Names without regard to case.
+	Sort   *AllLicensesParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
+	Status *AllLicensesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Customer The whole of it, as the license says it.
+	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
+	CustomerID *string `form:"customer_id,omitempty" json:"customer_id,omitempty"`
+
+	// Type Of the version's policy.
+	Type *AllLicensesParamsType `form:"type,omitempty" json:"type,omitempty"`
+
+	// ExpiresAfter That expire, then or later.
+	ExpiresAfter *time.Time `form:"expires_after,omitempty" json:"expires_after,omitempty"`
+
+	// ExpiresBefore That expire before.
+	ExpiresBefore *time.Time `form:"expires_before,omitempty" json:"expires_before,omitempty"`
+
+	// NeverActivated That no installation ever has. A page may then be short, or empty, and yet have a next one.
+	NeverActivated *bool `form:"never_activated,omitempty" json:"never_activated,omitempty"`
+}
+
+// AllLicensesParamsSort defines parameters for AllLicenses.
+type AllLicensesParamsSort string
+
+// AllLicensesParamsStatus defines parameters for AllLicenses.
+type AllLicensesParamsStatus string
+
+// AllLicensesParamsType defines parameters for AllLicenses.
+type AllLicensesParamsType string
+
 // ActivationsParams defines parameters for Activations.
 type ActivationsParams struct {
 	// Cursor The next of the page before.
@@ -1915,7 +2275,58 @@ type ProductsParams struct {
 
 	// Search Part of the name, in any case.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Sort A hyphen: from the largest down. Names without regard to case.
+	Sort *ProductsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Archived Only those that are, or that are not.
+	Archived *ProductsParamsArchived `form:"archived,omitempty" json:"archived,omitempty"`
 }
+
+// ProductsParamsSort defines parameters for Products.
+type ProductsParamsSort string
+
+// ProductsParamsArchived defines parameters for Products.
+type ProductsParamsArchived string
+
+// ProductLicensesParams defines parameters for ProductLicenses.
+type ProductLicensesParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Sort A hyphen: from the largest down. Names without regard to case.
+	Sort   *ProductLicensesParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
+	Status *ProductLicensesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Customer The whole of it, as the license says it.
+	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
+	CustomerID *string `form:"customer_id,omitempty" json:"customer_id,omitempty"`
+
+	// Type Of the version's policy.
+	Type *ProductLicensesParamsType `form:"type,omitempty" json:"type,omitempty"`
+
+	// ExpiresAfter That expire, then or later.
+	ExpiresAfter *time.Time `form:"expires_after,omitempty" json:"expires_after,omitempty"`
+
+	// ExpiresBefore That expire before.
+	ExpiresBefore *time.Time `form:"expires_before,omitempty" json:"expires_before,omitempty"`
+
+	// NeverActivated That no installation ever has. A page may then be short, or empty, and yet have a next one.
+	NeverActivated *bool `form:"never_activated,omitempty" json:"never_activated,omitempty"`
+}
+
+// ProductLicensesParamsSort defines parameters for ProductLicenses.
+type ProductLicensesParamsSort string
+
+// ProductLicensesParamsStatus defines parameters for ProductLicenses.
+type ProductLicensesParamsStatus string
+
+// ProductLicensesParamsType defines parameters for ProductLicenses.
+type ProductLicensesParamsType string
 
 // VersionsParams defines parameters for Versions.
 type VersionsParams struct {
@@ -1925,7 +2336,19 @@ type VersionsParams struct {
 
 	// Search Part of the name, in any case.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Sort A hyphen: from the largest down. Names without regard to case.
+	Sort *VersionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Archived Only those that are, or that are not.
+	Archived *VersionsParamsArchived `form:"archived,omitempty" json:"archived,omitempty"`
 }
+
+// VersionsParamsSort defines parameters for Versions.
+type VersionsParamsSort string
+
+// VersionsParamsArchived defines parameters for Versions.
+type VersionsParamsArchived string
 
 // SyncTextBody defines parameters for Sync.
 type SyncTextBody = string
@@ -1948,7 +2371,36 @@ type LicensesParams struct {
 
 	// Search Part of the name, in any case.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Sort A hyphen: from the largest down. Names without regard to case.
+	Sort   *LicensesParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
+	Status *LicensesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Customer The whole of it, as the license says it.
+	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
+	CustomerID *string `form:"customer_id,omitempty" json:"customer_id,omitempty"`
+
+	// Type Of the version's policy.
+	Type *LicensesParamsType `form:"type,omitempty" json:"type,omitempty"`
+
+	// ExpiresAfter That expire, then or later.
+	ExpiresAfter *time.Time `form:"expires_after,omitempty" json:"expires_after,omitempty"`
+
+	// ExpiresBefore That expire before.
+	ExpiresBefore *time.Time `form:"expires_before,omitempty" json:"expires_before,omitempty"`
+
+	// NeverActivated That no installation ever has. A page may then be short, or empty, and yet have a next one.
+	NeverActivated *bool `form:"never_activated,omitempty" json:"never_activated,omitempty"`
 }
+
+// LicensesParamsSort defines parameters for Licenses.
+type LicensesParamsSort string
+
+// LicensesParamsStatus defines parameters for Licenses.
+type LicensesParamsStatus string
+
+// LicensesParamsType defines parameters for Licenses.
+type LicensesParamsType string
 
 // EditLicenseJSONRequestBody defines body for EditLicense for application/json ContentType.
 type EditLicenseJSONRequestBody = LicenseEdit
@@ -2103,6 +2555,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
 	SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AllLicenses List all licenses of the organisation
+	//
+	// Corresponds with GET /api/v1/licenses (the `AllLicenses` operationId).
+	AllLicenses(ctx context.Context, params *AllLicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteLicense Delete a license with its activations
 	//
@@ -2322,7 +2779,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /api/v1/organisation/tokens/{id} (the `RevokeAnyToken` operationId).
 	RevokeAnyToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Products List products, newest first
+	// Products List products
 	//
 	// Corresponds with GET /api/v1/products (the `Products` operationId).
 	Products(ctx context.Context, params *ProductsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2428,6 +2885,11 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/products/{id}/keys (the `ProductKeys` operationId).
 	ProductKeys(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ProductLicenses List the licenses of all versions of a product
+	//
+	// Corresponds with GET /api/v1/products/{id}/licenses (the `ProductLicenses` operationId).
+	ProductLicenses(ctx context.Context, id string, params *ProductLicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ProductList What a product has said of its keys and licenses: the list of what is revoked
 	//
 	// Corresponds with GET /api/v1/products/{id}/list (the `ProductList` operationId).
@@ -2452,7 +2914,7 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/products/{id}/unarchive (the `UnarchiveProduct` operationId).
 	UnarchiveProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Versions List the versions of a product, newest first
+	// Versions List the versions of a product
 	//
 	// Corresponds with GET /api/v1/products/{id}/versions (the `Versions` operationId).
 	Versions(ctx context.Context, id string, params *VersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2604,7 +3066,7 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/versions/{id}/archive (the `ArchiveVersion` operationId).
 	ArchiveVersion(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Licenses List the licenses of a version, newest first
+	// Licenses List the licenses of a version
 	//
 	// Corresponds with GET /api/v1/versions/{id}/licenses (the `Licenses` operationId).
 	Licenses(ctx context.Context, id string, params *LicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2679,6 +3141,21 @@ func (c *Routes) AuditHead(ctx context.Context, params *AuditHeadParams, reqEdit
 // Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
 func (c *Routes) SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSettleEpochRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AllLicenses List all licenses of the organisation
+//
+// Corresponds with GET /api/v1/licenses (the `AllLicenses` operationId).
+func (c *Routes) AllLicenses(ctx context.Context, params *AllLicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAllLicensesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3287,7 +3764,7 @@ func (c *Routes) RevokeAnyToken(ctx context.Context, id string, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
-// Products List products, newest first
+// Products List products
 //
 // Corresponds with GET /api/v1/products (the `Products` operationId).
 func (c *Routes) Products(ctx context.Context, params *ProductsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3573,6 +4050,21 @@ func (c *Routes) ProductKeys(ctx context.Context, id string, reqEditors ...Reque
 	return c.Client.Do(req)
 }
 
+// ProductLicenses List the licenses of all versions of a product
+//
+// Corresponds with GET /api/v1/products/{id}/licenses (the `ProductLicenses` operationId).
+func (c *Routes) ProductLicenses(ctx context.Context, id string, params *ProductLicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProductLicensesRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ProductList What a product has said of its keys and licenses: the list of what is revoked
 //
 // Corresponds with GET /api/v1/products/{id}/list (the `ProductList` operationId).
@@ -3637,7 +4129,7 @@ func (c *Routes) UnarchiveProduct(ctx context.Context, id string, reqEditors ...
 	return c.Client.Do(req)
 }
 
-// Versions List the versions of a product, newest first
+// Versions List the versions of a product
 //
 // Corresponds with GET /api/v1/products/{id}/versions (the `Versions` operationId).
 func (c *Routes) Versions(ctx context.Context, id string, params *VersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4029,7 +4521,7 @@ func (c *Routes) ArchiveVersion(ctx context.Context, id string, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
-// Licenses List the licenses of a version, newest first
+// Licenses List the licenses of a version
 //
 // Corresponds with GET /api/v1/versions/{id}/licenses (the `Licenses` operationId).
 func (c *Routes) Licenses(ctx context.Context, id string, params *LicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4371,6 +4863,180 @@ func NewSettleEpochRequest(server string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAllLicensesRequest constructs an http.Request for the AllLicenses method
+func NewAllLicensesRequest(server string, params *AllLicensesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Customer != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer", *params.Customer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CustomerID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer_id", *params.CustomerID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_after", *params.ExpiresAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_before", *params.ExpiresBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NeverActivated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "never_activated", *params.NeverActivated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -5907,6 +6573,30 @@ func NewProductsRequest(server string, params *ProductsParams) (*http.Request, e
 
 		}
 
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Archived != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "archived", *params.Archived, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -6436,6 +7126,187 @@ func NewProductKeysRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewProductLicensesRequest constructs an http.Request for the ProductLicenses method
+func NewProductLicensesRequest(server string, id string, params *ProductLicensesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/licenses", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Customer != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer", *params.Customer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CustomerID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer_id", *params.CustomerID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_after", *params.ExpiresAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_before", *params.ExpiresBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NeverActivated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "never_activated", *params.NeverActivated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewProductListRequest constructs an http.Request for the ProductList method
 func NewProductListRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -6613,6 +7484,30 @@ func NewVersionsRequest(server string, id string, params *VersionsParams) (*http
 		if params.Search != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Archived != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "archived", *params.Archived, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7330,6 +8225,102 @@ func NewLicensesRequest(server string, id string, params *LicensesParams) (*http
 
 		}
 
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Customer != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer", *params.Customer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CustomerID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer_id", *params.CustomerID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_after", *params.ExpiresAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_before", *params.ExpiresBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NeverActivated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "never_activated", *params.NeverActivated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -7496,6 +8487,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
 	SettleEpochWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SettleEpochResponse, error)
+
+	// AllLicensesWithResponse List all licenses of the organisation
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/licenses (the `AllLicenses` operationId).
+	AllLicensesWithResponse(ctx context.Context, params *AllLicensesParams, reqEditors ...RequestEditorFn) (*AllLicensesResponse, error)
 
 	// DeleteLicenseWithResponse Delete a license with its activations
 	//
@@ -7763,7 +8761,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/organisation/tokens/{id} (the `RevokeAnyToken` operationId).
 	RevokeAnyTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeAnyTokenResponse, error)
 
-	// ProductsWithResponse List products, newest first
+	// ProductsWithResponse List products
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7889,6 +8887,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/products/{id}/keys (the `ProductKeys` operationId).
 	ProductKeysWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProductKeysResponse, error)
 
+	// ProductLicensesWithResponse List the licenses of all versions of a product
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/products/{id}/licenses (the `ProductLicenses` operationId).
+	ProductLicensesWithResponse(ctx context.Context, id string, params *ProductLicensesParams, reqEditors ...RequestEditorFn) (*ProductLicensesResponse, error)
+
 	// ProductListWithResponse What a product has said of its keys and licenses: the list of what is revoked
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -7917,7 +8922,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/products/{id}/unarchive (the `UnarchiveProduct` operationId).
 	UnarchiveProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*UnarchiveProductResponse, error)
 
-	// VersionsWithResponse List the versions of a product, newest first
+	// VersionsWithResponse List the versions of a product
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8089,7 +9094,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/versions/{id}/archive (the `ArchiveVersion` operationId).
 	ArchiveVersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ArchiveVersionResponse, error)
 
-	// LicensesWithResponse List the licenses of a version, newest first
+	// LicensesWithResponse List the licenses of a version
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8298,6 +9303,54 @@ func (r SettleEpochResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SettleEpochResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AllLicensesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListLicense
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AllLicensesResponse) GetJSON200() *ListLicense {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AllLicensesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AllLicensesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AllLicensesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AllLicensesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AllLicensesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -10488,6 +11541,54 @@ func (r ProductKeysResponse) ContentType() string {
 	return ""
 }
 
+type ProductLicensesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListLicense
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ProductLicensesResponse) GetJSON200() *ListLicense {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ProductLicensesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ProductLicensesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ProductLicensesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ProductLicensesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ProductLicensesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ProductListResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11658,6 +12759,19 @@ func (c *ClientWithResponses) SettleEpochWithResponse(ctx context.Context, reqEd
 	return ParseSettleEpochResponse(rsp)
 }
 
+// AllLicensesWithResponse List all licenses of the organisation
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/licenses (the `AllLicenses` operationId).
+func (c *ClientWithResponses) AllLicensesWithResponse(ctx context.Context, params *AllLicensesParams, reqEditors ...RequestEditorFn) (*AllLicensesResponse, error) {
+	rsp, err := c.AllLicenses(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAllLicensesResponse(rsp)
+}
+
 // DeleteLicenseWithResponse Delete a license with its activations
 //
 // Returns a wrapper object for the known response body format(s).
@@ -12152,7 +13266,7 @@ func (c *ClientWithResponses) RevokeAnyTokenWithResponse(ctx context.Context, id
 	return ParseRevokeAnyTokenResponse(rsp)
 }
 
-// ProductsWithResponse List products, newest first
+// ProductsWithResponse List products
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12386,6 +13500,19 @@ func (c *ClientWithResponses) ProductKeysWithResponse(ctx context.Context, id st
 	return ParseProductKeysResponse(rsp)
 }
 
+// ProductLicensesWithResponse List the licenses of all versions of a product
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/products/{id}/licenses (the `ProductLicenses` operationId).
+func (c *ClientWithResponses) ProductLicensesWithResponse(ctx context.Context, id string, params *ProductLicensesParams, reqEditors ...RequestEditorFn) (*ProductLicensesResponse, error) {
+	rsp, err := c.ProductLicenses(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProductLicensesResponse(rsp)
+}
+
 // ProductListWithResponse What a product has said of its keys and licenses: the list of what is revoked
 //
 // Returns a wrapper object for the known response body format(s).
@@ -12438,7 +13565,7 @@ func (c *ClientWithResponses) UnarchiveProductWithResponse(ctx context.Context, 
 	return ParseUnarchiveProductResponse(rsp)
 }
 
-// VersionsWithResponse List the versions of a product, newest first
+// VersionsWithResponse List the versions of a product
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12754,7 +13881,7 @@ func (c *ClientWithResponses) ArchiveVersionWithResponse(ctx context.Context, id
 	return ParseArchiveVersionResponse(rsp)
 }
 
-// LicensesWithResponse List the licenses of a version, newest first
+// LicensesWithResponse List the licenses of a version
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12934,6 +14061,39 @@ func ParseSettleEpochResponse(rsp *http.Response) (*SettleEpochResponse, error) 
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAllLicensesResponse parses an HTTP response from a AllLicensesWithResponse call
+func ParseAllLicensesResponse(rsp *http.Response) (*AllLicensesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AllLicensesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListLicense
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -14612,6 +15772,39 @@ func ParseProductKeysResponse(rsp *http.Response) (*ProductKeysResponse, error) 
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseProductLicensesResponse parses an HTTP response from a ProductLicensesWithResponse call
+func ParseProductLicensesResponse(rsp *http.Response) (*ProductLicensesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ProductLicensesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListLicense
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

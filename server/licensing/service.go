@@ -41,7 +41,7 @@ type Reads interface {
 	Version(ctx context.Context, org, id license.ID) (Version, error)
 	Versions(ctx context.Context, org, product license.ID, page Page) (Listing[Version], error)
 	License(ctx context.Context, org, id license.ID) (License, error)
-	Licenses(ctx context.Context, org, version license.ID, page Page) (Listing[License], error)
+	Licenses(ctx context.Context, org license.ID, filter LicenseFilter, page Page) (Listing[License], error)
 	Activations(ctx context.Context, org, license license.ID, page Page) (Listing[Activation], error)
 	Ready(context.Context) error
 }

@@ -19,13 +19,6 @@ var (
 	ErrUnavailable = errors.New("the store is unavailable")
 )
 
-// Page asks for a part of a list, newest first.
-type Page struct {
-	After  string // cursor: the Next of the page before; empty: from the start
-	Limit  int    // at most 200; 0: 50
-	Search string // part of the name or, of a license, of the customer; any case. Activations: of their id or name; reservations: of the activation's id
-}
-
 // Listing is one page. Next is empty at the end.
 type Listing[T any] struct {
 	Items []T
@@ -67,7 +60,7 @@ type Catalogue interface {
 
 	CreateLicense(context.Context, License) error
 	License(ctx context.Context, org, id license.ID) (License, error)
-	Licenses(ctx context.Context, org, version license.ID, page Page) (Listing[License], error)
+	Licenses(ctx context.Context, org license.ID, filter LicenseFilter, page Page) (Listing[License], error)
 	UpdateLicense(context.Context, License) (License, error)
 	DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error
 }

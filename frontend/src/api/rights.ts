@@ -3,6 +3,7 @@
 export const rights = {
   activations: ["owner","admin","developer","support","viewer"],
   addKey: ["owner","admin"],
+  allLicenses: ["owner","admin","developer","support","viewer"],
   allTokens: ["owner","admin"],
   archiveProduct: ["owner","admin","developer"],
   archiveVersion: ["owner","admin","developer"],
@@ -42,6 +43,7 @@ export const rights = {
   nameActivation: ["owner","admin","developer","support"],
   organisation: ["owner","admin","developer","support","viewer"],
   product: ["owner","admin","developer","support","viewer"],
+  productLicenses: ["owner","admin","developer","support","viewer"],
   products: ["owner","admin","developer","support","viewer"],
   promoteKey: ["owner","admin"],
   publishList: ["owner","admin"],

@@ -69,6 +69,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/licenses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List all licenses of the organisation */
+        get: operations["allLicenses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/licenses/{id}": {
         parameters: {
             query?: never;
@@ -523,7 +540,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List products, newest first */
+        /** List products */
         get: operations["products"];
         put?: never;
         /** Make a product, and its keys */
@@ -690,6 +707,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/products/{id}/licenses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the licenses of all versions of a product */
+        get: operations["productLicenses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/products/{id}/list": {
         parameters: {
             query?: never;
@@ -732,7 +766,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the versions of a product, newest first */
+        /** List the versions of a product */
         get: operations["versions"];
         put?: never;
         /** Make a version of a product */
@@ -928,7 +962,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the licenses of a version, newest first */
+        /** List the licenses of a version */
         get: operations["licenses"];
         put?: never;
         /** Make a license under a version */
@@ -2072,6 +2106,55 @@ export interface operations {
             };
         };
     };
+    allLicenses: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+                /** @description A hyphen: from the largest down. Names without regard to case. */
+                sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                status?: "active" | "suspended" | "revoked";
+                /** @description The whole of it, as the license says it. */
+                customer?: string;
+                customer_id?: string;
+                /** @description Of the version's policy. */
+                type?: "calls" | "time" | "time_and_calls" | "perpetual";
+                /** @description That expire, then or later. */
+                expires_after?: string;
+                /** @description That expire before. */
+                expires_before?: string;
+                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
+                never_activated?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListLicense"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     license: {
         parameters: {
             query?: never;
@@ -3162,6 +3245,10 @@ export interface operations {
                 limit?: number;
                 /** @description Part of the name, in any case. */
                 search?: string;
+                /** @description A hyphen: from the largest down. Names without regard to case. */
+                sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                /** @description Only those that are, or that are not. */
+                archived?: "true" | "false";
             };
             header?: never;
             path?: never;
@@ -3644,6 +3731,57 @@ export interface operations {
             };
         };
     };
+    productLicenses: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+                /** @description A hyphen: from the largest down. Names without regard to case. */
+                sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                status?: "active" | "suspended" | "revoked";
+                /** @description The whole of it, as the license says it. */
+                customer?: string;
+                customer_id?: string;
+                /** @description Of the version's policy. */
+                type?: "calls" | "time" | "time_and_calls" | "perpetual";
+                /** @description That expire, then or later. */
+                expires_after?: string;
+                /** @description That expire before. */
+                expires_before?: string;
+                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
+                never_activated?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListLicense"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     productList: {
         parameters: {
             query?: never;
@@ -3757,6 +3895,10 @@ export interface operations {
                 limit?: number;
                 /** @description Part of the name, in any case. */
                 search?: string;
+                /** @description A hyphen: from the largest down. Names without regard to case. */
+                sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                /** @description Only those that are, or that are not. */
+                archived?: "true" | "false";
             };
             header?: never;
             path: {
@@ -4332,6 +4474,20 @@ export interface operations {
                 limit?: number;
                 /** @description Part of the name, in any case. */
                 search?: string;
+                /** @description A hyphen: from the largest down. Names without regard to case. */
+                sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                status?: "active" | "suspended" | "revoked";
+                /** @description The whole of it, as the license says it. */
+                customer?: string;
+                customer_id?: string;
+                /** @description Of the version's policy. */
+                type?: "calls" | "time" | "time_and_calls" | "perpetual";
+                /** @description That expire, then or later. */
+                expires_after?: string;
+                /** @description That expire before. */
+                expires_before?: string;
+                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
+                never_activated?: boolean;
             };
             header?: never;
             path: {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
@@ -74,11 +75,11 @@ func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page)
 	defer s.mu.Unlock()
 	var all []numbered[licensing.Product]
 	for _, p := range s.products {
-		if p.record.Organisation == org {
+		if p.record.Organisation == org && (page.Archived == nil || *page.Archived == p.record.Archived) {
 			all = append(all, *p)
 		}
 	}
-	return list(page, all, func(p *licensing.Product) string { return p.Name })
+	return sorted(page, all, func(p *licensing.Product) string { return p.Name }, func(p *licensing.Product) lease.Time { return p.Updated })
 }
 
 func (s *Store) UpdateProduct(_ context.Context, p licensing.Product) (licensing.Product, error) {
@@ -169,11 +170,11 @@ func (s *Store) Versions(_ context.Context, org, product license.ID, page licens
 	defer s.mu.Unlock()
 	var all []numbered[licensing.Version]
 	for _, v := range s.versions {
-		if v.record.Organisation == org && v.record.Product == product {
+		if v.record.Organisation == org && v.record.Product == product && (page.Archived == nil || *page.Archived == v.record.Archived) {
 			all = append(all, *v)
 		}
 	}
-	return list(page, all, func(v *licensing.Version) string { return v.Name })
+	return sorted(page, all, func(v *licensing.Version) string { return v.Name }, func(v *licensing.Version) lease.Time { return v.Updated })
 }
 
 func (s *Store) UpdateVersion(_ context.Context, v licensing.Version) (licensing.Version, error) {

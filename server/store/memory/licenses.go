@@ -40,16 +40,27 @@ func (s *Store) License(_ context.Context, org, id license.ID) (licensing.Licens
 	return b.record, nil
 }
 
-func (s *Store) Licenses(_ context.Context, org, version license.ID, page licensing.Page) (licensing.Listing[licensing.License], error) {
+func (s *Store) Licenses(_ context.Context, org license.ID, f licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []numbered[licensing.License]
 	for _, b := range s.licenses {
-		if b.record.Organisation == org && b.record.Version == version {
+		l := &b.record
+		if l.Organisation == org &&
+			(f.Product == "" || f.Product == l.Product) &&
+			(f.Version == "" || f.Version == l.Version) &&
+			(f.Status == "" || f.Status == l.Status) &&
+			(f.Customer == "" || f.Customer == l.Customer) &&
+			(f.CustomerID == "" || f.CustomerID == l.CustomerID) &&
+			(f.Type == "" || f.Type == s.versions[l.Version].record.Policy.Type) &&
+			(f.ExpiresFrom == 0 || l.Expires >= f.ExpiresFrom) &&
+			(f.ExpiresUntil == 0 || l.Expires != 0 && l.Expires < f.ExpiresUntil) &&
+			(!f.NeverActivated || len(b.activations) == 0) {
 			all = append(all, b.numbered)
 		}
 	}
-	return list(page, all, func(l *licensing.License) string { return l.Name + "\n" + l.Customer })
+	return sorted(page, all, func(l *licensing.License) string { return l.Name + "\n" + l.Customer },
+		func(l *licensing.License) lease.Time { return l.Updated })
 }
 
 func (s *Store) UpdateLicense(_ context.Context, l licensing.License) (licensing.License, error) {

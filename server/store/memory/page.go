@@ -2,10 +2,12 @@ package memory
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
@@ -25,10 +27,7 @@ func list[T any](page licensing.Page, all []numbered[T], names func(*T) string) 
 			return listing, &licensing.Invalid{Field: "after", Problem: "is not a cursor that a list gave"}
 		}
 	}
-	limit := min(page.Limit, pageMost)
-	if limit <= 0 {
-		limit = pageDefault
-	}
+	limit := limitOf(page)
 	search := strings.ToLower(page.Search)
 	slices.SortFunc(all, func(a, b numbered[T]) int { return cmp.Compare(b.made, a.made) })
 	var last int64
@@ -43,4 +42,63 @@ func list[T any](page licensing.Page, all []numbered[T], names func(*T) string) 
 		listing.Items, last = append(listing.Items, all[n].record), all[n].made
 	}
 	return listing, nil
+}
+
+// sorted is list in any order of the catalogue. A record's key is what the order looks at.
+func sorted[T any](page licensing.Page, all []numbered[T], names func(*T) string, updated func(*T) lease.Time) (licensing.Listing[T], error) {
+	if page.Sort.Usual() {
+		return list(page, all, names)
+	}
+	listing := licensing.Listing[T]{Items: []T{}}
+	by, down := page.Sort.Key()
+	key := func(n *numbered[T]) string {
+		switch by {
+		case "name":
+			return strings.ToLower(names(&n.record))
+		case "updated":
+			return fmt.Sprintf("%019d", updated(&n.record))
+		}
+		return ""
+	}
+	before := func(aKey string, aMade int64, bKey string, bMade int64) int {
+		order := cmp.Or(cmp.Compare(aKey, bKey), cmp.Compare(aMade, bMade))
+		if down {
+			return -order
+		}
+		return order
+	}
+	var fromKey string
+	var fromMade int64
+	if page.After != "" {
+		value, tie, err := page.Place()
+		if err != nil {
+			return listing, err
+		}
+		if fromMade, err = strconv.ParseInt(tie, 36, 64); err != nil {
+			return listing, licensing.ErrCursor
+		}
+		fromKey = value
+	}
+	slices.SortFunc(all, func(a, b numbered[T]) int { return before(key(&a), a.made, key(&b), b.made) })
+	limit := limitOf(page)
+	for n := range all {
+		if page.After != "" && before(key(&all[n]), all[n].made, fromKey, fromMade) <= 0 ||
+			!strings.Contains(strings.ToLower(names(&all[n].record)), strings.ToLower(page.Search)) {
+			continue
+		}
+		if len(listing.Items) == limit {
+			listing.Next = page.Cursor(fromKey, strconv.FormatInt(fromMade, 36))
+			break
+		}
+		listing.Items, fromKey, fromMade = append(listing.Items, all[n].record), key(&all[n]), all[n].made
+		page.After = "" // the rest comes after it
+	}
+	return listing, nil
+}
+
+func limitOf(page licensing.Page) int {
+	if page.Limit <= 0 {
+		return pageDefault
+	}
+	return min(page.Limit, pageMost)
 }

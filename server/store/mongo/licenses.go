@@ -77,8 +77,16 @@ func (s *Store) License(ctx context.Context, org, id license.ID) (licensing.Lice
 }
 
 // Licenses implements licensing.Catalogue.
-func (s *Store) Licenses(ctx context.Context, org, version license.ID, page licensing.Page) (licensing.Listing[licensing.License], error) {
-	return list(ctx, s.licenses, with("version", string(version), "org", string(org)), "folded", page, licenseRecord.record)
+func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
+	filter, err := s.licenseFilter(ctx, org, f)
+	if err != nil {
+		return licensing.Listing[licensing.License]{}, err
+	}
+	page.Archived = nil
+	if f.NeverActivated {
+		return s.neverActivated(ctx, filter, page)
+	}
+	return sorted(ctx, s.licenses, filter, page, licenseRecord.record)
 }
 
 // UpdateLicense implements licensing.Catalogue.
@@ -139,3 +147,5 @@ func (s *Store) owned(ctx context.Context, org, id license.ID) error {
 }
 
 func (d licenseRecord) place() (date, string) { return d.Meta.place() }
+
+func (d licenseRecord) catalogued() meta { return d.Meta }

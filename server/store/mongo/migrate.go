@@ -20,6 +20,7 @@ var migrations = []func(context.Context, *Store) error{
 	entryIndexes,
 	foldedActivations,
 	memberLists,
+	listIndexes,
 }
 
 // migrate applies what is missing.

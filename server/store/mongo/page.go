@@ -39,30 +39,90 @@ type listed interface {
 // list reads one page of the documents that the filter meets. A cursor is the place of the last one shown. The search is a scan of what
 // the filter meets: the filter names one parent, by an index.
 func list[D listed, T any](ctx context.Context, c *mongo.Collection, filter bson.D, searched string, page licensing.Page, record func(D) T) (licensing.Listing[T], error) {
+	write := func(d D) string {
+		created, id := d.place()
+		return strconv.FormatInt(int64(created), 36) + "." + id
+	}
+	if page.After == "" {
+		return walk(ctx, c, filter, searched, page, "created", true, nil, "", write, record)
+	}
+	at, id, ok := strings.Cut(page.After, ".")
+	created, err := strconv.ParseInt(at, 36, 64)
+	if !ok || err != nil {
+		return licensing.Listing[T]{}, errCursor
+	}
+	return walk(ctx, c, filter, searched, page, "created", true, date(created), id, write, record)
+}
+
+// sortable is a record of the catalogue, which can be listed in other orders too.
+type sortable interface {
+	listed
+	catalogued() meta
+}
+
+// sorted is list in the order that the page asks for. Each order of a whole organisation has an index; within one parent, what the filter
+// meets is looked for along it.
+func sorted[D sortable, T any](ctx context.Context, c *mongo.Collection, filter bson.D, page licensing.Page, record func(D) T) (licensing.Listing[T], error) {
+	if page.Archived != nil {
+		filter = append(filter, bson.E{Key: "archived", Value: *page.Archived})
+	}
+	if page.Sort.Usual() {
+		return list(ctx, c, filter, "folded", page, record)
+	}
+	by, down := page.Sort.Key()
+	key := map[string]string{"created": "created", "name": "folded", "updated": "updated"}[by]
+	write := func(d D) string {
+		m := d.catalogued()
+		switch by {
+		case "name":
+			return page.Cursor(m.Folded, m.ID)
+		case "updated":
+			return page.Cursor(strconv.FormatInt(int64(m.Updated), 36), m.ID)
+		}
+		return page.Cursor(strconv.FormatInt(int64(m.Created), 36), m.ID)
+	}
+	if page.After == "" {
+		return walk(ctx, c, filter, "folded", page, key, down, nil, "", write, record)
+	}
+	value, id, err := page.Place()
+	if err != nil {
+		return licensing.Listing[T]{}, err
+	}
+	if by == "name" {
+		return walk(ctx, c, filter, "folded", page, key, down, value, id, write, record)
+	}
+	at, err := strconv.ParseInt(value, 36, 64)
+	if err != nil {
+		return licensing.Listing[T]{}, licensing.ErrCursor
+	}
+	return walk(ctx, c, filter, "folded", page, key, down, date(at), id, write, record)
+}
+
+// walk reads the documents that come after the one with the given value and id, in the order of key; a value of nil is before all.
+func walk[D, T any](ctx context.Context, c *mongo.Collection, filter bson.D, searched string, page licensing.Page, key string, down bool,
+	value any, id string, cursor func(D) string, record func(D) T) (licensing.Listing[T], error) {
 	listing := licensing.Listing[T]{Items: []T{}}
 	limit := pageLimit(page)
 	if page.Search != "" {
 		filter = append(filter, bson.E{Key: searched, Value: with("$regex", regexp.QuoteMeta(fold(page.Search)))})
 	}
-	if page.After != "" {
-		at, id, ok := strings.Cut(page.After, ".")
-		created, err := strconv.ParseInt(at, 36, 64)
-		if !ok || err != nil {
-			return listing, errCursor
-		}
+	after, direction := "$gt", 1
+	if down {
+		after, direction = "$lt", -1
+	}
+	if value != nil {
 		filter = append(filter, bson.E{Key: "$or", Value: bson.A{
-			with("created", with("$lt", date(created))),
-			with("created", date(created), "_id", with("$lt", id)),
+			with(key, with(after, value)),
+			with(key, value, "_id", with(after, id)),
 		}})
 	}
-	documents, err := find[D](ctx, c, filter, options.Find().SetSort(with("created", -1, "_id", -1)).SetLimit(int64(limit)+1))
+	documents, err := find[D](ctx, c, filter, options.Find().SetSort(with(key, direction, "_id", direction)).SetLimit(int64(limit)+1))
 	if err != nil {
 		return listing, err
 	}
 	for i, d := range documents {
 		if i == limit {
-			created, id := documents[i-1].place()
-			listing.Next = strconv.FormatInt(int64(created), 36) + "." + id
+			listing.Next = cursor(documents[i-1])
 			break
 		}
 		listing.Items = append(listing.Items, record(d))

@@ -88,7 +88,7 @@ func (s *Store) ProductKeyring(ctx context.Context, id license.ID) ([]byte, erro
 
 // Products implements licensing.Catalogue.
 func (s *Store) Products(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[licensing.Product], error) {
-	return list(ctx, s.products, with("org", string(org)), "folded", page, product.record)
+	return sorted(ctx, s.products, with("org", string(org)), page, product.record)
 }
 
 // EachProduct calls each for every product, of every organisation, with its sealed keys.
@@ -119,3 +119,5 @@ func (s *Store) DeleteProduct(ctx context.Context, org, id license.ID, revision 
 }
 
 func (d product) place() (date, string) { return d.Meta.place() }
+
+func (d product) catalogued() meta { return d.Meta }

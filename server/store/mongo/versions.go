@@ -63,7 +63,7 @@ func (s *Store) Version(ctx context.Context, org, id license.ID) (licensing.Vers
 
 // Versions implements licensing.Catalogue.
 func (s *Store) Versions(ctx context.Context, org, product license.ID, page licensing.Page) (licensing.Listing[licensing.Version], error) {
-	return list(ctx, s.versions, with("product", string(product), "org", string(org)), "folded", page, version.record)
+	return sorted(ctx, s.versions, with("product", string(product), "org", string(org)), page, version.record)
 }
 
 // UpdateVersion implements licensing.Catalogue.
@@ -80,3 +80,5 @@ func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID, revision 
 }
 
 func (d version) place() (date, string) { return d.Meta.place() }
+
+func (d version) catalogued() meta { return d.Meta }

@@ -95,11 +95,7 @@ type window struct {
 }
 
 func windowOf(p licensing.Page) (window, error) {
-	w := window{before: 1<<63 - 1, limit: p.Limit, search: fold(p.Search)}
-	if w.limit <= 0 {
-		w.limit = pageDefault
-	}
-	w.limit = min(w.limit, pageMost)
+	w := window{before: 1<<63 - 1, limit: limitOf(p), search: fold(p.Search)}
 	if p.After != "" {
 		var err error
 		if w.before, err = strconv.ParseInt(p.After, 36, 64); err != nil {
@@ -107,6 +103,13 @@ func windowOf(p licensing.Page) (window, error) {
 		}
 	}
 	return w, nil
+}
+
+func limitOf(p licensing.Page) int {
+	if p.Limit <= 0 {
+		return pageDefault
+	}
+	return min(p.Limit, pageMost)
 }
 
 // list reads one page. The query ends with the three conditions of a window: seq < ?, instr(folded, ?), LIMIT ?; its first column is seq.

@@ -66,9 +66,13 @@ func (s *Store) License(_ context.Context, org, id license.ID) (licensing.Licens
 }
 
 // Licenses implements licensing.Catalogue.
-func (s *Store) Licenses(_ context.Context, org, version license.ID, page licensing.Page) (licensing.Listing[licensing.License], error) {
-	return list(s, page, readLicense, `SELECT `+licenseColumns+` FROM licenses
-		WHERE org = ? AND version = ? AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, org, version)
+func (s *Store) Licenses(_ context.Context, org license.ID, filter licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
+	var w where
+	w.licenses(filter)
+	page.Archived = nil
+	return sorted(s, `licenses`, licenseColumns, org, w, page, readLicense, func(l licensing.License) (string, lease.Time) {
+		return fold(l.Name, l.Customer), l.Updated
+	})
 }
 
 // UpdateLicense implements licensing.Catalogue.

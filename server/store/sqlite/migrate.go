@@ -18,6 +18,7 @@ var migrations = []string{
 	termsSchema,
 	metersSchema,
 	peopleEditsSchema,
+	listsSchema,
 }
 
 // migrate applies what is missing, each step in a transaction of its own.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
@@ -67,8 +68,9 @@ func (s *Store) ProductKeyring(_ context.Context, id license.ID) (certificate []
 
 // Products implements licensing.Catalogue.
 func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page) (licensing.Listing[licensing.Product], error) {
-	return list(s, page, readProduct, `SELECT `+productColumns+` FROM products
-		WHERE org = ? AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, org)
+	return sorted(s, `products`, productColumns, org, where{}, page, readProduct, func(p licensing.Product) (string, lease.Time) {
+		return fold(p.Name), p.Updated
+	})
 }
 
 // EachProduct calls each for every product, of every organisation, with its sealed keys.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
@@ -45,8 +46,11 @@ func (s *Store) Version(_ context.Context, org, id license.ID) (licensing.Versio
 
 // Versions implements licensing.Catalogue.
 func (s *Store) Versions(_ context.Context, org, product license.ID, page licensing.Page) (licensing.Listing[licensing.Version], error) {
-	return list(s, page, readVersion, `SELECT `+versionColumns+` FROM versions
-		WHERE org = ? AND product = ? AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, org, product)
+	var w where
+	w.and(`product = ?`, product)
+	return sorted(s, `versions`, versionColumns, org, w, page, readVersion, func(v licensing.Version) (string, lease.Time) {
+		return fold(v.Name), v.Updated
+	})
 }
 
 // UpdateVersion implements licensing.Catalogue.

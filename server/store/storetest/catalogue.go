@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/onelicense/onelicense/license"
@@ -192,7 +193,7 @@ func strangers(t *testing.T, w *world) {
 	must(t, err)
 	versions, err := w.Versions(ctx, other, p.ID, licensing.Page{})
 	must(t, err)
-	licenses, err := w.Licenses(ctx, other, v.ID, licensing.Page{})
+	licenses, err := w.Licenses(ctx, other, licensing.LicenseFilter{}, licensing.Page{})
 	must(t, err)
 	if n := len(products.Items) + len(versions.Items) + len(licenses.Items); n != 0 {
 		t.Errorf("%d records listed", n)
@@ -212,7 +213,7 @@ func pages(t *testing.T, w *world) {
 	var seen []string
 	page := licensing.Page{Limit: 7}
 	for {
-		listing, err := w.Licenses(ctx, w.org, w.version.ID, page)
+		listing, err := w.Licenses(ctx, w.org, licensing.LicenseFilter{Version: w.version.ID}, page)
 		must(t, err)
 		for _, l := range listing.Items {
 			seen = append(seen, l.Name)
@@ -229,7 +230,7 @@ func pages(t *testing.T, w *world) {
 		t.Fatalf("newest first: %v", seen)
 	}
 	for search, want := range map[string]int{"seat 1": 11, "SEAT 23": 1, "0_%": 3, "ärzte": 12, "nobody": 0, "%": 24} {
-		listing, err := w.Licenses(ctx, w.org, w.version.ID, licensing.Page{Search: search})
+		listing, err := w.Licenses(ctx, w.org, licensing.LicenseFilter{Version: w.version.ID}, licensing.Page{Search: search})
 		must(t, err)
 		if len(listing.Items) != want {
 			t.Errorf("%q: %d licenses, want %d", search, len(listing.Items), want)
@@ -271,6 +272,133 @@ func pages(t *testing.T, w *world) {
 	if len(listing.Items) != 2 || listing.Next == "" || listing.Items[0].Activation != w.installation("4").key.Activation {
 		t.Errorf("activations: %+v", listing)
 	}
+}
+
+// proves part of S08, part of S09, part of S10
+func orders(t *testing.T, w *world) {
+	want := map[licensing.Sort][]string{}
+	names := []string{"b", "A", "d", "C", "a b", "ä"}
+	for n, name := range names {
+		l := w.newLicense(name)
+		l.Customer, l.Created, l.Updated = "", noon+lease.Time(n+1), noon+lease.Time(100-n/2) // two at a time are alike
+		must(t, w.CreateLicense(ctx, l))
+	}
+	want[licensing.OldestFirst] = names
+	want[licensing.ByName] = []string{"A", "a b", "b", "C", "d", "ä"}
+	for sort, names := range want {
+		for _, limit := range []int{1, 2, 200} {
+			for _, down := range []bool{false, true} {
+				page := licensing.Page{Sort: sort, Limit: limit}
+				expected := slices.Clone(names)
+				if down {
+					page.Sort = "-" + sort
+					slices.Reverse(expected)
+				}
+				equal(t, walked(t, w, licensing.LicenseFilter{}, page), withFirst(expected, page.Sort))
+			}
+		}
+	}
+	for _, sort := range []licensing.Sort{licensing.ByUpdated, licensing.OldestUpdated} {
+		seen := walked(t, w, licensing.LicenseFilter{}, licensing.Page{Sort: sort, Limit: 1})
+		first := seen[0]
+		if sort == licensing.OldestUpdated {
+			first = seen[len(seen)-2] // the license of the world is the oldest
+			seen = seen[1:]
+		}
+		slices.Sort(seen)
+		if len(slices.Compact(seen)) < len(names) || first != "b" && first != "A" {
+			t.Errorf("%s: %v", sort, seen)
+		}
+	}
+	listing, err := w.Licenses(ctx, w.org, licensing.LicenseFilter{}, licensing.Page{Sort: licensing.ByName, Limit: 1})
+	must(t, err)
+	for _, sort := range []licensing.Sort{licensing.ByNameDown, licensing.ByUpdated, ""} {
+		var wrong *licensing.Invalid
+		if _, err := w.Licenses(ctx, w.org, licensing.LicenseFilter{}, licensing.Page{Sort: sort, After: listing.Next}); !errors.As(err, &wrong) {
+			t.Errorf("a cursor of another order, by %q: %v", sort, err)
+		}
+	}
+}
+
+// withFirst puts the license that every world has into its place.
+func withFirst(names []string, sort licensing.Sort) []string {
+	all := slices.Clone(names)
+	switch sort {
+	case licensing.OldestFirst:
+		return append([]string{"first"}, all...)
+	case licensing.ByCreated:
+		return append(all, "first")
+	case licensing.ByName:
+		return slices.Insert(all, 5, "first")
+	}
+	return slices.Insert(all, 1, "first")
+}
+
+func walked(t *testing.T, w *world, f licensing.LicenseFilter, page licensing.Page) (names []string) {
+	for {
+		listing, err := w.Licenses(ctx, w.org, f, page)
+		must(t, err)
+		for _, l := range listing.Items {
+			names = append(names, l.Name)
+		}
+		if page.After = listing.Next; page.After == "" {
+			return names
+		}
+	}
+}
+
+// proves part of S10
+func filters(t *testing.T, w *world) {
+	calls := w.newVersion("calls")
+	calls.Policy.Type = lease.Calls
+	must(t, w.CreateVersion(ctx, calls))
+	for name, change := range map[string]func(*licensing.License){
+		"suspended": func(l *licensing.License) { l.Status = licensing.Suspended },
+		"hooli":     func(l *licensing.License) { l.Customer = "Hooli" },
+		"early":     func(l *licensing.License) { l.Expires = noon - 100 },
+		"late":      func(l *licensing.License) { l.Expires = noon + 500 },
+		"never":     func(l *licensing.License) { l.Expires = 0 },
+		"calls":     func(l *licensing.License) { l.Version = calls.ID },
+	} {
+		l := w.newLicense(name)
+		l.Expires = noon + 1000
+		change(&l)
+		must(t, w.CreateLicense(ctx, l))
+	}
+	i := w.installation("a")
+	i.does(t, activated) // of the first license
+	all := []string{"calls", "early", "first", "hooli", "late", "never", "suspended"}
+	without := func(names ...string) []string {
+		return slices.DeleteFunc(slices.Clone(all), func(n string) bool { return slices.Contains(names, n) })
+	}
+	for name, c := range map[string]struct {
+		filter licensing.LicenseFilter
+		want   []string
+	}{
+		"none":            {licensing.LicenseFilter{}, all},
+		"product":         {licensing.LicenseFilter{Product: w.product.ID}, all},
+		"another product": {licensing.LicenseFilter{Product: newID()}, nil},
+		"version":         {licensing.LicenseFilter{Version: calls.ID}, []string{"calls"}},
+		"status":          {licensing.LicenseFilter{Status: licensing.Suspended}, []string{"suspended"}},
+		"customer":        {licensing.LicenseFilter{Customer: "Hooli"}, []string{"hooli"}},
+		"type":            {licensing.LicenseFilter{Type: lease.Calls}, []string{"calls"}},
+		"type, version":   {licensing.LicenseFilter{Type: lease.Calls, Version: w.version.ID}, nil},
+		"expired":         {licensing.LicenseFilter{ExpiresUntil: noon - 99}, []string{"early"}},
+		"expiring":        {licensing.LicenseFilter{ExpiresFrom: noon + 500, ExpiresUntil: noon + 501}, []string{"late"}},
+		"never activated": {licensing.LicenseFilter{NeverActivated: true}, without("first")},
+		"both":            {licensing.LicenseFilter{NeverActivated: true, Status: licensing.Active}, without("first", "suspended")},
+	} {
+		for _, limit := range []int{1, 3, 200} {
+			got := walked(t, w, c.filter, licensing.Page{Sort: licensing.ByName, Limit: limit})
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s, %d at a time: %v, want %v", name, limit, got, c.want)
+			}
+		}
+	}
+	archived := true
+	listing, err := w.Versions(ctx, w.org, w.product.ID, licensing.Page{Archived: &archived})
+	must(t, err)
+	equal(t, len(listing.Items), 0)
 }
 
 func emptyLists(t *testing.T, w *world) {

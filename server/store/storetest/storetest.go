@@ -29,6 +29,8 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"deleted_license_is_gone_with_all_it_had", deletedLicense},
 		{"other_organisations_see_nothing", strangers},
 		{"pages_and_search", pages},
+		{"lists_in_every_order", orders},
+		{"licenses_by_what_they_are", filters},
 		{"empty_lists", emptyLists},
 
 		{"entry_round_trip", entryRoundTrip},
