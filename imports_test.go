@@ -43,7 +43,7 @@ var arrows = []struct {
 
 	{"server/licensing", []string{"license/lease"}, "the domain; the store and the issuer are interfaces that it owns"},
 	{"server/access", []string{"license/lease", "server/licensing"}, "people and tokens belong to the domain's organisations"},
-	{"server/notify", []string{"server/licensing"}, "it tells of what happened in the domain"},
+	{"server/notify", []string{"license/lease", "server/licensing"}, "it tells of what happened in the domain"},
 	{"server/audit", []string{"license/lease", "server/licensing"}, "a chain of lines is kept in entries, and is verified without a server"},
 	{"server/config", nil, "reading settings starts nothing"},
 	{"server/issuer", []string{"license/lease", "license/pgp", "server/licensing"}, "the only holder of private keys is small, speaks the domain's words and reaches nothing else"},
@@ -55,7 +55,7 @@ var arrows = []struct {
 	{"server/store/mongo", []string{"license/lease", "server/access", "server/licensing"}, "a store knows the domain and no transport"},
 	{"server/problem", []string{"license", "server/access", "server/licensing"}, "the one map from codes to HTTP"},
 	{"server/protocol", []string{"license/lease", "server/access", "server/licensing", "server/problem"}, "the relay serves it too, over another store"},
-	{"server/api", []string{"license/lease", "server/access", "server/audit", "server/licensing", "server/problem"}, "handlers speak to the domain, never to a store"},
+	{"server/api", []string{"license/lease", "server/access", "server/audit", "server/licensing", "server/notify", "server/problem"}, "handlers speak to the domain, never to a store"},
 	{"server", []string{"frontend", "license/lease", "server/access", "server/api", "server/audit", "server/config", "server/issuer",
 		"server/licensing", "server/metrics", "server/notify", "server/problem", "server/protocol", "server/store/...", "server/traces"},
 		"the one place that joins store, issuer, protocol, api and pages"},

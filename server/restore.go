@@ -99,7 +99,7 @@ func NewEpoch(ctx context.Context, c Config) (epoch int64, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	domain, keys, err := newDomain(store, master, c.Now)
+	domain, keys, err := newDomain(store, master, c.Now, nil)
 	if err != nil {
 		return 0, err
 	}

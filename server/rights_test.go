@@ -27,18 +27,30 @@ var rights = map[string]struct {
 	"GET /organisation/tokens":         {"oa", nil},
 	"DELETE /organisation/tokens/{id}": {"oa", nil},
 
-	"GET /audit":                    {"oa", nil},
-	"GET /audit/head":               {"oa", nil},
-	"GET /audit/export":             {"oa", nil},
-	"GET /sessions":                 {"oadsv", nil},
-	"DELETE /sessions/{session}":    {"oadsv", nil},
-	"GET /members":                  {"oadsv", nil},
-	"GET /members/{id}":             {"oadsv", nil},
-	"PATCH /members/{id}":           {"oa", map[string]any{"revision": 1, "name": "Stolen"}},
-	"POST /members/{id}/disable":    {"oa", nil},
-	"POST /members/{id}/enable":     {"oa", nil},
-	"DELETE /members/{id}":          {"oa", nil},
-	"DELETE /members/{id}/sessions": {"oa", nil},
+	"GET /audit":                                       {"oa", nil},
+	"GET /audit/head":                                  {"oa", nil},
+	"GET /audit/export":                                {"oa", nil},
+	"GET /sessions":                                    {"oadsv", nil},
+	"DELETE /sessions/{session}":                       {"oadsv", nil},
+	"GET /members":                                     {"oadsv", nil},
+	"GET /members/{id}":                                {"oadsv", nil},
+	"PATCH /members/{id}":                              {"oa", map[string]any{"revision": 1, "name": "Stolen"}},
+	"POST /members/{id}/disable":                       {"oa", nil},
+	"POST /members/{id}/enable":                        {"oa", nil},
+	"DELETE /members/{id}":                             {"oa", nil},
+	"DELETE /members/{id}/sessions":                    {"oa", nil},
+	"GET /events":                                      {"oadsv", nil},
+	"GET /licenses/{id}/events":                        {"oadsv", nil},
+	"POST /webhooks":                                   {"oa", map[string]any{"url": "https://example.com", "events": []string{"license.created"}}},
+	"GET /webhooks":                                    {"oa", nil},
+	"GET /webhooks/{id}":                               {"oa", nil},
+	"PATCH /webhooks/{id}":                             {"oa", map[string]any{"revision": 1, "name": "Stolen"}},
+	"DELETE /webhooks/{id}":                            {"oa", nil},
+	"POST /webhooks/{id}/secret":                       {"oa", nil},
+	"POST /webhooks/{id}/test":                         {"oa", nil},
+	"GET /webhooks/{id}/deliveries":                    {"oa", nil},
+	"GET /webhooks/{id}/deliveries/{delivery}":         {"oa", nil},
+	"POST /webhooks/{id}/deliveries/{delivery}/replay": {"oa", nil},
 
 	"POST /products":                {"oad", map[string]any{"name": ""}},
 	"GET /products":                 {"oadsv", nil},
@@ -154,7 +166,8 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 	p := w.owner()
 	product, version, license := p.catalogue("perpetual", aLicense("Ours"))
 	secret := p.token("catalogue.read")
-	ids := map[string]string{"members": p.find("owner@acme.test"), "products": product, "versions": version, "licenses": license}
+	hook := p.must(http.StatusCreated, "POST", "/webhooks", rights["POST /webhooks"].body)
+	ids := map[string]string{"members": p.find("owner@acme.test"), "products": product, "versions": version, "licenses": license, "webhooks": id(hook)}
 	before := map[string]reply{}
 	for kind, id := range ids {
 		before[kind] = p.do("GET", "/"+kind+"/"+id, nil)
@@ -192,5 +205,5 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 // filledIn puts an id, an activation that does not exist and a name into a path.
 func filledIn(path, id string) string {
 	return strings.NewReplacer("{id}", id, "{session}", strings.Repeat("d", 64), "{activation}", strings.Repeat("e", 64),
-		"{entitlement}", "rendering", "{key}", strings.Repeat("A", 40)).Replace(path)
+		"{entitlement}", "rendering", "{key}", strings.Repeat("A", 40), "{delivery}", strings.Repeat("f", 24)+".evt_"+strings.Repeat("f", 32)).Replace(path)
 }

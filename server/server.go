@@ -34,6 +34,7 @@ import (
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
 	"github.com/onelicense/onelicense/server/metrics"
+	"github.com/onelicense/onelicense/server/notify"
 	"github.com/onelicense/onelicense/server/protocol"
 	"github.com/onelicense/onelicense/server/traces"
 )
@@ -56,6 +57,8 @@ type Config struct {
 
 	TLSCertificate, TLSKey string         // files in PEM; empty: no TLS
 	TrustedProxies         []netip.Prefix // whose word on a client's address is believed
+
+	PrivateWebhooks bool // webhooks may go to private addresses, and without TLS
 }
 
 // closePatience is how long requests under way may take when the server stops.
@@ -67,6 +70,8 @@ type Server struct {
 	store      store
 	access     *access.Service
 	audit      *audit.Log
+	notify     *notify.Service
+	domain     *licensing.Service
 	app        *fiber.App
 	routes     []api.Route
 	setupToken string
@@ -118,10 +123,18 @@ func Open(c Config) (*Server, error) {
 // join makes the parts and connects them.
 func (s *Server) join(master []byte) error {
 	ctx := context.Background()
-	domain, _, err := newDomain(s.store, master, s.config.Now)
+	sealing, err := hkdf.Key(sha256.New, master, nil, "onelicense/notify/1", 32)
 	if err != nil {
 		return err
 	}
+	s.notify = notify.New(notify.Config{
+		Store: s.store, Key: sealing, Now: s.config.Now, Log: s.config.Log, AllowPrivate: s.config.PrivateWebhooks, Told: s.auditNotice,
+	})
+	domain, _, err := newDomain(s.store, master, s.config.Now, s.notify)
+	if err != nil {
+		return err
+	}
+	s.domain = domain
 	answers, err := hkdf.Key(sha256.New, master, nil, "onelicense/answers/1", 32)
 	if err != nil {
 		return err
@@ -137,14 +150,14 @@ func (s *Server) join(master []byte) error {
 	s.app.Get("/setup", s.setupPage)
 	protocol.Register(s.app.Group(api.Prefix), s.limited(s.watch.service(domain)), s.config.Log)
 	s.routes = api.Register(s.app, api.Config{
-		Access: s.access, Licensing: domain, Audit: s.audit, Log: s.config.Log, Secure: s.secure(),
+		Access: s.access, Licensing: domain, Audit: s.audit, Notify: s.notify, Log: s.config.Log, Secure: s.secure(),
 		Entries: s.store, Secret: answers, Now: s.config.Now,
 	}).Routes()
 	return nil
 }
 
 // newDomain joins the domain with its store and its issuer.
-func newDomain(store store, master []byte, now func() time.Time) (*licensing.Service, *issuer.Issuer, error) {
+func newDomain(store store, master []byte, now func() time.Time, tell licensing.Notices) (*licensing.Service, *issuer.Issuer, error) {
 	keys, err := issuer.New(master, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", masterKeyFile, err)
@@ -153,7 +166,7 @@ func newDomain(store store, master []byte, now func() time.Time) (*licensing.Ser
 	if err != nil {
 		return nil, nil, err
 	}
-	return licensing.New(store, keys, licensing.Options{Clock: now, Secret: challenges}), keys, nil
+	return licensing.New(store, keys, licensing.Options{Clock: now, Secret: challenges, Tell: tell}), keys, nil
 }
 
 // secure tells whether browsers reach the server by TLS, its own or a proxy's.

@@ -3,11 +3,14 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/audit"
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // upkeep is the work that nobody asks for: it goes on from Open to Close, on every node. Each task must be right when several nodes do it
@@ -23,6 +26,9 @@ const tidyEvery = time.Minute
 // settleEvery is how soon lines of the audit log are written that wait.
 const settleEvery = 5 * time.Second
 
+// expiringEvery is how soon after its time the end of a license is announced.
+const expiringEvery = time.Minute
+
 // keepUp starts a task for each thing to be done.
 func (s *Server) keepUp() {
 	ctx, stop := context.WithCancel(context.Background())
@@ -31,6 +37,25 @@ func (s *Server) keepUp() {
 		return s.store.TidyEntries(ctx, lease.Time(s.config.Now().UnixMilli()))
 	})
 	s.every(ctx, settleEvery, "audit log", s.settleAudit)
+	s.every(ctx, expiringEvery, "expiring licenses", s.domain.TellExpiring)
+	s.upkeep.tasks.Go(func() { s.notify.Run(ctx) })
+}
+
+// auditNotice writes a line for what the server does by itself.
+func (s *Server) auditNotice(ctx context.Context, n licensing.Notice) error {
+	line := audit.Line{Time: n.Time.Std(), Actor: audit.Actor{Kind: "system"}, Action: string(n.Type)}
+	switch n.Type {
+	case licensing.WebhookDisabled:
+		line.Records = []string{fmt.Sprint("webhooks/", n.Details["webhook"])}
+	case licensing.ServerRestored:
+		line.Records = []string{fmt.Sprint("epochs/", n.Details["epoch"])}
+		if err := s.audit.Append(ctx, "", line); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	return s.audit.Append(ctx, n.Org, line)
 }
 
 // settleAudit writes the lines that are owed, and those of failed logins.

@@ -44,6 +44,7 @@ const (
 	ReadAudit       Action = "audit.read"       // who did what
 	ReadMembers     Action = "members.read"     // colleagues
 	EditMembers     Action = "members.edit"     // invite, edit, disable, remove, end sessions; owners only by owners
+	ManageWebhooks  Action = "webhooks.manage"  // what is sent where, with its deliveries: who has it can have everything told to themselves
 )
 
 // allowed is the whole table of rights. An action or role that is not in it may nothing.
@@ -66,6 +67,7 @@ var allowed = map[Action][]Role{
 	ReadAudit:       {Owner, Admin},
 	ReadMembers:     {Owner, Admin, Developer, Support, Viewer},
 	EditMembers:     {Owner, Admin},
+	ManageWebhooks:  {Owner, Admin},
 }
 
 // May tells whether the role allows the action.

@@ -23,6 +23,7 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/audit"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/notify"
 	"github.com/onelicense/onelicense/server/problem"
 )
 
@@ -34,6 +35,7 @@ type Config struct {
 	Access    *access.Service
 	Licensing *licensing.Service
 	Audit     *audit.Log
+	Notify    *notify.Service
 	Entries   licensing.Entries // where answers are kept for those who ask again
 	Secret    []byte            // seals them; the same on every node
 	Now       func() time.Time
@@ -81,6 +83,8 @@ func Register(app *fiber.App, c Config) *API {
 	a.usage()
 	a.activations()
 	a.audit()
+	a.events()
+	a.webhooks()
 	describe(a.huma.OpenAPI())
 	app.Get(Prefix+"/openapi.json", a.openAPI())
 	return a

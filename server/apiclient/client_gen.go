@@ -18,6 +18,27 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for DeliveryState.
+const (
+	DeliveryStateDelivered DeliveryState = "delivered"
+	DeliveryStateFailed    DeliveryState = "failed"
+	DeliveryStatePending   DeliveryState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the DeliveryState enum.
+func (e DeliveryState) Valid() bool {
+	switch e {
+	case DeliveryStateDelivered:
+		return true
+	case DeliveryStateFailed:
+		return true
+	case DeliveryStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EventKind.
 const (
 	EventKindRenewed     EventKind = "renewed"
@@ -51,6 +72,78 @@ func (e EvidenceCode) Valid() bool {
 	case EvidenceCodeCloned:
 		return true
 	case EvidenceCodeFingerprintChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HappenedType.
+const (
+	HappenedTypeActivationCloneSuspected   HappenedType = "activation.clone_suspected"
+	HappenedTypeActivationClosed           HappenedType = "activation.closed"
+	HappenedTypeActivationCreated          HappenedType = "activation.created"
+	HappenedTypeActivationRefused          HappenedType = "activation.refused"
+	HappenedTypeActivationRestored         HappenedType = "activation.restored"
+	HappenedTypeActivationRestoredTooOften HappenedType = "activation.restored_too_often"
+	HappenedTypeKeysChanged                HappenedType = "keys.changed"
+	HappenedTypeKeysCompromised            HappenedType = "keys.compromised"
+	HappenedTypeLicenseChanged             HappenedType = "license.changed"
+	HappenedTypeLicenseCreated             HappenedType = "license.created"
+	HappenedTypeLicenseDeleted             HappenedType = "license.deleted"
+	HappenedTypeLicenseExhausted           HappenedType = "license.exhausted"
+	HappenedTypeLicenseExpired             HappenedType = "license.expired"
+	HappenedTypeLicenseExpiring            HappenedType = "license.expiring"
+	HappenedTypeLicenseNearlyExhausted     HappenedType = "license.nearly_exhausted"
+	HappenedTypeLicenseReinstated          HappenedType = "license.reinstated"
+	HappenedTypeLicenseRevoked             HappenedType = "license.revoked"
+	HappenedTypeLicenseSuspended           HappenedType = "license.suspended"
+	HappenedTypeServerRestored             HappenedType = "server.restored"
+	HappenedTypeWebhookDisabled            HappenedType = "webhook.disabled"
+)
+
+// Valid indicates whether the value is a known member of the HappenedType enum.
+func (e HappenedType) Valid() bool {
+	switch e {
+	case HappenedTypeActivationCloneSuspected:
+		return true
+	case HappenedTypeActivationClosed:
+		return true
+	case HappenedTypeActivationCreated:
+		return true
+	case HappenedTypeActivationRefused:
+		return true
+	case HappenedTypeActivationRestored:
+		return true
+	case HappenedTypeActivationRestoredTooOften:
+		return true
+	case HappenedTypeKeysChanged:
+		return true
+	case HappenedTypeKeysCompromised:
+		return true
+	case HappenedTypeLicenseChanged:
+		return true
+	case HappenedTypeLicenseCreated:
+		return true
+	case HappenedTypeLicenseDeleted:
+		return true
+	case HappenedTypeLicenseExhausted:
+		return true
+	case HappenedTypeLicenseExpired:
+		return true
+	case HappenedTypeLicenseExpiring:
+		return true
+	case HappenedTypeLicenseNearlyExhausted:
+		return true
+	case HappenedTypeLicenseReinstated:
+		return true
+	case HappenedTypeLicenseRevoked:
+		return true
+	case HappenedTypeLicenseSuspended:
+		return true
+	case HappenedTypeServerRestored:
+		return true
+	case HappenedTypeWebhookDisabled:
 		return true
 	default:
 		return false
@@ -561,6 +654,7 @@ const (
 	SessionScopeMembersEdit     SessionScope = "members.edit"
 	SessionScopeMembersRead     SessionScope = "members.read"
 	SessionScopeTokensManage    SessionScope = "tokens.manage"
+	SessionScopeWebhooksManage  SessionScope = "webhooks.manage"
 )
 
 // Valid indicates whether the value is a known member of the SessionScope enum.
@@ -598,6 +692,8 @@ func (e SessionScope) Valid() bool {
 		return true
 	case SessionScopeTokensManage:
 		return true
+	case SessionScopeWebhooksManage:
+		return true
 	default:
 		return false
 	}
@@ -621,6 +717,7 @@ const (
 	TokenScopeMembersEdit     TokenScope = "members.edit"
 	TokenScopeMembersRead     TokenScope = "members.read"
 	TokenScopeTokensManage    TokenScope = "tokens.manage"
+	TokenScopeWebhooksManage  TokenScope = "webhooks.manage"
 )
 
 // Valid indicates whether the value is a known member of the TokenScope enum.
@@ -658,6 +755,8 @@ func (e TokenScope) Valid() bool {
 		return true
 	case TokenScopeTokensManage:
 		return true
+	case TokenScopeWebhooksManage:
+		return true
 	default:
 		return false
 	}
@@ -681,6 +780,7 @@ const (
 	TokenMadeScopeMembersEdit     TokenMadeScope = "members.edit"
 	TokenMadeScopeMembersRead     TokenMadeScope = "members.read"
 	TokenMadeScopeTokensManage    TokenMadeScope = "tokens.manage"
+	TokenMadeScopeWebhooksManage  TokenMadeScope = "webhooks.manage"
 )
 
 // Valid indicates whether the value is a known member of the TokenMadeScope enum.
@@ -718,6 +818,8 @@ func (e TokenMadeScope) Valid() bool {
 		return true
 	case TokenMadeScopeTokensManage:
 		return true
+	case TokenMadeScopeWebhooksManage:
+		return true
 	default:
 		return false
 	}
@@ -741,6 +843,7 @@ const (
 	TokenNewScopeMembersEdit     TokenNewScope = "members.edit"
 	TokenNewScopeMembersRead     TokenNewScope = "members.read"
 	TokenNewScopeTokensManage    TokenNewScope = "tokens.manage"
+	TokenNewScopeWebhooksManage  TokenNewScope = "webhooks.manage"
 )
 
 // Valid indicates whether the value is a known member of the TokenNewScope enum.
@@ -777,6 +880,296 @@ func (e TokenNewScope) Valid() bool {
 	case TokenNewScopeMembersRead:
 		return true
 	case TokenNewScopeTokensManage:
+		return true
+	case TokenNewScopeWebhooksManage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEvents.
+const (
+	WebhookEventsActivationCloneSuspected   WebhookEvents = "activation.clone_suspected"
+	WebhookEventsActivationClosed           WebhookEvents = "activation.closed"
+	WebhookEventsActivationCreated          WebhookEvents = "activation.created"
+	WebhookEventsActivationRefused          WebhookEvents = "activation.refused"
+	WebhookEventsActivationRestored         WebhookEvents = "activation.restored"
+	WebhookEventsActivationRestoredTooOften WebhookEvents = "activation.restored_too_often"
+	WebhookEventsKeysChanged                WebhookEvents = "keys.changed"
+	WebhookEventsKeysCompromised            WebhookEvents = "keys.compromised"
+	WebhookEventsLicenseChanged             WebhookEvents = "license.changed"
+	WebhookEventsLicenseCreated             WebhookEvents = "license.created"
+	WebhookEventsLicenseDeleted             WebhookEvents = "license.deleted"
+	WebhookEventsLicenseExhausted           WebhookEvents = "license.exhausted"
+	WebhookEventsLicenseExpired             WebhookEvents = "license.expired"
+	WebhookEventsLicenseExpiring            WebhookEvents = "license.expiring"
+	WebhookEventsLicenseNearlyExhausted     WebhookEvents = "license.nearly_exhausted"
+	WebhookEventsLicenseReinstated          WebhookEvents = "license.reinstated"
+	WebhookEventsLicenseRevoked             WebhookEvents = "license.revoked"
+	WebhookEventsLicenseSuspended           WebhookEvents = "license.suspended"
+	WebhookEventsServerRestored             WebhookEvents = "server.restored"
+	WebhookEventsWebhookDisabled            WebhookEvents = "webhook.disabled"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEvents enum.
+func (e WebhookEvents) Valid() bool {
+	switch e {
+	case WebhookEventsActivationCloneSuspected:
+		return true
+	case WebhookEventsActivationClosed:
+		return true
+	case WebhookEventsActivationCreated:
+		return true
+	case WebhookEventsActivationRefused:
+		return true
+	case WebhookEventsActivationRestored:
+		return true
+	case WebhookEventsActivationRestoredTooOften:
+		return true
+	case WebhookEventsKeysChanged:
+		return true
+	case WebhookEventsKeysCompromised:
+		return true
+	case WebhookEventsLicenseChanged:
+		return true
+	case WebhookEventsLicenseCreated:
+		return true
+	case WebhookEventsLicenseDeleted:
+		return true
+	case WebhookEventsLicenseExhausted:
+		return true
+	case WebhookEventsLicenseExpired:
+		return true
+	case WebhookEventsLicenseExpiring:
+		return true
+	case WebhookEventsLicenseNearlyExhausted:
+		return true
+	case WebhookEventsLicenseReinstated:
+		return true
+	case WebhookEventsLicenseRevoked:
+		return true
+	case WebhookEventsLicenseSuspended:
+		return true
+	case WebhookEventsServerRestored:
+		return true
+	case WebhookEventsWebhookDisabled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEditEvents.
+const (
+	WebhookEditEventsActivationCloneSuspected   WebhookEditEvents = "activation.clone_suspected"
+	WebhookEditEventsActivationClosed           WebhookEditEvents = "activation.closed"
+	WebhookEditEventsActivationCreated          WebhookEditEvents = "activation.created"
+	WebhookEditEventsActivationRefused          WebhookEditEvents = "activation.refused"
+	WebhookEditEventsActivationRestored         WebhookEditEvents = "activation.restored"
+	WebhookEditEventsActivationRestoredTooOften WebhookEditEvents = "activation.restored_too_often"
+	WebhookEditEventsKeysChanged                WebhookEditEvents = "keys.changed"
+	WebhookEditEventsKeysCompromised            WebhookEditEvents = "keys.compromised"
+	WebhookEditEventsLicenseChanged             WebhookEditEvents = "license.changed"
+	WebhookEditEventsLicenseCreated             WebhookEditEvents = "license.created"
+	WebhookEditEventsLicenseDeleted             WebhookEditEvents = "license.deleted"
+	WebhookEditEventsLicenseExhausted           WebhookEditEvents = "license.exhausted"
+	WebhookEditEventsLicenseExpired             WebhookEditEvents = "license.expired"
+	WebhookEditEventsLicenseExpiring            WebhookEditEvents = "license.expiring"
+	WebhookEditEventsLicenseNearlyExhausted     WebhookEditEvents = "license.nearly_exhausted"
+	WebhookEditEventsLicenseReinstated          WebhookEditEvents = "license.reinstated"
+	WebhookEditEventsLicenseRevoked             WebhookEditEvents = "license.revoked"
+	WebhookEditEventsLicenseSuspended           WebhookEditEvents = "license.suspended"
+	WebhookEditEventsServerRestored             WebhookEditEvents = "server.restored"
+	WebhookEditEventsWebhookDisabled            WebhookEditEvents = "webhook.disabled"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEditEvents enum.
+func (e WebhookEditEvents) Valid() bool {
+	switch e {
+	case WebhookEditEventsActivationCloneSuspected:
+		return true
+	case WebhookEditEventsActivationClosed:
+		return true
+	case WebhookEditEventsActivationCreated:
+		return true
+	case WebhookEditEventsActivationRefused:
+		return true
+	case WebhookEditEventsActivationRestored:
+		return true
+	case WebhookEditEventsActivationRestoredTooOften:
+		return true
+	case WebhookEditEventsKeysChanged:
+		return true
+	case WebhookEditEventsKeysCompromised:
+		return true
+	case WebhookEditEventsLicenseChanged:
+		return true
+	case WebhookEditEventsLicenseCreated:
+		return true
+	case WebhookEditEventsLicenseDeleted:
+		return true
+	case WebhookEditEventsLicenseExhausted:
+		return true
+	case WebhookEditEventsLicenseExpired:
+		return true
+	case WebhookEditEventsLicenseExpiring:
+		return true
+	case WebhookEditEventsLicenseNearlyExhausted:
+		return true
+	case WebhookEditEventsLicenseReinstated:
+		return true
+	case WebhookEditEventsLicenseRevoked:
+		return true
+	case WebhookEditEventsLicenseSuspended:
+		return true
+	case WebhookEditEventsServerRestored:
+		return true
+	case WebhookEditEventsWebhookDisabled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookMadeEvents.
+const (
+	WebhookMadeEventsActivationCloneSuspected   WebhookMadeEvents = "activation.clone_suspected"
+	WebhookMadeEventsActivationClosed           WebhookMadeEvents = "activation.closed"
+	WebhookMadeEventsActivationCreated          WebhookMadeEvents = "activation.created"
+	WebhookMadeEventsActivationRefused          WebhookMadeEvents = "activation.refused"
+	WebhookMadeEventsActivationRestored         WebhookMadeEvents = "activation.restored"
+	WebhookMadeEventsActivationRestoredTooOften WebhookMadeEvents = "activation.restored_too_often"
+	WebhookMadeEventsKeysChanged                WebhookMadeEvents = "keys.changed"
+	WebhookMadeEventsKeysCompromised            WebhookMadeEvents = "keys.compromised"
+	WebhookMadeEventsLicenseChanged             WebhookMadeEvents = "license.changed"
+	WebhookMadeEventsLicenseCreated             WebhookMadeEvents = "license.created"
+	WebhookMadeEventsLicenseDeleted             WebhookMadeEvents = "license.deleted"
+	WebhookMadeEventsLicenseExhausted           WebhookMadeEvents = "license.exhausted"
+	WebhookMadeEventsLicenseExpired             WebhookMadeEvents = "license.expired"
+	WebhookMadeEventsLicenseExpiring            WebhookMadeEvents = "license.expiring"
+	WebhookMadeEventsLicenseNearlyExhausted     WebhookMadeEvents = "license.nearly_exhausted"
+	WebhookMadeEventsLicenseReinstated          WebhookMadeEvents = "license.reinstated"
+	WebhookMadeEventsLicenseRevoked             WebhookMadeEvents = "license.revoked"
+	WebhookMadeEventsLicenseSuspended           WebhookMadeEvents = "license.suspended"
+	WebhookMadeEventsServerRestored             WebhookMadeEvents = "server.restored"
+	WebhookMadeEventsWebhookDisabled            WebhookMadeEvents = "webhook.disabled"
+)
+
+// Valid indicates whether the value is a known member of the WebhookMadeEvents enum.
+func (e WebhookMadeEvents) Valid() bool {
+	switch e {
+	case WebhookMadeEventsActivationCloneSuspected:
+		return true
+	case WebhookMadeEventsActivationClosed:
+		return true
+	case WebhookMadeEventsActivationCreated:
+		return true
+	case WebhookMadeEventsActivationRefused:
+		return true
+	case WebhookMadeEventsActivationRestored:
+		return true
+	case WebhookMadeEventsActivationRestoredTooOften:
+		return true
+	case WebhookMadeEventsKeysChanged:
+		return true
+	case WebhookMadeEventsKeysCompromised:
+		return true
+	case WebhookMadeEventsLicenseChanged:
+		return true
+	case WebhookMadeEventsLicenseCreated:
+		return true
+	case WebhookMadeEventsLicenseDeleted:
+		return true
+	case WebhookMadeEventsLicenseExhausted:
+		return true
+	case WebhookMadeEventsLicenseExpired:
+		return true
+	case WebhookMadeEventsLicenseExpiring:
+		return true
+	case WebhookMadeEventsLicenseNearlyExhausted:
+		return true
+	case WebhookMadeEventsLicenseReinstated:
+		return true
+	case WebhookMadeEventsLicenseRevoked:
+		return true
+	case WebhookMadeEventsLicenseSuspended:
+		return true
+	case WebhookMadeEventsServerRestored:
+		return true
+	case WebhookMadeEventsWebhookDisabled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookNewEvents.
+const (
+	WebhookNewEventsActivationCloneSuspected   WebhookNewEvents = "activation.clone_suspected"
+	WebhookNewEventsActivationClosed           WebhookNewEvents = "activation.closed"
+	WebhookNewEventsActivationCreated          WebhookNewEvents = "activation.created"
+	WebhookNewEventsActivationRefused          WebhookNewEvents = "activation.refused"
+	WebhookNewEventsActivationRestored         WebhookNewEvents = "activation.restored"
+	WebhookNewEventsActivationRestoredTooOften WebhookNewEvents = "activation.restored_too_often"
+	WebhookNewEventsKeysChanged                WebhookNewEvents = "keys.changed"
+	WebhookNewEventsKeysCompromised            WebhookNewEvents = "keys.compromised"
+	WebhookNewEventsLicenseChanged             WebhookNewEvents = "license.changed"
+	WebhookNewEventsLicenseCreated             WebhookNewEvents = "license.created"
+	WebhookNewEventsLicenseDeleted             WebhookNewEvents = "license.deleted"
+	WebhookNewEventsLicenseExhausted           WebhookNewEvents = "license.exhausted"
+	WebhookNewEventsLicenseExpired             WebhookNewEvents = "license.expired"
+	WebhookNewEventsLicenseExpiring            WebhookNewEvents = "license.expiring"
+	WebhookNewEventsLicenseNearlyExhausted     WebhookNewEvents = "license.nearly_exhausted"
+	WebhookNewEventsLicenseReinstated          WebhookNewEvents = "license.reinstated"
+	WebhookNewEventsLicenseRevoked             WebhookNewEvents = "license.revoked"
+	WebhookNewEventsLicenseSuspended           WebhookNewEvents = "license.suspended"
+	WebhookNewEventsServerRestored             WebhookNewEvents = "server.restored"
+	WebhookNewEventsWebhookDisabled            WebhookNewEvents = "webhook.disabled"
+)
+
+// Valid indicates whether the value is a known member of the WebhookNewEvents enum.
+func (e WebhookNewEvents) Valid() bool {
+	switch e {
+	case WebhookNewEventsActivationCloneSuspected:
+		return true
+	case WebhookNewEventsActivationClosed:
+		return true
+	case WebhookNewEventsActivationCreated:
+		return true
+	case WebhookNewEventsActivationRefused:
+		return true
+	case WebhookNewEventsActivationRestored:
+		return true
+	case WebhookNewEventsActivationRestoredTooOften:
+		return true
+	case WebhookNewEventsKeysChanged:
+		return true
+	case WebhookNewEventsKeysCompromised:
+		return true
+	case WebhookNewEventsLicenseChanged:
+		return true
+	case WebhookNewEventsLicenseCreated:
+		return true
+	case WebhookNewEventsLicenseDeleted:
+		return true
+	case WebhookNewEventsLicenseExhausted:
+		return true
+	case WebhookNewEventsLicenseExpired:
+		return true
+	case WebhookNewEventsLicenseExpiring:
+		return true
+	case WebhookNewEventsLicenseNearlyExhausted:
+		return true
+	case WebhookNewEventsLicenseReinstated:
+		return true
+	case WebhookNewEventsLicenseRevoked:
+		return true
+	case WebhookNewEventsLicenseSuspended:
+		return true
+	case WebhookNewEventsServerRestored:
+		return true
+	case WebhookNewEventsWebhookDisabled:
 		return true
 	default:
 		return false
@@ -1215,6 +1608,20 @@ type Actor struct {
 	Name   *string `json:"name,omitempty"`
 }
 
+// Attempt defines model for Attempt.
+type Attempt struct {
+	// Answer Its beginning.
+	Answer *string `json:"answer,omitempty"`
+	Error  *string `json:"error,omitempty"`
+
+	// Status Absent: there was no answer.
+	Status *int64    `json:"status,omitempty"`
+	Time   time.Time `json:"time"`
+
+	// Took Milliseconds.
+	Took int64 `json:"took"`
+}
+
 // AuditHead defines model for AuditHead.
 type AuditHead struct {
 	Chain  string `json:"chain"`
@@ -1250,6 +1657,44 @@ type Change struct {
 	From interface{} `json:"from,omitempty"`
 	To   interface{} `json:"to,omitempty"`
 }
+
+// Data defines model for Data.
+type Data struct {
+	Activation *string `json:"activation,omitempty"`
+	Customer   *string `json:"customer,omitempty"`
+
+	// Details Of the type; docs/events.md.
+	Details *map[string]interface{} `json:"details,omitempty"`
+	License *string                 `json:"license,omitempty"`
+
+	// Name Of the license.
+	Name         *string `json:"name,omitempty"`
+	Organisation string  `json:"organisation"`
+	Product      *string `json:"product,omitempty"`
+	Version      *string `json:"version,omitempty"`
+}
+
+// Delivery defines model for Delivery.
+type Delivery struct {
+	// Attempts The latest, oldest first.
+	Attempts []Attempt `json:"attempts"`
+
+	// Body As it is sent.
+	Body    string    `json:"body"`
+	Created time.Time `json:"created"`
+
+	// Event Sent as webhook-id.
+	Event string `json:"event"`
+	ID    string `json:"id"`
+
+	// Next When it is tried again.
+	Next  *time.Time    `json:"next,omitempty"`
+	State DeliveryState `json:"state"`
+	Type  string        `json:"type"`
+}
+
+// DeliveryState defines model for Delivery.State.
+type DeliveryState string
 
 // Entitlement defines model for Entitlement.
 type Entitlement struct {
@@ -1316,6 +1761,21 @@ type Evidence struct {
 
 // EvidenceCode That it was refused with.
 type EvidenceCode string
+
+// Happened defines model for Happened.
+type Happened struct {
+	Data Data `json:"data"`
+
+	// ID The same however often the event comes.
+	ID        string    `json:"id"`
+	Timestamp time.Time `json:"timestamp"`
+
+	// Type What happened; docs/events.md.
+	Type HappenedType `json:"type"`
+}
+
+// HappenedType What happened; docs/events.md.
+type HappenedType string
 
 // Key defines model for Key.
 type Key struct {
@@ -1493,9 +1953,25 @@ type ListAuditLine struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// ListDelivery defines model for ListDelivery.
+type ListDelivery struct {
+	Items []Delivery `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
 // ListEvent defines model for ListEvent.
 type ListEvent struct {
 	Items []Event `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// ListHappened defines model for ListHappened.
+type ListHappened struct {
+	Items []Happened `json:"items"`
 
 	// Next Cursor of the next page; absent on the last.
 	Next *string `json:"next,omitempty"`
@@ -1566,6 +2042,14 @@ type ListToken struct {
 // ListVersion defines model for ListVersion.
 type ListVersion struct {
 	Items []Version `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// ListWebhook defines model for ListWebhook.
+type ListWebhook struct {
+	Items []Webhook `json:"items"`
 
 	// Next Cursor of the next page; absent on the last.
 	Next *string `json:"next,omitempty"`
@@ -2099,6 +2583,67 @@ type VersionNew struct {
 	Released *time.Time `json:"released,omitempty"`
 }
 
+// Webhook defines model for Webhook.
+type Webhook struct {
+	Created  time.Time       `json:"created"`
+	Disabled bool            `json:"disabled"`
+	Events   []WebhookEvents `json:"events"`
+	ID       string          `json:"id"`
+	Name     string          `json:"name"`
+
+	// Reason Why the server has disabled it; absent: a member did.
+	Reason   *string `json:"reason,omitempty"`
+	Revision int64   `json:"revision"`
+	URL      string  `json:"url"`
+}
+
+// WebhookEvents What happened; docs/events.md.
+type WebhookEvents string
+
+// WebhookEdit defines model for WebhookEdit.
+type WebhookEdit struct {
+	Disabled *bool                `json:"disabled,omitempty"`
+	Events   *[]WebhookEditEvents `json:"events,omitempty"`
+	Name     *string              `json:"name,omitempty"`
+	Revision int64                `json:"revision"`
+	URL      *string              `json:"url,omitempty"`
+}
+
+// WebhookEditEvents What happened; docs/events.md.
+type WebhookEditEvents string
+
+// WebhookMade defines model for WebhookMade.
+type WebhookMade struct {
+	Created  time.Time           `json:"created"`
+	Disabled bool                `json:"disabled"`
+	Events   []WebhookMadeEvents `json:"events"`
+	ID       string              `json:"id"`
+	Name     string              `json:"name"`
+
+	// Reason Why the server has disabled it; absent: a member did.
+	Reason   *string `json:"reason,omitempty"`
+	Revision int64   `json:"revision"`
+
+	// Secret Signs the requests, as Standard Webhooks says. It is shown here and never again.
+	Secret string `json:"secret"`
+	URL    string `json:"url"`
+}
+
+// WebhookMadeEvents What happened; docs/events.md.
+type WebhookMadeEvents string
+
+// WebhookNew defines model for WebhookNew.
+type WebhookNew struct {
+	Events []WebhookNewEvents `json:"events"`
+	Name   *string            `json:"name,omitempty"`
+
+	// URL https://…, at a public address.
+	URL string `json:"url"`
+}
+
+// WebhookNewEvents What happened; docs/events.md.
+type WebhookNewEvents string
+
 // Window defines model for Window.
 type Window struct {
 	Count int64     `json:"count"`
@@ -2168,6 +2713,16 @@ type AuditHeadParams struct {
 // AuditHeadParamsChain defines parameters for AuditHead.
 type AuditHeadParamsChain string
 
+// EventsParams defines parameters for Events.
+type EventsParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
 // AllLicensesParams defines parameters for AllLicenses.
 type AllLicensesParams struct {
 	// Cursor The next of the page before.
@@ -2209,6 +2764,16 @@ type AllLicensesParamsType string
 
 // ActivationsParams defines parameters for Activations.
 type ActivationsParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
+// LicenseEventsParams defines parameters for LicenseEvents.
+type LicenseEventsParams struct {
 	// Cursor The next of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2402,6 +2967,26 @@ type LicensesParamsStatus string
 // LicensesParamsType defines parameters for Licenses.
 type LicensesParamsType string
 
+// WebhooksParams defines parameters for Webhooks.
+type WebhooksParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
+// DeliveriesParams defines parameters for Deliveries.
+type DeliveriesParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
 // EditLicenseJSONRequestBody defines body for EditLicense for application/json ContentType.
 type EditLicenseJSONRequestBody = LicenseEdit
 
@@ -2461,6 +3046,12 @@ type EditVersionJSONRequestBody = VersionEdit
 
 // CreateLicenseJSONRequestBody defines body for CreateLicense for application/json ContentType.
 type CreateLicenseJSONRequestBody = LicenseNew
+
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = WebhookNew
+
+// EditWebhookJSONRequestBody defines body for EditWebhook for application/json ContentType.
+type EditWebhookJSONRequestBody = WebhookEdit
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -2556,6 +3147,11 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
 	SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Events List what happened, newest first; the last 90 days
+	//
+	// Corresponds with GET /api/v1/events (the `Events` operationId).
+	Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// AllLicenses List all licenses of the organisation
 	//
 	// Corresponds with GET /api/v1/licenses (the `AllLicenses` operationId).
@@ -2618,6 +3214,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement} (the `Release` operationId).
 	Release(ctx context.Context, id string, activation string, entitlement string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LicenseEvents List what happened to a license, newest first; the last 90 days
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/events (the `LicenseEvents` operationId).
+	LicenseEvents(ctx context.Context, id string, params *LicenseEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LicenseFile The signed license file
 	//
@@ -3089,6 +3690,74 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/versions/{id}/unarchive (the `UnarchiveVersion` operationId).
 	UnarchiveVersion(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Webhooks List webhooks, newest first
+	//
+	// Corresponds with GET /api/v1/webhooks (the `Webhooks` operationId).
+	Webhooks(ctx context.Context, params *WebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhookWithBody Make a webhook
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhook Make a webhook
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhook(ctx context.Context, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteWebhook Delete a webhook; what is on its way to it is not sent
+	//
+	// Corresponds with DELETE /api/v1/webhooks/{id} (the `DeleteWebhook` operationId).
+	DeleteWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Webhook Read a webhook
+	//
+	// Corresponds with GET /api/v1/webhooks/{id} (the `Webhook` operationId).
+	Webhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditWebhookWithBody Edit a webhook, switch it off or on
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/webhooks/{id} (the `EditWebhook` operationId).
+	EditWebhookWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditWebhook Edit a webhook, switch it off or on
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/webhooks/{id} (the `EditWebhook` operationId).
+	EditWebhook(ctx context.Context, id string, body EditWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Deliveries List deliveries to a webhook, newest first; the last 30 days
+	//
+	// Corresponds with GET /api/v1/webhooks/{id}/deliveries (the `Deliveries` operationId).
+	Deliveries(ctx context.Context, id string, params *DeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Delivery Read a delivery
+	//
+	// Corresponds with GET /api/v1/webhooks/{id}/deliveries/{delivery} (the `Delivery` operationId).
+	Delivery(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplayDelivery Send an event again, with the same id, whatever became of it
+	//
+	// Corresponds with POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay (the `ReplayDelivery` operationId).
+	ReplayDelivery(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateWebhookSecret Make a new secret; for a day requests are signed with the old one too
+	//
+	// Corresponds with POST /api/v1/webhooks/{id}/secret (the `RotateWebhookSecret` operationId).
+	RotateWebhookSecret(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestWebhook Send an event that means nothing, also to a webhook that is disabled
+	//
+	// Corresponds with POST /api/v1/webhooks/{id}/test (the `TestWebhook` operationId).
+	TestWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // Audit List what was done, newest first; a page may be empty and yet have a next one
@@ -3141,6 +3810,21 @@ func (c *Routes) AuditHead(ctx context.Context, params *AuditHeadParams, reqEdit
 // Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
 func (c *Routes) SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSettleEpochRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Events List what happened, newest first; the last 90 days
+//
+// Corresponds with GET /api/v1/events (the `Events` operationId).
+func (c *Routes) Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3314,6 +3998,21 @@ func (c *Routes) Forgive(ctx context.Context, id string, activation string, reqE
 // Corresponds with DELETE /api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement} (the `Release` operationId).
 func (c *Routes) Release(ctx context.Context, id string, activation string, entitlement string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReleaseRequest(c.Server, id, activation, entitlement)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LicenseEvents List what happened to a license, newest first; the last 90 days
+//
+// Corresponds with GET /api/v1/licenses/{id}/events (the `LicenseEvents` operationId).
+func (c *Routes) LicenseEvents(ctx context.Context, id string, params *LicenseEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLicenseEventsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4585,6 +5284,194 @@ func (c *Routes) UnarchiveVersion(ctx context.Context, id string, reqEditors ...
 	return c.Client.Do(req)
 }
 
+// Webhooks List webhooks, newest first
+//
+// Corresponds with GET /api/v1/webhooks (the `Webhooks` operationId).
+func (c *Routes) Webhooks(ctx context.Context, params *WebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWebhooksRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhookWithBody Make a webhook
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/webhooks (the `CreateWebhook` operationId).
+func (c *Routes) CreateWebhookWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhook Make a webhook
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/webhooks (the `CreateWebhook` operationId).
+func (c *Routes) CreateWebhook(ctx context.Context, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteWebhook Delete a webhook; what is on its way to it is not sent
+//
+// Corresponds with DELETE /api/v1/webhooks/{id} (the `DeleteWebhook` operationId).
+func (c *Routes) DeleteWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteWebhookRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Webhook Read a webhook
+//
+// Corresponds with GET /api/v1/webhooks/{id} (the `Webhook` operationId).
+func (c *Routes) Webhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWebhookRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditWebhookWithBody Edit a webhook, switch it off or on
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/webhooks/{id} (the `EditWebhook` operationId).
+func (c *Routes) EditWebhookWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditWebhookRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditWebhook Edit a webhook, switch it off or on
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/webhooks/{id} (the `EditWebhook` operationId).
+func (c *Routes) EditWebhook(ctx context.Context, id string, body EditWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditWebhookRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Deliveries List deliveries to a webhook, newest first; the last 30 days
+//
+// Corresponds with GET /api/v1/webhooks/{id}/deliveries (the `Deliveries` operationId).
+func (c *Routes) Deliveries(ctx context.Context, id string, params *DeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeliveriesRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Delivery Read a delivery
+//
+// Corresponds with GET /api/v1/webhooks/{id}/deliveries/{delivery} (the `Delivery` operationId).
+func (c *Routes) Delivery(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeliveryRequest(c.Server, id, delivery)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplayDelivery Send an event again, with the same id, whatever became of it
+//
+// Corresponds with POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay (the `ReplayDelivery` operationId).
+func (c *Routes) ReplayDelivery(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplayDeliveryRequest(c.Server, id, delivery)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateWebhookSecret Make a new secret; for a day requests are signed with the old one too
+//
+// Corresponds with POST /api/v1/webhooks/{id}/secret (the `RotateWebhookSecret` operationId).
+func (c *Routes) RotateWebhookSecret(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateWebhookSecretRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestWebhook Send an event that means nothing, also to a webhook that is disabled
+//
+// Corresponds with POST /api/v1/webhooks/{id}/test (the `TestWebhook` operationId).
+func (c *Routes) TestWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestWebhookRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // NewAuditRequest constructs an http.Request for the Audit method
 func NewAuditRequest(server string, params *AuditParams) (*http.Request, error) {
 	var err error
@@ -4863,6 +5750,84 @@ func NewSettleEpochRequest(server string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEventsRequest constructs an http.Request for the Events method
+func NewEventsRequest(server string, params *EventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -5421,6 +6386,91 @@ func NewReleaseRequest(server string, id string, activation string, entitlement 
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLicenseEventsRequest constructs an http.Request for the LicenseEvents method
+func NewLicenseEventsRequest(server string, id string, params *LicenseEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -8416,6 +9466,474 @@ func NewUnarchiveVersionRequest(server string, id string) (*http.Request, error)
 	return req, nil
 }
 
+// NewWebhooksRequest constructs an http.Request for the Webhooks method
+func NewWebhooksRequest(server string, params *WebhooksParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateWebhookRequest calls the generic CreateWebhook builder with application/json body
+func NewCreateWebhookRequest(server string, body CreateWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateWebhookRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateWebhookRequestWithBody constructs an http.Request for the CreateWebhook method, with any body, and a specified content type
+func NewCreateWebhookRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteWebhookRequest constructs an http.Request for the DeleteWebhook method
+func NewDeleteWebhookRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWebhookRequest constructs an http.Request for the Webhook method
+func NewWebhookRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEditWebhookRequest calls the generic EditWebhook builder with application/json body
+func NewEditWebhookRequest(server string, id string, body EditWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEditWebhookRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewEditWebhookRequestWithBody constructs an http.Request for the EditWebhook method, with any body, and a specified content type
+func NewEditWebhookRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeliveriesRequest constructs an http.Request for the Deliveries method
+func NewDeliveriesRequest(server string, id string, params *DeliveriesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks/%s/deliveries", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeliveryRequest constructs an http.Request for the Delivery method
+func NewDeliveryRequest(server string, id string, delivery string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "delivery", delivery, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks/%s/deliveries/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReplayDeliveryRequest constructs an http.Request for the ReplayDelivery method
+func NewReplayDeliveryRequest(server string, id string, delivery string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "delivery", delivery, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks/%s/deliveries/%s/replay", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateWebhookSecretRequest constructs an http.Request for the RotateWebhookSecret method
+func NewRotateWebhookSecretRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks/%s/secret", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewTestWebhookRequest constructs an http.Request for the TestWebhook method
+func NewTestWebhookRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhooks/%s/test", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Routes) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -8487,6 +10005,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
 	SettleEpochWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SettleEpochResponse, error)
+
+	// EventsWithResponse List what happened, newest first; the last 90 days
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/events (the `Events` operationId).
+	EventsWithResponse(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*EventsResponse, error)
 
 	// AllLicensesWithResponse List all licenses of the organisation
 	//
@@ -8564,6 +10089,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement} (the `Release` operationId).
 	ReleaseWithResponse(ctx context.Context, id string, activation string, entitlement string, reqEditors ...RequestEditorFn) (*ReleaseResponse, error)
+
+	// LicenseEventsWithResponse List what happened to a license, newest first; the last 90 days
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/events (the `LicenseEvents` operationId).
+	LicenseEventsWithResponse(ctx context.Context, id string, params *LicenseEventsParams, reqEditors ...RequestEditorFn) (*LicenseEventsResponse, error)
 
 	// LicenseFileWithResponse The signed license file
 	//
@@ -9121,6 +10653,90 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/versions/{id}/unarchive (the `UnarchiveVersion` operationId).
 	UnarchiveVersionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*UnarchiveVersionResponse, error)
+
+	// WebhooksWithResponse List webhooks, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/webhooks (the `Webhooks` operationId).
+	WebhooksWithResponse(ctx context.Context, params *WebhooksParams, reqEditors ...RequestEditorFn) (*WebhooksResponse, error)
+
+	// CreateWebhookWithBodyWithResponse Make a webhook
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error)
+
+	// CreateWebhookWithResponse Make a webhook
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithResponse(ctx context.Context, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error)
+
+	// DeleteWebhookWithResponse Delete a webhook; what is on its way to it is not sent
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/webhooks/{id} (the `DeleteWebhook` operationId).
+	DeleteWebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error)
+
+	// WebhookWithResponse Read a webhook
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/webhooks/{id} (the `Webhook` operationId).
+	WebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*WebhookResponse, error)
+
+	// EditWebhookWithBodyWithResponse Edit a webhook, switch it off or on
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/webhooks/{id} (the `EditWebhook` operationId).
+	EditWebhookWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditWebhookResponse, error)
+
+	// EditWebhookWithResponse Edit a webhook, switch it off or on
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/webhooks/{id} (the `EditWebhook` operationId).
+	EditWebhookWithResponse(ctx context.Context, id string, body EditWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*EditWebhookResponse, error)
+
+	// DeliveriesWithResponse List deliveries to a webhook, newest first; the last 30 days
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/webhooks/{id}/deliveries (the `Deliveries` operationId).
+	DeliveriesWithResponse(ctx context.Context, id string, params *DeliveriesParams, reqEditors ...RequestEditorFn) (*DeliveriesResponse, error)
+
+	// DeliveryWithResponse Read a delivery
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/webhooks/{id}/deliveries/{delivery} (the `Delivery` operationId).
+	DeliveryWithResponse(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*DeliveryResponse, error)
+
+	// ReplayDeliveryWithResponse Send an event again, with the same id, whatever became of it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay (the `ReplayDelivery` operationId).
+	ReplayDeliveryWithResponse(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*ReplayDeliveryResponse, error)
+
+	// RotateWebhookSecretWithResponse Make a new secret; for a day requests are signed with the old one too
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhooks/{id}/secret (the `RotateWebhookSecret` operationId).
+	RotateWebhookSecretWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error)
+
+	// TestWebhookWithResponse Send an event that means nothing, also to a webhook that is disabled
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhooks/{id}/test (the `TestWebhook` operationId).
+	TestWebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error)
 }
 
 type AuditResponse struct {
@@ -9303,6 +10919,54 @@ func (r SettleEpochResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SettleEpochResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListHappened
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EventsResponse) GetJSON200() *ListHappened {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EventsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EventsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9707,6 +11371,54 @@ func (r ReleaseResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReleaseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type LicenseEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListHappened
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r LicenseEventsResponse) GetJSON200() *ListHappened {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LicenseEventsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LicenseEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LicenseEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LicenseEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LicenseEventsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12707,6 +14419,500 @@ func (r UnarchiveVersionResponse) ContentType() string {
 	return ""
 }
 
+type WebhooksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListWebhook
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WebhooksResponse) GetJSON200() *ListWebhook {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WebhooksResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WebhooksResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WebhooksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WebhooksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WebhooksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateWebhookResponse201Headers the declared response headers of an HTTP 201 response for CreateWebhook
+type CreateWebhookResponse201Headers struct {
+	ETag *string
+}
+
+type CreateWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *WebhookMade
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateWebhookResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateWebhookResponse) GetJSON201() *WebhookMade {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateWebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteWebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// WebhookResponse200Headers the declared response headers of an HTTP 200 response for Webhook
+type WebhookResponse200Headers struct {
+	ETag *string
+}
+
+type WebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Webhook
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *WebhookResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WebhookResponse) GetJSON200() *Webhook {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r WebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// EditWebhookResponse200Headers the declared response headers of an HTTP 200 response for EditWebhook
+type EditWebhookResponse200Headers struct {
+	ETag *string
+}
+
+type EditWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Webhook
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EditWebhookResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EditWebhookResponse) GetJSON200() *Webhook {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EditWebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EditWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EditWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EditWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EditWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeliveriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListDelivery
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeliveriesResponse) GetJSON200() *ListDelivery {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeliveriesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeliveriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeliveriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeliveriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeliveriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeliveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Delivery
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeliveryResponse) GetJSON200() *Delivery {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeliveryResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeliveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeliveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeliveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeliveryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReplayDeliveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Delivery
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReplayDeliveryResponse) GetJSON200() *Delivery {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReplayDeliveryResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReplayDeliveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReplayDeliveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReplayDeliveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReplayDeliveryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RotateWebhookSecretResponse200Headers the declared response headers of an HTTP 200 response for RotateWebhookSecret
+type RotateWebhookSecretResponse200Headers struct {
+	ETag *string
+}
+
+type RotateWebhookSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookMade
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RotateWebhookSecretResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateWebhookSecretResponse) GetJSON200() *WebhookMade {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateWebhookSecretResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateWebhookSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateWebhookSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateWebhookSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateWebhookSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TestWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Delivery
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r TestWebhookResponse) GetJSON201() *Delivery {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TestWebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TestWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // AuditWithResponse List what was done, newest first; a page may be empty and yet have a next one
 //
 // Returns a wrapper object for the known response body format(s).
@@ -12757,6 +14963,19 @@ func (c *ClientWithResponses) SettleEpochWithResponse(ctx context.Context, reqEd
 		return nil, err
 	}
 	return ParseSettleEpochResponse(rsp)
+}
+
+// EventsWithResponse List what happened, newest first; the last 90 days
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/events (the `Events` operationId).
+func (c *ClientWithResponses) EventsWithResponse(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*EventsResponse, error) {
+	rsp, err := c.Events(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEventsResponse(rsp)
 }
 
 // AllLicensesWithResponse List all licenses of the organisation
@@ -12900,6 +15119,19 @@ func (c *ClientWithResponses) ReleaseWithResponse(ctx context.Context, id string
 		return nil, err
 	}
 	return ParseReleaseResponse(rsp)
+}
+
+// LicenseEventsWithResponse List what happened to a license, newest first; the last 90 days
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/licenses/{id}/events (the `LicenseEvents` operationId).
+func (c *ClientWithResponses) LicenseEventsWithResponse(ctx context.Context, id string, params *LicenseEventsParams, reqEditors ...RequestEditorFn) (*LicenseEventsResponse, error) {
+	rsp, err := c.LicenseEvents(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLicenseEventsResponse(rsp)
 }
 
 // LicenseFileWithResponse The signed license file
@@ -13933,6 +16165,162 @@ func (c *ClientWithResponses) UnarchiveVersionWithResponse(ctx context.Context, 
 	return ParseUnarchiveVersionResponse(rsp)
 }
 
+// WebhooksWithResponse List webhooks, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/webhooks (the `Webhooks` operationId).
+func (c *ClientWithResponses) WebhooksWithResponse(ctx context.Context, params *WebhooksParams, reqEditors ...RequestEditorFn) (*WebhooksResponse, error) {
+	rsp, err := c.Webhooks(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWebhooksResponse(rsp)
+}
+
+// CreateWebhookWithBodyWithResponse Make a webhook
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error) {
+	rsp, err := c.CreateWebhookWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResponse(rsp)
+}
+
+// CreateWebhookWithResponse Make a webhook
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithResponse(ctx context.Context, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error) {
+	rsp, err := c.CreateWebhook(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResponse(rsp)
+}
+
+// DeleteWebhookWithResponse Delete a webhook; what is on its way to it is not sent
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/webhooks/{id} (the `DeleteWebhook` operationId).
+func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error) {
+	rsp, err := c.DeleteWebhook(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteWebhookResponse(rsp)
+}
+
+// WebhookWithResponse Read a webhook
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/webhooks/{id} (the `Webhook` operationId).
+func (c *ClientWithResponses) WebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*WebhookResponse, error) {
+	rsp, err := c.Webhook(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWebhookResponse(rsp)
+}
+
+// EditWebhookWithBodyWithResponse Edit a webhook, switch it off or on
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/webhooks/{id} (the `EditWebhook` operationId).
+func (c *ClientWithResponses) EditWebhookWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditWebhookResponse, error) {
+	rsp, err := c.EditWebhookWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditWebhookResponse(rsp)
+}
+
+// EditWebhookWithResponse Edit a webhook, switch it off or on
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/webhooks/{id} (the `EditWebhook` operationId).
+func (c *ClientWithResponses) EditWebhookWithResponse(ctx context.Context, id string, body EditWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*EditWebhookResponse, error) {
+	rsp, err := c.EditWebhook(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditWebhookResponse(rsp)
+}
+
+// DeliveriesWithResponse List deliveries to a webhook, newest first; the last 30 days
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/webhooks/{id}/deliveries (the `Deliveries` operationId).
+func (c *ClientWithResponses) DeliveriesWithResponse(ctx context.Context, id string, params *DeliveriesParams, reqEditors ...RequestEditorFn) (*DeliveriesResponse, error) {
+	rsp, err := c.Deliveries(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeliveriesResponse(rsp)
+}
+
+// DeliveryWithResponse Read a delivery
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/webhooks/{id}/deliveries/{delivery} (the `Delivery` operationId).
+func (c *ClientWithResponses) DeliveryWithResponse(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*DeliveryResponse, error) {
+	rsp, err := c.Delivery(ctx, id, delivery, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeliveryResponse(rsp)
+}
+
+// ReplayDeliveryWithResponse Send an event again, with the same id, whatever became of it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay (the `ReplayDelivery` operationId).
+func (c *ClientWithResponses) ReplayDeliveryWithResponse(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*ReplayDeliveryResponse, error) {
+	rsp, err := c.ReplayDelivery(ctx, id, delivery, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplayDeliveryResponse(rsp)
+}
+
+// RotateWebhookSecretWithResponse Make a new secret; for a day requests are signed with the old one too
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhooks/{id}/secret (the `RotateWebhookSecret` operationId).
+func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error) {
+	rsp, err := c.RotateWebhookSecret(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateWebhookSecretResponse(rsp)
+}
+
+// TestWebhookWithResponse Send an event that means nothing, also to a webhook that is disabled
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhooks/{id}/test (the `TestWebhook` operationId).
+func (c *ClientWithResponses) TestWebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error) {
+	rsp, err := c.TestWebhook(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestWebhookResponse(rsp)
+}
+
 // ParseAuditResponse parses an HTTP response from a AuditWithResponse call
 func ParseAuditResponse(rsp *http.Response) (*AuditResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -14061,6 +16449,39 @@ func ParseSettleEpochResponse(rsp *http.Response) (*SettleEpochResponse, error) 
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEventsResponse parses an HTTP response from a EventsWithResponse call
+func ParseEventsResponse(rsp *http.Response) (*EventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListHappened
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -14360,6 +16781,39 @@ func ParseReleaseResponse(rsp *http.Response) (*ReleaseResponse, error) {
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLicenseEventsResponse parses an HTTP response from a LicenseEventsWithResponse call
+func ParseLicenseEventsResponse(rsp *http.Response) (*LicenseEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LicenseEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListHappened
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -16663,6 +19117,380 @@ func ParseUnarchiveVersionResponse(rsp *http.Response) (*UnarchiveVersionRespons
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseWebhooksResponse parses an HTTP response from a WebhooksWithResponse call
+func ParseWebhooksResponse(rsp *http.Response) (*WebhooksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WebhooksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListWebhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateWebhookResponse parses an HTTP response from a CreateWebhookWithResponse call
+func ParseCreateWebhookResponse(rsp *http.Response) (*CreateWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest WebhookMade
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateWebhookResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteWebhookResponse parses an HTTP response from a DeleteWebhookWithResponse call
+func ParseDeleteWebhookResponse(rsp *http.Response) (*DeleteWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWebhookResponse parses an HTTP response from a WebhookWithResponse call
+func ParseWebhookResponse(rsp *http.Response) (*WebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Webhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers WebhookResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseEditWebhookResponse parses an HTTP response from a EditWebhookWithResponse call
+func ParseEditWebhookResponse(rsp *http.Response) (*EditWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EditWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Webhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EditWebhookResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeliveriesResponse parses an HTTP response from a DeliveriesWithResponse call
+func ParseDeliveriesResponse(rsp *http.Response) (*DeliveriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeliveriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListDelivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeliveryResponse parses an HTTP response from a DeliveryWithResponse call
+func ParseDeliveryResponse(rsp *http.Response) (*DeliveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeliveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Delivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReplayDeliveryResponse parses an HTTP response from a ReplayDeliveryWithResponse call
+func ParseReplayDeliveryResponse(rsp *http.Response) (*ReplayDeliveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReplayDeliveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Delivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateWebhookSecretResponse parses an HTTP response from a RotateWebhookSecretWithResponse call
+func ParseRotateWebhookSecretResponse(rsp *http.Response) (*RotateWebhookSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateWebhookSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookMade
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RotateWebhookSecretResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTestWebhookResponse parses an HTTP response from a TestWebhookWithResponse call
+func ParseTestWebhookResponse(rsp *http.Response) (*TestWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Delivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -29,6 +29,8 @@ type Settings struct {
 	MetricsListen string // host:port; empty: no metrics
 	Traces        bool   // OTEL_ variables name a collector
 
+	PrivateWebhooks bool
+
 	LogFormat string // text or json
 	LogLevel  slog.Level
 

@@ -92,6 +92,17 @@ var table = []Setting{
 		},
 	},
 	{
+		Name: "private-webhooks", Default: "no", Allowed: "yes or no",
+		About: "Whether webhooks may go to private and local addresses, and without TLS. Whoever may make webhooks can then reach what this server can reach.",
+		set: func(s *Settings, text string) error {
+			s.PrivateWebhooks = text == "yes"
+			if text != "yes" && text != "no" {
+				return errors.New("is neither")
+			}
+			return nil
+		},
+	},
+	{
 		Name: "log-format", Default: "text", Allowed: "text or json",
 		About: "How the log on stderr is written.",
 		set: func(s *Settings, text string) error {

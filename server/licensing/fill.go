@@ -165,6 +165,8 @@ func (x *exchange) compose(o Outcome, at step, list *lease.ListRef, denied []lea
 	if x.policy.Type.Expiring() {
 		l.Expires = x.terms.License.Expires
 	}
+	x.outcome.position, x.outcome.counters, x.outcome.verdict = at.to, l.Counters, l.Verdict
+	x.outcome.spent = o.Granted - max(x.outcome.held.Granted, x.outcome.held.Counted)
 	document := l.Document()
 	if len(document) > lease.MaxLease {
 		return nil, fmt.Errorf("activation %s: the lease would have %d bytes", x.key.Activation, len(document))

@@ -18,18 +18,20 @@ type Options struct {
 	Random io.Reader        // nil: the system's
 	Epoch  int64            // the first, for a store that has none yet; 0: the Unix time. The store's stands
 	Secret []byte           // makes challenges; 32 bytes, the same on every node
+	Tell   Notices          // is told of what happens; nil: nobody is
 }
 
 // Service is the domain: what a vendor edits and what programs ask. Its reads are those of the store.
 type Service struct {
 	Reads
-	store  Store
-	issuer Issuer
-	clock  func() time.Time
-	random io.Reader
-	secret []byte
-	epochs epochs
-	lists  lists
+	store   Store
+	issuer  Issuer
+	clock   func() time.Time
+	random  io.Reader
+	secret  []byte
+	notices Notices
+	epochs  epochs
+	lists   lists
 }
 
 // Reads are passed on to the store as they are.
@@ -51,7 +53,10 @@ func New(store Store, issuer Issuer, o Options) *Service {
 	if len(o.Secret) < 16 {
 		panic("licensing: the secret for challenges has fewer than 16 bytes")
 	}
-	s := &Service{Reads: store, store: store, issuer: issuer, clock: o.Clock, random: o.Random, secret: o.Secret}
+	s := &Service{Reads: store, store: store, issuer: issuer, clock: o.Clock, random: o.Random, secret: o.Secret, notices: o.Tell}
+	if o.Tell != nil {
+		s.store = telling{store, o.Tell, s.now}
+	}
 	if s.clock == nil {
 		s.clock = time.Now
 	}

@@ -36,6 +36,7 @@ type exchange struct {
 	address string
 	epoch   Epoch
 	closed  bool // a period of the allowance is over
+	outcome outcome
 }
 
 // Sync answers one request. It looks in this order: device signature, stored answer, status, position (spec/lease.md). An error is for a
@@ -47,17 +48,23 @@ func (s *Service) Sync(ctx context.Context, body []byte, address string) (Answer
 		return Answer{}, err
 	}
 	for range attempts {
-		answer, err := s.answer(ctx, request, hash, address)
+		x := &exchange{request: request, hash: hash, key: ActivationKey{request.License, request.Activation()}, now: s.now(), address: address}
+		answer, err := s.answer(ctx, x)
+		if err == nil {
+			err = s.tell(ctx, x, answer.Refused)
+		}
+		if err == nil {
+			return answer, nil
+		}
 		if !errors.Is(err, ErrStale) {
-			return answer, err
+			return Answer{}, err
 		}
 	}
 	return Answer{}, fmt.Errorf("license %s: changed %d times during one sync: %w", request.License, attempts, ErrStale)
 }
 
-func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease.Hash, address string) (Answer, error) {
-	x := &exchange{request: request, hash: hash, key: ActivationKey{request.License, request.Activation()}, now: s.now(), address: address}
-	var err error
+func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error) {
+	request := x.request
 	if x.epoch, err = s.epoch(ctx, request.Epoch, request.Number == 1 || len(request.Want) > 0); err != nil {
 		return Answer{}, err
 	}
@@ -79,7 +86,8 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 		return Answer{}, fmt.Errorf("reading the activation: %w", err)
 	}
 	known := err == nil
-	if known && held.Request == hash {
+	x.outcome.held = held
+	if known && held.Request == x.hash {
 		return s.resend(x, held.Lease)
 	}
 	if no := x.status(); no != nil {
@@ -104,6 +112,7 @@ func (s *Service) answer(ctx context.Context, request *lease.Request, hash lease
 		}
 		return Answer{}, ErrStale // decide on the license as it is now
 	}
+	x.outcome.again = step.again
 	advance, no := s.fill(x, step, held)
 	if no != nil {
 		return s.refuse(x, no)
@@ -174,6 +183,7 @@ func (s *Service) resend(x *exchange, document lease.Document) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("activation %s: the stored lease: %w", x.key.Activation, err)
 	}
+	x.outcome.resent, x.outcome.position, x.outcome.counters, x.outcome.verdict = true, stored.Position(), stored.Counters, stored.Verdict
 	if stored.Epoch < x.epoch.Value {
 		stored.Epoch = x.epoch.Value
 		document = stored.Document()

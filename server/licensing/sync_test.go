@@ -29,6 +29,7 @@ type server struct {
 	license licensing.License
 	mu      sync.Mutex
 	now     time.Time
+	told    told
 }
 
 const minute = 60_000
@@ -80,7 +81,7 @@ func (s *server) restart(t *testing.T) {
 	t.Helper()
 	keys, err := issuer.New(bytes.Repeat([]byte{1}, issuer.MasterKeySize), nil)
 	must(t, err)
-	s.Service = licensing.New(s.store, keys, licensing.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32)})
+	s.Service = licensing.New(s.store, keys, licensing.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32), Tell: &s.told})
 }
 
 // rollBack puts the records back to what they were, and starts a new process on them.

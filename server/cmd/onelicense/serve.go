@@ -102,7 +102,8 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 		ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout,
 		TLSCertificate: s.TLSCertificate, TLSKey: s.TLSKey, TrustedProxies: s.TrustedProxies,
 		SyncRateAddress: s.SyncRateAddress, SyncRateLicense: s.SyncRateLicense, SyncRateBurst: s.SyncRateBurst,
-		Metrics: w.metrics, Traces: w.traces,
+		PrivateWebhooks: s.PrivateWebhooks,
+		Metrics:         w.metrics, Traces: w.traces,
 	})
 	if err != nil {
 		about := &server.SettingError{Setting: "data", Err: err}

@@ -1,0 +1,241 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/notify"
+)
+
+// EventType says what happened.
+type EventType string
+
+// Schema lists them all.
+func (EventType) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString, Description: "What happened; docs/events.md."}
+	for _, t := range notify.Types() {
+		s.Enum = append(s.Enum, string(t))
+	}
+	return s
+}
+
+// Happened is something that happened, as it is also sent to webhooks.
+type Happened struct {
+	ID        string      `json:"id" doc:"The same however often the event comes."`
+	Type      EventType   `json:"type"`
+	Timestamp time.Time   `json:"timestamp"`
+	Data      notify.Data `json:"data"`
+}
+
+// Webhook is an address that events are sent to.
+type Webhook struct {
+	ID       string      `json:"id"`
+	Name     string      `json:"name"`
+	URL      string      `json:"url"`
+	Events   []EventType `json:"events" nullable:"false"`
+	Disabled bool        `json:"disabled"`
+	Reason   string      `json:"reason,omitempty" doc:"Why the server has disabled it; absent: a member did."`
+	Revision int64       `json:"revision"`
+	Created  time.Time   `json:"created"`
+}
+
+// WebhookNew is a webhook to be made.
+type WebhookNew struct {
+	Name   string      `json:"name,omitempty" maxLength:"200"`
+	URL    string      `json:"url" maxLength:"2000" doc:"https://…, at a public address."`
+	Events []EventType `json:"events" nullable:"false" minItems:"1"`
+}
+
+// WebhookMade is a webhook with its secret.
+type WebhookMade struct {
+	Webhook
+	Secret string `json:"secret" doc:"Signs the requests, as Standard Webhooks says. It is shown here and never again."`
+}
+
+// WebhookEdit changes what it names and leaves the rest.
+type WebhookEdit struct {
+	Revision int64        `json:"revision"`
+	Name     *string      `json:"name,omitempty" maxLength:"200"`
+	URL      *string      `json:"url,omitempty" maxLength:"2000"`
+	Events   *[]EventType `json:"events,omitempty" minItems:"1"`
+	Disabled *bool        `json:"disabled,omitempty"`
+}
+
+// Delivery is one event on its way to one webhook.
+type Delivery struct {
+	ID       string       `json:"id"`
+	Event    string       `json:"event" doc:"Sent as webhook-id."`
+	Type     string       `json:"type"`
+	State    notify.State `json:"state" enum:"pending,delivered,failed"`
+	Created  time.Time    `json:"created"`
+	Next     *time.Time   `json:"next,omitempty" doc:"When it is tried again."`
+	Body     string       `json:"body" doc:"As it is sent."`
+	Attempts []Attempt    `json:"attempts" nullable:"false" doc:"The latest, oldest first."`
+}
+
+// Attempt is one request and what came of it.
+type Attempt struct {
+	Time   time.Time `json:"time"`
+	Took   int64     `json:"took" doc:"Milliseconds."`
+	Status int       `json:"status,omitempty" doc:"Absent: there was no answer."`
+	Error  string    `json:"error,omitempty"`
+	Answer string    `json:"answer,omitempty" doc:"Its beginning."`
+}
+
+// ByDelivery names one of a webhook's.
+type ByDelivery struct {
+	ByID
+	Delivery string `path:"delivery" pattern:"^[0-9a-f]{24}\\.evt_[0-9a-f]{24,32}$" patternDescription:"the id of a delivery"`
+}
+
+func webhook(w notify.Webhook) Webhook {
+	return Webhook{string(w.ID), w.Name, w.URL, eventTypes(w.Events), w.Disabled, w.Reason, w.Revision, moment(w.Created)}
+}
+
+func eventTypes(list []licensing.NoticeType) []EventType {
+	types := make([]EventType, 0, len(list))
+	for _, t := range list {
+		types = append(types, EventType(t))
+	}
+	return types
+}
+
+func noticeTypes(list []EventType) []licensing.NoticeType {
+	types := make([]licensing.NoticeType, 0, len(list))
+	for _, t := range list {
+		types = append(types, licensing.NoticeType(t))
+	}
+	return types
+}
+
+func delivery(d notify.Delivery) Delivery {
+	described := Delivery{ID: d.ID, Event: d.Event, Type: string(d.Type), State: d.State, Created: moment(d.Created), Next: optional(d.Next), Body: d.Body,
+		Attempts: make([]Attempt, 0, len(d.Attempts))}
+	for _, a := range d.Attempts {
+		described.Attempts = append(described.Attempts, Attempt{moment(a.Time), a.Took, a.Status, a.Error, a.Answer})
+	}
+	return described
+}
+
+// events registers the routes of what happened.
+func (a *API) events() {
+	const tag = "events"
+	for _, op := range []operation{
+		{path: "/events", id: "events", summary: "List what happened, newest first; the last 90 days"},
+		{path: "/licenses/{id}/events", id: "licenseEvents", summary: "List what happened to a license, newest first; the last 90 days"},
+	} {
+		op.method, op.tag, op.action = "GET", tag, access.ReadLicenses
+		list := func(ctx context.Context, who access.Identity, of license.ID, in Paging) (*answer[List[Happened]], error) {
+			found, err := a.Notify.Events(ctx, who.Organisation(), of, in.page())
+			return listing(found, err, func(e notify.Event) Happened { return Happened{e.ID, EventType(e.Type), e.Timestamp, e.Data} })
+		}
+		if op.id == "events" {
+			add(a, op, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Happened]], error) {
+				return list(ctx, who, "", *in)
+			})
+			continue
+		}
+		add(a, op, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Happened]], error) {
+			if _, err := a.Licensing.License(ctx, who.Organisation(), in.id()); err != nil {
+				return nil, err // an empty list would say that the license is there
+			}
+			return list(ctx, who, in.id(), in.Paging)
+		})
+	}
+}
+
+// webhooks registers the routes of webhooks and their deliveries.
+func (a *API) webhooks() {
+	const tag = "webhooks"
+	add(a, operation{
+		method: "POST", path: "/webhooks", id: "createWebhook", tag: tag, action: access.ManageWebhooks, status: http.StatusCreated,
+		summary: "Make a webhook",
+	}, func(ctx context.Context, who access.Identity, in *body[WebhookNew]) (*answer[WebhookMade], error) {
+		secret, w, err := a.Notify.CreateWebhook(ctx, notify.Webhook{
+			Org: who.Organisation(), Name: in.Body.Name, URL: in.Body.URL, Events: noticeTypes(in.Body.Events),
+		})
+		return reply(WebhookMade{webhook(w), secret}, err)
+	})
+	add(a, operation{
+		method: "GET", path: "/webhooks", id: "webhooks", tag: tag, action: access.ManageWebhooks,
+		summary: "List webhooks, newest first",
+	}, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Webhook]], error) {
+		found, err := a.Notify.Webhooks(ctx, who.Organisation(), in.page())
+		return listing(found, err, webhook)
+	})
+	add(a, operation{
+		method: "GET", path: "/webhooks/{id}", id: "webhook", tag: tag, action: access.ManageWebhooks,
+		summary: "Read a webhook",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Webhook], error) {
+		w, err := a.Notify.Webhook(ctx, who.Organisation(), in.id())
+		return reply(webhook(w), err)
+	})
+	add(a, operation{
+		method: "PATCH", path: "/webhooks/{id}", id: "editWebhook", tag: tag, action: access.ManageWebhooks,
+		summary: "Edit a webhook, switch it off or on",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[WebhookEdit]) (*answer[Webhook], error) {
+		w, err := a.Notify.Webhook(ctx, who.Organisation(), in.id())
+		if err != nil {
+			return nil, err
+		}
+		w.Revision = in.Body.Revision
+		assign(&w.Name, in.Body.Name)
+		assign(&w.URL, in.Body.URL)
+		assign(&w.Disabled, in.Body.Disabled)
+		if in.Body.Events != nil {
+			w.Events = noticeTypes(*in.Body.Events)
+		}
+		w, err = a.Notify.UpdateWebhook(ctx, w)
+		return reply(webhook(w), err)
+	})
+	add(a, operation{
+		method: "DELETE", path: "/webhooks/{id}", id: "deleteWebhook", tag: tag, action: access.ManageWebhooks, status: http.StatusNoContent,
+		conditional: true, summary: "Delete a webhook; what is on its way to it is not sent",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
+		return nil, a.Notify.DeleteWebhook(ctx, who.Organisation(), in.id(), wanted(ctx))
+	})
+	add(a, operation{
+		method: "POST", path: "/webhooks/{id}/secret", id: "rotateWebhookSecret", tag: tag, action: access.ManageWebhooks,
+		summary: "Make a new secret; for a day requests are signed with the old one too",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[WebhookMade], error) {
+		secret, w, err := a.Notify.RotateSecret(ctx, who.Organisation(), in.id())
+		return reply(WebhookMade{webhook(w), secret}, err)
+	})
+	add(a, operation{
+		method: "POST", path: "/webhooks/{id}/test", id: "testWebhook", tag: tag, action: access.ManageWebhooks, status: http.StatusCreated,
+		summary: "Send an event that means nothing, also to a webhook that is disabled",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Delivery], error) {
+		d, err := a.Notify.TestWebhook(ctx, who.Organisation(), in.id())
+		return reply(delivery(d), err)
+	})
+	add(a, operation{
+		method: "GET", path: "/webhooks/{id}/deliveries", id: "deliveries", tag: tag, action: access.ManageWebhooks,
+		summary: "List deliveries to a webhook, newest first; the last 30 days",
+	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Delivery]], error) {
+		if _, err := a.Notify.Webhook(ctx, who.Organisation(), in.id()); err != nil {
+			return nil, err // an empty list would say that the webhook is there
+		}
+		found, err := a.Notify.Deliveries(ctx, who.Organisation(), in.id(), in.page())
+		return listing(found, err, delivery)
+	})
+	add(a, operation{
+		method: "GET", path: "/webhooks/{id}/deliveries/{delivery}", id: "delivery", tag: tag, action: access.ManageWebhooks,
+		summary: "Read a delivery",
+	}, func(ctx context.Context, who access.Identity, in *ByDelivery) (*answer[Delivery], error) {
+		d, err := a.Notify.Delivery(ctx, who.Organisation(), in.id(), in.Delivery)
+		return reply(delivery(d), err)
+	})
+	add(a, operation{
+		method: "POST", path: "/webhooks/{id}/deliveries/{delivery}/replay", id: "replayDelivery", tag: tag, action: access.ManageWebhooks,
+		summary: "Send an event again, with the same id, whatever became of it",
+	}, func(ctx context.Context, who access.Identity, in *ByDelivery) (*answer[Delivery], error) {
+		d, err := a.Notify.Replay(ctx, who.Organisation(), in.id(), in.Delivery)
+		return reply(delivery(d), err)
+	})
+}

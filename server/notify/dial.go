@@ -1,0 +1,76 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// A vendor chooses where the server sends requests. It must not become a way into the network that the server stands in: so an address is
+// looked at when it is dialled, after its name was resolved, and no redirect is followed.
+
+// patience with a receiver, from the first packet to the end of the answer.
+const patience = 15 * time.Second
+
+func newClient(allowPrivate bool) *http.Client {
+	dialer := &net.Dialer{Timeout: patience}
+	if !allowPrivate {
+		dialer.Control = func(_, address string, _ syscall.RawConn) error { return mayDial(address) }
+	}
+	return &http.Client{
+		Timeout: patience,
+		Transport: &http.Transport{
+			DialContext:            dialer.DialContext,
+			Proxy:                  nil, // it would resolve the name by itself
+			TLSHandshakeTimeout:    patience,
+			MaxResponseHeaderBytes: 16 * 1024,
+			MaxIdleConnsPerHost:    2,
+			IdleConnTimeout:        time.Minute,
+			DisableCompression:     true,
+			ForceAttemptHTTP2:      true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+var errNotPublic = errors.New("is not a public address")
+
+// mayDial refuses every address that is not a public one.
+func mayDial(address string) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if ip := at.Addr().Unmap(); !public(ip) {
+		return fmt.Errorf("%s %w", ip, errNotPublic)
+	}
+	return nil
+}
+
+// special are the networks that are not the public internet, or lead to another address by translation; after the registries of IANA
+// (RFC 6890). What the methods of netip.Addr know is not repeated.
+var special = func() (all []netip.Prefix) {
+	for _, p := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
+	} {
+		all = append(all, netip.MustParsePrefix(p))
+	}
+	return all
+}()
+
+func public(ip netip.Addr) bool {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" {
+		return false
+	}
+	for _, p := range special {
+		if p.Contains(ip) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,69 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// A webhook whose receiver has taken nothing for long is switched off, and so is one whose receiver says that it is gone. Since when it
+// fails stands in an entry of its own, so that a member's edit does not meet it; while all is well there is none.
+
+const healthKind = "webhook_health"
+
+// mostFailing is longer than one delivery is tried.
+const mostFailing = 5 * 24 * time.Hour
+
+// failed notes that a receiver took nothing.
+func (s *Service) failed(ctx context.Context, w Webhook, a Attempt) error {
+	if a.Status == http.StatusGone {
+		return s.disable(ctx, w, "its receiver answered 410: it is gone")
+	}
+	now := s.time()
+	err := s.Store.CreateEntry(ctx, licensing.Entry{Kind: healthKind, ID: string(w.ID), Org: w.Org, Created: now})
+	if !errors.Is(err, licensing.ErrExists) {
+		return err
+	}
+	since, err := s.Store.Entry(ctx, healthKind, string(w.ID))
+	if gone(err) {
+		return nil
+	}
+	if err == nil && now-since.Created >= lease.Time(mostFailing.Milliseconds()) {
+		return s.disable(ctx, w, fmt.Sprintf("its receiver has taken nothing since %s", since.Created.Std().UTC().Format(time.RFC3339)))
+	}
+	return err
+}
+
+// recovered forgets that a receiver failed.
+func (s *Service) recovered(ctx context.Context, id license.ID) error {
+	_, err := s.Store.Entry(ctx, healthKind, string(id))
+	if err == nil {
+		err = s.Store.DeleteEntry(ctx, healthKind, string(id), 0)
+	}
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// disable switches a webhook off. The notice is told first: told twice it is one, and one too many does less harm than none.
+func (s *Service) disable(ctx context.Context, w Webhook, reason string) error {
+	n := licensing.Notice{
+		Key: fmt.Sprintf("%s:%d", w.ID, w.Revision), Type: licensing.WebhookDisabled, Org: w.Org, Time: s.time(),
+		Details: map[string]any{"webhook": string(w.ID), "url": w.URL, "reason": reason},
+	}
+	if err := s.Tell(ctx, n); err != nil {
+		return err
+	}
+	w.Disabled, w.Reason = true, reason
+	if _, err := s.replace(ctx, w); err != nil && !gone(err) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+// Package notify brings notices to those who asked for them: by webhook to their programs, by e-mail to themselves.
+//
+// New makes the service, which is the domain's licensing.Notices; Run does the work, on any number of nodes. Everything that is to be done
+// is an entry of the store that is due: a notice to be handed out, a delivery, a message. Who takes one moves its due time by a
+// conditional write, so that one node has it; if that node ends, it is due again. So everything is done at least once, and under the same
+// id each time.
+package notify
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Config is what the service stands on.
+type Config struct {
+	Store licensing.Entries
+	Key   []byte           // 32 bytes, the same on every node: seals the webhooks' secrets
+	Now   func() time.Time // nil: time.Now
+	Log   *slog.Logger     // nil: no log
+	// AllowPrivate lets webhooks go to private and local addresses, and without TLS: for a network of one's own.
+	AllowPrivate bool
+	// Told is called for every notice that is handed out, at least once; nil: nothing is.
+	Told func(context.Context, licensing.Notice) error
+}
+
+// Service hands notices out. It is safe for concurrent use.
+type Service struct {
+	Config
+	seal   cipher.AEAD
+	client *http.Client
+	known  recent
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	busy    map[license.ID]bool // webhooks that this node is delivering to
+	working sync.WaitGroup
+}
+
+// New makes a service. A key of another size is a mistake of the program.
+func New(c Config) *Service {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	block, err := aes.NewCipher(c.Key)
+	if err != nil || len(c.Key) != 32 {
+		panic("notify: the key has not 32 bytes")
+	}
+	seal, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err) // AES has the right block size
+	}
+	return &Service{Config: c, seal: seal, client: newClient(c.AllowPrivate), wake: make(chan struct{}, 1), busy: map[license.ID]bool{}}
+}
+
+// every is how often a node looks for what is due, if nothing wakes it.
+const every = time.Second
+
+// Run works until the context ends, and waits for what is under way.
+func (s *Service) Run(ctx context.Context) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	defer s.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-s.wake:
+		}
+		if err := s.Work(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("handing out notices failed", "error", err)
+		}
+	}
+}
+
+// Work does what is due now. Deliveries go on when it has returned; Wait waits for them.
+func (s *Service) Work(ctx context.Context) error {
+	return errors.Join(s.handOut(ctx), s.deliver(ctx))
+}
+
+// Wait waits for the deliveries under way.
+func (s *Service) Wait() { s.working.Wait() }
+
+// nudge has this node look at once.
+func (s *Service) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Service) time() lease.Time { return lease.Time(s.Now().UnixMilli()) }
+
+func newID() license.ID {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return license.ID(hex.EncodeToString(b[:]))
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // our own types
+	}
+	return b
+}
+
+func decode[T any](e licensing.Entry) (v T, err error) {
+	if err = json.Unmarshal(e.Body, &v); err != nil {
+		err = fmt.Errorf("reading the %s %s: %w", e.Kind, e.ID, err)
+	}
+	return v, err
+}
+
+// gone tells that somebody else was quicker, or that there is nothing to do any more.
+func gone(err error) bool {
+	return errors.Is(err, licensing.ErrStale) || errors.Is(err, licensing.ErrNotFound)
+}

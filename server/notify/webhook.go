@@ -1,0 +1,217 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+const (
+	webhookKind  = "webhook"
+	mostWebhooks = 20 // of an organisation: each is a write for each event
+	mostText     = 2000
+)
+
+// overlap is how long an old secret signs beside the one that replaces it.
+const overlap = 24 * time.Hour
+
+// Webhook is an address that events are sent to.
+type Webhook struct {
+	ID       license.ID
+	Org      license.ID
+	Revision int64
+	Created  lease.Time
+	Name     string
+	URL      string
+	Events   []licensing.NoticeType
+	Disabled bool
+	Reason   string // why the server disabled it; empty: a member did
+
+	secrets []sealed
+}
+
+// keptWebhook is the body of its entry.
+type keptWebhook struct {
+	Name     string                 `json:"name"`
+	URL      string                 `json:"url"`
+	Events   []licensing.NoticeType `json:"events"`
+	Disabled bool                   `json:"disabled,omitempty"`
+	Reason   string                 `json:"reason,omitempty"`
+	Secrets  []sealed               `json:"secrets"` // the newest first
+}
+
+// sealed is a secret that only a node with the key can read.
+type sealed struct {
+	Secret []byte     `json:"secret"`
+	Until  lease.Time `json:"until,omitempty"` // 0: until it is replaced
+}
+
+func webhookOf(e licensing.Entry) (Webhook, error) {
+	k, err := decode[keptWebhook](e)
+	return Webhook{license.ID(e.ID), e.Org, e.Revision, e.Created, k.Name, k.URL, k.Events, k.Disabled, k.Reason, k.Secrets}, err
+}
+
+func (w Webhook) body() []byte {
+	return encode(keptWebhook{w.Name, w.URL, w.Events, w.Disabled, w.Reason, w.secrets})
+}
+
+// check holds a webhook to what can be delivered.
+func (s *Service) check(w Webhook) error {
+	invalid := func(field, format string, args ...any) error {
+		return &licensing.Invalid{Field: field, Problem: fmt.Sprintf(format, args...)}
+	}
+	if n := utf8.RuneCountInString(w.Name); n > 200 || strings.ContainsFunc(w.Name, unicode.IsControl) {
+		return invalid("name", "has %d characters, at most 200 are allowed, none of them a control", n)
+	}
+	u, err := url.Parse(w.URL)
+	switch {
+	case err != nil || u.Host == "" || len(w.URL) > mostText || u.User != nil || u.Fragment != "":
+		return invalid("url", "is not of the form https://host/path")
+	case u.Scheme != "https" && !(u.Scheme == "http" && s.AllowPrivate):
+		return invalid("url", "is %q, only https is allowed", u.Scheme)
+	}
+	if len(w.Events) == 0 {
+		return invalid("events", "names no event")
+	}
+	for _, e := range w.Events {
+		if !slices.Contains(Types(), e) {
+			return invalid("events", "names %q, which is no event", string(e))
+		}
+	}
+	return nil
+}
+
+// CreateWebhook makes one and gives its secret, which is not shown again.
+func (s *Service) CreateWebhook(ctx context.Context, w Webhook) (string, Webhook, error) {
+	if err := s.check(w); err != nil {
+		return "", Webhook{}, err
+	}
+	n := 0
+	if err := s.everyWebhook(ctx, w.Org, func(Webhook) error { n++; return nil }); err != nil {
+		return "", Webhook{}, err
+	}
+	if n >= mostWebhooks {
+		return "", Webhook{}, &licensing.Invalid{Field: "url", Problem: fmt.Sprintf("would be the %dth webhook, at most %d are allowed", n+1, mostWebhooks)}
+	}
+	secret := newSecret()
+	w.ID, w.Revision, w.Created = newID(), 1, s.time()
+	w.secrets = []sealed{{Secret: s.sealed(w.ID, secret)}}
+	return secret, w, s.Store.CreateEntry(ctx, licensing.Entry{
+		Kind: webhookKind, ID: string(w.ID), Org: w.Org, Search: w.Name + "\n" + w.URL, Created: w.Created, Body: w.body(),
+	})
+}
+
+// Webhooks lists those of an organisation, newest first.
+func (s *Service) Webhooks(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Webhook], error) {
+	found, err := s.Store.Entries(ctx, webhookKind, org, "", page)
+	return convert(found, err, webhookOf)
+}
+
+// Webhook is one of the organisation's.
+func (s *Service) Webhook(ctx context.Context, org, id license.ID) (Webhook, error) {
+	e, err := licensing.OrgEntry(ctx, s.Store, org, webhookKind, string(id))
+	if err != nil {
+		return Webhook{}, err
+	}
+	return webhookOf(e)
+}
+
+// UpdateWebhook changes name, address, events and whether it is disabled, if it still has the revision.
+func (s *Service) UpdateWebhook(ctx context.Context, w Webhook) (Webhook, error) {
+	if err := s.check(w); err != nil {
+		return Webhook{}, err
+	}
+	if !w.Disabled {
+		w.Reason = ""
+		if err := s.recovered(ctx, w.ID); err != nil { // what was before does not count
+			return Webhook{}, err
+		}
+	}
+	return s.replace(ctx, w)
+}
+
+func (s *Service) replace(ctx context.Context, w Webhook) (Webhook, error) {
+	e, err := licensing.OrgEntry(ctx, s.Store, w.Org, webhookKind, string(w.ID))
+	if err != nil {
+		return Webhook{}, err
+	}
+	e.Revision, e.Search, e.Body = w.Revision, w.Name+"\n"+w.URL, w.body()
+	if e, err = s.Store.ReplaceEntry(ctx, e); err != nil {
+		return Webhook{}, err
+	}
+	return webhookOf(e)
+}
+
+// DeleteWebhook ends it. Its deliveries are not made any more, and their log goes with time.
+func (s *Service) DeleteWebhook(ctx context.Context, org, id license.ID, revision int64) error {
+	if _, err := s.Webhook(ctx, org, id); err != nil {
+		return err
+	}
+	if err := s.Store.DeleteEntry(ctx, healthKind, string(id), 0); err != nil && !errors.Is(err, licensing.ErrNotFound) {
+		return err
+	}
+	return s.Store.DeleteEntry(ctx, webhookKind, string(id), revision)
+}
+
+// RotateSecret makes a new secret. The old one signs beside it for a day, so that receivers can be told in between.
+func (s *Service) RotateSecret(ctx context.Context, org, id license.ID) (string, Webhook, error) {
+	w, err := s.Webhook(ctx, org, id)
+	if err != nil {
+		return "", Webhook{}, err
+	}
+	secret, old := newSecret(), w.secrets[0]
+	old.Until = s.time() + lease.Time(overlap.Milliseconds())
+	w.secrets = []sealed{{Secret: s.sealed(id, secret)}, old}
+	w, err = s.replace(ctx, w)
+	return secret, w, err
+}
+
+// secretsOf are the webhook's secrets that sign now.
+func (s *Service) secretsOf(w Webhook) (secrets []string, err error) {
+	for _, one := range w.secrets {
+		if one.Until != 0 && one.Until <= s.time() {
+			continue
+		}
+		secret, err := s.seal.Open(nil, nil, one.Secret, sealedFor(w.ID))
+		if err != nil {
+			return nil, fmt.Errorf("webhook %s: its secret was sealed with another master key: %w", w.ID, err)
+		}
+		secrets = append(secrets, string(secret))
+	}
+	return secrets, nil
+}
+
+func (s *Service) sealed(id license.ID, secret string) []byte {
+	return s.seal.Seal(nil, nil, []byte(secret), sealedFor(id))
+}
+
+func sealedFor(id license.ID) []byte { return []byte("onelicense/webhook/1\n" + string(id)) }
+
+// everyWebhook does something for each webhook of an organisation.
+func (s *Service) everyWebhook(ctx context.Context, org license.ID, do func(Webhook) error) error {
+	page := licensing.Page{Limit: 200}
+	for {
+		found, err := s.Webhooks(ctx, org, page)
+		if err != nil {
+			return err
+		}
+		for _, w := range found.Items {
+			if err := do(w); err != nil {
+				return err
+			}
+		}
+		if page.After = found.Next; page.After == "" {
+			return nil
+		}
+	}
+}
