@@ -110,6 +110,62 @@ func TestOverdrawnPoolOfSeveralBuckets(t *testing.T) {
 	c.whole()
 }
 
+// An overdrawn bucket beside one with room: what is freed in the other is given away, so all together hold more than the limit for as long
+// as those keep their seats who were granted them whatever others held. It is never by more than there are of them, and those who need a
+// free seat never hold more than the limit (docs/mongodb.md).
+func TestOverdraftHasItsBound(t *testing.T) {
+	const slots, healed, freed = 2 * bucketSize, 3, 10
+	c := newScene(t, database(t))
+	c.limit("seat", slots)
+	other := func(n, i int) string { return string(lease.HashOf(fmt.Append(nil, "other ", n, i))) }
+	for n := range int64(2) {
+		b := newBucket(string(c.license), "seat", n)
+		for i := range bucketSize {
+			b.Seats[other(int(n), i)] = placed{Mark: "m", Until: never}
+		}
+		if err := c.s.insert(t.Context(), c.s.pools, b.whole(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The healed ones are at home in the first bucket, what is freed is in the second.
+	var names []string
+	for n := 0; len(names) < healed; n++ {
+		if name := fmt.Sprint("healed ", n); home(string(lease.HashOf([]byte(name))), 2) == 0 {
+			names = append(names, name)
+		}
+	}
+	unbounded := func(a *licensing.Advance) {
+		if a.Activate != nil {
+			a.Activate = &licensing.Activate{Limit: 1 << 30, Window: 1}
+		}
+	}
+	for _, name := range names {
+		c.does(name, name, wantsOf(licensing.Unlimited, 5000, "seat"), unbounded)
+	}
+	if held := c.held(); held != slots+healed {
+		t.Fatalf("%d seats are held", held)
+	}
+	for i := range freed {
+		if err := c.s.freeSeat(t.Context(), bucketID(poolID(string(c.license), "seat"), 1), other(1, i), "m"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 2 * freed {
+		c.does(fmt.Sprint("asks ", n), "asks", wantsOf(slots, 5000, "seat"), unbounded)
+	}
+	if held := c.held(); held != slots+healed {
+		t.Errorf("%d of %d seats are held, %d of them whatever others hold", held, slots, healed)
+	}
+	for _, name := range names {
+		c.does(name, name+" drops", drops("seat"))
+	}
+	c.does("late", "asks", wantsOf(slots, 5000, "seat"), unbounded)
+	if held := c.held(); held != slots {
+		t.Errorf("%d of %d seats are held when nobody holds one whatever others do", held, slots)
+	}
+	c.buckets(slots)
+}
+
 // Who comes back late to a pool that is overdrawn has no better claim to a seat than anybody else, and neither has who drops it.
 func TestOverdrawnPoolTakesNobodyBack(t *testing.T) {
 	c := newScene(t, database(t))
