@@ -72,7 +72,7 @@ func (m *Manifest) inspect(ctx context.Context, directory string) (err error) {
 	if m.Schema, _, err = copied.Schema(ctx); err != nil {
 		return err
 	}
-	epoch, err := copied.Epoch(ctx)
+	epoch, err := copied.PresentEpoch(ctx)
 	m.Epoch = epoch.Value
 	return err
 }

@@ -93,3 +93,19 @@ func ends(n int, head Head, known []Head) error {
 	}
 	return nil
 }
+
+// Kind is that of the log's entries in a store.
+const Kind = kind
+
+// Follower holds the lines of one chain to each other as they come, from its first.
+type Follower struct {
+	read int
+	head Head
+}
+
+// Next is given the next line as it was hashed. After an error it goes on with nothing.
+func (f *Follower) Next(text []byte) (err error) {
+	f.read++
+	f.head, err = follow(f.read, text, f.head, nil)
+	return err
+}

@@ -80,13 +80,26 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 }
 
 func open(ctx context.Context, uri string, o *options.ClientOptions) (*Store, error) {
-	address, err := parse(uri)
+	s, at, err := dial(ctx, uri, o)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.migrate(ctx, migrations); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s at %s: %w", at.database, at.hosts, err), s.Close())
+	}
+	s.startSweep()
+	return s, nil
+}
+
+// dial connects, and changes nothing.
+func dial(ctx context.Context, uri string, o *options.ClientOptions) (*Store, address, error) {
+	at, err := parse(uri)
+	if err != nil {
+		return nil, at, err
+	}
 	o.ApplyURI(uri)
 	if err := o.Validate(); err != nil {
-		return nil, fmt.Errorf("the MongoDB URI is not valid: %s", address.hide(err))
+		return nil, at, fmt.Errorf("the MongoDB URI is not valid: %s", at.hide(err))
 	}
 	if o.ServerSelectionTimeout == nil {
 		o.SetServerSelectionTimeout(selection)
@@ -106,18 +119,14 @@ func open(ctx context.Context, uri string, o *options.ClientOptions) (*Store, er
 	o.SetBSONOptions(&options.BSONOptions{UseJSONStructTags: true})
 	client, err := mongo.Connect(o)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to MongoDB at %s: %s", address.hosts, address.hide(err))
+		return nil, at, fmt.Errorf("connecting to MongoDB at %s: %s", at.hosts, at.hide(err))
 	}
 	s := &Store{client: client, patience: patience, now: time.Now}
-	s.collections(client.Database(address.database))
+	s.collections(client.Database(at.database))
 	if err := client.Ping(ctx, readpref.Primary()); err != nil {
-		return nil, errors.Join(fmt.Errorf("MongoDB at %s cannot be reached: %s", address.hosts, address.hide(reason(err))), s.Close())
+		return nil, at, errors.Join(fmt.Errorf("MongoDB at %s cannot be reached: %s", at.hosts, at.hide(reason(err))), s.Close())
 	}
-	if err := s.migrate(ctx, migrations); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s at %s: %w", address.database, address.hosts, err), s.Close())
-	}
-	s.startSweep()
-	return s, nil
+	return s, at, nil
 }
 
 func (s *Store) collections(db *mongo.Database) {

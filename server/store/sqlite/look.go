@@ -12,6 +12,7 @@ import (
 
 	"modernc.org/sqlite"
 
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
@@ -43,8 +44,8 @@ func (o *Onlooker) Schema(ctx context.Context) (version, known int, err error) {
 	return version, len(migrations), err
 }
 
-// Epoch is that of the data; zero before anything was granted.
-func (o *Onlooker) Epoch(ctx context.Context) (licensing.Epoch, error) {
+// PresentEpoch is that of the data; zero before anything was granted.
+func (o *Onlooker) PresentEpoch(ctx context.Context) (licensing.Epoch, error) {
 	e, err := readEpoch(func(query string, args ...any) scanner { return o.db.QueryRowContext(ctx, query, args...) })
 	if errors.Is(err, licensing.ErrNotFound) {
 		err = nil
@@ -74,6 +75,33 @@ func (o *Onlooker) EachProduct(ctx context.Context, each func(licensing.Product)
 		}
 		return each(p)
 	})
+}
+
+// EachEntry calls each for every entry of a kind, organisation by organisation, the oldest first.
+func (o *Onlooker) EachEntry(ctx context.Context, kind string, each func(licensing.Entry) error) error {
+	rows, err := o.db.QueryContext(ctx, `SELECT `+entryColumns+` FROM entries WHERE kind = ? ORDER BY org, seq`, kind)
+	return scan(rows, err, func(row scanner) error {
+		e, err := readEntry(new(int64), row)
+		if err != nil {
+			return err
+		}
+		return each(e)
+	})
+}
+
+// Overdue counts what a server that runs would have tidied by the time before.
+func (o *Onlooker) Overdue(ctx context.Context, before lease.Time) (n int, err error) {
+	err = o.db.QueryRowContext(ctx, `SELECT count(*) FROM entries WHERE until > 0 AND until < ?`, before).Scan(&n)
+	return n, err
+}
+
+// Touched is when a server last showed that it can write; 0 if it never did.
+func (o *Onlooker) Touched(ctx context.Context) (at lease.Time, err error) {
+	err = o.db.QueryRowContext(ctx, `SELECT at FROM heartbeat`).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return at, err
 }
 
 // Copy writes the data, as it is at one moment, into a new file. Whoever writes meanwhile does not wait for it.

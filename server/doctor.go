@@ -1,0 +1,339 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/audit"
+	"github.com/onelicense/onelicense/server/issuer"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store/mongo"
+	"github.com/onelicense/onelicense/server/store/sqlite"
+)
+
+// Level says how bad a finding is.
+type Level string
+
+// The levels.
+const (
+	Good    Level = "good"
+	Warning Level = "warning" // it works, and will not for ever
+	Bad     Level = "bad"     // something does not work, or is not safe
+)
+
+// Finding is one thing that was looked at. Its code is stable.
+type Finding struct {
+	Code  string `json:"code"`
+	Level Level  `json:"level"`
+	Found string `json:"found"`
+	Do    string `json:"do,omitempty"` // what to do about it; nothing when it is good
+}
+
+// DoctorConfig is what to look at.
+type DoctorConfig struct {
+	Data, Mongo string
+	URL         string       // where the server is reached; empty: nobody asks it
+	HTTP        *http.Client // nil: one with a short patience
+	Now         func() time.Time
+}
+
+// What is little room on a disk, and a clock that is off.
+const (
+	littleRoom   = 1 << 30
+	noRoom       = 64 << 20
+	slightlyOff  = 5 * time.Second
+	farOff       = time.Minute
+	renewalTime  = 14 * 24 * time.Hour // left before it is time
+	longOverdue  = 10 * time.Minute
+	askingTakes  = 10 * time.Second
+	readinessURL = "/readyz"
+)
+
+// Examine looks at a server's data and at the server, changes nothing, and tells what it finds. The server may be running.
+func Examine(ctx context.Context, c DoctorConfig) []Finding {
+	d := &doctor{DoctorConfig: c}
+	d.directory()
+	key := d.masterKey()
+	d.database(ctx, key)
+	d.server(ctx)
+	return d.findings
+}
+
+type doctor struct {
+	DoctorConfig
+	findings []Finding
+}
+
+// found adds a finding.
+func (d *doctor) found(code string, level Level, do, format string, args ...any) {
+	d.findings = append(d.findings, Finding{code, level, fmt.Sprintf(format, args...), do})
+}
+
+// directory looks at the data directory and its disk.
+func (d *doctor) directory() {
+	const code = "data_directory"
+	info, err := os.Stat(d.Data)
+	switch {
+	case err != nil:
+		d.found(code, Bad, "name the directory that the server is started with, or start the server, which makes it", "%v", err)
+		return
+	case !info.IsDir():
+		d.found(code, Bad, "name a directory", "%s is none", d.Data)
+		return
+	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows":
+		d.found(code, Warning, "chmod 700 "+d.Data, "others may look into %s (mode %04o)", d.Data, info.Mode().Perm())
+	default:
+		d.found(code, Good, "", "%s", d.Data)
+	}
+	free, err := freeSpace(d.Data)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+	case err != nil:
+		d.found("disk_space", Warning, "look at the disk", "%v", err)
+	case free < noRoom:
+		d.found("disk_space", Bad, "make room now: without it nothing is counted or granted", "%d MiB are free", free>>20)
+	case free < littleRoom:
+		d.found("disk_space", Warning, "make room", "%d MiB are free", free>>20)
+	default:
+		d.found("disk_space", Good, "", "%d GiB are free", free>>30)
+	}
+}
+
+// masterKey gives the key, or nil.
+func (d *doctor) masterKey() *issuer.Issuer {
+	const code = "master_key"
+	key, err := readMasterKey(filepath.Join(d.Data, masterKeyFile))
+	var keys *issuer.Issuer
+	if err == nil {
+		keys, err = issuer.New(key, nil)
+	}
+	if err != nil {
+		d.found(code, Bad, "put the key there that was kept apart from the backups, for its owner alone to read", "%v", err)
+		return nil
+	}
+	d.found(code, Good, "", "it is there, and its owner's alone")
+	return keys
+}
+
+// onlooker is a store that is only read.
+type onlooker interface {
+	Schema(context.Context) (version, known int, err error)
+	EachProduct(context.Context, func(licensing.Product) error) error
+	Overdue(ctx context.Context, before lease.Time) (int, error)
+	Close() error
+}
+
+// database looks at the data.
+func (d *doctor) database(ctx context.Context, keys *issuer.Issuer) {
+	const code = "database"
+	var data onlooker
+	embedded, err := (*sqlite.Onlooker)(nil), error(nil)
+	if d.Mongo != "" {
+		data, err = mongo.Look(ctx, d.Mongo)
+	} else {
+		embedded, err = sqlite.Look(d.Data)
+		data = embedded
+	}
+	switch {
+	case d.Mongo == "" && errors.Is(err, fs.ErrNotExist):
+		d.found(code, Bad, "start the server, which makes it; or restore a backup", "there is none in %s", d.Data)
+		return
+	case err != nil:
+		d.found(code, Bad, "see that it runs and that the address is right", "%v", err)
+		return
+	}
+	defer data.Close()
+	if embedded != nil {
+		if err := embedded.Check(ctx); err != nil {
+			d.found(code, Bad, "stop the server, keep a copy of the directory, and restore the last backup", "%v", err)
+			return
+		}
+	}
+	d.found(code, Good, "", "it is whole")
+	if !d.schema(ctx, data) {
+		return
+	}
+	d.keys(ctx, data, keys)
+	d.upkeep(ctx, data)
+	if embedded != nil {
+		d.clock(ctx, embedded)
+		d.audit(ctx, embedded)
+	}
+}
+
+// schema tells whether this program can read the data.
+func (d *doctor) schema(ctx context.Context, data onlooker) bool {
+	const code = "schema"
+	version, known, err := data.Schema(ctx)
+	switch {
+	case err != nil:
+		d.found(code, Bad, "look at the database", "%v", err)
+	case version > known:
+		d.found(code, Bad, "use the program that wrote it, or a newer one", "the data has version %d, this program knows versions up to %d", version, known)
+	case version < known:
+		d.found(code, Warning, "start this program's server, which brings it up to date; make a backup before", "the data has version %d of %d", version, known)
+	default:
+		d.found(code, Good, "", "version %d", version)
+		return true
+	}
+	return false
+}
+
+// keys tries the master key on each product.
+func (d *doctor) keys(ctx context.Context, data onlooker, keys *issuer.Issuer) {
+	const code = "product_keys"
+	if keys == nil {
+		return
+	}
+	opened := 0
+	err := data.EachProduct(ctx, func(p licensing.Product) error {
+		if _, err := keys.Signer(p.ID, p.Secret); err != nil {
+			d.found(code, Bad, "put the master key there that this data was made with", "%v", err)
+		} else {
+			opened++
+		}
+		return nil
+	})
+	if err != nil {
+		d.found(code, Bad, "look at the database", "%v", err)
+		return
+	}
+	d.found(code, Good, "", "those of %d products open", opened)
+}
+
+// upkeep tells whether the server does what nobody asks for.
+func (d *doctor) upkeep(ctx context.Context, data onlooker) {
+	const code = "upkeep"
+	n, err := data.Overdue(ctx, lease.Time(d.Now().Add(-longOverdue).UnixMilli()))
+	switch {
+	case err != nil:
+		d.found(code, Bad, "look at the database", "%v", err)
+	case n > 0:
+		d.found(code, Warning, "see that a server runs, and what its log says of upkeep", "%d records wait to be tidied", n)
+	default:
+		d.found(code, Good, "", "nothing waits")
+	}
+}
+
+// clock compares this machine's clock with what the data has seen.
+func (d *doctor) clock(ctx context.Context, data *sqlite.Onlooker) {
+	const code, do = "clock", "set the clock, and keep it so with NTP: leases and seats end by it"
+	touched, err := data.Touched(ctx)
+	var epoch licensing.Epoch
+	if err == nil {
+		epoch, err = data.PresentEpoch(ctx)
+	}
+	now := d.Now()
+	switch {
+	case err != nil:
+		d.found(code, Bad, "look at the database", "%v", err)
+	case touched.Std().Sub(now) > slightlyOff:
+		d.found(code, Bad, do, "it says %s, and a server has written at %s", now.UTC().Format(time.RFC3339), touched.Std().UTC().Format(time.RFC3339))
+	case epoch.Value > now.Add(farOff).Unix():
+		d.found(code, Warning, do+"; if it is right now, it was wrong once", "it says %s, and the epoch began at %s",
+			now.UTC().Format(time.RFC3339), time.Unix(epoch.Value, 0).UTC().Format(time.RFC3339))
+	default:
+		d.found(code, Good, "", "it is not behind the data")
+	}
+	if epoch.Since > 0 {
+		d.found("restored", Good, "", "epoch %d began with a restore at %s; each license grants new things again when its older leases have run out",
+			epoch.Value, epoch.Since.Std().UTC().Format(time.RFC3339))
+	}
+}
+
+// audit follows every chain of the audit log.
+func (d *doctor) audit(ctx context.Context, data *sqlite.Onlooker) {
+	const code, do = "audit", "keep the database as it is; compare with a backup and with the hashes in the server's log (msg=audit)"
+	chains, lines, broken := map[string]*audit.Follower{}, 0, false
+	err := data.EachEntry(ctx, audit.Kind, func(e licensing.Entry) error {
+		chain := chains[string(e.Org)]
+		if chain == nil {
+			chain = &audit.Follower{}
+			chains[string(e.Org)] = chain
+		}
+		lines++
+		if err := chain.Next(e.Body); err != nil && !broken {
+			broken = true
+			d.found(code, Bad, do, "the chain of %s: %v", e.ID, err)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		d.found(code, Bad, "look at the database", "%v", err)
+	case !broken:
+		d.found(code, Good, "", "%d lines in %d chains follow each other", lines, len(chains))
+	}
+}
+
+// server asks the server itself.
+func (d *doctor) server(ctx context.Context) {
+	const code = "server"
+	if d.URL == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, askingTakes)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(d.URL, "/")+readinessURL, nil)
+	if err != nil {
+		d.found(code, Bad, "correct the address", "%v", err)
+		return
+	}
+	client := d.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	asked := d.Now()
+	response, err := client.Do(request)
+	if err != nil {
+		d.found(code, Bad, "start the server, or see what stands between it and here", "%v", err)
+		return
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		d.found(code, Bad, "see what the server's log says", "%s answers %s", request.URL, response.Status)
+	} else {
+		d.found(code, Good, "", "%s answers", request.URL)
+	}
+	d.serverClock(response, asked)
+	d.certificate(response.TLS)
+}
+
+func (d *doctor) serverClock(response *http.Response, asked time.Time) {
+	const code = "server_clock"
+	said, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	off := said.Sub(asked)
+	switch {
+	case off.Abs() > farOff:
+		d.found(code, Bad, "set both clocks, and keep them so with NTP", "the server's clock and this one's are %s apart", off.Abs().Round(time.Second))
+	case off.Abs() > slightlyOff:
+		d.found(code, Warning, "keep both clocks with NTP", "the server's clock and this one's are %s apart", off.Abs().Round(time.Second))
+	default:
+		d.found(code, Good, "", "it agrees with this machine's")
+	}
+}
+
+func (d *doctor) certificate(state *tls.ConnectionState) {
+	if state == nil || len(state.PeerCertificates) == 0 {
+		return
+	}
+	until := state.PeerCertificates[0].NotAfter
+	if left := until.Sub(d.Now()); left < renewalTime {
+		d.found("certificate", Warning, "renew it", "it is good until %s", until.UTC().Format(time.RFC3339))
+		return
+	}
+	d.found("certificate", Good, "", "it is good until %s", until.UTC().Format(time.RFC3339))
+}
