@@ -112,6 +112,7 @@ var homes = []struct {
 	{"github.com/gofrs/flock", []string{"desktop/app", "hosts/go", "server/store/sqlite"}, "one holder per state file, per data directory and per window"},
 	{"github.com/zalando/go-keyring", []string{"desktop/app"}, "one place that speaks to the system's keychain"},
 	{"github.com/BurntSushi/toml", []string{"server/config"}, "a format for people, with comments; it tells which key stands where"},
+	{"github.com/wneessen/go-mail", []string{"server/notify"}, "one place that speaks SMTP"},
 	{"github.com/spf13/cobra", []string{"server/cmd/onelicense", "server/cmd/onelicense/remote"}, "only the command line has flags"},
 	{"github.com/spf13/pflag", []string{"server/cmd/onelicense", "server/cmd/onelicense/remote"}, "the types of cobra's flags"},
 	{"golang.org/x/term", []string{"server/cmd/onelicense/remote"}, "passwords and tokens are typed without being shown"},

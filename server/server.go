@@ -59,6 +59,7 @@ type Config struct {
 	TrustedProxies         []netip.Prefix // whose word on a client's address is believed
 
 	PrivateWebhooks bool // webhooks may go to private addresses, and without TLS
+	SMTP            SMTP // takes our mail; without a host none is sent
 }
 
 // closePatience is how long requests under way may take when the server stops.
@@ -129,6 +130,7 @@ func (s *Server) join(master []byte) error {
 	}
 	s.notify = notify.New(notify.Config{
 		Store: s.store, Key: sealing, Now: s.config.Now, Log: s.config.Log, AllowPrivate: s.config.PrivateWebhooks, Told: s.auditNotice,
+		SMTP: s.config.SMTP, People: s.people, URL: strings.TrimSuffix(s.config.PublicURL, "/"),
 	})
 	domain, _, err := newDomain(s.store, master, s.config.Now, s.notify)
 	if err != nil {

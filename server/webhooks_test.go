@@ -94,3 +94,25 @@ func TestWebhooksToPrivateAddressesAreASetting(t *testing.T) {
 		t.Errorf("field %q", got.Errors[0].Field)
 	}
 }
+
+// proves part of B14
+func TestNoticesAreChosen(t *testing.T) {
+	p := begin(t).owner()
+	for _, path := range []string{"/session/notices", "/organisation/notices"} {
+		usual := p.must(http.StatusOK, "GET", path, nil)
+		if usual["chosen"] != false || len(usual["events"].([]any)) == 0 {
+			t.Errorf("%s: usual %v", path, usual)
+		}
+		for _, events := range [][]string{{"license.created"}, {}} {
+			got := p.must(http.StatusOK, "PUT", path, map[string]any{"events": events})
+			if got["chosen"] != true || len(got["events"].([]any)) != len(events) {
+				t.Errorf("%s: chose %v, got %v", path, events, got)
+			}
+		}
+		p.do("PUT", path, map[string]any{"events": []string{"license.eaten"}}).refused(http.StatusUnprocessableEntity, "invalid")
+		p.must(http.StatusNoContent, "DELETE", path, nil)
+		if again := p.must(http.StatusOK, "GET", path, nil); again["chosen"] != false {
+			t.Errorf("%s: %v", path, again)
+		}
+	}
+}

@@ -85,6 +85,7 @@ func Register(app *fiber.App, c Config) *API {
 	a.audit()
 	a.events()
 	a.webhooks()
+	a.choices()
 	describe(a.huma.OpenAPI())
 	app.Get(Prefix+"/openapi.json", a.openAPI())
 	return a

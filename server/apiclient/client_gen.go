@@ -309,6 +309,150 @@ func (e MemberRole) Valid() bool {
 	}
 }
 
+// Defines values for NoticeChoiceEvents.
+const (
+	NoticeChoiceEventsActivationCloneSuspected   NoticeChoiceEvents = "activation.clone_suspected"
+	NoticeChoiceEventsActivationClosed           NoticeChoiceEvents = "activation.closed"
+	NoticeChoiceEventsActivationCreated          NoticeChoiceEvents = "activation.created"
+	NoticeChoiceEventsActivationRefused          NoticeChoiceEvents = "activation.refused"
+	NoticeChoiceEventsActivationRestored         NoticeChoiceEvents = "activation.restored"
+	NoticeChoiceEventsActivationRestoredTooOften NoticeChoiceEvents = "activation.restored_too_often"
+	NoticeChoiceEventsKeysChanged                NoticeChoiceEvents = "keys.changed"
+	NoticeChoiceEventsKeysCompromised            NoticeChoiceEvents = "keys.compromised"
+	NoticeChoiceEventsLicenseChanged             NoticeChoiceEvents = "license.changed"
+	NoticeChoiceEventsLicenseCreated             NoticeChoiceEvents = "license.created"
+	NoticeChoiceEventsLicenseDeleted             NoticeChoiceEvents = "license.deleted"
+	NoticeChoiceEventsLicenseExhausted           NoticeChoiceEvents = "license.exhausted"
+	NoticeChoiceEventsLicenseExpired             NoticeChoiceEvents = "license.expired"
+	NoticeChoiceEventsLicenseExpiring            NoticeChoiceEvents = "license.expiring"
+	NoticeChoiceEventsLicenseNearlyExhausted     NoticeChoiceEvents = "license.nearly_exhausted"
+	NoticeChoiceEventsLicenseReinstated          NoticeChoiceEvents = "license.reinstated"
+	NoticeChoiceEventsLicenseRevoked             NoticeChoiceEvents = "license.revoked"
+	NoticeChoiceEventsLicenseSuspended           NoticeChoiceEvents = "license.suspended"
+	NoticeChoiceEventsServerRestored             NoticeChoiceEvents = "server.restored"
+	NoticeChoiceEventsWebhookDisabled            NoticeChoiceEvents = "webhook.disabled"
+)
+
+// Valid indicates whether the value is a known member of the NoticeChoiceEvents enum.
+func (e NoticeChoiceEvents) Valid() bool {
+	switch e {
+	case NoticeChoiceEventsActivationCloneSuspected:
+		return true
+	case NoticeChoiceEventsActivationClosed:
+		return true
+	case NoticeChoiceEventsActivationCreated:
+		return true
+	case NoticeChoiceEventsActivationRefused:
+		return true
+	case NoticeChoiceEventsActivationRestored:
+		return true
+	case NoticeChoiceEventsActivationRestoredTooOften:
+		return true
+	case NoticeChoiceEventsKeysChanged:
+		return true
+	case NoticeChoiceEventsKeysCompromised:
+		return true
+	case NoticeChoiceEventsLicenseChanged:
+		return true
+	case NoticeChoiceEventsLicenseCreated:
+		return true
+	case NoticeChoiceEventsLicenseDeleted:
+		return true
+	case NoticeChoiceEventsLicenseExhausted:
+		return true
+	case NoticeChoiceEventsLicenseExpired:
+		return true
+	case NoticeChoiceEventsLicenseExpiring:
+		return true
+	case NoticeChoiceEventsLicenseNearlyExhausted:
+		return true
+	case NoticeChoiceEventsLicenseReinstated:
+		return true
+	case NoticeChoiceEventsLicenseRevoked:
+		return true
+	case NoticeChoiceEventsLicenseSuspended:
+		return true
+	case NoticeChoiceEventsServerRestored:
+		return true
+	case NoticeChoiceEventsWebhookDisabled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NoticeEditEvents.
+const (
+	NoticeEditEventsActivationCloneSuspected   NoticeEditEvents = "activation.clone_suspected"
+	NoticeEditEventsActivationClosed           NoticeEditEvents = "activation.closed"
+	NoticeEditEventsActivationCreated          NoticeEditEvents = "activation.created"
+	NoticeEditEventsActivationRefused          NoticeEditEvents = "activation.refused"
+	NoticeEditEventsActivationRestored         NoticeEditEvents = "activation.restored"
+	NoticeEditEventsActivationRestoredTooOften NoticeEditEvents = "activation.restored_too_often"
+	NoticeEditEventsKeysChanged                NoticeEditEvents = "keys.changed"
+	NoticeEditEventsKeysCompromised            NoticeEditEvents = "keys.compromised"
+	NoticeEditEventsLicenseChanged             NoticeEditEvents = "license.changed"
+	NoticeEditEventsLicenseCreated             NoticeEditEvents = "license.created"
+	NoticeEditEventsLicenseDeleted             NoticeEditEvents = "license.deleted"
+	NoticeEditEventsLicenseExhausted           NoticeEditEvents = "license.exhausted"
+	NoticeEditEventsLicenseExpired             NoticeEditEvents = "license.expired"
+	NoticeEditEventsLicenseExpiring            NoticeEditEvents = "license.expiring"
+	NoticeEditEventsLicenseNearlyExhausted     NoticeEditEvents = "license.nearly_exhausted"
+	NoticeEditEventsLicenseReinstated          NoticeEditEvents = "license.reinstated"
+	NoticeEditEventsLicenseRevoked             NoticeEditEvents = "license.revoked"
+	NoticeEditEventsLicenseSuspended           NoticeEditEvents = "license.suspended"
+	NoticeEditEventsServerRestored             NoticeEditEvents = "server.restored"
+	NoticeEditEventsWebhookDisabled            NoticeEditEvents = "webhook.disabled"
+)
+
+// Valid indicates whether the value is a known member of the NoticeEditEvents enum.
+func (e NoticeEditEvents) Valid() bool {
+	switch e {
+	case NoticeEditEventsActivationCloneSuspected:
+		return true
+	case NoticeEditEventsActivationClosed:
+		return true
+	case NoticeEditEventsActivationCreated:
+		return true
+	case NoticeEditEventsActivationRefused:
+		return true
+	case NoticeEditEventsActivationRestored:
+		return true
+	case NoticeEditEventsActivationRestoredTooOften:
+		return true
+	case NoticeEditEventsKeysChanged:
+		return true
+	case NoticeEditEventsKeysCompromised:
+		return true
+	case NoticeEditEventsLicenseChanged:
+		return true
+	case NoticeEditEventsLicenseCreated:
+		return true
+	case NoticeEditEventsLicenseDeleted:
+		return true
+	case NoticeEditEventsLicenseExhausted:
+		return true
+	case NoticeEditEventsLicenseExpired:
+		return true
+	case NoticeEditEventsLicenseExpiring:
+		return true
+	case NoticeEditEventsLicenseNearlyExhausted:
+		return true
+	case NoticeEditEventsLicenseReinstated:
+		return true
+	case NoticeEditEventsLicenseRevoked:
+		return true
+	case NoticeEditEventsLicenseSuspended:
+		return true
+	case NoticeEditEventsServerRestored:
+		return true
+	case NoticeEditEventsWebhookDisabled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OverridesCloneAction.
 const (
 	OverridesCloneActionRefuse  OverridesCloneAction = "refuse"
@@ -2078,6 +2222,25 @@ type Member struct {
 // MemberRole defines model for Member.Role.
 type MemberRole string
 
+// NoticeChoice defines model for NoticeChoice.
+type NoticeChoice struct {
+	// Chosen False: it is what is usual.
+	Chosen bool                 `json:"chosen"`
+	Events []NoticeChoiceEvents `json:"events"`
+}
+
+// NoticeChoiceEvents What happened; docs/events.md.
+type NoticeChoiceEvents string
+
+// NoticeEdit defines model for NoticeEdit.
+type NoticeEdit struct {
+	// Events Empty: nothing.
+	Events []NoticeEditEvents `json:"events"`
+}
+
+// NoticeEditEvents What happened; docs/events.md.
+type NoticeEditEvents string
+
 // Number defines model for Number.
 type Number struct {
 	Name  string `json:"name"`
@@ -3008,6 +3171,9 @@ type TransferLicenseJSONRequestBody = TransferNew
 // EditMemberJSONRequestBody defines body for EditMember for application/json ContentType.
 type EditMemberJSONRequestBody = PersonEdit
 
+// ChooseOrganisationNoticesJSONRequestBody defines body for ChooseOrganisationNotices for application/json ContentType.
+type ChooseOrganisationNoticesJSONRequestBody = NoticeEdit
+
 // CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
 type CreateProductJSONRequestBody = ProductNew
 
@@ -3028,6 +3194,9 @@ type CreateVersionJSONRequestBody = VersionNew
 
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = Login
+
+// ChooseMyNoticesJSONRequestBody defines body for ChooseMyNotices for application/json ContentType.
+type ChooseMyNoticesJSONRequestBody = NoticeEdit
 
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = Password
@@ -3370,6 +3539,30 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/organisation (the `Organisation` operationId).
 	Organisation(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ResetOrganisationNotices Have the usual events mailed to owners and admins who have chosen nothing again
+	//
+	// Corresponds with DELETE /api/v1/organisation/notices (the `ResetOrganisationNotices` operationId).
+	ResetOrganisationNotices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadOrganisationNotices Which events are mailed to owners and admins who have chosen nothing
+	//
+	// Corresponds with GET /api/v1/organisation/notices (the `ReadOrganisationNotices` operationId).
+	ReadOrganisationNotices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChooseOrganisationNoticesWithBody Choose which events are mailed to owners and admins who have chosen nothing
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/organisation/notices (the `ChooseOrganisationNotices` operationId).
+	ChooseOrganisationNoticesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChooseOrganisationNotices Choose which events are mailed to owners and admins who have chosen nothing
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/organisation/notices (the `ChooseOrganisationNotices` operationId).
+	ChooseOrganisationNotices(ctx context.Context, body ChooseOrganisationNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// AllTokens List everybody's API tokens, newest first
 	//
 	// Corresponds with GET /api/v1/organisation/tokens (the `AllTokens` operationId).
@@ -3557,6 +3750,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/session (the `Login` operationId).
 	Login(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResetMyNotices Have the usual events mailed to oneself again
+	//
+	// Corresponds with DELETE /api/v1/session/notices (the `ResetMyNotices` operationId).
+	ResetMyNotices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadMyNotices Which events are mailed to oneself
+	//
+	// Corresponds with GET /api/v1/session/notices (the `ReadMyNotices` operationId).
+	ReadMyNotices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChooseMyNoticesWithBody Choose which events are mailed to oneself
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
+	ChooseMyNoticesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChooseMyNotices Choose which events are mailed to oneself
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
+	ChooseMyNotices(ctx context.Context, body ChooseMyNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePasswordWithBody Change one's password, which ends one's other sessions
 	//
@@ -4433,6 +4650,70 @@ func (c *Routes) Organisation(ctx context.Context, reqEditors ...RequestEditorFn
 	return c.Client.Do(req)
 }
 
+// ResetOrganisationNotices Have the usual events mailed to owners and admins who have chosen nothing again
+//
+// Corresponds with DELETE /api/v1/organisation/notices (the `ResetOrganisationNotices` operationId).
+func (c *Routes) ResetOrganisationNotices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetOrganisationNoticesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadOrganisationNotices Which events are mailed to owners and admins who have chosen nothing
+//
+// Corresponds with GET /api/v1/organisation/notices (the `ReadOrganisationNotices` operationId).
+func (c *Routes) ReadOrganisationNotices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadOrganisationNoticesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChooseOrganisationNoticesWithBody Choose which events are mailed to owners and admins who have chosen nothing
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/organisation/notices (the `ChooseOrganisationNotices` operationId).
+func (c *Routes) ChooseOrganisationNoticesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChooseOrganisationNoticesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChooseOrganisationNotices Choose which events are mailed to owners and admins who have chosen nothing
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/organisation/notices (the `ChooseOrganisationNotices` operationId).
+func (c *Routes) ChooseOrganisationNotices(ctx context.Context, body ChooseOrganisationNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChooseOrganisationNoticesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // AllTokens List everybody's API tokens, newest first
 //
 // Corresponds with GET /api/v1/organisation/tokens (the `AllTokens` operationId).
@@ -4931,6 +5212,70 @@ func (c *Routes) LoginWithBody(ctx context.Context, contentType string, body io.
 // Corresponds with POST /api/v1/session (the `Login` operationId).
 func (c *Routes) Login(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLoginRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResetMyNotices Have the usual events mailed to oneself again
+//
+// Corresponds with DELETE /api/v1/session/notices (the `ResetMyNotices` operationId).
+func (c *Routes) ResetMyNotices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetMyNoticesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadMyNotices Which events are mailed to oneself
+//
+// Corresponds with GET /api/v1/session/notices (the `ReadMyNotices` operationId).
+func (c *Routes) ReadMyNotices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadMyNoticesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChooseMyNoticesWithBody Choose which events are mailed to oneself
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
+func (c *Routes) ChooseMyNoticesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChooseMyNoticesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChooseMyNotices Choose which events are mailed to oneself
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
+func (c *Routes) ChooseMyNotices(ctx context.Context, body ChooseMyNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChooseMyNoticesRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7447,6 +7792,100 @@ func NewOrganisationRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewResetOrganisationNoticesRequest constructs an http.Request for the ResetOrganisationNotices method
+func NewResetOrganisationNoticesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/organisation/notices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadOrganisationNoticesRequest constructs an http.Request for the ReadOrganisationNotices method
+func NewReadOrganisationNoticesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/organisation/notices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChooseOrganisationNoticesRequest calls the generic ChooseOrganisationNotices builder with application/json body
+func NewChooseOrganisationNoticesRequest(server string, body ChooseOrganisationNoticesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChooseOrganisationNoticesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewChooseOrganisationNoticesRequestWithBody constructs an http.Request for the ChooseOrganisationNotices method, with any body, and a specified content type
+func NewChooseOrganisationNoticesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/organisation/notices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewAllTokensRequest constructs an http.Request for the AllTokens method
 func NewAllTokensRequest(server string, params *AllTokensParams) (*http.Request, error) {
 	var err error
@@ -8713,6 +9152,100 @@ func NewLoginRequestWithBody(server string, contentType string, body io.Reader) 
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewResetMyNoticesRequest constructs an http.Request for the ResetMyNotices method
+func NewResetMyNoticesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/session/notices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadMyNoticesRequest constructs an http.Request for the ReadMyNotices method
+func NewReadMyNoticesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/session/notices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChooseMyNoticesRequest calls the generic ChooseMyNotices builder with application/json body
+func NewChooseMyNoticesRequest(server string, body ChooseMyNoticesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChooseMyNoticesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewChooseMyNoticesRequestWithBody constructs an http.Request for the ChooseMyNotices method, with any body, and a specified content type
+func NewChooseMyNoticesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/session/notices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -10279,6 +10812,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/organisation (the `Organisation` operationId).
 	OrganisationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*OrganisationResponse, error)
 
+	// ResetOrganisationNoticesWithResponse Have the usual events mailed to owners and admins who have chosen nothing again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/organisation/notices (the `ResetOrganisationNotices` operationId).
+	ResetOrganisationNoticesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ResetOrganisationNoticesResponse, error)
+
+	// ReadOrganisationNoticesWithResponse Which events are mailed to owners and admins who have chosen nothing
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/organisation/notices (the `ReadOrganisationNotices` operationId).
+	ReadOrganisationNoticesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReadOrganisationNoticesResponse, error)
+
+	// ChooseOrganisationNoticesWithBodyWithResponse Choose which events are mailed to owners and admins who have chosen nothing
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/organisation/notices (the `ChooseOrganisationNotices` operationId).
+	ChooseOrganisationNoticesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChooseOrganisationNoticesResponse, error)
+
+	// ChooseOrganisationNoticesWithResponse Choose which events are mailed to owners and admins who have chosen nothing
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/organisation/notices (the `ChooseOrganisationNotices` operationId).
+	ChooseOrganisationNoticesWithResponse(ctx context.Context, body ChooseOrganisationNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*ChooseOrganisationNoticesResponse, error)
+
 	// AllTokensWithResponse List everybody's API tokens, newest first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -10502,6 +11063,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/session (the `Login` operationId).
 	LoginWithResponse(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*LoginResponse, error)
+
+	// ResetMyNoticesWithResponse Have the usual events mailed to oneself again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/session/notices (the `ResetMyNotices` operationId).
+	ResetMyNoticesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ResetMyNoticesResponse, error)
+
+	// ReadMyNoticesWithResponse Which events are mailed to oneself
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/session/notices (the `ReadMyNotices` operationId).
+	ReadMyNoticesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReadMyNoticesResponse, error)
+
+	// ChooseMyNoticesWithBodyWithResponse Choose which events are mailed to oneself
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
+	ChooseMyNoticesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChooseMyNoticesResponse, error)
+
+	// ChooseMyNoticesWithResponse Choose which events are mailed to oneself
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
+	ChooseMyNoticesWithResponse(ctx context.Context, body ChooseMyNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*ChooseMyNoticesResponse, error)
 
 	// ChangePasswordWithBodyWithResponse Change one's password, which ends one's other sessions
 	//
@@ -12485,6 +13074,143 @@ func (r OrganisationResponse) ContentType() string {
 	return ""
 }
 
+type ResetOrganisationNoticesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResetOrganisationNoticesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResetOrganisationNoticesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResetOrganisationNoticesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResetOrganisationNoticesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResetOrganisationNoticesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadOrganisationNoticesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticeChoice
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadOrganisationNoticesResponse) GetJSON200() *NoticeChoice {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadOrganisationNoticesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadOrganisationNoticesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadOrganisationNoticesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadOrganisationNoticesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadOrganisationNoticesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChooseOrganisationNoticesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticeChoice
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChooseOrganisationNoticesResponse) GetJSON200() *NoticeChoice {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChooseOrganisationNoticesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChooseOrganisationNoticesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChooseOrganisationNoticesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChooseOrganisationNoticesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChooseOrganisationNoticesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type AllTokensResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13693,6 +14419,143 @@ func (r LoginResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r LoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResetMyNoticesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResetMyNoticesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResetMyNoticesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResetMyNoticesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResetMyNoticesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResetMyNoticesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadMyNoticesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticeChoice
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadMyNoticesResponse) GetJSON200() *NoticeChoice {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadMyNoticesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadMyNoticesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadMyNoticesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadMyNoticesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadMyNoticesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChooseMyNoticesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticeChoice
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChooseMyNoticesResponse) GetJSON200() *NoticeChoice {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChooseMyNoticesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChooseMyNoticesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChooseMyNoticesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChooseMyNoticesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChooseMyNoticesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15472,6 +16335,58 @@ func (c *ClientWithResponses) OrganisationWithResponse(ctx context.Context, reqE
 	return ParseOrganisationResponse(rsp)
 }
 
+// ResetOrganisationNoticesWithResponse Have the usual events mailed to owners and admins who have chosen nothing again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/organisation/notices (the `ResetOrganisationNotices` operationId).
+func (c *ClientWithResponses) ResetOrganisationNoticesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ResetOrganisationNoticesResponse, error) {
+	rsp, err := c.ResetOrganisationNotices(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResetOrganisationNoticesResponse(rsp)
+}
+
+// ReadOrganisationNoticesWithResponse Which events are mailed to owners and admins who have chosen nothing
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/organisation/notices (the `ReadOrganisationNotices` operationId).
+func (c *ClientWithResponses) ReadOrganisationNoticesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReadOrganisationNoticesResponse, error) {
+	rsp, err := c.ReadOrganisationNotices(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadOrganisationNoticesResponse(rsp)
+}
+
+// ChooseOrganisationNoticesWithBodyWithResponse Choose which events are mailed to owners and admins who have chosen nothing
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/organisation/notices (the `ChooseOrganisationNotices` operationId).
+func (c *ClientWithResponses) ChooseOrganisationNoticesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChooseOrganisationNoticesResponse, error) {
+	rsp, err := c.ChooseOrganisationNoticesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChooseOrganisationNoticesResponse(rsp)
+}
+
+// ChooseOrganisationNoticesWithResponse Choose which events are mailed to owners and admins who have chosen nothing
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/organisation/notices (the `ChooseOrganisationNotices` operationId).
+func (c *ClientWithResponses) ChooseOrganisationNoticesWithResponse(ctx context.Context, body ChooseOrganisationNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*ChooseOrganisationNoticesResponse, error) {
+	rsp, err := c.ChooseOrganisationNotices(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChooseOrganisationNoticesResponse(rsp)
+}
+
 // AllTokensWithResponse List everybody's API tokens, newest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -15886,6 +16801,58 @@ func (c *ClientWithResponses) LoginWithResponse(ctx context.Context, body LoginJ
 		return nil, err
 	}
 	return ParseLoginResponse(rsp)
+}
+
+// ResetMyNoticesWithResponse Have the usual events mailed to oneself again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/session/notices (the `ResetMyNotices` operationId).
+func (c *ClientWithResponses) ResetMyNoticesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ResetMyNoticesResponse, error) {
+	rsp, err := c.ResetMyNotices(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResetMyNoticesResponse(rsp)
+}
+
+// ReadMyNoticesWithResponse Which events are mailed to oneself
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/session/notices (the `ReadMyNotices` operationId).
+func (c *ClientWithResponses) ReadMyNoticesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReadMyNoticesResponse, error) {
+	rsp, err := c.ReadMyNotices(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadMyNoticesResponse(rsp)
+}
+
+// ChooseMyNoticesWithBodyWithResponse Choose which events are mailed to oneself
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
+func (c *ClientWithResponses) ChooseMyNoticesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChooseMyNoticesResponse, error) {
+	rsp, err := c.ChooseMyNoticesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChooseMyNoticesResponse(rsp)
+}
+
+// ChooseMyNoticesWithResponse Choose which events are mailed to oneself
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
+func (c *ClientWithResponses) ChooseMyNoticesWithResponse(ctx context.Context, body ChooseMyNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*ChooseMyNoticesResponse, error) {
+	rsp, err := c.ChooseMyNotices(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChooseMyNoticesResponse(rsp)
 }
 
 // ChangePasswordWithBodyWithResponse Change one's password, which ends one's other sessions
@@ -17677,6 +18644,101 @@ func ParseOrganisationResponse(rsp *http.Response) (*OrganisationResponse, error
 	return response, nil
 }
 
+// ParseResetOrganisationNoticesResponse parses an HTTP response from a ResetOrganisationNoticesWithResponse call
+func ParseResetOrganisationNoticesResponse(rsp *http.Response) (*ResetOrganisationNoticesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResetOrganisationNoticesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadOrganisationNoticesResponse parses an HTTP response from a ReadOrganisationNoticesWithResponse call
+func ParseReadOrganisationNoticesResponse(rsp *http.Response) (*ReadOrganisationNoticesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadOrganisationNoticesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticeChoice
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChooseOrganisationNoticesResponse parses an HTTP response from a ChooseOrganisationNoticesWithResponse call
+func ParseChooseOrganisationNoticesResponse(rsp *http.Response) (*ChooseOrganisationNoticesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChooseOrganisationNoticesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticeChoice
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseAllTokensResponse parses an HTTP response from a AllTokensWithResponse call
 func ParseAllTokensResponse(rsp *http.Response) (*AllTokensResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18571,6 +19633,101 @@ func ParseLoginResponse(rsp *http.Response) (*LoginResponse, error) {
 			headers.SetCookie = &value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseResetMyNoticesResponse parses an HTTP response from a ResetMyNoticesWithResponse call
+func ParseResetMyNoticesResponse(rsp *http.Response) (*ResetMyNoticesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResetMyNoticesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadMyNoticesResponse parses an HTTP response from a ReadMyNoticesWithResponse call
+func ParseReadMyNoticesResponse(rsp *http.Response) (*ReadMyNoticesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadMyNoticesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticeChoice
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChooseMyNoticesResponse parses an HTTP response from a ChooseMyNoticesWithResponse call
+func ParseChooseMyNoticesResponse(rsp *http.Response) (*ChooseMyNoticesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChooseMyNoticesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticeChoice
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

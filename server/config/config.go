@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net/mail"
 	"net/netip"
 	"strings"
 	"time"
@@ -30,6 +31,9 @@ type Settings struct {
 	Traces        bool   // OTEL_ variables name a collector
 
 	PrivateWebhooks bool
+
+	SMTPHost, SMTPUser, SMTPPassword, SMTPFrom, SMTPTLS string // no host: no mail
+	SMTPPort                                            int
 
 	LogFormat string // text or json
 	LogLevel  slog.Level
@@ -101,6 +105,11 @@ func Read(from Sources) (Settings, error) {
 
 // together checks what no setting can know by itself.
 func (s Settings) together() (faults Faults) {
+	if s.SMTPHost != "" {
+		if _, err := mail.ParseAddress(s.SMTPFrom); err != nil {
+			faults = append(faults, Fault{Setting: "smtp-from", Value: s.SMTPFrom, Problem: "is no e-mail address, and smtp-host is set", Allowed: "an address"})
+		}
+	}
 	switch {
 	case (s.TLSCertificate == "") != (s.TLSKey == ""):
 		faults = append(faults, Fault{Setting: "tls-certificate", Problem: "goes with --tls-key, and one of the two is missing"})

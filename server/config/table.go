@@ -92,6 +92,42 @@ var table = []Setting{
 		},
 	},
 	{
+		Name: "smtp-host", Allowed: "a name or an address",
+		About: "The mail server that takes our mail: notices, invitations, new passwords. Without it none is sent.",
+		set:   func(s *Settings, text string) error { s.SMTPHost = text; return nil },
+	},
+	{
+		Name: "smtp-port", Default: "587", Allowed: "a number from 1 to 65535",
+		About: "Port of the mail server.",
+		set:   number(func(s *Settings) *int { return &s.SMTPPort }, 1, 65535),
+	},
+	{
+		Name: "smtp-tls", Default: "starttls", Allowed: "starttls, tls or none",
+		About: "How the mail server speaks TLS: after STARTTLS, from the first byte (port 465), or not at all. Without TLS no password is sent but to this machine.",
+		set: func(s *Settings, text string) error {
+			s.SMTPTLS = text
+			if text != "starttls" && text != "tls" && text != "none" {
+				return errors.New("is none of them")
+			}
+			return nil
+		},
+	},
+	{
+		Name: "smtp-user", Allowed: "a name",
+		About: "Login at the mail server. Without it there is none.",
+		set:   func(s *Settings, text string) error { s.SMTPUser = text; return nil },
+	},
+	{
+		Name: "smtp-password", Secret: true, Allowed: "a password",
+		About: "Password at the mail server.",
+		set:   func(s *Settings, text string) error { s.SMTPPassword = text; return nil },
+	},
+	{
+		Name: "smtp-from", Allowed: "an address, such as Licenses <licenses@example.com>",
+		About: "Whom our mail is from. It must be given with smtp-host.",
+		set:   func(s *Settings, text string) error { s.SMTPFrom = text; return nil },
+	},
+	{
 		Name: "private-webhooks", Default: "no", Allowed: "yes or no",
 		About: "Whether webhooks may go to private and local addresses, and without TLS. Whoever may make webhooks can then reach what this server can reach.",
 		set: func(s *Settings, text string) error {

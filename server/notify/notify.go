@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onelicense/onelicense/license"
@@ -33,6 +34,10 @@ type Config struct {
 	Log   *slog.Logger     // nil: no log
 	// AllowPrivate lets webhooks go to private and local addresses, and without TLS: for a network of one's own.
 	AllowPrivate bool
+	// SMTP takes our mail; without a host nobody is told by mail.
+	SMTP   SMTP
+	People People // who may be told by mail; nil: nobody
+	URL    string // of the pages, for links in letters; empty: there are none
 	// Told is called for every notice that is handed out, at least once; nil: nothing is.
 	Told func(context.Context, licensing.Notice) error
 }
@@ -46,8 +51,10 @@ type Service struct {
 	wake   chan struct{}
 
 	mu      sync.Mutex
-	busy    map[license.ID]bool // webhooks that this node is delivering to
+	busy    map[license.ID]bool // webhooks that this node is delivering to, and mailKind
 	working sync.WaitGroup
+
+	mailAgain atomic.Int64 // milliseconds: until then the mail server is left alone
 }
 
 // New makes a service. A key of another size is a mistake of the program.
@@ -92,7 +99,7 @@ func (s *Service) Run(ctx context.Context) {
 
 // Work does what is due now. Deliveries go on when it has returned; Wait waits for them.
 func (s *Service) Work(ctx context.Context) error {
-	return errors.Join(s.handOut(ctx), s.deliver(ctx))
+	return errors.Join(s.handOut(ctx), s.deliver(ctx), s.mails(ctx))
 }
 
 // Wait waits for the deliveries under way.

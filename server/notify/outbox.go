@@ -99,6 +99,9 @@ func (s *Service) handOutOne(ctx context.Context, n licensing.Notice) error {
 	}
 	event := eventOf(n)
 	body := encode(event)
+	if err := s.gather(ctx, event); err != nil {
+		return err
+	}
 	return s.everyWebhook(ctx, n.Org, func(w Webhook) error {
 		if w.Disabled || !slices.Contains(w.Events, n.Type) {
 			return nil

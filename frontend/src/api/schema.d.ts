@@ -533,6 +533,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/organisation/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which events are mailed to owners and admins who have chosen nothing */
+        get: operations["readOrganisationNotices"];
+        /** Choose which events are mailed to owners and admins who have chosen nothing */
+        put: operations["chooseOrganisationNotices"];
+        post?: never;
+        /** Have the usual events mailed to owners and admins who have chosen nothing again */
+        delete: operations["resetOrganisationNotices"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organisation/tokens": {
         parameters: {
             query?: never;
@@ -825,6 +844,25 @@ export interface paths {
         post: operations["login"];
         /** Log out */
         delete: operations["logout"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which events are mailed to oneself */
+        get: operations["readMyNotices"];
+        /** Choose which events are mailed to oneself */
+        put: operations["chooseMyNotices"];
+        post?: never;
+        /** Have the usual events mailed to oneself again */
+        delete: operations["resetMyNotices"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1643,6 +1681,15 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
+        };
+        NoticeChoice: {
+            /** @description False: it is what is usual. */
+            chosen: boolean;
+            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "webhook.disabled")[];
+        };
+        NoticeEdit: {
+            /** @description Empty: nothing. */
+            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "webhook.disabled")[];
         };
         Number: {
             name: string;
@@ -3520,6 +3567,95 @@ export interface operations {
             };
         };
     };
+    readOrganisationNotices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChoice"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chooseOrganisationNotices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChoice"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetOrganisationNotices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     allTokens: {
         parameters: {
             query?: {
@@ -4391,6 +4527,95 @@ export interface operations {
             204: {
                 headers: {
                     "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readMyNotices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChoice"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chooseMyNotices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChoice"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetMyNotices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content?: never;

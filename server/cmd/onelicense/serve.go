@@ -103,6 +103,7 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 		TLSCertificate: s.TLSCertificate, TLSKey: s.TLSKey, TrustedProxies: s.TrustedProxies,
 		SyncRateAddress: s.SyncRateAddress, SyncRateLicense: s.SyncRateLicense, SyncRateBurst: s.SyncRateBurst,
 		PrivateWebhooks: s.PrivateWebhooks,
+		SMTP:            server.SMTP{Host: s.SMTPHost, Port: s.SMTPPort, User: s.SMTPUser, Password: s.SMTPPassword, From: s.SMTPFrom, TLS: s.SMTPTLS},
 		Metrics:         w.metrics, Traces: w.traces,
 	})
 	if err != nil {

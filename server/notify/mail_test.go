@@ -1,0 +1,417 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http/httptest"
+	"net/mail"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// post is a mail server: STARTTLS and a login, as the providers' have.
+type post struct {
+	*testing.T
+	mu     sync.Mutex
+	got    []letterGot
+	refuse error // what it says to each recipient
+	away   bool  // it says that it is busy to whoever comes
+	SMTP   SMTP
+}
+
+type letterGot struct {
+	to   string
+	text string
+}
+
+func (w *world) post() *post {
+	p := &post{T: w.T}
+	// A certificate for 127.0.0.1 that a client can be told to trust.
+	lender := httptest.NewUnstartedServer(nil)
+	lender.StartTLS()
+	certificate := lender.TLS.Certificates[0]
+	roots := x509.NewCertPool()
+	roots.AddCert(lender.Certificate())
+	lender.Close()
+
+	s := smtp.NewServer(p)
+	s.Domain = "mail.test"
+	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	w.Cleanup(func() {
+		_ = s.Close()
+		<-served
+	})
+	port := l.Addr().(*net.TCPAddr).Port
+	p.SMTP = SMTP{Host: "127.0.0.1", Port: port, User: "licenses", Password: "opens the post", From: "Licenses <licenses@acme.test>", TLS: "starttls", Roots: roots}
+	return p
+}
+
+type postSession struct {
+	p      *post
+	secure bool
+	in     bool
+	to     string
+}
+
+func (p *post) NewSession(c *smtp.Conn) (smtp.Session, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return nil, &smtp.SMTPError{Code: 421, Message: "come back later"}
+	}
+	_, secure := c.TLSConnectionState()
+	return &postSession{p: p, secure: secure}, nil
+}
+
+func (s *postSession) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+func (s *postSession) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, user, password string) error {
+		if s.in = s.secure && user == s.p.SMTP.User && password == "opens the post"; !s.in {
+			return smtp.ErrAuthFailed
+		}
+		return nil
+	}), nil
+}
+
+func (s *postSession) Mail(string, *smtp.MailOptions) error {
+	if !s.in {
+		return smtp.ErrAuthRequired
+	}
+	return nil
+}
+
+func (s *postSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.to = to
+	return s.p.refuse
+}
+
+func (s *postSession) Data(r io.Reader) error {
+	text, err := io.ReadAll(r)
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.got = append(s.p.got, letterGot{s.to, string(text)})
+	return err
+}
+
+func (s *postSession) Reset()        {}
+func (s *postSession) Logout() error { return nil }
+
+// received are the letters since the last time, parsed.
+func (p *post) received(want int) (letters []*mail.Message) {
+	p.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.got) != want {
+		p.Fatalf("%d letters, want %d: %v", len(p.got), want, p.got)
+	}
+	for _, l := range p.got {
+		m, err := mail.ReadMessage(strings.NewReader(l.text))
+		if err != nil {
+			p.Fatal(err)
+		}
+		letters = append(letters, m)
+	}
+	p.got = nil
+	return letters
+}
+
+func (p *post) set(away bool, refuse error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away, p.refuse = away, refuse
+}
+
+func bodyOf(m *mail.Message) string {
+	b, _ := io.ReadAll(m.Body)
+	return strings.ReplaceAll(strings.ReplaceAll(string(b), "=\r\n", ""), "=3D", "=")
+}
+
+const (
+	ada = license.ID("111111111111111111111111")
+	bob = license.ID("222222222222222222222222")
+)
+
+// mailing is a node with a mail server, for an organisation of an owner and a viewer.
+func (w *world) mailing(p *post) *Service {
+	s := New(Config{Store: w.store, Key: bytes.Repeat([]byte{7}, 32), Now: w.now, SMTP: p.SMTP, URL: "https://licenses.acme.test",
+		People: func(_ context.Context, org license.ID) ([]Person, error) {
+			if org != acme {
+				return nil, nil
+			}
+			return []Person{{ada, "ada@acme.test", true}, {bob, "bob@acme.test", false}}, nil
+		}})
+	w.Cleanup(s.client.CloseIdleConnections)
+	return s
+}
+
+// proves part of B14
+func TestMailIsSentOverTLSWithALogin(t *testing.T) {
+	w := newWorld(t)
+	p := w.post()
+	s := w.mailing(p)
+	if err := s.Mail(t.Context(), "new@acme.test", "You are invited to Ácme", "Open\n\nhttps://licenses.acme.test/invitation?token=abc\n"); err != nil {
+		t.Fatal(err)
+	}
+	due, err := w.store.DueEntries(t.Context(), mailKind, s.time(), 10)
+	if err != nil || len(due) != 1 || strings.Contains(string(due[0].Body), "token") {
+		t.Errorf("%v, and the link lies open: %s", err, due[0].Body)
+	}
+	w.work(s)
+	m := p.received(1)[0]
+	if subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject")); err != nil || subject != "You are invited to Ácme" {
+		t.Errorf("subject %q %v", subject, err)
+	}
+	if from := m.Header.Get("From"); from != `"Licenses" <licenses@acme.test>` {
+		t.Errorf("from %s", from)
+	}
+	if m.Header.Get("To") != "<new@acme.test>" || !strings.Contains(bodyOf(m), "https://licenses.acme.test/invitation?token=abc") || m.Header.Get("Auto-Submitted") != "auto-generated" {
+		t.Errorf("%v", m.Header)
+	}
+	w.pass(time.Hour)
+	w.work(s)
+	p.received(0)
+}
+
+// proves part of B14
+func TestHeadersCannotBeInjected(t *testing.T) {
+	w := newWorld(t)
+	p := w.post()
+	s := w.mailing(p)
+	for _, to := range []string{"a@acme.test\r\nBcc: all@acme.test", "a@acme.test, b@acme.test", "a@acme.test>\r\nRCPT TO:<b@acme.test", ""} {
+		if err := s.Mail(t.Context(), to, "x", "y"); err == nil {
+			t.Errorf("%q is taken for an address", to)
+		}
+	}
+	for _, subject := range []string{"Hello\r\nBcc: all@acme.test", "Hello\nBcc: all@acme.test\n\nbody", "Hello\u2028Bcc: x", "Hello\x00\rBcc: x", strings.Repeat("long ", 400) + "\r\nBcc: x"} {
+		if err := s.Mail(t.Context(), "ada@acme.test", subject, ".\r\nQUIT\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.work(s)
+	for _, m := range p.received(5) {
+		if m.Header.Get("Bcc") != "" || len(m.Header["Subject"]) != 1 || !strings.Contains(bodyOf(m), "QUIT") {
+			t.Errorf("%v", m.Header)
+		}
+	}
+}
+
+// proves part of B14
+func TestMailServerThatIsAway(t *testing.T) {
+	w := newWorld(t)
+	p := w.post()
+	s := w.mailing(p)
+	for i := range 3 {
+		if err := s.Mail(t.Context(), fmt.Sprintf("%d@acme.test", i), "x", "y"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.set(true, nil)
+	w.work(s)
+	for range 3 {
+		w.pass(10 * time.Minute)
+		w.work(s)
+	}
+	p.received(0)
+	// It is back, and refuses one: that one is given up.
+	p.set(false, nil)
+	for range 3 {
+		w.pass(2 * time.Hour)
+		w.work(s)
+	}
+	p.received(3)
+	if err := s.Mail(t.Context(), "gone@acme.test", "x", "y"); err != nil {
+		t.Fatal(err)
+	}
+	p.set(false, &smtp.SMTPError{Code: 550, Message: "no such person"})
+	w.work(s)
+	p.set(false, nil)
+	w.pass(2 * time.Hour)
+	w.work(s)
+	p.received(0)
+	// A login that is wrong loses nothing.
+	s.SMTP.Password = "wrong"
+	if err := s.Mail(t.Context(), "ada@acme.test", "x", "y"); err != nil {
+		t.Fatal(err)
+	}
+	w.work(s)
+	s.SMTP.Password = "opens the post"
+	w.pass(time.Hour)
+	w.work(s)
+	p.received(1)
+}
+
+// No letter goes without TLS to a server that was to speak it, nor to one with a strange certificate.
+func TestMailNeedsTLS(t *testing.T) {
+	w := newWorld(t)
+	p := w.post()
+	c := p.SMTP
+	c.Roots = x509.NewCertPool()
+	err := c.send(t.Context(), message{ID: "1", To: "ada@acme.test", Subject: "x", Text: "y"}, w.now())
+	if unknown := (x509.UnknownAuthorityError{}); !errors.As(err, &unknown) {
+		t.Errorf("a strange certificate: %v", err)
+	}
+	c.TLS = "none"
+	if err := c.send(t.Context(), message{ID: "1", To: "ada@acme.test", Subject: "x", Text: "y"}, w.now()); err == nil {
+		t.Error("a password was sent in the clear")
+	}
+	p.received(0)
+}
+
+// proves part of B14
+func TestNoticesComeInOneLetter(t *testing.T) {
+	w := newWorld(t)
+	p := w.post()
+	s := w.mailing(p)
+	tell := func(key string, kind licensing.NoticeType, customer string) {
+		t.Helper()
+		n := w.notice(key)
+		n.Type, n.Customer, n.Details = kind, customer, map[string]any{"used": 91_000_000, "allowance": 100_000_000}
+		if err := s.Tell(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell("1", licensing.LicenseNearlyExhausted, "<b>Initech</b>\r\n.\r\n")
+	tell("2", licensing.LicenseSuspended, "nobody wants to know")
+	w.work(s)
+	p.received(0)
+	w.pass(digestWait / 2)
+	tell("3", licensing.CloneSuspected, "Globex")
+	w.work(s)
+	w.pass(digestWait / 2)
+	w.work(s)
+	m := p.received(1)[0]
+	body := bodyOf(m)
+	if m.Header.Get("To") != "<ada@acme.test>" || m.Header.Get("Subject") != "2 notices about your licenses" || strings.Contains(body, "nobody") {
+		t.Errorf("%v\n%s", m.Header, body)
+	}
+	for _, want := range []string{"A license is nearly used up: <b>Initech</b>", "(91000000 of 100000000)", "Two seem to share one installation: Globex", "&lt;b&gt;Initech",
+		"https://licenses.acme.test/licenses/bbbbbbbbbbbbbbbbbbbbbbbb"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the letter lacks %q:\n%s", want, body)
+		}
+	}
+	w.pass(10 * digestWait)
+	w.work(s)
+	p.received(0)
+
+	// Hundreds are one letter too.
+	for i := range 150 {
+		tell(fmt.Sprint("many ", i), licensing.CloneSuspected, "Globex")
+	}
+	for range 3 {
+		w.work(s)
+	}
+	w.pass(digestWait)
+	w.work(s)
+	if m := p.received(1)[0]; m.Header.Get("Subject") != "150 notices about your licenses" || !strings.Contains(bodyOf(m), "and 50 more") {
+		t.Errorf("%v", m.Header)
+	}
+}
+
+// proves part of B14
+func TestEverybodyChoosesTheirNotices(t *testing.T) {
+	w := newWorld(t)
+	p := w.post()
+	s := w.mailing(p)
+	choose := func(member license.ID, events ...licensing.NoticeType) {
+		t.Helper()
+		if err := s.Choose(t.Context(), acme, member, events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	letters := func(kind licensing.NoticeType, want ...string) {
+		t.Helper()
+		n++
+		notice := w.notice(fmt.Sprint(n))
+		notice.Type = kind
+		if err := s.Tell(t.Context(), notice); err != nil {
+			t.Fatal(err)
+		}
+		w.work(s)
+		w.pass(digestWait)
+		w.work(s)
+		var to []string
+		for _, m := range p.received(len(want)) {
+			to = append(to, m.Header.Get("To"))
+		}
+		if strings.Join(to, " ") != strings.Join(want, " ") {
+			t.Errorf("%s: to %v, want %v", kind, to, want)
+		}
+	}
+	letters(licensing.LicenseExpired, "<ada@acme.test>")
+	letters(licensing.LicenseCreated)
+	choose(bob, licensing.LicenseCreated)
+	letters(licensing.LicenseCreated, "<bob@acme.test>")
+	choose("", licensing.LicenseRevoked) // the organisation
+	letters(licensing.LicenseExpired)
+	letters(licensing.LicenseRevoked, "<ada@acme.test>")
+	if err := s.Choose(t.Context(), acme, ada, []licensing.NoticeType{}); err != nil {
+		t.Fatal(err)
+	}
+	letters(licensing.LicenseRevoked)
+	if err := s.Choose(t.Context(), acme, ada, nil); err != nil {
+		t.Fatal(err)
+	}
+	letters(licensing.LicenseRevoked, "<ada@acme.test>")
+	if err := s.Choose(t.Context(), acme, ada, []licensing.NoticeType{"license.eaten"}); err == nil {
+		t.Error("there is no such event")
+	}
+}
+
+// proves part of B14
+func TestDigestSurvivesAnOutage(t *testing.T) {
+	w := newWorld(t)
+	p := w.post()
+	s := w.mailing(p)
+	p.set(true, nil)
+	for i := range 5 {
+		n := w.notice(fmt.Sprint(i))
+		n.Type = licensing.CloneSuspected
+		if err := s.Tell(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		w.work(s)
+		w.pass(2 * time.Hour)
+		w.work(s)
+	}
+	p.received(0)
+	p.set(false, nil)
+	w.pass(2 * time.Hour)
+	w.work(w.mailing(p)) // another process
+	if m := p.received(1)[0]; m.Header.Get("Subject") != "5 notices about your licenses" {
+		t.Errorf("%v", m.Header)
+	}
+}
+
+func TestEveryEventHasAHeadline(t *testing.T) {
+	for _, kind := range Types() {
+		if headline(kind) == "" {
+			t.Errorf("%s has none", kind)
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wneessen/go-mail"
+)
+
+// SMTP is the server that takes our mail. Without a host there is none, and no mail.
+type SMTP struct {
+	Host     string
+	Port     int
+	User     string // empty: no login
+	Password string
+	From     string         // an address, with or without a name
+	TLS      string         // starttls, tls from the first byte, or none
+	Roots    *x509.CertPool // nil: the system's
+}
+
+// message is one mail. HTML may be empty.
+type message struct {
+	ID      string // the same for each try
+	To      string
+	Subject string
+	Text    string
+	HTML    string
+}
+
+// errRefused is about one message, or its recipient: it is refused for good. Everything else is worth another try.
+var errRefused = errors.New("the message is refused")
+
+// mailPatience is how long one message may take.
+const mailPatience = 30 * time.Second
+
+// send brings one message to the server. Recipient and subject can not begin another header: the first is parsed as an address, the second
+// is encoded where it is not plain text.
+func (c SMTP) send(ctx context.Context, m message, now time.Time) error {
+	msg := mail.NewMsg()
+	if err := errors.Join(msg.From(c.From), msg.To(m.To)); err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	msg.Subject(oneLine(m.Subject))
+	msg.SetDateWithValue(now)
+	msg.SetMessageIDWithValue(m.ID + "@" + c.Host)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetBodyString(mail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
+	}
+	options := []mail.Option{
+		mail.WithPort(c.Port), mail.WithTimeout(mailPatience), mail.WithoutNoop(),
+		mail.WithTLSConfig(&tls.Config{ServerName: c.Host, RootCAs: c.Roots, MinVersion: tls.VersionTLS12}),
+	}
+	switch c.TLS {
+	case "tls":
+		options = append(options, mail.WithSSL())
+	case "none":
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+	default:
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	}
+	if c.User != "" {
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(c.User), mail.WithPassword(c.Password))
+	}
+	client, err := mail.NewClient(c.Host, options...)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, mailPatience)
+	defer cancel()
+	err = client.DialAndSendWithContext(ctx, msg)
+	var failed *mail.SendError
+	if errors.As(err, &failed) && !failed.IsTemp() && (failed.Reason == mail.ErrSMTPRcptTo || failed.Reason == mail.ErrSMTPData || failed.Reason == mail.ErrSMTPDataClose) {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	return err
+}
