@@ -104,6 +104,11 @@ var rights = map[string]struct {
 	"GET /licenses/{id}/text":          {"oads", nil},
 	"POST /licenses/{id}/file":         {"oads", map[string]any{"signature": "theirs"}},
 
+	"GET /licenses/{id}/queue":           {"oadsv", nil},
+	"GET /licenses/{id}/holds":           {"oadsv", nil},
+	"POST /licenses/{id}/holds":          {"oads", map[string]any{"entitlement": "solid_modeling", "part": map[string]any{"name": "user", "value": "ada"}, "until": "2031-01-01T00:00:00Z"}},
+	"DELETE /licenses/{id}/holds/{hold}": {"oads", nil},
+
 	"GET /licenses/{id}/activations":                                            {"oadsv", nil},
 	"PATCH /licenses/{id}/activations/{activation}":                             {"oads", map[string]any{"name": "Stolen"}},
 	"POST /licenses/{id}/activations/{activation}/deactivate":                   {"oas", nil},
@@ -211,5 +216,5 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 // filledIn puts an id, an activation that does not exist and a name into a path.
 func filledIn(path, id string) string {
 	return strings.NewReplacer("{id}", id, "{session}", strings.Repeat("d", 64), "{activation}", strings.Repeat("e", 64),
-		"{entitlement}", "rendering", "{key}", strings.Repeat("A", 40), "{delivery}", strings.Repeat("f", 24)+".evt_"+strings.Repeat("f", 32)).Replace(path)
+		"{entitlement}", "rendering", "{hold}", strings.Repeat("d", 24), "{key}", strings.Repeat("A", 40), "{delivery}", strings.Repeat("f", 24)+".evt_"+strings.Repeat("f", 32)).Replace(path)
 }

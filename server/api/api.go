@@ -81,6 +81,7 @@ func Register(app *fiber.App, c Config) *API {
 	a.licenses()
 	a.terms()
 	a.usage()
+	a.lines()
 	a.activations()
 	a.audit()
 	a.events()

@@ -49,6 +49,7 @@ type Overrides struct {
 	ActivationLimit      *int64                       `json:"activation_limit,omitempty"`
 	MaxMachines          *int64                       `json:"max_machines,omitempty"`
 	MoveLimit            *int64                       `json:"move_limit,omitempty"`
+	Queue                *int64                       `json:"queue,omitempty"`
 	MaxBorrow            *int64                       `json:"max_borrow,omitempty"`
 	Prepaid              *int64                       `json:"prepaid,omitempty"`
 	FingerprintAction    *licensing.FingerprintAction `json:"fingerprint_action,omitempty" enum:"report,refuse"`

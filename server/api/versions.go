@@ -45,6 +45,7 @@ type Policy struct {
 	Statistics           bool                        `json:"statistics"`
 	FingerprintAction    licensing.FingerprintAction `json:"fingerprint_action,omitempty" enum:"report,refuse"`
 	FingerprintTolerance int64                       `json:"fingerprint_tolerance,omitempty"`
+	Queue                int64                       `json:"queue,omitempty"`
 	CloneAction          licensing.CloneAction       `json:"clone_action" enum:"refuse,suspend,report"`
 	CloneLimit           int64                       `json:"clone_limit"`
 }
@@ -69,6 +70,7 @@ type PolicyNew struct {
 	Statistics           bool                        `json:"statistics,omitempty" doc:"Programs report version, platform and numbers of their own with each sync."`
 	FingerprintAction    licensing.FingerprintAction `json:"fingerprint_action,omitempty" enum:"report,refuse" doc:"What is done about a machine of which more parts have changed than the tolerance allows. Default: report."`
 	FingerprintTolerance int64                       `json:"fingerprint_tolerance,omitempty" doc:"How many parts of a machine may change from one sync to the next."`
+	Queue                int64                       `json:"queue,omitempty" doc:"How long who was denied a slot keeps its place in line without asking again; 0: there is no line."`
 	CloneAction          licensing.CloneAction       `json:"clone_action,omitempty" enum:"refuse,suspend,report" doc:"What is done about two holders of one activation: refuse the newcomer, refuse both, or only report. Default: refuse."`
 	CloneLimit           int64                       `json:"clone_limit,omitempty" doc:"How often two holders must have taken turns to be called clones. Default: 2."`
 }
@@ -98,7 +100,7 @@ func version(v licensing.Version) Version {
 		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived, Released: optional(v.Released),
 		Policy: Policy{
 			p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, p.ActivationLimit, p.MaxMachines, p.MoveLimit, p.ClockTolerance, p.JournalEvery,
-			p.Prepaid, p.Period, p.PeriodLength, p.MaxBorrow, p.Statistics, p.FingerprintAction, p.FingerprintTolerance, p.CloneAction, p.CloneLimit,
+			p.Prepaid, p.Period, p.PeriodLength, p.MaxBorrow, p.Statistics, p.FingerprintAction, p.FingerprintTolerance, p.Queue, p.CloneAction, p.CloneLimit,
 		},
 		Metadata: filled(v.Metadata), Revision: v.Revision, Created: moment(v.Created), Updated: moment(v.Updated),
 	}
@@ -113,7 +115,7 @@ func (p PolicyNew) policy() licensing.Policy {
 		},
 		ActivationLimit: p.ActivationLimit, MaxMachines: p.MaxMachines, MoveLimit: p.MoveLimit,
 		Period: p.Period, PeriodLength: p.PeriodLength, MaxBorrow: p.MaxBorrow,
-		FingerprintAction: p.FingerprintAction, FingerprintTolerance: p.FingerprintTolerance, CloneAction: p.CloneAction, CloneLimit: p.CloneLimit,
+		FingerprintAction: p.FingerprintAction, FingerprintTolerance: p.FingerprintTolerance, Queue: p.Queue, CloneAction: p.CloneAction, CloneLimit: p.CloneLimit,
 	}
 }
 

@@ -1921,6 +1921,43 @@ type Happened struct {
 // HappenedType What happened; docs/events.md.
 type HappenedType string
 
+// Hold defines model for Hold.
+type Hold struct {
+	Activation  *string   `json:"activation,omitempty"`
+	Entitlement string    `json:"entitlement"`
+	From        time.Time `json:"from"`
+	ID          string    `json:"id"`
+	Note        *string   `json:"note,omitempty"`
+
+	// Part Name of the part of the fingerprint by which the holder is known.
+	Part  *string   `json:"part,omitempty"`
+	Slots int64     `json:"slots"`
+	Until time.Time `json:"until"`
+}
+
+// HoldNew defines model for HoldNew.
+type HoldNew struct {
+	// Activation The installation that it is for.
+	Activation  *string `json:"activation,omitempty"`
+	Entitlement string  `json:"entitlement"`
+
+	// From Default: now.
+	From *time.Time `json:"from,omitempty"`
+
+	// Note For people: who it is for.
+	Note *string    `json:"note,omitempty"`
+	Part *PartValue `json:"part,omitempty"`
+
+	// Slots Default: 1.
+	Slots *int64    `json:"slots,omitempty"`
+	Until time.Time `json:"until"`
+}
+
+// Holds defines model for Holds.
+type Holds struct {
+	Items []Hold `json:"items"`
+}
+
 // Key defines model for Key.
 type Key struct {
 	Algorithm   string     `json:"algorithm"`
@@ -2281,6 +2318,7 @@ type Overrides struct {
 	MaxRetries           *int64                      `json:"max_retries,omitempty"`
 	MoveLimit            *int64                      `json:"move_limit,omitempty"`
 	Prepaid              *int64                      `json:"prepaid,omitempty"`
+	Queue                *int64                      `json:"queue,omitempty"`
 	Trigger              *OverridesTrigger           `json:"trigger,omitempty"`
 }
 
@@ -2366,6 +2404,7 @@ type Policy struct {
 	Period               *PolicyPeriod            `json:"period,omitempty"`
 	PeriodLength         *int64                   `json:"period_length,omitempty"`
 	Prepaid              int64                    `json:"prepaid"`
+	Queue                *int64                   `json:"queue,omitempty"`
 	Statistics           bool                     `json:"statistics"`
 	Trigger              PolicyTrigger            `json:"trigger"`
 	Type                 PolicyType               `json:"type"`
@@ -2438,6 +2477,9 @@ type PolicyNew struct {
 
 	// Prepaid Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported.
 	Prepaid *int64 `json:"prepaid,omitempty"`
+
+	// Queue How long who was denied a slot keeps its place in line without asking again; 0: there is no line.
+	Queue *int64 `json:"queue,omitempty"`
 
 	// Statistics Programs report version, platform and numbers of their own with each sync.
 	Statistics *bool `json:"statistics,omitempty"`
@@ -2524,6 +2566,11 @@ type ProductNew struct {
 
 	// Name Unique within the organisation.
 	Name string `json:"name"`
+}
+
+// Queue defines model for Queue.
+type Queue struct {
+	Items []Waiting `json:"items"`
 }
 
 // RenewalNew defines model for RenewalNew.
@@ -2744,6 +2791,22 @@ type VersionNew struct {
 
 	// Released Licenses of other versions whose maintenance lasts until then are good for this one too.
 	Released *time.Time `json:"released,omitempty"`
+}
+
+// Waiting defines model for Waiting.
+type Waiting struct {
+	Activation  string `json:"activation"`
+	Entitlement string `json:"entitlement"`
+
+	// Expected When enough of the slots that are held now will have lapsed, if nobody renews or returns one. Absent: fewer are held.
+	Expected *time.Time `json:"expected,omitempty"`
+
+	// Position From 1.
+	Position int64     `json:"position"`
+	Since    time.Time `json:"since"`
+
+	// Until When it is passed over, unless it asks again.
+	Until time.Time `json:"until"`
 }
 
 // Webhook defines model for Webhook.
@@ -3162,6 +3225,9 @@ type SignedLicenseFileJSONRequestBody = SignatureNew
 // BindLicenseJSONRequestBody defines body for BindLicense for application/json ContentType.
 type BindLicenseJSONRequestBody = Machine
 
+// CreateHoldJSONRequestBody defines body for CreateHold for application/json ContentType.
+type CreateHoldJSONRequestBody = HoldNew
+
 // RenewLicenseJSONRequestBody defines body for RenewLicense for application/json ContentType.
 type RenewLicenseJSONRequestBody = RenewalNew
 
@@ -3426,6 +3492,35 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
 	LicenseHistory(ctx context.Context, id string, params *LicenseHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Holds List the slots that are kept for somebody
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/holds (the `Holds` operationId).
+	Holds(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateHoldWithBody Keep slots for a user or a machine; who has one now keeps it
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/holds (the `CreateHold` operationId).
+	CreateHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateHold Keep slots for a user or a machine; who has one now keeps it
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/holds (the `CreateHold` operationId).
+	CreateHold(ctx context.Context, id string, body CreateHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteHold Let others have what was kept
+	//
+	// Corresponds with DELETE /api/v1/licenses/{id}/holds/{hold} (the `DeleteHold` operationId).
+	DeleteHold(ctx context.Context, id string, hold string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Queue List who waits for slots, by entitlement and in order
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/queue (the `Queue` operationId).
+	Queue(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReinstateLicense Reinstate a suspended license
 	//
@@ -4328,6 +4423,85 @@ func (c *Routes) BindLicense(ctx context.Context, id string, body BindLicenseJSO
 // Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
 func (c *Routes) LicenseHistory(ctx context.Context, id string, params *LicenseHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLicenseHistoryRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Holds List the slots that are kept for somebody
+//
+// Corresponds with GET /api/v1/licenses/{id}/holds (the `Holds` operationId).
+func (c *Routes) Holds(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHoldsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateHoldWithBody Keep slots for a user or a machine; who has one now keeps it
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/licenses/{id}/holds (the `CreateHold` operationId).
+func (c *Routes) CreateHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateHoldRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateHold Keep slots for a user or a machine; who has one now keeps it
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/licenses/{id}/holds (the `CreateHold` operationId).
+func (c *Routes) CreateHold(ctx context.Context, id string, body CreateHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateHoldRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteHold Let others have what was kept
+//
+// Corresponds with DELETE /api/v1/licenses/{id}/holds/{hold} (the `DeleteHold` operationId).
+func (c *Routes) DeleteHold(ctx context.Context, id string, hold string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteHoldRequest(c.Server, id, hold)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Queue List who waits for slots, by entitlement and in order
+//
+// Corresponds with GET /api/v1/licenses/{id}/queue (the `Queue` operationId).
+func (c *Routes) Queue(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQueueRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -7026,6 +7200,162 @@ func NewLicenseHistoryRequest(server string, id string, params *LicenseHistoryPa
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewHoldsRequest constructs an http.Request for the Holds method
+func NewHoldsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/holds", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateHoldRequest calls the generic CreateHold builder with application/json body
+func NewCreateHoldRequest(server string, id string, body CreateHoldJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateHoldRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewCreateHoldRequestWithBody constructs an http.Request for the CreateHold method, with any body, and a specified content type
+func NewCreateHoldRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/holds", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteHoldRequest constructs an http.Request for the DeleteHold method
+func NewDeleteHoldRequest(server string, id string, hold string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "hold", hold, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/holds/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewQueueRequest constructs an http.Request for the Queue method
+func NewQueueRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/queue", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -10672,6 +11002,41 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
 	LicenseHistoryWithResponse(ctx context.Context, id string, params *LicenseHistoryParams, reqEditors ...RequestEditorFn) (*LicenseHistoryResponse, error)
 
+	// HoldsWithResponse List the slots that are kept for somebody
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/holds (the `Holds` operationId).
+	HoldsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*HoldsResponse, error)
+
+	// CreateHoldWithBodyWithResponse Keep slots for a user or a machine; who has one now keeps it
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/holds (the `CreateHold` operationId).
+	CreateHoldWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateHoldResponse, error)
+
+	// CreateHoldWithResponse Keep slots for a user or a machine; who has one now keeps it
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/holds (the `CreateHold` operationId).
+	CreateHoldWithResponse(ctx context.Context, id string, body CreateHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateHoldResponse, error)
+
+	// DeleteHoldWithResponse Let others have what was kept
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/licenses/{id}/holds/{hold} (the `DeleteHold` operationId).
+	DeleteHoldWithResponse(ctx context.Context, id string, hold string, reqEditors ...RequestEditorFn) (*DeleteHoldResponse, error)
+
+	// QueueWithResponse List who waits for slots, by entitlement and in order
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/queue (the `Queue` operationId).
+	QueueWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*QueueResponse, error)
+
 	// ReinstateLicenseWithResponse Reinstate a suspended license
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -12209,6 +12574,191 @@ func (r LicenseHistoryResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r LicenseHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type HoldsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Holds
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r HoldsResponse) GetJSON200() *Holds {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r HoldsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r HoldsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r HoldsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r HoldsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r HoldsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateHoldResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Hold
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateHoldResponse) GetJSON201() *Hold {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateHoldResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateHoldResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateHoldResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateHoldResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateHoldResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteHoldResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteHoldResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteHoldResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteHoldResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteHoldResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteHoldResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type QueueResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Queue
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r QueueResponse) GetJSON200() *Queue {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r QueueResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r QueueResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r QueueResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r QueueResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r QueueResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16075,6 +16625,71 @@ func (c *ClientWithResponses) LicenseHistoryWithResponse(ctx context.Context, id
 	return ParseLicenseHistoryResponse(rsp)
 }
 
+// HoldsWithResponse List the slots that are kept for somebody
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/licenses/{id}/holds (the `Holds` operationId).
+func (c *ClientWithResponses) HoldsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*HoldsResponse, error) {
+	rsp, err := c.Holds(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHoldsResponse(rsp)
+}
+
+// CreateHoldWithBodyWithResponse Keep slots for a user or a machine; who has one now keeps it
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/holds (the `CreateHold` operationId).
+func (c *ClientWithResponses) CreateHoldWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateHoldResponse, error) {
+	rsp, err := c.CreateHoldWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateHoldResponse(rsp)
+}
+
+// CreateHoldWithResponse Keep slots for a user or a machine; who has one now keeps it
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/holds (the `CreateHold` operationId).
+func (c *ClientWithResponses) CreateHoldWithResponse(ctx context.Context, id string, body CreateHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateHoldResponse, error) {
+	rsp, err := c.CreateHold(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateHoldResponse(rsp)
+}
+
+// DeleteHoldWithResponse Let others have what was kept
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/licenses/{id}/holds/{hold} (the `DeleteHold` operationId).
+func (c *ClientWithResponses) DeleteHoldWithResponse(ctx context.Context, id string, hold string, reqEditors ...RequestEditorFn) (*DeleteHoldResponse, error) {
+	rsp, err := c.DeleteHold(ctx, id, hold, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteHoldResponse(rsp)
+}
+
+// QueueWithResponse List who waits for slots, by entitlement and in order
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/licenses/{id}/queue (the `Queue` operationId).
+func (c *ClientWithResponses) QueueWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*QueueResponse, error) {
+	rsp, err := c.Queue(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQueueResponse(rsp)
+}
+
 // ReinstateLicenseWithResponse Reinstate a suspended license
 //
 // Returns a wrapper object for the known response body format(s).
@@ -17948,6 +18563,134 @@ func ParseLicenseHistoryResponse(rsp *http.Response) (*LicenseHistoryResponse, e
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ListEvent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseHoldsResponse parses an HTTP response from a HoldsWithResponse call
+func ParseHoldsResponse(rsp *http.Response) (*HoldsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &HoldsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Holds
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateHoldResponse parses an HTTP response from a CreateHoldWithResponse call
+func ParseCreateHoldResponse(rsp *http.Response) (*CreateHoldResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateHoldResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Hold
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteHoldResponse parses an HTTP response from a DeleteHoldWithResponse call
+func ParseDeleteHoldResponse(rsp *http.Response) (*DeleteHoldResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteHoldResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseQueueResponse parses an HTTP response from a QueueWithResponse call
+func ParseQueueResponse(rsp *http.Response) (*QueueResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &QueueResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Queue
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

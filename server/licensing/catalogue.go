@@ -148,7 +148,7 @@ func (s *Service) CreateLicense(ctx context.Context, l License) (License, error)
 	return made(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
 }
 
-// UpdateLicense changes everything but the version, the machine and the history. A revoked license stays revoked.
+// UpdateLicense changes everything but the version, the machine, the holds and the history. A revoked license stays revoked.
 func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error) {
 	old, err := s.store.License(ctx, l.Organisation, l.ID)
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error)
 		return License{}, invalid("status", "cannot be changed: the license was revoked for good")
 	}
 	l.Product, l.Version, l.Created, l.Updated, l.Recent = old.Product, old.Version, old.Created, s.now(), old.Recent
-	l.Fingerprint = old.Fingerprint
+	l.Fingerprint, l.Holds = old.Fingerprint, old.Holds
 	return s.store.UpdateLicense(ctx, l)
 }
 
@@ -174,7 +174,11 @@ func (s *Service) DeleteLicense(ctx context.Context, org, id license.ID, revisio
 	if err := s.store.DeleteLicense(ctx, org, id, revision); err != nil {
 		return err
 	}
-	return errors.Join(s.forget(ctx, eventKind, org, string(id)), s.forget(ctx, periodKind, org, string(id)))
+	err := s.store.DeleteEntry(ctx, lineKind, string(id), 0)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return errors.Join(err, s.forget(ctx, eventKind, org, string(id)), s.forget(ctx, periodKind, org, string(id)))
 }
 
 // forget deletes the entries of a list. What a crash leaves behind belongs to nothing and is shown to nobody.

@@ -87,6 +87,9 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 			code = license.CodeLeaseFull
 		default:
 			room -= max(reservationSize, denialSize) + names
+			if slots != Unlimited && !has[want.Entitlement] {
+				slots = max(0, slots-x.ahead(want.Entitlement))
+			}
 			a.Want = append(a.Want, Want{want.Slot, slots, max(a.Until, x.now+lease.Time(min(want.Borrow, x.policy.MaxBorrow)))})
 			continue
 		}
@@ -97,7 +100,7 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 	}
 	list := s.lists.ref(&x.terms.Product)
 	a.Compose = func(o Outcome) (lease.Document, error) {
-		x.closed = o.Closed != Period{}
+		x.got, x.composed = o, true
 		return x.compose(o, at, list, denied)
 	}
 	return a, nil

@@ -64,6 +64,7 @@ func (p Policy) apply(o Overrides) Policy {
 	set(&p.ActivationLimit, o.ActivationLimit)
 	set(&p.MaxMachines, o.MaxMachines)
 	set(&p.MoveLimit, o.MoveLimit)
+	set(&p.Queue, o.Queue)
 	set(&p.MaxBorrow, o.MaxBorrow)
 	set(&p.Prepaid, o.Prepaid)
 	set(&p.FingerprintAction, o.FingerprintAction)
@@ -114,6 +115,7 @@ func (p Policy) check(at string) error {
 		within(at+".activation_limit", p.ActivationLimit, 0, maxActivations),
 		within(at+".max_machines", p.MaxMachines, 0, maxMachines),
 		within(at+".move_limit", p.MoveLimit, 0, maxMachines),
+		within(at+".queue", p.Queue, 0, maxDuration),
 		within(at+".max_borrow", p.MaxBorrow, 0, maxDuration),
 		within(at+".prepaid", p.Prepaid, 0, maxPrepaid),
 		within(at+".fingerprint_tolerance", p.FingerprintTolerance, 0, lease.MaxParts),

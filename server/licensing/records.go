@@ -58,6 +58,7 @@ type Policy struct {
 	MaxBorrow            int64             `json:"max_borrow"`            // how long a slot may be borrowed; 0: not at all
 	FingerprintAction    FingerprintAction `json:"fingerprint_action"`    // what is done about a machine that has changed; empty: report
 	FingerprintTolerance int64             `json:"fingerprint_tolerance"` // how many parts may change from one sync to the next
+	Queue                int64             `json:"queue"`                 // how long who was denied a slot keeps its place in line without asking again; 0: there is no line
 	CloneAction          CloneAction       `json:"clone_action"`          // what is done about two holders of one activation
 	CloneLimit           int64             `json:"clone_limit"`           // how often two holders must have taken turns to be called that
 }
@@ -112,6 +113,7 @@ type License struct {
 	Status       Status
 	Overrides    Overrides
 	Fingerprint  []lease.Part // of the machine that it is good for; none: of any
+	Holds        []Hold       // slots that are kept for who has not come yet
 	Recent       []Event      // the latest of its history, oldest first (history.go)
 }
 
@@ -140,6 +142,7 @@ type Overrides struct {
 	ActivationLimit      *int64             `json:"activation_limit,omitempty"`
 	MaxMachines          *int64             `json:"max_machines,omitempty"`
 	MoveLimit            *int64             `json:"move_limit,omitempty"`
+	Queue                *int64             `json:"queue,omitempty"`
 	MaxBorrow            *int64             `json:"max_borrow,omitempty"`
 	Prepaid              *int64             `json:"prepaid,omitempty"`
 	FingerprintAction    *FingerprintAction `json:"fingerprint_action,omitempty"`

@@ -26,17 +26,20 @@ const attempts = 8
 
 // exchange is one request on its way through the rules.
 type exchange struct {
-	request *lease.Request
-	hash    lease.Hash
-	key     ActivationKey
-	now     lease.Time
-	terms   Terms
-	policy  Policy  // with the license's overrides
-	runs    Version // the program is; the license's own, or another that its maintenance may cover
-	address string
-	epoch   Epoch
-	closed  bool // a period of the allowance is over
-	outcome outcome
+	request  *lease.Request
+	hash     lease.Hash
+	key      ActivationKey
+	now      lease.Time
+	terms    Terms
+	policy   Policy  // with the license's overrides
+	runs     Version // the program is; the license's own, or another that its maintenance may cover
+	address  string
+	epoch    Epoch
+	outcome  outcome
+	got      Outcome // of the advance,
+	composed bool    // if it was not made by another
+	line     line    // for slots
+	kept     Entry   // that the line stands in
 }
 
 // Sync answers one request. It looks in this order: device signature, stored answer, status, position (spec/lease.md). An error is for a
@@ -113,6 +116,12 @@ func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error)
 		return Answer{}, ErrStale // decide on the license as it is now
 	}
 	x.outcome.again = step.again
+	lines := x.lines()
+	if lines {
+		if x.line, x.kept, err = s.line(ctx, x.key.License); err != nil {
+			return Answer{}, err
+		}
+	}
 	advance, no := s.fill(x, step, held)
 	if no != nil {
 		return s.refuse(x, no)
@@ -125,8 +134,11 @@ func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error)
 	} else if err != nil {
 		return Answer{}, err
 	}
-	if x.closed {
+	if x.got.Closed != (Period{}) {
 		_ = s.keepPeriods(ctx, &x.terms.License) // the meter has them still; whoever reads the usage tries again
+	}
+	if lines && x.composed {
+		s.queue(ctx, x)
 	}
 	return s.sign(x, document, s.clock(), Answer{})
 }

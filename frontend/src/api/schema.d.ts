@@ -276,6 +276,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/licenses/{id}/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the slots that are kept for somebody */
+        get: operations["holds"];
+        put?: never;
+        /** Keep slots for a user or a machine; who has one now keeps it */
+        post: operations["createHold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/holds/{hold}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Let others have what was kept */
+        delete: operations["deleteHold"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who waits for slots, by entitlement and in order */
+        get: operations["queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/licenses/{id}/reinstate": {
         parameters: {
             query?: never;
@@ -1423,6 +1475,44 @@ export interface components {
              */
             type: "license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "webhook.disabled";
         };
+        Hold: {
+            activation?: string;
+            entitlement: string;
+            /** Format: date-time */
+            from: string;
+            id: string;
+            note?: string;
+            /** @description Name of the part of the fingerprint by which the holder is known. */
+            part?: string;
+            /** Format: int64 */
+            slots: number;
+            /** Format: date-time */
+            until: string;
+        };
+        HoldNew: {
+            /** @description The installation that it is for. */
+            activation?: string;
+            entitlement: string;
+            /**
+             * Format: date-time
+             * @description Default: now.
+             */
+            from?: string;
+            /** @description For people: who it is for. */
+            note?: string;
+            /** @description Or a part of the fingerprint of whom it is for, such as a user's name that the program tells. */
+            part?: components["schemas"]["PartValue"];
+            /**
+             * Format: int64
+             * @description Default: 1.
+             */
+            slots?: number;
+            /** Format: date-time */
+            until: string;
+        };
+        Holds: {
+            items: components["schemas"]["Hold"][];
+        };
         Key: {
             algorithm: string;
             /** Format: date-time */
@@ -1738,6 +1828,8 @@ export interface components {
             move_limit?: number;
             /** Format: int64 */
             prepaid?: number;
+            /** Format: int64 */
+            queue?: number;
             /** @enum {string} */
             trigger?: "every_call" | "interval";
         };
@@ -1824,6 +1916,8 @@ export interface components {
             period_length?: number;
             /** Format: int64 */
             prepaid: number;
+            /** Format: int64 */
+            queue?: number;
             statistics: boolean;
             /** @enum {string} */
             trigger: "every_call" | "interval";
@@ -1916,6 +2010,11 @@ export interface components {
              * @description Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported.
              */
             prepaid?: number;
+            /**
+             * Format: int64
+             * @description How long who was denied a slot keeps its place in line without asking again; 0: there is no line.
+             */
+            queue?: number;
             /** @description Programs report version, platform and numbers of their own with each sync. */
             statistics?: boolean;
             /**
@@ -1989,6 +2088,9 @@ export interface components {
             };
             /** @description Unique within the organisation. */
             name: string;
+        };
+        Queue: {
+            items: components["schemas"]["Waiting"][];
         };
         RenewalNew: {
             /**
@@ -2212,6 +2314,27 @@ export interface components {
              * @description Licenses of other versions whose maintenance lasts until then are good for this one too.
              */
             released?: string;
+        };
+        Waiting: {
+            activation: string;
+            entitlement: string;
+            /**
+             * Format: date-time
+             * @description When enough of the slots that are held now will have lapsed, if nobody renews or returns one. Absent: fewer are held.
+             */
+            expected?: string;
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            position: number;
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When it is passed over, unless it asks again.
+             */
+            until: string;
         };
         Webhook: {
             /** Format: date-time */
@@ -2957,6 +3080,136 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListEvent"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    holds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Holds"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createHold: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldNew"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                hold: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
                 };
             };
             /** @description Error */

@@ -44,7 +44,7 @@ func readLicense(seq *int64, row scanner) (l licensing.License, err error) {
 	if err := decodeSparse(more, &m); err != nil {
 		return l, err
 	}
-	l.Trial, l.Term, l.Recent, l.Fingerprint = m.Trial, m.Term, m.Recent, m.Fingerprint
+	l.Trial, l.Term, l.Recent, l.Fingerprint, l.Holds = m.Trial, m.Term, m.Recent, m.Fingerprint, m.Holds
 	return l, decode(metadata, &l.Metadata, overrides, &l.Overrides)
 }
 
@@ -54,10 +54,11 @@ type licenseMore struct {
 	Term        licensing.Term    `json:"term"`
 	Recent      []licensing.Event `json:"recent,omitempty"`
 	Fingerprint []lease.Part      `json:"fingerprint,omitempty"`
+	Holds       []licensing.Hold  `json:"holds,omitempty"`
 }
 
 func moreOf(l licensing.License) licenseMore {
-	return licenseMore{l.Trial, l.Term, l.Recent, l.Fingerprint}
+	return licenseMore{l.Trial, l.Term, l.Recent, l.Fingerprint, l.Holds}
 }
 
 // License implements licensing.Catalogue.

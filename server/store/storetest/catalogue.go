@@ -24,7 +24,7 @@ func equal(t *testing.T, got, want any) {
 
 // proves S08, S09, S10
 func catalogueRoundTrip(t *testing.T, w *world) {
-	complete(t, w.version.Policy, w.license, w.license.Term, w.license.Recent[0], w.license.Overrides)
+	complete(t, w.version.Policy, w.license, w.license.Term, w.license.Recent[0], w.license.Holds[0], w.license.Overrides)
 	o, err := w.Organisation(ctx, w.org)
 	must(t, err)
 	equal(t, o, licensing.Organisation{ID: w.org, Name: "Example", Created: noon})

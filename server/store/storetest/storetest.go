@@ -160,7 +160,7 @@ func (w *world) newVersion(name string) licensing.Version {
 		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
 			ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100, Prepaid: 50, Statistics: true},
 		ActivationLimit: 1000, MaxMachines: 9, MoveLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000, MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
-		FingerprintAction: licensing.FingerprintRefuse, FingerprintTolerance: 1,
+		FingerprintAction: licensing.FingerprintRefuse, FingerprintTolerance: 1, Queue: 5_000,
 	}}
 }
 
@@ -172,9 +172,11 @@ func (w *world) newLicense(name string) licensing.License {
 		Term: licensing.Term{After: 6, From: licensing.FromActivation},
 		Recent: []licensing.Event{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, Maintained: 3, From: "a", To: "b", Expires: noon + 1,
 			Allowance: 1000, Maintenance: noon + 2}},
+		Holds: []licensing.Hold{{ID: newID(), Entitlement: "modeling", Slots: 2, Note: "Ada", Activation: lease.Origin,
+			Part: lease.Part{Name: "user", Hash: "ffeeddccbbaa99887766554433221100"}, From: noon, Until: noon + 3}},
 		Fingerprint: []lease.Part{{Name: "disk", Hash: "00112233445566778899aabbccddeeff"}}, Overrides: licensing.Overrides{
 			Trigger: &trigger, Interval: n(1), MaxRetries: &retries, Grace: n(0), ActivationDelay: n(3), ActivationLimit: n(4),
-			MaxMachines: n(5), MoveLimit: n(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action, FingerprintAction: &machine, FingerprintTolerance: n(9),
+			MaxMachines: n(5), MoveLimit: n(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action, FingerprintAction: &machine, FingerprintTolerance: n(9), Queue: n(10),
 		}}
 }
 

@@ -1,0 +1,139 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// Hold keeps slots of an entitlement for a user or a machine that has not come yet. Holds stand in the license: a grant that was decided
+// before one was made is decided again.
+type Hold struct {
+	ID          license.ID `json:"id"`
+	Entitlement string     `json:"entitlement"`
+	Slots       int64      `json:"slots"`
+	Note        string     `json:"note,omitempty"`       // for people: who it is for
+	Activation  lease.Hash `json:"activation,omitempty"` // the installation that it is for,
+	Part        lease.Part `json:"part"`                 // or any whose fingerprint has this part
+	From        lease.Time `json:"from"`
+	Until       lease.Time `json:"until"`
+}
+
+// mostHolds is how many a license has at a time.
+const mostHolds = 64
+
+// during tells whether the hold is in force.
+func (h *Hold) during(now lease.Time) bool { return h.From <= now && now < h.Until }
+
+// isFor tells whether the one who asks is the one that the hold is for.
+func (h *Hold) isFor(x *exchange) bool {
+	return h.Activation == x.key.Activation || h.Part.Name != "" && slices.Contains(x.request.Fingerprint, h.Part)
+}
+
+// NewHold is a hold to be made: for an installation, or for whoever has a part with this value.
+type NewHold struct {
+	Entitlement string
+	Slots       int64
+	Note        string
+	Activation  lease.Hash
+	Part        PartValue
+	From        lease.Time // 0: now
+	Until       lease.Time
+}
+
+// CreateHold reserves ahead. It takes nothing from anybody: of the slots that are free from then on, others do not get these.
+func (s *Service) CreateHold(ctx context.Context, org, id license.ID, n NewHold) (Hold, error) {
+	h := Hold{Entitlement: n.Entitlement, Slots: max(n.Slots, 1), Note: n.Note, Activation: n.Activation, From: n.From, Until: n.Until}
+	now := s.now()
+	if h.From == 0 {
+		h.From = now
+	}
+	switch {
+	case (n.Activation != "") == (n.Part != PartValue{}):
+		return Hold{}, invalid("activation", "or part: one of them says who it is for")
+	case n.Activation != "" && !n.Activation.Valid():
+		return Hold{}, invalid("activation", "is not the id of an installation")
+	case h.Until <= max(h.From, now):
+		return Hold{}, invalid("until", "is %s, not after %s", stamp(h.Until), stamp(max(h.From, now)))
+	}
+	if err := text("note", n.Note, 0, MaxText); err != nil {
+		return Hold{}, err
+	}
+	if n.Part != (PartValue{}) {
+		parts, err := fingerprint(id, []PartValue{n.Part})
+		if err != nil {
+			return Hold{}, err
+		}
+		h.Part = parts[0]
+	}
+	var err error
+	if h.ID, err = s.newID(ctx); err != nil {
+		return Hold{}, err
+	}
+	return h, s.rehold(ctx, org, id, func(l *License) error {
+		// The same again, sent twice, has the same id.
+		l.Holds = slices.DeleteFunc(l.Holds, func(old Hold) bool { return old.Until <= now || old.ID == h.ID })
+		l.Holds = append(l.Holds, h)
+		if len(l.Holds) > mostHolds {
+			return invalid("holds", "are %d already, at most %d are allowed", mostHolds, mostHolds)
+		}
+		return l.holdable(h)
+	})
+}
+
+// holdable tells whether the license has what is held, all holds of the same time together.
+func (l *License) holdable(h Hold) error {
+	at := slices.IndexFunc(l.Entitlements, func(e license.Entitlement) bool { return e.Name == h.Entitlement })
+	if at < 0 || l.Entitlements[at].Slots == 0 {
+		return invalid("entitlement", "is %s, of which the license has no number of slots", h.Entitlement)
+	}
+	var sum int64
+	for _, o := range l.Holds {
+		if o.Entitlement == h.Entitlement && o.From < h.Until && h.From < o.Until {
+			sum += o.Slots
+		}
+	}
+	if most := int64(l.Entitlements[at].Slots); sum > most {
+		return invalid("slots", "would make %d that are held at a time, the license has %d", sum, most)
+	}
+	return nil
+}
+
+// Holds lists what is held ahead, the oldest first; what is over is left out.
+func (s *Service) Holds(ctx context.Context, org, id license.ID) ([]Hold, error) {
+	l, err := s.store.License(ctx, org, id)
+	now := s.now()
+	return slices.DeleteFunc(slices.Clone(l.Holds), func(h Hold) bool { return h.Until <= now }), err
+}
+
+// DeleteHold lets others have what was held.
+func (s *Service) DeleteHold(ctx context.Context, org, id, hold license.ID) error {
+	return s.rehold(ctx, org, id, func(l *License) error {
+		before := len(l.Holds)
+		l.Holds = slices.DeleteFunc(l.Holds, func(h Hold) bool { return h.ID == hold })
+		if len(l.Holds) == before {
+			return ErrNotFound
+		}
+		return nil
+	})
+}
+
+func (s *Service) rehold(ctx context.Context, org, id license.ID, change func(*License) error) error {
+	for range attempts {
+		l, err := s.store.License(ctx, org, id)
+		if err != nil {
+			return err
+		}
+		l.Holds, l.Updated = slices.Clone(l.Holds), s.now()
+		if err := change(&l); err != nil {
+			return err
+		}
+		if _, err = s.store.UpdateLicense(ctx, l); !errors.Is(err, ErrStale) {
+			return err
+		}
+	}
+	return ErrStale
+}

@@ -1,0 +1,253 @@
+package licensing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// Whoever is denied a slot stands in line for it, and who has a hold goes before the line. Both are kept in the same way: a want is brought
+// to the store with as many slots fewer as are due to others before it. So the limit stays the store's, in one document; what stands in the
+// line's own entry decides only who comes first, and a race, or an entry that was not written, can disturb no more than that. A claim that
+// was lost keeps a slot free until its holder's next sync notes it again.
+
+// line is who waits for slots of a license, in the order in which they came, and who has taken what was held for it.
+type line struct {
+	Waiting []waiter `json:"waiting,omitempty"`
+	Claims  []claim  `json:"claims,omitempty"`
+}
+
+type waiter struct {
+	Entitlement string     `json:"entitlement"`
+	Activation  lease.Hash `json:"activation"`
+	Since       lease.Time `json:"since"`
+	Asked       lease.Time `json:"asked"` // the last time; who does not ask any more is passed over after a while
+}
+
+// claim is a slot of a hold that its holder has.
+type claim struct {
+	Hold       license.ID `json:"hold"`
+	Activation lease.Hash `json:"activation"`
+	Until      lease.Time `json:"until"`
+}
+
+// mostWaiting is how many stand in the line of one license. Who comes later is denied and may come again.
+const mostWaiting = 1000
+
+const lineKind = "seat_line"
+
+// lines tells whether the request has to do with the line or with a hold: only then is the entry read.
+func (x *exchange) lines() bool {
+	r, holds := x.request, x.terms.License.Holds
+	if len(r.Want) > 0 && len(holds) > 0 || x.policy.Queue > 0 && (len(r.Want) > 0 || r.Goodbye) {
+		return true
+	}
+	return slices.ContainsFunc(holds, func(h Hold) bool { return h.isFor(x) })
+}
+
+// line reads who is before whom.
+func (s *Service) line(ctx context.Context, id license.ID) (l line, kept Entry, err error) {
+	kept, err = s.store.Entry(ctx, lineKind, string(id))
+	if errors.Is(err, ErrNotFound) {
+		return line{}, Entry{}, nil
+	} else if err != nil {
+		return line{}, Entry{}, fmt.Errorf("license %s: reading its line: %w", id, err)
+	}
+	if err = json.Unmarshal(kept.Body, &l); err != nil {
+		err = fmt.Errorf("license %s: its line: %w", id, err)
+	}
+	return l, kept, err
+}
+
+// waits tells whether the waiter is not to be passed over yet.
+func (x *exchange) stands(w waiter) bool { return w.Asked+lease.Time(x.policy.Queue) > x.now }
+
+// ahead is how many slots of the entitlement are due to others before the one who asks.
+func (x *exchange) ahead(entitlement string) (n int64) {
+	holder := false
+	for _, h := range x.terms.License.Holds {
+		if h.Entitlement != entitlement || !h.during(x.now) {
+			continue
+		}
+		left := h.Slots
+		for _, c := range x.line.Claims {
+			if c.Hold == h.ID && c.Until > x.now && c.Activation != x.key.Activation {
+				left--
+			}
+		}
+		if h.isFor(x) && left > 0 {
+			holder = true
+		} else {
+			n += max(0, left)
+		}
+	}
+	if holder {
+		return n
+	}
+	for _, w := range x.line.Waiting {
+		if w.Entitlement != entitlement || !x.stands(w) {
+			continue
+		}
+		if w.Activation == x.key.Activation {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// queue writes down what has become of the wants. What cannot be written is only an order, and is left.
+func (s *Service) queue(ctx context.Context, x *exchange) {
+	for range attempts {
+		next, changed := x.next()
+		if !changed {
+			return
+		}
+		body, err := json.Marshal(next)
+		if err != nil {
+			return
+		}
+		e := x.kept
+		e.Kind, e.ID, e.Org, e.Body = lineKind, string(x.key.License), x.terms.License.Organisation, body
+		if e.Revision == 0 {
+			e.Created = x.now
+			err = s.store.CreateEntry(ctx, e)
+		} else {
+			_, err = s.store.ReplaceEntry(ctx, e)
+		}
+		if !errors.Is(err, ErrStale) && !errors.Is(err, ErrExists) && !errors.Is(err, ErrNotFound) {
+			return
+		}
+		if x.line, x.kept, err = s.line(ctx, x.key.License); err != nil {
+			return
+		}
+	}
+}
+
+// next is the line after the request, without those who are passed over, and whether it is another one.
+func (x *exchange) next() (next line, changed bool) {
+	mine, o := x.key.Activation, x.got
+	denied := map[string]bool{}
+	for _, d := range o.Denied {
+		denied[d.Entitlement] = x.policy.Queue > 0
+	}
+	for _, w := range x.line.Waiting {
+		if !x.stands(w) {
+			continue
+		}
+		if w.Activation == mine {
+			if x.request.Goodbye || holdsSlot(o.Reservations, w.Entitlement) {
+				continue
+			}
+			if denied[w.Entitlement] {
+				w.Asked = x.now
+				delete(denied, w.Entitlement)
+			}
+		}
+		next.Waiting = append(next.Waiting, w)
+	}
+	if !x.request.Goodbye {
+		for _, d := range o.Denied {
+			if denied[d.Entitlement] && len(next.Waiting) < mostWaiting {
+				next.Waiting = append(next.Waiting, waiter{d.Entitlement, mine, x.now, x.now})
+			}
+		}
+	}
+	for _, c := range x.line.Claims {
+		if c.Activation != mine && c.Until > x.now {
+			next.Claims = append(next.Claims, c)
+		}
+	}
+	for _, h := range x.terms.License.Holds {
+		taken := int64(0)
+		for _, c := range next.Claims {
+			if c.Hold == h.ID {
+				taken++
+			}
+		}
+		if at := slices.IndexFunc(o.Reservations, func(r lease.Reservation) bool { return r.Entitlement == h.Entitlement }); at >= 0 &&
+			h.during(x.now) && h.isFor(x) && taken < h.Slots {
+			next.Claims = append(next.Claims, claim{h.ID, mine, o.Reservations[at].Until})
+		}
+	}
+	return next, !slices.Equal(next.Waiting, x.line.Waiting) || !slices.Equal(next.Claims, x.line.Claims)
+}
+
+func holdsSlot(held []lease.Reservation, entitlement string) bool {
+	return slices.ContainsFunc(held, func(r lease.Reservation) bool { return r.Entitlement == entitlement })
+}
+
+// Waiting is one place in a line.
+type Waiting struct {
+	Entitlement string
+	Activation  lease.Hash
+	Position    int64 // from 1
+	Since       lease.Time
+	Until       lease.Time // when it is passed over, unless it asks again
+	Expected    lease.Time // when so many of the slots that are held now will lapse, if nobody renews or returns one; 0: there are fewer
+}
+
+// Queue is who waits for slots of a license, by entitlement and in order.
+func (s *Service) Queue(ctx context.Context, org, id license.ID) ([]Waiting, error) {
+	l, err := s.store.License(ctx, org, id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.store.Version(ctx, org, l.Version)
+	if err != nil {
+		return nil, fmt.Errorf("the license's version: %w", err)
+	}
+	x := &exchange{now: s.now(), policy: v.Policy.apply(l.Overrides)}
+	if x.line, _, err = s.line(ctx, id); err != nil {
+		return nil, err
+	}
+	ends, err := s.deadlines(ctx, org, id, x)
+	if err != nil {
+		return nil, err
+	}
+	position, all := map[string]int64{}, []Waiting{}
+	for _, w := range x.line.Waiting {
+		if !x.stands(w) {
+			continue
+		}
+		position[w.Entitlement]++
+		next := Waiting{w.Entitlement, w.Activation, position[w.Entitlement], w.Since, w.Asked + lease.Time(x.policy.Queue), 0}
+		if of := ends[w.Entitlement]; next.Position <= int64(len(of)) {
+			next.Expected = of[next.Position-1]
+		}
+		all = append(all, next)
+	}
+	return all, nil
+}
+
+// deadlines of the slots that are held of each entitlement which somebody waits for, the earliest first.
+func (s *Service) deadlines(ctx context.Context, org, id license.ID, x *exchange) (map[string][]lease.Time, error) {
+	ends := map[string][]lease.Time{}
+	if len(x.line.Waiting) == 0 {
+		return ends, nil
+	}
+	page := Page{Limit: 200}
+	for {
+		held, err := s.store.Reservations(ctx, org, id, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range held.Items {
+			if r.Until > x.now {
+				ends[r.Entitlement] = append(ends[r.Entitlement], r.Until)
+			}
+		}
+		if page.After = held.Next; page.After == "" {
+			break
+		}
+	}
+	for _, of := range ends {
+		slices.Sort(of)
+	}
+	return ends, nil
+}

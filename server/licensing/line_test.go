@@ -1,0 +1,237 @@
+package licensing_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// queued has two seats of modeling and a line in which a place is kept for ten minutes.
+func queued(p *licensing.Policy, l *licensing.License) {
+	p.Queue, l.Expires = 10*minute, l.Expires+1000*aDay
+}
+
+// has tells whether the lease grants modeling.
+func has(l *lease.Lease) bool { return len(l.Reservations) == 1 }
+
+func (p *program) asks(t *testing.T, with ...func(*lease.Request)) bool {
+	t.Helper()
+	return has(p.sync(t, append(with, wants("modeling@ui"))...))
+}
+
+func (s *server) waiting(t *testing.T) []licensing.Waiting {
+	t.Helper()
+	all, err := s.Queue(t.Context(), s.org, s.license.ID)
+	must(t, err)
+	return all
+}
+
+// proves part of B03
+func TestFirstComeFirstServed(t *testing.T) {
+	s := newServer(t, queued)
+	a, b, c, d := s.program(1), s.program(2), s.program(3), s.program(4)
+	equal(t, "a", a.asks(t), true)
+	s.wait(time.Minute)
+	equal(t, "b", b.asks(t), true)
+	equal(t, "c is told to wait", c.asks(t), false)
+	s.wait(time.Minute)
+	equal(t, "and d", d.asks(t), false)
+	line := s.waiting(t)
+	if len(line) != 2 || line[0].Activation != c.activation() || line[0].Position != 1 || line[1].Activation != d.activation() || line[1].Position != 2 {
+		t.Fatalf("%+v", line)
+	}
+	equal(t, "c expects the slot of a", line[0].Expected, ms(start)+12*minute)
+	equal(t, "d expects the slot of b", line[1].Expected, ms(start)+13*minute)
+	equal(t, "c is passed over", line[0].Until, ms(start)+11*minute)
+
+	a.sync(t, drops("modeling")) // brought back early
+	equal(t, "d asks first, c was first", d.asks(t), false)
+	equal(t, "nor does a get it again", a.asks(t), false)
+	equal(t, "c", c.asks(t), true)
+	equal(t, "waiting", len(s.waiting(t)), 2)
+	b.sync(t, goodbye)
+	equal(t, "now d", d.asks(t), true)
+	equal(t, "who holds one is asked for nothing", c.asks(t), true)
+}
+
+// proves part of B03
+func TestWhoDoesNotAskIsPassedOver(t *testing.T) {
+	s := newServer(t, queued)
+	a, b, c, d := s.program(1), s.program(2), s.program(3), s.program(4)
+	a.asks(t)
+	b.asks(t)
+	c.asks(t)
+	s.wait(5 * time.Minute)
+	a.sync(t)
+	b.sync(t)
+	equal(t, "d", d.asks(t), false)
+	s.wait(5 * time.Minute) // c's place is gone
+	b.sync(t)
+	a.sync(t, drops("modeling"))
+	equal(t, "d", d.asks(t), true)
+	equal(t, "waiting", len(s.waiting(t)), 0)
+	equal(t, "c is at the end of the line", c.asks(t), false)
+	c.sync(t, goodbye)
+	equal(t, "who is gone waits for nothing", len(s.waiting(t)), 0)
+}
+
+// Without a line nobody is remembered.
+func TestNoLine(t *testing.T) {
+	s := newServer(t)
+	for n := range byte(4) {
+		s.program(n + 1).asks(t)
+	}
+	equal(t, "waiting", len(s.waiting(t)), 0)
+}
+
+// However many stand in line at once, the slots are those of the license.
+//
+// proves part of B03
+func TestLineAtOnce(t *testing.T) {
+	s := newServer(t, queued, func(p *licensing.Policy, _ *licensing.License) { p.ActivationLimit = 1000 })
+	const many = 40
+	all := make([]*program, many)
+	for n := range all {
+		all[n] = s.program(byte(n + 1))
+		all[n].sync(t)
+	}
+	var wait sync.WaitGroup
+	for _, p := range all {
+		wait.Go(func() {
+			body := p.request(wants("modeling@ui"))
+			if _, err := s.Sync(t.Context(), body, ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	held, err := s.Reservations(t.Context(), s.org, s.license.ID, licensing.Page{})
+	must(t, err)
+	if n := len(held.Items); n != 2 {
+		t.Errorf("%d of 2 slots are held", n)
+	}
+}
+
+func (s *server) hold(t *testing.T, h licensing.NewHold) licensing.Hold {
+	t.Helper()
+	if h.Entitlement == "" {
+		h.Entitlement = "modeling"
+	}
+	made, err := s.CreateHold(t.Context(), s.org, s.license.ID, h)
+	must(t, err)
+	return made
+}
+
+func user(name string) licensing.PartValue { return licensing.PartValue{Name: "user", Value: name} }
+
+// as tells who sits at the program.
+func (s *server) as(name string) func(*lease.Request) {
+	return func(r *lease.Request) {
+		r.Fingerprint = []lease.Part{lease.PartOf(s.license.ID, "user", name)}
+	}
+}
+
+// proves part of N06
+func TestHeldForAUser(t *testing.T) {
+	s := newServer(t, queued)
+	s.hold(t, licensing.NewHold{Part: user("ada"), Note: "Ada", Until: ms(start) + aDay})
+	a, b, ada := s.program(1), s.program(2), s.program(3)
+	equal(t, "the free one", a.asks(t), true)
+	equal(t, "the other is Ada's", b.asks(t, s.as("bob")), false)
+	equal(t, "who goes before the line", ada.asks(t, s.as("ada")), true)
+	equal(t, "and holds no second", s.program(4).asks(t, s.as("ada")), false)
+	s.wait(10 * time.Minute)
+	ada.sync(t, s.as("ada")) // it is hers as long as she renews it
+	b.sync(t)
+	a.sync(t, drops("modeling"))
+	equal(t, "what nobody holds for anybody", b.asks(t), true)
+	ada.sync(t, s.as("ada"), drops("modeling"))
+	equal(t, "hers, though she left", a.asks(t), false)
+	equal(t, "she is back", ada.asks(t, s.as("ada")), true)
+}
+
+// proves part of N06
+func TestHeldForAMachineForAWhile(t *testing.T) {
+	s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Expires += 1000 * aDay })
+	a, b, mine := s.program(1), s.program(2), s.program(3)
+	mine.sync(t)
+	h := s.hold(t, licensing.NewHold{Activation: mine.activation(), From: ms(start) + 60*minute, Until: ms(start) + 120*minute})
+	equal(t, "a", a.asks(t), true)
+	equal(t, "b, before its time", b.asks(t), true)
+	s.wait(time.Hour)
+	equal(t, "a, whose slot has lapsed", a.asks(t), true)
+	equal(t, "b, in its time", b.asks(t), false)
+	equal(t, "the holder", mine.asks(t), true)
+	mine.sync(t, drops("modeling"))
+	s.wait(time.Hour)
+	equal(t, "b, after its time", b.asks(t), true)
+	equal(t, "a", a.asks(t), true)
+	equal(t, "the holder is one of many", mine.asks(t), false)
+	holds, err := s.Holds(t.Context(), s.org, s.license.ID)
+	must(t, err)
+	equal(t, "holds", len(holds), 0)
+
+	h = s.hold(t, licensing.NewHold{Activation: mine.activation(), Until: ms(start) + aDay})
+	a.sync(t, drops("modeling"))
+	equal(t, "a, while it is held", a.asks(t), false)
+	must(t, s.DeleteHold(t.Context(), s.org, s.license.ID, h.ID))
+	equal(t, "a, afterwards", a.asks(t), true)
+	if err := s.DeleteHold(t.Context(), s.org, s.license.ID, h.ID); !errors.Is(err, licensing.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestHoldsThatCannotBe(t *testing.T) {
+	s := newServer(t)
+	until := ms(start) + aDay
+	s.hold(t, licensing.NewHold{Part: user("ada"), Slots: 1, Until: until})
+	for name, h := range map[string]licensing.NewHold{
+		"for nobody":       {Until: until},
+		"for two":          {Activation: lease.Origin, Part: user("bob"), Until: until},
+		"no installation":  {Activation: "x", Until: until},
+		"over already":     {Part: user("bob"), Until: ms(start)},
+		"before it begins": {Part: user("bob"), From: until, Until: until},
+		"too many":         {Part: user("bob"), Slots: 2, Until: until},
+		"without a number": {Part: user("bob"), Entitlement: "rendering", Until: until},
+		"unknown":          {Part: user("bob"), Entitlement: "plotting", Until: until},
+	} {
+		if h.Entitlement == "" {
+			h.Entitlement = "modeling"
+		}
+		var wrong *licensing.Invalid
+		if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, h); !errors.As(err, &wrong) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s.hold(t, licensing.NewHold{Part: user("bob"), Slots: 2, From: until, Until: until + 1}) // at another time there is room
+	s.license, _ = s.License(t.Context(), s.org, s.license.ID)
+	s.edit(t, func(l *licensing.License) { l.Name, l.Holds = "renamed", nil })
+	holds, err := s.Holds(t.Context(), s.org, s.license.ID)
+	must(t, err)
+	equal(t, "an edit leaves them", len(holds), 2)
+	for n := range 62 {
+		s.hold(t, licensing.NewHold{Part: user(fmt.Sprint(n)), From: until + lease.Time(2*n+2), Until: until + lease.Time(2*n+3)})
+	}
+	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, licensing.NewHold{Entitlement: "modeling", Part: user("one too many"), From: 9 * until, Until: 10 * until}); err == nil {
+		t.Error("holds without end")
+	}
+}
+
+// A deleted license has no line.
+func TestLineGoesWithItsLicense(t *testing.T) {
+	s := newServer(t, queued)
+	for n := range byte(3) {
+		s.program(n + 1).asks(t)
+	}
+	must(t, s.DeleteLicense(t.Context(), s.org, s.license.ID, 0))
+	if _, err := s.store.Entry(t.Context(), "seat_line", string(s.license.ID)); !errors.Is(err, licensing.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+	s.program(1).refused(t, license.CodeUnknownLicense)
+}
