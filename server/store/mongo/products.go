@@ -93,7 +93,7 @@ func (s *Store) Products(ctx context.Context, org license.ID, page licensing.Pag
 
 // EachProduct calls each for every product, of every organisation, with its sealed keys.
 func (s *Store) EachProduct(ctx context.Context, each func(licensing.Product) error) error {
-	all, err := find[product](ctx, s.products, with())
+	all, err := find[product](ctx, s.products, with("barred", with("$exists", false)))
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 var allowed = struct{ commands, operators []string }{
 	commands: []string{"find", "getMore", "insert", "update", "delete", "aggregate", "createIndexes", "ping", "endSessions", "dropDatabase", "hello"},
 	operators: []string{
-		"$lt", "$lte", "$gt", "$in", "$ne", "$exists", "$or", "$regex",
+		"$lt", "$lte", "$gt", "$gte", "$in", "$ne", "$exists", "$and", "$or", "$regex",
 		"$set", "$setOnInsert", "$unset", "$inc",
 		"$match", "$group", "$sum", // of CountDocuments
 	},
