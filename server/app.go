@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -54,6 +55,16 @@ func newApp(s *Server) *fiber.App {
 	app.Use(s.around)
 	s.refuseStrangeMethods(app)
 	return app
+}
+
+// makeRoom gives the few requests that need it more than the limits of all; see api.Room. It is asked for each request anew, so nothing
+// of it stays with the connection.
+func (s *Server) makeRoom(management *api.API) {
+	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		path, _, _ := strings.Cut(string(h.RequestURI()), "?")
+		room := management.Room(context.Background(), string(h.Method()), path, func(name string) string { return string(h.Peek(name)) })
+		return fasthttp.RequestConfig{MaxRequestBodySize: room.Body, ReadTimeout: room.Time, WriteTimeout: room.Time}
+	}
 }
 
 // refuseStrangeMethods answers methods that the framework does not know, which it would do itself in plain text.

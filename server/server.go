@@ -151,10 +151,12 @@ func (s *Server) join(master []byte) error {
 	}
 	s.app.Get("/setup", s.setupPage)
 	protocol.Register(s.app.Group(api.Prefix), s.limited(s.watch.service(domain)), s.config.Log)
-	s.routes = api.Register(s.app, api.Config{
+	management := api.Register(s.app, api.Config{
 		Access: s.access, Licensing: domain, Audit: s.audit, Notify: s.notify, Log: s.config.Log, Secure: s.secure(),
 		Entries: s.store, Secret: answers, Now: s.config.Now,
-	}).Routes()
+	})
+	s.routes = management.Routes()
+	s.makeRoom(management)
 	return nil
 }
 

@@ -49,6 +49,7 @@ type API struct {
 	huma    huma.API
 	routes  []Route
 	readers map[string]reader // of records, by path
+	roomy   []roomy
 }
 
 // Route is one route and the right it wants.
@@ -79,6 +80,8 @@ func Register(app *fiber.App, c Config) *API {
 	a.epoch()
 	a.versions()
 	a.licenses()
+	a.bulk()
+	a.transfer()
 	a.terms()
 	a.usage()
 	a.lines()
@@ -118,9 +121,12 @@ type operation struct {
 	summary      string
 	tag          string
 	action       access.Action
-	status       int  // of success; 0: 200, or 204 without a body
-	conditional  bool // a deletion that is held to the revision that If-Match names: see wanted
-	harmless     bool // changes nothing, whatever its method
+	status       int      // of success; 0: 200, or 204 without a body
+	conditional  bool     // a deletion that is held to the revision that If-Match names: see wanted
+	harmless     bool     // changes nothing, whatever its method
+	room         int      // bytes of its body, if more than everybody may send: see Room
+	long         bool     // its answer may take long to send
+	accepts      []string // media types of its body; none: JSON
 	more         func(*huma.Operation)
 }
 
@@ -148,6 +154,7 @@ func add[I, O any](a *API, op operation, handle func(context.Context, access.Ide
 	if op.more != nil {
 		op.more(&described)
 	}
+	a.makeRoom(op)
 	handle = audited(a, op, handle)
 	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		who, _ := ctx.Value(identity).(access.Identity)

@@ -47,8 +47,8 @@ func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 		// A page of another origin can send a form or plain text without asking, but not JSON. This is what guards the routes that
 		// have no session yet, and keeps one way to write a body.
 		if hasBody := len(humafiber.Unwrap(hc).Body()) > 0; hasBody {
-			if kind, _, err := mime.ParseMediaType(hc.Header("Content-Type")); err != nil || kind != "application/json" {
-				a.write(hc, notJSON())
+			if kind, _, err := mime.ParseMediaType(hc.Header("Content-Type")); err != nil || !op.takes(kind) {
+				a.write(hc, notTaken(op))
 				return
 			}
 		}

@@ -75,14 +75,7 @@ func (a *API) licenses() {
 	} {
 		op.method, op.tag = "POST", tag
 		add(a, op.operation, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
-			one, err := again(func() (licensing.License, error) {
-				one, err := l.License(ctx, who.Organisation(), in.id())
-				if err != nil || one.Status == op.status {
-					return one, err
-				}
-				one.Status = op.status
-				return l.UpdateLicense(ctx, one)
-			})
+			one, err := a.setStatus(ctx, who.Organisation(), in.id(), op.status)
 			return reply(describeLicense(one), err)
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,6 +110,17 @@ func (a *API) write(hc huma.Context, err error) {
 	_, _ = humafiber.Unwrap(hc).Write(p.JSON())
 }
 
-func notJSON() error {
-	return problem.New(problem.MediaTypeUnknown, "the body must be JSON, sent as Content-Type: application/json")
+// takes tells whether a body of the media type is for the operation.
+func (op operation) takes(kind string) bool {
+	if len(op.accepts) == 0 {
+		return kind == "application/json"
+	}
+	return slices.Contains(op.accepts, kind)
+}
+
+func notTaken(op operation) error {
+	if len(op.accepts) == 0 {
+		return problem.New(problem.MediaTypeUnknown, "the body must be JSON, sent as Content-Type: application/json")
+	}
+	return problem.New(problem.MediaTypeUnknown, "the body must be sent with a Content-Type out of "+strings.Join(op.accepts, ", "))
 }

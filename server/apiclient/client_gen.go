@@ -1374,6 +1374,156 @@ func (e AuditHeadParamsChain) Valid() bool {
 	}
 }
 
+// Defines values for ExportLicensesCSVParamsSort.
+const (
+	ExportLicensesCSVParamsSortCreated      ExportLicensesCSVParamsSort = "created"
+	ExportLicensesCSVParamsSortMinusCreated ExportLicensesCSVParamsSort = "-created"
+	ExportLicensesCSVParamsSortMinusName    ExportLicensesCSVParamsSort = "-name"
+	ExportLicensesCSVParamsSortMinusUpdated ExportLicensesCSVParamsSort = "-updated"
+	ExportLicensesCSVParamsSortName         ExportLicensesCSVParamsSort = "name"
+	ExportLicensesCSVParamsSortUpdated      ExportLicensesCSVParamsSort = "updated"
+)
+
+// Valid indicates whether the value is a known member of the ExportLicensesCSVParamsSort enum.
+func (e ExportLicensesCSVParamsSort) Valid() bool {
+	switch e {
+	case ExportLicensesCSVParamsSortCreated:
+		return true
+	case ExportLicensesCSVParamsSortMinusCreated:
+		return true
+	case ExportLicensesCSVParamsSortMinusName:
+		return true
+	case ExportLicensesCSVParamsSortMinusUpdated:
+		return true
+	case ExportLicensesCSVParamsSortName:
+		return true
+	case ExportLicensesCSVParamsSortUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLicensesCSVParamsStatus.
+const (
+	ExportLicensesCSVParamsStatusActive    ExportLicensesCSVParamsStatus = "active"
+	ExportLicensesCSVParamsStatusRevoked   ExportLicensesCSVParamsStatus = "revoked"
+	ExportLicensesCSVParamsStatusSuspended ExportLicensesCSVParamsStatus = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the ExportLicensesCSVParamsStatus enum.
+func (e ExportLicensesCSVParamsStatus) Valid() bool {
+	switch e {
+	case ExportLicensesCSVParamsStatusActive:
+		return true
+	case ExportLicensesCSVParamsStatusRevoked:
+		return true
+	case ExportLicensesCSVParamsStatusSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLicensesCSVParamsType.
+const (
+	ExportLicensesCSVParamsTypeCalls        ExportLicensesCSVParamsType = "calls"
+	ExportLicensesCSVParamsTypePerpetual    ExportLicensesCSVParamsType = "perpetual"
+	ExportLicensesCSVParamsTypeTime         ExportLicensesCSVParamsType = "time"
+	ExportLicensesCSVParamsTypeTimeAndCalls ExportLicensesCSVParamsType = "time_and_calls"
+)
+
+// Valid indicates whether the value is a known member of the ExportLicensesCSVParamsType enum.
+func (e ExportLicensesCSVParamsType) Valid() bool {
+	switch e {
+	case ExportLicensesCSVParamsTypeCalls:
+		return true
+	case ExportLicensesCSVParamsTypePerpetual:
+		return true
+	case ExportLicensesCSVParamsTypeTime:
+		return true
+	case ExportLicensesCSVParamsTypeTimeAndCalls:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLicensesParamsSort.
+const (
+	ExportLicensesParamsSortCreated      ExportLicensesParamsSort = "created"
+	ExportLicensesParamsSortMinusCreated ExportLicensesParamsSort = "-created"
+	ExportLicensesParamsSortMinusName    ExportLicensesParamsSort = "-name"
+	ExportLicensesParamsSortMinusUpdated ExportLicensesParamsSort = "-updated"
+	ExportLicensesParamsSortName         ExportLicensesParamsSort = "name"
+	ExportLicensesParamsSortUpdated      ExportLicensesParamsSort = "updated"
+)
+
+// Valid indicates whether the value is a known member of the ExportLicensesParamsSort enum.
+func (e ExportLicensesParamsSort) Valid() bool {
+	switch e {
+	case ExportLicensesParamsSortCreated:
+		return true
+	case ExportLicensesParamsSortMinusCreated:
+		return true
+	case ExportLicensesParamsSortMinusName:
+		return true
+	case ExportLicensesParamsSortMinusUpdated:
+		return true
+	case ExportLicensesParamsSortName:
+		return true
+	case ExportLicensesParamsSortUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLicensesParamsStatus.
+const (
+	ExportLicensesParamsStatusActive    ExportLicensesParamsStatus = "active"
+	ExportLicensesParamsStatusRevoked   ExportLicensesParamsStatus = "revoked"
+	ExportLicensesParamsStatusSuspended ExportLicensesParamsStatus = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the ExportLicensesParamsStatus enum.
+func (e ExportLicensesParamsStatus) Valid() bool {
+	switch e {
+	case ExportLicensesParamsStatusActive:
+		return true
+	case ExportLicensesParamsStatusRevoked:
+		return true
+	case ExportLicensesParamsStatusSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLicensesParamsType.
+const (
+	ExportLicensesParamsTypeCalls        ExportLicensesParamsType = "calls"
+	ExportLicensesParamsTypePerpetual    ExportLicensesParamsType = "perpetual"
+	ExportLicensesParamsTypeTime         ExportLicensesParamsType = "time"
+	ExportLicensesParamsTypeTimeAndCalls ExportLicensesParamsType = "time_and_calls"
+)
+
+// Valid indicates whether the value is a known member of the ExportLicensesParamsType enum.
+func (e ExportLicensesParamsType) Valid() bool {
+	switch e {
+	case ExportLicensesParamsTypeCalls:
+		return true
+	case ExportLicensesParamsTypePerpetual:
+		return true
+	case ExportLicensesParamsTypeTime:
+		return true
+	case ExportLicensesParamsTypeTimeAndCalls:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AllLicensesParamsSort.
 const (
 	AllLicensesParamsSortCreated      AllLicensesParamsSort = "created"
@@ -1752,6 +1902,13 @@ type Actor struct {
 	Name   *string `json:"name,omitempty"`
 }
 
+// AllDone defines model for AllDone.
+type AllDone struct {
+	Done   int64  `json:"done"`
+	Failed int64  `json:"failed"`
+	Items  []Done `json:"items"`
+}
+
 // Attempt defines model for Attempt.
 type Attempt struct {
 	// Answer Its beginning.
@@ -1839,6 +1996,14 @@ type Delivery struct {
 
 // DeliveryState defines model for Delivery.State.
 type DeliveryState string
+
+// Done defines model for Done.
+type Done struct {
+	Error *Problem `json:"error,omitempty"`
+
+	// ID Of the license; absent when it could not be made.
+	ID *string `json:"id,omitempty"`
+}
 
 // Entitlement defines model for Entitlement.
 type Entitlement struct {
@@ -1956,6 +2121,16 @@ type HoldNew struct {
 // Holds defines model for Holds.
 type Holds struct {
 	Items []Hold `json:"items"`
+}
+
+// Imported defines model for Imported.
+type Imported struct {
+	// Count Licenses that were read; all of them are good.
+	Count  int64 `json:"count"`
+	DryRun bool  `json:"dry_run"`
+
+	// Ids Of the licenses that were made, in the order of the request; empty for a dry run.
+	Ids []string `json:"ids"`
 }
 
 // Key defines model for Key.
@@ -2086,6 +2261,11 @@ type LicenseEdit struct {
 	Trial    *bool  `json:"trial,omitempty"`
 }
 
+// LicenseIDs defines model for LicenseIDs.
+type LicenseIDs struct {
+	Ids []string `json:"ids"`
+}
+
 // LicenseNew defines model for LicenseNew.
 type LicenseNew struct {
 	// Allowance Calls, over the whole life; needed by the types calls and time_and_calls.
@@ -2117,6 +2297,12 @@ type LicenseNew struct {
 
 // LicenseNewExpiresFrom What the term counts from: the license's creation or its first activation. Default: creation.
 type LicenseNewExpiresFrom string
+
+// LicensesNew defines model for LicensesNew.
+type LicensesNew struct {
+	Count    int64      `json:"count"`
+	Template LicenseNew `json:"template"`
+}
 
 // ListActivation defines model for ListActivation.
 type ListActivation struct {
@@ -2949,6 +3135,88 @@ type EventsParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 }
 
+// ExportLicensesCSVParams defines parameters for ExportLicensesCSV.
+type ExportLicensesCSVParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Sort A hyphen: from the largest down. Names without regard to case.
+	Sort   *ExportLicensesCSVParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
+	Status *ExportLicensesCSVParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Customer The whole of it, as the license says it.
+	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
+	CustomerID *string `form:"customer_id,omitempty" json:"customer_id,omitempty"`
+
+	// Type Of the version's policy.
+	Type *ExportLicensesCSVParamsType `form:"type,omitempty" json:"type,omitempty"`
+
+	// ExpiresAfter That expire, then or later.
+	ExpiresAfter *time.Time `form:"expires_after,omitempty" json:"expires_after,omitempty"`
+
+	// ExpiresBefore That expire before.
+	ExpiresBefore *time.Time `form:"expires_before,omitempty" json:"expires_before,omitempty"`
+
+	// NeverActivated That no installation ever has. A page may then be short, or empty, and yet have a next one.
+	NeverActivated *bool   `form:"never_activated,omitempty" json:"never_activated,omitempty"`
+	Product        *string `form:"product,omitempty" json:"product,omitempty"`
+	Version        *string `form:"version,omitempty" json:"version,omitempty"`
+}
+
+// ExportLicensesCSVParamsSort defines parameters for ExportLicensesCSV.
+type ExportLicensesCSVParamsSort string
+
+// ExportLicensesCSVParamsStatus defines parameters for ExportLicensesCSV.
+type ExportLicensesCSVParamsStatus string
+
+// ExportLicensesCSVParamsType defines parameters for ExportLicensesCSV.
+type ExportLicensesCSVParamsType string
+
+// ExportLicensesParams defines parameters for ExportLicenses.
+type ExportLicensesParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Sort A hyphen: from the largest down. Names without regard to case.
+	Sort   *ExportLicensesParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
+	Status *ExportLicensesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Customer The whole of it, as the license says it.
+	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
+	CustomerID *string `form:"customer_id,omitempty" json:"customer_id,omitempty"`
+
+	// Type Of the version's policy.
+	Type *ExportLicensesParamsType `form:"type,omitempty" json:"type,omitempty"`
+
+	// ExpiresAfter That expire, then or later.
+	ExpiresAfter *time.Time `form:"expires_after,omitempty" json:"expires_after,omitempty"`
+
+	// ExpiresBefore That expire before.
+	ExpiresBefore *time.Time `form:"expires_before,omitempty" json:"expires_before,omitempty"`
+
+	// NeverActivated That no installation ever has. A page may then be short, or empty, and yet have a next one.
+	NeverActivated *bool   `form:"never_activated,omitempty" json:"never_activated,omitempty"`
+	Product        *string `form:"product,omitempty" json:"product,omitempty"`
+	Version        *string `form:"version,omitempty" json:"version,omitempty"`
+}
+
+// ExportLicensesParamsSort defines parameters for ExportLicenses.
+type ExportLicensesParamsSort string
+
+// ExportLicensesParamsStatus defines parameters for ExportLicenses.
+type ExportLicensesParamsStatus string
+
+// ExportLicensesParamsType defines parameters for ExportLicenses.
+type ExportLicensesParamsType string
+
 // AllLicensesParams defines parameters for AllLicenses.
 type AllLicensesParams struct {
 	// Cursor The next of the page before.
@@ -3193,6 +3461,15 @@ type LicensesParamsStatus string
 // LicensesParamsType defines parameters for Licenses.
 type LicensesParamsType string
 
+// ImportLicensesJSONBody defines parameters for ImportLicenses.
+type ImportLicensesJSONBody = []LicenseNew
+
+// ImportLicensesParams defines parameters for ImportLicenses.
+type ImportLicensesParams struct {
+	// DryRun Say what is wrong, and make nothing.
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
 // WebhooksParams defines parameters for Webhooks.
 type WebhooksParams struct {
 	// Cursor The next of the page before.
@@ -3212,6 +3489,15 @@ type DeliveriesParams struct {
 	// Search Part of the name, in any case.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 }
+
+// DeleteLicensesJSONRequestBody defines body for DeleteLicenses for application/json ContentType.
+type DeleteLicensesJSONRequestBody = LicenseIDs
+
+// ReinstateLicensesJSONRequestBody defines body for ReinstateLicenses for application/json ContentType.
+type ReinstateLicensesJSONRequestBody = LicenseIDs
+
+// SuspendLicensesJSONRequestBody defines body for SuspendLicenses for application/json ContentType.
+type SuspendLicensesJSONRequestBody = LicenseIDs
 
 // EditLicenseJSONRequestBody defines body for EditLicense for application/json ContentType.
 type EditLicenseJSONRequestBody = LicenseEdit
@@ -3281,6 +3567,12 @@ type EditVersionJSONRequestBody = VersionEdit
 
 // CreateLicenseJSONRequestBody defines body for CreateLicense for application/json ContentType.
 type CreateLicenseJSONRequestBody = LicenseNew
+
+// CreateLicensesJSONRequestBody defines body for CreateLicenses for application/json ContentType.
+type CreateLicensesJSONRequestBody = LicensesNew
+
+// ImportLicensesJSONRequestBody defines body for ImportLicenses for application/json ContentType.
+type ImportLicensesJSONRequestBody = ImportLicensesJSONBody
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = WebhookNew
@@ -3377,6 +3669,48 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/audit/head (the `AuditHead` operationId).
 	AuditHead(ctx context.Context, params *AuditHeadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeleteLicensesWithBody Delete up to 500 licenses with their activations
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/delete (the `DeleteLicenses` operationId).
+	DeleteLicensesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteLicenses Delete up to 500 licenses with their activations
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/delete (the `DeleteLicenses` operationId).
+	DeleteLicenses(ctx context.Context, body DeleteLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReinstateLicensesWithBody Reinstate up to 500 suspended licenses
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/reinstate (the `ReinstateLicenses` operationId).
+	ReinstateLicensesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReinstateLicenses Reinstate up to 500 suspended licenses
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/reinstate (the `ReinstateLicenses` operationId).
+	ReinstateLicenses(ctx context.Context, body ReinstateLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuspendLicensesWithBody Suspend up to 500 licenses
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
+	SuspendLicensesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuspendLicenses Suspend up to 500 licenses
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
+	SuspendLicenses(ctx context.Context, body SuspendLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SettleEpoch Say that no lease from before the last restore is outstanding: what was frozen since is granted again
 	//
 	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
@@ -3386,6 +3720,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/events (the `Events` operationId).
 	Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportLicensesCSV All licenses that the filter meets, as a sheet (docs/api.md)
+	//
+	// Corresponds with GET /api/v1/export/licenses.csv (the `ExportLicensesCSV` operationId).
+	ExportLicensesCSV(ctx context.Context, params *ExportLicensesCSVParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportLicenses All licenses that the filter meets, as one JSON list
+	//
+	// Corresponds with GET /api/v1/export/licenses.json (the `ExportLicenses` operationId).
+	ExportLicenses(ctx context.Context, params *ExportLicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AllLicenses List all licenses of the organisation
 	//
@@ -3998,6 +4342,34 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/versions/{id}/licenses (the `CreateLicense` operationId).
 	CreateLicense(ctx context.Context, id string, body CreateLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CreateLicensesWithBody Make up to 500 licenses from one template
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/versions/{id}/licenses/bulk (the `CreateLicenses` operationId).
+	CreateLicensesWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateLicenses Make up to 500 licenses from one template
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/versions/{id}/licenses/bulk (the `CreateLicenses` operationId).
+	CreateLicenses(ctx context.Context, id string, body CreateLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportLicensesWithBody Make licenses from a sheet or a JSON list: all of them, or none if one is wrong
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/versions/{id}/licenses/import (the `ImportLicenses` operationId).
+	ImportLicensesWithBody(ctx context.Context, id string, params *ImportLicensesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportLicenses Make licenses from a sheet or a JSON list: all of them, or none if one is wrong
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/versions/{id}/licenses/import (the `ImportLicenses` operationId).
+	ImportLicenses(ctx context.Context, id string, params *ImportLicensesParams, body ImportLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UnarchiveVersion Offer a version again
 	//
 	// Corresponds with POST /api/v1/versions/{id}/unarchive (the `UnarchiveVersion` operationId).
@@ -4117,6 +4489,108 @@ func (c *Routes) AuditHead(ctx context.Context, params *AuditHeadParams, reqEdit
 	return c.Client.Do(req)
 }
 
+// DeleteLicensesWithBody Delete up to 500 licenses with their activations
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/bulk/licenses/delete (the `DeleteLicenses` operationId).
+func (c *Routes) DeleteLicensesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteLicensesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteLicenses Delete up to 500 licenses with their activations
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/bulk/licenses/delete (the `DeleteLicenses` operationId).
+func (c *Routes) DeleteLicenses(ctx context.Context, body DeleteLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteLicensesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReinstateLicensesWithBody Reinstate up to 500 suspended licenses
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/bulk/licenses/reinstate (the `ReinstateLicenses` operationId).
+func (c *Routes) ReinstateLicensesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReinstateLicensesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReinstateLicenses Reinstate up to 500 suspended licenses
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/bulk/licenses/reinstate (the `ReinstateLicenses` operationId).
+func (c *Routes) ReinstateLicenses(ctx context.Context, body ReinstateLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReinstateLicensesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuspendLicensesWithBody Suspend up to 500 licenses
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
+func (c *Routes) SuspendLicensesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuspendLicensesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuspendLicenses Suspend up to 500 licenses
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
+func (c *Routes) SuspendLicenses(ctx context.Context, body SuspendLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuspendLicensesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // SettleEpoch Say that no lease from before the last restore is outstanding: what was frozen since is granted again
 //
 // Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
@@ -4137,6 +4611,36 @@ func (c *Routes) SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn)
 // Corresponds with GET /api/v1/events (the `Events` operationId).
 func (c *Routes) Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportLicensesCSV All licenses that the filter meets, as a sheet (docs/api.md)
+//
+// Corresponds with GET /api/v1/export/licenses.csv (the `ExportLicensesCSV` operationId).
+func (c *Routes) ExportLicensesCSV(ctx context.Context, params *ExportLicensesCSVParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportLicensesCSVRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportLicenses All licenses that the filter meets, as one JSON list
+//
+// Corresponds with GET /api/v1/export/licenses.json (the `ExportLicenses` operationId).
+func (c *Routes) ExportLicenses(ctx context.Context, params *ExportLicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportLicensesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5788,6 +6292,74 @@ func (c *Routes) CreateLicense(ctx context.Context, id string, body CreateLicens
 	return c.Client.Do(req)
 }
 
+// CreateLicensesWithBody Make up to 500 licenses from one template
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/versions/{id}/licenses/bulk (the `CreateLicenses` operationId).
+func (c *Routes) CreateLicensesWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateLicensesRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateLicenses Make up to 500 licenses from one template
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/versions/{id}/licenses/bulk (the `CreateLicenses` operationId).
+func (c *Routes) CreateLicenses(ctx context.Context, id string, body CreateLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateLicensesRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportLicensesWithBody Make licenses from a sheet or a JSON list: all of them, or none if one is wrong
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/versions/{id}/licenses/import (the `ImportLicenses` operationId).
+func (c *Routes) ImportLicensesWithBody(ctx context.Context, id string, params *ImportLicensesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportLicensesRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportLicenses Make licenses from a sheet or a JSON list: all of them, or none if one is wrong
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/versions/{id}/licenses/import (the `ImportLicenses` operationId).
+func (c *Routes) ImportLicenses(ctx context.Context, id string, params *ImportLicensesParams, body ImportLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportLicensesRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UnarchiveVersion Offer a version again
 //
 // Corresponds with POST /api/v1/versions/{id}/unarchive (the `UnarchiveVersion` operationId).
@@ -6249,6 +6821,126 @@ func NewAuditHeadRequest(server string, params *AuditHeadParams) (*http.Request,
 	return req, nil
 }
 
+// NewDeleteLicensesRequest calls the generic DeleteLicenses builder with application/json body
+func NewDeleteLicensesRequest(server string, body DeleteLicensesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDeleteLicensesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewDeleteLicensesRequestWithBody constructs an http.Request for the DeleteLicenses method, with any body, and a specified content type
+func NewDeleteLicensesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/bulk/licenses/delete")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReinstateLicensesRequest calls the generic ReinstateLicenses builder with application/json body
+func NewReinstateLicensesRequest(server string, body ReinstateLicensesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReinstateLicensesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewReinstateLicensesRequestWithBody constructs an http.Request for the ReinstateLicenses method, with any body, and a specified content type
+func NewReinstateLicensesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/bulk/licenses/reinstate")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewSuspendLicensesRequest calls the generic SuspendLicenses builder with application/json body
+func NewSuspendLicensesRequest(server string, body SuspendLicensesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSuspendLicensesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewSuspendLicensesRequestWithBody constructs an http.Request for the SuspendLicenses method, with any body, and a specified content type
+func NewSuspendLicensesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/bulk/licenses/suspend")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewSettleEpochRequest constructs an http.Request for the SettleEpoch method
 func NewSettleEpochRequest(server string) (*http.Request, error) {
 	var err error
@@ -6331,6 +7023,402 @@ func NewEventsRequest(server string, params *EventsParams) (*http.Request, error
 		if params.Search != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExportLicensesCSVRequest constructs an http.Request for the ExportLicensesCSV method
+func NewExportLicensesCSVRequest(server string, params *ExportLicensesCSVParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/export/licenses.csv")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Customer != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer", *params.Customer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CustomerID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer_id", *params.CustomerID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_after", *params.ExpiresAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_before", *params.ExpiresBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NeverActivated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "never_activated", *params.NeverActivated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Product != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "product", *params.Product, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Version != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "version", *params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExportLicensesRequest constructs an http.Request for the ExportLicenses method
+func NewExportLicensesRequest(server string, params *ExportLicensesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/export/licenses.json")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Customer != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer", *params.Customer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CustomerID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "customer_id", *params.CustomerID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_after", *params.ExpiresAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExpiresBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expires_before", *params.ExpiresBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NeverActivated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "never_activated", *params.NeverActivated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Product != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "product", *params.Product, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Version != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "version", *params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10295,6 +11383,127 @@ func NewCreateLicenseRequestWithBody(server string, id string, contentType strin
 	return req, nil
 }
 
+// NewCreateLicensesRequest calls the generic CreateLicenses builder with application/json body
+func NewCreateLicensesRequest(server string, id string, body CreateLicensesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateLicensesRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewCreateLicensesRequestWithBody constructs an http.Request for the CreateLicenses method, with any body, and a specified content type
+func NewCreateLicensesRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/versions/%s/licenses/bulk", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewImportLicensesRequest calls the generic ImportLicenses builder with application/json body
+func NewImportLicensesRequest(server string, id string, params *ImportLicensesParams, body ImportLicensesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewImportLicensesRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewImportLicensesRequestWithBody constructs an http.Request for the ImportLicenses method, with any body, and a specified content type
+func NewImportLicensesRequestWithBody(server string, id string, params *ImportLicensesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/versions/%s/licenses/import", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewUnarchiveVersionRequest constructs an http.Request for the UnarchiveVersion method
 func NewUnarchiveVersionRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -10862,6 +12071,48 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/audit/head (the `AuditHead` operationId).
 	AuditHeadWithResponse(ctx context.Context, params *AuditHeadParams, reqEditors ...RequestEditorFn) (*AuditHeadResponse, error)
 
+	// DeleteLicensesWithBodyWithResponse Delete up to 500 licenses with their activations
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/delete (the `DeleteLicenses` operationId).
+	DeleteLicensesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeleteLicensesResponse, error)
+
+	// DeleteLicensesWithResponse Delete up to 500 licenses with their activations
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/delete (the `DeleteLicenses` operationId).
+	DeleteLicensesWithResponse(ctx context.Context, body DeleteLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*DeleteLicensesResponse, error)
+
+	// ReinstateLicensesWithBodyWithResponse Reinstate up to 500 suspended licenses
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/reinstate (the `ReinstateLicenses` operationId).
+	ReinstateLicensesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReinstateLicensesResponse, error)
+
+	// ReinstateLicensesWithResponse Reinstate up to 500 suspended licenses
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/reinstate (the `ReinstateLicenses` operationId).
+	ReinstateLicensesWithResponse(ctx context.Context, body ReinstateLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*ReinstateLicensesResponse, error)
+
+	// SuspendLicensesWithBodyWithResponse Suspend up to 500 licenses
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
+	SuspendLicensesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuspendLicensesResponse, error)
+
+	// SuspendLicensesWithResponse Suspend up to 500 licenses
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
+	SuspendLicensesWithResponse(ctx context.Context, body SuspendLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*SuspendLicensesResponse, error)
+
 	// SettleEpochWithResponse Say that no lease from before the last restore is outstanding: what was frozen since is granted again
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -10875,6 +12126,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/events (the `Events` operationId).
 	EventsWithResponse(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*EventsResponse, error)
+
+	// ExportLicensesCSVWithResponse All licenses that the filter meets, as a sheet (docs/api.md)
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/export/licenses.csv (the `ExportLicensesCSV` operationId).
+	ExportLicensesCSVWithResponse(ctx context.Context, params *ExportLicensesCSVParams, reqEditors ...RequestEditorFn) (*ExportLicensesCSVResponse, error)
+
+	// ExportLicensesWithResponse All licenses that the filter meets, as one JSON list
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/export/licenses.json (the `ExportLicenses` operationId).
+	ExportLicensesWithResponse(ctx context.Context, params *ExportLicensesParams, reqEditors ...RequestEditorFn) (*ExportLicensesResponse, error)
 
 	// AllLicensesWithResponse List all licenses of the organisation
 	//
@@ -11601,6 +12866,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/versions/{id}/licenses (the `CreateLicense` operationId).
 	CreateLicenseWithResponse(ctx context.Context, id string, body CreateLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateLicenseResponse, error)
 
+	// CreateLicensesWithBodyWithResponse Make up to 500 licenses from one template
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/versions/{id}/licenses/bulk (the `CreateLicenses` operationId).
+	CreateLicensesWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateLicensesResponse, error)
+
+	// CreateLicensesWithResponse Make up to 500 licenses from one template
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/versions/{id}/licenses/bulk (the `CreateLicenses` operationId).
+	CreateLicensesWithResponse(ctx context.Context, id string, body CreateLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateLicensesResponse, error)
+
+	// ImportLicensesWithBodyWithResponse Make licenses from a sheet or a JSON list: all of them, or none if one is wrong
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/versions/{id}/licenses/import (the `ImportLicenses` operationId).
+	ImportLicensesWithBodyWithResponse(ctx context.Context, id string, params *ImportLicensesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportLicensesResponse, error)
+
+	// ImportLicensesWithResponse Make licenses from a sheet or a JSON list: all of them, or none if one is wrong
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/versions/{id}/licenses/import (the `ImportLicenses` operationId).
+	ImportLicensesWithResponse(ctx context.Context, id string, params *ImportLicensesParams, body ImportLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportLicensesResponse, error)
+
 	// UnarchiveVersionWithResponse Offer a version again
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11838,6 +13131,150 @@ func (r AuditHeadResponse) ContentType() string {
 	return ""
 }
 
+type DeleteLicensesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AllDone
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteLicensesResponse) GetJSON200() *AllDone {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteLicensesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteLicensesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteLicensesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteLicensesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteLicensesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReinstateLicensesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AllDone
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReinstateLicensesResponse) GetJSON200() *AllDone {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReinstateLicensesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReinstateLicensesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReinstateLicensesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReinstateLicensesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReinstateLicensesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SuspendLicensesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AllDone
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SuspendLicensesResponse) GetJSON200() *AllDone {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SuspendLicensesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SuspendLicensesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SuspendLicensesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SuspendLicensesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SuspendLicensesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SettleEpochResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11921,6 +13358,95 @@ func (r EventsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExportLicensesCSVResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExportLicensesCSVResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportLicensesCSVResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportLicensesCSVResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportLicensesCSVResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportLicensesCSVResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExportLicensesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]License
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExportLicensesResponse) GetJSON200() *[]License {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExportLicensesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportLicensesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportLicensesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportLicensesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportLicensesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15777,6 +17303,102 @@ func (r CreateLicenseResponse) ContentType() string {
 	return ""
 }
 
+type CreateLicensesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AllDone
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateLicensesResponse) GetJSON200() *AllDone {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateLicensesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateLicensesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateLicensesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateLicensesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateLicensesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ImportLicensesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Imported
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ImportLicensesResponse) GetJSON200() *Imported {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ImportLicensesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportLicensesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportLicensesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportLicensesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportLicensesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // UnarchiveVersionResponse200Headers the declared response headers of an HTTP 200 response for UnarchiveVersion
 type UnarchiveVersionResponse200Headers struct {
 	ETag *string
@@ -16365,6 +17987,84 @@ func (c *ClientWithResponses) AuditHeadWithResponse(ctx context.Context, params 
 	return ParseAuditHeadResponse(rsp)
 }
 
+// DeleteLicensesWithBodyWithResponse Delete up to 500 licenses with their activations
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/bulk/licenses/delete (the `DeleteLicenses` operationId).
+func (c *ClientWithResponses) DeleteLicensesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeleteLicensesResponse, error) {
+	rsp, err := c.DeleteLicensesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteLicensesResponse(rsp)
+}
+
+// DeleteLicensesWithResponse Delete up to 500 licenses with their activations
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/bulk/licenses/delete (the `DeleteLicenses` operationId).
+func (c *ClientWithResponses) DeleteLicensesWithResponse(ctx context.Context, body DeleteLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*DeleteLicensesResponse, error) {
+	rsp, err := c.DeleteLicenses(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteLicensesResponse(rsp)
+}
+
+// ReinstateLicensesWithBodyWithResponse Reinstate up to 500 suspended licenses
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/bulk/licenses/reinstate (the `ReinstateLicenses` operationId).
+func (c *ClientWithResponses) ReinstateLicensesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReinstateLicensesResponse, error) {
+	rsp, err := c.ReinstateLicensesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReinstateLicensesResponse(rsp)
+}
+
+// ReinstateLicensesWithResponse Reinstate up to 500 suspended licenses
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/bulk/licenses/reinstate (the `ReinstateLicenses` operationId).
+func (c *ClientWithResponses) ReinstateLicensesWithResponse(ctx context.Context, body ReinstateLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*ReinstateLicensesResponse, error) {
+	rsp, err := c.ReinstateLicenses(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReinstateLicensesResponse(rsp)
+}
+
+// SuspendLicensesWithBodyWithResponse Suspend up to 500 licenses
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
+func (c *ClientWithResponses) SuspendLicensesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuspendLicensesResponse, error) {
+	rsp, err := c.SuspendLicensesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuspendLicensesResponse(rsp)
+}
+
+// SuspendLicensesWithResponse Suspend up to 500 licenses
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
+func (c *ClientWithResponses) SuspendLicensesWithResponse(ctx context.Context, body SuspendLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*SuspendLicensesResponse, error) {
+	rsp, err := c.SuspendLicenses(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuspendLicensesResponse(rsp)
+}
+
 // SettleEpochWithResponse Say that no lease from before the last restore is outstanding: what was frozen since is granted again
 //
 // Returns a wrapper object for the known response body format(s).
@@ -16389,6 +18089,32 @@ func (c *ClientWithResponses) EventsWithResponse(ctx context.Context, params *Ev
 		return nil, err
 	}
 	return ParseEventsResponse(rsp)
+}
+
+// ExportLicensesCSVWithResponse All licenses that the filter meets, as a sheet (docs/api.md)
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/export/licenses.csv (the `ExportLicensesCSV` operationId).
+func (c *ClientWithResponses) ExportLicensesCSVWithResponse(ctx context.Context, params *ExportLicensesCSVParams, reqEditors ...RequestEditorFn) (*ExportLicensesCSVResponse, error) {
+	rsp, err := c.ExportLicensesCSV(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportLicensesCSVResponse(rsp)
+}
+
+// ExportLicensesWithResponse All licenses that the filter meets, as one JSON list
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/export/licenses.json (the `ExportLicenses` operationId).
+func (c *ClientWithResponses) ExportLicensesWithResponse(ctx context.Context, params *ExportLicensesParams, reqEditors ...RequestEditorFn) (*ExportLicensesResponse, error) {
+	rsp, err := c.ExportLicenses(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportLicensesResponse(rsp)
 }
 
 // AllLicensesWithResponse List all licenses of the organisation
@@ -17734,6 +19460,58 @@ func (c *ClientWithResponses) CreateLicenseWithResponse(ctx context.Context, id 
 	return ParseCreateLicenseResponse(rsp)
 }
 
+// CreateLicensesWithBodyWithResponse Make up to 500 licenses from one template
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/versions/{id}/licenses/bulk (the `CreateLicenses` operationId).
+func (c *ClientWithResponses) CreateLicensesWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateLicensesResponse, error) {
+	rsp, err := c.CreateLicensesWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateLicensesResponse(rsp)
+}
+
+// CreateLicensesWithResponse Make up to 500 licenses from one template
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/versions/{id}/licenses/bulk (the `CreateLicenses` operationId).
+func (c *ClientWithResponses) CreateLicensesWithResponse(ctx context.Context, id string, body CreateLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateLicensesResponse, error) {
+	rsp, err := c.CreateLicenses(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateLicensesResponse(rsp)
+}
+
+// ImportLicensesWithBodyWithResponse Make licenses from a sheet or a JSON list: all of them, or none if one is wrong
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/versions/{id}/licenses/import (the `ImportLicenses` operationId).
+func (c *ClientWithResponses) ImportLicensesWithBodyWithResponse(ctx context.Context, id string, params *ImportLicensesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportLicensesResponse, error) {
+	rsp, err := c.ImportLicensesWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportLicensesResponse(rsp)
+}
+
+// ImportLicensesWithResponse Make licenses from a sheet or a JSON list: all of them, or none if one is wrong
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/versions/{id}/licenses/import (the `ImportLicenses` operationId).
+func (c *ClientWithResponses) ImportLicensesWithResponse(ctx context.Context, id string, params *ImportLicensesParams, body ImportLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportLicensesResponse, error) {
+	rsp, err := c.ImportLicenses(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportLicensesResponse(rsp)
+}
+
 // UnarchiveVersionWithResponse Offer a version again
 //
 // Returns a wrapper object for the known response body format(s).
@@ -18015,6 +19793,105 @@ func ParseAuditHeadResponse(rsp *http.Response) (*AuditHeadResponse, error) {
 	return response, nil
 }
 
+// ParseDeleteLicensesResponse parses an HTTP response from a DeleteLicensesWithResponse call
+func ParseDeleteLicensesResponse(rsp *http.Response) (*DeleteLicensesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteLicensesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AllDone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReinstateLicensesResponse parses an HTTP response from a ReinstateLicensesWithResponse call
+func ParseReinstateLicensesResponse(rsp *http.Response) (*ReinstateLicensesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReinstateLicensesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AllDone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSuspendLicensesResponse parses an HTTP response from a SuspendLicensesWithResponse call
+func ParseSuspendLicensesResponse(rsp *http.Response) (*SuspendLicensesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SuspendLicensesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AllDone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseSettleEpochResponse parses an HTTP response from a SettleEpochWithResponse call
 func ParseSettleEpochResponse(rsp *http.Response) (*SettleEpochResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18060,6 +19937,65 @@ func ParseEventsResponse(rsp *http.Response) (*EventsResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ListHappened
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExportLicensesCSVResponse parses an HTTP response from a ExportLicensesCSVWithResponse call
+func ParseExportLicensesCSVResponse(rsp *http.Response) (*ExportLicensesCSVResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportLicensesCSVResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExportLicensesResponse parses an HTTP response from a ExportLicensesWithResponse call
+func ParseExportLicensesResponse(rsp *http.Response) (*ExportLicensesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportLicensesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []License
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -20971,6 +22907,72 @@ func ParseCreateLicenseResponse(rsp *http.Response) (*CreateLicenseResponse, err
 			headers.ETag = &value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateLicensesResponse parses an HTTP response from a CreateLicensesWithResponse call
+func ParseCreateLicensesResponse(rsp *http.Response) (*CreateLicensesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateLicensesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AllDone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseImportLicensesResponse parses an HTTP response from a ImportLicensesWithResponse call
+func ParseImportLicensesResponse(rsp *http.Response) (*ImportLicensesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportLicensesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Imported
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -128,6 +128,20 @@ func (s *Service) DeleteVersion(ctx context.Context, org, id license.ID, revisio
 
 // CreateLicense makes a license under the version that it names.
 func (s *Service) CreateLicense(ctx context.Context, l License) (License, error) {
+	l, err := s.newLicense(ctx, l)
+	if err != nil {
+		return License{}, err
+	}
+	return made(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
+}
+
+// CheckLicense tells what is wrong with a license that is to be made.
+func (s *Service) CheckLicense(ctx context.Context, l License) error {
+	_, err := s.newLicense(ctx, l)
+	return err
+}
+
+func (s *Service) newLicense(ctx context.Context, l License) (License, error) {
 	v, err := s.store.Version(ctx, l.Organisation, l.Version)
 	if err != nil {
 		return License{}, fmt.Errorf("the license's version: %w", err)
@@ -142,10 +156,7 @@ func (s *Service) CreateLicense(ctx context.Context, l License) (License, error)
 	if err := l.begin(); err != nil {
 		return License{}, err
 	}
-	if err := l.check(v.Policy); err != nil {
-		return License{}, err
-	}
-	return made(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
+	return l, l.check(v.Policy)
 }
 
 // UpdateLicense changes everything but the version, the machine, the holds and the history. A revoked license stays revoked.

@@ -52,6 +52,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/bulk/licenses/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete up to 500 licenses with their activations */
+        post: operations["deleteLicenses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/licenses/reinstate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reinstate up to 500 suspended licenses */
+        post: operations["reinstateLicenses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/licenses/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Suspend up to 500 licenses */
+        post: operations["suspendLicenses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/epoch/settle": {
         parameters: {
             query?: never;
@@ -78,6 +129,40 @@ export interface paths {
         };
         /** List what happened, newest first; the last 90 days */
         get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/licenses.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All licenses that the filter meets, as a sheet (docs/api.md) */
+        get: operations["exportLicensesCSV"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/licenses.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All licenses that the filter meets, as one JSON list */
+        get: operations["exportLicenses"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1097,6 +1182,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/versions/{id}/licenses/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make up to 500 licenses from one template */
+        post: operations["createLicenses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/versions/{id}/licenses/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make licenses from a sheet or a JSON list: all of them, or none if one is wrong */
+        post: operations["importLicenses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/versions/{id}/unarchive": {
         parameters: {
             query?: never;
@@ -1305,6 +1424,13 @@ export interface components {
             member?: string;
             name?: string;
         };
+        AllDone: {
+            /** Format: int64 */
+            done: number;
+            /** Format: int64 */
+            failed: number;
+            items: components["schemas"]["Done"][];
+        };
         Attempt: {
             /** @description Its beginning. */
             answer?: string;
@@ -1388,6 +1514,12 @@ export interface components {
             /** @enum {string} */
             state: "pending" | "delivered" | "failed";
             type: string;
+        };
+        Done: {
+            /** @description Why it was not done; absent when it was. */
+            error?: components["schemas"]["Problem"];
+            /** @description Of the license; absent when it could not be made. */
+            id?: string;
         };
         Entitlement: {
             name: string;
@@ -1512,6 +1644,16 @@ export interface components {
         };
         Holds: {
             items: components["schemas"]["Hold"][];
+        };
+        Imported: {
+            /**
+             * Format: int64
+             * @description Licenses that were read; all of them are good.
+             */
+            count: number;
+            dry_run: boolean;
+            /** @description Of the licenses that were made, in the order of the request; empty for a dry run. */
+            ids: string[];
         };
         Key: {
             algorithm: string;
@@ -1642,6 +1784,9 @@ export interface components {
             revision?: number;
             trial?: boolean;
         };
+        LicenseIDs: {
+            ids: string[];
+        };
         LicenseNew: {
             /**
              * Format: int64
@@ -1679,6 +1824,12 @@ export interface components {
             overrides?: components["schemas"]["Overrides"];
             /** @description It is there to be tried; its type has an end. */
             trial?: boolean;
+        };
+        LicensesNew: {
+            /** Format: int64 */
+            count: number;
+            /** @description {n} in its name becomes the number of the license, from 1. */
+            template: components["schemas"]["LicenseNew"];
         };
         ListActivation: {
             items: components["schemas"]["Activation"][];
@@ -2521,6 +2672,114 @@ export interface operations {
             };
         };
     };
+    deleteLicenses: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LicenseIDs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllDone"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reinstateLicenses: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LicenseIDs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllDone"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspendLicenses: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LicenseIDs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllDone"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     settleEpoch: {
         parameters: {
             query?: never;
@@ -2573,6 +2832,108 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListHappened"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportLicensesCSV: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+                /** @description A hyphen: from the largest down. Names without regard to case. */
+                sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                status?: "active" | "suspended" | "revoked";
+                /** @description The whole of it, as the license says it. */
+                customer?: string;
+                customer_id?: string;
+                /** @description Of the version's policy. */
+                type?: "calls" | "time" | "time_and_calls" | "perpetual";
+                /** @description That expire, then or later. */
+                expires_after?: string;
+                /** @description That expire before. */
+                expires_before?: string;
+                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
+                never_activated?: boolean;
+                product?: string;
+                version?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In the order of the list, however many there are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportLicenses: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+                /** @description A hyphen: from the largest down. Names without regard to case. */
+                sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                status?: "active" | "suspended" | "revoked";
+                /** @description The whole of it, as the license says it. */
+                customer?: string;
+                customer_id?: string;
+                /** @description Of the version's policy. */
+                type?: "calls" | "time" | "time_and_calls" | "perpetual";
+                /** @description That expire, then or later. */
+                expires_after?: string;
+                /** @description That expire before. */
+                expires_before?: string;
+                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
+                never_activated?: boolean;
+                product?: string;
+                version?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In the order of the list, however many there are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["License"][];
                 };
             };
             /** @description Error */
@@ -5369,6 +5730,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["License"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createLicenses: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LicensesNew"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllDone"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importLicenses: {
+        parameters: {
+            query?: {
+                /** @description Say what is wrong, and make nothing. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+                "Content-Type"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description At most 5000 licenses and 8388608 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LicenseNew"][];
+                "application/octet-stream": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
                 };
             };
             /** @description Error */

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/problem"
+)
+
+// Many licenses in one call. Each is done by itself, all of it or nothing, and answered by itself: what fails for one does not keep the
+// others. With an Idempotency-Key the call as a whole happens once, and one that was cut short goes on where it was.
+
+// LicensesNew is a number of licenses that are to be made alike.
+type LicensesNew struct {
+	Count    int        `json:"count" minimum:"1" maximum:"500"`
+	Template LicenseNew `json:"template" doc:"{n} in its name becomes the number of the license, from 1."`
+}
+
+// LicenseIDs names licenses.
+type LicenseIDs struct {
+	IDs []string `json:"ids" nullable:"false" minItems:"1" maxItems:"500" uniqueItems:"true" pattern:"^[0-9a-f]{24}$"`
+}
+
+// Done is what became of one of many.
+type Done struct {
+	ID    string           `json:"id,omitempty" doc:"Of the license; absent when it could not be made."`
+	Error *problem.Problem `json:"error,omitempty" doc:"Why it was not done; absent when it was."`
+}
+
+// AllDone is what became of all, in the order of the request.
+type AllDone struct {
+	Done   int    `json:"done"`
+	Failed int    `json:"failed"`
+	Items  []Done `json:"items" nullable:"false"`
+}
+
+// each does something to many, one after the other, so that what one draws does not depend on the others.
+func (a *API) each(ctx context.Context, n int, do func(ctx context.Context, i int) (license.ID, error)) AllDone {
+	all := AllDone{Items: make([]Done, n)}
+	for i := range all.Items {
+		id, err := do(licensing.WithItem(ctx), i)
+		all.Items[i].ID = string(id)
+		if err == nil {
+			all.Done++
+			continue
+		}
+		var p *problem.Problem
+		errors.As(a.refuse(ctx, err), &p)
+		all.Items[i].Error = p
+		all.Failed++
+	}
+	return all
+}
+
+// bulk registers the calls about many licenses.
+func (a *API) bulk() {
+	const tag = "licenses"
+	l := a.Licensing
+	add(a, operation{
+		method: "POST", path: "/versions/{id}/licenses/bulk", id: "createLicenses", tag: tag, action: access.EditLicenses,
+		summary: "Make up to 500 licenses from one template",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[LicensesNew]) (*answer[AllDone], error) {
+		wanted := in.Body.Template.license()
+		wanted.Organisation, wanted.Version = who.Organisation(), in.id()
+		if err := l.CheckLicense(ctx, wanted); err != nil {
+			return nil, within("template", err) // it would be wrong as often as it is wanted
+		}
+		return reply(a.each(ctx, in.Body.Count, func(ctx context.Context, i int) (license.ID, error) {
+			one := wanted
+			one.Name = strings.ReplaceAll(wanted.Name, "{n}", strconv.Itoa(i+1))
+			made, err := l.CreateLicense(ctx, one)
+			if err != nil {
+				return "", err
+			}
+			return made.ID, nil
+		}), nil)
+	})
+	for _, op := range []struct {
+		operation
+		do func(ctx context.Context, org, id license.ID) error
+	}{
+		{operation{path: "/bulk/licenses/suspend", id: "suspendLicenses", action: access.EditLicenses, summary: "Suspend up to 500 licenses"},
+			func(ctx context.Context, org, id license.ID) error {
+				_, err := a.setStatus(ctx, org, id, licensing.Suspended)
+				return err
+			}},
+		{operation{path: "/bulk/licenses/reinstate", id: "reinstateLicenses", action: access.EditLicenses, summary: "Reinstate up to 500 suspended licenses"},
+			func(ctx context.Context, org, id license.ID) error {
+				_, err := a.setStatus(ctx, org, id, licensing.Active)
+				return err
+			}},
+		{operation{path: "/bulk/licenses/delete", id: "deleteLicenses", action: access.EndLicenses, summary: "Delete up to 500 licenses with their activations"},
+			func(ctx context.Context, org, id license.ID) error { return l.DeleteLicense(ctx, org, id, 0) }},
+	} {
+		op.method, op.tag, op.status = "POST", tag, http.StatusOK
+		add(a, op.operation, func(ctx context.Context, who access.Identity, in *body[LicenseIDs]) (*answer[AllDone], error) {
+			return reply(a.each(ctx, len(in.Body.IDs), func(ctx context.Context, i int) (license.ID, error) {
+				id := license.ID(in.Body.IDs[i])
+				return id, op.do(ctx, who.Organisation(), id)
+			}), nil)
+		})
+	}
+}
+
+// setStatus suspends or reinstates a license, whatever else is edited meanwhile.
+func (a *API) setStatus(ctx context.Context, org, id license.ID, status licensing.Status) (licensing.License, error) {
+	return again(func() (licensing.License, error) {
+		one, err := a.Licensing.License(ctx, org, id)
+		if err != nil || one.Status == status {
+			return one, err
+		}
+		one.Status = status
+		return a.Licensing.UpdateLicense(ctx, one)
+	})
+}
+
+// within says where in the request a member stands that is wrong.
+func within(where string, err error) error {
+	var invalid *licensing.Invalid
+	if errors.As(err, &invalid) {
+		return &licensing.Invalid{Field: where + "." + invalid.Field, Problem: invalid.Problem}
+	}
+	return err
+}

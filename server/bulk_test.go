@@ -1,0 +1,255 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+type allDone struct {
+	Done, Failed int
+	Items        []struct {
+		ID    string
+		Error *problemDocument
+	}
+}
+
+func (r reply) allDone() (d allDone) {
+	r.t.Helper()
+	if err := json.Unmarshal(r.body, &d); err != nil || r.status != http.StatusOK {
+		r.t.Fatalf("%d %s", r.status, r.body)
+	}
+	return d
+}
+
+// proves part of S10
+func TestManyLicensesInOneCall(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	_, version, _ := p.catalogue("perpetual", aLicense("One"))
+	path := "/versions/" + version + "/licenses"
+	order := map[string]any{"count": 30, "template": aLicense("Seat {n}")}
+	first := p.under(key("k"), "POST", path+"/bulk", order)
+	made := first.allDone()
+	if made.Done != 30 || made.Failed != 0 || len(made.Items) != 30 {
+		t.Fatalf("%s", first.body)
+	}
+	if got := p.must(http.StatusOK, "GET", "/licenses/"+made.Items[6].ID, nil)["name"]; got != "Seat 7" {
+		t.Errorf("the seventh is called %v", got)
+	}
+	if again := p.under(key("k"), "POST", path+"/bulk", order); !bytes.Equal(again.body, first.body) {
+		t.Errorf("the second answer is another: %s", again.body)
+	}
+	// A process died in the middle: some are there, the answer is not.
+	p.must(http.StatusNoContent, "DELETE", "/licenses/"+made.Items[29].ID, nil)
+	w.died()
+	w.clock.pass(1e11)
+	p.under(key("k"), "POST", path+"/bulk", order).allDone()
+	if got := len(p.must(http.StatusOK, "GET", path+"?limit=200", nil)["items"].([]any)); got != 31 {
+		t.Errorf("%d licenses, want 31", got)
+	}
+
+	p.do("POST", path+"/bulk", map[string]any{"count": 501, "template": aLicense("x")}).refused(422, "invalid")
+	p.do("POST", path+"/bulk", map[string]any{"count": 0, "template": aLicense("x")}).refused(422, "invalid")
+	r := p.do("POST", path+"/bulk", map[string]any{"count": 2, "template": with(aLicense("x"), "contexts", []string{})})
+	if got := r.refused(422, "invalid"); len(got.Errors) != 1 || got.Errors[0].Field != "template.contexts" {
+		t.Errorf("names %v", got.Errors)
+	}
+}
+
+// proves part of S10
+func TestManyLicensesSuspendedReinstatedDeleted(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	_, version, one := p.catalogue("perpetual", aLicense("One"))
+	two := id(p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", aLicense("Two")))
+	gone := strings.Repeat("f", 24)
+	ids := map[string]any{"ids": []string{one, gone, two}}
+	for _, c := range []struct{ verb, status string }{{"suspend", "suspended"}, {"reinstate", "active"}} {
+		d := p.do("POST", "/bulk/licenses/"+c.verb, ids).allDone()
+		if d.Done != 2 || d.Failed != 1 || d.Items[1].Error == nil || d.Items[1].Error.Code != "not_found" || d.Items[1].ID != gone || d.Items[0].Error != nil {
+			t.Fatalf("%s: %+v", c.verb, d)
+		}
+		for _, l := range []string{one, two} {
+			if got := p.must(http.StatusOK, "GET", "/licenses/"+l, nil)["status"]; got != c.status {
+				t.Errorf("after %s: %v", c.verb, got)
+			}
+		}
+	}
+	if d := w.rival().do("POST", "/bulk/licenses/delete", ids).allDone(); d.Done != 0 {
+		t.Errorf("a stranger deleted %d", d.Done)
+	}
+	if d := p.do("POST", "/bulk/licenses/delete", ids).allDone(); d.Done != 2 {
+		t.Errorf("deleted %+v", d)
+	}
+	p.do("GET", "/licenses/"+one, nil).refused(404, "not_found")
+	p.do("POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{}}).refused(422, "invalid")
+	p.do("POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{one, one}}).refused(422, "invalid")
+}
+
+func (p *person) sheet(path, text string) reply {
+	p.w.Helper()
+	return p.send("POST", "/api/v1"+path, http.Header{"Content-Type": {"text/csv"}, "X-Csrf-Token": {p.csrf}}, []byte(text))
+}
+
+// proves part of S10
+func TestASheetComesBackAsItWent(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	product, version, _ := p.catalogue("time", with(aLicense("=1+1"), "expires", "2031-01-01T00:00:00.5Z", "customer", "@Müller, \"Söhne\"\nKG",
+		"metadata", map[string]string{"a": "-1", "=x": "'"}, "overrides", map[string]any{"max_machines": 3}, "trial", true))
+	for _, name := range []string{"+49", "-x", "'quoted", "'=both", "plain", "a=b"} {
+		p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(aLicense(name), "expires", "2031-01-01T00:00:00Z"))
+	}
+	export := p.do("GET", "/export/licenses.csv?sort=created&version="+version, nil)
+	if export.status != http.StatusOK || export.header.Get("Content-Type") != "text/csv" {
+		t.Fatalf("%d %v", export.status, export.header)
+	}
+	for line := range strings.SplitSeq(string(export.body), "\r\n") {
+		for cell := range strings.SplitSeq(line, ",") {
+			if cell = strings.Trim(cell, `"`); cell != "" && strings.ContainsAny(cell[:1], "=+-@") {
+				t.Errorf("a program for sheets would run %q", cell)
+			}
+		}
+	}
+	target := id(p.must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "2", "policy": map[string]any{"type": "time"}}))
+	for _, bom := range []string{"", "\uFEFF"} {
+		r := p.sheet("/versions/"+target+"/licenses/import", bom+string(export.body))
+		if r.status != http.StatusOK {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
+	}
+	var want, got []map[string]any
+	if err := json.Unmarshal(p.do("GET", "/export/licenses.json?sort=created&version="+version, nil).body, &want); err != nil {
+		t.Fatal(err)
+	}
+	back := p.do("GET", "/export/licenses.json?sort=created&version="+target, nil).body
+	if err := json.Unmarshal(back, &got); err != nil || len(got) != 14 || len(want) != 7 {
+		t.Fatalf("%v, %d and %d licenses", err, len(want), len(got))
+	}
+	for i := range got {
+		for _, own := range []string{"id", "version", "created", "updated"} {
+			delete(got[i], own)
+			delete(want[i%7], own)
+		}
+		if fmt.Sprint(got[i]) != fmt.Sprint(want[i%7]) {
+			t.Errorf("came back as %v\nwas          %v", got[i], want[i%7])
+		}
+	}
+}
+
+// proves part of S10, part of S24
+func TestWhatIsWrongWithASheet(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	_, version, _ := p.catalogue("perpetual", aLicense("One"))
+	path := "/versions/" + version + "/licenses/import"
+	head := "name,contexts,entitlements,expires,allowance\n"
+	for name, c := range map[string]struct {
+		text   string
+		fields string
+	}{
+		"unknown column": {"name,color\n", "line 1.column 2"},
+		"column twice":   {"name,name\n", "line 1.name"},
+		"cells missing":  {head + "a,ui\n", "line 2"},
+		"open quote":     {head + "\"a,ui,x,,\n", "line 2"},
+		"a date":         {head + "a,ui,x,soon,\nb,ui,x,,many\n", "line 2.expires line 3.allowance"},
+		"slots":          {head + "a,ui,x:0,,\n", "line 2.entitlements"},
+		"no right":       {head + "a,ui,x,,\n\nb,,x,,\n", "line 4.contexts"},
+		"over two lines": {head + "\"a\nb\",ui,x,,\nc,ui,!,,\n", "line 4.entitlements.0"},
+		"not UTF-8":      {head + "a\xff,ui,x,,\n", "line 2.name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := p.sheet(path, c.text).refused(422, "invalid")
+			var fields []string
+			for _, e := range got.Errors {
+				fields = append(fields, e.Field)
+			}
+			if strings.Join(fields, " ") != c.fields {
+				t.Errorf("names %q, want %q: %s", fields, c.fields, got.Detail)
+			}
+		})
+	}
+	if r := p.sheet(path+"?dry_run=true", head+"a,ui,x,,\n"); r.status != http.StatusOK || !strings.Contains(string(r.body), `"count":1,"ids":[]`) {
+		t.Errorf("a dry run: %d %s", r.status, r.body)
+	}
+	p.do("POST", path, `[{"contexts":["ui"],"entitlements":[{"name":"x"}],"color":1}]`).refused(422, "invalid")
+	p.do("POST", path, `{"a":1}`).refused(400, "malformed")
+	p.sheet("/products", "name\nx\n").refused(415, "media_type")
+	if got := p.count("/versions/" + version + "/licenses"); got != 1 {
+		t.Errorf("%d licenses, want the one", got)
+	}
+}
+
+// Only who may import is given room for it, and only there.
+//
+// proves part of S24
+func TestRoomForLargeBodies(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	_, version, _ := p.catalogue("perpetual", aLicense("One"))
+	path := "/versions/" + version + "/licenses/import"
+	var text strings.Builder
+	text.WriteString("name,contexts,entitlements\n")
+	for i := range 2000 {
+		fmt.Fprintf(&text, "Seat %d %s,ui,x\n", i, strings.Repeat("-", 100))
+	}
+	if r := p.sheet(path+"?dry_run=true", text.String()); r.status != http.StatusOK {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	w.member("", "viewer@acme.test", "viewer")
+	viewer := w.login("viewer@acme.test")
+	const some, much = 100_000, 8<<20 + 1
+	for name, c := range map[string]struct {
+		who  *person
+		path string
+		size int
+	}{
+		"elsewhere":       {p, "/products", some},
+		"below the route": {p, path + "/x", some},
+		"with a slash":    {p, path + "/", some},
+		"a stranger":      {w.stranger(), path, some},
+		"who may not":     {viewer, path, some},
+		"too many bytes":  {p, path, much},
+	} {
+		t.Run(name, func(t *testing.T) { c.who.announces(t, c.path, c.size).refused(413, "too_large") })
+	}
+}
+
+// announces sends the header of a large body and nothing of the body: the answer must not wait for it.
+func (p *person) announces(t *testing.T, path string, size int) reply {
+	t.Helper()
+	base, err := url.Parse(p.w.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", base.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	cookie := ""
+	for _, c := range p.browser.Jar.Cookies(base) {
+		cookie = c.String()
+	}
+	if _, err := fmt.Fprintf(conn, "POST /api/v1%s HTTP/1.1\r\nHost: x\r\nCookie: %s\r\nX-CSRF-Token: %s\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n", path, cookie, p.csrf, size); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{t, response.StatusCode, response.Header, body}
+}
