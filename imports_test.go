@@ -65,7 +65,7 @@ var arrows = []struct {
 	{"server/cmd/onelicense/demo", []string{"license", "license/lease", "license/pgp"}, "it shows what a user has: commands, HTTP, and a server of its own that lies"},
 	{"server/cmd/onelicense/remote", []string{"license", "server/apiclient", "spec"}, "it knows of the API what its document says; license for what to do about a verdict"},
 	{"spec", nil, "it only embeds what programs read while they run"},
-	{"server/cmd/onelicense", []string{"hosts/go", "license", "license/lease", "license/pgp", "server", "server/apiclient", "server/config", "server/cmd/onelicense/demo",
+	{"server/cmd/onelicense", []string{"hosts/go", "license", "license/lease", "license/pgp", "server", "server/apiclient", "server/audit", "server/config", "server/cmd/onelicense/demo",
 		"server/cmd/onelicense/remote", "server/metrics", "server/relay", "server/traces"},
 		"the commands; hosts/go because `verify --wasm` asks the shipped module"},
 

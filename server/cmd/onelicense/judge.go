@@ -61,15 +61,9 @@ func openReceipt(text []byte, keys license.Keyring) (finding, error) {
 
 // byTheModule asks the module that programs embed.
 func byTheModule(cmd *cobra.Command, q *question) (f finding, err error) {
-	certificate := q.certificate
-	if len(certificate) > 0 && certificate[0] >= 0x80 { // hosts pass keyrings on as text
-		keys, err := pgp.Parse(certificate)
-		if err != nil {
-			return f, err
-		}
-		if certificate, err = keys.Armored(); err != nil {
-			return f, err
-		}
+	certificate, err := armored(q.certificate)
+	if err != nil {
+		return f, err
 	}
 	if q.receipt() {
 		r, err := onelicense.VerifyReceipt(cmd.Context(), string(q.file), certificate)
@@ -94,6 +88,18 @@ func byTheModule(cmd *cobra.Command, q *question) (f finding, err error) {
 		c.Entitlements = append(c.Entitlements, entitlement(e))
 	}
 	return finding{License: c}, nil
+}
+
+// armored is a certificate as hosts pass it on: as text.
+func armored(certificate []byte) ([]byte, error) {
+	if len(certificate) == 0 || certificate[0] < 0x80 {
+		return certificate, nil
+	}
+	keys, err := pgp.Parse(certificate)
+	if err != nil {
+		return nil, err
+	}
+	return keys.Armored()
 }
 
 // refusalOf is the error that the native way would give.

@@ -4,7 +4,6 @@ package main
 import (
 	"crypto/rand"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,12 +25,12 @@ func root(w world) *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.AddCommand(serveCommand(), healthcheckCommand(), backupCommand(w), restoreCommand(w), doctorCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), healthcheckCommand(), backupCommand(w), restoreCommand(w), doctorCommand(w), licenseCommand(w), auditCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
 	cmd.AddGroup(&cobra.Group{ID: "here", Title: "Here:"})
 	for _, c := range cmd.Commands() {
 		c.GroupID = "here"
 	}
-	if err := remote.Add(cmd, remote.World{Agent: strings.Replace(version(), " ", "/", 1), Transport: w.transport}); err != nil {
+	if err := remote.Add(cmd, w.remote()); err != nil {
 		panic(err) // the document is our own
 	}
 	mark(cmd)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,11 @@ type world struct {
 	random io.Reader
 
 	transport http.RoundTripper // nil: the system's
+}
+
+// remote is the world of the commands that ask a server.
+func (w world) remote() remote.World {
+	return remote.World{Agent: strings.Replace(version(), " ", "/", 1), Transport: w.transport}
 }
 
 // The exit codes. A script can tell a refused license from a mistake in its own call.

@@ -196,12 +196,16 @@ type report struct {
 }
 
 func printJSON(out io.Writer, path string, f finding, refused error) error {
+	var wrong usage
+	if errors.As(refused, &wrong) {
+		return nil // no verdict on the file
+	}
+	return printAny(out, reportOf(path, f, refused))
+}
+
+func reportOf(path string, f finding, refused error) report {
 	r := report{File: path, Code: license.CodeOK, finding: f}
 	if refused != nil {
-		var wrong usage
-		if errors.As(refused, &wrong) {
-			return nil // no verdict on the file
-		}
 		r.Code, r.Detail = license.CodeInternal, refused.Error()
 		var refusal *license.Error
 		if errors.As(refused, &refusal) {
@@ -210,7 +214,7 @@ func printJSON(out io.Writer, path string, f finding, refused error) error {
 	}
 	v := r.Code.Verdict()
 	r.Class, r.AllowContinue, r.Message, r.Do = v.Class, v.AllowContinue, v.Message, v.Do
-	return printAny(out, r)
+	return r
 }
 
 func printAny(out io.Writer, value any) error {

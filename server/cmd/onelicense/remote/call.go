@@ -25,7 +25,7 @@ import (
 // call is one command line of a route.
 type call struct {
 	*operation
-	settings   *settings
+	settings   *Settings
 	parameters []given
 	body       *body
 	raw        string // file to send, where that is not JSON
@@ -45,7 +45,7 @@ func (c *call) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return Usage{err}
 	}
-	client, done, err := c.settings.client(cmd)
+	client, done, err := c.settings.Client(cmd)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-func loginCommand(s *settings) *cobra.Command {
+func loginCommand(s *Settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "login --server URL",
 		Short: "Store a token for a server",
@@ -58,11 +58,11 @@ The token is stored in a file that only you can read, once it has worked. In scr
 			return err
 		},
 	}
-	s.flags(c.Flags())
+	s.Flags(c.Flags())
 	return c
 }
 
-func logoutCommand(s *settings) *cobra.Command {
+func logoutCommand(s *Settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "logout",
 		Short: "Forget a server's token",

@@ -36,7 +36,7 @@ func (s *session) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // person logs in the person of --as, for what no token may do.
-func (s *settings) person(cmd *cobra.Command, t target) (*apiclient.Client, func() error, error) {
+func (s *Settings) person(cmd *cobra.Command, t target) (*apiclient.Client, func() error, error) {
 	session := &session{next: s.transport()}
 	client, err := s.dial(target{URL: t.URL}, session)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *settings) person(cmd *cobra.Command, t target) (*apiclient.Client, func
 }
 
 // newToken makes a token for this machine, which may do all that the person may.
-func (s *settings) newToken(cmd *cobra.Command, t target) (secret string, err error) {
+func (s *Settings) newToken(cmd *cobra.Command, t target) (secret string, err error) {
 	client, leave, err := s.person(cmd, t)
 	if err != nil {
 		return "", err

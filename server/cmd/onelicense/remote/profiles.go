@@ -97,7 +97,7 @@ func (p profiles) write() error {
 }
 
 // chosen is the name of the profile that flag, environment or file choose.
-func (s *settings) chosen(p profiles) (name string, asked bool) {
+func (s *Settings) chosen(p profiles) (name string, asked bool) {
 	if s.profile != "" {
 		return s.profile, true
 	}
@@ -111,7 +111,7 @@ func (s *settings) chosen(p profiles) (name string, asked bool) {
 }
 
 // target is the server to ask. A profile's token is only for the profile's server.
-func (s *settings) target() (target, error) {
+func (s *Settings) target() (target, error) {
 	known, err := readProfiles()
 	if err != nil {
 		return target{}, err

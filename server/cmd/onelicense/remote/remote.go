@@ -45,7 +45,7 @@ func Add(root *cobra.Command, w World) error {
 		return err
 	}
 	root.AddGroup(&cobra.Group{ID: Group, Title: "Ask a server:"})
-	settings := &settings{world: w}
+	settings := NewSettings(w)
 	var made []*cobra.Command
 	for _, op := range operations {
 		group := child(root, op.group())
@@ -101,14 +101,18 @@ func Parent(name, short string) *cobra.Command {
 	}
 }
 
-// settings are the flags that say which server is asked.
-type settings struct {
+// Settings are the flags that say which server is asked.
+type Settings struct {
 	world           World
 	server, profile string
 	as              string // e-mail address of a person who logs in for this one call
 }
 
-func (s *settings) flags(f *pflag.FlagSet) {
+// NewSettings makes them for a command that asks several routes.
+func NewSettings(w World) *Settings { return &Settings{world: w} }
+
+// Flags adds the flags.
+func (s *Settings) Flags(f *pflag.FlagSet) {
 	f.StringVar(&s.as, "as", "", "e-mail address of a person, who logs in with a password for this one call")
 	f.StringVar(&s.server, "server", "", "address of the server (ONELICENSE_URL)")
 	f.StringVar(&s.profile, "profile", "", "profile to use (ONELICENSE_PROFILE)")
@@ -117,8 +121,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 // headerPatience is how long a server may take to begin its answer; the answer itself may be long.
 const headerPatience = time.Minute
 
-// client speaks to the server that flags, environment and profile name. What it gives besides is to be called in the end.
-func (s *settings) client(cmd *cobra.Command) (*apiclient.Client, func() error, error) {
+// Client speaks to the server that flags, environment and profile name. What it gives besides is to be called in the end.
+func (s *Settings) Client(cmd *cobra.Command) (*apiclient.Client, func() error, error) {
 	t, err := s.target()
 	if err != nil {
 		return nil, nil, err
@@ -130,7 +134,7 @@ func (s *settings) client(cmd *cobra.Command) (*apiclient.Client, func() error, 
 	return c, func() error { return nil }, err
 }
 
-func (s *settings) dial(t target, transport http.RoundTripper) (*apiclient.Client, error) {
+func (s *Settings) dial(t target, transport http.RoundTripper) (*apiclient.Client, error) {
 	c, err := apiclient.New(t.URL, apiclient.Options{Token: t.Token, Agent: s.world.Agent, HTTP: &http.Client{Transport: transport}})
 	if err != nil {
 		return nil, Usage{err}
@@ -138,7 +142,7 @@ func (s *settings) dial(t target, transport http.RoundTripper) (*apiclient.Clien
 	return c, nil
 }
 
-func (s *settings) transport() http.RoundTripper {
+func (s *Settings) transport() http.RoundTripper {
 	if s.world.Transport != nil {
 		return s.world.Transport
 	}
@@ -148,7 +152,7 @@ func (s *settings) transport() http.RoundTripper {
 }
 
 // command makes the command of one route.
-func command(op *operation, verb string, s *settings) *cobra.Command {
+func command(op *operation, verb string, s *Settings) *cobra.Command {
 	call := &call{operation: op, settings: s}
 	use := verb
 	for _, p := range op.at("path") {
@@ -160,7 +164,7 @@ func command(op *operation, verb string, s *settings) *cobra.Command {
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 	})
-	s.flags(f)
+	s.Flags(f)
 	f.BoolVar(&call.json, "json", false, "print JSON")
 	for _, place := range []string{"query", "header"} {
 		for _, p := range op.at(place) {

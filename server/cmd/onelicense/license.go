@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	onelicense "github.com/onelicense/onelicense/hosts/go"
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
+)
+
+func licenseCommand(w world) *cobra.Command {
+	cmd := remote.Parent("license", "Check license files as a licensed program does")
+	cmd.AddCommand(checkCommand(w))
+	return cmd
+}
+
+func checkCommand(w world) *cobra.Command {
+	var key, root, list string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check FILE|DIRECTORY... --key FILE",
+		Short: "Say of each license file whether it is genuine, what it grants, and what to do when it is not",
+		Long: `Say of each license file whether it is genuine, what it grants, and what to do when it is not. The shipped WebAssembly module judges, as in
+a licensed program. Of a directory the files *.txt and *.list are read, as a program reads them; a list of revoked licenses holds for the
+licenses beside it.
+
+With --root the certificate itself must have this fingerprint, the part of a server_url behind the #.
+
+Exit code 0: every file is genuine. 1: one is not, or there is none. 2: the call is wrong.`,
+		Example: "  onelicense license check /opt/cad/licenses --key /opt/cad/Acme-CAD.pub.asc --root 04FB85B5137184B55A65A2EDF5ACC4D8AD86E468",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			certificate, err := readKey(cmd, key)
+			if err != nil {
+				return err
+			}
+			c := checking{cmd: cmd, question: question{certificate: certificate, now: w.now()}}
+			if err := c.pinned(root); err != nil {
+				return err
+			}
+			if list != "" {
+				text, err := readFile(cmd, list, maxList)
+				if err != nil {
+					return usage{err}
+				}
+				c.lists = append(c.lists, text)
+			}
+			for _, path := range args {
+				if err := c.check(path); err != nil {
+					return err
+				}
+			}
+			return c.tell(asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&key, "key", "", "file with the product's certificate")
+	cmd.Flags().StringVar(&root, "root", "", "fingerprint that the certificate must have")
+	cmd.Flags().StringVar(&list, "list", "", "file with the product's list of revoked licenses")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the verdicts as JSON on standard output")
+	_ = cmd.MarkFlagRequired("key")
+	return cmd
+}
+
+// checking is what is asked about all files, and what was found.
+type checking struct {
+	cmd *cobra.Command
+	question
+	lists   [][]byte
+	reports []report
+}
+
+// pinned holds the certificate to a fingerprint, or to a server_url that ends with it.
+func (c *checking) pinned(root string) error {
+	if root == "" {
+		return nil
+	}
+	if _, behind, ok := strings.Cut(root, "#"); ok {
+		root = behind
+	}
+	certificate, err := armored(c.certificate)
+	if err != nil {
+		return err
+	}
+	found, err := onelicense.Root(c.cmd.Context(), certificate)
+	if err != nil {
+		return refusalOf(err)
+	}
+	if !strings.EqualFold(found, strings.ReplaceAll(root, " ", "")) {
+		return license.Refuse(license.CodeWrongRoot, "the certificate's root key is %s, not %s", found, root)
+	}
+	return nil
+}
+
+// check judges a file or what lies in a directory.
+func (c *checking) check(path string) error {
+	info, err := os.Stat(path)
+	if path == "-" || err != nil || !info.IsDir() {
+		text, err := readFile(c.cmd, path, maxList)
+		c.judge(path, text, c.lists, err)
+		return nil
+	}
+	files, err := onelicense.DirectoryLoader(path).Load()
+	if err != nil {
+		return err
+	}
+	// The lists first: what they say holds for every license here. One that is not genuine says nothing, as in a program.
+	lists := c.lists
+	var licenses []onelicense.File
+	for _, f := range files {
+		switch {
+		case f.Error == "" && isList(f.Data):
+			if c.judgeList(f.Name, f.Data) {
+				lists = append(lists[:len(lists):len(lists)], f.Data)
+			}
+		default:
+			licenses = append(licenses, f)
+		}
+	}
+	for _, f := range licenses {
+		var unreadable error
+		if f.Error != "" {
+			unreadable = license.Refuse(license.CodeFileUnreadable, "%s", f.Error)
+		}
+		c.judge(f.Name, f.Data, lists, unreadable)
+	}
+	return nil
+}
+
+func isList(text []byte) bool { return bytes.HasPrefix(text, []byte("{")) }
+
+// judge adds the verdict on one license file: genuine if it is so by every list.
+func (c *checking) judge(name string, text []byte, lists [][]byte, unreadable error) {
+	var f finding
+	err := unreadable
+	for i := 0; err == nil && i < max(1, len(lists)); i++ {
+		q := c.question
+		q.file = text
+		if i < len(lists) {
+			q.list, q.listed = lists[i], true
+		}
+		f, err = byTheModule(c.cmd, &q)
+	}
+	c.reports = append(c.reports, reportOf(name, f, err))
+}
+
+// judgeList tells whether a list is genuine. The module judges none alone, but before the file that it is given with: so what is no license
+// gets the same code with a genuine list as without.
+func (c *checking) judgeList(name string, text []byte) bool {
+	q := c.question
+	q.file = []byte("no license\n")
+	_, alone := byTheModule(c.cmd, &q)
+	q.list, q.listed = text, true
+	_, err := byTheModule(c.cmd, &q)
+	if codeOf(err) == codeOf(alone) {
+		return true
+	}
+	c.reports = append(c.reports, reportOf(name, finding{}, err))
+	return false
+}
+
+func codeOf(err error) license.Code {
+	var refusal *license.Error
+	if errors.As(err, &refusal) {
+		return refusal.Code
+	}
+	return license.CodeInternal
+}
+
+// tell prints the verdicts, and is the error of the command.
+func (c *checking) tell(asJSON bool) error {
+	refused := 0
+	for _, r := range c.reports {
+		if r.Code != license.CodeOK {
+			refused++
+		}
+	}
+	out := c.cmd.OutOrStdout()
+	if asJSON {
+		if c.reports == nil {
+			c.reports = []report{}
+		}
+		if err := printAny(out, c.reports); err != nil {
+			return err
+		}
+	} else {
+		for _, r := range c.reports {
+			r.print(out)
+		}
+	}
+	switch {
+	case len(c.reports) == 0:
+		return errors.New("there is no license file")
+	case refused > 0:
+		return fmt.Errorf("%d of %d files are refused", refused, len(c.reports))
+	}
+	return nil
+}
+
+// print writes a verdict for people.
+func (r report) print(out io.Writer) {
+	if r.Code != license.CodeOK {
+		fmt.Fprintf(out, "%s: %s\n  %s", r.File, r.Code, r.Message)
+		if r.Detail != "" {
+			fmt.Fprintf(out, " (%s)", r.Detail)
+		}
+		fmt.Fprintf(out, "\n  what to do: %s\n", r.Do)
+		return
+	}
+	fmt.Fprintf(out, "%s: genuine\n", r.File)
+	var text bytes.Buffer // what verify prints, without its first word
+	r.finding.print(&text)
+	for line := range strings.Lines(strings.TrimPrefix(text.String(), "genuine\n")) {
+		fmt.Fprintf(out, "  %s", line)
+	}
+}
