@@ -1937,6 +1937,7 @@ type AuditLine struct {
 	Address  *string                     `json:"address,omitempty"`
 	Chain    string                      `json:"chain"`
 	Changed  *map[string]Change          `json:"changed,omitempty"`
+	ID       string                      `json:"id"`
 	Missing  *int64                      `json:"missing,omitempty"`
 	Number   int64                       `json:"number"`
 	Previous string                      `json:"previous"`

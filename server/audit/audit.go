@@ -19,12 +19,13 @@ const Type = "onelicense/audit/1"
 // Server names the chain of what belongs to no organisation.
 const Server = "server"
 
-// Line is one thing that was done. Append fills Type to Previous.
+// Line is one thing that was done. Append fills Type to ID.
 type Line struct {
 	Type     string     `json:"type"`
 	Chain    string     `json:"chain"`    // the organisation's id, or Server
 	Number   int64      `json:"number"`   // from 1, without a gap
 	Previous lease.Hash `json:"previous"` // of the bytes of the line before; zeros in the first
+	ID       string     `json:"id"`       // random: no two lines are the same, and a node that asks whether its line is there knows it again
 
 	Time    time.Time         `json:"time"`
 	Actor   Actor             `json:"actor"`

@@ -106,8 +106,6 @@ func TestVerifyNamesTheFirstBrokenLine(t *testing.T) {
 		return b.String()
 	}
 	changed := strings.Replace(string(text), `"to":3`, `"to":4`, 1)
-	anew := string(written(t, New(memory.New(), time.Now, quiet()), 6)) // longer, and as good by itself as the real one
-	anew = strings.Join(strings.SplitAfter(anew, "\n")[:5], "")
 	other := New(memory.New(), time.Now, quiet())
 	for i := range 5 {
 		if err := other.Append(t.Context(), acme, line(i+2)); err != nil {
@@ -139,7 +137,6 @@ func TestVerifyNamesTheFirstBrokenLine(t *testing.T) {
 		"tail cut off":             {join(1, 2, 3), []Head{head}, 4, "number 5 was noted"},
 		"tail cut off, blind":      {join(1, 2, 3), nil, 0, ""},
 		"all cut off":              {"", []Head{head}, 1, "number 5 was noted"},
-		"the same once more":       {anew, []Head{head}, 0, ""},
 		"written anew":             {string(forged), []Head{head}, 5, "whose hash was noted"},
 		"head of another chain":    {string(text), []Head{{Server, 9, head.Hash}}, 0, ""},
 		"goes on elsewhere":        {join(4, 5), []Head{{string(acme), 3, head.Hash}}, 1, "another line before it"},
@@ -170,7 +167,7 @@ func TestAppendsAtOnceMakeOneChain(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 64 {
 			all.Go(func() {
-				if err := nodes[i%2].Append(t.Context(), acme, line(i)); err != nil {
+				if err := nodes[i%2].Append(t.Context(), acme, line(i/2)); err != nil { // each twice: two nodes may do the same at one time
 					t.Errorf("%s: %v", name, err)
 				}
 			})
@@ -184,8 +181,8 @@ func TestAppendsAtOnceMakeOneChain(t *testing.T) {
 		if err != nil || head.Number != 64 {
 			t.Errorf("%s: %+v %v", name, head, err)
 		}
-		for i := range 64 {
-			if n := bytes.Count(text, fmt.Appendf(nil, `"products/%024d"`, i)); n != 1 {
+		for i := range 32 {
+			if n := bytes.Count(text, fmt.Appendf(nil, `"products/%024d"`, i)); n != 2 {
 				t.Errorf("%s: line %d is there %d times", name, i, n)
 			}
 		}

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,6 +60,7 @@ const mostOwed = 1000
 // with the next one, or by Settle, unless the process ends before.
 func (l *Log) Append(ctx context.Context, org license.ID, line Line) error {
 	line.Time = line.Time.UTC().Truncate(time.Millisecond)
+	line.ID = newID()
 	c := l.chain(org)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,6 +74,12 @@ func (l *Log) Append(ctx context.Context, org license.ID, line Line) error {
 		l.log.Error("a line is owed to the audit log", "line", line, "error", err)
 	}
 	return err
+}
+
+func newID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
 }
 
 // Settle writes what is owed.

@@ -105,11 +105,7 @@ func Read(from Sources) (Settings, error) {
 
 // together checks what no setting can know by itself.
 func (s Settings) together() (faults Faults) {
-	if s.SMTPHost != "" {
-		if _, err := mail.ParseAddress(s.SMTPFrom); err != nil {
-			faults = append(faults, Fault{Setting: "smtp-from", Value: s.SMTPFrom, Problem: "is no e-mail address, and smtp-host is set", Allowed: "an address"})
-		}
-	}
+	faults = append(faults, s.mail()...)
 	switch {
 	case (s.TLSCertificate == "") != (s.TLSKey == ""):
 		faults = append(faults, Fault{Setting: "tls-certificate", Problem: "goes with --tls-key, and one of the two is missing"})
@@ -117,6 +113,23 @@ func (s Settings) together() (faults Faults) {
 		if _, err := tls.LoadX509KeyPair(s.TLSCertificate, s.TLSKey); err != nil {
 			faults = append(faults, Fault{Setting: "tls-certificate", Value: s.TLSCertificate, Problem: err.Error(), Allowed: "a certificate that fits --tls-key"})
 		}
+	}
+	return faults
+}
+
+// mail checks the settings of the mail server.
+func (s Settings) mail() (faults Faults) {
+	if s.SMTPHost == "" {
+		return nil
+	}
+	if _, err := mail.ParseAddress(s.SMTPFrom); err != nil {
+		faults = append(faults, Fault{Setting: "smtp-from", Value: s.SMTPFrom, Problem: "is no e-mail address, and smtp-host is set", Allowed: "an address"})
+	}
+	if (s.SMTPUser == "") != (s.SMTPPassword == "") {
+		faults = append(faults, Fault{Setting: "smtp-user", Value: s.SMTPUser, Problem: "goes with --smtp-password, and one of the two is missing"})
+	}
+	if s.SMTPUser != "" && s.SMTPTLS == "none" {
+		faults = append(faults, Fault{Setting: "smtp-tls", Value: s.SMTPTLS, Problem: "would send the password in the clear", Allowed: "starttls or tls with a login"})
 	}
 	return faults
 }

@@ -132,9 +132,13 @@ func TestSettingsThatBelongTogether(t *testing.T) {
 		flags map[string]string
 		says  string
 	}{
-		"certificate without key":     {map[string]string{"tls-certificate": "x"}, "goes with --tls-key"},
-		"key without certificate":     {map[string]string{"tls-key": "x"}, "goes with --tls-key"},
-		"certificate that is none":    {map[string]string{"tls-certificate": "/dev/null", "tls-key": "/dev/null"}, "a certificate that fits"},
+		"certificate without key":  {map[string]string{"tls-certificate": "x"}, "goes with --tls-key"},
+		"key without certificate":  {map[string]string{"tls-key": "x"}, "goes with --tls-key"},
+		"certificate that is none": {map[string]string{"tls-certificate": "/dev/null", "tls-key": "/dev/null"}, "a certificate that fits"},
+		"mail from nobody":         {map[string]string{"smtp-host": "mail"}, "is no e-mail address, and smtp-host is set"},
+		"mail with half a login":   {map[string]string{"smtp-host": "mail", "smtp-from": "a@b.test", "smtp-user": "u"}, "goes with --smtp-password"},
+		"mail password in the clear": {map[string]string{"smtp-host": "mail", "smtp-from": "a@b.test", "smtp-user": "u", "smtp-password": "p",
+			"smtp-tls": "none"}, "in the clear"},
 		"proxies by name":             {map[string]string{"trusted-proxies": "proxy"}, `"proxy", which is no address`},
 		"proxies everywhere":          {map[string]string{"trusted-proxies": "0.0.0.0/0"}, `"0.0.0.0/0", which is no address`},
 		"a network with a host in it": {map[string]string{"trusted-proxies": "::1,10.0.0.1/8"}, `"10.0.0.1/8", which is no address`},

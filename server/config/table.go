@@ -103,7 +103,7 @@ var table = []Setting{
 	},
 	{
 		Name: "smtp-tls", Default: "starttls", Allowed: "starttls, tls or none",
-		About: "How the mail server speaks TLS: after STARTTLS, from the first byte (port 465), or not at all. Without TLS no password is sent but to this machine.",
+		About: "How the mail server speaks TLS: after STARTTLS, from the first byte (port 465), or not at all. Without TLS there is no login.",
 		set: func(s *Settings, text string) error {
 			s.SMTPTLS = text
 			if text != "starttls" && text != "tls" && text != "none" {

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -173,7 +174,7 @@ func (s *Service) deliver(ctx context.Context) error {
 		if s.take(w) {
 			s.working.Go(func() {
 				defer s.leave(w)
-				s.deliverAll(ctx, w, all[w])
+				s.guarded(ctx, "delivering", func(ctx context.Context) error { return s.deliverAll(ctx, w, all[w]) })
 			})
 		} else if len(due) == batch {
 			s.postpone(ctx, all[w], claim) // they would hide what is due to others
@@ -199,23 +200,22 @@ func (s *Service) leave(w license.ID) {
 }
 
 // deliverAll makes deliveries to one webhook until one fails. The others wait with it, for the receiver is away.
-func (s *Service) deliverAll(ctx context.Context, webhook license.ID, due []licensing.Entry) {
+func (s *Service) deliverAll(ctx context.Context, webhook license.ID, due []licensing.Entry) error {
 	for i, e := range due {
 		ok, err := s.deliverOne(ctx, webhook, e)
-		if err != nil && ctx.Err() == nil {
-			s.Log.Error("a delivery failed", "webhook", webhook, "delivery", e.ID, "error", err)
+		if err != nil {
+			err = fmt.Errorf("delivery %s: %w", e.ID, err)
 		}
 		if ctx.Err() != nil {
-			return
+			return err
 		}
 		if !ok {
 			s.postpone(ctx, due[i+1:], waits[0])
-			return
+			return err
 		}
 	}
-	if len(due) > 0 {
-		s.nudge() // there may be more
-	}
+	s.nudge() // there may be more
+	return nil
 }
 
 // postpone moves deliveries that were not tried. Who else has them by now keeps them.

@@ -59,12 +59,7 @@ func (s *Service) mails(ctx context.Context) error {
 	}
 	s.working.Go(func() {
 		defer s.leave(mailKind)
-		err := s.sendMails(ctx)
-		if err == nil {
-			err = s.sendDigests(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
-			s.Log.Error("sending mail failed", "error", err)
+		if !s.guarded(ctx, "sending mail", s.sendMails) || !s.guarded(ctx, "sending digests", s.sendDigests) {
 			s.mailAgain.Store(int64(s.time()) + mailWaits[0].Milliseconds()/2)
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,15 +92,27 @@ func (s *Service) Run(ctx context.Context) {
 		case <-ticker.C:
 		case <-s.wake:
 		}
-		if err := s.Work(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Error("handing out notices failed", "error", err)
-		}
+		s.guarded(ctx, "handing out notices", s.Work)
 	}
 }
 
 // Work does what is due now. Deliveries go on when it has returned; Wait waits for them.
 func (s *Service) Work(ctx context.Context) error {
 	return errors.Join(s.handOut(ctx), s.deliver(ctx), s.mails(ctx))
+}
+
+// guarded does a part of the work. What fails is logged, and stays due; a panic, which is a bug of ours, does not end the server.
+func (s *Service) guarded(ctx context.Context, what string, do func(context.Context) error) (ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.Log.Error(what+" panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
+	err := do(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.Log.Error(what+" failed", "error", err)
+	}
+	return err == nil
 }
 
 // Wait waits for the deliveries under way.

@@ -75,20 +75,21 @@ func (s *Service) handOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range due {
+	var errs []error
+	for _, e := range due { // one that fails holds up no other
 		n, err := decode[licensing.Notice](e)
-		if err != nil {
-			return err
+		if err == nil {
+			err = s.handOutOne(ctx, n)
 		}
-		if err := s.handOutOne(ctx, n); err != nil {
-			return err
+		if err == nil {
+			e.Due = 0
+			_, err = s.Store.ReplaceEntry(ctx, e)
 		}
-		e.Due = 0
-		if _, err := s.Store.ReplaceEntry(ctx, e); err != nil && !gone(err) {
-			return err
+		if err != nil && !gone(err) {
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (s *Service) handOutOne(ctx context.Context, n licensing.Notice) error {

@@ -1462,6 +1462,7 @@ export interface components {
             changed?: {
                 [key: string]: components["schemas"]["Change"];
             };
+            id: string;
             /** Format: int64 */
             missing?: number;
             /** Format: int64 */
