@@ -34,7 +34,14 @@ type installation struct {
 	position lease.Position
 	counted  int64
 	last     []byte
+	pending  *request // sent, and not answered yet
+	seated   bool     // between the halves of a cycle
 	asked    int
+}
+
+type request struct {
+	lease.Request
+	body []byte
 }
 
 func connection(address string, clients int) *fasthttp.HostClient {
@@ -46,24 +53,19 @@ func newInstallation(s subject, http *fasthttp.HostClient, path string) *install
 	return &installation{subject: s, http: http, path: path, device: device, position: lease.Position{Link: lease.Origin}}
 }
 
-// sync makes one exchange. The lease is given when it is one of those that are verified. The same bytes are sent again until there is an
-// answer; each failure is counted by who calls.
+// sync makes one exchange. The lease is given when it is one of those that are verified. What was not answered is sent again, byte for byte,
+// in the place of a new request.
 func (c *installation) sync(fill func(*lease.Request)) (*lease.Lease, error) {
-	var nonce [16]byte
-	_, _ = rand.Read(nonce[:])
-	r := lease.Request{
-		Product: c.product, Version: c.version, License: c.license, Nonce: hex.EncodeToString(nonce[:]), Generation: 1,
-		Number: c.position.Number + 1, Previous: c.position.Link, Time: lease.Time(time.Now().UnixMilli()), Counted: c.counted, Keyring: c.keyring,
-		Lease: string(c.last),
+	if c.pending == nil {
+		c.pending = c.request(fill)
 	}
-	fill(&r)
-	body := r.Sign(c.device)
-	answer, err := c.send(body)
+	r := c.pending
+	answer, err := c.send(r.body)
 	if err != nil {
 		return nil, err
 	}
-	c.last = answer
-	document := body[:len(body)-len("\n")-base64Signature-len("\n")]
+	c.pending, c.last = nil, answer
+	document := r.body[:len(r.body)-len("\n")-base64Signature-len("\n")]
 	c.position = lease.Position{Generation: 1, Number: r.Number, Link: lease.Next(r.Previous, lease.HashOf(document))}
 	c.counted = r.Counted
 	if c.asked++; c.asked%checked != 0 {
@@ -79,6 +81,19 @@ func (c *installation) sync(fill func(*lease.Request)) (*lease.Lease, error) {
 		return nil, fmt.Errorf("a wrong answer: %s", c.last)
 	}
 	return a.Lease, nil
+}
+
+func (c *installation) request(fill func(*lease.Request)) *request {
+	var nonce [16]byte
+	_, _ = rand.Read(nonce[:])
+	r := &request{Request: lease.Request{
+		Product: c.product, Version: c.version, License: c.license, Nonce: hex.EncodeToString(nonce[:]), Generation: 1,
+		Number: c.position.Number + 1, Previous: c.position.Link, Time: lease.Time(time.Now().UnixMilli()), Counted: c.counted, Keyring: c.keyring,
+		Lease: string(c.last),
+	}}
+	fill(&r.Request)
+	r.body = r.Sign(c.device)
+	return r
 }
 
 const base64Signature = 88 // of an Ed25519 signature
@@ -128,19 +143,26 @@ var (
 
 // cycle takes a seat and gives it back. Where there are more clients than seats some are denied one.
 func cycle(c *installation) (refused int, err error) {
-	l, err := c.sync(func(r *lease.Request) { r.Want = []lease.Want{{Slot: seat}} })
-	if bytes.Contains(c.last, denied) {
-		refused = 1
+	if !c.seated {
+		l, err := c.sync(func(r *lease.Request) { r.Want = []lease.Want{{Slot: seat}} })
+		if err != nil {
+			return 0, err
+		}
+		c.seated = true
+		if bytes.Contains(c.last, denied) {
+			refused = 1
+		}
+		if l != nil && len(l.Reservations) != 1-refused {
+			return refused, fmt.Errorf("it holds %+v and was denied %+v", l.Reservations, l.Denied)
+		}
 	}
-	if err == nil && l != nil && len(l.Reservations) != 1-refused {
-		err = fmt.Errorf("it holds %+v and was denied %+v", l.Reservations, l.Denied)
-	}
+	l, err := c.sync(func(r *lease.Request) { r.Drop = []lease.Slot{seat} })
 	if err != nil {
 		return refused, err
 	}
-	l, err = c.sync(func(r *lease.Request) { r.Drop = []lease.Slot{seat} })
-	if err == nil && l != nil && len(l.Reservations) != 0 {
-		err = fmt.Errorf("still held: %+v", l.Reservations)
+	c.seated = false
+	if l != nil && len(l.Reservations) != 0 {
+		return refused, fmt.Errorf("still held: %+v", l.Reservations)
 	}
-	return refused, err
+	return refused, nil
 }
