@@ -27,23 +27,32 @@ var budgets = []struct {
 // verdicts is a table of the budgets, and of what a cycle costs as the pool grows.
 func (r *report) verdicts() string {
 	var b strings.Builder
-	b.WriteString("\n## Budgets\n\n| what | budget | measured | kept |\n|---|---|---|---|\n")
+	b.WriteString("\n## Budgets\n\n| what | budget | measured | the processors allow | kept |\n|---|---|---|---|---|\n")
 	for _, want := range budgets {
 		got, ok := r.find(embedded, want.what, want.pool, budgetClients)
 		if !ok {
 			continue
 		}
 		kept := got.Share >= want.share && got.PerSecond >= want.perSecond && got.P99 < want.p99 && got.Errors == 0
-		fmt.Fprintf(&b, "| %s, %d clients | ≥ %s of the bare loop, ≥ %s/s, p99 < %s ms, no error | %s, %s/s, %s ms, %d errors | %s |\n", got.title(), got.Clients,
-			percent(want.share), thousands(want.perSecond), significant(want.p99), percent(got.Share), thousands(got.PerSecond), significant(got.P99), got.Errors, yes(kept))
+		fmt.Fprintf(&b, "| %s, %d clients | ≥ %s of the bare loop, ≥ %s/s, p99 < %s ms, no error | %s, %s/s, %s ms, %d errors | %s | %s |\n", got.title(), got.Clients,
+			percent(want.share), thousands(want.perSecond), significant(want.p99), percent(got.Share), thousands(got.PerSecond), significant(got.P99), got.Errors, r.allowed(got), yes(kept))
 	}
 	for _, s := range r.Stores {
 		if low, high, ok := r.flat(s.Name); ok {
-			fmt.Fprintf(&b, "| a cycle as the pool grows, %s, %d clients | within %s | %+.0f to %+.0f %% | %s |\n", s.Name, budgetClients, percent(flatness),
+			fmt.Fprintf(&b, "| a cycle as the pool grows, %s, %d clients | within %s | %+.0f to %+.0f %% | | %s |\n", s.Name, budgetClients, percent(flatness),
 				100*low, 100*high, yes(low >= -flatness && high <= flatness))
 		}
 	}
 	return b.String()
+}
+
+// allowed is what all processors of the machine together could do at the row's cost, if nothing else ran on them and nothing ever waited: on a
+// machine that is busy otherwise it says more than the rate.
+func (r *report) allowed(row row) string {
+	if row.CPU == 0 {
+		return ""
+	}
+	return thousands(float64(r.Machine.Processors)*1e6/row.CPU) + "/s"
 }
 
 // flat is by how much a cycle takes less and more time at the pools' sizes than at the smallest.
