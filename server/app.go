@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +52,7 @@ func newApp(s *Server) *fiber.App {
 	})
 	app.Server().CloseOnShutdown = true // so that kept connections move to another node
 	app.Use(s.around)
-	s.refuseStrangeMethods(app)
+	s.refuseStrange(app)
 	return app
 }
 
@@ -64,22 +63,6 @@ func (s *Server) makeRoom(management *api.API) {
 		path, _, _ := strings.Cut(string(h.RequestURI()), "?")
 		room := management.Room(context.Background(), string(h.Method()), path, func(name string) string { return string(h.Peek(name)) })
 		return fasthttp.RequestConfig{MaxRequestBodySize: room.Body, ReadTimeout: room.Time, WriteTimeout: room.Time}
-	}
-}
-
-// refuseStrangeMethods answers methods that the framework does not know, which it would do itself in plain text.
-func (s *Server) refuseStrangeMethods(app *fiber.App) {
-	known := app.Server().Handler
-	app.Server().Handler = func(c *fasthttp.RequestCtx) {
-		if slices.Contains(fiber.DefaultMethods, string(c.Method())) {
-			known(c)
-			return
-		}
-		p := problem.New(problem.MethodNotAllowed, "there is no such method")
-		c.Response.Header.Set(fiber.HeaderContentType, problem.MediaType)
-		c.Response.Header.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-		c.SetStatusCode(p.Status)
-		c.SetBody(p.JSON())
 	}
 }
 

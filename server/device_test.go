@@ -52,7 +52,12 @@ func (d *device) sync() reply {
 // accepted syncs and moves on.
 func (d *device) accepted() lease.Lease {
 	d.p.w.Helper()
-	r := d.sync()
+	return d.believe(d.sync())
+}
+
+// believe takes an answer over.
+func (d *device) believe(r reply) lease.Lease {
+	d.p.w.Helper()
 	document, rest, _ := bytes.Cut(r.body, []byte("\n"))
 	signature, _, _ := bytes.Cut(rest, []byte("\n"))
 	var l lease.Lease

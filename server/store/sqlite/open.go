@@ -145,7 +145,7 @@ func (s *Store) rows(each func(scanner) error, query string, args ...any) error 
 		return err
 	}
 	rows, err := statement.QueryContext(context.Background(), args...)
-	return scan(rows, err, each)
+	return away(scan(rows, err, each))
 }
 
 func (s *Store) statement(query string) (*sql.Stmt, error) {

@@ -30,12 +30,12 @@ func scan(rows *sql.Rows, err error, each func(scanner) error) error {
 	return rows.Err()
 }
 
-// found says ErrNotFound where there was no row.
+// found says ErrNotFound where there was no row, and away where there was no disk.
 func found(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return licensing.ErrNotFound
 	}
-	return err
+	return away(err)
 }
 
 // The extended result codes of SQLite for a second row of one key.

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // most is how many changes share one COMMIT. More would make the first of them wait without saving a flush worth speaking of.
 const most = 256
 
-var errClosed = errors.New("the store is closed")
+var errClosed = fmt.Errorf("%w: it is closed", licensing.ErrUnavailable)
 
 // writer is the one goroutine that changes the data.
 type writer struct {
@@ -72,12 +74,12 @@ func (s *Store) write(ctx context.Context, fn func(*tx) error) error {
 	}
 	select {
 	case <-c.done:
-		return c.err
+		return away(c.err)
 	case <-s.writer.stopped:
 	}
 	select {
 	case <-c.done:
-		return c.err
+		return away(c.err)
 	default:
 		return errClosed
 	}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// smallDisk is a directory on a file system of a few megabytes.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m,mode=0700"); err != nil {
+		t.Skipf("only root may mount a disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fillDisk leaves no byte.
+func fillDisk(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, size := range []int{64 << 10, 4096, 1} {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The disk is full: it is said, nothing that was acknowledged is lost, what was not is not counted, and when there is room again all goes
+// on by itself.
+//
+// proves part of S01
+func TestDiskFull(t *testing.T) {
+	disk := smallDisk(t)
+	w := beginWith(t, Config{Data: filepath.Join(disk, "data")})
+	p := w.owner()
+	product, version, id := p.catalogue("perpetual", aLicense("One"))
+	d := newDevice(p, product, version, id)
+	d.accepted()
+	fillDisk(t, filepath.Join(disk, "ballast"))
+
+	acknowledged := int64(0)
+	var refused reply
+	for range 1000 { // the log of the store has some room of its own
+		d.request.Counted++
+		if refused = d.sync(); refused.status != http.StatusOK {
+			break
+		}
+		acknowledged = d.request.Counted
+		d.believe(refused)
+	}
+	refused.refused(http.StatusServiceUnavailable, "unavailable")
+	if refused.header.Get("Retry-After") == "" || refused.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("headers %v", refused.header)
+	}
+	w.stranger().send("GET", "/readyz", http.Header{}, nil).refused(http.StatusServiceUnavailable, "unavailable")
+	if r := w.stranger().send("GET", "/livez", http.Header{}, nil); r.status != http.StatusOK {
+		t.Errorf("the process lives, but /livez says %d", r.status)
+	}
+	p.do("POST", "/products", map[string]any{"name": "Too much"}).refused(http.StatusServiceUnavailable, "unavailable")
+	if got := p.must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged) {
+		t.Errorf("%v are stored, %d were acknowledged", got["used"], acknowledged)
+	}
+	if !strings.Contains(w.log.String(), "full") {
+		t.Errorf("the log does not say why:\n%s", w.log)
+	}
+
+	if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.stranger().send("GET", "/readyz", http.Header{}, nil); r.status != http.StatusOK {
+		t.Errorf("there is room again, and it is not ready: %d %s", r.status, r.body)
+	}
+	d.accepted()
+	if got := p.must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged+1) {
+		t.Errorf("%v are stored, %d were acknowledged", got["used"], acknowledged+1)
+	}
+	p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Enough"})
+}
+
+// The file of the data is moved away and comes back.
+//
+// proves part of S01
+func TestDataMovedAwayAndBack(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	w := beginWith(t, Config{Data: data})
+	ready := func() reply { return w.stranger().send("GET", "/readyz", http.Header{}, nil) }
+	file := filepath.Join(data, "onelicense.db")
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	r := ready()
+	r.refused(http.StatusServiceUnavailable, "unavailable")
+	if r.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	if err := os.Rename(file+".away", file); err != nil {
+		t.Fatal(err)
+	}
+	if r := ready(); r.status != http.StatusOK {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/onelicense/onelicense/server/problem"
+)
+
+// What the framework would answer in plain text, or would understand though it has more than one meaning.
+
+// refuseStrange stands before the framework.
+func (s *Server) refuseStrange(app *fiber.App) {
+	known := app.Server().Handler
+	app.Server().Handler = func(c *fasthttp.RequestCtx) {
+		if !slices.Contains(fiber.DefaultMethods, string(c.Method())) {
+			refuseRaw(c, problem.New(problem.MethodNotAllowed, "there is no such method"))
+			return
+		}
+		if why := ambiguous(c.Request.Header.RawHeaders()); why != "" {
+			// Whatever comes behind it may be a part of it.
+			c.SetConnectionClose()
+			refuseRaw(c, problem.New(problem.Malformed, why))
+			return
+		}
+		known(c)
+	}
+}
+
+func refuseRaw(c *fasthttp.RequestCtx, p *problem.Problem) {
+	c.Response.Header.Set(fiber.HeaderContentType, problem.MediaType)
+	c.Response.Header.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.SetStatusCode(p.Status)
+	c.SetBody(p.JSON())
+}
+
+// ambiguous says why a proxy might read these headers otherwise than this server does, and so see other requests in the same bytes
+// (RFC 9112, sections 5.1, 5.2 and 6.3); empty when it would not.
+func ambiguous(headers []byte) string {
+	var lengths, codings int
+	for line := range bytes.Lines(headers) {
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			break
+		}
+		name, _, ok := bytes.Cut(line, []byte(":"))
+		switch {
+		case line[0] == ' ' || line[0] == '\t':
+			return "a header goes on in the next line"
+		case !ok || bytes.ContainsAny(name, " \t"):
+			return "a line of the header is none"
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			lengths++
+		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
+			codings++
+		}
+	}
+	if lengths+codings > 1 {
+		return "the length of the body is said in two ways"
+	}
+	return ""
+}
