@@ -14,7 +14,7 @@ export CGO_ENABLED := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # generators write what the checks after them read; go itself uses every core
-.PHONY: help demo build wasm host-modules pages desktop gen test test-go test-mongo test-image test-web test-desktop test-demo test-hosts test-python test-js check check-format check-go \
+.PHONY: help demo build wasm host-modules pages desktop gen test test-go test-race test-mongo test-image test-web test-desktop test-demo test-hosts test-python test-js check check-format check-go \
 	check-imports check-generated check-module check-hosts check-python check-js check-web screenshots features bench fuzz deps deps-demo demo-python
 
 help: ## list the targets
@@ -61,6 +61,9 @@ test: deps test-go test-sim test-mongo test-image test-hosts test-web test-deskt
 test-go: ## the Go tests
 	go test ./...
 	go test -tags native ./hosts/go
+
+test-race: ## the server's Go tests under the race detector, which needs a C compiler; ten minutes or more, so not a part of test
+	CGO_ENABLED=1 go test -race -p 1 -timeout 60m ./server/protocol ./server/licensing ./server/access ./server/api ./server/metrics ./server/store/memory ./server/store/sqlite ./server
 
 test-sim: ## more of the simulated world than test-go lives through, and that it notices each rule that is taken away
 	go test ./wasm/sim -run TestSearch -depth 5

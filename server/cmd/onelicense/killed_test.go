@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ const (
 func TestServerKilledTenTimes(t *testing.T) {
 	c := newCluster(t)
 	c.add(filepath.Join(t.TempDir(), "data"))
-	c.killedUnderLoad(10)
+	c.underLoad(10, func(n *node) { c.kill(n); c.start(n) })
 }
 
 // cluster is the servers, and the proxy before them.
@@ -127,6 +128,33 @@ func (c *cluster) kill(n *node) {
 	c.mu.Unlock()
 }
 
+// restart ends a node as an orchestrator does, and starts it again: it is told, it is sent nothing more when it says so, it ends by itself.
+func (c *cluster) restart(n *node) {
+	c.Helper()
+	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		c.Fatal(err)
+	}
+	for {
+		response, err := http.Get(n.base + "/readyz")
+		if err != nil {
+			c.Fatalf("it has stopped before anybody could know: %v", err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode == http.StatusServiceUnavailable {
+			break
+		}
+	}
+	c.mu.Lock()
+	n.url = nil
+	c.mu.Unlock()
+	for range n.lines { // to the end
+	}
+	if err := n.cmd.Wait(); err != nil {
+		c.Fatalf("it ends with %v: %s", err, &n.log)
+	}
+	c.start(n)
+}
+
 // owner is the vendor, in a session.
 type owner struct {
 	c            *cluster
@@ -197,8 +225,9 @@ func (o *owner) sell() (s sold) {
 	return s
 }
 
-// killedUnderLoad kills so many times, and then holds what is stored to what was acknowledged.
-func (c *cluster) killedUnderLoad(kills int) {
+// underLoad does something to one node after the other, so many times, and then holds what is stored to what was acknowledged. It gives how
+// many requests had to be sent again.
+func (c *cluster) underLoad(times int, change func(*node)) (resent int) {
 	c.Helper()
 	t := c.T
 	vendor := &owner{c: c}
@@ -222,7 +251,7 @@ func (c *cluster) killedUnderLoad(kills int) {
 	}
 	ended := make(chan struct{})
 	go func() { all.Wait(); close(ended) }()
-	for n := range kills {
+	for n := range times {
 		for target := leases.Load() + between; leases.Load() < target; {
 			select {
 			case <-answered:
@@ -230,9 +259,7 @@ func (c *cluster) killedUnderLoad(kills int) {
 				t.Fatal(errors.Join(errs...))
 			}
 		}
-		node := c.nodes[n%len(c.nodes)]
-		c.kill(node)
-		c.start(node)
+		change(c.nodes[n%len(c.nodes)])
 	}
 	close(finished)
 	<-ended
@@ -255,11 +282,11 @@ func (c *cluster) killedUnderLoad(kills int) {
 	if vendor.ask("GET", fmt.Sprintf("/licenses/%s/reservations", of.license), nil, &list); int64(len(list.Items)) != holders.Load() {
 		t.Errorf("%d reservations are stored, %d are held", len(list.Items), holders.Load())
 	}
-	resent := 0
 	for _, a := range apps {
 		resent += a.resent
 	}
-	t.Logf("%d leases, %d calls, %d kills, %d requests sent again", leases.Load(), counted, kills, resent)
+	t.Logf("%d leases, %d calls, %d times, %d requests sent again", leases.Load(), counted, times, resent)
+	return resent
 }
 
 // app is one installation with its chain.

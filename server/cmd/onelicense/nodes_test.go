@@ -15,25 +15,40 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Three servers on one database are killed in turn. The first node makes the master key, and the others are given it as by an operator.
+// Three servers on one database are killed in turn.
 //
 // proves S27, C14. proves part of B13
 func TestServersKilledInTurn(t *testing.T) {
-	const nodes, kills = 3, 9
-	c := newCluster(t, "ONELICENSE_MONGO="+freshDatabase(t))
+	c := newNodes(t)
+	c.underLoad(9, func(n *node) { c.kill(n); c.start(n) })
+}
+
+// They are restarted in turn, and nobody notices: no request has to be sent a second time.
+//
+// proves part of B13
+func TestServersRestartedInTurn(t *testing.T) {
+	c := newNodes(t, "ONELICENSE_STOP_DELAY=3s")
+	if resent := c.underLoad(3, c.restart); resent != 0 {
+		t.Errorf("%d requests were lost", resent)
+	}
+}
+
+// newNodes starts three. The first makes the master key, and the others are given it as by an operator.
+func newNodes(t *testing.T, environment ...string) *cluster {
+	c := newCluster(t, append(environment, "ONELICENSE_MONGO="+freshDatabase(t))...)
 	c.add(filepath.Join(t.TempDir(), "data"))
 	key, err := os.ReadFile(filepath.Join(c.nodes[0].data, "master.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range nodes - 1 {
+	for range 2 {
 		data := filepath.Join(t.TempDir(), "data")
 		if err := errors.Join(os.Mkdir(data, 0o700), os.WriteFile(filepath.Join(data, "master.key"), key, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		c.add(data)
 	}
-	c.killedUnderLoad(kills)
+	return c
 }
 
 // freshDatabase is the URI of a database of the test's own.
@@ -42,7 +57,7 @@ func freshDatabase(t *testing.T) string {
 	if given == "" {
 		t.Fatal("TEST_MONGODB_URI names no server: run `make test-mongo`, which starts one")
 	}
-	name := fmt.Sprintf("onelicense_nodes_%d", os.Getpid())
+	name := fmt.Sprintf("onelicense_%s_%d", t.Name(), os.Getpid())
 	rest, query, _ := strings.Cut(given, "?")
 	scheme, rest, _ := strings.Cut(rest, "://")
 	authority, _, _ := strings.Cut(rest, "/")
