@@ -133,6 +133,26 @@ func TestAuditTellsWhoDidWhat(t *testing.T) {
 	}
 }
 
+// A request about many has one line, which names each.
+//
+// proves part of B07
+func TestAuditOfMany(t *testing.T) {
+	p := begin(t).owner()
+	_, version, first := p.catalogue("perpetual", aLicense("One"))
+	template := aLicense("Seat {n}")
+	var made struct{ Items []struct{ ID string } }
+	p.do("POST", "/versions/"+version+"/licenses/bulk", map[string]any{"count": 3, "template": template}).into(&made)
+	p.must(http.StatusOK, "POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{first, strings.Repeat("f", 24), made.Items[1].ID}})
+	want := fmt.Sprintf("[versions/%s licenses/%s licenses/%s licenses/%s]", version, made.Items[0].ID, made.Items[1].ID, made.Items[2].ID)
+	if lines := p.lines("action=createLicenses"); len(lines) != 1 || fmt.Sprint(lines[0].Records) != want {
+		t.Errorf("%+v, want %s", lines, want)
+	}
+	lines := p.lines("record=licenses/" + made.Items[1].ID)
+	if len(lines) != 2 || fmt.Sprint(lines[1].Records) != fmt.Sprintf("[licenses/%s licenses/%s]", first, made.Items[1].ID) {
+		t.Errorf("%+v", lines)
+	}
+}
+
 // proves part of N10
 func TestAuditIsExportedAndHeldToItsHead(t *testing.T) {
 	w := begin(t)

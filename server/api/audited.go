@@ -17,7 +17,7 @@ import (
 // for that: what it was about stands in its address, and what it has changed is seen by reading the record before and after, through the
 // route that shows it. So no line holds what no route shows: secrets.
 //
-// A request that was refused has written nothing, and has no line but for a failed login. When the line cannot be written, the answer says
+// A request that was refused has written nothing, and has no line but for a failed login, and for one about many that was refused on the way. When the line cannot be written, the answer says
 // so, and the line is owed (audit.Log.Append): what a line can be lost to is a process that ends between the two writes.
 
 // note is what a handler says of its request, beside its answer.
@@ -26,6 +26,7 @@ type note struct {
 	email  string          // that somebody tries to get in with
 	founds bool            // the server belongs to somebody from now on
 	made   any             // the new record, when no route shows it
+	each   []string        // the records of a request about many, as they are done
 }
 
 // noted gives the request's note. A handler without one, on a route that changes nothing, may write into it too.
@@ -66,12 +67,15 @@ func audited[I, O any](a *API, op operation, handle func(context.Context, access
 			return nil, err
 		}
 		out, err := handle(ctx, who, in)
+		line := a.line(ctx, op, n.who)
+		line.Records = append(recordsOf(op.path, params), n.each...)
 		if err != nil {
-			a.attempted(ctx, op, n, err)
+			if a.attempted(op, n, line, err); len(n.each) > 0 { // what was done before it failed
+				line.Refused = string(problem.Of(err).Code)
+				err = errors.Join(err, a.append(ctx, n, line))
+			}
 			return nil, err
 		}
-		line := a.line(ctx, op, n.who)
-		line.Records = recordsOf(op.path, params)
 		at := recordPath(op.path, a.readers)
 		if made := madeID(out); made != "" && made != params["id"] {
 			kind := op.path[strings.LastIndex(op.path, "/")+1:]
@@ -128,12 +132,11 @@ func (a *API) append(ctx context.Context, n *note, line audit.Line) error {
 }
 
 // attempted notes a login that failed. What is wrong in other ways than by its credentials was no attempt.
-func (a *API) attempted(ctx context.Context, op operation, n *note, err error) {
+func (a *API) attempted(op operation, n *note, line audit.Line, err error) {
 	var denied *access.Error
 	if op.action != access.Anyone || !errors.As(err, &denied) {
 		return
 	}
-	line := a.line(ctx, op, n.who)
 	line.Refused = denied.Code
 	a.Audit.Attempted(audit.Attempt{Email: n.email, Line: line})
 }

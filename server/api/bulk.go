@@ -47,6 +47,7 @@ func (a *API) each(ctx context.Context, n int, do func(ctx context.Context, i in
 		id, err := do(licensing.WithItem(ctx), i)
 		all.Items[i].ID = string(id)
 		if err == nil {
+			noted(ctx).each = append(noted(ctx).each, "licenses/"+string(id))
 			all.Done++
 			continue
 		}

@@ -143,6 +143,7 @@ func (a *API) transfer() {
 			if err != nil {
 				return nil, fmt.Errorf("%s, after %d licenses were made: %w", where[i], i, err)
 			}
+			noted(ctx).each = append(noted(ctx).each, "licenses/"+string(made.ID))
 			done.IDs = append(done.IDs, string(made.ID))
 		}
 		return reply(done, nil)

@@ -32,7 +32,7 @@ type Line struct {
 	Action  string            `json:"action"`            // the operation, as in the API's document, or what the server did by itself
 	Records []string          `json:"records,omitempty"` // kind/id, the outermost first
 	Changed map[string]Change `json:"changed,omitempty"` // members of the innermost record, with dots between levels
-	Refused string            `json:"refused,omitempty"` // the code, when it was tried in vain
+	Refused string            `json:"refused,omitempty"` // the code, when it was tried in vain, or failed on the way
 	Missing int64             `json:"missing,omitempty"` // failed logins before this one that have no line
 	Address string            `json:"address,omitempty"`
 	Request string            `json:"request,omitempty"` // as in the answer's X-Request-ID
