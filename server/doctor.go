@@ -17,6 +17,7 @@ import (
 	"github.com/onelicense/onelicense/server/audit"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/masterkey"
 	"github.com/onelicense/onelicense/server/store/mongo"
 	"github.com/onelicense/onelicense/server/store/sqlite"
 )
@@ -42,8 +43,9 @@ type Finding struct {
 // DoctorConfig is what to look at.
 type DoctorConfig struct {
 	Data, Mongo string
-	URL         string       // where the server is reached; empty: nobody asks it
-	HTTP        *http.Client // nil: one with a short patience
+	MasterKey   masterkey.Source // nil: the file in Data
+	URL         string           // where the server is reached; empty: nobody asks it
+	HTTP        *http.Client     // nil: one with a short patience
 	Now         func() time.Time
 }
 
@@ -63,7 +65,7 @@ const (
 func Examine(ctx context.Context, c DoctorConfig) []Finding {
 	d := &doctor{DoctorConfig: c}
 	d.directory()
-	key := d.masterKey()
+	key := d.masterKey(ctx)
 	d.database(ctx, key)
 	d.server(ctx)
 	return d.findings
@@ -110,9 +112,15 @@ func (d *doctor) directory() {
 }
 
 // masterKey gives the key, or nil.
-func (d *doctor) masterKey() *issuer.Issuer {
+func (d *doctor) masterKey(ctx context.Context) *issuer.Issuer {
 	const code = "master_key"
-	key, err := readMasterKey(filepath.Join(d.Data, masterKeyFile))
+	var key []byte
+	var err error
+	if d.MasterKey != nil {
+		key, err = d.MasterKey.Key(ctx)
+	} else {
+		key, err = readMasterKey(filepath.Join(d.Data, masterKeyFile))
+	}
 	var keys *issuer.Issuer
 	if err == nil {
 		keys, err = issuer.New(key, nil)

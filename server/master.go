@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,13 +11,110 @@ import (
 	"runtime"
 
 	"github.com/onelicense/onelicense/server/issuer"
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // masterKeyFile holds the key that seals the products' private keys. It lies beside the database and never inside it.
 const masterKeyFile = "master.key"
 
-// masterKey reads the key, or makes it when there is none.
-func masterKey(directory string) ([]byte, error) {
+// masterKey is the key that everything is sealed with: from where it is kept, or else from its file beside the database.
+func (c Config) masterKey(ctx context.Context) ([]byte, error) {
+	if c.MasterKey == nil {
+		return fileMasterKey(c.Data)
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	key, err := c.MasterKey.Key(ctx)
+	if err != nil {
+		return nil, &SettingError{"master-key", err}
+	}
+	return key, nil
+}
+
+// otherMasterKeys only open what is sealed: the one that the present one takes the place of, or that will take its place.
+func (c Config) otherMasterKeys(ctx context.Context) ([][]byte, error) {
+	if c.OtherMasterKey == nil {
+		return nil, nil
+	}
+	key, err := c.OtherMasterKey.Key(ctx)
+	if err != nil {
+		return nil, &SettingError{"other-master-key", err}
+	}
+	return [][]byte{key}, nil
+}
+
+// unlock gives what rests on the master key: the issuer, and the secret from which the server's other keys are made.
+func (c Config) unlock(ctx context.Context, entries licensing.Entries, master []byte) (keys *issuer.Issuer, secret []byte, err error) {
+	others, err := c.otherMasterKeys(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if keys, err = issuer.New(master, nil, others...); err != nil {
+		return nil, nil, err
+	}
+	secret, err = serverSecret(ctx, entries, keys)
+	return keys, secret, err
+}
+
+// serverSecret is made once, by the first node that starts, and lies sealed in the store. The keys for challenges, webhooks and answers are
+// made from it and not from the master key, so that they stay when that changes.
+func serverSecret(ctx context.Context, entries licensing.Entries, keys *issuer.Issuer) ([]byte, error) {
+	const kind, name = "secret", "server"
+	for {
+		e, err := entries.Entry(ctx, kind, name)
+		switch {
+		case errors.Is(err, licensing.ErrNotFound):
+			made := make([]byte, issuer.MasterKeySize)
+			if _, err := rand.Read(made); err != nil {
+				return nil, err
+			}
+			if e.Body, err = keys.SealSecret(name, made); err != nil {
+				return nil, err
+			}
+			err = entries.CreateEntry(ctx, licensing.Entry{Kind: kind, ID: name, Revision: 1, Body: e.Body})
+			if err != nil && !errors.Is(err, licensing.ErrExists) {
+				return nil, fmt.Errorf("keeping the server's secret: %w", err)
+			}
+			continue // read what is there now: another node may have been first
+		case err != nil:
+			return nil, fmt.Errorf("reading the server's secret: %w", err)
+		}
+		secret, anew, err := keys.OpenSecret(name, e.Body)
+		if err != nil {
+			return nil, &SettingError{"master-key", err}
+		}
+		if anew != nil {
+			e.Body = anew
+			if _, err := entries.ReplaceEntry(ctx, e); err != nil && !errors.Is(err, licensing.ErrStale) {
+				return nil, fmt.Errorf("sealing the server's secret anew: %w", err)
+			}
+		}
+		return secret, nil
+	}
+}
+
+// reseal brings what is sealed under another key at hand under the present one. A server that can open nothing has the wrong key, and does
+// not start.
+func (s *Server) reseal(ctx context.Context) error {
+	r, err := s.domain.ResealKeys(ctx, s.store.EachProduct)
+	if err != nil {
+		return fmt.Errorf("sealing the products' keys under the present master key, of which %d are done: %w", r.Anew, err)
+	}
+	if len(r.Lost) > 0 && len(r.Lost) == r.Products {
+		return &SettingError{"master-key", fmt.Errorf("it opens the keys of none of %d products: %w", r.Products, r.Lost[0])}
+	}
+	for _, err := range r.Lost {
+		s.config.Log.Error("a product cannot sign", "error", err)
+	}
+	if r.Anew > 0 {
+		s.config.Log.Info("sealed keys anew under the present master key", "products", r.Anew)
+	}
+	return nil
+}
+
+// fileMasterKey reads the key, or makes it when there is none.
+func fileMasterKey(directory string) ([]byte, error) {
 	path := filepath.Join(directory, masterKeyFile)
 	key, err := readMasterKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {

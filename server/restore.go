@@ -91,15 +91,19 @@ func NewEpoch(ctx context.Context, c Config) (epoch int64, err error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if !exists(filepath.Join(c.Data, masterKeyFile)) {
+	if c.MasterKey == nil && !exists(filepath.Join(c.Data, masterKeyFile)) {
 		return 0, fmt.Errorf("there is no %s in %s", masterKeyFile, c.Data)
 	}
-	store, master, err := open(c)
+	store, master, err := open(ctx, c)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	domain, keys, err := newDomain(store, master, c.Now, nil)
+	keys, secret, err := c.unlock(ctx, store, master)
+	if err != nil {
+		return 0, err
+	}
+	domain, err := newDomain(store, keys, secret, c.Now, nil)
 	if err != nil {
 		return 0, err
 	}

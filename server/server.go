@@ -33,6 +33,7 @@ import (
 	"github.com/onelicense/onelicense/server/config"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/masterkey"
 	"github.com/onelicense/onelicense/server/metrics"
 	"github.com/onelicense/onelicense/server/notify"
 	"github.com/onelicense/onelicense/server/protocol"
@@ -54,6 +55,9 @@ type Config struct {
 
 	Metrics *metrics.Metrics // nil: nothing is counted
 	Traces  *traces.Tracer   // nil: nothing is traced
+
+	MasterKey      masterkey.Source // nil: the file master.key in Data, which is made there at first
+	OtherMasterKey masterkey.Source // nil: none; what is sealed under it is opened, and sealed anew under the present one
 
 	TLSCertificate, TLSKey string         // files in PEM; empty: no TLS
 	TrustedProxies         []netip.Prefix // whose word on a client's address is believed
@@ -107,7 +111,7 @@ func Open(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, master, err := open(c)
+	store, master, err := open(context.Background(), c)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +128,11 @@ func Open(c Config) (*Server, error) {
 // join makes the parts and connects them.
 func (s *Server) join(master []byte) error {
 	ctx := context.Background()
-	sealing, err := hkdf.Key(sha256.New, master, nil, "onelicense/notify/1", 32)
+	keys, secret, err := s.config.unlock(ctx, s.store, master)
+	if err != nil {
+		return err
+	}
+	sealing, err := hkdf.Key(sha256.New, secret, nil, "onelicense/notify/1", 32)
 	if err != nil {
 		return err
 	}
@@ -132,13 +140,16 @@ func (s *Server) join(master []byte) error {
 		Store: s.store, Key: sealing, Now: s.config.Now, Log: s.config.Log, AllowPrivate: s.config.PrivateWebhooks, Told: s.auditNotice,
 		SMTP: s.config.SMTP, People: s.people, URL: strings.TrimSuffix(s.config.PublicURL, "/"),
 	})
-	domain, _, err := newDomain(s.store, master, s.config.Now, s.notify)
+	domain, err := newDomain(s.store, keys, secret, s.config.Now, s.notify)
 	if err != nil {
 		return err
 	}
 	s.domain = domain
-	answers, err := hkdf.Key(sha256.New, master, nil, "onelicense/answers/1", 32)
+	answers, err := hkdf.Key(sha256.New, secret, nil, "onelicense/answers/1", 32)
 	if err != nil {
+		return err
+	}
+	if err := s.reseal(ctx); err != nil {
 		return err
 	}
 	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
@@ -161,16 +172,12 @@ func (s *Server) join(master []byte) error {
 }
 
 // newDomain joins the domain with its store and its issuer.
-func newDomain(store store, master []byte, now func() time.Time, tell licensing.Notices) (*licensing.Service, *issuer.Issuer, error) {
-	keys, err := issuer.New(master, nil)
+func newDomain(store store, keys *issuer.Issuer, secret []byte, now func() time.Time, tell licensing.Notices) (*licensing.Service, error) {
+	challenges, err := hkdf.Key(sha256.New, secret, nil, "onelicense/challenges/1", 32)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", masterKeyFile, err)
+		return nil, err
 	}
-	challenges, err := hkdf.Key(sha256.New, master, nil, "onelicense/challenges/1", 32)
-	if err != nil {
-		return nil, nil, err
-	}
-	return licensing.New(store, keys, licensing.Options{Clock: now, Secret: challenges, Tell: tell}), keys, nil
+	return licensing.New(store, keys, licensing.Options{Clock: now, Secret: challenges, Tell: tell}), nil
 }
 
 // secure tells whether browsers reach the server by TLS, its own or a proxy's.

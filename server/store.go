@@ -22,7 +22,7 @@ type store interface {
 	EachProduct(ctx context.Context, each func(licensing.Product) error) error
 }
 
-// SettingError is a failure to start, with the setting that it is about: mongo; everything else is about data.
+// SettingError is a failure to start, with the setting that it is about; everything else is about data.
 type SettingError struct {
 	Setting string
 	Err     error
@@ -32,18 +32,18 @@ func (e *SettingError) Error() string { return e.Setting + ": " + e.Err.Error() 
 
 func (e *SettingError) Unwrap() error { return e.Err }
 
-// open gives the store and the master key. A store that holds products is never opened with a new key: it would leave every one of them
-// unable to sign, and nobody would know why.
-func open(c Config) (store, []byte, error) {
+// open gives the store and the master key. A store that holds products is never opened with a key that was made for it: it would leave
+// every one of them unable to sign, and nobody would know why.
+func open(ctx context.Context, c Config) (store, []byte, error) {
 	path := filepath.Join(c.Data, masterKeyFile)
 	_, err := os.Stat(path)
-	missing := errors.Is(err, fs.ErrNotExist)
+	missing := errors.Is(err, fs.ErrNotExist) && c.MasterKey == nil
 	if c.Mongo == "" {
 		database := filepath.Join(c.Data, sqlite.File)
 		if _, err := os.Stat(database); missing && err == nil {
 			return nil, nil, fmt.Errorf("%s is missing, but %s exists: restore the key from its backup, the products' private keys are sealed with it", path, database)
 		}
-		key, err := masterKey(c.Data)
+		key, err := c.masterKey(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -53,7 +53,6 @@ func open(c Config) (store, []byte, error) {
 		}
 		return s, key, nil
 	}
-	ctx := context.Background()
 	s, err := mongo.Open(ctx, c.Mongo)
 	if err != nil {
 		return nil, nil, &SettingError{"mongo", err}
@@ -64,7 +63,7 @@ func open(c Config) (store, []byte, error) {
 	}
 	var key []byte
 	if err == nil {
-		key, err = masterKey(c.Data)
+		key, err = c.masterKey(ctx)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())

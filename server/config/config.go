@@ -16,9 +16,12 @@ import (
 
 // Settings are the checked settings, in the types in which they are used.
 type Settings struct {
-	Listen    string // host:port
-	Data      string // directory
-	Mongo     string // address with its password; empty: the embedded store
+	Listen                                  string // host:port
+	Data                                    string // directory
+	Mongo                                   string // address with its password; empty: the embedded store
+	MasterKey, OtherMasterKey               []byte // nil: not given so
+	MasterKeyCommand, OtherMasterKeyCommand string
+
 	PublicURL string // https://host; empty: the address of Listen
 
 	TLSCertificate, TLSKey string // files; empty: no TLS
@@ -106,6 +109,7 @@ func Read(from Sources) (Settings, error) {
 // together checks what no setting can know by itself.
 func (s Settings) together() (faults Faults) {
 	faults = append(faults, s.mail()...)
+	faults = append(faults, s.masterKeys()...)
 	switch {
 	case (s.TLSCertificate == "") != (s.TLSKey == ""):
 		faults = append(faults, Fault{Setting: "tls-certificate", Problem: "goes with --tls-key, and one of the two is missing"})
@@ -130,6 +134,17 @@ func (s Settings) mail() (faults Faults) {
 	}
 	if s.SMTPUser != "" && s.SMTPTLS == "none" {
 		faults = append(faults, Fault{Setting: "smtp-tls", Value: s.SMTPTLS, Problem: "would send the password in the clear", Allowed: "starttls or tls with a login"})
+	}
+	return faults
+}
+
+// masterKeys come each from one place.
+func (s Settings) masterKeys() (faults Faults) {
+	if s.MasterKey != nil && s.MasterKeyCommand != "" {
+		faults = append(faults, Fault{Setting: "master-key-command", Problem: "does not go with --master-key: the key comes from one place"})
+	}
+	if s.OtherMasterKey != nil && s.OtherMasterKeyCommand != "" {
+		faults = append(faults, Fault{Setting: "other-master-key-command", Problem: "does not go with --other-master-key: the key comes from one place"})
 	}
 	return faults
 }

@@ -236,3 +236,20 @@ func TestTraces(t *testing.T) {
 		}
 	}
 }
+
+// proves part of S28
+func TestMasterKeysComeFromOnePlace(t *testing.T) {
+	key := strings.Repeat("A", 43) + "="
+	for says, flags := range map[string]map[string]string{
+		"does not go with --master-key":       {"master-key": key, "master-key-command": "x"},
+		"does not go with --other-master-key": {"other-master-key": key, "other-master-key-command": "x"},
+		"32 bytes in base64":                  {"master-key": key[4:]},
+	} {
+		if _, err := (world{T: t, flags: flags}).read(); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), key[4:]) {
+			t.Errorf("%v: %v", flags, err)
+		}
+	}
+	if s, err := (world{T: t, flags: map[string]string{"master-key": key, "other-master-key-command": "x y"}}).read(); err != nil || len(s.MasterKey) != 32 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}

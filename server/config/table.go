@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,6 +42,26 @@ var table = []Setting{
 			}
 			return nil
 		},
+	},
+	{
+		Name: "master-key", Secret: true, Allowed: "32 bytes in base64",
+		About: "Key that seals the products' private keys. Without it and master-key-command, the file master.key in the data directory, which is made there at first.",
+		set:   func(s *Settings, text string) (err error) { s.MasterKey, err = masterKey(text); return err },
+	},
+	{
+		Name: "master-key-command", Allowed: "a program and its arguments, with blanks between; no shell reads it",
+		About: "Program that writes the master key to its standard output, in base64 or as its 32 bytes, within half a minute.",
+		set:   func(s *Settings, text string) error { s.MasterKeyCommand = text; return nil },
+	},
+	{
+		Name: "other-master-key", Secret: true, Allowed: "32 bytes in base64",
+		About: "Master key that only opens: the one before the present one, or the one after it, while the nodes change from one to the other.",
+		set:   func(s *Settings, text string) (err error) { s.OtherMasterKey, err = masterKey(text); return err },
+	},
+	{
+		Name: "other-master-key-command", Allowed: "a program and its arguments, with blanks between; no shell reads it",
+		About: "Program that writes the other master key.",
+		set:   func(s *Settings, text string) error { s.OtherMasterKeyCommand = text; return nil },
 	},
 	{
 		Name: "public-url", Allowed: "https://host or http://host, without a path",
@@ -256,4 +277,16 @@ func CheckPublicURL(text string) error {
 		return fmt.Errorf("%q is not of the form https://host", text)
 	}
 	return nil
+}
+
+// masterKey reads a key of 32 bytes; none is nil.
+func masterKey(text string) ([]byte, error) {
+	if text == "" {
+		return nil, nil
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(key) != 32 {
+		return nil, errors.New("is something else")
+	}
+	return key, nil
 }

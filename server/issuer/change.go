@@ -44,7 +44,7 @@ func (i *Issuer) closed(product license.ID, r *ring) (licensing.Ring, error) {
 		return licensing.Ring{}, err
 	}
 	defer clear(plain)
-	sealed, err := i.seal.close(i.random, product, plain)
+	sealed, err := i.seal.close(i.random, ofProduct(product), plain)
 	return licensing.Ring{Certificate: certificate, Sealed: sealed}, err
 }
 

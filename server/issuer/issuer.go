@@ -32,12 +32,12 @@ var _ licensing.Issuer = (*Issuer)(nil)
 // MasterKeySize is the number of bytes of a master key.
 const MasterKeySize = 32
 
-// New makes an issuer of a master key. A nil random is the system's.
-func New(master []byte, random io.Reader) (*Issuer, error) {
+// New makes an issuer of a master key. A nil random is the system's. What was sealed under one of the others is opened too.
+func New(master []byte, random io.Reader, others ...[]byte) (*Issuer, error) {
 	if random == nil {
 		random = rand.Reader
 	}
-	s, err := newSeal(master)
+	s, err := newSeal(master, others...)
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +78,50 @@ func (i *Issuer) Keys(product license.ID, sealed []byte, now time.Time) ([]licen
 	return r.keys(now)
 }
 
+// Reseal seals under the present master key what was sealed under another one; nil when there is nothing to do.
+func (i *Issuer) Reseal(product license.ID, sealed []byte) ([]byte, error) {
+	plain, other, err := i.opened(product, sealed)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plain)
+	if !other {
+		return nil, nil
+	}
+	return i.seal.close(i.random, ofProduct(product), plain)
+}
+
+func (i *Issuer) opened(product license.ID, sealed []byte) (plain []byte, other bool, err error) {
+	if plain, other, err = i.seal.open(ofProduct(product), sealed); err != nil {
+		err = fmt.Errorf("what holds the keys of product %s %w", product, err)
+	}
+	return plain, other, err
+}
+
+// SealSecret seals a secret of the server's own, under a name. OpenSecret opens it, and gives it sealed anew if that was under another master
+// key than the present one.
+func (i *Issuer) SealSecret(name string, secret []byte) ([]byte, error) {
+	return i.seal.close(i.random, ofSecret(name), secret)
+}
+
+// OpenSecret opens what SealSecret sealed.
+func (i *Issuer) OpenSecret(name string, sealed []byte) (secret, anew []byte, err error) {
+	secret, other, err := i.seal.open(ofSecret(name), sealed)
+	if err != nil {
+		return nil, nil, fmt.Errorf("what holds the secret %s %w", name, err)
+	}
+	if other {
+		anew, err = i.SealSecret(name, secret)
+	}
+	return secret, anew, err
+}
+
 // open gives the ring, which nobody may change.
 func (i *Issuer) open(product license.ID, sealed []byte) (*ring, error) {
 	if r := i.cache.lookup(product, sealed); r != nil {
 		return r, nil
 	}
-	plain, err := i.seal.open(product, sealed)
+	plain, _, err := i.opened(product, sealed)
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,53 @@ func TestSealedKeysOpenOnlyWhereTheyBelong(t *testing.T) {
 	}
 }
 
+// While one master key takes the place of another, both open, and what is sealed is sealed under the present one.
+//
+// proves part of N04
+func TestTwoMasterKeysAtATime(t *testing.T) {
+	old, certificate, sealed := made(t)
+	next := bytes.Repeat([]byte{9}, MasterKeySize)
+	both, err := New(next, nil, master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := New(next, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anew, err := both.Reseal(product, sealed)
+	if err != nil || anew == nil {
+		t.Fatalf("%x, %v", anew, err)
+	}
+	if again, err := both.Reseal(product, anew); err != nil || again != nil {
+		t.Errorf("twice: %x, %v", again, err)
+	}
+	if _, err := alone.Signer(product, anew); err != nil {
+		t.Error(err)
+	}
+	if _, err := alone.Reseal(product, sealed); err == nil {
+		t.Error("the old seal opens without the old key")
+	}
+	if _, err := old.Signer(product, anew); err == nil {
+		t.Error("the new seal opens without the new key")
+	}
+	if _, err := both.Reseal(another, sealed); err == nil {
+		t.Error("another product's keys were sealed anew")
+	}
+	keys, err := both.Keys(product, anew, noon)
+	if err != nil || len(keys) != 5 {
+		t.Errorf("%d keys, %v", len(keys), err)
+	}
+	if ring, err := both.AddKey(product, sealed, license.UseLease, time.Time{}, noon); err != nil {
+		t.Error(err)
+	} else if _, err := alone.Signer(product, ring.Sealed); err != nil || bytes.Equal(ring.Certificate, certificate) {
+		t.Errorf("a rotation is sealed under the old key: %v", err)
+	}
+	if _, err := New(next, nil, master[:31]); err == nil {
+		t.Error("31 bytes are a master key")
+	}
+}
+
 func TestRotatedKeysReplaceThoseInTheCache(t *testing.T) {
 	i, _, sealed := made(t)
 	if _, err := i.Signer(product, sealed); err != nil {

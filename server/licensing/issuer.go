@@ -26,6 +26,9 @@ type Issuer interface {
 	TurnKey(product license.ID, sealed []byte, key string, turn Turn, now time.Time) (Ring, error)
 	// LearnKeys takes over what the root has certified and revoked elsewhere.
 	LearnKeys(product license.ID, sealed, certificate []byte, now time.Time) (Ring, error)
+
+	// Reseal seals anew what is not sealed as everything is sealed now; nil when it is.
+	Reseal(product license.ID, sealed []byte) ([]byte, error)
 }
 
 // Ring is a product's keys as its record has them.

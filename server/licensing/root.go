@@ -12,7 +12,7 @@ import (
 // one root would be good for the other. The root's fingerprint is therefore claimed for the product before the record is made. A claim
 // that a crash has left without its product is taken over by whoever comes next.
 
-// rootKind of the claims. They are the server's own, of all organisations, and so they are also the list of all products.
+// rootKind of the claims. They are the server's own, for they are held against every organisation.
 const rootKind = "root"
 
 // claimPatience is how long a claim may be without its product: for so long it may be on its way.

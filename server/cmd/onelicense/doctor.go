@@ -69,7 +69,8 @@ func examine(cmd *cobra.Command, w world, offline bool) []server.Finding {
 	}
 	findings := []server.Finding{{Code: "settings", Level: server.Good, Found: "they are right"}}
 	return append(findings, server.Examine(cmd.Context(), server.DoctorConfig{
-		Data: settings.Data, Mongo: settings.Mongo, URL: address, HTTP: &http.Client{Transport: w.transport}, Now: w.now,
+		MasterKey: keySource(settings.MasterKey, settings.MasterKeyCommand),
+		Data:      settings.Data, Mongo: settings.Mongo, URL: address, HTTP: &http.Client{Transport: w.transport}, Now: w.now,
 	})...)
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/onelicense/onelicense/server"
 	"github.com/onelicense/onelicense/server/config"
+	"github.com/onelicense/onelicense/server/masterkey"
 )
 
 // serveCommand makes the command that runs the server.
@@ -84,6 +85,17 @@ func readSettings(f *pflag.FlagSet) (config.Settings, error) {
 	return settings, nil
 }
 
+// keySource is where a master key comes from; nil when nothing is set.
+func keySource(key []byte, command string) masterkey.Source {
+	switch {
+	case key != nil:
+		return masterkey.Given(key)
+	case command != "":
+		return masterkey.Command{Line: command}
+	}
+	return nil
+}
+
 // serve serves until ctx ends. What a person or a script must know goes to out, the log to logs.
 func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 	log := logger(s, logs)
@@ -105,6 +117,7 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 		PrivateWebhooks: s.PrivateWebhooks,
 		SMTP:            server.SMTP{Host: s.SMTPHost, Port: s.SMTPPort, User: s.SMTPUser, Password: s.SMTPPassword, From: s.SMTPFrom, TLS: s.SMTPTLS},
 		Metrics:         w.metrics, Traces: w.traces,
+		MasterKey: keySource(s.MasterKey, s.MasterKeyCommand), OtherMasterKey: keySource(s.OtherMasterKey, s.OtherMasterKeyCommand),
 	})
 	if err != nil {
 		about := &server.SettingError{Setting: "data", Err: err}

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/issuer"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/masterkey"
+)
+
+// vault is where a master key is kept.
+type vault struct {
+	key  byte
+	gone error
+}
+
+func (v vault) Key(context.Context) ([]byte, error) {
+	return bytes.Repeat([]byte{v.key}, masterkey.Size), v.gone
+}
+
+// A key from elsewhere leaves no key in the data directory. The next one takes its place while both are at hand; after that the old one
+// opens nothing, and a server that is given it does not start.
+//
+// proves part of N04
+func TestMasterKeyIsChanged(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	w := beginWith(t, Config{Data: data, MasterKey: vault{key: 1}})
+	p := w.owner()
+	product, _, id := p.catalogue("perpetual", aLicense("One"))
+	root := w.certificate(product).Root()
+	second := p.must(201, "POST", "/products", map[string]any{"name": "Two"})
+	if found, _ := filepath.Glob(filepath.Join(data, masterKeyFile+"*")); found != nil {
+		t.Errorf("keys in the data directory: %v", found)
+	}
+	again := func(c Config) *world {
+		t.Helper()
+		stop(t, w)
+		c.Data = data
+		w = beginWith(t, c)
+		p = w.login("owner@acme.test")
+		return w
+	}
+	signs := func() {
+		t.Helper()
+		file := p.do("GET", "/licenses/"+id+"/file", nil)
+		if _, err := license.Open(file.body, w.certificate(product), w.clock.now()); err != nil || w.certificate(product).Root() != root {
+			t.Errorf("%v: %s", err, file.body)
+		}
+	}
+	// First every node opens with both, then one after the other seals with the new one.
+	again(Config{MasterKey: vault{key: 1}, OtherMasterKey: vault{key: 2}})
+	signs()
+	again(Config{MasterKey: vault{key: 2}, OtherMasterKey: vault{key: 1}})
+	signs()
+	if !strings.Contains(w.log.String(), "sealed keys anew under the present master key") {
+		t.Error("nothing was sealed anew")
+	}
+	again(Config{MasterKey: vault{key: 2}})
+	signs()
+	p.keyring(201, "POST", "/products/"+second["id"].(string)+"/keyring", map[string]any{"use": "file"})
+	stop(t, w)
+
+	for name, c := range map[string]struct {
+		config Config
+		about  string
+		want   string
+	}{
+		"the old key":          {Config{MasterKey: vault{key: 1}}, "master-key", "does not open: the master key is another one"},
+		"a key of its own":     {Config{}, "", "master.key is missing"},
+		"a vault out of reach": {Config{MasterKey: vault{gone: errors.New("no route to the vault")}}, "master-key", "no route to the vault"},
+		"another, too":         {Config{MasterKey: vault{key: 2}, OtherMasterKey: vault{gone: errors.New("no route")}}, "other-master-key", "no route"},
+	} {
+		c.config.Data = data
+		_, err := Open(c.config)
+		var about *SettingError
+		if !strings.Contains(errorText(err), c.want) || errors.As(err, &about) && about.Setting != c.about {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func stop(t *testing.T, w *world) {
+	t.Helper()
+	if err := w.s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// Sealing anew stops in the middle and goes on; what was done is done, and nothing is lost.
+func TestChangeOfTheMasterKeyIsResumed(t *testing.T) {
+	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), MasterKey: vault{key: 1}})
+	p := w.owner()
+	var products []license.ID
+	for _, name := range []string{"One", "Two", "Three"} {
+		products = append(products, license.ID(id(p.must(201, "POST", "/products", map[string]any{"name": name}))))
+	}
+	key := func(n byte) []byte { return bytes.Repeat([]byte{n}, masterkey.Size) }
+	both, err := issuer.New(key(2), nil, key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := issuer.New(key(2), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tired := &tiredStore{Store: w.s.store, strength: 1}
+	domain := licensing.New(tired, both, licensing.Options{Clock: w.clock.now, Secret: key(3)})
+	r, err := domain.ResealKeys(t.Context(), w.s.store.EachProduct)
+	if !errors.Is(err, licensing.ErrUnavailable) || r.Anew != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	tired.strength = 100
+	if r, err = domain.ResealKeys(t.Context(), w.s.store.EachProduct); err != nil || r.Anew != 2 || r.Products != 3 || r.Lost != nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err = domain.ResealKeys(t.Context(), w.s.store.EachProduct); err != nil || r.Anew != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for _, id := range products {
+		p, err := w.s.store.KeysOf(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := alone.Signer(id, p.Secret); err != nil {
+			t.Error(err)
+		}
+	}
+	// One record that was damaged keeps no other from being opened.
+	damaged, err := w.s.store.KeysOf(t.Context(), products[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged.Secret = slices.Clone(damaged.Secret)
+	damaged.Secret[20] ^= 1
+	if _, err := w.s.store.UpdateProduct(t.Context(), damaged); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = domain.ResealKeys(t.Context(), w.s.store.EachProduct); err != nil || len(r.Lost) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// tiredStore fails after some changes of products.
+type tiredStore struct {
+	licensing.Store
+	strength int
+}
+
+func (s *tiredStore) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
+	if s.strength--; s.strength < 0 {
+		return p, licensing.ErrUnavailable
+	}
+	return s.Store.UpdateProduct(ctx, p)
+}

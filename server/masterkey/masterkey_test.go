@@ -1,0 +1,90 @@
+package masterkey
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+var secret = bytes.Repeat([]byte{0xa7}, Size)
+
+// script is a program of the administrator's.
+func script(t *testing.T, body string) string {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the tests' programs are shell scripts")
+	}
+	path := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// proves part of S28
+func TestCommandGivesTheKey(t *testing.T) {
+	text := base64.StdEncoding.EncodeToString(secret)
+	raw := filepath.Join(t.TempDir(), "raw")
+	if err := os.WriteFile(raw, secret, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, line := range map[string]string{
+		"base64":    script(t, "echo "+text),
+		"bytes":     "cat " + raw,
+		"arguments": script(t, `echo "$2$1"`) + " " + text[10:] + "  " + text[:10],
+	} {
+		key, err := Command{Line: line}.Key(t.Context())
+		if err != nil || !bytes.Equal(key, secret) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Whatever goes wrong is said in the program's own words, and nothing that it wrote as a key is repeated.
+//
+// proves part of S28
+func TestCommandThatGivesNone(t *testing.T) {
+	half := base64.StdEncoding.EncodeToString(secret[:16])
+	for name, c := range map[string]struct{ line, want string }{
+		"fails":          {script(t, "echo the vault is locked >&2; exit 3"), "exit status 3: the vault is locked"},
+		"fails quietly":  {script(t, "exit 1"), "exit status 1"},
+		"is missing":     {"/nowhere/vault get", "no such file"},
+		"too short":      {script(t, "echo "+half), "is neither 32 bytes nor their base64"},
+		"endless":        {script(t, "head -c 100000 /dev/zero"), "is neither"},
+		"nothing":        {script(t, ":"), "is neither"},
+		"no command":     {" ", "the command is empty"},
+		"complains much": {script(t, "head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1"), "exit status 1: xxx"},
+	} {
+		_, err := Command{Line: c.line}.Key(t.Context())
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), half) || len(err.Error()) > 1000 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCommandThatHangs(t *testing.T) {
+	hangs := script(t, "sleep 600")
+	if _, err := (Command{Line: hangs, Timeout: 50 * time.Millisecond}).Key(t.Context()); err == nil || !strings.Contains(err.Error(), "gave no key within 50ms") {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := (Command{Line: hangs}).Key(ctx); err == nil {
+		t.Error("a cancelled start goes on")
+	}
+}
+
+func TestGivenHasItsSize(t *testing.T) {
+	if _, err := Given(secret[:31]).Key(t.Context()); err == nil {
+		t.Error("31 bytes are a key")
+	}
+	if key, err := Given(secret).Key(t.Context()); err != nil || !bytes.Equal(key, secret) {
+		t.Error(err)
+	}
+}
