@@ -52,9 +52,19 @@ func (a at) AfterFunc(time.Duration, func()) func() { return func() {} }
 // proves part of N04
 // proves part of S22
 func TestRunningProgramThroughARotation(t *testing.T) {
+	for name, version := range map[string]int{"v4": 4, "v6": 6} {
+		t.Run(name, func(t *testing.T) { runningProgram(t, version) })
+	}
+}
+
+func runningProgram(t *testing.T, keys int) {
 	w := begin(t)
 	p := w.owner()
-	product, version, id := p.catalogue("perpetual", aLicense("One"))
+	product := id(p.must(201, "POST", "/products", map[string]any{"name": "Modeler", "keys": map[string]any{"version": keys}}))
+	version := id(p.must(201, "POST", "/products/"+product+"/versions", map[string]any{
+		"name": "1", "policy": map[string]any{"type": "perpetual", "activation_limit": 10},
+	}))
+	id := id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("One")))
 	path := "/products/" + product + "/keyring"
 	network := &wire{}
 	c, err := onelicense.New(t.Context(), onelicense.Config{

@@ -178,3 +178,34 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// What is carried to a root comes from a machine that may be anybody's by then.
+func FuzzParseRequest(f *testing.F) {
+	s, err := Generate("Example", seeded("Example"), made)
+	if err != nil {
+		f.Fatal(err)
+	}
+	r, err := NewRequest(s.Public(), license.UseLease, seeded("next"), made)
+	if err != nil {
+		f.Fatal(err)
+	}
+	text, err := r.Armored()
+	if err != nil {
+		f.Fatal(err)
+	}
+	binary, err := r.Serialize()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add(binary)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := ParseRequest(data)
+		if err != nil {
+			return
+		}
+		if certified, err := s.Certify(r, r.Use, time.Time{}, made.Add(day)); err == nil && len(certified.Public().Keys(made.Add(day))) != 6 {
+			t.Error("certified, and no key of the certificate")
+		}
+	})
+}

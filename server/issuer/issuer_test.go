@@ -180,3 +180,28 @@ func TestEveryProductNameMakesAKey(t *testing.T) {
 		}
 	}
 }
+
+// What was sealed before keys could wait to be promoted is the private keys alone.
+func TestKeysSealedInTheFirstForm(t *testing.T) {
+	i, _, _ := made(t)
+	secret, err := pgp.Generate("CAD Suite", bytes.NewReader(bytes.Repeat([]byte{3, 1, 4, 1, 5}, 64)), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := secret.Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := i.seal.close(i.random, ofProduct(product), plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := i.AddKey(product, sealed, license.UseFile, time.Time{}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := i.Keys(product, ring.Sealed, noon)
+	if err != nil || len(keys) != 6 || keys[5].State != licensing.KeyNext {
+		t.Errorf("%+v, %v", keys, err)
+	}
+}

@@ -1,0 +1,185 @@
+package licensing_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/license/pgp"
+	"github.com/onelicense/onelicense/server/issuer"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store/memory"
+)
+
+// interrupted is a node's store, in which another node comes first at the next change of a product.
+type interrupted struct {
+	licensing.Store
+	first func()
+}
+
+func (s *interrupted) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
+	if f := s.first; f != nil {
+		s.first = nil
+		f()
+	}
+	return s.Store.UpdateProduct(ctx, p)
+}
+
+// node is another node of the same server.
+func (s *server) node(t *testing.T, store licensing.Store) *licensing.Service {
+	t.Helper()
+	keys, err := issuer.New(bytes.Repeat([]byte{1}, issuer.MasterKeySize), nil)
+	must(t, err)
+	return licensing.New(store, keys, licensing.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32)})
+}
+
+func refusedWith(t *testing.T, err error, want license.Code) {
+	t.Helper()
+	var conflict *licensing.Conflict
+	if !errors.As(err, &conflict) || conflict.Code != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func (s *server) keysIn(t *testing.T, use license.Use, state licensing.KeyState) (found []licensing.Key) {
+	t.Helper()
+	_, keys, err := s.Keys(t.Context(), s.org, s.product.ID)
+	must(t, err)
+	for _, k := range keys {
+		if slices.Contains(k.Uses, use) && k.State == state {
+			found = append(found, k)
+		}
+	}
+	return found
+}
+
+// Between reading and storing, another node has changed the keys: the change is made again from what is there now, or is refused because
+// of it.
+//
+// proves part of N04
+func TestTwoNodesRotateAtATime(t *testing.T) {
+	s := newServer(t)
+	ctx, one := t.Context(), &interrupted{Store: s.store}
+	node, other := s.node(t, one), s.node(t, s.store)
+	var err error
+	one.first = func() {
+		_, err := other.AddKey(ctx, s.org, s.product.ID, license.UseFile, time.Time{})
+		must(t, err)
+	}
+	_, err = node.AddKey(ctx, s.org, s.product.ID, license.UseLease, time.Time{})
+	must(t, err)
+	equal(t, "next file keys", len(s.keysIn(t, license.UseFile, licensing.KeyNext)), 1)
+	equal(t, "next lease keys", len(s.keysIn(t, license.UseLease, licensing.KeyNext)), 1)
+
+	next := s.keysIn(t, license.UseLease, licensing.KeyNext)[0].Fingerprint
+	one.first = func() {
+		_, err := other.TurnKey(ctx, s.org, s.product.ID, next, licensing.Promote)
+		must(t, err)
+	}
+	_, err = node.TurnKey(ctx, s.org, s.product.ID, next, licensing.Promote)
+	refusedWith(t, err, licensing.KeyNotSo)
+
+	// One node revokes a license while the other says that a key is compromised: the last statement says both.
+	lost := s.keysIn(t, license.UseFile, licensing.KeyCurrent)[0].Fingerprint
+	one.first = func() {
+		_, err := other.RevokeLicense(ctx, s.org, s.license.ID)
+		must(t, err)
+	}
+	_, err = node.TurnKey(ctx, s.org, s.product.ID, lost, licensing.Compromise)
+	must(t, err)
+	p, err := s.Product(ctx, s.org, s.product.ID)
+	must(t, err)
+	said, err := s.Statement(p)
+	must(t, err)
+	k, _ := said.Key(lost)
+	equal(t, "the key", k.Status, lease.Compromised)
+	equal(t, "the license", said.Revokes(s.license.ID), true)
+	equal(t, "signing file keys", len(s.keysIn(t, license.UseFile, licensing.KeyCurrent)), 1)
+}
+
+// A root may be claimed by somebody whose record never came: after a while it is free again, and not before.
+func TestRootWhoseProductNeverCame(t *testing.T) {
+	s := newServer(t)
+	ctx := t.Context()
+	secret, err := pgp.Generate("Example", rand.Reader, start)
+	must(t, err)
+	text, err := secret.Armored()
+	must(t, err)
+	keys := licensing.NewKeys{Private: text}
+	crashing := s.node(t, &crash{s.store})
+	if _, err := crashing.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Lost"}, keys); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	_, err = s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Found"}, keys)
+	refusedWith(t, err, licensing.RootTaken)
+	s.wait(2 * time.Minute)
+	p, err := s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Found"}, keys)
+	must(t, err)
+	_, err = s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Another"}, keys)
+	refusedWith(t, err, licensing.RootTaken)
+	s.wait(time.Hour)
+	_, err = s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Another"}, keys)
+	refusedWith(t, err, licensing.RootTaken)
+	must(t, s.DeleteProduct(ctx, s.org, p.ID, 0))
+	_, err = s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Another"}, keys)
+	must(t, err)
+}
+
+var errCrash = errors.New("the process is gone")
+
+// crash is a store whose node dies when it is about to write a product, and so cleans nothing up either.
+type crash struct{ *memory.Store }
+
+func (crash) CreateProduct(context.Context, licensing.Product) error { return errCrash }
+
+func (crash) DeleteEntry(context.Context, string, string, int64) error { return errCrash }
+
+// The same call again, with keys that were made elsewhere, finds the product that it has made, and leaves the root with it.
+func TestImportThatIsSentAgain(t *testing.T) {
+	s := newServer(t)
+	ctx := licensing.WithSeed(t.Context(), bytes.Repeat([]byte{7}, 32))
+	secret, err := pgp.Generate("Example", rand.Reader, start)
+	must(t, err)
+	text, err := secret.Armored()
+	must(t, err)
+	keys := licensing.NewKeys{Private: text}
+	first, err := s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Once"}, keys)
+	must(t, err)
+	ctx = licensing.WithSeed(t.Context(), bytes.Repeat([]byte{7}, 32))
+	again, err := s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Once"}, keys)
+	must(t, err)
+	equal(t, "the product", again.ID, first.ID)
+	_, err = s.CreateProductWith(t.Context(), licensing.Product{Meta: s.meta(), Name: "Twice"}, keys)
+	refusedWith(t, err, licensing.RootTaken)
+}
+
+// A lease that was lost on the way is signed again as of its own time, also after its key was retired or is lost.
+//
+// proves part of N04
+func TestLostAnswerAfterARotation(t *testing.T) {
+	for _, turn := range []licensing.Turn{licensing.Retire, licensing.Compromise} {
+		s := newServer(t, roomy)
+		ctx, p := t.Context(), s.program(1)
+		p.sync(t)
+		request := p.request(counts(3))
+		_, err := s.Sync(ctx, request, "")
+		must(t, err)
+		s.wait(time.Minute)
+		old := s.keysIn(t, license.UseLease, licensing.KeyCurrent)[0].Fingerprint
+		_, err = s.AddKey(ctx, s.org, s.product.ID, license.UseLease, time.Time{})
+		must(t, err)
+		_, err = s.TurnKey(ctx, s.org, s.product.ID, s.keysIn(t, license.UseLease, licensing.KeyNext)[0].Fingerprint, licensing.Promote)
+		must(t, err)
+		s.product, err = s.TurnKey(ctx, s.org, s.product.ID, old, turn)
+		must(t, err)
+		a := p.send(t, request)
+		equal(t, "counted", a.Lease.Counters.Counted, int64(3))
+		equal(t, "by the old key", a.Key == old, turn == licensing.Retire)
+	}
+}
