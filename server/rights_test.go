@@ -111,6 +111,12 @@ var rights = map[string]struct {
 	"GET /licenses/{id}/text":             {"oads", nil},
 	"POST /licenses/{id}/file":            {"oads", map[string]any{"signature": "theirs"}},
 
+	"POST /customers":        {"oads", map[string]any{"name": "Theirs"}},
+	"GET /customers":         {"oadsv", nil},
+	"GET /customers/{id}":    {"oadsv", nil},
+	"PATCH /customers/{id}":  {"oads", map[string]any{"revision": 1, "name": "Stolen"}},
+	"DELETE /customers/{id}": {"oa", nil},
+
 	"GET /licenses/{id}/queue":           {"oadsv", nil},
 	"GET /licenses/{id}/holds":           {"oadsv", nil},
 	"POST /licenses/{id}/holds":          {"oads", map[string]any{"entitlement": "solid_modeling", "part": map[string]any{"name": "user", "value": "ada"}, "until": "2031-01-01T00:00:00Z"}},

@@ -85,6 +85,7 @@ func Register(app *fiber.App, c Config) *API {
 	a.terms()
 	a.usage()
 	a.lines()
+	a.customers()
 	a.activations()
 	a.audit()
 	a.events()

@@ -15,6 +15,7 @@ type License struct {
 	Version      string             `json:"version"`
 	Name         string             `json:"name"`
 	Customer     string             `json:"customer"`
+	CustomerID   string             `json:"customer_id,omitempty" doc:"Of the customer's record."`
 	Contexts     []string           `json:"contexts" nullable:"false"`
 	Entitlements []Entitlement      `json:"entitlements" nullable:"false"`
 	Allowance    int64              `json:"allowance"`
@@ -61,6 +62,7 @@ type Overrides struct {
 type LicenseNew struct {
 	Name         string             `json:"name,omitempty"`
 	Customer     string             `json:"customer,omitempty"`
+	CustomerID   string             `json:"customer_id,omitempty" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits" doc:"Of the customer's record, whose name the license gets if it has none."`
 	Contexts     []string           `json:"contexts" nullable:"false" doc:"Where entitlements are used; names of letters, digits, dots, hyphens and underscores."`
 	Entitlements []Entitlement      `json:"entitlements" nullable:"false"`
 	Allowance    int64              `json:"allowance,omitempty" doc:"Calls, over the whole life; needed by the types calls and time_and_calls."`
@@ -78,6 +80,7 @@ type LicenseEdit struct {
 	Revision     int64               `json:"revision,omitempty" minimum:"1" doc:"Of the license as it was read; needed unless If-Match names it."`
 	Name         *string             `json:"name,omitempty"`
 	Customer     *string             `json:"customer,omitempty"`
+	CustomerID   Nullable[string]    `json:"customer_id,omitempty" doc:"null: no record."`
 	Contexts     *[]string           `json:"contexts,omitempty" doc:"Replaces all of them. Files that were issued before still say the old ones."`
 	Entitlements *[]Entitlement      `json:"entitlements,omitempty" doc:"Replaces all of them."`
 	Allowance    *int64              `json:"allowance,omitempty"`
@@ -94,7 +97,7 @@ func describeLicense(l licensing.License) License {
 		entitlements = append(entitlements, Entitlement(e))
 	}
 	return License{
-		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer,
+		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer, CustomerID: string(l.CustomerID),
 		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: l.Allowance, Expires: optional(l.Expires),
 		ExpiresAfter: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optional(l.Maintenance),
 		Fingerprint: partNames(l.Fingerprint),
@@ -106,7 +109,7 @@ func describeLicense(l licensing.License) License {
 func (n LicenseNew) license() licensing.License {
 	return licensing.License{
 		Meta: licensing.Meta{Metadata: n.Metadata},
-		Name: n.Name, Customer: n.Customer, Contexts: n.Contexts, Entitlements: rights(n.Entitlements),
+		Name: n.Name, Customer: n.Customer, CustomerID: license.ID(n.CustomerID), Contexts: n.Contexts, Entitlements: rights(n.Entitlements),
 		Allowance: n.Allowance, Expires: instant(n.Expires), Trial: n.Trial, Maintenance: instant(n.Maintenance),
 		Term: licensing.Term{After: n.ExpiresAfter, From: n.ExpiresFrom}, Overrides: licensing.Overrides(n.Overrides),
 	}
@@ -116,6 +119,12 @@ func (e LicenseEdit) apply(to *licensing.License) {
 	assignRevision(&to.Revision, e.Revision)
 	assign(&to.Name, e.Name)
 	assign(&to.Customer, e.Customer)
+	if e.CustomerID.Given {
+		to.CustomerID = ""
+		if e.CustomerID.Value != nil {
+			to.CustomerID = license.ID(*e.CustomerID.Value)
+		}
+	}
 	assign(&to.Contexts, e.Contexts)
 	assign(&to.Allowance, e.Allowance)
 	assign(&to.Metadata, e.Metadata)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
 )
@@ -19,9 +20,10 @@ type RenewalNew struct {
 
 // TransferNew makes a license another customer's.
 type TransferNew struct {
-	Key      string `json:"key,omitempty" doc:"The caller's own: the same transfer again changes nothing."`
-	Customer string `json:"customer"`
-	Close    bool   `json:"close,omitempty" doc:"Deactivate the installations of the customer before."`
+	Key        string `json:"key,omitempty" doc:"The caller's own: the same transfer again changes nothing."`
+	Customer   string `json:"customer,omitempty" doc:"Absent: the name in the record."`
+	CustomerID string `json:"customer_id,omitempty" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits" doc:"The record of the new customer; this or the name is needed."`
+	Close      bool   `json:"close,omitempty" doc:"Deactivate the installations of the customer before."`
 }
 
 // Machine is one by what is found on it.
@@ -45,6 +47,8 @@ type Event struct {
 	Maintained  int64               `json:"maintained,omitempty" doc:"By a renewal, in ms."`
 	From        string              `json:"from,omitempty" doc:"The customer before a transfer."`
 	To          string              `json:"to,omitempty" doc:"The customer after a transfer."`
+	FromID      string              `json:"from_id,omitempty"`
+	ToID        string              `json:"to_id,omitempty"`
 	Expires     *time.Time          `json:"expires,omitempty" doc:"Of the license, after."`
 	Allowance   int64               `json:"allowance,omitempty" doc:"Of the license, after."`
 	Maintenance *time.Time          `json:"maintenance,omitempty" doc:"Of the license, after."`
@@ -65,7 +69,9 @@ func (a *API) terms() {
 		method: "POST", path: "/licenses/{id}/transfer", id: "transferLicense", tag: tag, action: access.EditLicenses, status: http.StatusOK,
 		summary: "Make a license another customer's, with or without its installations",
 	}, func(ctx context.Context, who access.Identity, in *ByIDBody[TransferNew]) (*answer[License], error) {
-		one, err := l.Transfer(ctx, who.Organisation(), in.id(), licensing.Transfer(in.Body))
+		one, err := l.Transfer(ctx, who.Organisation(), in.id(), licensing.Transfer{
+			Key: in.Body.Key, Customer: in.Body.Customer, CustomerID: license.ID(in.Body.CustomerID), Close: in.Body.Close,
+		})
 		return reply(describeLicense(one), err)
 	})
 	add(a, operation{
@@ -85,7 +91,7 @@ func (a *API) terms() {
 	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Event]], error) {
 		found, err := l.History(ctx, who.Organisation(), in.id(), in.page())
 		return listing(found, err, func(e licensing.Event) Event {
-			return Event{e.Key, e.Kind, moment(e.Time), e.Extend, e.Calls, e.Maintained, e.From, e.To, optional(e.Expires), e.Allowance, optional(e.Maintenance)}
+			return Event{e.Key, e.Kind, moment(e.Time), e.Extend, e.Calls, e.Maintained, e.From, e.To, string(e.FromID), string(e.ToID), optional(e.Expires), e.Allowance, optional(e.Maintenance)}
 		})
 	})
 }

@@ -35,6 +35,7 @@ type Policy struct {
 	ActivationDelay      int64                       `json:"activation_delay"`
 	ActivationLimit      int64                       `json:"activation_limit"`
 	MaxMachines          int64                       `json:"max_machines"`
+	TrialOnce            bool                        `json:"trial_once,omitempty"`
 	MoveLimit            int64                       `json:"move_limit,omitempty"`
 	ClockTolerance       int64                       `json:"clock_tolerance"`
 	JournalEvery         int64                       `json:"journal_every"`
@@ -60,6 +61,7 @@ type PolicyNew struct {
 	ActivationDelay      int64                       `json:"activation_delay,omitempty" doc:"How long a program waits after an activation."`
 	ActivationLimit      int64                       `json:"activation_limit,omitempty" doc:"New activations in each interval; 0: none is allowed."`
 	MaxMachines          int64                       `json:"max_machines,omitempty" doc:"Activated installations at a time; 0: no limit."`
+	TrialOnce            bool                        `json:"trial_once,omitempty" doc:"Each customer, by record, tries the product once."`
 	MoveLimit            int64                       `json:"move_limit,omitempty" doc:"How often another installation may take a place that one has given up itself, in at least 30 days; 0: no limit."`
 	ClockTolerance       int64                       `json:"clock_tolerance,omitempty" doc:"How far a clock may be behind the latest signed time."`
 	JournalEvery         int64                       `json:"journal_every,omitempty" doc:"Counts between two journal writes. Default: 100."`
@@ -99,7 +101,7 @@ func version(v licensing.Version) Version {
 	return Version{
 		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived, Released: optional(v.Released),
 		Policy: Policy{
-			p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, p.ActivationLimit, p.MaxMachines, p.MoveLimit, p.ClockTolerance, p.JournalEvery,
+			p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, p.ActivationLimit, p.MaxMachines, p.TrialOnce, p.MoveLimit, p.ClockTolerance, p.JournalEvery,
 			p.Prepaid, p.Period, p.PeriodLength, p.MaxBorrow, p.Statistics, p.FingerprintAction, p.FingerprintTolerance, p.Queue, p.CloneAction, p.CloneLimit,
 		},
 		Metadata: filled(v.Metadata), Revision: v.Revision, Created: moment(v.Created), Updated: moment(v.Updated),
@@ -113,7 +115,7 @@ func (p PolicyNew) policy() licensing.Policy {
 			ActivationDelay: p.ActivationDelay, ClockTolerance: p.ClockTolerance, JournalEvery: p.JournalEvery,
 			Prepaid: p.Prepaid, Statistics: p.Statistics,
 		},
-		ActivationLimit: p.ActivationLimit, MaxMachines: p.MaxMachines, MoveLimit: p.MoveLimit,
+		ActivationLimit: p.ActivationLimit, MaxMachines: p.MaxMachines, TrialOnce: p.TrialOnce, MoveLimit: p.MoveLimit,
 		Period: p.Period, PeriodLength: p.PeriodLength, MaxBorrow: p.MaxBorrow,
 		FingerprintAction: p.FingerprintAction, FingerprintTolerance: p.FingerprintTolerance, Queue: p.Queue, CloneAction: p.CloneAction, CloneLimit: p.CloneLimit,
 	}

@@ -128,35 +128,48 @@ func (s *Service) DeleteVersion(ctx context.Context, org, id license.ID, revisio
 
 // CreateLicense makes a license under the version that it names.
 func (s *Service) CreateLicense(ctx context.Context, l License) (License, error) {
-	l, err := s.newLicense(ctx, l)
+	l, policy, err := s.newLicense(ctx, l)
 	if err != nil {
 		return License{}, err
 	}
-	return made(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
+	if err := s.tries(ctx, l, policy); err != nil {
+		return License{}, err
+	}
+	l, err = made(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
+	if err != nil {
+		return l, errors.Join(err, s.untried(ctx, l))
+	}
+	if err = s.named(ctx, l); err != nil { // the customer was deleted at the same time
+		err = errors.Join(err, s.store.DeleteLicense(ctx, l.Organisation, l.ID, l.Revision))
+	}
+	return l, err
 }
 
 // CheckLicense tells what is wrong with a license that is to be made.
 func (s *Service) CheckLicense(ctx context.Context, l License) error {
-	_, err := s.newLicense(ctx, l)
+	_, _, err := s.newLicense(ctx, l)
 	return err
 }
 
-func (s *Service) newLicense(ctx context.Context, l License) (License, error) {
+func (s *Service) newLicense(ctx context.Context, l License) (License, Policy, error) {
 	v, err := s.store.Version(ctx, l.Organisation, l.Version)
 	if err != nil {
-		return License{}, fmt.Errorf("the license's version: %w", err)
+		return License{}, Policy{}, fmt.Errorf("the license's version: %w", err)
 	}
 	if l.Status == "" {
 		l.Status = Active
 	}
 	l.Product = v.Product
 	if err := s.create(ctx, &l.Meta); err != nil {
-		return License{}, err
+		return License{}, Policy{}, err
 	}
 	if err := l.begin(); err != nil {
-		return License{}, err
+		return License{}, Policy{}, err
 	}
-	return l, l.check(v.Policy)
+	if err := s.customer(ctx, &l); err != nil {
+		return License{}, Policy{}, err
+	}
+	return l, v.Policy, l.check(v.Policy)
 }
 
 // UpdateLicense changes everything but the version, the machine, the holds and the history. A revoked license stays revoked.
@@ -177,7 +190,32 @@ func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error)
 	}
 	l.Product, l.Version, l.Created, l.Updated, l.Recent = old.Product, old.Version, old.Created, s.now(), old.Recent
 	l.Fingerprint, l.Holds = old.Fingerprint, old.Holds
-	return s.store.UpdateLicense(ctx, l)
+	if !old.Trial {
+		if err := s.tries(ctx, l, v.Policy); err != nil {
+			return License{}, err
+		}
+	}
+	if l.CustomerID == old.CustomerID {
+		return s.store.UpdateLicense(ctx, l)
+	}
+	if err := s.customer(ctx, &l); err != nil {
+		return License{}, err
+	}
+	if l, err = s.store.UpdateLicense(ctx, l); err != nil {
+		return l, err
+	}
+	return l, s.orNobodys(ctx, l)
+}
+
+// orNobodys makes sure of the customer of a license that was just given to it; if it was deleted at the same time, the license is nobody's.
+func (s *Service) orNobodys(ctx context.Context, l License) error {
+	err := s.named(ctx, l)
+	if err != nil {
+		l.CustomerID = ""
+		_, undo := s.store.UpdateLicense(ctx, l)
+		err = errors.Join(err, undo)
+	}
+	return err
 }
 
 // DeleteLicense takes its activations with it; they can not sync any more.

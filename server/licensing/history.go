@@ -25,6 +25,8 @@ type Event struct {
 	Maintained  int64      `json:"maintained,omitempty"`  // a renewal: milliseconds of maintenance
 	From        string     `json:"from,omitempty"`        // a transfer: the customer before
 	To          string     `json:"to,omitempty"`          // a transfer: the customer after
+	FromID      license.ID `json:"from_id,omitempty"`     // a transfer: the record of the customer before
+	ToID        license.ID `json:"to_id,omitempty"`       // a transfer: and after
 	Expires     lease.Time `json:"expires,omitempty"`     // of the license, after
 	Allowance   int64      `json:"allowance,omitempty"`   // of the license, after
 	Maintenance lease.Time `json:"maintenance,omitempty"` // of the license, after

@@ -52,6 +52,7 @@ type Policy struct {
 	lease.Settings
 	ActivationLimit      int64             `json:"activation_limit"`      // new activations in each window of Interval; 0: none is allowed
 	MaxMachines          int64             `json:"max_machines"`          // activated installations at a time; 0: no limit
+	TrialOnce            bool              `json:"trial_once"`            // each customer tries the product once
 	MoveLimit            int64             `json:"move_limit"`            // how often another installation may take a place that one gave up, in each long window; 0: no limit
 	Period               PeriodKind        `json:"period"`                // of the allowance; empty: it is for the whole life
 	PeriodLength         int64             `json:"period_length"`         // of periods of a fixed length

@@ -83,9 +83,10 @@ func (s *Service) Renew(ctx context.Context, org, id license.ID, r Renewal) (Lic
 
 // Transfer makes a license another customer's.
 type Transfer struct {
-	Key      string // the caller's own: the same again changes nothing; empty: this is a transfer of its own
-	Customer string
-	Close    bool // the installations of the one before are deactivated
+	Key        string // the caller's own: the same again changes nothing; empty: this is a transfer of its own
+	Customer   string // empty: the name in the record
+	CustomerID license.ID
+	Close      bool // the installations of the one before are deactivated
 }
 
 // Transfer changes whose a license is. Its usage stays. Closing the installations of the customer before is no move of theirs.
@@ -97,15 +98,24 @@ func (s *Service) Transfer(ctx context.Context, org, id license.ID, t Transfer) 
 		}
 		t.Key = string(made)
 	}
-	same := func(e Event) bool { return e.Kind == Transferred && e.To == t.Customer }
+	same := func(e Event) bool {
+		return e.Kind == Transferred && e.ToID == t.CustomerID && (e.To == t.Customer || t.Customer == "")
+	}
 	l, made, err := s.happen(ctx, org, id, t.Key, same, func(l *License, _ Policy) (Event, error) {
-		if err := text("customer", t.Customer, 1, MaxText); err != nil {
+		e := Event{Kind: Transferred, From: l.Customer, FromID: l.CustomerID, ToID: t.CustomerID}
+		l.Customer, l.CustomerID = t.Customer, t.CustomerID
+		if err := s.customer(ctx, l); err != nil {
 			return Event{}, err
 		}
-		e := Event{Kind: Transferred, From: l.Customer, To: t.Customer}
-		l.Customer = t.Customer
+		e.To = l.Customer
+		if err := text("customer", l.Customer, 1, MaxText); err != nil {
+			return Event{}, err
+		}
 		return e, nil
 	})
+	if err == nil && t.CustomerID != "" && l.CustomerID == t.CustomerID {
+		err = s.orNobodys(ctx, l)
+	}
 	if err != nil || !t.Close {
 		return l, err
 	}

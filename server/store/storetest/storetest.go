@@ -159,7 +159,7 @@ func (w *world) newVersion(name string) licensing.Version {
 	return licensing.Version{Meta: w.meta(), Product: w.product.ID, Name: name, Description: "the first", Released: noon - 5, Policy: licensing.Policy{
 		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
 			ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100, Prepaid: 50, Statistics: true},
-		ActivationLimit: 1000, MaxMachines: 9, MoveLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000, MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
+		ActivationLimit: 1000, MaxMachines: 9, TrialOnce: true, MoveLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000, MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
 		FingerprintAction: licensing.FingerprintRefuse, FingerprintTolerance: 1, Queue: 5_000,
 	}}
 }
@@ -170,7 +170,7 @@ func (w *world) newLicense(name string) licensing.License {
 		Contexts: []string{"ui", "automation"}, Entitlements: []license.Entitlement{{Name: "modeling", Slots: 5}, {Name: "rendering"}},
 		Allowance: 1000, Expires: noon + 1, Status: licensing.Active, Trial: true, Maintenance: noon + 2,
 		Term: licensing.Term{After: 6, From: licensing.FromActivation},
-		Recent: []licensing.Event{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, Maintained: 3, From: "a", To: "b", Expires: noon + 1,
+		Recent: []licensing.Event{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, Maintained: 3, From: "a", To: "b", FromID: newID(), ToID: newID(), Expires: noon + 1,
 			Allowance: 1000, Maintenance: noon + 2}},
 		Holds: []licensing.Hold{{ID: newID(), Entitlement: "modeling", Slots: 2, Note: "Ada", Activation: lease.Origin,
 			Part: lease.Part{Name: "user", Hash: "ffeeddccbbaa99887766554433221100"}, From: noon, Until: noon + 3}},

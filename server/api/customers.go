@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Customer is whom licenses are for.
+type Customer struct {
+	ID        string            `json:"id"`
+	Name      string            `json:"name"`
+	Email     string            `json:"email,omitempty"`
+	Reference string            `json:"reference,omitempty"`
+	Metadata  map[string]string `json:"metadata"`
+	Revision  int64             `json:"revision"`
+	Created   time.Time         `json:"created"`
+	Updated   time.Time         `json:"updated"`
+}
+
+// CustomerNew is a customer to be made.
+type CustomerNew struct {
+	Name      string            `json:"name"`
+	Email     string            `json:"email,omitempty"`
+	Reference string            `json:"reference,omitempty" doc:"The vendor's own, such as a number in its shop; unique where it is given."`
+	Metadata  map[string]string `json:"metadata,omitempty"`
+}
+
+// CustomerEdit changes what it names and leaves the rest.
+type CustomerEdit struct {
+	Revision  int64              `json:"revision,omitempty"`
+	Name      *string            `json:"name,omitempty" doc:"Licenses keep the name that they have."`
+	Email     *string            `json:"email,omitempty"`
+	Reference *string            `json:"reference,omitempty"`
+	Metadata  *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
+}
+
+func customer(c licensing.Customer) Customer {
+	return Customer{string(c.ID), c.Name, c.Email, c.Reference, filled(c.Metadata), c.Revision, moment(c.Created), moment(c.Updated)}
+}
+
+// customers registers the routes of customers. Their licenses are listed by the filter customer_id.
+func (a *API) customers() {
+	const tag = "customers"
+	l := a.Licensing
+	add(a, operation{
+		method: "POST", path: "/customers", id: "createCustomer", tag: tag, action: access.EditLicenses, status: http.StatusCreated,
+		summary: "Make a customer",
+	}, func(ctx context.Context, who access.Identity, in *body[CustomerNew]) (*answer[Customer], error) {
+		c, err := l.CreateCustomer(ctx, licensing.Customer{
+			Meta: licensing.Meta{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
+			Name: in.Body.Name, Email: in.Body.Email, Reference: in.Body.Reference,
+		})
+		return reply(customer(c), err)
+	})
+	add(a, operation{
+		method: "GET", path: "/customers", id: "customers", tag: tag, action: access.ReadLicenses,
+		summary: "List customers, newest first; a search looks through name, e-mail and reference",
+	}, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Customer]], error) {
+		found, err := l.Customers(ctx, who.Organisation(), in.page())
+		return listing(found, err, customer)
+	})
+	add(a, operation{
+		method: "GET", path: "/customers/{id}", id: "customer", tag: tag, action: access.ReadLicenses,
+		summary: "Read a customer",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Customer], error) {
+		c, err := l.Customer(ctx, who.Organisation(), in.id())
+		return reply(customer(c), err)
+	})
+	add(a, operation{
+		method: "PATCH", path: "/customers/{id}", id: "editCustomer", tag: tag, action: access.EditLicenses,
+		summary: "Edit a customer",
+	}, func(ctx context.Context, who access.Identity, in *ByIDBody[CustomerEdit]) (*answer[Customer], error) {
+		c, err := l.Customer(ctx, who.Organisation(), in.id())
+		if err != nil {
+			return nil, err
+		}
+		assignRevision(&c.Revision, in.Body.Revision)
+		assign(&c.Name, in.Body.Name)
+		assign(&c.Email, in.Body.Email)
+		assign(&c.Reference, in.Body.Reference)
+		assign(&c.Metadata, in.Body.Metadata)
+		c, err = l.UpdateCustomer(ctx, c)
+		return reply(customer(c), err)
+	})
+	add(a, operation{
+		method: "DELETE", path: "/customers/{id}", id: "deleteCustomer", tag: tag, action: access.EndLicenses, status: http.StatusNoContent,
+		conditional: true, summary: "Delete a customer that has no licenses",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
+		return nil, l.DeleteCustomer(ctx, who.Organisation(), in.id(), wanted(ctx))
+	})
+}
