@@ -111,6 +111,8 @@ var rights = map[string]struct {
 	"GET /licenses/{id}/text":             {"oads", nil},
 	"POST /licenses/{id}/file":            {"oads", map[string]any{"signature": "theirs"}},
 
+	"GET /licenses/{id}/activations/{activation}/receipt": {"oadsv", nil},
+
 	"POST /customers":        {"oads", map[string]any{"name": "Theirs"}},
 	"GET /customers":         {"oadsv", nil},
 	"GET /customers/{id}":    {"oadsv", nil},

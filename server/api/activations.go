@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
@@ -93,6 +95,22 @@ func (a *API) activations() {
 				x.Granted, x.Restores, optional(x.Past.Cloned), evidence(x.Past), x.Seen.Changed, optional(x.Seen.ChangedAt), x.Seen.Address, x.Seen.Statistics,
 			}
 		})
+	})
+	add(a, operation{
+		method: "GET", path: "/licenses/{id}/activations/{activation}/receipt", id: "receipt", tag: tag, action: access.ReadLicenses,
+		summary: "The last lease of an installation, signed: the receipt for the usage that it confirms",
+		more: func(o *huma.Operation) {
+			o.Responses = map[string]*huma.Response{"200": {
+				Description: "Two lines, the second of which signs the first (spec/lease.md).",
+				Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
+			}}
+		},
+	}, func(ctx context.Context, who access.Identity, in *ByActivation) (*file, error) {
+		text, err := l.Receipt(ctx, who.Organisation(), in.key())
+		if err != nil {
+			return nil, err
+		}
+		return &file{"text/plain; charset=us-ascii", `attachment; filename="` + in.Activation[:12] + `.receipt.txt"`, text}, nil
 	})
 	add(a, operation{
 		method: "PATCH", path: "/licenses/{id}/activations/{activation}", id: "nameActivation", tag: tag, action: access.EditLicenses,

@@ -1960,6 +1960,41 @@ type Change struct {
 	To   interface{} `json:"to,omitempty"`
 }
 
+// Customer defines model for Customer.
+type Customer struct {
+	Created   time.Time         `json:"created"`
+	Email     *string           `json:"email,omitempty"`
+	ID        string            `json:"id"`
+	Metadata  map[string]string `json:"metadata"`
+	Name      string            `json:"name"`
+	Reference *string           `json:"reference,omitempty"`
+	Revision  int64             `json:"revision"`
+	Updated   time.Time         `json:"updated"`
+}
+
+// CustomerEdit defines model for CustomerEdit.
+type CustomerEdit struct {
+	Email *string `json:"email,omitempty"`
+
+	// Metadata Replaces all of it.
+	Metadata *map[string]string `json:"metadata,omitempty"`
+
+	// Name Licenses keep the name that they have.
+	Name      *string `json:"name,omitempty"`
+	Reference *string `json:"reference,omitempty"`
+	Revision  *int64  `json:"revision,omitempty"`
+}
+
+// CustomerNew defines model for CustomerNew.
+type CustomerNew struct {
+	Email    *string            `json:"email,omitempty"`
+	Metadata *map[string]string `json:"metadata,omitempty"`
+	Name     string             `json:"name"`
+
+	// Reference The vendor's own, such as a number in its shop; unique where it is given.
+	Reference *string `json:"reference,omitempty"`
+}
+
 // Data defines model for Data.
 type Data struct {
 	Activation *string `json:"activation,omitempty"`
@@ -2029,9 +2064,10 @@ type Event struct {
 	Extend *int64 `json:"extend,omitempty"`
 
 	// From The customer before a transfer.
-	From *string   `json:"from,omitempty"`
-	Key  string    `json:"key"`
-	Kind EventKind `json:"kind"`
+	From   *string   `json:"from,omitempty"`
+	FromID *string   `json:"from_id,omitempty"`
+	Key    string    `json:"key"`
+	Kind   EventKind `json:"kind"`
 
 	// Maintained By a renewal, in ms.
 	Maintained *int64 `json:"maintained,omitempty"`
@@ -2041,7 +2077,8 @@ type Event struct {
 	Time        time.Time  `json:"time"`
 
 	// To The customer after a transfer.
-	To *string `json:"to,omitempty"`
+	To   *string `json:"to,omitempty"`
+	ToID *string `json:"to_id,omitempty"`
 }
 
 // EventKind defines model for Event.Kind.
@@ -2196,10 +2233,13 @@ type KeysNewVersion int64
 
 // License defines model for License.
 type License struct {
-	Allowance    int64         `json:"allowance"`
-	Contexts     []string      `json:"contexts"`
-	Created      time.Time     `json:"created"`
-	Customer     string        `json:"customer"`
+	Allowance int64     `json:"allowance"`
+	Contexts  []string  `json:"contexts"`
+	Created   time.Time `json:"created"`
+	Customer  string    `json:"customer"`
+
+	// CustomerID Of the customer's record.
+	CustomerID   *string       `json:"customer_id,omitempty"`
 	Entitlements []Entitlement `json:"entitlements"`
 
 	// Expires Absent while a term that counts from the first activation has not begun.
@@ -2243,6 +2283,9 @@ type LicenseEdit struct {
 	Contexts *[]string `json:"contexts,omitempty"`
 	Customer *string   `json:"customer,omitempty"`
 
+	// CustomerID null: no record.
+	CustomerID nullable.Nullable[string] `json:"customer_id,omitempty"`
+
 	// Entitlements Replaces all of them.
 	Entitlements *[]Entitlement `json:"entitlements,omitempty"`
 
@@ -2273,8 +2316,11 @@ type LicenseNew struct {
 	Allowance *int64 `json:"allowance,omitempty"`
 
 	// Contexts Where entitlements are used; names of letters, digits, dots, hyphens and underscores.
-	Contexts     []string      `json:"contexts"`
-	Customer     *string       `json:"customer,omitempty"`
+	Contexts []string `json:"contexts"`
+	Customer *string  `json:"customer,omitempty"`
+
+	// CustomerID Of the customer's record, whose name the license gets if it has none.
+	CustomerID   *string       `json:"customer_id,omitempty"`
 	Entitlements []Entitlement `json:"entitlements"`
 
 	// Expires The types time and time_and_calls need this or expires_after.
@@ -2316,6 +2362,14 @@ type ListActivation struct {
 // ListAuditLine defines model for ListAuditLine.
 type ListAuditLine struct {
 	Items []AuditLine `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// ListCustomer defines model for ListCustomer.
+type ListCustomer struct {
+	Items []Customer `json:"items"`
 
 	// Next Cursor of the next page; absent on the last.
 	Next *string `json:"next,omitempty"`
@@ -2593,6 +2647,7 @@ type Policy struct {
 	Prepaid              int64                    `json:"prepaid"`
 	Queue                *int64                   `json:"queue,omitempty"`
 	Statistics           bool                     `json:"statistics"`
+	TrialOnce            *bool                    `json:"trial_once,omitempty"`
 	Trigger              PolicyTrigger            `json:"trigger"`
 	Type                 PolicyType               `json:"type"`
 }
@@ -2670,6 +2725,9 @@ type PolicyNew struct {
 
 	// Statistics Programs report version, platform and numbers of their own with each sync.
 	Statistics *bool `json:"statistics,omitempty"`
+
+	// TrialOnce Each customer, by record, tries the product once.
+	TrialOnce *bool `json:"trial_once,omitempty"`
 
 	// Trigger When usage is synced. Default: interval.
 	Trigger *PolicyNewTrigger `json:"trigger,omitempty"`
@@ -2911,8 +2969,13 @@ type TokenNewScope string
 // TransferNew defines model for TransferNew.
 type TransferNew struct {
 	// Close Deactivate the installations of the customer before.
-	Close    *bool  `json:"close,omitempty"`
-	Customer string `json:"customer"`
+	Close *bool `json:"close,omitempty"`
+
+	// Customer Absent: the name in the record.
+	Customer *string `json:"customer,omitempty"`
+
+	// CustomerID The record of the new customer; this or the name is needed.
+	CustomerID *string `json:"customer_id,omitempty"`
 
 	// Key The caller's own: the same transfer again changes nothing.
 	Key *string `json:"key,omitempty"`
@@ -3125,6 +3188,16 @@ type AuditHeadParams struct {
 
 // AuditHeadParamsChain defines parameters for AuditHead.
 type AuditHeadParamsChain string
+
+// CustomersParams defines parameters for Customers.
+type CustomersParams struct {
+	// Cursor The next of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Search Part of the name, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
 
 // EventsParams defines parameters for Events.
 type EventsParams struct {
@@ -3500,6 +3573,12 @@ type ReinstateLicensesJSONRequestBody = LicenseIDs
 // SuspendLicensesJSONRequestBody defines body for SuspendLicenses for application/json ContentType.
 type SuspendLicensesJSONRequestBody = LicenseIDs
 
+// CreateCustomerJSONRequestBody defines body for CreateCustomer for application/json ContentType.
+type CreateCustomerJSONRequestBody = CustomerNew
+
+// EditCustomerJSONRequestBody defines body for EditCustomer for application/json ContentType.
+type EditCustomerJSONRequestBody = CustomerEdit
+
 // EditLicenseJSONRequestBody defines body for EditLicense for application/json ContentType.
 type EditLicenseJSONRequestBody = LicenseEdit
 
@@ -3712,6 +3791,49 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
 	SuspendLicenses(ctx context.Context, body SuspendLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Customers List customers, newest first; a search looks through name, e-mail and reference
+	//
+	// Corresponds with GET /api/v1/customers (the `Customers` operationId).
+	Customers(ctx context.Context, params *CustomersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateCustomerWithBody Make a customer
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/customers (the `CreateCustomer` operationId).
+	CreateCustomerWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateCustomer Make a customer
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/customers (the `CreateCustomer` operationId).
+	CreateCustomer(ctx context.Context, body CreateCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteCustomer Delete a customer that has no licenses
+	//
+	// Corresponds with DELETE /api/v1/customers/{id} (the `DeleteCustomer` operationId).
+	DeleteCustomer(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Customer Read a customer
+	//
+	// Corresponds with GET /api/v1/customers/{id} (the `Customer` operationId).
+	Customer(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditCustomerWithBody Edit a customer
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
+	EditCustomerWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditCustomer Edit a customer
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
+	EditCustomer(ctx context.Context, id string, body EditCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SettleEpoch Say that no lease from before the last restore is outstanding: what was frozen since is granted again
 	//
 	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
@@ -3789,6 +3911,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/activations/{activation}/forgive (the `Forgive` operationId).
 	Forgive(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Receipt The last lease of an installation, signed: the receipt for the usage that it confirms
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/activations/{activation}/receipt (the `Receipt` operationId).
+	Receipt(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Release Take a slot back; the program learns it with its next sync
 	//
@@ -4592,6 +4719,119 @@ func (c *Routes) SuspendLicenses(ctx context.Context, body SuspendLicensesJSONRe
 	return c.Client.Do(req)
 }
 
+// Customers List customers, newest first; a search looks through name, e-mail and reference
+//
+// Corresponds with GET /api/v1/customers (the `Customers` operationId).
+func (c *Routes) Customers(ctx context.Context, params *CustomersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCustomersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateCustomerWithBody Make a customer
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/customers (the `CreateCustomer` operationId).
+func (c *Routes) CreateCustomerWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCustomerRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateCustomer Make a customer
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/customers (the `CreateCustomer` operationId).
+func (c *Routes) CreateCustomer(ctx context.Context, body CreateCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCustomerRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteCustomer Delete a customer that has no licenses
+//
+// Corresponds with DELETE /api/v1/customers/{id} (the `DeleteCustomer` operationId).
+func (c *Routes) DeleteCustomer(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteCustomerRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Customer Read a customer
+//
+// Corresponds with GET /api/v1/customers/{id} (the `Customer` operationId).
+func (c *Routes) Customer(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCustomerRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditCustomerWithBody Edit a customer
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
+func (c *Routes) EditCustomerWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditCustomerRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditCustomer Edit a customer
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
+func (c *Routes) EditCustomer(ctx context.Context, id string, body EditCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditCustomerRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // SettleEpoch Say that no lease from before the last restore is outstanding: what was frozen since is granted again
 //
 // Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
@@ -4800,6 +5040,21 @@ func (c *Routes) Deactivate(ctx context.Context, id string, activation string, r
 // Corresponds with POST /api/v1/licenses/{id}/activations/{activation}/forgive (the `Forgive` operationId).
 func (c *Routes) Forgive(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewForgiveRequest(c.Server, id, activation)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Receipt The last lease of an installation, signed: the receipt for the usage that it confirms
+//
+// Corresponds with GET /api/v1/licenses/{id}/activations/{activation}/receipt (the `Receipt` operationId).
+func (c *Routes) Receipt(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiptRequest(c.Server, id, activation)
 	if err != nil {
 		return nil, err
 	}
@@ -6942,6 +7197,239 @@ func NewSuspendLicensesRequestWithBody(server string, contentType string, body i
 	return req, nil
 }
 
+// NewCustomersRequest constructs an http.Request for the Customers method
+func NewCustomersRequest(server string, params *CustomersParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/customers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateCustomerRequest calls the generic CreateCustomer builder with application/json body
+func NewCreateCustomerRequest(server string, body CreateCustomerJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateCustomerRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateCustomerRequestWithBody constructs an http.Request for the CreateCustomer method, with any body, and a specified content type
+func NewCreateCustomerRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/customers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteCustomerRequest constructs an http.Request for the DeleteCustomer method
+func NewDeleteCustomerRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/customers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCustomerRequest constructs an http.Request for the Customer method
+func NewCustomerRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/customers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEditCustomerRequest calls the generic EditCustomer builder with application/json body
+func NewEditCustomerRequest(server string, id string, body EditCustomerJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEditCustomerRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewEditCustomerRequestWithBody constructs an http.Request for the EditCustomer method, with any body, and a specified content type
+func NewEditCustomerRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/customers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewSettleEpochRequest constructs an http.Request for the SettleEpoch method
 func NewSettleEpochRequest(server string) (*http.Request, error) {
 	var err error
@@ -7946,6 +8434,47 @@ func NewForgiveRequest(server string, id string, activation string) (*http.Reque
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReceiptRequest constructs an http.Request for the Receipt method
+func NewReceiptRequest(server string, id string, activation string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "activation", activation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/activations/%s/receipt", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -12114,6 +12643,55 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/bulk/licenses/suspend (the `SuspendLicenses` operationId).
 	SuspendLicensesWithResponse(ctx context.Context, body SuspendLicensesJSONRequestBody, reqEditors ...RequestEditorFn) (*SuspendLicensesResponse, error)
 
+	// CustomersWithResponse List customers, newest first; a search looks through name, e-mail and reference
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/customers (the `Customers` operationId).
+	CustomersWithResponse(ctx context.Context, params *CustomersParams, reqEditors ...RequestEditorFn) (*CustomersResponse, error)
+
+	// CreateCustomerWithBodyWithResponse Make a customer
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/customers (the `CreateCustomer` operationId).
+	CreateCustomerWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCustomerResponse, error)
+
+	// CreateCustomerWithResponse Make a customer
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/customers (the `CreateCustomer` operationId).
+	CreateCustomerWithResponse(ctx context.Context, body CreateCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCustomerResponse, error)
+
+	// DeleteCustomerWithResponse Delete a customer that has no licenses
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/customers/{id} (the `DeleteCustomer` operationId).
+	DeleteCustomerWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteCustomerResponse, error)
+
+	// CustomerWithResponse Read a customer
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/customers/{id} (the `Customer` operationId).
+	CustomerWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CustomerResponse, error)
+
+	// EditCustomerWithBodyWithResponse Edit a customer
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
+	EditCustomerWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditCustomerResponse, error)
+
+	// EditCustomerWithResponse Edit a customer
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
+	EditCustomerWithResponse(ctx context.Context, id string, body EditCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*EditCustomerResponse, error)
+
 	// SettleEpochWithResponse Say that no lease from before the last restore is outstanding: what was frozen since is granted again
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -12211,6 +12789,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/activations/{activation}/forgive (the `Forgive` operationId).
 	ForgiveWithResponse(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*ForgiveResponse, error)
+
+	// ReceiptWithResponse The last lease of an installation, signed: the receipt for the usage that it confirms
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/licenses/{id}/activations/{activation}/receipt (the `Receipt` operationId).
+	ReceiptWithResponse(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*ReceiptResponse, error)
 
 	// ReleaseWithResponse Take a slot back; the program learns it with its next sync
 	//
@@ -13276,6 +13861,253 @@ func (r SuspendLicensesResponse) ContentType() string {
 	return ""
 }
 
+type CustomersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListCustomer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CustomersResponse) GetJSON200() *ListCustomer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CustomersResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CustomersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CustomersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CustomersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CustomersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateCustomerResponse201Headers the declared response headers of an HTTP 201 response for CreateCustomer
+type CreateCustomerResponse201Headers struct {
+	ETag *string
+}
+
+type CreateCustomerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Customer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateCustomerResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateCustomerResponse) GetJSON201() *Customer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateCustomerResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateCustomerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateCustomerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateCustomerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateCustomerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteCustomerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteCustomerResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteCustomerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteCustomerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteCustomerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteCustomerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CustomerResponse200Headers the declared response headers of an HTTP 200 response for Customer
+type CustomerResponse200Headers struct {
+	ETag *string
+}
+
+type CustomerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Customer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CustomerResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CustomerResponse) GetJSON200() *Customer {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r CustomerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CustomerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CustomerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CustomerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// EditCustomerResponse200Headers the declared response headers of an HTTP 200 response for EditCustomer
+type EditCustomerResponse200Headers struct {
+	ETag *string
+}
+
+type EditCustomerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Customer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EditCustomerResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EditCustomerResponse) GetJSON200() *Customer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EditCustomerResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EditCustomerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EditCustomerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EditCustomerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EditCustomerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SettleEpochResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13811,6 +14643,55 @@ func (r ForgiveResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ForgiveResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReceiptResponse200Headers the declared response headers of an HTTP 200 response for Receipt
+type ReceiptResponse200Headers struct {
+	ContentDisposition *string
+	ContentType        *string
+}
+
+type ReceiptResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReceiptResponse200Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReceiptResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReceiptResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReceiptResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReceiptResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReceiptResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -18066,6 +18947,97 @@ func (c *ClientWithResponses) SuspendLicensesWithResponse(ctx context.Context, b
 	return ParseSuspendLicensesResponse(rsp)
 }
 
+// CustomersWithResponse List customers, newest first; a search looks through name, e-mail and reference
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/customers (the `Customers` operationId).
+func (c *ClientWithResponses) CustomersWithResponse(ctx context.Context, params *CustomersParams, reqEditors ...RequestEditorFn) (*CustomersResponse, error) {
+	rsp, err := c.Customers(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCustomersResponse(rsp)
+}
+
+// CreateCustomerWithBodyWithResponse Make a customer
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/customers (the `CreateCustomer` operationId).
+func (c *ClientWithResponses) CreateCustomerWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCustomerResponse, error) {
+	rsp, err := c.CreateCustomerWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateCustomerResponse(rsp)
+}
+
+// CreateCustomerWithResponse Make a customer
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/customers (the `CreateCustomer` operationId).
+func (c *ClientWithResponses) CreateCustomerWithResponse(ctx context.Context, body CreateCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCustomerResponse, error) {
+	rsp, err := c.CreateCustomer(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateCustomerResponse(rsp)
+}
+
+// DeleteCustomerWithResponse Delete a customer that has no licenses
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/customers/{id} (the `DeleteCustomer` operationId).
+func (c *ClientWithResponses) DeleteCustomerWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteCustomerResponse, error) {
+	rsp, err := c.DeleteCustomer(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteCustomerResponse(rsp)
+}
+
+// CustomerWithResponse Read a customer
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/customers/{id} (the `Customer` operationId).
+func (c *ClientWithResponses) CustomerWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CustomerResponse, error) {
+	rsp, err := c.Customer(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCustomerResponse(rsp)
+}
+
+// EditCustomerWithBodyWithResponse Edit a customer
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
+func (c *ClientWithResponses) EditCustomerWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditCustomerResponse, error) {
+	rsp, err := c.EditCustomerWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditCustomerResponse(rsp)
+}
+
+// EditCustomerWithResponse Edit a customer
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
+func (c *ClientWithResponses) EditCustomerWithResponse(ctx context.Context, id string, body EditCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*EditCustomerResponse, error) {
+	rsp, err := c.EditCustomer(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditCustomerResponse(rsp)
+}
+
 // SettleEpochWithResponse Say that no lease from before the last restore is outstanding: what was frozen since is granted again
 //
 // Returns a wrapper object for the known response body format(s).
@@ -18246,6 +19218,19 @@ func (c *ClientWithResponses) ForgiveWithResponse(ctx context.Context, id string
 		return nil, err
 	}
 	return ParseForgiveResponse(rsp)
+}
+
+// ReceiptWithResponse The last lease of an installation, signed: the receipt for the usage that it confirms
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/licenses/{id}/activations/{activation}/receipt (the `Receipt` operationId).
+func (c *ClientWithResponses) ReceiptWithResponse(ctx context.Context, id string, activation string, reqEditors ...RequestEditorFn) (*ReceiptResponse, error) {
+	rsp, err := c.Receipt(ctx, id, activation, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReceiptResponse(rsp)
 }
 
 // ReleaseWithResponse Take a slot back; the program learns it with its next sync
@@ -19893,6 +20878,202 @@ func ParseSuspendLicensesResponse(rsp *http.Response) (*SuspendLicensesResponse,
 	return response, nil
 }
 
+// ParseCustomersResponse parses an HTTP response from a CustomersWithResponse call
+func ParseCustomersResponse(rsp *http.Response) (*CustomersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CustomersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListCustomer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateCustomerResponse parses an HTTP response from a CreateCustomerWithResponse call
+func ParseCreateCustomerResponse(rsp *http.Response) (*CreateCustomerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateCustomerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Customer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateCustomerResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteCustomerResponse parses an HTTP response from a DeleteCustomerWithResponse call
+func ParseDeleteCustomerResponse(rsp *http.Response) (*DeleteCustomerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteCustomerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCustomerResponse parses an HTTP response from a CustomerWithResponse call
+func ParseCustomerResponse(rsp *http.Response) (*CustomerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CustomerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Customer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CustomerResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseEditCustomerResponse parses an HTTP response from a EditCustomerWithResponse call
+func ParseEditCustomerResponse(rsp *http.Response) (*EditCustomerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EditCustomerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Customer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EditCustomerResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseSettleEpochResponse parses an HTTP response from a SettleEpochWithResponse call
 func ParseSettleEpochResponse(rsp *http.Response) (*SettleEpochResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -20279,6 +21460,52 @@ func ParseForgiveResponse(rsp *http.Response) (*ForgiveResponse, error) {
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseReceiptResponse parses an HTTP response from a ReceiptWithResponse call
+func ParseReceiptResponse(rsp *http.Response) (*ReceiptResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReceiptResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReceiptResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Type"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Type", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentType = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -103,6 +103,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List customers, newest first; a search looks through name, e-mail and reference */
+        get: operations["customers"];
+        put?: never;
+        /** Make a customer */
+        post: operations["createCustomer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a customer */
+        get: operations["customer"];
+        put?: never;
+        post?: never;
+        /** Delete a customer that has no licenses */
+        delete: operations["deleteCustomer"];
+        options?: never;
+        head?: never;
+        /** Edit a customer */
+        patch: operations["editCustomer"];
+        trace?: never;
+    };
     "/api/v1/epoch/settle": {
         parameters: {
             query?: never;
@@ -269,6 +306,23 @@ export interface paths {
         put?: never;
         /** Forgive an installation its restores, turns and changed machine, so that it may go on */
         post: operations["forgive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/activations/{activation}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last lease of an installation, signed: the receipt for the usage that it confirms */
+        get: operations["receipt"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1483,6 +1537,42 @@ export interface components {
             from?: unknown;
             to?: unknown;
         };
+        Customer: {
+            /** Format: date-time */
+            created: string;
+            email?: string;
+            id: string;
+            metadata: {
+                [key: string]: string;
+            };
+            name: string;
+            reference?: string;
+            /** Format: int64 */
+            revision: number;
+            /** Format: date-time */
+            updated: string;
+        };
+        CustomerEdit: {
+            email?: string;
+            /** @description Replaces all of it. */
+            metadata?: {
+                [key: string]: string;
+            };
+            /** @description Licenses keep the name that they have. */
+            name?: string;
+            reference?: string;
+            /** Format: int64 */
+            revision?: number;
+        };
+        CustomerNew: {
+            email?: string;
+            metadata?: {
+                [key: string]: string;
+            };
+            name: string;
+            /** @description The vendor's own, such as a number in its shop; unique where it is given. */
+            reference?: string;
+        };
         Data: {
             activation?: string;
             customer?: string;
@@ -1553,6 +1643,7 @@ export interface components {
             extend?: number;
             /** @description The customer before a transfer. */
             from?: string;
+            from_id?: string;
             key: string;
             /** @enum {string} */
             kind: "started" | "renewed" | "transferred";
@@ -1570,6 +1661,7 @@ export interface components {
             time: string;
             /** @description The customer after a transfer. */
             to?: string;
+            to_id?: string;
         };
         Evidence: {
             address?: string;
@@ -1712,6 +1804,8 @@ export interface components {
             /** Format: date-time */
             created: string;
             customer: string;
+            /** @description Of the customer's record. */
+            customer_id?: string;
             entitlements: components["schemas"]["Entitlement"][];
             /**
              * Format: date-time
@@ -1759,6 +1853,8 @@ export interface components {
             /** @description Replaces all of them. Files that were issued before still say the old ones. */
             contexts?: string[];
             customer?: string;
+            /** @description null: no record. */
+            customer_id?: string | null;
             /** @description Replaces all of them. */
             entitlements?: components["schemas"]["Entitlement"][];
             /**
@@ -1797,6 +1893,8 @@ export interface components {
             /** @description Where entitlements are used; names of letters, digits, dots, hyphens and underscores. */
             contexts: string[];
             customer?: string;
+            /** @description Of the customer's record, whose name the license gets if it has none. */
+            customer_id?: string;
             entitlements: components["schemas"]["Entitlement"][];
             /**
              * Format: date-time
@@ -1839,6 +1937,11 @@ export interface components {
         };
         ListAuditLine: {
             items: components["schemas"]["AuditLine"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        ListCustomer: {
+            items: components["schemas"]["Customer"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
@@ -2071,6 +2174,7 @@ export interface components {
             /** Format: int64 */
             queue?: number;
             statistics: boolean;
+            trial_once?: boolean;
             /** @enum {string} */
             trigger: "every_call" | "interval";
             /** @enum {string} */
@@ -2169,6 +2273,8 @@ export interface components {
             queue?: number;
             /** @description Programs report version, platform and numbers of their own with each sync. */
             statistics?: boolean;
+            /** @description Each customer, by record, tries the product once. */
+            trial_once?: boolean;
             /**
              * @description When usage is synced. Default: interval.
              * @enum {string}
@@ -2383,7 +2489,10 @@ export interface components {
         TransferNew: {
             /** @description Deactivate the installations of the customer before. */
             close?: boolean;
-            customer: string;
+            /** @description Absent: the name in the record. */
+            customer?: string;
+            /** @description The record of the new customer; this or the name is needed. */
+            customer_id?: string;
             /** @description The caller's own: the same transfer again changes nothing. */
             key?: string;
         };
@@ -2768,6 +2877,185 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AllDone"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    customers: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListCustomer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createCustomer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomerNew"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    customer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description As it was when If-None-Match was answered. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteCustomer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editCustomer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomerEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Customer"];
                 };
             };
             /** @description Error */
@@ -3228,6 +3516,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                activation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Two lines, the second of which signs the first (spec/lease.md). */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
             };
             /** @description Error */
             default: {
