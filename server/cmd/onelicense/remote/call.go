@@ -3,6 +3,7 @@ package remote
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -28,7 +29,7 @@ type call struct {
 	settings   *Settings
 	parameters []given
 	body       *body
-	raw        string // file to send, where that is not JSON
+	raw, kind  string // file to send where that is no JSON object, and its type
 	out        string // file for an answer that is not JSON
 
 	json, all, yes bool
@@ -157,7 +158,7 @@ func (c *call) send(ctx context.Context, client *apiclient.Client, path string, 
 	}
 	request.Header = header
 	if payload != nil {
-		request.Header.Set("Content-Type", c.RequestBody.Content.kind())
+		request.Header.Set(contentType, cmp.Or(c.kind, c.operation.kind(c.raw)))
 	}
 	return client.Do(request)
 }
@@ -187,7 +188,7 @@ func (c *call) answered(cmd *cobra.Command, client *apiclient.Client, path strin
 			fmt.Fprintln(out, "done")
 		}
 		return nil
-	case !isJSON(response.Header.Get("Content-Type")):
+	case !isJSON(response.Header.Get(contentType)):
 		return c.save(out, response.Body)
 	}
 	text, err := io.ReadAll(response.Body)
@@ -197,7 +198,7 @@ func (c *call) answered(cmd *cobra.Command, client *apiclient.Client, path strin
 	if c.listed() != nil {
 		return c.list(cmd, client, path, text)
 	}
-	if c.json {
+	if a := c.answer(); c.json || a == nil || !a.is("object") {
 		return print(out, json.RawMessage(text))
 	}
 	return record(out, text)

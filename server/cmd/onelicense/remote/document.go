@@ -7,6 +7,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -93,11 +94,13 @@ func read(text []byte) ([]*operation, error) {
 	return all, nil
 }
 
+const contentType = "Content-Type"
+
 // at lists the parameters in one place: path, query or header. Those of the path are in its order.
 func (o *operation) at(place string) []parameter {
 	var list []parameter
 	for _, p := range o.Parameters {
-		if p.In == place {
+		if p.In == place && p.Name != contentType { // which is that of what is sent
 			list = append(list, p)
 		}
 	}
@@ -109,12 +112,26 @@ func (o *operation) at(place string) []parameter {
 	return list
 }
 
-// body is the schema of the JSON that is sent; nil when there is none.
+// body is the schema of the JSON object that is sent; nil when something else or nothing is.
 func (o *operation) body() *schema {
 	if o.RequestBody == nil || !isJSON(o.RequestBody.Content.kind()) {
 		return nil
 	}
-	return o.document.resolve(o.RequestBody.Content[o.RequestBody.Content.kind()].Schema)
+	s := o.document.resolve(o.RequestBody.Content[o.RequestBody.Content.kind()].Schema)
+	if !s.is("object") {
+		return nil
+	}
+	return s
+}
+
+// kind is the type of a file that is sent: by the end of its name, if the route takes several.
+func (o *operation) kind(file string) string {
+	if base, _, err := mime.ParseMediaType(mime.TypeByExtension(filepath.Ext(file))); err == nil {
+		if _, ok := o.RequestBody.Content[base]; ok {
+			return base
+		}
+	}
+	return o.RequestBody.Content.kind()
 }
 
 // answer is the schema of the JSON of a success; nil when that is something else.
@@ -145,7 +162,7 @@ func (o *operation) pages() bool {
 const personal = "self"
 
 // endings begin the verbs that take something away for good.
-var endings = []string{"delete", "revoke", "deactivate", "remove", "disable", "release", "replace", "compromise", "import"}
+var endings = []string{"delete", "revoke", "deactivate", "remove", "disable", "release", "replace", "compromise"}
 
 // ends tells whether people are asked before it is done.
 func (o *operation) ends() bool {

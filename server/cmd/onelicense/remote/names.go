@@ -7,29 +7,48 @@ import (
 )
 
 // Names come from the document: a command's group is the route's tag, and its verb what the route's name says beside that. The tag licenses
-// has createLicense (create), licenses (list), license (get) and licenseFile (file).
+// has createLicense (create), createLicenses (create-many), licenses (list), license (get) and licenseFile (file).
 
 func (o *operation) group() string { return hyphened(o.Tags[0]) }
 
 func (o *operation) verb() string {
-	tag := o.Tags[0]
-	one := singular(tag)
+	many := hyphened(o.Tags[0])
+	one := singular(many)
+	var rest []string
+	plural := false
+	for word := range strings.SplitSeq(hyphened(o.ID), "-") {
+		switch word {
+		case one:
+		case many:
+			plural = true
+		default:
+			rest = append(rest, word)
+		}
+	}
+	verb := strings.Join(rest, "-")
 	switch {
-	case o.ID == tag && o.method == http.MethodGet && o.listed() != nil:
+	case verb == "" && o.method == http.MethodGet && o.listed() != nil:
 		return "list"
-	case (o.ID == one || o.ID == tag) && o.method == http.MethodGet:
+	case verb == "" && o.method == http.MethodGet:
 		return "get"
+	case verb == "":
+		return hyphened(o.ID)
+	case plural && o.document.names(strings.Replace(o.ID, title(o.Tags[0]), title(singular(o.Tags[0])), 1), o):
+		return verb + "-many"
 	}
-	id := o.ID
-	for _, noun := range []string{tag, one} {
-		if rest, ok := strings.CutSuffix(id, title(noun)); ok && rest != "" {
-			return hyphened(rest)
-		}
-		if rest, ok := strings.CutPrefix(id, noun); ok && rest != "" && unicode.IsUpper(rune(rest[0])) {
-			return hyphened(rest)
+	return verb
+}
+
+// names tells whether another route than this one has a name.
+func (d *document) names(id string, but *operation) bool {
+	for _, methods := range d.Paths {
+		for _, op := range methods {
+			if op.ID == id && op != but {
+				return true
+			}
 		}
 	}
-	return hyphened(id)
+	return false
 }
 
 // argument is how a command's use names what stands in the path: after the collection that it is one of.
@@ -51,21 +70,24 @@ func singular(noun string) string {
 
 func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// hyphened writes a name of the document as commands and flags are written: setUp and max_retries as set-up and max-retries.
+// hyphened writes a name of the document as commands and flags are written: setUp, max_retries and exportCSV as set-up, max-retries and
+// export-csv.
 func hyphened(name string) string {
 	var b strings.Builder
-	for i, r := range name {
+	before := '-'
+	for _, r := range name {
 		switch {
 		case r == '_' || r == ' ':
 			b.WriteByte('-')
 		case unicode.IsUpper(r):
-			if i > 0 {
+			if unicode.IsLower(before) || unicode.IsDigit(before) {
 				b.WriteByte('-')
 			}
 			b.WriteRune(unicode.ToLower(r))
 		default:
 			b.WriteRune(r)
 		}
+		before = r
 	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ package remote
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func (u Usage) Unwrap() error { return u.Err }
 const Group = "api"
 
 // ours are the flags that every command of a route may have; a member of a body does not get their names.
-var ours = []string{"server", "profile", "as", "json", "file", "all", "yes", "out", "help"}
+var ours = []string{"server", "profile", "as", "json", "file", "all", "yes", "out", "content-type", "help"}
 
 // Add adds the commands. A group that is there already keeps its commands, and gets those of the routes beside them.
 func Add(root *cobra.Command, w World) error {
@@ -189,7 +190,9 @@ func command(op *operation, verb string, s *Settings) *cobra.Command {
 		call.body = &body{schema: op.body()}
 		call.body.flags(op.document, f)
 	case op.RequestBody != nil:
-		f.StringVar(&call.raw, "file", "", "file to send, as "+op.RequestBody.Content.kind()+"; - is standard input")
+		f.StringVar(&call.raw, "file", "", "file to send; - is standard input")
+		kinds := slices.Sorted(maps.Keys(op.RequestBody.Content))
+		f.StringVar(&call.kind, "content-type", "", "what the file is, if its name does not say so: "+strings.Join(kinds, ", "))
 		_ = c.MarkFlagRequired("file")
 	}
 	complete(c, call)
