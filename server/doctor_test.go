@@ -85,6 +85,10 @@ func TestDoctorFinds(t *testing.T) {
 			}
 		}
 	}
+	page, err := os.ReadFile("../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		spoil func(*testing.T, *DoctorConfig)
 		code  string
@@ -127,6 +131,11 @@ func TestDoctorFinds(t *testing.T) {
 			c.spoil(t, &config)
 			if f := examined(t, config)[c.code]; f.Level != c.level || !strings.Contains(f.Found, c.says) {
 				t.Errorf("%+v, want %s and %q", f, c.level, c.says)
+			}
+			for code := range examined(t, config) {
+				if !strings.Contains(string(page), "| `"+code+"` |") {
+					t.Errorf("docs/cli.md does not explain %s", code)
+				}
 			}
 		})
 	}

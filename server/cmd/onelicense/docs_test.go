@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Every command line in the documents is one that the program takes, and docs/cli.md names every command that is not made from a route.
+//
+// proves part of B11
+func TestDocumentedCommandsExist(t *testing.T) {
+	line := regexp.MustCompile("(?m)^(?:\\$ )?onelicense (.*(?:\\\\\n.*)*)$|`onelicense ([a-z][^`]*)`")
+	found := 0
+	for _, path := range []string{"../../../docs/cli.md", "../../../docs/backup.md", "../../../README.md"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range line.FindAllStringSubmatch(strings.ReplaceAll(string(text), "build/onelicense", "onelicense"), -1) {
+			words := strings.Fields(strings.ReplaceAll(match[1]+match[2], "\\\n", " "))
+			for i, word := range words {
+				if strings.HasPrefix(word, "#") || strings.HasPrefix(word, ">") {
+					words = words[:i]
+					break
+				}
+			}
+			found++
+			if problem := understood(words); problem != "" {
+				t.Errorf("%s: onelicense %s: %s", path, strings.Join(words, " "), problem)
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d command lines were found", found)
+	}
+	page, err := os.ReadFile("../../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range root(world{now: time.Now}).Commands() {
+		if c.GroupID == "here" && !strings.Contains(string(page), "onelicense "+c.Name()) {
+			t.Errorf("docs/cli.md does not name %s", c.Name())
+		}
+	}
+}
+
+// understood tells what is wrong with a command line: a command that is none, or a flag that it does not have.
+func understood(words []string) string {
+	all := root(world{now: time.Now})
+	all.InitDefaultCompletionCmd("completion", "bash")
+	cmd, _, err := all.Find(words)
+	if err != nil {
+		return err.Error()
+	}
+	given := strings.Split(strings.TrimPrefix(cmd.CommandPath(), "onelicense"), " ")[1:]
+	if cmd.HasSubCommands() && len(words) > len(given) && !strings.HasPrefix(words[len(given)], "-") {
+		return "there is no command " + words[len(given)]
+	}
+	for _, word := range words {
+		if name, ok := strings.CutPrefix(word, "--"); ok {
+			name, _, _ = strings.Cut(name, "=")
+			if cmd.Flags().Lookup(name) == nil && cmd.InheritedFlags().Lookup(name) == nil {
+				return "there is no flag --" + name
+			}
+		}
+	}
+	return ""
+}
