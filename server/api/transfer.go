@@ -115,6 +115,9 @@ func (a *API) transfer() {
 			o.RequestBody = &huma.RequestBody{Required: true, Content: content, Description: fmt.Sprintf("At most %d licenses and %d bytes.", importMost, importBody)}
 		},
 	}, func(ctx context.Context, who access.Identity, in *Import) (*answer[Imported], error) {
+		if _, err := a.Licensing.Version(ctx, who.Organisation(), in.id()); err != nil {
+			return nil, err // an empty list would say that it is there
+		}
 		list, where, wrong, err := readImport(in)
 		if err != nil {
 			return nil, err
