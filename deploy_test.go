@@ -4,6 +4,7 @@ package onelicense_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
 	"os"
@@ -163,20 +164,22 @@ func TestKubernetes(t *testing.T) {
 	}
 
 	// The file of settings, with its secrets where the test can read them.
-	secret := filepath.Join(t.TempDir(), "mongo")
-	if err := os.WriteFile(secret, []byte("mongodb://x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	mounted := "/run/secrets/onelicense/mongo"
-	text := kinds["ConfigMap"].text("data", "onelicense.toml")
-	if !strings.Contains(text, mounted) {
-		t.Errorf("no secret is read:\n%s", text)
-	}
-	file := filepath.Join(t.TempDir(), "onelicense.toml")
-	if err := os.WriteFile(file, []byte(strings.Replace(text, mounted, secret, 1)), 0o600); err != nil {
-		t.Fatal(err)
+	const mounted = "/run/secrets/onelicense"
+	dir := t.TempDir()
+	file := filepath.Join(dir, "onelicense.toml")
+	for path, text := range map[string]string{
+		filepath.Join(dir, "mongo"):      "mongodb://x",
+		filepath.Join(dir, "master-key"): base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n",
+		file:                             strings.ReplaceAll(kinds["ConfigMap"].text("data", "onelicense.toml"), mounted, dir),
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	settings := settingsOf(t, map[string]string{config.FileSetting: file}, nil)
+	if settings.Mongo != "mongodb://x" || len(settings.MasterKey) != 32 {
+		t.Errorf("the secrets are not read: %+v", settings)
+	}
 
 	container := pods.at("spec", "containers", 0).(object)
 	if container.text("args", 2) != "/etc/onelicense/onelicense.toml" {
