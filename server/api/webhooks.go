@@ -127,8 +127,8 @@ func delivery(d notify.Delivery) Delivery {
 func (a *API) events() {
 	const tag = "events"
 	for _, op := range []operation{
-		{path: "/events", id: "events", summary: "List what happened, newest first; the last 90 days"},
-		{path: "/licenses/{id}/events", id: "licenseEvents", summary: "List what happened to a license, newest first; the last 90 days"},
+		{path: "/events", id: "events", summary: "List what happened, newest first; the last 90 days, of installations 14"},
+		{path: "/licenses/{id}/events", id: "licenseEvents", summary: "List what happened to a license, newest first; the last 90 days, of installations 14"},
 	} {
 		op.method, op.tag, op.action = "GET", tag, access.ReadLicenses
 		list := func(ctx context.Context, who access.Identity, of license.ID, in Paging) (*answer[List[Happened]], error) {

@@ -3839,7 +3839,7 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
 	SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Events List what happened, newest first; the last 90 days
+	// Events List what happened, newest first; the last 90 days, of installations 14
 	//
 	// Corresponds with GET /api/v1/events (the `Events` operationId).
 	Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3922,7 +3922,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement} (the `Release` operationId).
 	Release(ctx context.Context, id string, activation string, entitlement string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// LicenseEvents List what happened to a license, newest first; the last 90 days
+	// LicenseEvents List what happened to a license, newest first; the last 90 days, of installations 14
 	//
 	// Corresponds with GET /api/v1/licenses/{id}/events (the `LicenseEvents` operationId).
 	LicenseEvents(ctx context.Context, id string, params *LicenseEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4847,7 +4847,7 @@ func (c *Routes) SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn)
 	return c.Client.Do(req)
 }
 
-// Events List what happened, newest first; the last 90 days
+// Events List what happened, newest first; the last 90 days, of installations 14
 //
 // Corresponds with GET /api/v1/events (the `Events` operationId).
 func (c *Routes) Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5080,7 +5080,7 @@ func (c *Routes) Release(ctx context.Context, id string, activation string, enti
 	return c.Client.Do(req)
 }
 
-// LicenseEvents List what happened to a license, newest first; the last 90 days
+// LicenseEvents List what happened to a license, newest first; the last 90 days, of installations 14
 //
 // Corresponds with GET /api/v1/licenses/{id}/events (the `LicenseEvents` operationId).
 func (c *Routes) LicenseEvents(ctx context.Context, id string, params *LicenseEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12699,7 +12699,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
 	SettleEpochWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SettleEpochResponse, error)
 
-	// EventsWithResponse List what happened, newest first; the last 90 days
+	// EventsWithResponse List what happened, newest first; the last 90 days, of installations 14
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12804,7 +12804,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement} (the `Release` operationId).
 	ReleaseWithResponse(ctx context.Context, id string, activation string, entitlement string, reqEditors ...RequestEditorFn) (*ReleaseResponse, error)
 
-	// LicenseEventsWithResponse List what happened to a license, newest first; the last 90 days
+	// LicenseEventsWithResponse List what happened to a license, newest first; the last 90 days, of installations 14
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -19051,7 +19051,7 @@ func (c *ClientWithResponses) SettleEpochWithResponse(ctx context.Context, reqEd
 	return ParseSettleEpochResponse(rsp)
 }
 
-// EventsWithResponse List what happened, newest first; the last 90 days
+// EventsWithResponse List what happened, newest first; the last 90 days, of installations 14
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -19246,7 +19246,7 @@ func (c *ClientWithResponses) ReleaseWithResponse(ctx context.Context, id string
 	return ParseReleaseResponse(rsp)
 }
 
-// LicenseEventsWithResponse List what happened to a license, newest first; the last 90 days
+// LicenseEventsWithResponse List what happened to a license, newest first; the last 90 days, of installations 14
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -154,33 +154,43 @@ func (s *Service) Replay(ctx context.Context, org, webhook license.ID, id string
 	return Delivery{}, licensing.ErrStale
 }
 
+// far is how far a node looks past deliveries to receivers that it is busy with.
+const far = 20 * batch
+
 // deliver starts what is due. Deliveries to one webhook are made one after the other, those to different ones at a time, so that a slow
 // receiver holds up nobody else.
 func (s *Service) deliver(ctx context.Context) error {
-	due, err := s.Store.DueEntries(ctx, deliveryKind, s.time(), batch)
-	if err != nil {
-		return err
-	}
-	all := map[license.ID][]licensing.Entry{}
-	var order []license.ID
-	for _, e := range due {
-		w := license.ID(e.List)
-		if all[w] == nil {
-			order = append(order, w)
+	for _, limit := range []int{batch, far} {
+		due, err := s.Store.DueEntries(ctx, deliveryKind, s.time(), limit)
+		if err != nil {
+			return err
 		}
-		all[w] = append(all[w], e)
-	}
-	for _, w := range order {
-		if s.take(w) {
-			s.working.Go(func() {
-				defer s.leave(w)
-				s.guarded(ctx, "delivering", func(ctx context.Context) error { return s.deliverAll(ctx, w, all[w]) })
-			})
-		} else if len(due) == batch {
-			s.postpone(ctx, all[w], claim) // they would hide what is due to others
+		if s.start(ctx, due) || len(due) < limit {
+			return nil
+		}
+		if limit == far { // so many hide what is due to others
+			s.postpone(ctx, due, claim)
 		}
 	}
 	return nil
+}
+
+// start starts the deliveries to webhooks that are not being delivered to; false when there was none.
+func (s *Service) start(ctx context.Context, due []licensing.Entry) (started bool) {
+	all := map[license.ID][]licensing.Entry{}
+	for _, e := range due {
+		all[license.ID(e.List)] = append(all[license.ID(e.List)], e)
+	}
+	for w, its := range all {
+		if s.take(w) {
+			started = true
+			s.working.Go(func() {
+				defer s.leave(w)
+				s.guarded(ctx, "delivering", func(ctx context.Context) error { return s.deliverAll(ctx, w, its) })
+			})
+		}
+	}
+	return started
 }
 
 func (s *Service) take(w license.ID) bool {

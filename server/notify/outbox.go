@@ -14,9 +14,18 @@ import (
 
 const (
 	noticeKind = "notice"
-	noticeKept = 90 * 24 * time.Hour
 	batch      = 100
 )
+
+// kept is how long a notice is. Installations come and go by the thousand, and each has a record of its own.
+func kept(t licensing.NoticeType) time.Duration {
+	const day = 24 * time.Hour
+	switch t {
+	case licensing.ActivationCreated, licensing.ActivationClosed, licensing.ActivationRestored:
+		return 14 * day
+	}
+	return 90 * day
+}
 
 // Event is a notice as the world sees it. Its JSON is the body of a webhook's request.
 type Event struct {
@@ -58,7 +67,7 @@ func (s *Service) Tell(ctx context.Context, n licensing.Notice) error {
 	}
 	err := s.Store.CreateEntry(ctx, licensing.Entry{
 		Kind: noticeKind, ID: id, Org: n.Org, List: string(n.License), Search: string(n.Type) + "\n" + n.Customer + "\n" + string(n.License),
-		Created: n.Time, Due: n.Time, Until: n.Time + lease.Time(noticeKept.Milliseconds()), Body: encode(n),
+		Created: n.Time, Due: n.Time, Until: n.Time + lease.Time(kept(n.Type).Milliseconds()), Body: encode(n),
 	})
 	if err != nil && !errors.Is(err, licensing.ErrExists) {
 		return err
@@ -71,10 +80,18 @@ func (s *Service) Tell(ctx context.Context, n licensing.Notice) error {
 // handOut makes the deliveries of the notices that are due. What was made is not made again, so it does not matter who does it, or how far
 // one came who ended on the way.
 func (s *Service) handOut(ctx context.Context) error {
-	due, err := s.Store.DueEntries(ctx, noticeKind, s.time(), batch)
-	if err != nil {
-		return err
+	for {
+		due, err := s.Store.DueEntries(ctx, noticeKind, s.time(), batch)
+		if err != nil {
+			return err
+		}
+		if err := s.handOutAll(ctx, due); err != nil || len(due) < batch {
+			return err
+		}
 	}
+}
+
+func (s *Service) handOutAll(ctx context.Context, due []licensing.Entry) error {
 	var errs []error
 	for _, e := range due { // one that fails holds up no other
 		n, err := decode[licensing.Notice](e)

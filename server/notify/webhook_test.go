@@ -317,6 +317,27 @@ func TestReceiverThatIsGoneOrBusy(t *testing.T) {
 	}
 }
 
+// More than a node looks at in one go.
+func TestManyNoticesAtOnce(t *testing.T) {
+	w := newWorld(t)
+	s := w.node()
+	r := w.receiver(fine)
+	w.hook(s, r.URL)
+	for i := range 2*batch + 1 {
+		w.tell(s, fmt.Sprint(i))
+	}
+	if err := s.Work(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := w.store.DueEntries(t.Context(), noticeKind, s.time(), batch); err != nil || len(due) > 0 {
+		t.Errorf("%d are left: %v", len(due), err)
+	}
+	w.work(s)
+	if r.got() != 2*batch+1 {
+		t.Errorf("%d requests", r.got())
+	}
+}
+
 // A receiver that fails does not hold up another, nor is it asked for each event in turn.
 func TestOneFailureIsEnough(t *testing.T) {
 	w := newWorld(t)

@@ -164,7 +164,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what happened, newest first; the last 90 days */
+        /** List what happened, newest first; the last 90 days, of installations 14 */
         get: operations["events"];
         put?: never;
         post?: never;
@@ -353,7 +353,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what happened to a license, newest first; the last 90 days */
+        /** List what happened to a license, newest first; the last 90 days, of installations 14 */
         get: operations["licenseEvents"];
         put?: never;
         post?: never;
