@@ -164,6 +164,24 @@ func TestReportIsWritten(t *testing.T) {
 	}
 }
 
+// A later run of a part keeps the rest.
+func TestEarlierRowsAreKept(t *testing.T) {
+	directory := t.TempDir()
+	if err := sample(4000, 20).write(directory); err != nil {
+		t.Fatal(err)
+	}
+	later := &report{Stores: []store{mongoStore()}, Rows: []row{{Store: mongodb, What: syncing, Clients: 32, PerSecond: 7}}}
+	if err := later.add(directory); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := later.find(mongodb, syncing, 0, 32); len(later.Rows) != 42 || len(later.Stores) != 2 || later.Stores[0].Name != embedded || got.PerSecond != 7 {
+		t.Errorf("%d rows, %d stores, %+v", len(later.Rows), len(later.Stores), got)
+	}
+	if err := later.add(t.TempDir()); err == nil {
+		t.Error("nothing was added, and nobody was told")
+	}
+}
+
 // A run of a single row has plots too.
 func TestPlotsOfLittle(t *testing.T) {
 	few := &report{Stores: []store{embeddedStore}, Rows: []row{{Store: embedded, What: syncing, Clients: 4, Operations: 1, PerSecond: 1, P50: 1, P99: 1, Max: 1}}}

@@ -24,6 +24,7 @@ func main() {
 	stores := flag.String("stores", "", "embedded, mongodb or both, a list; empty: what there is")
 	seconds := flag.Float64("seconds", 2, "how long each row is measured")
 	out := flag.String("out", "bench/results", "directory for the report and its plots; empty: print only")
+	add := flag.Bool("add", false, "keep the rows that an earlier run has written there and this one does not measure")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
 	flag.Parse()
 	o := settings{clients: numbers(*clients), pools: numbers(*pools), long: time.Duration(*seconds * float64(time.Second)), mongo: os.Getenv("TEST_MONGODB_URI")}
@@ -33,7 +34,7 @@ func main() {
 			o.stores = append(o.stores, mongodb)
 		}
 	}
-	if err := profiled(*profile, func() error { return run(o, *out) }); err != nil {
+	if err := profiled(*profile, func() error { return run(o, *out, *add) }); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -47,7 +48,7 @@ type settings struct {
 	mongo          string // URI
 }
 
-func run(o settings, out string) error {
+func run(o settings, out string, add bool) error {
 	r := &report{Machine: thisMachine(), Calibration: calibrate(), Seconds: o.long.Seconds()}
 	fmt.Print(r.head())
 	if err := r.measure(o); err != nil {
@@ -56,6 +57,11 @@ func run(o settings, out string) error {
 	fmt.Print(r.verdicts())
 	if out == "" {
 		return nil
+	}
+	if add {
+		if err := r.add(out); err != nil {
+			return err
+		}
 	}
 	return r.write(out)
 }

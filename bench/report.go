@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -150,5 +151,30 @@ func (r *report) write(directory string) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// add takes over what an earlier run has found that this one has not looked at. Machine and calibration are then this run's.
+func (r *report) add(directory string) error {
+	data, err := os.ReadFile(filepath.Join(directory, "results.json"))
+	if err != nil {
+		return err
+	}
+	var earlier report
+	if err := json.Unmarshal(data, &earlier); err != nil {
+		return err
+	}
+	for _, s := range earlier.Stores {
+		if !slices.ContainsFunc(r.Stores, func(own store) bool { return own.Name == s.Name }) {
+			r.Stores = append(r.Stores, s)
+		}
+	}
+	for _, row := range earlier.Rows {
+		if _, measured := r.find(row.Store, row.What, row.Pool, row.Clients); !measured {
+			r.Rows = append(r.Rows, row)
+		}
+	}
+	slices.SortFunc(r.Stores, func(a, b store) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(r.Rows, func(a, b row) int { return cmp.Or(strings.Compare(a.Store, b.Store), a.Clients-b.Clients) })
 	return nil
 }
