@@ -79,7 +79,7 @@ func TestMatrix(t *testing.T) {
 
 // sample is a report with the given rate and percentile of everything.
 func sample(perSecond, p99 float64) *report {
-	r := &report{Machine: machine{2, "A <fast> one", "linux/amd64", "go1", "abc", "2030-01-02"}, Calibration: calibration{20000, 7000}, Seconds: 2,
+	r := &report{Machine: machine{2, "A <fast> one", "linux/amd64", "go1", "abc", "2030-01-02", 12}, Calibration: calibration{20000, 7000}, Seconds: 2,
 		Stores: []store{embeddedStore, mongoStore()}}
 	for _, s := range r.Stores {
 		for _, clients := range []int{1, 32, 256} {
@@ -140,7 +140,7 @@ func TestReportIsWritten(t *testing.T) {
 			t.Errorf("%d cells: %s", cells, line)
 		}
 	}
-	for _, want := range []string{"| sync with usage | 32 | 4 000 | 2 | 10 | 20 | 40 | 120 | 300 | 0 |  | 80 % |", "20 000 Ed25519", "synchronous FULL", "commit abc", "(pools.svg)", "0 errors | 16 667/s | yes |"} {
+	for _, want := range []string{"| sync with usage | 32 | 4 000 | 2 | 10 | 20 | 40 | 120 | 300 | 0 |  | 80 % |", "20 000 Ed25519", "synchronous FULL", "commit abc", "busy with other work (load 12", "(pools.svg)", "0 errors | 16 667/s | yes |"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is missing", want)
 		}

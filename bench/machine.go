@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"crypto/ed25519"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -19,10 +20,22 @@ type machine struct {
 	Go         string
 	Commit     string
 	Date       string
+	Load       float64 // processes that wanted a processor in the minute before; 0 where the system does not tell
 }
 
+// busy tells whether other work has slowed everything down.
+func (m machine) busy() bool { return m.Load > float64(m.Processors) }
+
 func thisMachine() machine {
-	return machine{runtime.NumCPU(), processorModel(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version(), commit(), time.Now().UTC().Format(time.DateOnly)}
+	return machine{runtime.NumCPU(), processorModel(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version(), commit(), time.Now().UTC().Format(time.DateOnly), load()}
+}
+
+func load() (average float64) {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err == nil {
+		_, _ = fmt.Sscan(string(text), &average)
+	}
+	return average
 }
 
 func processorModel() string {

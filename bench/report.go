@@ -89,8 +89,12 @@ func (r *report) head() string {
 	if model == "" {
 		model = "unknown model"
 	}
-	return fmt.Sprintf("%d processors (%s), %s, %s, commit %s, %s.\nOn one of them %s Ed25519 verifications a second; %s flushes of 4 KiB to the disk a second.\n",
+	text := fmt.Sprintf("%d processors (%s), %s, %s, commit %s, %s.\nOn one of them %s Ed25519 verifications a second; %s flushes of 4 KiB to the disk a second.\n",
 		m.Processors, model, m.System, m.Go, m.Commit, m.Date, thousands(r.Calibration.Verifies), thousands(r.Calibration.Flushes))
+	if m.busy() {
+		text += fmt.Sprintf("The machine was busy with other work (load %s before the run): read shares, CPU and allocations, not rates and times.\n", significant(m.Load))
+	}
+	return text
 }
 
 var tableHead = fmt.Sprintf("%-36s %7s %11s %7s %7s %7s %7s %8s %7s %7s %7s %8s\n", "what", "clients", "per second", "p50 ms", "p95", "p99", "max", "CPU µs", "allocs",
