@@ -8,12 +8,15 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// rights says for every route who may take it, by the first letter of the role (o, a, d, s, v), written down a second time on purpose.
-// The bodies are good ones, so that a refusal can only come from the right.
-var rights = map[string]struct {
+// right is who may take a route, and a body for it.
+type right struct {
 	roles string // empty: open to everybody
 	body  any
-}{
+}
+
+// rights says for every route who may take it, by the first letter of the role (o, a, d, s, v), written down a second time on purpose.
+// The bodies are good ones, so that a refusal can only come from the right.
+var rights = map[string]right{
 	"POST /setup":           {"", founding("")},
 	"POST /session":         {"", map[string]any{"email": "x@y.test", "password": "z"}},
 	"GET /session":          {"oadsv", nil},

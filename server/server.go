@@ -47,6 +47,7 @@ type Config struct {
 	PublicURL string           // how browsers and programs reach the server, when not at its own address
 	Log       *slog.Logger     // nil: no log
 	Now       func() time.Time // nil: time.Now
+	Mailer    access.Mailer    // nil: no mail is sent, and whoever makes a link for somebody passes it on
 
 	ReadTimeout, WriteTimeout, IdleTimeout time.Duration // of a connection; 0: 15 s, 15 s and 2 min
 
@@ -117,7 +118,7 @@ func Open(c Config) (*Server, error) {
 	}
 	watch := watch{c.Metrics, c.Traces}
 	store = watch.around(store)
-	s := &Server{config: c, store: store, access: access.New(store, c.Now), tls: secured, watch: watch, audit: audit.New(store, c.Now, c.Log)}
+	s := &Server{config: c, store: store, tls: secured, watch: watch, audit: audit.New(store, c.Now, c.Log)}
 	if err := s.join(master); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -152,6 +153,11 @@ func (s *Server) join(master []byte) error {
 	if err := s.reseal(ctx); err != nil {
 		return err
 	}
+	sealer, err := issuer.NewSealer(master)
+	if err != nil {
+		return err
+	}
+	s.access = access.New(s.store, access.Options{Clock: s.config.Now, Log: s.config.Log, URL: s.ownURL, Mailer: s.config.Mailer, Sealer: sealer})
 	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
 		return fmt.Errorf("making the setup token: %w", err)
 	}
@@ -234,6 +240,7 @@ func (s *Server) Close() error {
 		}
 	}
 	s.upkeep.finish()
+	s.access.Finish()
 	if err := s.settleAudit(context.Background()); err != nil {
 		s.config.Log.Error("lines are missing in the audit log", "error", err)
 	}
@@ -257,6 +264,20 @@ func (s *Server) URL(l net.Addr) string {
 		host = "localhost"
 	}
 	return scheme + net.JoinHostPort(host, port)
+}
+
+// ownURL is URL while the server serves.
+func (s *Server) ownURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.config.PublicURL == "" && s.listener == nil {
+		return ""
+	}
+	var at net.Addr
+	if s.listener != nil {
+		at = s.listener.Addr()
+	}
+	return s.URL(at)
 }
 
 // SetupURL is the one-time link to make the first owner; empty when there was one at the start.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -16,7 +17,7 @@ func (s *Server) setupPage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if owned {
+	if owned && !strings.Contains(setupToken(c), "_") {
 		return c.SendString("This server has an owner. To log in, POST e-mail and password to " + api.Prefix + "/session.\n")
 	}
 	token := setupToken(c)
@@ -32,11 +33,12 @@ The answer holds the csrf_token to be sent as X-CSRF-Token with every request bu
 `, s.URL(s.listenerAddress()), api.Prefix, token))
 }
 
-// setupToken is the token in the address, when it has the form of one.
+var tokenForm = regexp.MustCompile(`^([0-9a-f]{24}_)?[0-9a-f]{64}$`)
+
+// setupToken is the token in the address, when it has the form of one: of the server, or with an id of a further organisation.
 func setupToken(c *fiber.Ctx) string {
-	token := c.Query("token")
-	if len(token) != 64 || strings.Trim(token, "0123456789abcdef") != "" {
-		return ""
+	if token := c.Query("token"); tokenForm.MatchString(token) {
+		return token
 	}
-	return token
+	return ""
 }

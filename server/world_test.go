@@ -18,7 +18,6 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/api"
-	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // The tests speak HTTP to a real server at a port that the system chose. Only the clock is theirs.
@@ -156,17 +155,6 @@ func (w *world) member(org license.ID, email string, role access.Role) {
 	}
 }
 
-// rival is the owner of another organisation.
-func (w *world) rival() *person {
-	w.Helper()
-	org := licensing.Organisation{ID: randomID(), Name: "Rival"}
-	if err := w.s.store.CreateOrganisation(w.Context(), org); err != nil {
-		w.Fatal(err)
-	}
-	w.member(org.ID, "owner@rival.test", access.Owner)
-	return w.login("owner@rival.test")
-}
-
 func randomID() license.ID { return license.ID(requestID() + requestID()[:8]) }
 
 func (w *world) login(email string) *person {
@@ -220,7 +208,7 @@ func (p *person) under(more map[string]string, method, path string, body any) re
 	var session struct {
 		CSRF string `json:"csrf_token"`
 	}
-	if strings.HasPrefix(path, "/se") && json.Unmarshal(r.body, &session) == nil && session.CSRF != "" {
+	if (strings.HasPrefix(path, "/se") || path == "/invitations/accept") && json.Unmarshal(r.body, &session) == nil && session.CSRF != "" {
 		p.csrf = session.CSRF
 	}
 	return r

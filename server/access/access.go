@@ -14,7 +14,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
+	"log/slog"
+	"sync"
 	"time"
+
+	"golang.org/x/crypto/argon2"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
@@ -50,6 +54,7 @@ type Via string
 // The ways in.
 const (
 	ViaPassword Via = "password" // alone
+	ViaTOTP     Via = "totp"     // a password and a second factor
 )
 
 // Setup is the right to make the first owner: the hash of a token, and until when it is good.
@@ -62,6 +67,7 @@ type Setup struct {
 // acknowledged outlives a crash. store/storetest is its contract.
 type Store interface {
 	licensing.Entries
+	CreateOrganisation(context.Context, licensing.Organisation) error
 
 	// Owned tells whether the server has an owner, and so is past its setup.
 	Owned(context.Context) (bool, error)
@@ -116,21 +122,44 @@ type Identity struct {
 	Session Session // zero for a token
 	CSRF    string  // of the session, to be shown with every request that changes something
 	Token   *Token  // nil for a session
+
+	limited bool // the organisation wants a second factor, and there was none
 }
 
-// Service is the door. It is safe for concurrent use.
+// Options are what the door stands on beside its store.
+type Options struct {
+	Clock  func() time.Time // nil: time.Now
+	Log    *slog.Logger     // nil: no log
+	URL    func() string    // how browsers reach the server, without a slash at the end; nil: links begin with their path
+	Mailer Mailer           // nil: no mail is sent, and who makes a link is given it
+	Sealer Sealer           // for what must be read again: nobody can have a second factor without one
+}
+
+// Service is the door. It is safe for concurrent use, and several on one store are one door.
 type Service struct {
-	store   Store
-	now     func() time.Time
-	random  io.Reader
-	guesses *guesses
-	work    chan struct{} // a place in it is the right to hash one password
+	Options
+	store  Store
+	random io.Reader
+	derive func(password, salt []byte, time, memory uint32, threads uint8, length uint32) []byte
+	work   chan struct{}  // a place in it is the right to hash one password
+	unseen sync.WaitGroup // what answers do not wait for
 }
 
-// New makes the door to the people in store. now is the server's clock.
-func New(store Store, now func() time.Time) *Service {
-	return &Service{store: store, now: now, random: rand.Reader, guesses: newGuesses(), work: make(chan struct{}, hashesAtOnce)}
+// New makes the door to the people in store.
+func New(store Store, o Options) *Service {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.URL == nil {
+		o.URL = func() string { return "" }
+	}
+	return &Service{Options: o, store: store, random: rand.Reader, derive: argon2.IDKey, work: make(chan struct{}, hashesAtOnce)}
 }
+
+func (s *Service) now() time.Time { return s.Clock() }
 
 func (s *Service) time() lease.Time { return lease.Time(s.now().UnixMilli()) }
 

@@ -3,7 +3,6 @@ package access
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/onelicense/onelicense/server/licensing"
 )
@@ -37,7 +36,7 @@ func TestOnlyWhatIsInTheTableIsAllowed(t *testing.T) {
 }
 
 func TestPasswordHash(t *testing.T) {
-	s := New(nil, time.Now)
+	s := New(nil, Options{})
 	hash, err := s.hash(t.Context(), "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
@@ -68,48 +67,6 @@ func TestPasswordHash(t *testing.T) {
 		if ok, err := s.matches(t.Context(), broken, ""); ok || err == nil {
 			t.Errorf("%q is taken for a hash", broken)
 		}
-	}
-}
-
-func TestGuessesAreCountedPerPersonAndPlace(t *testing.T) {
-	g, now := newGuesses(), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	for range guessesPerEmail {
-		if g.wait("a", "here", now) != 0 {
-			t.Fatal("too early")
-		}
-		g.failed("a", "here", now)
-	}
-	if got := g.wait("a", "here", now.Add(time.Minute)); got != guessWindow-time.Minute {
-		t.Errorf("wait %v", got)
-	}
-	if g.wait("a", "elsewhere", now) != 0 || g.wait("b", "here", now) != 0 {
-		t.Error("others must wait too")
-	}
-	if g.wait("a", "here", now.Add(guessWindow)) != 0 {
-		t.Error("it never ends")
-	}
-	for range guessesPerPlace {
-		g.failed("someone", "there", now)
-		g.succeeded("someone", "there")
-	}
-	if g.wait("anyone", "there", now) != 0 {
-		t.Error("those who were right count against their place")
-	}
-	for i := range guessesPerPlace {
-		g.failed(strings.Repeat("x", i), "there", now)
-	}
-	if g.wait("anyone", "there", now) == 0 {
-		t.Error("one place may try everybody")
-	}
-}
-
-func TestGuessesStayBounded(t *testing.T) {
-	g, now := newGuesses(), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	for i := range 3 * guessEntries {
-		g.failed("a", string(rune(i)), now.Add(time.Duration(i)*time.Millisecond))
-	}
-	if len(g.entries) > guessEntries+2 {
-		t.Errorf("%d entries", len(g.entries))
 	}
 }
 

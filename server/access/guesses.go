@@ -1,87 +1,239 @@
 package access
 
 import (
-	"sync"
+	"context"
+	"errors"
+	"net/netip"
 	"time"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// How often one may be wrong. The first pair slows down guessing one person's password, the second trying many people's; a person who
-// mistypes meets neither. They are kept per e-mail and address together, so that nobody can lock another out from elsewhere.
+// How often one may be wrong. What is counted lies in the store, so it holds on all nodes together, and each count is raised by its
+// revision, so it holds for many at once. Three counts stand in the way of a guesser:
+//
+//   - one person from one place: whoever mistypes never meets it;
+//   - one place, whoever it tries;
+//   - one person from all places together, which many machines cannot get around. It makes each next try wait longer, from a second to
+//     minutes, and does not count the places where the person came in before: so nobody is kept out of where they usually are by
+//     somebody elsewhere. A new password by a mailed link makes a place known too.
+//
+// A try counts before its outcome is known, so that many at once do not slip through. When the counts cannot be written, nobody comes in:
+// the people lie in the same store, so to let go would help no one who is honest.
 const (
-	guessWindow     = 15 * time.Minute
-	guessesPerEmail = 10
-	guessesPerPlace = 100
-	guessEntries    = 10_000
+	guessWindow       = 15 * time.Minute
+	guessesPerPerson  = 10 // from one place
+	guessesPerPlace   = 100
+	accountWindow     = 24 * time.Hour
+	guessesPerAccount = 20 // before waits begin
+	longestWait       = 5 * time.Minute
+	placeKept         = 90 * 24 * time.Hour
+	placeRenewed      = 24 * time.Hour
 )
 
-// guesses counts failed logins in this process's memory. Several nodes each count for themselves; a shared count comes with the store
-// that several nodes share.
-type guesses struct {
-	mu      sync.Mutex
-	entries map[guess]tally
+const (
+	guessKind = "guess"
+	placeKind = "place"
+)
+
+// limit is one thing that is counted, and how far.
+type limit struct {
+	id    string
+	most  int  // failures without a wait
+	grows bool // each one more doubles the wait; else it lasts until the window has passed
 }
 
-// guess is what is counted: a pair of e-mail and address, or, with no e-mail, an address.
-type guess struct{ email, address string }
-
+// tally is the body of an entry.
 type tally struct {
-	failed int
-	since  time.Time
+	Failed int        `json:"failed"`
+	Since  lease.Time `json:"since"`
+	Last   lease.Time `json:"last"`
 }
 
-func newGuesses() *guesses { return &guesses{entries: map[guess]tally{}} }
+// ends is when the tally is forgotten: with waits that grow, when nobody was wrong for long.
+func (l limit) ends(t tally) lease.Time {
+	if l.grows {
+		return after(t.Last, accountWindow)
+	}
+	return after(t.Since, guessWindow)
+}
 
-// wait tells how long the next try must wait; 0: it may go ahead.
-func (g *guesses) wait(email, address string, now time.Time) time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	longest := time.Duration(0)
-	for key, most := range map[guess]int{{email, address}: guessesPerEmail, {"", address}: guessesPerPlace} {
-		t, ok := g.entries[key]
-		if left := t.since.Add(guessWindow).Sub(now); ok && t.failed >= most && left > longest {
-			longest = left
+// wait is how long the next try must.
+func (l limit) wait(t tally, now lease.Time) time.Duration {
+	until := l.ends(t)
+	switch {
+	case t.Failed < l.most || now >= until:
+		return 0
+	case l.grows:
+		until = after(t.Last, min(longestWait, time.Second<<min(t.Failed-l.most, 30)))
+	}
+	return max(0, time.Duration(until-now)*time.Millisecond)
+}
+
+func after(t lease.Time, d time.Duration) lease.Time { return t + lease.Time(d.Milliseconds()) }
+
+// attempt is one try of a person at a secret that could be guessed.
+type attempt struct {
+	s      *Service
+	place  string
+	limits []limit // the person's, then the place's
+}
+
+// attempt counts a try, or says how long it must wait; then it is not counted.
+func (s *Service) attempt(ctx context.Context, secret, account, address string) (*attempt, error) {
+	place := placeOf(address)
+	a := &attempt{s: s, place: place}
+	known, err := s.knows(ctx, account, place)
+	if err != nil {
+		return nil, err
+	}
+	a.limits = append(a.limits, limit{guessID(secret, account, place), guessesPerPerson, false})
+	if !known {
+		a.limits = append(a.limits, limit{guessID(secret, account, ""), guessesPerAccount, true})
+	}
+	a.limits = append(a.limits, limit{guessID(secret, "", place), guessesPerPlace, false})
+	for _, count := range []bool{false, true} { // who must wait anyway is not counted anywhere
+		for _, l := range a.limits {
+			if wait, err := s.tally(ctx, l, count); err != nil {
+				return nil, err
+			} else if wait > 0 {
+				return nil, &Error{Code: "rate_limited", Detail: "too many wrong tries", RetryAfter: wait}
+			}
 		}
 	}
-	return longest
+	return a, nil
 }
 
-// failed counts a wrong try, and succeeded forgets those of the person. A try counts before its outcome is known, so that many at once
-// do not all slip through: Login calls failed first and succeeded when it was not.
-func (g *guesses) failed(email, address string, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.entries) >= guessEntries {
-		g.tidy(now)
-	}
-	for _, key := range []guess{{email, address}, {"", address}} {
-		t, ok := g.entries[key]
-		if !ok || now.Sub(t.since) >= guessWindow {
-			t = tally{since: now}
-		}
-		t.failed++
-		g.entries[key] = t
-	}
-}
-
-func (g *guesses) succeeded(email, address string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.entries, guess{email, address})
-	if t, ok := g.entries[guess{"", address}]; ok {
-		t.failed--
-		g.entries[guess{"", address}] = t
-	}
-}
-
-// tidy bounds the memory: first what has run out goes, then, under an attack from very many addresses, everything. Losing the counts
-// is better than refusing everybody.
-func (g *guesses) tidy(now time.Time) {
-	for key, t := range g.entries {
-		if now.Sub(t.since) >= guessWindow {
-			delete(g.entries, key)
+// succeeded forgets what was counted against the person, and takes the try back from its place.
+func (a *attempt) succeeded(ctx context.Context) error {
+	last := len(a.limits) - 1
+	for _, l := range a.limits[:last] {
+		if err := a.s.store.DeleteEntry(ctx, guessKind, l.id, 0); err != nil && !errors.Is(err, licensing.ErrNotFound) {
+			return err
 		}
 	}
-	if len(g.entries) >= guessEntries {
-		clear(g.entries)
+	return a.s.untally(ctx, a.limits[last])
+}
+
+// wrong counts a secret of 256 bits that was not one, and gives the refusal, or says that there were too many. Those who show a good one
+// are not kept from it: nobody guesses these, and a program with an old token must not shut out its neighbours.
+func (s *Service) wrong(ctx context.Context, secret, address string, refusal *Error) error {
+	wait, err := s.tally(ctx, limit{guessID(secret, "", placeOf(address)), guessesPerPlace, false}, true)
+	if err == nil && wait > 0 {
+		err = &Error{Code: "rate_limited", Detail: "too many wrong tries", RetryAfter: wait}
+	} else if err == nil {
+		err = refusal
 	}
+	return err
+}
+
+// tally tells how long the next try must wait, and if it need not counts it when told to.
+func (s *Service) tally(ctx context.Context, l limit, count bool) (time.Duration, error) {
+	for range patience {
+		now := s.time()
+		e, err := s.store.Entry(ctx, guessKind, l.id)
+		t := tally{Since: now}
+		if err == nil {
+			t, err = decode[tally](e)
+		}
+		missing := errors.Is(err, licensing.ErrNotFound)
+		if err != nil && !missing {
+			return 0, err
+		}
+		if wait := l.wait(t, now); wait > 0 || !count {
+			return wait, nil
+		}
+		if now >= l.ends(t) {
+			t = tally{Since: now}
+		}
+		t.Failed, t.Last = t.Failed+1, now
+		e.Body, e.Until = encode(t), l.ends(t)
+		if missing {
+			e.Kind, e.ID, e.Created = guessKind, l.id, now
+			err = s.store.CreateEntry(ctx, e)
+		} else {
+			_, err = s.store.ReplaceEntry(ctx, e)
+		}
+		if !changedMeanwhile(err) {
+			return 0, err
+		}
+	}
+	return time.Second, nil // so many at once that the count does not follow
+}
+
+// untally takes one try back.
+func (s *Service) untally(ctx context.Context, l limit) error {
+	for range patience {
+		e, err := s.store.Entry(ctx, guessKind, l.id)
+		if errors.Is(err, licensing.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		t, err := decode[tally](e)
+		if err != nil {
+			return err
+		}
+		if t.Failed--; t.Failed <= 0 {
+			err = s.store.DeleteEntry(ctx, guessKind, l.id, e.Revision)
+		} else {
+			e.Body = encode(t)
+			_, err = s.store.ReplaceEntry(ctx, e)
+		}
+		if !changedMeanwhile(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// changedMeanwhile tells whether a write came too late, so that the entry must be read again.
+func changedMeanwhile(err error) bool {
+	return errors.Is(err, licensing.ErrStale) || errors.Is(err, licensing.ErrExists) || errors.Is(err, licensing.ErrNotFound)
+}
+
+// knows tells whether the person came in from the place lately.
+func (s *Service) knows(ctx context.Context, account, place string) (bool, error) {
+	e, err := s.store.Entry(ctx, placeKind, guessID("place", account, place))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && s.time() < e.Until, err
+}
+
+// know remembers the place. It is written once a day at most.
+func (s *Service) know(ctx context.Context, account, place string) error {
+	now := s.time()
+	e := licensing.Entry{Kind: placeKind, ID: guessID("place", account, place), Created: now, Until: after(now, placeKept)}
+	held, err := s.store.Entry(ctx, placeKind, e.ID)
+	switch {
+	case errors.Is(err, licensing.ErrNotFound):
+		err = s.store.CreateEntry(ctx, e)
+	case err == nil && held.Until < after(now, placeKept-placeRenewed):
+		held.Until = e.Until
+		_, err = s.store.ReplaceEntry(ctx, held)
+	}
+	if changedMeanwhile(err) {
+		err = nil
+	}
+	return err
+}
+
+// guessID keeps addresses of people out of the store.
+func guessID(secret, account, place string) string {
+	return string(hashToken("guess", secret+"\n"+account+"\n"+place))
+}
+
+// placeOf is what stands for one place: an address, or of IPv6 the network that one customer is given.
+func placeOf(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	network, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return network.String()
 }

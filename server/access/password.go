@@ -63,7 +63,7 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	}
 	defer done()
 	salt := s.bytes(ctx, saltLength)
-	key := argon2.IDKey([]byte(password), salt, hashTime, hashMemory, hashThreads, hashLength)
+	key := s.derive([]byte(password), salt, hashTime, hashMemory, hashThreads, hashLength)
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
 		b64.EncodeToString(salt), b64.EncodeToString(key)), nil
@@ -101,6 +101,6 @@ func (s *Service) matches(ctx context.Context, hash, password string) (bool, err
 		return false, err
 	}
 	defer done()
-	got := argon2.IDKey([]byte(password), salt, uint32(rounds), uint32(memory), threads, uint32(len(want)))
+	got := s.derive([]byte(password), salt, uint32(rounds), uint32(memory), threads, uint32(len(want)))
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }

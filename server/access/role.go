@@ -43,6 +43,7 @@ const (
 	ManageTokens    Action = "tokens.manage"    // see and revoke everybody's API tokens
 	ReadAudit       Action = "audit.read"       // who did what
 	ReadMembers     Action = "members.read"     // colleagues
+	GovernAccess    Action = "access.govern"    // the organisation's rules for its door
 	EditMembers     Action = "members.edit"     // invite, edit, disable, remove, end sessions; owners only by owners
 	ManageWebhooks  Action = "webhooks.manage"  // what is sent where, with its deliveries: who has it can have everything told to themselves
 )
@@ -66,6 +67,7 @@ var allowed = map[Action][]Role{
 	ManageTokens:    {Owner, Admin},
 	ReadAudit:       {Owner, Admin},
 	ReadMembers:     {Owner, Admin, Developer, Support, Viewer},
+	GovernAccess:    {Owner},
 	EditMembers:     {Owner, Admin},
 	ManageWebhooks:  {Owner, Admin},
 }
@@ -84,6 +86,8 @@ func Scopes() []Action {
 // May tells whether the identity may take the action now: by the member's role, and for a token by its scope too.
 func (i Identity) May(action Action) error {
 	switch {
+	case i.limited && action != Whoami && (i.Token != nil || action != Self):
+		return &Error{Code: "mfa_required", Detail: "your organisation wants a second factor: make one, then log in with it (make API tokens anew)"}
 	case !May(i.Member.Role, action):
 		return &Error{Code: "forbidden", Detail: "the role " + string(i.Member.Role) + " does not allow this"}
 	case i.Token != nil && action != Whoami && !slices.Contains(i.Token.Scope, action):

@@ -18,19 +18,19 @@ const SessionLife = 12 * time.Hour
 // expiredKept is how long an expired session is remembered, to be answered as expired and not as unknown.
 const expiredKept = 30 * 24 * time.Hour
 
-// Login checks the password and opens a session. The token goes to the browser and nowhere else. An unknown address, a wrong password
-// and a disabled member get the same answer, after the same work. address is where the request came from; guessing is slowed down by it.
-func (s *Service) Login(ctx context.Context, email, password, address string) (token string, who Identity, err error) {
+// Login checks the password, and the code of a member who has a second factor, and opens a session. The token goes to the browser and
+// nowhere else. An unknown address, a wrong password and a disabled member get the same answer, after the same work. address is where the
+// request came from; guessing is slowed down by it.
+func (s *Service) Login(ctx context.Context, email, password, code, address string) (token string, who Identity, err error) {
 	email = normaliseEmail(email)
-	now := s.now()
-	if wait := s.guesses.wait(email, address, now); wait > 0 {
-		return "", Identity{}, &Error{Code: "rate_limited", Detail: "too many failed logins", RetryAfter: wait}
+	a, err := s.attempt(ctx, "password", email, address)
+	if err != nil {
+		return "", Identity{}, err
 	}
-	s.guesses.failed(email, address, now)
 	member, err := s.store.MemberByEmail(ctx, email)
 	hash := member.Password
 	switch {
-	case errors.Is(err, licensing.ErrNotFound):
+	case errors.Is(err, licensing.ErrNotFound) || err == nil && hash == "":
 		hash = nobody
 	case err != nil:
 		return "", Identity{}, err
@@ -42,11 +42,23 @@ func (s *Service) Login(ctx context.Context, email, password, address string) (t
 	if !ok || member.ID == "" || member.Disabled {
 		return "", Identity{}, &Error{Code: "bad_credentials", Detail: "the e-mail address or the password is wrong"}
 	}
-	s.guesses.succeeded(email, address)
-	if err := s.store.TidySessions(ctx, lease.Time(now.Add(-expiredKept).UnixMilli())); err != nil {
+	if err := a.succeeded(ctx); err != nil {
 		return "", Identity{}, err
 	}
-	return s.open(ctx, member, ViaPassword)
+	via := ViaPassword
+	if required, err := s.secondFactor(ctx, member, code, address); err != nil {
+		return "", Identity{}, err
+	} else if required {
+		via = ViaTOTP
+	}
+	// Only now: whoever knows a password alone must not make their places the person's.
+	if err := s.know(ctx, email, a.place); err != nil {
+		return "", Identity{}, err
+	}
+	if err := s.store.TidySessions(ctx, lease.Time(s.now().Add(-expiredKept).UnixMilli())); err != nil {
+		return "", Identity{}, err
+	}
+	return s.open(ctx, member, via)
 }
 
 // open makes a session for a member who has proven to be it.
@@ -60,7 +72,8 @@ func (s *Service) open(ctx context.Context, member Member, via Via) (token strin
 	if err := s.store.CreateSession(ctx, session); err != nil {
 		return "", Identity{}, err
 	}
-	return token, Identity{Member: member, Session: session, CSRF: csrf(token)}, nil
+	who, err = s.identify(ctx, Identity{Member: member, Session: session, CSRF: csrf(token)}, via != ViaPassword)
+	return token, who, err
 }
 
 // Authenticate turns a session's token into who it is. The three ways to fail have three codes.
@@ -80,7 +93,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Identity, err
 	case s.time() >= session.Expires:
 		return Identity{}, &Error{Code: "session_expired", Detail: "the session has ended; log in again"}
 	}
-	return Identity{Member: member, Session: session, CSRF: csrf(token)}, nil
+	return s.identify(ctx, Identity{Member: member, Session: session, CSRF: csrf(token)}, session.Via != ViaPassword)
 }
 
 // CheckCSRF compares the token that came in a header with the session's. Only a page that may read our answers knows it.
@@ -107,24 +120,46 @@ func (s *Service) ChangePassword(ctx context.Context, who Identity, old, passwor
 	if err := checkPassword("new", password); err != nil {
 		return err
 	}
-	email, now := who.Member.Email, s.now()
-	if wait := s.guesses.wait(email, address, now); wait > 0 {
-		return &Error{Code: "rate_limited", Detail: "too many wrong passwords", RetryAfter: wait}
-	}
-	s.guesses.failed(email, address, now)
-	ok, err := s.matches(ctx, who.Member.Password, old)
-	if err != nil {
+	if err := s.confirm(ctx, who.Member, "old", old, address); err != nil {
 		return err
 	}
-	if !ok {
-		return &licensing.Invalid{Field: "old", Problem: "is not the present password"}
-	}
-	s.guesses.succeeded(email, address)
 	hash, err := s.hash(ctx, password)
 	if err != nil {
 		return err
 	}
 	return s.store.SetPassword(ctx, who.Member.Organisation, who.Member.ID, hash, who.Session.ID)
+}
+
+// confirm asks somebody who is logged in for the password once more. Wrong ones are counted like failed logins: a found open session is
+// not a way to guess. field is where the request has it.
+func (s *Service) confirm(ctx context.Context, m Member, field, password, address string) error {
+	if m.Password == "" {
+		return &licensing.Invalid{Field: field, Problem: "cannot be right: you have no password; ask for a link to set one"}
+	}
+	a, err := s.attempt(ctx, "password", m.Email, address)
+	if err != nil {
+		return err
+	}
+	ok, err := s.matches(ctx, m.Password, password)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &licensing.Invalid{Field: field, Problem: "is not the present password"}
+	}
+	return a.succeeded(ctx)
+}
+
+// confirmBoth asks for the second factor too, which there must be.
+func (s *Service) confirmBoth(ctx context.Context, m Member, password, code, address string) error {
+	if err := s.confirm(ctx, m, "password", password, address); err != nil {
+		return err
+	}
+	required, err := s.secondFactor(ctx, m, code, address)
+	if err == nil && !required {
+		err = errNoFactor
+	}
+	return inField(err)
 }
 
 // hashToken is how a token is stored. The kind keeps one kind of token from ever being good as another.

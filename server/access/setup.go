@@ -36,19 +36,20 @@ func (s *Service) NewSetupToken(ctx context.Context) (string, error) {
 	})
 }
 
+var badSetup = &Error{Code: "bad_setup_token", Detail: "the token is wrong, used or too old; the server prints a new one at each start"}
+
 // SetUp makes the organisation and its owner and logs them in. The token is looked at before anything else, so that who does not have it
-// learns nothing and costs nothing.
-func (s *Service) SetUp(ctx context.Context, f Founding) (token string, who Identity, err error) {
-	refuse := &Error{Code: "bad_setup_token", Detail: "the token is wrong, used or too old; the server prints a new one at each start"}
-	id := hashToken("setup", f.Token)
-	setup, err := s.store.Setup(ctx)
-	switch {
-	case errors.Is(err, licensing.ErrNotFound):
-		return "", Identity{}, refuse
-	case err != nil:
+// learns nothing and costs nothing. It is the server's, or one of NewOrganisation.
+func (s *Service) SetUp(ctx context.Context, f Founding, address string) (token string, who Identity, err error) {
+	further := strings.Contains(f.Token, "_")
+	var ticket licensing.Entry
+	if further {
+		ticket, _, err = s.present(ctx, foundingKind, f.Token, address)
+	} else {
+		err = s.checkSetup(ctx, f.Token, address)
+	}
+	if err != nil {
 		return "", Identity{}, err
-	case setup.ID != id || s.time() >= setup.Until:
-		return "", Identity{}, refuse
 	}
 	if err := f.check(); err != nil {
 		return "", Identity{}, err
@@ -60,18 +61,70 @@ func (s *Service) SetUp(ctx context.Context, f Founding) (token string, who Iden
 	now := s.time()
 	org := licensing.Organisation{ID: s.newID(ctx), Name: f.Organisation, Created: now}
 	owner := Member{
-		ID: s.newID(ctx), Organisation: org.ID, Email: normaliseEmail(f.Email), Name: f.Name, Role: Owner, Password: hash, Created: now,
+		ID: s.newID(ctx), Organisation: org.ID, Email: normaliseEmail(f.Email), Name: f.Name, Role: Owner, Password: hash, Revision: 1, Created: now,
 	}
-	err = s.store.CreateOwner(ctx, id, org, owner)
-	switch {
-	case errors.Is(err, licensing.ErrNotFound): // another request was first
-		return "", Identity{}, refuse
-	case errors.Is(err, licensing.ErrExists):
-		return "", Identity{}, &Error{Code: "already_set_up", Detail: "the server has an owner"}
-	case err != nil:
+	if further {
+		err = s.foundFurther(ctx, ticket, org, owner)
+	} else {
+		err = s.store.CreateOwner(ctx, hashToken("setup", f.Token), org, owner)
+		switch {
+		case errors.Is(err, licensing.ErrNotFound): // another request was first
+			err = badSetup
+		case errors.Is(err, licensing.ErrExists):
+			err = &Error{Code: "already_set_up", Detail: "the server has an owner"}
+		}
+	}
+	if err == nil {
+		err = s.know(ctx, owner.Email, placeOf(address))
+	}
+	if err != nil {
 		return "", Identity{}, err
 	}
 	return s.open(ctx, owner, ViaPassword)
+}
+
+func (s *Service) checkSetup(ctx context.Context, token, address string) error {
+	setup, err := s.store.Setup(ctx)
+	switch {
+	case errors.Is(err, licensing.ErrNotFound):
+	case err != nil:
+		return err
+	case setup.ID == hashToken("setup", token) && s.time() < setup.Until:
+		return nil
+	}
+	return s.wrong(ctx, "setup", address, badSetup)
+}
+
+// NewOrganisation gives the link by which a further organisation is founded on a server that has one. Whoever operates the server makes it.
+func (s *Service) NewOrganisation(ctx context.Context) (link string, until lease.Time, err error) {
+	secret, e, err := s.issue(ctx, foundingKind, s.newID(ctx), "", SetupLife, ticket{})
+	return s.link(setupPage, secret), e.Until, err
+}
+
+// foundFurther makes a further organisation and its owner. What a crash in between leaves is an organisation without people, which nobody
+// can see.
+func (s *Service) foundFurther(ctx context.Context, ticket licensing.Entry, org licensing.Organisation, owner Member) error {
+	if err := s.isFree(ctx, owner.Email); err != nil {
+		return err
+	}
+	if err := s.useUp(ctx, ticket); err != nil {
+		return err
+	}
+	if err := s.store.CreateOrganisation(ctx, org); err != nil {
+		return err
+	}
+	return s.store.CreateMember(ctx, owner)
+}
+
+// isFree tells whether an address is nobody's: else ErrExists.
+func (s *Service) isFree(ctx context.Context, email string) error {
+	_, err := s.store.MemberByEmail(ctx, email)
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	} else if err == nil {
+		err = licensing.ErrExists
+	}
+	return err
 }
 
 func (f Founding) check() error {

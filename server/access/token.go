@@ -51,6 +51,7 @@ type keptToken struct {
 	Scope   []Action   `json:"scope"`
 	Expires lease.Time `json:"expires,omitempty"`
 	Used    lease.Time `json:"used,omitempty"`
+	Strong  bool       `json:"strong,omitempty"` // made in a session that had more than a password
 }
 
 // CreateToken makes a token for oneself. The secret is given here and never again.
@@ -67,7 +68,7 @@ func (s *Service) CreateToken(ctx context.Context, who Identity, name string, sc
 	secret = tokenPrefix + string(id) + "_" + s.newToken(ctx)
 	e := licensing.Entry{
 		Kind: tokenKind, ID: string(id), Org: who.Organisation(), List: string(who.Member.ID), Search: name, Created: now,
-		Body: encode(keptToken{Hash: hashToken("token", secret), Member: who.Member.ID, Name: name, Scope: scope, Expires: expires}),
+		Body: encode(keptToken{Hash: hashToken("token", secret), Member: who.Member.ID, Name: name, Scope: scope, Expires: expires, Strong: who.Session.Via != ViaPassword}),
 	}
 	if expires != 0 {
 		e.Until = expires + lease.Time(expiredKept.Milliseconds())
@@ -119,15 +120,25 @@ func tokenOf(e licensing.Entry) (Token, error) {
 }
 
 // AuthenticateToken turns a token's secret into who it acts for. The ways to fail have the codes that those of a session have.
-func (s *Service) AuthenticateToken(ctx context.Context, secret string) (Identity, error) {
-	bad := &Error{Code: "bad_token", Detail: "there is no such API token, or it was revoked"}
+func (s *Service) AuthenticateToken(ctx context.Context, secret, address string) (Identity, error) {
+	who, err := s.Holder(ctx, secret)
+	if err == badToken {
+		err = s.wrong(ctx, tokenKind, address, badToken)
+	}
+	return who, err
+}
+
+var badToken = &Error{Code: "bad_token", Detail: "there is no such API token, or it was revoked"}
+
+// Holder is AuthenticateToken for a look ahead: a wrong token is not counted.
+func (s *Service) Holder(ctx context.Context, secret string) (Identity, error) {
 	id, _, ok := strings.Cut(strings.TrimPrefix(secret, tokenPrefix), "_")
 	if !ok || len(id) != 24 || !strings.HasPrefix(secret, tokenPrefix) {
-		return Identity{}, bad
+		return Identity{}, badToken
 	}
 	e, err := s.store.Entry(ctx, tokenKind, id)
 	if errors.Is(err, licensing.ErrNotFound) {
-		return Identity{}, bad
+		return Identity{}, badToken
 	} else if err != nil {
 		return Identity{}, err
 	}
@@ -136,7 +147,7 @@ func (s *Service) AuthenticateToken(ctx context.Context, secret string) (Identit
 		return Identity{}, err
 	}
 	if subtle.ConstantTimeCompare([]byte(hashToken("token", secret)), []byte(kept.Hash)) != 1 {
-		return Identity{}, bad
+		return Identity{}, badToken
 	}
 	now := s.time()
 	if kept.Expires != 0 && now >= kept.Expires {
@@ -145,7 +156,7 @@ func (s *Service) AuthenticateToken(ctx context.Context, secret string) (Identit
 	member, err := s.store.Member(ctx, e.Org, kept.Member)
 	switch {
 	case errors.Is(err, licensing.ErrNotFound) || err == nil && member.Disabled:
-		return Identity{}, bad
+		return Identity{}, badToken
 	case err != nil:
 		return Identity{}, err
 	}
@@ -156,5 +167,8 @@ func (s *Service) AuthenticateToken(ctx context.Context, secret string) (Identit
 		_, _ = s.store.ReplaceEntry(ctx, e)
 	}
 	t, err := tokenOf(e)
-	return Identity{Member: member, Token: &t}, err
+	if err != nil {
+		return Identity{}, err
+	}
+	return s.identify(ctx, Identity{Member: member, Token: &t}, kept.Strong)
 }

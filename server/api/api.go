@@ -75,6 +75,8 @@ func Register(app *fiber.App, c Config) *API {
 	a.session()
 	a.tokens()
 	a.members()
+	a.links()
+	a.factors()
 	a.products()
 	a.keys()
 	a.epoch()

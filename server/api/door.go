@@ -73,6 +73,12 @@ func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 	}
 }
 
+// from is where the request came from.
+func from(ctx context.Context) string {
+	at, _ := ctx.Value(address).(string)
+	return at
+}
+
 // identify tells who sends the request, and that they may. A token in the header Authorization wins over a cookie, and if it is bad the
 // cookie does not help: whoever put it there wanted its scope to hold. It needs no CSRF token, for no browser adds it by itself.
 func (a *API) identify(ctx context.Context, hc huma.Context, op operation) (who access.Identity, err error) {
@@ -81,7 +87,7 @@ func (a *API) identify(ctx context.Context, hc huma.Context, op operation) (who 
 		if !strings.EqualFold(scheme, "Bearer") {
 			return who, &access.Error{Code: "bad_token", Detail: "the header Authorization is not of the form Bearer <token>"}
 		}
-		who, err = a.Access.AuthenticateToken(ctx, strings.TrimSpace(secret))
+		who, err = a.Access.AuthenticateToken(ctx, strings.TrimSpace(secret), from(ctx))
 	} else {
 		who, err = a.identifySession(ctx, hc, op)
 	}

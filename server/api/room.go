@@ -56,7 +56,7 @@ func (a *API) holder(ctx context.Context, header func(string) string) (access.Id
 		if !strings.EqualFold(scheme, "Bearer") {
 			return access.Identity{}, http.ErrNoCookie
 		}
-		return a.Access.AuthenticateToken(ctx, strings.TrimSpace(secret))
+		return a.Access.Holder(ctx, strings.TrimSpace(secret))
 	}
 	cookies, err := http.ParseCookie(header("Cookie"))
 	if err != nil {

@@ -45,6 +45,7 @@ type Setup struct {
 type Login struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
+	Code     string `json:"code,omitempty" doc:"Of the authenticator, or a recovery code; when the answer was code_required."`
 }
 
 // Password changes one's own.
@@ -70,16 +71,15 @@ func (a *API) session() {
 		summary: "Make the organisation and its owner with the one-time token, and log in",
 	}, func(ctx context.Context, _ access.Identity, in *body[Setup]) (*loggedIn, error) {
 		noted(ctx).founds = true
-		token, who, err := a.Access.SetUp(ctx, access.Founding(in.Body))
+		token, who, err := a.Access.SetUp(ctx, access.Founding(in.Body), from(ctx))
 		return a.loggedIn(ctx, token, who, err)
 	})
 	add(a, operation{
 		method: "POST", path: "/session", id: "login", tag: tag, action: access.Anyone, status: http.StatusCreated,
 		summary: "Log in",
 	}, func(ctx context.Context, _ access.Identity, in *body[Login]) (*loggedIn, error) {
-		from, _ := ctx.Value(address).(string)
 		noted(ctx).email = in.Body.Email
-		token, who, err := a.Access.Login(ctx, in.Body.Email, in.Body.Password, from)
+		token, who, err := a.Access.Login(ctx, in.Body.Email, in.Body.Password, in.Body.Code, from(ctx))
 		return a.loggedIn(ctx, token, who, err)
 	})
 	add(a, operation{
@@ -99,8 +99,7 @@ func (a *API) session() {
 		method: "PUT", path: "/session/password", id: "changePassword", tag: tag, action: access.Self, status: http.StatusNoContent,
 		summary: "Change one's password, which ends one's other sessions",
 	}, func(ctx context.Context, who access.Identity, in *body[Password]) (*none, error) {
-		from, _ := ctx.Value(address).(string)
-		return nil, a.Access.ChangePassword(ctx, who, in.Body.Old, in.Body.New, from)
+		return nil, a.Access.ChangePassword(ctx, who, in.Body.Old, in.Body.New, from(ctx))
 	})
 	add(a, operation{
 		method: "GET", path: "/organisation", id: "organisation", tag: "organisation", action: access.ReadCatalogue,

@@ -36,6 +36,13 @@ const (
 	BadSetupToken    license.Code = "bad_setup_token"    // the one-time token is wrong, used or too old
 	AlreadySetUp     license.Code = "already_set_up"     // the server has an owner
 	Forbidden        license.Code = "forbidden"          // the role does not allow it
+	BadLink          license.Code = "bad_link"           // a link that was sent or passed on is wrong, used or too old
+	NoMail           license.Code = "no_mail"            // the server sends no mail
+	CodeRequired     license.Code = "code_required"      // a second factor is asked for
+	BadCode          license.Code = "bad_code"           // wrong or used code of a second factor
+	MFARequired      license.Code = "mfa_required"       // the organisation wants a second factor
+	MFAEnabled       license.Code = "mfa_enabled"        // there is a second factor
+	MFANotBegun      license.Code = "mfa_not_begun"      // there is none
 	LastOwner        license.Code = "last_owner"         // the organisation would be left without an owner
 	BadCSRF          license.Code = "bad_csrf"           // the request does not come from our pages
 	HeaderTooLarge   license.Code = "header_too_large"   // the header is larger than allowed
@@ -68,6 +75,13 @@ var statuses = map[license.Code]int{
 	BadSetupToken:    http.StatusForbidden,
 	AlreadySetUp:     http.StatusConflict,
 	Forbidden:        http.StatusForbidden,
+	BadLink:          http.StatusForbidden,
+	NoMail:           http.StatusConflict,
+	CodeRequired:     http.StatusUnauthorized,
+	BadCode:          http.StatusUnauthorized,
+	MFARequired:      http.StatusForbidden,
+	MFAEnabled:       http.StatusConflict,
+	MFANotBegun:      http.StatusConflict,
 	LastOwner:        http.StatusConflict,
 	BadCSRF:          http.StatusForbidden,
 	HeaderTooLarge:   http.StatusRequestHeaderFieldsTooLarge,

@@ -208,6 +208,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the invitations that were not accepted yet, newest first */
+        get: operations["invitations"];
+        put?: never;
+        /** Invite a person, for a week */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Become a member, and log in */
+        post: operations["acceptInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an invitation back */
+        delete: operations["revokeInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/licenses": {
         parameters: {
             query?: never;
@@ -690,6 +742,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/members/{id}/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take the second factor of a person away who has lost it, and end the sessions */
+        delete: operations["takeSecondFactor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a link by which a person sets a new password */
+        post: operations["memberPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members/{id}/sessions": {
         parameters: {
             query?: never;
@@ -717,6 +803,24 @@ export interface paths {
         /** One's organisation */
         get: operations["organisation"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organisation's rules for logging in */
+        get: operations["accessSettings"];
+        /** Change the organisation's rules for logging in */
+        put: operations["changeAccessSettings"];
         post?: never;
         delete?: never;
         options?: never;
@@ -772,6 +876,40 @@ export interface paths {
         post?: never;
         /** Revoke an API token of anybody */
         delete: operations["revokeAnyToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password/forgotten": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for a link to set a new password; the answer does not tell whether the address is known */
+        post: operations["forgottenPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a new password with a link, which ends all sessions */
+        post: operations["resetPassword"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1040,6 +1178,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change one's e-mail address */
+        put: operations["changeEmail"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/email/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mail a link that proves one's e-mail address */
+        post: operations["sendVerification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether one has a second factor */
+        get: operations["secondFactor"];
+        put?: never;
+        /** Make a secret for an authenticator; it is asked for when a code of it was shown */
+        post: operations["enrolSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/mfa/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show a first code: from now on logging in takes one. A new session replaces all of before */
+        post: operations["confirmSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/mfa/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take one's second factor away */
+        post: operations["disableSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/mfa/recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make new recovery codes in the place of the old ones */
+        post: operations["newRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/notices": {
         parameters: {
             query?: never;
@@ -1177,6 +1418,23 @@ export interface paths {
         post?: never;
         /** Revoke an API token of one's own */
         delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prove an e-mail address with the link that was mailed there */
+        post: operations["verifyEmail"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1413,6 +1671,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Acceptance: {
+            name: string;
+            /** @description 12 characters or more. */
+            password: string;
+            /** @description From the link. */
+            token: string;
+        };
+        AccessSettings: {
+            /** @description Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop. */
+            require_mfa: boolean;
+            /** Format: int64 */
+            revision: number;
+        };
+        AccessSettingsEdit: {
+            require_mfa: boolean;
+            /**
+             * Format: int64
+             * @description As they were read; needed unless If-Match names it.
+             */
+            revision?: number;
+        };
         Activation: {
             /** @description That its last sync came from. */
             address?: string;
@@ -1529,6 +1808,11 @@ export interface components {
             time: string;
             type: string;
         };
+        Both: {
+            /** @description Of the authenticator, or a recovery code. */
+            code: string;
+            password: string;
+        };
         CertificateNew: {
             /** @description Armored, of the product's root. */
             certificate: string;
@@ -1536,6 +1820,24 @@ export interface components {
         Change: {
             from?: unknown;
             to?: unknown;
+        };
+        Code: {
+            code: string;
+        };
+        Confirmed: {
+            /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
+            csrf_token: string;
+            /**
+             * Format: date-time
+             * @description Absent for an API token that never does.
+             */
+            expires?: string;
+            member: components["schemas"]["Member"];
+            organisation: components["schemas"]["Organisation"];
+            /** @description They are shown here and never again. */
+            recovery_codes: string[];
+            /** @description Of an API token; a session may what the role allows. */
+            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
         };
         Customer: {
             /** Format: date-time */
@@ -1611,6 +1913,17 @@ export interface components {
             error?: components["schemas"]["Problem"];
             /** @description Of the license; absent when it could not be made. */
             id?: string;
+        };
+        Email: {
+            /** @description The new one. It counts as not verified until the link that is mailed there is opened. */
+            email: string;
+            password: string;
+        };
+        Enrolment: {
+            /** @description In base32. It is shown here and never again. */
+            secret: string;
+            /** @description otpauth:// address, for a QR code. */
+            uri: string;
         };
         Entitlement: {
             name: string;
@@ -1688,6 +2001,9 @@ export interface components {
             /** Format: date-time */
             time: string;
         };
+        Forgotten: {
+            email: string;
+        };
         Happened: {
             data: components["schemas"]["Data"];
             /** @description The same however often the event comes. */
@@ -1747,6 +2063,40 @@ export interface components {
             dry_run: boolean;
             /** @description Of the licenses that were made, in the order of the request; empty for a dry run. */
             ids: string[];
+        };
+        Invitation: {
+            /** @description The member who invites. */
+            by: string;
+            /** Format: date-time */
+            created: string;
+            email: string;
+            id: string;
+            /** @enum {string} */
+            role: "owner" | "admin" | "developer" | "support" | "viewer";
+            /** Format: date-time */
+            until: string;
+        };
+        InvitationMade: {
+            /** @description The member who invites. */
+            by: string;
+            /** Format: date-time */
+            created: string;
+            email: string;
+            id: string;
+            /** @description To be passed on; it is shown here and never again. Absent where the server has mailed it. */
+            link?: string;
+            /** @enum {string} */
+            role: "owner" | "admin" | "developer" | "support" | "viewer";
+            /** Format: date-time */
+            until: string;
+        };
+        InvitationNew: {
+            email: string;
+            /**
+             * @description Owners are invited by owners alone.
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
         Key: {
             algorithm: string;
@@ -1930,6 +2280,14 @@ export interface components {
             /** @description {n} in its name becomes the number of the license, from 1. */
             template: components["schemas"]["LicenseNew"];
         };
+        Link: {
+            /** @description Absent where the server has mailed it. */
+            link?: string;
+        };
+        LinkToken: {
+            /** @description From the link. */
+            token: string;
+        };
         ListActivation: {
             items: components["schemas"]["Activation"][];
             /** @description Cursor of the next page; absent on the last. */
@@ -1957,6 +2315,11 @@ export interface components {
         };
         ListHappened: {
             items: components["schemas"]["Happened"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        ListInvitation: {
+            items: components["schemas"]["Invitation"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
@@ -2013,6 +2376,8 @@ export interface components {
             next?: string;
         };
         Login: {
+            /** @description Of the authenticator, or a recovery code; when the answer was code_required. */
+            code?: string;
             email: string;
             password: string;
         };
@@ -2026,6 +2391,12 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
+        };
+        NewPassword: {
+            /** @description 12 characters or more. */
+            password: string;
+            /** @description From the link. */
+            token: string;
         };
         NoticeChoice: {
             /** @description False: it is what is usual. */
@@ -2350,6 +2721,10 @@ export interface components {
         Queue: {
             items: components["schemas"]["Waiting"][];
         };
+        Recovery: {
+            /** @description They are shown here and never again. */
+            recovery_codes: string[];
+        };
         RenewalNew: {
             /**
              * Format: int64
@@ -2379,6 +2754,14 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
+        SecondFactor: {
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description How many are left.
+             */
+            recovery_codes: number;
+        };
         Session: {
             /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
             csrf_token: string;
@@ -2390,7 +2773,7 @@ export interface components {
             member: components["schemas"]["Member"];
             organisation: components["schemas"]["Organisation"];
             /** @description Of an API token; a session may what the role allows. */
-            scope?: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
+            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
         };
         Setup: {
             email: string;
@@ -2446,7 +2829,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
+            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
             /**
              * Format: date-time
              * @description Last use, within an hour; absent: never.
@@ -2466,7 +2849,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
+            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
             /** @description To be sent as Authorization: Bearer. It is shown here and never again. */
             secret: string;
             /**
@@ -2484,7 +2867,7 @@ export interface components {
             /** @description What it is for, for people. */
             name: string;
             /** @description What it may do: no more than one's role allows, now and later. */
-            scope: ("activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
+            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
         };
         TransferNew: {
             /** @description Deactivate the installations of the customer before. */
@@ -3224,6 +3607,140 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["License"][];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invitations: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListInvitation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationNew"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationMade"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acceptance"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -4446,6 +4963,69 @@ export interface operations {
             };
         };
     };
+    takeSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    memberPassword: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Link"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     endMemberSessions: {
         parameters: {
             query?: never;
@@ -4491,6 +5071,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accessSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessSettings"];
+                };
+            };
+            /** @description As it was when If-None-Match was answered. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    changeAccessSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessSettingsEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessSettings"];
                 };
             };
             /** @description Error */
@@ -4638,6 +5288,68 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forgottenPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Forgotten"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
         responses: {
             /** @description No Content */
             204: {
@@ -5479,6 +6191,235 @@ export interface operations {
             };
         };
     };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Email"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendVerification: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    secondFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactor"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrolSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Confirmed"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disableSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Both"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    newRecoveryCodes: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Both"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readMyNotices: {
         parameters: {
             query?: never;
@@ -5814,6 +6755,37 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
         responses: {
             /** @description No Content */
             204: {

@@ -160,8 +160,8 @@ func ownersLeaveAtOnce(t *testing.T, s access.Store) {
 		must(t, s.CreateMember(t.Context(), m))
 		owners = append(owners, m)
 	}
-	now := func() time.Time { return time.UnixMilli(9000) }
-	nodes := []*access.Service{access.New(s, now), access.New(s, now)}
+	o := access.Options{Clock: func() time.Time { return time.UnixMilli(9000) }}
+	nodes := []*access.Service{access.New(s, o), access.New(s, o)}
 	who, viewer, yes := access.Identity{Member: owner}, access.Viewer, true
 	left := atOnce(t, func(n int) (err error) {
 		ctx, node, id := context.Background(), nodes[n%2], owners[n%len(owners)].ID

@@ -1,0 +1,180 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// How long the links are good.
+const (
+	VerificationLife = 48 * time.Hour
+	ResetLife        = 2 * time.Hour
+)
+
+// resetsPerPerson is how many mails with a new link somebody can be sent within the window of guesses.
+const resetsPerPerson = 3
+
+var errNoMail = &Error{Code: "no_mail", Detail: "this server sends no mail; ask an administrator of your organisation"}
+
+// ChangeEmail wants the password. The new address counts as not verified until the link that is sent there is opened, and links that were
+// sent to the old one are void.
+func (s *Service) ChangeEmail(ctx context.Context, who Identity, password, email, address string) error {
+	if err := checkEmail("email", email); err != nil {
+		return err
+	}
+	email = normaliseEmail(email)
+	if err := s.confirm(ctx, who.Member, "password", password, address); err != nil {
+		return err
+	}
+	m, err := s.editOwn(ctx, who.Member, func(m *Member) bool {
+		changed := m.Email != email
+		m.Email, m.Verified = email, m.Verified && !changed
+		return changed
+	})
+	if err != nil || s.Mailer == nil || m.Verified {
+		return err
+	}
+	return s.sendVerification(ctx, m)
+}
+
+// editOwn changes a member by themselves, for as long as others come first.
+func (s *Service) editOwn(ctx context.Context, m Member, change func(*Member) bool) (Member, error) {
+	for range patience {
+		m, err := s.store.Member(ctx, m.Organisation, m.ID)
+		if err != nil || !change(&m) {
+			return m, err
+		}
+		if m, err = s.store.UpdateMember(ctx, m); !errors.Is(err, licensing.ErrStale) {
+			return m, err
+		}
+	}
+	return m, licensing.ErrStale
+}
+
+// SendVerification mails the link that proves one's address.
+func (s *Service) SendVerification(ctx context.Context, who Identity) error {
+	if s.Mailer == nil {
+		return errNoMail
+	}
+	wait, err := s.tally(ctx, limit{guessID(verificationKind, who.Member.Email, ""), resetsPerPerson, false}, true)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return &Error{Code: "rate_limited", Detail: "a link was sent a moment ago", RetryAfter: wait}
+	}
+	return s.sendVerification(ctx, who.Member)
+}
+
+func (s *Service) sendVerification(ctx context.Context, m Member) error {
+	secret, _, err := s.issue(ctx, verificationKind, s.newID(ctx), m.Organisation, VerificationLife, ticket{Member: m.ID, Email: m.Email})
+	if err != nil {
+		return err
+	}
+	return s.send(ctx, verificationKind, m.Email, m.Email, s.link(verificationPage, secret), VerificationLife)
+}
+
+// VerifyEmail marks the address as reaching its member, if it is still the one that the link was sent to.
+func (s *Service) VerifyEmail(ctx context.Context, secret, address string) error {
+	e, t, err := s.present(ctx, verificationKind, secret, address)
+	if err != nil {
+		return err
+	}
+	m, err := s.editOwn(ctx, Member{ID: t.Member, Organisation: e.Org}, func(m *Member) bool {
+		m.Verified = true
+		return m.Email == t.Email
+	})
+	if errors.Is(err, licensing.ErrNotFound) || err == nil && m.Email != t.Email {
+		return badLink
+	} else if err != nil {
+		return err
+	}
+	return s.useUp(ctx, e)
+}
+
+// ForgottenPassword mails a link to set a new one. Nobody learns whether there is such a member: the answer is the same, and what depends on
+// it comes after the answer.
+func (s *Service) ForgottenPassword(ctx context.Context, email, address string) error {
+	if s.Mailer == nil {
+		return errNoMail
+	}
+	email = normaliseEmail(email)
+	wait, err := s.tally(ctx, limit{guessID("forgotten", "", placeOf(address)), guessesPerPlace, false}, true)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return &Error{Code: "rate_limited", Detail: "too many links were asked for", RetryAfter: wait}
+	}
+	s.behind("sending a link for a new password", func(ctx context.Context) error {
+		if wait, err := s.tally(ctx, limit{guessID("forgotten", email, ""), resetsPerPerson, false}, true); wait > 0 || err != nil {
+			return err
+		}
+		m, err := s.store.MemberByEmail(ctx, email)
+		if errors.Is(err, licensing.ErrNotFound) || err == nil && m.Disabled {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		_, err = s.resetLink(ctx, m)
+		return err
+	})
+	return nil
+}
+
+// PasswordLink is how somebody gets a new password without knowing the old one: mailed where mail can be sent, else given to whoever may edit
+// them, to pass on.
+func (s *Service) PasswordLink(ctx context.Context, who Identity, id license.ID) (link string, err error) {
+	m, err := s.store.Member(ctx, who.Organisation(), id)
+	if err != nil {
+		return "", err
+	}
+	if m.Role == Owner && who.Member.Role != Owner {
+		return "", errOwnersOnly
+	}
+	return s.resetLink(ctx, m)
+}
+
+func (s *Service) resetLink(ctx context.Context, m Member) (link string, err error) {
+	secret, _, err := s.issue(ctx, resetKind, s.newID(ctx), m.Organisation, ResetLife, ticket{Member: m.ID, Email: m.Email, Over: hashToken("password", m.Password)})
+	if err != nil {
+		return "", err
+	}
+	link = s.link(resetPage, secret)
+	if s.Mailer == nil {
+		return link, nil
+	}
+	return "", s.send(ctx, resetKind, m.Email, m.Email, link, ResetLife)
+}
+
+// ResetPassword sets a new password and ends every session. Whoever has a second factor still needs it to log in.
+func (s *Service) ResetPassword(ctx context.Context, secret, password, address string) error {
+	e, t, err := s.present(ctx, resetKind, secret, address)
+	if err != nil {
+		return err
+	}
+	if err := checkPassword("password", password); err != nil {
+		return err
+	}
+	m, err := s.store.Member(ctx, e.Org, t.Member)
+	if errors.Is(err, licensing.ErrNotFound) || err == nil && (m.Disabled || m.Email != t.Email || hashToken("password", m.Password) != t.Over) {
+		return badLink
+	} else if err != nil {
+		return err
+	}
+	hash, err := s.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	if err := s.useUp(ctx, e); err != nil {
+		return err
+	}
+	if err := s.store.SetPassword(ctx, m.Organisation, m.ID, hash, ""); err != nil {
+		return err
+	}
+	return s.know(ctx, m.Email, placeOf(address))
+}

@@ -1,0 +1,130 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// InvitationLife is how long an invitation is good.
+const InvitationLife = 7 * 24 * time.Hour
+
+// Invitation is the way of a further person into an organisation.
+type Invitation struct {
+	ID      license.ID
+	Email   string
+	Role    Role
+	By      license.ID // the member who invites
+	Created lease.Time
+	Until   lease.Time
+}
+
+// Invite lets somebody become a member. Where mail can be sent, the link goes to the address and is seen by nobody else, so whoever
+// accepts has proven it; else it is given here, for the inviter to pass on. ErrExists when the address is a member's, or is invited.
+func (s *Service) Invite(ctx context.Context, who Identity, organisation, email string, role Role) (i Invitation, link string, err error) {
+	if err := checkEmail("email", email); err != nil {
+		return i, "", err
+	}
+	if err := checkRole(role); err != nil {
+		return i, "", err
+	}
+	if role == Owner && who.Member.Role != Owner {
+		return i, "", errOwnersOnly
+	}
+	email = normaliseEmail(email)
+	if err := s.isFree(ctx, email); err != nil {
+		return i, "", err
+	}
+	org := who.Organisation()
+	id := license.ID(hashToken("invitation of", string(org)+"\n"+email)[:24]) // one at a time for an address
+	t := ticket{Member: who.Member.ID, Email: email, Role: role}
+	secret, e, err := s.issue(ctx, invitationKind, id, org, InvitationLife, t)
+	if errors.Is(err, licensing.ErrExists) {
+		if err := s.forgetExpired(ctx, invitationKind, id); err != nil {
+			return i, "", err
+		}
+		secret, e, err = s.issue(ctx, invitationKind, id, org, InvitationLife, t)
+	}
+	if err != nil {
+		return i, "", err
+	}
+	if i, err = invitationOf(e); err != nil {
+		return i, "", err
+	}
+	link = s.link(invitationPage, secret)
+	if s.Mailer == nil {
+		return i, link, nil
+	}
+	if err := s.send(ctx, invitationKind, email, organisation, link, InvitationLife); err != nil {
+		return i, "", errors.Join(err, s.store.DeleteEntry(ctx, invitationKind, e.ID, 0))
+	}
+	return i, "", nil
+}
+
+// forgetExpired makes room for a new ticket with the id. One that is still good stays.
+func (s *Service) forgetExpired(ctx context.Context, kind string, id license.ID) error {
+	e, err := s.store.Entry(ctx, kind, string(id))
+	if err == nil && s.time() >= e.Until {
+		err = s.store.DeleteEntry(ctx, kind, e.ID, e.Revision)
+	}
+	if changedMeanwhile(err) {
+		err = nil
+	}
+	return err
+}
+
+func invitationOf(e licensing.Entry) (Invitation, error) {
+	t, err := decode[ticket](e)
+	return Invitation{ID: license.ID(e.ID), Email: t.Email, Role: t.Role, By: t.Member, Created: e.Created, Until: t.Until}, err
+}
+
+// Invitations lists those of the organisation that were not accepted yet, newest first.
+func (s *Service) Invitations(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Invitation], error) {
+	found, err := s.store.Entries(ctx, invitationKind, org, "", page)
+	return convert(found, err, invitationOf)
+}
+
+// RevokeInvitation ends one: whoever accepts it later is refused.
+func (s *Service) RevokeInvitation(ctx context.Context, org, id license.ID) error {
+	if _, err := licensing.OrgEntry(ctx, s.store, org, invitationKind, string(id)); err != nil {
+		return err
+	}
+	return s.store.DeleteEntry(ctx, invitationKind, string(id), 0)
+}
+
+// AcceptInvitation makes the member and logs in.
+func (s *Service) AcceptInvitation(ctx context.Context, secret, name, password, address string) (token string, who Identity, err error) {
+	e, t, err := s.present(ctx, invitationKind, secret, address)
+	if err != nil {
+		return "", Identity{}, err
+	}
+	if err := checkLine("name", name); err != nil {
+		return "", Identity{}, err
+	}
+	if err := checkPassword("password", password); err != nil {
+		return "", Identity{}, err
+	}
+	if err := s.isFree(ctx, t.Email); err != nil { // another organisation may have been first
+		return "", Identity{}, err
+	}
+	hash, err := s.hash(ctx, password)
+	if err != nil {
+		return "", Identity{}, err
+	}
+	if err := s.useUp(ctx, e); err != nil {
+		return "", Identity{}, err
+	}
+	m := Member{ID: s.newID(ctx), Organisation: e.Org, Email: t.Email, Verified: t.Mailed, Name: name, Role: t.Role, Password: hash, Revision: 1,
+		Created: s.time()}
+	if err := s.store.CreateMember(ctx, m); err != nil {
+		return "", Identity{}, err
+	}
+	if err := s.know(ctx, m.Email, placeOf(address)); err != nil {
+		return "", Identity{}, err
+	}
+	return s.open(ctx, m, ViaPassword)
+}

@@ -1,0 +1,55 @@
+package access
+
+import (
+	"context"
+	"errors"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Settings are an organisation's own rules for its door.
+type Settings struct {
+	RequireMFA bool  `json:"require_mfa"` // whoever came in by a password alone may only make a second factor
+	Revision   int64 `json:"-"`           // 1: they were never set
+}
+
+// settingsKind of the entry, whose id is the organisation's. It is read with each request, so that a rule holds at once on all nodes.
+const settingsKind = "access_settings"
+
+// Settings of the organisation.
+func (s *Service) Settings(ctx context.Context, org license.ID) (Settings, error) {
+	e, err := s.store.Entry(ctx, settingsKind, string(org))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return Settings{Revision: 1}, nil
+	} else if err != nil {
+		return Settings{}, err
+	}
+	set, err := decode[Settings](e)
+	set.Revision = e.Revision + 1
+	return set, err
+}
+
+// ChangeSettings replaces them if they are still at the revision.
+func (s *Service) ChangeSettings(ctx context.Context, org license.ID, set Settings) (Settings, error) {
+	e := licensing.Entry{Kind: settingsKind, ID: string(org), Org: org, Created: s.time(), Revision: set.Revision - 1, Body: encode(set)}
+	var err error
+	if e.Revision == 0 {
+		err = s.store.CreateEntry(ctx, e)
+		e.Revision = 1
+	} else {
+		e, err = s.store.ReplaceEntry(ctx, e)
+	}
+	if changedMeanwhile(err) {
+		err = licensing.ErrStale
+	}
+	set.Revision = e.Revision + 1
+	return set, err
+}
+
+// identify completes an identity whose credentials are good: strong tells whether they were made with more than a password.
+func (s *Service) identify(ctx context.Context, i Identity, strong bool) (Identity, error) {
+	set, err := s.Settings(ctx, i.Organisation())
+	i.limited = set.RequireMFA && !strong
+	return i, err
+}

@@ -1,0 +1,80 @@
+package access
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// A ticket is a secret that travels in a link, to somebody who is not logged in: good once, for one thing, until a time. It is written
+// <id>_<64 hex digits>, and what it is good for is the kind of its entry.
+const (
+	invitationKind   = "invitation"   // to become a member
+	verificationKind = "verification" // to prove that mail to an address arrives
+	resetKind        = "reset"        // to set a new password
+	foundingKind     = "founding"     // to make a further organisation
+)
+
+var badLink = &Error{Code: "bad_link", Detail: "the link is wrong, used or too old; ask for a new one"}
+
+// ticket is the body of its entry.
+type ticket struct {
+	Hash   lease.Hash `json:"hash"`
+	Until  lease.Time `json:"until"`
+	Member license.ID `json:"member,omitempty"` // whose it is; of an invitation: who invites
+	Email  string     `json:"email,omitempty"`  // where it was sent to
+	Role   Role       `json:"role,omitempty"`
+	Over   lease.Hash `json:"over,omitempty"`   // of a reset: the password that it replaces, after which it is void
+	Mailed bool       `json:"mailed,omitempty"` // nobody but the reader of the mail has seen it
+}
+
+// issue makes a ticket and gives its secret. ErrExists when one with this id is there.
+func (s *Service) issue(ctx context.Context, kind string, id, org license.ID, life time.Duration, t ticket) (secret string, e licensing.Entry, err error) {
+	now := s.time()
+	secret = string(id) + "_" + s.newToken(ctx)
+	t.Hash, t.Until, t.Mailed = hashToken(kind, secret), after(now, life), s.Mailer != nil
+	e = licensing.Entry{Kind: kind, ID: string(id), Org: org, Search: t.Email, Created: now, Until: t.Until, Body: encode(t)}
+	err = s.store.CreateEntry(ctx, e)
+	if licensing.Repeated(ctx, err) { // the same call may have made it before
+		held, look := s.store.Entry(ctx, kind, e.ID)
+		if was, wrong := decode[ticket](held); look == nil && wrong == nil && was.Hash == t.Hash {
+			e, err = held, nil
+		}
+	}
+	return secret, e, err
+}
+
+// present looks at a ticket that somebody shows. It stays until it is used up.
+func (s *Service) present(ctx context.Context, kind, secret, address string) (licensing.Entry, ticket, error) {
+	id, _, _ := strings.Cut(secret, "_")
+	if len(id) != 24 {
+		return licensing.Entry{}, ticket{}, s.wrong(ctx, kind, address, badLink)
+	}
+	e, err := s.store.Entry(ctx, kind, id)
+	if errors.Is(err, licensing.ErrNotFound) {
+		return e, ticket{}, s.wrong(ctx, kind, address, badLink)
+	} else if err != nil {
+		return e, ticket{}, err
+	}
+	t, err := decode[ticket](e)
+	if err == nil && (subtle.ConstantTimeCompare([]byte(hashToken(kind, secret)), []byte(t.Hash)) != 1 || s.time() >= t.Until) {
+		err = s.wrong(ctx, kind, address, badLink)
+	}
+	return e, t, err
+}
+
+// useUp makes sure that of all who show a ticket at a time one goes on. It comes before what the ticket is good for, so a crash right after
+// it costs a ticket, and never gives one twice.
+func (s *Service) useUp(ctx context.Context, e licensing.Entry) error {
+	err := s.store.DeleteEntry(ctx, e.Kind, e.ID, e.Revision)
+	if changedMeanwhile(err) {
+		return badLink
+	}
+	return err
+}

@@ -1,0 +1,273 @@
+package access
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// The second factor: codes of RFC 6238 as every authenticator makes them (SHA-1, 6 digits, 30 seconds), and recovery codes for when it is
+// lost. Thirty lines of the standard library say all of it; RFC 6238's own vectors test them.
+const (
+	totpKind      = "totp"
+	totpStep      = 30 // seconds
+	totpSecret    = 20 // bytes, as long as the hash (RFC 4226, section 4)
+	totpSkew      = 1  // steps that a clock may be off, each way
+	recoveryCodes = 10
+	recoveryBytes = 10 // 80 bits: nobody guesses one, so none of them needs a slow hash
+)
+
+// Sealer keeps secrets that must be read again from whoever has the store alone. What was sealed for one purpose does not open for another.
+type Sealer interface {
+	Seal(purpose string, plain []byte) ([]byte, error)
+	Open(purpose string, sealed []byte) ([]byte, error)
+}
+
+// keptTOTP is the body of the entry, whose id is the member's.
+type keptTOTP struct {
+	Sealed    []byte       `json:"sealed"`
+	Confirmed bool         `json:"confirmed,omitempty"` // from then on it is asked for
+	Last      int64        `json:"last,omitempty"`      // step of the last code that was taken: no code is good twice
+	Recovery  []lease.Hash `json:"recovery,omitempty"`  // of those not used yet
+}
+
+// SecondFactor is what a member is told of theirs.
+type SecondFactor struct {
+	Enabled  bool
+	Recovery int // codes left
+}
+
+func sealedFor(member license.ID) string { return "totp\n" + string(member) }
+
+// totp gives the member's entry; the revision is 0 when there is none.
+func (s *Service) totp(ctx context.Context, member license.ID) (licensing.Entry, keptTOTP, error) {
+	e, err := s.store.Entry(ctx, totpKind, string(member))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return licensing.Entry{}, keptTOTP{}, nil
+	} else if err != nil {
+		return e, keptTOTP{}, err
+	}
+	k, err := decode[keptTOTP](e)
+	return e, k, err
+}
+
+// SecondFactorOf tells whether the member has one.
+func (s *Service) SecondFactorOf(ctx context.Context, who Identity) (SecondFactor, error) {
+	_, k, err := s.totp(ctx, who.Member.ID)
+	return SecondFactor{k.Confirmed, len(k.Recovery)}, err
+}
+
+// EnrolTOTP makes a secret for the member's authenticator. It is asked for only after ConfirmTOTP; until then it can be made anew.
+func (s *Service) EnrolTOTP(ctx context.Context, who Identity, organisation string) (secret, uri string, err error) {
+	e, k, err := s.totp(ctx, who.Member.ID)
+	if err != nil {
+		return "", "", err
+	}
+	if k.Confirmed {
+		return "", "", &Error{Code: "mfa_enabled", Detail: "there is a second factor; disable it first"}
+	}
+	plain := s.bytes(ctx, totpSecret)
+	if k.Sealed, err = s.Sealer.Seal(sealedFor(who.Member.ID), plain); err != nil {
+		return "", "", err
+	}
+	if e.Revision == 0 {
+		err = s.store.CreateEntry(ctx, licensing.Entry{Kind: totpKind, ID: string(who.Member.ID), Org: who.Organisation(), Created: s.time(), Body: encode(k)})
+	} else {
+		e.Body = encode(k)
+		_, err = s.store.ReplaceEntry(ctx, e)
+	}
+	if changedMeanwhile(err) {
+		err = licensing.ErrStale
+	}
+	secret = base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(plain)
+	u := url.URL{Scheme: "otpauth", Host: "totp", Path: "/" + organisation + ":" + who.Member.Email,
+		RawQuery: "secret=" + secret + "&issuer=" + url.QueryEscape(organisation)}
+	return secret, strings.ReplaceAll(u.String(), "+", "%20"), err
+}
+
+// ConfirmTOTP takes the first code of the authenticator. From then on logging in takes one; every session of before ends, and this one is
+// replaced by one that has proven both. The recovery codes are given here and never again.
+func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, code, address string) (recovery []string, token string, now Identity, err error) {
+	a, err := s.attempt(ctx, "totp", who.Member.Email, address)
+	if err != nil {
+		return nil, "", Identity{}, err
+	}
+	e, k, err := s.totp(ctx, who.Member.ID)
+	if err != nil {
+		return nil, "", Identity{}, err
+	}
+	if e.Revision == 0 || k.Confirmed {
+		return nil, "", Identity{}, &Error{Code: "mfa_not_begun", Detail: "ask for a secret first"}
+	}
+	step, err := s.matchTOTP(who.Member.ID, k, code)
+	if err != nil {
+		return nil, "", Identity{}, inField(err)
+	}
+	k.Confirmed, k.Last = true, step
+	recovery, k.Recovery = s.newRecovery(ctx)
+	e.Body = encode(k)
+	if _, err := s.store.ReplaceEntry(ctx, e); err != nil {
+		return nil, "", Identity{}, err
+	}
+	if err := a.succeeded(ctx); err != nil {
+		return nil, "", Identity{}, err
+	}
+	if err := s.store.EndSessions(ctx, who.Organisation(), who.Member.ID, ""); err != nil {
+		return nil, "", Identity{}, err
+	}
+	token, now, err = s.open(ctx, who.Member, ViaTOTP)
+	return recovery, token, now, err
+}
+
+// NewRecoveryCodes replaces them, for password and code.
+func (s *Service) NewRecoveryCodes(ctx context.Context, who Identity, password, code, address string) ([]string, error) {
+	if err := s.confirmBoth(ctx, who.Member, password, code, address); err != nil {
+		return nil, err
+	}
+	for range patience {
+		e, k, err := s.totp(ctx, who.Member.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !k.Confirmed {
+			return nil, errNoFactor
+		}
+		var recovery []string
+		recovery, k.Recovery = s.newRecovery(ctx)
+		e.Body = encode(k)
+		if _, err = s.store.ReplaceEntry(ctx, e); !changedMeanwhile(err) {
+			return recovery, err
+		}
+	}
+	return nil, licensing.ErrStale
+}
+
+// DisableTOTP takes the second factor away, for password and code.
+func (s *Service) DisableTOTP(ctx context.Context, who Identity, password, code, address string) error {
+	if err := s.confirmBoth(ctx, who.Member, password, code, address); err != nil {
+		return err
+	}
+	return s.forgetTOTP(ctx, who.Member.ID)
+}
+
+// TakeFactor takes the second factor of a colleague away who has lost it, and ends their sessions.
+func (s *Service) TakeFactor(ctx context.Context, who Identity, id license.ID) error {
+	if err := s.EndSessions(ctx, who, id); err != nil {
+		return err
+	}
+	return s.forgetTOTP(ctx, id)
+}
+
+func (s *Service) forgetTOTP(ctx context.Context, member license.ID) error {
+	if err := s.store.DeleteEntry(ctx, totpKind, string(member), 0); !errors.Is(err, licensing.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+var (
+	errNoFactor  = &Error{Code: "mfa_not_begun", Detail: "there is no second factor"}
+	errBadCode   = &Error{Code: "bad_code", Detail: "the code is wrong or was used; wait for the next one"}
+	errNeedsCode = &Error{Code: "code_required", Detail: "send the code of your authenticator, or a recovery code, too"}
+)
+
+// inField says what is wrong with a code to somebody who is logged in.
+func inField(err error) error {
+	if err == errBadCode || err == errNeedsCode {
+		return &licensing.Invalid{Field: "code", Problem: "is wrong or was used; take the next one, or a recovery code"}
+	}
+	return err
+}
+
+// secondFactor asks for the code of a member who has a second factor, and takes it; required tells whether there is one.
+func (s *Service) secondFactor(ctx context.Context, m Member, code, address string) (required bool, err error) {
+	_, k, err := s.totp(ctx, m.ID)
+	if err != nil || !k.Confirmed {
+		return false, err
+	}
+	if code == "" {
+		return true, errNeedsCode
+	}
+	a, err := s.attempt(ctx, "totp", m.Email, address)
+	if err != nil {
+		return true, err
+	}
+	if err := s.takeCode(ctx, m.ID, code); err != nil {
+		return true, err
+	}
+	return true, a.succeeded(ctx)
+}
+
+// takeCode takes a code once: of those who show it at a time, on whatever node, the entry's revision lets one through.
+func (s *Service) takeCode(ctx context.Context, member license.ID, code string) error {
+	for range patience {
+		e, k, err := s.totp(ctx, member)
+		if err != nil {
+			return err
+		}
+		if !k.Confirmed {
+			return errNoFactor
+		}
+		if at := slices.Index(k.Recovery, hashRecovery(code)); at >= 0 {
+			k.Recovery = slices.Delete(k.Recovery, at, at+1)
+		} else if k.Last, err = s.matchTOTP(member, k, code); err != nil {
+			return err
+		}
+		e.Body = encode(k)
+		if _, err := s.store.ReplaceEntry(ctx, e); !changedMeanwhile(err) {
+			return err
+		}
+	}
+	return licensing.ErrStale
+}
+
+// matchTOTP gives the step of a code that is good now and was not used; a later step voids the ones before.
+func (s *Service) matchTOTP(member license.ID, k keptTOTP, code string) (int64, error) {
+	secret, err := s.Sealer.Open(sealedFor(member), k.Sealed)
+	if err != nil {
+		return 0, err
+	}
+	defer clear(secret)
+	now := s.now().Unix() / totpStep
+	for step := now - totpSkew; step <= now+totpSkew; step++ {
+		if step > k.Last && hmac.Equal([]byte(totpCode(secret, step)), []byte(code)) {
+			return step, nil
+		}
+	}
+	return 0, errBadCode
+}
+
+// totpCode is RFC 4226's code of a counter.
+func totpCode(secret []byte, step int64) string {
+	mac := hmac.New(sha1.New, secret)
+	_ = binary.Write(mac, binary.BigEndian, step) // a hash never fails
+	sum := mac.Sum(nil)
+	at := sum[len(sum)-1] & 0xf
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:at+4])&0x7fffffff%1_000_000)
+}
+
+// newRecovery makes codes such as abcd-efgh-ijkl-mnop.
+func (s *Service) newRecovery(ctx context.Context) (codes []string, hashes []lease.Hash) {
+	for range recoveryCodes {
+		text := strings.ToLower(base32.StdEncoding.EncodeToString(s.bytes(ctx, recoveryBytes)))
+		code := strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")
+		codes, hashes = append(codes, code), append(hashes, hashRecovery(code))
+	}
+	return codes, hashes
+}
+
+// hashRecovery is of what somebody types: in any case, with or without hyphens and blanks.
+func hashRecovery(code string) lease.Hash {
+	return hashToken("recovery", strings.NewReplacer("-", "", " ", "").Replace(strings.ToLower(code)))
+}

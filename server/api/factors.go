@@ -1,0 +1,127 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/onelicense/onelicense/server/access"
+)
+
+// SecondFactor is one's own.
+type SecondFactor struct {
+	Enabled  bool `json:"enabled"`
+	Recovery int  `json:"recovery_codes" doc:"How many are left."`
+}
+
+// Enrolment is what an authenticator is given.
+type Enrolment struct {
+	Secret string `json:"secret" doc:"In base32. It is shown here and never again."`
+	URI    string `json:"uri" doc:"otpauth:// address, for a QR code."`
+}
+
+// Code is one of the authenticator.
+type Code struct {
+	Code string `json:"code"`
+}
+
+// Both are what a person who is logged in must show once more.
+type Both struct {
+	Password string `json:"password"`
+	Code     string `json:"code" doc:"Of the authenticator, or a recovery code."`
+}
+
+// Recovery codes stand in for the authenticator, each once.
+type Recovery struct {
+	Codes []string `json:"recovery_codes" nullable:"false" doc:"They are shown here and never again."`
+}
+
+// Confirmed is the session that replaces the present one, and the codes.
+type Confirmed struct {
+	Session
+	Recovery
+}
+
+type confirmed struct {
+	Cookie http.Cookie `header:"Set-Cookie"`
+	Body   Confirmed
+}
+
+// AccessSettings are the organisation's rules for its door.
+type AccessSettings struct {
+	RequireMFA bool  `json:"require_mfa" doc:"Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop."`
+	Revision   int64 `json:"revision"`
+}
+
+// AccessSettingsEdit replaces them.
+type AccessSettingsEdit struct {
+	RequireMFA bool  `json:"require_mfa"`
+	Revision   int64 `json:"revision,omitempty" minimum:"1" doc:"As they were read; needed unless If-Match names it."`
+}
+
+// factors registers the routes of the second factor, and of who must have one.
+func (a *API) factors() {
+	const tag, path = "session", "/session/mfa"
+	add(a, operation{
+		method: "GET", path: path, id: "secondFactor", tag: tag, action: access.Self,
+		summary: "Whether one has a second factor",
+	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[SecondFactor], error) {
+		f, err := a.Access.SecondFactorOf(ctx, who)
+		return reply(SecondFactor(f), err)
+	})
+	add(a, operation{
+		method: "POST", path: path, id: "enrolSecondFactor", tag: tag, action: access.Self, status: http.StatusCreated,
+		summary: "Make a secret for an authenticator; it is asked for when a code of it was shown",
+	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[Enrolment], error) {
+		org, err := a.Licensing.Organisation(ctx, who.Organisation())
+		if err != nil {
+			return nil, err
+		}
+		secret, uri, err := a.Access.EnrolTOTP(ctx, who, org.Name)
+		return reply(Enrolment{secret, uri}, err)
+	})
+	add(a, operation{
+		method: "POST", path: path + "/confirm", id: "confirmSecondFactor", tag: tag, action: access.Self,
+		summary: "Show a first code: from now on logging in takes one. A new session replaces all of before",
+	}, func(ctx context.Context, who access.Identity, in *body[Code]) (*confirmed, error) {
+		codes, token, now, err := a.Access.ConfirmTOTP(ctx, who, in.Body.Code, from(ctx))
+		l, err := a.loggedIn(ctx, token, now, err)
+		if err != nil {
+			return nil, err
+		}
+		return &confirmed{l.Cookie, Confirmed{l.Body, Recovery{codes}}}, nil
+	})
+	add(a, operation{
+		method: "POST", path: path + "/recovery", id: "newRecoveryCodes", tag: tag, action: access.Self,
+		summary: "Make new recovery codes in the place of the old ones",
+	}, func(ctx context.Context, who access.Identity, in *body[Both]) (*answer[Recovery], error) {
+		codes, err := a.Access.NewRecoveryCodes(ctx, who, in.Body.Password, in.Body.Code, from(ctx))
+		return reply(Recovery{codes}, err)
+	})
+	add(a, operation{
+		method: "POST", path: path + "/disable", id: "disableSecondFactor", tag: tag, action: access.Self, status: http.StatusNoContent,
+		summary: "Take one's second factor away",
+	}, func(ctx context.Context, who access.Identity, in *body[Both]) (*none, error) {
+		return nil, a.Access.DisableTOTP(ctx, who, in.Body.Password, in.Body.Code, from(ctx))
+	})
+	add(a, operation{
+		method: "DELETE", path: "/members/{id}/mfa", id: "takeSecondFactor", tag: "members", action: access.EditMembers, status: http.StatusNoContent,
+		summary: "Take the second factor of a person away who has lost it, and end the sessions",
+	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
+		return nil, a.Access.TakeFactor(ctx, who, in.id())
+	})
+	add(a, operation{
+		method: "GET", path: "/organisation/access", id: "accessSettings", tag: "organisation", action: access.GovernAccess,
+		summary: "The organisation's rules for logging in",
+	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[AccessSettings], error) {
+		set, err := a.Access.Settings(ctx, who.Organisation())
+		return reply(AccessSettings(set), err)
+	})
+	add(a, operation{
+		method: "PUT", path: "/organisation/access", id: "changeAccessSettings", tag: "organisation", action: access.GovernAccess,
+		summary: "Change the organisation's rules for logging in",
+	}, func(ctx context.Context, who access.Identity, in *body[AccessSettingsEdit]) (*answer[AccessSettings], error) {
+		set, err := a.Access.ChangeSettings(ctx, who.Organisation(), access.Settings(in.Body))
+		noted(ctx).made = AccessSettings(set)
+		return reply(AccessSettings(set), err)
+	})
+}

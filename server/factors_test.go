@@ -1,0 +1,119 @@
+package server
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/server/access"
+)
+
+// authenticator is a person's second factor, as their telephone has it.
+type authenticator struct {
+	w        *world
+	key      []byte
+	recovery []any
+}
+
+// code is the next one: the clock goes on, so that it was not used.
+func (a *authenticator) code() string {
+	a.w.clock.pass(30 * time.Second)
+	mac := hmac.New(sha1.New, a.key)
+	_ = binary.Write(mac, binary.BigEndian, a.w.clock.now().Unix()/30)
+	sum := mac.Sum(nil)
+	at := sum[19] & 0xf
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:])&0x7fffffff%1_000_000)
+}
+
+func (p *person) enrol() *authenticator {
+	p.w.Helper()
+	made := p.must(http.StatusCreated, "POST", "/session/mfa", nil)
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(made["secret"].(string))
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	if uri := made["uri"].(string); !strings.HasPrefix(uri, "otpauth://totp/Acme:") || !strings.Contains(uri, made["secret"].(string)) {
+		p.w.Errorf("address %q", uri)
+	}
+	a := &authenticator{w: p.w, key: key}
+	a.recovery = p.must(http.StatusOK, "POST", "/session/mfa/confirm", map[string]any{"code": a.code()})["recovery_codes"].([]any)
+	return a
+}
+
+// proves part of B08
+func TestSecondFactorIsMadeUsedAndTakenAway(t *testing.T) {
+	w := begin(t)
+	owner, elsewhere := w.owner(), w.login("owner@acme.test")
+	owner.do("POST", "/session/mfa/confirm", map[string]any{"code": "123456"}).refused(http.StatusConflict, "mfa_not_begun")
+	owner.must(http.StatusCreated, "POST", "/session/mfa", nil) // a first try, left
+	w.login("owner@acme.test")                                  // nobody is asked for what was not confirmed
+	if p := owner.do("POST", "/session/mfa/confirm", map[string]any{"code": "12345"}).refused(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Field != "code" {
+		t.Errorf("field %q", p.Errors[0].Field)
+	}
+	a := owner.enrol()
+	elsewhere.do("GET", "/session", nil).refused(http.StatusUnauthorized, "bad_session")
+	owner.must(http.StatusOK, "GET", "/session", nil) // with the new session
+	owner.do("POST", "/session/mfa", nil).refused(http.StatusConflict, "mfa_enabled")
+	if f := owner.must(http.StatusOK, "GET", "/session/mfa", nil); f["enabled"] != true || f["recovery_codes"] != 10.0 {
+		t.Errorf("it is %v", f)
+	}
+
+	p := w.stranger()
+	login := func(code any) map[string]any {
+		return map[string]any{"email": "owner@acme.test", "password": password, "code": code}
+	}
+	p.do("POST", "/session", map[string]any{"email": "owner@acme.test", "password": password}).refused(http.StatusUnauthorized, "code_required")
+	p.do("POST", "/session", map[string]any{"email": "owner@acme.test", "password": "wrong", "code": a.code()}).refused(http.StatusUnauthorized, "bad_credentials")
+	p.do("POST", "/session", login("000000")).refused(http.StatusUnauthorized, "bad_code")
+	code := a.code()
+	p.must(http.StatusCreated, "POST", "/session", login(code))
+	p.do("POST", "/session", login(code)).refused(http.StatusUnauthorized, "bad_code")
+	p.must(http.StatusCreated, "POST", "/session", login(a.recovery[0]))
+	both := map[string]any{"password": password, "code": a.code()}
+	codes := p.must(http.StatusOK, "POST", "/session/mfa/recovery", both)["recovery_codes"].([]any)
+	p.do("POST", "/session", login(a.recovery[1])).refused(http.StatusUnauthorized, "bad_code")
+	p.must(http.StatusCreated, "POST", "/session", login(codes[1]))
+
+	p.do("POST", "/session/mfa/disable", map[string]any{"password": "wrong", "code": a.code()}).refused(http.StatusUnprocessableEntity, "invalid")
+	p.do("POST", "/session/mfa/disable", map[string]any{"password": password, "code": ""}).refused(http.StatusUnprocessableEntity, "invalid")
+	p.must(http.StatusNoContent, "POST", "/session/mfa/disable", map[string]any{"password": password, "code": a.code()})
+	w.login("owner@acme.test")
+	if strings.Contains(w.log.String(), code) {
+		t.Error("the log tells a code")
+	}
+}
+
+// proves part of B08
+func TestOrganisationMayWantASecondFactor(t *testing.T) {
+	w := begin(t)
+	owner := w.owner()
+	w.member("", "help@acme.test", access.Support)
+	helper := w.login("help@acme.test")
+	program := w.program(helper.token(access.ReadCatalogue))
+	owner.must(http.StatusOK, "PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": true})
+	owner.do("PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": true}).refused(http.StatusForbidden, "mfa_required") // also the owner
+
+	helper.do("GET", "/products", nil).refused(http.StatusForbidden, "mfa_required")
+	program.do("GET", "/products", nil).refused(http.StatusForbidden, "mfa_required")
+	helper.must(http.StatusOK, "GET", "/session", nil)
+	a := helper.enrol()
+	helper.must(http.StatusOK, "GET", "/products", nil)
+	w.program(helper.token(access.ReadCatalogue)).must(http.StatusOK, "GET", "/products", nil)
+	program.do("GET", "/products", nil).refused(http.StatusForbidden, "mfa_required") // it is still one that a password alone has made
+	p := w.stranger()
+	p.must(http.StatusCreated, "POST", "/session", map[string]any{"email": "help@acme.test", "password": password, "code": a.code()})
+	p.must(http.StatusOK, "GET", "/products", nil)
+
+	owner.enrol()
+	owner.do("PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": false}).refused(http.StatusConflict, "edit_conflict")
+	owner.must(http.StatusNoContent, "DELETE", "/members/"+owner.find("help@acme.test")+"/mfa", nil)
+	p.do("GET", "/session", nil).refused(http.StatusUnauthorized, "bad_session")
+	owner.must(http.StatusOK, "PUT", "/organisation/access", map[string]any{"revision": 2, "require_mfa": false})
+	program.must(http.StatusOK, "GET", "/products", nil)
+}
