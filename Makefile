@@ -14,7 +14,7 @@ export CGO_ENABLED := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # generators write what the checks after them read; go itself uses every core
-.PHONY: help demo build wasm host-modules pages desktop gen test test-go test-race test-mongo test-image test-web test-desktop test-demo test-hosts test-python test-js check check-format check-go \
+.PHONY: help demo build wasm host-modules pages desktop gen test test-go test-race test-mongo test-image test-api test-web test-desktop test-demo test-hosts test-python test-js check check-format check-go \
 	check-imports check-generated check-module check-hosts check-python check-js check-web screenshots features bench fuzz deps deps-demo demo-python
 
 help: ## list the targets
@@ -56,7 +56,7 @@ gen: frontend/node_modules/.ready ## write the generated files anew
 	go run ./internal/gen/vectors
 
 ##
-test: deps test-go test-sim test-mongo test-image test-hosts test-web test-desktop test-demo ## set up what the tests need and run them all
+test: deps test-go test-sim test-mongo test-image test-hosts test-api test-web test-desktop test-demo ## set up what the tests need and run them all
 
 test-go: ## the Go tests
 	go test ./...
@@ -80,6 +80,15 @@ test-web: build build/venv/.ready ## the pages, by themselves and in Chromium ag
 
 test-desktop: deps build desktop ## the real window, on a screen that nobody sees
 	scripts/test-desktop
+
+test-api: build build/venv-api/.ready ## the management API, held to its own document by tools that others wrote
+	scripts/test-api
+
+build/venv-api/.ready: scripts/test-api.txt
+	rm -rf build/venv-api
+	python3 -m venv build/venv-api
+	build/venv-api/bin/pip install --quiet -r $<
+	@touch $@
 
 test-demo: deps build host-modules build/venv/.ready ## the demo, and that the README says what it prints
 	@scripts/readme-demo

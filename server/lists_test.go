@@ -94,6 +94,8 @@ func TestLicensesAreFiltered(t *testing.T) {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
+	p.do("GET", "/licenses?status=", nil).refused(422, "invalid")
+	p.do("GET", "/licenses?limit=", nil).refused(422, "invalid")
 	p.do("GET", "/licenses?status=lost", nil).refused(422, "invalid")
 	p.do("GET", "/licenses?expires_before=soon", nil).refused(422, "invalid")
 	p.do("GET", "/products/"+strings.Repeat("f", 24)+"/licenses", nil).refused(404, "not_found")

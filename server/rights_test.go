@@ -95,6 +95,8 @@ var rights = map[string]right{
 	"POST /bulk/licenses/delete":          {"oa", map[string]any{"ids": []string{strings.Repeat("f", 24)}}},
 	"GET /export/licenses.csv":            {"oadsv", nil},
 	"GET /export/licenses.json":           {"oadsv", nil},
+	"GET /export":                         {"oa", nil},
+	"POST /import":                        {"oa", nil},
 	"GET /versions/{id}/licenses":         {"oadsv", nil},
 	"GET /products/{id}/licenses":         {"oadsv", nil},
 	"GET /licenses":                       {"oadsv", nil},

@@ -16,15 +16,15 @@ import (
 func (s *Server) refuseStrange(app *fiber.App) {
 	known := app.Server().Handler
 	app.Server().Handler = func(c *fasthttp.RequestCtx) {
-		if !slices.Contains(fiber.DefaultMethods, string(c.Method())) {
-			refuseRaw(c, problem.New(problem.MethodNotAllowed, "there is no such method"))
-			return
-		}
 		if why := ambiguous(c.Request.Header.RawHeaders()); why != "" {
 			// Whatever comes behind it may be a part of it.
 			c.SetConnectionClose()
 			refuseRaw(c, problem.New(problem.Malformed, why))
 			return
+		}
+		if !slices.Contains(fiber.DefaultMethods, string(c.Method())) {
+			// It takes the place of a method that no address takes, and is told which ones this address takes.
+			c.Request.Header.SetMethod(fiber.MethodTrace)
 		}
 		known(c)
 	}

@@ -238,6 +238,7 @@ func (p *person) send(method, path string, header http.Header, body []byte) repl
 	}
 	r := reply{p.w.T, response.StatusCode, response.Header, text}
 	p.w.audited(method, path, r)
+	p.w.keepsItsWord(method, path, r)
 	return r
 }
 

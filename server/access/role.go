@@ -29,23 +29,24 @@ const (
 	Self            Action = "self"   // one's own session, password and tokens: what a person does, never a token
 	Whoami          Action = "whoami" // who one is: open to every token, whatever its scope
 	ReadCatalogue   Action = "catalogue.read"
-	EditCatalogue   Action = "catalogue.edit"   // products and versions: create, edit, archive
-	DeleteCatalogue Action = "catalogue.delete" // what has been deleted does not come back
-	ReadLicenses    Action = "licenses.read"    // with their activations and reservations
-	IssueLicenses   Action = "licenses.issue"   // the signed file: who has it can use the license
-	EditLicenses    Action = "licenses.edit"    // create, edit, suspend, reinstate
-	EndLicenses     Action = "licenses.end"     // revoke, delete: for good
-	ReadKeys        Action = "keys.read"        // what there is of keys, and for what; never a private one
-	EditKeys        Action = "keys.edit"        // rotate: add, promote, retire, take over a certificate; publish a statement
-	CompromiseKeys  Action = "keys.compromise"  // what the key signed is worth nothing, for good
-	SettleEpoch     Action = "epoch.settle"     // say that no lease from before a restore is out any more
-	FreeActivations Action = "activations.free" // deactivate an installation, take a reservation back
-	ManageTokens    Action = "tokens.manage"    // see and revoke everybody's API tokens
-	ReadAudit       Action = "audit.read"       // who did what
-	ReadMembers     Action = "members.read"     // colleagues
-	GovernAccess    Action = "access.govern"    // the organisation's rules for its door
-	EditMembers     Action = "members.edit"     // invite, edit, disable, remove, end sessions; owners only by owners
-	ManageWebhooks  Action = "webhooks.manage"  // what is sent where, with its deliveries: who has it can have everything told to themselves
+	EditCatalogue   Action = "catalogue.edit"      // products and versions: create, edit, archive
+	DeleteCatalogue Action = "catalogue.delete"    // what has been deleted does not come back
+	ReadLicenses    Action = "licenses.read"       // with their activations and reservations
+	IssueLicenses   Action = "licenses.issue"      // the signed file: who has it can use the license
+	EditLicenses    Action = "licenses.edit"       // create, edit, suspend, reinstate
+	EndLicenses     Action = "licenses.end"        // revoke, delete: for good
+	ReadKeys        Action = "keys.read"           // what there is of keys, and for what; never a private one
+	EditKeys        Action = "keys.edit"           // rotate: add, promote, retire, take over a certificate; publish a statement
+	CompromiseKeys  Action = "keys.compromise"     // what the key signed is worth nothing, for good
+	SettleEpoch     Action = "epoch.settle"        // say that no lease from before a restore is out any more
+	FreeActivations Action = "activations.free"    // deactivate an installation, take a reservation back
+	ManageTokens    Action = "tokens.manage"       // see and revoke everybody's API tokens
+	ExportAll       Action = "organisation.export" // all there is, and back into an empty organisation
+	ReadAudit       Action = "audit.read"          // who did what
+	ReadMembers     Action = "members.read"        // colleagues
+	GovernAccess    Action = "access.govern"       // the organisation's rules for its door
+	EditMembers     Action = "members.edit"        // invite, edit, disable, remove, end sessions; owners only by owners
+	ManageWebhooks  Action = "webhooks.manage"     // what is sent where, with its deliveries: who has it can have everything told to themselves
 )
 
 // allowed is the whole table of rights. An action or role that is not in it may nothing.
@@ -65,6 +66,7 @@ var allowed = map[Action][]Role{
 	SettleEpoch:     {Owner},
 	FreeActivations: {Owner, Admin, Support},
 	ManageTokens:    {Owner, Admin},
+	ExportAll:       {Owner, Admin},
 	ReadAudit:       {Owner, Admin},
 	ReadMembers:     {Owner, Admin, Developer, Support, Viewer},
 	GovernAccess:    {Owner},

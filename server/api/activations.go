@@ -89,12 +89,7 @@ func (a *API) activations() {
 			return nil, err // an empty list would say that the license is there
 		}
 		found, err := l.Activations(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, func(x licensing.Activation) Activation {
-			return Activation{
-				string(x.Activation), x.Name, x.Counted, x.Head.Generation, x.Head.Number, moment(x.Created), moment(x.LastSync), optional(x.Closed),
-				x.Granted, x.Restores, optional(x.Past.Cloned), evidence(x.Past), x.Seen.Changed, optional(x.Seen.ChangedAt), x.Seen.Address, x.Seen.Statistics,
-			}
-		})
+		return listing(found, err, activation)
 	})
 	add(a, operation{
 		method: "GET", path: "/licenses/{id}/activations/{activation}/receipt", id: "receipt", tag: tag, action: access.ReadLicenses,
@@ -138,9 +133,7 @@ func (a *API) activations() {
 			return nil, err // an empty list would say that the license is there
 		}
 		found, err := l.Reservations(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, func(x licensing.Reservation) Reservation {
-			return Reservation{string(x.Activation), x.Entitlement, x.Context, moment(x.Since), moment(x.Until)}
-		})
+		return listing(found, err, reservation)
 	})
 	add(a, operation{
 		method: "DELETE", path: "/licenses/{id}/activations/{activation}/reservations/{entitlement}", id: "release", tag: tag,
@@ -148,6 +141,17 @@ func (a *API) activations() {
 	}, func(ctx context.Context, who access.Identity, in *ByEntitlement) (*none, error) {
 		return nil, l.FreeReservation(ctx, who.Organisation(), in.key(), in.Entitlement)
 	})
+}
+
+func activation(x licensing.Activation) Activation {
+	return Activation{
+		string(x.Activation), x.Name, x.Counted, x.Head.Generation, x.Head.Number, moment(x.Created), moment(x.LastSync), optional(x.Closed),
+		x.Granted, x.Restores, optional(x.Past.Cloned), evidence(x.Past), x.Seen.Changed, optional(x.Seen.ChangedAt), x.Seen.Address, x.Seen.Statistics,
+	}
+}
+
+func reservation(x licensing.Reservation) Reservation {
+	return Reservation{string(x.Activation), x.Entitlement, x.Context, moment(x.Since), moment(x.Until)}
 }
 
 func evidence(p licensing.Past) []Evidence {

@@ -84,6 +84,7 @@ func Register(app *fiber.App, c Config) *API {
 	a.licenses()
 	a.bulk()
 	a.transfer()
+	a.dumps()
 	a.terms()
 	a.usage()
 	a.lines()
@@ -157,6 +158,9 @@ func add[I, O any](a *API, op operation, handle func(context.Context, access.Ide
 	if op.more != nil {
 		op.more(&described)
 	}
+	_, hasBody := reflect.TypeFor[I]().FieldByName("Body")
+	_, raw := reflect.TypeFor[I]().FieldByName("RawBody")
+	describeCodes(&described, op.mayAnswer(edits, hasBody || raw))
 	a.makeRoom(op)
 	handle = audited(a, op, handle)
 	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {

@@ -54,8 +54,10 @@ func describe(d *huma.OpenAPI) {
 		Description: "Activates, reports usage, reserves, releases and says goodbye (spec/lease.md). The device's own signature is the credential.",
 		RequestBody: &huma.RequestBody{Required: true, Content: text("text/plain", fmt.Sprintf("A signed request: two lines, at most %d bytes.", lease.MaxRequest))},
 		Responses: map[string]*huma.Response{
-			"200":     {Description: "A signed lease; the keyring follows when the client's is another.", Content: text("text/plain", "Two or three lines.")},
-			"4XX":     {Description: "A signed refusal, as text/plain; or, when the request does not parse, an unsigned problem.", Content: text("text/plain", "Two lines.")},
+			"200": {Description: "A signed lease; the keyring follows when the client's is another.", Content: text("text/plain", "Two or three lines.")},
+			"4XX": {Description: "A signed refusal, as text/plain; or, when the request does not parse, an unsigned problem.", Content: map[string]*huma.MediaType{
+				"text/plain": {Schema: &huma.Schema{Type: huma.TypeString, Description: "Two lines."}}, problem.MediaType: failed.Content[problem.MediaType],
+			}},
 			"default": failed,
 		},
 	})

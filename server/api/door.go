@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 
 	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // The names on the wire.
@@ -52,6 +53,10 @@ func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 				return
 			}
 		}
+		if err := said(hc); err != nil {
+			a.write(hc, a.refuse(ctx, err))
+			return
+		}
 		c := &call{}
 		if !safe(op.method) {
 			var err error
@@ -77,6 +82,22 @@ func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 func from(ctx context.Context) string {
 	at, _ := ctx.Value(address).(string)
 	return at
+}
+
+// said refuses a parameter that is there and says nothing, where nothing is no value: the framework would take it for one that is not there.
+func said(hc huma.Context) error {
+	u := hc.URL()
+	query := u.Query()
+	for _, p := range hc.Operation().Parameters {
+		values, given := query[p.Name]
+		if p.In != "query" || !given || values[0] != "" || p.Schema == nil {
+			continue
+		}
+		if p.Schema.Type != huma.TypeString || len(p.Schema.Enum) > 0 || p.Schema.Pattern != "" || p.Schema.Format != "" {
+			return &licensing.Invalid{Field: p.Name, Problem: "is empty"}
+		}
+	}
+	return nil
 }
 
 // identify tells who sends the request, and that they may. A token in the header Authorization wins over a cookie, and if it is bad the

@@ -20,24 +20,25 @@ import (
 
 // Defines values for ConfirmedScope.
 const (
-	ConfirmedScopeAccessGovern    ConfirmedScope = "access.govern"
-	ConfirmedScopeActivationsFree ConfirmedScope = "activations.free"
-	ConfirmedScopeAuditRead       ConfirmedScope = "audit.read"
-	ConfirmedScopeCatalogueDelete ConfirmedScope = "catalogue.delete"
-	ConfirmedScopeCatalogueEdit   ConfirmedScope = "catalogue.edit"
-	ConfirmedScopeCatalogueRead   ConfirmedScope = "catalogue.read"
-	ConfirmedScopeEpochSettle     ConfirmedScope = "epoch.settle"
-	ConfirmedScopeKeysCompromise  ConfirmedScope = "keys.compromise"
-	ConfirmedScopeKeysEdit        ConfirmedScope = "keys.edit"
-	ConfirmedScopeKeysRead        ConfirmedScope = "keys.read"
-	ConfirmedScopeLicensesEdit    ConfirmedScope = "licenses.edit"
-	ConfirmedScopeLicensesEnd     ConfirmedScope = "licenses.end"
-	ConfirmedScopeLicensesIssue   ConfirmedScope = "licenses.issue"
-	ConfirmedScopeLicensesRead    ConfirmedScope = "licenses.read"
-	ConfirmedScopeMembersEdit     ConfirmedScope = "members.edit"
-	ConfirmedScopeMembersRead     ConfirmedScope = "members.read"
-	ConfirmedScopeTokensManage    ConfirmedScope = "tokens.manage"
-	ConfirmedScopeWebhooksManage  ConfirmedScope = "webhooks.manage"
+	ConfirmedScopeAccessGovern       ConfirmedScope = "access.govern"
+	ConfirmedScopeActivationsFree    ConfirmedScope = "activations.free"
+	ConfirmedScopeAuditRead          ConfirmedScope = "audit.read"
+	ConfirmedScopeCatalogueDelete    ConfirmedScope = "catalogue.delete"
+	ConfirmedScopeCatalogueEdit      ConfirmedScope = "catalogue.edit"
+	ConfirmedScopeCatalogueRead      ConfirmedScope = "catalogue.read"
+	ConfirmedScopeEpochSettle        ConfirmedScope = "epoch.settle"
+	ConfirmedScopeKeysCompromise     ConfirmedScope = "keys.compromise"
+	ConfirmedScopeKeysEdit           ConfirmedScope = "keys.edit"
+	ConfirmedScopeKeysRead           ConfirmedScope = "keys.read"
+	ConfirmedScopeLicensesEdit       ConfirmedScope = "licenses.edit"
+	ConfirmedScopeLicensesEnd        ConfirmedScope = "licenses.end"
+	ConfirmedScopeLicensesIssue      ConfirmedScope = "licenses.issue"
+	ConfirmedScopeLicensesRead       ConfirmedScope = "licenses.read"
+	ConfirmedScopeMembersEdit        ConfirmedScope = "members.edit"
+	ConfirmedScopeMembersRead        ConfirmedScope = "members.read"
+	ConfirmedScopeOrganisationExport ConfirmedScope = "organisation.export"
+	ConfirmedScopeTokensManage       ConfirmedScope = "tokens.manage"
+	ConfirmedScopeWebhooksManage     ConfirmedScope = "webhooks.manage"
 )
 
 // Valid indicates whether the value is a known member of the ConfirmedScope enum.
@@ -74,6 +75,8 @@ func (e ConfirmedScope) Valid() bool {
 	case ConfirmedScopeMembersEdit:
 		return true
 	case ConfirmedScopeMembersRead:
+		return true
+	case ConfirmedScopeOrganisationExport:
 		return true
 	case ConfirmedScopeTokensManage:
 		return true
@@ -929,24 +932,25 @@ func (e PolicyNewType) Valid() bool {
 
 // Defines values for SessionScope.
 const (
-	SessionScopeAccessGovern    SessionScope = "access.govern"
-	SessionScopeActivationsFree SessionScope = "activations.free"
-	SessionScopeAuditRead       SessionScope = "audit.read"
-	SessionScopeCatalogueDelete SessionScope = "catalogue.delete"
-	SessionScopeCatalogueEdit   SessionScope = "catalogue.edit"
-	SessionScopeCatalogueRead   SessionScope = "catalogue.read"
-	SessionScopeEpochSettle     SessionScope = "epoch.settle"
-	SessionScopeKeysCompromise  SessionScope = "keys.compromise"
-	SessionScopeKeysEdit        SessionScope = "keys.edit"
-	SessionScopeKeysRead        SessionScope = "keys.read"
-	SessionScopeLicensesEdit    SessionScope = "licenses.edit"
-	SessionScopeLicensesEnd     SessionScope = "licenses.end"
-	SessionScopeLicensesIssue   SessionScope = "licenses.issue"
-	SessionScopeLicensesRead    SessionScope = "licenses.read"
-	SessionScopeMembersEdit     SessionScope = "members.edit"
-	SessionScopeMembersRead     SessionScope = "members.read"
-	SessionScopeTokensManage    SessionScope = "tokens.manage"
-	SessionScopeWebhooksManage  SessionScope = "webhooks.manage"
+	SessionScopeAccessGovern       SessionScope = "access.govern"
+	SessionScopeActivationsFree    SessionScope = "activations.free"
+	SessionScopeAuditRead          SessionScope = "audit.read"
+	SessionScopeCatalogueDelete    SessionScope = "catalogue.delete"
+	SessionScopeCatalogueEdit      SessionScope = "catalogue.edit"
+	SessionScopeCatalogueRead      SessionScope = "catalogue.read"
+	SessionScopeEpochSettle        SessionScope = "epoch.settle"
+	SessionScopeKeysCompromise     SessionScope = "keys.compromise"
+	SessionScopeKeysEdit           SessionScope = "keys.edit"
+	SessionScopeKeysRead           SessionScope = "keys.read"
+	SessionScopeLicensesEdit       SessionScope = "licenses.edit"
+	SessionScopeLicensesEnd        SessionScope = "licenses.end"
+	SessionScopeLicensesIssue      SessionScope = "licenses.issue"
+	SessionScopeLicensesRead       SessionScope = "licenses.read"
+	SessionScopeMembersEdit        SessionScope = "members.edit"
+	SessionScopeMembersRead        SessionScope = "members.read"
+	SessionScopeOrganisationExport SessionScope = "organisation.export"
+	SessionScopeTokensManage       SessionScope = "tokens.manage"
+	SessionScopeWebhooksManage     SessionScope = "webhooks.manage"
 )
 
 // Valid indicates whether the value is a known member of the SessionScope enum.
@@ -984,6 +988,8 @@ func (e SessionScope) Valid() bool {
 		return true
 	case SessionScopeMembersRead:
 		return true
+	case SessionScopeOrganisationExport:
+		return true
 	case SessionScopeTokensManage:
 		return true
 	case SessionScopeWebhooksManage:
@@ -995,24 +1001,25 @@ func (e SessionScope) Valid() bool {
 
 // Defines values for TokenScope.
 const (
-	TokenScopeAccessGovern    TokenScope = "access.govern"
-	TokenScopeActivationsFree TokenScope = "activations.free"
-	TokenScopeAuditRead       TokenScope = "audit.read"
-	TokenScopeCatalogueDelete TokenScope = "catalogue.delete"
-	TokenScopeCatalogueEdit   TokenScope = "catalogue.edit"
-	TokenScopeCatalogueRead   TokenScope = "catalogue.read"
-	TokenScopeEpochSettle     TokenScope = "epoch.settle"
-	TokenScopeKeysCompromise  TokenScope = "keys.compromise"
-	TokenScopeKeysEdit        TokenScope = "keys.edit"
-	TokenScopeKeysRead        TokenScope = "keys.read"
-	TokenScopeLicensesEdit    TokenScope = "licenses.edit"
-	TokenScopeLicensesEnd     TokenScope = "licenses.end"
-	TokenScopeLicensesIssue   TokenScope = "licenses.issue"
-	TokenScopeLicensesRead    TokenScope = "licenses.read"
-	TokenScopeMembersEdit     TokenScope = "members.edit"
-	TokenScopeMembersRead     TokenScope = "members.read"
-	TokenScopeTokensManage    TokenScope = "tokens.manage"
-	TokenScopeWebhooksManage  TokenScope = "webhooks.manage"
+	TokenScopeAccessGovern       TokenScope = "access.govern"
+	TokenScopeActivationsFree    TokenScope = "activations.free"
+	TokenScopeAuditRead          TokenScope = "audit.read"
+	TokenScopeCatalogueDelete    TokenScope = "catalogue.delete"
+	TokenScopeCatalogueEdit      TokenScope = "catalogue.edit"
+	TokenScopeCatalogueRead      TokenScope = "catalogue.read"
+	TokenScopeEpochSettle        TokenScope = "epoch.settle"
+	TokenScopeKeysCompromise     TokenScope = "keys.compromise"
+	TokenScopeKeysEdit           TokenScope = "keys.edit"
+	TokenScopeKeysRead           TokenScope = "keys.read"
+	TokenScopeLicensesEdit       TokenScope = "licenses.edit"
+	TokenScopeLicensesEnd        TokenScope = "licenses.end"
+	TokenScopeLicensesIssue      TokenScope = "licenses.issue"
+	TokenScopeLicensesRead       TokenScope = "licenses.read"
+	TokenScopeMembersEdit        TokenScope = "members.edit"
+	TokenScopeMembersRead        TokenScope = "members.read"
+	TokenScopeOrganisationExport TokenScope = "organisation.export"
+	TokenScopeTokensManage       TokenScope = "tokens.manage"
+	TokenScopeWebhooksManage     TokenScope = "webhooks.manage"
 )
 
 // Valid indicates whether the value is a known member of the TokenScope enum.
@@ -1050,6 +1057,8 @@ func (e TokenScope) Valid() bool {
 		return true
 	case TokenScopeMembersRead:
 		return true
+	case TokenScopeOrganisationExport:
+		return true
 	case TokenScopeTokensManage:
 		return true
 	case TokenScopeWebhooksManage:
@@ -1061,24 +1070,25 @@ func (e TokenScope) Valid() bool {
 
 // Defines values for TokenMadeScope.
 const (
-	TokenMadeScopeAccessGovern    TokenMadeScope = "access.govern"
-	TokenMadeScopeActivationsFree TokenMadeScope = "activations.free"
-	TokenMadeScopeAuditRead       TokenMadeScope = "audit.read"
-	TokenMadeScopeCatalogueDelete TokenMadeScope = "catalogue.delete"
-	TokenMadeScopeCatalogueEdit   TokenMadeScope = "catalogue.edit"
-	TokenMadeScopeCatalogueRead   TokenMadeScope = "catalogue.read"
-	TokenMadeScopeEpochSettle     TokenMadeScope = "epoch.settle"
-	TokenMadeScopeKeysCompromise  TokenMadeScope = "keys.compromise"
-	TokenMadeScopeKeysEdit        TokenMadeScope = "keys.edit"
-	TokenMadeScopeKeysRead        TokenMadeScope = "keys.read"
-	TokenMadeScopeLicensesEdit    TokenMadeScope = "licenses.edit"
-	TokenMadeScopeLicensesEnd     TokenMadeScope = "licenses.end"
-	TokenMadeScopeLicensesIssue   TokenMadeScope = "licenses.issue"
-	TokenMadeScopeLicensesRead    TokenMadeScope = "licenses.read"
-	TokenMadeScopeMembersEdit     TokenMadeScope = "members.edit"
-	TokenMadeScopeMembersRead     TokenMadeScope = "members.read"
-	TokenMadeScopeTokensManage    TokenMadeScope = "tokens.manage"
-	TokenMadeScopeWebhooksManage  TokenMadeScope = "webhooks.manage"
+	TokenMadeScopeAccessGovern       TokenMadeScope = "access.govern"
+	TokenMadeScopeActivationsFree    TokenMadeScope = "activations.free"
+	TokenMadeScopeAuditRead          TokenMadeScope = "audit.read"
+	TokenMadeScopeCatalogueDelete    TokenMadeScope = "catalogue.delete"
+	TokenMadeScopeCatalogueEdit      TokenMadeScope = "catalogue.edit"
+	TokenMadeScopeCatalogueRead      TokenMadeScope = "catalogue.read"
+	TokenMadeScopeEpochSettle        TokenMadeScope = "epoch.settle"
+	TokenMadeScopeKeysCompromise     TokenMadeScope = "keys.compromise"
+	TokenMadeScopeKeysEdit           TokenMadeScope = "keys.edit"
+	TokenMadeScopeKeysRead           TokenMadeScope = "keys.read"
+	TokenMadeScopeLicensesEdit       TokenMadeScope = "licenses.edit"
+	TokenMadeScopeLicensesEnd        TokenMadeScope = "licenses.end"
+	TokenMadeScopeLicensesIssue      TokenMadeScope = "licenses.issue"
+	TokenMadeScopeLicensesRead       TokenMadeScope = "licenses.read"
+	TokenMadeScopeMembersEdit        TokenMadeScope = "members.edit"
+	TokenMadeScopeMembersRead        TokenMadeScope = "members.read"
+	TokenMadeScopeOrganisationExport TokenMadeScope = "organisation.export"
+	TokenMadeScopeTokensManage       TokenMadeScope = "tokens.manage"
+	TokenMadeScopeWebhooksManage     TokenMadeScope = "webhooks.manage"
 )
 
 // Valid indicates whether the value is a known member of the TokenMadeScope enum.
@@ -1116,6 +1126,8 @@ func (e TokenMadeScope) Valid() bool {
 		return true
 	case TokenMadeScopeMembersRead:
 		return true
+	case TokenMadeScopeOrganisationExport:
+		return true
 	case TokenMadeScopeTokensManage:
 		return true
 	case TokenMadeScopeWebhooksManage:
@@ -1127,24 +1139,25 @@ func (e TokenMadeScope) Valid() bool {
 
 // Defines values for TokenNewScope.
 const (
-	TokenNewScopeAccessGovern    TokenNewScope = "access.govern"
-	TokenNewScopeActivationsFree TokenNewScope = "activations.free"
-	TokenNewScopeAuditRead       TokenNewScope = "audit.read"
-	TokenNewScopeCatalogueDelete TokenNewScope = "catalogue.delete"
-	TokenNewScopeCatalogueEdit   TokenNewScope = "catalogue.edit"
-	TokenNewScopeCatalogueRead   TokenNewScope = "catalogue.read"
-	TokenNewScopeEpochSettle     TokenNewScope = "epoch.settle"
-	TokenNewScopeKeysCompromise  TokenNewScope = "keys.compromise"
-	TokenNewScopeKeysEdit        TokenNewScope = "keys.edit"
-	TokenNewScopeKeysRead        TokenNewScope = "keys.read"
-	TokenNewScopeLicensesEdit    TokenNewScope = "licenses.edit"
-	TokenNewScopeLicensesEnd     TokenNewScope = "licenses.end"
-	TokenNewScopeLicensesIssue   TokenNewScope = "licenses.issue"
-	TokenNewScopeLicensesRead    TokenNewScope = "licenses.read"
-	TokenNewScopeMembersEdit     TokenNewScope = "members.edit"
-	TokenNewScopeMembersRead     TokenNewScope = "members.read"
-	TokenNewScopeTokensManage    TokenNewScope = "tokens.manage"
-	TokenNewScopeWebhooksManage  TokenNewScope = "webhooks.manage"
+	TokenNewScopeAccessGovern       TokenNewScope = "access.govern"
+	TokenNewScopeActivationsFree    TokenNewScope = "activations.free"
+	TokenNewScopeAuditRead          TokenNewScope = "audit.read"
+	TokenNewScopeCatalogueDelete    TokenNewScope = "catalogue.delete"
+	TokenNewScopeCatalogueEdit      TokenNewScope = "catalogue.edit"
+	TokenNewScopeCatalogueRead      TokenNewScope = "catalogue.read"
+	TokenNewScopeEpochSettle        TokenNewScope = "epoch.settle"
+	TokenNewScopeKeysCompromise     TokenNewScope = "keys.compromise"
+	TokenNewScopeKeysEdit           TokenNewScope = "keys.edit"
+	TokenNewScopeKeysRead           TokenNewScope = "keys.read"
+	TokenNewScopeLicensesEdit       TokenNewScope = "licenses.edit"
+	TokenNewScopeLicensesEnd        TokenNewScope = "licenses.end"
+	TokenNewScopeLicensesIssue      TokenNewScope = "licenses.issue"
+	TokenNewScopeLicensesRead       TokenNewScope = "licenses.read"
+	TokenNewScopeMembersEdit        TokenNewScope = "members.edit"
+	TokenNewScopeMembersRead        TokenNewScope = "members.read"
+	TokenNewScopeOrganisationExport TokenNewScope = "organisation.export"
+	TokenNewScopeTokensManage       TokenNewScope = "tokens.manage"
+	TokenNewScopeWebhooksManage     TokenNewScope = "webhooks.manage"
 )
 
 // Valid indicates whether the value is a known member of the TokenNewScope enum.
@@ -1181,6 +1194,8 @@ func (e TokenNewScope) Valid() bool {
 	case TokenNewScopeMembersEdit:
 		return true
 	case TokenNewScopeMembersRead:
+		return true
+	case TokenNewScopeOrganisationExport:
 		return true
 	case TokenNewScopeTokensManage:
 		return true
@@ -2177,6 +2192,15 @@ type Confirmed struct {
 // ConfirmedScope defines model for Confirmed.Scope.
 type ConfirmedScope string
 
+// Counts defines model for Counts.
+type Counts struct {
+	Activations  int64 `json:"activations"`
+	Licenses     int64 `json:"licenses"`
+	Products     int64 `json:"products"`
+	Reservations int64 `json:"reservations"`
+	Versions     int64 `json:"versions"`
+}
+
 // Customer defines model for Customer.
 type Customer struct {
 	Created   time.Time         `json:"created"`
@@ -3161,6 +3185,15 @@ type Reservation struct {
 	Until       time.Time `json:"until"`
 }
 
+// Restored defines model for Restored.
+type Restored struct {
+	DryRun bool   `json:"dry_run"`
+	Made   Counts `json:"made"`
+
+	// Renamed Old id to new one, of records whose id was taken on this server.
+	Renamed map[string]string `json:"renamed"`
+}
+
 // SecondFactor defines model for SecondFactor.
 type SecondFactor struct {
 	Enabled bool `json:"enabled"`
@@ -3615,6 +3648,12 @@ type ExportLicensesParamsStatus string
 
 // ExportLicensesParamsType defines parameters for ExportLicenses.
 type ExportLicensesParamsType string
+
+// ImportAllParams defines parameters for ImportAll.
+type ImportAllParams struct {
+	// DryRun Say what is wrong, and make nothing.
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
 
 // InvitationsParams defines parameters for Invitations.
 type InvitationsParams struct {
@@ -4209,6 +4248,11 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/events (the `Events` operationId).
 	Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ExportAll All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)
+	//
+	// Corresponds with GET /api/v1/export (the `ExportAll` operationId).
+	ExportAll(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ExportLicensesCSV All licenses that the filter meets, as a sheet (docs/api.md)
 	//
 	// Corresponds with GET /api/v1/export/licenses.csv (the `ExportLicensesCSV` operationId).
@@ -4218,6 +4262,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/export/licenses.json (the `ExportLicenses` operationId).
 	ExportLicenses(ctx context.Context, params *ExportLicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportAllWithBody Restore the catalogue and the licenses of an export into an organisation that has no products
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/import (the `ImportAll` operationId).
+	ImportAllWithBody(ctx context.Context, params *ImportAllParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Invitations List the invitations that were not accepted yet, newest first
 	//
@@ -5407,6 +5458,21 @@ func (c *Routes) Events(ctx context.Context, params *EventsParams, reqEditors ..
 	return c.Client.Do(req)
 }
 
+// ExportAll All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)
+//
+// Corresponds with GET /api/v1/export (the `ExportAll` operationId).
+func (c *Routes) ExportAll(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportAllRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ExportLicensesCSV All licenses that the filter meets, as a sheet (docs/api.md)
 //
 // Corresponds with GET /api/v1/export/licenses.csv (the `ExportLicensesCSV` operationId).
@@ -5427,6 +5493,23 @@ func (c *Routes) ExportLicensesCSV(ctx context.Context, params *ExportLicensesCS
 // Corresponds with GET /api/v1/export/licenses.json (the `ExportLicenses` operationId).
 func (c *Routes) ExportLicenses(ctx context.Context, params *ExportLicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExportLicensesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportAllWithBody Restore the catalogue and the licenses of an export into an organisation that has no products
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/import (the `ImportAll` operationId).
+func (c *Routes) ImportAllWithBody(ctx context.Context, params *ImportAllParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportAllRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8540,6 +8623,33 @@ func NewEventsRequest(server string, params *EventsParams) (*http.Request, error
 	return req, nil
 }
 
+// NewExportAllRequest constructs an http.Request for the ExportAll method
+func NewExportAllRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/export")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewExportLicensesCSVRequest constructs an http.Request for the ExportLicensesCSV method
 func NewExportLicensesCSVRequest(server string, params *ExportLicensesCSVParams) (*http.Request, error) {
 	var err error
@@ -8932,6 +9042,62 @@ func NewExportLicensesRequest(server string, params *ExportLicensesParams) (*htt
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewImportAllRequestWithBody constructs an http.Request for the ImportAll method, with any body, and a specified content type
+func NewImportAllRequestWithBody(server string, params *ImportAllParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/import")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -14399,6 +14565,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/events (the `Events` operationId).
 	EventsWithResponse(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*EventsResponse, error)
 
+	// ExportAllWithResponse All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/export (the `ExportAll` operationId).
+	ExportAllWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ExportAllResponse, error)
+
 	// ExportLicensesCSVWithResponse All licenses that the filter meets, as a sheet (docs/api.md)
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -14412,6 +14585,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/export/licenses.json (the `ExportLicenses` operationId).
 	ExportLicensesWithResponse(ctx context.Context, params *ExportLicensesParams, reqEditors ...RequestEditorFn) (*ExportLicensesResponse, error)
+
+	// ImportAllWithBodyWithResponse Restore the catalogue and the licenses of an export into an organisation that has no products
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/import (the `ImportAll` operationId).
+	ImportAllWithBodyWithResponse(ctx context.Context, params *ImportAllParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportAllResponse, error)
 
 	// InvitationsWithResponse List the invitations that were not accepted yet, newest first
 	//
@@ -15904,6 +16084,8 @@ type CustomerResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Customer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *CustomerResponse200Headers
 }
@@ -15911,6 +16093,11 @@ type CustomerResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r CustomerResponse) GetJSON200() *Customer {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CustomerResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -16086,6 +16273,47 @@ func (r EventsResponse) ContentType() string {
 	return ""
 }
 
+type ExportAllResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExportAllResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportAllResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportAllResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportAllResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportAllResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ExportLicensesCSVResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -16169,6 +16397,54 @@ func (r ExportLicensesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExportLicensesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ImportAllResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Restored
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ImportAllResponse) GetJSON200() *Restored {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ImportAllResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportAllResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportAllResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportAllResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportAllResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16466,6 +16742,8 @@ type LicenseResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *License
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *LicenseResponse200Headers
 }
@@ -16473,6 +16751,11 @@ type LicenseResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r LicenseResponse) GetJSON200() *License {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LicenseResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -17821,6 +18104,8 @@ type MemberResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Person
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *MemberResponse200Headers
 }
@@ -17828,6 +18113,11 @@ type MemberResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r MemberResponse) GetJSON200() *Person {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MemberResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -18212,6 +18502,8 @@ type AccessSettingsResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *AccessSettings
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *AccessSettingsResponse200Headers
 }
@@ -18219,6 +18511,11 @@ type AccessSettingsResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r AccessSettingsResponse) GetJSON200() *AccessSettings {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AccessSettingsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -18767,6 +19064,8 @@ type ProductResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Product
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *ProductResponse200Headers
 }
@@ -18774,6 +19073,11 @@ type ProductResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ProductResponse) GetJSON200() *Product {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ProductResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -20385,8 +20689,15 @@ func (r SetUpResponse) ContentType() string {
 type SyncResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationProblemJSON4XX the response for an HTTP 4XX `application/problem+json` response
+	ApplicationProblemJSON4XX *Problem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSON4XX returns the response for an HTTP 4XX `application/problem+json` response
+func (r SyncResponse) GetApplicationProblemJSON4XX() *Problem {
+	return r.ApplicationProblemJSON4XX
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -20652,6 +20963,8 @@ type VersionResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Version
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *VersionResponse200Headers
 }
@@ -20659,6 +20972,11 @@ type VersionResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r VersionResponse) GetJSON200() *Version {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r VersionResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -21208,6 +21526,8 @@ type WebhookResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Webhook
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *WebhookResponse200Headers
 }
@@ -21215,6 +21535,11 @@ type WebhookResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r WebhookResponse) GetJSON200() *Webhook {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
@@ -21782,6 +22107,19 @@ func (c *ClientWithResponses) EventsWithResponse(ctx context.Context, params *Ev
 	return ParseEventsResponse(rsp)
 }
 
+// ExportAllWithResponse All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/export (the `ExportAll` operationId).
+func (c *ClientWithResponses) ExportAllWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ExportAllResponse, error) {
+	rsp, err := c.ExportAll(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportAllResponse(rsp)
+}
+
 // ExportLicensesCSVWithResponse All licenses that the filter meets, as a sheet (docs/api.md)
 //
 // Returns a wrapper object for the known response body format(s).
@@ -21806,6 +22144,19 @@ func (c *ClientWithResponses) ExportLicensesWithResponse(ctx context.Context, pa
 		return nil, err
 	}
 	return ParseExportLicensesResponse(rsp)
+}
+
+// ImportAllWithBodyWithResponse Restore the catalogue and the licenses of an export into an organisation that has no products
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/import (the `ImportAll` operationId).
+func (c *ClientWithResponses) ImportAllWithBodyWithResponse(ctx context.Context, params *ImportAllParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportAllResponse, error) {
+	rsp, err := c.ImportAllWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportAllResponse(rsp)
 }
 
 // InvitationsWithResponse List the invitations that were not accepted yet, newest first
@@ -24092,6 +24443,13 @@ func ParseCustomerResponse(rsp *http.Response) (*CustomerResponse, error) {
 	case rsp.StatusCode == 304:
 		break // No content-type
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	switch {
@@ -24218,6 +24576,32 @@ func ParseEventsResponse(rsp *http.Response) (*EventsResponse, error) {
 	return response, nil
 }
 
+// ParseExportAllResponse parses an HTTP response from a ExportAllWithResponse call
+func ParseExportAllResponse(rsp *http.Response) (*ExportAllResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportAllResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseExportLicensesCSVResponse parses an HTTP response from a ExportLicensesCSVWithResponse call
 func ParseExportLicensesCSVResponse(rsp *http.Response) (*ExportLicensesCSVResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -24260,6 +24644,39 @@ func ParseExportLicensesResponse(rsp *http.Response) (*ExportLicensesResponse, e
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest []License
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseImportAllResponse parses an HTTP response from a ImportAllWithResponse call
+func ParseImportAllResponse(rsp *http.Response) (*ImportAllResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportAllResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Restored
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -24503,6 +24920,13 @@ func ParseLicenseResponse(rsp *http.Response) (*LicenseResponse, error) {
 
 	case rsp.StatusCode == 304:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
 
 	}
 
@@ -25556,6 +25980,13 @@ func ParseMemberResponse(rsp *http.Response) (*MemberResponse, error) {
 	case rsp.StatusCode == 304:
 		break // No content-type
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	switch {
@@ -25859,6 +26290,13 @@ func ParseAccessSettingsResponse(rsp *http.Response) (*AccessSettingsResponse, e
 
 	case rsp.StatusCode == 304:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
 
 	}
 
@@ -26270,6 +26708,13 @@ func ParseProductResponse(rsp *http.Response) (*ProductResponse, error) {
 
 	case rsp.StatusCode == 304:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
 
 	}
 
@@ -27454,12 +27899,22 @@ func ParseSyncResponse(rsp *http.Response) (*SyncResponse, error) {
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode/100 == 4:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON4XX = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode/100 == 4:
+		// Content-type (text/plain) unsupported
 
 	}
 
@@ -27642,6 +28097,13 @@ func ParseVersionResponse(rsp *http.Response) (*VersionResponse, error) {
 
 	case rsp.StatusCode == 304:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
 
 	}
 
@@ -28075,6 +28537,13 @@ func ParseWebhookResponse(rsp *http.Response) (*WebhookResponse, error) {
 
 	case rsp.StatusCode == 304:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
 
 	}
 

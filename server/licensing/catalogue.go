@@ -50,18 +50,27 @@ func (s *Service) CreateProductWith(ctx context.Context, p Product, keys NewKeys
 	if err := s.create(ctx, &p.Meta); err != nil {
 		return Product{}, err
 	}
+	p, err := s.putProduct(ctx, p, keys)
+	if err != nil && !Repeated(ctx, err) {
+		return Product{}, err
+	}
+	return made(ctx, p, err, func() (Product, error) { return s.store.Product(ctx, p.Organisation, p.ID) })
+}
+
+// putProduct makes the keyring of a new product and stores both.
+func (s *Service) putProduct(ctx context.Context, p Product, keys NewKeys) (Product, error) {
 	keys.Name = p.Name
 	if err := p.ring(s.issuer.NewKeyring(p.ID, keys, s.clock())); err != nil {
-		return Product{}, fmt.Errorf("making the product's keys: %w", err)
+		return p, fmt.Errorf("making the product's keys: %w", err)
 	}
 	if err := s.claimRoot(ctx, p); err != nil {
-		return Product{}, err
+		return p, err
 	}
 	err := s.store.CreateProduct(ctx, p)
 	if err != nil {
 		err = errors.Join(err, s.dropRoot(ctx, p))
 	}
-	return made(ctx, p, err, func() (Product, error) { return s.store.Product(ctx, p.Organisation, p.ID) })
+	return p, err
 }
 
 // UpdateProduct changes name, description, archived and metadata.

@@ -174,6 +174,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md) */
+        get: operations["exportAll"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/export/licenses.csv": {
         parameters: {
             query?: never;
@@ -202,6 +219,23 @@ export interface paths {
         get: operations["exportLicenses"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restore the catalogue and the licenses of an export into an organisation that has no products */
+        post: operations["importAll"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1837,7 +1871,19 @@ export interface components {
             /** @description They are shown here and never again. */
             recovery_codes: string[];
             /** @description Of an API token; a session may what the role allows. */
-            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
+            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+        };
+        Counts: {
+            /** Format: int64 */
+            activations: number;
+            /** Format: int64 */
+            licenses: number;
+            /** Format: int64 */
+            products: number;
+            /** Format: int64 */
+            reservations: number;
+            /** Format: int64 */
+            versions: number;
         };
         Customer: {
             /** Format: date-time */
@@ -2754,6 +2800,15 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
+        Restored: {
+            dry_run: boolean;
+            /** @description With dry_run: what would be made. Activations and reservations are not: their programs activate anew. */
+            made: components["schemas"]["Counts"];
+            /** @description Old id to new one, of records whose id was taken on this server. */
+            renamed: {
+                [key: string]: string;
+            };
+        };
         SecondFactor: {
             enabled: boolean;
             /**
@@ -2773,7 +2828,7 @@ export interface components {
             member: components["schemas"]["Member"];
             organisation: components["schemas"]["Organisation"];
             /** @description Of an API token; a session may what the role allows. */
-            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
+            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
         Setup: {
             email: string;
@@ -2829,7 +2884,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
+            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
             /**
              * Format: date-time
              * @description Last use, within an hour; absent: never.
@@ -2849,7 +2904,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
+            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
             /** @description To be sent as Authorization: Bearer. It is shown here and never again. */
             secret: string;
             /**
@@ -2867,7 +2922,7 @@ export interface components {
             /** @description What it is for, for people. */
             name: string;
             /** @description What it may do: no more than one's role allows, now and later. */
-            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "tokens.manage" | "webhooks.manage")[];
+            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
         TransferNew: {
             /** @description Deactivate the installations of the customer before. */
@@ -3378,6 +3433,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     deleteCustomer: {
@@ -3517,6 +3581,36 @@ export interface operations {
             };
         };
     };
+    exportAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object in each line; the last one is the end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     exportLicensesCSV: {
         parameters: {
             query?: {
@@ -3606,6 +3700,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["License"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importAll: {
+        parameters: {
+            query?: {
+                /** @description Say what is wrong, and make nothing. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An export, of at most 33554432 bytes. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Restored"];
                 };
             };
             /** @description Error */
@@ -3833,6 +3968,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4817,6 +4961,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     removeMember: {
@@ -5113,6 +5266,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5477,6 +5639,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -6660,6 +6831,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                     "text/plain": string;
                 };
             };
@@ -6836,6 +7008,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -7261,6 +7442,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };

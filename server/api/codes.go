@@ -1,0 +1,70 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/problem"
+)
+
+// ofItsOwn are the codes that do not follow from what an operation is.
+var ofItsOwn = func() map[string][]license.Code {
+	keys := []license.Code{"key_missing", "key_signs", "key_state", "key_waiting", "keyring_invalid", "nothing_new", "root_taken", "wrong_root"}
+	own := map[string][]license.Code{
+		"setUp":          {problem.BadSetupToken, problem.AlreadySetUp, license.CodeRateLimited},
+		"login":          {problem.BadCredentials, license.CodeRateLimited},
+		"changePassword": {license.CodeRateLimited},
+		"importAll":      {problem.NotEmpty},
+		"editMember":     {problem.LastOwner},
+		"removeMember":   {problem.LastOwner},
+		"disableMember":  {problem.LastOwner},
+		"createProduct":  {"keyring_invalid", "root_taken"},
+	}
+	for _, id := range []string{"addKey", "learnKeys", "takeBackKey", "compromiseKey", "promoteKey", "retireKey"} {
+		own[id] = keys
+	}
+	return own
+}()
+
+// mayAnswer lists the codes of the problems that an operation can answer with. The tests hold each refusal that they meet to this list.
+func (op operation) mayAnswer(edits, hasBody bool) []license.Code {
+	codes := append([]license.Code{license.CodeInternal, problem.Unavailable, problem.Invalid, problem.NotAcceptable}, ofItsOwn[op.id]...)
+	add := func(when bool, more ...license.Code) {
+		if when {
+			codes = append(codes, more...)
+		}
+	}
+	known := op.action != access.Anyone
+	add(known, problem.Unauthenticated, problem.BadSession, problem.SessionExpired, problem.BadToken, problem.TokenExpired, problem.Forbidden, problem.OutOfScope)
+	add(known && !safe(op.method), problem.BadCSRF)
+	add(strings.Contains(op.path, "{"), problem.NotFound)
+	add(true, problem.MediaTypeUnknown, problem.TooLarge) // a body that nobody asked for is looked at too
+	add(hasBody, problem.Malformed)
+	add(!safe(op.method), problem.NotMatched)
+	add(edits || op.conditional || !safe(op.method) && strings.Contains(op.path, "{"), problem.EditConflict)
+	add(op.takesKey(), problem.KeyReused, problem.KeyInUse)
+	add(op.status == http.StatusCreated || op.method == http.MethodPatch, problem.Exists)
+	add(op.method == http.MethodDelete, problem.NotEmpty)
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// describeCodes writes them into the document, and the form that every refusal has.
+func describeCodes(o *huma.Operation, codes []license.Code) {
+	if o.Extensions == nil {
+		o.Extensions = map[string]any{}
+	}
+	o.Extensions["x-codes"] = codes
+	if o.Responses == nil {
+		o.Responses = map[string]*huma.Response{}
+	}
+	o.Responses["default"] = &huma.Response{
+		Description: "Error",
+		Content:     map[string]*huma.MediaType{problem.MediaType: {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}},
+	}
+}

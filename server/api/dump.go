@@ -1,0 +1,371 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/problem"
+)
+
+// All of an organisation as one stream of lines, each a JSON object with one member that says what it is. docs/api.md describes it. The
+// first line is the head, the last one the end with the numbers of all; a stream without an end was cut short.
+//
+// No secret is in it: no private key, no password, no token, no member. Whoever finds the file knows the customers, and can sign nothing.
+// So an import gives each product keys of its own, and programs that pin the old ones stay with the old server. Who wants to move the keys
+// too takes the backup of the database with its master key, which are kept apart for that reason.
+
+const (
+	dumpFormat  = "onelicense-organisation"
+	dumpVersion = 1
+	dumpBody    = 32 << 20
+)
+
+// dumpHead is the first line.
+type dumpHead struct {
+	Format       string       `json:"format"`
+	Version      int          `json:"version"`
+	Organisation Organisation `json:"organisation"`
+	Exported     time.Time    `json:"exported"`
+}
+
+// dumpProduct is a product with its certificate, which is public.
+type dumpProduct struct {
+	Product
+	Certificate string `json:"certificate"` // the OpenPGP certificate, base64
+}
+
+// dumpActivation and dumpReservation say to which license they belong.
+type dumpActivation struct {
+	License string `json:"license"`
+	Activation
+}
+
+type dumpReservation struct {
+	License string `json:"license"`
+	Reservation
+}
+
+// Counts are numbers of records.
+type Counts struct {
+	Products     int `json:"products"`
+	Versions     int `json:"versions"`
+	Licenses     int `json:"licenses"`
+	Activations  int `json:"activations"`
+	Reservations int `json:"reservations"`
+}
+
+// dumpLine is one line: exactly one member is there.
+type dumpLine struct {
+	Head        *dumpHead        `json:"head,omitempty"`
+	Product     *dumpProduct     `json:"product,omitempty"`
+	Version     *Version         `json:"version,omitempty"`
+	License     *License         `json:"license,omitempty"`
+	Activation  *dumpActivation  `json:"activation,omitempty"`
+	Reservation *dumpReservation `json:"reservation,omitempty"`
+	End         *Counts          `json:"end,omitempty"`
+}
+
+// Restored is what an import of everything made.
+type Restored struct {
+	DryRun  bool              `json:"dry_run"`
+	Made    Counts            `json:"made" doc:"With dry_run: what would be made. Activations and reservations are not: their programs activate anew."`
+	Renamed map[string]string `json:"renamed" doc:"Old id to new one, of records whose id was taken on this server."`
+}
+
+// Dump is the body of an import of everything.
+type Dump struct {
+	DryRun  bool `query:"dry_run" doc:"Say what is wrong, and make nothing."`
+	RawBody []byte
+}
+
+// dumps registers the export and import of everything.
+func (a *API) dumps() {
+	const tag = "organisation"
+	lines := map[string]*huma.MediaType{ndjsonType: {Schema: &huma.Schema{Type: huma.TypeString}}}
+	add(a, operation{
+		method: "GET", path: "/export", id: "exportAll", tag: tag, action: access.ExportAll, long: true,
+		summary: "All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)",
+		more: func(o *huma.Operation) {
+			o.Responses = map[string]*huma.Response{"200": {Description: "One JSON object in each line; the last one is the end.", Content: lines}}
+		},
+	}, func(ctx context.Context, who access.Identity, _ *none) (*huma.StreamResponse, error) {
+		org, err := a.Licensing.Organisation(ctx, who.Organisation())
+		if err != nil {
+			return nil, err
+		}
+		return stream(ndjsonType, "organisation", func(w io.Writer) error {
+			err := a.dump(context.WithoutCancel(ctx), org, w)
+			if err != nil {
+				a.Log.Error("an export was cut short", "error", err)
+			}
+			return err
+		}), nil
+	})
+	add(a, operation{
+		method: "POST", path: "/import", id: "importAll", tag: tag, action: access.ExportAll, room: dumpBody, accepts: []string{ndjsonType},
+		summary: "Restore the catalogue and the licenses of an export into an organisation that has no products", status: http.StatusOK,
+		more: func(o *huma.Operation) {
+			o.SkipValidateBody = true // it is read below, line by line
+			o.RequestBody = &huma.RequestBody{Required: true, Content: lines, Description: fmt.Sprintf("An export, of at most %d bytes.", dumpBody)}
+		},
+	}, func(ctx context.Context, who access.Identity, in *Dump) (*answer[Restored], error) {
+		restored, err := a.restore(ctx, who.Organisation(), in)
+		return reply(restored, err)
+	})
+}
+
+// dump writes everything.
+func (a *API) dump(ctx context.Context, org licensing.Organisation, to io.Writer) error {
+	buffered := bufio.NewWriterSize(to, 64<<10)
+	out := json.NewEncoder(buffered)
+	l, n := a.Licensing, Counts{}
+	err := out.Encode(dumpLine{Head: &dumpHead{dumpFormat, dumpVersion, Organisation{string(org.ID), org.Name, moment(org.Created)}, a.Now().UTC()}})
+	if err != nil {
+		return err
+	}
+	products := func(page licensing.Page) (licensing.Listing[licensing.Product], error) {
+		return l.Products(ctx, org.ID, page)
+	}
+	err = all(products, func(p licensing.Product) error {
+		n.Products++
+		return out.Encode(dumpLine{Product: &dumpProduct{product(p), base64.StdEncoding.EncodeToString(p.Keyring)}})
+	})
+	if err == nil {
+		err = all(products, func(p licensing.Product) error {
+			return all(func(page licensing.Page) (licensing.Listing[licensing.Version], error) {
+				return l.Versions(ctx, org.ID, p.ID, page)
+			}, func(v licensing.Version) error {
+				n.Versions++
+				described := version(v)
+				return out.Encode(dumpLine{Version: &described})
+			})
+		})
+	}
+	if err == nil {
+		err = all(func(page licensing.Page) (licensing.Listing[licensing.License], error) {
+			return l.Licenses(ctx, org.ID, licensing.LicenseFilter{}, page)
+		}, func(one licensing.License) error {
+			usage, err := l.Usage(ctx, org.ID, one.ID)
+			if errors.Is(err, licensing.ErrNotFound) {
+				return nil // deleted meanwhile
+			} else if err != nil {
+				return err
+			}
+			n.Licenses++
+			described := describeLicense(one)
+			described.Used = &usage.Used
+			if err := out.Encode(dumpLine{License: &described}); err != nil {
+				return err
+			}
+			return a.dumpHolders(ctx, out, org.ID, one.ID, &n)
+		})
+	}
+	if err == nil {
+		err = out.Encode(dumpLine{End: &n})
+	}
+	if err == nil {
+		err = buffered.Flush()
+	}
+	return err
+}
+
+// dumpHolders writes what is known of a license's installations.
+func (a *API) dumpHolders(ctx context.Context, out *json.Encoder, org, id license.ID, n *Counts) error {
+	err := all(func(page licensing.Page) (licensing.Listing[licensing.Activation], error) {
+		return a.Licensing.Activations(ctx, org, id, page)
+	},
+		func(x licensing.Activation) error {
+			n.Activations++
+			return out.Encode(dumpLine{Activation: &dumpActivation{string(id), activation(x)}})
+		})
+	if err != nil {
+		return err
+	}
+	return all(func(page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
+		return a.Licensing.Reservations(ctx, org, id, page)
+	},
+		func(x licensing.Reservation) error {
+			n.Reservations++
+			return out.Encode(dumpLine{Reservation: &dumpReservation{string(id), reservation(x)}})
+		})
+}
+
+// all walks a list from its oldest record where it can be, else from its newest.
+func all[T any](list func(licensing.Page) (licensing.Listing[T], error), do func(T) error) error {
+	for page := (licensing.Page{Limit: exportPage}); ; {
+		found, err := list(page)
+		if err != nil {
+			return err
+		}
+		for _, one := range found.Items {
+			if err := do(one); err != nil {
+				return err
+			}
+		}
+		if page.After = found.Next; page.After == "" {
+			return nil
+		}
+	}
+}
+
+// restore reads an export twice: once to the end, to see that all of it is good, and then to make what it holds.
+func (a *API) restore(ctx context.Context, org license.ID, in *Dump) (Restored, error) {
+	done := Restored{DryRun: in.DryRun, Renamed: map[string]string{}}
+	there, err := a.Licensing.Products(ctx, org, licensing.Page{Limit: 1})
+	if err != nil {
+		return done, err
+	}
+	parsed, err := readDump(in.RawBody)
+	if err != nil {
+		return done, err
+	}
+	if len(there.Items) > 0 {
+		own := false // an import that was cut short goes on
+		for _, p := range parsed {
+			own = own || p.Product != nil && p.Product.ID == string(there.Items[0].ID)
+		}
+		if !own {
+			return done, problem.New(problem.NotEmpty, "the organisation has products; everything is imported into an empty one")
+		}
+	}
+	ids := map[string]license.ID{}
+	id := func(old string) license.ID { return ids[old] }
+	for i, p := range parsed {
+		at := "line " + strconv.Itoa(i+1)
+		var old string
+		var made license.ID
+		switch {
+		case p.Product != nil:
+			old = p.Product.ID
+			done.Made.Products++
+			if !in.DryRun {
+				var x licensing.Product
+				x, err = a.Licensing.RestoreProduct(ctx, licensing.Product{Meta: metaOf(org, old, p.Product.Created, p.Product.Updated, p.Product.Metadata),
+					Name: p.Product.Name, Description: p.Product.Description, Archived: p.Product.Archived})
+				made = x.ID
+			}
+		case p.Version != nil:
+			old = p.Version.ID
+			done.Made.Versions++
+			if !in.DryRun {
+				var x licensing.Version
+				x, err = a.Licensing.RestoreVersion(ctx, p.Version.restored(metaOf(org, old, p.Version.Created, p.Version.Updated, p.Version.Metadata), id(p.Version.Product)))
+				made = x.ID
+			}
+		case p.License != nil:
+			old = p.License.ID
+			done.Made.Licenses++
+			if !in.DryRun {
+				var x licensing.License
+				x, err = a.Licensing.RestoreLicense(ctx, p.License.restored(metaOf(org, old, p.License.Created, p.License.Updated, p.License.Metadata), id(p.License.Version)))
+				made = x.ID
+			}
+		default:
+			continue
+		}
+		if err != nil {
+			return done, within(at, err)
+		}
+		ids[old] = made
+		if made != license.ID(old) && !in.DryRun {
+			done.Renamed[old] = string(made)
+		}
+	}
+	return done, nil
+}
+
+// restored is the record as the export has it, below another.
+func (v Version) restored(m licensing.Meta, product license.ID) licensing.Version {
+	return licensing.Version{Meta: m, Product: product, Name: v.Name, Description: v.Description, Archived: v.Archived, Released: instant(v.Released),
+		Policy: PolicyNew(v.Policy).policy()}
+}
+
+func (l License) restored(m licensing.Meta, version license.ID) licensing.License {
+	one := LicenseNew{
+		Name: l.Name, Customer: l.Customer, Contexts: l.Contexts, Entitlements: l.Entitlements, Allowance: l.Allowance, Expires: l.Expires,
+		ExpiresAfter: l.ExpiresAfter, ExpiresFrom: l.ExpiresFrom, Trial: l.Trial, Maintenance: l.Maintenance, Overrides: l.Overrides,
+	}.license()
+	one.Meta, one.Version, one.Status = m, version, l.Status
+	return one
+}
+
+var idForm = regexp.MustCompile(`^[0-9a-f]{24}$`)
+
+func metaOf(org license.ID, id string, created, updated time.Time, metadata map[string]string) licensing.Meta {
+	return licensing.Meta{ID: license.ID(id), Organisation: org, Created: since(created), Updated: since(updated), Metadata: metadata}
+}
+
+// readDump reads all lines and holds them to the form and to each other; what a record says of itself is the domain's to judge.
+func readDump(text []byte) ([]dumpLine, error) {
+	var lines []dumpLine
+	var n Counts
+	known := map[string]bool{}
+	for i, raw := range bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+		at := "line " + strconv.Itoa(i+1)
+		var line dumpLine
+		if err := strictInto(raw, &line); err != nil {
+			return nil, &licensing.Invalid{Field: at, Problem: err.Error()}
+		}
+		wrong := func(format string, args ...any) ([]dumpLine, error) {
+			return nil, &licensing.Invalid{Field: at, Problem: fmt.Sprintf(format, args...)}
+		}
+		var id, above string
+		switch {
+		case (line.Head != nil) != (i == 0):
+			return wrong("is not where it belongs: the head is the first line")
+		case line.Head != nil:
+			if line.Head.Format != dumpFormat || line.Head.Version != dumpVersion {
+				return wrong("is not the head of format %s, version %d", dumpFormat, dumpVersion)
+			}
+		case line.Product != nil:
+			n.Products++
+			id = line.Product.ID
+		case line.Version != nil:
+			n.Versions++
+			id, above = line.Version.ID, line.Version.Product
+		case line.License != nil:
+			n.Licenses++
+			id, above = line.License.ID, line.License.Version
+		case line.Activation != nil:
+			n.Activations++
+			above = line.Activation.License
+		case line.Reservation != nil:
+			n.Reservations++
+			above = line.Reservation.License
+		case line.End != nil:
+			if *line.End != n {
+				return wrong("counts %+v, but there are %+v", *line.End, n)
+			}
+			if i != bytes.Count(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+				return wrong("is the end, and more comes after it")
+			}
+			return append(lines, line), nil
+		default:
+			return wrong("holds nothing that is known")
+		}
+		if id != "" && (!idForm.MatchString(id) || known[id]) {
+			return wrong("has the id %q, which is no id or stands here twice", id)
+		}
+		if above != "" && !known[above] || id != "" && above == "" && line.Product == nil {
+			return wrong("belongs to %q, which is not above it", above)
+		}
+		known[id] = true
+		lines = append(lines, line)
+	}
+	return nil, &licensing.Invalid{Field: "body", Problem: "has no end: the export was cut short"}
+}

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func (p *person) dump(path, text string) reply {
+	p.w.Helper()
+	return p.send("POST", "/api/v1"+path, http.Header{"Content-Type": {"application/x-ndjson"}, "X-Csrf-Token": {p.csrf}}, []byte(text))
+}
+
+// proves part of B12
+func TestAnOrganisationMovesToAnotherServer(t *testing.T) {
+	here, there := begin(t), begin(t)
+	p, q := here.owner(), there.owner()
+	product, version, one := p.catalogue("time_and_calls", with(aLicense("One"), "expires", "2031-01-01T00:00:00Z", "allowance", 10, "metadata", map[string]string{"order": "7"}))
+	p.must(http.StatusOK, "POST", "/licenses/"+one+"/suspend", nil)
+	two := id(p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(aLicense("Two"), "expires_after", 1e9, "expires_from", "activation", "allowance", 5)))
+	old := id(p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Old"}))
+	p.must(http.StatusOK, "POST", "/products/"+old+"/archive", nil)
+
+	export := p.do("GET", "/export", nil)
+	if export.status != http.StatusOK || export.header.Get("Content-Type") != "application/x-ndjson" {
+		t.Fatalf("%d %s", export.status, export.body)
+	}
+	for _, secret := range []string{"secret", "password", "sealed", "owner@acme.test"} {
+		if strings.Contains(strings.ToLower(string(export.body)), secret) {
+			t.Errorf("the export speaks of %q", secret)
+		}
+	}
+	if r := q.dump("/import?dry_run=true", string(export.body)); r.status != http.StatusOK || q.count("/products") != 0 {
+		t.Errorf("a dry run: %d %s, and %d products", r.status, r.body, q.count("/products"))
+	}
+	r := q.dump("/import", string(export.body))
+	var made struct {
+		Made    struct{ Products, Versions, Licenses int }
+		Renamed map[string]string
+	}
+	if err := json.Unmarshal(r.body, &made); err != nil || r.status != http.StatusOK || made.Made.Products != 2 || made.Made.Versions != 1 || made.Made.Licenses != 2 || len(made.Renamed) != 0 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	for _, path := range []string{"/products/" + product, "/products/" + old, "/versions/" + version, "/licenses/" + one, "/licenses/" + two} {
+		want, got := p.must(http.StatusOK, "GET", path, nil), q.must(http.StatusOK, "GET", path, nil)
+		if root := got["root"]; root != nil && root == want["root"] {
+			t.Errorf("%s has the keys of the other server", path)
+		}
+		for _, own := range []string{"root", "revision"} { // there it begins anew
+			delete(want, own)
+			delete(got, own)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s is  %v\nit was %v", path, got, want)
+		}
+	}
+	// Again it finds its own, and nothing is there twice.
+	if r := q.dump("/import", string(export.body)); r.status != http.StatusOK || q.count("/licenses") != 2 {
+		t.Errorf("a second time: %d %s", r.status, r.body)
+	}
+	rival := here.rival()
+	r = rival.dump("/import", string(export.body)) // on one server the ids are taken
+	if err := json.Unmarshal(r.body, &made); err != nil || r.status != http.StatusOK || len(made.Renamed) != 5 || rival.count("/licenses") != 2 {
+		t.Errorf("beside itself: %d %s", r.status, r.body)
+	}
+}
+
+// proves part of B12
+func TestWhatIsNoExport(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	p.catalogue("perpetual", aLicense("One"))
+	good := string(p.do("GET", "/export", nil).body)
+	lines := strings.SplitAfter(strings.TrimSuffix(good, "\n"), "\n")
+	q := begin(t).owner()
+	for name, c := range map[string]struct {
+		text  string
+		field string
+	}{
+		"cut short":     {strings.Join(lines[:len(lines)-1], ""), "body"},
+		"a line lost":   {lines[0] + lines[1] + lines[2] + lines[4], "line 4"},
+		"no head":       {strings.Join(lines[1:], ""), "line 1"},
+		"orphans":       {lines[0] + lines[2] + lines[4], "line 2"},
+		"twice":         {lines[0] + lines[1] + lines[1], "line 3"},
+		"more":          {good + lines[1], "line 5"},
+		"another thing": {lines[0] + `{"color":1}` + "\n", "line 2"},
+		"another form":  {strings.Replace(good, `"version":1`, `"version":2`, 1), "line 1"},
+		"a bad record":  {strings.Replace(good, `"contexts":["ui","automation"]`, `"contexts":[]`, 1), "line 4.contexts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := q.dump("/import", c.text).refused(422, "invalid")
+			if len(got.Errors) != 1 || got.Errors[0].Field != c.field {
+				t.Errorf("names %v, want %s", got.Errors, c.field)
+			}
+		})
+	}
+	p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Second"})
+	begin(t).owner().do("POST", "/import", "{}").refused(415, "media_type")
+	other := begin(t).owner()
+	other.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Mine"})
+	other.dump("/import", good).refused(409, "not_empty")
+}

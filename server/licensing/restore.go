@@ -1,0 +1,65 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+)
+
+// Restoring makes records as an export has them: with their ids where these are free, their times and their standing. What belongs to
+// keys does not come with them: a product gets a keyring of its own.
+
+// RestoreProduct makes a product of an export.
+func (s *Service) RestoreProduct(ctx context.Context, p Product) (Product, error) {
+	if err := p.check(); err != nil {
+		return Product{}, err
+	}
+	return restored(ctx, s, &p.Meta, func() (Product, error) { return s.putProduct(ctx, p, NewKeys{}) }, s.store.Product)
+}
+
+// RestoreVersion makes a version of an export, below the product that it names.
+func (s *Service) RestoreVersion(ctx context.Context, v Version) (Version, error) {
+	v.Policy = v.Policy.withDefaults()
+	if err := v.check(); err != nil {
+		return Version{}, err
+	}
+	return restored(ctx, s, &v.Meta, func() (Version, error) { return v, s.store.CreateVersion(ctx, v) }, s.store.Version)
+}
+
+// RestoreLicense makes a license of an export, below the version that it names. Its calls begin at 0.
+func (s *Service) RestoreLicense(ctx context.Context, l License) (License, error) {
+	v, err := s.store.Version(ctx, l.Organisation, l.Version)
+	if err != nil {
+		return License{}, fmt.Errorf("the license's version: %w", err)
+	}
+	l.Product = v.Product
+	if err := l.check(v.Policy); err != nil {
+		return License{}, err
+	}
+	return restored(ctx, s, &l.Meta, func() (License, error) { return l, s.store.CreateLicense(ctx, l) }, s.store.License)
+}
+
+// restored creates a record under the id that it had, or under another if that is somebody else's by now. One that is there already, in
+// the same organisation, was restored by an attempt before.
+func restored[T any](ctx context.Context, s *Service, m *Meta, create func() (T, error), read func(ctx context.Context, org, id license.ID) (T, error)) (T, error) {
+	m.Revision = 1
+	if m.Created == 0 {
+		m.Created = s.now()
+	}
+	if m.Updated == 0 {
+		m.Updated = m.Created
+	}
+	record, err := create()
+	if !errors.Is(err, ErrExists) {
+		return record, err
+	}
+	if own, err := read(ctx, m.Organisation, m.ID); !errors.Is(err, ErrNotFound) {
+		return own, err
+	}
+	if m.ID, err = s.newID(ctx); err != nil {
+		return record, err
+	}
+	return create()
+}
