@@ -26,9 +26,11 @@ export default function Account() {
               <Fact label={t("login.email")}>{member.email}</Fact>
               <Fact label={t("account.role")}>{t(`role.${member.role}`)}</Fact>
               <Fact label={t("account.organisation")}>{organisation.name}</Fact>
-              <Fact label={t("account.session")}>
-                <When at={expires} />
-              </Fact>
+              {expires !== undefined && (
+                <Fact label={t("account.session")}>
+                  <When at={expires} />
+                </Fact>
+              )}
             </Facts>
           </Section>
           <Section title={t("account.password")} lead={t("account.passwordLead")}>
