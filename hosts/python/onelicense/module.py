@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "95d2ea1fc28dacf66f819ec5447b2d2a3abcc5a3f831d5e628626bb1312cb619"
+SHA256 = "e2663d2f2e7fb0d1456d16f88e3e86d05a6fb8016c4563677c6b6e9c33e2d87e"
