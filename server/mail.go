@@ -12,6 +12,14 @@ import (
 // SMTP is the server that takes our mail.
 type SMTP = notify.SMTP
 
+// mailer sends members their links: the one that is set, or the queue for the mail server; nil when there is neither.
+func (s *Server) mailer() access.Mailer {
+	if s.config.Mailer != nil || s.config.SMTP.Host == "" {
+		return s.config.Mailer
+	}
+	return s.notify
+}
+
 // people are the members of an organisation who may be told of what happens. Owners and admins are told of the usual.
 func (s *Server) people(ctx context.Context, org license.ID) (all []notify.Person, err error) {
 	page := licensing.Page{Limit: 200}

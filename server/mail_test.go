@@ -1,7 +1,11 @@
 package server
 
 import (
+	"net/http"
+	"path/filepath"
 	"testing"
+
+	"github.com/onelicense/onelicense/license/lease"
 
 	"github.com/onelicense/onelicense/server/access"
 )
@@ -33,5 +37,18 @@ func TestPeopleToBeTold(t *testing.T) {
 	}
 	if usual, ok := told["help@acme.test"]; len(told) != 2 || !told["owner@acme.test"] || usual || !ok {
 		t.Errorf("told are %v", told)
+	}
+}
+
+// A link for somebody waits for a mail server that is away.
+//
+// proves part of B14
+func TestLinksGoByTheMailServer(t *testing.T) {
+	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PublicURL: "http://licenses.example.com",
+		SMTP: SMTP{Host: "127.0.0.1", Port: 1, From: "licenses@acme.test", TLS: "none"}})
+	w.owner().must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "new@acme.test", "role": "viewer"})
+	hour := lease.Time(w.clock.now().UnixMilli() + 3_600_000)
+	if waiting, err := w.s.store.DueEntries(t.Context(), "mail", hour, 10); err != nil || len(waiting) != 1 {
+		t.Errorf("%d messages wait: %v", len(waiting), err)
 	}
 }

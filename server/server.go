@@ -47,7 +47,7 @@ type Config struct {
 	PublicURL string           // how browsers and programs reach the server, when not at its own address
 	Log       *slog.Logger     // nil: no log
 	Now       func() time.Time // nil: time.Now
-	Mailer    access.Mailer    // nil: no mail is sent, and whoever makes a link for somebody passes it on
+	Mailer    access.Mailer    // nil: SMTP's; without that no mail is sent, and whoever makes a link for somebody passes it on
 
 	ReadTimeout, WriteTimeout, IdleTimeout time.Duration // of a connection; 0: 15 s, 15 s and 2 min
 
@@ -157,7 +157,7 @@ func (s *Server) join(master []byte) error {
 	if err != nil {
 		return err
 	}
-	s.access = access.New(s.store, access.Options{Clock: s.config.Now, Log: s.config.Log, URL: s.ownURL, Mailer: s.config.Mailer, Sealer: sealer})
+	s.access = access.New(s.store, access.Options{Clock: s.config.Now, Log: s.config.Log, URL: s.ownURL, Mailer: s.mailer(), Sealer: sealer})
 	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
 		return fmt.Errorf("making the setup token: %w", err)
 	}
