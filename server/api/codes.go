@@ -41,6 +41,12 @@ func (op operation) mayAnswer(edits, hasBody bool) []license.Code {
 	}
 	known := op.action != access.Anyone
 	add(known, problem.Unauthenticated, problem.BadSession, problem.SessionExpired, problem.BadToken, problem.TokenExpired, problem.Forbidden, problem.OutOfScope)
+	add(known, "mfa_required")
+	for _, doors := range []string{"/session", "/setup", "/invitations", "/password", "/verification"} {
+		add(strings.HasPrefix(op.path, doors), "bad_link", "no_mail", "bad_code", "code_required", "mfa_enabled", "mfa_not_begun", problem.Exists)
+	}
+	add(strings.HasSuffix(op.path, "/file"), "key_missing", "key_expired", "key_unknown", "signature_encoding", "signature_format", "signature_future",
+		"signature_invalid", "signature_type")
 	add(known && !safe(op.method), problem.BadCSRF)
 	add(strings.Contains(op.path, "{"), problem.NotFound)
 	add(true, problem.MediaTypeUnknown, problem.TooLarge) // a body that nobody asked for is looked at too
