@@ -42,6 +42,7 @@ var arrows = []struct {
 		"the simulated world is the real machine against the real domain, without network"},
 
 	{"server/licensing", []string{"license/lease"}, "the domain; the store and the issuer are interfaces that it owns"},
+	{"server/oidc", []string{"server/access"}, "it speaks with providers of logins; whom they let in is decided in access"},
 	{"server/access", []string{"license/lease", "server/licensing"}, "people and tokens belong to the domain's organisations"},
 	{"server/notify", []string{"license/lease", "server/licensing"}, "it tells of what happened in the domain"},
 	{"server/audit", []string{"license/lease", "server/licensing"}, "a chain of lines is kept in entries, and is verified without a server"},
@@ -58,7 +59,7 @@ var arrows = []struct {
 	{"server/protocol", []string{"license/lease", "server/access", "server/licensing", "server/problem"}, "the relay serves it too, over another store"},
 	{"server/api", []string{"license/lease", "server/access", "server/audit", "server/licensing", "server/notify", "server/problem"}, "handlers speak to the domain, never to a store"},
 	{"server", []string{"frontend", "license/lease", "server/access", "server/api", "server/audit", "server/config", "server/issuer",
-		"server/licensing", "server/masterkey", "server/metrics", "server/notify", "server/problem", "server/protocol", "server/store/...", "server/traces"},
+		"server/licensing", "server/masterkey", "server/metrics", "server/notify", "server/oidc", "server/problem", "server/protocol", "server/store/...", "server/traces"},
 		"the one place that joins store, issuer, protocol, api and pages"},
 	{"server/relay", []string{"hosts/go", "license/lease", "server/issuer", "server/licensing", "server/protocol", "server/store/sqlite"},
 		"a server downstream and a host upstream: the only server package that may embed the module"},
@@ -120,6 +121,8 @@ var homes = []struct {
 	{"github.com/prometheus/client_golang", []string{"server/metrics"}, "the field's own library: what Prometheus reads is its affair"},
 	{"go.opentelemetry.io/otel", []string{"server/traces"}, "one place that speaks OTLP"},
 	{"golang.org/x/crypto", []string{"server/access", "server/issuer"}, "password hashes, and keys sealed at rest"},
+	{"github.com/coreos/go-oidc/v3", []string{"server/oidc"}, "one judge of ID tokens"},
+	{"golang.org/x/oauth2", []string{"server/oidc"}, "what go-oidc gets its tokens by"},
 	{"github.com/wailsapp/wails/v2", []string{"desktop", "desktop/app"}, "only the desktop has a window"},
 }
 

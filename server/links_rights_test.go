@@ -13,6 +13,10 @@ func init() {
 		"GET /organisation/access":    {"o", nil},
 		"PUT /organisation/access":    {"o", map[string]any{"revision": 9, "require_mfa": false}},
 
+		"GET /oidc/login":    {"", nil},
+		"GET /oidc/callback": {"", nil},
+		"POST /session/oidc": {"oadsv", nil},
+
 		"POST /invitations/accept":         {"", map[string]any{"token": "", "name": "", "password": ""}},
 		"POST /verification":               {"", map[string]any{"token": ""}},
 		"POST /password/forgotten":         {"", map[string]any{"email": ""}},

@@ -36,6 +36,7 @@ import (
 	"github.com/onelicense/onelicense/server/masterkey"
 	"github.com/onelicense/onelicense/server/metrics"
 	"github.com/onelicense/onelicense/server/notify"
+	"github.com/onelicense/onelicense/server/oidc"
 	"github.com/onelicense/onelicense/server/protocol"
 	"github.com/onelicense/onelicense/server/traces"
 )
@@ -153,11 +154,12 @@ func (s *Server) join(master []byte) error {
 	if err := s.reseal(ctx); err != nil {
 		return err
 	}
-	sealer, err := issuer.NewSealer(master)
+	sealer, err := issuer.NewSealer(secret)
 	if err != nil {
 		return err
 	}
-	s.access = access.New(s.store, access.Options{Clock: s.config.Now, Log: s.config.Log, URL: s.ownURL, Mailer: s.mailer(), Sealer: sealer})
+	s.access = access.New(s.store, access.Options{Clock: s.config.Now, Log: s.config.Log, URL: s.ownURL, Mailer: s.mailer(), Sealer: sealer,
+		Provider: oidc.New(s.config.Now, s.config.Log)})
 	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
 		return fmt.Errorf("making the setup token: %w", err)
 	}

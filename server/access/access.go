@@ -55,6 +55,7 @@ type Via string
 const (
 	ViaPassword Via = "password" // alone
 	ViaTOTP     Via = "totp"     // a password and a second factor
+	ViaOIDC     Via = "oidc"     // the organisation's provider, which has its own rules
 )
 
 // Setup is the right to make the first owner: the hash of a token, and until when it is good.
@@ -128,11 +129,12 @@ type Identity struct {
 
 // Options are what the door stands on beside its store.
 type Options struct {
-	Clock  func() time.Time // nil: time.Now
-	Log    *slog.Logger     // nil: no log
-	URL    func() string    // how browsers reach the server, without a slash at the end; nil: links begin with their path
-	Mailer Mailer           // nil: no mail is sent, and who makes a link is given it
-	Sealer Sealer           // for what must be read again: nobody can have a second factor without one
+	Clock    func() time.Time // nil: time.Now
+	Log      *slog.Logger     // nil: no log
+	URL      func() string    // how browsers reach the server, without a slash at the end; nil: links begin with their path
+	Mailer   Mailer           // nil: no mail is sent, and who makes a link is given it
+	Provider Provider         // of logins by OpenID Connect; nil: there are none
+	Sealer   Sealer           // for what must be read again: nobody can have a second factor without one
 }
 
 // Service is the door. It is safe for concurrent use, and several on one store are one door.

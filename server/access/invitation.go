@@ -40,7 +40,7 @@ func (s *Service) Invite(ctx context.Context, who Identity, organisation, email 
 		return i, "", err
 	}
 	org := who.Organisation()
-	id := license.ID(hashToken("invitation of", string(org)+"\n"+email)[:24]) // one at a time for an address
+	id := invitationID(org, email)
 	t := ticket{Member: who.Member.ID, Email: email, Role: role}
 	secret, e, err := s.issue(ctx, invitationKind, id, org, InvitationLife, t)
 	if errors.Is(err, licensing.ErrExists) {
@@ -63,6 +63,11 @@ func (s *Service) Invite(ctx context.Context, who Identity, organisation, email 
 		return i, "", errors.Join(err, s.store.DeleteEntry(ctx, invitationKind, e.ID, 0))
 	}
 	return i, "", nil
+}
+
+// invitationID allows one invitation at a time for an address.
+func invitationID(org license.ID, email string) license.ID {
+	return license.ID(hashToken("invitation of", string(org)+"\n"+email)[:24])
 }
 
 // forgetExpired makes room for a new ticket with the id. One that is still good stays.

@@ -10,8 +10,9 @@ import (
 
 // Settings are an organisation's own rules for its door.
 type Settings struct {
-	RequireMFA bool  `json:"require_mfa"` // whoever came in by a password alone may only make a second factor
-	Revision   int64 `json:"-"`           // 1: they were never set
+	RequireMFA bool  `json:"require_mfa"`    // whoever came in by a password alone may only make a second factor
+	OIDC       *OIDC `json:"oidc,omitempty"` // nil: people log in here alone
+	Revision   int64 `json:"-"`              // 1: they were never set
 }
 
 // settingsKind of the entry, whose id is the organisation's. It is read with each request, so that a rule holds at once on all nodes.
@@ -30,8 +31,14 @@ func (s *Service) Settings(ctx context.Context, org license.ID) (Settings, error
 	return set, err
 }
 
-// ChangeSettings replaces them if they are still at the revision.
-func (s *Service) ChangeSettings(ctx context.Context, org license.ID, set Settings) (Settings, error) {
+// ChangeSettings replaces them if they are still at the revision. The secret of the provider's client is kept where none is given, for
+// the same client.
+func (s *Service) ChangeSettings(ctx context.Context, org license.ID, set Settings, clientSecret string) (Settings, error) {
+	if set.OIDC != nil {
+		if err := s.sealOIDC(ctx, org, set.OIDC, clientSecret); err != nil {
+			return set, err
+		}
+	}
 	e := licensing.Entry{Kind: settingsKind, ID: string(org), Org: org, Created: s.time(), Revision: set.Revision - 1, Body: encode(set)}
 	var err error
 	if e.Revision == 0 {
@@ -45,6 +52,25 @@ func (s *Service) ChangeSettings(ctx context.Context, org license.ID, set Settin
 	}
 	set.Revision = e.Revision + 1
 	return set, err
+}
+
+func (s *Service) sealOIDC(ctx context.Context, org license.ID, o *OIDC, secret string) (err error) {
+	if err := checkOIDC(*o); err != nil {
+		return err
+	}
+	if secret != "" {
+		o.Sealed, err = s.Sealer.Seal(oidcSealed+string(org), []byte(secret))
+		return err
+	}
+	held, err := s.Settings(ctx, org)
+	if err != nil {
+		return err
+	}
+	if held.OIDC == nil || held.OIDC.Issuer != o.Issuer || held.OIDC.ClientID != o.ClientID {
+		return &licensing.Invalid{Field: "oidc.client_secret", Problem: "is missing"}
+	}
+	o.Sealed = held.OIDC.Sealed
+	return nil
 }
 
 // identify completes an identity whose credentials are good: strong tells whether they were made with more than a password.

@@ -77,6 +77,7 @@ func Register(app *fiber.App, c Config) *API {
 	a.members()
 	a.links()
 	a.factors()
+	a.oidc()
 	a.products()
 	a.keys()
 	a.epoch()
@@ -128,6 +129,7 @@ type operation struct {
 	status       int      // of success; 0: 200, or 204 without a body
 	conditional  bool     // a deletion that is held to the revision that If-Match names: see wanted
 	harmless     bool     // changes nothing, whatever its method
+	enters       bool     // a GET that lets somebody in, which is noted like a login
 	room         int      // bytes of its body, if more than everybody may send: see Room
 	long         bool     // its answer may take long to send
 	accepts      []string // media types of its body; none: JSON

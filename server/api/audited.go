@@ -42,7 +42,7 @@ type reader func(ctx context.Context, who access.Identity, params map[string]str
 
 // audited wraps the handler of a route.
 func audited[I, O any](a *API, op operation, handle func(context.Context, access.Identity, *I) (*O, error)) func(context.Context, access.Identity, *I) (*O, error) {
-	if safe(op.method) {
+	if safe(op.method) && !op.enters {
 		a.readers[op.path] = func(ctx context.Context, who access.Identity, params map[string]string) (map[string]any, error) {
 			in := new(I)
 			pathParams(reflect.ValueOf(in).Elem(), func(name string, v reflect.Value) { v.SetString(params[name]) })

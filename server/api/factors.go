@@ -48,14 +48,30 @@ type confirmed struct {
 
 // AccessSettings are the organisation's rules for its door.
 type AccessSettings struct {
-	RequireMFA bool  `json:"require_mfa" doc:"Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop."`
-	Revision   int64 `json:"revision"`
+	RequireMFA bool      `json:"require_mfa" doc:"Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop."`
+	OIDC       *Provider `json:"oidc,omitempty"`
+	Revision   int64     `json:"revision"`
+}
+
+// Provider is where an organisation's people log in too, by OpenID Connect.
+type Provider struct {
+	Issuer    string   `json:"issuer" doc:"Its address, such as https://login.example.com."`
+	ClientID  string   `json:"client_id"`
+	Domains   []string `json:"domains,omitempty" nullable:"false" doc:"Of e-mail addresses that are let in; absent: all."`
+	Newcomers string   `json:"newcomers,omitempty" enum:"admin,developer,support,viewer" doc:"What somebody becomes who was not invited; absent: nothing. Needs domains."`
+}
+
+// ProviderEdit replaces it.
+type ProviderEdit struct {
+	Provider
+	ClientSecret string `json:"client_secret,omitempty" doc:"Kept where it is absent and the client the same. No answer shows it."`
 }
 
 // AccessSettingsEdit replaces them.
 type AccessSettingsEdit struct {
-	RequireMFA bool  `json:"require_mfa"`
-	Revision   int64 `json:"revision,omitempty" minimum:"1" doc:"As they were read; needed unless If-Match names it."`
+	RequireMFA bool          `json:"require_mfa"`
+	OIDC       *ProviderEdit `json:"oidc,omitempty" doc:"Absent: people log in here alone."`
+	Revision   int64         `json:"revision,omitempty" minimum:"1" doc:"As they were read; needed unless If-Match names it."`
 }
 
 // factors registers the routes of the second factor, and of who must have one.
@@ -114,14 +130,27 @@ func (a *API) factors() {
 		summary: "The organisation's rules for logging in",
 	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[AccessSettings], error) {
 		set, err := a.Access.Settings(ctx, who.Organisation())
-		return reply(AccessSettings(set), err)
+		return reply(accessSettings(set), err)
 	})
 	add(a, operation{
 		method: "PUT", path: "/organisation/access", id: "changeAccessSettings", tag: "organisation", action: access.GovernAccess,
 		summary: "Change the organisation's rules for logging in",
 	}, func(ctx context.Context, who access.Identity, in *body[AccessSettingsEdit]) (*answer[AccessSettings], error) {
-		set, err := a.Access.ChangeSettings(ctx, who.Organisation(), access.Settings(in.Body))
-		noted(ctx).made = AccessSettings(set)
-		return reply(AccessSettings(set), err)
+		set, secret := access.Settings{RequireMFA: in.Body.RequireMFA, Revision: in.Body.Revision}, ""
+		if o := in.Body.OIDC; o != nil {
+			set.OIDC = &access.OIDC{Issuer: o.Issuer, ClientID: o.ClientID, Domains: o.Domains, Newcomers: access.Role(o.Newcomers)}
+			secret = o.ClientSecret
+		}
+		set, err := a.Access.ChangeSettings(ctx, who.Organisation(), set, secret)
+		noted(ctx).made = accessSettings(set)
+		return reply(accessSettings(set), err)
 	})
+}
+
+func accessSettings(s access.Settings) AccessSettings {
+	described := AccessSettings{RequireMFA: s.RequireMFA, Revision: s.Revision}
+	if o := s.OIDC; o != nil {
+		described.OIDC = &Provider{o.Issuer, o.ClientID, o.Domains, string(o.Newcomers)}
+	}
+	return described
 }

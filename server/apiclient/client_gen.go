@@ -930,6 +930,54 @@ func (e PolicyNewType) Valid() bool {
 	}
 }
 
+// Defines values for ProviderNewcomers.
+const (
+	ProviderNewcomersAdmin     ProviderNewcomers = "admin"
+	ProviderNewcomersDeveloper ProviderNewcomers = "developer"
+	ProviderNewcomersSupport   ProviderNewcomers = "support"
+	ProviderNewcomersViewer    ProviderNewcomers = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the ProviderNewcomers enum.
+func (e ProviderNewcomers) Valid() bool {
+	switch e {
+	case ProviderNewcomersAdmin:
+		return true
+	case ProviderNewcomersDeveloper:
+		return true
+	case ProviderNewcomersSupport:
+		return true
+	case ProviderNewcomersViewer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderEditNewcomers.
+const (
+	ProviderEditNewcomersAdmin     ProviderEditNewcomers = "admin"
+	ProviderEditNewcomersDeveloper ProviderEditNewcomers = "developer"
+	ProviderEditNewcomersSupport   ProviderEditNewcomers = "support"
+	ProviderEditNewcomersViewer    ProviderEditNewcomers = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the ProviderEditNewcomers enum.
+func (e ProviderEditNewcomers) Valid() bool {
+	switch e {
+	case ProviderEditNewcomersAdmin:
+		return true
+	case ProviderEditNewcomersDeveloper:
+		return true
+	case ProviderEditNewcomersSupport:
+		return true
+	case ProviderEditNewcomersViewer:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionScope.
 const (
 	SessionScopeAccessGovern       SessionScope = "access.govern"
@@ -2032,6 +2080,8 @@ type Acceptance struct {
 
 // AccessSettings defines model for AccessSettings.
 type AccessSettings struct {
+	Oidc *Provider `json:"oidc,omitempty"`
+
 	// RequireMfa Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop.
 	RequireMfa bool  `json:"require_mfa"`
 	Revision   int64 `json:"revision"`
@@ -2039,7 +2089,8 @@ type AccessSettings struct {
 
 // AccessSettingsEdit defines model for AccessSettingsEdit.
 type AccessSettingsEdit struct {
-	RequireMfa bool `json:"require_mfa"`
+	Oidc       *ProviderEdit `json:"oidc,omitempty"`
+	RequireMfa bool          `json:"require_mfa"`
 
 	// Revision As they were read; needed unless If-Match names it.
 	Revision *int64 `json:"revision,omitempty"`
@@ -3148,6 +3199,43 @@ type ProductNew struct {
 	Name string `json:"name"`
 }
 
+// Provider defines model for Provider.
+type Provider struct {
+	ClientID string `json:"client_id"`
+
+	// Domains Of e-mail addresses that are let in; absent: all.
+	Domains *[]string `json:"domains,omitempty"`
+
+	// Issuer Its address, such as https://login.example.com.
+	Issuer string `json:"issuer"`
+
+	// Newcomers What somebody becomes who was not invited; absent: nothing. Needs domains.
+	Newcomers *ProviderNewcomers `json:"newcomers,omitempty"`
+}
+
+// ProviderNewcomers What somebody becomes who was not invited; absent: nothing. Needs domains.
+type ProviderNewcomers string
+
+// ProviderEdit defines model for ProviderEdit.
+type ProviderEdit struct {
+	ClientID string `json:"client_id"`
+
+	// ClientSecret Kept where it is absent and the client the same. No answer shows it.
+	ClientSecret *string `json:"client_secret,omitempty"`
+
+	// Domains Of e-mail addresses that are let in; absent: all.
+	Domains *[]string `json:"domains,omitempty"`
+
+	// Issuer Its address, such as https://login.example.com.
+	Issuer string `json:"issuer"`
+
+	// Newcomers What somebody becomes who was not invited; absent: nothing. Needs domains.
+	Newcomers *ProviderEditNewcomers `json:"newcomers,omitempty"`
+}
+
+// ProviderEditNewcomers What somebody becomes who was not invited; absent: nothing. Needs domains.
+type ProviderEditNewcomers string
+
 // Queue defines model for Queue.
 type Queue struct {
 	Items []Waiting `json:"items"`
@@ -3260,6 +3348,12 @@ type Statistics struct {
 	Numbers  nullable.Nullable[[]Number] `json:"numbers,omitempty"`
 	Platform *string                     `json:"platform,omitempty"`
 	Program  *string                     `json:"program,omitempty"`
+}
+
+// ToProvider defines model for ToProvider.
+type ToProvider struct {
+	// URL To be opened in the same browser.
+	URL string `json:"url"`
 }
 
 // Token defines model for Token.
@@ -3762,6 +3856,30 @@ type MembersParams struct {
 
 	// Search Part of the name, in any case.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
+}
+
+// FinishLoginParams defines parameters for FinishLogin.
+type FinishLoginParams struct {
+	State string `form:"state" json:"state"`
+
+	// Code Absent when the provider refuses.
+	Code             *string `form:"code,omitempty" json:"code,omitempty"`
+	Iss              *string `form:"iss,omitempty" json:"iss,omitempty"`
+	Error            *string `form:"error,omitempty" json:"error,omitempty"`
+	ErrorDescription *string `form:"error_description,omitempty" json:"error_description,omitempty"`
+	ErrorURI         *string `form:"error_uri,omitempty" json:"error_uri,omitempty"`
+	SessionState     *string `form:"session_state,omitempty" json:"session_state,omitempty"`
+	Scope            *string `form:"scope,omitempty" json:"scope,omitempty"`
+	Authuser         *string `form:"authuser,omitempty" json:"authuser,omitempty"`
+	Hd               *string `form:"hd,omitempty" json:"hd,omitempty"`
+	Prompt           *string `form:"prompt,omitempty" json:"prompt,omitempty"`
+	OnelicenseOidc   *string `form:"onelicense_oidc,omitempty" json:"onelicense_oidc,omitempty"`
+}
+
+// BeginLoginParams defines parameters for BeginLogin.
+type BeginLoginParams struct {
+	// Organisation Id of the organisation.
+	Organisation string `form:"organisation" json:"organisation"`
 }
 
 // AllTokensParams defines parameters for AllTokens.
@@ -4565,6 +4683,16 @@ type ClientInterface interface {
 	// Corresponds with DELETE /api/v1/members/{id}/sessions (the `EndMemberSessions` operationId).
 	EndMemberSessions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// FinishLogin Come back from the provider
+	//
+	// Corresponds with GET /api/v1/oidc/callback (the `FinishLogin` operationId).
+	FinishLogin(ctx context.Context, params *FinishLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginLogin Go to the organisation's provider to log in
+	//
+	// Corresponds with GET /api/v1/oidc/login (the `BeginLogin` operationId).
+	BeginLogin(ctx context.Context, params *BeginLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Organisation One's organisation
 	//
 	// Corresponds with GET /api/v1/organisation (the `Organisation` operationId).
@@ -4923,6 +5051,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
 	ChooseMyNotices(ctx context.Context, body ChooseMyNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LinkProvider Begin to link one's identity at the organisation's provider
+	//
+	// Corresponds with POST /api/v1/session/oidc (the `LinkProvider` operationId).
+	LinkProvider(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePasswordWithBody Change one's password, which ends one's other sessions
 	//
@@ -6325,6 +6458,36 @@ func (c *Routes) EndMemberSessions(ctx context.Context, id string, reqEditors ..
 	return c.Client.Do(req)
 }
 
+// FinishLogin Come back from the provider
+//
+// Corresponds with GET /api/v1/oidc/callback (the `FinishLogin` operationId).
+func (c *Routes) FinishLogin(ctx context.Context, params *FinishLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishLoginRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginLogin Go to the organisation's provider to log in
+//
+// Corresponds with GET /api/v1/oidc/login (the `BeginLogin` operationId).
+func (c *Routes) BeginLogin(ctx context.Context, params *BeginLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginLoginRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Organisation One's organisation
 //
 // Corresponds with GET /api/v1/organisation (the `Organisation` operationId).
@@ -7264,6 +7427,21 @@ func (c *Routes) ChooseMyNoticesWithBody(ctx context.Context, contentType string
 // Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
 func (c *Routes) ChooseMyNotices(ctx context.Context, body ChooseMyNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewChooseMyNoticesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LinkProvider Begin to link one's identity at the organisation's provider
+//
+// Corresponds with POST /api/v1/session/oidc (the `LinkProvider` operationId).
+func (c *Routes) LinkProvider(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLinkProviderRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -11144,6 +11322,243 @@ func NewEndMemberSessionsRequest(server string, id string) (*http.Request, error
 	return req, nil
 }
 
+// NewFinishLoginRequest constructs an http.Request for the FinishLogin method
+func NewFinishLoginRequest(server string, params *FinishLoginParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/oidc/callback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Iss != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "iss", *params.Iss, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Error != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "error", *params.Error, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ErrorDescription != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "error_description", *params.ErrorDescription, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ErrorURI != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "error_uri", *params.ErrorURI, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SessionState != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "session_state", *params.SessionState, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Scope != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "scope", *params.Scope, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Authuser != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "authuser", *params.Authuser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Hd != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "hd", *params.Hd, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Prompt != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "prompt", *params.Prompt, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.OnelicenseOidc != nil {
+			var cookieParam0 string
+
+			cookieParam0, err = runtime.StyleParamWithOptions("simple", true, "onelicense_oidc", *params.OnelicenseOidc, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationCookie, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			cookie0 := &http.Cookie{
+				Name:  "onelicense_oidc",
+				Value: cookieParam0,
+			}
+			req.AddCookie(cookie0)
+		}
+	}
+	return req, nil
+}
+
+// NewBeginLoginRequest constructs an http.Request for the BeginLogin method
+func NewBeginLoginRequest(server string, params *BeginLoginParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/oidc/login")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "organisation", params.Organisation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewOrganisationRequest constructs an http.Request for the Organisation method
 func NewOrganisationRequest(server string) (*http.Request, error) {
 	var err error
@@ -13018,6 +13433,33 @@ func NewChooseMyNoticesRequestWithBody(server string, contentType string, body i
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewLinkProviderRequest constructs an http.Request for the LinkProvider method
+func NewLinkProviderRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/session/oidc")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -14950,6 +15392,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/members/{id}/sessions (the `EndMemberSessions` operationId).
 	EndMemberSessionsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EndMemberSessionsResponse, error)
 
+	// FinishLoginWithResponse Come back from the provider
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/oidc/callback (the `FinishLogin` operationId).
+	FinishLoginWithResponse(ctx context.Context, params *FinishLoginParams, reqEditors ...RequestEditorFn) (*FinishLoginResponse, error)
+
+	// BeginLoginWithResponse Go to the organisation's provider to log in
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/oidc/login (the `BeginLogin` operationId).
+	BeginLoginWithResponse(ctx context.Context, params *BeginLoginParams, reqEditors ...RequestEditorFn) (*BeginLoginResponse, error)
+
 	// OrganisationWithResponse One's organisation
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -15362,6 +15818,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/session/notices (the `ChooseMyNotices` operationId).
 	ChooseMyNoticesWithResponse(ctx context.Context, body ChooseMyNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*ChooseMyNoticesResponse, error)
+
+	// LinkProviderWithResponse Begin to link one's identity at the organisation's provider
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/session/oidc (the `LinkProvider` operationId).
+	LinkProviderWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LinkProviderResponse, error)
 
 	// ChangePasswordWithBodyWithResponse Change one's password, which ends one's other sessions
 	//
@@ -18444,6 +18907,104 @@ func (r EndMemberSessionsResponse) ContentType() string {
 	return ""
 }
 
+// FinishLoginResponse303Headers the declared response headers of an HTTP 303 response for FinishLogin
+type FinishLoginResponse303Headers struct {
+	Location  *string
+	SetCookie *string
+}
+
+type FinishLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers303 the parsed response headers for an HTTP 303 response
+	Headers303 *FinishLoginResponse303Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r FinishLoginResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r FinishLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FinishLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FinishLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FinishLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// BeginLoginResponse303Headers the declared response headers of an HTTP 303 response for BeginLogin
+type BeginLoginResponse303Headers struct {
+	Location  *string
+	SetCookie *string
+}
+
+type BeginLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers303 the parsed response headers for an HTTP 303 response
+	Headers303 *BeginLoginResponse303Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r BeginLoginResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type OrganisationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -20495,6 +21056,61 @@ func (r ChooseMyNoticesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ChooseMyNoticesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// LinkProviderResponse200Headers the declared response headers of an HTTP 200 response for LinkProvider
+type LinkProviderResponse200Headers struct {
+	SetCookie *string
+}
+
+type LinkProviderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ToProvider
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *LinkProviderResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r LinkProviderResponse) GetJSON200() *ToProvider {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LinkProviderResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LinkProviderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LinkProviderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LinkProviderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LinkProviderResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -22822,6 +23438,32 @@ func (c *ClientWithResponses) EndMemberSessionsWithResponse(ctx context.Context,
 	return ParseEndMemberSessionsResponse(rsp)
 }
 
+// FinishLoginWithResponse Come back from the provider
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/oidc/callback (the `FinishLogin` operationId).
+func (c *ClientWithResponses) FinishLoginWithResponse(ctx context.Context, params *FinishLoginParams, reqEditors ...RequestEditorFn) (*FinishLoginResponse, error) {
+	rsp, err := c.FinishLogin(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishLoginResponse(rsp)
+}
+
+// BeginLoginWithResponse Go to the organisation's provider to log in
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/oidc/login (the `BeginLogin` operationId).
+func (c *ClientWithResponses) BeginLoginWithResponse(ctx context.Context, params *BeginLoginParams, reqEditors ...RequestEditorFn) (*BeginLoginResponse, error) {
+	rsp, err := c.BeginLogin(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginLoginResponse(rsp)
+}
+
 // OrganisationWithResponse One's organisation
 //
 // Returns a wrapper object for the known response body format(s).
@@ -23587,6 +24229,19 @@ func (c *ClientWithResponses) ChooseMyNoticesWithResponse(ctx context.Context, b
 		return nil, err
 	}
 	return ParseChooseMyNoticesResponse(rsp)
+}
+
+// LinkProviderWithResponse Begin to link one's identity at the organisation's provider
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/session/oidc (the `LinkProvider` operationId).
+func (c *ClientWithResponses) LinkProviderWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LinkProviderResponse, error) {
+	rsp, err := c.LinkProvider(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLinkProviderResponse(rsp)
 }
 
 // ChangePasswordWithBodyWithResponse Change one's password, which ends one's other sessions
@@ -26234,6 +26889,104 @@ func ParseEndMemberSessionsResponse(rsp *http.Response) (*EndMemberSessionsRespo
 	return response, nil
 }
 
+// ParseFinishLoginResponse parses an HTTP response from a FinishLoginWithResponse call
+func ParseFinishLoginResponse(rsp *http.Response) (*FinishLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FinishLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		var headers FinishLoginResponse303Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers303 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseBeginLoginResponse parses an HTTP response from a BeginLoginWithResponse call
+func ParseBeginLoginResponse(rsp *http.Response) (*BeginLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		var headers BeginLoginResponse303Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers303 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseOrganisationResponse parses an HTTP response from a OrganisationWithResponse call
 func ParseOrganisationResponse(rsp *http.Response) (*OrganisationResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -27743,6 +28496,52 @@ func ParseChooseMyNoticesResponse(rsp *http.Response) (*ChooseMyNoticesResponse,
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseLinkProviderResponse parses an HTTP response from a LinkProviderWithResponse call
+func ParseLinkProviderResponse(rsp *http.Response) (*LinkProviderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LinkProviderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ToProvider
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers LinkProviderResponse200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -43,6 +43,14 @@ const (
 	MFARequired      license.Code = "mfa_required"       // the organisation wants a second factor
 	MFAEnabled       license.Code = "mfa_enabled"        // there is a second factor
 	MFANotBegun      license.Code = "mfa_not_begun"      // there is none
+	OIDCOff          license.Code = "oidc_off"           // the organisation has no provider of logins
+	OIDCState        license.Code = "oidc_state"         // a login at the provider was not begun here, or is over
+	OIDCRefused      license.Code = "oidc_refused"       // the provider, or what it says, is refused
+	OIDCUnavailable  license.Code = "oidc_unavailable"   // the provider does not answer
+	OIDCUnverified   license.Code = "oidc_unverified"    // the provider has not verified the address
+	OIDCStranger     license.Code = "oidc_stranger"      // who comes from the provider is nobody here
+	OIDCUnlinked     license.Code = "oidc_unlinked"      // a member who must link the provider first
+	OIDCTaken        license.Code = "oidc_taken"         // the member has another identity, or the identity another member
 	LastOwner        license.Code = "last_owner"         // the organisation would be left without an owner
 	BadCSRF          license.Code = "bad_csrf"           // the request does not come from our pages
 	HeaderTooLarge   license.Code = "header_too_large"   // the header is larger than allowed
@@ -82,6 +90,14 @@ var statuses = map[license.Code]int{
 	MFARequired:      http.StatusForbidden,
 	MFAEnabled:       http.StatusConflict,
 	MFANotBegun:      http.StatusConflict,
+	OIDCOff:          http.StatusNotFound,
+	OIDCState:        http.StatusForbidden,
+	OIDCRefused:      http.StatusForbidden,
+	OIDCUnavailable:  http.StatusServiceUnavailable,
+	OIDCUnverified:   http.StatusForbidden,
+	OIDCStranger:     http.StatusForbidden,
+	OIDCUnlinked:     http.StatusForbidden,
+	OIDCTaken:        http.StatusForbidden,
 	LastOwner:        http.StatusConflict,
 	BadCSRF:          http.StatusForbidden,
 	HeaderTooLarge:   http.StatusRequestHeaderFieldsTooLarge,

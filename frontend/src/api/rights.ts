@@ -69,6 +69,7 @@ export const rights = {
   licenseHistory: ["owner","admin","developer","support","viewer"],
   licenseText: ["owner","admin","developer","support"],
   licenses: ["owner","admin","developer","support","viewer"],
+  linkProvider: ["owner","admin","developer","support","viewer"],
   logout: ["owner","admin","developer","support","viewer"],
   member: ["owner","admin","developer","support","viewer"],
   memberPassword: ["owner","admin"],

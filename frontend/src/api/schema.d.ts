@@ -827,6 +827,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Come back from the provider */
+        get: operations["finishLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oidc/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Go to the organisation's provider to log in */
+        get: operations["beginLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organisation": {
         parameters: {
             query?: never;
@@ -1334,6 +1368,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to link one's identity at the organisation's provider */
+        post: operations["linkProvider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/password": {
         parameters: {
             query?: never;
@@ -1713,12 +1764,15 @@ export interface components {
             token: string;
         };
         AccessSettings: {
+            oidc?: components["schemas"]["Provider"];
             /** @description Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop. */
             require_mfa: boolean;
             /** Format: int64 */
             revision: number;
         };
         AccessSettingsEdit: {
+            /** @description Absent: people log in here alone. */
+            oidc?: components["schemas"]["ProviderEdit"];
             require_mfa: boolean;
             /**
              * Format: int64
@@ -2764,6 +2818,32 @@ export interface components {
             /** @description Unique within the organisation. */
             name: string;
         };
+        Provider: {
+            client_id: string;
+            /** @description Of e-mail addresses that are let in; absent: all. */
+            domains?: string[];
+            /** @description Its address, such as https://login.example.com. */
+            issuer: string;
+            /**
+             * @description What somebody becomes who was not invited; absent: nothing. Needs domains.
+             * @enum {string}
+             */
+            newcomers?: "admin" | "developer" | "support" | "viewer";
+        };
+        ProviderEdit: {
+            client_id: string;
+            /** @description Kept where it is absent and the client the same. No answer shows it. */
+            client_secret?: string;
+            /** @description Of e-mail addresses that are let in; absent: all. */
+            domains?: string[];
+            /** @description Its address, such as https://login.example.com. */
+            issuer: string;
+            /**
+             * @description What somebody becomes who was not invited; absent: nothing. Needs domains.
+             * @enum {string}
+             */
+            newcomers?: "admin" | "developer" | "support" | "viewer";
+        };
         Queue: {
             items: components["schemas"]["Waiting"][];
         };
@@ -2870,6 +2950,10 @@ export interface components {
             numbers?: components["schemas"]["Number"][] | null;
             platform?: string;
             program?: string;
+        };
+        ToProvider: {
+            /** @description To be opened in the same browser. */
+            url: string;
         };
         Token: {
             /** Format: date-time */
@@ -5208,6 +5292,82 @@ export interface operations {
             };
         };
     };
+    finishLogin: {
+        parameters: {
+            query: {
+                state: string;
+                /** @description Absent when the provider refuses. */
+                code?: string;
+                iss?: string;
+                error?: string;
+                error_description?: string;
+                error_uri?: string;
+                session_state?: string;
+                scope?: string;
+                authuser?: string;
+                hd?: string;
+                prompt?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: {
+                onelicense_oidc?: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description See Other */
+            303: {
+                headers: {
+                    Location?: string;
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    beginLogin: {
+        parameters: {
+            query: {
+                /** @description Id of the organisation. */
+                organisation: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description See Other */
+            303: {
+                headers: {
+                    Location?: string;
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     organisation: {
         parameters: {
             query?: never;
@@ -6668,6 +6828,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    linkProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToProvider"];
+                };
             };
             /** @description Error */
             default: {

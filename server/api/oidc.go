@@ -1,0 +1,99 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/access"
+)
+
+// oidcCookie shows that it is the same browser that comes back.
+const (
+	oidcCookieName = "onelicense_oidc"
+	oidcCookieLife = 10 * time.Minute
+)
+
+// ByOrganisation names the one that somebody logs in to.
+type ByOrganisation struct {
+	Organisation string `query:"organisation" required:"true" pattern:"^[0-9a-f]{24}$" doc:"Id of the organisation."`
+}
+
+// FromProvider is what a provider sends a browser back with. Only the first four count; others are known to come along.
+type FromProvider struct {
+	State        string `query:"state" required:"true" maxLength:"200"`
+	Code         string `query:"code" maxLength:"8192" doc:"Absent when the provider refuses."`
+	Issuer       string `query:"iss" maxLength:"1000"`
+	Error        string `query:"error" maxLength:"200"`
+	Description  string `query:"error_description" maxLength:"4000"`
+	Page         string `query:"error_uri" maxLength:"2000"`
+	SessionState string `query:"session_state" maxLength:"1000"`
+	Scope        string `query:"scope" maxLength:"2000"`
+	AuthUser     string `query:"authuser" maxLength:"200"`
+	Domain       string `query:"hd" maxLength:"500"`
+	Prompt       string `query:"prompt" maxLength:"200"`
+	Browser      string `cookie:"onelicense_oidc"`
+}
+
+// ToProvider is where a browser goes.
+type ToProvider struct {
+	URL string `json:"url" doc:"To be opened in the same browser."`
+}
+
+type redirected struct {
+	Location string        `header:"Location"`
+	Cookies  []http.Cookie `header:"Set-Cookie"`
+}
+
+type begun struct {
+	Cookie http.Cookie `header:"Set-Cookie"`
+	Body   ToProvider
+}
+
+func (a *API) oidcCookie(browser string) http.Cookie {
+	c := http.Cookie{
+		Name: oidcCookieName, Value: browser, Path: access.OIDCCallback, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.Secure,
+		MaxAge: int(oidcCookieLife / time.Second),
+	}
+	if browser == "" {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+// oidc registers logins by an organisation's own provider. They are links, so no page is needed between.
+func (a *API) oidc() {
+	const tag = "session"
+	add(a, operation{
+		method: "GET", path: "/oidc/login", id: "beginLogin", tag: tag, action: access.Anyone, status: http.StatusSeeOther,
+		summary: "Go to the organisation's provider to log in",
+	}, func(ctx context.Context, _ access.Identity, in *ByOrganisation) (*redirected, error) {
+		to, browser, err := a.Access.BeginOIDC(ctx, license.ID(in.Organisation), "", from(ctx))
+		if err != nil {
+			return nil, err
+		}
+		return &redirected{to, []http.Cookie{a.oidcCookie(browser)}}, nil
+	})
+	add(a, operation{
+		method: "POST", path: "/session/oidc", id: "linkProvider", tag: tag, action: access.Self, harmless: true,
+		summary: "Begin to link one's identity at the organisation's provider",
+	}, func(ctx context.Context, who access.Identity, _ *none) (*begun, error) {
+		to, browser, err := a.Access.BeginOIDC(ctx, who.Organisation(), who.Member.ID, from(ctx))
+		if err != nil {
+			return nil, err
+		}
+		return &begun{a.oidcCookie(browser), ToProvider{to}}, nil
+	})
+	add(a, operation{
+		method: "GET", path: "/oidc/callback", id: "finishLogin", tag: tag, action: access.Anyone, status: http.StatusSeeOther, enters: true,
+		summary: "Come back from the provider",
+	}, func(ctx context.Context, _ access.Identity, in *FromProvider) (*redirected, error) {
+		token, who, err := a.Access.FinishOIDC(ctx, in.State, in.Code, in.Issuer, in.Browser, from(ctx))
+		if err != nil {
+			return nil, err
+		}
+		noted(ctx).who = who
+		return &redirected{"/", []http.Cookie{a.cookie(token), a.oidcCookie("")}}, nil
+	})
+}

@@ -1,0 +1,328 @@
+package server
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"crypto"
+
+	"github.com/onelicense/onelicense/server/access"
+)
+
+// provider is an OpenID provider with discovery, keys and a token endpoint. What it says of the person is claims, and how it lies is lie.
+type provider struct {
+	t      *testing.T
+	server *httptest.Server
+	key    *rsa.PrivateKey
+	now    func() time.Time
+
+	mu         sync.Mutex
+	claims     map[string]any
+	lie        func(header, claims map[string]any)
+	signedBy   *rsa.PrivateKey // nil: its own key
+	challenges map[string]url.Values
+}
+
+const (
+	clientID     = "onelicense"
+	clientSecret = "s3cr3t of the client"
+)
+
+func newProvider(w *world) *provider {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		w.Fatal(err)
+	}
+	p := &provider{t: w.T, key: key, now: w.clock.now, challenges: map[string]url.Values{}}
+	mux := http.NewServeMux()
+	answer := func(rw http.ResponseWriter, v any) {
+		rw.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(rw).Encode(v)
+	}
+	mux.HandleFunc("/.well-known/openid-configuration", func(rw http.ResponseWriter, _ *http.Request) {
+		answer(rw, map[string]any{
+			"issuer": p.server.URL, "authorization_endpoint": p.server.URL + "/authorize", "token_endpoint": p.server.URL + "/token",
+			"jwks_uri": p.server.URL + "/keys", "id_token_signing_alg_values_supported": []string{"RS256", "none"},
+		})
+	})
+	mux.HandleFunc("/keys", func(rw http.ResponseWriter, _ *http.Request) {
+		b64 := base64.RawURLEncoding
+		answer(rw, map[string]any{"keys": []any{map[string]any{"kty": "RSA", "use": "sig", "kid": "1", "alg": "RS256",
+			"n": b64.EncodeToString(key.N.Bytes()), "e": b64.EncodeToString(big.NewInt(int64(key.E)).Bytes())}}})
+	})
+	mux.HandleFunc("/token", func(rw http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		_ = r.ParseForm()
+		asked, ok := p.challenges[r.Form.Get("code")]
+		delete(p.challenges, r.Form.Get("code"))
+		id, secret, _ := r.BasicAuth()
+		if unescaped, err := url.QueryUnescape(secret); err == nil {
+			secret = unescaped
+		}
+		sum := sha256.Sum256([]byte(r.Form.Get("code_verifier")))
+		if !ok || id != clientID || secret != clientSecret || asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) ||
+			asked.Get("redirect_uri") != r.Form.Get("redirect_uri") {
+			rw.WriteHeader(http.StatusBadRequest)
+			answer(rw, map[string]any{"error": "invalid_grant"})
+			return
+		}
+		answer(rw, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": p.idToken(asked.Get("nonce"))})
+	})
+	p.server = httptest.NewServer(mux)
+	w.Cleanup(p.server.Close)
+	p.says("7", "owner@acme.test", true)
+	return p
+}
+
+func (p *provider) says(subject, email string, verified bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.claims = map[string]any{"sub": subject, "email": email, "email_verified": verified, "name": "Pro Vider"}
+	p.lie, p.signedBy = nil, nil
+}
+
+func (p *provider) idToken(nonce string) string {
+	header := map[string]any{"alg": "RS256", "kid": "1", "typ": "JWT"}
+	claims := map[string]any{"iss": p.server.URL, "aud": clientID, "nonce": nonce, "iat": p.now().Unix(), "exp": p.now().Add(time.Minute).Unix()}
+	maps.Copy(claims, p.claims)
+	if p.lie != nil {
+		p.lie(header, claims)
+	}
+	part := func(v any) string {
+		text, err := json.Marshal(v)
+		if err != nil {
+			p.t.Error(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	signed := part(header) + "." + part(claims)
+	if header["alg"] == "none" {
+		return signed + "."
+	}
+	key := p.key
+	if p.signedBy != nil {
+		key = p.signedBy
+	}
+	sum := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+	if err != nil {
+		p.t.Error(err)
+	}
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// consents is a person who says yes at the provider: it gives the address that the browser is sent back to.
+func (p *provider) consents(t *testing.T, to string) string {
+	t.Helper()
+	u, err := url.Parse(to)
+	if err != nil || !strings.HasPrefix(to, p.server.URL+"/authorize?") {
+		t.Fatalf("sent to %q: %v", to, err)
+	}
+	asked := u.Query()
+	if asked.Get("client_id") != clientID || asked.Get("code_challenge_method") != "S256" || asked.Get("nonce") == "" || asked.Get("response_type") != "code" {
+		t.Errorf("asked %v", asked)
+	}
+	code := "code-" + asked.Get("state")[:16]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.challenges[code] = asked
+	return "/api/v1/oidc/callback?" + url.Values{"state": {asked.Get("state")}, "code": {code}, "session_state": {"1.2"}}.Encode()
+}
+
+// byProvider logs in, and gives the last answer.
+func (p *person) byProvider(at *provider, org string) reply {
+	p.w.Helper()
+	return p.send("GET", at.consents(p.w.T, p.toProvider(org)), http.Header{}, nil)
+}
+
+func (p *person) toProvider(org string) string {
+	p.w.Helper()
+	p.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	r := p.do("GET", "/oidc/login?organisation="+org, nil)
+	if r.status != http.StatusSeeOther {
+		p.w.Fatalf("%d %s", r.status, r.body)
+	}
+	return r.header.Get("Location")
+}
+
+// federated is a world whose organisation has a provider.
+func federated(t *testing.T, more map[string]any) (w *world, owner *person, p *provider, org string) {
+	w = begin(t)
+	owner = w.owner()
+	p = newProvider(w)
+	oidc := map[string]any{"issuer": p.server.URL, "client_id": clientID, "client_secret": clientSecret}
+	maps.Copy(oidc, more)
+	set := owner.must(http.StatusOK, "PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": false, "oidc": oidc})
+	if shown := owner.must(http.StatusOK, "GET", "/organisation/access", nil)["oidc"].(map[string]any); shown["client_secret"] != nil || shown["issuer"] != p.server.URL {
+		t.Errorf("shown %v after %v", shown, set)
+	}
+	org = owner.must(http.StatusOK, "GET", "/organisation", nil)["id"].(string)
+	return w, owner, p, org
+}
+
+func (r reply) in(w *world) bool {
+	return r.status == http.StatusSeeOther && r.header.Get("Location") == "/"
+}
+
+// link is a member who links the provider, logged in.
+func (p *person) link(at *provider) reply {
+	p.w.Helper()
+	p.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	to := p.must(http.StatusOK, "POST", "/session/oidc", nil)["url"].(string)
+	r := p.send("GET", at.consents(p.w.T, to), http.Header{}, nil)
+	p.do("GET", "/session", nil) // it is a new one, if all went well
+	return r
+}
+
+// proves part of B08
+func TestProviderLogsMembersIn(t *testing.T) {
+	w, owner, p, org := federated(t, nil)
+	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_unlinked") // nobody has proven the address here
+	if r := owner.link(p); !r.in(w) {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	browser := w.stranger()
+	if r := browser.byProvider(p, org); !r.in(w) {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if who := browser.must(http.StatusOK, "GET", "/session", nil)["member"].(map[string]any); who["email"] != "owner@acme.test" {
+		t.Errorf("came in as %v", who)
+	}
+	p.says("7", "renamed@acme.test", true) // the identity counts, not what it is called now
+	if r := w.stranger().byProvider(p, org); !r.in(w) {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	p.says("8", "owner@acme.test", true) // who was given the address after somebody else
+	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_taken")
+	p.says("9", "nobody@acme.test", true)
+	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_stranger")
+
+	w.member("", "help@acme.test", access.Support)
+	owner.must(http.StatusOK, "POST", "/members/"+owner.find("help@acme.test")+"/disable", nil)
+	rival := w.rival()
+	p.says("10", "owner@rival.test", true) // a member of another organisation
+	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_stranger")
+	w.stranger().do("GET", "/oidc/login?organisation="+rival.must(http.StatusOK, "GET", "/organisation", nil)["id"].(string), nil).
+		refused(http.StatusNotFound, "oidc_off")
+}
+
+// proves part of B08
+func TestProviderBringsTheInvitedAndNewcomers(t *testing.T) {
+	w, owner, p, org := federated(t, map[string]any{"domains": []string{"acme.test"}, "newcomers": "viewer"})
+	owner.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "dev@acme.test", "role": "developer"})
+	for subject, c := range map[string]struct{ email, role string }{"1": {"Dev@acme.test", "developer"}, "2": {"new@acme.test", "viewer"}} {
+		p.says(subject, c.email, true)
+		browser := w.stranger()
+		if r := browser.byProvider(p, org); !r.in(w) {
+			t.Fatalf("%s: %d %s", c.email, r.status, r.body)
+		}
+		if who := browser.must(http.StatusOK, "GET", "/session", nil)["member"].(map[string]any); who["role"] != c.role {
+			t.Errorf("%s came in as %v", c.email, who)
+		}
+		w.stranger().do("POST", "/session", map[string]any{"email": c.email, "password": ""}).refused(http.StatusUnauthorized, "bad_credentials")
+	}
+	if left := owner.must(http.StatusOK, "GET", "/invitations", nil)["items"].([]any); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+	p.says("3", "new@elsewhere.test", true)
+	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_stranger")
+	p.says("4", "other@acme.test", false)
+	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_unverified")
+}
+
+// proves part of B08
+func TestProviderThatLies(t *testing.T) {
+	w, owner, p, org := federated(t, nil)
+	if r := owner.link(p); !r.in(w) {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, lie := range map[string]func(header, claims map[string]any){
+		"another nonce":     func(_, c map[string]any) { c["nonce"] = "x" },
+		"no nonce":          func(_, c map[string]any) { delete(c, "nonce") },
+		"another audience":  func(_, c map[string]any) { c["aud"] = "another" },
+		"another issuer":    func(_, c map[string]any) { c["iss"] = "https://example.com" },
+		"expired":           func(_, c map[string]any) { c["exp"] = p.now().Add(-time.Hour).Unix() },
+		"no signature":      func(h, _ map[string]any) { h["alg"] = "none" },
+		"another algorithm": func(h, _ map[string]any) { h["alg"] = "HS256" },
+		"another's key":     func(_, _ map[string]any) { p.signedBy = other },
+	} {
+		p.says("7", "owner@acme.test", true)
+		p.lie = lie
+		if got := w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_refused"); got.Code != "oidc_refused" {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	p.says("7", "owner@acme.test", true)
+	if r := w.stranger().byProvider(p, org); !r.in(w) {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// proves part of B08
+func TestLoginsAtAProviderAreFinishedOnceAndWhereTheyBegan(t *testing.T) {
+	w, owner, p, org := federated(t, nil)
+	if r := owner.link(p); !r.in(w) {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	browser := w.stranger()
+	back := p.consents(t, browser.toProvider(org))
+	w.stranger().send("GET", back, http.Header{}, nil).refused(http.StatusForbidden, "oidc_state") // another browser: somebody is sent a link
+	if r := browser.send("GET", back, http.Header{}, nil); !r.in(w) {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	browser.send("GET", back, http.Header{}, nil).refused(http.StatusForbidden, "oidc_state")
+
+	first := p.consents(t, browser.toProvider(org))
+	second := p.consents(t, browser.toProvider(org))
+	code := func(at string) string { u, _ := url.Parse(at); return u.Query().Get("code") }
+	mixed := strings.Replace(second, code(second), code(first), 1) // a code with another login's state: its verifier is another
+	browser.send("GET", mixed, http.Header{}, nil).refused(http.StatusForbidden, "oidc_refused")
+
+	late := p.consents(t, browser.toProvider(org))
+	w.clock.pass(10 * time.Minute)
+	browser.send("GET", late, http.Header{}, nil).refused(http.StatusForbidden, "oidc_state")
+
+	no, _ := url.Parse(browser.toProvider(org))
+	denied := "/api/v1/oidc/callback?error=access_denied&error_description=no&state=" + no.Query().Get("state")
+	browser.send("GET", denied, http.Header{}, nil).refused(http.StatusForbidden, "oidc_refused")
+	wrong := p.consents(t, browser.toProvider(org))
+	browser.send("GET", wrong+"&iss=https%3A%2F%2Fexample.com", http.Header{}, nil).refused(http.StatusForbidden, "oidc_state")
+	if strings.Contains(w.log.String(), clientSecret) {
+		t.Error("the log tells the client's secret")
+	}
+}
+
+func TestProviderIsAway(t *testing.T) {
+	w, owner, p, org := federated(t, nil)
+	p.server.Close()
+	w.stranger().do("GET", "/oidc/login?organisation="+org, nil).refused(http.StatusServiceUnavailable, "oidc_unavailable")
+	for field, oidc := range map[string]map[string]any{
+		"oidc.issuer":        {"issuer": "http://example.com", "client_id": "x"},
+		"oidc.client_id":     {"issuer": "https://example.com", "client_id": ""},
+		"oidc.domains":       {"issuer": "https://example.com", "client_id": "x", "newcomers": "viewer"},
+		"oidc.newcomers":     {"issuer": "https://example.com", "client_id": "x", "newcomers": "owner", "domains": []string{"example.com"}},
+		"oidc.client_secret": {"issuer": "https://example.com", "client_id": "y"},
+	} {
+		body := map[string]any{"revision": 2, "require_mfa": false, "oidc": oidc}
+		if p := owner.do("PUT", "/organisation/access", body).refused(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) == 0 || p.Errors[0].Field != field {
+			t.Errorf("%s: %+v", field, p.Errors)
+		}
+	}
+}
