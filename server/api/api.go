@@ -183,6 +183,9 @@ func add[I, O any](a *API, op operation, handle func(context.Context, access.Ide
 		}
 		return out, nil
 	})
+	if raw { // the framework writes in that anything is taken
+		delete(described.RequestBody.Content, "application/octet-stream")
+	}
 }
 
 // safe methods change nothing.

@@ -3680,7 +3680,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -3813,7 +3812,6 @@ export interface operations {
         /** @description An export, of at most 33554432 bytes. */
         requestBody: {
             content: {
-                "application/octet-stream": string;
                 "application/x-ndjson": string;
             };
         };
@@ -7470,7 +7468,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["LicenseNew"][];
-                "application/octet-stream": string;
                 "text/csv": string;
             };
         };
