@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/onelicense/onelicense/server/api"
 )
 
 func (p *person) dump(path, text string) reply {
@@ -13,11 +16,23 @@ func (p *person) dump(path, text string) reply {
 	return p.send("POST", "/api/v1"+path, http.Header{"Content-Type": {"application/x-ndjson"}, "X-Csrf-Token": {p.csrf}}, []byte(text))
 }
 
-// proves part of B12
+// All that an organisation has is exported and imported here; the whole database is backed up and restored by TestBackupUnderLoadAndRestore.
+//
+// proves B12
 func TestAnOrganisationMovesToAnotherServer(t *testing.T) {
 	here, there := begin(t), begin(t)
 	p, q := here.owner(), there.owner()
 	product, version, one := p.catalogue("time_and_calls", with(aLicense("One"), "expires", "2031-01-01T00:00:00Z", "allowance", 10, "metadata", map[string]string{"order": "7"}))
+	ada := id(p.must(http.StatusCreated, "POST", "/customers", map[string]any{"name": "Ada", "email": "ada@example.com", "reference": "K 1", "metadata": map[string]string{"plan": "gold"}}))
+	p.must(http.StatusOK, "POST", "/licenses/"+one+"/transfer", map[string]any{"key": "sold", "customer_id": ada})
+	p.policy(version, map[string]any{"type": "time_and_calls", "activation_limit": 10, "period": "month"})
+	used := newDevice(p, product, version, one)
+	used.request.Counted = 4
+	used.accepted()
+	here.clock.pass(31 * 24 * time.Hour)
+	p = here.login("owner@acme.test")
+	used.request.Counted = 5
+	used.accepted()
 	p.must(http.StatusOK, "POST", "/licenses/"+one+"/suspend", nil)
 	two := id(p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(aLicense("Two"), "expires_after", 1e9, "expires_from", "activation", "allowance", 5)))
 	old := id(p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Old"}))
@@ -37,18 +52,24 @@ func TestAnOrganisationMovesToAnotherServer(t *testing.T) {
 	}
 	r := q.dump("/import", string(export.body))
 	var made struct {
-		Made    struct{ Products, Versions, Licenses int }
-		Renamed map[string]string
+		Made, Skipped api.Counts
+		Renamed       map[string]string
 	}
-	if err := json.Unmarshal(r.body, &made); err != nil || r.status != http.StatusOK || made.Made.Products != 2 || made.Made.Versions != 1 || made.Made.Licenses != 2 || len(made.Renamed) != 0 {
+	if err := json.Unmarshal(r.body, &made); err != nil || r.status != http.StatusOK || len(made.Renamed) != 0 ||
+		made.Made != (api.Counts{Products: 2, Versions: 1, Customers: 1, Licenses: 2}) || made.Skipped != (api.Counts{Events: 1, Periods: 1, Activations: 1}) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	for _, path := range []string{"/products/" + product, "/products/" + old, "/versions/" + version, "/licenses/" + one, "/licenses/" + two} {
+	for _, told := range []string{`"kind":"transferred"`, `"to_id":"` + ada, `"from":"2030-01-01T00:00:00Z","used":4}`} {
+		if !strings.Contains(string(export.body), told) {
+			t.Errorf("the export does not tell %s", told)
+		}
+	}
+	for _, path := range []string{"/products/" + product, "/products/" + old, "/versions/" + version, "/customers/" + ada, "/licenses/" + one, "/licenses/" + two} {
 		want, got := p.must(http.StatusOK, "GET", path, nil), q.must(http.StatusOK, "GET", path, nil)
 		if root := got["root"]; root != nil && root == want["root"] {
 			t.Errorf("%s has the keys of the other server", path)
 		}
-		for _, own := range []string{"root", "revision"} { // there it begins anew
+		for _, own := range []string{"root", "revision", "used"} { // there it begins anew
 			delete(want, own)
 			delete(got, own)
 		}
@@ -56,13 +77,15 @@ func TestAnOrganisationMovesToAnotherServer(t *testing.T) {
 			t.Errorf("%s is  %v\nit was %v", path, got, want)
 		}
 	}
+	q.do("DELETE", "/customers/"+ada, nil).refused(http.StatusConflict, "not_empty")
+	q.do("POST", "/customers", map[string]any{"name": "Eve", "reference": "K 1"}).refused(http.StatusConflict, "exists")
 	// Again it finds its own, and nothing is there twice.
 	if r := q.dump("/import", string(export.body)); r.status != http.StatusOK || q.count("/licenses") != 2 {
 		t.Errorf("a second time: %d %s", r.status, r.body)
 	}
 	rival := here.rival()
 	r = rival.dump("/import", string(export.body)) // on one server the ids are taken
-	if err := json.Unmarshal(r.body, &made); err != nil || r.status != http.StatusOK || len(made.Renamed) != 5 || rival.count("/licenses") != 2 {
+	if err := json.Unmarshal(r.body, &made); err != nil || r.status != http.StatusOK || len(made.Renamed) != 6 || rival.count("/licenses?customer_id="+made.Renamed[ada]) != 1 {
 		t.Errorf("beside itself: %d %s", r.status, r.body)
 	}
 }
@@ -83,6 +106,8 @@ func TestWhatIsNoExport(t *testing.T) {
 		"a line lost":   {lines[0] + lines[1] + lines[2] + lines[4], "line 4"},
 		"no head":       {strings.Join(lines[1:], ""), "line 1"},
 		"orphans":       {lines[0] + lines[2] + lines[4], "line 2"},
+		"no id":         {strings.Replace(good, `"product":{"id":"`, `"product":{"id":"x`, 1), "line 2"},
+		"no customer":   {strings.Replace(good, `"customer":"Initech"`, `"customer":"Initech","customer_id":"5edb1264cc150913cb7640f8"`, 1), "line 4"},
 		"twice":         {lines[0] + lines[1] + lines[1], "line 3"},
 		"more":          {good + lines[1], "line 5"},
 		"another thing": {lines[0] + `{"color":1}` + "\n", "line 2"},

@@ -49,7 +49,17 @@ type dumpProduct struct {
 	Certificate string `json:"certificate"` // the OpenPGP certificate, base64
 }
 
-// dumpActivation and dumpReservation say to which license they belong.
+// dumpEvent, dumpPeriod, dumpActivation and dumpReservation say to which license they belong.
+type dumpEvent struct {
+	License string `json:"license"`
+	Event
+}
+
+type dumpPeriod struct {
+	License string `json:"license"`
+	Period
+}
+
 type dumpActivation struct {
 	License string `json:"license"`
 	Activation
@@ -64,9 +74,34 @@ type dumpReservation struct {
 type Counts struct {
 	Products     int `json:"products"`
 	Versions     int `json:"versions"`
+	Customers    int `json:"customers"`
 	Licenses     int `json:"licenses"`
+	Events       int `json:"events"`
+	Periods      int `json:"periods"`
 	Activations  int `json:"activations"`
 	Reservations int `json:"reservations"`
+}
+
+// add counts a line.
+func (n *Counts) add(line dumpLine) {
+	switch {
+	case line.Product != nil:
+		n.Products++
+	case line.Version != nil:
+		n.Versions++
+	case line.Customer != nil:
+		n.Customers++
+	case line.License != nil:
+		n.Licenses++
+	case line.Event != nil:
+		n.Events++
+	case line.Period != nil:
+		n.Periods++
+	case line.Activation != nil:
+		n.Activations++
+	case line.Reservation != nil:
+		n.Reservations++
+	}
 }
 
 // dumpLine is one line: exactly one member is there.
@@ -74,7 +109,10 @@ type dumpLine struct {
 	Head        *dumpHead        `json:"head,omitempty"`
 	Product     *dumpProduct     `json:"product,omitempty"`
 	Version     *Version         `json:"version,omitempty"`
+	Customer    *Customer        `json:"customer,omitempty"`
 	License     *License         `json:"license,omitempty"`
+	Event       *dumpEvent       `json:"event,omitempty"`
+	Period      *dumpPeriod      `json:"period,omitempty"`
 	Activation  *dumpActivation  `json:"activation,omitempty"`
 	Reservation *dumpReservation `json:"reservation,omitempty"`
 	End         *Counts          `json:"end,omitempty"`
@@ -83,7 +121,8 @@ type dumpLine struct {
 // Restored is what an import of everything made.
 type Restored struct {
 	DryRun  bool              `json:"dry_run"`
-	Made    Counts            `json:"made" doc:"With dry_run: what would be made. Activations and reservations are not: their programs activate anew."`
+	Made    Counts            `json:"made" doc:"With dry_run: what would be made."`
+	Skipped Counts            `json:"skipped" doc:"What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew."`
 	Renamed map[string]string `json:"renamed" doc:"Old id to new one, of records whose id was taken on this server."`
 }
 
@@ -99,7 +138,7 @@ func (a *API) dumps() {
 	lines := map[string]*huma.MediaType{ndjsonType: {Schema: &huma.Schema{Type: huma.TypeString}}}
 	add(a, operation{
 		method: "GET", path: "/export", id: "exportAll", tag: tag, action: access.ExportAll, long: true,
-		summary: "All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)",
+		summary: "All of the organisation's catalogue, customers, licenses and what is known of their use as lines of JSON, without secrets (docs/api.md)",
 		more: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {Description: "One JSON object in each line; the last one is the end.", Content: lines}}
 		},
@@ -118,7 +157,7 @@ func (a *API) dumps() {
 	})
 	add(a, operation{
 		method: "POST", path: "/import", id: "importAll", tag: tag, action: access.ExportAll, room: dumpBody, accepts: []string{ndjsonType},
-		summary: "Restore the catalogue and the licenses of an export into an organisation that has no products", status: http.StatusOK,
+		summary: "Restore the catalogue, the customers and the licenses of an export into an organisation that has no products", status: http.StatusOK,
 		more: func(o *huma.Operation) {
 			o.SkipValidateBody = true // it is read below, line by line
 			o.RequestBody = &huma.RequestBody{Required: true, Content: lines, Description: fmt.Sprintf("An export, of at most %d bytes.", dumpBody)}
@@ -156,6 +195,18 @@ func (a *API) dump(ctx context.Context, org licensing.Organisation, to io.Writer
 			})
 		})
 	}
+	told := map[license.ID]bool{}
+	tell := func(c licensing.Customer) error {
+		n.Customers++
+		told[c.ID] = true
+		described := customer(c)
+		return out.Encode(dumpLine{Customer: &described})
+	}
+	if err == nil {
+		err = all(func(page licensing.Page) (licensing.Listing[licensing.Customer], error) {
+			return l.Customers(ctx, org.ID, page)
+		}, tell)
+	}
 	if err == nil {
 		err = all(func(page licensing.Page) (licensing.Listing[licensing.License], error) {
 			return l.Licenses(ctx, org.ID, licensing.LicenseFilter{}, page)
@@ -166,10 +217,21 @@ func (a *API) dump(ctx context.Context, org licensing.Organisation, to io.Writer
 			} else if err != nil {
 				return err
 			}
-			n.Licenses++
 			described := describeLicense(one)
 			described.Used = &usage.Used
+			if one.CustomerID != "" && !told[one.CustomerID] { // the customer was made meanwhile
+				c, err := l.Customer(ctx, org.ID, one.CustomerID)
+				if errors.Is(err, licensing.ErrNotFound) {
+					described.CustomerID = "" // and deleted
+				} else if err = errors.Join(err, tell(c)); err != nil {
+					return err
+				}
+			}
+			n.Licenses++
 			if err := out.Encode(dumpLine{License: &described}); err != nil {
+				return err
+			}
+			if err := a.dumpPast(ctx, out, org.ID, one.ID, &n); err != nil && !errors.Is(err, licensing.ErrNotFound) {
 				return err
 			}
 			return a.dumpHolders(ctx, out, org.ID, one.ID, &n)
@@ -182,6 +244,27 @@ func (a *API) dump(ctx context.Context, org licensing.Organisation, to io.Writer
 		err = buffered.Flush()
 	}
 	return err
+}
+
+// dumpPast writes what happened to a license, and what was used of it in the periods that are over.
+func (a *API) dumpPast(ctx context.Context, out *json.Encoder, org, id license.ID, n *Counts) error {
+	err := all(func(page licensing.Page) (licensing.Listing[licensing.Event], error) {
+		return a.Licensing.History(ctx, org, id, page)
+	},
+		func(x licensing.Event) error {
+			n.Events++
+			return out.Encode(dumpLine{Event: &dumpEvent{string(id), event(x)}})
+		})
+	if err != nil {
+		return err
+	}
+	return all(func(page licensing.Page) (licensing.Listing[licensing.Period], error) {
+		return a.Licensing.Periods(ctx, org, id, page)
+	},
+		func(x licensing.Period) error {
+			n.Periods++
+			return out.Encode(dumpLine{Period: &dumpPeriod{string(id), period(x)}})
+		})
 }
 
 // dumpHolders writes what is known of a license's installations.
@@ -252,7 +335,6 @@ func (a *API) restore(ctx context.Context, org license.ID, in *Dump) (Restored, 
 		switch {
 		case p.Product != nil:
 			old = p.Product.ID
-			done.Made.Products++
 			if !in.DryRun {
 				var x licensing.Product
 				x, err = a.Licensing.RestoreProduct(ctx, licensing.Product{Meta: metaOf(org, old, p.Product.Created, p.Product.Updated, p.Product.Metadata),
@@ -261,23 +343,33 @@ func (a *API) restore(ctx context.Context, org license.ID, in *Dump) (Restored, 
 			}
 		case p.Version != nil:
 			old = p.Version.ID
-			done.Made.Versions++
 			if !in.DryRun {
 				var x licensing.Version
 				x, err = a.Licensing.RestoreVersion(ctx, p.Version.restored(metaOf(org, old, p.Version.Created, p.Version.Updated, p.Version.Metadata), id(p.Version.Product)))
 				made = x.ID
 			}
+		case p.Customer != nil:
+			old = p.Customer.ID
+			if !in.DryRun {
+				var x licensing.Customer
+				x, err = a.Licensing.RestoreCustomer(ctx, licensing.Customer{Meta: metaOf(org, old, p.Customer.Created, p.Customer.Updated, p.Customer.Metadata),
+					Name: p.Customer.Name, Email: p.Customer.Email, Reference: p.Customer.Reference})
+				made = x.ID
+			}
 		case p.License != nil:
 			old = p.License.ID
-			done.Made.Licenses++
 			if !in.DryRun {
 				var x licensing.License
-				x, err = a.Licensing.RestoreLicense(ctx, p.License.restored(metaOf(org, old, p.License.Created, p.License.Updated, p.License.Metadata), id(p.License.Version)))
+				l := p.License.restored(metaOf(org, old, p.License.Created, p.License.Updated, p.License.Metadata), id(p.License.Version))
+				l.CustomerID = id(p.License.CustomerID)
+				x, err = a.Licensing.RestoreLicense(ctx, l)
 				made = x.ID
 			}
 		default:
+			done.Skipped.add(p)
 			continue
 		}
+		done.Made.add(p)
 		if err != nil {
 			return done, within(at, err)
 		}
@@ -324,7 +416,8 @@ func readDump(text []byte) ([]dumpLine, error) {
 		wrong := func(format string, args ...any) ([]dumpLine, error) {
 			return nil, &licensing.Invalid{Field: at, Problem: fmt.Sprintf(format, args...)}
 		}
-		var id, above string
+		var id, above *string // a record's own, and of the one that it belongs to
+		var customer string
 		switch {
 		case (line.Head != nil) != (i == 0):
 			return wrong("is not where it belongs: the head is the first line")
@@ -333,20 +426,21 @@ func readDump(text []byte) ([]dumpLine, error) {
 				return wrong("is not the head of format %s, version %d", dumpFormat, dumpVersion)
 			}
 		case line.Product != nil:
-			n.Products++
-			id = line.Product.ID
+			id = &line.Product.ID
 		case line.Version != nil:
-			n.Versions++
-			id, above = line.Version.ID, line.Version.Product
+			id, above = &line.Version.ID, &line.Version.Product
+		case line.Customer != nil:
+			id = &line.Customer.ID
 		case line.License != nil:
-			n.Licenses++
-			id, above = line.License.ID, line.License.Version
+			id, above, customer = &line.License.ID, &line.License.Version, line.License.CustomerID
+		case line.Event != nil:
+			above = &line.Event.License
+		case line.Period != nil:
+			above = &line.Period.License
 		case line.Activation != nil:
-			n.Activations++
-			above = line.Activation.License
+			above = &line.Activation.License
 		case line.Reservation != nil:
-			n.Reservations++
-			above = line.Reservation.License
+			above = &line.Reservation.License
 		case line.End != nil:
 			if *line.End != n {
 				return wrong("counts %+v, but there are %+v", *line.End, n)
@@ -358,13 +452,19 @@ func readDump(text []byte) ([]dumpLine, error) {
 		default:
 			return wrong("holds nothing that is known")
 		}
-		if id != "" && (!idForm.MatchString(id) || known[id]) {
-			return wrong("has the id %q, which is no id or stands here twice", id)
+		if above != nil && !known[*above] {
+			return wrong("belongs to %q, which is not above it", *above)
 		}
-		if above != "" && !known[above] || id != "" && above == "" && line.Product == nil {
-			return wrong("belongs to %q, which is not above it", above)
+		if customer != "" && !known[customer] {
+			return wrong("is the customer's %q, who is not above it", customer)
 		}
-		known[id] = true
+		if id != nil {
+			if !idForm.MatchString(*id) || known[*id] {
+				return wrong("has the id %q, which is no id or stands here twice", *id)
+			}
+			known[*id] = true
+		}
+		n.add(line)
 		lines = append(lines, line)
 	}
 	return nil, &licensing.Invalid{Field: "body", Problem: "has no end: the export was cut short"}

@@ -90,8 +90,10 @@ func (a *API) terms() {
 		summary: "List what happened to a license, newest first",
 	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Event]], error) {
 		found, err := l.History(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, func(e licensing.Event) Event {
-			return Event{e.Key, e.Kind, moment(e.Time), e.Extend, e.Calls, e.Maintained, e.From, e.To, string(e.FromID), string(e.ToID), optional(e.Expires), e.Allowance, optional(e.Maintenance)}
-		})
+		return listing(found, err, event)
 	})
+}
+
+func event(e licensing.Event) Event {
+	return Event{e.Key, e.Kind, moment(e.Time), e.Extend, e.Calls, e.Maintained, e.From, e.To, string(e.FromID), string(e.ToID), optional(e.Expires), e.Allowance, optional(e.Maintenance)}
 }

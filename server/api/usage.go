@@ -51,9 +51,11 @@ func (a *API) usage() {
 		summary: "What was used in the periods that are over, newest first",
 	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Period]], error) {
 		found, err := l.Periods(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, func(p licensing.Period) Period { return Period{From: moment(p.From), Used: p.Used} })
+		return listing(found, err, period)
 	})
 }
+
+func period(p licensing.Period) Period { return Period{From: moment(p.From), Used: p.Used} }
 
 func describeUsage(u licensing.Usage) Usage {
 	described := Usage{

@@ -2246,7 +2246,10 @@ type ConfirmedScope string
 // Counts defines model for Counts.
 type Counts struct {
 	Activations  int64 `json:"activations"`
+	Customers    int64 `json:"customers"`
+	Events       int64 `json:"events"`
 	Licenses     int64 `json:"licenses"`
+	Periods      int64 `json:"periods"`
 	Products     int64 `json:"products"`
 	Reservations int64 `json:"reservations"`
 	Versions     int64 `json:"versions"`
@@ -3280,6 +3283,7 @@ type Restored struct {
 
 	// Renamed Old id to new one, of records whose id was taken on this server.
 	Renamed map[string]string `json:"renamed"`
+	Skipped Counts            `json:"skipped"`
 }
 
 // SecondFactor defines model for SecondFactor.
@@ -4366,7 +4370,7 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/events (the `Events` operationId).
 	Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ExportAll All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)
+	// ExportAll All of the organisation's catalogue, customers, licenses and what is known of their use as lines of JSON, without secrets (docs/api.md)
 	//
 	// Corresponds with GET /api/v1/export (the `ExportAll` operationId).
 	ExportAll(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4381,7 +4385,7 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/export/licenses.json (the `ExportLicenses` operationId).
 	ExportLicenses(ctx context.Context, params *ExportLicensesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ImportAllWithBody Restore the catalogue and the licenses of an export into an organisation that has no products
+	// ImportAllWithBody Restore the catalogue, the customers and the licenses of an export into an organisation that has no products
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5591,7 +5595,7 @@ func (c *Routes) Events(ctx context.Context, params *EventsParams, reqEditors ..
 	return c.Client.Do(req)
 }
 
-// ExportAll All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)
+// ExportAll All of the organisation's catalogue, customers, licenses and what is known of their use as lines of JSON, without secrets (docs/api.md)
 //
 // Corresponds with GET /api/v1/export (the `ExportAll` operationId).
 func (c *Routes) ExportAll(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5636,7 +5640,7 @@ func (c *Routes) ExportLicenses(ctx context.Context, params *ExportLicensesParam
 	return c.Client.Do(req)
 }
 
-// ImportAllWithBody Restore the catalogue and the licenses of an export into an organisation that has no products
+// ImportAllWithBody Restore the catalogue, the customers and the licenses of an export into an organisation that has no products
 //
 // Takes any type of body and a specified content type.
 //
@@ -15007,7 +15011,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/events (the `Events` operationId).
 	EventsWithResponse(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*EventsResponse, error)
 
-	// ExportAllWithResponse All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)
+	// ExportAllWithResponse All of the organisation's catalogue, customers, licenses and what is known of their use as lines of JSON, without secrets (docs/api.md)
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -15028,7 +15032,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/export/licenses.json (the `ExportLicenses` operationId).
 	ExportLicensesWithResponse(ctx context.Context, params *ExportLicensesParams, reqEditors ...RequestEditorFn) (*ExportLicensesResponse, error)
 
-	// ImportAllWithBodyWithResponse Restore the catalogue and the licenses of an export into an organisation that has no products
+	// ImportAllWithBodyWithResponse Restore the catalogue, the customers and the licenses of an export into an organisation that has no products
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -22723,7 +22727,7 @@ func (c *ClientWithResponses) EventsWithResponse(ctx context.Context, params *Ev
 	return ParseEventsResponse(rsp)
 }
 
-// ExportAllWithResponse All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md)
+// ExportAllWithResponse All of the organisation's catalogue, customers, licenses and what is known of their use as lines of JSON, without secrets (docs/api.md)
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22762,7 +22766,7 @@ func (c *ClientWithResponses) ExportLicensesWithResponse(ctx context.Context, pa
 	return ParseExportLicensesResponse(rsp)
 }
 
-// ImportAllWithBodyWithResponse Restore the catalogue and the licenses of an export into an organisation that has no products
+// ImportAllWithBodyWithResponse Restore the catalogue, the customers and the licenses of an export into an organisation that has no products
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //

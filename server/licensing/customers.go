@@ -68,14 +68,19 @@ func (s *Service) CreateCustomer(ctx context.Context, c Customer) (Customer, err
 	if err := s.create(ctx, &c.Meta); err != nil {
 		return Customer{}, err
 	}
+	return made(ctx, c, s.putCustomer(ctx, c), func() (Customer, error) { return s.Customer(ctx, c.Organisation, c.ID) })
+}
+
+// putCustomer writes a new customer, after its reference.
+func (s *Service) putCustomer(ctx context.Context, c Customer) error {
 	if err := s.refer(ctx, c); err != nil {
-		return Customer{}, err
+		return err
 	}
 	e, err := c.entry(false)
 	if err != nil {
-		return Customer{}, err
+		return err
 	}
-	return made(ctx, c, s.store.CreateEntry(ctx, e), func() (Customer, error) { return s.Customer(ctx, c.Organisation, c.ID) })
+	return s.store.CreateEntry(ctx, e)
 }
 
 // Customer reads one.

@@ -28,7 +28,24 @@ func (s *Service) RestoreVersion(ctx context.Context, v Version) (Version, error
 	return restored(ctx, s, &v.Meta, func() (Version, error) { return v, s.store.CreateVersion(ctx, v) }, s.store.Version)
 }
 
-// RestoreLicense makes a license of an export, below the version that it names. Its calls begin at 0.
+// RestoreCustomer makes a customer of an export; ErrExists when another has its reference.
+func (s *Service) RestoreCustomer(ctx context.Context, c Customer) (Customer, error) {
+	if err := c.check(); err != nil {
+		return Customer{}, err
+	}
+	return restored(ctx, s, &c.Meta, func() (Customer, error) {
+		err := s.putCustomer(ctx, c)
+		if errors.Is(err, ErrExists) {
+			if _, own := s.Customer(ctx, c.Organisation, c.ID); errors.Is(own, ErrNotFound) { // the id is somebody else's: the reference waits for the next
+				err = errors.Join(err, s.unrefer(ctx, c))
+			}
+		}
+		return c, err
+	}, s.Customer)
+}
+
+// RestoreLicense makes a license of an export, below the version and for the customer that it names. Its calls begin at 0. A customer's trial
+// counts as one; that there was another, before the policy allowed only one, is no fault of the export.
 func (s *Service) RestoreLicense(ctx context.Context, l License) (License, error) {
 	v, err := s.store.Version(ctx, l.Organisation, l.Version)
 	if err != nil {
@@ -38,7 +55,14 @@ func (s *Service) RestoreLicense(ctx context.Context, l License) (License, error
 	if err := l.check(v.Policy); err != nil {
 		return License{}, err
 	}
-	return restored(ctx, s, &l.Meta, func() (License, error) { return l, s.store.CreateLicense(ctx, l) }, s.store.License)
+	l, err = restored(ctx, s, &l.Meta, func() (License, error) { return l, s.store.CreateLicense(ctx, l) }, s.store.License)
+	if err != nil {
+		return l, err
+	}
+	if err := s.tries(ctx, l, v.Policy); err != nil && !errors.As(err, new(*Invalid)) {
+		return l, err
+	}
+	return l, s.orNobodys(ctx, l)
 }
 
 // restored creates a record under the id that it had, or under another if that is somebody else's by now. One that is there already, in

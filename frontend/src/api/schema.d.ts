@@ -181,7 +181,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All of the organisation's catalogue, licenses and activations as lines of JSON, without secrets (docs/api.md) */
+        /** All of the organisation's catalogue, customers, licenses and what is known of their use as lines of JSON, without secrets (docs/api.md) */
         get: operations["exportAll"];
         put?: never;
         post?: never;
@@ -234,7 +234,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Restore the catalogue and the licenses of an export into an organisation that has no products */
+        /** Restore the catalogue, the customers and the licenses of an export into an organisation that has no products */
         post: operations["importAll"];
         delete?: never;
         options?: never;
@@ -1931,7 +1931,13 @@ export interface components {
             /** Format: int64 */
             activations: number;
             /** Format: int64 */
+            customers: number;
+            /** Format: int64 */
+            events: number;
+            /** Format: int64 */
             licenses: number;
+            /** Format: int64 */
+            periods: number;
             /** Format: int64 */
             products: number;
             /** Format: int64 */
@@ -2882,12 +2888,14 @@ export interface components {
         };
         Restored: {
             dry_run: boolean;
-            /** @description With dry_run: what would be made. Activations and reservations are not: their programs activate anew. */
+            /** @description With dry_run: what would be made. */
             made: components["schemas"]["Counts"];
             /** @description Old id to new one, of records whose id was taken on this server. */
             renamed: {
                 [key: string]: string;
             };
+            /** @description What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew. */
+            skipped: components["schemas"]["Counts"];
         };
         SecondFactor: {
             enabled: boolean;
