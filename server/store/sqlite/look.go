@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 
@@ -106,6 +105,10 @@ func (o *Onlooker) Touched(ctx context.Context) (at lease.Time, err error) {
 
 // Copy writes the data, as it is at one moment, into a new file. Whoever writes meanwhile does not wait for it.
 func (o *Onlooker) Copy(ctx context.Context, to string) (err error) {
+	at, err := address(to, nil)
+	if err != nil {
+		return err
+	}
 	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -125,7 +128,7 @@ func (o *Onlooker) Copy(ctx context.Context, to string) (err error) {
 		if !ok {
 			return errors.New("the driver makes no copies")
 		}
-		b, err := source.NewBackup((&url.URL{Scheme: "file", Path: to}).String())
+		b, err := source.NewBackup(at)
 		if err != nil {
 			return err
 		}

@@ -99,3 +99,25 @@ func TestCopyUnderLoad(t *testing.T) {
 		t.Errorf("a directory without data: %v", err)
 	}
 }
+
+// A directory beside the one that a person works in is named as people name it.
+//
+// proves part of B12
+func TestRelativeDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := opened(t, "data")
+	if err := s.CreateOrganisation(t.Context(), licensing.Organisation{ID: crashOrg, Name: "Acme"}); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := Look("./data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = seen.Close() }()
+	if err := errors.Join(seen.Check(t.Context()), seen.Copy(t.Context(), "copy.db")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("copy.db"); err != nil {
+		t.Error(err)
+	}
+}

@@ -96,8 +96,17 @@ func (s *Store) start() (err error) {
 }
 
 func open(file string, pragmas ...string) (*sql.DB, error) {
-	query := url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
-	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: file, RawQuery: query.Encode()}).String())
+	at, err := address(file, url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)})
+	if err != nil {
+		return nil, err
+	}
+	return sql.Open("sqlite", at)
+}
+
+// address is a file's as SQLite takes it: the first step of a relative path would be a host in it.
+func address(file string, query url.Values) (string, error) {
+	path, err := filepath.Abs(file)
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String(), err
 }
 
 // Ready is nil while the store can be written: it makes the writer commit, to a file that is still there. (A file that was deleted is
