@@ -14,19 +14,33 @@ import (
 
 // ofItsOwn are the codes that do not follow from what an operation is.
 var ofItsOwn = func() map[string][]license.Code {
-	keys := []license.Code{"key_missing", "key_signs", "key_state", "key_waiting", "keyring_invalid", "nothing_new", "root_taken", "wrong_root"}
-	own := map[string][]license.Code{
-		"setUp":          {problem.BadSetupToken, problem.AlreadySetUp, license.CodeRateLimited},
-		"login":          {problem.BadCredentials, license.CodeRateLimited},
-		"changePassword": {license.CodeRateLimited},
-		"importAll":      {problem.NotEmpty},
-		"editMember":     {problem.LastOwner},
-		"removeMember":   {problem.LastOwner},
-		"disableMember":  {problem.LastOwner},
-		"createProduct":  {"keyring_invalid", "root_taken"},
-	}
-	for _, id := range []string{"addKey", "learnKeys", "takeBackKey", "compromiseKey", "promoteKey", "retireKey"} {
-		own[id] = keys
+	own := map[string][]license.Code{}
+	for _, group := range []struct {
+		ids   string
+		codes []license.Code
+	}{
+		{"setUp", []license.Code{problem.BadSetupToken, problem.AlreadySetUp, problem.BadLink, license.CodeRateLimited}},
+		{"login", []license.Code{problem.BadCredentials, problem.CodeRequired, problem.BadCode, license.CodeRateLimited}},
+		{"changePassword changeEmail", []license.Code{license.CodeRateLimited, problem.Exists}},
+		{"acceptInvitation verifyEmail resetPassword", []license.Code{problem.BadLink, problem.Exists, license.CodeRateLimited}},
+		{"forgottenPassword sendVerification", []license.Code{problem.NoMail, license.CodeRateLimited}},
+		{"enrolSecondFactor confirmSecondFactor disableSecondFactor newRecoveryCodes",
+			[]license.Code{problem.MFAEnabled, problem.MFANotBegun, problem.BadCode, problem.CodeRequired, license.CodeRateLimited}},
+		{"beginLogin linkProvider finishLogin", []license.Code{problem.OIDCOff, problem.OIDCUnavailable, license.CodeRateLimited}},
+		{"finishLogin", []license.Code{problem.OIDCState, problem.OIDCRefused, problem.OIDCUnverified, problem.OIDCStranger, problem.OIDCUnlinked, problem.OIDCTaken,
+			problem.CodeRequired, problem.BadCode}},
+		{"editMember removeMember disableMember", []license.Code{problem.LastOwner}},
+		{"importAll", []license.Code{problem.NotEmpty}},
+		{"createProduct", []license.Code{"keyring_invalid", "root_taken"}},
+		{"addKey learnKeys takeBackKey compromiseKey promoteKey retireKey",
+			[]license.Code{"key_missing", "key_signs", "key_state", "key_waiting", "keyring_invalid", "nothing_new", "root_taken", "wrong_root"}},
+		{"licenseFile", []license.Code{"key_missing"}},
+		{"signedLicenseFile", []license.Code{"key_missing", "key_expired", "key_unknown", "signature_encoding", "signature_format", "signature_future",
+			"signature_invalid", "signature_type"}},
+	} {
+		for _, id := range strings.Fields(group.ids) {
+			own[id] = append(own[id], group.codes...)
+		}
 	}
 	return own
 }()
@@ -40,13 +54,8 @@ func (op operation) mayAnswer(edits, hasBody bool) []license.Code {
 		}
 	}
 	known := op.action != access.Anyone
-	add(known, problem.Unauthenticated, problem.BadSession, problem.SessionExpired, problem.BadToken, problem.TokenExpired, problem.Forbidden, problem.OutOfScope)
-	add(known, "mfa_required")
-	for _, doors := range []string{"/session", "/setup", "/invitations", "/password", "/verification"} {
-		add(strings.HasPrefix(op.path, doors), "bad_link", "no_mail", "bad_code", "code_required", "mfa_enabled", "mfa_not_begun", problem.Exists)
-	}
-	add(strings.HasSuffix(op.path, "/file"), "key_missing", "key_expired", "key_unknown", "signature_encoding", "signature_format", "signature_future",
-		"signature_invalid", "signature_type")
+	add(known, problem.Unauthenticated, problem.BadSession, problem.SessionExpired, problem.BadToken, problem.TokenExpired, problem.Forbidden, problem.OutOfScope,
+		problem.MFARequired)
 	add(known && !safe(op.method), problem.BadCSRF)
 	add(strings.Contains(op.path, "{"), problem.NotFound)
 	add(true, problem.MediaTypeUnknown, problem.TooLarge) // a body that nobody asked for is looked at too
