@@ -224,3 +224,32 @@ func TestLoginsAreInTheAuditLog(t *testing.T) {
 		}
 	}
 }
+
+// Who has a link has no session, but is known by it.
+//
+// proves part of B07
+func TestWhatLinksDoIsInTheAuditLog(t *testing.T) {
+	w, post := beginWithMail(t)
+	p := w.owner()
+	p.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "help@acme.test", "role": "support"})
+	helper := w.stranger()
+	helper.must(http.StatusCreated, "POST", "/invitations/accept", map[string]any{"token": w.mailed(post, "help@acme.test"), "name": "Helper", "password": password})
+	helper.must(http.StatusNoContent, "PUT", "/session/email", map[string]any{"password": password, "email": "new@acme.test"})
+	w.stranger().must(http.StatusNoContent, "POST", "/verification", map[string]any{"token": w.mailed(post, "new@acme.test")})
+	p.must(http.StatusOK, "POST", "/members/"+p.find("new@acme.test")+"/password", nil)
+	reset := map[string]any{"token": w.mailed(post, "new@acme.test"), "password": "another horse battery"}
+	w.stranger().must(http.StatusNoContent, "POST", "/password/reset", reset)
+	w.stranger().do("POST", "/password/reset", reset).refused(http.StatusForbidden, "bad_link")
+	if err := w.s.settleAudit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range []string{"acceptInvitation", "verifyEmail", "resetPassword"} {
+		lines := p.lines("action=" + action)
+		if len(lines) != 1 || lines[0].Actor.Kind != "member" || lines[0].Actor.Name != "Helper" || lines[0].Refused != "" || lines[0].Address != "127.0.0.1" {
+			t.Errorf("%s: %+v", action, lines)
+		}
+	}
+	if lines := p.lines("chain=server&action=resetPassword"); len(lines) != 1 || lines[0].Actor.Kind != "nobody" || lines[0].Refused != "bad_link" {
+		t.Errorf("a link that was used up: %+v", lines)
+	}
+}

@@ -78,22 +78,22 @@ func (s *Service) sendVerification(ctx context.Context, m Member) error {
 	return s.send(ctx, verificationKind, m.Email, m.Email, s.link(verificationPage, secret), VerificationLife)
 }
 
-// VerifyEmail marks the address as reaching its member, if it is still the one that the link was sent to.
-func (s *Service) VerifyEmail(ctx context.Context, secret, address string) error {
+// VerifyEmail marks the address as reaching its member, whom it returns, if it is still the one that the link was sent to.
+func (s *Service) VerifyEmail(ctx context.Context, secret, address string) (Member, error) {
 	e, t, err := s.present(ctx, verificationKind, secret, address)
 	if err != nil {
-		return err
+		return Member{}, err
 	}
 	m, err := s.editOwn(ctx, Member{ID: t.Member, Organisation: e.Org}, func(m *Member) bool {
 		m.Verified = true
 		return m.Email == t.Email
 	})
 	if errors.Is(err, licensing.ErrNotFound) || err == nil && m.Email != t.Email {
-		return badLink
+		return Member{}, badLink
 	} else if err != nil {
-		return err
+		return Member{}, err
 	}
-	return s.useUp(ctx, e)
+	return m, s.useUp(ctx, e)
 }
 
 // ForgottenPassword mails a link to set a new one. Nobody learns whether there is such a member: the answer is the same, and what depends on
@@ -151,30 +151,30 @@ func (s *Service) resetLink(ctx context.Context, m Member) (link string, err err
 	return "", s.send(ctx, resetKind, m.Email, m.Email, link, ResetLife)
 }
 
-// ResetPassword sets a new password and ends every session. Whoever has a second factor still needs it to log in.
-func (s *Service) ResetPassword(ctx context.Context, secret, password, address string) error {
+// ResetPassword sets a new password of the member whom it returns, and ends every session. Whoever has a second factor still needs it to log in.
+func (s *Service) ResetPassword(ctx context.Context, secret, password, address string) (Member, error) {
 	e, t, err := s.present(ctx, resetKind, secret, address)
 	if err != nil {
-		return err
+		return Member{}, err
 	}
 	if err := checkPassword("password", password); err != nil {
-		return err
+		return Member{}, err
 	}
 	m, err := s.store.Member(ctx, e.Org, t.Member)
 	if errors.Is(err, licensing.ErrNotFound) || err == nil && (m.Disabled || m.Email != t.Email || hashToken("password", m.Password) != t.Over) {
-		return badLink
+		return Member{}, badLink
 	} else if err != nil {
-		return err
+		return Member{}, err
 	}
 	hash, err := s.hash(ctx, password)
 	if err != nil {
-		return err
+		return Member{}, err
 	}
 	if err := s.useUp(ctx, e); err != nil {
-		return err
+		return Member{}, err
 	}
 	if err := s.store.SetPassword(ctx, m.Organisation, m.ID, hash, ""); err != nil {
-		return err
+		return Member{}, err
 	}
-	return s.know(ctx, m.Email, placeOf(address))
+	return m, s.know(ctx, m.Email, placeOf(address))
 }

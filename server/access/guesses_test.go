@@ -201,7 +201,7 @@ func TestResetOpensAPlace(t *testing.T) {
 		w.try(i, email, "wrong", fmt.Sprintf("198.51.100.%d", i))
 	}
 	w.wants(0, email, password, "203.0.113.9", "rate_limited")
-	if err := w.nodes[1].ResetPassword(t.Context(), link[len("/reset?token="):], "another horse battery", "203.0.113.9"); err != nil {
+	if _, err := w.nodes[1].ResetPassword(t.Context(), link[len("/reset?token="):], "another horse battery", "203.0.113.9"); err != nil {
 		t.Fatal(err)
 	}
 	w.wants(0, email, "another horse battery", "203.0.113.9", "")

@@ -132,7 +132,8 @@ func (a *API) ownLinks() {
 		method: "POST", path: "/verification", id: "verifyEmail", tag: tag, action: access.Anyone, status: http.StatusNoContent,
 		summary: "Prove an e-mail address with the link that was mailed there",
 	}, func(ctx context.Context, _ access.Identity, in *body[LinkToken]) (*none, error) {
-		return nil, a.Access.VerifyEmail(ctx, in.Body.Token, from(ctx))
+		m, err := a.Access.VerifyEmail(ctx, in.Body.Token, from(ctx))
+		return byLink(ctx, m, err)
 	})
 	add(a, operation{
 		method: "POST", path: "/password/forgotten", id: "forgottenPassword", tag: tag, action: access.Anyone, status: http.StatusAccepted,
@@ -145,6 +146,15 @@ func (a *API) ownLinks() {
 		method: "POST", path: "/password/reset", id: "resetPassword", tag: tag, action: access.Anyone, status: http.StatusNoContent,
 		summary: "Set a new password with a link, which ends all sessions",
 	}, func(ctx context.Context, _ access.Identity, in *body[NewPassword]) (*none, error) {
-		return nil, a.Access.ResetPassword(ctx, in.Body.Token, in.Body.Password, from(ctx))
+		m, err := a.Access.ResetPassword(ctx, in.Body.Token, in.Body.Password, from(ctx))
+		return byLink(ctx, m, err)
 	})
+}
+
+// byLink notes whose link it was: they have no session, and it was they who did it.
+func byLink(ctx context.Context, m access.Member, err error) (*none, error) {
+	if err == nil {
+		noted(ctx).who = access.Identity{Member: m}
+	}
+	return nil, err
 }
