@@ -2,10 +2,13 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/api"
 )
 
 // right is who may take a route, and a body for it.
@@ -137,19 +140,38 @@ var rights = map[string]right{
 	"DELETE /licenses/{id}/activations/{activation}/reservations/{entitlement}": {"oas", nil},
 }
 
-// Each answer on the way is searched for secrets too.
+// ownOnly tells whether the route is about one's own logins and tokens: never a program's, whatever its scope, written down a second time too.
+func ownOnly(route string) bool {
+	_, path, _ := strings.Cut(route, " ")
+	return (strings.HasPrefix(path, "/session") || strings.HasPrefix(path, "/tokens")) && route != "GET /session"
+}
+
+// Everybody knocks at every door: nobody, people and programs of each role, and programs that lack just the one action. Each answer on the
+// way is searched for secrets too.
 //
 // proves S07
 // proves part of S02
 func TestEveryRouteAndRole(t *testing.T) {
 	w := begin(t)
-	people := map[access.Role]*person{access.Owner: w.owner()}
-	for _, role := range access.Roles[1:] {
-		w.member("", string(role)+"@acme.test", role)
-		people[role] = w.login(string(role) + "@acme.test")
+	owner := w.owner()
+	people, programs := map[access.Role]*person{access.Owner: owner}, map[access.Role]*person{}
+	for _, role := range access.Roles {
+		if role != access.Owner {
+			w.member("", string(role)+"@acme.test", role)
+			people[role] = w.login(string(role) + "@acme.test")
+		}
+		programs[role] = w.program(people[role].token(scope(role, "")...))
 	}
+	short := owner.must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "short", "scope": scope(access.Owner, ""), "expires": w.clock.now().Add(time.Hour)})
+	w.clock.pass(time.Hour)
+	nobodies := map[string]*person{
+		"not_authenticated": w.stranger(), "token_expired": w.program(short["secret"].(string)),
+		"bad_token": w.program("ol_" + strings.Repeat("f", 24) + "_" + strings.Repeat("f", 64)),
+	}
+	lacking := map[access.Action]*person{}
+
 	walked := map[string]bool{}
-	for _, route := range w.s.routes {
+	for _, route := range logoutLast(w.s.routes) {
 		name := route.Method + " " + strings.TrimPrefix(route.Path, "/api/v1")
 		right, known := rights[name]
 		if !known {
@@ -157,38 +179,64 @@ func TestEveryRouteAndRole(t *testing.T) {
 			continue
 		}
 		walked[name] = true
-		if name == "DELETE /session" {
-			continue // below, for it ends what the others need
+		knock := func(p *person) reply {
+			return p.do(route.Method, filledIn(strings.TrimPrefix(route.Path, "/api/v1"), strings.Repeat("f", 24)), right.body)
 		}
-		method, path := route.Method, filledIn(strings.TrimPrefix(route.Path, "/api/v1"), strings.Repeat("f", 24))
-		stranger := w.stranger().do(method, path, right.body)
+		letIn := func(who string, r reply) {
+			// The records do not exist, or the body leaves something to say: what counts is that the door is open.
+			if r.status == http.StatusUnauthorized || r.status == http.StatusForbidden || r.status >= http.StatusInternalServerError {
+				t.Errorf("%s as %s: %d %s", name, who, r.status, r.body)
+			}
+		}
 		if right.roles == "" {
-			if p := stranger.problem(); p.Code == "not_authenticated" {
+			if p := knock(nobodies["not_authenticated"]).problem(); p.Code == "not_authenticated" {
 				t.Errorf("%s wants a session", name)
 			}
 			continue
 		}
-		stranger.refused(http.StatusUnauthorized, "not_authenticated")
-		for role, p := range people {
-			r := p.do(method, path, right.body)
-			if strings.Contains(right.roles, string(role[0])) {
-				// The records do not exist, or the body leaves something to say: what counts is that the door is open.
-				if r.status == http.StatusUnauthorized || r.status == http.StatusForbidden || r.status >= http.StatusInternalServerError {
-					t.Errorf("%s as %s: %d %s", name, role, r.status, r.body)
-				}
+		w.clock.pass(time.Minute) // bad tokens are counted by where they come from
+		for code, p := range nobodies {
+			knock(p).refused(http.StatusUnauthorized, code)
+		}
+		for _, role := range access.Roles {
+			person, program := knock(people[role]), knock(programs[role])
+			if !strings.Contains(right.roles, string(role[0])) {
+				person.refused(http.StatusForbidden, "forbidden")
+				program.refused(http.StatusForbidden, "forbidden")
 				continue
 			}
-			r.refused(http.StatusForbidden, "forbidden")
+			letIn(string(role), person)
+			if ownOnly(name) {
+				program.refused(http.StatusForbidden, "out_of_scope")
+			} else {
+				letIn("a program of the "+string(role), program)
+			}
 		}
+		if ownOnly(name) || name == "GET /session" {
+			continue // no scope holds these
+		}
+		if lacking[route.Action] == nil {
+			lacking[route.Action] = w.program(owner.token(scope(access.Owner, route.Action)...))
+		}
+		knock(lacking[route.Action]).refused(http.StatusForbidden, "out_of_scope")
 	}
 	for name := range rights {
 		if !walked[name] {
 			t.Errorf("%s is no route", name)
 		}
 	}
-	for _, p := range people {
-		p.must(http.StatusNoContent, "DELETE", "/session", nil)
-	}
+}
+
+// scope is the widest that a token of the role can have, without one action.
+func scope(role access.Role, without access.Action) []access.Action {
+	return slices.DeleteFunc(access.Scopes(), func(a access.Action) bool { return a == without || !access.May(role, a) })
+}
+
+// logoutLast puts the route last that ends what the others need.
+func logoutLast(routes []api.Route) []api.Route {
+	isLogout := func(r api.Route) bool { return r.Method == http.MethodDelete && r.Path == api.Prefix+"/session" }
+	at := slices.IndexFunc(routes, isLogout)
+	return append(slices.DeleteFunc(slices.Clone(routes), isLogout), routes[at])
 }
 
 // proves S07
@@ -198,38 +246,62 @@ func TestRecordsOfAnotherOrganisationAreNotThere(t *testing.T) {
 	product, version, license := p.catalogue("perpetual", aLicense("Ours"))
 	secret := p.token("catalogue.read")
 	hook := p.must(http.StatusCreated, "POST", "/webhooks", rights["POST /webhooks"].body)
-	ids := map[string]string{"members": p.find("owner@acme.test"), "products": product, "versions": version, "licenses": license, "webhooks": id(hook)}
-	before := map[string]reply{}
-	for kind, id := range ids {
-		before[kind] = p.do("GET", "/"+kind+"/"+id, nil)
+	customer := p.must(http.StatusCreated, "POST", "/customers", rights["POST /customers"].body)
+	invitation := p.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "new@acme.test", "role": "viewer"})
+	session := p.must(http.StatusOK, "GET", "/sessions", nil)["items"].([]any)[0].(map[string]any)
+	ids := map[string]string{
+		"members": p.find("owner@acme.test"), "products": product, "versions": version, "licenses": license, "webhooks": id(hook),
+		"customers": id(customer), "invitations": id(invitation), "tokens": tokenID(secret), "organisation": tokenID(secret), "sessions": id(session),
+	}
+	watched := []string{"/invitations", "/organisation/tokens", "/sessions"}
+	for _, kind := range []string{"members", "products", "versions", "licenses", "webhooks", "customers"} {
+		watched = append(watched, "/"+kind+"/"+ids[kind])
+	}
+	before := map[string]string{}
+	for _, path := range watched {
+		r := p.do("GET", path, nil)
+		if r.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", path, r.status, r.body)
+		}
+		before[path] = string(r.body)
 	}
 	rival := w.rival()
 	for _, route := range w.s.routes {
 		path := strings.TrimPrefix(route.Path, "/api/v1")
-		if !strings.Contains(path, "{id}") {
+		if !strings.Contains(path, "{") {
 			continue
 		}
 		id, ok := ids[strings.Split(path, "/")[1]]
 		if !ok {
-			id = tokenID(secret)
+			t.Errorf("%s: there is no record for it here", path)
+			continue
 		}
-		r := rival.do(route.Method, filledIn(path, id), rights[route.Method+" "+path].body)
+		r := rival.do(route.Method, filledIn(strings.Replace(path, "{session}", id, 1), id), rights[route.Method+" "+path].body)
 		if r.status != http.StatusNotFound {
 			t.Errorf("%s %s: %d %s", route.Method, path, r.status, r.body)
 			continue
 		}
 		r.refused(http.StatusNotFound, "not_found")
 	}
-	for kind, id := range ids {
-		if after := p.do("GET", "/"+kind+"/"+id, nil); string(after.body) != string(before[kind].body) {
-			t.Errorf("changed by another:\n%s\n%s", before[kind].body, after.body)
+	for _, path := range watched {
+		if after := p.do("GET", path, nil); string(after.body) != before[path] {
+			t.Errorf("changed by another:\n%s\n%s", before[path], after.body)
 		}
 	}
 	if r := p.w.program(secret).do("GET", "/products", nil); r.status != http.StatusOK {
 		t.Errorf("a token was revoked by another: %d %s", r.status, r.body)
 	}
-	if list := rival.must(http.StatusOK, "GET", "/products", nil); len(list["items"].([]any)) != 0 {
-		t.Errorf("listed to another: %v", list)
+	for _, route := range w.s.routes {
+		if route.Method != http.MethodGet || strings.Contains(route.Path, "{") {
+			continue
+		}
+		path := strings.TrimPrefix(route.Path, "/api/v1")
+		r := rival.do("GET", path, nil)
+		for kind, id := range ids {
+			if strings.Contains(string(r.body), id) {
+				t.Errorf("%s tells another of the %s: %s", path, kind, r.body)
+			}
+		}
 	}
 }
 
