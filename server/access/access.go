@@ -95,7 +95,9 @@ type Store interface {
 	// SetPassword replaces the hash and ends every session of the member but keep.
 	SetPassword(ctx context.Context, org, id license.ID, password string, keep lease.Hash) error
 
-	CreateSession(context.Context, Session) error
+	// CreateSession wants a member who is not disabled and whose hash is still the given one, the one that was checked: else ErrNotFound. So
+	// whoever is in the middle of logging in when a new password ends all sessions does not come in with the old one.
+	CreateSession(ctx context.Context, session Session, password string) error
 	// Session with its member. It gives expired ones too, until they are tidied: the two deserve different answers.
 	Session(ctx context.Context, id lease.Hash) (Session, Member, error)
 	// Sessions of a member, the newest first, also expired ones.

@@ -40,7 +40,7 @@ func (s *Service) Login(ctx context.Context, email, password, code, address stri
 		return "", Identity{}, err
 	}
 	if !ok || member.ID == "" || member.Disabled {
-		return "", Identity{}, &Error{Code: "bad_credentials", Detail: "the e-mail address or the password is wrong"}
+		return "", Identity{}, errCredentials
 	}
 	if err := a.succeeded(ctx); err != nil {
 		return "", Identity{}, err
@@ -61,7 +61,10 @@ func (s *Service) Login(ctx context.Context, email, password, code, address stri
 	return s.open(ctx, member, via)
 }
 
-// open makes a session for a member who has proven to be it.
+var errCredentials = &Error{Code: "bad_credentials", Detail: "the e-mail address or the password is wrong"}
+
+// open makes a session for a member who has proven to be it. member is as it was read for that: what has been proven to a password that was
+// changed since, or to a member who was disabled or removed, is proven no more.
 func (s *Service) open(ctx context.Context, member Member, via Via) (token string, who Identity, err error) {
 	token = s.newToken(ctx)
 	now := s.now()
@@ -69,7 +72,13 @@ func (s *Service) open(ctx context.Context, member Member, via Via) (token strin
 		ID: hashToken("session", token), Member: member.ID, Via: via,
 		Created: lease.Time(now.UnixMilli()), Expires: lease.Time(now.Add(SessionLife).UnixMilli()),
 	}
-	if err := s.store.CreateSession(ctx, session); err != nil {
+	err = s.store.CreateSession(ctx, session, member.Password)
+	switch {
+	case errors.Is(err, licensing.ErrNotFound) && via == ViaOIDC:
+		return "", Identity{}, errBadState
+	case errors.Is(err, licensing.ErrNotFound):
+		return "", Identity{}, errCredentials
+	case err != nil:
 		return "", Identity{}, err
 	}
 	who, err = s.identify(ctx, Identity{Member: member, Session: session, CSRF: csrf(token)}, via != ViaPassword)

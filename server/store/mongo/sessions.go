@@ -22,9 +22,10 @@ type session struct {
 	Round   int64  `bson:"round"` // of the member's logins, when it was made
 }
 
-// CreateSession implements access.Store.
-func (s *Store) CreateSession(ctx context.Context, given access.Session) error {
-	m, err := one[member](ctx, s.members, with("_id", string(given.Member)), only("round"))
+// CreateSession implements access.Store. The round is read together with the password that it wants: a new password, or the end of the
+// member, after that begins another round, in which the session is none.
+func (s *Store) CreateSession(ctx context.Context, given access.Session, password string) error {
+	m, err := one[member](ctx, s.members, with("_id", string(given.Member), "password", password, "disabled", false), only("round"))
 	if err != nil {
 		return err
 	}

@@ -162,11 +162,12 @@ func (s *Store) DeleteMember(ctx context.Context, org, id license.ID, revision i
 	})
 }
 
-func (s *Store) CreateSession(ctx context.Context, session access.Session) error {
+func (s *Store) CreateSession(ctx context.Context, session access.Session, password string) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO sessions (id, member, via, created, expires) VALUES (?, ?, ?, ?, ?)`,
-			session.ID, session.Member, session.Via, session.Created, session.Expires)
-		return fresh(err)
+		n, err := t.exec(`INSERT INTO sessions (id, member, via, created, expires)
+			SELECT ?, id, ?, ?, ? FROM members WHERE id = ? AND password = ? AND NOT disabled`,
+			session.ID, session.Via, session.Created, session.Expires, session.Member, password)
+		return one(n, fresh(err))
 	})
 }
 

@@ -75,7 +75,7 @@ func membersAreDeleted(t *testing.T, s access.Store) {
 	found(t, s)
 	must(t, s.CreateMember(ctx, helper))
 	open := session("open", helper, 3000)
-	must(t, s.CreateSession(ctx, open))
+	must(t, s.CreateSession(ctx, open, helper.Password))
 	wants(t, s.DeleteMember(ctx, acme.ID, helper.ID, 2), licensing.ErrStale)
 	must(t, s.DeleteMember(ctx, acme.ID, helper.ID, 1))
 	wants(t, s.DeleteMember(ctx, acme.ID, helper.ID, 1), licensing.ErrNotFound)
@@ -96,9 +96,9 @@ func sessionsOfOneMember(t *testing.T, s access.Store) {
 	must(t, s.CreateMember(ctx, helper))
 	old, present, others := session("old", owner, 3000), session("present", owner, 3000), session("others", helper, 3000)
 	present.Created = 2500
-	for _, one := range []access.Session{old, present, others} {
-		must(t, s.CreateSession(ctx, one))
-	}
+	must(t, s.CreateSession(ctx, old, owner.Password))
+	must(t, s.CreateSession(ctx, present, owner.Password))
+	must(t, s.CreateSession(ctx, others, helper.Password))
 	list := func() []access.Session {
 		t.Helper()
 		all, err := s.Sessions(ctx, acme.ID, owner.ID)
@@ -131,7 +131,7 @@ func oneAddressAtOnce(t *testing.T, s access.Store) {
 func editsOfOneMember(t *testing.T, s access.Store) {
 	found(t, s)
 	must(t, s.CreateMember(t.Context(), helper))
-	must(t, s.CreateSession(t.Context(), session("open", helper, 3000)))
+	must(t, s.CreateSession(t.Context(), session("open", helper, 3000), helper.Password))
 	same(t, atOnce(t, func(n int) error {
 		m := helper
 		m.Name, m.Disabled = fmt.Sprint(n), n%2 == 0

@@ -27,6 +27,7 @@ func People(t *testing.T, open func(t *testing.T) access.Store) {
 		{"member_of_another_organisation", memberOfAnotherOrganisation},
 		{"session_comes_and_goes", sessionComesAndGoes},
 		{"new_password_ends_other_sessions", newPasswordEndsOtherSessions},
+		{"login_under_way_when_the_password_changes", loginUnderWay},
 		{"disabled_member_has_no_session", disabledMemberHasNoSession},
 		{"expired_sessions_are_tidied", expiredSessionsAreTidied},
 		{"members_in_lists", membersInLists},
@@ -36,6 +37,7 @@ func People(t *testing.T, open func(t *testing.T) access.Store) {
 		{"at_once_one_address", oneAddressAtOnce},
 		{"at_once_edits_of_one_member", editsOfOneMember},
 		{"at_once_owners_leave", ownersLeaveAtOnce},
+		{"at_once_logins_and_a_new_password", passwordsChangeDuringLogins},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
@@ -181,7 +183,7 @@ func sessionComesAndGoes(t *testing.T, s access.Store) {
 	mine := session("mine", owner, 3000)
 	_, _, err := s.Session(t.Context(), mine.ID)
 	wants(t, err, licensing.ErrNotFound)
-	must(t, s.CreateSession(t.Context(), mine))
+	must(t, s.CreateSession(t.Context(), mine, owner.Password))
 	got, m, err := s.Session(t.Context(), mine.ID)
 	must(t, err)
 	same(t, got, mine)
@@ -196,9 +198,9 @@ func newPasswordEndsOtherSessions(t *testing.T, s access.Store) {
 	found(t, s)
 	must(t, s.CreateMember(t.Context(), helper))
 	here, elsewhere, others := session("here", owner, 3000), session("elsewhere", owner, 3000), session("others", helper, 3000)
-	for _, one := range []access.Session{here, elsewhere, others} {
-		must(t, s.CreateSession(t.Context(), one))
-	}
+	must(t, s.CreateSession(t.Context(), here, owner.Password))
+	must(t, s.CreateSession(t.Context(), elsewhere, owner.Password))
+	must(t, s.CreateSession(t.Context(), others, helper.Password))
 	must(t, s.SetPassword(t.Context(), acme.ID, owner.ID, "$argon2id$new", here.ID))
 	_, m, err := s.Session(t.Context(), here.ID)
 	must(t, err)
@@ -209,10 +211,56 @@ func newPasswordEndsOtherSessions(t *testing.T, s access.Store) {
 	must(t, err)
 }
 
+// loginUnderWay: the password was checked, and then it, or the member, is another before the session is made.
+func loginUnderWay(t *testing.T, s access.Store) {
+	ctx := t.Context()
+	found(t, s)
+	must(t, s.SetPassword(ctx, acme.ID, owner.ID, "$argon2id$new", ""))
+	late := session("late", owner, 3000)
+	wants(t, s.CreateSession(ctx, late, owner.Password), licensing.ErrNotFound)
+	_, _, err := s.Session(ctx, late.ID)
+	wants(t, err, licensing.ErrNotFound)
+	must(t, s.CreateSession(ctx, late, "$argon2id$new"))
+
+	must(t, s.CreateMember(ctx, helper))
+	out := helper
+	out.Disabled = true
+	out, err = s.UpdateMember(ctx, out)
+	must(t, err)
+	theirs := session("theirs", helper, 3000)
+	wants(t, s.CreateSession(ctx, theirs, helper.Password), licensing.ErrNotFound)
+	must(t, s.DeleteMember(ctx, acme.ID, helper.ID, out.Revision))
+	wants(t, s.CreateSession(ctx, theirs, helper.Password), licensing.ErrNotFound)
+}
+
+// passwordsChangeDuringLogins: whatever the order, a session that stays is one of the password that stays.
+func passwordsChangeDuringLogins(t *testing.T, s access.Store) {
+	found(t, s)
+	var all sync.WaitGroup
+	for n := range 16 {
+		all.Go(func() {
+			if n == 8 {
+				if err := s.SetPassword(context.Background(), acme.ID, owner.ID, "$argon2id$new", ""); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			err := s.CreateSession(context.Background(), session(strings.Repeat("x", n), owner, 3000), owner.Password)
+			if err != nil && !errors.Is(err, licensing.ErrNotFound) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	left, err := s.Sessions(t.Context(), acme.ID, owner.ID)
+	must(t, err)
+	same(t, len(left), 0)
+}
+
 func disabledMemberHasNoSession(t *testing.T, s access.Store) {
 	found(t, s)
 	mine := session("mine", owner, 3000)
-	must(t, s.CreateSession(t.Context(), mine))
+	must(t, s.CreateSession(t.Context(), mine, owner.Password))
 	out := owner
 	out.Disabled = true
 	out, err := s.UpdateMember(t.Context(), out)
@@ -232,8 +280,8 @@ func disabledMemberHasNoSession(t *testing.T, s access.Store) {
 func expiredSessionsAreTidied(t *testing.T, s access.Store) {
 	found(t, s)
 	old, present := session("old", owner, 2999), session("present", owner, 3000)
-	must(t, s.CreateSession(t.Context(), old))
-	must(t, s.CreateSession(t.Context(), present))
+	must(t, s.CreateSession(t.Context(), old, owner.Password))
+	must(t, s.CreateSession(t.Context(), present, owner.Password))
 	_, _, err := s.Session(t.Context(), old.ID) // expired or not is not for the store to say
 	must(t, err)
 	must(t, s.TidySessions(t.Context(), 3000))
