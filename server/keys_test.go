@@ -387,6 +387,49 @@ func TestRotationsAtOnce(t *testing.T) {
 	}
 }
 
+// Deleting a license ends its files; one without any leaves the list as it is.
+//
+// proves part of N04
+func TestDeletedLicenseIsOnTheList(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	product, version, bulk := p.catalogue("perpetual", aLicense("Bulk"))
+	made := func() string { return id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("One"))) }
+	never, filed, told := made(), made(), made()
+	p.must(204, "DELETE", "/licenses/"+never, nil)
+	w.stranger().do("GET", "/products/"+product+"/list", nil).refused(404, "no_statement")
+	w.clock.pass(2 * time.Hour)
+	file := p.do("GET", "/licenses/"+filed+"/file", nil).body
+	for _, path := range []string{told + "/text", bulk + "/file"} {
+		if r := p.do("GET", "/licenses/"+path, nil); r.status != 200 {
+			t.Fatalf("%s: %d %s", path, r.status, r.body)
+		}
+	}
+	stale := map[string]string{"If-Match": `"7"`}
+	p.under(stale, "DELETE", "/licenses/"+filed, nil).refused(412, "condition_failed")
+	if status := p.must(200, "GET", "/licenses/"+filed, nil)["status"]; status != "active" {
+		t.Errorf("a deletion that was refused leaves it %v", status)
+	}
+	if r := p.under(map[string]string{"If-Match": `"1"`}, "DELETE", "/licenses/"+filed, nil); r.status != 204 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if _, err := lease.OpenFile(file, w.certificate(product), w.list(product), w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "revoked") {
+		t.Errorf("the file of a deleted license: %v", err)
+	}
+	p.must(200, "POST", "/licenses/"+told+"/revoke", nil)
+	p.must(204, "DELETE", "/licenses/"+told, nil)
+	p.must(200, "POST", "/bulk/licenses/delete", map[string]any{"ids": []string{bulk}})
+	list := w.list(product)
+	for _, gone := range []string{filed, told, bulk} {
+		if p.do("GET", "/licenses/"+gone, nil).refused(404, "not_found"); !list.Revokes(license.ID(gone)) {
+			t.Errorf("license %s is not on the list", gone)
+		}
+	}
+	if list.Revokes(license.ID(never)) {
+		t.Error("a license that never left the server is on the list")
+	}
+}
+
 // A revoked license's file is refused with the list at hand; the list's numbers rise, and asking again makes no new one.
 //
 // proves part of N04 S22 B04

@@ -227,14 +227,19 @@ func (s *Service) orNobodys(ctx context.Context, l License) error {
 	return err
 }
 
-// DeleteLicense takes its activations with it; they can not sync any more.
+// DeleteLicense takes its activations with it; they can not sync any more. A license whose file was issued is revoked before it goes.
 func (s *Service) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
+	revision, err := s.recall(ctx, org, id, revision)
+	if err != nil {
+		return err
+	}
 	if err := s.store.DeleteLicense(ctx, org, id, revision); err != nil {
 		return err
 	}
-	err := s.store.DeleteEntry(ctx, lineKind, string(id), 0)
-	if errors.Is(err, ErrNotFound) {
-		err = nil
+	for _, kind := range []string{lineKind, issuedKind} {
+		if gone := s.store.DeleteEntry(ctx, kind, string(id), 0); !errors.Is(gone, ErrNotFound) {
+			err = errors.Join(err, gone)
+		}
 	}
 	return errors.Join(err, s.forget(ctx, eventKind, org, string(id)), s.forget(ctx, periodKind, org, string(id)))
 }
@@ -305,9 +310,13 @@ func (s *Service) SignedFile(ctx context.Context, org, id license.ID, signature 
 	return file, err
 }
 
+// claims are those of a license file, which counts as issued from here on.
 func (s *Service) claims(ctx context.Context, org, id license.ID) (license.Claims, Product, error) {
 	l, err := s.store.License(ctx, org, id)
 	if err != nil {
+		return license.Claims{}, Product{}, err
+	}
+	if err := s.issued(ctx, org, id); err != nil {
 		return license.Claims{}, Product{}, err
 	}
 	p, err := s.store.Product(ctx, org, l.Product)
