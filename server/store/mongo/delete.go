@@ -41,13 +41,6 @@ type deletion struct {
 	Revision int64  `bson:"revision"` // that the license must have; 0: any
 }
 
-func found(met bool) error {
-	if met {
-		return nil
-	}
-	return licensing.ErrNotFound
-}
-
 // tidyDeleted removes what a deleted license had. The license goes here too: the deletion was written before it. One that was edited
 // before its time came stays.
 func (s *Store) tidyDeleted(ctx context.Context, d deletion) error {
