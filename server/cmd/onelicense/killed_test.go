@@ -18,7 +18,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -126,33 +125,6 @@ func (c *cluster) kill(n *node) {
 	c.mu.Lock()
 	n.url = nil
 	c.mu.Unlock()
-}
-
-// restart ends a node as an orchestrator does, and starts it again: it is told, it is sent nothing more when it says so, it ends by itself.
-func (c *cluster) restart(n *node) {
-	c.Helper()
-	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		c.Fatal(err)
-	}
-	for {
-		response, err := http.Get(n.base + "/readyz")
-		if err != nil {
-			c.Fatalf("it has stopped before anybody could know: %v", err)
-		}
-		_ = response.Body.Close()
-		if response.StatusCode == http.StatusServiceUnavailable {
-			break
-		}
-	}
-	c.mu.Lock()
-	n.url = nil
-	c.mu.Unlock()
-	for range n.lines { // to the end
-	}
-	if err := n.cmd.Wait(); err != nil {
-		c.Fatalf("it ends with %v: %s", err, &n.log)
-	}
-	c.start(n)
 }
 
 // owner is the vendor, in a session.

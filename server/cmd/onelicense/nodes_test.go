@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -72,4 +74,31 @@ func freshDatabase(t *testing.T) string {
 		}
 	})
 	return uri
+}
+
+// restart ends a node as an orchestrator does, and starts it again: it is told, it is sent nothing more when it says so, it ends by itself.
+func (c *cluster) restart(n *node) {
+	c.Helper()
+	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		c.Fatal(err)
+	}
+	for {
+		response, err := http.Get(n.base + "/readyz")
+		if err != nil {
+			c.Fatalf("it has stopped before anybody could know: %v", err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode == http.StatusServiceUnavailable {
+			break
+		}
+	}
+	c.mu.Lock()
+	n.url = nil
+	c.mu.Unlock()
+	for range n.lines { // to the end
+	}
+	if err := n.cmd.Wait(); err != nil {
+		c.Fatalf("it ends with %v: %s", err, &n.log)
+	}
+	c.start(n)
 }
