@@ -233,7 +233,7 @@ func TestWhatLinksDoIsInTheAuditLog(t *testing.T) {
 	p := w.owner()
 	p.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "help@acme.test", "role": "support"})
 	helper := w.stranger()
-	helper.must(http.StatusCreated, "POST", "/invitations/accept", map[string]any{"token": w.mailed(post, "help@acme.test"), "name": "Helper", "password": password})
+	helper.must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.mailed(post, "help@acme.test"), "name": "Helper", "password": password})
 	helper.must(http.StatusNoContent, "PUT", "/session/email", map[string]any{"password": password, "email": "new@acme.test"})
 	w.stranger().must(http.StatusNoContent, "POST", "/verification", map[string]any{"token": w.mailed(post, "new@acme.test")})
 	p.must(http.StatusOK, "POST", "/members/"+p.find("new@acme.test")+"/password", nil)

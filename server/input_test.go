@@ -39,6 +39,8 @@ func TestBadInput(t *testing.T) {
 		{"a text", "POST", "/products", `"x"`, 422, "invalid", ""},
 		{"name missing", "POST", "/products", `{}`, 422, "invalid", "name"},
 		{"name null", "POST", "/products", `{"name":null}`, 422, "invalid", "name"},
+		{"null where nothing can be wiped out", "PATCH", "/products/" + product, `{"revision":1,"description":null}`, 422, "invalid", "description"},
+		{"null within", "POST", "/versions/" + version + "/licenses", `{"contexts":["ui"],"entitlements":[{"name":"a","slots":null}]}`, 422, "invalid", "entitlements.0.slots"},
 		{"name a number", "POST", "/products", `{"name":1}`, 422, "invalid", "name"},
 		{"name empty", "POST", "/products", `{"name":""}`, 422, "invalid", "name"},
 		{"name blank", "POST", "/products", `{"name":" \u3000 "}`, 422, "invalid", "name"},

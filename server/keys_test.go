@@ -227,7 +227,7 @@ func TestRootElsewhere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return p.do("POST", path+"/certificate", map[string]any{"certificate": string(text)})
+			return p.do("POST", strings.TrimSuffix(path, "/keyring")+"/certificate", map[string]any{"certificate": string(text)})
 		}
 		learn(whole).refused(409, "nothing_new")
 		stranger, err := pgp.Generate("Stranger", rand.Reader, w.clock.now())
@@ -235,7 +235,7 @@ func TestRootElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		learn(stranger).refused(422, "wrong_root")
-		p.do("POST", path+"/certificate", map[string]any{"certificate": "no certificate"}).refused(422, "keyring_invalid")
+		p.do("POST", strings.TrimSuffix(path, "/keyring")+"/certificate", map[string]any{"certificate": "no certificate"}).refused(422, "keyring_invalid")
 		if r := learn(certified); r.status != 200 {
 			t.Fatalf("%d %s", r.status, r.body)
 		}

@@ -17,7 +17,7 @@ func init() {
 		"GET /oidc/callback": {"", nil},
 		"POST /session/oidc": {"oadsv", nil},
 
-		"POST /invitations/accept":         {"", map[string]any{"token": "", "name": "", "password": ""}},
+		"POST /join":                       {"", map[string]any{"token": "", "name": "", "password": ""}},
 		"POST /verification":               {"", map[string]any{"token": ""}},
 		"POST /password/forgotten":         {"", map[string]any{"email": ""}},
 		"POST /password/reset":             {"", map[string]any{"token": "", "password": ""}},

@@ -80,16 +80,16 @@ func TestPeopleComeByInvitation(t *testing.T) {
 	guest := w.stranger()
 	short := accept(token)
 	short["password"] = "short"
-	guest.do("POST", "/invitations/accept", short).refused(http.StatusUnprocessableEntity, "invalid")
+	guest.do("POST", "/join", short).refused(http.StatusUnprocessableEntity, "invalid")
 	for _, wrong := range []string{"", "x", token[:len(token)-1] + "g", strings.Repeat("0", 24) + token[24:]} {
-		guest.do("POST", "/invitations/accept", accept(wrong)).refused(http.StatusForbidden, "bad_link")
+		guest.do("POST", "/join", accept(wrong)).refused(http.StatusForbidden, "bad_link")
 	}
-	session := guest.must(http.StatusCreated, "POST", "/invitations/accept", accept(token))
+	session := guest.must(http.StatusCreated, "POST", "/join", accept(token))
 	if m := session["member"].(map[string]any); m["role"] != "support" || m["email"] != "help@acme.test" {
 		t.Errorf("came in as %v", m)
 	}
 	guest.must(http.StatusOK, "GET", "/session", nil)
-	w.stranger().do("POST", "/invitations/accept", accept(token)).refused(http.StatusForbidden, "bad_link")
+	w.stranger().do("POST", "/join", accept(token)).refused(http.StatusForbidden, "bad_link")
 	if m := owner.must(http.StatusOK, "GET", "/members/"+owner.find("help@acme.test"), nil); m["email_verified"] != false {
 		t.Errorf("a link that went through other hands proves the address: %v", m)
 	}
@@ -107,7 +107,7 @@ func TestInvitationsEnd(t *testing.T) {
 	}
 	refused := func(token string) {
 		t.Helper()
-		w.stranger().do("POST", "/invitations/accept", map[string]any{"token": token, "name": "Helper", "password": password}).
+		w.stranger().do("POST", "/join", map[string]any{"token": token, "name": "Helper", "password": password}).
 			refused(http.StatusForbidden, "bad_link")
 	}
 	id, revoked := invite()
@@ -119,7 +119,7 @@ func TestInvitationsEnd(t *testing.T) {
 	owner = w.login("owner@acme.test")
 	_, again := invite() // the old one is not in its way
 	refused(old)
-	w.stranger().must(http.StatusCreated, "POST", "/invitations/accept", map[string]any{"token": again, "name": "Helper", "password": password})
+	w.stranger().must(http.StatusCreated, "POST", "/join", map[string]any{"token": again, "name": "Helper", "password": password})
 }
 
 // proves part of S02
@@ -131,7 +131,7 @@ func TestSixteenAcceptOneInvitation(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range statuses {
 		p := w.stranger()
-		all.Go(func() { statuses[i] = p.do("POST", "/invitations/accept", body).status })
+		all.Go(func() { statuses[i] = p.do("POST", "/join", body).status })
 	}
 	all.Wait()
 	in := 0
@@ -157,7 +157,7 @@ func TestAddressIsProvenByMail(t *testing.T) {
 		t.Errorf("the inviter sees what was mailed: %v", made)
 	}
 	helper := w.stranger()
-	helper.must(http.StatusCreated, "POST", "/invitations/accept", map[string]any{"token": w.mailed(post, "help@acme.test"), "name": "Helper", "password": password})
+	helper.must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.mailed(post, "help@acme.test"), "name": "Helper", "password": password})
 	verified := func(want bool) {
 		t.Helper()
 		for _, one := range owner.must(http.StatusOK, "GET", "/members?search=helper", nil)["items"].([]any) {

@@ -74,7 +74,7 @@ var rights = map[string]right{
 
 	"GET /products/{id}/keyring":                   {"oadsv", nil},
 	"POST /products/{id}/keyring":                  {"oa", map[string]any{"use": "lease"}},
-	"POST /products/{id}/keyring/certificate":      {"oa", map[string]any{"certificate": "theirs"}},
+	"POST /products/{id}/certificate":              {"oa", map[string]any{"certificate": "theirs"}},
 	"POST /products/{id}/keyring/{key}/promote":    {"oa", nil},
 	"POST /products/{id}/keyring/{key}/retire":     {"oa", nil},
 	"POST /products/{id}/keyring/{key}/compromise": {"oa", nil},

@@ -208,7 +208,7 @@ func (p *person) under(more map[string]string, method, path string, body any) re
 	var session struct {
 		CSRF string `json:"csrf_token"`
 	}
-	if (strings.HasPrefix(path, "/se") || path == "/invitations/accept") && json.Unmarshal(r.body, &session) == nil && session.CSRF != "" {
+	if (strings.HasPrefix(path, "/se") || path == "/join") && json.Unmarshal(r.body, &session) == nil && session.CSRF != "" {
 		p.csrf = session.CSRF
 	}
 	return r

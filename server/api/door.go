@@ -57,6 +57,12 @@ func (a *API) door(op operation) func(huma.Context, func(huma.Context)) {
 			a.write(hc, a.refuse(ctx, err))
 			return
 		}
+		if o := hc.Operation(); o.RequestBody != nil && o.RequestBody.Content["application/json"] != nil {
+			if err := a.noNulls(o.RequestBody.Content["application/json"].Schema, humafiber.Unwrap(hc).Body()); err != nil {
+				a.write(hc, a.refuse(ctx, err))
+				return
+			}
+		}
 		c := &call{}
 		if !safe(op.method) {
 			var err error

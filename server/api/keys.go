@@ -84,7 +84,7 @@ func (a *API) keys() {
 		return a.keyring(ctx, who, in.id(), err)
 	})
 	add(a, operation{
-		method: "POST", path: "/products/{id}/keyring/certificate", id: "learnKeys", tag: tag, action: access.EditKeys,
+		method: "POST", path: "/products/{id}/certificate", id: "learnKeys", tag: tag, action: access.EditKeys,
 		summary: "Take over what the root has certified and revoked elsewhere",
 	}, func(ctx context.Context, who access.Identity, in *ByIDBody[CertificateNew]) (*answer[Keyring], error) {
 		_, err := l.LearnKeys(ctx, who.Organisation(), in.id(), []byte(in.Body.Certificate))

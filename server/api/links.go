@@ -97,7 +97,7 @@ func (a *API) links() {
 		return nil, a.Access.RevokeInvitation(ctx, who.Organisation(), in.id())
 	})
 	add(a, operation{
-		method: "POST", path: "/invitations/accept", id: "acceptInvitation", tag: tag, action: access.Anyone, status: http.StatusCreated,
+		method: "POST", path: "/join", id: "acceptInvitation", tag: tag, action: access.Anyone, status: http.StatusCreated,
 		summary: "Become a member, and log in",
 	}, func(ctx context.Context, _ access.Identity, in *body[Acceptance]) (*loggedIn, error) {
 		token, who, err := a.Access.AcceptInvitation(ctx, in.Body.Token, in.Body.Name, in.Body.Password, from(ctx))

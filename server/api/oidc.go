@@ -22,17 +22,17 @@ type ByOrganisation struct {
 
 // FromProvider is what a provider sends a browser back with. Only the first four count; others are known to come along.
 type FromProvider struct {
-	State        string `query:"state" required:"true" maxLength:"200"`
-	Code         string `query:"code" maxLength:"8192" doc:"Absent when the provider refuses."`
-	Issuer       string `query:"iss" maxLength:"1000"`
-	Error        string `query:"error" maxLength:"200"`
-	Description  string `query:"error_description" maxLength:"4000"`
-	Page         string `query:"error_uri" maxLength:"2000"`
-	SessionState string `query:"session_state" maxLength:"1000"`
-	Scope        string `query:"scope" maxLength:"2000"`
-	AuthUser     string `query:"authuser" maxLength:"200"`
-	Domain       string `query:"hd" maxLength:"500"`
-	Prompt       string `query:"prompt" maxLength:"200"`
+	State        string `query:"state" required:"true" maxLength:"100"`
+	Code         string `query:"code" maxLength:"4096" doc:"Absent when the provider refuses."`
+	Issuer       string `query:"iss" maxLength:"500"`
+	Error        string `query:"error" maxLength:"100"`
+	Description  string `query:"error_description" maxLength:"1000"`
+	Page         string `query:"error_uri" maxLength:"500"`
+	SessionState string `query:"session_state" maxLength:"500"`
+	Scope        string `query:"scope" maxLength:"1000"`
+	AuthUser     string `query:"authuser" maxLength:"50"`
+	Domain       string `query:"hd" maxLength:"250"`
+	Prompt       string `query:"prompt" maxLength:"50"`
 	Browser      string `cookie:"onelicense_oidc"`
 }
 

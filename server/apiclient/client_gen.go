@@ -4123,11 +4123,11 @@ type CreateProductJSONRequestBody = ProductNew
 // EditProductJSONRequestBody defines body for EditProduct for application/json ContentType.
 type EditProductJSONRequestBody = ProductEdit
 
-// AddKeyJSONRequestBody defines body for AddKey for application/json ContentType.
-type AddKeyJSONRequestBody = KeyNew
-
 // LearnKeysJSONRequestBody defines body for LearnKeys for application/json ContentType.
 type LearnKeysJSONRequestBody = CertificateNew
+
+// AddKeyJSONRequestBody defines body for AddKey for application/json ContentType.
+type AddKeyJSONRequestBody = KeyNew
 
 // PublishListJSONRequestBody defines body for PublishList for application/json ContentType.
 type PublishListJSONRequestBody = ListNew
@@ -4411,24 +4411,24 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
 	Invite(ctx context.Context, body InviteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RevokeInvitation Take an invitation back
+	//
+	// Corresponds with DELETE /api/v1/invitations/{id} (the `RevokeInvitation` operationId).
+	RevokeInvitation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// AcceptInvitationWithBody Become a member, and log in
 	//
 	// Takes any type of body and a specified content type.
 	//
-	// Corresponds with POST /api/v1/invitations/accept (the `AcceptInvitation` operationId).
+	// Corresponds with POST /api/v1/join (the `AcceptInvitation` operationId).
 	AcceptInvitationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AcceptInvitation Become a member, and log in
 	//
 	// Takes a body of the `application/json` content type.
 	//
-	// Corresponds with POST /api/v1/invitations/accept (the `AcceptInvitation` operationId).
+	// Corresponds with POST /api/v1/join (the `AcceptInvitation` operationId).
 	AcceptInvitation(ctx context.Context, body AcceptInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// RevokeInvitation Take an invitation back
-	//
-	// Corresponds with DELETE /api/v1/invitations/{id} (the `RevokeInvitation` operationId).
-	RevokeInvitation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AllLicenses List all licenses of the organisation
 	//
@@ -4831,6 +4831,20 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/products/{id}/archive (the `ArchiveProduct` operationId).
 	ArchiveProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// LearnKeysWithBody Take over what the root has certified and revoked elsewhere
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/products/{id}/certificate (the `LearnKeys` operationId).
+	LearnKeysWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LearnKeys Take over what the root has certified and revoked elsewhere
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/products/{id}/certificate (the `LearnKeys` operationId).
+	LearnKeys(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Keyring List the keys of a product
 	//
 	// Corresponds with GET /api/v1/products/{id}/keyring (the `Keyring` operationId).
@@ -4849,20 +4863,6 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
 	AddKey(ctx context.Context, id string, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// LearnKeysWithBody Take over what the root has certified and revoked elsewhere
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
-	LearnKeysWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// LearnKeys Take over what the root has certified and revoked elsewhere
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
-	LearnKeys(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TakeBackKey Take back a request for a key
 	//
@@ -5706,11 +5706,26 @@ func (c *Routes) Invite(ctx context.Context, body InviteJSONRequestBody, reqEdit
 	return c.Client.Do(req)
 }
 
+// RevokeInvitation Take an invitation back
+//
+// Corresponds with DELETE /api/v1/invitations/{id} (the `RevokeInvitation` operationId).
+func (c *Routes) RevokeInvitation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeInvitationRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // AcceptInvitationWithBody Become a member, and log in
 //
 // Takes any type of body and a specified content type.
 //
-// Corresponds with POST /api/v1/invitations/accept (the `AcceptInvitation` operationId).
+// Corresponds with POST /api/v1/join (the `AcceptInvitation` operationId).
 func (c *Routes) AcceptInvitationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAcceptInvitationRequestWithBody(c.Server, contentType, body)
 	if err != nil {
@@ -5727,24 +5742,9 @@ func (c *Routes) AcceptInvitationWithBody(ctx context.Context, contentType strin
 //
 // Takes a body of the `application/json` content type.
 //
-// Corresponds with POST /api/v1/invitations/accept (the `AcceptInvitation` operationId).
+// Corresponds with POST /api/v1/join (the `AcceptInvitation` operationId).
 func (c *Routes) AcceptInvitation(ctx context.Context, body AcceptInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAcceptInvitationRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// RevokeInvitation Take an invitation back
-//
-// Corresponds with DELETE /api/v1/invitations/{id} (the `RevokeInvitation` operationId).
-func (c *Routes) RevokeInvitation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRevokeInvitationRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -6846,6 +6846,40 @@ func (c *Routes) ArchiveProduct(ctx context.Context, id string, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
+// LearnKeysWithBody Take over what the root has certified and revoked elsewhere
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/products/{id}/certificate (the `LearnKeys` operationId).
+func (c *Routes) LearnKeysWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLearnKeysRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LearnKeys Take over what the root has certified and revoked elsewhere
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/products/{id}/certificate (the `LearnKeys` operationId).
+func (c *Routes) LearnKeys(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLearnKeysRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Keyring List the keys of a product
 //
 // Corresponds with GET /api/v1/products/{id}/keyring (the `Keyring` operationId).
@@ -6885,40 +6919,6 @@ func (c *Routes) AddKeyWithBody(ctx context.Context, id string, contentType stri
 // Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
 func (c *Routes) AddKey(ctx context.Context, id string, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAddKeyRequest(c.Server, id, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// LearnKeysWithBody Take over what the root has certified and revoked elsewhere
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
-func (c *Routes) LearnKeysWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLearnKeysRequestWithBody(c.Server, id, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// LearnKeys Take over what the root has certified and revoked elsewhere
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
-func (c *Routes) LearnKeys(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLearnKeysRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9402,46 +9402,6 @@ func NewInviteRequestWithBody(server string, contentType string, body io.Reader)
 	return req, nil
 }
 
-// NewAcceptInvitationRequest calls the generic AcceptInvitation builder with application/json body
-func NewAcceptInvitationRequest(server string, body AcceptInvitationJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewAcceptInvitationRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewAcceptInvitationRequestWithBody constructs an http.Request for the AcceptInvitation method, with any body, and a specified content type
-func NewAcceptInvitationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/v1/invitations/accept")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
 // NewRevokeInvitationRequest constructs an http.Request for the RevokeInvitation method
 func NewRevokeInvitationRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -9472,6 +9432,46 @@ func NewRevokeInvitationRequest(server string, id string) (*http.Request, error)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewAcceptInvitationRequest calls the generic AcceptInvitation builder with application/json body
+func NewAcceptInvitationRequest(server string, body AcceptInvitationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAcceptInvitationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAcceptInvitationRequestWithBody constructs an http.Request for the AcceptInvitation method, with any body, and a specified content type
+func NewAcceptInvitationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/join")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -12234,6 +12234,53 @@ func NewArchiveProductRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewLearnKeysRequest calls the generic LearnKeys builder with application/json body
+func NewLearnKeysRequest(server string, id string, body LearnKeysJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewLearnKeysRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewLearnKeysRequestWithBody constructs an http.Request for the LearnKeys method, with any body, and a specified content type
+func NewLearnKeysRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/certificate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewKeyringRequest constructs an http.Request for the Keyring method
 func NewKeyringRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -12296,53 +12343,6 @@ func NewAddKeyRequestWithBody(server string, id string, contentType string, body
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/products/%s/keyring", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewLearnKeysRequest calls the generic LearnKeys builder with application/json body
-func NewLearnKeysRequest(server string, id string, body LearnKeysJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewLearnKeysRequestWithBody(server, id, "application/json", bodyReader)
-}
-
-// NewLearnKeysRequestWithBody constructs an http.Request for the LearnKeys method, with any body, and a specified content type
-func NewLearnKeysRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/v1/products/%s/keyring/certificate", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -15060,26 +15060,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
 	InviteWithResponse(ctx context.Context, body InviteJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteResponse, error)
 
-	// AcceptInvitationWithBodyWithResponse Become a member, and log in
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /api/v1/invitations/accept (the `AcceptInvitation` operationId).
-	AcceptInvitationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error)
-
-	// AcceptInvitationWithResponse Become a member, and log in
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /api/v1/invitations/accept (the `AcceptInvitation` operationId).
-	AcceptInvitationWithResponse(ctx context.Context, body AcceptInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error)
-
 	// RevokeInvitationWithResponse Take an invitation back
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/invitations/{id} (the `RevokeInvitation` operationId).
 	RevokeInvitationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeInvitationResponse, error)
+
+	// AcceptInvitationWithBodyWithResponse Become a member, and log in
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/join (the `AcceptInvitation` operationId).
+	AcceptInvitationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error)
+
+	// AcceptInvitationWithResponse Become a member, and log in
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/join (the `AcceptInvitation` operationId).
+	AcceptInvitationWithResponse(ctx context.Context, body AcceptInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error)
 
 	// AllLicensesWithResponse List all licenses of the organisation
 	//
@@ -15564,6 +15564,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/products/{id}/archive (the `ArchiveProduct` operationId).
 	ArchiveProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ArchiveProductResponse, error)
 
+	// LearnKeysWithBodyWithResponse Take over what the root has certified and revoked elsewhere
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/certificate (the `LearnKeys` operationId).
+	LearnKeysWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error)
+
+	// LearnKeysWithResponse Take over what the root has certified and revoked elsewhere
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{id}/certificate (the `LearnKeys` operationId).
+	LearnKeysWithResponse(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error)
+
 	// KeyringWithResponse List the keys of a product
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -15584,20 +15598,6 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/products/{id}/keyring (the `AddKey` operationId).
 	AddKeyWithResponse(ctx context.Context, id string, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*AddKeyResponse, error)
-
-	// LearnKeysWithBodyWithResponse Take over what the root has certified and revoked elsewhere
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
-	LearnKeysWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error)
-
-	// LearnKeysWithResponse Take over what the root has certified and revoked elsewhere
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
-	LearnKeysWithResponse(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error)
 
 	// TakeBackKeyWithResponse Take back a request for a key
 	//
@@ -17014,6 +17014,47 @@ func (r InviteResponse) ContentType() string {
 	return ""
 }
 
+type RevokeInvitationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeInvitationResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeInvitationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeInvitationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeInvitationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeInvitationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // AcceptInvitationResponse201Headers the declared response headers of an HTTP 201 response for AcceptInvitation
 type AcceptInvitationResponse201Headers struct {
 	SetCookie *string
@@ -17063,47 +17104,6 @@ func (r AcceptInvitationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AcceptInvitationResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type RevokeInvitationResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
-	ApplicationProblemJSONDefault *Problem
-}
-
-// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r RevokeInvitationResponse) GetApplicationProblemJSONDefault() *Problem {
-	return r.ApplicationProblemJSONDefault
-}
-
-// GetBody returns the raw response body bytes
-func (r RevokeInvitationResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r RevokeInvitationResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r RevokeInvitationResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r RevokeInvitationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -19784,6 +19784,54 @@ func (r ArchiveProductResponse) ContentType() string {
 	return ""
 }
 
+type LearnKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Keyring
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r LearnKeysResponse) GetJSON200() *Keyring {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LearnKeysResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LearnKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LearnKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LearnKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LearnKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type KeyringResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -19874,54 +19922,6 @@ func (r AddKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AddKeyResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type LearnKeysResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Keyring
-	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
-	ApplicationProblemJSONDefault *Problem
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r LearnKeysResponse) GetJSON200() *Keyring {
-	return r.JSON200
-}
-
-// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r LearnKeysResponse) GetApplicationProblemJSONDefault() *Problem {
-	return r.ApplicationProblemJSONDefault
-}
-
-// GetBody returns the raw response body bytes
-func (r LearnKeysResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r LearnKeysResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r LearnKeysResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r LearnKeysResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -22818,11 +22818,24 @@ func (c *ClientWithResponses) InviteWithResponse(ctx context.Context, body Invit
 	return ParseInviteResponse(rsp)
 }
 
+// RevokeInvitationWithResponse Take an invitation back
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/invitations/{id} (the `RevokeInvitation` operationId).
+func (c *ClientWithResponses) RevokeInvitationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeInvitationResponse, error) {
+	rsp, err := c.RevokeInvitation(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeInvitationResponse(rsp)
+}
+
 // AcceptInvitationWithBodyWithResponse Become a member, and log in
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
-// Corresponds with POST /api/v1/invitations/accept (the `AcceptInvitation` operationId).
+// Corresponds with POST /api/v1/join (the `AcceptInvitation` operationId).
 func (c *ClientWithResponses) AcceptInvitationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error) {
 	rsp, err := c.AcceptInvitationWithBody(ctx, contentType, body, reqEditors...)
 	if err != nil {
@@ -22835,26 +22848,13 @@ func (c *ClientWithResponses) AcceptInvitationWithBodyWithResponse(ctx context.C
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
-// Corresponds with POST /api/v1/invitations/accept (the `AcceptInvitation` operationId).
+// Corresponds with POST /api/v1/join (the `AcceptInvitation` operationId).
 func (c *ClientWithResponses) AcceptInvitationWithResponse(ctx context.Context, body AcceptInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error) {
 	rsp, err := c.AcceptInvitation(ctx, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseAcceptInvitationResponse(rsp)
-}
-
-// RevokeInvitationWithResponse Take an invitation back
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with DELETE /api/v1/invitations/{id} (the `RevokeInvitation` operationId).
-func (c *ClientWithResponses) RevokeInvitationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeInvitationResponse, error) {
-	rsp, err := c.RevokeInvitation(ctx, id, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseRevokeInvitationResponse(rsp)
 }
 
 // AllLicensesWithResponse List all licenses of the organisation
@@ -23754,6 +23754,32 @@ func (c *ClientWithResponses) ArchiveProductWithResponse(ctx context.Context, id
 	return ParseArchiveProductResponse(rsp)
 }
 
+// LearnKeysWithBodyWithResponse Take over what the root has certified and revoked elsewhere
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/certificate (the `LearnKeys` operationId).
+func (c *ClientWithResponses) LearnKeysWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error) {
+	rsp, err := c.LearnKeysWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLearnKeysResponse(rsp)
+}
+
+// LearnKeysWithResponse Take over what the root has certified and revoked elsewhere
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{id}/certificate (the `LearnKeys` operationId).
+func (c *ClientWithResponses) LearnKeysWithResponse(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error) {
+	rsp, err := c.LearnKeys(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLearnKeysResponse(rsp)
+}
+
 // KeyringWithResponse List the keys of a product
 //
 // Returns a wrapper object for the known response body format(s).
@@ -23791,32 +23817,6 @@ func (c *ClientWithResponses) AddKeyWithResponse(ctx context.Context, id string,
 		return nil, err
 	}
 	return ParseAddKeyResponse(rsp)
-}
-
-// LearnKeysWithBodyWithResponse Take over what the root has certified and revoked elsewhere
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
-func (c *ClientWithResponses) LearnKeysWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error) {
-	rsp, err := c.LearnKeysWithBody(ctx, id, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseLearnKeysResponse(rsp)
-}
-
-// LearnKeysWithResponse Take over what the root has certified and revoked elsewhere
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /api/v1/products/{id}/keyring/certificate (the `LearnKeys` operationId).
-func (c *ClientWithResponses) LearnKeysWithResponse(ctx context.Context, id string, body LearnKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*LearnKeysResponse, error) {
-	rsp, err := c.LearnKeys(ctx, id, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseLearnKeysResponse(rsp)
 }
 
 // TakeBackKeyWithResponse Take back a request for a key
@@ -25419,6 +25419,35 @@ func ParseInviteResponse(rsp *http.Response) (*InviteResponse, error) {
 	return response, nil
 }
 
+// ParseRevokeInvitationResponse parses an HTTP response from a RevokeInvitationWithResponse call
+func ParseRevokeInvitationResponse(rsp *http.Response) (*RevokeInvitationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeInvitationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseAcceptInvitationResponse parses an HTTP response from a AcceptInvitationWithResponse call
 func ParseAcceptInvitationResponse(rsp *http.Response) (*AcceptInvitationResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -25460,35 +25489,6 @@ func ParseAcceptInvitationResponse(rsp *http.Response) (*AcceptInvitationRespons
 			headers.SetCookie = &value
 		}
 		response.Headers201 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseRevokeInvitationResponse parses an HTTP response from a RevokeInvitationWithResponse call
-func ParseRevokeInvitationResponse(rsp *http.Response) (*RevokeInvitationResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &RevokeInvitationResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case rsp.StatusCode == 204:
-		break // No content-type
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSONDefault = &dest
-
 	}
 
 	return response, nil
@@ -27583,6 +27583,39 @@ func ParseArchiveProductResponse(rsp *http.Response) (*ArchiveProductResponse, e
 	return response, nil
 }
 
+// ParseLearnKeysResponse parses an HTTP response from a LearnKeysWithResponse call
+func ParseLearnKeysResponse(rsp *http.Response) (*LearnKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LearnKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Keyring
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseKeyringResponse parses an HTTP response from a KeyringWithResponse call
 func ParseKeyringResponse(rsp *http.Response) (*KeyringResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -27636,39 +27669,6 @@ func ParseAddKeyResponse(rsp *http.Response) (*AddKeyResponse, error) {
 			return nil, err
 		}
 		response.JSON201 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSONDefault = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseLearnKeysResponse parses an HTTP response from a LearnKeysWithResponse call
-func ParseLearnKeysResponse(rsp *http.Response) (*LearnKeysResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &LearnKeysResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Keyring
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
