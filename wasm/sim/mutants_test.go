@@ -41,7 +41,7 @@ var mutants = []mutant{
 		return nil
 	}`},
 	{"a rollback that is found out begins an epoch", domainFiles + "position.go", `if answer.Lease.Epoch >= x.epoch.Value {`, `if false {`},
-	{"the same request is given the same lease", domainFiles + "sync.go", `if known && held.Request == hash {`, `if false {`},
+	{"the same request is given the same lease", domainFiles + "sync.go", `if known && held.Request == x.hash {`, `if false {`},
 	{"a stored lease is signed for the present epoch", domainFiles + "sync.go", `if stored.Epoch < x.epoch.Value {`, `if false {`},
 	{"suspended licenses are refused", domainFiles + "sync.go", `case l.Status == Suspended:`, `case false:`},
 	{"seats of a lost record are held again", domainFiles + "fill.go", `if _, granted := x.slots(h.Entitlement); granted && !dropped`, `if false && !dropped`},
@@ -49,7 +49,7 @@ var mutants = []mutant{
 	{"after a re-activation the server's number stands", domainFiles + "fill.go", `		c.Counted = held.Counted
 		c.Lapse`, `		c.Lapse`},
 	{"a restored state pays for what was prepaid to it", domainFiles + "fill.go", `c.Lapse, c.Extra = x.policy.Prepaid > 0, x.policy.Prepaid`, `c.Lapse, c.Extra = false, 0`},
-	{"usage stays within the allowance", domainFiles + "charge.go", `		left = max(0, c.Allowance-a.Used)`, `		left = max(0, c.Allowance-a.Used) + 1<<40`},
+	{"usage stays within the allowance", domainFiles + "charge.go", `	left := max(0, min(c.limit(a), lease.MaxCount)-a.Used)`, `	left := max(0, min(c.limit(a), lease.MaxCount)-a.Used) + 1<<40`},
 	{"what was counted once is not charged again", domainFiles + "charge.go", `	pay(c.Counted - a.Granted)`, `	pay(c.Counted)`},
 	{"turns are counted", domainFiles + "clone.go", `	if e.Alternation {
 		past.Alternations++`, `	if e.Alternation {
