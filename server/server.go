@@ -89,7 +89,7 @@ type Server struct {
 	retired atomic.Bool
 
 	mu       sync.Mutex
-	listener net.Listener
+	listener *listener
 	closed   bool
 }
 
@@ -204,12 +204,12 @@ func (s *Server) Serve(l net.Listener) error {
 		s.mu.Unlock()
 		return errors.Join(errors.New("the server is serving already"), l.Close())
 	}
-	s.listener = l
-	s.mu.Unlock()
 	if s.tls != nil {
 		l = tls.NewListener(l, s.tls)
 	}
-	err := s.app.Listener(l)
+	s.listener = listen(l)
+	s.mu.Unlock()
+	err := s.app.Listener(s.listener)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -233,6 +233,7 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	var errs []error
 	if l != nil {
+		l.end()
 		if err := s.app.ShutdownWithTimeout(closePatience); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, fmt.Errorf("waiting for the last requests: %w", err))
 		}
