@@ -482,21 +482,6 @@ func TestRevocationList(t *testing.T) {
 	}
 }
 
-// What was frozen by a restore is granted again on an owner's word.
-func TestOwnerSettlesTheEpoch(t *testing.T) {
-	w := begin(t)
-	p := w.owner()
-	product, version, id := p.catalogue("perpetual", aLicense("One"))
-	newDevice(p, product, version, id).accepted()
-	if _, err := w.s.store.RaiseEpoch(w.Context(), w.clock.now().Unix()+10, lease.Time(w.clock.now().UnixMilli())); err != nil {
-		t.Fatal(err)
-	}
-	w.clock.pass(2 * time.Second) // what a node knows of the epoch is a second old at most
-	newDevice(p, product, version, id).refusedAs(license.CodeFrozen)
-	p.must(204, "POST", "/epoch/settle", nil)
-	newDevice(p, product, version, id).accepted()
-}
-
 // armoredWithout is the secret without its root, as a server gets it.
 func armoredWithout(t *testing.T, s *pgp.Secret) string {
 	t.Helper()

@@ -80,7 +80,6 @@ var rights = map[string]right{
 	"POST /products/{id}/keyring/{key}/compromise": {"oa", nil},
 	"DELETE /products/{id}/keyring/{key}":          {"oa", nil},
 	"POST /products/{id}/list":                     {"oa", map[string]any{}},
-	"POST /epoch/settle":                           {"o", nil},
 
 	"POST /products/{id}/versions":  {"oad", map[string]any{"name": "Theirs", "policy": map[string]any{"type": "perpetual"}}},
 	"GET /products/{id}/versions":   {"oadsv", nil},

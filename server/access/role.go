@@ -38,7 +38,6 @@ const (
 	ReadKeys        Action = "keys.read"           // what there is of keys, and for what; never a private one
 	EditKeys        Action = "keys.edit"           // rotate: add, promote, retire, take over a certificate; publish a statement
 	CompromiseKeys  Action = "keys.compromise"     // what the key signed is worth nothing, for good
-	SettleEpoch     Action = "epoch.settle"        // say that no lease from before a restore is out any more
 	FreeActivations Action = "activations.free"    // deactivate an installation, take a reservation back
 	ManageTokens    Action = "tokens.manage"       // see and revoke everybody's API tokens
 	ExportAll       Action = "organisation.export" // all there is, and back into an empty organisation
@@ -63,7 +62,6 @@ var allowed = map[Action][]Role{
 	ReadKeys:        {Owner, Admin, Developer, Support, Viewer},
 	EditKeys:        {Owner, Admin},
 	CompromiseKeys:  {Owner, Admin},
-	SettleEpoch:     {Owner},
 	FreeActivations: {Owner, Admin, Support},
 	ManageTokens:    {Owner, Admin},
 	ExportAll:       {Owner, Admin},

@@ -80,7 +80,6 @@ func Register(app *fiber.App, c Config) *API {
 	a.oidc()
 	a.products()
 	a.keys()
-	a.epoch()
 	a.versions()
 	a.licenses()
 	a.bulk()

@@ -26,7 +26,6 @@ const (
 	ConfirmedScopeCatalogueDelete    ConfirmedScope = "catalogue.delete"
 	ConfirmedScopeCatalogueEdit      ConfirmedScope = "catalogue.edit"
 	ConfirmedScopeCatalogueRead      ConfirmedScope = "catalogue.read"
-	ConfirmedScopeEpochSettle        ConfirmedScope = "epoch.settle"
 	ConfirmedScopeKeysCompromise     ConfirmedScope = "keys.compromise"
 	ConfirmedScopeKeysEdit           ConfirmedScope = "keys.edit"
 	ConfirmedScopeKeysRead           ConfirmedScope = "keys.read"
@@ -55,8 +54,6 @@ func (e ConfirmedScope) Valid() bool {
 	case ConfirmedScopeCatalogueEdit:
 		return true
 	case ConfirmedScopeCatalogueRead:
-		return true
-	case ConfirmedScopeEpochSettle:
 		return true
 	case ConfirmedScopeKeysCompromise:
 		return true
@@ -986,7 +983,6 @@ const (
 	SessionScopeCatalogueDelete    SessionScope = "catalogue.delete"
 	SessionScopeCatalogueEdit      SessionScope = "catalogue.edit"
 	SessionScopeCatalogueRead      SessionScope = "catalogue.read"
-	SessionScopeEpochSettle        SessionScope = "epoch.settle"
 	SessionScopeKeysCompromise     SessionScope = "keys.compromise"
 	SessionScopeKeysEdit           SessionScope = "keys.edit"
 	SessionScopeKeysRead           SessionScope = "keys.read"
@@ -1015,8 +1011,6 @@ func (e SessionScope) Valid() bool {
 	case SessionScopeCatalogueEdit:
 		return true
 	case SessionScopeCatalogueRead:
-		return true
-	case SessionScopeEpochSettle:
 		return true
 	case SessionScopeKeysCompromise:
 		return true
@@ -1055,7 +1049,6 @@ const (
 	TokenScopeCatalogueDelete    TokenScope = "catalogue.delete"
 	TokenScopeCatalogueEdit      TokenScope = "catalogue.edit"
 	TokenScopeCatalogueRead      TokenScope = "catalogue.read"
-	TokenScopeEpochSettle        TokenScope = "epoch.settle"
 	TokenScopeKeysCompromise     TokenScope = "keys.compromise"
 	TokenScopeKeysEdit           TokenScope = "keys.edit"
 	TokenScopeKeysRead           TokenScope = "keys.read"
@@ -1084,8 +1077,6 @@ func (e TokenScope) Valid() bool {
 	case TokenScopeCatalogueEdit:
 		return true
 	case TokenScopeCatalogueRead:
-		return true
-	case TokenScopeEpochSettle:
 		return true
 	case TokenScopeKeysCompromise:
 		return true
@@ -1124,7 +1115,6 @@ const (
 	TokenMadeScopeCatalogueDelete    TokenMadeScope = "catalogue.delete"
 	TokenMadeScopeCatalogueEdit      TokenMadeScope = "catalogue.edit"
 	TokenMadeScopeCatalogueRead      TokenMadeScope = "catalogue.read"
-	TokenMadeScopeEpochSettle        TokenMadeScope = "epoch.settle"
 	TokenMadeScopeKeysCompromise     TokenMadeScope = "keys.compromise"
 	TokenMadeScopeKeysEdit           TokenMadeScope = "keys.edit"
 	TokenMadeScopeKeysRead           TokenMadeScope = "keys.read"
@@ -1153,8 +1143,6 @@ func (e TokenMadeScope) Valid() bool {
 	case TokenMadeScopeCatalogueEdit:
 		return true
 	case TokenMadeScopeCatalogueRead:
-		return true
-	case TokenMadeScopeEpochSettle:
 		return true
 	case TokenMadeScopeKeysCompromise:
 		return true
@@ -1193,7 +1181,6 @@ const (
 	TokenNewScopeCatalogueDelete    TokenNewScope = "catalogue.delete"
 	TokenNewScopeCatalogueEdit      TokenNewScope = "catalogue.edit"
 	TokenNewScopeCatalogueRead      TokenNewScope = "catalogue.read"
-	TokenNewScopeEpochSettle        TokenNewScope = "epoch.settle"
 	TokenNewScopeKeysCompromise     TokenNewScope = "keys.compromise"
 	TokenNewScopeKeysEdit           TokenNewScope = "keys.edit"
 	TokenNewScopeKeysRead           TokenNewScope = "keys.read"
@@ -1222,8 +1209,6 @@ func (e TokenNewScope) Valid() bool {
 	case TokenNewScopeCatalogueEdit:
 		return true
 	case TokenNewScopeCatalogueRead:
-		return true
-	case TokenNewScopeEpochSettle:
 		return true
 	case TokenNewScopeKeysCompromise:
 		return true
@@ -4360,11 +4345,6 @@ type ClientInterface interface {
 	// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
 	EditCustomer(ctx context.Context, id string, body EditCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SettleEpoch Say that no lease from before the last restore is outstanding: what was frozen since is granted again
-	//
-	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
-	SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
-
 	// Events List what happened, newest first; the last 90 days, of installations 14
 	//
 	// Corresponds with GET /api/v1/events (the `Events` operationId).
@@ -5555,21 +5535,6 @@ func (c *Routes) EditCustomerWithBody(ctx context.Context, id string, contentTyp
 // Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
 func (c *Routes) EditCustomer(ctx context.Context, id string, body EditCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEditCustomerRequest(c.Server, id, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// SettleEpoch Say that no lease from before the last restore is outstanding: what was frozen since is granted again
-//
-// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
-func (c *Routes) SettleEpoch(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSettleEpochRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -8696,33 +8661,6 @@ func NewEditCustomerRequestWithBody(server string, id string, contentType string
 	}
 
 	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewSettleEpochRequest constructs an http.Request for the SettleEpoch method
-func NewSettleEpochRequest(server string) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/v1/epoch/settle")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
 
 	return req, nil
 }
@@ -14997,13 +14935,6 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/customers/{id} (the `EditCustomer` operationId).
 	EditCustomerWithResponse(ctx context.Context, id string, body EditCustomerJSONRequestBody, reqEditors ...RequestEditorFn) (*EditCustomerResponse, error)
 
-	// SettleEpochWithResponse Say that no lease from before the last restore is outstanding: what was frozen since is granted again
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
-	SettleEpochWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SettleEpochResponse, error)
-
 	// EventsWithResponse List what happened, newest first; the last 90 days, of installations 14
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -16645,47 +16576,6 @@ func (r EditCustomerResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EditCustomerResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type SettleEpochResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
-	ApplicationProblemJSONDefault *Problem
-}
-
-// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r SettleEpochResponse) GetApplicationProblemJSONDefault() *Problem {
-	return r.ApplicationProblemJSONDefault
-}
-
-// GetBody returns the raw response body bytes
-func (r SettleEpochResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r SettleEpochResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r SettleEpochResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r SettleEpochResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -22701,19 +22591,6 @@ func (c *ClientWithResponses) EditCustomerWithResponse(ctx context.Context, id s
 	return ParseEditCustomerResponse(rsp)
 }
 
-// SettleEpochWithResponse Say that no lease from before the last restore is outstanding: what was frozen since is granted again
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /api/v1/epoch/settle (the `SettleEpoch` operationId).
-func (c *ClientWithResponses) SettleEpochWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SettleEpochResponse, error) {
-	rsp, err := c.SettleEpoch(ctx, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseSettleEpochResponse(rsp)
-}
-
 // EventsWithResponse List what happened, newest first; the last 90 days, of installations 14
 //
 // Returns a wrapper object for the known response body format(s).
@@ -25168,35 +25045,6 @@ func ParseEditCustomerResponse(rsp *http.Response) (*EditCustomerResponse, error
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseSettleEpochResponse parses an HTTP response from a SettleEpochWithResponse call
-func ParseSettleEpochResponse(rsp *http.Response) (*SettleEpochResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &SettleEpochResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case rsp.StatusCode == 204:
-		break // No content-type
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSONDefault = &dest
-
 	}
 
 	return response, nil

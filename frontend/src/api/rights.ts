@@ -105,7 +105,6 @@ export const rights = {
   sendVerification: ["owner","admin","developer","support","viewer"],
   session: ["owner","admin","developer","support","viewer"],
   sessions: ["owner","admin","developer","support","viewer"],
-  settleEpoch: ["owner"],
   signedLicenseFile: ["owner","admin","developer","support"],
   suspendLicense: ["owner","admin","developer","support"],
   suspendLicenses: ["owner","admin","developer","support"],

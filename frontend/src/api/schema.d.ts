@@ -140,23 +140,6 @@ export interface paths {
         patch: operations["editCustomer"];
         trace?: never;
     };
-    "/api/v1/epoch/settle": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Say that no lease from before the last restore is outstanding: what was frozen since is granted again */
-        post: operations["settleEpoch"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1925,7 +1908,7 @@ export interface components {
             /** @description They are shown here and never again. */
             recovery_codes: string[];
             /** @description Of an API token; a session may what the role allows. */
-            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
         Counts: {
             /** Format: int64 */
@@ -2916,7 +2899,7 @@ export interface components {
             member: components["schemas"]["Member"];
             organisation: components["schemas"]["Organisation"];
             /** @description Of an API token; a session may what the role allows. */
-            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
         Setup: {
             email: string;
@@ -2976,7 +2959,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
             /**
              * Format: date-time
              * @description Last use, within an hour; absent: never.
@@ -2996,7 +2979,7 @@ export interface components {
             /** @description Who made it, and for whom it acts. */
             member: string;
             name: string;
-            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
             /** @description To be sent as Authorization: Bearer. It is shown here and never again. */
             secret: string;
             /**
@@ -3014,7 +2997,7 @@ export interface components {
             /** @description What it is for, for people. */
             name: string;
             /** @description What it may do: no more than one's role allows, now and later. */
-            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "epoch.settle" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
         TransferNew: {
             /** @description Deactivate the installations of the customer before. */
@@ -3596,36 +3579,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Customer"];
                 };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    settleEpoch: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Error */
             default: {

@@ -299,6 +299,11 @@ func TestRestoreRefuses(t *testing.T) {
 	if exit, out, errs := run(nil, "restore", "--data", to, kept("--with-master-key")); exit != exitOK || !strings.Contains(out, "epoch "+strconv.FormatInt(now.Unix()+1, 10)+" has begun") {
 		t.Errorf("a good one: exit %d, %s%s", exit, out, errs)
 	}
+	for _, says := range []string{"granted again", "nothing waits"} {
+		if exit, out, errs := run(nil, "settle-epoch", "--data", to); exit != exitOK || !strings.Contains(out, says) {
+			t.Errorf("settled: exit %d, %s%s", exit, out, errs)
+		}
+	}
 	if info, err := os.Stat(filepath.Join(to, "master.key")); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("the key: %v %v", info, err)
 	}

@@ -28,7 +28,9 @@ On MongoDB the nodes go on; on the embedded database the server must be stopped 
 			if at == "" {
 				at = scheme(s) + "://" + s.Listen
 			}
-			link, until, err := server.Found(cmd.Context(), server.Config{Data: s.Data, Mongo: s.Mongo, PublicURL: at, Now: w.now})
+			link, until, err := server.Found(cmd.Context(), server.Config{
+				Data: s.Data, Mongo: s.Mongo, MasterKey: keySource(s.MasterKey, s.MasterKeyCommand), PublicURL: at, Now: w.now,
+			})
 			if err != nil {
 				return err
 			}

@@ -25,7 +25,7 @@ func root(w world) *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.AddCommand(serveCommand(), foundCommand(w), healthcheckCommand(), backupCommand(w), restoreCommand(w), doctorCommand(w), licenseCommand(w), auditCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), foundCommand(w), settleCommand(w), healthcheckCommand(), backupCommand(w), restoreCommand(w), doctorCommand(w), licenseCommand(w), auditCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
 	cmd.AddGroup(&cobra.Group{ID: "here", Title: "Here:"})
 	for _, c := range cmd.Commands() {
 		c.GroupID = "here"

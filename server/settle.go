@@ -1,0 +1,50 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/onelicense/onelicense/server/audit"
+	"github.com/onelicense/onelicense/server/store/sqlite"
+)
+
+// Settle says that no lease from before the last restore is out any more: what was frozen since is granted again. It gives the epoch, and
+// since when things were frozen in it; the zero time when nothing was. The epoch is the whole server's, so this is for whoever operates it
+// and no organisation's affair: like Found it opens the store by itself.
+func Settle(ctx context.Context, c Config) (epoch int64, since time.Time, err error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if database := filepath.Join(c.Data, sqlite.File); c.Mongo == "" && !exists(database) {
+		return 0, since, fmt.Errorf("there is no %s", database)
+	}
+	store, master, err := open(ctx, c)
+	if err != nil {
+		return 0, since, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	keys, secret, err := c.unlock(ctx, store, master)
+	if err != nil {
+		return 0, since, err
+	}
+	domain, err := newDomain(store, keys, secret, c.Now, nil)
+	if err != nil {
+		return 0, since, err
+	}
+	was, err := store.Epoch(ctx, c.Now().Unix())
+	if err != nil || was.Since == 0 {
+		return was.Value, since, err
+	}
+	if err := domain.SettleEpoch(ctx); err != nil {
+		return was.Value, since, err
+	}
+	since = was.Since.Std().UTC()
+	return was.Value, since, audit.New(store, c.Now, slog.New(slog.DiscardHandler)).Append(ctx, "", audit.Line{
+		Time: c.Now(), Actor: audit.Actor{Kind: "system"}, Action: "settle",
+		Changed: map[string]audit.Change{"frozen_since": {From: audit.Quote(since)}},
+	})
+}
