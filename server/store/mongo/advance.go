@@ -175,7 +175,7 @@ func (s *Store) carryOut(ctx context.Context, d activation, a *licensing.Advance
 	}
 	account := p.account(d, said)
 	if c := d.Claim; c != nil && c.Charges {
-		err := s.metering.do(ctx, d.License, order[*meter]{mark: mark{d.ID, c.Mark}, seen: m, fresh: !again, apply: func(m *meter) (err error) {
+		err := s.metering.do(ctx, d.License, order[*meter]{mark: mark{d.ID, c.Mark}, seen: m, fresh: !again && len(m.Traces) < solitary, apply: func(m *meter) (err error) {
 			account, err = m.charge(c.Mark, p, d)
 			return err
 		}})

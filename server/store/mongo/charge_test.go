@@ -4,6 +4,7 @@ package mongo
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -57,6 +58,30 @@ func TestChargeStandsWhoeverCompletesIt(t *testing.T) {
 		}
 	}
 	t.Error("there is always one more point")
+}
+
+// A license's installations come one after the other, and no two at a time: what the meter notes of each goes when its request has ended,
+// so the document, which every request reads, does not grow with them.
+func TestMeterForgetsWhoComesAlone(t *testing.T) {
+	const installations = 3 * solitary
+	c := newScene(t, database(t))
+	most := 0
+	for n := range installations {
+		c.does(fmt.Sprint(n), fmt.Sprint(n, " activates"), counts(1), func(a *licensing.Advance) { a.Activate = &licensing.Activate{Limit: 1 << 30, Window: 1} })
+		raw, err := one[bson.Raw](t.Context(), c.s.meters, with("_id", string(c.license)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := decodeMeter(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, len(m.Traces))
+	}
+	if most > solitary+1 {
+		t.Errorf("the meter noted %d of %d requests, none of which was under way", most, installations)
+	}
+	c.whole()
 }
 
 // A request that was decided when nothing was left is not paid from what comes back later: its claim has no part in the meter.

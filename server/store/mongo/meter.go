@@ -55,6 +55,10 @@ type trace struct {
 	Left lease.Hash `bson:"left"` // who had given up that place
 }
 
+// solitary is how many traces a meter may have for a charge that comes alone to leave them as they are: to forget those that are over
+// takes a look at the activations, which one charge in so many pays for all.
+const solitary = 16
+
 // common is what a charge needs to know of the meter.
 type common struct {
 	Used   int64 `bson:"before"`
