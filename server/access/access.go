@@ -92,8 +92,8 @@ type Store interface {
 	UpdateMember(context.Context, Member) (Member, error)
 	// DeleteMember wants the given revision too. The sessions go with the member.
 	DeleteMember(ctx context.Context, org, id license.ID, revision int64) error
-	// SetPassword replaces the hash and ends every session of the member but keep.
-	SetPassword(ctx context.Context, org, id license.ID, password string, keep lease.Hash) error
+	// SetPassword replaces the hash, if it is still the one that was, and ends every session of the member but keep: else ErrStale.
+	SetPassword(ctx context.Context, org, id license.ID, was, password string, keep lease.Hash) error
 
 	// CreateSession wants a member who is not disabled and whose hash is still the given one, the one that was checked: else ErrNotFound. So
 	// whoever is in the middle of logging in when a new password ends all sessions does not come in with the old one.

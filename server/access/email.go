@@ -173,7 +173,10 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password, address s
 	if err := s.useUp(ctx, e); err != nil {
 		return Member{}, err
 	}
-	if err := s.store.SetPassword(ctx, m.Organisation, m.ID, hash, ""); err != nil {
+	err = s.store.SetPassword(ctx, m.Organisation, m.ID, m.Password, hash, "")
+	if errors.Is(err, licensing.ErrStale) { // the password that the link replaces is not there any more
+		return Member{}, badLink
+	} else if err != nil {
 		return Member{}, err
 	}
 	return m, s.know(ctx, m.Email, placeOf(address))

@@ -136,7 +136,11 @@ func (s *Service) ChangePassword(ctx context.Context, who Identity, old, passwor
 	if err != nil {
 		return err
 	}
-	return s.store.SetPassword(ctx, who.Member.Organisation, who.Member.ID, hash, who.Session.ID)
+	err = s.store.SetPassword(ctx, who.Member.Organisation, who.Member.ID, who.Member.Password, hash, who.Session.ID)
+	if errors.Is(err, licensing.ErrStale) { // another change was first
+		return notPresent("old")
+	}
+	return err
 }
 
 // confirm asks somebody who is logged in for the password once more. Wrong ones are counted like failed logins: a found open session is
@@ -154,9 +158,13 @@ func (s *Service) confirm(ctx context.Context, m Member, field, password, addres
 		return err
 	}
 	if !ok {
-		return &licensing.Invalid{Field: field, Problem: "is not the present password"}
+		return notPresent(field)
 	}
 	return a.succeeded(ctx)
+}
+
+func notPresent(field string) error {
+	return &licensing.Invalid{Field: field, Problem: "is not the present password"}
 }
 
 // confirmBoth asks for the second factor too, which there must be.

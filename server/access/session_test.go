@@ -2,9 +2,11 @@ package access_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // slow is a store to which something happens between the check of a password and the session.
@@ -28,7 +30,7 @@ func TestPasswordChangesDuringALogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	node := access.New(slow{w.store, func() {
-		if err := w.store.SetPassword(t.Context(), m.Organisation, m.ID, "another", ""); err != nil {
+		if err := w.store.SetPassword(t.Context(), m.Organisation, m.ID, m.Password, "another", ""); err != nil {
 			t.Error(err)
 		}
 	}}, access.Options{Clock: w.clock, Sealer: open{}})
@@ -40,4 +42,24 @@ func TestPasswordChangesDuringALogin(t *testing.T) {
 	if left, err := w.store.Sessions(t.Context(), m.Organisation, m.ID); err != nil || len(left) != 0 {
 		t.Errorf("sessions %v, %v", left, err)
 	}
+}
+
+// Two changes are under way, and both have seen the old password: the second does not take away what the first has set.
+//
+// proves part of S05
+func TestPasswordIsChangedOnceAtATime(t *testing.T) {
+	w := begin(t)
+	_, who, err := w.nodes[0].Login(t.Context(), email, password, "", home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.nodes[0].ChangePassword(t.Context(), who, password, "the first new one", home); err != nil {
+		t.Fatal(err)
+	}
+	var wrong *licensing.Invalid
+	if err := w.nodes[1].ChangePassword(t.Context(), who, password, "the second new one", home); !errors.As(err, &wrong) || wrong.Field != "old" {
+		t.Errorf("the second: %v", err)
+	}
+	w.wants(0, email, "the second new one", home, "bad_credentials")
+	w.wants(0, email, "the first new one", home, "")
 }

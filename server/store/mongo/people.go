@@ -119,17 +119,21 @@ func (s *Store) DeleteMember(ctx context.Context, org, id license.ID, revision i
 	return s.forgetSessions(ctx, id, "")
 }
 
-func (s *Store) SetPassword(ctx context.Context, org, id license.ID, password string, keep lease.Hash) error {
-	return s.endSessions(ctx, org, id, keep, with("password", password)...)
+func (s *Store) SetPassword(ctx context.Context, org, id license.ID, was, password string, keep lease.Hash) error {
+	if _, err := s.Member(ctx, org, id); err != nil {
+		return err
+	}
+	met, err := s.change(ctx, s.members, byID(string(id), "org", string(org), "password", was), endingSessions(keep, with("password", password)...))
+	if err != nil {
+		return err
+	} else if !met {
+		return s.staleOrGone(ctx, s.members, string(id))
+	}
+	return s.forgetSessions(ctx, id, keep)
 }
 
 func (s *Store) EndSessions(ctx context.Context, org, id license.ID, keep lease.Hash) error {
-	return s.endSessions(ctx, org, id, keep)
-}
-
-// endSessions ends a member's sessions but keep, and sets what goes with that.
-func (s *Store) endSessions(ctx context.Context, org, id license.ID, keep lease.Hash, set ...bson.E) error {
-	met, err := s.change(ctx, s.members, byID(string(id), "org", string(org)), endingSessions(keep, set...))
+	met, err := s.change(ctx, s.members, byID(string(id), "org", string(org)), endingSessions(keep))
 	if err != nil || !met {
 		return missing(err)
 	}

@@ -104,7 +104,7 @@ func TestOldNodesServeWhileANewOneMigrates(t *testing.T) {
 		func() error { _, err := c.s.UpdateProduct(ctx, product); return err },
 		func() error { _, err := c.s.UpdateVersion(ctx, version); return err },
 		func() error { _, err := c.s.ReplaceEntry(ctx, entry); return err },
-		func() error { return c.s.SetPassword(ctx, "org", "member", "another", "") },
+		func() error { return c.s.SetPassword(ctx, "org", "member", "", "another", "") },
 	} {
 		if err := edit(); err != nil {
 			t.Fatal(err)

@@ -119,12 +119,13 @@ func (s *Store) MemberByEmail(_ context.Context, email string) (m access.Member,
 	return m, err
 }
 
-func (s *Store) SetPassword(ctx context.Context, org, id license.ID, password string, keep lease.Hash) error {
+func (s *Store) SetPassword(ctx context.Context, org, id license.ID, was, password string, keep lease.Hash) error {
 	return s.write(ctx, func(t *tx) error {
-		if err := one(t.exec(`UPDATE members SET password = ? WHERE id = ? AND org = ?`, password, id, org)); err != nil {
+		n, err := t.exec(`UPDATE members SET password = ? WHERE id = ? AND org = ? AND password = ?`, password, id, org, was)
+		if err := same(t, n, err, memberExists, id, org); err != nil {
 			return err
 		}
-		_, err := t.exec(`DELETE FROM sessions WHERE member = ? AND id <> ?`, id, keep)
+		_, err = t.exec(`DELETE FROM sessions WHERE member = ? AND id <> ?`, id, keep)
 		return err
 	})
 }

@@ -168,7 +168,7 @@ func memberOfAnotherOrganisation(t *testing.T, s access.Store) {
 	sessions, err := s.Sessions(t.Context(), pid("b"), owner.ID)
 	must(t, err)
 	same(t, len(sessions), 0)
-	wants(t, s.SetPassword(t.Context(), pid("b"), owner.ID, "x", ""), licensing.ErrNotFound)
+	wants(t, s.SetPassword(t.Context(), pid("b"), owner.ID, owner.Password, "x", ""), licensing.ErrNotFound)
 	m, err := s.Member(t.Context(), acme.ID, owner.ID)
 	must(t, err)
 	same(t, m, owner)
@@ -201,7 +201,9 @@ func newPasswordEndsOtherSessions(t *testing.T, s access.Store) {
 	must(t, s.CreateSession(t.Context(), here, owner.Password))
 	must(t, s.CreateSession(t.Context(), elsewhere, owner.Password))
 	must(t, s.CreateSession(t.Context(), others, helper.Password))
-	must(t, s.SetPassword(t.Context(), acme.ID, owner.ID, "$argon2id$new", here.ID))
+	wants(t, s.SetPassword(t.Context(), acme.ID, owner.ID, "$argon2id$another", "$argon2id$late", ""), licensing.ErrStale)
+	must(t, s.SetPassword(t.Context(), acme.ID, owner.ID, owner.Password, "$argon2id$new", here.ID))
+	wants(t, s.SetPassword(t.Context(), acme.ID, owner.ID, owner.Password, "$argon2id$late", ""), licensing.ErrStale)
 	_, m, err := s.Session(t.Context(), here.ID)
 	must(t, err)
 	same(t, m.Password, "$argon2id$new")
@@ -215,7 +217,7 @@ func newPasswordEndsOtherSessions(t *testing.T, s access.Store) {
 func loginUnderWay(t *testing.T, s access.Store) {
 	ctx := t.Context()
 	found(t, s)
-	must(t, s.SetPassword(ctx, acme.ID, owner.ID, "$argon2id$new", ""))
+	must(t, s.SetPassword(ctx, acme.ID, owner.ID, owner.Password, "$argon2id$new", ""))
 	late := session("late", owner, 3000)
 	wants(t, s.CreateSession(ctx, late, owner.Password), licensing.ErrNotFound)
 	_, _, err := s.Session(ctx, late.ID)
@@ -240,7 +242,7 @@ func passwordsChangeDuringLogins(t *testing.T, s access.Store) {
 	for n := range 16 {
 		all.Go(func() {
 			if n == 8 {
-				if err := s.SetPassword(context.Background(), acme.ID, owner.ID, "$argon2id$new", ""); err != nil {
+				if err := s.SetPassword(context.Background(), acme.ID, owner.ID, owner.Password, "$argon2id$new", ""); err != nil {
 					t.Error(err)
 				}
 				return
