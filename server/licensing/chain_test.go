@@ -404,3 +404,25 @@ func TestStatementsTravelBesideLeases(t *testing.T) {
 		t.Error("sent to who has it")
 	}
 }
+
+// Two nodes whose clocks differ answer in turn, and then the clock of both is put back. A program goes on through all of it: no lease is
+// of an earlier time than the one before it, for it would be refused, and so would be the same lease for the same bytes.
+func TestNodesWhoseClocksDiffer(t *testing.T) {
+	s := newServer(t, roomy, func(p *licensing.Policy, _ *licensing.License) { p.Trigger = lease.EveryCall })
+	s.wait(time.Hour) // away from the keys, which sign nothing from before they were made
+	p, then := s.program(1), ms(s.clock())
+	for n := range 10 {
+		s.wait([]time.Duration{-40 * time.Millisecond, 45 * time.Millisecond}[n%2])
+		l := p.sync(t, counts(int64(n)))
+		equal(t, "it lasts as long as any other", l.NotAfter-l.Time, 12*minute)
+		p.send(t, p.sent)
+	}
+	s.wait(-10 * time.Minute)
+	equal(t, "after a long step", p.sync(t, counts(9)).Time >= then, true)
+	s.wait(11 * time.Minute)
+	equal(t, "when the clock has caught up", p.sync(t, counts(9)).Time, ms(s.clock()))
+	s.wait(-10 * time.Minute)
+	_, err := s.RaiseEpoch(t.Context())
+	must(t, err)
+	equal(t, "in a new epoch", p.sync(t, counts(9)).Time, ms(s.clock()))
+}

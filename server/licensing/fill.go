@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
@@ -142,7 +143,7 @@ func (x *exchange) compose(o Outcome, at step, list *lease.ListRef, denied []lea
 		Link:         at.to.Link,
 		Request:      x.hash,
 		Nonce:        x.request.Nonce,
-		Time:         x.now,
+		Time:         x.dated(),
 		Epoch:        x.epoch.Value,
 		Verdict:      license.CodeOK,
 		Settings:     x.policy.Settings,
@@ -150,8 +151,8 @@ func (x *exchange) compose(o Outcome, at step, list *lease.ListRef, denied []lea
 		Reservations: o.Reservations,
 		Denied:       append(denied[:len(denied):len(denied)], o.Denied...),
 		List:         list,
-		NotAfter:     x.now + lifetime(x.policy),
 	}
+	l.NotAfter = l.Time + lifetime(x.policy)
 	if x.policy.Prepaid > 0 {
 		l.Counters.Granted = o.Granted
 	}
@@ -175,6 +176,21 @@ func (x *exchange) compose(o Outcome, at step, list *lease.ListRef, denied []lea
 		return nil, fmt.Errorf("activation %s: the lease would have %d bytes", x.key.Activation, len(document))
 	}
 	return document, nil
+}
+
+// dated is the time of the lease: now, but not before the chain's last. Where clocks of nodes differ, or one was put right, the program would
+// refuse an earlier one, and get the same again for the same bytes for ever. Only a new epoch takes time back.
+func (x *exchange) dated() lease.Time {
+	last := x.outcome.held.Lease
+	_, after, _ := bytes.Cut(last, []byte(`,"time":`))
+	digits, _, _ := bytes.Cut(after, []byte(`,`))
+	if then, err := strconv.ParseInt(string(digits), 10, 64); err != nil || lease.Time(then) <= x.now {
+		return x.now // as nearly always, so that the lease need not be read
+	}
+	if l, err := read(last); err == nil && l.Epoch == x.epoch.Value {
+		return max(l.Time, x.now)
+	}
+	return x.now
 }
 
 // lifetime is how long a lease allows the program to go on: until the next sync, the retries after it, which share one more interval,

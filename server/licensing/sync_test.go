@@ -109,6 +109,8 @@ type program struct {
 	last      []byte // the last signed lease
 	sent      []byte // the last request
 	challenge string
+	time      lease.Time // of the last lease,
+	epoch     int64      // and its epoch
 }
 
 var nonces atomic.Int64 // never used twice
@@ -162,7 +164,10 @@ func (p *program) send(t *testing.T, request []byte) *lease.Answer {
 		l.Position() != (lease.Position{Generation: r.Generation, Number: r.Number, Link: lease.Next(r.Previous, hash)}) || got.Refused != "" {
 		t.Fatalf("the lease is for another request: %+v", l)
 	}
-	p.position, p.last = l.Position(), signed
+	if l.Time < p.time && l.Epoch == p.epoch {
+		t.Fatalf("a program does not believe a lease of %s after one of %s", l.Time, p.time)
+	}
+	p.position, p.last, p.time, p.epoch = l.Position(), signed, l.Time, l.Epoch
 	return a
 }
 

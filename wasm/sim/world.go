@@ -25,6 +25,7 @@ type World struct {
 	dice
 	Seed    uint64
 	now     lease.Time
+	ahead   lease.Time // the clock of the server's node that answers
 	agenda  agenda
 	order   int64 // of things at the same time
 	Server  *Server
@@ -43,8 +44,8 @@ func NewWorld(seed uint64, terms Terms) *World {
 	return w
 }
 
-// clock is the server's. It is right: what a wrong one does is the machines' part.
-func (w *World) clock() time.Time { return w.now.Std() }
+// clock is the one of the server's node that answers. It is right, but for what nodes may differ by.
+func (w *World) clock() time.Time { return (w.now + w.ahead).Std() }
 
 // dice decide all that is left open.
 type dice struct{ random *rand.Rand }

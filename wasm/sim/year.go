@@ -53,6 +53,7 @@ type habits struct {
 	consume, reserve, restart, crash, offline, sleep, clock, diskFull, backup, restore, lie, export float64
 	copies, memory                                                                                  bool
 	down, rollBack, told, suspend, settings, rotate, evict                                          float64
+	skew                                                                                            int64
 }
 
 func (w dice) habits() habits {
@@ -67,13 +68,14 @@ func (w dice) habits() habits {
 		clock: some(40, 5), diskFull: some(20, 3), backup: some(50, 5), restore: some(40, 0.5), lie: 0, export: some(30, 5),
 		copies: w.chance(25), memory: w.chance(50),
 		down: some(50, 4), rollBack: some(30, 0.6), told: float64(pick(w, 0, 50, 100)), suspend: some(30, 1), settings: some(30, 1), rotate: some(30, 0.5),
-		evict: some(20, 0.5),
+		evict: some(20, 0.5), skew: pick(w, 0, 0, second),
 	}
 }
 
 func (w *World) live(h habits) {
 	w.note("policy %+v", w.Server.Version.Policy)
 	w.note("habits %+v", h)
+	w.Server.Skew = h.skew
 	n := w.Network
 	if w.chance(60) {
 		n.LoseRequest, n.LoseReply, n.Duplicate, n.Late = w.random.Float64()*20, w.random.Float64()*20, w.random.Float64()*20, w.random.Float64()*10
