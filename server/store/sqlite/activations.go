@@ -40,6 +40,9 @@ func save(t *tx, known bool, a licensing.Activation) (err error) {
 
 // Activation implements licensing.Chains.
 func (s *Store) Activation(_ context.Context, key licensing.ActivationKey) (licensing.Activation, error) {
+	if known, ok := s.writer.standings.lookup(key); ok {
+		return known.Activation, nil
+	}
 	return readActivation(new(int64), s.row(activationByKey, key.License, key.Activation))
 }
 
@@ -54,7 +57,7 @@ func (s *Store) Activations(_ context.Context, org, id license.ID, page licensin
 
 // Remember implements licensing.Chains.
 func (s *Store) Remember(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.Past, restores bool) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.amend(ctx, func(t *tx) error {
 		held, err := readActivation(new(int64), t.row(activationByKey, key.License, key.Activation))
 		if err != nil {
 			return err
@@ -77,7 +80,7 @@ func (s *Store) owned(org, id license.ID) error {
 
 // Deactivate implements licensing.Chains.
 func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.amend(ctx, func(t *tx) error {
 		var closed lease.Time
 		if err := t.row(`SELECT closed FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation, org).Scan(&closed); err != nil {
 			return found(err)
@@ -108,7 +111,7 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 
 // Name implements licensing.Chains.
 func (s *Store) Name(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.amend(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE activations SET name = ?, folded = ? WHERE license = ? AND activation = ? AND org = ?`, name, fold(name), key.License, key.Activation, org)
 		if err == nil && n == 0 {
 			err = licensing.ErrNotFound

@@ -42,25 +42,29 @@ func (s *Store) Advance(ctx context.Context, a licensing.Advance) (lease.Documen
 }
 
 func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
-	var revision int64
-	was, err := readMeter(t.row(`SELECT l.revision, `+meterColumns+` FROM licenses l JOIN meters m ON m.license = l.id WHERE l.id = ? AND l.org = ?`,
-		a.Key.License, a.Org), &revision)
+	of, err := t.account(a.Key.License)
 	if err != nil {
 		return nil, err
 	}
-	held, err := readActivation(new(int64), t.row(activationByKey, a.Key.License, a.Key.Activation))
+	if of.org != a.Org {
+		return nil, licensing.ErrNotFound
+	}
+	was, err := t.standing(a.Key)
 	known := err == nil
-	switch {
-	case err != nil && err != licensing.ErrNotFound:
+	if err == licensing.ErrNotFound {
+		was = &standing{bare: true}
+	} else if err != nil {
 		return nil, err
-	case known && held.Head == a.To && held.Request == a.Request:
-		return held.Lease, nil
-	case revision != a.Revision || held.Head != a.From || (held.Closed != 0 || !known) != (a.Activate != nil):
+	}
+	switch {
+	case known && was.Head == a.To && was.Request == a.Request:
+		return was.Lease, nil
+	case of.revision != a.Revision || was.Head != a.From || (was.Closed != 0 || !known) != (a.Activate != nil):
 		return nil, licensing.ErrStale
-	case a.Restore != nil && held.Past.Turn != a.Restore.Past.Turn-1:
+	case a.Restore != nil && was.Past.Turn != a.Restore.Past.Turn-1:
 		return nil, licensing.ErrStale
 	}
-	now := was
+	now, held := of.Meter, was.Activation
 	if a.Activate != nil {
 		if err := now.Admit(a.Activate, a.Now, a.Key.Activation); err != nil {
 			return nil, err
@@ -75,7 +79,7 @@ func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
 	account := now.Charge(a.Charge, held.Counted, held.Granted)
 	held.Counted, held.Granted = account.Counted, account.Granted
 	out := account.Outcome()
-	if err := seats(t, a, known, &out); err != nil {
+	if err := seats(t, a, was.bare, &out); err != nil {
 		return nil, err
 	}
 	if a.Goodbye {
@@ -87,12 +91,11 @@ func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
 	if held.Lease, err = a.Compose(out); err != nil {
 		return nil, err
 	}
-	if !now.Same(&was) {
-		if err := saveMeter(t, a.Key.License, now); err != nil {
-			return nil, err
-		}
+	if err := save(t, known, held); err != nil {
+		return nil, err
 	}
-	return held.Lease, save(t, known, held)
+	t.stand(&standing{held, len(out.Reservations) == 0}, of, now)
+	return held.Lease, nil
 }
 
 // restore charges the activation's own budget and gives it its new past.
@@ -111,9 +114,9 @@ func restore(held *licensing.Activation, a *licensing.Advance) error {
 }
 
 // seats drops, renews and grants, and tells what is held after that.
-func seats(t *tx, a *licensing.Advance, known bool, out *licensing.Outcome) error {
+func seats(t *tx, a *licensing.Advance, bare bool, out *licensing.Outcome) error {
 	var held []licensing.Reservation
-	if known {
+	if !bare {
 		var err error
 		if held, err = heldBy(t, a.Key); err != nil {
 			return err

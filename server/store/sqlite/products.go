@@ -25,7 +25,7 @@ func (s *Store) Organisation(_ context.Context, id license.ID) (licensing.Organi
 
 // edit is a write of the catalogue: syncs read what it changed from the data again.
 func (s *Store) edit(ctx context.Context, fn func(*tx) error) error {
-	err := s.write(ctx, fn)
+	err := s.amend(ctx, fn)
 	s.terms.edition.Add(1) // also after a failure: whether a COMMIT that failed reached the disk is not known
 	return err
 }

@@ -1,12 +1,14 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/onelicense/onelicense/server/licensing"
@@ -24,7 +26,11 @@ func opened(t *testing.T, directory string) *Store {
 }
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) licensing.Store { return opened(t, t.TempDir()) })
+	storetest.Run(t, func(t *testing.T) licensing.Store {
+		s := opened(t, t.TempDir())
+		t.Cleanup(func() { standsAsStored(t, s) })
+		return s
+	})
 }
 
 func TestOneProcessPerDirectory(t *testing.T) {
@@ -109,27 +115,16 @@ func TestFailuresStayApart(t *testing.T) {
 			return err
 		}
 	}
-	// The first change waits until the others are queued, so that all are in one batch.
-	begun, more, answers := make(chan struct{}), make(chan struct{}), make(chan error, 5)
-	go func() {
-		answers <- s.write(t.Context(), func(t *tx) error { close(begun); <-more; return insert("a")(t) })
-	}()
-	<-begun
-	for _, fn := range []func(*tx) error{
+	answers := inOneCommit(t, s,
+		insert("a"),
 		func(t *tx) error { return errors.Join(insert("b")(t), broken) },
 		func(t *tx) error { _ = insert("c")(t); panic("a bug") },
 		func(t *tx) error { return errors.Join(insert("d")(t), insert("d")(t)) },
 		insert("e"),
-	} {
-		go func() { answers <- s.write(t.Context(), fn) }()
-	}
-	for len(s.writer.changes) < 4 {
-		runtime.Gosched()
-	}
-	close(more)
+	)
 	failed := 0
-	for range 5 {
-		if err := <-answers; err != nil {
+	for _, err := range answers {
+		if err != nil {
 			failed++
 		}
 	}
@@ -140,6 +135,28 @@ func TestFailuresStayApart(t *testing.T) {
 	if failed != 3 || kept != "ae" {
 		t.Errorf("%d failed, kept %q", failed, kept)
 	}
+}
+
+// inOneCommit makes changes in one transaction, in their order, and gives the answer to each: the first waits until all others are queued.
+func inOneCommit(t *testing.T, s *Store, changes ...func(*tx) error) []error {
+	t.Helper()
+	answers, begun, more := make([]error, len(changes)), make(chan struct{}), make(chan struct{})
+	var wait sync.WaitGroup
+	for n, fn := range changes {
+		if n == 0 {
+			fn = func(t *tx) error { close(begun); <-more; return changes[0](t) }
+		}
+		wait.Go(func() { answers[n] = s.write(context.Background(), fn) })
+		if n == 0 {
+			<-begun
+		}
+		for len(s.writer.changes) < n {
+			runtime.Gosched()
+		}
+	}
+	close(more)
+	wait.Wait()
+	return answers
 }
 
 func TestClosedStoreSaysSo(t *testing.T) {

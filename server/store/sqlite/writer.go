@@ -19,6 +19,7 @@ var errClosed = fmt.Errorf("%w: it is closed", licensing.ErrUnavailable)
 type writer struct {
 	connection *sql.Conn
 	statements map[string]*sql.Stmt
+	standings  *standings
 	changes    chan *change
 	quit       chan struct{} // closed: take no more
 	stopped    chan struct{} // closed: the goroutine has ended
@@ -27,9 +28,10 @@ type writer struct {
 
 // change is one caller's, to be made whole or not at all.
 type change struct {
-	make func(*tx) error
-	err  error
-	done chan struct{}
+	make   func(*tx) error
+	amends bool // licenses, activations or counters, and is no advance
+	err    error
+	done   chan struct{}
 }
 
 // tx is a change in the making. It is only good inside the function that it is given to.
@@ -46,6 +48,7 @@ func startWriter(db *sql.DB) (*writer, error) {
 	w := &writer{
 		connection: connection,
 		statements: map[string]*sql.Stmt{},
+		standings:  newStandings(),
 		changes:    make(chan *change, most),
 		quit:       make(chan struct{}),
 		stopped:    make(chan struct{}),
@@ -57,9 +60,19 @@ func startWriter(db *sql.DB) (*writer, error) {
 // write makes one change: all that fn does, or nothing when it returns an error. It returns after the COMMIT. fn runs once, on the
 // writer's goroutine, so it must be quick and wait for nothing.
 //
+// What standings has is not to be written so, but by an advance or by amend.
+//
 // The context counts only until the change is taken up: from then on the caller must know what became of it.
 func (s *Store) write(ctx context.Context, fn func(*tx) error) error {
-	c := &change{make: fn, done: make(chan struct{})}
+	return s.hand(ctx, &change{make: fn, done: make(chan struct{})})
+}
+
+// amend is write for what advances start from: licenses, activations and counters.
+func (s *Store) amend(ctx context.Context, fn func(*tx) error) error {
+	return s.hand(ctx, &change{make: fn, amends: true, done: make(chan struct{})})
+}
+
+func (s *Store) hand(ctx context.Context, c *change) error {
 	select {
 	case <-s.writer.quit:
 		return errClosed
@@ -102,10 +115,11 @@ func (w *writer) run() {
 // commit makes the first change and whatever else is waiting, in one transaction, and then answers all of them.
 func (w *writer) commit(first *change, batch []*change) []*change {
 	err := w.do(`BEGIN IMMEDIATE`)
+	begun := err == nil
 	for next := first; next != nil; {
 		batch = append(batch, next)
 		if err == nil {
-			next.err = w.attempt(next.make)
+			err = w.attempt(next)
 		}
 		next = nil
 		if len(batch) < most {
@@ -116,8 +130,19 @@ func (w *writer) commit(first *change, batch []*change) []*change {
 		}
 	}
 	if err == nil {
+		err = w.settle()
+	}
+	if err == nil {
 		if err = w.do(`COMMIT`); err != nil {
-			err = errors.Join(fmt.Errorf("committing: %w", err), w.do(`ROLLBACK`))
+			err = fmt.Errorf("committing: %w", err)
+		}
+	}
+	if err == nil {
+		w.standings.committed()
+	} else {
+		w.standings.forget() // whether a COMMIT that failed reached the disk is not known
+		if begun {
+			err = errors.Join(err, w.do(`ROLLBACK`))
 		}
 	}
 	for _, c := range batch {
@@ -130,22 +155,34 @@ func (w *writer) commit(first *change, batch []*change) []*change {
 }
 
 // attempt makes one change within the transaction. A failure takes back its own writes only, and so does a panic: the goroutine serves
-// everybody.
-func (w *writer) attempt(fn func(*tx) error) (err error) {
+// everybody. The error is for all, when the transaction as a whole has failed: SQLite may take all of it back where the disk does.
+func (w *writer) attempt(c *change) error {
+	if c.amends {
+		if err := w.settle(); err != nil {
+			return err
+		}
+		w.standings.forget()
+	}
 	t := &tx{w: w}
+	c.err = t.make(c)
+	switch {
+	case errors.Is(away(c.err), licensing.ErrUnavailable):
+		return c.err
+	case !t.wrote:
+		return nil
+	case c.err != nil:
+		return errors.Join(w.do(`ROLLBACK TO change`), w.do(`RELEASE change`))
+	}
+	return w.do(`RELEASE change`)
+}
+
+func (t *tx) make(c *change) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("a change panicked: %v", r)
 		}
-		switch {
-		case !t.wrote:
-		case err != nil:
-			err = errors.Join(err, w.do(`ROLLBACK TO change`), w.do(`RELEASE change`))
-		default:
-			err = w.do(`RELEASE change`)
-		}
 	}()
-	return fn(t)
+	return c.make(t)
 }
 
 // exec changes rows and tells how many.
