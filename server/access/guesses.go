@@ -16,8 +16,10 @@ import (
 //   - one person from one place: whoever mistypes never meets it;
 //   - one place, whoever it tries;
 //   - one person from all places together, which many machines cannot get around. It makes each next try wait longer, from a second to
-//     minutes, and does not count the places where the person came in before: so nobody is kept out of where they usually are by
-//     somebody elsewhere. A new password by a mailed link makes a place known too.
+//     minutes.
+//
+// The last two do not count for a person at a place where they came in before: so nobody is kept out of where they usually are, neither by
+// somebody elsewhere nor by a neighbour behind the same address. A new password by a mailed link makes a place known too.
 //
 // A try counts before its outcome is known, so that many at once do not slip through. When the counts cannot be written, nobody comes in:
 // the people lie in the same store, so to let go would help no one who is honest.
@@ -77,22 +79,22 @@ func after(t lease.Time, d time.Duration) lease.Time { return t + lease.Time(d.M
 type attempt struct {
 	s      *Service
 	place  string
-	limits []limit // the person's, then the place's
+	limits []limit // the person's, then, where they are not known, the place's
+	known  bool
 }
 
 // attempt counts a try, or says how long it must wait; then it is not counted.
 func (s *Service) attempt(ctx context.Context, secret, account, address string) (*attempt, error) {
 	place := placeOf(address)
 	a := &attempt{s: s, place: place}
-	known, err := s.knows(ctx, account, place)
-	if err != nil {
+	var err error
+	if a.known, err = s.knows(ctx, account, place); err != nil {
 		return nil, err
 	}
 	a.limits = append(a.limits, limit{guessID(secret, account, place), guessesPerPerson, false})
-	if !known {
-		a.limits = append(a.limits, limit{guessID(secret, account, ""), guessesPerAccount, true})
+	if !a.known {
+		a.limits = append(a.limits, limit{guessID(secret, account, ""), guessesPerAccount, true}, limit{guessID(secret, "", place), guessesPerPlace, false})
 	}
-	a.limits = append(a.limits, limit{guessID(secret, "", place), guessesPerPlace, false})
 	for _, count := range []bool{false, true} { // who must wait anyway is not counted anywhere
 		for _, l := range a.limits {
 			if wait, err := s.tally(ctx, l, count); err != nil {
@@ -107,13 +109,20 @@ func (s *Service) attempt(ctx context.Context, secret, account, address string) 
 
 // succeeded forgets what was counted against the person, and takes the try back from its place.
 func (a *attempt) succeeded(ctx context.Context) error {
-	last := len(a.limits) - 1
-	for _, l := range a.limits[:last] {
+	own := a.limits
+	if !a.known {
+		last := len(own) - 1
+		if err := a.s.untally(ctx, own[last]); err != nil {
+			return err
+		}
+		own = own[:last]
+	}
+	for _, l := range own {
 		if err := a.s.store.DeleteEntry(ctx, guessKind, l.id, 0); err != nil && !errors.Is(err, licensing.ErrNotFound) {
 			return err
 		}
 	}
-	return a.s.untally(ctx, a.limits[last])
+	return nil
 }
 
 // wrong counts a secret of 256 bits that was not one, and gives the refusal, or says that there were too many. Those who show a good one

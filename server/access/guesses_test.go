@@ -147,6 +147,22 @@ func TestOnePlaceMayNotTryEverybody(t *testing.T) {
 	}
 }
 
+// Whoever shares an address with a guesser comes in where they came in before; their own wrong tries still count.
+//
+// proves part of B10
+func TestNeighboursDoNotLockTheOwnerOut(t *testing.T) {
+	w := begin(t)
+	for i := range 100 {
+		w.wants(i, fmt.Sprintf("%d@acme.test", i), "wrong", home, "bad_credentials")
+	}
+	w.wants(0, "new@acme.test", "wrong", home, "rate_limited")
+	w.wants(1, email, password, home, "")
+	for i := range 10 {
+		w.wants(i, email, "wrong", home, "bad_credentials")
+	}
+	w.wants(0, email, password, home, "rate_limited")
+}
+
 // Many machines that try one person's password, each a few times, have ever longer to wait; and the person, at a place where they came in
 // before, nothing at all.
 //
