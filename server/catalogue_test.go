@@ -134,6 +134,13 @@ func TestVersions(t *testing.T) {
 	if policy = edited["policy"].(map[string]any); policy["max_machines"] != 3.0 || policy["grace"] != 0.0 || policy["interval"] != 60000.0 {
 		t.Errorf("the policy was not replaced: %v", policy)
 	}
+	if policy["activation_limit"] != 10.0 {
+		t.Errorf("who says nothing about activations gets %v", policy["activation_limit"])
+	}
+	nobody := p.must(http.StatusCreated, "POST", list, map[string]any{"name": "closed", "policy": map[string]any{"type": "perpetual", "activation_limit": 0}})
+	if got := nobody["policy"].(map[string]any)["activation_limit"]; got != 0.0 {
+		t.Errorf("none is allowed, and it is %v", got)
+	}
 	for field, policy := range map[string]map[string]any{
 		"policy.type":     {"type": "calls"},
 		"policy.interval": {"type": "perpetual", "interval": 1},

@@ -384,7 +384,7 @@ func (a *API) restore(ctx context.Context, org license.ID, in *Dump) (Restored, 
 // restored is the record as the export has it, below another.
 func (v Version) restored(m licensing.Meta, product license.ID) licensing.Version {
 	return licensing.Version{Meta: m, Product: product, Name: v.Name, Description: v.Description, Archived: v.Archived, Released: instant(v.Released),
-		Policy: PolicyNew(v.Policy).policy()}
+		Policy: v.Policy.policy()}
 }
 
 func (l License) restored(m licensing.Meta, version license.ID) licensing.License {

@@ -59,7 +59,7 @@ type PolicyNew struct {
 	MaxRetries           int                         `json:"max_retries,omitempty" doc:"Failed syncs in a row before the grace begins; 0: none."`
 	Grace                int64                       `json:"grace,omitempty" doc:"How long the program may go on after the retries."`
 	ActivationDelay      int64                       `json:"activation_delay,omitempty" doc:"How long a program waits after an activation."`
-	ActivationLimit      int64                       `json:"activation_limit,omitempty" doc:"New activations in each interval; 0: none is allowed."`
+	ActivationLimit      *int64                      `json:"activation_limit,omitempty" doc:"New activations in each interval; 0: none is allowed. Default: 10."`
 	MaxMachines          int64                       `json:"max_machines,omitempty" doc:"Activated installations at a time; 0: no limit."`
 	TrialOnce            bool                        `json:"trial_once,omitempty" doc:"Each customer, by record, tries the product once."`
 	MoveLimit            int64                       `json:"move_limit,omitempty" doc:"How often another installation may take a place that one has given up itself, in at least 30 days; 0: no limit."`
@@ -108,7 +108,21 @@ func version(v licensing.Version) Version {
 	}
 }
 
+// defaultActivationLimit is what the pages begin with too. 0 would be a version that nobody can activate, and that somebody must mean.
+const defaultActivationLimit = 10
+
 func (p PolicyNew) policy() licensing.Policy {
+	activations := int64(defaultActivationLimit)
+	if p.ActivationLimit != nil {
+		activations = *p.ActivationLimit
+	}
+	return Policy{
+		p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, activations, p.MaxMachines, p.TrialOnce, p.MoveLimit, p.ClockTolerance, p.JournalEvery,
+		p.Prepaid, p.Period, p.PeriodLength, p.MaxBorrow, p.Statistics, p.FingerprintAction, p.FingerprintTolerance, p.Queue, p.CloneAction, p.CloneLimit,
+	}.policy()
+}
+
+func (p Policy) policy() licensing.Policy {
 	return licensing.Policy{
 		Settings: lease.Settings{
 			Type: p.Type, Trigger: p.Trigger, Interval: p.Interval, MaxRetries: p.MaxRetries, Grace: p.Grace,

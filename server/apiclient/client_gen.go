@@ -3046,7 +3046,7 @@ type PolicyNew struct {
 	// ActivationDelay How long a program waits after an activation.
 	ActivationDelay *int64 `json:"activation_delay,omitempty"`
 
-	// ActivationLimit New activations in each interval; 0: none is allowed.
+	// ActivationLimit New activations in each interval; 0: none is allowed. Default: 10.
 	ActivationLimit *int64 `json:"activation_limit,omitempty"`
 
 	// ClockTolerance How far a clock may be behind the latest signed time.

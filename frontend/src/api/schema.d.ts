@@ -2648,7 +2648,7 @@ export interface components {
             activation_delay?: number;
             /**
              * Format: int64
-             * @description New activations in each interval; 0: none is allowed.
+             * @description New activations in each interval; 0: none is allowed. Default: 10.
              */
             activation_limit?: number;
             /**
