@@ -39,7 +39,7 @@ func (b *body) add(d *document, f *pflag.FlagSet, s *schema, path []string) {
 			b.add(d, f, of, at)
 			continue
 		}
-		m := &member{schema: of, document: d}
+		m := &member{schema: of, document: d, optional: len(path) > 0 && b.edits()}
 		flag := hyphened(strings.Join(at, "."))
 		if f.Lookup(flag) != nil || slices.Contains(ours, flag) {
 			flag = "body." + flag
@@ -72,7 +72,7 @@ func (b *body) given() bool {
 	return b.file != "" || slices.ContainsFunc(b.members, func(m flagged) bool { return m.given })
 }
 
-// read gives the body. What must be there and is not is a mistake in the call, but for the revision, which is found out.
+// read gives what the call says of the body.
 func (b *body) read(cmd *cobra.Command) (map[string]any, error) {
 	all := map[string]any{}
 	if b.file != "" {
@@ -99,16 +99,21 @@ func (b *body) read(cmd *cobra.Command) (map[string]any, error) {
 		}
 		within[m.path[len(m.path)-1]] = m.value
 	}
+	return all, nil
+}
+
+// whole refuses what lacks a member that must be there.
+func (b *body) whole(all map[string]any) error {
 	var missing []string
 	for _, name := range b.schema.Required {
-		if _, ok := all[name]; !ok && name != revision {
+		if _, ok := all[name]; !ok {
 			missing = append(missing, hyphened(name))
 		}
 	}
 	if len(missing) > 0 {
-		return nil, Usage{fmt.Errorf("to be given by flags or in --file: %s", strings.Join(missing, ", "))}
+		return Usage{fmt.Errorf("to be given by flags or in --file: %s", strings.Join(missing, ", "))}
 	}
-	return all, nil
+	return nil
 }
 
 // maxFile is more than any server takes in one request.

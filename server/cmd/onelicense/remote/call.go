@@ -101,39 +101,19 @@ func (c *call) payload(cmd *cobra.Command, client *apiclient.Client, path string
 	if err != nil {
 		return nil, err
 	}
-	if _, named := members[revision]; c.method == http.MethodPatch && c.body.schema.Properties[revision] != nil && !named && !c.matches() {
-		if members[revision], err = present(cmd.Context(), client, path); err != nil {
+	if c.body.edits() {
+		if err := c.edit(cmd.Context(), client, path, members); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.body.whole(members); err != nil {
+		return nil, err
 	}
 	return json.Marshal(members)
 }
 
-// revision is the member that says which state of a record an edit was made from; the header If-Match is another way to say it.
-const revision = "revision"
-
 func (c *call) matches() bool {
 	return slices.ContainsFunc(c.parameters, func(p given) bool { return p.given && http.CanonicalHeaderKey(p.parameter.Name) == "If-Match" })
-}
-
-// present is the revision that a record has now: an edit that names none is of the record as it stands.
-func present(ctx context.Context, client *apiclient.Client, path string) (json.Number, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, client.URL(path), nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	var record struct {
-		Revision json.Number `json:"revision"`
-	}
-	if err := json.NewDecoder(response.Body).Decode(&record); err != nil {
-		return "", fmt.Errorf("reading the record that is to be edited: %w", err)
-	}
-	return record.Revision, nil
 }
 
 func (c *call) send(ctx context.Context, client *apiclient.Client, path string, payload []byte) (*http.Response, error) {

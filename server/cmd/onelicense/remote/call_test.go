@@ -16,6 +16,7 @@ import (
 const (
 	product = "5edb10fecc150913cb7640f6"
 	version = "5edb1105cc150913cb7640f7"
+	sold    = "5edb1264cc150913cb7640f8"
 )
 
 // answers gives these JSON texts, one for each request.
@@ -93,6 +94,45 @@ func TestEditReadsTheRevision(t *testing.T) {
 	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--if-match", `"7"`); err != nil || l.requests[3].header.Get("If-Match") != `"7"` ||
 		strings.Contains(string(l.requests[3].body), "revision") {
 		t.Errorf("%v; it asks %v", err, l.requests)
+	}
+}
+
+// A record within a record is replaced by the server as a whole, and PUT replaces all: what an edit does not name stays.
+func TestEditKeepsWhatItDoesNotName(t *testing.T) {
+	const there = `{"id":"` + version + `","name":"1.0","revision":41,"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":7,"of_tomorrow":1}}`
+	const terms = `{"id":"` + sold + `","status":"active","revision":5,"overrides":{"grace":9,"interval":60000}}`
+	const door = `{"require_mfa":false,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`
+	for name, c := range map[string]struct {
+		there, sent string
+		args        []string
+	}{
+		"one of a policy": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8},"revision":41}`,
+			[]string{"versions", "edit", version, "--policy.grace=8"}},
+		"of a revision that was read before": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8},"revision":40}`,
+			[]string{"versions", "edit", version, "--policy.grace=8", "--revision=40"}},
+		"an ETag that was read before": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8}}`,
+			[]string{"versions", "edit", version, "--policy.grace=8", `--if-match="40"`}},
+		"nothing of the policy": {there, `{"name":"2.0","revision":41}`, []string{"versions", "edit", version, "--name=2.0"}},
+		"a first override":      {`{"revision":5,"overrides":{}}`, `{"overrides":{"grace":8},"revision":5}`, []string{"licenses", "edit", sold, "--overrides.grace=8"}},
+		"an override is taken away": {terms, `{"overrides":{"interval":60000},"revision":5}`,
+			[]string{"licenses", "edit", sold, "--overrides.grace=null"}},
+		"the rules of the door": {door, `{"require_mfa":true,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`,
+			[]string{"organisation", "change-access-settings", "--require-mfa"}},
+		"a provider's client": {door, `{"require_mfa":false,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"you","domains":["example.com"]}}`,
+			[]string{"organisation", "change-access-settings", "--oidc.client-id=you"}},
+		"no provider any more": {door, `{"require_mfa":false,"revision":3}`, []string{"organisation", "change-access-settings", "--file=-"}},
+	} {
+		l := listen(t)
+		l.answer = answers(c.there, `{}`)
+		if _, _, err := run(t, `{"require_mfa":false}`, c.args...); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if got := l.requests[len(l.requests)-1].body; !sameBody(got, []byte(c.sent)) {
+			t.Errorf("%s: it sends %s, want %s", name, got, c.sent)
+		}
+	}
+	l := listen(t)
+	if _, _, err := run(t, "", "versions", "create", product, "--name=1", "--policy.type=calls", "--policy.grace=null"); err == nil || len(l.requests) != 0 {
+		t.Errorf("nothing is there to take it away from: %v", err)
 	}
 }
 

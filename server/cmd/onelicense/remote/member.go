@@ -12,7 +12,7 @@ import (
 //
 //	a text, whole number or number      as it is
 //	true or false                       as it is, or the flag alone
-//	nothing, where that is allowed      null
+//	nothing, where that is allowed      null; it also takes away one member of a record that is edited
 //	a list of texts                     a,b or several times
 //	a dictionary                        key=value, several times
 //	a list of records                   name=rendering,slots=5 or a JSON object, several times
@@ -20,9 +20,13 @@ import (
 type member struct {
 	schema   *schema
 	document *document
+	optional bool // null takes it away
 	value    any
 	given    bool
 }
+
+// taken tells whether it is to be taken away, as opposed to being null.
+func (m *member) taken() bool { return m.given && m.value == nil && !m.schema.is("null") }
 
 // String is what the help prints as the default: nothing is sent for a flag that is not given.
 func (m *member) String() string { return "" }
@@ -69,7 +73,7 @@ func (m *member) record() *schema {
 func (m *member) Set(text string) error {
 	s := m.schema
 	m.given = true
-	if text == "null" && s.is("null") {
+	if text == "null" && (s.is("null") || m.optional) {
 		m.value = nil
 		return nil
 	}
