@@ -10,8 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/server/apiclient"
 	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
 )
 
@@ -67,25 +65,11 @@ func execute(cmd *cobra.Command, args []string) int {
 	if err == nil {
 		return exitOK
 	}
-	explain(cmd.ErrOrStderr(), err)
+	remote.Explain(cmd.ErrOrStderr(), err)
 	var f failure
 	if errors.As(err, &f) {
 		return exitRefused
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "see %s --help\n", called.CommandPath())
 	return exitUsage
-}
-
-// explain says what went wrong, and what to do where that is known.
-func explain(out io.Writer, err error) {
-	var problem *apiclient.Problem
-	if errors.As(err, &problem) {
-		remote.Explain(out, problem)
-		return
-	}
-	fmt.Fprintln(out, err)
-	var refusal *license.Error
-	if errors.As(err, &refusal) {
-		fmt.Fprintf(out, "what to do: %s\n", refusal.Code.Verdict().Do)
-	}
 }

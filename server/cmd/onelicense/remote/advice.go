@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,13 +51,42 @@ func advice(p *apiclient.Problem) string {
 	return "try again later; the server's log says more"
 }
 
-// Explain writes a problem for people: what, which members, and what to do.
-func Explain(out io.Writer, p *apiclient.Problem) {
-	fmt.Fprintf(out, "%s: %s (%s)\n", p.Title, shown(p.Detail), p.Code)
-	if p.Errors != nil {
-		for _, wrong := range *p.Errors {
-			fmt.Fprintf(out, "  %s: %s\n", shown(wrong.Field), shown(wrong.Detail))
+// Hint is an error with what to do about it, where that is more than its code says.
+type Hint struct {
+	Err error
+	Do  string
+}
+
+func (h Hint) Error() string { return h.Err.Error() }
+
+// Unwrap gives what went wrong.
+func (h Hint) Unwrap() error { return h.Err }
+
+// Explain writes an error for people: what went wrong, which members are wrong, and what to do where that is known.
+func Explain(out io.Writer, err error) {
+	var p *apiclient.Problem
+	var refusal *license.Error
+	var hint Hint
+	do := ""
+	switch {
+	case errors.As(err, &p):
+		fmt.Fprintf(out, "%s: %s (%s)\n", p.Title, shown(p.Detail), p.Code)
+		if p.Errors != nil {
+			for _, wrong := range *p.Errors {
+				fmt.Fprintf(out, "  %s: %s\n", shown(wrong.Field), shown(wrong.Detail))
+			}
 		}
+		do = advice(p)
+	case errors.As(err, &refusal):
+		fmt.Fprintln(out, err)
+		do = refusal.Code.Verdict().Do
+	default:
+		fmt.Fprintln(out, err)
 	}
-	fmt.Fprintf(out, "what to do: %s\n", advice(p))
+	if errors.As(err, &hint) {
+		do = hint.Do
+	}
+	if do != "" {
+		fmt.Fprintf(out, "what to do: %s\n", do)
+	}
 }

@@ -18,8 +18,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/apiclient"
 )
 
@@ -66,8 +66,13 @@ func (c *call) run(cmd *cobra.Command, args []string) (err error) {
 		err = c.answered(cmd, client, path, response)
 	}
 	var p *apiclient.Problem
-	if c.json && errors.As(err, &p) {
-		return errors.Join(err, print(cmd.OutOrStdout(), p))
+	if errors.As(err, &p) {
+		if c.Action == personal && c.settings.as == "" {
+			err = Hint{err, "only a person may do this, and no token: give --as EMAIL"}
+		}
+		if c.json {
+			err = errors.Join(err, print(cmd.OutOrStdout(), p))
+		}
 	}
 	return err
 }
@@ -161,8 +166,7 @@ func (c *call) answered(cmd *cobra.Command, client *apiclient.Client, path strin
 	out := cmd.OutOrStdout()
 	switch {
 	case response.StatusCode >= http.StatusBadRequest: // a signed refusal of the client protocol
-		_, err := io.Copy(out, response.Body)
-		return errors.Join(fmt.Errorf("the server refuses: %s", response.Status), err)
+		return c.refused(cmd, response.Body)
 	case response.StatusCode == http.StatusNoContent:
 		if !c.json {
 			fmt.Fprintln(out, "done")
@@ -182,6 +186,25 @@ func (c *call) answered(cmd *cobra.Command, client *apiclient.Client, path strin
 		return print(out, json.RawMessage(text))
 	}
 	return record(out, text)
+}
+
+// refused passes on a signed refusal, which is for the program that asked, and tells people what it says.
+func (c *call) refused(cmd *cobra.Command, from io.Reader) error {
+	text, err := io.ReadAll(io.LimitReader(from, maxFile))
+	if err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if err := c.save(cmd.OutOrStdout(), bytes.NewReader(text)); err != nil {
+		return err
+	}
+	var said struct {
+		Code   license.Code `json:"code"`
+		Detail string       `json:"detail"`
+	}
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	_ = json.Unmarshal(first, &said)
+	refusal := &license.Error{Code: said.Code, Detail: shown(said.Detail)}
+	return Hint{refusal, refusal.Code.Verdict().Do + "; the answer is for the program all the same, which then says so too"}
 }
 
 func (c *call) save(out io.Writer, from io.Reader) error {
@@ -248,8 +271,8 @@ func (c *call) next(ctx context.Context, client *apiclient.Client, path, cursor 
 
 // confirm asks a person. A script has to say it beforehand.
 func confirm(cmd *cobra.Command, question string) error {
-	in, ok := cmd.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	in := cmd.InOrStdin()
+	if !terminal(in) {
 		return Usage{errors.New("it cannot be undone: confirm it with --yes")}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s It cannot be undone. [y/N] ", question)

@@ -37,7 +37,7 @@ The token is stored in a file that only you can read, once it has worked. In scr
 			if s.as != "" {
 				t.Token, err = s.newToken(c, t)
 			} else {
-				t.Token, err = secret(c, "Token: ")
+				t.Token, err = secret(c, "Token: ", "")
 			}
 			if err != nil {
 				return err
@@ -122,12 +122,18 @@ func profilesCommand() *cobra.Command {
 // maxSecret is more than any token or password has.
 const maxSecret = 4096
 
-// secret reads a line from standard input; on a terminal it asks and does not show it.
-func secret(c *cobra.Command, question string) (string, error) {
+func terminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// secret reads a line from standard input; on a terminal it asks and does not show it. Where a variable could have said it, an error says so.
+func secret(c *cobra.Command, question, variable string) (string, error) {
 	in := c.InOrStdin()
 	var line []byte
 	var err error
-	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if terminal(in) {
+		f := in.(*os.File)
 		fmt.Fprint(c.ErrOrStderr(), question)
 		line, err = term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(c.ErrOrStderr())
@@ -139,7 +145,11 @@ func secret(c *cobra.Command, question string) (string, error) {
 	}
 	text := strings.TrimSpace(string(line))
 	if text == "" || strings.ContainsAny(text, "\r\n") {
-		return "", Usage{errors.New("standard input is not one line")}
+		what, _, _ := strings.Cut(strings.ToLower(question), ":")
+		if variable != "" {
+			what += ", which " + variable + " may hold instead"
+		}
+		return "", Usage{errors.New("standard input is not one line: the " + what)}
 	}
 	return text, nil
 }

@@ -19,6 +19,12 @@ import (
 // passwordVariable holds the password of the person in --as, where standard input is needed for something else.
 const passwordVariable = "ONELICENSE_PASSWORD"
 
+// codeVariable holds the code of a second factor. It is good once, so it is asked for only where the server wants it.
+const (
+	codeVariable = "ONELICENSE_CODE"
+	needsCode    = "code_required"
+)
+
 // session is a person's login, kept for one command line and never written down.
 type session struct {
 	cookie, csrf string
@@ -42,13 +48,27 @@ func (s *Settings) person(cmd *cobra.Command, t target) (*apiclient.Client, func
 	if err != nil {
 		return nil, nil, err
 	}
-	password := os.Getenv(passwordVariable)
-	if password == "" {
-		if password, err = secret(cmd, "Password of "+s.as+": "); err != nil {
+	login := apiclient.Login{Email: s.as, Password: os.Getenv(passwordVariable)}
+	if login.Password == "" {
+		if login.Password, err = secret(cmd, "Password of "+s.as+": ", passwordVariable); err != nil {
 			return nil, nil, err
 		}
 	}
-	answer, err := client.LoginWithResponse(cmd.Context(), apiclient.Login{Email: s.as, Password: password})
+	answer, err := client.LoginWithResponse(cmd.Context(), login)
+	var p *apiclient.Problem
+	if errors.As(err, &p) && p.Code == needsCode {
+		code := os.Getenv(codeVariable)
+		if code == "" {
+			if !terminal(cmd.InOrStdin()) {
+				return nil, nil, Hint{err, "give the code in " + codeVariable + ", or call from a terminal, which asks for it"}
+			}
+			if code, err = secret(cmd, "Code of the second factor: ", codeVariable); err != nil {
+				return nil, nil, err
+			}
+		}
+		login.Code = &code
+		answer, err = client.LoginWithResponse(cmd.Context(), login)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

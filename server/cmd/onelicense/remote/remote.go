@@ -136,7 +136,7 @@ func (s *Settings) Client(cmd *cobra.Command) (*apiclient.Client, func() error, 
 }
 
 func (s *Settings) dial(t target, transport http.RoundTripper) (*apiclient.Client, error) {
-	c, err := apiclient.New(t.URL, apiclient.Options{Token: t.Token, Agent: s.world.Agent, HTTP: &http.Client{Transport: transport}})
+	c, err := apiclient.New(t.URL, apiclient.Options{Token: t.Token, Agent: s.world.Agent, HTTP: &http.Client{Transport: reach{transport}}})
 	if err != nil {
 		return nil, Usage{err}
 	}
