@@ -137,6 +137,9 @@ func (d *doctor) masterKey(ctx context.Context) *issuer.Issuer {
 type onlooker interface {
 	Schema(context.Context) (version, known int, err error)
 	EachProduct(context.Context, func(licensing.Product) error) error
+	EachEntry(ctx context.Context, kind string, each func(licensing.Entry) error) error
+	PresentEpoch(context.Context) (licensing.Epoch, error)
+	Touched(context.Context) (lease.Time, error)
 	Overdue(ctx context.Context, before lease.Time) (int, error)
 	Close() error
 }
@@ -144,48 +147,61 @@ type onlooker interface {
 // database looks at the data.
 func (d *doctor) database(ctx context.Context, keys *issuer.Issuer) {
 	const code = "database"
-	var data onlooker
-	embedded, err := (*sqlite.Onlooker)(nil), error(nil)
-	if d.Mongo != "" {
-		data, err = mongo.Look(ctx, d.Mongo)
-	} else {
-		embedded, err = sqlite.Look(d.Data)
-		data = embedded
-	}
-	switch {
-	case d.Mongo == "" && errors.Is(err, fs.ErrNotExist):
-		d.found(code, Bad, "start the server, which makes it; or restore a backup", "there is none in %s", d.Data)
-		return
-	case err != nil:
-		d.found(code, Bad, "see that it runs and that the address is right", "%v", err)
+	data, good := d.look(ctx)
+	if data == nil {
 		return
 	}
 	defer data.Close()
-	if embedded != nil {
-		if err := embedded.Check(ctx); err != nil {
-			d.found(code, Bad, "stop the server, keep a copy of the directory, and restore the last backup", "%v", err)
-			return
-		}
-	}
-	d.found(code, Good, "", "it is whole")
-	if !d.schema(ctx, data) {
-		return
-	}
-	d.keys(ctx, data, keys)
-	d.upkeep(ctx, data)
-	if embedded != nil {
-		d.clock(ctx, embedded)
-		d.audit(ctx, embedded)
-	}
-}
-
-// schema tells whether this program can read the data.
-func (d *doctor) schema(ctx context.Context, data onlooker) bool {
-	const code = "schema"
 	version, known, err := data.Schema(ctx)
 	switch {
 	case err != nil:
 		d.found(code, Bad, "look at the database", "%v", err)
+		return
+	case version == 0:
+		d.found(code, Bad, "see that the address is right; start the server, which fills it, or restore a backup", "there is nothing in it")
+		return
+	}
+	d.found(code, Good, "", "%s", good)
+	if !d.schema(version, known) {
+		return
+	}
+	d.keys(ctx, data, keys)
+	d.upkeep(ctx, data)
+	d.clock(ctx, data)
+	d.audit(ctx, data)
+}
+
+// look opens the data, with what is good about it; nil when nothing is.
+func (d *doctor) look(ctx context.Context) (data onlooker, good string) {
+	const code = "database"
+	if d.Mongo != "" {
+		there, err := mongo.Look(ctx, d.Mongo)
+		if err != nil {
+			d.found(code, Bad, "see that it runs and that the address is right", "%v", err)
+			return nil, ""
+		}
+		return there, "it answers"
+	}
+	there, err := sqlite.Look(d.Data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.found(code, Bad, "start the server, which makes it; or restore a backup", "there is none in %s", d.Data)
+		return nil, ""
+	case err != nil:
+		d.found(code, Bad, "see that it is a file which this user may read", "%v", err)
+		return nil, ""
+	}
+	if err := there.Check(ctx); err != nil {
+		d.found(code, Bad, "stop the server, keep a copy of the directory, and restore the last backup", "%v", errors.Join(err, there.Close()))
+		return nil, ""
+	}
+	return there, "it is whole"
+}
+
+// schema tells whether this program can read the data.
+func (d *doctor) schema(version, known int) bool {
+	const code = "schema"
+	switch {
 	case version > known:
 		d.found(code, Bad, "use the program that wrote it, or a newer one", "the data has version %d, this program knows versions up to %d", version, known)
 	case version < known:
@@ -203,8 +219,9 @@ func (d *doctor) keys(ctx context.Context, data onlooker, keys *issuer.Issuer) {
 	if keys == nil {
 		return
 	}
-	opened := 0
+	tried, opened := 0, 0
 	err := data.EachProduct(ctx, func(p licensing.Product) error {
+		tried++
 		if _, err := keys.Signer(p.ID, p.Secret); err != nil {
 			d.found(code, Bad, "put the master key there that this data was made with", "%v", err)
 		} else {
@@ -216,7 +233,9 @@ func (d *doctor) keys(ctx context.Context, data onlooker, keys *issuer.Issuer) {
 		d.found(code, Bad, "look at the database", "%v", err)
 		return
 	}
-	d.found(code, Good, "", "those of %d products open", opened)
+	if opened == tried {
+		d.found(code, Good, "", "those of %d products open", opened)
+	}
 }
 
 // upkeep tells whether the server does what nobody asks for.
@@ -234,7 +253,7 @@ func (d *doctor) upkeep(ctx context.Context, data onlooker) {
 }
 
 // clock compares this machine's clock with what the data has seen.
-func (d *doctor) clock(ctx context.Context, data *sqlite.Onlooker) {
+func (d *doctor) clock(ctx context.Context, data onlooker) {
 	const code, do = "clock", "set the clock, and keep it so with NTP: leases and seats end by it"
 	touched, err := data.Touched(ctx)
 	var epoch licensing.Epoch
@@ -260,7 +279,7 @@ func (d *doctor) clock(ctx context.Context, data *sqlite.Onlooker) {
 }
 
 // audit follows every chain of the audit log.
-func (d *doctor) audit(ctx context.Context, data *sqlite.Onlooker) {
+func (d *doctor) audit(ctx context.Context, data onlooker) {
 	const code, do = "audit", "keep the database as it is; compare with a backup and with the hashes in the server's log (msg=audit)"
 	chains, lines, broken := map[string]*audit.Follower{}, 0, false
 	err := data.EachEntry(ctx, audit.Kind, func(e licensing.Entry) error {

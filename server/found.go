@@ -13,6 +13,9 @@ import (
 // Found makes the link by which one further organisation is founded on a server that has an owner. It is for whoever operates the server: it
 // opens the store by itself, which on MongoDB goes beside the running nodes, and on the embedded store while no server holds it.
 func Found(ctx context.Context, c Config) (link string, until time.Time, err error) {
+	if err := c.present(ctx); err != nil {
+		return "", until, err
+	}
 	store, _, err := open(ctx, c)
 	if err != nil {
 		return "", until, err

@@ -54,8 +54,8 @@ func TestFurtherOrganisations(t *testing.T) {
 
 func TestFoundingFromTheShell(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	if _, _, err := Found(t.Context(), Config{Data: data}); err == nil || !strings.Contains(err.Error(), "no owner yet") {
-		t.Errorf("an empty server: %v", err)
+	if _, _, err := Found(t.Context(), Config{Data: data}); err == nil || !strings.Contains(err.Error(), "there is no") || exists(data) {
+		t.Errorf("no server: %v", err)
 	}
 	c := Config{Data: data, PublicURL: "https://licenses.example.com/"}
 	s, err := Open(c)

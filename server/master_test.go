@@ -166,3 +166,54 @@ func (s *tiredStore) UpdateProduct(ctx context.Context, p licensing.Product) (li
 	}
 	return s.Store.UpdateProduct(ctx, p)
 }
+
+// A key that is kept elsewhere opens a restored server too, and is not put beside its data. While that is made, nobody else may begin there.
+//
+// proves part of B12, N04
+func TestRestoreWithAKeyFromElsewhere(t *testing.T) {
+	data, kept, to := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "kept"), filepath.Join(t.TempDir(), "to")
+	w := beginWith(t, Config{Data: data, MasterKey: vault{key: 1}})
+	w.owner().must(201, "POST", "/products", map[string]any{"name": "One"})
+	if _, err := Backup(t.Context(), BackupConfig{Data: data, To: kept, Now: w.clock.now}); err != nil {
+		t.Fatal(err)
+	}
+	restore := RestoreConfig{From: kept, Data: to, Now: w.clock.now}
+	restore.Kept = vault{key: 2}
+	if _, _, err := Restore(t.Context(), restore); !strings.Contains(errorText(err), "another one") {
+		t.Errorf("with the wrong key: %v", err)
+	}
+	restore.Kept, restore.OtherKept = vault{key: 2}, vault{key: 1} // it is about to be changed
+	if _, _, err := Restore(t.Context(), restore); err != nil {
+		t.Errorf("with both keys: %v", err)
+	}
+	to = filepath.Join(t.TempDir(), "to")
+	restore.Data, restore.OtherKept = to, nil
+	asked := false
+	restore.Kept = early{vault{key: 1}, func() {
+		asked = true
+		if _, err := Open(Config{Data: to, MasterKey: vault{key: 1}}); !strings.Contains(errorText(err), "in use by another process") {
+			t.Errorf("a server in the middle of a restore: %v", err)
+		}
+	}}
+	if _, _, err := Restore(t.Context(), restore); err != nil || !asked {
+		t.Fatalf("%v, asked: %t", err, asked)
+	}
+	if found, _ := filepath.Glob(filepath.Join(to, masterKeyFile+"*")); found != nil {
+		t.Errorf("keys in the data directory: %v", found)
+	}
+	again := beginWith(t, Config{Data: to, MasterKey: vault{key: 1}})
+	if n := again.login("owner@acme.test").count("/products"); n != 1 {
+		t.Errorf("%d products", n)
+	}
+}
+
+// early is a vault that something else comes before.
+type early struct {
+	vault
+	what func()
+}
+
+func (e early) Key(ctx context.Context) ([]byte, error) {
+	e.what()
+	return e.vault.Key(ctx)
+}

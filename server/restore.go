@@ -12,70 +12,120 @@ import (
 	"github.com/onelicense/onelicense/server/audit"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/masterkey"
 	"github.com/onelicense/onelicense/server/store/sqlite"
 )
 
 // RestoreConfig is a backup, and where its data is to be served.
 type RestoreConfig struct {
 	From, Data string // directories
-	MasterKey  string // file; empty: the backup's, or the one that lies in Data already
+	Mongo      string // address of a database that was put back already: there is no From then
+	MasterKey  string // file; empty: from Kept, or else the backup's, or the one that lies in Data already
 	Now        func() time.Time
+
+	Kept, OtherKept masterkey.Source // where the server will take the key and the one beside it from; nil: from a file in Data, and none
 }
 
 // workshop is where data is made ready, within the directory that it is for. A restore that was cut short leaves it, and no database.
 const workshop = "restoring"
 
 // Restore puts a backup into a new data directory, with a new epoch, and gives that. The backup is held to its manifest first. The
-// database comes under its name last, so a server never finds one whose epoch was not raised.
+// database comes under its name last, so a server never finds one whose epoch was not raised; one that is started meanwhile is refused.
 func Restore(ctx context.Context, c RestoreConfig) (m Manifest, epoch int64, err error) {
+	if c.Mongo != "" {
+		epoch, err = c.putBack(ctx)
+		return m, epoch, err
+	}
 	if m, err = ReadManifest(c.From); err != nil {
 		return m, 0, err
 	}
 	if !m.Holds(sqlite.File) {
 		return m, 0, fmt.Errorf("%s holds no database", c.From)
 	}
-	if err := vacant(c.Data, masterKeyFile, workshop); err != nil {
+	if err := c.vacant(); err != nil {
 		return m, 0, err
 	}
 	key, err := c.key(m)
 	if err != nil {
 		return m, 0, err
 	}
-	ready := filepath.Join(c.Data, workshop)
-	if err := os.RemoveAll(ready); err != nil {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return m, 0, err
 	}
-	if err := os.MkdirAll(ready, 0o700); err != nil {
+	lock, err := sqlite.Hold(c.Data)
+	if err != nil {
 		return m, 0, err
 	}
-	if err := writeFile(filepath.Join(ready, masterKeyFile), key); err != nil {
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	if err := c.vacant(); err != nil { // a server may have been there in between
 		return m, 0, err
 	}
-	if err := copyFile(filepath.Join(c.From, sqlite.File), filepath.Join(ready, sqlite.File)); err != nil {
-		return m, 0, err
-	}
-	if epoch, err = NewEpoch(ctx, Config{Data: ready, Now: c.Now}); err != nil {
-		return m, 0, err
-	}
-	if err := sqlite.Fold(ready); err != nil { // the file goes alone
-		return m, 0, err
-	}
-	for _, name := range []string{masterKeyFile, sqlite.File} {
-		if err := os.Rename(filepath.Join(ready, name), filepath.Join(c.Data, name)); err != nil {
-			return m, 0, err
-		}
-		if err := flushDirectory(c.Data); err != nil {
-			return m, 0, err
-		}
-	}
-	return m, epoch, os.RemoveAll(ready)
+	epoch, err = c.prepare(ctx, key)
+	return m, epoch, err
 }
 
-// key is the master key that the backup's data was sealed with.
+// putBack makes a database on MongoDB ready that its own means have put back.
+func (c RestoreConfig) putBack(ctx context.Context) (epoch int64, err error) {
+	there := Config{Data: c.Data, Mongo: c.Mongo, MasterKey: c.Kept, OtherMasterKey: c.OtherKept, Now: c.Now}
+	if c.MasterKey != "" {
+		key, err := readMasterKey(c.MasterKey)
+		if err != nil {
+			return 0, err
+		}
+		there.MasterKey = masterkey.Given(key)
+	}
+	return newEpoch(ctx, there)
+}
+
+// vacant tells why the data directory cannot be filled.
+func (c RestoreConfig) vacant() error {
+	return vacant(c.Data, masterKeyFile, workshop, sqlite.LockFile)
+}
+
+// prepare makes the data ready in the workshop, and moves it to where it is to be.
+func (c RestoreConfig) prepare(ctx context.Context, key []byte) (epoch int64, err error) {
+	ready := filepath.Join(c.Data, workshop)
+	if err := os.RemoveAll(ready); err != nil {
+		return 0, err
+	}
+	if err := os.Mkdir(ready, 0o700); err != nil {
+		return 0, err
+	}
+	made, opened := []string{sqlite.File}, Config{Data: ready, OtherMasterKey: c.OtherKept, Now: c.Now}
+	if key == nil {
+		opened.MasterKey = c.Kept
+	} else if err := writeFile(filepath.Join(ready, masterKeyFile), key); err != nil {
+		return 0, err
+	} else {
+		made = []string{masterKeyFile, sqlite.File}
+	}
+	if err := copyFile(filepath.Join(c.From, sqlite.File), filepath.Join(ready, sqlite.File)); err != nil {
+		return 0, err
+	}
+	if epoch, err = newEpoch(ctx, opened); err != nil {
+		return 0, err
+	}
+	if err := sqlite.Fold(ready); err != nil { // the file goes alone
+		return 0, err
+	}
+	for _, name := range made {
+		if err := os.Rename(filepath.Join(ready, name), filepath.Join(c.Data, name)); err != nil {
+			return 0, err
+		}
+		if err := flushDirectory(c.Data); err != nil {
+			return 0, err
+		}
+	}
+	return epoch, os.RemoveAll(ready)
+}
+
+// key is the master key that the backup's data was sealed with; nil when it is not to lie beside the data.
 func (c RestoreConfig) key(m Manifest) ([]byte, error) {
 	switch there := filepath.Join(c.Data, masterKeyFile); {
 	case c.MasterKey != "":
 		return readMasterKey(c.MasterKey)
+	case c.Kept != nil:
+		return nil, nil
 	case m.Holds(masterKeyFile):
 		return readMasterKey(filepath.Join(c.From, masterKeyFile))
 	case exists(there):
@@ -84,15 +134,18 @@ func (c RestoreConfig) key(m Manifest) ([]byte, error) {
 	return nil, errors.New("the backup does not hold the master key: give the file in which it was kept, the products' private keys are sealed with it")
 }
 
-// NewEpoch makes a database ready that was put back from a backup, before a server runs on it: the schema is brought up to date, the
+// newEpoch makes a database ready that was put back from a backup, before a server runs on it: the schema is brought up to date, the
 // master key is tried on every product, and a new epoch begins. Programs then know which answers are from before; nothing new is granted
 // until the leases that the records do not know have run out, or an administrator says that there are none.
-func NewEpoch(ctx context.Context, c Config) (epoch int64, err error) {
+func newEpoch(ctx context.Context, c Config) (epoch int64, err error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	if c.MasterKey == nil && !exists(filepath.Join(c.Data, masterKeyFile)) {
 		return 0, fmt.Errorf("there is no %s in %s", masterKeyFile, c.Data)
+	}
+	if err := c.present(ctx); err != nil {
+		return 0, err
 	}
 	store, master, err := open(ctx, c)
 	if err != nil {

@@ -3,13 +3,10 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"github.com/onelicense/onelicense/server/audit"
-	"github.com/onelicense/onelicense/server/store/sqlite"
 )
 
 // Settle says that no lease from before the last restore is out any more: what was frozen since is granted again. It gives the epoch, and
@@ -19,8 +16,8 @@ func Settle(ctx context.Context, c Config) (epoch int64, since time.Time, err er
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if database := filepath.Join(c.Data, sqlite.File); c.Mongo == "" && !exists(database) {
-		return 0, since, fmt.Errorf("there is no %s", database)
+	if err := c.present(ctx); err != nil {
+		return 0, since, err
 	}
 	store, master, err := open(ctx, c)
 	if err != nil {

@@ -32,6 +32,25 @@ func (e *SettingError) Error() string { return e.Setting + ": " + e.Err.Error() 
 
 func (e *SettingError) Unwrap() error { return e.Err }
 
+// present is an error when there is no data yet: what is done beside a server must not make another database by a slip in an address.
+func (c Config) present(ctx context.Context) (err error) {
+	if c.Mongo == "" {
+		if database := filepath.Join(c.Data, sqlite.File); !exists(database) {
+			return fmt.Errorf("there is no %s", database)
+		}
+		return nil
+	}
+	there, err := mongo.Look(ctx, c.Mongo)
+	if err != nil {
+		return &SettingError{"mongo", err}
+	}
+	defer func() { err = errors.Join(err, there.Close()) }()
+	if version, _, err := there.Schema(ctx); err != nil || version > 0 {
+		return err
+	}
+	return &SettingError{"mongo", errors.New("there is nothing in the database: see that the address names the right one")}
+}
+
 // open gives the store and the master key. A store that holds products is never opened with a key that was made for it: it would leave
 // every one of them unable to sign, and nobody would know why.
 func open(ctx context.Context, c Config) (store, []byte, error) {

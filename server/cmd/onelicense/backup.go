@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onelicense/onelicense/server"
+	"github.com/onelicense/onelicense/server/config"
+	"github.com/onelicense/onelicense/server/masterkey"
 )
 
 func backupCommand(w world) *cobra.Command {
@@ -53,7 +55,7 @@ A database on MongoDB is kept with MongoDB's own means; docs/mongodb.md says how
 
 func restoreCommand(w world) *cobra.Command {
 	c := server.RestoreConfig{Now: w.now}
-	var mongo string
+	var file string
 	var check, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "restore --data DIR [DIRECTORY]",
@@ -63,6 +65,9 @@ anything but the master key is refused.
 
 The restored server begins a new epoch. Programs that are ahead of the backup bring their counts and leases back to it by themselves; no new
 seat, block of calls or activation is granted until the leases that the backup does not know have run out, so nothing is granted twice.
+
+The master key is tried on every product. It comes from the file that --master-key names; or from where serve takes it, by its variables and
+--config; or it is in the backup, or lies in the data directory. Only one that comes from a file is put into the data directory.
 
 With --mongo, and without DIRECTORY, it does the same for a database that MongoDB's own means have put back. Do it before a server runs on
 it, once.`,
@@ -77,18 +82,19 @@ it, once.`,
 			switch {
 			case check && len(args) == 1:
 				m, err = server.ReadManifest(args[0])
-			case check || (mongo == "") != (len(args) == 1):
+			case check || (c.Mongo == "") != (len(args) == 1):
 				return usage{errors.New("name the directory of the backup, or give --mongo")}
 			default:
 				if err := dataDirectory(&c.Data); err != nil {
 					return err
 				}
-				if mongo != "" {
-					epoch, err = server.NewEpoch(cmd.Context(), server.Config{Data: c.Data, Mongo: mongo, Now: w.now})
-				} else {
-					c.From = args[0]
-					m, epoch, err = server.Restore(cmd.Context(), c)
+				if c.Kept, c.OtherKept, err = serveKeys(c.Data, file); err != nil {
+					return err
 				}
+				if len(args) == 1 {
+					c.From = args[0]
+				}
+				m, epoch, err = server.Restore(cmd.Context(), c)
 			}
 			if err != nil {
 				return err
@@ -106,11 +112,25 @@ it, once.`,
 		},
 	}
 	cmd.Flags().StringVar(&c.Data, "data", "", "the data directory to fill (ONELICENSE_DATA)")
-	cmd.Flags().StringVar(&c.MasterKey, "master-key", "", "file with the master key, unless it is in the backup or lies in the data directory")
-	cmd.Flags().StringVar(&mongo, "mongo", "", "mongodb:// address of a database that was put back already")
+	cmd.Flags().StringVar(&c.MasterKey, "master-key", "", "file with the master key, unless serve takes it from elsewhere, it is in the backup or lies in the data directory")
+	cmd.Flags().StringVar(&file, config.FileSetting, "", "serve's file with settings, for the master key's")
+	cmd.Flags().StringVar(&c.Mongo, "mongo", "", "mongodb:// address of a database that was put back already")
 	cmd.Flags().BoolVar(&check, "check", false, "only hold the backup to its manifest")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// serveKeys is where serve takes the master key, and the one beside it, from.
+func serveKeys(data, file string) (key, other masterkey.Source, err error) {
+	given := map[string]string{"data": data}
+	if file != "" {
+		given[config.FileSetting] = file
+	}
+	s, err := config.Read(config.Sources{Flags: given, Environment: os.LookupEnv})
+	if err != nil {
+		return nil, nil, usage{err}
+	}
+	return keySource(s.MasterKey, s.MasterKeyCommand), keySource(s.OtherMasterKey, s.OtherMasterKeyCommand), nil
 }
 
 // restored is what restore --json prints.

@@ -27,18 +27,19 @@ const ownersPassword = "correct horse battery"
 // shop is a vendor with a server that is a process of its own, behind an address that stays when the server is another.
 type shop struct {
 	*testing.T
-	data   string
-	server *serving
-	front  *httptest.Server
-	target atomic.Pointer[url.URL]
+	data        string
+	environment []string
+	server      *serving
+	front       *httptest.Server
+	target      atomic.Pointer[url.URL]
 
 	product, version, license, root string
 }
 
 // opened starts a server and makes what there is to sell: 100 000 calls, each asked for, and two seats of rendering.
-func opened(t *testing.T) *shop {
+func opened(t *testing.T, environment ...string) *shop {
 	t.Helper()
-	s := &shop{T: t, data: filepath.Join(t.TempDir(), "data")}
+	s := &shop{T: t, data: filepath.Join(t.TempDir(), "data"), environment: environment}
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME"} {
 		t.Setenv(name, t.TempDir())
 	}
@@ -66,7 +67,7 @@ func opened(t *testing.T) *shop {
 // serve starts a server on a data directory; from then on it is the one that is reached.
 func (s *shop) serve(data string) {
 	s.Helper()
-	s.server = startServe(s.T, data)
+	s.server = startServe(s.T, data, s.environment...)
 	target, err := url.Parse(s.server.base)
 	if err != nil {
 		s.Fatal(err)
@@ -128,13 +129,45 @@ func (s *shop) running() *onelicense.Client {
 	return client
 }
 
-// A server is backed up while programs count, goes on, and is lost with its disk. The backup is restored. The programs, which are ahead of
-// it, bring their counts and their seats back, and nobody else gets a seat that somebody holds.
+// A server is backed up while programs count, goes on, and is lost with its disk. The backup is restored.
 //
 // proves part of B12
 // proves part of N05
 func TestBackupUnderLoadAndRestore(t *testing.T) {
 	s := opened(t)
+	kept := filepath.Join(t.TempDir(), "backup")
+	var manifest server.Manifest
+	s.lostAndRestored(func() {
+		s.read(&manifest, "backup", "--data", s.data, kept)
+		if manifest.Holds("master.key") || !manifest.Holds("onelicense.db") || manifest.Epoch == 0 {
+			t.Fatalf("%+v", manifest)
+		}
+		if out := s.must("restore", "--check", kept); !strings.Contains(out, "is whole") {
+			t.Error(out)
+		}
+	}, func() {
+		restored := filepath.Join(t.TempDir(), "data")
+		if exit, _, errs := run(nil, "restore", "--data", restored, kept); exit != exitRefused || !strings.Contains(errs, "master key") {
+			t.Errorf("without the master key: exit %d, %s", exit, errs)
+		}
+		var result struct {
+			Begun int64 `json:"epoch_begun"`
+		}
+		s.read(&result, "restore", "--data", restored, "--master-key", filepath.Join(s.data, "master.key"), kept)
+		if result.Begun <= manifest.Epoch {
+			t.Errorf("the epoch %d follows %d", result.Begun, manifest.Epoch)
+		}
+		if exit, _, errs := run(nil, "restore", "--data", restored, kept); exit != exitRefused || !strings.Contains(errs, "not empty") {
+			t.Errorf("over a data directory: exit %d, %s", exit, errs)
+		}
+		s.data = restored
+	})
+}
+
+// lostAndRestored is the story of a backup that is made while a program counts, and restored when more has happened. The programs, which are
+// ahead of it, bring their counts and their seats back, and nobody else gets a seat that somebody holds.
+func (s *shop) lostAndRestored(backup, restore func()) {
+	t := s.T
 	first := s.running()
 	var calls atomic.Int64
 	var load sync.WaitGroup
@@ -159,19 +192,14 @@ func TestBackupUnderLoadAndRestore(t *testing.T) {
 		}
 	})
 	<-counted
-	kept := filepath.Join(t.TempDir(), "backup")
-	var manifest server.Manifest
 	before := calls.Load()
-	s.read(&manifest, "backup", "--data", s.data, kept)
+	backup()
 	<-counted
 	<-counted // one that began after the backup has ended
 	close(over)
 	load.Wait()
-	if manifest.Holds("master.key") || !manifest.Holds("onelicense.db") || manifest.Epoch == 0 || before == 0 || calls.Load() <= before {
-		t.Fatalf("%+v, %d calls before it and %d in all", manifest, before, calls.Load())
-	}
-	if out := s.must("restore", "--check", kept); !strings.Contains(out, "is whole") {
-		t.Error(out)
+	if before == 0 || calls.Load() <= before {
+		t.Fatalf("%d calls before the backup and %d in all", before, calls.Load())
 	}
 
 	// After the backup: the first takes a seat, and a second program the other one.
@@ -182,22 +210,8 @@ func TestBackupUnderLoadAndRestore(t *testing.T) {
 		}
 	}
 	s.kill()
-
-	restored := filepath.Join(t.TempDir(), "data")
-	if exit, _, errs := run(nil, "restore", "--data", restored, kept); exit != exitRefused || !strings.Contains(errs, "master key") {
-		t.Errorf("without the master key: exit %d, %s", exit, errs)
-	}
-	var result struct {
-		Begun int64 `json:"epoch_begun"`
-	}
-	s.read(&result, "restore", "--data", restored, "--master-key", filepath.Join(s.data, "master.key"), kept)
-	if result.Begun <= manifest.Epoch {
-		t.Errorf("the epoch %d follows %d", result.Begun, manifest.Epoch)
-	}
-	if exit, _, errs := run(nil, "restore", "--data", restored, kept); exit != exitRefused || !strings.Contains(errs, "not empty") {
-		t.Errorf("over a data directory: exit %d, %s", exit, errs)
-	}
-	s.serve(restored)
+	restore()
+	s.serve(s.data)
 
 	// A stranger comes first, and gets nothing while the server does not know what is outstanding.
 	if _, err := s.program(); onelicense.CodeOf(err) != license.CodeFrozen {

@@ -160,6 +160,25 @@ func find[D any](ctx context.Context, c *mongo.Collection, filter bson.D, o ...o
 	return all, meant(err)
 }
 
+// grouped is the values of a member in the documents that the filter meets, each once.
+func grouped(ctx context.Context, c *mongo.Collection, filter bson.D, member string) ([]string, error) {
+	cursor, err := c.Aggregate(ctx, mongo.Pipeline{with("$match", filter), with("$group", with("_id", "$"+member))})
+	if err != nil {
+		return nil, meant(err)
+	}
+	var groups []struct {
+		ID string `bson:"_id"`
+	}
+	if err := cursor.All(ctx, &groups); err != nil {
+		return nil, meant(err)
+	}
+	values := make([]string, len(groups))
+	for i, g := range groups {
+		values[i] = g.ID
+	}
+	return values, nil
+}
+
 // exists tells whether the filter meets a document.
 func exists(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, error) {
 	_, err := one[bson.Raw](ctx, c, filter, only("_id"))

@@ -17,20 +17,21 @@ func (s *Store) Epoch(ctx context.Context, first int64) (licensing.Epoch, error)
 
 // epoch gives the stored one, and makes it if there is none. It is read first: it is asked for often and made once.
 func (s *Store) epoch(ctx context.Context, first int64, since lease.Time) (licensing.Epoch, error) {
-	read := func() (licensing.Epoch, error) {
-		d, err := one[struct {
-			Value int64 `bson:"value"`
-			Since date  `bson:"since"`
-		}](ctx, s.settings, with("_id", epochID))
-		return licensing.Epoch{Value: d.Value, Since: timeOf(d.Since)}, err
-	}
-	if e, err := read(); !errors.Is(err, licensing.ErrNotFound) {
+	if e, err := s.readEpoch(ctx); !errors.Is(err, licensing.ErrNotFound) {
 		return e, err
 	}
 	if err := s.put(ctx, s.settings, byID(epochID), with("$setOnInsert", with("value", first, "since", dateOf(since)))); err != nil {
 		return licensing.Epoch{}, err
 	}
-	return read()
+	return s.readEpoch(ctx)
+}
+
+func (s *Store) readEpoch(ctx context.Context) (licensing.Epoch, error) {
+	d, err := one[struct {
+		Value int64 `bson:"value"`
+		Since date  `bson:"since"`
+	}](ctx, s.settings, with("_id", epochID))
+	return licensing.Epoch{Value: d.Value, Since: timeOf(d.Since)}, err
 }
 
 // RaiseEpoch implements licensing.Chains.

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/licensing"
@@ -88,22 +87,13 @@ func (s *Store) activated(ctx context.Context, licenses []licensing.License) (ma
 	for _, l := range licenses {
 		ids = append(ids, string(l.ID))
 	}
-	cursor, err := s.activations.Aggregate(ctx, mongo.Pipeline{
-		with("$match", with("license", with("$in", ids), "generation", with("$gt", int64(0)))),
-		with("$group", with("_id", "$license")),
-	})
+	groups, err := grouped(ctx, s.activations, with("license", with("$in", ids), "generation", with("$gt", int64(0))), "license")
 	if err != nil {
-		return nil, meant(err)
-	}
-	var groups []struct {
-		ID string `bson:"_id"`
-	}
-	if err := cursor.All(ctx, &groups); err != nil {
-		return nil, meant(err)
+		return nil, err
 	}
 	activated := make(map[string]bool, len(groups))
-	for _, g := range groups {
-		activated[g.ID] = true
+	for _, id := range groups {
+		activated[id] = true
 	}
 	return activated, nil
 }

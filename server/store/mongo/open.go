@@ -146,11 +146,13 @@ func (s *Store) byName() map[string]**mongo.Collection {
 	}
 }
 
+const heartbeatID = "heartbeat"
+
 // Ready is nil while the store can be written.
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return s.put(ctx, s.settings, bson.D{{Key: "_id", Value: "heartbeat"}}, bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: bson.NewDateTimeFromTime(s.now())}}}})
+	return s.put(ctx, s.settings, byID(heartbeatID), with("$set", with("at", bson.NewDateTimeFromTime(s.now()))))
 }
 
 // Close ends the connections. What is under way is left to be completed by whoever meets it.

@@ -26,7 +26,7 @@ import (
 // The files in a data directory.
 const (
 	File     = "onelicense.db" // the database
-	lockFile = "lock"
+	LockFile = "lock"
 )
 
 // readers is how many reads run side by side: a read is short and in memory, so a few suffice.
@@ -37,13 +37,32 @@ var _ licensing.Store = (*Store)(nil)
 // Store is the data of one directory. It implements licensing.Store.
 type Store struct {
 	directory string
-	lock      *flock.Flock
+	lock      Lock
 	writing   *sql.DB
 	reading   *sql.DB
 	prepared  sync.Map // query → *sql.Stmt, of reading
 	writer    *writer
 	terms     termsCache
 }
+
+// Lock is held by the one process that may write in a data directory.
+type Lock struct{ file *flock.Flock }
+
+// Hold takes the lock of a directory, and fails when another process has it.
+func Hold(directory string) (Lock, error) {
+	l := Lock{flock.New(filepath.Join(directory, LockFile), flock.SetPermissions(0o600))}
+	held, err := l.file.TryLock()
+	if err != nil {
+		return l, fmt.Errorf("locking the data directory %s: %w", directory, err)
+	}
+	if !held {
+		return l, fmt.Errorf("the data directory %s is in use by another process", directory)
+	}
+	return l, nil
+}
+
+// Release lets the directory go.
+func (l Lock) Release() error { return l.file.Unlock() }
 
 // Open opens the data directory, makes it if there is none, and brings its schema up to date. It fails when another process holds the
 // directory, and when the data was written by a newer program.
@@ -55,14 +74,11 @@ func Open(directory string) (*Store, error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
-	s := &Store{directory: directory, lock: flock.New(filepath.Join(directory, lockFile), flock.SetPermissions(0o600))}
-	held, err := s.lock.TryLock()
+	lock, err := Hold(directory)
 	if err != nil {
-		return nil, fmt.Errorf("locking the data directory %s: %w", directory, err)
+		return nil, err
 	}
-	if !held {
-		return nil, fmt.Errorf("the data directory %s is in use by another process", directory)
-	}
+	s := &Store{directory: directory, lock: lock}
 	if err := s.start(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -134,7 +150,7 @@ func (s *Store) Close() error {
 			errs = append(errs, db.Close())
 		}
 	}
-	return errors.Join(append(errs, s.lock.Unlock())...)
+	return errors.Join(append(errs, s.lock.Release())...)
 }
 
 // row reads one row with a connection of the pool.
