@@ -88,7 +88,11 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 			code = license.CodeLeaseFull
 		default:
 			room -= max(reservationSize, denialSize) + names
-			if slots != Unlimited && !has[want.Entitlement] {
+			// What is said here is for a slot that it does not have. The store knows whether it has one: the vendor may have taken it back.
+			switch {
+			case x.thawed() != nil:
+				slots = 0
+			case slots != Unlimited:
 				slots = max(0, slots-x.ahead(want.Entitlement))
 			}
 			a.Want = append(a.Want, Want{want.Slot, slots, max(a.Until, x.now+lease.Time(min(want.Borrow, x.policy.MaxBorrow)))})

@@ -1,6 +1,7 @@
 package licensing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -36,7 +37,7 @@ func (h *Hold) isFor(x *exchange) bool {
 // NewHold is a hold to be made: for an installation, or for whoever has a part with this value.
 type NewHold struct {
 	Entitlement string
-	Slots       int64
+	Slots       int64 // 0: 1
 	Note        string
 	Activation  lease.Hash
 	Part        PartValue
@@ -46,7 +47,7 @@ type NewHold struct {
 
 // CreateHold reserves ahead. It takes nothing from anybody: of the slots that are free from then on, others do not get these.
 func (s *Service) CreateHold(ctx context.Context, org, id license.ID, n NewHold) (Hold, error) {
-	h := Hold{Entitlement: n.Entitlement, Slots: max(n.Slots, 1), Note: n.Note, Activation: n.Activation, From: n.From, Until: n.Until}
+	h := Hold{Entitlement: n.Entitlement, Slots: cmp.Or(n.Slots, 1), Note: n.Note, Activation: n.Activation, From: n.From, Until: n.Until}
 	now := s.now()
 	if h.From == 0 {
 		h.From = now
@@ -59,7 +60,7 @@ func (s *Service) CreateHold(ctx context.Context, org, id license.ID, n NewHold)
 	case h.Until <= max(h.From, now):
 		return Hold{}, invalid("until", "is %s, not after %s", stamp(h.Until), stamp(max(h.From, now)))
 	}
-	if err := text("note", n.Note, 0, MaxText); err != nil {
+	if err := first(within("slots", h.Slots, 1, license.MaxSlots), text("note", n.Note, 0, MaxText)); err != nil {
 		return Hold{}, err
 	}
 	if n.Part != (PartValue{}) {
@@ -90,14 +91,18 @@ func (l *License) holdable(h Hold) error {
 	if at < 0 || l.Entitlements[at].Slots == 0 {
 		return invalid("entitlement", "is %s, of which the license has no number of slots", h.Entitlement)
 	}
-	var sum int64
-	for _, o := range l.Holds {
-		if o.Entitlement == h.Entitlement && o.From < h.Until && h.From < o.Until {
-			sum += o.Slots
+	most := int64(0)
+	for _, begun := range l.Holds { // where the most are held, one begins
+		from, sum := max(begun.From, h.From), int64(0)
+		for _, o := range l.Holds {
+			if o.Entitlement == h.Entitlement && o.during(from) && from < h.Until {
+				sum += o.Slots
+			}
 		}
+		most = max(most, sum)
 	}
-	if most := int64(l.Entitlements[at].Slots); sum > most {
-		return invalid("slots", "would make %d that are held at a time, the license has %d", sum, most)
+	if has := int64(l.Entitlements[at].Slots); most > has {
+		return invalid("slots", "would make %d that are held at a time, the license has %d", most, has)
 	}
 	return nil
 }

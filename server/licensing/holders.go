@@ -30,10 +30,16 @@ func (s *Service) NameActivation(ctx context.Context, org license.ID, key Activa
 // Deactivate closes an activation and frees what it held: the program there is told `deactivated` and stops. Another may have
 // its place, and that is no move: the vendor has decided it.
 func (s *Service) Deactivate(ctx context.Context, org license.ID, key ActivationKey) error {
-	return s.store.Deactivate(ctx, org, key, s.now())
+	if err := s.store.Deactivate(ctx, org, key, s.now()); err != nil {
+		return err
+	}
+	return s.leave(ctx, org, key, true)
 }
 
-// FreeReservation takes one slot back. The program there learns it with its next sync.
+// FreeReservation takes one slot back. The program there learns it with its next sync, and is one of those who ask then.
 func (s *Service) FreeReservation(ctx context.Context, org license.ID, key ActivationKey, entitlement string) error {
-	return s.store.FreeReservation(ctx, org, key, entitlement, s.now())
+	if err := s.store.FreeReservation(ctx, org, key, entitlement, s.now()); err != nil {
+		return err
+	}
+	return s.leave(ctx, org, key, false)
 }

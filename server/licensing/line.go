@@ -54,7 +54,7 @@ func (x *exchange) lines() bool {
 func (s *Service) line(ctx context.Context, id license.ID) (l line, kept Entry, err error) {
 	kept, err = s.store.Entry(ctx, lineKind, string(id))
 	if errors.Is(err, ErrNotFound) {
-		return line{}, Entry{}, nil
+		return line{}, Entry{Kind: lineKind, ID: string(id)}, nil
 	} else if err != nil {
 		return line{}, Entry{}, fmt.Errorf("license %s: reading its line: %w", id, err)
 	}
@@ -108,25 +108,52 @@ func (s *Service) queue(ctx context.Context, x *exchange) {
 		if !changed {
 			return
 		}
-		body, err := json.Marshal(next)
-		if err != nil {
-			return
-		}
-		e := x.kept
-		e.Kind, e.ID, e.Org, e.Body = lineKind, string(x.key.License), x.terms.License.Organisation, body
-		if e.Revision == 0 {
-			e.Created = x.now
-			err = s.store.CreateEntry(ctx, e)
-		} else {
-			_, err = s.store.ReplaceEntry(ctx, e)
-		}
-		if !errors.Is(err, ErrStale) && !errors.Is(err, ErrExists) && !errors.Is(err, ErrNotFound) {
+		err := s.putLine(ctx, x.terms.License.Organisation, x.kept, next)
+		if !errors.Is(err, ErrStale) {
 			return
 		}
 		if x.line, x.kept, err = s.line(ctx, x.key.License); err != nil {
 			return
 		}
 	}
+}
+
+// putLine writes the line in the place of what was read; ErrStale when it is another by now.
+func (s *Service) putLine(ctx context.Context, org license.ID, e Entry, next line) (err error) {
+	if e.Body, err = json.Marshal(next); err != nil {
+		return err
+	}
+	if e.Revision == 0 {
+		e.Org, e.Created = org, s.now()
+		err = s.store.CreateEntry(ctx, e)
+	} else {
+		_, err = s.store.ReplaceEntry(ctx, e)
+	}
+	if errors.Is(err, ErrExists) || errors.Is(err, ErrNotFound) {
+		return ErrStale
+	}
+	return err
+}
+
+// leave is called after the vendor has taken something from an installation: what it had of a hold is kept for whom the hold is for again.
+// One that is closed waits for nothing either.
+func (s *Service) leave(ctx context.Context, org license.ID, key ActivationKey, closed bool) error {
+	for range attempts {
+		l, kept, err := s.line(ctx, key.License)
+		if err != nil {
+			return err
+		}
+		before := len(l.Waiting) + len(l.Claims)
+		l.Claims = slices.DeleteFunc(l.Claims, func(c claim) bool { return c.Activation == key.Activation })
+		l.Waiting = slices.DeleteFunc(l.Waiting, func(w waiter) bool { return closed && w.Activation == key.Activation })
+		if len(l.Waiting)+len(l.Claims) == before {
+			return nil
+		}
+		if err = s.putLine(ctx, org, kept, l); !errors.Is(err, ErrStale) {
+			return err
+		}
+	}
+	return ErrStale
 }
 
 // next is the line after the request, without those who are passed over, and whether it is another one.

@@ -3,6 +3,7 @@ package licensing_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -198,6 +199,8 @@ func TestHoldsThatCannotBe(t *testing.T) {
 		"over already":     {Part: user("bob"), Until: ms(start)},
 		"before it begins": {Part: user("bob"), From: until, Until: until},
 		"too many":         {Part: user("bob"), Slots: 2, Until: until},
+		"more than count":  {Part: user("bob"), Slots: math.MaxInt64, Until: until},
+		"fewer than none":  {Part: user("bob"), Slots: -1, Until: until},
 		"without a number": {Part: user("bob"), Entitlement: "rendering", Until: until},
 		"unknown":          {Part: user("bob"), Entitlement: "plotting", Until: until},
 	} {
@@ -234,4 +237,72 @@ func TestLineGoesWithItsLicense(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	s.program(1).refused(t, license.CodeUnknownLicense)
+}
+
+// Whose slot the vendor has taken back asks like anybody else, whatever its last lease says.
+//
+// proves part of B03 N06
+func TestTakenBackIsGivenToWhoIsNext(t *testing.T) {
+	s := newServer(t, queued)
+	a, b, c, ada := s.program(1), s.program(2), s.program(3), s.program(4)
+	a.asks(t)
+	b.asks(t)
+	equal(t, "c", c.asks(t), false)
+	must(t, s.FreeReservation(t.Context(), s.org, a.key(), "modeling"))
+	equal(t, "a, which had it", a.asks(t), false)
+	equal(t, "c, which has waited", c.asks(t), true)
+	a.sync(t, goodbye)
+
+	s.hold(t, licensing.NewHold{Part: user("ada"), Until: ms(start) + aDay})
+	equal(t, "b has it still", b.asks(t), true)
+	must(t, s.FreeReservation(t.Context(), s.org, b.key(), "modeling"))
+	equal(t, "b, which had it", b.asks(t), false)
+	equal(t, "ada", ada.asks(t, s.as("ada")), true)
+	must(t, s.FreeReservation(t.Context(), s.org, ada.key(), "modeling"))
+	equal(t, "b, though hers was taken back", b.asks(t), false)
+	equal(t, "ada", ada.asks(t, s.as("ada")), true)
+	must(t, s.Deactivate(t.Context(), s.org, ada.key()))
+	equal(t, "b, though she was closed", b.asks(t), false)
+}
+
+// After a restore a slot that the vendor has taken back is a new one like any other.
+func TestTakenBackIsNotGrantedInAFreeze(t *testing.T) {
+	s := newServer(t)
+	p := s.program(1)
+	p.asks(t)
+	_, err := s.RaiseEpoch(t.Context())
+	must(t, err)
+	equal(t, "what it has", p.asks(t), true)
+	must(t, s.FreeReservation(t.Context(), s.org, p.key(), "modeling"))
+	equal(t, "what it had", p.asks(t), false)
+}
+
+// An installation that the vendor has closed is in nobody's way.
+//
+// proves part of B03
+func TestWhoIsClosedDoesNotWait(t *testing.T) {
+	s := newServer(t, queued)
+	a, b, c, d := s.program(1), s.program(2), s.program(3), s.program(4)
+	a.asks(t)
+	b.asks(t)
+	equal(t, "c", c.asks(t), false)
+	equal(t, "d", d.asks(t), false)
+	must(t, s.Deactivate(t.Context(), s.org, c.key()))
+	equal(t, "waiting", len(s.waiting(t)), 1)
+	a.sync(t, drops("modeling"))
+	equal(t, "d", d.asks(t), true)
+}
+
+// Holds that follow one another are not held at a time.
+func TestHoldsOneAfterAnother(t *testing.T) {
+	s := newServer(t)
+	from := ms(start) + aDay
+	s.hold(t, licensing.NewHold{Part: user("ada"), From: from, Until: from + 10})
+	s.hold(t, licensing.NewHold{Part: user("bob"), From: from + 10, Until: from + 20})
+	s.hold(t, licensing.NewHold{Part: user("cid"), From: from, Until: from + 20})
+	for _, at := range []lease.Time{from, from + 10} {
+		if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, licensing.NewHold{Entitlement: "modeling", Part: user("dan"), From: at, Until: at + 1}); err == nil {
+			t.Error("a third of two")
+		}
+	}
 }

@@ -132,7 +132,7 @@ func (s *Service) closeAll(ctx context.Context, org, id license.ID, until lease.
 		}
 		for _, a := range found.Items {
 			if a.Closed == 0 && a.Created <= until {
-				if err := s.store.Deactivate(ctx, org, a.ActivationKey, s.now()); err != nil {
+				if err := s.Deactivate(ctx, org, a.ActivationKey); err != nil {
 					return err
 				}
 			}
