@@ -54,6 +54,9 @@ func renewal(t *testing.T, w *world) {
 	must(t, err)
 	equal(t, listing.Items, []licensing.Reservation{{ActivationKey: a.key, Entitlement: "modeling", Context: "ui", Since: noon, Until: noon + 550}})
 	holds(t, w.installation("b").does(t, activated, at(noon+549), reserves("modeling", 1)))
+	l := a.does(t, at(noon+549), borrows("modeling", 0, noon+800)) // the number is for who has none
+	holds(t, l, "modeling")
+	equal(t, l.Reservations[0].Until, noon+800)
 }
 
 // proves L15
