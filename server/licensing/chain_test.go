@@ -426,3 +426,22 @@ func TestNodesWhoseClocksDiffer(t *testing.T) {
 	must(t, err)
 	equal(t, "in a new epoch", p.sync(t, counts(9)).Time, ms(s.clock()))
 }
+
+// One node finds out that the records were rolled back. The others grant nothing new either, and what is prepaid is new with each sync.
+//
+// proves part of N05
+func TestOtherNodesLearnOfAnEpoch(t *testing.T) {
+	s := newServer(t, roomy, func(p *licensing.Policy, _ *licensing.License) { p.Prepaid = 10 })
+	p := s.program(1)
+	equal(t, "granted", p.sync(t).Counters.Granted, 10)
+	here := s.Service
+	s.restart(t) // the other node
+	s.wait(time.Hour)
+	_, err := s.RaiseEpoch(t.Context())
+	must(t, err)
+	s.Service = here
+	s.wait(2 * time.Second)
+	l := p.sync(t, counts(5))
+	equal(t, "granted in the freeze", l.Counters.Granted, 10)
+	equal(t, "of a later epoch", l.Epoch > 5, true)
+}

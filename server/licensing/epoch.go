@@ -16,16 +16,16 @@ type epochs struct {
 	at    lease.Time
 }
 
-// epochAge is how old a node's knowledge of the epoch may be when something is granted. Another node may have found out that the store
-// was rolled back; for as long it did not know, nobody did.
+// epochAge is how old a node's knowledge of the epoch may be. Another node may have found out that the store was rolled back; for as long it
+// did not know, nobody did. What a request may be granted is not known yet, so this is for all.
 const epochAge = 1000
 
-// epoch gives the server's epoch. A request that has seen a higher one, or that may be granted something, has it read anew.
-func (s *Service) epoch(ctx context.Context, seen int64, grants bool) (Epoch, error) {
+// epoch gives the server's epoch. A request that has seen a higher one has it read anew.
+func (s *Service) epoch(ctx context.Context, seen int64) (Epoch, error) {
 	e := &s.epochs
 	e.mu.Lock()
 	known, now := e.known, s.now()
-	fresh := known.Value != 0 && seen <= known.Value && !(grants && (now < e.at || now > e.at+epochAge))
+	fresh := known.Value != 0 && seen <= known.Value && e.at <= now && now <= e.at+epochAge
 	e.mu.Unlock()
 	if fresh {
 		return known, nil

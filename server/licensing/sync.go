@@ -68,7 +68,7 @@ func (s *Service) Sync(ctx context.Context, body []byte, address string) (Answer
 
 func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error) {
 	request := x.request
-	if x.epoch, err = s.epoch(ctx, request.Epoch, request.Number == 1 || len(request.Want) > 0); err != nil {
+	if x.epoch, err = s.epoch(ctx, request.Epoch); err != nil {
 		return Answer{}, err
 	}
 	if x.terms, err = s.store.Terms(ctx, request.License); errors.Is(err, ErrNotFound) || err == nil && x.terms.License.Product != request.Product {
