@@ -84,7 +84,7 @@ type LicenseEdit struct {
 	Contexts     *[]string           `json:"contexts,omitempty" doc:"Replaces all of them. Files that were issued before still say the old ones."`
 	Entitlements *[]Entitlement      `json:"entitlements,omitempty" doc:"Replaces all of them."`
 	Allowance    *int64              `json:"allowance,omitempty"`
-	Expires      Nullable[time.Time] `json:"expires,omitempty" doc:"null: never."`
+	Expires      Nullable[time.Time] `json:"expires,omitempty" doc:"null: never, or, of a term that counts from the first activation, anew with the next sync of any installation."`
 	Trial        *bool               `json:"trial,omitempty"`
 	Maintenance  Nullable[time.Time] `json:"maintenance,omitempty" doc:"null: none."`
 	Overrides    *Overrides          `json:"overrides,omitempty" doc:"Replaces all of them."`

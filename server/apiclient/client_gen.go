@@ -2632,7 +2632,7 @@ type LicenseEdit struct {
 	// Entitlements Replaces all of them.
 	Entitlements *[]Entitlement `json:"entitlements,omitempty"`
 
-	// Expires null: never.
+	// Expires null: never, or, of a term that counts from the first activation, anew with the next sync of any installation.
 	Expires nullable.Nullable[time.Time] `json:"expires,omitempty"`
 
 	// Maintenance null: none.

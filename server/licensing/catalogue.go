@@ -141,12 +141,13 @@ func (s *Service) CreateLicense(ctx context.Context, l License) (License, error)
 	if err != nil {
 		return License{}, err
 	}
-	if err := s.tries(ctx, l, policy); err != nil {
+	tried, err := s.tries(ctx, l, policy)
+	if err != nil {
 		return License{}, err
 	}
 	l, err = made(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
 	if err != nil {
-		return l, errors.Join(err, s.untried(ctx, l))
+		return l, s.untried(ctx, tried, err)
 	}
 	if err = s.named(ctx, l); err != nil { // the customer was deleted at the same time
 		err = errors.Join(err, s.store.DeleteLicense(ctx, l.Organisation, l.ID, l.Revision))
@@ -199,21 +200,25 @@ func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error)
 	}
 	l.Product, l.Version, l.Created, l.Updated, l.Recent = old.Product, old.Version, old.Created, s.now(), old.Recent
 	l.Fingerprint, l.Holds = old.Fingerprint, old.Holds
-	if !old.Trial {
-		if err := s.tries(ctx, l, v.Policy); err != nil {
+	anothers := l.CustomerID != old.CustomerID
+	if anothers {
+		if err := s.customer(ctx, &l); err != nil {
 			return License{}, err
 		}
 	}
-	if l.CustomerID == old.CustomerID {
-		return s.store.UpdateLicense(ctx, l)
-	}
-	if err := s.customer(ctx, &l); err != nil {
-		return License{}, err
+	var tried Entry
+	if !old.Trial || anothers {
+		if tried, err = s.tries(ctx, l, v.Policy); err != nil {
+			return License{}, err
+		}
 	}
 	if l, err = s.store.UpdateLicense(ctx, l); err != nil {
-		return l, err
+		return l, s.untried(ctx, tried, err)
 	}
-	return l, s.orNobodys(ctx, l)
+	if anothers {
+		err = s.orNobodys(ctx, l)
+	}
+	return l, err
 }
 
 // orNobodys makes sure of the customer of a license that was just given to it; if it was deleted at the same time, the license is nobody's.

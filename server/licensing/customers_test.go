@@ -139,3 +139,71 @@ func TestTrialsOncePerCustomer(t *testing.T) {
 	_, err = s.licenseFor(t, bob.ID, trial)
 	must(t, err)
 }
+
+// A trial that is given to another customer is that one's, however it comes there.
+//
+// proves part of B05
+func TestTrialsThatChangeHands(t *testing.T) {
+	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.TrialOnce = true })
+	trial := func(l *licensing.License) { l.Trial = true }
+	ada, bob, cid := s.customer(t, "Ada", ""), s.customer(t, "Bob", ""), s.customer(t, "Cid", "")
+	_, err := s.licenseFor(t, ada.ID, trial)
+	must(t, err)
+	bobs, err := s.licenseFor(t, bob.ID, trial)
+	must(t, err)
+	var wrong *licensing.Invalid
+	edited := bobs
+	edited.CustomerID = ada.ID
+	if _, err := s.UpdateLicense(t.Context(), edited); !errors.As(err, &wrong) || wrong.Field != "trial" {
+		t.Errorf("a second one by an edit: %v", err)
+	}
+	for range 2 {
+		if _, err := s.Transfer(t.Context(), s.org, bobs.ID, licensing.Transfer{Key: "sold", CustomerID: ada.ID}); !errors.As(err, &wrong) || wrong.Field != "trial" {
+			t.Errorf("a second one by a transfer: %v", err)
+		}
+	}
+	edited.CustomerID = ""
+	if _, err := s.UpdateLicense(t.Context(), edited); !errors.As(err, &wrong) || wrong.Field != "customer_id" {
+		t.Errorf("nobody's by an edit: %v", err)
+	}
+	for range 2 {
+		_, err = s.Transfer(t.Context(), s.org, bobs.ID, licensing.Transfer{Key: "given", CustomerID: cid.ID})
+		must(t, err)
+	}
+	for _, c := range []licensing.Customer{bob, cid} {
+		if _, err := s.licenseFor(t, c.ID, trial); !errors.As(err, &wrong) || wrong.Field != "trial" {
+			t.Errorf("%s tries twice: %v", c.Name, err)
+		}
+	}
+}
+
+// An edit that is refused takes nobody's trial.
+//
+// proves part of B05
+func TestRefusedEditTriesNothing(t *testing.T) {
+	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.TrialOnce = true })
+	ada := s.customer(t, "Ada", "")
+	bought, err := s.licenseFor(t, ada.ID)
+	must(t, err)
+	old := bought
+	bought.Name = "renamed"
+	bought, err = s.UpdateLicense(t.Context(), bought)
+	must(t, err)
+	old.Trial = true
+	if _, err := s.UpdateLicense(t.Context(), old); !errors.Is(err, licensing.ErrStale) {
+		t.Fatal(err)
+	}
+	first, err := s.licenseFor(t, ada.ID, func(l *licensing.License) { l.Trial = true })
+	must(t, err)
+	old = first
+	first.Name = "renamed"
+	_, err = s.UpdateLicense(t.Context(), first)
+	must(t, err)
+	if _, err := s.UpdateLicense(t.Context(), old); !errors.Is(err, licensing.ErrStale) {
+		t.Fatal(err)
+	}
+	var wrong *licensing.Invalid
+	if _, err := s.licenseFor(t, ada.ID, func(l *licensing.License) { l.Trial = true }); !errors.As(err, &wrong) {
+		t.Errorf("a second trial after a refused edit of the first: %v", err)
+	}
+}

@@ -37,7 +37,7 @@ type EventKind string
 
 // The kinds of event.
 const (
-	Started     EventKind = "started"     // its term began with its first activation
+	Started     EventKind = "started"     // its term began, with its first activation
 	Renewed     EventKind = "renewed"     // it was given more time, calls or maintenance
 	Transferred EventKind = "transferred" // it is another customer's
 )

@@ -59,7 +59,7 @@ func (s *Service) RestoreLicense(ctx context.Context, l License) (License, error
 	if err != nil {
 		return l, err
 	}
-	if err := s.tries(ctx, l, v.Policy); err != nil && !errors.As(err, new(*Invalid)) {
+	if _, err := s.tries(ctx, l, v.Policy); err != nil && !errors.As(err, new(*Invalid)) {
 		return l, err
 	}
 	return l, s.orNobodys(ctx, l)

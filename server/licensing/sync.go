@@ -109,12 +109,6 @@ func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error)
 		}
 		return s.refuse(x, no)
 	}
-	if step.begins && x.terms.License.waits() && x.policy.ActivationLimit > 0 {
-		if err := s.start(ctx, x); err != nil && !errors.Is(err, ErrNotFound) {
-			return Answer{}, err
-		}
-		return Answer{}, ErrStale // decide on the license as it is now
-	}
 	x.outcome.again = step.again
 	lines := x.lines()
 	if lines {
@@ -126,7 +120,12 @@ func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error)
 	if no != nil {
 		return s.refuse(x, no)
 	}
-	document, err := s.store.Advance(ctx, advance)
+	var document lease.Document
+	if x.terms.License.waits() {
+		err = s.start(ctx, x, advance.Activate)
+	} else {
+		document, err = s.store.Advance(ctx, advance)
+	}
 	if limit := (*Limit)(nil); errors.As(err, &limit) {
 		return s.refuse(x, s.limited(x, limit))
 	} else if errors.Is(err, ErrNotFound) { // deleted meanwhile: look again and say so

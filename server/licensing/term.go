@@ -28,17 +28,29 @@ func (l *License) begin() error {
 // waits tells whether the license has a term that nobody's activation has begun yet.
 func (l *License) waits() bool { return l.Term.From == FromActivation && l.Expires == 0 }
 
-// start begins the term of a license with its first activation. It is written before the activation is made: whoever comes at the same
-// time finds the term begun, and who has died in between has begun it. So it is done only for who can not be refused: nothing else
-// stands against the first activation of a license than a policy that allows none.
-func (s *Service) start(ctx context.Context, x *exchange) error {
+// start begins the term of a license with the first request that is accepted: its first activation, or, where the vendor has taken the end of
+// a running license away, whoever comes next. It is written before that request is made true: whoever comes at the same time finds the term
+// begun, and who has died in between has begun it. So it is done only for who will not be refused. On success it is ErrStale, for the
+// request is to be decided on the license as it is then.
+func (s *Service) start(ctx context.Context, x *exchange, begins *Activate) error {
+	if begins != nil {
+		m, err := s.store.Meter(ctx, x.key.License)
+		if err == nil {
+			err = m.Admit(begins, x.now, x.key.Activation)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	l := x.terms.License
 	l.Expires = x.now + lease.Time(l.Term.After)
 	if err := s.remember(ctx, &l, Event{Kind: Started}); err != nil {
 		return err
 	}
-	_, err := s.store.UpdateLicense(ctx, l)
-	return err
+	if _, err := s.store.UpdateLicense(ctx, l); err != nil {
+		return err
+	}
+	return ErrStale
 }
 
 // Renewal is more of what a license is limited by. Each part is on top of what there is.
@@ -89,7 +101,8 @@ type Transfer struct {
 	Close      bool // the installations of the one before are deactivated
 }
 
-// Transfer changes whose a license is. Its usage stays. Closing the installations of the customer before is no move of theirs.
+// Transfer changes whose a license is. Its usage stays; a trial is one of its new customer's. Closing the installations of the customer before
+// is no move of theirs.
 func (s *Service) Transfer(ctx context.Context, org, id license.ID, t Transfer) (License, error) {
 	if t.Key == "" {
 		made, err := s.newID(ctx)
@@ -101,7 +114,8 @@ func (s *Service) Transfer(ctx context.Context, org, id license.ID, t Transfer) 
 	same := func(e Event) bool {
 		return e.Kind == Transferred && e.ToID == t.CustomerID && (e.To == t.Customer || t.Customer == "")
 	}
-	l, made, err := s.happen(ctx, org, id, t.Key, same, func(l *License, _ Policy) (Event, error) {
+	var tried Entry
+	l, made, err := s.happen(ctx, org, id, t.Key, same, func(l *License, p Policy) (_ Event, err error) {
 		e := Event{Kind: Transferred, From: l.Customer, FromID: l.CustomerID, ToID: t.CustomerID}
 		l.Customer, l.CustomerID = t.Customer, t.CustomerID
 		if err := s.customer(ctx, l); err != nil {
@@ -111,9 +125,15 @@ func (s *Service) Transfer(ctx context.Context, org, id license.ID, t Transfer) 
 		if err := text("customer", l.Customer, 1, MaxText); err != nil {
 			return Event{}, err
 		}
-		return e, nil
+		if tried.Kind == "" && l.CustomerID != e.FromID {
+			tried, err = s.tries(ctx, *l, p)
+		}
+		return e, err
 	})
-	if err == nil && t.CustomerID != "" && l.CustomerID == t.CustomerID {
+	if err != nil {
+		return l, s.untried(ctx, tried, err)
+	}
+	if t.CustomerID != "" && l.CustomerID == t.CustomerID {
 		err = s.orNobodys(ctx, l)
 	}
 	if err != nil || !t.Close {

@@ -195,3 +195,42 @@ func TestMaintenance(t *testing.T) {
 	s.edit(t, func(l *licensing.License) { l.Maintenance = 0 })
 	p.refused(t, license.CodeUnknownLicense, as(outside)) // without maintenance a license is its version's only
 }
+
+// A refusal begins nothing, whatever it is for.
+func TestRefusalsBeginNoTerm(t *testing.T) {
+	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.MaxMachines, p.ActivationLimit = 1, 1 })
+	s.program(1).sync(t)
+	s.edit(t, termAnew(aDay))
+	s.program(2).refused(t, license.CodeActivationLimit)
+	s.wait(time.Minute)
+	s.program(2).refused(t, license.CodeMachineLimit)
+	s = newServer(t, term(aDay, licensing.FromActivation))
+	s.program(1).refused(t, license.CodeRequestMalformed, func(r *lease.Request) {
+		for n := range 90 {
+			r.Want = append(r.Want, lease.Want{Slot: lease.Slot{Entitlement: fmt.Sprintf("unknown%d", n), Context: "ui"}})
+		}
+	})
+	l, err := s.License(t.Context(), s.org, s.license.ID)
+	must(t, err)
+	equal(t, "end", l.Expires, 0)
+}
+
+// The vendor takes the end of a license away, so that its term begins anew. It does so with whoever comes next: an installation that runs
+// already does not go on for ever.
+//
+// proves part of B05
+func TestTermOfARunningLicenseBeginsAnew(t *testing.T) {
+	s := newServer(t)
+	p := s.program(1)
+	p.sync(t)
+	s.edit(t, termAnew(aDay))
+	s.wait(time.Hour)
+	equal(t, "end", p.sync(t).Expires, ms(s.clock())+aDay)
+	s.wait(24 * time.Hour)
+	p.refused(t, license.CodeExpired)
+}
+
+// termAnew gives a license that there is a term from an activation, of which there was none yet.
+func termAnew(after int64) func(*licensing.License) {
+	return func(l *licensing.License) { term(after, licensing.FromActivation)(nil, l) }
+}

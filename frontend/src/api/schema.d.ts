@@ -2298,7 +2298,7 @@ export interface components {
             entitlements?: components["schemas"]["Entitlement"][];
             /**
              * Format: date-time
-             * @description null: never.
+             * @description null: never, or, of a term that counts from the first activation, anew with the next sync of any installation.
              */
             expires?: string | null;
             /**
