@@ -183,3 +183,17 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 }
+
+// Lines of JSON are a success with a body, although their media type has the word in it.
+func TestLinesAreNoProblem(t *testing.T) {
+	const lines = `{"number":1}` + "\n" + `{"number":2}` + "\n"
+	a := answer(t, says(http.StatusOK, "application/x-ndjson", lines), says(http.StatusOK, "application/x-ndjson", lines))
+	audit, err := a.AuditExportWithResponse(t.Context(), nil)
+	if err != nil || string(audit.Body) != lines {
+		t.Errorf("the audit log: %+v %v", audit, err)
+	}
+	all, err := a.ExportAllWithResponse(t.Context())
+	if err != nil || string(all.Body) != lines {
+		t.Errorf("everything: %+v %v", all, err)
+	}
+}
