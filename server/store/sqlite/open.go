@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -38,6 +39,7 @@ var _ licensing.Store = (*Store)(nil)
 type Store struct {
 	directory string
 	lock      Lock
+	file      fs.FileInfo // of the database, as it was opened
 	writing   *sql.DB
 	reading   *sql.DB
 	prepared  sync.Map // query → *sql.Stmt, of reading
@@ -92,6 +94,9 @@ func (s *Store) start() (err error) {
 	if err != nil {
 		return fmt.Errorf("opening the data: %w", err)
 	}
+	if s.file, err = f.Stat(); err != nil {
+		return errors.Join(err, f.Close())
+	}
 	if err := f.Close(); err != nil {
 		return err
 	}
@@ -125,18 +130,29 @@ func address(file string, query url.Values) (string, error) {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String(), err
 }
 
-// Ready is nil while the store can be written: it makes the writer commit, to a file that is still there. (A file that was deleted is
-// written on, and gone with the process.)
+// Ready is nil while the store can be written: it makes the writer commit, to files that are still in their places. (A file that was
+// deleted, or another put in its place, is written on, and gone with the process.)
 func (s *Store) Ready(ctx context.Context) error {
-	if _, err := os.Stat(filepath.Join(s.directory, File)); err != nil {
-		return fmt.Errorf("%w: %w", licensing.ErrUnavailable, err)
-	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return s.write(ctx, func(t *tx) error {
+	if err := s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE heartbeat SET at = ?`, time.Now().UnixMilli())
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	file := filepath.Join(s.directory, File)
+	is, err := os.Stat(file)
+	if err == nil && !os.SameFile(is, s.file) {
+		err = fmt.Errorf("%s is not the file that was opened", file)
+	}
+	if err == nil {
+		_, err = os.Stat(file + "-wal")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", licensing.ErrUnavailable, err)
+	}
+	return nil
 }
 
 // Close waits for the changes under way and lets the directory go.

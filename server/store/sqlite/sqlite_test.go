@@ -175,19 +175,31 @@ func TestClosedStoreSaysSo(t *testing.T) {
 	}
 }
 
-// A server whose data was deleted from under it is not well, though it could write on into the deleted file.
+// A server whose data was deleted from under it is not well, though it could write on into the deleted file; nor is one with another file
+// in its place, nor without the journal that has its last changes.
 //
 // proves S01
 func TestReadyOnlyWithItsFile(t *testing.T) {
-	directory := t.TempDir()
-	s := opened(t, directory)
-	if err := s.Ready(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(filepath.Join(directory, File)); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Ready(t.Context()); !errors.Is(err, licensing.ErrUnavailable) {
-		t.Errorf("%v", err)
+	for name, spoil := range map[string]func(file string) error{
+		"deleted": os.Remove,
+		"another in its place": func(file string) error {
+			text, err := os.ReadFile(file)
+			return errors.Join(err, os.Remove(file), os.WriteFile(file, text, 0o600))
+		},
+		"no journal": func(file string) error { return os.Remove(file + "-wal") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			directory := t.TempDir()
+			s := opened(t, directory)
+			if err := s.Ready(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(filepath.Join(directory, File)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Ready(t.Context()); !errors.Is(err, licensing.ErrUnavailable) {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
