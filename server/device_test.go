@@ -105,12 +105,13 @@ func TestSuspendedRevokedAndReinstated(t *testing.T) {
 	p.do("POST", "/licenses/"+id+"/reinstate", nil).refused(http.StatusUnprocessableEntity, "invalid")
 }
 
-func TestArchivedProductAndVersion(t *testing.T) {
+// proves part of S08, part of S09, part of S10
+func TestArchived(t *testing.T) {
 	w := begin(t)
 	p := w.owner()
 	product, version, id := p.catalogue("perpetual", aLicense("One"))
 	d := newDevice(p, product, version, id)
-	for _, path := range []string{"/products/" + product, "/versions/" + version} {
+	for _, path := range []string{"/products/" + product, "/versions/" + version, "/licenses/" + id} {
 		d.accepted()
 		p.must(http.StatusOK, "POST", path+"/archive", nil)
 		d.refusedAs(license.CodeArchived)

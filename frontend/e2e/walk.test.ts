@@ -133,7 +133,7 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   const file = await (await download).path();
   expect((await readFile(file, "latin1")).split("\n")[1]).toBe("ui,automation");
 
-  // Suspend, reinstate, revoke, delete: each asks first, and the first question can be taken back.
+  // Suspend, reinstate, archive, revoke, delete: each asks first, and the first question can be taken back.
   const menu = async (item: string) => {
     await page.getByRole("button", { name: "More actions" }).click();
     await page.getByRole("menuitem", { name: item }).click();
@@ -147,6 +147,12 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   await expect(page.locator('[data-state="suspended"]')).toBeVisible();
   await menu("Reinstate");
   await page.getByRole("dialog").getByRole("button", { name: "Reinstate" }).click();
+  await expect(page.locator('[data-state="active"]')).toBeVisible();
+  await menu("Archive");
+  await page.getByRole("dialog").getByRole("button", { name: "Archive" }).click();
+  await expect(page.locator('[data-state="archived"]')).toBeVisible();
+  await menu("Unarchive");
+  await page.getByRole("dialog").getByRole("button", { name: "Unarchive" }).click();
   await expect(page.locator('[data-state="active"]')).toBeVisible();
   await menu("Revoke for good");
   await page.getByRole("dialog").getByRole("button", { name: "Revoke for good" }).click();

@@ -392,7 +392,7 @@ func (l License) restored(m licensing.Meta, version license.ID) licensing.Licens
 		Name: l.Name, Customer: l.Customer, Contexts: l.Contexts, Entitlements: l.Entitlements, Allowance: l.Allowance, Expires: l.Expires,
 		ExpiresAfter: l.ExpiresAfter, ExpiresFrom: l.ExpiresFrom, Trial: l.Trial, Maintenance: l.Maintenance, Overrides: l.Overrides,
 	}.license()
-	one.Meta, one.Version, one.Status = m, version, l.Status
+	one.Meta, one.Version, one.Status, one.Archived = m, version, l.Status, l.Archived
 	return one
 }
 

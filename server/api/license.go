@@ -27,6 +27,7 @@ type License struct {
 	Maintenance  *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
 	Fingerprint  []string           `json:"fingerprint,omitempty" doc:"Names of the parts of the one machine that it is good for."`
 	Status       licensing.Status   `json:"status" enum:"active,suspended,revoked"`
+	Archived     bool               `json:"archived"`
 	Overrides    Overrides          `json:"overrides"`
 	Metadata     map[string]string  `json:"metadata"`
 	Revision     int64              `json:"revision"`
@@ -101,7 +102,7 @@ func describeLicense(l licensing.License) License {
 		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: l.Allowance, Expires: optional(l.Expires),
 		ExpiresAfter: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optional(l.Maintenance),
 		Fingerprint: partNames(l.Fingerprint),
-		Status:      l.Status, Overrides: Overrides(l.Overrides), Metadata: filled(l.Metadata),
+		Status:      l.Status, Archived: l.Archived, Overrides: Overrides(l.Overrides), Metadata: filled(l.Metadata),
 		Revision: l.Revision, Created: moment(l.Created), Updated: moment(l.Updated),
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // LicenseFilter chooses licenses; all that is given must hold.
 type LicenseFilter struct {
-	Sorting
+	Shelf
 	Status         licensing.Status `query:"status" enum:"active,suspended,revoked"`
 	Customer       string           `query:"customer" maxLength:"200" doc:"The whole of it, as the license says it."`
 	CustomerID     string           `query:"customer_id" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`

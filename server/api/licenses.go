@@ -79,6 +79,24 @@ func (a *API) licenses() {
 			return reply(describeLicense(one), err)
 		})
 	}
+	for _, op := range []operation{
+		{path: "/licenses/{id}/archive", id: "archiveLicense", summary: "Put a license away: it no longer works"},
+		{path: "/licenses/{id}/unarchive", id: "unarchiveLicense", summary: "Take a license out again, as it was"},
+	} {
+		op.method, op.tag, op.action = "POST", tag, access.EditLicenses
+		archived := op.id == "archiveLicense"
+		add(a, op, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
+			one, err := again(func() (licensing.License, error) {
+				one, err := l.License(ctx, who.Organisation(), in.id())
+				if err != nil || one.Archived == archived {
+					return one, err
+				}
+				one.Archived = archived
+				return l.UpdateLicense(ctx, one)
+			})
+			return reply(describeLicense(one), err)
+		})
+	}
 	add(a, operation{
 		method: "POST", path: "/licenses/{id}/revoke", id: "revokeLicense", tag: tag, action: access.EndLicenses,
 		summary: "Revoke a license and its files, for good: the product's next statement lists it",

@@ -67,6 +67,7 @@ var columns = []struct {
 		return err
 	}},
 	{"status", func(l License) string { return string(l.Status) }, nil},
+	{"archived", func(l License) string { return strconv.FormatBool(l.Archived) }, nil},
 	{"overrides", func(l License) string { return object(l.Overrides) }, func(n *LicenseNew, s string) error { return objectOf(s, &n.Overrides) }},
 	{"metadata", func(l License) string { return object(l.Metadata) }, func(n *LicenseNew, s string) error { return objectOf(s, &n.Metadata) }},
 	{"revision", func(l License) string { return number(l.Revision) }, nil},

@@ -1611,6 +1611,24 @@ func (e ExportLicensesCSVParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ExportLicensesCSVParamsArchived.
+const (
+	ExportLicensesCSVParamsArchivedFalse ExportLicensesCSVParamsArchived = "false"
+	ExportLicensesCSVParamsArchivedTrue  ExportLicensesCSVParamsArchived = "true"
+)
+
+// Valid indicates whether the value is a known member of the ExportLicensesCSVParamsArchived enum.
+func (e ExportLicensesCSVParamsArchived) Valid() bool {
+	switch e {
+	case ExportLicensesCSVParamsArchivedFalse:
+		return true
+	case ExportLicensesCSVParamsArchivedTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportLicensesCSVParamsStatus.
 const (
 	ExportLicensesCSVParamsStatusActive    ExportLicensesCSVParamsStatus = "active"
@@ -1686,6 +1704,24 @@ func (e ExportLicensesParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ExportLicensesParamsArchived.
+const (
+	ExportLicensesParamsArchivedFalse ExportLicensesParamsArchived = "false"
+	ExportLicensesParamsArchivedTrue  ExportLicensesParamsArchived = "true"
+)
+
+// Valid indicates whether the value is a known member of the ExportLicensesParamsArchived enum.
+func (e ExportLicensesParamsArchived) Valid() bool {
+	switch e {
+	case ExportLicensesParamsArchivedFalse:
+		return true
+	case ExportLicensesParamsArchivedTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportLicensesParamsStatus.
 const (
 	ExportLicensesParamsStatusActive    ExportLicensesParamsStatus = "active"
@@ -1755,6 +1791,24 @@ func (e AllLicensesParamsSort) Valid() bool {
 	case AllLicensesParamsSortName:
 		return true
 	case AllLicensesParamsSortUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AllLicensesParamsArchived.
+const (
+	AllLicensesParamsArchivedFalse AllLicensesParamsArchived = "false"
+	AllLicensesParamsArchivedTrue  AllLicensesParamsArchived = "true"
+)
+
+// Valid indicates whether the value is a known member of the AllLicensesParamsArchived enum.
+func (e AllLicensesParamsArchived) Valid() bool {
+	switch e {
+	case AllLicensesParamsArchivedFalse:
+		return true
+	case AllLicensesParamsArchivedTrue:
 		return true
 	default:
 		return false
@@ -1884,6 +1938,24 @@ func (e ProductLicensesParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ProductLicensesParamsArchived.
+const (
+	ProductLicensesParamsArchivedFalse ProductLicensesParamsArchived = "false"
+	ProductLicensesParamsArchivedTrue  ProductLicensesParamsArchived = "true"
+)
+
+// Valid indicates whether the value is a known member of the ProductLicensesParamsArchived enum.
+func (e ProductLicensesParamsArchived) Valid() bool {
+	switch e {
+	case ProductLicensesParamsArchivedFalse:
+		return true
+	case ProductLicensesParamsArchivedTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProductLicensesParamsStatus.
 const (
 	ProductLicensesParamsStatusActive    ProductLicensesParamsStatus = "active"
@@ -2001,6 +2073,24 @@ func (e LicensesParamsSort) Valid() bool {
 	case LicensesParamsSortName:
 		return true
 	case LicensesParamsSortUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicensesParamsArchived.
+const (
+	LicensesParamsArchivedFalse LicensesParamsArchived = "false"
+	LicensesParamsArchivedTrue  LicensesParamsArchived = "true"
+)
+
+// Valid indicates whether the value is a known member of the LicensesParamsArchived enum.
+func (e LicensesParamsArchived) Valid() bool {
+	switch e {
+	case LicensesParamsArchivedFalse:
+		return true
+	case LicensesParamsArchivedTrue:
 		return true
 	default:
 		return false
@@ -2577,6 +2667,7 @@ type KeysNewVersion int64
 // License defines model for License.
 type License struct {
 	Allowance int64     `json:"allowance"`
+	Archived  bool      `json:"archived"`
 	Contexts  []string  `json:"contexts"`
 	Created   time.Time `json:"created"`
 	Customer  string    `json:"customer"`
@@ -3660,8 +3751,11 @@ type ExportLicensesCSVParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 
 	// Sort A hyphen: from the largest down. Names without regard to case.
-	Sort   *ExportLicensesCSVParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
-	Status *ExportLicensesCSVParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+	Sort *ExportLicensesCSVParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Archived Only those that are, or that are not.
+	Archived *ExportLicensesCSVParamsArchived `form:"archived,omitempty" json:"archived,omitempty"`
+	Status   *ExportLicensesCSVParamsStatus   `form:"status,omitempty" json:"status,omitempty"`
 
 	// Customer The whole of it, as the license says it.
 	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
@@ -3685,6 +3779,9 @@ type ExportLicensesCSVParams struct {
 // ExportLicensesCSVParamsSort defines parameters for ExportLicensesCSV.
 type ExportLicensesCSVParamsSort string
 
+// ExportLicensesCSVParamsArchived defines parameters for ExportLicensesCSV.
+type ExportLicensesCSVParamsArchived string
+
 // ExportLicensesCSVParamsStatus defines parameters for ExportLicensesCSV.
 type ExportLicensesCSVParamsStatus string
 
@@ -3701,8 +3798,11 @@ type ExportLicensesParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 
 	// Sort A hyphen: from the largest down. Names without regard to case.
-	Sort   *ExportLicensesParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
-	Status *ExportLicensesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+	Sort *ExportLicensesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Archived Only those that are, or that are not.
+	Archived *ExportLicensesParamsArchived `form:"archived,omitempty" json:"archived,omitempty"`
+	Status   *ExportLicensesParamsStatus   `form:"status,omitempty" json:"status,omitempty"`
 
 	// Customer The whole of it, as the license says it.
 	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
@@ -3725,6 +3825,9 @@ type ExportLicensesParams struct {
 
 // ExportLicensesParamsSort defines parameters for ExportLicenses.
 type ExportLicensesParamsSort string
+
+// ExportLicensesParamsArchived defines parameters for ExportLicenses.
+type ExportLicensesParamsArchived string
 
 // ExportLicensesParamsStatus defines parameters for ExportLicenses.
 type ExportLicensesParamsStatus string
@@ -3758,8 +3861,11 @@ type AllLicensesParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 
 	// Sort A hyphen: from the largest down. Names without regard to case.
-	Sort   *AllLicensesParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
-	Status *AllLicensesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+	Sort *AllLicensesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Archived Only those that are, or that are not.
+	Archived *AllLicensesParamsArchived `form:"archived,omitempty" json:"archived,omitempty"`
+	Status   *AllLicensesParamsStatus   `form:"status,omitempty" json:"status,omitempty"`
 
 	// Customer The whole of it, as the license says it.
 	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
@@ -3780,6 +3886,9 @@ type AllLicensesParams struct {
 
 // AllLicensesParamsSort defines parameters for AllLicenses.
 type AllLicensesParamsSort string
+
+// AllLicensesParamsArchived defines parameters for AllLicenses.
+type AllLicensesParamsArchived string
 
 // AllLicensesParamsStatus defines parameters for AllLicenses.
 type AllLicensesParamsStatus string
@@ -3913,8 +4022,11 @@ type ProductLicensesParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 
 	// Sort A hyphen: from the largest down. Names without regard to case.
-	Sort   *ProductLicensesParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
-	Status *ProductLicensesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+	Sort *ProductLicensesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Archived Only those that are, or that are not.
+	Archived *ProductLicensesParamsArchived `form:"archived,omitempty" json:"archived,omitempty"`
+	Status   *ProductLicensesParamsStatus   `form:"status,omitempty" json:"status,omitempty"`
 
 	// Customer The whole of it, as the license says it.
 	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
@@ -3935,6 +4047,9 @@ type ProductLicensesParams struct {
 
 // ProductLicensesParamsSort defines parameters for ProductLicenses.
 type ProductLicensesParamsSort string
+
+// ProductLicensesParamsArchived defines parameters for ProductLicenses.
+type ProductLicensesParamsArchived string
 
 // ProductLicensesParamsStatus defines parameters for ProductLicenses.
 type ProductLicensesParamsStatus string
@@ -3987,8 +4102,11 @@ type LicensesParams struct {
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 
 	// Sort A hyphen: from the largest down. Names without regard to case.
-	Sort   *LicensesParamsSort   `form:"sort,omitempty" json:"sort,omitempty"`
-	Status *LicensesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+	Sort *LicensesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Archived Only those that are, or that are not.
+	Archived *LicensesParamsArchived `form:"archived,omitempty" json:"archived,omitempty"`
+	Status   *LicensesParamsStatus   `form:"status,omitempty" json:"status,omitempty"`
 
 	// Customer The whole of it, as the license says it.
 	Customer   *string `form:"customer,omitempty" json:"customer,omitempty"`
@@ -4009,6 +4127,9 @@ type LicensesParams struct {
 
 // LicensesParamsSort defines parameters for Licenses.
 type LicensesParamsSort string
+
+// LicensesParamsArchived defines parameters for Licenses.
+type LicensesParamsArchived string
 
 // LicensesParamsStatus defines parameters for Licenses.
 type LicensesParamsStatus string
@@ -4478,6 +4599,11 @@ type ClientInterface interface {
 	// Corresponds with DELETE /api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement} (the `Release` operationId).
 	Release(ctx context.Context, id string, activation string, entitlement string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ArchiveLicense Put a license away: it no longer works
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/archive (the `ArchiveLicense` operationId).
+	ArchiveLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// LicenseEvents List what happened to a license, newest first; the last 90 days, of installations 14
 	//
 	// Corresponds with GET /api/v1/licenses/{id}/events (the `LicenseEvents` operationId).
@@ -4602,6 +4728,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
 	TransferLicense(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UnarchiveLicense Take a license out again, as it was
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/unarchive (the `UnarchiveLicense` operationId).
+	UnarchiveLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Usage What was used of a license, and the times of it
 	//
@@ -5908,6 +6039,21 @@ func (c *Routes) Release(ctx context.Context, id string, activation string, enti
 	return c.Client.Do(req)
 }
 
+// ArchiveLicense Put a license away: it no longer works
+//
+// Corresponds with POST /api/v1/licenses/{id}/archive (the `ArchiveLicense` operationId).
+func (c *Routes) ArchiveLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewArchiveLicenseRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // LicenseEvents List what happened to a license, newest first; the last 90 days, of installations 14
 //
 // Corresponds with GET /api/v1/licenses/{id}/events (the `LicenseEvents` operationId).
@@ -6233,6 +6379,21 @@ func (c *Routes) TransferLicenseWithBody(ctx context.Context, id string, content
 // Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
 func (c *Routes) TransferLicense(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewTransferLicenseRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UnarchiveLicense Take a license out again, as it was
+//
+// Corresponds with POST /api/v1/licenses/{id}/unarchive (the `UnarchiveLicense` operationId).
+func (c *Routes) UnarchiveLicense(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUnarchiveLicenseRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -8846,6 +9007,18 @@ func NewExportLicensesCSVRequest(server string, params *ExportLicensesCSVParams)
 
 		}
 
+		if params.Archived != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "archived", *params.Archived, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Status != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -9035,6 +9208,18 @@ func NewExportLicensesRequest(server string, params *ExportLicensesParams) (*htt
 		if params.Sort != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Archived != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "archived", *params.Archived, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9481,6 +9666,18 @@ func NewAllLicensesRequest(server string, params *AllLicensesParams) (*http.Requ
 		if params.Sort != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Archived != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "archived", *params.Archived, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10006,6 +10203,40 @@ func NewReleaseRequest(server string, id string, activation string, entitlement 
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewArchiveLicenseRequest constructs an http.Request for the ArchiveLicense method
+func NewArchiveLicenseRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/archive", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -10778,6 +11009,40 @@ func NewTransferLicenseRequestWithBody(server string, id string, contentType str
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewUnarchiveLicenseRequest constructs an http.Request for the UnarchiveLicense method
+func NewUnarchiveLicenseRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/licenses/%s/unarchive", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -12581,6 +12846,18 @@ func NewProductLicensesRequest(server string, id string, params *ProductLicenses
 
 		}
 
+		if params.Archived != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "archived", *params.Archived, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Status != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -14011,6 +14288,18 @@ func NewLicensesRequest(server string, id string, params *LicensesParams) (*http
 
 		}
 
+		if params.Archived != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "archived", *params.Archived, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Status != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -15096,6 +15385,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement} (the `Release` operationId).
 	ReleaseWithResponse(ctx context.Context, id string, activation string, entitlement string, reqEditors ...RequestEditorFn) (*ReleaseResponse, error)
 
+	// ArchiveLicenseWithResponse Put a license away: it no longer works
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/archive (the `ArchiveLicense` operationId).
+	ArchiveLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ArchiveLicenseResponse, error)
+
 	// LicenseEventsWithResponse List what happened to a license, newest first; the last 90 days, of installations 14
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -15242,6 +15538,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/licenses/{id}/transfer (the `TransferLicense` operationId).
 	TransferLicenseWithResponse(ctx context.Context, id string, body TransferLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*TransferLicenseResponse, error)
+
+	// UnarchiveLicenseWithResponse Take a license out again, as it was
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/licenses/{id}/unarchive (the `UnarchiveLicense` operationId).
+	UnarchiveLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*UnarchiveLicenseResponse, error)
 
 	// UsageWithResponse What was used of a license, and the times of it
 	//
@@ -17250,6 +17553,54 @@ func (r ReleaseResponse) ContentType() string {
 	return ""
 }
 
+// ArchiveLicenseResponse200Headers the declared response headers of an HTTP 200 response for ArchiveLicense
+type ArchiveLicenseResponse200Headers struct {
+	ETag *string
+}
+
+type ArchiveLicenseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *License
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ArchiveLicenseResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ArchiveLicenseResponse) GetJSON200() *License {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ArchiveLicenseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ArchiveLicenseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ArchiveLicenseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ArchiveLicenseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type LicenseEventsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -17938,6 +18289,54 @@ func (r TransferLicenseResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r TransferLicenseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UnarchiveLicenseResponse200Headers the declared response headers of an HTTP 200 response for UnarchiveLicense
+type UnarchiveLicenseResponse200Headers struct {
+	ETag *string
+}
+
+type UnarchiveLicenseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *License
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UnarchiveLicenseResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UnarchiveLicenseResponse) GetJSON200() *License {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r UnarchiveLicenseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UnarchiveLicenseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UnarchiveLicenseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UnarchiveLicenseResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -21973,6 +22372,19 @@ func (c *ClientWithResponses) ReleaseWithResponse(ctx context.Context, id string
 	return ParseReleaseResponse(rsp)
 }
 
+// ArchiveLicenseWithResponse Put a license away: it no longer works
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/archive (the `ArchiveLicense` operationId).
+func (c *ClientWithResponses) ArchiveLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ArchiveLicenseResponse, error) {
+	rsp, err := c.ArchiveLicense(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseArchiveLicenseResponse(rsp)
+}
+
 // LicenseEventsWithResponse List what happened to a license, newest first; the last 90 days, of installations 14
 //
 // Returns a wrapper object for the known response body format(s).
@@ -22244,6 +22656,19 @@ func (c *ClientWithResponses) TransferLicenseWithResponse(ctx context.Context, i
 		return nil, err
 	}
 	return ParseTransferLicenseResponse(rsp)
+}
+
+// UnarchiveLicenseWithResponse Take a license out again, as it was
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/licenses/{id}/unarchive (the `UnarchiveLicense` operationId).
+func (c *ClientWithResponses) UnarchiveLicenseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*UnarchiveLicenseResponse, error) {
+	rsp, err := c.UnarchiveLicense(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUnarchiveLicenseResponse(rsp)
 }
 
 // UsageWithResponse What was used of a license, and the times of it
@@ -24513,6 +24938,45 @@ func ParseReleaseResponse(rsp *http.Response) (*ReleaseResponse, error) {
 	return response, nil
 }
 
+// ParseArchiveLicenseResponse parses an HTTP response from a ArchiveLicenseWithResponse call
+func ParseArchiveLicenseResponse(rsp *http.Response) (*ArchiveLicenseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ArchiveLicenseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest License
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ArchiveLicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseLicenseEventsResponse parses an HTTP response from a LicenseEventsWithResponse call
 func ParseLicenseEventsResponse(rsp *http.Response) (*LicenseEventsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -25014,6 +25478,45 @@ func ParseTransferLicenseResponse(rsp *http.Response) (*TransferLicenseResponse,
 	switch {
 	case rsp.StatusCode == 200:
 		var headers TransferLicenseResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUnarchiveLicenseResponse parses an HTTP response from a UnarchiveLicenseWithResponse call
+func ParseUnarchiveLicenseResponse(rsp *http.Response) (*UnarchiveLicenseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UnarchiveLicenseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest License
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UnarchiveLicenseResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -78,7 +78,7 @@ func (s *Service) tellExpiring(ctx context.Context, e Entry, now lease.Time) err
 	}
 	l := &terms.License
 	next := lease.Time(0)
-	if err == nil && terms.Version.Policy.Type.Expiring() && l.Status != Revoked {
+	if err == nil && terms.Version.Policy.Type.Expiring() && l.Status != Revoked && !l.Archived {
 		next = nextNotice(l.Expires, now)
 		for i := len(daysBefore) - 1; i >= 0; i-- {
 			if days := daysBefore[i]; l.Expires != 0 && l.Expires-days*day <= now {

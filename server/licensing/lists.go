@@ -16,7 +16,7 @@ type Page struct {
 
 	// Products, versions and licenses only.
 	Sort     Sort
-	Archived *bool // those that are, or those that are not; nil: both. Licenses are not archived
+	Archived *bool // those that are, or those that are not; nil: both
 }
 
 // Sort is the order of a list. Records that are alike in it follow in the order of their creation, or of their ids.

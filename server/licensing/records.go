@@ -112,6 +112,7 @@ type License struct {
 	Trial        bool
 	Maintenance  lease.Time // other versions of the product that were released until then are good too; 0: none
 	Status       Status
+	Archived     bool // put away: it is no longer used, and can be taken out again as it was
 	Overrides    Overrides
 	Fingerprint  []lease.Part // of the machine that it is good for; none: of any
 	Holds        []Hold       // slots that are kept for who has not come yet

@@ -152,6 +152,8 @@ func (x *exchange) status() *no {
 		return refusal(license.CodeArchived, "version %s", l.Version)
 	case x.runs.Archived:
 		return refusal(license.CodeArchived, "version %s", x.runs.ID)
+	case l.Archived:
+		return refusal(license.CodeArchived, "license %s", l.ID)
 	case l.Status == Suspended:
 		return refusal(license.CodeSuspended, "license %s", l.ID)
 	case l.Status == Revoked:

@@ -97,6 +97,8 @@ export const createLicense = (version: string, body: Schemas["LicenseNew"]) =>
   answer(http.POST("/api/v1/versions/{id}/licenses", { ...byId(version), body }));
 export const editLicense = (id: string, body: Schemas["LicenseEdit"]) => answer(http.PATCH("/api/v1/licenses/{id}", { ...byId(id), body }));
 export const suspendLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/suspend", byId(id)));
+export const archiveLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/archive", byId(id)));
+export const unarchiveLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/unarchive", byId(id)));
 export const reinstateLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/reinstate", byId(id)));
 export const revokeLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/revoke", byId(id)));
 export const deleteLicense = (id: string) => answer(http.DELETE("/api/v1/licenses/{id}", byId(id)));

@@ -415,6 +415,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/licenses/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a license away: it no longer works */
+        post: operations["archiveLicense"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/licenses/{id}/events": {
         parameters: {
             query?: never;
@@ -649,6 +666,23 @@ export interface paths {
         put?: never;
         /** Make a license another customer's, with or without its installations */
         post: operations["transferLicense"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/unarchive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a license out again, as it was */
+        post: operations["unarchiveLicense"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2239,6 +2273,7 @@ export interface components {
         License: {
             /** Format: int64 */
             allowance: number;
+            archived: boolean;
             contexts: string[];
             /** Format: date-time */
             created: string;
@@ -3665,6 +3700,8 @@ export interface operations {
                 search?: string;
                 /** @description A hyphen: from the largest down. Names without regard to case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                /** @description Only those that are, or that are not. */
+                archived?: "true" | "false";
                 status?: "active" | "suspended" | "revoked";
                 /** @description The whole of it, as the license says it. */
                 customer?: string;
@@ -3716,6 +3753,8 @@ export interface operations {
                 search?: string;
                 /** @description A hyphen: from the largest down. Names without regard to case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                /** @description Only those that are, or that are not. */
+                archived?: "true" | "false";
                 status?: "active" | "suspended" | "revoked";
                 /** @description The whole of it, as the license says it. */
                 customer?: string;
@@ -3941,6 +3980,8 @@ export interface operations {
                 search?: string;
                 /** @description A hyphen: from the largest down. Names without regard to case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                /** @description Only those that are, or that are not. */
+                archived?: "true" | "false";
                 status?: "active" | "suspended" | "revoked";
                 /** @description The whole of it, as the license says it. */
                 customer?: string;
@@ -4285,6 +4326,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archiveLicense: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["License"];
+                };
             };
             /** @description Error */
             default: {
@@ -4846,6 +4923,42 @@ export interface operations {
                 "application/json": components["schemas"]["TransferNew"];
             };
         };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["License"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unarchiveLicense: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description OK */
             200: {
@@ -6163,6 +6276,8 @@ export interface operations {
                 search?: string;
                 /** @description A hyphen: from the largest down. Names without regard to case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                /** @description Only those that are, or that are not. */
+                archived?: "true" | "false";
                 status?: "active" | "suspended" | "revoked";
                 /** @description The whole of it, as the license says it. */
                 customer?: string;
@@ -7290,6 +7405,8 @@ export interface operations {
                 search?: string;
                 /** @description A hyphen: from the largest down. Names without regard to case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
+                /** @description Only those that are, or that are not. */
+                archived?: "true" | "false";
                 status?: "active" | "suspended" | "revoked";
                 /** @description The whole of it, as the license says it. */
                 customer?: string;

@@ -104,6 +104,7 @@ export function Mark({ state }: { state: State }) {
 /** How a license stands; the end of its time counts like a status. */
 export function stateOf(license: License, now = Date.now()): State {
   if (license.status !== "active") return license.status;
+  if (license.archived) return "archived";
   return license.expires && new Date(license.expires).getTime() <= now ? "expired" : "active";
 }
 

@@ -37,7 +37,7 @@ export const version: Version = {
 
 export const license: License = {
   id: "c".repeat(24), product: product.id, version: version.id, name: "Plant 7", customer: "Initech", contexts: ["ui"], entitlements: [{ name: "rendering", slots: 4 }],
-  allowance: 1000, used: 447, status: "active", overrides: {}, ...times,
+  allowance: 1000, used: 447, status: "active", archived: false, overrides: {}, ...times,
 };
 
 export const activation: Activation = {

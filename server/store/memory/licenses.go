@@ -49,6 +49,7 @@ func (s *Store) Licenses(_ context.Context, org license.ID, f licensing.LicenseF
 		if l.Organisation == org &&
 			(f.Product == "" || f.Product == l.Product) &&
 			(f.Version == "" || f.Version == l.Version) &&
+			(page.Archived == nil || *page.Archived == l.Archived) &&
 			(f.Status == "" || f.Status == l.Status) &&
 			(f.Customer == "" || f.Customer == l.Customer) &&
 			(f.CustomerID == "" || f.CustomerID == l.CustomerID) &&

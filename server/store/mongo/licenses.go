@@ -22,6 +22,7 @@ type licenseRecord struct {
 	Allowance    int64               `bson:"allowance"`
 	Expires      date                `bson:"expires"`
 	Status       string              `bson:"status"`
+	Archived     bool                `bson:"archived"`
 	Overrides    licensing.Overrides `bson:"overrides"`
 	CustomerID   string              `bson:"customer_id"`
 	Trial        bool                `bson:"trial"`
@@ -39,7 +40,7 @@ type entitlement struct {
 
 func licenseOf(l licensing.License) licenseRecord {
 	d := licenseRecord{metaOf(l.Meta, "", fold(l.Name, l.Customer)), string(l.Product), string(l.Version), l.Name, l.Customer, l.Contexts, nil,
-		l.Allowance, dateOf(l.Expires), string(l.Status), l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance), l.Recent, l.Fingerprint, l.Holds}
+		l.Allowance, dateOf(l.Expires), string(l.Status), l.Archived, l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance), l.Recent, l.Fingerprint, l.Holds}
 	for _, e := range l.Entitlements {
 		d.Entitlements = append(d.Entitlements, entitlement{e.Name, int64(e.Slots)})
 	}
@@ -48,7 +49,7 @@ func licenseOf(l licensing.License) licenseRecord {
 
 func (d licenseRecord) record() licensing.License {
 	l := licensing.License{Meta: d.Meta.record(), Product: license.ID(d.Product), Version: license.ID(d.Version), Name: d.Name, Customer: d.Customer,
-		Contexts: d.Contexts, Allowance: d.Allowance, Expires: timeOf(d.Expires), Status: licensing.Status(d.Status), Overrides: d.Overrides,
+		Contexts: d.Contexts, Allowance: d.Allowance, Expires: timeOf(d.Expires), Status: licensing.Status(d.Status), Archived: d.Archived, Overrides: d.Overrides,
 		CustomerID: license.ID(d.CustomerID), Trial: d.Trial, Term: d.Term, Maintenance: timeOf(d.Maintenance), Recent: d.Recent, Fingerprint: d.Fingerprint, Holds: d.Holds}
 	for _, e := range d.Entitlements {
 		l.Entitlements = append(l.Entitlements, license.Entitlement{Name: e.Name, Slots: int(e.Slots)})
@@ -83,7 +84,6 @@ func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.Licens
 	if err != nil {
 		return licensing.Listing[licensing.License]{}, err
 	}
-	page.Archived = nil
 	if f.NeverActivated {
 		return s.neverActivated(ctx, filter, page)
 	}

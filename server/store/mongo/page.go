@@ -64,7 +64,11 @@ type sortable interface {
 // meets is looked for along it.
 func sorted[D sortable, T any](ctx context.Context, c *mongo.Collection, filter bson.D, page licensing.Page, record func(D) T) (licensing.Listing[T], error) {
 	if page.Archived != nil {
-		filter = append(filter, bson.E{Key: "archived", Value: *page.Archived})
+		is := bson.A{true}
+		if !*page.Archived {
+			is = bson.A{false, nil} // licenses were not archived at first, and say nothing
+		}
+		filter = append(filter, bson.E{Key: "archived", Value: with("$in", is)})
 	}
 	if page.Sort.Usual() {
 		return list(ctx, c, filter, "folded", page, record)

@@ -15,10 +15,10 @@ func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 		if there, err := has(t, `SELECT 1 FROM versions WHERE id = ? AND org = ? AND product = ?`, l.Version, l.Organisation, l.Product); err != nil || !there {
 			return missing(err)
 		}
-		if _, err := t.exec(`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, l.ID, l.Organisation, l.Product,
+		if _, err := t.exec(`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, l.ID, l.Organisation, l.Product,
 			l.Version, l.Revision, l.Created, l.Updated, encode(l.Metadata), l.Name, fold(l.Name, l.Customer), l.Customer,
 			strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements), l.Allowance, l.Expires, l.Status, encode(l.Overrides), l.CustomerID,
-			l.Maintenance, sparse(moreOf(l))); err != nil {
+			l.Maintenance, sparse(moreOf(l)), l.Archived); err != nil {
 			return fresh(err)
 		}
 		_, err := t.exec(`INSERT INTO meters (license) VALUES (?)`, l.ID)
@@ -27,13 +27,13 @@ func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 }
 
 const licenseColumns = `seq, id, org, product, version, revision, created, updated, metadata, name, customer, contexts, entitlements, allowance, expires, status, overrides,
-	customer_id, maintenance, more`
+	customer_id, maintenance, more, archived`
 
 func readLicense(seq *int64, row scanner) (l licensing.License, err error) {
 	var metadata, contexts, entitlements, overrides, more string
 	if err := row.Scan(seq, &l.ID, &l.Organisation, &l.Product, &l.Version, &l.Revision, &l.Created, &l.Updated, &metadata, &l.Name, &l.Customer,
 		&contexts, &entitlements, &l.Allowance, &l.Expires, &l.Status, &overrides,
-		&l.CustomerID, &l.Maintenance, &more); err != nil {
+		&l.CustomerID, &l.Maintenance, &more, &l.Archived); err != nil {
 		return l, found(err)
 	}
 	l.Contexts = split(contexts)
@@ -70,7 +70,6 @@ func (s *Store) License(_ context.Context, org, id license.ID) (licensing.Licens
 func (s *Store) Licenses(_ context.Context, org license.ID, filter licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
 	var w where
 	w.licenses(filter)
-	page.Archived = nil
 	return sorted(s, `licenses`, licenseColumns, org, w, page, readLicense, func(l licensing.License) (string, lease.Time) {
 		return fold(l.Name, l.Customer), l.Updated
 	})
@@ -80,10 +79,10 @@ func (s *Store) Licenses(_ context.Context, org license.ID, filter licensing.Lic
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	err := s.edit(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE licenses SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, customer = ?, contexts = ?,
-			entitlements = ?, allowance = ?, expires = ?, status = ?, overrides = ?, customer_id = ?, maintenance = ?, more = ?
+			entitlements = ?, allowance = ?, expires = ?, status = ?, overrides = ?, customer_id = ?, maintenance = ?, more = ?, archived = ?
 			WHERE id = ? AND org = ? AND revision = ?`,
 			l.Updated, encode(l.Metadata), l.Name, fold(l.Name, l.Customer), l.Customer, strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements),
-			l.Allowance, l.Expires, l.Status, encode(l.Overrides), l.CustomerID, l.Maintenance, sparse(moreOf(l)), l.ID, l.Organisation, l.Revision)
+			l.Allowance, l.Expires, l.Status, encode(l.Overrides), l.CustomerID, l.Maintenance, sparse(moreOf(l)), l.Archived, l.ID, l.Organisation, l.Revision)
 		return same(t, n, err, `SELECT 1 FROM licenses WHERE id = ? AND org = ?`, l.ID, l.Organisation)
 	})
 	l.Revision++

@@ -23,6 +23,9 @@ DROP INDEX licenses_product;
 CREATE INDEX licenses_product ON licenses (product, seq);
 `
 
+// Licenses can be archived as products and versions are.
+const archivedSchema = `ALTER TABLE licenses ADD COLUMN archived INTEGER NOT NULL DEFAULT 0`
+
 // where is the conditions of a list, and their values.
 type where struct {
 	conditions []string

@@ -19,6 +19,7 @@ var migrations = []string{
 	metersSchema,
 	peopleEditsSchema,
 	listsSchema,
+	archivedSchema,
 }
 
 // migrate applies what is missing, each step in a transaction of its own.

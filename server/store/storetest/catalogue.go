@@ -98,7 +98,7 @@ func revisions(t *testing.T, w *world) {
 	wantErr(t, err, licensing.ErrStale)
 
 	l := w.license
-	l.Status, l.Allowance, l.Entitlements, l.Overrides = licensing.Suspended, 2000, []license.Entitlement{{Name: "one", Slots: 1}}, licensing.Overrides{}
+	l.Status, l.Archived, l.Allowance, l.Entitlements, l.Overrides = licensing.Suspended, false, 2000, []license.Entitlement{{Name: "one", Slots: 1}}, licensing.Overrides{}
 	l.CustomerID, l.Trial, l.Term, l.Maintenance, l.Recent = "", false, licensing.Term{}, noon+9, append(l.Recent, licensing.Event{Key: "4712"})
 	l, err = w.UpdateLicense(ctx, l)
 	must(t, err)
@@ -354,6 +354,7 @@ func filters(t *testing.T, w *world) {
 	must(t, w.CreateVersion(ctx, calls))
 	for name, change := range map[string]func(*licensing.License){
 		"suspended": func(l *licensing.License) { l.Status = licensing.Suspended },
+		"archived":  func(l *licensing.License) { l.Archived = true },
 		"hooli":     func(l *licensing.License) { l.Customer = "Hooli" },
 		"early":     func(l *licensing.License) { l.Expires = noon - 100 },
 		"late":      func(l *licensing.License) { l.Expires = noon + 500 },
@@ -361,13 +362,13 @@ func filters(t *testing.T, w *world) {
 		"calls":     func(l *licensing.License) { l.Version = calls.ID },
 	} {
 		l := w.newLicense(name)
-		l.Expires = noon + 1000
+		l.Expires, l.Archived = noon+1000, false
 		change(&l)
 		must(t, w.CreateLicense(ctx, l))
 	}
 	i := w.installation("a")
 	i.does(t, activated) // of the first license
-	all := []string{"calls", "early", "first", "hooli", "late", "never", "suspended"}
+	all := []string{"archived", "calls", "early", "first", "hooli", "late", "never", "suspended"}
 	without := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(n string) bool { return slices.Contains(names, n) })
 	}
@@ -395,10 +396,20 @@ func filters(t *testing.T, w *world) {
 			}
 		}
 	}
-	archived := true
-	listing, err := w.Versions(ctx, w.org, w.product.ID, licensing.Page{Archived: &archived})
-	must(t, err)
-	equal(t, len(listing.Items), 0)
+	for _, archived := range []bool{true, false} {
+		listing, err := w.Versions(ctx, w.org, w.product.ID, licensing.Page{Archived: &archived})
+		must(t, err)
+		equal(t, len(listing.Items), map[bool]int{true: 0, false: 2}[archived])
+		for _, f := range []licensing.LicenseFilter{{}, {NeverActivated: true}} {
+			want := map[bool][]string{true: {"archived", "first"}, false: without("archived", "first")}[archived]
+			if f.NeverActivated && archived {
+				want = []string{"archived"}
+			}
+			if got := walked(t, w, f, licensing.Page{Sort: licensing.ByName, Limit: 3, Archived: &archived}); !slices.Equal(got, want) {
+				t.Errorf("archived is %v: %v, want %v", archived, got, want)
+			}
+		}
+	}
 }
 
 func emptyLists(t *testing.T, w *world) {

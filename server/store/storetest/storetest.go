@@ -168,7 +168,7 @@ func (w *world) newLicense(name string) licensing.License {
 	trigger, action, machine, n, retries := lease.EveryCall, licensing.CloneReport, licensing.FingerprintReport, func(n int64) *int64 { return &n }, 2
 	return licensing.License{Meta: w.meta(), Product: w.product.ID, Version: w.version.ID, Name: name, Customer: "Miller", CustomerID: newID(),
 		Contexts: []string{"ui", "automation"}, Entitlements: []license.Entitlement{{Name: "modeling", Slots: 5}, {Name: "rendering"}},
-		Allowance: 1000, Expires: noon + 1, Status: licensing.Active, Trial: true, Maintenance: noon + 2,
+		Allowance: 1000, Expires: noon + 1, Status: licensing.Active, Archived: true, Trial: true, Maintenance: noon + 2,
 		Term: licensing.Term{After: 6, From: licensing.FromActivation},
 		Recent: []licensing.Event{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, Maintained: 3, From: "a", To: "b", FromID: newID(), ToID: newID(), Expires: noon + 1,
 			Allowance: 1000, Maintenance: noon + 2}},

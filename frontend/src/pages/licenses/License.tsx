@@ -1,11 +1,11 @@
-import { Badge, Button, Grid, Group, Paper, Progress, SimpleGrid, Stack, Table, Text, VisuallyHidden } from "@mantine/core";
+import { Alert, Badge, Button, Grid, Group, Paper, Progress, SimpleGrid, Stack, Table, Text, VisuallyHidden } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconBan, IconCode, IconDownload, IconPencil, IconPlayerPause, IconPlayerPlay, IconTrash } from "@tabler/icons-react";
+import { IconArchive, IconArchiveOff, IconBan, IconCode, IconDownload, IconPencil, IconPlayerPause, IconPlayerPlay, IconTrash } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 
 import { useMay } from "@/api/may";
-import { activationsQuery, deleteLicense, licenseFile, licenseQuery, reinstateLicense, reservationsQuery, revokeLicense, suspendLicense } from "@/api/requests";
+import { activationsQuery, archiveLicense, deleteLicense, licenseFile, licenseQuery, reinstateLicense, reservationsQuery, revokeLicense, suspendLicense, unarchiveLicense } from "@/api/requests";
 import type { License as Record, Reservation, Version } from "@/api/types";
 import { Mark, stateOf, When } from "@/components/bits";
 import { RecordFacts } from "@/components/Facts";
@@ -39,7 +39,7 @@ function Shown({ license }: { license: Record }) {
   const navigate = useNavigate();
   const { crumbs, version } = useAbove(license);
   const name = nameOf(license);
-  const { id, status } = license;
+  const { id, status, archived } = license;
   const changed = async () => {
     await client.invalidateQueries({ queryKey: ["licenses", id] });
     await client.invalidateQueries({ queryKey: ["versions", license.version, "licenses"] });
@@ -77,6 +77,15 @@ function Shown({ license }: { license: Record }) {
                     label: t("license.suspendDo"), icon: <IconPlayerPause size={16} />, allowed: may("suspendLicense") && status === "active", verb: t("license.suspendDo"), danger: true,
                     title: t("license.suspendTitle", { name }), text: t("license.suspend"), run: () => suspendLicense(id).then(changed),
                   },
+              archived
+                ? {
+                    label: t("do.unarchive"), icon: <IconArchiveOff size={16} />, allowed: may("unarchiveLicense"), verb: t("do.unarchive"),
+                    title: t("license.unarchiveTitle", { name }), text: t("license.unarchive"), run: () => unarchiveLicense(id).then(changed),
+                  }
+                : {
+                    label: t("do.archive"), icon: <IconArchive size={16} />, allowed: may("archiveLicense"), verb: t("do.archive"), danger: true,
+                    title: t("license.archiveTitle", { name }), text: t("license.archive"), run: () => archiveLicense(id).then(changed),
+                  },
               {
                 label: t("license.revokeDo"), icon: <IconBan size={16} />, allowed: may("revokeLicense") && status !== "revoked", verb: t("license.revokeDo"), danger: true,
                 title: t("license.revokeTitle", { name }), text: t("license.revoke"), run: () => revokeLicense(id).then(changed),
@@ -97,6 +106,7 @@ function Shown({ license }: { license: Record }) {
         </>
       }
     >
+      {archived && <Alert color="yellow" icon={<IconArchive />}>{t("license.archived")}</Alert>}
       {saving.isError && <ProblemAlert error={saving.error} focus />}
       <Counters license={license} version={version.data} />
       <Installations license={license} />
