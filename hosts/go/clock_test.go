@@ -26,6 +26,10 @@ func (h *hand) Monotonic() time.Duration { h.mu.Lock(); defer h.mu.Unlock(); ret
 func (h *hand) AfterFunc(d time.Duration, f func()) func() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if d <= 0 { // its time came while nobody looked
+		go f()
+		return func() {}
+	}
 	t := &handTimer{h.now + d, f}
 	h.timers = append(h.timers, t)
 	return func() { h.mu.Lock(); t.f = nil; h.mu.Unlock() }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/wasm/abi"
@@ -13,8 +12,7 @@ import (
 
 // TestMain is also the other process of the tests that need one.
 func TestMain(m *testing.M) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	ctx := context.Background()
 	var err error
 	switch env := os.Getenv; {
 	case env("ONELICENSE_TEST_VERDICT") != "":

@@ -184,11 +184,12 @@ func (v *vendor) total() (n int64) {
 	return n
 }
 
-// config of a program of this vendor, with its own storage and an OnVerdict that only remembers.
+// config of a program of this vendor, with its own storage, an OnVerdict that says nothing, and a clock that only the test moves: a slow
+// machine syncs no sooner.
 func (v *vendor) config(t testing.TB) Config {
 	return Config{
 		ServerURL: v.URL + "/api/v1#" + v.root, ProductID: product, VersionID: version, LicenseID: first,
-		StorageDir: t.TempDir(), OnVerdict: func(Verdict) {},
+		StorageDir: t.TempDir(), OnVerdict: func(Verdict) {}, Clock: newHand(),
 	}
 }
 
