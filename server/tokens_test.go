@@ -116,6 +116,48 @@ func TestTokenIsNeverWorthMoreThanItsMaker(t *testing.T) {
 	}
 }
 
+// Whoever may make people, or give them a way in, could give themselves all that those may. A token does so only as far as its scope goes:
+// else one for colleagues' names would be worth as much as its maker's login.
+//
+// proves part of B08
+func TestTokenGivesNobodyMoreThanItHolds(t *testing.T) {
+	w := begin(t)
+	owner := w.owner()
+	w.member("", "dev@acme.test", access.Developer)
+	w.member("", "viewer@acme.test", access.Viewer)
+	me, developer, viewer := owner.find("owner@acme.test"), owner.find("dev@acme.test"), owner.find("viewer@acme.test")
+	viewing := scope(access.Viewer, "")
+	narrow := w.program(owner.token(append(viewing, access.EditMembers, access.GovernAccess)...))
+	wide := w.program(owner.token(scope(access.Owner, "")...))
+	invitation := func(role string) map[string]any {
+		return map[string]any{"email": role + ".new@acme.test", "role": role}
+	}
+	promotion := func(role string) map[string]any { return map[string]any{"revision": 1, "role": role} }
+	set := map[string]any{"revision": 1, "require_mfa": true}
+
+	for _, try := range []struct {
+		method, path string
+		body         any
+	}{
+		{"POST", "/invitations", invitation("owner")}, {"POST", "/invitations", invitation("support")},
+		{"PATCH", "/members/" + viewer, promotion("admin")},
+		{"POST", "/members/" + me + "/password", nil}, {"POST", "/members/" + developer + "/password", nil},
+		{"DELETE", "/members/" + me + "/mfa", nil}, {"DELETE", "/members/" + developer + "/mfa", nil},
+		{"PUT", "/organisation/access", set},
+	} {
+		narrow.do(try.method, try.path, try.body).refused(http.StatusForbidden, "out_of_scope")
+	}
+	narrow.must(http.StatusCreated, "POST", "/invitations", invitation("viewer"))
+	narrow.must(http.StatusOK, "POST", "/members/"+viewer+"/password", nil)
+	narrow.must(http.StatusNoContent, "DELETE", "/members/"+viewer+"/mfa", nil)
+	narrow.must(http.StatusOK, "POST", "/members/"+developer+"/disable", nil)
+	narrow.must(http.StatusOK, "GET", "/organisation/access", nil)
+
+	wide.must(http.StatusCreated, "POST", "/invitations", invitation("owner"))
+	wide.must(http.StatusOK, "POST", "/members/"+developer+"/password", nil)
+	wide.must(http.StatusOK, "PUT", "/organisation/access", set)
+}
+
 // A token that is shown wins over a session, also when it is bad: else its scope could be left out by leaving a cookie.
 func TestTokenWinsOverSession(t *testing.T) {
 	w := begin(t)

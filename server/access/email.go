@@ -136,6 +136,9 @@ func (s *Service) PasswordLink(ctx context.Context, who Identity, id license.ID)
 	if m.Role == Owner && who.Member.Role != Owner {
 		return "", errOwnersOnly
 	}
+	if err := who.mayGive(m.Role); err != nil {
+		return "", err
+	}
 	return s.resetLink(ctx, m)
 }
 

@@ -35,6 +35,9 @@ func (s *Service) Invite(ctx context.Context, who Identity, organisation, email 
 	if role == Owner && who.Member.Role != Owner {
 		return i, "", errOwnersOnly
 	}
+	if err := who.mayGive(role); err != nil {
+		return i, "", err
+	}
 	email = normaliseEmail(email)
 	if err := s.isFree(ctx, email); err != nil {
 		return i, "", err

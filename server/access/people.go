@@ -38,6 +38,11 @@ func (s *Service) EditMember(ctx context.Context, who Identity, id license.ID, r
 	if edit.Role != nil && *edit.Role == Owner && who.Member.Role != Owner {
 		return Member{}, errOwnersOnly
 	}
+	if edit.Role != nil {
+		if err := who.mayGive(*edit.Role); err != nil {
+			return Member{}, err
+		}
+	}
 	return s.changeMember(ctx, who, id, revision, false, func(m *Member) {
 		if edit.Name != nil {
 			m.Name = *edit.Name

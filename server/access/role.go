@@ -95,3 +95,17 @@ func (i Identity) May(action Action) error {
 	}
 	return nil
 }
+
+// mayGive tells whether the identity may give somebody a way in with the role: a token only what it holds, for whoever shows it could take
+// that way, and then there would be no scope but all that its maker may.
+func (i Identity) mayGive(role Role) error {
+	if i.Token == nil {
+		return nil
+	}
+	for _, action := range Scopes() {
+		if May(role, action) && !slices.Contains(i.Token.Scope, action) {
+			return &Error{Code: "out_of_scope", Detail: "the API token's scope does not hold " + string(action) + ", which the role " + string(role) + " may"}
+		}
+	}
+	return nil
+}

@@ -32,8 +32,12 @@ func (s *Service) Settings(ctx context.Context, org license.ID) (Settings, error
 }
 
 // ChangeSettings replaces them if they are still at the revision. The secret of the provider's client is kept where none is given, for
-// the same client.
-func (s *Service) ChangeSettings(ctx context.Context, org license.ID, set Settings, clientSecret string) (Settings, error) {
+// the same client. Who is let in as whom stands here, owners too.
+func (s *Service) ChangeSettings(ctx context.Context, who Identity, set Settings, clientSecret string) (Settings, error) {
+	if err := who.mayGive(Owner); err != nil {
+		return set, err
+	}
+	org := who.Organisation()
 	if set.OIDC != nil {
 		if err := s.sealOIDC(ctx, org, set.OIDC, clientSecret); err != nil {
 			return set, err

@@ -163,6 +163,13 @@ func (s *Service) DisableTOTP(ctx context.Context, who Identity, password, code,
 
 // TakeFactor takes the second factor of a colleague away who has lost it, and ends their sessions.
 func (s *Service) TakeFactor(ctx context.Context, who Identity, id license.ID) error {
+	m, err := s.store.Member(ctx, who.Organisation(), id)
+	if err != nil {
+		return err
+	}
+	if err := who.mayGive(m.Role); err != nil {
+		return err
+	}
 	if err := s.EndSessions(ctx, who, id); err != nil {
 		return err
 	}

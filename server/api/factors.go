@@ -141,7 +141,7 @@ func (a *API) factors() {
 			set.OIDC = &access.OIDC{Issuer: o.Issuer, ClientID: o.ClientID, Domains: o.Domains, Newcomers: access.Role(o.Newcomers)}
 			secret = o.ClientSecret
 		}
-		set, err := a.Access.ChangeSettings(ctx, who.Organisation(), set, secret)
+		set, err := a.Access.ChangeSettings(ctx, who, set, secret)
 		noted(ctx).made = accessSettings(set)
 		return reply(accessSettings(set), err)
 	})
