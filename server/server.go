@@ -66,6 +66,8 @@ type Config struct {
 
 	PrivateWebhooks bool // webhooks may go to private addresses, and without TLS
 	SMTP            SMTP // takes our mail; without a host none is sent
+
+	around func(store) store // of tests, which put faults between the server and its store
 }
 
 // closePatience is how long requests under way may take when the server stops.
@@ -119,6 +121,9 @@ func Open(c Config) (*Server, error) {
 	}
 	watch := watch{c.Metrics, c.Traces}
 	store = watch.around(store)
+	if c.around != nil {
+		store = c.around(store)
+	}
 	s := &Server{config: c, store: store, tls: secured, watch: watch, audit: audit.New(store, c.Now, c.Log)}
 	if err := s.join(master); err != nil {
 		return nil, errors.Join(err, store.Close())

@@ -59,9 +59,9 @@ func (s *Server) auditNotice(ctx context.Context, n licensing.Notice) error {
 	return s.audit.Append(ctx, n.Org, line)
 }
 
-// settleAudit writes the lines that are owed, and those of failed logins.
+// settleAudit writes the lines that are owed, those of what was cut short, and those of failed logins.
 func (s *Server) settleAudit(ctx context.Context) error {
-	return errors.Join(s.audit.Settle(ctx), s.audit.WriteAttempts(ctx, func(ctx context.Context, email string) (org, member license.ID, err error) {
+	return errors.Join(s.audit.Settle(ctx), s.audit.Conclude(ctx), s.audit.WriteAttempts(ctx, func(ctx context.Context, email string) (org, member license.ID, err error) {
 		m, err := s.access.MemberByEmail(ctx, email)
 		return m.Organisation, m.ID, err
 	}))

@@ -17,8 +17,12 @@ import (
 // for that: what it was about stands in its address, and what it has changed is seen by reading the record before and after, through the
 // route that shows it. So no line holds what no route shows: secrets.
 //
-// A request that was refused has written nothing, and has no line but for a failed login, and for one about many that was refused on the way. When the line cannot be written, the answer says
-// so, and the line is owed (audit.Log.Append): what a line can be lost to is a process that ends between the two writes.
+// Before it changes anything, it is noted that it is about to: what a process leaves half done when it ends has its line too, later and from
+// another. Only for those who are known: what strangers try must not cost a write before it is judged.
+//
+// A request that was refused has written nothing, and has no line but for a failed login, and for one about many that was refused on the way.
+// One that failed otherwise may have done something, and its line says so. When the line cannot be written, the answer says so, and the line
+// is owed (audit.Log.Append).
 
 // note is what a handler says of its request, beside its answer.
 type note struct {
@@ -27,6 +31,7 @@ type note struct {
 	founds bool            // the server belongs to somebody from now on
 	made   any             // the new record, when no route shows it
 	each   []string        // the records of a request about many, as they are done
+	doubt  bool            // one of them failed in a way that does not tell whether it was done
 }
 
 // noted gives the request's note. A handler without one, on a route that changes nothing, may write into it too.
@@ -66,15 +71,18 @@ func audited[I, O any](a *API, op operation, handle func(context.Context, access
 		if err != nil {
 			return nil, err
 		}
-		out, err := handle(ctx, who, in)
-		line := a.line(ctx, op, n.who)
-		line.Records = append(recordsOf(op.path, params), n.each...)
-		if err != nil {
-			if a.attempted(op, n, line, err); len(n.each) > 0 { // what was done before it failed
-				line.Refused = string(problem.Of(err).Code)
-				err = errors.Join(err, a.append(ctx, n, line))
+		line := a.line(ctx, op)
+		records := recordsOf(op.path, params)
+		line.Actor, line.Records = actor(who), append(records, namedIn(in)...)
+		if known := who.Member.ID != ""; known {
+			if line, err = a.Audit.Begin(ctx, who.Organisation(), line); err != nil {
+				return nil, err
 			}
-			return nil, err
+		}
+		out, err := handle(ctx, who, in)
+		line.Actor, line.Records, line.Unknown = actor(n.who), append(records, n.each...), n.doubt
+		if err != nil {
+			return nil, a.failed(ctx, op, n, line, err)
 		}
 		at := recordPath(op.path, a.readers)
 		if made := madeID(out); made != "" && made != params["id"] {
@@ -88,9 +96,8 @@ func audited[I, O any](a *API, op operation, handle func(context.Context, access
 		}
 		if err == nil {
 			line.Changed = changes(before, after)
-			err = a.append(ctx, n, line)
 		}
-		if err != nil {
+		if err = errors.Join(err, a.append(ctx, n, line)); err != nil { // it was done, whatever can be said of it
 			a.Log.ErrorContext(ctx, "a change without its line in the audit log", "line", line, "error", err)
 			return nil, problem.New(problem.Unavailable, "it was done, but is not in the audit log yet; look before you do it again")
 		}
@@ -98,11 +105,28 @@ func audited[I, O any](a *API, op operation, handle func(context.Context, access
 	}
 }
 
+// failed notes what became of a request that is not answered well, and gives the error that is.
+func (a *API) failed(ctx context.Context, op operation, n *note, line audit.Line, err error) error {
+	p := problem.Of(err)
+	switch {
+	case op.action == access.Anyone:
+		a.attempted(n, line, err)
+	case len(n.each) > 0: // what was done before it failed
+		line.Refused, line.Unknown = string(p.Code), p.Status >= http.StatusInternalServerError
+		return errors.Join(err, a.append(ctx, n, line))
+	case p.Status >= http.StatusInternalServerError:
+		line.Unknown = true
+		return errors.Join(err, a.append(ctx, n, line))
+	default:
+		a.Audit.TakeBack(ctx, line)
+	}
+	return err
+}
+
 // line is what is known of every request.
-func (a *API) line(ctx context.Context, op operation, who access.Identity) audit.Line {
-	from, _ := ctx.Value(address).(string)
+func (a *API) line(ctx context.Context, op operation) audit.Line {
 	id, _ := ctx.Value(requestID).(string)
-	return audit.Line{Time: a.Audit.Now(), Actor: actor(who), Action: op.id, Address: from, Request: id}
+	return audit.Line{Time: a.Audit.Now(), Action: op.id, Address: from(ctx), Request: id}
 }
 
 func actor(who access.Identity) audit.Actor {
@@ -132,9 +156,9 @@ func (a *API) append(ctx context.Context, n *note, line audit.Line) error {
 }
 
 // attempted notes a login that failed. What is wrong in other ways than by its credentials was no attempt.
-func (a *API) attempted(op operation, n *note, line audit.Line, err error) {
+func (a *API) attempted(n *note, line audit.Line, err error) {
 	var denied *access.Error
-	if op.action != access.Anyone || !errors.As(err, &denied) {
+	if !errors.As(err, &denied) {
 		return
 	}
 	line.Refused = denied.Code
@@ -174,6 +198,18 @@ func recordsOf(path string, params map[string]string) (records []string) {
 		kind = word
 	}
 	return records
+}
+
+// many is a body that names the records it is about.
+type many interface{ records() []string }
+
+func namedIn(in any) []string {
+	if body := reflect.ValueOf(in).Elem(); body.Kind() == reflect.Struct && body.FieldByName("Body").IsValid() {
+		if m, ok := body.FieldByName("Body").Interface().(many); ok {
+			return m.records()
+		}
+	}
+	return nil
 }
 
 // pathParams visits the members of an input that stand in the address.

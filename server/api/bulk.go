@@ -27,6 +27,13 @@ type LicenseIDs struct {
 	IDs []string `json:"ids" nullable:"false" minItems:"1" maxItems:"500" uniqueItems:"true" pattern:"^[0-9a-f]{24}$"`
 }
 
+func (l LicenseIDs) records() (all []string) {
+	for _, id := range l.IDs {
+		all = append(all, "licenses/"+id)
+	}
+	return all
+}
+
 // Done is what became of one of many.
 type Done struct {
 	ID    string           `json:"id,omitempty" doc:"Of the license; absent when it could not be made."`
@@ -53,6 +60,12 @@ func (a *API) each(ctx context.Context, n int, do func(ctx context.Context, i in
 		}
 		var p *problem.Problem
 		errors.As(a.refuse(ctx, err), &p)
+		if n := noted(ctx); p.Status >= http.StatusInternalServerError {
+			n.doubt = true
+			if id != "" {
+				n.each = append(n.each, "licenses/"+string(id))
+			}
+		}
 		all.Items[i].Error = p
 		all.Failed++
 	}

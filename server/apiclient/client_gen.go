@@ -2272,6 +2272,7 @@ type AuditLine struct {
 	Request  *string                     `json:"request,omitempty"`
 	Time     time.Time                   `json:"time"`
 	Type     string                      `json:"type"`
+	Unknown  *bool                       `json:"unknown,omitempty"`
 }
 
 // Both defines model for Both.

@@ -1,8 +1,8 @@
 // Package audit keeps who did what: one chain of lines for each organisation, and one for the server's own affairs. Each line names the
 // hash of the one before it, so that a line cannot be changed, removed or moved without breaking what follows (spec/audit.md).
 //
-// New is given the store; Append writes a line, Lines and Export read them. Verify judges an export, anywhere and without the server.
-// Lines are never tidied.
+// New is given the store. Begin notes what is about to be done, Append writes its line; Lines and Export read them. Verify judges an export,
+// anywhere and without the server. Lines are never tidied.
 package audit
 
 import (
@@ -25,7 +25,7 @@ type Line struct {
 	Chain    string     `json:"chain"`    // the organisation's id, or Server
 	Number   int64      `json:"number"`   // from 1, without a gap
 	Previous lease.Hash `json:"previous"` // of the bytes of the line before; zeros in the first
-	ID       string     `json:"id"`       // random: no two lines are the same, and a node that asks whether its line is there knows it again
+	ID       string     `json:"id"`       // of what was done, random: a node that asks whether its line is there knows it again
 
 	Time    time.Time         `json:"time"`
 	Actor   Actor             `json:"actor"`
@@ -33,9 +33,12 @@ type Line struct {
 	Records []string          `json:"records,omitempty"` // kind/id, the outermost first
 	Changed map[string]Change `json:"changed,omitempty"` // members of the innermost record, with dots between levels
 	Refused string            `json:"refused,omitempty"` // the code, when it was tried in vain, or failed on the way
+	Unknown bool              `json:"unknown,omitempty"` // nobody knows whether it was done
 	Missing int64             `json:"missing,omitempty"` // failed logins before this one that have no line
 	Address string            `json:"address,omitempty"`
 	Request string            `json:"request,omitempty"` // as in the answer's X-Request-ID
+
+	begun bool // an entry says that it was
 }
 
 // Actor is who did it.

@@ -43,6 +43,7 @@ type chain struct {
 	head Head
 	at   lease.Time // of the head's entry
 	owed []Line     // that the store has not taken yet, the oldest first
+	done []string   // ids of written lines that were begun
 }
 
 // New makes the log. Each line's number and hash are written into log too: kept elsewhere, they are what a chain is held to.
@@ -57,11 +58,13 @@ const patience = 10 * time.Second
 const mostOwed = 1000
 
 // Append writes a line to the organisation's chain, or with an empty id to the server's. When it fails, the line is owed: it is written
-// with the next one, or by Settle, unless the process ends before.
+// with the next one, or by Settle. If the process ends before, a line that was begun is written by Conclude, on any node.
 func (l *Log) Append(ctx context.Context, org license.ID, line Line) error {
-	line.Time = line.Time.UTC().Truncate(time.Millisecond)
-	line.ID = newID()
+	if !line.begun {
+		line = dated(line)
+	}
 	c := l.chain(org)
+	defer l.endAll(ctx, c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.owed) >= mostOwed {
@@ -74,6 +77,12 @@ func (l *Log) Append(ctx context.Context, org license.ID, line Line) error {
 		l.log.Error("a line is owed to the audit log", "line", line, "error", err)
 	}
 	return err
+}
+
+// dated gives a new line its id, and its time as it is written.
+func dated(line Line) Line {
+	line.ID, line.Time = newID(), line.Time.UTC().Truncate(time.Millisecond)
+	return line
 }
 
 func newID() string {
@@ -95,6 +104,7 @@ func (l *Log) Settle(ctx context.Context) error {
 		c.mu.Lock()
 		errs = append(errs, l.settle(ctx, org, c))
 		c.mu.Unlock()
+		l.endAll(ctx, c)
 	}
 	return errors.Join(errs...)
 }
@@ -110,7 +120,7 @@ func (l *Log) chain(org license.ID) *chain {
 	return c
 }
 
-// settle writes the lines in order. A try whose outcome is not known is made again with the same bytes, and finds itself.
+// settle writes the lines in order. A try whose outcome is not known is made again with the same id, and finds itself.
 func (l *Log) settle(ctx context.Context, org license.ID, c *chain) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
@@ -132,7 +142,8 @@ func (l *Log) settle(ctx context.Context, org license.ID, c *chain) error {
 		written := err == nil
 		if errors.Is(err, licensing.ErrExists) {
 			if e, err = l.store.Entry(ctx, kind, e.ID); err == nil {
-				written = string(e.Body) == string(body)
+				var there Line
+				written = json.Unmarshal(e.Body, &there) == nil && there.tells(line) // what is no line is for Verify to find
 			}
 		}
 		if err != nil {
@@ -142,6 +153,9 @@ func (l *Log) settle(ctx context.Context, org license.ID, c *chain) error {
 		if written {
 			c.owed = c.owed[1:]
 			l.log.Info("audit", "chain", c.head.Chain, "number", c.head.Number, "hash", c.head.Hash, "action", line.Action, "request", line.Request)
+			if line.begun {
+				c.done = append(c.done, line.ID)
+			}
 		}
 	}
 	return nil

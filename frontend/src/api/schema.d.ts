@@ -1912,6 +1912,7 @@ export interface components {
             /** Format: date-time */
             time: string;
             type: string;
+            unknown?: boolean;
         };
         Both: {
             /** @description Of the authenticator, or a recovery code. */

@@ -1,0 +1,135 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// What is about to be done is noted before it is, in an entry that goes when its line is written. An entry that stays belongs to a process
+// that has ended on the way: its line says what was asked, and that nobody knows whether it was done. Entry and line have one id. So it does
+// not matter how often an entry is looked at, or on how many nodes.
+
+const begunKind = "audit_begun"
+
+// MostBusy is how long something may take before it counts as cut short. If it comes through after all, it has a second line.
+const MostBusy = 5 * time.Minute
+
+// Begin notes what is about to be done. The line that it gives is completed and appended afterwards, or taken back.
+func (l *Log) Begin(ctx context.Context, org license.ID, line Line) (Line, error) {
+	line = dated(line)
+	line.begun = true
+	body, err := json.Marshal(line)
+	if err != nil {
+		return line, fmt.Errorf("writing a line of the audit log: %w", err)
+	}
+	at := lease.Time(line.Time.UnixMilli())
+	err = l.store.CreateEntry(ctx, licensing.Entry{
+		Kind: begunKind, ID: line.ID, Org: org, Created: at, Due: at + lease.Time(MostBusy.Milliseconds()), Body: body,
+	})
+	if err != nil {
+		return line, fmt.Errorf("noting in the audit log what is about to be done: %w", err)
+	}
+	return line, nil
+}
+
+// TakeBack forgets what was begun: nothing was done.
+func (l *Log) TakeBack(ctx context.Context, line Line) { l.end(ctx, line.ID) }
+
+// endAll deletes the entries of lines that were written. It is called without the chain's lock, for nobody has to wait for that.
+func (l *Log) endAll(ctx context.Context, c *chain) {
+	c.mu.Lock()
+	done := c.done
+	c.done = nil
+	c.mu.Unlock()
+	for _, id := range done {
+		l.end(ctx, id)
+	}
+}
+
+// end deletes an entry. One that stays is looked at by Conclude, so a failure is worth no more than a word.
+func (l *Log) end(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if err := l.store.DeleteEntry(ctx, begunKind, id, 0); err != nil && !errors.Is(err, licensing.ErrNotFound) {
+		l.log.Warn("what was begun is still noted in the audit log", "id", id, "error", err)
+	}
+}
+
+// Conclude writes the lines of what was cut short.
+func (l *Log) Conclude(ctx context.Context) error {
+	due, err := l.store.DueEntries(ctx, begunKind, lease.Time(l.Now().UnixMilli()), 100)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range due {
+		var line Line
+		err := json.Unmarshal(e.Body, &line)
+		if err == nil {
+			line.begun, line.Unknown = true, true
+			err = l.AppendOnce(ctx, e.Org, line)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("concluding %s: %w", e.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// AppendOnce writes a line whose id the caller has chosen, unless the chain has one with that id, written at the line's time or later. Several
+// nodes may do the same at a time. A line that the store does not take is not owed: the caller tries again.
+func (l *Log) AppendOnce(ctx context.Context, org license.ID, line Line) error {
+	c := l.chain(org)
+	defer l.endAll(ctx, c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// In this order: has is shown what comes before the end that is known from here on, and settle meets what comes after.
+	if err := errors.Join(l.settle(ctx, org, c), l.learn(ctx, org, c)); err != nil {
+		return err
+	}
+	written, err := l.has(ctx, org, line)
+	if err == nil && !written {
+		c.owed = []Line{line}
+		err = l.settle(ctx, org, c)
+		c.owed = nil
+	} else if err == nil && line.begun {
+		c.done = append(c.done, line.ID)
+	}
+	return err
+}
+
+// has tells whether the chain has a line with this one's id. An entry of a line is no older than the line, and each is younger than the one
+// before, so only the newest are looked at.
+func (l *Log) has(ctx context.Context, org license.ID, line Line) (bool, error) {
+	page := licensing.Page{Limit: 200}
+	for {
+		found, err := l.store.Entries(ctx, kind, org, "", page)
+		if err != nil {
+			return false, fmt.Errorf("looking for a line in the audit log: %w", err)
+		}
+		for _, e := range found.Items {
+			if e.Created < lease.Time(line.Time.UnixMilli()) {
+				return false, nil
+			}
+			var there Line
+			if json.Unmarshal(e.Body, &there) == nil && there.tells(line) {
+				return true, nil
+			}
+		}
+		if page.After = found.Next; page.After == "" {
+			return false, nil
+		}
+	}
+}
+
+// tells whether the line has told what another would: a line that knows what came of it says more than one that does not.
+func (l Line) tells(other Line) bool {
+	return l.ID == other.ID && (other.Unknown || !l.Unknown)
+}

@@ -1,0 +1,157 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/audit"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// mortal is the store of a node that ends after some write of a request: the write is made, nobody hears of it, and nothing comes after it.
+type mortal struct {
+	store
+	left atomic.Int64 // writes that it will see the end of
+	dead atomic.Bool
+}
+
+// write makes one, if the node lives. What is done without being asked for is not counted, for nobody knows when it comes.
+func (m *mortal) write(ctx context.Context, do func() error) error {
+	if m.dead.Load() {
+		return licensing.ErrUnavailable
+	}
+	if ctx.Value(requestKey{}) == nil || m.left.Add(-1) >= 0 {
+		return do()
+	}
+	m.dead.Store(true)
+	_ = do() // nobody hears of it
+	return licensing.ErrUnavailable
+}
+
+func (m *mortal) CreateEntry(ctx context.Context, e licensing.Entry) error {
+	return m.write(ctx, func() error { return m.store.CreateEntry(ctx, e) })
+}
+
+func (m *mortal) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
+	return e, m.write(ctx, func() (err error) { e, err = m.store.ReplaceEntry(ctx, e); return err })
+}
+
+func (m *mortal) DeleteEntry(ctx context.Context, kind, id string, revision int64) error {
+	return m.write(ctx, func() error { return m.store.DeleteEntry(ctx, kind, id, revision) })
+}
+
+func (m *mortal) CreateLicense(ctx context.Context, l licensing.License) error {
+	return m.write(ctx, func() error { return m.store.CreateLicense(ctx, l) })
+}
+
+func (m *mortal) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
+	return l, m.write(ctx, func() (err error) { l, err = m.store.UpdateLicense(ctx, l); return err })
+}
+
+func (m *mortal) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
+	return m.write(ctx, func() error { return m.store.DeleteLicense(ctx, org, id, revision) })
+}
+
+func (m *mortal) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
+	return p, m.write(ctx, func() (err error) { p, err = m.store.UpdateProduct(ctx, p); return err })
+}
+
+func (m *mortal) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
+	return m.write(ctx, func() error { return m.store.Deactivate(ctx, org, key, now) })
+}
+
+// beginMortal starts a server whose node can be made to end, or the next one on what it left behind; everybody stays logged in.
+func beginMortal(t *testing.T, before *world, c Config, people ...*person) (*world, *mortal) {
+	t.Helper()
+	m := &mortal{}
+	m.left.Store(math.MaxInt64)
+	c.around = func(s store) store { m.store = s; return m }
+	if before != nil {
+		before.gone = true
+		_ = before.s.Close() // a dead node's complaints
+	}
+	w := beginWith(t, c)
+	if before != nil {
+		w.clock.pass(before.clock.now().Sub(w.clock.now()))
+	}
+	for _, p := range people {
+		p.w = w
+	}
+	return w, m
+}
+
+// A node that ends at any point of a change leaves a line in the audit log if it has changed anything, and never two.
+//
+// proves part of B07, N10
+func TestAChangeThatIsCutShortHasItsLine(t *testing.T) {
+	c := Config{Data: filepath.Join(t.TempDir(), "data")}
+	w, m := beginMortal(t, nil, c)
+	p := w.owner()
+	_, version, _ := p.catalogue("perpetual", aLicense("One"))
+	state := func(id string) string {
+		r := p.do("GET", "/licenses/"+id, nil)
+		return fmt.Sprint(r.status, r.header.Get("ETag"))
+	}
+	for _, change := range []struct {
+		action, method, path string
+		body                 func(id string) any
+	}{
+		{"suspendLicense", "POST", "/licenses/%s/suspend", nil},
+		{"editLicense", "PATCH", "/licenses/%s", func(string) any { return map[string]any{"revision": 1, "customer": "Initech"} }},
+		{"deleteLicense", "DELETE", "/licenses/%s", nil},
+		{"suspendLicenses", "POST", "/bulk/licenses/suspend", func(id string) any { return map[string]any{"ids": []string{id}} }},
+	} {
+		for writes := int64(0); ; writes++ {
+			id := p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", aLicense("Next"))["id"].(string)
+			before, path, body := state(id), change.path, any(nil)
+			if change.body != nil {
+				body = change.body(id)
+			}
+			if strings.Contains(path, "%s") {
+				path = fmt.Sprintf(path, id)
+			}
+			m.left.Store(writes)
+			r := p.do(change.method, path, body)
+			died := m.dead.Load()
+			if m.left.Store(math.MaxInt64); died {
+				w, m = beginMortal(t, w, c, p)
+			}
+			w.clock.pass(audit.MostBusy)
+			if err := w.s.settleAudit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var about []audit.Line
+			for _, l := range p.lines("action=" + change.action) {
+				if l.Request == r.header.Get("X-Request-ID") {
+					about = append(about, l)
+				}
+			}
+			changed := state(id) != before
+			what := fmt.Sprintf("%s, whose node ended: %v, after %d writes, which changed anything: %v", change.action, died, writes, changed)
+			if len(about) > 1 || changed && len(about) == 0 || !changed && len(about) == 1 && !about[0].Unknown || !died && (!changed || about[0].Unknown) {
+				t.Errorf("%s: %+v", what, about)
+			}
+			if len(about) == 1 && (about[0].Actor.Name != "Ada Owner" || about[0].Address == "" || fmt.Sprint(about[0].Records) != "[licenses/"+id+"]") {
+				t.Errorf("%s: %+v", what, about)
+			}
+			if left, err := w.s.store.DueEntries(t.Context(), "audit_begun", 1<<50, 10); err != nil || len(left) != 0 {
+				t.Errorf("%s: left behind %v %v", what, left, err)
+			}
+			if !died {
+				break
+			}
+		}
+	}
+	if _, err := audit.Verify(bytes.NewReader(p.do("GET", "/audit/export", nil).body)); err != nil {
+		t.Error(err)
+	}
+}
