@@ -122,8 +122,9 @@ func TestConditionsAreDescribed(t *testing.T) {
 // openAPI is what the tests look at in the document.
 type openAPI struct {
 	Paths map[string]map[string]struct {
-		Parameters []struct{ Name, In string }
-		Responses  map[string]struct{ Headers map[string]any }
+		OperationID string
+		Parameters  []struct{ Name, In string }
+		Responses   map[string]struct{ Headers map[string]any }
 	}
 }
 
