@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,4 +40,48 @@ func TestProgramsAreHeldToARate(t *testing.T) {
 		t.Errorf("the log does not say it once:\n%s", w.log)
 	}
 	ask("203.0.113.2").refused(http.StatusBadRequest, "request_malformed")
+}
+
+// Who guesses a password is kept waiting, whatever is tried next, and others are not; and a program that asks too often waits too.
+//
+// proves B10
+func TestGuessersAndThrongersWait(t *testing.T) {
+	w := beginWith(t, Config{
+		Data: filepath.Join(t.TempDir(), "data"), SyncRateAddress: 1, SyncRateBurst: 3 * time.Second,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	})
+	w.owner()
+	login := func(address, password string) reply {
+		return w.stranger().under(map[string]string{"X-Forwarded-For": address}, "POST", "/session", map[string]string{"email": "owner@acme.test", "password": password})
+	}
+	const home, guesser = "203.0.113.1", "198.51.100.7"
+	if r := login(home, password); r.status != http.StatusCreated {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	wrong := 0
+	r := login(guesser, "not this one")
+	for ; r.status == http.StatusUnauthorized && wrong < 100; r = login(guesser, "not this one") {
+		wrong++
+	}
+	r.refused(http.StatusTooManyRequests, "rate_limited")
+	wait, err := strconv.Atoi(r.header.Get("Retry-After"))
+	if err != nil || wait <= 0 || wrong < 5 {
+		t.Errorf("after %d guesses the wait is %q", wrong, r.header.Get("Retry-After"))
+	}
+	login(guesser, password).refused(http.StatusTooManyRequests, "rate_limited") // the guess that would have been right
+	if r := login(home, password); r.status != http.StatusCreated {
+		t.Errorf("the owner is kept out: %d %s", r.status, r.body)
+	}
+	w.clock.pass(time.Duration(wait) * time.Second)
+	if r := login(guesser, password); r.status != http.StatusCreated {
+		t.Errorf("after the wait: %d %s", r.status, r.body)
+	}
+
+	device := http.Header{"X-Forwarded-For": {guesser}}
+	for range 1000 {
+		if r = w.stranger().send("POST", "/api/v1/sync", device, []byte("no request")); r.status != http.StatusBadRequest {
+			break
+		}
+	}
+	r.refused(http.StatusTooManyRequests, "rate_limited")
 }

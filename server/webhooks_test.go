@@ -1,13 +1,22 @@
 package server
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/onelicense/onelicense/server/audit"
 )
 
 // proves part of B07
@@ -85,6 +94,87 @@ func TestWebhooks(t *testing.T) {
 	}
 	p.must(http.StatusNoContent, "DELETE", path, nil)
 	p.do("GET", path, nil).refused(http.StatusNotFound, "not_found")
+}
+
+// A vendor suspends a license. The audit log says who did it; the vendor's program is told by a signed request, again after it has failed;
+// the log of deliveries shows both tries, and the same is sent once more when it is asked for.
+//
+// proves B07
+func TestOneChangeFromTheAuditLogToTheReceiver(t *testing.T) {
+	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateWebhooks: true})
+	p := w.owner()
+	type request struct {
+		head http.Header
+		body string
+	}
+	requests := make(chan request, 10)
+	var down atomic.Bool
+	down.Store(true)
+	receiver := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if down.Load() {
+			answer.WriteHeader(http.StatusBadGateway)
+		}
+		requests <- request{r.Header, string(body)}
+	}))
+	t.Cleanup(receiver.Close)
+	hook := p.must(http.StatusCreated, "POST", "/webhooks", map[string]any{"url": receiver.URL, "events": []string{"license.suspended"}})
+	_, _, license := p.catalogue("perpetual", aLicense("One"))
+	p.must(http.StatusOK, "POST", "/licenses/"+license+"/suspend", nil)
+
+	deliveries := "/webhooks/" + id(hook) + "/deliveries"
+	state := func() (now string, tries int) {
+		d := p.must(http.StatusOK, "GET", deliveries, nil)["items"].([]any)[0].(map[string]any)
+		return d["state"].(string), len(d["attempts"].([]any))
+	}
+	reaches := func(want string, tries int) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; runtime.Gosched() {
+			now, n := state()
+			if now == want && n == tries {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s after %d tries, want %s after %d", now, n, want, tries)
+			}
+		}
+	}
+	first := awaited(t, requests)
+	reaches("pending", 1)
+	down.Store(false)
+	w.clock.pass(time.Hour)
+	p = w.login("owner@acme.test")
+	second := awaited(t, requests)
+	reaches("delivered", 2)
+	p.must(http.StatusOK, "POST", deliveries+"/"+id(p.must(http.StatusOK, "GET", deliveries, nil)["items"].([]any)[0].(map[string]any))+"/replay", nil)
+	third := awaited(t, requests)
+	reaches("delivered", 3)
+
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(hook["secret"].(string), "whsec_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, r := range []request{first, second, third} {
+		event := r.head.Get("Webhook-Id")
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(event + "." + r.head.Get("Webhook-Timestamp") + "." + r.body))
+		if r.head.Get("Webhook-Signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) {
+			t.Errorf("request %d is not signed: %v", n, r.head)
+		}
+		if r.body != first.body || event != first.head.Get("Webhook-Id") || !strings.Contains(r.body, license) {
+			t.Errorf("request %d is another one: %s", n, r.body)
+		}
+	}
+
+	lines := p.lines("action=suspendLicense")
+	if len(lines) != 1 || lines[0].Actor.Name != "Ada Owner" || !slices.Contains(lines[0].Records, "licenses/"+license) {
+		t.Errorf("the audit log says %+v", lines)
+	}
+	var head audit.Head
+	p.do("GET", "/audit/head", nil).into(&head)
+	if _, err := audit.Verify(bytes.NewReader(p.do("GET", "/audit/export", nil).body), head); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestWebhooksToPrivateAddressesAreASetting(t *testing.T) {
