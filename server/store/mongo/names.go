@@ -31,32 +31,49 @@ type bearer struct {
 
 func nameKey(kind, within, text string) string { return kind + ":" + within + ":" + text }
 
-// take makes the name the record's, which is in, or will be in, the collection; ErrExists when another bears it.
-func (s *Store) take(ctx context.Context, key, of string, in *mongo.Collection) error {
+// take makes the name the record's, which is in, or will be in, the collection; ErrExists when another bears it. It gives the name as it
+// was taken, to be let go if nothing comes of it; none when the record had it before.
+func (s *Store) take(ctx context.Context, key, of string, in *mongo.Collection) (taken name, err error) {
 	for {
 		now := bson.NewDateTimeFromTime(s.now())
-		err := s.insert(ctx, s.names, name{ID: key, Of: of, At: now})
+		taken := name{ID: key, Of: of, At: now}
+		err := s.insert(ctx, s.names, taken)
 		if !errors.Is(err, licensing.ErrExists) {
-			return err
+			return taken, err
 		}
 		held, err := one[name](ctx, s.names, byID(key))
 		if errors.Is(err, licensing.ErrNotFound) {
 			continue // let go meanwhile
 		} else if err != nil {
-			return err
+			return name{}, err
 		}
-		if held.Of != of {
-			if bears, err := s.bears(ctx, held, in); err != nil {
-				return err
-			} else if bears {
-				return licensing.ErrExists
-			}
+		if held.Of == of {
+			taken = name{}
+		} else if bears, err := s.bears(ctx, held, in); err != nil {
+			return name{}, err
+		} else if bears {
+			return name{}, licensing.ErrExists
+		} else {
+			taken.Turn = held.Turn + 1
 		}
 		if met, err := s.change(ctx, s.names, byID(key, "of", held.Of, "turn", held.Turn),
 			with("$set", with("of", of, "at", now), "$inc", with("turn", int64(1)))); met || err != nil {
-			return err
+			return taken, err
 		}
 	}
+}
+
+// named makes a record that bears a name. One that is not made, because its id is another's, leaves the name.
+func (s *Store) named(ctx context.Context, in *mongo.Collection, key, id string, record any) error {
+	taken, err := s.take(ctx, key, id, in)
+	if err != nil {
+		return err
+	}
+	err = s.insert(ctx, in, record)
+	if errors.Is(err, licensing.ErrExists) && taken.ID != "" {
+		err = errors.Join(err, s.release(ctx, taken))
+	}
+	return err
 }
 
 // bears tells whether the holder of a name bears it or may still come to bear it. After a no it cannot any more.

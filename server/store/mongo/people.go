@@ -55,10 +55,7 @@ func (s *Store) CreateMember(ctx context.Context, m access.Member) error {
 }
 
 func (s *Store) insertMember(ctx context.Context, d member) error {
-	if err := s.take(ctx, d.NameKey, d.ID, s.members); err != nil {
-		return err
-	}
-	return s.insert(ctx, s.members, d)
+	return s.named(ctx, s.members, d.NameKey, d.ID, d)
 }
 
 // Member implements access.Store.

@@ -54,10 +54,7 @@ func (s *Store) CreateProduct(ctx context.Context, p licensing.Product) error {
 	if there, err := exists(ctx, s.organisations, with("_id", d.Meta.Org)); err != nil || !there {
 		return missing(err)
 	}
-	if err := s.take(ctx, d.Meta.NameKey, d.Meta.ID, s.products); err != nil {
-		return err
-	}
-	return s.insert(ctx, s.products, d)
+	return s.named(ctx, s.products, d.Meta.NameKey, d.Meta.ID, d)
 }
 
 // missing is ErrNotFound, unless something worse happened.

@@ -75,12 +75,12 @@ func (s *Store) edit(ctx context.Context, c *mongo.Collection, id, org, nameKey 
 	case present.Revision != revision:
 		return licensing.ErrStale
 	}
-	var left name
+	var left, taken name
 	if present.NameKey != nameKey {
 		if left, err = s.held(ctx, present.NameKey); err != nil {
 			return err
 		}
-		if err := s.take(ctx, nameKey, id, c); err != nil {
+		if taken, err = s.take(ctx, nameKey, id, c); err != nil {
 			return err
 		}
 	}
@@ -88,8 +88,11 @@ func (s *Store) edit(ctx context.Context, c *mongo.Collection, id, org, nameKey 
 	if err != nil {
 		return err
 	}
-	if !met { // a name that was taken for nothing is nobody's, and free after a while
-		return s.staleOrGone(ctx, c, id)
+	if !met {
+		if taken.ID != "" {
+			err = s.release(ctx, taken)
+		}
+		return errors.Join(s.staleOrGone(ctx, c, id), err)
 	}
 	if left.ID != "" {
 		return s.release(ctx, left)

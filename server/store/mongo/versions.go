@@ -36,10 +36,7 @@ func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
 	if there, err := exists(ctx, s.products, with("_id", d.Product, "org", d.Meta.Org)); err != nil || !there {
 		return missing(err)
 	}
-	if err := s.take(ctx, d.Meta.NameKey, d.Meta.ID, s.versions); err != nil {
-		return err
-	}
-	if err := s.insert(ctx, s.versions, d); err != nil {
+	if err := s.named(ctx, s.versions, d.Meta.NameKey, d.Meta.ID, d); err != nil {
 		return err
 	}
 	return s.below(ctx, s.products, d.Product, s.versions, d.Meta.ID)

@@ -38,17 +38,23 @@ func found(err error) error {
 	return away(err)
 }
 
-// The extended result codes of SQLite for a second row of one key.
+// The extended result codes of SQLite for a second row of one key, and for a row whose parent is not there.
 const (
+	constraintForeignKey = 787
 	constraintPrimaryKey = 1555
 	constraintUnique     = 2067
 )
 
-// fresh says ErrExists where a unique index refused a row.
+// fresh says ErrExists where a unique index refused a row, and ErrNotFound where there is nothing for it to be below.
 func fresh(err error) error {
 	var e *sqlite.Error
-	if errors.As(err, &e) && (e.Code() == constraintPrimaryKey || e.Code() == constraintUnique) {
-		return licensing.ErrExists
+	if errors.As(err, &e) {
+		switch e.Code() {
+		case constraintPrimaryKey, constraintUnique:
+			return licensing.ErrExists
+		case constraintForeignKey:
+			return licensing.ErrNotFound
+		}
 	}
 	return err
 }

@@ -77,6 +77,19 @@ func uniqueNames(t *testing.T, w *world) {
 	p.Organisation = org
 	must(t, w.CreateProduct(ctx, p)) // and within its organisation
 	wantErr(t, w.CreateProduct(ctx, p), licensing.ErrExists)
+
+	// A record that was not made, because its id is another's, leaves the name for the next.
+	p.Name, v.Name = "free", "free"
+	wantErr(t, w.CreateProduct(ctx, p), licensing.ErrExists)
+	wantErr(t, w.CreateVersion(ctx, v), licensing.ErrExists)
+	p.ID, v.ID = newID(), newID()
+	must(t, w.CreateProduct(ctx, p))
+	must(t, w.CreateVersion(ctx, v))
+	again := p
+	again.ID = newID()
+	wantErr(t, w.CreateProduct(ctx, again), licensing.ErrExists)
+	wantErr(t, w.CreateProduct(ctx, p), licensing.ErrExists)
+	wantErr(t, w.CreateProduct(ctx, again), licensing.ErrExists)
 }
 
 // proves S08, S09, S10, S21
@@ -118,6 +131,9 @@ func revisions(t *testing.T, w *world) {
 func parents(t *testing.T, w *world) {
 	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID, 0), licensing.ErrInUse)
 	wantErr(t, w.DeleteVersion(ctx, w.org, w.version.ID, 0), licensing.ErrInUse)
+	stray := w.newProduct("stray")
+	stray.Organisation = newID()
+	wantErr(t, w.CreateProduct(ctx, stray), licensing.ErrNotFound)
 	orphan := w.newVersion("2.0")
 	orphan.Product = newID()
 	wantErr(t, w.CreateVersion(ctx, orphan), licensing.ErrNotFound)
