@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -107,6 +108,9 @@ func walk[D, T any](ctx context.Context, c *mongo.Collection, filter bson.D, sea
 	value any, id string, cursor func(D) string, record func(D) T) (licensing.Listing[T], error) {
 	listing := licensing.Listing[T]{Items: []T{}}
 	limit := pageLimit(page)
+	if strings.Contains(page.Search, "\x00") || !utf8.ValidString(page.Search) {
+		return listing, nil // no name is like that, and MongoDB takes no such pattern
+	}
 	if page.Search != "" {
 		filter = append(filter, bson.E{Key: searched, Value: with("$regex", regexp.QuoteMeta(fold(page.Search)))})
 	}

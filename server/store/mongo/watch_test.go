@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
@@ -85,6 +86,9 @@ func operators(command string, value any) (all []string) {
 		for _, m := range v {
 			if strings.HasPrefix(m.Key, "$") && !slices.Contains(allowed.operators, m.Key) {
 				all = append(all, command+" with "+m.Key)
+			}
+			if pattern, _ := m.Value.(string); m.Key == "$regex" && (strings.Contains(pattern, "\x00") || !utf8.ValidString(pattern)) {
+				all = append(all, fmt.Sprintf("%s with the pattern %q, which MongoDB refuses", command, pattern))
 			}
 			if _, pipeline := m.Value.(bson.A); pipeline && m.Key == "u" {
 				all = append(all, command+" with a pipeline")
