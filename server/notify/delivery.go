@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -220,7 +221,7 @@ func (s *Service) deliverAll(ctx context.Context, webhook license.ID, due []lice
 			return err
 		}
 		if !ok {
-			s.postpone(ctx, due[i+1:], waits[0])
+			s.postpone(ctx, due[i+1:], s.held(ctx, webhook))
 			return err
 		}
 	}
@@ -228,10 +229,11 @@ func (s *Service) deliverAll(ctx context.Context, webhook license.ID, due []lice
 	return nil
 }
 
-// postpone moves deliveries that were not tried. Who else has them by now keeps them.
+// postpone moves deliveries that were not tried, all to one time: then one request finds out for all. Who else has them by now keeps them.
 func (s *Service) postpone(ctx context.Context, due []licensing.Entry, by time.Duration) {
+	at := s.time() + lease.Time(jittered(by).Milliseconds())
 	for _, e := range due {
-		e.Due = s.time() + lease.Time(jittered(by).Milliseconds())
+		e.Due = at
 		if _, err := s.Store.ReplaceEntry(ctx, e); err != nil && !gone(err) {
 			return // it stays due
 		}
@@ -347,6 +349,9 @@ func plain(err error) string {
 			return "no answer in time"
 		}
 		err = u.Err
+	}
+	if n := (*net.DNSError)(nil); errors.As(err, &n) { // in whole it says which server was asked
+		return fmt.Sprintf("the name %s is not found: %s", n.Name, n.Err)
 	}
 	return err.Error()
 }

@@ -51,12 +51,17 @@ func mayDial(address string) error {
 	return nil
 }
 
-// special are the networks that are not the public internet, or lead to another address by translation; after the registries of IANA
-// (RFC 6890). What the methods of netip.Addr know is not repeated.
+// global is what is given out of IPv6. All else is local, leads to another address by translation, or is nobody's.
+var global = netip.MustParsePrefix("2000::/3")
+
+// special are the networks beside it that are not the public internet, or lead to another address by translation; after the registries of
+// IANA (RFC 6890). What the methods of netip.Addr know is not repeated. The last one of IPv4 looks public, and is a cloud's own service on
+// each of its machines.
 var special = func() (all []netip.Prefix) {
 	for _, p := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
+		"168.63.129.16/32",
+		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
 	} {
 		all = append(all, netip.MustParsePrefix(p))
 	}
@@ -64,7 +69,7 @@ var special = func() (all []netip.Prefix) {
 }()
 
 func public(ip netip.Addr) bool {
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" || ip.Is6() && !global.Contains(ip) {
 		return false
 	}
 	for _, p := range special {

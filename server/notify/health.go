@@ -20,8 +20,11 @@ const healthKind = "webhook_health"
 // mostFailing is longer than one delivery is tried.
 const mostFailing = 5 * 24 * time.Hour
 
-// failed notes that a receiver took nothing.
+// failed notes that a receiver took nothing. One that is switched off can only be tested, and what comes of that is nobody's news.
 func (s *Service) failed(ctx context.Context, w Webhook, a Attempt) error {
+	if w.Disabled {
+		return nil
+	}
 	if a.Status == http.StatusGone {
 		return s.disable(ctx, w, "its receiver answered 410: it is gone")
 	}
@@ -38,6 +41,19 @@ func (s *Service) failed(ctx context.Context, w Webhook, a Attempt) error {
 		return s.disable(ctx, w, fmt.Sprintf("its receiver has taken nothing since %s", since.Created.Std().UTC().Format(time.RFC3339)))
 	}
 	return err
+}
+
+// mostHeld is how long deliveries wait at most while their receiver is away. Receivers that come back get what waits within that time.
+const mostHeld = time.Hour
+
+// held is how long deliveries wait that were not tried because another failed: a tenth of the time that their receiver has been failing.
+// A backlog is so many writes each time.
+func (s *Service) held(ctx context.Context, webhook license.ID) time.Duration {
+	since, err := s.Store.Entry(ctx, healthKind, string(webhook))
+	if err != nil {
+		return waits[0]
+	}
+	return min(max(waits[0], time.Duration(s.time()-since.Created)*time.Millisecond/10), mostHeld)
 }
 
 // recovered forgets that a receiver failed.

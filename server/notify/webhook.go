@@ -22,8 +22,11 @@ const (
 	mostText     = 2000
 )
 
-// overlap is how long an old secret signs beside the one that replaces it.
+// overlap is how long an old secret signs beside the one that replaces it, also if that is replaced meanwhile: who had no answer asks again.
 const overlap = 24 * time.Hour
+
+// mostSecrets sign at a time.
+const mostSecrets = 4
 
 // Webhook is an address that events are sent to.
 type Webhook struct {
@@ -163,15 +166,23 @@ func (s *Service) DeleteWebhook(ctx context.Context, org, id license.ID, revisio
 	return s.Store.DeleteEntry(ctx, webhookKind, string(id), revision)
 }
 
-// RotateSecret makes a new secret. The old one signs beside it for a day, so that receivers can be told in between.
+// RotateSecret makes a new secret. Each old one signs beside it for its day, so that receivers can be told in between.
 func (s *Service) RotateSecret(ctx context.Context, org, id license.ID) (string, Webhook, error) {
 	w, err := s.Webhook(ctx, org, id)
 	if err != nil {
 		return "", Webhook{}, err
 	}
-	secret, old := newSecret(), w.secrets[0]
-	old.Until = s.time() + lease.Time(overlap.Milliseconds())
-	w.secrets = []sealed{{Secret: s.sealed(id, secret)}, old}
+	secret, now := newSecret(), s.time()
+	secrets := []sealed{{Secret: s.sealed(id, secret)}}
+	for _, old := range w.secrets[:min(len(w.secrets), mostSecrets-1)] {
+		if old.Until == 0 {
+			old.Until = now + lease.Time(overlap.Milliseconds())
+		}
+		if old.Until > now {
+			secrets = append(secrets, old)
+		}
+	}
+	w.secrets = secrets
 	w, err = s.replace(ctx, w)
 	return secret, w, err
 }

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -317,6 +320,101 @@ func TestReceiverThatIsGoneOrBusy(t *testing.T) {
 	}
 }
 
+// A member has switched it off: whoever tests it learns what the receiver says, and that is all.
+//
+// proves part of B07
+func TestATestOfWhatIsSwitchedOffSwitchesNothingOff(t *testing.T) {
+	w := newWorld(t)
+	s := w.node()
+	_, hook := w.hook(s, w.receiver(status(http.StatusGone)).URL)
+	hook.Disabled = true
+	hook, err := s.UpdateWebhook(t.Context(), hook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.TestWebhook(t.Context(), acme, hook.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.work(s)
+	after, err := s.Webhook(t.Context(), acme, hook.ID)
+	if err != nil || after.Reason != "" || after.Revision != hook.Revision {
+		t.Errorf("%+v %v", after, err)
+	}
+	if events, err := s.Events(t.Context(), acme, "", licensing.Page{}); err != nil || len(events.Items) != 0 {
+		t.Errorf("told %+v %v", events.Items, err)
+	}
+	if d := w.only(s, hook); len(d.Attempts) != 1 || d.Attempts[0].Status != http.StatusGone {
+		t.Errorf("%+v", d)
+	}
+}
+
+// What the log of deliveries says of a name that is not there tells nothing of the network that the server stands in.
+func TestAnUnknownNameIsSaidPlainly(t *testing.T) {
+	err := &url.Error{Op: "Post", URL: "https://db.internal/", Err: &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{
+		Err: "no such host", Name: "db.internal", Server: "10.96.0.10:53", IsNotFound: true,
+	}}}
+	if got := plain(err); strings.Contains(got, "10.96") || !strings.Contains(got, "name") {
+		t.Errorf("said %q", got)
+	}
+}
+
+// counting counts writes.
+type counting struct {
+	entries
+	n atomic.Int64
+}
+
+func (c *counting) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
+	c.n.Add(1)
+	return c.entries.ReplaceEntry(ctx, e)
+}
+
+// A backlog for a receiver that is away costs the store less and less, and comes soon when it is back.
+//
+// proves part of B07
+func TestABacklogDoesNotWearOutTheStore(t *testing.T) {
+	w := newWorld(t)
+	store := &counting{entries: w.store}
+	w.store = store
+	s := w.node()
+	var up atomic.Bool
+	r := w.receiver(func(rw http.ResponseWriter, _ *http.Request) {
+		if !up.Load() {
+			rw.WriteHeader(http.StatusBadGateway)
+		}
+	})
+	w.hook(s, r.URL)
+	const backlog = 300
+	for i := range backlog {
+		w.tell(s, fmt.Sprint(i))
+	}
+	hour := func() int64 {
+		before := store.n.Load()
+		for range 1200 {
+			if err := s.Work(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.Wait()
+			w.pass(3 * time.Second)
+		}
+		return store.n.Load() - before
+	}
+	hour()
+	for range 2 {
+		w.pass(5 * time.Hour)
+		if n := hour(); n > 20*backlog {
+			t.Errorf("%d writes in an hour for %d deliveries", n, backlog)
+		}
+	}
+	up.Store(true)
+	before := r.got()
+	w.pass(2 * mostHeld)
+	hour()
+	if n := r.got() - before; n < backlog/2 {
+		t.Errorf("%d of %d came when the receiver was back", n, backlog)
+	}
+}
+
 // More than a node looks at in one go.
 func TestManyNoticesAtOnce(t *testing.T) {
 	w := newWorld(t)
@@ -467,8 +565,25 @@ func TestSecretIsRotated(t *testing.T) {
 		}
 	}
 	signed(second, first)
-	w.pass(overlap)
-	signed(second)
+	// Who had no answer, or puts the second one in place too late, asks again: what the receiver still has is good for its day.
+	w.pass(overlap / 2)
+	third, _, err := s.RotateSecret(t.Context(), acme, hook.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed(third, second, first)
+	w.pass(overlap / 2)
+	signed(third, second)
+	w.pass(overlap / 2)
+	signed(third)
+	for range 2 * mostSecrets {
+		if second, hook, err = s.RotateSecret(t.Context(), acme, hook.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(hook.secrets); n != mostSecrets {
+		t.Errorf("%d secrets", n)
+	}
 	e, err := w.store.Entry(t.Context(), webhookKind, string(hook.ID))
 	if err != nil || strings.Contains(string(e.Body), strings.TrimPrefix(second, secretPrefix)) {
 		t.Errorf("the secret is not sealed: %s", e.Body)
@@ -495,6 +610,8 @@ func TestPrivateAddressesAreNotDialled(t *testing.T) {
 		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "100.64.0.1": false, "0.0.0.0": false,
 		"224.0.0.1": false, "255.255.255.255": false, "::1": false, "::": false, "fe80::1": false, "fd00::1": false, "::ffff:10.0.0.1": false, "::ffff:127.0.0.1": false,
 		"64:ff9b::a00:1": false, "2002:7f00:1::": false, "ff02::1": false, "2001:db8::1": false, "192.0.2.1": false, "198.18.0.1": false, "240.0.0.1": false,
+		"::7f00:1": false, "::a00:1": false, "::ffff:0:a00:1": false, "64:ff9b:1::a00:1": false, "fec0::1": false, "5f00::1": false, "4000::1": false,
+		"2001:0:7f00:1::": false, "100::1": false, "3fff::1": false, "168.63.129.16": false, "100.100.100.200": false, "fd00:ec2::254": false,
 		"9.9.9.9": true, "2620:fe::fe": true, "172.32.0.1": true, "100.128.0.1": true, "::ffff:9.9.9.9": true,
 	} {
 		if err := mayDial(netip.AddrPortFrom(netip.MustParseAddr(address), 443).String()); (err == nil) != want {
