@@ -1,6 +1,7 @@
 package licensing
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,21 @@ func TestSizes(t *testing.T) {
 		l.Denied = []lease.Denial{{Slot: slot, Code: code}}
 		if n := len(l.Document()) - bare - len(`,"denied":[]`) + 1; n > denialSize+2*license.MaxName {
 			t.Errorf("a denial with %s can have %d bytes", code, n)
+		}
+	}
+}
+
+// What a lease says is held is found without reading the rest of it.
+func TestReserved(t *testing.T) {
+	slot := func(name string) lease.Slot { return lease.Slot{Entitlement: name, Context: "ui"} }
+	for name, l := range map[string]lease.Lease{
+		"nothing":    {},
+		"denied":     {Denied: []lease.Denial{{Slot: slot("reservations"), Code: license.CodeNoSlots}}},
+		"one":        {Reservations: []lease.Reservation{{Slot: slot("a"), Until: 7}}},
+		"everything": {Reservations: []lease.Reservation{{Slot: slot("a"), Until: 7}, {Slot: slot("b"), Until: 8}}, Denied: []lease.Denial{{Slot: slot("c")}}, List: &lease.ListRef{}},
+	} {
+		if held := reserved(l.Document()); !slices.Equal(held, l.Reservations) {
+			t.Errorf("%s: %+v", name, held)
 		}
 	}
 }
