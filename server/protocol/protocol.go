@@ -58,7 +58,8 @@ const (
 )
 
 func (h handlers) sync(c *fiber.Ctx) error {
-	body := c.Body()
+	// Not c.Body, which copies, and unpacks what says that it is packed.
+	body := c.Request().Body()
 	if len(body) > lease.MaxRequest {
 		return problem.New(problem.TooLarge, fmt.Sprintf("%d bytes, at most %d are allowed", len(body), lease.MaxRequest))
 	}
