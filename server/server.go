@@ -85,6 +85,7 @@ type Server struct {
 	routes     []api.Route
 	setupToken string
 	upkeep     upkeep
+	headroom   []byte
 
 	watch   watch
 	tls     *tls.Config // nil: none
@@ -124,7 +125,7 @@ func Open(c Config) (*Server, error) {
 	if c.around != nil {
 		store = c.around(store)
 	}
-	s := &Server{config: c, store: store, tls: secured, watch: watch, audit: audit.New(store, c.Now, c.Log)}
+	s := &Server{config: c, store: store, tls: secured, watch: watch, audit: audit.New(store, c.Now, c.Log), headroom: headroom()}
 	if err := s.join(master); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
