@@ -15,12 +15,13 @@ export default defineConfig({
   testDir: "e2e",
   outputDir: "test-results",
   workers: 1,
-  timeout: 60_000,
-  expect: { timeout: 10_000 },
+  // They end what hangs or waits in vain, and say nothing of how fast a machine is.
+  timeout: 600_000,
+  expect: { timeout: 60_000 },
   forbidOnly: Boolean(process.env.CI),
   retries: process.env.CI ? 1 : 0, // a browser on a busy machine; what passed only then is listed as flaky
   reporter: [["list"]],
-  use: { ...chromium, trace: "retain-on-failure", actionTimeout: 10_000 },
+  use: { ...chromium, trace: "retain-on-failure", actionTimeout: 60_000 },
   projects: [
     { name: "walk", testMatch: /.*\.test\.ts/ },
     { name: "screenshots", testMatch: /screenshots\.ts/ },

@@ -36,7 +36,8 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/testing/setup.ts"],
     css: false,
-    testTimeout: 20_000,
+    testTimeout: 300_000, // it ends what hangs, and says nothing of how fast a machine is
     maxWorkers: 2,
+    isolate: false, // the app is loaded once by each worker, which is most of the work
   },
 });

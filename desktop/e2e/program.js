@@ -62,7 +62,7 @@ class Program {
         if (this.ended()) return;
         tool("xdotool", "windowactivate", this.window, "key", "ctrl+q");
         throw new Error("it runs");
-      }, 10_000);
+      });
     } finally {
       this.kill();
     }

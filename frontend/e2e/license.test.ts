@@ -85,7 +85,6 @@ test("a copied machine is found, its evidence shown, and it is forgiven", async 
 // proves U08
 // proves part of U07
 test("the instructions' code runs as it stands", async ({ page, vendor }) => {
-  test.setTimeout(240_000);
   const product = await vendor.product("Acme Paste");
   const version = await vendor.version(product.id);
   const license = await vendor.license(version.id);

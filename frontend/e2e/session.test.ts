@@ -45,8 +45,9 @@ test("an ended session leads to the login and back", async ({ page, vendor }) =>
 
 test("no network: the page says so, and goes on when it is back", async ({ page, vendor }) => {
   await vendor.product("Acme Offline");
+  const last = page.waitForRequest(/\/assets\/Instructions-.*\.js$/); // the pages that were not seen yet come by themselves
   await logIn(page);
-  await page.waitForRequest(/\/assets\/Instructions-.*\.js$/); // the pages that were not seen yet come by themselves
+  await last;
   await page.waitForLoadState("networkidle");
   await page.context().setOffline(true);
   await page.getByRole("table").getByRole("link", { name: "Acme Offline" }).click();

@@ -21,7 +21,7 @@ test("a genuine file, changed ones, and what to do about them", async ({ page })
   await expect(page.getByText("as soon as the key is there")).toBeVisible();
   await page.getByLabel("OpenPGP public key").fill(await readFile(vector("product.asc"), "utf8"));
   const verdict = (n: number) => page.locator("[data-verdict]").nth(n);
-  await expect(verdict(0)).toHaveAttribute("data-verdict", "ok", { timeout: 30_000 });
+  await expect(verdict(0)).toHaveAttribute("data-verdict", "ok");
   await expect(verdict(0)).toContainText("Genuine");
   await expect(verdict(1)).toHaveAttribute("data-verdict", "signature_invalid");
   await expect(verdict(1)).toContainText("What to do: fetch a new copy of the file from the vendor");
@@ -37,10 +37,18 @@ test("a genuine file, changed ones, and what to do about them", async ({ page })
 
 test("a file of 100 MB, a folder, and a file that has gone", async ({ page }) => {
   const folder = await mkdtemp(join(tmpdir(), "onelicense-verify-"));
+  await page.addInitScript(() => {
+    for (const name of ["arrayBuffer", "stream", "text"] as const) {
+      const read = Blob.prototype[name] as (this: Blob) => never;
+      Blob.prototype[name] = function (this: Blob) {
+        Object.assign(globalThis, { largestRead: Math.max((globalThis as { largestRead?: number }).largestRead ?? 0, this.size) });
+        return read.call(this);
+      };
+    }
+  });
   await page.goto("/#/verify");
   await page.getByLabel("OpenPGP public key").fill(await readFile(vector("product.asc"), "utf8"));
 
-  // Warm, so that what is timed is the file and not the module.
   await page.locator(files).setInputFiles([vector("plain.txt")]);
   await expect(page.locator('[data-verdict="ok"]')).toBeVisible({ timeout: 30_000 });
 
@@ -48,8 +56,9 @@ test("a file of 100 MB, a folder, and a file that has gone", async ({ page }) =>
   await writeFile(large, "");
   await truncate(large, 100 * 2 ** 20);
   await page.locator(files).setInputFiles([large]);
-  await expect(page.locator('[data-verdict="file_too_large"]')).toContainText("larger than any license can be", { timeout: 3_000 });
+  await expect(page.locator('[data-verdict="file_too_large"]')).toContainText("larger than any license can be");
   await expect(page.locator('[data-verdict="file_too_large"]')).toContainText("104.9 MB");
+  expect(await page.evaluate("largestRead"), "it is not read beyond what a license can be").toBe(65_537);
 
   const some = join(folder, "some");
   await mkdir(some);
@@ -87,7 +96,7 @@ test("dropped files", async ({ page }) => {
   }, await readFile(vector("plain.txt"), "latin1"));
   await page.getByTestId("drop").dispatchEvent("dragover", { dataTransfer: transfer });
   await page.getByTestId("drop").dispatchEvent("drop", { dataTransfer: transfer });
-  await expect(page.locator('[data-verdict="ok"]')).toContainText("dropped.txt", { timeout: 30_000 });
+  await expect(page.locator('[data-verdict="ok"]')).toContainText("dropped.txt");
 });
 
 test("a member takes the key of a product", async ({ page, vendor }) => {
@@ -100,5 +109,5 @@ test("a member takes the key of a product", async ({ page, vendor }) => {
   await page.getByRole("combobox", { name: "Product" }).fill("verify");
   await page.getByRole("option", { name: "Acme Verify" }).click();
   await page.locator(files).setInputFiles([{ name: "issued.txt", mimeType: "text/plain", buffer: Buffer.from(file) }]);
-  await expect(page.locator('[data-verdict="ok"]')).toContainText(license.id, { timeout: 30_000 });
+  await expect(page.locator('[data-verdict="ok"]')).toContainText(license.id);
 });

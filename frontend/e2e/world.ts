@@ -149,7 +149,7 @@ export async function accessible(page: Page, where: string) {
 
 /** Runs a program and gives what it printed; it must succeed, or end itself as if the machine had been switched off. */
 export function run(command: string, args: string[], options: { cwd: string; env?: NodeJS.ProcessEnv }): string {
-  const { status, signal, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", timeout: 120_000, ...options, env: { ...process.env, ...options.env } });
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", timeout: 600_000, ...options, env: { ...process.env, ...options.env } });
   expect(signal === "SIGKILL" ? 0 : status, `${command} ${args.join(" ")}: ${error?.message ?? ""}${stdout}${stderr}`).toBe(0);
   return stdout;
 }

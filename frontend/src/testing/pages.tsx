@@ -49,6 +49,9 @@ export const problem = (status: number, code: string, title: string, detail: str
 
 export const server = setupServer();
 
+// In the app a page is loaded when it is first wanted. Here that would be a part of what the first test waits for.
+await Promise.all(Object.values(import.meta.glob(["../pages/**/*.tsx", "!**/*.test.tsx"])).map((load) => load()));
+
 /** Each test file with pages calls it once. */
 export function withServer() {
   beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
