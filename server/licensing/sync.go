@@ -121,7 +121,7 @@ func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error)
 		return s.refuse(x, no)
 	}
 	var document lease.Document
-	if x.terms.License.waits() {
+	if x.terms.License.waits() && step.again == nil { // that has a budget which only the store knows
 		err = s.start(ctx, x, advance.Activate)
 	} else {
 		document, err = s.store.Advance(ctx, advance)

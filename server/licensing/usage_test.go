@@ -132,3 +132,42 @@ func TestMoves(t *testing.T) {
 	equal(t, "moves", u.Moves, 1)
 	equal(t, "until", u.MovesUntil(), s.usage(t).MovesFrom+30*aDay)
 }
+
+// A clock that goes back over the end of a period, or a node whose clock is behind, does not end the period that has begun: it would begin
+// twice.
+func TestPeriodThatBeginsOnce(t *testing.T) {
+	s := newServer(t, each(licensing.PeriodDay, 0))
+	p := s.program(1)
+	s.wait(13 * time.Hour)
+	p.sync(t, counts(10))
+	for _, step := range []time.Duration{-2 * time.Hour, 2 * time.Hour} {
+		s.wait(step)
+		l := p.sync(t, counts(11))
+		equal(t, "verdict", l.Verdict, license.CodeExhausted)
+		equal(t, "counted", l.Counters.Counted, 10)
+	}
+	s.wait(23 * time.Hour)
+	equal(t, "the next day", p.sync(t, counts(11)).Verdict, license.CodeOK)
+}
+
+// Who gives up its place and comes back to it, before another has it, has not moved.
+//
+// proves part of B01
+func TestComingBackIsNoMove(t *testing.T) {
+	s := newServer(t, func(p *licensing.Policy, l *licensing.License) { p.MaxMachines, p.MoveLimit = 1, 1 })
+	a := s.program(1)
+	again := func(generation int64) func(*lease.Request) {
+		return func(r *lease.Request) { r.Generation, r.Number, r.Previous, r.Lease = generation, 1, lease.Origin, "" }
+	}
+	a.sync(t)
+	for n := range int64(3) {
+		a.sync(t, goodbye)
+		a.sync(t, again(n+2))
+	}
+	equal(t, "moves", s.usage(t).Moves, 0)
+	a.sync(t, goodbye)
+	b := s.program(2)
+	b.sync(t) // that is one
+	b.sync(t, goodbye)
+	a.refused(t, license.CodeMoveLimit, again(5)) // the place is b's by now
+}

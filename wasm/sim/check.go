@@ -125,8 +125,9 @@ func (w *World) checkSeats() {
 		if !m.excess[""] {
 			machines[one.Activation] = true
 		}
-		// Of two copies one may have given back what the other still holds, until its lease ends.
-		if until, held := m.seat(one); held && until > w.now && !m.excess[modeling] && !m.copied {
+		// Of two copies one may have given back what the other still holds, until its lease ends. By the clock of a node that is ahead of
+		// the one before a deadline comes that much earlier.
+		if until, held := m.seat(one); held && until-lease.Time(2*w.Server.Skew) > w.now && !m.excess[modeling] && !m.copied {
 			seats[one.Activation] = true
 		}
 	}

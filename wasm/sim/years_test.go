@@ -10,9 +10,10 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 60, "how many years are lived through")
-	first = flag.Uint64("first", 1, "the first seed")
-	tell  = flag.Bool("tell", false, "tell everything that happens, in the year of -first alone")
+	seeds  = flag.Int("seeds", 60, "how many years are lived through")
+	first  = flag.Uint64("first", 1, "the first seed")
+	enough = flag.Uint64("enough", 3, "after how many years with faults no more are begun")
+	tell   = flag.Bool("tell", false, "tell everything that happens, in the year of -first alone")
 )
 
 // Thousands of years: `make sim`. A seed that fails is looked into with -first SEED -tell.
@@ -28,7 +29,7 @@ func TestYears(t *testing.T) {
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
-			for seed := next.Add(1) - 1; seed < *first+uint64(*seeds) && failed.Load() < 3; seed = next.Add(1) - 1 {
+			for seed := next.Add(1) - 1; seed < *first+uint64(*seeds) && failed.Load() < *enough; seed = next.Add(1) - 1 {
 				if w := Year(seed, nil); len(w.Faults) > 0 {
 					failed.Add(1)
 					report(t, w)
