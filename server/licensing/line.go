@@ -44,7 +44,8 @@ const lineKind = "seat_line"
 // lines tells whether the request has to do with the line or with a hold: only then is the entry read.
 func (x *exchange) lines() bool {
 	r, holds := x.request, x.terms.License.Holds
-	if len(r.Want) > 0 && len(holds) > 0 || x.policy.Queue > 0 && (len(r.Want) > 0 || r.Goodbye) {
+	asks := len(r.Want) > 0 || r.Goodbye
+	if asks && x.policy.Queue > 0 || (asks || len(r.Drop) > 0) && len(holds) > 0 {
 		return true
 	}
 	return slices.ContainsFunc(holds, func(h Hold) bool { return h.isFor(x) })

@@ -239,6 +239,21 @@ func TestLineGoesWithItsLicense(t *testing.T) {
 	s.program(1).refused(t, license.CodeUnknownLicense)
 }
 
+// Who gives back what was held for a user needs not be the user any more.
+//
+// proves part of N06
+func TestGivenBackBySomebodyElse(t *testing.T) {
+	for _, back := range []func(*lease.Request){drops("modeling"), goodbye} {
+		s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Entitlements[0].Slots = 1 })
+		s.hold(t, licensing.NewHold{Part: user("ada"), Until: ms(start) + aDay})
+		p := s.program(1)
+		equal(t, "ada", p.asks(t, s.as("ada")), true)
+		p.sync(t, s.as("bob"), back)
+		equal(t, "another", s.program(2).asks(t), false)
+		equal(t, "ada, elsewhere", s.program(3).asks(t, s.as("ada")), true)
+	}
+}
+
 // Whose slot the vendor has taken back asks like anybody else, whatever its last lease says.
 //
 // proves part of B03 N06
