@@ -32,7 +32,7 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 	}
 	if at.begins {
 		a.Activate = &Activate{Limit: x.policy.ActivationLimit, Window: x.policy.Interval, MaxMachines: x.policy.MaxMachines,
-			MoveLimit: x.policy.MoveLimit, MoveWindow: longWindow(x.policy)}
+			MoveLimit: x.policy.MoveLimit, MoveWindow: longWindow(x.policy), Elsewhere: len(x.elsewhere(held)) > 0}
 	}
 	if at.again != nil {
 		a.Restore = &Restore{Budget: restoreBudget, Window: longWindow(x.policy), Past: *at.again}

@@ -34,14 +34,23 @@ func (x *exchange) another(at step, held Activation) *no {
 	if len(foreign) > 0 {
 		return changed(foreign, "the license names the machine; other than there: %s", strings.Join(foreign, ", "))
 	}
-	if at.begins || x.policy.FingerprintAction != FingerprintRefuse || held.Past.Forgiven >= held.LastSync && held.Past.Forgiven > 0 {
+	differs := x.elsewhere(held)
+	if at.begins || len(differs) == 0 {
+		return nil
+	}
+	return changed(differs, "changed: %s; of the parts accepted at %s, %d may change at once", strings.Join(differs, ", "), stamp(held.LastSync), x.policy.FingerprintTolerance)
+}
+
+// elsewhere is which parts make the machine another than the one that was accepted last, where that matters to the policy.
+func (x *exchange) elsewhere(held Activation) []string {
+	if x.policy.FingerprintAction != FingerprintRefuse || held.Past.Forgiven >= held.LastSync && held.Past.Forgiven > 0 {
 		return nil
 	}
 	differs := differing(held.Seen.Fingerprint, x.request.Fingerprint)
 	if int64(len(differs)) <= x.policy.FingerprintTolerance {
 		return nil
 	}
-	return changed(differs, "changed: %s; of the parts accepted at %s, %d may change at once", strings.Join(differs, ", "), stamp(held.LastSync), x.policy.FingerprintTolerance)
+	return differs
 }
 
 func changed(parts []string, format string, args ...any) *no {

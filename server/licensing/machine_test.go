@@ -137,3 +137,32 @@ func TestMachineNamedByTheVendor(t *testing.T) {
 		}
 	}
 }
+
+// The files of an installation that has given up its place are put on another machine. That is a move like any other, though it is the same
+// installation that comes back.
+//
+// proves part of B01 B02
+func TestGoodbyeThenElsewhere(t *testing.T) {
+	s := newServer(t, tolerant(1), func(p *licensing.Policy, l *licensing.License) { p.MaxMachines, p.MoveLimit = 1, 1 })
+	p := s.program(1)
+	back := func(generation int64) func(*lease.Request) {
+		return func(r *lease.Request) { r.Generation, r.Number, r.Previous, r.Lease = generation, 1, lease.Origin, "" }
+	}
+	here, there, elsewhere := s.parts("d1", "b1", "m1"), s.parts("d2", "b2", "m2"), s.parts("d3", "b3", "m3")
+	p.sync(t, here)
+	p.sync(t, here, goodbye)
+	p.sync(t, s.parts("d1", "b1", "m2"), back(2))
+	equal(t, "with another part", s.usage(t).Moves, 0)
+	p.sync(t, here, goodbye)
+	p.sync(t, there, back(3))
+	equal(t, "on another machine", s.usage(t).Moves, 1)
+	p.sync(t, there, goodbye)
+	p.refused(t, license.CodeMoveLimit, elsewhere, back(4))
+	p.sync(t, there, back(4))
+	p.sync(t, there, goodbye)
+	s.program(2).refused(t, license.CodeMoveLimit, here)
+	s.wait(time.Minute)
+	must(t, s.Forgive(t.Context(), s.org, p.key()))
+	p.sync(t, elsewhere, back(5)) // the vendor knows of it
+	equal(t, "places", s.usage(t).Places, 1)
+}

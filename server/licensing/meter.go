@@ -78,7 +78,7 @@ func (m *Meter) Admit(l *Activate, now lease.Time, who lease.Hash) error {
 		return &Limit{Code: license.CodeMachineLimit, Detail: fmt.Sprintf("%d machines", l.MaxMachines)}
 	}
 	switch {
-	case is.forget(who) || l.MaxMachines == 0:
+	case !l.Elsewhere && is.forget(who) || l.MaxMachines == 0:
 	case is.Places < l.MaxMachines:
 		is.Places++
 	default:
@@ -89,7 +89,9 @@ func (m *Meter) Admit(l *Activate, now lease.Time, who lease.Hash) error {
 			return &Limit{license.CodeMoveLimit, fmt.Sprintf("%d moves in %d ms", l.MoveLimit, l.MoveWindow), is.MovesFrom + lease.Time(l.MoveWindow)}
 		}
 		is.Moves++
-		is.Left = is.Left[min(1, len(is.Left)):] // that one's place
+		if !is.forget(who) {
+			is.Left = is.Left[min(1, len(is.Left)):] // that one's place
+		}
 	}
 	is.WindowCount++
 	is.Machines++

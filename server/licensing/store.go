@@ -151,6 +151,7 @@ type Activate struct {
 	MaxMachines int64 // 0: no limit
 	MoveLimit   int64 // in each window of moves; 0: no limit
 	MoveWindow  int64 // milliseconds
+	Elsewhere   bool  // on another machine than the one that left: its place is not its own
 }
 
 // Restore is what limits re-activations.

@@ -92,7 +92,7 @@ var mutants = []mutant{
 	{"activations have a limit in each window", tests, domainFiles + "meter.go", `if is.WindowCount >= l.Limit {`, `if false {`},
 	{"machines have a limit", tests, domainFiles + "meter.go", `if l.MaxMachines > 0 && is.Machines >= l.MaxMachines {`, `if false {`},
 	{"moves have a limit", tests, domainFiles + "meter.go", `if l.MoveLimit > 0 && is.Moves >= l.MoveLimit {`, `if false {`},
-	{"who comes back to its own place does not move", tests, domainFiles + "meter.go", `case is.forget(who) || l.MaxMachines == 0:`, `case l.MaxMachines == 0:`},
+	{"who comes back to its own place does not move", tests, domainFiles + "meter.go", `case !l.Elsewhere && is.forget(who) || l.MaxMachines == 0:`, `case l.MaxMachines == 0:`},
 	{"what the vendor frees is no move", tests, domainFiles + "meter.go", `	m.Places = max(m.Machines, m.Places-1)
 `, ``},
 	{"a machine may change in few parts at once", tests, domainFiles + "machine.go", `if int64(len(differs)) <= x.policy.FingerprintTolerance {`, `if x.policy.FingerprintTolerance >= 0 {`},

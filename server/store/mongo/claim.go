@@ -79,6 +79,7 @@ type activateLimit struct {
 	MaxMachines int64 `bson:"max_machines"`
 	MoveLimit   int64 `bson:"move_limit"`
 	MoveWindow  int64 `bson:"move_window"`
+	Elsewhere   bool  `bson:"elsewhere,omitempty"`
 }
 
 type restoreLimit struct {
