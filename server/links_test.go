@@ -260,3 +260,38 @@ func TestFewLinksAreMailed(t *testing.T) {
 		t.Errorf("%d letters", n)
 	}
 }
+
+// Whoever opens a link of a letter finds a command that does what the letter says.
+//
+// proves part of S02
+func TestLinksSayHowToGoOn(t *testing.T) {
+	w, box := beginWithMail(t)
+	owner := w.owner()
+	command := regexp.MustCompile(`curl .*http://licenses\.example\.com/api/v1(/\S+) \\\n +-d '(.*)'\n`)
+	inLetter := regexp.MustCompile(`http://licenses\.example\.com(/[a-z]+\?token=\S+)`)
+	follow := func(to string, status int) {
+		t.Helper()
+		token := w.mailed(box, to)
+		link := inLetter.FindStringSubmatch(box.letters[to][len(box.letters[to])-1])
+		for _, accept := range []string{"*/*", "text/html,application/xhtml+xml"} {
+			page := w.stranger().send("GET", link[1], http.Header{"Accept": {accept}}, nil)
+			found := command.FindStringSubmatch(string(page.body))
+			if found == nil || page.status != http.StatusOK || page.header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.Contains(found[2], token) {
+				t.Fatalf("%s: %d %s", link[1], page.status, page.body)
+			}
+			if accept == "*/*" {
+				w.stranger().must(status, "POST", found[1], found[2])
+			}
+		}
+		path, _, _ := strings.Cut(link[1], "?")
+		if page := w.stranger().send("GET", path+"?token=%27;ls", nil, nil); page.status != http.StatusOK || strings.Contains(string(page.body), "ls") {
+			t.Errorf("%s with something else than a token: %d %s", path, page.status, page.body)
+		}
+	}
+	owner.must(http.StatusNoContent, "POST", "/session/email/verification", nil)
+	follow("owner@acme.test", http.StatusNoContent)
+	owner.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "new@acme.test", "role": "viewer"})
+	follow("new@acme.test", http.StatusCreated)
+	w.stranger().must(http.StatusAccepted, "POST", "/password/forgotten", map[string]any{"email": "new@acme.test"})
+	follow("new@acme.test", http.StatusNoContent)
+}

@@ -175,6 +175,9 @@ func (s *Server) join(master []byte) error {
 		return err
 	}
 	s.app.Get("/setup", s.setupPage)
+	for path := range linkPages {
+		s.app.Get(path, s.linkPage)
+	}
 	protocol.Register(s.app.Group(api.Prefix), s.limited(s.watch.service(domain)), s.config.Log)
 	management := api.Register(s.app, api.Config{
 		Access: s.access, Licensing: domain, Audit: s.audit, Notify: s.notify, Log: s.config.Log, Secure: s.secure(),
