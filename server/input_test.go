@@ -191,3 +191,34 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		}
 	}
 }
+
+// Programs that have no time send the first one that they can count. It is not never.
+//
+// proves part of S24
+func TestTheFirstMomentIsNotNever(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	product, version, id := p.catalogue("perpetual", aLicense("One"))
+	for _, at := range []string{"1970-01-01T00:00:00Z", "1970-01-01T00:00:00.0004Z"} {
+		made := aLicense("Two")
+		made["expires"] = at
+		kept := aLicense("Three")
+		kept["maintenance"] = at
+		for _, try := range []struct {
+			method, path, field string
+			body                map[string]any
+		}{
+			{"POST", "/tokens", "expires", map[string]any{"name": "x", "scope": []string{"catalogue.read"}, "expires": at}},
+			{"POST", "/versions/" + version + "/licenses", "expires", made},
+			{"POST", "/versions/" + version + "/licenses", "maintenance", kept},
+			{"POST", "/versions/" + version + "/licenses/bulk", "template.expires", map[string]any{"count": 1, "template": made}},
+			{"PATCH", "/licenses/" + id, "expires", map[string]any{"revision": 1, "expires": at}},
+			{"PATCH", "/versions/" + version, "released", map[string]any{"revision": 1, "released": at}},
+			{"POST", "/products/" + product + "/keyring", "expires", map[string]any{"use": "file", "expires": at}},
+		} {
+			if wrong := p.do(try.method, try.path, try.body).refused(http.StatusUnprocessableEntity, "invalid"); len(wrong.Errors) != 1 || wrong.Errors[0].Field != try.field {
+				t.Errorf("%s %s: %+v", try.method, try.path, wrong)
+			}
+		}
+	}
+}

@@ -159,10 +159,14 @@ func rights(list []Entitlement) []license.Entitlement {
 	return out
 }
 
-// instant reads a time; none is never.
+// instant reads a time; none is never. The first moment that can be counted is what programs send that have none: it must not be never, so it
+// is the one before, which is out of range everywhere.
 func instant(t *time.Time) lease.Time {
 	if t == nil {
 		return 0
 	}
-	return lease.Time(t.UnixMilli())
+	if at := t.UnixMilli(); at != 0 {
+		return lease.Time(at)
+	}
+	return -1
 }
