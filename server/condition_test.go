@@ -51,6 +51,32 @@ func TestAnEditNamesWhatItWasMadeFrom(t *testing.T) {
 }
 
 // proves part of B09
+func TestEveryEditTakesIfMatch(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	hook := p.must(http.StatusCreated, "POST", "/webhooks", rights["POST /webhooks"].body)
+	customer := p.must(http.StatusCreated, "POST", "/customers", rights["POST /customers"].body)
+	for _, edit := range []struct {
+		method, path string
+		body         map[string]any
+	}{
+		{"PATCH", "/webhooks/" + id(hook), map[string]any{"name": "x"}},
+		{"PATCH", "/customers/" + id(customer), map[string]any{"name": "x"}},
+		{"PATCH", "/members/" + p.find("owner@acme.test"), map[string]any{"name": "x"}},
+		{"PUT", "/organisation/access", map[string]any{"require_mfa": false}},
+	} {
+		p.do(edit.method, edit.path, edit.body).refused(422, "invalid")
+		for _, match := range []string{`"1"`, "*", `"3"`, "*"} {
+			if r := p.under(map[string]string{"If-Match": match}, edit.method, edit.path, edit.body); r.status != http.StatusOK {
+				t.Errorf("%s, If-Match %s: %d %s", edit.path, match, r.status, r.body)
+			}
+		}
+		p.under(map[string]string{"If-Match": `"1"`}, edit.method, edit.path, edit.body).refused(412, "condition_failed")
+		p.do(edit.method, edit.path, with(edit.body, "revision", -1)).refused(422, "invalid")
+	}
+}
+
+// proves part of B09
 func TestWhatOneHasIsNotSentAgain(t *testing.T) {
 	w := begin(t)
 	p := w.owner()

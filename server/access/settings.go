@@ -31,7 +31,7 @@ func (s *Service) Settings(ctx context.Context, org license.ID) (Settings, error
 	return set, err
 }
 
-// ChangeSettings replaces them if they are still at the revision. The secret of the provider's client is kept where none is given, for
+// ChangeSettings replaces them if they are still at the revision, or with 0 at any. The secret of the provider's client is kept where none is given, for
 // the same client. Who is let in as whom stands here, owners too.
 func (s *Service) ChangeSettings(ctx context.Context, who Identity, set Settings, clientSecret string) (Settings, error) {
 	if err := who.mayGive(Owner); err != nil {
@@ -42,6 +42,13 @@ func (s *Service) ChangeSettings(ctx context.Context, who Identity, set Settings
 		if err := s.sealOIDC(ctx, org, set.OIDC, clientSecret); err != nil {
 			return set, err
 		}
+	}
+	if set.Revision == 0 {
+		held, err := s.Settings(ctx, org)
+		if err != nil {
+			return set, err
+		}
+		set.Revision = held.Revision
 	}
 	e := licensing.Entry{Kind: settingsKind, ID: string(org), Org: org, Created: s.time(), Revision: set.Revision - 1, Body: encode(set)}
 	var err error

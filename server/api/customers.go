@@ -31,7 +31,7 @@ type CustomerNew struct {
 
 // CustomerEdit changes what it names and leaves the rest.
 type CustomerEdit struct {
-	Revision  int64              `json:"revision,omitempty"`
+	Revision  int64              `json:"revision,omitempty" minimum:"1" doc:"Of the customer as it was read; needed unless If-Match names it."`
 	Name      *string            `json:"name,omitempty" doc:"Licenses keep the name that they have."`
 	Email     *string            `json:"email,omitempty"`
 	Reference *string            `json:"reference,omitempty"`

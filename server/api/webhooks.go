@@ -60,7 +60,7 @@ type WebhookMade struct {
 
 // WebhookEdit changes what it names and leaves the rest.
 type WebhookEdit struct {
-	Revision int64        `json:"revision"`
+	Revision int64        `json:"revision,omitempty" minimum:"1" doc:"Of the webhook as it was read; needed unless If-Match names it."`
 	Name     *string      `json:"name,omitempty" maxLength:"200"`
 	URL      *string      `json:"url,omitempty" maxLength:"2000"`
 	Events   *[]EventType `json:"events,omitempty" minItems:"1"`
@@ -184,7 +184,7 @@ func (a *API) webhooks() {
 		if err != nil {
 			return nil, err
 		}
-		w.Revision = in.Body.Revision
+		assignRevision(&w.Revision, in.Body.Revision)
 		assign(&w.Name, in.Body.Name)
 		assign(&w.URL, in.Body.URL)
 		assign(&w.Disabled, in.Body.Disabled)

@@ -2353,7 +2353,9 @@ type CustomerEdit struct {
 	// Name Licenses keep the name that they have.
 	Name      *string `json:"name,omitempty"`
 	Reference *string `json:"reference,omitempty"`
-	Revision  *int64  `json:"revision,omitempty"`
+
+	// Revision Of the customer as it was read; needed unless If-Match names it.
+	Revision *int64 `json:"revision,omitempty"`
 }
 
 // CustomerNew defines model for CustomerNew.
@@ -3614,8 +3616,10 @@ type WebhookEdit struct {
 	Disabled *bool                `json:"disabled,omitempty"`
 	Events   *[]WebhookEditEvents `json:"events,omitempty"`
 	Name     *string              `json:"name,omitempty"`
-	Revision int64                `json:"revision"`
-	URL      *string              `json:"url,omitempty"`
+
+	// Revision Of the webhook as it was read; needed unless If-Match names it.
+	Revision *int64  `json:"revision,omitempty"`
+	URL      *string `json:"url,omitempty"`
 }
 
 // WebhookEditEvents What happened; docs/events.md.

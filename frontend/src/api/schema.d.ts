@@ -1987,7 +1987,10 @@ export interface components {
             /** @description Licenses keep the name that they have. */
             name?: string;
             reference?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of the customer as it was read; needed unless If-Match names it.
+             */
             revision?: number;
         };
         CustomerNew: {
@@ -3163,8 +3166,11 @@ export interface components {
             disabled?: boolean;
             events?: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "webhook.disabled")[];
             name?: string;
-            /** Format: int64 */
-            revision: number;
+            /**
+             * Format: int64
+             * @description Of the webhook as it was read; needed unless If-Match names it.
+             */
+            revision?: number;
             url?: string;
         };
         WebhookMade: {
