@@ -82,7 +82,7 @@ func TestWhatTheVendorIsToldOf(t *testing.T) {
 	}))
 	t.Cleanup(receiver.Close)
 
-	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateWebhooks: true, PublicURL: "http://licenses.example.com",
+	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateAddresses: true, PublicURL: "http://licenses.example.com",
 		SMTP: SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test", TLS: "none"}})
 	p := w.owner()
 	kinds := []string{"license.nearly_exhausted", "activation.clone_suspected", "license.expiring"}

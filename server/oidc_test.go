@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -160,14 +161,18 @@ func (p *person) toProvider(org string) string {
 
 // federated is a world whose organisation has a provider.
 func federated(t *testing.T, more map[string]any) (w *world, owner *person, p *provider, org string) {
-	w = begin(t)
+	return federatedIn(beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateAddresses: true}), more)
+}
+
+func federatedIn(at *world, more map[string]any) (w *world, owner *person, p *provider, org string) {
+	w = at
 	owner = w.owner()
 	p = newProvider(w)
 	oidc := map[string]any{"issuer": p.server.URL, "client_id": clientID, "client_secret": clientSecret}
 	maps.Copy(oidc, more)
 	set := owner.must(http.StatusOK, "PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": false, "oidc": oidc})
 	if shown := owner.must(http.StatusOK, "GET", "/organisation/access", nil)["oidc"].(map[string]any); shown["client_secret"] != nil || shown["issuer"] != p.server.URL {
-		t.Errorf("shown %v after %v", shown, set)
+		w.Errorf("shown %v after %v", shown, set)
 	}
 	org = owner.must(http.StatusOK, "GET", "/organisation", nil)["id"].(string)
 	return w, owner, p, org
@@ -324,5 +329,23 @@ func TestProviderIsAway(t *testing.T) {
 		if p := owner.do("PUT", "/organisation/access", body).refused(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) == 0 || p.Errors[0].Field != field {
 			t.Errorf("%s: %+v", field, p.Errors)
 		}
+	}
+}
+
+// Whoever may name a provider must not reach what stands beside the server.
+//
+// proves part of B08
+func TestProviderAtAPrivateAddress(t *testing.T) {
+	w, owner, p, org := federatedIn(begin(t), nil)
+	asked := 0
+	known := p.server.Config.Handler
+	p.server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked++
+		known.ServeHTTP(rw, r)
+	})
+	w.stranger().do("GET", "/oidc/login?organisation="+org, nil).refused(http.StatusServiceUnavailable, "oidc_unavailable")
+	owner.do("POST", "/session/oidc", nil).refused(http.StatusServiceUnavailable, "oidc_unavailable")
+	if asked != 0 {
+		t.Errorf("it was asked %d times", asked)
 	}
 }

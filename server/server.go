@@ -64,8 +64,8 @@ type Config struct {
 	TLSCertificate, TLSKey string         // files in PEM; empty: no TLS
 	TrustedProxies         []netip.Prefix // whose word on a client's address is believed
 
-	PrivateWebhooks bool // webhooks may go to private addresses, and without TLS
-	SMTP            SMTP // takes our mail; without a host none is sent
+	PrivateAddresses bool // webhooks and providers of logins may be at private addresses, and webhooks without TLS
+	SMTP             SMTP // takes our mail; without a host none is sent
 
 	around func(store) store // of tests, which put faults between the server and its store
 }
@@ -145,7 +145,7 @@ func (s *Server) join(master []byte) error {
 		return err
 	}
 	s.notify = notify.New(notify.Config{
-		Store: s.store, Key: sealing, Now: s.config.Now, Log: s.config.Log, AllowPrivate: s.config.PrivateWebhooks, Told: s.auditNotice,
+		Store: s.store, Key: sealing, Now: s.config.Now, Log: s.config.Log, AllowPrivate: s.config.PrivateAddresses, Told: s.auditNotice,
 		SMTP: s.config.SMTP, People: s.people, URL: strings.TrimSuffix(s.config.PublicURL, "/"),
 	})
 	domain, err := newDomain(s.store, keys, secret, s.config.Now, s.notify)
@@ -165,7 +165,7 @@ func (s *Server) join(master []byte) error {
 		return err
 	}
 	s.access = access.New(s.store, access.Options{Clock: s.config.Now, Log: s.config.Log, URL: s.ownURL, Mailer: s.mailer(), Sealer: sealer,
-		Provider: oidc.New(s.config.Now, s.config.Log)})
+		Provider: oidc.New(s.config.Now, s.config.Log, *notify.NewClient(s.config.PrivateAddresses))})
 	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
 		return fmt.Errorf("making the setup token: %w", err)
 	}

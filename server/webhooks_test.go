@@ -21,7 +21,7 @@ import (
 
 // proves part of B07
 func TestWebhooks(t *testing.T) {
-	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateWebhooks: true})
+	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateAddresses: true})
 	p := w.owner()
 	sent := make(chan string, 10)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -101,7 +101,7 @@ func TestWebhooks(t *testing.T) {
 //
 // proves B07
 func TestOneChangeFromTheAuditLogToTheReceiver(t *testing.T) {
-	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateWebhooks: true})
+	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateAddresses: true})
 	p := w.owner()
 	type request struct {
 		head http.Header

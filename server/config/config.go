@@ -33,7 +33,7 @@ type Settings struct {
 	MetricsListen string // host:port; empty: no metrics
 	Traces        bool   // OTEL_ variables name a collector
 
-	PrivateWebhooks bool
+	PrivateAddresses bool
 
 	SMTPHost, SMTPUser, SMTPPassword, SMTPFrom, SMTPTLS string // no host: no mail
 	SMTPPort                                            int

@@ -149,10 +149,10 @@ var table = []Setting{
 		set:   func(s *Settings, text string) error { s.SMTPFrom = text; return nil },
 	},
 	{
-		Name: "private-webhooks", Default: "no", Allowed: "yes or no",
-		About: "Whether webhooks may go to private and local addresses, and without TLS. Whoever may make webhooks can then reach what this server can reach.",
+		Name: "private-addresses", Default: "no", Allowed: "yes or no",
+		About: "Whether webhooks and providers of logins may be at private and local addresses, and webhooks without TLS. Whoever may name them can then reach what this server can reach.",
 		set: func(s *Settings, text string) error {
-			s.PrivateWebhooks = text == "yes"
+			s.PrivateAddresses = text == "yes"
 			if text != "yes" && text != "no" {
 				return errors.New("is neither")
 			}

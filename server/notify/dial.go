@@ -16,7 +16,8 @@ import (
 // patience with a receiver, from the first packet to the end of the answer.
 const patience = 15 * time.Second
 
-func newClient(allowPrivate bool) *http.Client {
+// NewClient reaches what an organisation has named: only public addresses, unless private ones are allowed.
+func NewClient(allowPrivate bool) *http.Client {
 	dialer := &net.Dialer{Timeout: patience}
 	if !allowPrivate {
 		dialer.Control = func(_, address string, _ syscall.RawConn) error { return mayDial(address) }

@@ -74,7 +74,7 @@ func New(c Config) *Service {
 	if err != nil {
 		panic(err) // AES has the right block size
 	}
-	return &Service{Config: c, seal: seal, client: newClient(c.AllowPrivate), wake: make(chan struct{}, 1), busy: map[license.ID]bool{}}
+	return &Service{Config: c, seal: seal, client: NewClient(c.AllowPrivate), wake: make(chan struct{}, 1), busy: map[license.ID]bool{}}
 }
 
 // every is how often a node looks for what is due, if nothing wakes it.

@@ -19,9 +19,8 @@ import (
 )
 
 const (
-	patience  = 10 * time.Second // for one answer of a provider
-	maxAnswer = 1 << 20          // bytes of it
-	kept      = time.Hour        // what a provider says of itself is good for
+	maxAnswer = 1 << 20   // bytes of one answer of a provider
+	kept      = time.Hour // what a provider says of itself is good for
 )
 
 // Providers reaches them. It is safe for concurrent use.
@@ -39,12 +38,11 @@ type known struct {
 	until    time.Time
 }
 
-// New gives a way to the providers. Redirects are not followed: what a provider says of itself stands at its address.
-func New(now func() time.Time, log *slog.Logger) *Providers {
-	return &Providers{now: now, log: log, known: map[string]known{}, client: &http.Client{
-		Timeout: patience, Transport: bounded{http.DefaultTransport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("a provider redirects") },
-	}}
+// New gives a way to the providers by a client, which says what may be reached: an organisation names its provider, and the provider where
+// the rest of it is. The client follows no redirects: what a provider says of itself stands at its address.
+func New(now func() time.Time, log *slog.Logger, client http.Client) *Providers {
+	client.Transport = bounded{client.Transport}
+	return &Providers{now: now, log: log, known: map[string]known{}, client: &client}
 }
 
 // bounded reads no answer without end.

@@ -114,9 +114,9 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 		ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout,
 		TLSCertificate: s.TLSCertificate, TLSKey: s.TLSKey, TrustedProxies: s.TrustedProxies,
 		SyncRateAddress: s.SyncRateAddress, SyncRateLicense: s.SyncRateLicense, SyncRateBurst: s.SyncRateBurst,
-		PrivateWebhooks: s.PrivateWebhooks,
-		SMTP:            server.SMTP{Host: s.SMTPHost, Port: s.SMTPPort, User: s.SMTPUser, Password: s.SMTPPassword, From: s.SMTPFrom, TLS: s.SMTPTLS},
-		Metrics:         w.metrics, Traces: w.traces,
+		PrivateAddresses: s.PrivateAddresses,
+		SMTP:             server.SMTP{Host: s.SMTPHost, Port: s.SMTPPort, User: s.SMTPUser, Password: s.SMTPPassword, From: s.SMTPFrom, TLS: s.SMTPTLS},
+		Metrics:          w.metrics, Traces: w.traces,
 		MasterKey: keySource(s.MasterKey, s.MasterKeyCommand), OtherMasterKey: keySource(s.OtherMasterKey, s.OtherMasterKeyCommand),
 	})
 	if err != nil {
