@@ -11,8 +11,11 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/audit"
+	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // changed are the routes that change something and have done so in some test. Each time, world.audited has looked for the line.
@@ -186,6 +189,57 @@ func TestAuditIsExportedAndHeldToItsHead(t *testing.T) {
 		if l.Chain == ours.Chain {
 			t.Errorf("a rival sees %+v", l)
 		}
+	}
+}
+
+// Somebody knocks before the server belongs to anybody, and a further organisation comes after: the server's chain is its founder's.
+//
+// proves part of N10
+func TestWhoMayReadTheServersChain(t *testing.T) {
+	w := begin(t)
+	w.stranger().do("POST", "/session", map[string]string{"email": "nobody@acme.test", "password": "wrong horse battery"}).
+		refused(http.StatusUnauthorized, "bad_credentials")
+	if err := w.s.settleAudit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p := w.owner()
+	rival := w.rival()
+	var told []string
+	for _, l := range p.lines("chain=server") {
+		told = append(told, l.Action)
+	}
+	if got := strings.Join(told, ", "); got != "login, setUp, foundOrganisation" {
+		t.Errorf("the server's own: %s", got)
+	}
+	rival.do("GET", "/audit/export?chain=server", nil).refused(http.StatusForbidden, "forbidden")
+	if lines := rival.lines(""); len(lines) != 1 || lines[0].Action != "setUp" {
+		t.Errorf("the rival's: %+v", lines)
+	}
+}
+
+// Every node hands a notice out that is due, and one that fails on the way does so again.
+//
+// proves part of N10
+func TestWhatTheServerDoesByItselfHasOneLine(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	var head audit.Head
+	p.do("GET", "/audit/head", nil).into(&head)
+	for _, n := range []licensing.Notice{
+		{Type: licensing.WebhookDisabled, Key: "hook:1", Org: license.ID(head.Chain), Time: lease.Time(w.clock.now().UnixMilli()), Details: map[string]any{"webhook": "hook"}},
+		{Type: licensing.ServerRestored, Key: "org:2", Org: license.ID(head.Chain), Time: lease.Time(w.clock.now().UnixMilli()), Details: map[string]any{"epoch": 2}},
+	} {
+		for range 3 {
+			if err := w.s.auditNotice(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if lines := p.lines("action=" + string(n.Type)); len(lines) != 1 || lines[0].Actor.Kind != "system" {
+			t.Errorf("%s: %+v", n.Type, lines)
+		}
+	}
+	if lines := p.lines("chain=server&action=server.restored"); len(lines) != 1 {
+		t.Errorf("the server's own: %+v", lines)
 	}
 }
 

@@ -42,21 +42,21 @@ func (s *Server) keepUp() {
 	s.upkeep.tasks.Go(func() { s.notify.Run(ctx) })
 }
 
-// auditNotice writes a line for what the server does by itself.
+// auditNotice writes a line for what the server does by itself, once, though each node hands the notice out and may do so again.
 func (s *Server) auditNotice(ctx context.Context, n licensing.Notice) error {
-	line := audit.Line{Time: n.Time.Std(), Actor: audit.Actor{Kind: "system"}, Action: string(n.Type)}
+	line := audit.Line{ID: string(lease.HashOf([]byte(string(n.Type) + "\n" + n.Key)))[:16], Time: n.Time.Std().UTC(), Actor: audit.Actor{Kind: "system"}, Action: string(n.Type)}
 	switch n.Type {
 	case licensing.WebhookDisabled:
 		line.Records = []string{fmt.Sprint("webhooks/", n.Details["webhook"])}
 	case licensing.ServerRestored:
 		line.Records = []string{fmt.Sprint("epochs/", n.Details["epoch"])}
-		if err := s.audit.Append(ctx, "", line); err != nil {
+		if err := s.audit.AppendOnce(ctx, "", line); err != nil {
 			return err
 		}
 	default:
 		return nil
 	}
-	return s.audit.Append(ctx, n.Org, line)
+	return s.audit.AppendOnce(ctx, n.Org, line)
 }
 
 // settleAudit writes the lines that are owed, those of what was cut short, and those of failed logins.

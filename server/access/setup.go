@@ -24,6 +24,9 @@ type Founding struct {
 	Password     string
 }
 
+// Further tells whether it is for a server that has an owner, by a link of NewOrganisation.
+func (f Founding) Further() bool { return strings.Contains(f.Token, "_") }
+
 // NewSetupToken makes the token by which the first owner is made, and voids an earlier one; empty when the server has an owner. There is
 // no other way to the first account: no default password, and no open registration.
 func (s *Service) NewSetupToken(ctx context.Context) (string, error) {
@@ -41,7 +44,7 @@ var badSetup = &Error{Code: "bad_setup_token", Detail: "the token is wrong, used
 // SetUp makes the organisation and its owner and logs them in. The token is looked at before anything else, so that who does not have it
 // learns nothing and costs nothing. It is the server's, or one of NewOrganisation.
 func (s *Service) SetUp(ctx context.Context, f Founding, address string) (token string, who Identity, err error) {
-	further := strings.Contains(f.Token, "_")
+	further := f.Further()
 	var ticket licensing.Entry
 	if further {
 		ticket, _, err = s.present(ctx, foundingKind, f.Token, address)

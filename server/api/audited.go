@@ -28,7 +28,7 @@ import (
 type note struct {
 	who    access.Identity // when the request has made its sender known
 	email  string          // that somebody tries to get in with
-	founds bool            // the server belongs to somebody from now on
+	founds string          // what the server's own chain calls it, when an organisation is founded
 	made   any             // the new record, when no route shows it
 	each   []string        // the records of a request about many, as they are done
 	doubt  bool            // one of them failed in a way that does not tell whether it was done
@@ -146,9 +146,11 @@ func (a *API) append(ctx context.Context, n *note, line audit.Line) error {
 		return nil
 	}
 	org := n.who.Organisation()
-	if n.founds {
+	if n.founds != "" {
 		line.Records = []string{"organisations/" + string(org)}
-		if err := a.Audit.Append(ctx, "", line); err != nil {
+		servers := line
+		servers.Action = n.founds
+		if err := a.Audit.Append(ctx, "", servers); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/audit"
 )
 
 // Member is a person, as others see them.
@@ -70,8 +71,11 @@ func (a *API) session() {
 		method: "POST", path: "/setup", id: "setUp", tag: tag, action: access.Anyone, status: http.StatusCreated,
 		summary: "Make the organisation and its owner with the one-time token, and log in",
 	}, func(ctx context.Context, _ access.Identity, in *body[Setup]) (*loggedIn, error) {
-		noted(ctx).founds = true
-		token, who, err := a.Access.SetUp(ctx, access.Founding(in.Body), from(ctx))
+		f := access.Founding(in.Body)
+		if noted(ctx).founds = audit.Founding; f.Further() {
+			noted(ctx).founds = audit.FurtherFounding
+		}
+		token, who, err := a.Access.SetUp(ctx, f, from(ctx))
 		return a.loggedIn(ctx, token, who, err)
 	})
 	add(a, operation{

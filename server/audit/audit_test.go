@@ -153,6 +153,38 @@ func TestVerifyNamesTheFirstBrokenLine(t *testing.T) {
 	}
 }
 
+// Who takes a line out of the database breaks the export, wherever the line was.
+//
+// proves part of N10
+func TestALineThatTheStoreHasLostIsMissed(t *testing.T) {
+	for number := int64(1); number <= 4; number++ {
+		store := memory.New()
+		l := New(store, time.Now, quiet())
+		written(t, l, 5)
+		if err := store.DeleteEntry(t.Context(), kind, entryID(string(acme), number), 0); err != nil {
+			t.Fatal(err)
+		}
+		text, err := New(store, time.Now, quiet()).Export(t.Context(), acme, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var broken *Broken
+		if _, err := Verify(bytes.NewReader(text)); !errors.As(err, &broken) || !strings.Contains(broken.Reason, "lines are missing") {
+			t.Errorf("without line %d: %v\n%s", number, err, text)
+		}
+	}
+	// Of the last one, the node that wrote it still knows.
+	store := memory.New()
+	l := New(store, time.Now, quiet())
+	written(t, l, 5)
+	if err := store.DeleteEntry(t.Context(), kind, entryID(string(acme), 5), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Verify(bytes.NewReader(written(t, l, 1))); err == nil {
+		t.Error("without the last line: nobody knows")
+	}
+}
+
 // Two nodes are two logs over one store.
 //
 // proves part of N10

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onelicense/onelicense/license"
@@ -33,6 +34,7 @@ type Log struct {
 	mu     sync.Mutex
 	chains map[license.ID]*chain
 
+	founder  atomic.Pointer[license.ID] // once it is known
 	attempts attempts
 }
 

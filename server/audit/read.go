@@ -112,39 +112,73 @@ func (l *Log) Head(ctx context.Context, org license.ID) (Head, error) {
 // MostExported is how many lines one export has. The next one follows on: put together they are the whole chain.
 const MostExported = 5000
 
-// Export gives the lines after a number, the oldest first and each byte as it was hashed. A line that the store has lost ends it: what is
-// missing is for Verify to find, and for nobody to hide.
+// Export gives the lines after a number, the oldest first and each byte as it was hashed. A line that the store has lost is left out, and
+// what follows is given: that something is missing is for Verify to find, and for nobody to hide.
 func (l *Log) Export(ctx context.Context, org license.ID, after int64) ([]byte, error) {
 	var lines bytes.Buffer
-	for number := after + 1; number <= after+MostExported; number++ {
+	var end int64 // what the chain goes to at least
+	for number, n, lost := after+1, 0, 0; n < MostExported; number++ {
 		e, err := l.store.Entry(ctx, kind, entryID(chainOf(org), number))
 		if errors.Is(err, licensing.ErrNotFound) {
-			break
+			if end == 0 {
+				head, err := l.Head(ctx, org)
+				if err != nil {
+					return nil, err
+				}
+				end = head.Number
+			}
+			if number >= end {
+				break
+			}
+			if lost++; lost == MostExported { // that is enough of a gap
+				number = end - 1
+			}
+			continue
 		} else if err != nil {
 			return nil, err
 		}
+		n++
 		lines.Write(e.Body)
 		lines.WriteByte('\n')
 	}
 	return lines.Bytes(), nil
 }
 
-// Founder is the organisation that was made with the server, which may read the server's own chain: its first line says so.
-func (l *Log) Founder(ctx context.Context) (license.ID, error) {
-	e, err := l.store.Entry(ctx, kind, entryID(Server, 1))
-	if errors.Is(err, licensing.ErrNotFound) {
-		return "", nil
-	} else if err != nil {
-		return "", err
+// The founding of the server, and of a further organisation by a link, as the server's own chain tells them.
+const (
+	Founding        = "setUp"
+	FurtherFounding = "foundOrganisation"
+)
+
+// Founder is the organisation that was made with the server, which may read the server's own chain: the line of the founding says so. It is
+// not the first one if strangers knocked before.
+func (l *Log) Founder(ctx context.Context) (founder license.ID, err error) {
+	if known := l.founder.Load(); known != nil {
+		return *known, nil
 	}
-	var first Line
-	if err := json.Unmarshal(e.Body, &first); err != nil {
-		return "", fmt.Errorf("reading the first line of the audit log: %w", err)
-	}
-	for _, record := range first.Records {
-		if id, ok := strings.CutPrefix(record, "organisations/"); ok {
-			return license.ID(id), nil
+	page := licensing.Page{Search: doWord(Founding), Limit: 200}
+	for {
+		found, err := l.store.Entries(ctx, kind, "", "", page)
+		if err != nil {
+			return "", err
+		}
+		for _, e := range found.Items {
+			var line Line
+			if json.Unmarshal(e.Body, &line) != nil || line.Action != Founding {
+				continue
+			}
+			for _, record := range line.Records {
+				if id, ok := strings.CutPrefix(record, "organisations/"); ok {
+					founder = license.ID(id)
+				}
+			}
+		}
+		if page.After = found.Next; page.After == "" {
+			break
 		}
 	}
-	return "", nil
+	if founder != "" {
+		l.founder.Store(&founder)
+	}
+	return founder, nil
 }
