@@ -41,6 +41,17 @@ type deletion struct {
 	Revision int64  `bson:"revision"` // that the license must have; 0: any
 }
 
+// endDeletion brings to its end what somebody has begun with the license, if anybody has.
+func (s *Store) endDeletion(ctx context.Context, id string) error {
+	d, err := one[deletion](ctx, s.deletions, with("_id", id))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return s.tidyDeleted(ctx, d)
+}
+
 // tidyDeleted removes what a deleted license had. The license goes here too: the deletion was written before it. One that was edited
 // before its time came stays.
 func (s *Store) tidyDeleted(ctx context.Context, d deletion) error {

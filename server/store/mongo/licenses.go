@@ -57,10 +57,18 @@ func (d licenseRecord) record() licensing.License {
 	return l
 }
 
-// CreateLicense implements licensing.Catalogue. The meter comes first: no license is ever without one.
+// CreateLicense implements licensing.Catalogue. The meter comes first: no license is ever without one. What is left of a license with its id,
+// whose deletion somebody has begun, goes before.
 func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 	d := licenseOf(l)
-	if there, err := exists(ctx, s.versions, with("_id", d.Version, "org", d.Meta.Org, "product", d.Product)); err != nil || !there {
+	var version bool
+	if err := together(
+		func() (err error) {
+			version, err = exists(ctx, s.versions, with("_id", d.Version, "org", d.Meta.Org, "product", d.Product))
+			return err
+		},
+		func() error { return s.endDeletion(ctx, d.Meta.ID) },
+	); err != nil || !version {
 		return missing(err)
 	}
 	if err := s.put(ctx, s.meters, byID(d.Meta.ID), with("$setOnInsert", newMeter())); err != nil {

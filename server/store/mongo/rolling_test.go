@@ -236,6 +236,40 @@ func TestNodeDiesInADeletion(t *testing.T) {
 	}
 }
 
+// A license comes back under its id, by an import, while another node has died in its deletion: it is a new one, and stays.
+func TestLicenseComesBackAfterADeletion(t *testing.T) {
+	uri := database(t)
+	for point, reached := 0, true; reached; point++ {
+		c := newScene(t, uri)
+		c.does("a", "a", wants("seat"), counts(3))
+		dying := opened(t, uri)
+		died := dying.dieAt(point)
+		if err := dying.DeleteLicense(t.Context(), "org", c.license, 1); err != nil && !errors.Is(err, errCrash) {
+			t.Fatal(err)
+		}
+		reached = died()
+		if _, err := c.s.License(t.Context(), "org", c.license); err == nil {
+			continue // it was not gone
+		}
+		err := c.s.CreateLicense(t.Context(), licensing.License{Meta: licensing.Meta{ID: c.license, Organisation: "org", Revision: 1}, Product: "product", Version: "version",
+			Entitlements: []license.Entitlement{{Name: "seat", Slots: 3}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.sweep()
+		if _, err := c.s.License(t.Context(), "org", c.license); err != nil {
+			t.Fatalf("point %d: it is gone again: %v", point, err)
+		}
+		if m, err := c.s.Meter(t.Context(), c.license); err != nil || m.Used != 0 || m.Machines != 0 {
+			t.Errorf("point %d: %+v, %v", point, m, err)
+		}
+		if _, err := c.s.Activation(t.Context(), c.key("a")); !errors.Is(err, licensing.ErrNotFound) {
+			t.Errorf("point %d: an installation of the one before: %v", point, err)
+		}
+		c.does("b", "b", wants("seat"), counts(1))
+	}
+}
+
 // A node that dies anywhere while the first owner is made leaves nobody, or an owner whom the sweep completes.
 func TestNodeDiesInAFounding(t *testing.T) {
 	point := 0
