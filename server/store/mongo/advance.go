@@ -108,6 +108,13 @@ func (s *Store) unless(ctx context.Context, d activation, a *licensing.Advance, 
 type limits struct {
 	Revision     int64         `bson:"revision"`
 	Entitlements []entitlement `bson:"entitlements"`
+	Narrowed     []string      `bson:"narrowed"`
+	Holds        []holdOf      `bson:"holds"`
+}
+
+// holdOf is whose slots are reserved ahead.
+type holdOf struct {
+	Entitlement string `bson:"entitlement"`
 }
 
 // of is how many slots there are of an entitlement; 0: no limit.
@@ -124,6 +131,9 @@ func (l limits) of(entitlement string) int64 {
 func (s *Store) look(ctx context.Context, a *licensing.Advance) (d activation, m *meter, l limits, err error) {
 	id := string(a.Key.License)
 	members := []string{"revision"}
+	if len(a.Want) > 0 {
+		members = append(members, "narrowed", "holds.entitlement")
+	}
 	if slices.ContainsFunc(a.Want, func(w licensing.Want) bool { return w.Slots < 0 }) {
 		members = append(members, "entitlements")
 	}

@@ -71,6 +71,7 @@ type want struct {
 	Slots       int64  `bson:"slots"`
 	Pool        int64  `bson:"pool"` // slots by the license, 0: no limit; says where a seat goes that needs no free one
 	Until       date   `bson:"until"`
+	Narrowed    bool   `bson:"narrowed,omitempty"` // there may have been more slots before
 }
 
 type activateLimit struct {
@@ -91,7 +92,7 @@ type restoreLimit struct {
 func planOf(a *licensing.Advance, l limits) plan {
 	p := plan{Now: dateOf(a.Now), Who: string(a.Key.Activation), Charge: chargeOf(a.Charge), Drop: a.Drop, Until: dateOf(a.Until), Goodbye: a.Goodbye, Seen: a.Seen}
 	for _, w := range a.Want {
-		next := want{w.Entitlement, w.Context, w.Slots, l.of(w.Entitlement), dateOf(w.Until)}
+		next := want{w.Entitlement, w.Context, w.Slots, l.of(w.Entitlement), dateOf(w.Until), l.fewer(w.Entitlement)}
 		at := p.wants(w.Entitlement)
 		if at < 0 {
 			p.Want = append(p.Want, next)

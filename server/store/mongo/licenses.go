@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -31,6 +32,7 @@ type licenseRecord struct {
 	Recent       []licensing.Event   `bson:"recent"`
 	Fingerprint  []lease.Part        `bson:"fingerprint"`
 	Holds        []licensing.Hold    `bson:"holds"`
+	Narrowed     []string            `bson:"narrowed,omitempty"` // entitlements of which there were more slots before
 }
 
 type entitlement struct {
@@ -40,7 +42,7 @@ type entitlement struct {
 
 func licenseOf(l licensing.License) licenseRecord {
 	d := licenseRecord{metaOf(l.Meta, "", fold(l.Name, l.Customer)), string(l.Product), string(l.Version), l.Name, l.Customer, l.Contexts, nil,
-		l.Allowance, dateOf(l.Expires), string(l.Status), l.Archived, l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance), l.Recent, l.Fingerprint, l.Holds}
+		l.Allowance, dateOf(l.Expires), string(l.Status), l.Archived, l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance), l.Recent, l.Fingerprint, l.Holds, nil}
 	for _, e := range l.Entitlements {
 		d.Entitlements = append(d.Entitlements, entitlement{e.Name, int64(e.Slots)})
 	}
@@ -101,7 +103,12 @@ func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.Licens
 // UpdateLicense implements licensing.Catalogue.
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	d := licenseOf(l)
-	err := s.update(ctx, s.licenses, &d.Meta, &d)
+	before, err := one[licenseRecord](ctx, s.licenses, with("_id", d.Meta.ID, "org", d.Meta.Org, "revision", l.Revision), only("entitlements", "narrowed"))
+	if err != nil && !errors.Is(err, licensing.ErrNotFound) { // why there is none is told by the update
+		return l, err
+	}
+	d.Narrowed = d.narrowed(before)
+	err = s.update(ctx, s.licenses, &d.Meta, &d)
 	l.Revision++
 	return l, err
 }

@@ -3,12 +3,15 @@
 package mongo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
@@ -164,6 +167,75 @@ func TestOverdraftHasItsBound(t *testing.T) {
 		t.Errorf("%d of %d seats are held when nobody holds one whatever others do", held, slots)
 	}
 	c.buckets(slots)
+}
+
+// A pool of several buckets has fewer slots from now on. Wherever those are who hold more, nobody is given a seat until all together are below
+// what is left, and then as many are as there are.
+func TestPoolThatIsNarrowed(t *testing.T) {
+	const was, freed = 2*bucketSize + 40, 5
+	for _, slots := range []int{2*bucketSize + 10, 2 * bucketSize, bucketSize + 3, 40} {
+		c := newScene(t, database(t))
+		c.limit("seat", was)
+		type other struct{ bucket, key string }
+		var others []other
+		for n := range buckets(was) {
+			b := newBucket(string(c.license), "seat", n)
+			for i := range capacity(n, was) {
+				key := string(lease.HashOf(fmt.Append(nil, "other ", n, i)))
+				b.Seats[key] = placed{Mark: "m", Until: never}
+				others = append(others, other{b.ID, key})
+			}
+			if err := c.s.insert(t.Context(), c.s.pools, b.whole(1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		slices.SortFunc(others, func(a, b other) int { return cmp.Compare(a.key, b.key) }) // in no order of buckets
+		leaves := func() {
+			t.Helper()
+			if err := c.s.freeSeat(t.Context(), others[0].bucket, others[0].key, "m"); err != nil {
+				t.Fatal(err)
+			}
+			others = others[1:]
+		}
+		l, err := c.s.License(t.Context(), "org", c.license)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Entitlements = []license.Entitlement{{Name: "seat", Slots: slots}}
+		if l, err = c.s.UpdateLicense(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		given := func() bool {
+			asked++
+			name, before := fmt.Sprint("asks ", asked), c.held()
+			c.does(name, name, wantsOf(int64(slots), 5000, "seat"), func(a *licensing.Advance) {
+				a.Revision, a.Activate = l.Revision, &licensing.Activate{Limit: 1 << 30, Window: 1}
+			})
+			return c.held() > before
+		}
+		for len(others) > slots {
+			if len(others)%20 == 0 && given() {
+				t.Fatalf("from %d to %d: given away while %d are held", was, slots, c.held()-1)
+			}
+			leaves()
+		}
+		if given() {
+			t.Errorf("from %d to %d: given away while as many are held", was, slots)
+		}
+		for range freed {
+			leaves()
+		}
+		sum := 0
+		for range 2 * freed {
+			if given() {
+				sum++
+			}
+		}
+		if sum != freed {
+			t.Errorf("from %d to %d: %d of %d free seats were given, %d are held", was, slots, sum, freed, c.held())
+		}
+	}
 }
 
 // Who comes back late to a pool that is overdrawn has no better claim to a seat than anybody else, and neither has who drops it.

@@ -192,8 +192,16 @@ func (s *Store) takeSeat(ctx context.Context, d activation, p *plan, w want, aga
 			}
 		}
 	}
-	if w.Slots >= 0 || w.Pool == 0 {
-		return s.searchSeat(ctx, d, pool, w.Slots, p.Now, try)
+	slots := w.Slots
+	if slots > 0 && w.Narrowed {
+		left, err := s.remaining(ctx, d, pool, slots, p.Now, except)
+		if err != nil || left == 0 {
+			return nil, err
+		}
+		slots = left
+	}
+	if slots >= 0 || w.Pool == 0 {
+		return s.searchSeat(ctx, d, pool, slots, p.Now, try)
 	}
 	if got, err := s.searchSeat(ctx, d, pool, w.Pool, p.Now, try); got != nil || err != nil {
 		return got, err

@@ -50,6 +50,11 @@ func TestDocumentsStaySmall(t *testing.T) {
 		sold.Recent = append(sold.Recent, licensing.Event{Key: text(licensing.MaxText), From: named, To: named})
 	}
 
+	listed := licenseOf(sold)
+	for _, e := range sold.Entitlements {
+		listed.Narrowed = append(listed.Narrowed, e.Name)
+	}
+
 	// An activation that holds a slot of everything, gives all of it back and wants all of it anew, after eight re-activations.
 	b := newBucket(string(id), strings.Repeat("e", license.MaxName), 1<<20)
 	held := seat{strings.Repeat("e", license.MaxName), strings.Repeat("c", license.MaxName), never, never, b.ID, newMark()}
@@ -57,7 +62,7 @@ func TestDocumentsStaySmall(t *testing.T) {
 		Link: string(hash), Request: string(hash), Lease: bytes.Repeat([]byte("{"), lease.MaxLease), Claim: &claim{Mark: newMark(), Link: string(hash), Request: string(hash)}, Owed: &owed{}}
 	for range license.MaxEntitlements {
 		a.Held = append(a.Held, held)
-		a.Claim.Plan.Want = append(a.Claim.Plan.Want, want{held.Entitlement, held.Context, 1, 1, never})
+		a.Claim.Plan.Want = append(a.Claim.Plan.Want, want{held.Entitlement, held.Context, 1, 1, never, true})
 		a.Claim.Plan.Drop = append(a.Claim.Plan.Drop, held.Entitlement)
 		a.Owed.Release = append(a.Owed.Release, held)
 		a.Owed.Swap = append(a.Owed.Swap, swap{newMark(), held})
@@ -90,7 +95,7 @@ func TestDocumentsStaySmall(t *testing.T) {
 		"products": productOf(licensing.Product{Meta: m, Name: named, Description: text(licensing.MaxDescription), Keyring: make([]byte, pgp.MaxCertificate),
 			Secret: make([]byte, 2*pgp.MaxCertificate), List: make([]byte, lease.MaxStatement*4/3)}),
 		"versions":    versionOf(licensing.Version{Meta: m, Product: id, Name: named, Description: text(licensing.MaxDescription)}),
-		"licenses":    licenseOf(sold),
+		"licenses":    listed,
 		"activations": a,
 		"pools":       b,
 		"meters":      used,

@@ -197,3 +197,41 @@ func sameRequestAtOnce(t *testing.T, w *world) {
 		t.Errorf("%d requests in one place", n)
 	}
 }
+
+// An entitlement without a limit is given one. Who holds a slot keeps it, and nobody is given one while as many are held as there are. A slot
+// that has lapsed is none that is held.
+//
+// proves L09
+func loweredLimit(t *testing.T, w *world) {
+	const held, slots = 10, 3
+	var holders []*installation
+	for n := range held {
+		i := w.installation(fmt.Sprint("holder ", n))
+		i.does(t, activated, reserves("rendering", licensing.Unlimited))
+		holders = append(holders, i)
+	}
+	l := w.license
+	l.Entitlements = []license.Entitlement{{Name: "rendering", Slots: slots}}
+	l, err := w.UpdateLicense(ctx, l)
+	must(t, err)
+	w.license = l
+	asks := func(name string, now lease.Time) bool {
+		return len(w.installation(name).does(t, activated, at(now), reserves("rendering", slots)).Reservations) == 1
+	}
+	equal(t, asks("one", noon), false)
+	for n, i := range holders[slots-1:] {
+		equal(t, asks(fmt.Sprint("while ", n), noon), false)
+		i.does(t, drops("rendering"))
+	}
+	equal(t, asks("two", noon), true)
+	equal(t, asks("three", noon), false)
+	for _, i := range holders[:slots-1] {
+		holds(t, i.does(t, at(noon+50)), "rendering") // until noon + 150
+	}
+	equal(t, asks("four", noon+120), true) // that of two has lapsed
+	equal(t, asks("five", noon+120), false)
+	for n := range slots - 1 {
+		equal(t, asks(fmt.Sprint("at last ", n), noon+200), true)
+	}
+	equal(t, asks("too many", noon+200), false)
+}

@@ -78,6 +78,7 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"wanting_again_prolongs", prolongs},
 		{"unlimited_seats_count_all_the_same", unlimitedSeats},
 		{"overdrawn_pool_lapses", overdrawnPool},
+		{"lowered_limit_takes_from_nobody", loweredLimit},
 		{"denied_activation_holds_nothing", deniedActivation},
 
 		{"epochs_only_rise", epochsOnlyRise},
