@@ -68,8 +68,8 @@ var arrows = []struct {
 	{"server/cmd/onelicense/remote", []string{"license", "server/apiclient", "spec"}, "it knows of the API what its document says; license for what to do about a verdict"},
 	{"spec", nil, "it only embeds what programs read while they run"},
 	{"server/cmd/onelicense", []string{"hosts/go", "license", "license/lease", "license/pgp", "server", "server/apiclient", "server/audit", "server/config", "server/masterkey", "server/cmd/onelicense/demo",
-		"server/cmd/onelicense/remote", "server/metrics", "server/relay", "server/traces"},
-		"the commands; hosts/go because `verify --wasm` asks the shipped module"},
+		"server/cmd/onelicense/remote", "server/metrics", "server/relay", "server/traces", "spec"},
+		"the commands; hosts/go because `verify --wasm` asks the shipped module, spec for the table of verdicts"},
 
 	{"hosts/go", []string{"license", "wasm/abi", "wasm/dist"}, "a host runs the shipped module and decides nothing; license for the codes"},
 	{"hosts/go/demo", []string{"hosts/go"}, "a program as a vendor would write it"},

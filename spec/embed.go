@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed openapi.json
 var OpenAPI []byte
+
+// Verdicts is the table of verdicts: their codes, and what each means.
+//
+//go:embed verdicts.json
+var Verdicts []byte

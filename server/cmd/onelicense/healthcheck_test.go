@@ -12,7 +12,7 @@ func TestHealthcheck(t *testing.T) {
 	s.tokenIn(t)
 	_, address, _ := strings.Cut(s.base, "//")
 	ask := func(more ...string) (int, string) {
-		exit, out, errs := run(nil, append([]string{"healthcheck", "--data", "x", "--listen", address}, more...)...)
+		exit, out, errs := run(nil, append([]string{"healthcheck", "--listen", address}, more...)...)
 		return exit, out + errs
 	}
 	for _, more := range [][]string{nil, {"--ready"}} {

@@ -26,7 +26,8 @@ everybody who verifies. A change that they have not seen changes nothing for the
 }
 
 func listKeys(w world) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use:   "list FILE",
 		Short: "Show the keys of a certificate or private key file",
 		Args:  cobra.ExactArgs(1),
@@ -49,14 +50,37 @@ func listKeys(w world) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			all := keys.Keys(w.now())
+			if asJSON {
+				list := make([]listedKey, 0, len(all))
+				for _, k := range all {
+					list = append(list, listedKey{k.Fingerprint, k.Algorithm, k.Primary, k.Uses, k.State, k.Created, k.Expires, k.Revoked, here(k.Fingerprint) == "here"})
+				}
+				return printAny(cmd.OutOrStdout(), list)
+			}
 			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "KEY\tUSE\tSTATE\tCREATED\tEXPIRES\tPRIVATE PART")
-			for _, k := range keys.Keys(w.now()) {
+			for _, k := range all {
 				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.Fingerprint, usesOf(k), k.State, dayOf(k.Created), dayOf(k.Expires), here(k.Fingerprint))
 			}
 			return t.Flush()
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// listedKey is a key as keys list --json prints it: with the names that the server's keyrings have.
+type listedKey struct {
+	Fingerprint string        `json:"fingerprint"`
+	Algorithm   string        `json:"algorithm"`
+	Root        bool          `json:"root"`
+	Uses        []license.Use `json:"uses"`
+	State       pgp.State     `json:"state"`
+	Created     time.Time     `json:"created"`
+	Expires     time.Time     `json:"expires,omitzero"`
+	Revoked     time.Time     `json:"revoked,omitzero"`
+	Here        bool          `json:"here"`
 }
 
 func usesOf(k pgp.Key) string {

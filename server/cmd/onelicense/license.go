@@ -16,8 +16,8 @@ import (
 )
 
 func licenseCommand(w world) *cobra.Command {
-	cmd := remote.Parent("license", "Check license files as a licensed program does")
-	cmd.AddCommand(checkCommand(w))
+	cmd := remote.Parent("license", "Check license files as a licensed program does, and say what its codes mean")
+	cmd.AddCommand(checkCommand(w), explainCommand())
 	return cmd
 }
 

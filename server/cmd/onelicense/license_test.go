@@ -92,3 +92,24 @@ func TestLicenseCheckHoldsListsBeside(t *testing.T) {
 		t.Errorf("a list that revokes: exit %d\n%s%s", exit, out, errs)
 	}
 }
+
+// Each code that a program can show is explained.
+func TestExplain(t *testing.T) {
+	for _, m := range meanings() {
+		if code := license.Code(m.Code); code.Verdict().Message != m.Message {
+			t.Errorf("%s: %q here, %q in programs", code, m.Message, code.Verdict().Message)
+		}
+	}
+	out := good(t, "license", "explain", "machine_limit")
+	for _, want := range []string{"on as many machines as it allows.", "program goes on no", "what to do      deactivate one of the other machines"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it lacks %q:\n%s", want, out)
+		}
+	}
+	if all := good(t, "license", "explain"); strings.Count(all, "\n") != len(meanings()) || !strings.Contains(all, "key_unknown") {
+		t.Errorf("the list:\n%s", all)
+	}
+	if exit, _, errs := run(nil, "license", "explain", "of_tomorrow"); exit != exitUsage || !strings.Contains(errs, "of_tomorrow") {
+		t.Errorf("exit %d, %s", exit, errs)
+	}
+}

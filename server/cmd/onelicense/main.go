@@ -12,7 +12,10 @@ import (
 )
 
 func main() {
-	os.Exit(execute(root(world{now: time.Now, random: rand.Reader}), os.Args[1:]))
+	out := &kept{File: os.Stdout}
+	cmd := root(world{now: time.Now, random: rand.Reader})
+	cmd.SetOut(out)
+	os.Exit(out.arrived(execute(cmd, os.Args[1:]), os.Stderr))
 }
 
 // root assembles the commands; each stands in a file of its own.

@@ -205,3 +205,21 @@ func TestVersion(t *testing.T) {
 		}
 	}
 }
+
+// What could not be written is no success, whichever command it was.
+func TestLostOutput(t *testing.T) {
+	_, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	for _, args := range [][]string{{"version"}, {"--help"}, {"completion", "zsh"}, {"license", "explain", "revoked"}} {
+		out := &kept{File: w}
+		cmd := root(world{now: nowFunc})
+		cmd.SetOut(out)
+		cmd.SetErr(io.Discard)
+		if exit := out.arrived(execute(cmd, args), io.Discard); exit == exitOK {
+			t.Errorf("%v: exit %d", args, exit)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -72,4 +73,27 @@ func execute(cmd *cobra.Command, args []string) int {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "see %s --help\n", called.CommandPath())
 	return exitUsage
+}
+
+// kept is standard output, and remembers that something did not get there: a disk that is full must not look like a success.
+type kept struct {
+	*os.File
+	err error
+}
+
+func (k *kept) Write(p []byte) (int, error) {
+	n, err := k.File.Write(p)
+	if k.err == nil {
+		k.err = err
+	}
+	return n, err
+}
+
+// arrived is the exit code when it has been seen whether all was written.
+func (k *kept) arrived(exit int, errs io.Writer) int {
+	if exit != exitOK || k.err == nil {
+		return exit
+	}
+	fmt.Fprintln(errs, k.err)
+	return exitRefused
 }

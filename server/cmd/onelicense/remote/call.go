@@ -243,7 +243,7 @@ func (c *call) list(cmd *cobra.Command, client *apiclient.Client, path string, t
 		if whole.Items == nil {
 			whole.Items = []json.RawMessage{}
 		}
-		return print(cmd.OutOrStdout(), whole)
+		return errors.Join(print(cmd.OutOrStdout(), whole), c.failed(whole.Items))
 	}
 	if err := c.document.table(cmd.OutOrStdout(), c.listed(), whole.Items); err != nil {
 		return err
@@ -251,8 +251,33 @@ func (c *call) list(cmd *cobra.Command, client *apiclient.Client, path string, t
 	if whole.Next != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "There are more: --all, or --cursor %s\n", whole.Next)
 	}
+	return c.failed(whole.Items)
+}
+
+// failed is the error of a call that did many things, of which some failed: each item says of itself whether it did.
+func (c *call) failed(items []json.RawMessage) error {
+	count := 0
+	for name, s := range c.listed().Properties {
+		if !c.document.resolve(s).problem() {
+			continue
+		}
+		for _, raw := range items {
+			var one map[string]any
+			if json.Unmarshal(raw, &one) == nil && one[name] != nil {
+				count++
+			}
+		}
+	}
+	if count > 0 {
+		return some{count, len(items)}
+	}
 	return nil
 }
+
+// some is the error of a call of which a part failed.
+type some struct{ failed, of int }
+
+func (s some) Error() string { return fmt.Sprintf("%d of %d failed", s.failed, s.of) }
 
 func (c *call) next(ctx context.Context, client *apiclient.Client, path, cursor string) (page, error) {
 	for _, p := range c.parameters {

@@ -173,6 +173,46 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// A table has the columns in which something stands, also of records within the items; a terminal that is narrower gets records.
+func TestTable(t *testing.T) {
+	l := listen(t)
+	events := `{"items":[{"id":"evt_1","type":"activation.refused","timestamp":"2030-01-02T03:04:05Z","data":{"organisation":"o","customer":"Globex","details":{"code":"machine_limit"}}},` +
+		`{"id":"evt_2","type":"license.created","timestamp":"2030-01-02T03:04:04Z","data":{"organisation":"o","customer":"","details":{}}}]}`
+	l.answer = answers(events)
+	out, _, err := run(t, "", "events", "list")
+	want := "ID     DATA CUSTOMER  DATA DETAILS        TIMESTAMP             TYPE\n" +
+		"evt_1  Globex         code=machine_limit  2030-01-02T03:04:05Z  activation.refused\n" +
+		"evt_2  -              -                   2030-01-02T03:04:04Z  license.created\n"
+	if err != nil || out != want {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if got := widest(out); got != 82 {
+		t.Errorf("it is %d wide", got)
+	}
+	records := listed([]column{{"id"}, {"data", "customer"}}, []any{
+		map[string]any{"id": "1", "data": map[string]any{"customer": "Globex"}}, map[string]any{"id": "2", "data": nil},
+	})
+	if want := "id             1\ndata.customer  Globex\n\nid  2\n"; records != want {
+		t.Errorf("%q", records)
+	}
+}
+
+// Of many things that were to be done each says whether it was, and one that was not is a failure.
+func TestSomeOfMany(t *testing.T) {
+	l := listen(t)
+	const done = `{"items":[{"id":"` + version + `"},{"id":"` + sold + `","error":{"code":"not_found","detail":"there is no such record","status":404}}]}`
+	l.answer = answers(done, done, `{"items":[{"id":"`+version+`"}]}`)
+	for _, format := range [][]string{nil, {"--json"}} {
+		out, _, err := run(t, "", append([]string{"licenses", "suspend-many", "--ids", version + "," + sold}, format...)...)
+		if err == nil || err.Error() != "1 of 2 failed" || !strings.Contains(out, "there is no such record") {
+			t.Errorf("%v: %v\n%s", format, err, out)
+		}
+	}
+	if _, _, err := run(t, "", "licenses", "suspend-many", "--ids", version); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRecord(t *testing.T) {
 	l := listen(t)
 	l.answer = answers(`{"name":"v1","id":"2","policy":{"type":"calls","grace":12345678901234567},"contexts":["a","b"],"entitlements":[{"name":"x","slots":5},{"name":"y"}]}`)

@@ -89,6 +89,7 @@ func logoutCommand(s *Settings) *cobra.Command {
 }
 
 func profilesCommand() *cobra.Command {
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "profiles [NAME]",
 		Short: "List the profiles, or choose the one to use",
@@ -105,6 +106,18 @@ func profilesCommand() *cobra.Command {
 				known.Current = args[0]
 				return known.write()
 			}
+			if asJSON {
+				type profile struct {
+					Name    string `json:"name"`
+					URL     string `json:"url"`
+					Current bool   `json:"current"`
+				}
+				list := []profile{}
+				for _, name := range known.names() {
+					list = append(list, profile{name, known.Profiles[name].URL, name == known.Current})
+				}
+				return print(c.OutOrStdout(), list)
+			}
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, name := range known.names() {
 				mark := " "
@@ -116,15 +129,26 @@ func profilesCommand() *cobra.Command {
 			return w.Flush()
 		},
 	}
+	c.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		known, err := readProfiles()
+		if err != nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return known.names(), cobra.ShellCompDirectiveNoFileComp
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
 // maxSecret is more than any token or password has.
 const maxSecret = 4096
 
+// descriptor is a stream that may be a terminal.
+type descriptor interface{ Fd() uintptr }
+
 func terminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	d, ok := stream.(descriptor)
+	return ok && term.IsTerminal(int(d.Fd()))
 }
 
 // secret reads a line from standard input; on a terminal it asks and does not show it. Where a variable could have said it, an error says so.
@@ -133,7 +157,7 @@ func secret(c *cobra.Command, question, variable string) (string, error) {
 	var line []byte
 	var err error
 	if terminal(in) {
-		f := in.(*os.File)
+		f := in.(descriptor)
 		fmt.Fprint(c.ErrOrStderr(), question)
 		line, err = term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(c.ErrOrStderr())

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onelicense/onelicense/spec"
+)
+
+// meaning is a row of the table of verdicts.
+type meaning struct {
+	Code          string `json:"code"`
+	Class         string `json:"class"`
+	AllowContinue bool   `json:"allow_continue"`
+	Message       string `json:"message"`
+	When          string `json:"when"`
+	Evidence      string `json:"evidence"`
+	Changed       string `json:"changed"`
+	Do            string `json:"do"`
+}
+
+func meanings() (list []meaning) {
+	if err := json.Unmarshal(spec.Verdicts, &list); err != nil {
+		panic(err) // the table is our own
+	}
+	return list
+}
+
+// explainCommand is for whoever is told a code on the telephone.
+func explainCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "explain [CODE]",
+		Short: "Say what a code means that a program or this one has shown, and what to do; without one, list all",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			list := meanings()
+			if len(args) == 1 {
+				list = slices.DeleteFunc(list, func(m meaning) bool { return m.Code != args[0] })
+				if len(list) == 0 {
+					return usage{fmt.Errorf("there is no code %q; onelicense license explain lists them", args[0])}
+				}
+			}
+			switch {
+			case asJSON && len(args) == 1:
+				return printAny(cmd.OutOrStdout(), list[0])
+			case asJSON:
+				return printAny(cmd.OutOrStdout(), list)
+			case len(args) == 1:
+				return list[0].print(cmd.OutOrStdout())
+			}
+			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, m := range list {
+				fmt.Fprintf(t, "%s\t%s\n", m.Code, m.Message)
+			}
+			return t.Flush()
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (codes []string, _ cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				for _, m := range meanings() {
+					codes = append(codes, m.Code)
+				}
+			}
+			return codes, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (m meaning) print(out io.Writer) error {
+	goesOn := "no"
+	if m.AllowContinue {
+		goesOn = "yes"
+	}
+	_, err := fmt.Fprintf(out, "%s\n  when            %s\n  told with it    %s\n  what changed    %s\n  program goes on %s\n  what to do      %s\n",
+		m.Message, m.When, m.Evidence, m.Changed, goesOn, m.Do)
+	return err
+}
