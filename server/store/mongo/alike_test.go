@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/onelicense/onelicense/server/store/memory"
+	"github.com/onelicense/onelicense/server/store/sqlite"
 	"github.com/onelicense/onelicense/server/store/storetest"
 )
 
@@ -13,5 +14,17 @@ import (
 func TestAlike(t *testing.T) {
 	for seed := range uint64(12) {
 		storetest.Alike(t, memory.New(), opened(t, database(t)), seed, 400)
+	}
+}
+
+// The plainest store knows no people; the embedded one does.
+func TestAlikePeople(t *testing.T) {
+	for seed := range uint64(12) {
+		embedded, err := sqlite.Open(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = embedded.Close() })
+		storetest.AlikePeople(t, embedded, opened(t, database(t)), seed, 300)
 	}
 }
