@@ -295,3 +295,36 @@ func TestLinksSayHowToGoOn(t *testing.T) {
 	w.stranger().must(http.StatusAccepted, "POST", "/password/forgotten", map[string]any{"email": "new@acme.test"})
 	follow("new@acme.test", http.StatusNoContent)
 }
+
+// Who is shut out does not come back by a link that they made before, neither as somebody new nor as a colleague.
+//
+// proves part of S02 S05
+func TestLinksEndWithTheRightToMakeThem(t *testing.T) {
+	w := begin(t)
+	owner := w.owner()
+	w.member("", "admin@acme.test", access.Admin)
+	w.member("", "dev@acme.test", access.Developer)
+	admin := w.login("admin@acme.test")
+	id, developer := owner.find("admin@acme.test"), owner.find("dev@acme.test")
+	invitation := tokenIn(w, admin.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "friend@acme.test", "role": "admin"})["link"].(string))
+	link := tokenIn(w, admin.must(http.StatusOK, "POST", "/members/"+developer+"/password", nil)["link"].(string))
+	join := map[string]any{"token": invitation, "name": "Friend", "password": "a new password"}
+	set := map[string]any{"token": link, "password": "a new password"}
+
+	owner.must(http.StatusOK, "POST", "/members/"+id+"/disable", nil)
+	w.stranger().do("POST", "/join", join).refused(http.StatusForbidden, "bad_link")
+	w.stranger().do("POST", "/password/reset", set).refused(http.StatusForbidden, "bad_link")
+	owner.must(http.StatusOK, "POST", "/members/"+id+"/enable", nil)
+	owner.must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 3, "role": "support"})
+	w.stranger().do("POST", "/join", join).refused(http.StatusForbidden, "bad_link")
+	w.stranger().do("POST", "/password/reset", set).refused(http.StatusForbidden, "bad_link")
+	owner.must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 4, "role": "owner"})
+	w.stranger().must(http.StatusNoContent, "POST", "/password/reset", set)
+
+	// One who was an owner makes no owners.
+	second := w.login("admin@acme.test")
+	heir := tokenIn(w, second.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "heir@acme.test", "role": "owner"})["link"].(string))
+	owner.must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 5, "role": "admin"})
+	w.stranger().do("POST", "/join", map[string]any{"token": heir, "name": "Heir", "password": "a new password"}).refused(http.StatusForbidden, "bad_link")
+	w.stranger().must(http.StatusCreated, "POST", "/join", join)
+}

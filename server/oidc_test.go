@@ -349,3 +349,23 @@ func TestProviderAtAPrivateAddress(t *testing.T) {
 		t.Errorf("it was asked %d times", asked)
 	}
 }
+
+// A whole company logs in from behind one address: only logins that are not finished are held against it.
+//
+// proves part of B08 B10
+func TestManyLogInByTheProviderFromOnePlace(t *testing.T) {
+	w, owner, p, org := federated(t, nil)
+	if r := owner.link(p); !r.in(w) {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	for i := range 101 {
+		if r := w.stranger().byProvider(p, org); !r.in(w) {
+			t.Fatalf("login %d: %d %s", i+1, r.status, r.body)
+		}
+	}
+	begun := w.stranger()
+	for range 100 {
+		begun.toProvider(org)
+	}
+	begun.do("GET", "/oidc/login?organisation="+org, nil).refused(http.StatusTooManyRequests, "rate_limited")
+}

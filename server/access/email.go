@@ -120,7 +120,7 @@ func (s *Service) ForgottenPassword(ctx context.Context, email, address string) 
 		} else if err != nil {
 			return err
 		}
-		_, err = s.resetLink(ctx, m)
+		_, err = s.resetLink(ctx, m, "")
 		return err
 	})
 	return nil
@@ -139,11 +139,11 @@ func (s *Service) PasswordLink(ctx context.Context, who Identity, id license.ID)
 	if err := who.mayGive(m.Role); err != nil {
 		return "", err
 	}
-	return s.resetLink(ctx, m)
+	return s.resetLink(ctx, m, who.Member.ID)
 }
 
-func (s *Service) resetLink(ctx context.Context, m Member) (link string, err error) {
-	secret, _, err := s.issue(ctx, resetKind, s.newID(ctx), m.Organisation, ResetLife, ticket{Member: m.ID, Email: m.Email, Over: hashToken("password", m.Password)})
+func (s *Service) resetLink(ctx context.Context, m Member, by license.ID) (link string, err error) {
+	secret, _, err := s.issue(ctx, resetKind, s.newID(ctx), m.Organisation, ResetLife, ticket{Member: m.ID, By: by, Email: m.Email, Over: hashToken("password", m.Password)})
 	if err != nil {
 		return "", err
 	}
@@ -167,6 +167,9 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password, address s
 	if errors.Is(err, licensing.ErrNotFound) || err == nil && (m.Disabled || m.Email != t.Email || hashToken("password", m.Password) != t.Over) {
 		return Member{}, badLink
 	} else if err != nil {
+		return Member{}, err
+	}
+	if err := s.stands(ctx, m.Organisation, t.By, m.Role); err != nil {
 		return Member{}, err
 	}
 	hash, err := s.hash(ctx, password)

@@ -110,6 +110,9 @@ func (s *Service) AcceptInvitation(ctx context.Context, secret, name, password, 
 	if err != nil {
 		return "", Identity{}, err
 	}
+	if err := s.stands(ctx, e.Org, t.Member, t.Role); err != nil {
+		return "", Identity{}, err
+	}
 	if err := checkLine("name", name); err != nil {
 		return "", Identity{}, err
 	}

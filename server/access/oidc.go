@@ -128,7 +128,7 @@ func (s *Service) client(ctx context.Context, org license.ID) (Client, OIDC, err
 // BeginOIDC gives the address at the organisation's provider, and what the browser must show when it comes back. member is who links the
 // provider; empty for a login.
 func (s *Service) BeginOIDC(ctx context.Context, org, member license.ID, address string) (to, browser string, err error) {
-	wait, err := s.tally(ctx, limit{guessID("oidc", "", placeOf(address)), guessesPerPlace, false}, true)
+	wait, err := s.tally(ctx, unfinished(address), true) // until it is finished
 	if err != nil {
 		return "", "", err
 	}
@@ -194,7 +194,15 @@ func (s *Service) FinishOIDC(ctx context.Context, state, code, issuer, browser, 
 	if err := s.know(ctx, m.Email, placeOf(address)); err != nil {
 		return "", Identity{}, err
 	}
+	if err := s.untally(ctx, unfinished(address)); err != nil {
+		return "", Identity{}, err
+	}
 	return s.open(ctx, m, ViaOIDC)
+}
+
+// unfinished are the logins that were begun at a place and came to nothing yet.
+func unfinished(address string) limit {
+	return limit{guessID("oidc", "", placeOf(address)), guessesPerPlace, false}
 }
 
 // memberOf finds or makes the member that an identity is.
@@ -263,6 +271,11 @@ func (s *Service) newcomer(ctx context.Context, org license.ID, set OIDC, email,
 	case err == nil && s.time() < e.Until:
 		t, err := decode[ticket](e)
 		if err != nil {
+			return Member{}, err
+		}
+		if err := s.stands(ctx, org, t.Member, t.Role); err == badLink {
+			break
+		} else if err != nil {
 			return Member{}, err
 		}
 		if err := s.useUp(ctx, e); err != nil {

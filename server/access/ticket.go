@@ -28,6 +28,7 @@ type ticket struct {
 	Hash   lease.Hash `json:"hash"`
 	Until  lease.Time `json:"until"`
 	Member license.ID `json:"member,omitempty"` // whose it is; of an invitation: who invites
+	By     license.ID `json:"by,omitempty"`     // of a reset: the colleague who made it; empty: the member asked
 	Email  string     `json:"email,omitempty"`  // where it was sent to
 	Role   Role       `json:"role,omitempty"`
 	Over   lease.Hash `json:"over,omitempty"`   // of a reset: the password that it replaces, after which it is void
@@ -74,6 +75,19 @@ func (s *Service) present(ctx context.Context, kind, secret, address string) (li
 func (s *Service) useUp(ctx context.Context, e licensing.Entry) error {
 	err := s.store.DeleteEntry(ctx, e.Kind, e.ID, e.Revision)
 	if changedMeanwhile(err) {
+		return badLink
+	}
+	return err
+}
+
+// stands tells whether a colleague's link is still good to come in with the role: not when who made it may not make it any more, for it would
+// be a way back for somebody who was shut out.
+func (s *Service) stands(ctx context.Context, org, by license.ID, role Role) error {
+	if by == "" {
+		return nil
+	}
+	m, err := s.store.Member(ctx, org, by)
+	if errors.Is(err, licensing.ErrNotFound) || err == nil && (m.Disabled || !May(m.Role, EditMembers) || role == Owner && m.Role != Owner) {
 		return badLink
 	}
 	return err
