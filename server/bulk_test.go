@@ -94,6 +94,38 @@ func TestManyLicensesSuspendedReinstatedDeleted(t *testing.T) {
 	p.do("POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{one, one}}).refused(422, "invalid")
 }
 
+// What is read line by line or item by item is held to the names of the members as every body is.
+//
+// proves part of S10 S24
+func TestImportsKnowTheirMembersInOneCaseOnly(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	_, version, _ := p.catalogue("perpetual", aLicense("One"))
+	path := "/versions/" + version + "/licenses/import?dry_run=true"
+	wanted := func(name string, v any) []any { return []any{with(aLicense("Two"), name, v)} }
+	p.must(http.StatusOK, "POST", path, wanted("metadata", map[string]string{"A": "1", "a": "2"}))
+	for _, body := range []any{
+		wanted("NAME", "Three"), wanted("Metadata", map[string]string{}), wanted("overrides", map[string]any{"Grace": 1}),
+		wanted("entitlements", []any{map[string]any{"name": "rendering", "Slots": 1}}), wanted("metadata\u017f", nil),
+	} {
+		if wrong := p.do("POST", path, body).refused(422, "invalid"); len(wrong.Errors) != 1 {
+			t.Errorf("%v: %+v", body, wrong)
+		}
+	}
+	p.do("POST", path, "null").refused(400, "malformed")
+	p.sheet(path, "name,contexts,entitlements,overrides\nTwo,ui,rendering,\"{\"\"Grace\"\":1}\"\n").refused(422, "invalid")
+
+	text := string(p.do("GET", "/export", nil).body)
+	lines := func(text string) reply {
+		return p.send("POST", "/api/v1/import?dry_run=true", http.Header{"Content-Type": {"application/x-ndjson"}, "X-Csrf-Token": {p.csrf}}, []byte(text))
+	}
+	if r := lines(text); r.status != http.StatusOK {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	lines(strings.Replace(text, `"customer":`, `"Customer":`, 1)).refused(422, "invalid")
+	lines(strings.Replace(text, `{"product":`, `{"Product":`, 1)).refused(422, "invalid")
+}
+
 func (p *person) sheet(path, text string) reply {
 	p.w.Helper()
 	return p.send("POST", "/api/v1"+path, http.Header{"Content-Type": {"text/csv"}, "X-Csrf-Token": {p.csrf}}, []byte(text))

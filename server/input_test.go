@@ -222,3 +222,19 @@ func TestTheFirstMomentIsNotNever(t *testing.T) {
 		}
 	}
 }
+
+// A query that is only half understood would be a list without its filter.
+//
+// proves part of S24
+func TestQueriesAreUnderstoodAsAWhole(t *testing.T) {
+	w := begin(t)
+	p := w.owner()
+	for query, field := range map[string]string{
+		"search=%zz": "query", "search=a;limit=1": "query", "search=a;b": "query", "limit=1&limit=2": "limit", "sort=name&sort=-name": "sort", "search=&search=a": "search",
+	} {
+		wrong := p.send("GET", "/api/v1/products?"+query, http.Header{}, nil).refused(http.StatusUnprocessableEntity, "invalid")
+		if len(wrong.Errors) != 1 || wrong.Errors[0].Field != field {
+			t.Errorf("%s: %+v", query, wrong)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -90,13 +91,23 @@ func from(ctx context.Context) string {
 	return at
 }
 
-// said refuses a parameter that is there and says nothing, where nothing is no value: the framework would take it for one that is not there.
+// said refuses a parameter that is there and says nothing, where nothing is no value, and what is there twice or cannot be read: the framework
+// would take it for one that is not there, and answer a list without its filter.
 func said(hc huma.Context) error {
 	u := hc.URL()
-	query := u.Query()
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return &licensing.Invalid{Field: "query", Problem: "is not of the form name=value&name=value, with what is special in them written as %20"}
+	}
 	for _, p := range hc.Operation().Parameters {
 		values, given := query[p.Name]
-		if p.In != "query" || !given || values[0] != "" || p.Schema == nil {
+		if p.In != "query" || !given || p.Schema == nil {
+			continue
+		}
+		if len(values) > 1 && p.Schema.Type != huma.TypeArray {
+			return &licensing.Invalid{Field: p.Name, Problem: "is given more than once"}
+		}
+		if values[0] != "" {
 			continue
 		}
 		if p.Schema.Type != huma.TypeString || len(p.Schema.Enum) > 0 || p.Schema.Pattern != "" || p.Schema.Format != "" {

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -119,4 +122,63 @@ func unmarshal(b []byte, v any) error {
 		return errors.New(wrongType + mistyped.Field)
 	}
 	return err
+}
+
+var readsItself = reflect.TypeFor[json.Unmarshaler]()
+
+// exact refuses members whose names are a type's own but for their case, which the decoder takes for those. The text has been read into the
+// type.
+func exact(text []byte, t reflect.Type) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if reflect.PointerTo(t).Implements(readsItself) {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		var items []json.RawMessage
+		if err := json.Unmarshal(text, &items); err != nil {
+			return err
+		}
+		for _, item := range items {
+			if err := exact(item, t.Elem()); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct, reflect.Map:
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(text, &members); err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			of, known := memberOfType(t, name)
+			if !known {
+				return fmt.Errorf("unknown field %q", name)
+			}
+			if err := exact(members[name], of); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// memberOfType is the type of a member of an object that is read into t.
+func memberOfType(t reflect.Type, name string) (reflect.Type, bool) {
+	if t.Kind() == reflect.Map {
+		return t.Elem(), true
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tagged, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && tagged == "" {
+			if of, ok := memberOfType(f.Type, name); ok {
+				return of, true
+			}
+		} else if tagged == name {
+			return f.Type, true
+		}
+	}
+	return nil, false
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -162,6 +163,9 @@ func readImport(in *Import) (list []LicenseNew, where []string, wrong faults, er
 	if err := strictInto(in.RawBody, &items); err != nil {
 		return nil, nil, nil, problem.New(problem.Malformed, "not a JSON list: "+err.Error())
 	}
+	if items == nil {
+		return nil, nil, nil, problem.New(problem.Malformed, "not a JSON list but null")
+	}
 	if len(items) > importMost {
 		return nil, nil, nil, &licensing.Invalid{Field: "body", Problem: fmt.Sprintf("has more than %d licenses", importMost)}
 	}
@@ -200,7 +204,7 @@ func strictInto(text []byte, v any) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more after it")
 	}
-	return nil
+	return exact(text, reflect.TypeOf(v))
 }
 
 // exportPage is how much of an export is in memory.
