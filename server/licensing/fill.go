@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/onelicense/onelicense/license"
@@ -106,6 +107,12 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 	list := s.lists.ref(&x.terms.Product)
 	a.Compose = func(o Outcome) (lease.Document, error) {
 		x.got, x.composed = o, true
+		if x.thawed() != nil { // then nothing else is in the way
+			o.Denied = slices.Clone(o.Denied)
+			for n := range o.Denied {
+				o.Denied[n].Code = license.CodeFrozen
+			}
+		}
 		return x.compose(o, at, list, denied)
 	}
 	return a, nil

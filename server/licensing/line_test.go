@@ -289,7 +289,9 @@ func TestTakenBackIsNotGrantedInAFreeze(t *testing.T) {
 	must(t, err)
 	equal(t, "what it has", p.asks(t), true)
 	must(t, s.FreeReservation(t.Context(), s.org, p.key(), "modeling"))
-	equal(t, "what it had", p.asks(t), false)
+	l := p.sync(t, wants("modeling@ui"))
+	equal(t, "what it had", has(l), false)
+	equal(t, "because", l.Denied[0].Code, license.CodeFrozen)
 }
 
 // An installation that the vendor has closed is in nobody's way.
