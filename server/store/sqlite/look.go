@@ -30,6 +30,9 @@ func look(file string) (*Onlooker, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w: no file", file, fs.ErrInvalid)
 	}
+	if err := orphaned(file); err != nil {
+		return nil, err
+	}
 	db, err := open(file, "query_only(1)")
 	return &Onlooker{db}, err
 }

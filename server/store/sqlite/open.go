@@ -89,6 +89,9 @@ func Open(directory string) (*Store, error) {
 
 func (s *Store) start() (err error) {
 	file := filepath.Join(s.directory, File)
+	if err := orphaned(file); err != nil {
+		return err
+	}
 	// SQLite would make the file readable for everybody whom the umask lets.
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -114,6 +117,22 @@ func (s *Store) start() (err error) {
 	s.reading.SetMaxIdleConns(readers)
 	s.writer, err = startWriter(s.writing)
 	return err
+}
+
+// orphaned is an error when there is a journal without its database: it may hold changes that nothing else has, and SQLite would throw it
+// away.
+func orphaned(file string) error {
+	size := func(path string) int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0
+		}
+		return info.Size()
+	}
+	if size(file) > 0 || size(file+"-wal") == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s is missing or empty, but its journal, %s-wal, is there: put back the database that goes with it, or restore a backup into another directory", file, File)
 }
 
 func open(file string, pragmas ...string) (*sql.DB, error) {

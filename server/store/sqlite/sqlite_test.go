@@ -175,6 +175,31 @@ func TestClosedStoreSaysSo(t *testing.T) {
 	}
 }
 
+// A journal whose database is gone may hold changes that nothing else has. SQLite would throw it away.
+func TestJournalWithoutItsDatabase(t *testing.T) {
+	directory := t.TempDir()
+	s := opened(t, directory)
+	file := filepath.Join(directory, File)
+	journal, err := os.ReadFile(file + "-wal")
+	if err := errors.Join(err, s.Close(), os.WriteFile(file+"-wal", journal, 0o600)); err != nil || len(journal) == 0 {
+		t.Fatalf("%d bytes, %v", len(journal), err)
+	}
+	for _, spoil := range []func() error{func() error { return os.Truncate(file, 0) }, func() error { return os.Remove(file) }} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(directory); err == nil || !strings.Contains(err.Error(), "journal") {
+			t.Errorf("opened: %v", err)
+		}
+		if _, err := Look(directory); err == nil {
+			t.Error("it can be looked at")
+		}
+		if kept, err := os.ReadFile(file + "-wal"); err != nil || len(kept) != len(journal) {
+			t.Errorf("%d of %d bytes are left: %v", len(kept), len(journal), err)
+		}
+	}
+}
+
 // A server whose data was deleted from under it is not well, though it could write on into the deleted file; nor is one with another file
 // in its place, nor without the journal that has its last changes.
 //
