@@ -101,9 +101,19 @@ func TestCookieIsSecureBehindTLS(t *testing.T) {
 		t.Errorf("link %q", link)
 	}
 	r := w.stranger().do("POST", "/setup", founding(w.s.setupToken))
-	if cookie := r.header.Get("Set-Cookie"); !strings.Contains(cookie, "Secure") {
+	cookie := r.header.Get("Set-Cookie")
+	if !strings.Contains(cookie, "Secure") || !strings.HasPrefix(cookie, "__Host-onelicense_session=") || !strings.Contains(cookie, "Path=/;") || strings.Contains(cookie, "Domain") {
 		t.Errorf("cookie %q", cookie)
 	}
+	// A neighbour of the same domain can set a cookie for it, but none with this name.
+	own, _, _ := strings.Cut(cookie, ";")
+	with := func(cookie string) reply {
+		return w.stranger().send("GET", "/api/v1/session", http.Header{"Cookie": {cookie}}, nil)
+	}
+	if r := with(own); r.status != http.StatusOK {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	with(strings.TrimPrefix(own, "__Host-")).refused(http.StatusUnauthorized, "not_authenticated")
 }
 
 // proves S04

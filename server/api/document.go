@@ -24,7 +24,7 @@ func document() *huma.OpenAPI {
 		Components: &huma.Components{
 			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
-				"session": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "Made by a login."},
+				"session": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "Made by a login. Where the server is reached by TLS, __Host- stands before its name."},
 				"token":   {Type: "http", Scheme: "bearer", Description: "An API token, within its scope (x-action). It wins over a session, and needs no CSRF token."},
 			},
 		},

@@ -137,7 +137,7 @@ func (a *API) identify(ctx context.Context, hc huma.Context, op operation) (who 
 
 func (a *API) identifySession(ctx context.Context, hc huma.Context, op operation) (access.Identity, error) {
 	token := ""
-	if cookie, err := huma.ReadCookie(hc, cookieName); err == nil {
+	if cookie, err := huma.ReadCookie(hc, a.cookieName()); err == nil {
 		token = cookie.Value
 	}
 	who, err := a.Access.Authenticate(ctx, token)
@@ -147,10 +147,19 @@ func (a *API) identifySession(ctx context.Context, hc huma.Context, op operation
 	return who, err
 }
 
+// cookieName is such that over TLS no other host of the same domain can set a cookie of this name, and so a session of its own
+// (RFC 6265bis, section 4.1.3.2).
+func (a *API) cookieName() string {
+	if a.Secure {
+		return "__Host-" + cookieName
+	}
+	return cookieName
+}
+
 // cookie holds a session's token. No script can read it, and other sites' requests do not carry it but when a person follows a link.
 func (a *API) cookie(token string) http.Cookie {
 	c := http.Cookie{
-		Name: cookieName, Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.Secure,
+		Name: a.cookieName(), Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.Secure,
 		MaxAge: int(access.SessionLife / time.Second),
 	}
 	if token == "" {

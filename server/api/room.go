@@ -63,7 +63,7 @@ func (a *API) holder(ctx context.Context, header func(string) string) (access.Id
 		return access.Identity{}, err
 	}
 	for _, c := range cookies {
-		if c.Name == cookieName {
+		if c.Name == a.cookieName() {
 			return a.Access.Authenticate(ctx, c.Value)
 		}
 	}
