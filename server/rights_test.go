@@ -106,6 +106,8 @@ var rights = map[string]right{
 	"PATCH /licenses/{id}":                {"oads", map[string]any{"revision": 1, "customer": "Stolen"}},
 	"POST /licenses/{id}/suspend":         {"oads", nil},
 	"POST /licenses/{id}/reinstate":       {"oads", nil},
+	"POST /licenses/{id}/archive":         {"oads", nil},
+	"POST /licenses/{id}/unarchive":       {"oads", nil},
 	"POST /licenses/{id}/revoke":          {"oa", nil},
 	"DELETE /licenses/{id}":               {"oa", nil},
 	"POST /licenses/{id}/renew":           {"oads", map[string]any{"key": "theirs", "maintenance": 1}},
