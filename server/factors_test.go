@@ -42,7 +42,7 @@ func (p *person) enrol() *authenticator {
 		p.w.Errorf("address %q", uri)
 	}
 	a := &authenticator{w: p.w, key: key}
-	a.recovery = p.must(http.StatusOK, "POST", "/session/mfa/confirm", map[string]any{"code": a.code()})["recovery_codes"].([]any)
+	a.recovery = p.must(http.StatusOK, "POST", "/session/mfa/confirm", map[string]any{"password": password, "code": a.code()})["recovery_codes"].([]any)
 	return a
 }
 
@@ -53,7 +53,7 @@ func TestSecondFactorIsMadeUsedAndTakenAway(t *testing.T) {
 	owner.do("POST", "/session/mfa/confirm", map[string]any{"code": "123456"}).refused(http.StatusConflict, "mfa_not_begun")
 	owner.must(http.StatusCreated, "POST", "/session/mfa", nil) // a first try, left
 	w.login("owner@acme.test")                                  // nobody is asked for what was not confirmed
-	if p := owner.do("POST", "/session/mfa/confirm", map[string]any{"code": "12345"}).refused(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Field != "code" {
+	if p := owner.do("POST", "/session/mfa/confirm", map[string]any{"password": password, "code": "12345"}).refused(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Field != "code" {
 		t.Errorf("field %q", p.Errors[0].Field)
 	}
 	a := owner.enrol()
@@ -116,4 +116,27 @@ func TestOrganisationMayWantASecondFactor(t *testing.T) {
 	p.do("GET", "/session", nil).refused(http.StatusUnauthorized, "bad_session")
 	owner.must(http.StatusOK, "PUT", "/organisation/access", map[string]any{"revision": 2, "require_mfa": false})
 	program.must(http.StatusOK, "GET", "/products", nil)
+}
+
+// Whoever finds an open session does not keep its member out with a second factor of their own.
+//
+// proves part of B08
+func TestSecondFactorWantsThePassword(t *testing.T) {
+	w := begin(t)
+	owner := w.owner()
+	made := owner.must(http.StatusCreated, "POST", "/session/mfa", nil)
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(made["secret"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &authenticator{w: w, key: key}
+	for _, body := range []map[string]any{{"code": a.code()}, {"code": a.code(), "password": "wrong horse battery"}} {
+		if p := owner.do("POST", "/session/mfa/confirm", body).refused(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Field != "password" {
+			t.Errorf("%v: %+v", body, p)
+		}
+	}
+	w.login("owner@acme.test") // nobody is asked for it
+	if f := owner.must(http.StatusOK, "GET", "/session/mfa", nil); f["enabled"] != false {
+		t.Errorf("it is %v", f)
+	}
 }

@@ -31,7 +31,7 @@ func (w *world) enrol() (codeAt func(time.Time) string, recovery []string) {
 		w.Fatal(err)
 	}
 	codeAt = func(at time.Time) string { return access.Code(key, at) }
-	recovery, _, _, err = w.nodes[1].ConfirmTOTP(ctx, who, codeAt(w.clock()), home)
+	recovery, _, _, err = w.nodes[1].ConfirmTOTP(ctx, who, password, codeAt(w.clock()), home)
 	if err != nil {
 		w.Fatal(err)
 	}

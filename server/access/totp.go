@@ -96,9 +96,10 @@ func (s *Service) EnrolTOTP(ctx context.Context, who Identity, organisation stri
 	return secret, strings.ReplaceAll(u.String(), "+", "%20"), err
 }
 
-// ConfirmTOTP takes the first code of the authenticator. From then on logging in takes one; every session of before ends, and this one is
+// ConfirmTOTP takes the first code of the authenticator, and the password of who has one: whoever found an open session must not be able to
+// keep its member out of it. From then on logging in takes one; every session of before ends, and this one is
 // replaced by one that has proven both. The recovery codes are given here and never again.
-func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, code, address string) (recovery []string, token string, now Identity, err error) {
+func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code, address string) (recovery []string, token string, now Identity, err error) {
 	a, err := s.attempt(ctx, "totp", who.Member.Email, address)
 	if err != nil {
 		return nil, "", Identity{}, err
@@ -109,6 +110,11 @@ func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, code, address s
 	}
 	if e.Revision == 0 || k.Confirmed {
 		return nil, "", Identity{}, &Error{Code: "mfa_not_begun", Detail: "ask for a secret first"}
+	}
+	if who.Member.Password != "" {
+		if err := s.confirm(ctx, who.Member, "password", password, address); err != nil {
+			return nil, "", Identity{}, err
+		}
 	}
 	step, err := s.matchTOTP(who.Member.ID, k, code)
 	if err != nil {

@@ -19,9 +19,10 @@ type Enrolment struct {
 	URI    string `json:"uri" doc:"otpauth:// address, for a QR code."`
 }
 
-// Code is one of the authenticator.
-type Code struct {
-	Code string `json:"code"`
+// FirstCode is one of a new authenticator.
+type FirstCode struct {
+	Password string `json:"password,omitempty" doc:"Needed from who has one."`
+	Code     string `json:"code"`
 }
 
 // Both are what a person who is logged in must show once more.
@@ -98,8 +99,8 @@ func (a *API) factors() {
 	add(a, operation{
 		method: "POST", path: path + "/confirm", id: "confirmSecondFactor", tag: tag, action: access.Self,
 		summary: "Show a first code: from now on logging in takes one. A new session replaces all of before",
-	}, func(ctx context.Context, who access.Identity, in *body[Code]) (*confirmed, error) {
-		codes, token, now, err := a.Access.ConfirmTOTP(ctx, who, in.Body.Code, from(ctx))
+	}, func(ctx context.Context, who access.Identity, in *body[FirstCode]) (*confirmed, error) {
+		codes, token, now, err := a.Access.ConfirmTOTP(ctx, who, in.Body.Password, in.Body.Code, from(ctx))
 		l, err := a.loggedIn(ctx, token, now, err)
 		if err != nil {
 			return nil, err

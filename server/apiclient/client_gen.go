@@ -2294,11 +2294,6 @@ type Change struct {
 	To   interface{} `json:"to,omitempty"`
 }
 
-// Code defines model for Code.
-type Code struct {
-	Code string `json:"code"`
-}
-
 // Confirmed defines model for Confirmed.
 type Confirmed struct {
 	// CsrfToken To be sent as X-CSRF-Token with every request but GET; empty for an API token.
@@ -2497,6 +2492,14 @@ type Evidence struct {
 
 // EvidenceCode That it was refused with.
 type EvidenceCode string
+
+// FirstCode defines model for FirstCode.
+type FirstCode struct {
+	Code string `json:"code"`
+
+	// Password Needed from who has one.
+	Password *string `json:"password,omitempty"`
+}
 
 // Forgotten defines model for Forgotten.
 type Forgotten struct {
@@ -4253,7 +4256,7 @@ type LoginJSONRequestBody = Login
 type ChangeEmailJSONRequestBody = Email
 
 // ConfirmSecondFactorJSONRequestBody defines body for ConfirmSecondFactor for application/json ContentType.
-type ConfirmSecondFactorJSONRequestBody = Code
+type ConfirmSecondFactorJSONRequestBody = FirstCode
 
 // DisableSecondFactorJSONRequestBody defines body for DisableSecondFactor for application/json ContentType.
 type DisableSecondFactorJSONRequestBody = Both

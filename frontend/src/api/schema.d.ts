@@ -1927,9 +1927,6 @@ export interface components {
             from?: unknown;
             to?: unknown;
         };
-        Code: {
-            code: string;
-        };
         Confirmed: {
             /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
             csrf_token: string;
@@ -2127,6 +2124,11 @@ export interface components {
             refused: boolean;
             /** Format: date-time */
             time: string;
+        };
+        FirstCode: {
+            code: string;
+            /** @description Needed from who has one. */
+            password?: string;
         };
         Forgotten: {
             email: string;
@@ -6737,7 +6739,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Code"];
+                "application/json": components["schemas"]["FirstCode"];
             };
         };
         responses: {
