@@ -93,6 +93,8 @@ func movesTo(machines, limit int64) func(*licensing.Advance) {
 	}
 }
 
+func elsewhere(a *licensing.Advance) { a.Activate.Elsewhere = true }
+
 // proves part of B01
 func moves(t *testing.T, w *world) {
 	i := func(name string) *installation { return w.installation(name) }
@@ -115,11 +117,13 @@ func moves(t *testing.T, w *world) {
 	}
 	m := w.meter(t)
 	equal(t, []int64{m.Machines, m.Places, m.Moves}, []int64{1, 2, 2}) // the refusals took nothing
+	_, err := d.try(at(noon+6), movesTo(2, 2), elsewhere)              // d's place, but not on its machine
+	wantLimit(t, err, license.CodeMoveLimit, noon+1001)
 	d.does(t, at(noon+6), movesTo(2, 2))
 	d.does(t, at(noon+7), goodbyes)
 	e.does(t, at(noon+1001), movesTo(2, 2))
 	equal(t, w.meter(t).Moves, int64(1))
-	_, err := i("f").try(at(noon+1001), movesTo(2, 2))
+	_, err = i("f").try(at(noon+1001), movesTo(2, 2))
 	wantLimit(t, err, license.CodeMachineLimit, 0)
 }
 
