@@ -89,7 +89,7 @@ func beginMortal(t *testing.T, before *world, c Config, people ...*person) (*wor
 	return w, m
 }
 
-// A node that ends at any point of a change leaves a line in the audit log if it has changed anything, and never two.
+// A node that ends at any point of a change leaves a line in the audit log and an event if it has changed anything, and never two lines.
 //
 // proves part of B07, N10
 func TestAChangeThatIsCutShortHasItsLine(t *testing.T) {
@@ -102,13 +102,13 @@ func TestAChangeThatIsCutShortHasItsLine(t *testing.T) {
 		return fmt.Sprint(r.status, r.header.Get("ETag"))
 	}
 	for _, change := range []struct {
-		action, method, path string
-		body                 func(id string) any
+		action, event, method, path string
+		body                        func(id string) any
 	}{
-		{"suspendLicense", "POST", "/licenses/%s/suspend", nil},
-		{"editLicense", "PATCH", "/licenses/%s", func(string) any { return map[string]any{"revision": 1, "customer": "Initech"} }},
-		{"deleteLicense", "DELETE", "/licenses/%s", nil},
-		{"suspendLicenses", "POST", "/bulk/licenses/suspend", func(id string) any { return map[string]any{"ids": []string{id}} }},
+		{"suspendLicense", "license.suspended", "POST", "/licenses/%s/suspend", nil},
+		{"editLicense", "license.changed", "PATCH", "/licenses/%s", func(string) any { return map[string]any{"revision": 1, "customer": "Initech"} }},
+		{"deleteLicense", "license.deleted", "DELETE", "/licenses/%s", nil},
+		{"suspendLicenses", "license.suspended", "POST", "/bulk/licenses/suspend", func(id string) any { return map[string]any{"ids": []string{id}} }},
 	} {
 		for writes := int64(0); ; writes++ {
 			id := p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", aLicense("Next"))["id"].(string)
@@ -142,6 +142,23 @@ func TestAChangeThatIsCutShortHasItsLine(t *testing.T) {
 			}
 			if len(about) == 1 && (about[0].Actor.Name != "Ada Owner" || about[0].Address == "" || fmt.Sprint(about[0].Records) != "[licenses/"+id+"]") {
 				t.Errorf("%s: %+v", what, about)
+			}
+			// The change has its own event, or there is one that says where to look.
+			var list struct {
+				Items []struct {
+					Type string
+					Data struct{ License string }
+				}
+			}
+			p.do("GET", "/events?limit=50", nil).into(&list)
+			told := map[string]int{}
+			for _, e := range list.Items {
+				if e.Data.License == id {
+					told[e.Type]++
+				}
+			}
+			if cut := told["server.interrupted"]; changed && told[change.event]+cut == 0 || !changed && told[change.event] > 0 || cut > 1 || !died && cut > 0 {
+				t.Errorf("%s: told %v", what, told)
 			}
 			if left, err := w.s.store.DueEntries(t.Context(), "audit_begun", 1<<50, 10); err != nil || len(left) != 0 {
 				t.Errorf("%s: left behind %v %v", what, left, err)

@@ -148,6 +148,7 @@ func (s *Server) join(master []byte) error {
 		Store: s.store, Key: sealing, Now: s.config.Now, Log: s.config.Log, AllowPrivate: s.config.PrivateAddresses, Told: s.auditNotice,
 		SMTP: s.config.SMTP, People: s.people, URL: strings.TrimSuffix(s.config.PublicURL, "/"),
 	})
+	s.audit.Doubt = s.interrupted
 	domain, err := newDomain(s.store, keys, secret, s.config.Now, s.notify)
 	if err != nil {
 		return err

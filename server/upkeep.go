@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,6 +58,20 @@ func (s *Server) auditNotice(ctx context.Context, n licensing.Notice) error {
 		return nil
 	}
 	return s.audit.AppendOnce(ctx, n.Org, line)
+}
+
+// interrupted tells of a change that was cut short, for its own events may be lost with the node.
+func (s *Server) interrupted(ctx context.Context, org license.ID, line audit.Line) error {
+	n := licensing.Notice{
+		Key: line.ID, Type: licensing.ServerInterrupted, Org: org, Time: lease.Time(s.config.Now().UnixMilli()),
+		Details: map[string]any{"action": line.Action, "records": strings.Join(line.Records, " "), "request": line.Request},
+	}
+	for _, record := range line.Records {
+		if id, ok := strings.CutPrefix(record, "licenses/"); ok && strings.Count(n.Details["records"].(string), "licenses/") == 1 {
+			n.License = license.ID(id)
+		}
+	}
+	return s.notify.Tell(ctx, n)
 }
 
 // settleAudit writes the lines that are owed, those of what was cut short, and those of failed logins.

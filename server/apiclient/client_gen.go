@@ -164,6 +164,7 @@ const (
 	HappenedTypeLicenseReinstated          HappenedType = "license.reinstated"
 	HappenedTypeLicenseRevoked             HappenedType = "license.revoked"
 	HappenedTypeLicenseSuspended           HappenedType = "license.suspended"
+	HappenedTypeServerInterrupted          HappenedType = "server.interrupted"
 	HappenedTypeServerRestored             HappenedType = "server.restored"
 	HappenedTypeWebhookDisabled            HappenedType = "webhook.disabled"
 )
@@ -206,6 +207,8 @@ func (e HappenedType) Valid() bool {
 	case HappenedTypeLicenseRevoked:
 		return true
 	case HappenedTypeLicenseSuspended:
+		return true
+	case HappenedTypeServerInterrupted:
 		return true
 	case HappenedTypeServerRestored:
 		return true
@@ -476,6 +479,7 @@ const (
 	NoticeChoiceEventsLicenseReinstated          NoticeChoiceEvents = "license.reinstated"
 	NoticeChoiceEventsLicenseRevoked             NoticeChoiceEvents = "license.revoked"
 	NoticeChoiceEventsLicenseSuspended           NoticeChoiceEvents = "license.suspended"
+	NoticeChoiceEventsServerInterrupted          NoticeChoiceEvents = "server.interrupted"
 	NoticeChoiceEventsServerRestored             NoticeChoiceEvents = "server.restored"
 	NoticeChoiceEventsWebhookDisabled            NoticeChoiceEvents = "webhook.disabled"
 )
@@ -519,6 +523,8 @@ func (e NoticeChoiceEvents) Valid() bool {
 		return true
 	case NoticeChoiceEventsLicenseSuspended:
 		return true
+	case NoticeChoiceEventsServerInterrupted:
+		return true
 	case NoticeChoiceEventsServerRestored:
 		return true
 	case NoticeChoiceEventsWebhookDisabled:
@@ -548,6 +554,7 @@ const (
 	NoticeEditEventsLicenseReinstated          NoticeEditEvents = "license.reinstated"
 	NoticeEditEventsLicenseRevoked             NoticeEditEvents = "license.revoked"
 	NoticeEditEventsLicenseSuspended           NoticeEditEvents = "license.suspended"
+	NoticeEditEventsServerInterrupted          NoticeEditEvents = "server.interrupted"
 	NoticeEditEventsServerRestored             NoticeEditEvents = "server.restored"
 	NoticeEditEventsWebhookDisabled            NoticeEditEvents = "webhook.disabled"
 )
@@ -590,6 +597,8 @@ func (e NoticeEditEvents) Valid() bool {
 	case NoticeEditEventsLicenseRevoked:
 		return true
 	case NoticeEditEventsLicenseSuspended:
+		return true
+	case NoticeEditEventsServerInterrupted:
 		return true
 	case NoticeEditEventsServerRestored:
 		return true
@@ -1259,6 +1268,7 @@ const (
 	WebhookEventsLicenseReinstated          WebhookEvents = "license.reinstated"
 	WebhookEventsLicenseRevoked             WebhookEvents = "license.revoked"
 	WebhookEventsLicenseSuspended           WebhookEvents = "license.suspended"
+	WebhookEventsServerInterrupted          WebhookEvents = "server.interrupted"
 	WebhookEventsServerRestored             WebhookEvents = "server.restored"
 	WebhookEventsWebhookDisabled            WebhookEvents = "webhook.disabled"
 )
@@ -1302,6 +1312,8 @@ func (e WebhookEvents) Valid() bool {
 		return true
 	case WebhookEventsLicenseSuspended:
 		return true
+	case WebhookEventsServerInterrupted:
+		return true
 	case WebhookEventsServerRestored:
 		return true
 	case WebhookEventsWebhookDisabled:
@@ -1331,6 +1343,7 @@ const (
 	WebhookEditEventsLicenseReinstated          WebhookEditEvents = "license.reinstated"
 	WebhookEditEventsLicenseRevoked             WebhookEditEvents = "license.revoked"
 	WebhookEditEventsLicenseSuspended           WebhookEditEvents = "license.suspended"
+	WebhookEditEventsServerInterrupted          WebhookEditEvents = "server.interrupted"
 	WebhookEditEventsServerRestored             WebhookEditEvents = "server.restored"
 	WebhookEditEventsWebhookDisabled            WebhookEditEvents = "webhook.disabled"
 )
@@ -1374,6 +1387,8 @@ func (e WebhookEditEvents) Valid() bool {
 		return true
 	case WebhookEditEventsLicenseSuspended:
 		return true
+	case WebhookEditEventsServerInterrupted:
+		return true
 	case WebhookEditEventsServerRestored:
 		return true
 	case WebhookEditEventsWebhookDisabled:
@@ -1403,6 +1418,7 @@ const (
 	WebhookMadeEventsLicenseReinstated          WebhookMadeEvents = "license.reinstated"
 	WebhookMadeEventsLicenseRevoked             WebhookMadeEvents = "license.revoked"
 	WebhookMadeEventsLicenseSuspended           WebhookMadeEvents = "license.suspended"
+	WebhookMadeEventsServerInterrupted          WebhookMadeEvents = "server.interrupted"
 	WebhookMadeEventsServerRestored             WebhookMadeEvents = "server.restored"
 	WebhookMadeEventsWebhookDisabled            WebhookMadeEvents = "webhook.disabled"
 )
@@ -1446,6 +1462,8 @@ func (e WebhookMadeEvents) Valid() bool {
 		return true
 	case WebhookMadeEventsLicenseSuspended:
 		return true
+	case WebhookMadeEventsServerInterrupted:
+		return true
 	case WebhookMadeEventsServerRestored:
 		return true
 	case WebhookMadeEventsWebhookDisabled:
@@ -1475,6 +1493,7 @@ const (
 	WebhookNewEventsLicenseReinstated          WebhookNewEvents = "license.reinstated"
 	WebhookNewEventsLicenseRevoked             WebhookNewEvents = "license.revoked"
 	WebhookNewEventsLicenseSuspended           WebhookNewEvents = "license.suspended"
+	WebhookNewEventsServerInterrupted          WebhookNewEvents = "server.interrupted"
 	WebhookNewEventsServerRestored             WebhookNewEvents = "server.restored"
 	WebhookNewEventsWebhookDisabled            WebhookNewEvents = "webhook.disabled"
 )
@@ -1517,6 +1536,8 @@ func (e WebhookNewEvents) Valid() bool {
 	case WebhookNewEventsLicenseRevoked:
 		return true
 	case WebhookNewEventsLicenseSuspended:
+		return true
+	case WebhookNewEventsServerInterrupted:
 		return true
 	case WebhookNewEventsServerRestored:
 		return true

@@ -27,7 +27,10 @@ func entryID(chain string, number int64) string { return chain + ":" + strconv.F
 
 // Log writes and reads the chains. It is safe for concurrent use, on any number of nodes.
 type Log struct {
-	Now   func() time.Time // the server's clock
+	Now func() time.Time // the server's clock
+	// Doubt is told of what nobody knows whether it was done, before its line is written and at least once; nil: nobody is.
+	Doubt func(ctx context.Context, org license.ID, line Line) error
+
 	store licensing.Entries
 	log   *slog.Logger
 
@@ -132,6 +135,11 @@ func (l *Log) settle(ctx context.Context, org license.ID, c *chain) error {
 		}
 		line := c.owed[0]
 		line.Type, line.Chain, line.Number, line.Previous = Type, chainOf(org), c.head.Number+1, c.head.Hash
+		if line.Unknown && l.Doubt != nil {
+			if err := l.Doubt(ctx, org, line); err != nil {
+				return fmt.Errorf("telling of what was cut short: %w", err)
+			}
+		}
 		body, err := json.Marshal(line)
 		if err != nil {
 			return fmt.Errorf("writing a line of the audit log: %w", err)

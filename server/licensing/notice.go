@@ -47,12 +47,14 @@ const (
 	KeysChanged            NoticeType = "keys.changed"
 	KeysCompromised        NoticeType = "keys.compromised"
 	ServerRestored         NoticeType = "server.restored"
+	ServerInterrupted      NoticeType = "server.interrupted"
 	WebhookDisabled        NoticeType = "webhook.disabled"
 )
 
 // How a notice comes to be, which says what a crash can lose.
 const (
-	// AfterChange is told after the vendor's change was made and before it is answered: a process that ends in between loses it.
+	// AfterChange is told after the vendor's change was made and before it is answered: of a process that ends in between,
+	// ServerInterrupted tells instead.
 	AfterChange = "after the change"
 	// BeforeAnswer is told after a sync was accepted and before it is answered. A process that ends in between loses nothing: the program
 	// asks again with the same bytes, and it is told then.
@@ -86,6 +88,7 @@ var NoticeTypes = []struct {
 	{KeysChanged, "a product's keys were changed", AfterChange},
 	{KeysCompromised, "a key of a product was declared compromised; `details.key`", AfterChange},
 	{ServerRestored, "the server's records are from before a restore: nothing new is granted until leases from before have run out; `details.epoch`", BeforeAnswer},
+	{ServerInterrupted, "a change by a member or a token was cut short: nobody knows whether it was done; `details.action`, `details.records`, `details.request`", BySchedule},
 	{WebhookDisabled, "a webhook has failed for long and was switched off; `details.webhook`, `details.url`, `details.reason`", BySchedule},
 }
 

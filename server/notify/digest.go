@@ -36,7 +36,8 @@ type People func(context.Context, license.ID) ([]Person, error)
 // Usual is what those who answer for an organisation are told by mail unless they have chosen otherwise: what wants something to be done.
 var Usual = []licensing.NoticeType{
 	licensing.LicenseExpiring, licensing.LicenseExpired, licensing.LicenseNearlyExhausted, licensing.LicenseExhausted, licensing.CloneSuspected,
-	licensing.RestoredTooOften, licensing.KeysCompromised, licensing.ServerRestored, licensing.WebhookDisabled,
+	licensing.RestoredTooOften, licensing.KeysCompromised, licensing.ServerRestored, licensing.ServerInterrupted,
+	licensing.WebhookDisabled,
 }
 
 // digest is the body of its entry.

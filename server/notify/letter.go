@@ -71,6 +71,7 @@ var headlines = map[licensing.NoticeType]string{
 	licensing.KeysChanged:            "The keys of a product were changed",
 	licensing.KeysCompromised:        "A key was declared compromised",
 	licensing.ServerRestored:         "The server was restored from a backup",
+	licensing.ServerInterrupted:      "A change was cut short; look whether it was done",
 	licensing.WebhookDisabled:        "A webhook was switched off",
 }
 
@@ -92,6 +93,8 @@ func said(e Event) string {
 		text += fmt.Sprintf(" (%s of %s)", whole(d["used"]), whole(d["allowance"]))
 	case licensing.ActivationRefused:
 		text += fmt.Sprintf(" (%v)", d["code"])
+	case licensing.ServerInterrupted:
+		text += fmt.Sprintf(" (%v)", d["action"])
 	case licensing.WebhookDisabled:
 		text += fmt.Sprintf(": %v, %v", d["url"], d["reason"])
 	}
