@@ -38,25 +38,33 @@ func refuseRaw(c *fasthttp.RequestCtx, p *problem.Problem) {
 }
 
 // ambiguous says why a proxy might read these headers otherwise than this server does, and so see other requests in the same bytes
-// (RFC 9112, sections 5.1, 5.2 and 6.3); empty when it would not.
+// (RFC 9112, sections 3.2, 5.1, 5.2 and 6); empty when it would not.
 func ambiguous(headers []byte) string {
-	var lengths, codings int
+	var hosts, lengths, codings int
 	for line := range bytes.Lines(headers) {
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) == 0 {
 			break
 		}
-		name, _, ok := bytes.Cut(line, []byte(":"))
+		name, value, ok := bytes.Cut(line, []byte(":"))
 		switch {
 		case line[0] == ' ' || line[0] == '\t':
 			return "a header goes on in the next line"
 		case !ok || bytes.ContainsAny(name, " \t"):
 			return "a line of the header is none"
+		case bytes.EqualFold(name, []byte("Host")):
+			hosts++
 		case bytes.EqualFold(name, []byte("Content-Length")):
 			lengths++
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 			codings++
+			if !bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked")) { // the framework takes every other word for it, but identity
+				return "the body is in a coding that is not chunked"
+			}
 		}
+	}
+	if hosts > 1 {
+		return "the host is said twice"
 	}
 	if lengths+codings > 1 {
 		return "the length of the body is said in two ways"
