@@ -46,7 +46,7 @@ type Holds struct {
 // HoldNew is a hold to be made: for an installation, or for whoever has a part.
 type HoldNew struct {
 	Entitlement string     `json:"entitlement"`
-	Slots       int64      `json:"slots,omitempty" minimum:"0" doc:"Default: 1."`
+	Slots       int64      `json:"slots,omitempty" minimum:"0" maximum:"4000" doc:"Default: 1. All holds of a license have at most 4000."`
 	Note        string     `json:"note,omitempty" doc:"For people: who it is for."`
 	Activation  string     `json:"activation,omitempty" doc:"The installation that it is for."`
 	Part        *PartValue `json:"part,omitempty" doc:"Or a part of the fingerprint of whom it is for, such as a user's name that the program tells."`

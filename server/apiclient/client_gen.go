@@ -2569,7 +2569,7 @@ type HoldNew struct {
 	Note *string    `json:"note,omitempty"`
 	Part *PartValue `json:"part,omitempty"`
 
-	// Slots Default: 1.
+	// Slots Default: 1. All holds of a license have at most 4000.
 	Slots *int64    `json:"slots,omitempty"`
 	Until time.Time `json:"until"`
 }

@@ -23,8 +23,11 @@ type Hold struct {
 	Until       lease.Time `json:"until"`
 }
 
-// mostHolds is how many a license has at a time.
-const mostHolds = 64
+// What a license has at a time: holds, and slots in all of them. Who has taken one is written down in the line's entry, which has a largest size.
+const (
+	mostHolds = 64
+	mostHeld  = 4000
+)
 
 // during tells whether the hold is in force.
 func (h *Hold) during(now lease.Time) bool { return h.From <= now && now < h.Until }
@@ -80,6 +83,13 @@ func (s *Service) CreateHold(ctx context.Context, org, id license.ID, n NewHold)
 		l.Holds = append(l.Holds, h)
 		if len(l.Holds) > mostHolds {
 			return invalid("holds", "are %d already, at most %d are allowed", mostHolds, mostHolds)
+		}
+		sum := int64(0)
+		for _, o := range l.Holds {
+			sum += o.Slots
+		}
+		if sum > mostHeld {
+			return invalid("slots", "would make %d of all holds, at most %d are allowed", sum, mostHeld)
 		}
 		return l.holdable(h)
 	})

@@ -310,6 +310,18 @@ func TestWhoIsClosedDoesNotWait(t *testing.T) {
 	equal(t, "d", d.asks(t), true)
 }
 
+// However much is held ahead, there is room to write down who has taken it.
+func TestHoldsOfManySlots(t *testing.T) {
+	s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Entitlements[0].Slots = 100_000 })
+	until := ms(start) + aDay
+	s.hold(t, licensing.NewHold{Part: user("ada"), Slots: 3999, Until: until})
+	var wrong *licensing.Invalid
+	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, licensing.NewHold{Entitlement: "modeling", Part: user("bob"), Slots: 2, Until: until}); !errors.As(err, &wrong) || wrong.Field != "slots" {
+		t.Errorf("%v", err)
+	}
+	s.hold(t, licensing.NewHold{Part: user("bob"), Until: until})
+}
+
 // Holds that follow one another are not held at a time.
 func TestHoldsOneAfterAnother(t *testing.T) {
 	s := newServer(t)

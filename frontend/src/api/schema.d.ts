@@ -2174,7 +2174,7 @@ export interface components {
             part?: components["schemas"]["PartValue"];
             /**
              * Format: int64
-             * @description Default: 1.
+             * @description Default: 1. All holds of a license have at most 4000.
              */
             slots?: number;
             /** Format: date-time */
