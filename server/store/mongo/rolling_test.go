@@ -236,6 +236,31 @@ func TestNodeDiesInADeletion(t *testing.T) {
 	}
 }
 
+// A node dies with more requests under way than a sweep takes at a time, some of which nobody can end. The others are ended by one sweep.
+func TestSweepGoesToTheEnd(t *testing.T) {
+	c := newScene(t, database(t))
+	for n := range 2*sweepAtOnce + 10 {
+		d := activation{ID: fmt.Sprintf("%s:%03d", c.license, n), Rev: 1, License: string(c.license), Activation: fmt.Sprintf("%03d", n), Org: "org",
+			Claim: &claim{Mark: newMark()}, Open: date(n + 1)}
+		if n < sweepAtOnce { // what it owes lies in a bucket that cannot be read
+			d.Claim, d.Owed = nil, &owed{Mark: newMark(), Release: []seat{{Bucket: "spoiled", Mark: "m"}}}
+		}
+		if err := c.s.insert(t.Context(), c.s.activations, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.s.insert(t.Context(), c.s.pools, with("_id", "spoiled", "rev", "none")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.s.sweep(t.Context()); err == nil {
+		t.Error("what could not be ended is not told")
+	}
+	left, err := find[activation](t.Context(), c.s.activations, with("open", with("$gt", date(0))))
+	if err != nil || len(left) != sweepAtOnce {
+		t.Errorf("%d are left, %v", len(left), err)
+	}
+}
+
 // A license comes back under its id, by an import, while another node has died in its deletion: it is a new one, and stays.
 func TestLicenseComesBackAfterADeletion(t *testing.T) {
 	uri := database(t)

@@ -33,20 +33,30 @@ func (s *Store) startSweep() {
 	})
 }
 
-// sweep completes or takes back what has been under way for too long.
+// sweep completes or takes back what has been under way for too long. What cannot be ended stands in nobody's way.
 func (s *Store) sweep(ctx context.Context) error {
 	before := bson.NewDateTimeFromTime(s.now().Add(-s.patience))
-	left, err := find[activation](ctx, s.activations, with("open", with("$lte", before)), options.Find().SetLimit(sweepAtOnce))
-	errs := []error{err}
-	for _, d := range left {
-		switch {
-		case d.Owed != nil:
-			errs = append(errs, s.settle(ctx, d))
-		case d.Claim != nil:
-			if err := s.undo(ctx, d); !errors.Is(err, errAgain) {
-				errs = append(errs, err)
+	var errs []error
+	for stays, more := 0, true; more; {
+		left, err := find[activation](ctx, s.activations, with("open", with("$lte", before)),
+			options.Find().SetSort(with("open", 1)).SetSkip(int64(stays)).SetLimit(sweepAtOnce))
+		errs = append(errs, err)
+		for _, d := range left {
+			err := errAgain
+			switch {
+			case d.Owed != nil:
+				err = s.settle(ctx, d)
+			case d.Claim != nil:
+				err = s.undo(ctx, d)
+			}
+			if err != nil {
+				stays++
+				if !errors.Is(err, errAgain) {
+					errs = append(errs, err)
+				}
 			}
 		}
+		more = len(left) == sweepAtOnce && ctx.Err() == nil
 	}
 	deleted, err := find[deletion](ctx, s.deletions, bson.D{}, options.Find().SetLimit(sweepAtOnce))
 	errs = append(errs, err)
