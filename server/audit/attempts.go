@@ -77,6 +77,7 @@ func (l *Log) WriteAttempts(ctx context.Context, whose Whose) error {
 		org, member, err := whose(ctx, one.Email)
 		if err != nil && !errors.Is(err, licensing.ErrNotFound) {
 			errs = append(errs, err)
+			l.Attempted(one) // it is tried again
 			continue
 		}
 		most := attemptsOthers

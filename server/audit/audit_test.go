@@ -326,6 +326,33 @@ func TestLinesAreFiltered(t *testing.T) {
 	}
 }
 
+// While the store is away nobody can be looked up; what was tried meanwhile is not forgotten.
+//
+// proves part of B07
+func TestFailedLoginsOutlastAnOutage(t *testing.T) {
+	l := New(memory.New(), func() time.Time { return began }, quiet())
+	away := true
+	whose := func(context.Context, string) (license.ID, license.ID, error) {
+		if away {
+			return "", "", errAway
+		}
+		return acme, ada, nil
+	}
+	for range 3 {
+		l.Attempted(Attempt{"ada@acme.test", Line{Time: began, Actor: Actor{Kind: "nobody"}, Action: "login", Refused: "bad_credentials"}})
+	}
+	if err := l.WriteAttempts(t.Context(), whose); !errors.Is(err, errAway) {
+		t.Errorf("%v", err)
+	}
+	away = false
+	if err := l.WriteAttempts(t.Context(), whose); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := l.Lines(t.Context(), acme, Filter{}, licensing.Page{}); err != nil || len(found.Items) != 3 {
+		t.Errorf("%d lines: %v", len(found.Items), err)
+	}
+}
+
 // proves part of B07
 func TestFailedLoginsDoNotFlood(t *testing.T) {
 	now := began

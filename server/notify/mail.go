@@ -23,8 +23,8 @@ const (
 // mailWaits are the pauses after failures; the last one goes on.
 var mailWaits = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
-// mailClaim is for how long a node has a message to itself.
-const mailClaim = 2 * mailPatience
+// mailClaim is for how long a node has a message to itself: longer than its steps can take.
+const mailClaim = 4 * mailPatience
 
 // keptMail is the body of its entry.
 type keptMail struct {

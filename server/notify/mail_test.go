@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -14,6 +15,7 @@ import (
 	"net/mail"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -380,6 +382,60 @@ func TestEverybodyChoosesTheirNotices(t *testing.T) {
 	letters(licensing.LicenseRevoked, "<ada@acme.test>")
 	if err := s.Choose(t.Context(), acme, ada, []licensing.NoticeType{"license.eaten"}); err == nil {
 		t.Error("there is no such event")
+	}
+}
+
+// A mail server that has taken a message and hangs up, with no word of goodbye, has taken it.
+//
+// proves part of B14
+func TestAMailServerThatHangsUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var taken atomic.Int64
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(c, "220 mail.test\r\n")
+			for lines, data := bufio.NewScanner(c), false; lines.Scan(); {
+				switch verb, _, _ := strings.Cut(lines.Text(), " "); {
+				case data && lines.Text() == ".":
+					taken.Add(1)
+					fmt.Fprint(c, "250 taken\r\n")
+					data = false
+				case data:
+				case verb == "DATA":
+					data = true
+					fmt.Fprint(c, "354 go on\r\n")
+				case verb == "QUIT":
+					_ = c.Close()
+				default:
+					fmt.Fprint(c, "250 fine\r\n")
+				}
+			}
+			_ = c.Close()
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		all.Wait()
+	})
+	w := newWorld(t)
+	s := w.mailing(&post{T: t, SMTP: SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test", TLS: "none"}})
+	if err := s.Mail(t.Context(), "ada@acme.test", "Hello", "Hello"); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		w.work(s)
+		w.pass(time.Hour)
+	}
+	if n := taken.Load(); n != 1 {
+		t.Errorf("it was sent %d times", n)
 	}
 }
 

@@ -34,7 +34,7 @@ type message struct {
 // errRefused is about one message, or its recipient: it is refused for good. Everything else is worth another try.
 var errRefused = errors.New("the message is refused")
 
-// mailPatience is how long one message may take.
+// mailPatience is how long each of three steps may take: to be connected, to be let in, to send.
 const mailPatience = 30 * time.Second
 
 // send brings one message to the server. Recipient and subject can not begin another header: the first is parsed as an address, the second
@@ -73,7 +73,13 @@ func (c SMTP) send(ctx context.Context, m message, now time.Time) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, mailPatience)
 	defer cancel()
-	err = client.DialAndSendWithContext(ctx, msg)
+	connection, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return err
+	}
+	// How a server says goodbye, or whether it does, changes nothing of what it has taken.
+	defer func() { _ = errors.Join(client.CloseWithSMTPClient(connection), connection.Close()) }()
+	err = client.SendWithSMTPClient(connection, msg)
 	var failed *mail.SendError
 	if errors.As(err, &failed) && !failed.IsTemp() && (failed.Reason == mail.ErrSMTPRcptTo || failed.Reason == mail.ErrSMTPData || failed.Reason == mail.ErrSMTPDataClose) {
 		return fmt.Errorf("%w: %w", errRefused, err)
