@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"regexp"
@@ -327,4 +328,51 @@ func TestLinksEndWithTheRightToMakeThem(t *testing.T) {
 	owner.must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 5, "role": "admin"})
 	w.stranger().do("POST", "/join", map[string]any{"token": heir, "name": "Heir", "password": "a new password"}).refused(http.StatusForbidden, "bad_link")
 	w.stranger().must(http.StatusCreated, "POST", "/join", join)
+}
+
+// Nobody is sent letters without end by a member who takes their address again and again.
+//
+// proves part of S06 B10
+func TestChangedAddressesAreMailedSeldom(t *testing.T) {
+	w, box := beginWithMail(t)
+	p := w.owner()
+	change := func(to string) reply {
+		return p.do("PUT", "/session/email", map[string]any{"password": password, "email": to})
+	}
+	for i := range 3 {
+		for _, to := range []string{"victim@other.test", fmt.Sprintf("%d@acme.test", i)} {
+			if r := change(to); r.status != http.StatusNoContent {
+				t.Fatalf("%s: %d %s", to, r.status, r.body)
+			}
+		}
+	}
+	change("victim@other.test").refused(http.StatusTooManyRequests, "rate_limited")
+	for i := range 4 {
+		change(fmt.Sprintf("more%d@acme.test", i))
+	}
+	change("last@acme.test").refused(http.StatusTooManyRequests, "rate_limited")
+	w.s.access.Finish()
+	if n := len(box.letters["victim@other.test"]); n != 3 {
+		t.Errorf("%d letters", n)
+	}
+	w.clock.pass(15 * time.Minute)
+	if r := change("last@acme.test"); r.status != http.StatusNoContent {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// An address that the mail server would not take is no way to reach anybody.
+//
+// proves part of S24
+func TestAddressesThatCanBeMailed(t *testing.T) {
+	w := begin(t)
+	owner := w.owner()
+	for _, email := range []string{"a,b@acme.test", "a b@acme.test", "<a>@acme.test", "a@acme..test", "a@acme.test, b@acme.test", "a..b@acme.test", "a@b@acme.test", "(a)@acme.test", "@acme.test", "a@", "a\n@acme.test"} {
+		if wrong := owner.do("POST", "/invitations", map[string]any{"email": email, "role": "viewer"}).refused(http.StatusUnprocessableEntity, "invalid"); len(wrong.Errors) != 1 || wrong.Errors[0].Field != "email" {
+			t.Errorf("%s: %+v", email, wrong)
+		}
+	}
+	for _, email := range []string{"o'neil+x@acme.test", "jörg@bücher.test", "a@[192.0.2.1]", "a@localhost"} {
+		owner.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": email, "role": "viewer"})
+	}
 }

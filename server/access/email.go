@@ -15,8 +15,11 @@ const (
 	ResetLife        = 2 * time.Hour
 )
 
-// resetsPerPerson is how many mails with a new link somebody can be sent within the window of guesses.
-const resetsPerPerson = 3
+// How many mails with a new link go to one address, and are sent for one member to whatever addresses, within the window of guesses.
+const (
+	resetsPerPerson = 3
+	mailsPerMember  = 10
+)
 
 var errNoMail = &Error{Code: "no_mail", Detail: "this server sends no mail; ask an administrator of your organisation"}
 
@@ -29,6 +32,11 @@ func (s *Service) ChangeEmail(ctx context.Context, who Identity, password, email
 	email = normaliseEmail(email)
 	if err := s.confirm(ctx, who.Member, "password", password, address); err != nil {
 		return err
+	}
+	if s.Mailer != nil && email != who.Member.Email {
+		if err := s.mayVerify(ctx, who.Member.ID, email); err != nil {
+			return err
+		}
 	}
 	m, err := s.editOwn(ctx, who.Member, func(m *Member) bool {
 		changed := m.Email != email
@@ -60,14 +68,25 @@ func (s *Service) SendVerification(ctx context.Context, who Identity) error {
 	if s.Mailer == nil {
 		return errNoMail
 	}
-	wait, err := s.tally(ctx, limit{guessID(verificationKind, who.Member.Email, ""), resetsPerPerson, false}, true)
-	if err != nil {
+	if err := s.mayVerify(ctx, who.Member.ID, who.Member.Email); err != nil {
 		return err
 	}
-	if wait > 0 {
-		return &Error{Code: "rate_limited", Detail: "a link was sent a moment ago", RetryAfter: wait}
-	}
 	return s.sendVerification(ctx, who.Member)
+}
+
+// mayVerify counts a link to an address, which need not be the member's: they only say so.
+func (s *Service) mayVerify(ctx context.Context, member license.ID, email string) error {
+	for _, l := range []limit{
+		{guessID(verificationKind, string(member), "by"), mailsPerMember, false},
+		{guessID(verificationKind, email, ""), resetsPerPerson, false},
+	} {
+		if wait, err := s.tally(ctx, l, true); err != nil {
+			return err
+		} else if wait > 0 {
+			return &Error{Code: "rate_limited", Detail: "a link was sent a moment ago", RetryAfter: wait}
+		}
+	}
+	return nil
 }
 
 func (s *Service) sendVerification(ctx context.Context, m Member) error {

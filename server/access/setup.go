@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"net/mail"
 	"strings"
 	"time"
 	"unicode"
@@ -166,8 +167,8 @@ func checkEmail(field, email string) error {
 	if err := checkLine(field, strings.TrimSpace(email)); err != nil {
 		return err
 	}
-	local, domain, ok := strings.Cut(strings.TrimSpace(email), "@")
-	if !ok || local == "" || domain == "" || strings.ContainsAny(domain, "@ ") || strings.Contains(local, " ") {
+	a, err := mail.ParseAddress(strings.TrimSpace(email))
+	if err != nil || a.Address != strings.TrimSpace(email) { // nothing around it, and no form that mail servers take for another
 		return &licensing.Invalid{Field: field, Problem: "is not an e-mail address"}
 	}
 	return nil
