@@ -332,11 +332,17 @@ func (s *Service) attempt(ctx context.Context, w Webhook, k keptDelivery) (a Att
 	if a.Status/100 == 3 {
 		a.Error = "redirects are not followed"
 	}
-	seconds, err := strconv.ParseInt(response.Header.Get("Retry-After"), 10, 32)
-	if err == nil && seconds > 0 {
-		after = min(time.Duration(seconds)*time.Second, mostAfter)
+	return a, retryAfter(response.Header.Get("Retry-After"), now), nil
+}
+
+// retryAfter is the pause that a receiver asks for, in seconds or by a time.
+func retryAfter(text string, now time.Time) (pause time.Duration) {
+	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
+		pause = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		pause = at.Sub(now)
 	}
-	return a, after, nil
+	return min(max(pause, 0), mostAfter)
 }
 
 // plain is an error without the address, which the reader knows.

@@ -310,8 +310,15 @@ func TestReceiverThatIsGoneOrBusy(t *testing.T) {
 		rw.Header().Set("Retry-After", "3600")
 		rw.WriteHeader(http.StatusTooManyRequests)
 	}).URL)
+	_, dated := w.hook(s, w.receiver(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Retry-After", w.now().Add(2*time.Hour).Format(http.TimeFormat))
+		rw.WriteHeader(http.StatusServiceUnavailable)
+	}).URL)
 	w.tell(s, "1")
 	w.work(s)
+	if d := w.only(s, dated); d.Next-lease.Time(w.now().UnixMilli()) != lease.Time((2 * time.Hour).Milliseconds()) {
+		t.Errorf("tried again at %v", d.Next.Std())
+	}
 	if h, err := s.Webhook(t.Context(), acme, gone.ID); err != nil || !h.Disabled {
 		t.Errorf("%+v %v", h, err)
 	}
