@@ -152,9 +152,19 @@ func TestTrapIsNamedByWhatTheModuleSaid(t *testing.T) {
 	}
 }
 
+// privateDir is a directory that nobody else can write, whatever the umask.
+func privateDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestCacheIsPrivateOrNone(t *testing.T) {
 	sum := [32]byte{1, 2, 3}
-	user := t.TempDir()
+	user := privateDir(t)
 	folder, warm := openCacheIn(user, sum)
 	if folder == "" || warm {
 		t.Fatalf("got %q, %v", folder, warm)
@@ -212,7 +222,7 @@ func TestCacheIsPrivateOrNone(t *testing.T) {
 }
 
 func TestCacheForgetsModulesThatNobodyUses(t *testing.T) {
-	user := t.TempDir()
+	user := privateDir(t)
 	old, _ := openCacheIn(user, [32]byte{1})
 	recent, _ := openCacheIn(user, [32]byte{2})
 	long := time.Now().Add(-2 * cacheLifetime)
