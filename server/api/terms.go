@@ -87,7 +87,7 @@ func (a *API) terms() {
 	})
 	add(a, operation{
 		method: "GET", path: "/licenses/{id}/history", id: "licenseHistory", tag: tag, action: access.ReadLicenses,
-		summary: "List what happened to a license, newest first",
+		summary: "List the renewals and transfers of a license, newest first",
 	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Event]], error) {
 		found, err := l.History(ctx, who.Organisation(), in.id(), in.page())
 		return listing(found, err, event)

@@ -4671,7 +4671,7 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
 	BindLicense(ctx context.Context, id string, body BindLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// LicenseHistory List what happened to a license, newest first
+	// LicenseHistory List the renewals and transfers of a license, newest first
 	//
 	// Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
 	LicenseHistory(ctx context.Context, id string, params *LicenseHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -6181,7 +6181,7 @@ func (c *Routes) BindLicense(ctx context.Context, id string, body BindLicenseJSO
 	return c.Client.Do(req)
 }
 
-// LicenseHistory List what happened to a license, newest first
+// LicenseHistory List the renewals and transfers of a license, newest first
 //
 // Corresponds with GET /api/v1/licenses/{id}/history (the `LicenseHistory` operationId).
 func (c *Routes) LicenseHistory(ctx context.Context, id string, params *LicenseHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15463,7 +15463,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/licenses/{id}/fingerprint (the `BindLicense` operationId).
 	BindLicenseWithResponse(ctx context.Context, id string, body BindLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*BindLicenseResponse, error)
 
-	// LicenseHistoryWithResponse List what happened to a license, newest first
+	// LicenseHistoryWithResponse List the renewals and transfers of a license, newest first
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -22492,7 +22492,7 @@ func (c *ClientWithResponses) BindLicenseWithResponse(ctx context.Context, id st
 	return ParseBindLicenseResponse(rsp)
 }
 
-// LicenseHistoryWithResponse List what happened to a license, newest first
+// LicenseHistoryWithResponse List the renewals and transfers of a license, newest first
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -491,7 +491,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what happened to a license, newest first */
+        /** List the renewals and transfers of a license, newest first */
         get: operations["licenseHistory"];
         put?: never;
         post?: never;
