@@ -126,7 +126,7 @@ func (d *doctor) masterKey(ctx context.Context) *issuer.Issuer {
 		keys, err = issuer.New(key, nil)
 	}
 	if err != nil {
-		d.found(code, Bad, "put the key there that was kept apart from the backups, for its owner alone to read", "%v", err)
+		d.found(code, Bad, "mend what it says; where the key is gone, put the one there that was kept apart from the backups, for its owner alone to read", "%v", err)
 		return nil
 	}
 	d.found(code, Good, "", "it is there, and its owner's alone")
@@ -323,7 +323,7 @@ func (d *doctor) server(ctx context.Context) {
 	asked := d.Now()
 	response, err := client.Do(request)
 	if err != nil {
-		d.found(code, Bad, "start the server, or see what stands between it and here", "%v", err)
+		d.found(code, Bad, "start the server, or see what stands between it and here; a certificate of an authority of one's own is believed where SSL_CERT_FILE names that authority's", "%v", err)
 		return
 	}
 	defer response.Body.Close()
