@@ -31,6 +31,32 @@ func eventually(t testing.TB, what string, is func() bool) {
 	}
 }
 
+// resting tells whether no request is under way and all is on the disk. Then nothing comes from the background until the clock is moved.
+func (c *Client) resting() bool {
+	status, err := c.Status()
+	if err != nil {
+		return false
+	}
+	for _, l := range status.Licenses {
+		if l.State == "saving" || l.State == "sending" {
+			return false
+		}
+	}
+	saves := c.machine.saves
+	saves.mu.Lock()
+	defer saves.mu.Unlock()
+	return len(saves.items) == 0 && !saves.busy
+}
+
+// trapNext makes the instance trap at the next call, which is the program's.
+func (c *Client) trapNext(t testing.TB) {
+	t.Helper()
+	eventually(t, "it does not come to rest", c.resting)
+	c.machine.mu.Lock()
+	defer c.machine.mu.Unlock()
+	breakDown(c.machine.inst)
+}
+
 // proves C01
 func TestMissingSettingIsNamed(t *testing.T) {
 	v := newVendor(t)
@@ -268,10 +294,6 @@ func TestOutageRidesTheGrace(t *testing.T) {
 	cfg.Clock, cfg.OnVerdict = clock, func(v Verdict) { heard <- v }
 	c := must(t, cfg)
 	v.Close()
-	resting := func() bool {
-		s, err := c.Status()
-		return err == nil && s.Licenses[0].State != "saving" && s.Licenses[0].State != "sending"
-	}
 	for _, want := range []license.Code{license.CodeGrace, license.CodeLeaseExpired} {
 		eventually(t, "never told "+string(want), func() bool {
 			select {
@@ -281,7 +303,7 @@ func TestOutageRidesTheGrace(t *testing.T) {
 				}
 				return true
 			default:
-				if resting() { // no time passes while it asks
+				if c.resting() { // no time passes while it asks
 					clock.move(10 * time.Second)
 				}
 				return false
@@ -436,11 +458,7 @@ func TestTrapIsRecovered(t *testing.T) {
 	if err := c.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	trap := func() {
-		c.machine.mu.Lock()
-		breakDown(c.machine.inst)
-		c.machine.mu.Unlock()
-	}
+	trap := func() { c.trapNext(t) }
 	trap()
 	wantCode(t, c.Check("ui", "rendering"), license.CodeInternal)
 	if told := <-heard; told.Code != license.CodeInternal || !told.AllowContinue {
@@ -470,10 +488,8 @@ func TestAnswersForATrappedInstanceAreDropped(t *testing.T) {
 	v := newVendor(t)
 	c := must(t, v.config(t))
 	m := c.machine
-	m.mu.Lock()
+	c.trapNext(t)
 	earlier := m.run
-	breakDown(m.inst)
-	m.mu.Unlock()
 	c.Check("ui", "rendering")
 	if m.run == earlier {
 		t.Fatal("no new instance")

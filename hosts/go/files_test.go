@@ -224,9 +224,7 @@ func TestFilesSurviveATrap(t *testing.T) {
 	cfg := v.files(t, "")
 	cfg.Loader = memoryLoader{{Name: "one", Data: v.file(t, first, []string{"ui"}, "rendering")}}
 	c := initialize(t, cfg)
-	c.machine.mu.Lock()
-	breakDown(c.machine.inst)
-	c.machine.mu.Unlock()
+	c.trapNext(t)
 	wantCode(t, c.Check("ui", "rendering"), license.CodeInternal)
 	if err := c.Reserve(t.Context(), "ui", "rendering"); err != nil {
 		t.Error(err)

@@ -216,9 +216,7 @@ func TestOfflineSurvivesATrap(t *testing.T) {
 	cfg.Offline, cfg.Transport, cfg.OnVerdict = true, newCable(true), func(v Verdict) { heard <- v }
 	c := must(t, cfg)
 	request := c.exported(t)
-	c.machine.mu.Lock()
-	breakDown(c.machine.inst)
-	c.machine.mu.Unlock()
+	c.trapNext(t)
 	wantCode(t, c.Check("ui", "rendering"), license.CodeInternal)
 	if c.exported(t) != request {
 		t.Error("it is another request")
