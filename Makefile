@@ -11,8 +11,8 @@ window := desktop,production,webkit2_41
 # The server and every tool are pure Go, so that one build runs anywhere.
 export CGO_ENABLED := 0
 
-# For the tests too, so that they and the builds share what is compiled.
-export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+# For the tests too, so that they and the builds share what is compiled. What the machine has set stays.
+export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -trimpath)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
