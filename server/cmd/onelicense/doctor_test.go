@@ -35,7 +35,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	exit, out, errs = run(nil, "doctor", "--data", data, "--offline")
-	if exit != exitRefused || !strings.Contains(out, "what to do: put the key there") || !strings.Contains(errs, "1 of ") {
+	if exit != exitRefused || !strings.Contains(out, "put the one there that was kept apart") || !strings.Contains(errs, "1 of ") {
 		t.Errorf("without the key: exit %d\n%s%s", exit, out, errs)
 	}
 	if exit, _, _ := run(nil, "doctor", "--data", data, "--patient", "x"); exit != exitUsage {
