@@ -207,6 +207,7 @@ func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error)
 		}
 	}
 	var tried Entry
+	//mutant:tests drop 2: a trial that changes hands is tried by both
 	if !old.Trial || anothers {
 		if tried, err = s.tries(ctx, l, v.Policy); err != nil {
 			return License{}, err

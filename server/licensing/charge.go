@@ -28,18 +28,22 @@ type Charge struct {
 // reaches, and what it does not reach is not counted.
 func (c Charge) Apply(a Account) Account {
 	a.Closed = Period{}
+	//mutant:tests operator !=: a period does not end because a clock went back
+	//mutant:tests never: an allowance begins anew with its period
 	if c.Period > a.Period {
 		if a.Period != 0 && a.Used > a.Before {
 			a.Closed = Period{a.Period, a.Used - a.Before}
 		}
 		a.Period, a.Before = c.Period, a.Used
 	}
+	//mutant:years value _ + 1<<40: usage stays within the allowance
 	left := max(0, min(c.limit(a), lease.MaxCount)-a.Used)
 	a.Granted = max(a.Granted, a.Counted) // records from before there was prepayment
 	pay := func(n int64) {
 		n = min(max(0, n), left)
 		left, a.Granted, a.Used = left-n, a.Granted+n, a.Used+n
 	}
+	//mutant:stories left: what was counted once is not charged again
 	pay(c.Counted - a.Granted)
 	a.Counted = max(a.Counted, min(c.Counted, a.Granted))
 	pay(c.Extra)

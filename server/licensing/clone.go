@@ -21,15 +21,18 @@ const (
 func (s *Service) again(ctx context.Context, x *exchange, held Activation, shown *lease.Lease) (*Past, *no, error) {
 	past := held.Past
 	window := lease.Time(longWindow(x.policy))
+	//mutant:stories always: turns are remembered for a long window
 	if x.now >= past.AlternatedAt+window {
 		past.Alternations = 0
 	}
 	e := Evidence{Time: x.now, Request: x.hash, Address: x.address, Differs: differing(held.Seen.Fingerprint, x.request.Fingerprint)}
 	if shown != nil {
 		e.Shown = shown.Position()
+		//mutant:stories or: an old state is not a turn
 		e.Alternation = past.Left.Number > 0 && (e.Shown == past.Left || asked(past.Left, e.Shown, x.request.Refused))
 	}
 	if e.Alternation {
+		//mutant:stories remove: turns are counted
 		past.Alternations++
 		past.AlternatedAt = x.now
 	}
@@ -40,6 +43,7 @@ func (s *Service) again(ctx context.Context, x *exchange, held Activation, shown
 	past.add(e)
 	past.Turn++
 	if !cloned {
+		//mutant:stories remove: the closed chain's last lease is remembered
 		past.Left = held.Head
 		return &past, nil, nil
 	}

@@ -25,6 +25,7 @@ func (s *Service) epoch(ctx context.Context, seen int64) (Epoch, error) {
 	e := &s.epochs
 	e.mu.Lock()
 	known, now := e.known, s.now()
+	//mutant:tests drop 4: every node learns of an epoch
 	fresh := known.Value != 0 && seen <= known.Value && e.at <= now && now <= e.at+epochAge
 	e.mu.Unlock()
 	if fresh {

@@ -31,11 +31,13 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 		Until: x.now + lifetime(x.policy), Goodbye: r.Goodbye, Charge: x.charge(at, held),
 		Seen: Seen{Address: x.address, Fingerprint: r.Fingerprint, Statistics: r.Statistics},
 	}
+	//mutant:stories value _ || at.again != nil: activating anew takes no machine's place
 	if at.begins {
 		a.Activate = &Activate{Limit: x.policy.ActivationLimit, Window: x.policy.Interval, MaxMachines: x.policy.MaxMachines,
 			MoveLimit: x.policy.MoveLimit, MoveWindow: longWindow(x.policy), Elsewhere: len(x.elsewhere(held)) > 0}
 	}
 	if at.again != nil {
+		//mutant:stories element 1 1000: re-activations have a budget
 		a.Restore = &Restore{Budget: restoreBudget, Window: longWindow(x.policy), Past: *at.again}
 	}
 	a.Seen.notice(held.Seen, x.now)
@@ -53,6 +55,7 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 	if at.healed != nil && !at.begins {
 		holds = at.healed.Reservations
 		for _, h := range holds {
+			//mutant:stories never: seats of a lost record are held again
 			if _, granted := x.slots(h.Entitlement); granted && !dropped[h.Entitlement] && h.Until > x.now {
 				a.Want = append(a.Want, Want{h.Slot, Unlimited, max(h.Until, a.Until)})
 			}
@@ -94,8 +97,10 @@ func (s *Service) fill(x *exchange, at step, held Activation) (Advance, *no) {
 			case x.thawed() != nil:
 				slots = 0
 			case slots != Unlimited:
+				//mutant:tests remove: who asked first has the slot first
 				slots = max(0, slots-x.ahead(want.Entitlement))
 			}
+			//mutant:tests unwrap min 1: a slot is borrowed as long as the policy allows
 			a.Want = append(a.Want, Want{want.Slot, slots, max(a.Until, x.now+lease.Time(min(want.Borrow, x.policy.MaxBorrow)))})
 			continue
 		}
@@ -129,12 +134,15 @@ func (x *exchange) charge(at step, held Activation) Charge {
 	case at.healed != nil:
 		// Taken in full, past the allowance too: it was used, and was within it when it was.
 		c.Allowance = Unlimited
+		//mutant:stories value held.Counted: usage of a lost record is taken in full
 		c.Counted = max(c.Counted, at.healed.Counters.Counted)
 		c.Block = max(0, at.healed.Counters.Granted-c.Counted)
 	case at.again != nil:
 		// The server's number stands. What was prepaid to the closed chain is gone, and once more as much: the old state had a
 		// block of its own, and nobody knows that it was not used twice.
+		//mutant:stories remove: after a re-activation the server's number stands
 		c.Counted = held.Counted
+		//mutant:stories remove: a restored state pays for what was prepaid to it
 		c.Lapse, c.Extra = x.policy.Prepaid > 0, x.policy.Prepaid
 	}
 	if x.thawed() != nil && at.healed == nil || x.request.Goodbye {
@@ -170,9 +178,11 @@ func (x *exchange) compose(o Outcome, at step, list *lease.ListRef, denied []lea
 	if x.policy.Type.Counted() {
 		l.Counters.Allowance = x.terms.License.Allowance
 		if x.policy.Period != "" {
+			//mutant:tests remove: the allowance that is told is the period's
 			l.Counters.Allowance = min(o.Before+l.Counters.Allowance, lease.MaxCount)
 		}
 		// A re-activation does not take the client's number at all, so it says nothing about the allowance.
+		//mutant:tests drop 1: a report past the allowance is told so
 		if o.Counted < x.request.Counted && at.again == nil || at.healed != nil && o.Used > l.Counters.Allowance {
 			l.Verdict = license.CodeExhausted
 		}
@@ -199,6 +209,7 @@ func (x *exchange) dated() lease.Time {
 		return x.now // as nearly always, so that the lease need not be read
 	}
 	if l, err := read(last); err == nil && l.Epoch == x.epoch.Value {
+		//mutant:years unwrap max 2: leases do not go back in time
 		return max(l.Time, x.now)
 	}
 	return x.now

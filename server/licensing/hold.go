@@ -111,6 +111,7 @@ func (l *License) holdable(h Hold) error {
 		}
 		most = max(most, sum)
 	}
+	//mutant:tests never: holds fit into the slots
 	if has := int64(l.Entitlements[at].Slots); most > has {
 		return invalid("slots", "would make %d that are held at a time, the license has %d", most, has)
 	}

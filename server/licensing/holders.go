@@ -33,6 +33,7 @@ func (s *Service) Deactivate(ctx context.Context, org license.ID, key Activation
 	if err := s.store.Deactivate(ctx, org, key, s.now()); err != nil {
 		return err
 	}
+	//mutant:tests value nil: who is closed does not wait
 	return s.leave(ctx, org, key, true)
 }
 

@@ -66,6 +66,8 @@ func (s *Service) line(ctx context.Context, id license.ID) (l line, kept Entry, 
 }
 
 // waits tells whether the waiter is not to be passed over yet.
+//
+//mutant:tests always: who does not ask is passed over
 func (x *exchange) stands(w waiter) bool { return w.Asked+lease.Time(x.policy.Queue) > x.now }
 
 // ahead is how many slots of the entitlement are due to others before the one who asks.
@@ -77,16 +79,19 @@ func (x *exchange) ahead(entitlement string) (n int64) {
 		}
 		left := h.Slots
 		for _, c := range x.line.Claims {
+			//mutant:tests never: what was taken of a hold is not held any more
 			if c.Hold == h.ID && c.Until > x.now && c.Activation != x.key.Activation {
 				left--
 			}
 		}
+		//mutant:tests drop 1: a slot that is held ahead is for one
 		if h.isFor(x) && left > 0 {
 			holder = true
 		} else {
 			n += max(0, left)
 		}
 	}
+	//mutant:tests never: who has a slot held goes before the line
 	if holder {
 		return n
 	}

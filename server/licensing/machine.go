@@ -31,6 +31,7 @@ func (x *exchange) another(at step, held Activation) *no {
 			foreign = append(foreign, p.Name)
 		}
 	}
+	//mutant:tests never: a license for one machine is for no other
 	if len(foreign) > 0 {
 		return changed(foreign, "the license names the machine; other than there: %s", strings.Join(foreign, ", "))
 	}
@@ -47,6 +48,7 @@ func (x *exchange) elsewhere(held Activation) []string {
 		return nil
 	}
 	differs := differing(held.Seen.Fingerprint, x.request.Fingerprint)
+	//mutant:tests always: a machine may change in few parts at once
 	if int64(len(differs)) <= x.policy.FingerprintTolerance {
 		return nil
 	}

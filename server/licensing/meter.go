@@ -71,13 +71,16 @@ func (m *Meter) Admit(l *Activate, now lease.Time, who lease.Hash) error {
 	if is.WindowCount == 0 || now >= is.WindowFrom+lease.Time(l.Window) {
 		is.WindowFrom, is.WindowCount = now, 0
 	}
+	//mutant:tests never: activations have a limit in each window
 	if is.WindowCount >= l.Limit {
 		return &Limit{license.CodeActivationLimit, fmt.Sprintf("%d activations in %d ms", l.Limit, l.Window), is.WindowFrom + lease.Time(l.Window)}
 	}
+	//mutant:tests never: machines have a limit
 	if l.MaxMachines > 0 && is.Machines >= l.MaxMachines {
 		return &Limit{Code: license.CodeMachineLimit, Detail: fmt.Sprintf("%d machines", l.MaxMachines)}
 	}
 	switch {
+	//mutant:tests drop 1: who comes back to its own place does not move
 	case !l.Elsewhere && is.forget(who) || l.MaxMachines == 0:
 	case is.Places < l.MaxMachines:
 		is.Places++
@@ -85,6 +88,7 @@ func (m *Meter) Admit(l *Activate, now lease.Time, who lease.Hash) error {
 		if is.Moves == 0 || now >= is.MovesFrom+lease.Time(l.MoveWindow) {
 			is.MovesFrom, is.Moves = now, 0
 		}
+		//mutant:tests never: moves have a limit
 		if l.MoveLimit > 0 && is.Moves >= l.MoveLimit {
 			return &Limit{license.CodeMoveLimit, fmt.Sprintf("%d moves in %d ms", l.MoveLimit, l.MoveWindow), is.MovesFrom + lease.Time(l.MoveWindow)}
 		}
@@ -115,6 +119,7 @@ func (m *Meter) Free(who lease.Hash, there bool) {
 	} else if !m.forget(who) {
 		return
 	}
+	//mutant:tests remove: what the vendor frees is no move
 	m.Places = max(m.Machines, m.Places-1)
 }
 

@@ -40,8 +40,11 @@ func (s *Service) position(ctx context.Context, x *exchange, held Activation, kn
 	begins := r.Number == 1 && r.Generation == head.Generation+1
 	closed := known && held.Closed != 0
 	switch {
+	//mutant:stories never: clones that were suspended are both refused
 	case held.Past.Cloned != 0:
 		return at, refusal(license.CodeCloned, "since %s", stamp(held.Past.Cloned)), nil
+	//mutant:stories drop 4: the next number is one more
+	//mutant:stories drop 5: the next number follows the head's link
 	case known && !closed && r.Generation == head.Generation && r.Number == head.Number+1 && r.Previous == head.Link:
 		if r.Counted < held.Counted {
 			return at, refusal(license.CodeNumberTooHigh, "counted %d, confirmed were %d", r.Counted, held.Counted), nil
@@ -61,11 +64,14 @@ func (s *Service) position(ctx context.Context, x *exchange, held Activation, kn
 	}
 	follows := ahead != nil && r.Generation == ahead.Generation && r.Number == ahead.Number+1 && r.Previous == ahead.Link
 	switch {
+	//mutant:years never: who is closed stays closed
 	case closed:
 		return at, refusal(license.CodeDeactivated, "at %s", stamp(held.Closed)), nil
+	//mutant:stories never: records that were rolled back catch up
 	case known && follows && x.now <= ahead.NotAfter:
 		at.healed = ahead
 		return at, nil, nil
+	//mutant:tests never: an unknown installation with a lease is waited for
 	case !known && ahead != nil:
 		if x.thawed() != nil {
 			return at, refusal(license.CodeServerRolledBack, "the lease shown is %d.%d, the server has none of this installation; that can be mended from %s on",
@@ -103,6 +109,7 @@ func longWindow(p Policy) int64 {
 // thawed is the refusal of everything new while leases may be outstanding that the records do not know; nil when there is no such time.
 func (x *exchange) thawed() *no {
 	end := x.epoch.frozenUntil(x.policy)
+	//mutant:stories always: nothing new is granted after a restore
 	if x.now >= end {
 		return nil
 	}
@@ -134,6 +141,7 @@ func (s *Service) ahead(ctx context.Context, x *exchange, head lease.Position, s
 	} else if status, ok := said.Key(answer.Key); ok && status.Status == lease.Compromised {
 		return nil, nil
 	}
+	//mutant:stories never: a rollback that is found out begins an epoch
 	if answer.Lease.Epoch >= x.epoch.Value {
 		raised, err := s.store.RaiseEpoch(ctx, answer.Lease.Epoch, x.now)
 		if err != nil {

@@ -90,6 +90,7 @@ func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error)
 	}
 	known := err == nil
 	x.outcome.held = held
+	//mutant:stories never: the same request is given the same lease
 	if known && held.Request == x.hash {
 		return s.resend(x, held.Lease)
 	}
@@ -154,12 +155,15 @@ func (x *exchange) status() *no {
 		return refusal(license.CodeArchived, "version %s", x.runs.ID)
 	case l.Archived:
 		return refusal(license.CodeArchived, "license %s", l.ID)
+	//mutant:stories never: suspended licenses are refused
 	case l.Status == Suspended:
 		return refusal(license.CodeSuspended, "license %s", l.ID)
 	case l.Status == Revoked:
 		return refusal(license.CodeRevoked, "license %s", l.ID)
 	case x.policy.Type.Expiring() && x.now >= l.Expires && !l.waits():
 		return refusal(license.CodeExpired, "at %s; it is %s", stamp(l.Expires), stamp(x.now))
+	//mutant:tests drop 2.1: a version without a release has no maintenance
+	//mutant:tests never: maintenance ends
 	case x.runs.ID != l.Version && (x.runs.Released == 0 || x.runs.Released > l.Maintenance):
 		return refusal(license.CodeMaintenanceEnded, "at %s; version %s was released %s", stamp(l.Maintenance), x.runs.ID, released(x.runs))
 	}
@@ -197,6 +201,7 @@ func (s *Service) resend(x *exchange, document lease.Document) (Answer, error) {
 		return Answer{}, fmt.Errorf("activation %s: the stored lease: %w", x.key.Activation, err)
 	}
 	x.outcome.resent, x.outcome.position, x.outcome.counters, x.outcome.verdict = true, stored.Position(), stored.Counters, stored.Verdict
+	//mutant:tests never: a stored lease is signed for the present epoch
 	if stored.Epoch < x.epoch.Value {
 		stored.Epoch = x.epoch.Value
 		document = stored.Document()

@@ -36,6 +36,7 @@ func (s *Service) start(ctx context.Context, x *exchange, begins *Activate) erro
 	if begins != nil {
 		m, err := s.store.Meter(ctx, x.key.License)
 		if err == nil {
+			//mutant:tests blank: a refused activation begins no term
 			err = m.Admit(begins, x.now, x.key.Activation)
 		}
 		if err != nil {
@@ -151,6 +152,7 @@ func (s *Service) closeAll(ctx context.Context, org, id license.ID, until lease.
 			return err
 		}
 		for _, a := range found.Items {
+			//mutant:tests drop 2: a transfer closes what was there before it
 			if a.Closed == 0 && a.Created <= until {
 				if err := s.Deactivate(ctx, org, a.ActivationKey); err != nil {
 					return err

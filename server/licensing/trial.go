@@ -28,6 +28,7 @@ func (s *Service) tries(ctx context.Context, l License, p Policy) (Entry, error)
 			return e, err
 		}
 		kept, err := s.store.Entry(ctx, e.Kind, e.ID)
+		//mutant:tests never: a customer tries a product once
 		if err == nil && license.ID(kept.Body) != l.ID {
 			return Entry{}, invalid("trial", "was given to this customer at %s already: license %s", stamp(kept.Created), kept.Body)
 		} else if err == nil {
@@ -44,6 +45,7 @@ func (s *Service) tries(ctx context.Context, l License, p Policy) (Entry, error)
 // the trial: then it stays.
 func (s *Service) untried(ctx context.Context, tried Entry, failed error) error {
 	certain := errors.As(failed, new(*Invalid)) || errors.Is(failed, ErrStale) || errors.Is(failed, ErrExists) || errors.Is(failed, ErrNotFound)
+	//mutant:tests always: a refused edit takes nobody's trial
 	if tried.Revision != 1 || !certain {
 		return failed
 	}

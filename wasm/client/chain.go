@@ -80,6 +80,7 @@ func (ch *chain) resume(s savedLink) error {
 		}
 		ch.held, ch.text, ch.relay, ch.delegation = a.Lease, s.Lease, a.relay, s.Delegation
 		ch.counted = max(ch.counted, a.Lease.Counters.Counted)
+		//mutant:stories never: what was prepaid is spent when it is read back
 		if a.Lease.Settings.Prepaid > 0 {
 			ch.counted = max(ch.counted, a.Lease.Counters.Granted)
 		}
@@ -110,6 +111,7 @@ func (ch *chain) form() {
 		r.Statistics = &lease.Statistics{Program: c.cfg.Program, Platform: c.cfg.Platform, Host: c.cfg.Host, Numbers: c.numbers}
 	}
 	if ch.challenge != "" {
+		//mutant:stories value:2 "": a re-activation shows what was refused
 		r.Generation, r.Refused = ch.generation, ch.hash
 	} else if ch.held != nil {
 		r.Generation, r.Number, r.Previous = ch.held.Generation, ch.held.Number+1, ch.held.Link
@@ -129,6 +131,7 @@ func (ch *chain) form() {
 
 	text := r.Sign(ch.device)
 	ch.request, ch.asked, ch.hash = string(text), r, lease.HashOfText(text)
+	//mutant:stories with ch.c.savedAt, ch.waitsFor, ch.state = ch.c.clock.mono, 0, sending; ch.send(): a request is on the disk before it is sent
 	ch.save()
 }
 
@@ -164,6 +167,8 @@ func (ch *chain) again() { ch.more = true }
 func (ch *chain) take() {
 	c, l := ch.c, ch.answered.Lease
 	first := ch.held == nil && l.Generation == 1
+	//mutant:stories remove: the server's number stands
+	//mutant:searching left: counts made during a sync are kept
 	ch.counted = l.Counters.Counted + (ch.counted - ch.asked.Counted)
 	ch.held, ch.text, ch.problem, ch.failures = l, string(ch.answered.Text), abi.Verdict{}, 0
 	ch.relay, ch.delegation, ch.unproven = ch.answered.relay, ch.answered.delegation, abi.Verdict{}

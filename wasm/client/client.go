@@ -142,6 +142,7 @@ func (c *Client) settle() {
 		ch.giveUpBorrowed()
 		ch.tellChange()
 	}
+	//mutant:searching never: the journal is written
 	if c.dirty && (c.clock.mono >= c.savedAt+c.journalPause() || c.unsaved == 0 && slices.ContainsFunc(c.chains, (*chain).journalDue)) {
 		c.save()
 	}

@@ -48,6 +48,8 @@ func (c *Client) snapshot() string {
 		Mark: c.clock.mark, Issuers: c.issuers, List: c.listText,
 	}
 	for _, ch := range c.chains {
+		//mutant:searching element 4 "": the lease is part of the state
+		//mutant:stories element 6 "": the request is part of the state
 		s.Chains = append(s.Chains, savedLink{ch.license, ch.nth, ch.counted, ch.text, ch.delegation, ch.request})
 	}
 	b, err := json.Marshal(s)

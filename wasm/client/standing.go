@@ -15,6 +15,7 @@ func (ch *chain) code() license.Code {
 	switch {
 	case ch.state == closed, ch.leaving():
 		return license.CodeDeactivated
+	//mutant:stories never: what is final does not ride the grace
 	case ch.problem.Class == license.ClassFinal:
 		return ch.problem.Code // never rides the grace
 	case ch.unproven.Code != "":
@@ -29,6 +30,7 @@ func (ch *chain) code() license.Code {
 		return license.CodeClockSetBack
 	case ch.held.Settings.Type.Expiring() && ch.held.Expires > 0 && c.clock.now() >= ch.held.Expires:
 		return license.CodeExpired
+	//mutant:stories never: a lease ends
 	case c.clock.now() > ch.held.NotAfter && !(ch.inTime && (ch.state == saving || ch.state == sending)): // an exchange in time is waited for
 		return license.CodeLeaseExpired
 	case ch.failures > ch.held.Settings.MaxRetries:

@@ -51,10 +51,13 @@ func init() {
 		{sending, leased, ready, (*chain).take, "the lease is the new head"},
 		{sending, farewell, closed, (*chain).leave, "the activation is given back"},
 		{sending, failed, waiting, (*chain).fail, "count the failure, answer by the last lease"},
+		//mutant:stories element 3 ready; 4 (*chain).drop: after a refusal too
 		{sending, refused, waiting, (*chain).fail, "final codes act at once; the same bytes may be accepted later"},
 		{sending, rejected, ready, (*chain).drop, "form another request at the next try"},
+		//mutant:stories element 3 waiting; 4 (*chain).fail: a stale state activates anew
 		{sending, stale, saving, (*chain).restore, "activate anew with the challenge"},
 		{sending, ousted, saving, (*chain).renew, "activate as a new device"},
+		//mutant:stories element 4 (*chain).form: the same bytes are sent again
 		{waiting, due, saving, (*chain).resend, "the same bytes again"},
 		{waiting, leased, ready, (*chain).take, "an answer that was carried by hand"},
 		{waiting, farewell, closed, (*chain).leave, "the same, to a goodbye"},

@@ -104,9 +104,11 @@ func (ch *chain) judge(body []byte) (*judged, error) {
 		if j.keys, err = c.parse(beside.Keyring); err != nil {
 			return nil, err
 		}
+		//mutant:tests never: the root is the pinned one
 		if c.root != "" && j.keys.Root() != c.root {
 			return nil, license.Refuse(license.CodeWrongRoot, "the server's root is %s, the pinned one %s", j.keys.Root(), c.root)
 		}
+		//mutant:tests never: a keyring forgets nothing
 		if c.keys != nil {
 			if j.keys, j.certificate, err = j.keys.Union(c.keys); err != nil {
 				return nil, err
@@ -130,6 +132,7 @@ func (ch *chain) judge(body []byte) (*judged, error) {
 		return nil, err
 	}
 	if l := j.Lease; l != nil {
+		//mutant:tests arg 3 nil: a named list must be at hand
 		err = errors.Join(ch.mine(l.Product, l.License, l.Activation, l.Request, l.Nonce, j.relay, l.Epoch), ch.follows(l, j), c.upToDate(l.List, j))
 	} else {
 		r := j.Refusal
@@ -165,8 +168,10 @@ func (c *Client) upToDate(named *lease.ListRef, j *judged) error {
 func (ch *chain) mine(product, id license.ID, activation, request lease.Hash, nonce, relay string, epoch int64) error {
 	seen := ch.c.issuer(relay).Epoch
 	switch {
+	//mutant:stories never: an answer is for this device
 	case product != ch.c.cfg.ProductID || id != ch.license || activation != ch.activation:
 		return license.Refuse(license.CodeLeaseOtherDevice, "it is for product %s, license %s, activation %.12s", product, id, activation)
+	//mutant:years never: an answer is for this request
 	case request != ch.hash || nonce != ch.asked.Nonce:
 		return license.Refuse(license.CodeLeaseOtherRequest, "it answers request %.12s, asked was %.12s", request, ch.hash)
 	case epoch < seen:
