@@ -99,7 +99,7 @@ func (b *bare) handle(c *fiber.Ctx) error {
 func granted(r *lease.Request, hash lease.Hash, now time.Time) lease.Document {
 	at := lease.Time(now.UnixMilli())
 	return lease.Lease{
-		Product: r.Product, License: r.License, Activation: r.Activation(), Generation: r.Generation, Number: r.Number, Link: lease.Next(r.Previous, hash),
+		Product: r.Product, License: r.License, Activation: r.Activation(), Generation: r.Generation, Number: r.Number, Link: lease.NextLink(r.Previous, hash),
 		Request: hash, Nonce: r.Nonce, Time: at, Epoch: 1, Verdict: license.CodeOK,
 		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, MaxRetries: 3, Grace: 3600_000, JournalEvery: 100},
 		Counters: lease.Counters{Used: r.Counted, Allowance: lease.MaxCount, Counted: r.Counted}, NotAfter: at + 3*hour,

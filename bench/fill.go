@@ -26,9 +26,9 @@ func hold(s licensing.Store, l licensing.License, n, slots int) error {
 	id := lease.HashOf(fmt.Appendf(nil, "holder %d", n))
 	_, err := s.Advance(context.Background(), licensing.Advance{
 		Key: licensing.ActivationKey{License: l.ID, Activation: id}, Org: l.Organisation, To: lease.Position{Generation: 1, Number: 1, Link: id},
-		Request: id, Device: string(id), Revision: l.Revision, Now: now, Charge: licensing.Charge{Allowance: licensing.Unlimited}, Until: now + hour,
-		Want:     []licensing.Want{{Slot: seat, Slots: int64(slots), Until: now + hour}},
-		Activate: &licensing.Activate{Limit: 1 << 40, Window: 1000},
+		Request: id, Device: string(id), Revision: l.Revision, Now: now, UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited}, Until: now + hour,
+		Reserve:       []licensing.ReservationRequest{{Slot: seat, Slots: int64(slots), Until: now + hour}},
+		NewActivation: &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000},
 		Compose: func(o licensing.Outcome) (lease.Document, error) {
 			if len(o.Reservations) != 1 {
 				return nil, fmt.Errorf("holder %d has no seat", n)

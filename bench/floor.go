@@ -60,7 +60,7 @@ func openFloor() (f *floor, err error) {
 func (f *floor) canned(signer license.Signer) ([]byte, error) {
 	now := time.Now()
 	return granted(&lease.Request{Product: f.product, License: f.license, Generation: 1, Number: 1, Nonce: "00000000000000000000000000000000",
-		Previous: lease.Origin, Counted: 1, Device: "device"}, lease.Origin, now).Sign(signer, now)
+		Previous: lease.OriginLink, Counted: 1, Device: "device"}, lease.OriginLink, now).Sign(signer, now)
 }
 
 func (f *floor) serve(handle fiber.Handler) (string, error) {

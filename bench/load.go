@@ -50,7 +50,7 @@ func connection(address string, clients int) *fasthttp.HostClient {
 
 func newInstallation(s subject, http *fasthttp.HostClient, path string) *installation {
 	_, device, _ := ed25519.GenerateKey(nil) // the system's random source does not fail
-	return &installation{subject: s, http: http, path: path, device: device, position: lease.Position{Link: lease.Origin}}
+	return &installation{subject: s, http: http, path: path, device: device, position: lease.Position{Link: lease.OriginLink}}
 }
 
 // sync makes one exchange. The lease is given when it is one of those that are verified. What was not answered is sent again, byte for byte,
@@ -66,7 +66,7 @@ func (c *installation) sync(fill func(*lease.Request)) (*lease.Lease, error) {
 	}
 	c.pending, c.last = nil, answer
 	document := r.body[:len(r.body)-len("\n")-base64Signature-len("\n")]
-	c.position = lease.Position{Generation: 1, Number: r.Number, Link: lease.Next(r.Previous, lease.HashOf(document))}
+	c.position = lease.Position{Generation: 1, Number: r.Number, Link: lease.NextLink(r.Previous, lease.HashOf(document))}
 	c.counted = r.Counted
 	if c.asked++; c.asked%checked != 0 {
 		return nil, nil
@@ -144,7 +144,7 @@ var (
 // cycle takes a seat and gives it back. Where there are more clients than seats some are denied one.
 func cycle(c *installation) (refused int, err error) {
 	if !c.seated {
-		l, err := c.sync(func(r *lease.Request) { r.Want = []lease.Want{{Slot: seat}} })
+		l, err := c.sync(func(r *lease.Request) { r.Want = []lease.ReservationRequest{{Slot: seat}} })
 		if err != nil {
 			return 0, err
 		}

@@ -166,7 +166,7 @@ func (w *world) fill() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	terms, err := s.Terms(context.Background(), w.counted)
+	terms, err := s.LicenseContext(context.Background(), w.counted)
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,8 @@ import (
 // The attacks on the license file, one test each, named after the attack. What every host proves with the vectors of
 // spec/vectors/license stands here by the attack that it belongs to; spec/threats.md lists them all.
 
-// judged opens vectors by name. Each must be there and have the code.
-func judged(t *testing.T, code license.Code, names ...string) {
+// expectVectors opens vectors by name. Each must be there and have the code.
+func expectVectors(t *testing.T, code license.Code, names ...string) {
 	t.Helper()
 	all := map[string]vector{}
 	for _, v := range vectors(t) {
@@ -38,14 +38,14 @@ func judged(t *testing.T, code license.Code, names ...string) {
 			t.Errorf("there is no vector %s", name)
 			continue
 		}
-		if got := opened(t, v); got != code || v.Code != code {
+		if got := openVector(t, v); got != code || v.Code != code {
 			t.Errorf("%s: got %s, stated is %s, want %s", name, got, v.Code, code)
 		}
 	}
 }
 
-// opened is the code that opening a vector gives.
-func opened(t *testing.T, v vector) license.Code {
+// openVector is the code that opening a vector gives.
+func openVector(t *testing.T, v vector) license.Code {
 	t.Helper()
 	keys, err := pgp.Parse(readVector(t, v.Keyring))
 	if err == nil {
@@ -67,7 +67,7 @@ func codeOf(t *testing.T, err error) license.Code {
 }
 
 // The genuine file of the examples, the product's keyring, and a day on which it is good.
-func genuine(t *testing.T) (file []byte, keys *pgp.Keyring, now time.Time) {
+func genuineFile(t *testing.T) (file []byte, keys *pgp.Keyring, now time.Time) {
 	t.Helper()
 	keys, err := pgp.Parse(readVector(t, "product.asc"))
 	if err != nil {
@@ -81,8 +81,8 @@ func genuine(t *testing.T) (file []byte, keys *pgp.Keyring, now time.Time) {
 	return file, keys, now
 }
 
-// mallory is another vendor's keys, with any name that he likes.
-func mallory(t *testing.T, name string) *pgp.Secret {
+// attackerKeys is another vendor's keys, with any name that he likes.
+func attackerKeys(t *testing.T, name string) *pgp.SecretKeyring {
 	t.Helper()
 	s, err := pgp.Generate(name, rand.NewChaCha8([32]byte{1}), time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC))
 	if err != nil {
@@ -95,25 +95,25 @@ func mallory(t *testing.T, name string) *pgp.Secret {
 //
 // proves L04
 func TestCanonicalizationAmbiguity(t *testing.T) {
-	judged(t, license.CodeFileLines, "mixed_line_ends", "mixed_last_line_end", "lone_cr", "cr_cr_lf", "cr_at_the_end", "blank_line_at_the_end",
+	expectVectors(t, license.CodeFileLines, "mixed_line_ends", "mixed_last_line_end", "lone_cr", "cr_cr_lf", "cr_at_the_end", "blank_line_at_the_end",
 		"blank_line_at_the_start", "fifth_line", "two_signature_lines")
-	judged(t, license.CodeFileByte, "nul_byte", "nul_then_entitlement", "bom", "trailing_blank", "blank_after_comma", "tab", "form_feed", "latin1",
+	expectVectors(t, license.CodeFileByte, "nul_byte", "nul_then_entitlement", "bom", "trailing_blank", "blank_after_comma", "tab", "form_feed", "latin1",
 		"cyrillic_look_alike", "utf16")
-	judged(t, license.CodeFileEntitlements, "duplicate_entitlement", "slots_leading_zero", "slots_plus", "slots_overflow", "slots_hex", "slots_underscore",
+	expectVectors(t, license.CodeFileEntitlements, "duplicate_entitlement", "slots_leading_zero", "slots_plus", "slots_overflow", "slots_hex", "slots_underscore",
 		"slots_twice")
-	judged(t, license.CodeFileContexts, "duplicate_context", "empty_context")
-	judged(t, license.CodeFileID, "uppercase_id")
-	judged(t, license.CodeSignatureEncoding, "base64_not_canonical", "base64_without_padding", "base64_url_safe", "base64_padding_in_the_middle")
+	expectVectors(t, license.CodeFileContexts, "duplicate_context", "empty_context")
+	expectVectors(t, license.CodeFileID, "uppercase_id")
+	expectVectors(t, license.CodeSignatureEncoding, "base64_not_canonical", "base64_without_padding", "base64_url_safe", "base64_padding_in_the_middle")
 }
 
 // What has gone wrong with cleartext signatures has no place here: no headers, no escapes, no text around the signed one.
 //
 // proves L04
 func TestClearsignTricks(t *testing.T) {
-	judged(t, license.CodeFileByte, "gnupg_clearsigned")
-	judged(t, license.CodeSignatureFormat, "armored_in_base64")
-	judged(t, license.CodeFileLines, "two_signature_lines", "only_signature", "fifth_line", "blank_line_at_the_start", "base64_newline")
-	file, keys, now := genuine(t)
+	expectVectors(t, license.CodeFileByte, "gnupg_clearsigned")
+	expectVectors(t, license.CodeSignatureFormat, "armored_in_base64")
+	expectVectors(t, license.CodeFileLines, "two_signature_lines", "only_signature", "fifth_line", "blank_line_at_the_start", "base64_newline")
+	file, keys, now := genuineFile(t)
 	for name, text := range map[string]string{
 		"header before": "Hash: SHA256\n" + string(file), "text before": "5edb1264cc150913cb7640f9\n" + string(file), "text after": string(file) + "ui\n",
 		"dash-escaped": "- " + string(file), "armored": "-----BEGIN PGP SIGNED MESSAGE-----\n" + string(file),
@@ -126,31 +126,31 @@ func TestClearsignTricks(t *testing.T) {
 
 // proves L04
 func TestWeakHash(t *testing.T) {
-	judged(t, license.CodeSignatureAlgorithm, "sha1", "sha224", "gnupg_sha1")
-	judged(t, license.CodeKeyUnknown, "binding_by_sha1")
-	judged(t, license.CodeKeyWeak, "gnupg_rsa2048")
+	expectVectors(t, license.CodeSignatureAlgorithm, "sha1", "sha224", "gnupg_sha1")
+	expectVectors(t, license.CodeKeyUnknown, "binding_by_sha1")
+	expectVectors(t, license.CodeKeyWeak, "gnupg_rsa2048")
 }
 
 // proves L04
 // proves part of N04
 func TestExpiredOrRevokedKey(t *testing.T) {
-	judged(t, license.CodeKeyExpired, "key_expired", "key_expired_before", "binding_expired", "root_expired", "v6_root_expired", "gnupg_key_expired", "older_than_its_key")
-	judged(t, license.CodeKeyRetired, "superseded_at_once", "superseded_after", "retired_after", "root_superseded_after")
-	judged(t, license.CodeKeyCompromised, "compromised_before", "revoked_without_reason", "root_compromised", "gnupg_revoked")
-	judged(t, license.CodeKeyUnknown, "no_back_signature", "successor_not_known_yet")
-	judged(t, license.CodeKeyUse, "no_sign_flag", "notation_unhashed", "root_signs")
-	judged(t, license.CodeOK, "superseded_before", "retired_before", "key_in_time") // and no more than these
+	expectVectors(t, license.CodeKeyExpired, "key_expired", "key_expired_before", "binding_expired", "root_expired", "v6_root_expired", "gnupg_key_expired", "older_than_its_key")
+	expectVectors(t, license.CodeKeyRetired, "superseded_at_once", "superseded_after", "retired_after", "root_superseded_after")
+	expectVectors(t, license.CodeKeyCompromised, "compromised_before", "revoked_without_reason", "root_compromised", "gnupg_revoked")
+	expectVectors(t, license.CodeKeyUnknown, "no_back_signature", "successor_not_known_yet")
+	expectVectors(t, license.CodeKeyUse, "no_sign_flag", "notation_unhashed", "root_signs")
+	expectVectors(t, license.CodeOK, "superseded_before", "retired_before", "key_in_time") // and no more than these
 }
 
 // One signature has one form, and a license is known by what it says, not by the bytes of a signature.
 //
 // proves L04
 func TestSignatureMalleability(t *testing.T) {
-	judged(t, license.CodeSignatureFormat, "two_signatures", "garbage_after_the_signature", "garbage_in_the_packet", "marker_before_the_signature",
+	expectVectors(t, license.CodeSignatureFormat, "two_signatures", "garbage_after_the_signature", "garbage_in_the_packet", "marker_before_the_signature",
 		"literal_packet", "indeterminate_length", "number_with_leading_zeros", "issuer_twice", "created_twice", "critical_unknown", "critical_notation")
-	judged(t, license.CodeSignatureInvalid, "hash_tag_changed")
-	judged(t, license.CodeKeyUnknown, "issuer_unhashed_only", "issuer_unhashed_ours")
-	file, keys, now := genuine(t)
+	expectVectors(t, license.CodeSignatureInvalid, "hash_tag_changed")
+	expectVectors(t, license.CodeKeyUnknown, "issuer_unhashed_only", "issuer_unhashed_ours")
+	file, keys, now := genuineFile(t)
 	one, err := license.Open(file, keys, now)
 	if err != nil {
 		t.Fatal(err)
@@ -165,12 +165,12 @@ func TestSignatureMalleability(t *testing.T) {
 
 // proves L04
 func TestSignatureFromTheFuture(t *testing.T) {
-	judged(t, license.CodeSignatureFuture, "future", "future_by_years", "clock_unset")
-	judged(t, license.CodeSignatureFormat, "created_twice")
-	judged(t, license.CodeSignatureExpired, "expiration_passed", "gnupg_expiring")
+	expectVectors(t, license.CodeSignatureFuture, "future", "future_by_years", "clock_unset")
+	expectVectors(t, license.CodeSignatureFormat, "created_twice")
+	expectVectors(t, license.CodeSignatureExpired, "expiration_passed", "gnupg_expiring")
 
 	// Without a time there is nothing to judge. (The packet's creation time is its first subpacket: six bytes.)
-	file, keys, now := genuine(t)
+	file, keys, now := genuineFile(t)
 	lines := bytes.SplitAfter(file, []byte("\n"))
 	packet, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(lines[3])))
 	if err != nil || !bytes.HasPrefix(packet[8:], []byte{5, 2}) {
@@ -190,10 +190,10 @@ func TestSignatureFromTheFuture(t *testing.T) {
 //
 // proves L04
 func TestIssuerForgedByName(t *testing.T) {
-	judged(t, license.CodeSignatureInvalid, "foreign_key_with_our_issuer")
-	judged(t, license.CodeKeyUnknown, "issuer_missing", "issuer_unhashed_only")
-	_, keys, now := genuine(t)
-	namesake := mallory(t, "product") // as the genuine keyring says
+	expectVectors(t, license.CodeSignatureInvalid, "foreign_key_with_our_issuer")
+	expectVectors(t, license.CodeKeyUnknown, "issuer_missing", "issuer_unhashed_only")
+	_, keys, now := genuineFile(t)
+	namesake := attackerKeys(t, "product") // as the genuine keyring says
 	file, err := license.Seal(license.Claims{ID: "5edb1264cc150913cb7640f8", Contexts: []string{"ui"}, Entitlements: []license.Entitlement{{Name: "rendering"}}}, namesake, now)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestIssuerForgedByName(t *testing.T) {
 	if got := codeOf(t, err); got != license.CodeKeyUnknown {
 		t.Errorf("got %s", got)
 	}
-	if _, _, err := keys.Union(namesake.Public()); codeOf(t, err) != license.CodeWrongRoot {
+	if _, _, err := keys.Merge(namesake.Public()); codeOf(t, err) != license.CodeWrongRoot {
 		t.Errorf("the keyrings become one: %v", err)
 	}
 }
@@ -211,16 +211,16 @@ func TestIssuerForgedByName(t *testing.T) {
 //
 // proves N03 L04
 func TestKeySubstitution(t *testing.T) {
-	judged(t, license.CodeKeyUnknown, "another_products_key", "another_products_keyring")
-	judged(t, license.CodeKeyringInvalid, "two_certificates")
+	expectVectors(t, license.CodeKeyUnknown, "another_products_key", "another_products_keyring")
+	expectVectors(t, license.CodeKeyringInvalid, "two_certificates")
 }
 
 // What was signed for one purpose is shown for another.
 //
 // proves L04
 func TestCrossProtocolReuse(t *testing.T) {
-	judged(t, license.CodeSignatureType, "lease_signature", "binary_type", "gnupg_binary", "standalone_type", "certification_type")
-	judged(t, license.CodeKeyUse, "lease_key", "notation_unknown")
+	expectVectors(t, license.CodeSignatureType, "lease_signature", "binary_type", "gnupg_binary", "standalone_type", "certification_type")
+	expectVectors(t, license.CodeKeyUse, "lease_key", "notation_unknown")
 }
 
 // Where verifier and vendor share a secret, whoever takes the program apart can write licenses. Here nothing that ships with a program
@@ -228,7 +228,7 @@ func TestCrossProtocolReuse(t *testing.T) {
 //
 // proves L04
 func TestHMACOfflineTokens(t *testing.T) {
-	file, keys, now := genuine(t)
+	file, keys, now := genuineFile(t)
 	text := bytes.Join(bytes.SplitAfter(file, []byte("\n"))[:3], nil)
 	for _, shipped := range [][]byte{keys.Certificate(), []byte(keys.Root()), readVector(t, "product.asc"), text[:24]} {
 		m := hmac.New(sha256.New, shipped)
@@ -238,7 +238,7 @@ func TestHMACOfflineTokens(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	private, err := mallory(t, "product").Armored()
+	private, err := attackerKeys(t, "product").Armored()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,10 +251,10 @@ func TestHMACOfflineTokens(t *testing.T) {
 //
 // proves L04 L22
 func TestBadInputToTheVerifier(t *testing.T) {
-	judged(t, license.CodeFileTooLarge, "huge")
-	judged(t, license.CodeSignatureFormat, "packet_truncated", "hex")
-	judged(t, license.CodeSignatureEncoding, "base64_empty", "base64_truncated")
-	_, keys, now := genuine(t)
+	expectVectors(t, license.CodeFileTooLarge, "huge")
+	expectVectors(t, license.CodeSignatureFormat, "packet_truncated", "hex")
+	expectVectors(t, license.CodeSignatureEncoding, "base64_empty", "base64_truncated")
+	_, keys, now := genuineFile(t)
 	for _, bad := range []string{"", "abc", "a.b", ".", "null", "null\nnull\nnull\nnull\n", "\n\n\n\n", "a\nb\nc\nAAAA\n", "a\nb\nc\nwv8=\n", "a\nb\nc\nwv////////8=\n"} {
 		l, err := license.Open([]byte(bad), keys, now)
 		if l != nil || codeOf(t, err).Verdict().Class != license.ClassFile {
@@ -264,7 +264,7 @@ func TestBadInputToTheVerifier(t *testing.T) {
 }
 
 // Every test that spec/threats.md points at is there, and every attack of these files is on the page.
-func TestThreatsPageIsTrue(t *testing.T) {
+func TestThreatsPageNamesExistingTests(t *testing.T) {
 	page, err := os.ReadFile("../spec/threats.md")
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +283,7 @@ func TestThreatsPageIsTrue(t *testing.T) {
 			t.Errorf("%s has no test %s %s", file, name, part)
 		}
 	}
-	for _, file := range []string{"license/attacks_test.go", "server/licensing/attacks_test.go", "wasm/client/attacks_test.go"} {
+	for _, file := range []string{"license/attacks_test.go", "server/licensing/abuse_test.go", "wasm/client/attacks_test.go"} {
 		tests, _ := testsOf(t, file)
 		for name := range tests {
 			if !pointed[file+" "+name] && name != t.Name() {

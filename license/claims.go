@@ -62,7 +62,7 @@ func (c Claims) Grants(context, entitlement string) bool {
 // Text writes the three lines that are signed, each with its LF. It refuses claims that ParseClaims would not give back:
 // what can be written can be read, and means the same.
 func (c Claims) Text() ([]byte, error) {
-	if err := c.check(); err != nil {
+	if err := c.validate(); err != nil {
 		return nil, err
 	}
 	var b strings.Builder
@@ -90,11 +90,11 @@ func ParseClaims(text []byte) (Claims, error) {
 	if len(lines) != 4 || lines[3] != "" {
 		return Claims{}, Refuse(CodeFileLines, "%d line ends, not 3", len(lines)-1)
 	}
-	contexts, err := items(lines[1], "file_contexts", MaxContexts)
+	contexts, err := splitItems(lines[1], "file_contexts", MaxContexts)
 	if err != nil {
 		return Claims{}, err
 	}
-	entries, err := items(lines[2], "file_entitlements", MaxEntitlements)
+	entries, err := splitItems(lines[2], "file_entitlements", MaxEntitlements)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -106,14 +106,14 @@ func ParseClaims(text []byte) (Claims, error) {
 		}
 		c.Entitlements = append(c.Entitlements, e)
 	}
-	if err := c.check(); err != nil {
+	if err := c.validate(); err != nil {
 		return Claims{}, err
 	}
 	return c, nil
 }
 
-// items splits a line at its commas and bounds their number before anything is allocated for it.
-func items(line string, code Code, most int) ([]string, error) {
+// splitItems splits a line at its commas and bounds their number before anything is allocated for it.
+func splitItems(line string, code Code, most int) ([]string, error) {
 	line = strings.TrimSuffix(line, "\n")
 	if line == "" {
 		return nil, Refuse(code, "the line is empty")
@@ -138,8 +138,8 @@ func parseEntitlement(entry string) (Entitlement, error) {
 	return Entitlement{Name: name, Slots: n}, nil
 }
 
-// check holds every rule on claims, for both directions.
-func (c Claims) check() error {
+// validate holds every rule on claims, for both directions.
+func (c Claims) validate() error {
 	if !c.ID.Valid() {
 		return Refuse(CodeFileID, "%.80q", string(c.ID))
 	}

@@ -20,7 +20,7 @@ var example = license.Claims{
 const exampleText = "5edb1264cc150913cb7640f8\nui,automation\nsolid_modeling:5,rendering,part_operations:2\n"
 
 // proves L03 L05
-func TestClaimsAreThreeLines(t *testing.T) {
+func TestClaimsText(t *testing.T) {
 	text, err := example.Text()
 	if err != nil || string(text) != exampleText {
 		t.Fatalf("got %q, %v", text, err)
@@ -32,7 +32,7 @@ func TestClaimsAreThreeLines(t *testing.T) {
 }
 
 // proves L06
-func TestGrantsInItsContextsOnly(t *testing.T) {
+func TestGrantsPerContext(t *testing.T) {
 	for _, c := range []struct {
 		context, entitlement string
 		want                 bool
@@ -52,7 +52,7 @@ func TestGrantsInItsContextsOnly(t *testing.T) {
 }
 
 // What cannot be read cannot be written either.
-func TestClaimsThatCannotBeWritten(t *testing.T) {
+func TestTextRefusesInvalidClaims(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*license.Claims)
 		want   license.Code
@@ -78,26 +78,26 @@ func TestClaimsThatCannotBeWritten(t *testing.T) {
 			if !errors.As(err, &refusal) || refusal.Code != c.want {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
-			if _, err := license.Seal(claims, signer(nil), time.Time{}); err == nil {
+			if _, err := license.Seal(claims, fakeSigner(nil), time.Time{}); err == nil {
 				t.Error("it was sealed")
 			}
 		})
 	}
 }
 
-// signer signs everything with the same bytes.
-type signer []byte
+// fakeSigner signs everything with the same bytes.
+type fakeSigner []byte
 
-func (s signer) Sign(license.Use, []byte, time.Time) ([]byte, error) { return s, nil }
+func (s fakeSigner) Sign(license.Use, []byte, time.Time) ([]byte, error) { return s, nil }
 
-// judge believes everything, and remembers what it was shown.
-type judge struct{ message []byte }
+// fakeKeyring believes everything, and remembers what it was shown.
+type fakeKeyring struct{ message []byte }
 
-func (j *judge) Root() string { return "ROOT" }
+func (j *fakeKeyring) Root() string { return "ROOT" }
 
-func (j *judge) Union(license.Keyring) (license.Keyring, []byte, error) { return j, nil, nil }
+func (j *fakeKeyring) Merge(license.Keyring) (license.Keyring, []byte, error) { return j, nil, nil }
 
-func (j *judge) Verify(use license.Use, message, _ []byte, _ time.Time) (license.Signature, error) {
+func (j *fakeKeyring) Verify(use license.Use, message, _ []byte, _ time.Time) (license.Signature, error) {
 	if use != license.UseFile {
 		return license.Signature{}, license.Refuse(license.CodeKeyUse, "%s", use)
 	}
@@ -108,8 +108,8 @@ func (j *judge) Verify(use license.Use, message, _ []byte, _ time.Time) (license
 // The judge sees exactly the three lines with LF, whatever line ends the file came with.
 //
 // proves L03
-func TestOpenShowsTheJudgeTheText(t *testing.T) {
-	file, err := license.Seal(example, signer("packet"), time.Time{})
+func TestOpenVerifiesExactBytes(t *testing.T) {
+	file, err := license.Seal(example, fakeSigner("packet"), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestOpenShowsTheJudgeTheText(t *testing.T) {
 		bytes.ReplaceAll(file, []byte("\n"), []byte("\r\n")),
 		bytes.TrimSuffix(file, []byte("\n")),
 	} {
-		j := &judge{}
+		j := &fakeKeyring{}
 		l, err := license.Open(form, j, time.Time{})
 		if err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 )
 
 // proves B04
-func TestEveryVerdictOfTheTableIsKnown(t *testing.T) {
+func TestVerdictsMatchTable(t *testing.T) {
 	data, err := os.ReadFile("../spec/verdicts.json")
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestEveryVerdictOfTheTableIsKnown(t *testing.T) {
 }
 
 // A newer server may say what this program does not know: it must neither end the work at once nor let it go on.
-func TestUnknownCodeIsPassing(t *testing.T) {
+func TestUnknownCodeIsTransient(t *testing.T) {
 	for _, code := range []license.Code{"", "from_the_future", "OK"} {
 		v := code.Verdict()
 		if v.Class != license.ClassPassing || v.AllowContinue || v.Code != code || v.Message == "" || v.Do == "" {
@@ -57,7 +57,7 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-func TestErrorSaysCodeMessageAndDetail(t *testing.T) {
+func TestErrorText(t *testing.T) {
 	err := license.Refuse(license.CodeFileByte, "byte 0x%02x at offset %d", 0, 7)
 	for _, part := range []string{"file_byte", license.CodeFileByte.Verdict().Message, "offset 7"} {
 		if !strings.Contains(err.Error(), part) {

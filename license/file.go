@@ -12,7 +12,7 @@ const MaxFile = 65536
 // bytes, lines, encoding of the signature, the signature over exactly these bytes, and only then the meaning of the lines.
 // What it refuses is an *Error.
 func Open(file []byte, keys Keyring, now time.Time) (*License, error) {
-	text, line, err := split(file)
+	text, line, err := splitFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +40,9 @@ func Open(file []byte, keys Keyring, now time.Time) (*License, error) {
 	return &License{Claims: claims, Signature: signature, Root: keys.Root()}, nil
 }
 
-// split gives the signed text with LF line ends, and the signature line without its own. Mail and editors turn LF into CRLF and
+// splitFile gives the signed text with LF line ends, and the signature line without its own. Mail and editors turn LF into CRLF and
 // drop the last line end, so both are forgiven, and nothing else is: all line ends are of one kind.
-func split(file []byte) (text []byte, signature string, err error) {
+func splitFile(file []byte) (text []byte, signature string, err error) {
 	if len(file) > MaxFile {
 		return nil, "", Refuse(CodeFileTooLarge, "%d bytes, at most %d", len(file), MaxFile)
 	}

@@ -13,21 +13,21 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// stamping signs a text with its own bytes turned round: nobody needs a key, and no change goes unseen.
-type stamping struct{ judge }
+// stampKeyring signs a text with its own bytes turned round: nobody needs a key, and no change goes unseen.
+type stampKeyring struct{ fakeKeyring }
 
 func stampOf(use license.Use, message []byte) []byte {
 	return append([]byte(use), base64.StdEncoding.EncodeToString(message)...)
 }
 
-func (stamping) Verify(use license.Use, message, signature []byte, _ time.Time) (license.Signature, error) {
+func (stampKeyring) Verify(use license.Use, message, signature []byte, _ time.Time) (license.Signature, error) {
 	if !bytes.Equal(signature, stampOf(use, message)) {
 		return license.Signature{}, license.Refuse(license.CodeSignatureInvalid, "")
 	}
 	return license.Signature{Key: "KEY"}, nil
 }
 
-func (stamping) Sign(use license.Use, message []byte, _ time.Time) ([]byte, error) {
+func (stampKeyring) Sign(use license.Use, message []byte, _ time.Time) ([]byte, error) {
 	return stampOf(use, message), nil
 }
 
@@ -37,8 +37,8 @@ var (
 	oneFile     = regexp.MustCompile(strings.ReplaceAll(filePattern.String(), "NAME", `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`))
 )
 
-// reads is what Open must say of a file: its claims, or nil.
-func reads(file []byte) *license.Claims {
+// referenceParse is what Open must say of a file: its claims, or nil.
+func referenceParse(file []byte) *license.Claims {
 	text := string(file)
 	if len(file) > 65536 {
 		return nil
@@ -94,8 +94,8 @@ func FuzzFile(f *testing.F) {
 			signed := bytes.ReplaceAll(input, []byte("\r\n"), []byte("\n"))
 			file = append(bytes.Clone(input), license.EncodeSignature(stampOf(license.UseFile, signed))...)
 		}
-		l, err := license.Open(file, &stamping{}, time.Time{})
-		want := reads(file)
+		l, err := license.Open(file, &stampKeyring{}, time.Time{})
+		want := referenceParse(file)
 		var refusal *license.Error
 		switch {
 		case (err == nil) != (want != nil) || (err == nil) != (l != nil):
@@ -105,7 +105,7 @@ func FuzzFile(f *testing.F) {
 		case err != nil:
 			return
 		}
-		again, err := license.Seal(*want, &stamping{}, time.Time{})
+		again, err := license.Seal(*want, &stampKeyring{}, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,9 +25,9 @@ type Keyring interface {
 	// Verify checks one detached signature (binary packet) over message for the use at the time now. What it refuses is an
 	// *Error with one of the signature_… and key_… codes.
 	Verify(use Use, message, signature []byte, now time.Time) (Signature, error)
-	// Union is this keyring with all that another one of the same root has besides, and its certificate: keys are added and revoked, and
+	// Merge is this keyring with all that another one of the same root has besides, and its certificate: keys are added and revoked, and
 	// never forgotten.
-	Union(with Keyring) (merged Keyring, certificate []byte, err error)
+	Merge(with Keyring) (merged Keyring, certificate []byte, err error)
 }
 
 // Signature tells who signed and when, after it was verified.

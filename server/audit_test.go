@@ -18,42 +18,42 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// changed are the routes that change something and have done so in some test. Each time, world.audited has looked for the line.
-var changed = struct {
+// mutatingRoutes are the routes that change something and have done so in some test. Each time, world.audited has looked for the line.
+var mutatingRoutes = struct {
 	sync.Mutex
 	routes map[string]bool
 	all    map[string]bool
 }{routes: map[string]bool{}, all: map[string]bool{}}
 
-// audited holds every request of every test to having its line in the audit log, if it has changed something.
-func (w *world) audited(method, path string, r reply) {
+// checkAudited holds every request of every test to having its line in the audit log, if it has changed something.
+func (w *testServer) checkAudited(method, path string, r reply) {
 	w.Helper()
 	path, _, _ = strings.Cut(path, "?")
-	changed.Lock()
-	defer changed.Unlock()
+	mutatingRoutes.Lock()
+	defer mutatingRoutes.Unlock()
 	for _, route := range w.s.routes {
-		if !route.Changes {
+		if !route.Mutates {
 			continue
 		}
 		name := route.Method + " " + route.Path
-		changed.all[name] = true
+		mutatingRoutes.all[name] = true
 		replayed := r.header.Get("Idempotency-Replayed") != "" // nothing was done
-		if method != route.Method || r.status >= 300 || replayed || !pattern(route.Path).MatchString(path) {
+		if method != route.Method || r.status >= 300 || replayed || !routeRegexp(route.Path).MatchString(path) {
 			continue
 		}
-		changed.routes[name] = true
-		if route.Action != access.Anyone && !w.log.tail(`msg=audit .*request=`+r.header.Get("X-Request-ID")) {
+		mutatingRoutes.routes[name] = true
+		if route.Action != access.ActionAnyone && !w.log.tailMatches(`msg=audit .*request=`+r.header.Get("X-Request-ID")) {
 			w.Errorf("%s: %d, and no line in the audit log", name, r.status)
 		}
 	}
 }
 
-func pattern(route string) *regexp.Regexp {
+func routeRegexp(route string) *regexp.Regexp {
 	return regexp.MustCompile("^" + regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(route, "[^/]+") + "$")
 }
 
-// tail looks through the latest lines of the log.
-func (l *logged) tail(expression string) bool {
+// tailMatches looks through the latest lines of the log.
+func (l *logBuffer) tailMatches(expression string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.b.Bytes()
@@ -63,11 +63,11 @@ func (l *logged) tail(expression string) bool {
 // TestMain looks at the end whether all routes that change something were seen to write their line: when all tests have run and passed.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.skip").Value.String() != "" || len(changed.all) == 0 {
+	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.skip").Value.String() != "" || len(mutatingRoutes.all) == 0 {
 		os.Exit(code)
 	}
-	for route := range changed.all {
-		if !changed.routes[route] && code == 0 {
+	for route := range mutatingRoutes.all {
+		if !mutatingRoutes.routes[route] && code == 0 {
 			fmt.Printf("FAIL: no test has %s succeed, so nothing shows that it writes a line in the audit log (or mark it harmless)\n", route)
 			defer os.Exit(1)
 		}
@@ -75,12 +75,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// lines are those of one's organisation, oldest first.
-func (p *person) lines(query string) (lines []audit.Line) {
+// auditLines are those of one's organisation, oldest first.
+func (p *user) auditLines(query string) (lines []audit.Line) {
 	p.w.Helper()
 	var list struct{ Items []audit.Line }
 	r := p.do("GET", "/audit?limit=200&"+query, nil)
-	r.into(&list)
+	r.decode(&list)
 	for i := range list.Items {
 		lines = append(lines, list.Items[len(list.Items)-1-i])
 	}
@@ -88,16 +88,16 @@ func (p *person) lines(query string) (lines []audit.Line) {
 }
 
 // proves part of B07
-func TestAuditTellsWhoDidWhat(t *testing.T) {
-	w := begin(t)
+func TestAuditRecordsActorAndChange(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
 	me := p.must(http.StatusOK, "GET", "/session", nil)["member"].(map[string]any)
-	product, version, license := p.catalogue("perpetual", aLicense("One"))
+	product, version, license := p.createLicense("perpetual", licenseBody("One"))
 	p.must(http.StatusOK, "PATCH", "/versions/"+version, map[string]any{"revision": 1, "policy": map[string]any{"type": "perpetual", "activation_limit": 10, "grace": 90000}})
-	p.do("PATCH", "/versions/"+version, map[string]any{"revision": 1, "name": "Late"}).refused(http.StatusConflict, "edit_conflict")
+	p.do("PATCH", "/versions/"+version, map[string]any{"revision": 1, "name": "Late"}).wantProblem(http.StatusConflict, "edit_conflict")
 	r := p.do("POST", "/licenses/"+license+"/suspend", nil)
 	p.must(http.StatusNoContent, "DELETE", "/licenses/"+license, nil)
-	lines := p.lines("")
+	lines := p.auditLines("")
 	want := []struct{ action, record, changed string }{
 		{"setUp", "", ""},
 		{"createProduct", "products/" + product, "name"},
@@ -128,10 +128,10 @@ func TestAuditTellsWhoDidWhat(t *testing.T) {
 	if lines[5].Request != r.header.Get("X-Request-ID") {
 		t.Errorf("the request is %q in the log, and %q in the answer", lines[5].Request, r.header.Get("X-Request-ID"))
 	}
-	if got := p.lines("record=licenses/" + license); len(got) != 3 {
+	if got := p.auditLines("record=licenses/" + license); len(got) != 3 {
 		t.Errorf("of the license: %+v", got)
 	}
-	if got := p.lines("actor=" + me["id"].(string) + "&action=createProduct&from=2030-01-02T03:04:05Z&until=2030-01-02T03:04:06Z"); len(got) != 1 {
+	if got := p.auditLines("actor=" + me["id"].(string) + "&action=createProduct&from=2030-01-02T03:04:05Z&until=2030-01-02T03:04:06Z"); len(got) != 1 {
 		t.Errorf("by all filters: %+v", got)
 	}
 }
@@ -139,32 +139,32 @@ func TestAuditTellsWhoDidWhat(t *testing.T) {
 // A request about many has one line, which names each.
 //
 // proves part of B07
-func TestAuditOfMany(t *testing.T) {
-	p := begin(t).owner()
-	_, version, first := p.catalogue("perpetual", aLicense("One"))
-	template := aLicense("Seat {n}")
+func TestAuditOfBulkOperation(t *testing.T) {
+	p := startServer(t).owner()
+	_, version, first := p.createLicense("perpetual", licenseBody("One"))
+	template := licenseBody("Seat {n}")
 	var made struct{ Items []struct{ ID string } }
-	p.do("POST", "/versions/"+version+"/licenses/bulk", map[string]any{"count": 3, "template": template}).into(&made)
+	p.do("POST", "/versions/"+version+"/licenses/bulk", map[string]any{"count": 3, "template": template}).decode(&made)
 	p.must(http.StatusOK, "POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{first, strings.Repeat("f", 24), made.Items[1].ID}})
 	want := fmt.Sprintf("[versions/%s licenses/%s licenses/%s licenses/%s]", version, made.Items[0].ID, made.Items[1].ID, made.Items[2].ID)
-	if lines := p.lines("action=createLicenses"); len(lines) != 1 || fmt.Sprint(lines[0].Records) != want {
+	if lines := p.auditLines("action=createLicenses"); len(lines) != 1 || fmt.Sprint(lines[0].Records) != want {
 		t.Errorf("%+v, want %s", lines, want)
 	}
-	lines := p.lines("record=licenses/" + made.Items[1].ID)
+	lines := p.auditLines("record=licenses/" + made.Items[1].ID)
 	if len(lines) != 2 || fmt.Sprint(lines[1].Records) != fmt.Sprintf("[licenses/%s licenses/%s]", first, made.Items[1].ID) {
 		t.Errorf("%+v", lines)
 	}
 }
 
 // proves part of N10
-func TestAuditIsExportedAndHeldToItsHead(t *testing.T) {
-	w := begin(t)
+func TestAuditExportVerifiesAgainstHead(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	p.catalogue("perpetual", aLicense("One"))
+	p.createLicense("perpetual", licenseBody("One"))
 	for _, chain := range []string{"organisation", "server"} {
 		export := p.do("GET", "/audit/export?chain="+chain, nil)
-		var known audit.Head
-		p.do("GET", "/audit/head?chain="+chain, nil).into(&known)
+		var known audit.ChainHead
+		p.do("GET", "/audit/head?chain="+chain, nil).decode(&known)
 		head, err := audit.Verify(bytes.NewReader(export.body), known)
 		if err != nil || head != known || head.Number == 0 || export.header.Get("Content-Type") != "application/x-ndjson" {
 			t.Errorf("%s: %+v, known is %+v: %v\n%s", chain, head, known, err, export.body)
@@ -177,11 +177,11 @@ func TestAuditIsExportedAndHeldToItsHead(t *testing.T) {
 			t.Errorf("after the end: %d %s", rest.status, rest.body)
 		}
 	}
-	rival := w.rival()
-	rival.do("GET", "/audit?chain=server", nil).refused(http.StatusForbidden, "forbidden")
-	var ours audit.Head
-	p.do("GET", "/audit/head?chain=organisation", nil).into(&ours)
-	theirs := rival.lines("")
+	rival := w.otherOrganisation()
+	rival.do("GET", "/audit?chain=server", nil).wantProblem(http.StatusForbidden, "forbidden")
+	var ours audit.ChainHead
+	p.do("GET", "/audit/head?chain=organisation", nil).decode(&ours)
+	theirs := rival.auditLines("")
 	if len(theirs) == 0 {
 		t.Error("a rival sees nothing of their own")
 	}
@@ -195,24 +195,24 @@ func TestAuditIsExportedAndHeldToItsHead(t *testing.T) {
 // Somebody knocks before the server belongs to anybody, and a further organisation comes after: the server's chain is its founder's.
 //
 // proves part of N10
-func TestWhoMayReadTheServersChain(t *testing.T) {
-	w := begin(t)
-	w.stranger().do("POST", "/session", map[string]string{"email": "nobody@acme.test", "password": "wrong horse battery"}).
-		refused(http.StatusUnauthorized, "bad_credentials")
-	if err := w.s.settleAudit(t.Context()); err != nil {
+func TestServerAuditChainIsReadByFounderOnly(t *testing.T) {
+	w := startServer(t)
+	w.anonymous().do("POST", "/session", map[string]string{"email": "nobody@acme.test", "password": "wrong horse battery"}).
+		wantProblem(http.StatusUnauthorized, "bad_credentials")
+	if err := w.s.flushAudit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	p := w.owner()
-	rival := w.rival()
+	rival := w.otherOrganisation()
 	var told []string
-	for _, l := range p.lines("chain=server") {
+	for _, l := range p.auditLines("chain=server") {
 		told = append(told, l.Action)
 	}
 	if got := strings.Join(told, ", "); got != "login, setUp, foundOrganisation" {
 		t.Errorf("the server's own: %s", got)
 	}
-	rival.do("GET", "/audit/export?chain=server", nil).refused(http.StatusForbidden, "forbidden")
-	if lines := rival.lines(""); len(lines) != 1 || lines[0].Action != "setUp" {
+	rival.do("GET", "/audit/export?chain=server", nil).wantProblem(http.StatusForbidden, "forbidden")
+	if lines := rival.auditLines(""); len(lines) != 1 || lines[0].Action != "setUp" {
 		t.Errorf("the rival's: %+v", lines)
 	}
 }
@@ -220,52 +220,52 @@ func TestWhoMayReadTheServersChain(t *testing.T) {
 // Every node hands a notice out that is due, and one that fails on the way does so again.
 //
 // proves part of N10
-func TestWhatTheServerDoesByItselfHasOneLine(t *testing.T) {
-	w := begin(t)
+func TestServerEventIsAuditedOnce(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	var head audit.Head
-	p.do("GET", "/audit/head", nil).into(&head)
-	for _, n := range []licensing.Notice{
+	var head audit.ChainHead
+	p.do("GET", "/audit/head", nil).decode(&head)
+	for _, n := range []licensing.Event{
 		{Type: licensing.WebhookDisabled, Key: "hook:1", Org: license.ID(head.Chain), Time: lease.Time(w.clock.now().UnixMilli()), Details: map[string]any{"webhook": "hook"}},
 		{Type: licensing.ServerRestored, Key: "org:2", Org: license.ID(head.Chain), Time: lease.Time(w.clock.now().UnixMilli()), Details: map[string]any{"epoch": 2}},
 	} {
 		for range 3 {
-			if err := w.s.auditNotice(t.Context(), n); err != nil {
+			if err := w.s.auditEvent(t.Context(), n); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if lines := p.lines("action=" + string(n.Type)); len(lines) != 1 || lines[0].Actor.Kind != "system" {
+		if lines := p.auditLines("action=" + string(n.Type)); len(lines) != 1 || lines[0].Actor.Kind != "system" {
 			t.Errorf("%s: %+v", n.Type, lines)
 		}
 	}
-	if lines := p.lines("chain=server&action=server.restored"); len(lines) != 1 {
+	if lines := p.auditLines("chain=server&action=server.restored"); len(lines) != 1 {
 		t.Errorf("the server's own: %+v", lines)
 	}
 }
 
 // proves part of B07
-func TestLoginsAreInTheAuditLog(t *testing.T) {
-	w := begin(t)
+func TestLoginsAreAudited(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
 	try := func(email string) {
-		w.stranger().do("POST", "/session", map[string]string{"email": email, "password": "wrong horse battery"}).
-			refused(http.StatusUnauthorized, "bad_credentials")
+		w.anonymous().do("POST", "/session", map[string]string{"email": email, "password": "wrong horse battery"}).
+			wantProblem(http.StatusUnauthorized, "bad_credentials")
 	}
 	try("OWNER@acme.test")
 	try("nobody@acme.test")
-	if err := w.s.settleAudit(t.Context()); err != nil {
+	if err := w.s.flushAudit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.login("owner@acme.test").must(http.StatusNoContent, "DELETE", "/session", nil)
 	var told []string
-	for _, l := range p.lines("") {
+	for _, l := range p.auditLines("") {
 		told = append(told, strings.TrimSpace(l.Actor.Kind+" "+l.Action+" "+l.Refused))
 	}
 	if got := strings.Join(told, ", "); got != "member setUp, nobody login bad_credentials, member login, member logout" {
 		t.Errorf("told %s", got)
 	}
 	told = nil
-	for _, l := range p.lines("chain=server") {
+	for _, l := range p.auditLines("chain=server") {
 		told = append(told, l.Action)
 	}
 	if got := strings.Join(told, ", "); got != "setUp, login" {
@@ -282,28 +282,28 @@ func TestLoginsAreInTheAuditLog(t *testing.T) {
 // Who has a link has no session, but is known by it.
 //
 // proves part of B07
-func TestWhatLinksDoIsInTheAuditLog(t *testing.T) {
-	w, post := beginWithMail(t)
+func TestLinkUseIsAudited(t *testing.T) {
+	w, post := startServerWithMail(t)
 	p := w.owner()
 	p.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "help@acme.test", "role": "support"})
-	helper := w.stranger()
-	helper.must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.mailed(post, "help@acme.test"), "name": "Helper", "password": password})
+	helper := w.anonymous()
+	helper.must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper", "password": password})
 	helper.must(http.StatusNoContent, "PUT", "/session/email", map[string]any{"password": password, "email": "new@acme.test"})
-	w.stranger().must(http.StatusNoContent, "POST", "/verification", map[string]any{"token": w.mailed(post, "new@acme.test")})
-	p.must(http.StatusOK, "POST", "/members/"+p.find("new@acme.test")+"/password", nil)
-	reset := map[string]any{"token": w.mailed(post, "new@acme.test"), "password": "another horse battery"}
-	w.stranger().must(http.StatusNoContent, "POST", "/password/reset", reset)
-	w.stranger().do("POST", "/password/reset", reset).refused(http.StatusForbidden, "bad_link")
-	if err := w.s.settleAudit(t.Context()); err != nil {
+	w.anonymous().must(http.StatusNoContent, "POST", "/verification", map[string]any{"token": w.tokenMailedTo(post, "new@acme.test")})
+	p.must(http.StatusOK, "POST", "/members/"+p.memberID("new@acme.test")+"/password", nil)
+	reset := map[string]any{"token": w.tokenMailedTo(post, "new@acme.test"), "password": "another horse battery"}
+	w.anonymous().must(http.StatusNoContent, "POST", "/password/reset", reset)
+	w.anonymous().do("POST", "/password/reset", reset).wantProblem(http.StatusForbidden, "bad_link")
+	if err := w.s.flushAudit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, action := range []string{"acceptInvitation", "verifyEmail", "resetPassword"} {
-		lines := p.lines("action=" + action)
+		lines := p.auditLines("action=" + action)
 		if len(lines) != 1 || lines[0].Actor.Kind != "member" || lines[0].Actor.Name != "Helper" || lines[0].Refused != "" || lines[0].Address != "127.0.0.1" {
 			t.Errorf("%s: %+v", action, lines)
 		}
 	}
-	if lines := p.lines("chain=server&action=resetPassword"); len(lines) != 1 || lines[0].Actor.Kind != "nobody" || lines[0].Refused != "bad_link" {
+	if lines := p.auditLines("chain=server&action=resetPassword"); len(lines) != 1 || lines[0].Actor.Kind != "nobody" || lines[0].Refused != "bad_link" {
 		t.Errorf("a link that was used up: %+v", lines)
 	}
 }

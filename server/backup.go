@@ -14,21 +14,21 @@ import (
 
 // BackupConfig is what to keep, and where.
 type BackupConfig struct {
-	Data, To  string // directories
-	MasterKey bool   // keep the master key too: who has both has the products' private keys
-	Program   string // named in the manifest
-	Now       func() time.Time
+	Data, To         string // directories
+	IncludeMasterKey bool   // keep the master key too: who has both has the products' private keys
+	Program          string // named in the manifest
+	Now              func() time.Time
 }
 
 // Backup writes a consistent copy of an embedded database into a new directory, also while a server runs on it. The copy is the data of one
 // moment: every change that was acknowledged before the backup began is in it.
 func Backup(ctx context.Context, c BackupConfig) (m Manifest, err error) {
-	source, err := sqlite.Look(c.Data)
+	source, err := sqlite.OpenReadOnly(c.Data)
 	if err != nil {
 		return m, fmt.Errorf("opening the data: %w", err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	if err := vacant(c.To); err != nil {
+	if err := requireEmpty(c.To); err != nil {
 		return m, err
 	}
 	if err := os.MkdirAll(c.To, 0o700); err != nil {
@@ -41,10 +41,10 @@ func Backup(ctx context.Context, c BackupConfig) (m Manifest, err error) {
 	if err := m.inspect(ctx, c.To); err != nil {
 		return m, fmt.Errorf("the copy: %w", err)
 	}
-	if err := m.keep(c.To, sqlite.File); err != nil {
+	if err := m.addFile(c.To, sqlite.File); err != nil {
 		return m, err
 	}
-	if c.MasterKey {
+	if c.IncludeMasterKey {
 		key, err := readMasterKey(filepath.Join(c.Data, masterKeyFile))
 		if err != nil {
 			return m, err
@@ -52,7 +52,7 @@ func Backup(ctx context.Context, c BackupConfig) (m Manifest, err error) {
 		if err := writeFile(filepath.Join(c.To, masterKeyFile), key); err != nil {
 			return m, err
 		}
-		if err := m.keep(c.To, masterKeyFile); err != nil {
+		if err := m.addFile(c.To, masterKeyFile); err != nil {
 			return m, err
 		}
 	}
@@ -61,7 +61,7 @@ func Backup(ctx context.Context, c BackupConfig) (m Manifest, err error) {
 
 // inspect reads from the copy itself what the manifest says of it: the source has gone on meanwhile.
 func (m *Manifest) inspect(ctx context.Context, directory string) (err error) {
-	copied, err := sqlite.Look(directory)
+	copied, err := sqlite.OpenReadOnly(directory)
 	if err != nil {
 		return err
 	}
@@ -69,16 +69,16 @@ func (m *Manifest) inspect(ctx context.Context, directory string) (err error) {
 	if err := copied.Check(ctx); err != nil {
 		return err
 	}
-	if m.Schema, _, err = copied.Schema(ctx); err != nil {
+	if m.Schema, _, err = copied.SchemaVersion(ctx); err != nil {
 		return err
 	}
-	epoch, err := copied.PresentEpoch(ctx)
+	epoch, err := copied.CurrentEpoch(ctx)
 	m.Epoch = epoch.Value
 	return err
 }
 
-// vacant tells why a directory cannot be filled: it must be new or empty, but for what may be there.
-func vacant(directory string, but ...string) error {
+// requireEmpty tells why a directory cannot be filled: it must be new or empty, but for what may be there.
+func requireEmpty(directory string, but ...string) error {
 	entries, err := os.ReadDir(directory)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

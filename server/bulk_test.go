@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-type allDone struct {
+type bulkResults struct {
 	Done, Failed int
 	Items        []struct {
 		ID    string
@@ -21,7 +21,7 @@ type allDone struct {
 	}
 }
 
-func (r reply) allDone() (d allDone) {
+func (r reply) bulkResults() (d bulkResults) {
 	r.t.Helper()
 	if err := json.Unmarshal(r.body, &d); err != nil || r.status != http.StatusOK {
 		r.t.Fatalf("%d %s", r.status, r.body)
@@ -30,50 +30,50 @@ func (r reply) allDone() (d allDone) {
 }
 
 // proves part of S10
-func TestManyLicensesInOneCall(t *testing.T) {
-	w := begin(t)
+func TestBulkCreateLicenses(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	_, version, _ := p.catalogue("perpetual", aLicense("One"))
+	_, version, _ := p.createLicense("perpetual", licenseBody("One"))
 	path := "/versions/" + version + "/licenses"
-	order := map[string]any{"count": 30, "template": aLicense("Seat {n}")}
-	first := p.under(key("k"), "POST", path+"/bulk", order)
-	made := first.allDone()
+	order := map[string]any{"count": 30, "template": licenseBody("Seat {n}")}
+	first := p.doWithHeaders(key("k"), "POST", path+"/bulk", order)
+	made := first.bulkResults()
 	if made.Done != 30 || made.Failed != 0 || len(made.Items) != 30 {
 		t.Fatalf("%s", first.body)
 	}
 	if got := p.must(http.StatusOK, "GET", "/licenses/"+made.Items[6].ID, nil)["name"]; got != "Seat 7" {
 		t.Errorf("the seventh is called %v", got)
 	}
-	if again := p.under(key("k"), "POST", path+"/bulk", order); !bytes.Equal(again.body, first.body) {
+	if again := p.doWithHeaders(key("k"), "POST", path+"/bulk", order); !bytes.Equal(again.body, first.body) {
 		t.Errorf("the second answer is another: %s", again.body)
 	}
 	// A process died in the middle: some are there, the answer is not.
 	p.must(http.StatusNoContent, "DELETE", "/licenses/"+made.Items[29].ID, nil)
-	w.died()
-	w.clock.pass(1e11)
-	p.under(key("k"), "POST", path+"/bulk", order).allDone()
+	w.markUnanswered()
+	w.clock.advance(1e11)
+	p.doWithHeaders(key("k"), "POST", path+"/bulk", order).bulkResults()
 	if got := len(p.must(http.StatusOK, "GET", path+"?limit=200", nil)["items"].([]any)); got != 31 {
 		t.Errorf("%d licenses, want 31", got)
 	}
 
-	p.do("POST", path+"/bulk", map[string]any{"count": 501, "template": aLicense("x")}).refused(422, "invalid")
-	p.do("POST", path+"/bulk", map[string]any{"count": 0, "template": aLicense("x")}).refused(422, "invalid")
-	r := p.do("POST", path+"/bulk", map[string]any{"count": 2, "template": with(aLicense("x"), "contexts", []string{})})
-	if got := r.refused(422, "invalid"); len(got.Errors) != 1 || got.Errors[0].Field != "template.contexts" {
+	p.do("POST", path+"/bulk", map[string]any{"count": 501, "template": licenseBody("x")}).wantProblem(422, "invalid")
+	p.do("POST", path+"/bulk", map[string]any{"count": 0, "template": licenseBody("x")}).wantProblem(422, "invalid")
+	r := p.do("POST", path+"/bulk", map[string]any{"count": 2, "template": with(licenseBody("x"), "contexts", []string{})})
+	if got := r.wantProblem(422, "invalid"); len(got.Errors) != 1 || got.Errors[0].Field != "template.contexts" {
 		t.Errorf("names %v", got.Errors)
 	}
 }
 
 // proves part of S10
-func TestManyLicensesSuspendedReinstatedDeleted(t *testing.T) {
-	w := begin(t)
+func TestBulkSuspendReinstateDelete(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	_, version, one := p.catalogue("perpetual", aLicense("One"))
-	two := id(p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", aLicense("Two")))
+	_, version, one := p.createLicense("perpetual", licenseBody("One"))
+	two := id(p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", licenseBody("Two")))
 	gone := strings.Repeat("f", 24)
 	ids := map[string]any{"ids": []string{one, gone, two}}
 	for _, c := range []struct{ verb, status string }{{"suspend", "suspended"}, {"reinstate", "active"}} {
-		d := p.do("POST", "/bulk/licenses/"+c.verb, ids).allDone()
+		d := p.do("POST", "/bulk/licenses/"+c.verb, ids).bulkResults()
 		if d.Done != 2 || d.Failed != 1 || d.Items[1].Error == nil || d.Items[1].Error.Code != "not_found" || d.Items[1].ID != gone || d.Items[0].Error != nil {
 			t.Fatalf("%s: %+v", c.verb, d)
 		}
@@ -83,37 +83,37 @@ func TestManyLicensesSuspendedReinstatedDeleted(t *testing.T) {
 			}
 		}
 	}
-	if d := w.rival().do("POST", "/bulk/licenses/delete", ids).allDone(); d.Done != 0 {
+	if d := w.otherOrganisation().do("POST", "/bulk/licenses/delete", ids).bulkResults(); d.Done != 0 {
 		t.Errorf("a stranger deleted %d", d.Done)
 	}
-	if d := p.do("POST", "/bulk/licenses/delete", ids).allDone(); d.Done != 2 {
+	if d := p.do("POST", "/bulk/licenses/delete", ids).bulkResults(); d.Done != 2 {
 		t.Errorf("deleted %+v", d)
 	}
-	p.do("GET", "/licenses/"+one, nil).refused(404, "not_found")
-	p.do("POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{}}).refused(422, "invalid")
-	p.do("POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{one, one}}).refused(422, "invalid")
+	p.do("GET", "/licenses/"+one, nil).wantProblem(404, "not_found")
+	p.do("POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{}}).wantProblem(422, "invalid")
+	p.do("POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{one, one}}).wantProblem(422, "invalid")
 }
 
 // What is read line by line or item by item is held to the names of the members as every body is.
 //
 // proves part of S10 S24
-func TestImportsKnowTheirMembersInOneCaseOnly(t *testing.T) {
-	w := begin(t)
+func TestImportMemberNamesAreCaseSensitive(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	_, version, _ := p.catalogue("perpetual", aLicense("One"))
+	_, version, _ := p.createLicense("perpetual", licenseBody("One"))
 	path := "/versions/" + version + "/licenses/import?dry_run=true"
-	wanted := func(name string, v any) []any { return []any{with(aLicense("Two"), name, v)} }
+	wanted := func(name string, v any) []any { return []any{with(licenseBody("Two"), name, v)} }
 	p.must(http.StatusOK, "POST", path, wanted("metadata", map[string]string{"A": "1", "a": "2"}))
 	for _, body := range []any{
 		wanted("NAME", "Three"), wanted("Metadata", map[string]string{}), wanted("overrides", map[string]any{"Grace": 1}),
 		wanted("entitlements", []any{map[string]any{"name": "rendering", "Slots": 1}}), wanted("metadata\u017f", nil),
 	} {
-		if wrong := p.do("POST", path, body).refused(422, "invalid"); len(wrong.Errors) != 1 {
+		if wrong := p.do("POST", path, body).wantProblem(422, "invalid"); len(wrong.Errors) != 1 {
 			t.Errorf("%v: %+v", body, wrong)
 		}
 	}
-	p.do("POST", path, "null").refused(400, "malformed")
-	p.sheet(path, "name,contexts,entitlements,overrides\nTwo,ui,rendering,\"{\"\"Grace\"\":1}\"\n").refused(422, "invalid")
+	p.do("POST", path, "null").wantProblem(400, "malformed")
+	p.importCSV(path, "name,contexts,entitlements,overrides\nTwo,ui,rendering,\"{\"\"Grace\"\":1}\"\n").wantProblem(422, "invalid")
 
 	text := string(p.do("GET", "/export", nil).body)
 	lines := func(text string) reply {
@@ -122,23 +122,23 @@ func TestImportsKnowTheirMembersInOneCaseOnly(t *testing.T) {
 	if r := lines(text); r.status != http.StatusOK {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	lines(strings.Replace(text, `"customer":`, `"Customer":`, 1)).refused(422, "invalid")
-	lines(strings.Replace(text, `{"product":`, `{"Product":`, 1)).refused(422, "invalid")
+	lines(strings.Replace(text, `"customer":`, `"Customer":`, 1)).wantProblem(422, "invalid")
+	lines(strings.Replace(text, `{"product":`, `{"Product":`, 1)).wantProblem(422, "invalid")
 }
 
-func (p *person) sheet(path, text string) reply {
+func (p *user) importCSV(path, text string) reply {
 	p.w.Helper()
 	return p.send("POST", "/api/v1"+path, http.Header{"Content-Type": {"text/csv"}, "X-Csrf-Token": {p.csrf}}, []byte(text))
 }
 
 // proves part of S10
-func TestASheetComesBackAsItWent(t *testing.T) {
-	w := begin(t)
+func TestCSVRoundTrip(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	product, version, _ := p.catalogue("time", with(aLicense("=1+1"), "expires", "2031-01-01T00:00:00.5Z", "customer", "@Müller, \"Söhne\"\nKG",
+	product, version, _ := p.createLicense("time", with(licenseBody("=1+1"), "expires", "2031-01-01T00:00:00.5Z", "customer", "@Müller, \"Söhne\"\nKG",
 		"metadata", map[string]string{"a": "-1", "=x": "'"}, "overrides", map[string]any{"max_machines": 3}, "trial", true))
 	for _, name := range []string{"+49", "-x", "'quoted", "'=both", "plain", "a=b"} {
-		p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(aLicense(name), "expires", "2031-01-01T00:00:00Z"))
+		p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(licenseBody(name), "expires", "2031-01-01T00:00:00Z"))
 	}
 	export := p.do("GET", "/export/licenses.csv?sort=created&version="+version, nil)
 	if export.status != http.StatusOK || export.header.Get("Content-Type") != "text/csv" {
@@ -153,7 +153,7 @@ func TestASheetComesBackAsItWent(t *testing.T) {
 	}
 	target := id(p.must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "2", "policy": map[string]any{"type": "time"}}))
 	for _, bom := range []string{"", "\uFEFF"} {
-		r := p.sheet("/versions/"+target+"/licenses/import", bom+string(export.body))
+		r := p.importCSV("/versions/"+target+"/licenses/import", bom+string(export.body))
 		if r.status != http.StatusOK {
 			t.Fatalf("%d %s", r.status, r.body)
 		}
@@ -178,10 +178,10 @@ func TestASheetComesBackAsItWent(t *testing.T) {
 }
 
 // proves part of S10, part of S24
-func TestWhatIsWrongWithASheet(t *testing.T) {
-	w := begin(t)
+func TestCSVErrors(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	_, version, _ := p.catalogue("perpetual", aLicense("One"))
+	_, version, _ := p.createLicense("perpetual", licenseBody("One"))
 	path := "/versions/" + version + "/licenses/import"
 	head := "name,contexts,entitlements,expires,allowance\n"
 	for name, c := range map[string]struct {
@@ -199,7 +199,7 @@ func TestWhatIsWrongWithASheet(t *testing.T) {
 		"not UTF-8":      {head + "a\xff,ui,x,,\n", "line 2.name"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := p.sheet(path, c.text).refused(422, "invalid")
+			got := p.importCSV(path, c.text).wantProblem(422, "invalid")
 			var fields []string
 			for _, e := range got.Errors {
 				fields = append(fields, e.Field)
@@ -209,12 +209,12 @@ func TestWhatIsWrongWithASheet(t *testing.T) {
 			}
 		})
 	}
-	if r := p.sheet(path+"?dry_run=true", head+"a,ui,x,,\n"); r.status != http.StatusOK || !strings.Contains(string(r.body), `"count":1,"ids":[]`) {
+	if r := p.importCSV(path+"?dry_run=true", head+"a,ui,x,,\n"); r.status != http.StatusOK || !strings.Contains(string(r.body), `"count":1,"ids":[]`) {
 		t.Errorf("a dry run: %d %s", r.status, r.body)
 	}
-	p.do("POST", path, `[{"contexts":["ui"],"entitlements":[{"name":"x"}],"color":1}]`).refused(422, "invalid")
-	p.do("POST", path, `{"a":1}`).refused(400, "malformed")
-	p.sheet("/products", "name\nx\n").refused(415, "media_type")
+	p.do("POST", path, `[{"contexts":["ui"],"entitlements":[{"name":"x"}],"color":1}]`).wantProblem(422, "invalid")
+	p.do("POST", path, `{"a":1}`).wantProblem(400, "malformed")
+	p.importCSV("/products", "name\nx\n").wantProblem(415, "media_type")
 	if got := p.count("/versions/" + version + "/licenses"); got != 1 {
 		t.Errorf("%d licenses, want the one", got)
 	}
@@ -223,42 +223,42 @@ func TestWhatIsWrongWithASheet(t *testing.T) {
 // Only who may import is given room for it, and only there.
 //
 // proves part of S24
-func TestRoomForLargeBodies(t *testing.T) {
-	w := begin(t)
+func TestBodyLimitsByRoute(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	_, version, _ := p.catalogue("perpetual", aLicense("One"))
+	_, version, _ := p.createLicense("perpetual", licenseBody("One"))
 	path := "/versions/" + version + "/licenses/import"
 	var text strings.Builder
 	text.WriteString("name,contexts,entitlements\n")
 	for i := range 2000 {
 		fmt.Fprintf(&text, "Seat %d %s,ui,x\n", i, strings.Repeat("-", 100))
 	}
-	if r := p.sheet(path+"?dry_run=true", text.String()); r.status != http.StatusOK {
+	if r := p.importCSV(path+"?dry_run=true", text.String()); r.status != http.StatusOK {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	w.member("", "viewer@acme.test", "viewer")
 	viewer := w.login("viewer@acme.test")
 	const some, much = 100_000, 8<<20 + 1
 	for name, c := range map[string]struct {
-		who  *person
+		who  *user
 		path string
 		size int
 	}{
 		"elsewhere":       {p, "/products", some},
 		"below the route": {p, path + "/x", some},
 		"with a slash":    {p, path + "/", some},
-		"a stranger":      {w.stranger(), path, some},
+		"a stranger":      {w.anonymous(), path, some},
 		"who may not":     {viewer, path, some},
 		"too many bytes":  {p, path, much},
 	} {
-		t.Run(name, func(t *testing.T) { c.who.announces(t, c.path, c.size).refused(413, "too_large") })
+		t.Run(name, func(t *testing.T) { c.who.announceBody(t, c.path, c.size).wantProblem(413, "too_large") })
 	}
 }
 
-// announces sends the header of a large body and nothing of the body: the answer must not wait for it.
-func (p *person) announces(t *testing.T, path string, size int) reply {
+// announceBody sends the header of a large body and nothing of the body: the answer must not wait for it.
+func (p *user) announceBody(t *testing.T, path string, size int) reply {
 	t.Helper()
-	base, err := url.Parse(p.w.base)
+	base, err := url.Parse(p.w.url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-func aLicense(name string) map[string]any {
+func licenseBody(name string) map[string]any {
 	return map[string]any{
 		"name": name, "customer": "Initech", "contexts": []string{"ui", "automation"},
 		"entitlements": []map[string]any{{"name": "solid_modeling", "slots": 4}, {"name": "rendering"}},
 	}
 }
 
-// catalogue makes a product, a version whose policy has the type, and a license.
-func (p *person) catalogue(kind string, license map[string]any) (productID, versionID, licenseID string) {
+// createLicense makes a product, a version whose policy has the type, and a license.
+func (p *user) createLicense(kind string, license map[string]any) (productID, versionID, licenseID string) {
 	p.w.Helper()
 	product := p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Modeler"})
 	version := p.must(http.StatusCreated, "POST", "/products/"+id(product)+"/versions", map[string]any{
@@ -36,7 +36,7 @@ func with(record map[string]any, more ...any) map[string]any {
 
 // proves part of S08
 func TestProducts(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
 	made := p.must(http.StatusCreated, "POST", "/products", map[string]any{
 		"name": "Modeler", "description": "Makes solids", "metadata": map[string]string{"sku": "M1"},
@@ -52,13 +52,13 @@ func TestProducts(t *testing.T) {
 	if made["revision"] != 1.0 || made["archived"] != false || made["created"] != "2030-01-02T03:04:05Z" {
 		t.Errorf("made %v", made)
 	}
-	p.do("POST", "/products", map[string]any{"name": "Modeler"}).refused(http.StatusConflict, "exists")
+	p.do("POST", "/products", map[string]any{"name": "Modeler"}).wantProblem(http.StatusConflict, "exists")
 
 	edited := p.must(http.StatusOK, "PATCH", path, map[string]any{"revision": 1, "description": ""})
 	if edited["revision"] != 2.0 || edited["description"] != "" || edited["name"] != "Modeler" || fmt.Sprint(edited["metadata"]) != "map[sku:M1]" {
 		t.Errorf("edited %v", edited)
 	}
-	p.do("PATCH", path, map[string]any{"revision": 1, "name": "Late"}).refused(http.StatusConflict, "edit_conflict")
+	p.do("PATCH", path, map[string]any{"revision": 1, "name": "Late"}).wantProblem(http.StatusConflict, "edit_conflict")
 
 	if got := p.must(http.StatusOK, "POST", path+"/archive", nil); got["archived"] != true {
 		t.Errorf("archived %v", got)
@@ -67,12 +67,12 @@ func TestProducts(t *testing.T) {
 		t.Errorf("unarchived %v", got)
 	}
 	p.must(http.StatusNoContent, "DELETE", path, nil)
-	p.do("GET", path, nil).refused(http.StatusNotFound, "not_found")
+	p.do("GET", path, nil).wantProblem(http.StatusNotFound, "not_found")
 }
 
 // proves part of S08
 func TestListsArePagedAndSearched(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
 	for i := range 7 {
 		p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": fmt.Sprintf("Product %c%%_", 'A'+i)})
@@ -101,19 +101,19 @@ func TestListsArePagedAndSearched(t *testing.T) {
 			t.Errorf("search %q: %d, want %d", search, got, want)
 		}
 	}
-	p.do("GET", "/products?limit=0", nil).refused(http.StatusUnprocessableEntity, "invalid")
-	p.do("GET", "/products?limit=201", nil).refused(http.StatusUnprocessableEntity, "invalid")
-	p.do("GET", "/products?page=2", nil).refused(http.StatusUnprocessableEntity, "invalid")
-	p.do("GET", "/products?cursor=%21", nil).refused(http.StatusUnprocessableEntity, "invalid")
+	p.do("GET", "/products?limit=0", nil).wantProblem(http.StatusUnprocessableEntity, "invalid")
+	p.do("GET", "/products?limit=201", nil).wantProblem(http.StatusUnprocessableEntity, "invalid")
+	p.do("GET", "/products?page=2", nil).wantProblem(http.StatusUnprocessableEntity, "invalid")
+	p.do("GET", "/products?cursor=%21", nil).wantProblem(http.StatusUnprocessableEntity, "invalid")
 }
 
 // proves part of S09
 func TestVersions(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
-	product, version, _ := p.catalogue("perpetual", aLicense("One"))
+	product, version, _ := p.createLicense("perpetual", licenseBody("One"))
 	list, path := "/products/"+product+"/versions", "/versions/"+version
-	p.do("POST", list, map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}}).refused(http.StatusConflict, "exists")
+	p.do("POST", list, map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}}).wantProblem(http.StatusConflict, "exists")
 	other := p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Renderer"})
 	p.must(http.StatusCreated, "POST", "/products/"+id(other)+"/versions", map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}})
 	if got := p.must(http.StatusOK, "GET", list, nil)["items"].([]any); len(got) != 1 || id(got[0].(map[string]any)) != version {
@@ -147,7 +147,7 @@ func TestVersions(t *testing.T) {
 		"policy.grace":    {"type": "perpetual", "grace": -1},
 	} {
 		r := p.do("PATCH", path, map[string]any{"revision": 2, "policy": policy})
-		if got := r.refused(http.StatusUnprocessableEntity, "invalid"); got.Errors[0].Field != field {
+		if got := r.wantProblem(http.StatusUnprocessableEntity, "invalid"); got.Errors[0].Field != field {
 			t.Errorf("field %q, want %q", got.Errors[0].Field, field)
 		}
 	}
@@ -155,9 +155,9 @@ func TestVersions(t *testing.T) {
 
 // proves part of S10
 func TestLicenses(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
-	_, version, license := p.catalogue("time", with(aLicense("One"), "expires", "2031-01-01T00:00:00+02:00", "overrides", map[string]any{"max_machines": 2}))
+	_, version, license := p.createLicense("time", with(licenseBody("One"), "expires", "2031-01-01T00:00:00+02:00", "overrides", map[string]any{"max_machines": 2}))
 	list, path := "/versions/"+version+"/licenses", "/licenses/"+license
 	got := p.must(http.StatusOK, "GET", path, nil)
 	if got["expires"] != "2030-12-31T22:00:00Z" || got["status"] != "active" || got["used"] != 0.0 ||
@@ -168,12 +168,12 @@ func TestLicenses(t *testing.T) {
 	if got["customer"] != "Initrode" || got["name"] != "One" || fmt.Sprint(got["overrides"]) != "map[]" || got["expires"] == nil {
 		t.Errorf("edited %v", got)
 	}
-	p.do("PATCH", path, map[string]any{"revision": 1, "name": "Late"}).refused(http.StatusConflict, "edit_conflict")
+	p.do("PATCH", path, map[string]any{"revision": 1, "name": "Late"}).wantProblem(http.StatusConflict, "edit_conflict")
 	r := p.do("PATCH", path, map[string]any{"revision": 2, "expires": nil})
-	if got := r.refused(http.StatusUnprocessableEntity, "invalid"); got.Errors[0].Field != "expires" {
+	if got := r.wantProblem(http.StatusUnprocessableEntity, "invalid"); got.Errors[0].Field != "expires" {
 		t.Errorf("a license of type time never to expire: field %q", got.Errors[0].Field)
 	}
-	p.must(http.StatusCreated, "POST", list, with(aLicense("Two"), "expires", "2031-01-01T00:00:00Z"))
+	p.must(http.StatusCreated, "POST", list, with(licenseBody("Two"), "expires", "2031-01-01T00:00:00Z"))
 	if got := p.must(http.StatusOK, "GET", list+"?search=tw", nil)["items"].([]any); len(got) != 1 {
 		t.Errorf("found %v", got)
 	}
@@ -186,36 +186,36 @@ func TestLicenses(t *testing.T) {
 		t.Errorf("disposition %q", got)
 	}
 	for field, body := range map[string]map[string]any{
-		"contexts":             with(aLicense("x"), "contexts", []string{}),
-		"contexts.1":           with(aLicense("x"), "contexts", []string{"ui", "u,i"}),
-		"entitlements.0":       with(aLicense("x"), "entitlements", []map[string]any{{"name": "a\nb"}}),
-		"entitlements.0.slots": with(aLicense("x"), "entitlements", []map[string]any{{"name": "a", "slots": -1}}),
-		"allowance":            with(aLicense("x"), "allowance", -1),
-		"expires":              with(aLicense("x"), "expires", "1969-01-01T00:00:00Z"),
-		"name":                 with(aLicense("x"), "name", "a\x00b"),
+		"contexts":             with(licenseBody("x"), "contexts", []string{}),
+		"contexts.1":           with(licenseBody("x"), "contexts", []string{"ui", "u,i"}),
+		"entitlements.0":       with(licenseBody("x"), "entitlements", []map[string]any{{"name": "a\nb"}}),
+		"entitlements.0.slots": with(licenseBody("x"), "entitlements", []map[string]any{{"name": "a", "slots": -1}}),
+		"allowance":            with(licenseBody("x"), "allowance", -1),
+		"expires":              with(licenseBody("x"), "expires", "1969-01-01T00:00:00Z"),
+		"name":                 with(licenseBody("x"), "name", "a\x00b"),
 	} {
 		if _, ok := body["expires"]; !ok {
 			body["expires"] = "2031-01-01T00:00:00Z"
 		}
-		if got := p.do("POST", list, body).refused(http.StatusUnprocessableEntity, "invalid"); len(got.Errors) != 1 || got.Errors[0].Field != field {
+		if got := p.do("POST", list, body).wantProblem(http.StatusUnprocessableEntity, "invalid"); len(got.Errors) != 1 || got.Errors[0].Field != field {
 			t.Errorf("errors %v, want %s", got.Errors, field)
 		}
 	}
 }
 
 // proves S11
-func TestDeletingFromBelow(t *testing.T) {
-	w := begin(t)
+func TestDeleteRequiresNoDependents(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	product, version, license := p.catalogue("perpetual", aLicense("One"))
-	p.do("DELETE", "/products/"+product, nil).refused(http.StatusConflict, "not_empty")
-	p.do("DELETE", "/versions/"+version, nil).refused(http.StatusConflict, "not_empty")
+	product, version, license := p.createLicense("perpetual", licenseBody("One"))
+	p.do("DELETE", "/products/"+product, nil).wantProblem(http.StatusConflict, "not_empty")
+	p.do("DELETE", "/versions/"+version, nil).wantProblem(http.StatusConflict, "not_empty")
 	d := newDevice(p, product, version, license)
-	d.accepted()
+	d.mustSync()
 	for _, path := range []string{"/licenses/" + license, "/versions/" + version, "/products/" + product} {
 		p.must(http.StatusNoContent, "DELETE", path, nil)
-		p.do("GET", path, nil).refused(http.StatusNotFound, "not_found")
-		p.do("DELETE", path, nil).refused(http.StatusNotFound, "not_found")
+		p.do("GET", path, nil).wantProblem(http.StatusNotFound, "not_found")
+		p.do("DELETE", path, nil).wantProblem(http.StatusNotFound, "not_found")
 	}
 	if r := d.sync(); r.status == http.StatusOK {
 		t.Errorf("a deleted license syncs: %s", r.body)
@@ -224,15 +224,15 @@ func TestDeletingFromBelow(t *testing.T) {
 
 // proves S14
 func TestTimeAndCallsNeedsBoth(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
-	both := with(aLicense("One"), "allowance", 3, "expires", "2031-01-01T00:00:00Z")
-	_, version, _ := p.catalogue("time_and_calls", both)
+	both := with(licenseBody("One"), "allowance", 3, "expires", "2031-01-01T00:00:00Z")
+	_, version, _ := p.createLicense("time_and_calls", both)
 	for _, missing := range []string{"allowance", "expires"} {
-		one := with(aLicense("Half"), "allowance", 3, "expires", "2031-01-01T00:00:00Z")
+		one := with(licenseBody("Half"), "allowance", 3, "expires", "2031-01-01T00:00:00Z")
 		delete(one, missing)
 		r := p.do("POST", "/versions/"+version+"/licenses", one)
-		if got := r.refused(http.StatusUnprocessableEntity, "invalid"); got.Errors[0].Field != missing {
+		if got := r.wantProblem(http.StatusUnprocessableEntity, "invalid"); got.Errors[0].Field != missing {
 			t.Errorf("field %q, want %q", got.Errors[0].Field, missing)
 		}
 	}

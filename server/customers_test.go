@@ -6,9 +6,9 @@ import (
 )
 
 func TestCustomers(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
-	_, version, id := p.catalogue("time", with(aLicense("One"), "expires", "2031-01-01T00:00:00Z"))
+	_, version, id := p.createLicense("time", with(licenseBody("One"), "expires", "2031-01-01T00:00:00Z"))
 	ada := p.must(http.StatusCreated, "POST", "/customers", map[string]any{
 		"name": "Ada", "email": "ada@example.com", "reference": "K 4711", "metadata": map[string]string{"plan": "gold"},
 	})
@@ -17,9 +17,9 @@ func TestCustomers(t *testing.T) {
 		t.Errorf("read %v", got)
 	}
 	for _, wrong := range []map[string]any{{"name": " "}, {"name": "x", "email": "nobody"}, {"name": "x", "metadata": map[string]string{"": "x"}}} {
-		p.do("POST", "/customers", wrong).refused(http.StatusUnprocessableEntity, "invalid")
+		p.do("POST", "/customers", wrong).wantProblem(http.StatusUnprocessableEntity, "invalid")
 	}
-	p.do("POST", "/customers", map[string]any{"name": "Eve", "reference": "K 4711"}).refused(http.StatusConflict, "exists")
+	p.do("POST", "/customers", map[string]any{"name": "Eve", "reference": "K 4711"}).wantProblem(http.StatusConflict, "exists")
 	if found := p.must(http.StatusOK, "GET", "/customers?search=4711", nil)["items"].([]any); len(found) != 1 {
 		t.Errorf("found %v", found)
 	}
@@ -27,16 +27,16 @@ func TestCustomers(t *testing.T) {
 	if edited["name"] != "Ada L." || edited["email"] != "ada@example.com" || edited["revision"] != 2.0 {
 		t.Errorf("edited %v", edited)
 	}
-	p.do("PATCH", path, map[string]any{"revision": 1, "name": "late"}).refused(http.StatusConflict, "edit_conflict")
+	p.do("PATCH", path, map[string]any{"revision": 1, "name": "late"}).wantProblem(http.StatusConflict, "edit_conflict")
 
-	l := p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(aLicense("Two"), "expires", "2031-01-01T00:00:00Z", "customer", "", "customer_id", ada["id"]))
+	l := p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(licenseBody("Two"), "expires", "2031-01-01T00:00:00Z", "customer", "", "customer_id", ada["id"]))
 	if l["customer"] != "Ada L." || l["customer_id"] != ada["id"] {
 		t.Errorf("license %v", l)
 	}
 	if list := p.must(http.StatusOK, "GET", "/licenses?customer_id="+ada["id"].(string), nil)["items"].([]any); len(list) != 1 {
 		t.Errorf("licenses of the customer: %v", list)
 	}
-	p.do("DELETE", path, nil).refused(http.StatusConflict, "not_empty")
+	p.do("DELETE", path, nil).wantProblem(http.StatusConflict, "not_empty")
 	one := p.must(http.StatusOK, "POST", "/licenses/"+id+"/transfer", map[string]any{"customer_id": ada["id"]})
 	if one["customer"] != "Ada L." {
 		t.Errorf("transferred %v", one)
@@ -45,9 +45,9 @@ func TestCustomers(t *testing.T) {
 		p.must(http.StatusOK, "PATCH", "/licenses/"+l["id"].(string), map[string]any{"revision": l["revision"], "customer_id": nil})
 	}
 	p.must(http.StatusNoContent, "DELETE", path, nil)
-	p.do("GET", path, nil).refused(http.StatusNotFound, "not_found")
-	p.do("PATCH", "/licenses/"+id, map[string]any{"revision": 3, "customer_id": ada["id"]}).refused(http.StatusUnprocessableEntity, "invalid")
-	if rival := w.rival().must(http.StatusOK, "GET", "/customers", nil)["items"].([]any); len(rival) != 0 {
+	p.do("GET", path, nil).wantProblem(http.StatusNotFound, "not_found")
+	p.do("PATCH", "/licenses/"+id, map[string]any{"revision": 3, "customer_id": ada["id"]}).wantProblem(http.StatusUnprocessableEntity, "invalid")
+	if rival := w.otherOrganisation().must(http.StatusOK, "GET", "/customers", nil)["items"].([]any); len(rival) != 0 {
 		t.Errorf("shown to another: %v", rival)
 	}
 }

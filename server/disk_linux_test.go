@@ -49,11 +49,11 @@ func fillDisk(t *testing.T, path string) {
 // proves part of S01
 func TestDiskFull(t *testing.T) {
 	disk := smallDisk(t)
-	w := beginWith(t, Config{Data: filepath.Join(disk, "data")})
+	w := startServerWith(t, Config{Data: filepath.Join(disk, "data")})
 	p := w.owner()
-	product, version, id := p.catalogue("perpetual", aLicense("One"))
+	product, version, id := p.createLicense("perpetual", licenseBody("One"))
 	d := newDevice(p, product, version, id)
-	d.accepted()
+	d.mustSync()
 	fillDisk(t, filepath.Join(disk, "ballast"))
 
 	acknowledged := int64(0)
@@ -64,17 +64,17 @@ func TestDiskFull(t *testing.T) {
 			break
 		}
 		acknowledged = d.request.Counted
-		d.believe(refused)
+		d.verifyLease(refused)
 	}
-	refused.refused(http.StatusServiceUnavailable, "unavailable")
+	refused.wantProblem(http.StatusServiceUnavailable, "unavailable")
 	if refused.header.Get("Retry-After") == "" || refused.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("headers %v", refused.header)
 	}
-	w.stranger().send("GET", "/readyz", http.Header{}, nil).refused(http.StatusServiceUnavailable, "unavailable")
-	if r := w.stranger().send("GET", "/livez", http.Header{}, nil); r.status != http.StatusOK {
+	w.anonymous().send("GET", "/readyz", http.Header{}, nil).wantProblem(http.StatusServiceUnavailable, "unavailable")
+	if r := w.anonymous().send("GET", "/livez", http.Header{}, nil); r.status != http.StatusOK {
 		t.Errorf("the process lives, but /livez says %d", r.status)
 	}
-	p.do("POST", "/products", map[string]any{"name": "Too much"}).refused(http.StatusServiceUnavailable, "unavailable")
+	p.do("POST", "/products", map[string]any{"name": "Too much"}).wantProblem(http.StatusServiceUnavailable, "unavailable")
 	if got := p.must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged) {
 		t.Errorf("%v are stored, %d were acknowledged", got["used"], acknowledged)
 	}
@@ -85,10 +85,10 @@ func TestDiskFull(t *testing.T) {
 	if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.stranger().send("GET", "/readyz", http.Header{}, nil); r.status != http.StatusOK {
+	if r := w.anonymous().send("GET", "/readyz", http.Header{}, nil); r.status != http.StatusOK {
 		t.Errorf("there is room again, and it is not ready: %d %s", r.status, r.body)
 	}
-	d.accepted()
+	d.mustSync()
 	if got := p.must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged+1) {
 		t.Errorf("%v are stored, %d were acknowledged", got["used"], acknowledged+1)
 	}
@@ -98,16 +98,16 @@ func TestDiskFull(t *testing.T) {
 // The file of the data is moved away and comes back.
 //
 // proves part of S01
-func TestDataMovedAwayAndBack(t *testing.T) {
+func TestDatabaseFileMovedAwayAndBack(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	w := beginWith(t, Config{Data: data})
-	ready := func() reply { return w.stranger().send("GET", "/readyz", http.Header{}, nil) }
+	w := startServerWith(t, Config{Data: data})
+	ready := func() reply { return w.anonymous().send("GET", "/readyz", http.Header{}, nil) }
 	file := filepath.Join(data, "onelicense.db")
 	if err := os.Rename(file, file+".away"); err != nil {
 		t.Fatal(err)
 	}
 	r := ready()
-	r.refused(http.StatusServiceUnavailable, "unavailable")
+	r.wantProblem(http.StatusServiceUnavailable, "unavailable")
 	if r.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // The examples of docs/api.md are run as they stand there, one after the other, by a shell.
-func TestExamplesOfTheAPI(t *testing.T) {
+func TestAPIExamples(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}
@@ -19,7 +19,7 @@ func TestExamplesOfTheAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
 	made := p.must(http.StatusCreated, "POST", "/tokens", map[string]any{
 		"name": "docs", "scope": []string{"catalogue.read", "catalogue.edit", "licenses.read", "licenses.edit"},
@@ -27,7 +27,7 @@ func TestExamplesOfTheAPI(t *testing.T) {
 	other := p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Beside"})
 	version := p.must(http.StatusCreated, "POST", "/products/"+id(other)+"/versions", map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}})
 	p.must(http.StatusOK, "POST", "/products/"+id(other)+"/archive", nil)
-	env := append(os.Environ(), "API="+w.base+"/api/v1", "AUTH=Authorization: Bearer "+made["secret"].(string), "VERSION="+id(version))
+	env := append(os.Environ(), "API="+w.url+"/api/v1", "AUTH=Authorization: Bearer "+made["secret"].(string), "VERSION="+id(version))
 	ran := 0
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		for _, example := range strings.Split(block[1], "$ ")[1:] {

@@ -6,11 +6,11 @@ import (
 	"github.com/onelicense/onelicense/server/problem"
 )
 
-// health registers what supervisors ask. Both are open to everybody and say nothing.
-func (s *Server) health() {
+// registerHealth registers what supervisors ask. Both are open to everybody and say nothing.
+func (s *Server) registerHealth() {
 	s.app.Get("/livez", func(c *fiber.Ctx) error { return c.SendString("ok\n") })
 	s.app.Get("/readyz", func(c *fiber.Ctx) error {
-		if s.retired.Load() {
+		if s.draining.Load() {
 			return problem.New(problem.Unavailable, "the server is stopping")
 		}
 		if err := s.store.Ready(c.UserContext()); err != nil {

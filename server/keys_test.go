@@ -22,7 +22,7 @@ import (
 )
 
 // keyring asks for a product's keys, or changes them, and reads the answer.
-func (p *person) keyring(status int, method, path string, body any) (k api.Keyring) {
+func (p *user) keyring(status int, method, path string, body any) (k api.Keyring) {
 	p.w.Helper()
 	r := p.do(method, path, body)
 	if r.status != status {
@@ -50,9 +50,9 @@ func only(t *testing.T, k api.Keyring, use license.Use, state licensing.KeyState
 }
 
 // certificate is what anybody can have.
-func (w *world) certificate(product string) *pgp.Keyring {
+func (w *testServer) certificate(product string) *pgp.Keyring {
 	w.Helper()
-	r := w.stranger().do("GET", "/products/"+product+"/keys", nil)
+	r := w.anonymous().do("GET", "/products/"+product+"/keys", nil)
 	keys, err := pgp.Parse(r.body)
 	if err != nil {
 		w.Fatalf("%v: %s", err, r.body)
@@ -60,10 +60,10 @@ func (w *world) certificate(product string) *pgp.Keyring {
 	return keys
 }
 
-// list is the product's newest statement, verified as by anybody.
-func (w *world) list(product string) *lease.Statement {
+// revocationList is the product's newest statement, verified as by anybody.
+func (w *testServer) revocationList(product string) *lease.Statement {
 	w.Helper()
-	r := w.stranger().do("GET", "/products/"+product+"/list", nil)
+	r := w.anonymous().do("GET", "/products/"+product+"/list", nil)
 	said, err := lease.OpenStatement(r.body, w.certificate(product), w.clock.now())
 	if err != nil {
 		w.Fatalf("%v: %s", err, r.body)
@@ -71,8 +71,8 @@ func (w *world) list(product string) *lease.Statement {
 	return said
 }
 
-// stolen is what a thief of the master key and the database has now.
-func (w *world) stolen(product string) license.Signer {
+// stolenSigner is what a thief of the master key and the database has now.
+func (w *testServer) stolenSigner(product string) license.Signer {
 	w.Helper()
 	master, err := os.ReadFile(filepath.Join(w.s.config.Data, masterKeyFile))
 	if err != nil {
@@ -82,11 +82,11 @@ func (w *world) stolen(product string) license.Signer {
 	if err != nil {
 		w.Fatal(err)
 	}
-	p, err := w.s.store.KeysOf(w.Context(), license.ID(product))
+	p, err := w.s.store.ProductWithKeys(w.Context(), license.ID(product))
 	if err != nil {
 		w.Fatal(err)
 	}
-	signer, err := i.Signer(p.ID, p.Secret)
+	signer, err := i.Signer(p.ID, p.SealedKeys)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -97,9 +97,9 @@ func (w *world) stolen(product string) license.Signer {
 //
 // proves N04
 func TestKeysRotate(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
-	product, _, id := p.catalogue("perpetual", aLicense("One"))
+	product, _, id := p.createLicense("perpetual", licenseBody("One"))
 	path := "/products/" + product + "/keyring"
 	before := p.keyring(200, "GET", path, nil)
 	if before.Root != w.certificate(product).Root() || len(before.Keys) != 5 || before.Statement != nil || !before.Keys[0].Root {
@@ -112,12 +112,12 @@ func TestKeysRotate(t *testing.T) {
 	file := func() []byte { return p.do("GET", "/licenses/"+id+"/file", nil).body }
 	old := file()
 
-	w.clock.pass(time.Hour)
+	w.clock.advance(time.Hour)
 	next := only(t, p.keyring(201, "POST", path, map[string]any{"use": "file", "expires": "2031-01-01T00:00:00Z"}), license.UseFile, licensing.KeyNext)
 	if next.Signs || next.Expires == nil {
 		t.Errorf("the next key %+v", next)
 	}
-	p.do("POST", path, map[string]any{"use": "file"}).refused(http.StatusConflict, "key_waiting")
+	p.do("POST", path, map[string]any{"use": "file"}).wantProblem(http.StatusConflict, "key_waiting")
 	opened := func(file []byte) *license.License {
 		t.Helper()
 		l, err := license.Open(file, w.certificate(product), w.clock.now())
@@ -129,9 +129,9 @@ func TestKeysRotate(t *testing.T) {
 	if got := opened(file()).Signature.Key; got != first.Fingerprint {
 		t.Errorf("signed by %s, which is not the current key", got)
 	}
-	p.do("POST", path+"/"+first.Fingerprint+"/retire", nil).refused(http.StatusConflict, "key_signs")
-	p.do("POST", path+"/"+first.Fingerprint+"/promote", nil).refused(http.StatusConflict, "key_state")
-	w.clock.pass(time.Hour)
+	p.do("POST", path+"/"+first.Fingerprint+"/retire", nil).wantProblem(http.StatusConflict, "key_signs")
+	p.do("POST", path+"/"+first.Fingerprint+"/promote", nil).wantProblem(http.StatusConflict, "key_state")
+	w.clock.advance(time.Hour)
 	p.keyring(200, "POST", path+"/"+next.Fingerprint+"/promote", nil)
 	if got := opened(file()).Signature.Key; got != next.Fingerprint {
 		t.Errorf("signed by %s, not by the promoted key", got)
@@ -140,13 +140,13 @@ func TestKeysRotate(t *testing.T) {
 	if retired := only(t, now, license.UseFile, licensing.KeyRetired); retired.Fingerprint != first.Fingerprint || retired.Revoked == nil {
 		t.Errorf("retired %+v", retired)
 	}
-	p.do("POST", path+"/"+first.Fingerprint+"/retire", nil).refused(http.StatusConflict, "key_state")
+	p.do("POST", path+"/"+first.Fingerprint+"/retire", nil).wantProblem(http.StatusConflict, "key_state")
 	opened(old)
-	if said, ok := w.list(product).Key(first.Fingerprint); !ok || said.Status != lease.Retired {
+	if said, ok := w.revocationList(product).Key(first.Fingerprint); !ok || said.Status != lease.Retired {
 		t.Errorf("the list says %+v of it", said)
 	}
 
-	thief := w.stolen(product)
+	thief := w.stolenSigner(product)
 	after := p.keyring(200, "POST", path+"/"+next.Fingerprint+"/compromise", nil)
 	if lost := only(t, after, license.UseFile, licensing.KeyCompromised); lost.Fingerprint != next.Fingerprint || lost.Signs || lost.Here {
 		t.Errorf("compromised %+v", lost)
@@ -159,24 +159,24 @@ func TestKeysRotate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, keys := range map[string]license.Keyring{"the certificate": w.certificate(product), "the list": w.list(product).Over(w.certificate(product))} {
+	for what, keys := range map[string]license.Keyring{"the certificate": w.certificate(product), "the list": w.revocationList(product).ApplyTo(w.certificate(product))} {
 		if _, err := license.Open(forged, keys, w.clock.now()); !strings.HasPrefix(err.Error(), "key_compromised") {
 			t.Errorf("with %s: %v", what, err)
 		}
 	}
-	p.do("POST", path+"/"+next.Fingerprint+"/compromise", nil).refused(http.StatusConflict, "key_state")
-	p.do("POST", path+"/"+before.Root+"/compromise", nil).refused(http.StatusConflict, "key_state")
-	p.do("POST", path+"/"+strings.Repeat("0", 40)+"/retire", nil).refused(http.StatusNotFound, "not_found")
-	p.do("POST", path, map[string]any{"use": "lease", "expires": "2020-01-01T00:00:00Z"}).refused(http.StatusUnprocessableEntity, "invalid")
+	p.do("POST", path+"/"+next.Fingerprint+"/compromise", nil).wantProblem(http.StatusConflict, "key_state")
+	p.do("POST", path+"/"+before.Root+"/compromise", nil).wantProblem(http.StatusConflict, "key_state")
+	p.do("POST", path+"/"+strings.Repeat("0", 40)+"/retire", nil).wantProblem(http.StatusNotFound, "not_found")
+	p.do("POST", path, map[string]any{"use": "lease", "expires": "2020-01-01T00:00:00Z"}).wantProblem(http.StatusUnprocessableEntity, "invalid")
 }
 
 // The next key takes the place of a compromised one, also of the one that signs statements.
 //
 // proves part of N04
-func TestCompromiseOfAStatementKey(t *testing.T) {
-	w := begin(t)
+func TestStatementKeyCompromise(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	product, _, _ := p.catalogue("perpetual", aLicense("One"))
+	product, _, _ := p.createLicense("perpetual", licenseBody("One"))
 	path := "/products/" + product + "/keyring"
 	next := only(t, p.keyring(201, "POST", path, map[string]any{"use": "statement"}), license.UseStatement, licensing.KeyNext)
 	lost := only(t, p.keyring(200, "GET", path, nil), license.UseStatement, licensing.KeyCurrent)
@@ -184,7 +184,7 @@ func TestCompromiseOfAStatementKey(t *testing.T) {
 	if got := only(t, after, license.UseStatement, licensing.KeyCurrent); got.Fingerprint != next.Fingerprint || !got.Signs {
 		t.Errorf("the statement key is %+v", got)
 	}
-	if said, _ := w.list(product).Key(lost.Fingerprint); said.Status != lease.Compromised {
+	if said, _ := w.revocationList(product).Key(lost.Fingerprint); said.Status != lease.Compromised {
 		t.Errorf("the list says %+v", said)
 	}
 }
@@ -192,8 +192,8 @@ func TestCompromiseOfAStatementKey(t *testing.T) {
 // A product whose root is elsewhere gets its keys certified there, and says of a stolen one what it is at once.
 //
 // proves part of N04
-func TestRootElsewhere(t *testing.T) {
-	w := begin(t)
+func TestOfflineRoot(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
 	for _, version := range []int{pgp.V4, pgp.V6} {
 		whole, err := pgp.GenerateVersion(version, "Offline", rand.Reader, w.clock.now())
@@ -205,41 +205,41 @@ func TestRootElsewhere(t *testing.T) {
 		}))
 		path := "/products/" + product + "/keyring"
 		old := only(t, p.keyring(200, "GET", path, nil), license.UseLease, licensing.KeyCurrent)
-		p.do("POST", path, map[string]any{"use": "lease", "expires": "2031-01-01T00:00:00Z"}).refused(422, "invalid")
+		p.do("POST", path, map[string]any{"use": "lease", "expires": "2031-01-01T00:00:00Z"}).wantProblem(422, "invalid")
 		asked := only(t, p.keyring(201, "POST", path, map[string]any{"use": "lease"}), license.UseLease, licensing.KeyRequested)
-		p.do("POST", path, map[string]any{"use": "lease"}).refused(409, "key_waiting")
-		p.do("POST", path+"/"+asked.Fingerprint+"/promote", nil).refused(404, "not_found")
+		p.do("POST", path, map[string]any{"use": "lease"}).wantProblem(409, "key_waiting")
+		p.do("POST", path+"/"+asked.Fingerprint+"/promote", nil).wantProblem(404, "not_found")
 		p.keyring(200, "DELETE", path+"/"+asked.Fingerprint, nil)
-		p.do("DELETE", path+"/"+old.Fingerprint, nil).refused(409, "key_state")
+		p.do("DELETE", path+"/"+old.Fingerprint, nil).wantProblem(409, "key_state")
 		asked = only(t, p.keyring(201, "POST", path, map[string]any{"use": "lease"}), license.UseLease, licensing.KeyRequested)
 
-		request, err := pgp.ParseRequest([]byte(asked.Request))
+		request, err := pgp.ParseCertificationRequest([]byte(asked.Request))
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.clock.pass(time.Minute)
+		w.clock.advance(time.Minute)
 		certified, err := whole.Certify(request, license.UseLease, time.Time{}, w.clock.now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		learn := func(s *pgp.Secret) reply {
+		learn := func(s *pgp.SecretKeyring) reply {
 			text, err := s.Public().Armored()
 			if err != nil {
 				t.Fatal(err)
 			}
 			return p.do("POST", strings.TrimSuffix(path, "/keyring")+"/certificate", map[string]any{"certificate": string(text)})
 		}
-		learn(whole).refused(409, "nothing_new")
+		learn(whole).wantProblem(409, "nothing_new")
 		stranger, err := pgp.Generate("Stranger", rand.Reader, w.clock.now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		learn(stranger).refused(422, "wrong_root")
-		p.do("POST", strings.TrimSuffix(path, "/keyring")+"/certificate", map[string]any{"certificate": "no certificate"}).refused(422, "keyring_invalid")
+		learn(stranger).wantProblem(422, "wrong_root")
+		p.do("POST", strings.TrimSuffix(path, "/keyring")+"/certificate", map[string]any{"certificate": "no certificate"}).wantProblem(422, "keyring_invalid")
 		if r := learn(certified); r.status != 200 {
 			t.Fatalf("%d %s", r.status, r.body)
 		}
-		learn(whole).refused(409, "nothing_new") // an older certificate takes nothing away
+		learn(whole).wantProblem(409, "nothing_new") // an older certificate takes nothing away
 		p.keyring(200, "POST", path+"/"+asked.Fingerprint+"/promote", nil)
 
 		// Without the root nothing can be revoked in the certificate; the statement is enough.
@@ -254,11 +254,11 @@ func TestRootElsewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.list(product).Over(w.certificate(product)).Verify(license.UseLease, []byte("a lease"), lost, w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "key_compromised") {
+		if _, err := w.revocationList(product).ApplyTo(w.certificate(product)).Verify(license.UseLease, []byte("a lease"), lost, w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "key_compromised") {
 			t.Errorf("what the lost key signed: %v", err)
 		}
 		statement := only(t, after, license.UseStatement, licensing.KeyCurrent)
-		p.do("POST", path+"/"+statement.Fingerprint+"/compromise", nil).refused(409, "key_missing") // nothing could say so
+		p.do("POST", path+"/"+statement.Fingerprint+"/compromise", nil).wantProblem(409, "key_missing") // nothing could say so
 
 		// The root says it too, and then so does the list.
 		revoked, err := certified.Revoke(only(t, after, license.UseDelegation, licensing.KeyCurrent).Fingerprint, pgp.ReasonCompromised, w.clock.now())
@@ -268,17 +268,17 @@ func TestRootElsewhere(t *testing.T) {
 		if r := learn(revoked); r.status != 200 {
 			t.Fatalf("%d %s", r.status, r.body)
 		}
-		if n := len(w.list(product).Keys); n != 2 {
+		if n := len(w.revocationList(product).Keys); n != 2 {
 			t.Errorf("the list names %d keys", n)
 		}
 	}
 }
 
 // A certificate belongs to one product, whoever asks.
-func TestRootOfAnotherProduct(t *testing.T) {
-	w := begin(t)
+func TestRootOfAnotherProductIsRefused(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	rival := w.rival()
+	rival := w.otherOrganisation()
 	keys, err := pgp.Generate("Example", rand.Reader, w.clock.now())
 	if err != nil {
 		t.Fatal(err)
@@ -291,14 +291,14 @@ func TestRootOfAnotherProduct(t *testing.T) {
 		return map[string]any{"name": name, "keys": map[string]any{"private": private}}
 	}
 	product := id(p.must(201, "POST", "/products", body("One", string(whole))))
-	for _, who := range []*person{p, rival} {
-		who.do("POST", "/products", body("Two", string(whole))).refused(409, "root_taken")
-		who.do("POST", "/products", body("Three", armoredWithout(t, keys))).refused(409, "root_taken")
+	for _, who := range []*user{p, rival} {
+		who.do("POST", "/products", body("Two", string(whole))).wantProblem(409, "root_taken")
+		who.do("POST", "/products", body("Three", armoredWithout(t, keys))).wantProblem(409, "root_taken")
 	}
 	if list := rival.must(200, "GET", "/products", nil); len(list["items"].([]any)) != 0 {
 		t.Errorf("made all the same: %v", list)
 	}
-	p.do("POST", "/products", map[string]any{"name": "One"}).refused(409, "exists") // and its new root is nobody's
+	p.do("POST", "/products", map[string]any{"name": "One"}).wantProblem(409, "exists") // and its new root is nobody's
 	p.must(204, "DELETE", "/products/"+product, nil)
 	rival.must(201, "POST", "/products", body("Two", string(whole)))
 
@@ -306,9 +306,9 @@ func TestRootOfAnotherProduct(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.do("POST", "/products", body("Four", string(public))).refused(422, "keyring_invalid")
-	p.do("POST", "/products", body("Four", "garbage")).refused(422, "keyring_invalid")
-	p.do("POST", "/products", map[string]any{"name": "Five", "keys": map[string]any{"version": 5}}).refused(422, "invalid")
+	p.do("POST", "/products", body("Four", string(public))).wantProblem(422, "keyring_invalid")
+	p.do("POST", "/products", body("Four", "garbage")).wantProblem(422, "keyring_invalid")
+	p.do("POST", "/products", map[string]any{"name": "Five", "keys": map[string]any{"version": 5}}).wantProblem(422, "invalid")
 	six := id(p.must(201, "POST", "/products", map[string]any{"name": "Six", "keys": map[string]any{"version": 6}}))
 	if root := w.certificate(six).Root(); len(root) != 64 {
 		t.Errorf("the root of a version 6 product is %s", root)
@@ -316,8 +316,8 @@ func TestRootOfAnotherProduct(t *testing.T) {
 }
 
 // Keys that were made by plain GnuPG, or for files only, get what a server needs where their root is with them, and are refused without.
-func TestImportedKeysLackSome(t *testing.T) {
-	w := begin(t)
+func TestImportedKeysLackStatementKeys(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
 	keys, err := pgp.Generate("Example", rand.Reader, w.clock.now().Add(-24*time.Hour))
 	if err != nil {
@@ -331,7 +331,7 @@ func TestImportedKeysLackSome(t *testing.T) {
 		}
 	}
 	r := p.do("POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private": armoredWithout(t, keys)}})
-	if got := r.refused(422, "invalid"); !strings.Contains(got.Detail, "lease") {
+	if got := r.wantProblem(422, "invalid"); !strings.Contains(got.Detail, "lease") {
 		t.Errorf("the reason is %q", got.Detail)
 	}
 	whole, err := keys.Armored()
@@ -348,14 +348,14 @@ func TestImportedKeysLackSome(t *testing.T) {
 // Whoever changes keys at the same time as others, from whichever node, no change is lost.
 //
 // proves part of N04
-func TestRotationsAtOnce(t *testing.T) {
-	w := begin(t)
+func TestConcurrentKeyRotation(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	product, version, _ := p.catalogue("perpetual", aLicense("One"))
+	product, version, _ := p.createLicense("perpetual", licenseBody("One"))
 	path := "/products/" + product + "/keyring"
 	var licenses []string
 	for range 4 {
-		licenses = append(licenses, id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("x"))))
+		licenses = append(licenses, id(p.must(201, "POST", "/versions/"+version+"/licenses", licenseBody("x"))))
 	}
 	var all sync.WaitGroup
 	statuses := make([]int, 12)
@@ -379,7 +379,7 @@ func TestRotationsAtOnce(t *testing.T) {
 	if len(after.Keys) != 9 {
 		t.Errorf("%d keys", len(after.Keys))
 	}
-	said := w.list(product)
+	said := w.revocationList(product)
 	for _, l := range licenses {
 		if !said.Revokes(license.ID(l)) {
 			t.Errorf("license %s is not on the list: %v", l, statuses)
@@ -390,15 +390,15 @@ func TestRotationsAtOnce(t *testing.T) {
 // Deleting a license ends its files; one without any leaves the list as it is.
 //
 // proves part of N04
-func TestDeletedLicenseIsOnTheList(t *testing.T) {
-	w := begin(t)
+func TestDeletedLicenseIsRevoked(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	product, version, bulk := p.catalogue("perpetual", aLicense("Bulk"))
-	made := func() string { return id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("One"))) }
+	product, version, bulk := p.createLicense("perpetual", licenseBody("Bulk"))
+	made := func() string { return id(p.must(201, "POST", "/versions/"+version+"/licenses", licenseBody("One"))) }
 	never, filed, told := made(), made(), made()
 	p.must(204, "DELETE", "/licenses/"+never, nil)
-	w.stranger().do("GET", "/products/"+product+"/list", nil).refused(404, "no_statement")
-	w.clock.pass(2 * time.Hour)
+	w.anonymous().do("GET", "/products/"+product+"/list", nil).wantProblem(404, "no_statement")
+	w.clock.advance(2 * time.Hour)
 	file := p.do("GET", "/licenses/"+filed+"/file", nil).body
 	for _, path := range []string{told + "/text", bulk + "/file"} {
 		if r := p.do("GET", "/licenses/"+path, nil); r.status != 200 {
@@ -406,22 +406,22 @@ func TestDeletedLicenseIsOnTheList(t *testing.T) {
 		}
 	}
 	stale := map[string]string{"If-Match": `"7"`}
-	p.under(stale, "DELETE", "/licenses/"+filed, nil).refused(412, "condition_failed")
+	p.doWithHeaders(stale, "DELETE", "/licenses/"+filed, nil).wantProblem(412, "condition_failed")
 	if status := p.must(200, "GET", "/licenses/"+filed, nil)["status"]; status != "active" {
 		t.Errorf("a deletion that was refused leaves it %v", status)
 	}
-	if r := p.under(map[string]string{"If-Match": `"1"`}, "DELETE", "/licenses/"+filed, nil); r.status != 204 {
+	if r := p.doWithHeaders(map[string]string{"If-Match": `"1"`}, "DELETE", "/licenses/"+filed, nil); r.status != 204 {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	if _, err := lease.OpenFile(file, w.certificate(product), w.list(product), w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "revoked") {
+	if _, err := lease.OpenFile(file, w.certificate(product), w.revocationList(product), w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "revoked") {
 		t.Errorf("the file of a deleted license: %v", err)
 	}
 	p.must(200, "POST", "/licenses/"+told+"/revoke", nil)
 	p.must(204, "DELETE", "/licenses/"+told, nil)
 	p.must(200, "POST", "/bulk/licenses/delete", map[string]any{"ids": []string{bulk}})
-	list := w.list(product)
+	list := w.revocationList(product)
 	for _, gone := range []string{filed, told, bulk} {
-		if p.do("GET", "/licenses/"+gone, nil).refused(404, "not_found"); !list.Revokes(license.ID(gone)) {
+		if p.do("GET", "/licenses/"+gone, nil).wantProblem(404, "not_found"); !list.Revokes(license.ID(gone)) {
 			t.Errorf("license %s is not on the list", gone)
 		}
 	}
@@ -434,58 +434,58 @@ func TestDeletedLicenseIsOnTheList(t *testing.T) {
 //
 // proves part of N04 S22 B04
 func TestRevocationList(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
-	product, version, first := p.catalogue("perpetual", aLicense("One"))
-	second := id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("Two")))
-	w.stranger().do("GET", "/products/"+product+"/list", nil).refused(404, "no_statement")
-	w.stranger().do("GET", "/products/"+strings.Repeat("f", 24)+"/list", nil).refused(404, "not_found")
-	w.clock.pass(2 * time.Hour)
+	product, version, first := p.createLicense("perpetual", licenseBody("One"))
+	second := id(p.must(201, "POST", "/versions/"+version+"/licenses", licenseBody("Two")))
+	w.anonymous().do("GET", "/products/"+product+"/list", nil).wantProblem(404, "no_statement")
+	w.anonymous().do("GET", "/products/"+strings.Repeat("f", 24)+"/list", nil).wantProblem(404, "not_found")
+	w.clock.advance(2 * time.Hour)
 	file := p.do("GET", "/licenses/"+first+"/file", nil).body
 	p.must(200, "POST", "/licenses/"+first+"/revoke", nil)
-	list := w.list(product)
+	list := w.revocationList(product)
 	if _, err := lease.OpenFile(file, w.certificate(product), list, w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "revoked") {
 		t.Errorf("the file of a revoked license: %v", err)
 	}
 	p.must(200, "POST", "/licenses/"+first+"/revoke", nil)
-	if again := w.list(product); again.Number != list.Number {
+	if again := w.revocationList(product); again.Number != list.Number {
 		t.Errorf("a second revocation made list %d after %d", again.Number, list.Number)
 	}
-	w.clock.pass(-time.Hour) // a clock that was put back makes no lower number
+	w.clock.advance(-time.Hour) // a clock that was put back makes no lower number
 	p.must(200, "POST", "/licenses/"+second+"/revoke", nil)
-	if next := w.list(product); next.Number <= list.Number || !next.Revokes(license.ID(first)) || !next.Revokes(license.ID(second)) {
+	if next := w.revocationList(product); next.Number <= list.Number || !next.Revokes(license.ID(first)) || !next.Revokes(license.ID(second)) {
 		t.Errorf("the next list %+v", next)
 	}
-	w.clock.pass(2 * time.Hour)
+	w.clock.advance(2 * time.Hour)
 
 	// With an age, license files need a list that is no older, and there always is one.
-	p.do("POST", "/products/"+product+"/list", map[string]any{"max_age": 5}).refused(422, "invalid")
+	p.do("POST", "/products/"+product+"/list", map[string]any{"max_age": 5}).wantProblem(422, "invalid")
 	day := 24 * time.Hour
 	got := p.keyring(200, "POST", "/products/"+product+"/list", map[string]any{"max_age": day.Milliseconds()})
 	if got.Statement == nil || got.Statement.MaxAge != day.Milliseconds() || got.Statement.Licenses != 2 {
 		t.Errorf("published %+v", got.Statement)
 	}
-	aged := w.list(product)
-	third := id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("Three")))
+	aged := w.revocationList(product)
+	third := id(p.must(201, "POST", "/versions/"+version+"/licenses", licenseBody("Three")))
 	file = p.do("GET", "/licenses/"+third+"/file", nil).body
-	w.clock.pass(day + time.Hour)
+	w.clock.advance(day + time.Hour)
 	if _, err := lease.OpenFile(file, w.certificate(product), aged, w.clock.now()); err == nil || !strings.HasPrefix(err.Error(), "list_needed") {
 		t.Errorf("with a list that is too old: %v", err)
 	}
-	if _, err := lease.OpenFile(file, w.certificate(product), w.list(product), w.clock.now()); err != nil {
+	if _, err := lease.OpenFile(file, w.certificate(product), w.revocationList(product), w.clock.now()); err != nil {
 		t.Errorf("with the newest list: %v", err)
 	}
 	p = w.login("owner@acme.test") // a day has passed
 	p.keyring(200, "POST", "/products/"+product+"/list", map[string]any{"max_age": 0})
-	if w.list(product).MaxAge != 0 {
+	if w.revocationList(product).MaxAge != 0 {
 		t.Error("the age was not taken away")
 	}
 }
 
 // armoredWithout is the secret without its root, as a server gets it.
-func armoredWithout(t *testing.T, s *pgp.Secret) string {
+func armoredWithout(t *testing.T, s *pgp.SecretKeyring) string {
 	t.Helper()
-	online, err := s.Without(s.Public().Root())
+	online, err := s.WithoutPrivateKeys(s.Public().Root())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func write(t *testing.T, path string, content []byte, mode os.FileMode) {
 	}
 }
 
-func TestNothingInTheDataDirectoryIsForOthers(t *testing.T) {
+func TestDataDirectoryPermissions(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "data")
 	once(t, directory)
 	entries, err := os.ReadDir(directory)
@@ -106,7 +106,7 @@ func TestNothingInTheDataDirectoryIsForOthers(t *testing.T) {
 }
 
 // proves part of S02
-func TestEachStartMakesANewTokenUntilThereIsAnOwner(t *testing.T) {
+func TestSetupTokenAtEachStartUntilOwner(t *testing.T) {
 	directory := t.TempDir()
 	first, err := Open(Config{Data: directory})
 	if err != nil {
@@ -115,13 +115,13 @@ func TestEachStartMakesANewTokenUntilThereIsAnOwner(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w := beginWith(t, Config{Data: directory})
-	w.stranger().do("POST", "/setup", founding(first.setupToken)).refused(http.StatusForbidden, "bad_setup_token")
+	w := startServerWith(t, Config{Data: directory})
+	w.anonymous().do("POST", "/setup", setupBody(first.setupToken)).wantProblem(http.StatusForbidden, "bad_setup_token")
 	w.owner()
 	if err := w.s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again := beginWith(t, Config{Data: directory})
+	again := startServerWith(t, Config{Data: directory})
 	if link := again.s.SetupURL(&net.TCPAddr{}); link != "" {
 		t.Errorf("there is an owner, and still a link: %s", link)
 	}
@@ -131,19 +131,19 @@ func TestEachStartMakesANewTokenUntilThereIsAnOwner(t *testing.T) {
 // A program's license goes on after a restart: same keys, same epoch.
 func TestRestart(t *testing.T) {
 	directory := t.TempDir()
-	w := beginWith(t, Config{Data: directory})
+	w := startServerWith(t, Config{Data: directory})
 	p := w.owner()
-	product, version, id := p.catalogue("perpetual", aLicense("One"))
+	product, version, id := p.createLicense("perpetual", licenseBody("One"))
 	d := newDevice(p, product, version, id)
-	before := d.accepted()
+	before := d.mustSync()
 	keys := p.do("GET", "/products/"+product+"/keys", nil)
 	if err := w.s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w = beginWith(t, Config{Data: directory})
-	d.p = w.stranger()
-	w.clock.pass(1)
-	after := d.accepted()
+	w = startServerWith(t, Config{Data: directory})
+	d.p = w.anonymous()
+	w.clock.advance(1)
+	after := d.mustSync()
 	if after.Number != before.Number+1 || after.Epoch != before.Epoch || before.Epoch == 0 {
 		t.Errorf("number %d after %d, epoch %d after %d", after.Number, before.Number, after.Epoch, before.Epoch)
 	}
@@ -153,9 +153,9 @@ func TestRestart(t *testing.T) {
 }
 
 // A request that has begun is answered although the server is told to stop; the next one finds nobody.
-func TestCloseFinishesWhatHasBegun(t *testing.T) {
-	w := begin(t)
-	address := strings.TrimPrefix(w.base, "http://")
+func TestCloseFinishesRequests(t *testing.T) {
+	w := startServer(t)
+	address := strings.TrimPrefix(w.url, "http://")
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +194,7 @@ func TestCloseFinishesWhatHasBegun(t *testing.T) {
 }
 
 // A supervisor may stop the server while it starts.
-func TestClosedBeforeItServed(t *testing.T) {
+func TestCloseBeforeServe(t *testing.T) {
 	s, err := Open(Config{Data: filepath.Join(t.TempDir(), "data")})
 	if err != nil {
 		t.Fatal(err)
@@ -217,12 +217,12 @@ func TestClosedBeforeItServed(t *testing.T) {
 // Before it stops it says so where balancers ask, and answers whatever still comes.
 //
 // proves part of S01
-func TestRetiredServerAnswersButIsNotReady(t *testing.T) {
-	w := begin(t)
+func TestDrainingServerAnswersButIsNotReady(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	w.s.Retire()
-	w.stranger().send("GET", "/readyz", nil, nil).refused(http.StatusServiceUnavailable, "unavailable")
-	if r := w.stranger().send("GET", "/livez", nil, nil); r.status != http.StatusOK {
+	w.s.Drain()
+	w.anonymous().send("GET", "/readyz", nil, nil).wantProblem(http.StatusServiceUnavailable, "unavailable")
+	if r := w.anonymous().send("GET", "/livez", nil, nil); r.status != http.StatusOK {
 		t.Errorf("/livez: %d", r.status)
 	}
 	p.must(http.StatusOK, "GET", "/session", nil)

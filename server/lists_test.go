@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// names walks a list to its end and gives the names of what it shows.
-func (p *person) names(path string) string {
+// listNames walks a list to its end and gives the names of what it shows.
+func (p *user) listNames(path string) string {
 	p.w.Helper()
 	var names []string
 	glue := "?"
@@ -30,12 +30,12 @@ func (p *person) names(path string) string {
 
 // proves part of S08, part of S09
 func TestListsAreSorted(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
 	ids := map[string]string{}
 	for _, name := range []string{"delta", "Alpha", "charlie", "Bravo"} {
 		ids[name] = id(p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": name}))
-		w.clock.pass(1e9)
+		w.clock.advance(1e9)
 	}
 	p.must(http.StatusOK, "POST", "/products/"+ids["charlie"]+"/archive", nil)
 	for query, want := range map[string]string{
@@ -50,28 +50,28 @@ func TestListsAreSorted(t *testing.T) {
 		"sort=name&search=A":                 "Alpha Bravo charlie delta",
 		"archived=false&search=l&sort=-name": "delta Alpha",
 	} {
-		if got := p.names("/products?" + query); got != want {
+		if got := p.listNames("/products?" + query); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
-	p.do("GET", "/products?sort=color", nil).refused(422, "invalid")
+	p.do("GET", "/products?sort=color", nil).wantProblem(422, "invalid")
 	byName := p.must(http.StatusOK, "GET", "/products?sort=name&limit=1", nil)["next"].(string)
-	p.do("GET", "/products?sort=-name&cursor="+byName, nil).refused(422, "invalid") // it is another walk's
-	p.do("GET", "/products?cursor="+byName, nil).refused(422, "invalid")
+	p.do("GET", "/products?sort=-name&cursor="+byName, nil).wantProblem(422, "invalid") // it is another walk's
+	p.do("GET", "/products?cursor="+byName, nil).wantProblem(422, "invalid")
 }
 
 // proves part of S10
 func TestLicensesAreFiltered(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
-	product, version, _ := p.catalogue("perpetual", aLicense("forever"))
+	product, version, _ := p.createLicense("perpetual", licenseBody("forever"))
 	timed := id(p.must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "2", "policy": map[string]any{"type": "time", "activation_limit": 9}}))
 	other := id(p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Other"}))
 	elsewhere := id(p.must(http.StatusCreated, "POST", "/products/"+other+"/versions", map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}}))
-	p.must(http.StatusCreated, "POST", "/versions/"+elsewhere+"/licenses", with(aLicense("elsewhere"), "customer", "Hooli"))
+	p.must(http.StatusCreated, "POST", "/versions/"+elsewhere+"/licenses", with(licenseBody("elsewhere"), "customer", "Hooli"))
 	ids := map[string]string{}
 	for i, name := range []string{"soon", "later"} {
-		ids[name] = id(p.must(http.StatusCreated, "POST", "/versions/"+timed+"/licenses", with(aLicense(name), "expires", fmt.Sprintf("2031-0%d-01T00:00:00Z", i+1))))
+		ids[name] = id(p.must(http.StatusCreated, "POST", "/versions/"+timed+"/licenses", with(licenseBody(name), "expires", fmt.Sprintf("2031-0%d-01T00:00:00Z", i+1))))
 	}
 	p.must(http.StatusOK, "POST", "/licenses/"+ids["soon"]+"/suspend", nil)
 
@@ -90,16 +90,16 @@ func TestLicensesAreFiltered(t *testing.T) {
 		"/licenses?never_activated=true&status=active&sort=created": "forever elsewhere later",
 		"/licenses?search=initech&type=perpetual":                   "forever",
 	} {
-		if got := p.names(path); got != want {
+		if got := p.listNames(path); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
-	p.do("GET", "/licenses?status=", nil).refused(422, "invalid")
-	p.do("GET", "/licenses?limit=", nil).refused(422, "invalid")
-	p.do("GET", "/licenses?status=lost", nil).refused(422, "invalid")
-	p.do("GET", "/licenses?expires_before=soon", nil).refused(422, "invalid")
-	p.do("GET", "/products/"+strings.Repeat("f", 24)+"/licenses", nil).refused(404, "not_found")
-	if got := w.rival().names("/licenses"); got != "" {
+	p.do("GET", "/licenses?status=", nil).wantProblem(422, "invalid")
+	p.do("GET", "/licenses?limit=", nil).wantProblem(422, "invalid")
+	p.do("GET", "/licenses?status=lost", nil).wantProblem(422, "invalid")
+	p.do("GET", "/licenses?expires_before=soon", nil).wantProblem(422, "invalid")
+	p.do("GET", "/products/"+strings.Repeat("f", 24)+"/licenses", nil).wantProblem(404, "not_found")
+	if got := w.otherOrganisation().listNames("/licenses"); got != "" {
 		t.Errorf("another organisation sees %s", got)
 	}
 }

@@ -7,23 +7,25 @@ import (
 	"github.com/onelicense/onelicense/server/traces"
 )
 
-// identified is a log in which everything that is logged for a request has its id, and its trace's.
-type identified struct{ slog.Handler }
+// requestIDHandler is a log in which everything that is logged for a request has its id, and its trace's.
+type requestIDHandler struct{ slog.Handler }
 
-type requestKey struct{}
+type requestIDKey struct{}
 
-func (h identified) Handle(ctx context.Context, r slog.Record) error {
-	if id, ok := ctx.Value(requestKey{}).(string); ok {
+func (h requestIDHandler) Handle(ctx context.Context, r slog.Record) error {
+	if id, ok := ctx.Value(requestIDKey{}).(string); ok {
 		r.AddAttrs(slog.String("id", id))
 	}
-	if trace := traces.ID(ctx); trace != "" {
+	if trace := traces.TraceID(ctx); trace != "" {
 		r.AddAttrs(slog.String("trace", trace))
 	}
 	return h.Handler.Handle(ctx, r)
 }
 
-func (h identified) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return identified{h.Handler.WithAttrs(attrs)}
+func (h requestIDHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return requestIDHandler{h.Handler.WithAttrs(attrs)}
 }
 
-func (h identified) WithGroup(name string) slog.Handler { return identified{h.Handler.WithGroup(name)} }
+func (h requestIDHandler) WithGroup(name string) slog.Handler {
+	return requestIDHandler{h.Handler.WithGroup(name)}
+}

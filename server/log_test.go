@@ -12,32 +12,32 @@ import (
 // With everything logged that there is to log, at every way a secret comes in or goes out, right or wrong, none of them is in the log.
 //
 // proves part of S28
-func TestLogTellsNoSecrets(t *testing.T) {
-	w := begin(t)
+func TestLogContainsNoSecrets(t *testing.T) {
+	w := startServer(t)
 	const wrong = "a wrong horse battery"
 	p := w.owner()
-	cookies := p.browser.Jar.Cookies(mustURL(t, w.base))
+	cookies := p.browser.Jar.Cookies(mustURL(t, w.url))
 	if len(cookies) != 1 || p.csrf == "" {
 		t.Fatalf("%v %q", cookies, p.csrf)
 	}
 	token := p.must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "CI", "expires": w.clock.now().Add(time.Hour).Format(time.RFC3339), "scope": []string{"catalogue.read"}})["secret"].(string)
 	bearer := http.Header{"Authorization": {"Bearer " + token}}
-	w.stranger().send("GET", "/api/v1/products", bearer, nil)
+	w.anonymous().send("GET", "/api/v1/products", bearer, nil)
 	bearer = http.Header{"Authorization": {"Bearer " + token + "x"}}
-	w.stranger().send("GET", "/api/v1/products", bearer, nil)
-	w.stranger().send("GET", "/setup?token="+w.s.setupToken, http.Header{}, nil)
-	w.stranger().send("GET", "/api/v1/session?password="+url.QueryEscape(wrong), http.Header{}, nil)
-	w.stranger().do("POST", "/session", map[string]string{"email": "owner@acme.test", "password": wrong})
-	w.stranger().do("POST", "/session", `{"email":"owner@acme.test","password":["`+wrong+`"]}`)
+	w.anonymous().send("GET", "/api/v1/products", bearer, nil)
+	w.anonymous().send("GET", "/setup?token="+w.s.setupToken, http.Header{}, nil)
+	w.anonymous().send("GET", "/api/v1/session?password="+url.QueryEscape(wrong), http.Header{}, nil)
+	w.anonymous().do("POST", "/session", map[string]string{"email": "owner@acme.test", "password": wrong})
+	w.anonymous().do("POST", "/session", `{"email":"owner@acme.test","password":["`+wrong+`"]}`)
 	p.do("PUT", "/session/password", map[string]string{"old": wrong, "new": "another horse battery"})
 	p.do("PUT", "/session/password", map[string]string{"old": password, "new": "another horse battery"})
-	product, version, id := p.catalogue("perpetual", aLicense("One"))
+	product, version, id := p.createLicense("perpetual", licenseBody("One"))
 	d := newDevice(p, product, version, id)
-	d.accepted()
+	d.mustSync()
 	w.clock.broken.Store(true) // and when it fails
 	p.do("GET", "/session", nil)
-	w.stranger().send("GET", "/api/v1/products", bearer, nil)
-	w.stranger().do("POST", "/session", map[string]string{"email": "owner@acme.test", "password": wrong})
+	w.anonymous().send("GET", "/api/v1/products", bearer, nil)
+	w.anonymous().do("POST", "/session", map[string]string{"email": "owner@acme.test", "password": wrong})
 	w.clock.broken.Store(false)
 
 	log := w.log.String()
@@ -66,7 +66,7 @@ func mustURL(t *testing.T, text string) *url.URL {
 // An address of a database has its password in it, whatever else is wrong with it.
 //
 // proves part of S28
-func TestAddressOfTheDatabaseStaysSecret(t *testing.T) {
+func TestDatabaseAddressIsNotLeaked(t *testing.T) {
 	for name, address := range map[string]string{
 		"nobody there":   "mongodb://ada:hush-hush@127.0.0.1:1/x?serverSelectionTimeoutMS=100&connectTimeoutMS=100",
 		"unknown option": "mongodb://ada:hush-hush@127.0.0.1:1/x?nonsense=hush-hush&serverSelectionTimeoutMS=100",

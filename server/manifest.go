@@ -28,30 +28,30 @@ const (
 
 // Manifest describes a backup.
 type Manifest struct {
-	Type    string    `json:"type"`
-	Created time.Time `json:"created"`
-	Program string    `json:"program"` // that made it
-	Schema  int       `json:"schema"`  // version of the data
-	Epoch   int64     `json:"epoch"`   // of the data; a restore raises it
-	Files   []Kept    `json:"files"`
+	Type    string       `json:"type"`
+	Created time.Time    `json:"created"`
+	Program string       `json:"program"` // that made it
+	Schema  int          `json:"schema"`  // version of the data
+	Epoch   int64        `json:"epoch"`   // of the data; a restore raises it
+	Files   []BackupFile `json:"files"`
 }
 
-// Kept is one file of a backup.
-type Kept struct {
+// BackupFile is one file of a backup.
+type BackupFile struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
 
-// Holds tells whether a file belongs to the backup.
-func (m Manifest) Holds(name string) bool {
-	return slices.ContainsFunc(m.Files, func(k Kept) bool { return k.Name == name })
+// Contains tells whether a file belongs to the backup.
+func (m Manifest) Contains(name string) bool {
+	return slices.ContainsFunc(m.Files, func(k BackupFile) bool { return k.Name == name })
 }
 
-// keep adds a file that is there.
-func (m *Manifest) keep(directory, name string) error {
-	size, sum, err := measure(filepath.Join(directory, name))
-	m.Files = append(m.Files, Kept{name, size, sum})
+// addFile adds a file that is there.
+func (m *Manifest) addFile(directory, name string) error {
+	size, sum, err := hashFile(filepath.Join(directory, name))
+	m.Files = append(m.Files, BackupFile{name, size, sum})
 	return err
 }
 
@@ -68,7 +68,7 @@ func (m Manifest) write(directory string) error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return err
 	}
-	return flushDirectory(directory)
+	return syncDirectory(directory)
 }
 
 // ReadManifest reads a backup's manifest and holds every file to it.
@@ -92,7 +92,7 @@ func ReadManifest(directory string) (Manifest, error) {
 		if !filepath.IsLocal(k.Name) || filepath.Base(k.Name) != k.Name {
 			return m, fmt.Errorf("%s names the file %q, which is no name of a file beside it", manifestFile, k.Name)
 		}
-		size, sum, err := measure(filepath.Join(directory, k.Name))
+		size, sum, err := hashFile(filepath.Join(directory, k.Name))
 		switch {
 		case err != nil:
 			return m, fmt.Errorf("the backup is not whole: %w", err)
@@ -103,8 +103,8 @@ func ReadManifest(directory string) (Manifest, error) {
 	return m, nil
 }
 
-// measure gives a file's size and hash.
-func measure(path string) (int64, string, error) {
+// hashFile gives a file's size and hash.
+func hashFile(path string) (int64, string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, "", err

@@ -15,11 +15,11 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// underProduct makes a license of a product.
-func (p *person) underProduct(product string) (licenseID string) {
+// createFileLicense makes a license of a product.
+func (p *user) createFileLicense(product string) (licenseID string) {
 	p.w.Helper()
 	version := id(p.must(201, "POST", "/products/"+product+"/versions", map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}}))
-	return id(p.must(201, "POST", "/versions/"+version+"/licenses", aLicense("One")))
+	return id(p.must(201, "POST", "/versions/"+version+"/licenses", licenseBody("One")))
 }
 
 // The key for files never touches the server: the text goes to where it is, the signature comes back, and is held to everything that a
@@ -27,8 +27,8 @@ func (p *person) underProduct(product string) (licenseID string) {
 //
 // proves part of N04
 // proves part of B04
-func TestFilesSignedElsewhere(t *testing.T) {
-	w := begin(t)
+func TestOfflineSignedFiles(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
 	day := 24 * time.Hour
 	whole, err := pgp.Generate("Example", rand.Reader, w.clock.now().Add(-2*day))
@@ -49,18 +49,18 @@ func TestFilesSignedElsewhere(t *testing.T) {
 			here = append(here, k.Fingerprint)
 		}
 	}
-	online, err := ending.Without(here...)
+	online, err := ending.WithoutPrivateKeys(here...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	product := id(p.must(201, "POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private": armoredWithout(t, online)}}))
-	path := "/licenses/" + p.underProduct(product)
-	p.do("GET", path+"/file", nil).refused(409, "key_missing")
+	path := "/licenses/" + p.createFileLicense(product)
+	p.do("GET", path+"/file", nil).wantProblem(409, "key_missing")
 	text := p.do("GET", path+"/text", nil).body
 	if bytes.Count(text, []byte("\n")) != 3 {
 		t.Fatalf("the text is %q", text)
 	}
-	signed := func(s *pgp.Secret, use license.Use, text []byte, at time.Time) string {
+	signed := func(s *pgp.SecretKeyring, use license.Use, text []byte, at time.Time) string {
 		t.Helper()
 		signature, err := s.Sign(use, text, at)
 		if err != nil {
@@ -90,7 +90,7 @@ func TestFilesSignedElsewhere(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := send(c.signature)
 			r.t = t
-			r.refused(422, c.code)
+			r.wantProblem(422, c.code)
 		})
 	}
 }
@@ -113,7 +113,7 @@ func TestFilesSignedByGnuPG(t *testing.T) {
 		_ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run()
 		_ = os.RemoveAll(home)
 	})
-	w := begin(t)
+	w := startServer(t)
 	gpg := func(in []byte, args ...string) []byte {
 		t.Helper()
 		cmd := exec.Command("gpg", append([]string{"--homedir", home, "--batch", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", "",
@@ -132,9 +132,9 @@ func TestFilesSignedByGnuPG(t *testing.T) {
 	product := id(p.must(201, "POST", "/products", map[string]any{
 		"name": "One", "keys": map[string]any{"private": string(gpg(nil, "--armor", "--export-secret-keys", "keys@example.com"))},
 	}))
-	path := "/licenses/" + p.underProduct(product)
+	path := "/licenses/" + p.createFileLicense(product)
 	text := p.do("GET", path+"/text", nil).body
-	w.clock.pass(time.Minute)
+	w.clock.advance(time.Minute)
 	for _, signature := range []string{
 		string(gpg(text, "--armor", "--textmode", "--detach-sign")),
 		base64.StdEncoding.EncodeToString(gpg(text, "--textmode", "--detach-sign")),
@@ -145,5 +145,5 @@ func TestFilesSignedByGnuPG(t *testing.T) {
 		}
 	}
 	binary := gpg(text, "--armor", "--detach-sign") // somebody forgot --textmode
-	p.do("POST", path+"/file", map[string]any{"signature": string(binary)}).refused(422, "signature_type")
+	p.do("POST", path+"/file", map[string]any{"signature": string(binary)}).wantProblem(422, "signature_type")
 }

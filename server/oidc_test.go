@@ -22,8 +22,8 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// provider is an OpenID provider with discovery, keys and a token endpoint. What it says of the person is claims, and how it lies is lie.
-type provider struct {
+// testProvider is an OpenID provider with discovery, keys and a token endpoint. What it says of the person is claims, and how it lies is lie.
+type testProvider struct {
 	t      *testing.T
 	server *httptest.Server
 	key    *rsa.PrivateKey
@@ -41,12 +41,12 @@ const (
 	clientSecret = "s3cr3t of the client"
 )
 
-func newProvider(w *world) *provider {
+func newTestProvider(w *testServer) *testProvider {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		w.Fatal(err)
 	}
-	p := &provider{t: w.T, key: key, now: w.clock.now, challenges: map[string]url.Values{}}
+	p := &testProvider{t: w.T, key: key, now: w.clock.now, challenges: map[string]url.Values{}}
 	mux := http.NewServeMux()
 	answer := func(rw http.ResponseWriter, v any) {
 		rw.Header().Set("Content-Type", "application/json")
@@ -84,18 +84,18 @@ func newProvider(w *world) *provider {
 	})
 	p.server = httptest.NewServer(mux)
 	w.Cleanup(p.server.Close)
-	p.says("7", "owner@acme.test", true)
+	p.setClaims("7", "owner@acme.test", true)
 	return p
 }
 
-func (p *provider) says(subject, email string, verified bool) {
+func (p *testProvider) setClaims(subject, email string, verified bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.claims = map[string]any{"sub": subject, "email": email, "email_verified": verified, "name": "Pro Vider"}
 	p.lie, p.signedBy = nil, nil
 }
 
-func (p *provider) idToken(nonce string) string {
+func (p *testProvider) idToken(nonce string) string {
 	header := map[string]any{"alg": "RS256", "kid": "1", "typ": "JWT"}
 	claims := map[string]any{"iss": p.server.URL, "aud": clientID, "nonce": nonce, "iat": p.now().Unix(), "exp": p.now().Add(time.Minute).Unix()}
 	maps.Copy(claims, p.claims)
@@ -125,8 +125,8 @@ func (p *provider) idToken(nonce string) string {
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// consents is a person who says yes at the provider: it gives the address that the browser is sent back to.
-func (p *provider) consents(t *testing.T, to string) string {
+// authorize is a person who says yes at the provider: it gives the address that the browser is sent back to.
+func (p *testProvider) authorize(t *testing.T, to string) string {
 	t.Helper()
 	u, err := url.Parse(to)
 	if err != nil || !strings.HasPrefix(to, p.server.URL+"/authorize?") {
@@ -143,13 +143,13 @@ func (p *provider) consents(t *testing.T, to string) string {
 	return "/api/v1/oidc/callback?" + url.Values{"state": {asked.Get("state")}, "code": {code}, "session_state": {"1.2"}}.Encode()
 }
 
-// byProvider logs in, and gives the last answer.
-func (p *person) byProvider(at *provider, org string) reply {
+// loginByProvider logs in, and gives the last answer.
+func (p *user) loginByProvider(at *testProvider, org string) reply {
 	p.w.Helper()
-	return p.send("GET", at.consents(p.w.T, p.toProvider(org)), http.Header{}, nil)
+	return p.send("GET", at.authorize(p.w.T, p.startProviderLogin(org)), http.Header{}, nil)
 }
 
-func (p *person) toProvider(org string) string {
+func (p *user) startProviderLogin(org string) string {
 	p.w.Helper()
 	p.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r := p.do("GET", "/oidc/login?organisation="+org, nil)
@@ -159,15 +159,15 @@ func (p *person) toProvider(org string) string {
 	return r.header.Get("Location")
 }
 
-// federated is a world whose organisation has a provider.
-func federated(t *testing.T, more map[string]any) (w *world, owner *person, p *provider, org string) {
-	return federatedIn(beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateAddresses: true}), more)
+// startWithProvider is a world whose organisation has a provider.
+func startWithProvider(t *testing.T, more map[string]any) (w *testServer, owner *user, p *testProvider, org string) {
+	return addProvider(startServerWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), AllowPrivateAddresses: true}), more)
 }
 
-func federatedIn(at *world, more map[string]any) (w *world, owner *person, p *provider, org string) {
+func addProvider(at *testServer, more map[string]any) (w *testServer, owner *user, p *testProvider, org string) {
 	w = at
 	owner = w.owner()
-	p = newProvider(w)
+	p = newTestProvider(w)
 	oidc := map[string]any{"issuer": p.server.URL, "client_id": clientID, "client_secret": clientSecret}
 	maps.Copy(oidc, more)
 	set := owner.must(http.StatusOK, "PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": false, "oidc": oidc})
@@ -178,80 +178,80 @@ func federatedIn(at *world, more map[string]any) (w *world, owner *person, p *pr
 	return w, owner, p, org
 }
 
-func (r reply) in(w *world) bool {
+func (r reply) loggedIn(w *testServer) bool {
 	return r.status == http.StatusSeeOther && r.header.Get("Location") == "/"
 }
 
 // link is a member who links the provider, logged in.
-func (p *person) link(at *provider) reply {
+func (p *user) link(at *testProvider) reply {
 	p.w.Helper()
 	p.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	to := p.must(http.StatusOK, "POST", "/session/oidc", nil)["url"].(string)
-	r := p.send("GET", at.consents(p.w.T, to), http.Header{}, nil)
+	r := p.send("GET", at.authorize(p.w.T, to), http.Header{}, nil)
 	p.do("GET", "/session", nil) // it is a new one, if all went well
 	return r
 }
 
 // proves part of B08
-func TestProviderLogsMembersIn(t *testing.T) {
-	w, owner, p, org := federated(t, nil)
-	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_unlinked") // nobody has proven the address here
-	if r := owner.link(p); !r.in(w) {
+func TestOIDCLogin(t *testing.T) {
+	w, owner, p, org := startWithProvider(t, nil)
+	w.anonymous().loginByProvider(p, org).wantProblem(http.StatusForbidden, "oidc_unlinked") // nobody has proven the address here
+	if r := owner.link(p); !r.loggedIn(w) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	browser := w.stranger()
-	if r := browser.byProvider(p, org); !r.in(w) {
+	browser := w.anonymous()
+	if r := browser.loginByProvider(p, org); !r.loggedIn(w) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	if who := browser.must(http.StatusOK, "GET", "/session", nil)["member"].(map[string]any); who["email"] != "owner@acme.test" {
 		t.Errorf("came in as %v", who)
 	}
-	p.says("7", "renamed@acme.test", true) // the identity counts, not what it is called now
-	if r := w.stranger().byProvider(p, org); !r.in(w) {
+	p.setClaims("7", "renamed@acme.test", true) // the identity counts, not what it is called now
+	if r := w.anonymous().loginByProvider(p, org); !r.loggedIn(w) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	p.says("8", "owner@acme.test", true) // who was given the address after somebody else
-	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_taken")
-	p.says("9", "nobody@acme.test", true)
-	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_stranger")
+	p.setClaims("8", "owner@acme.test", true) // who was given the address after somebody else
+	w.anonymous().loginByProvider(p, org).wantProblem(http.StatusForbidden, "oidc_taken")
+	p.setClaims("9", "nobody@acme.test", true)
+	w.anonymous().loginByProvider(p, org).wantProblem(http.StatusForbidden, "oidc_stranger")
 
 	w.member("", "help@acme.test", access.Support)
-	owner.must(http.StatusOK, "POST", "/members/"+owner.find("help@acme.test")+"/disable", nil)
-	rival := w.rival()
-	p.says("10", "owner@rival.test", true) // a member of another organisation
-	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_stranger")
-	w.stranger().do("GET", "/oidc/login?organisation="+rival.must(http.StatusOK, "GET", "/organisation", nil)["id"].(string), nil).
-		refused(http.StatusNotFound, "oidc_off")
+	owner.must(http.StatusOK, "POST", "/members/"+owner.memberID("help@acme.test")+"/disable", nil)
+	rival := w.otherOrganisation()
+	p.setClaims("10", "owner@rival.test", true) // a member of another organisation
+	w.anonymous().loginByProvider(p, org).wantProblem(http.StatusForbidden, "oidc_stranger")
+	w.anonymous().do("GET", "/oidc/login?organisation="+rival.must(http.StatusOK, "GET", "/organisation", nil)["id"].(string), nil).
+		wantProblem(http.StatusNotFound, "oidc_off")
 }
 
 // proves part of B08
-func TestProviderBringsTheInvitedAndNewcomers(t *testing.T) {
-	w, owner, p, org := federated(t, map[string]any{"domains": []string{"acme.test"}, "newcomers": "viewer"})
+func TestOIDCInvitedAndNewMembers(t *testing.T) {
+	w, owner, p, org := startWithProvider(t, map[string]any{"domains": []string{"acme.test"}, "newcomers": "viewer"})
 	owner.must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "dev@acme.test", "role": "developer"})
 	for subject, c := range map[string]struct{ email, role string }{"1": {"Dev@acme.test", "developer"}, "2": {"new@acme.test", "viewer"}} {
-		p.says(subject, c.email, true)
-		browser := w.stranger()
-		if r := browser.byProvider(p, org); !r.in(w) {
+		p.setClaims(subject, c.email, true)
+		browser := w.anonymous()
+		if r := browser.loginByProvider(p, org); !r.loggedIn(w) {
 			t.Fatalf("%s: %d %s", c.email, r.status, r.body)
 		}
 		if who := browser.must(http.StatusOK, "GET", "/session", nil)["member"].(map[string]any); who["role"] != c.role {
 			t.Errorf("%s came in as %v", c.email, who)
 		}
-		w.stranger().do("POST", "/session", map[string]any{"email": c.email, "password": ""}).refused(http.StatusUnauthorized, "bad_credentials")
+		w.anonymous().do("POST", "/session", map[string]any{"email": c.email, "password": ""}).wantProblem(http.StatusUnauthorized, "bad_credentials")
 	}
 	if left := owner.must(http.StatusOK, "GET", "/invitations", nil)["items"].([]any); len(left) != 0 {
 		t.Errorf("left %v", left)
 	}
-	p.says("3", "new@elsewhere.test", true)
-	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_stranger")
-	p.says("4", "other@acme.test", false)
-	w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_unverified")
+	p.setClaims("3", "new@elsewhere.test", true)
+	w.anonymous().loginByProvider(p, org).wantProblem(http.StatusForbidden, "oidc_stranger")
+	p.setClaims("4", "other@acme.test", false)
+	w.anonymous().loginByProvider(p, org).wantProblem(http.StatusForbidden, "oidc_unverified")
 }
 
 // proves part of B08
-func TestProviderThatLies(t *testing.T) {
-	w, owner, p, org := federated(t, nil)
-	if r := owner.link(p); !r.in(w) {
+func TestOIDCInvalidTokens(t *testing.T) {
+	w, owner, p, org := startWithProvider(t, nil)
+	if r := owner.link(p); !r.loggedIn(w) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -268,56 +268,56 @@ func TestProviderThatLies(t *testing.T) {
 		"another algorithm": func(h, _ map[string]any) { h["alg"] = "HS256" },
 		"another's key":     func(_, _ map[string]any) { p.signedBy = other },
 	} {
-		p.says("7", "owner@acme.test", true)
+		p.setClaims("7", "owner@acme.test", true)
 		p.lie = lie
-		if got := w.stranger().byProvider(p, org).refused(http.StatusForbidden, "oidc_refused"); got.Code != "oidc_refused" {
+		if got := w.anonymous().loginByProvider(p, org).wantProblem(http.StatusForbidden, "oidc_refused"); got.Code != "oidc_refused" {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	p.says("7", "owner@acme.test", true)
-	if r := w.stranger().byProvider(p, org); !r.in(w) {
+	p.setClaims("7", "owner@acme.test", true)
+	if r := w.anonymous().loginByProvider(p, org); !r.loggedIn(w) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 }
 
 // proves part of B08
-func TestLoginsAtAProviderAreFinishedOnceAndWhereTheyBegan(t *testing.T) {
-	w, owner, p, org := federated(t, nil)
-	if r := owner.link(p); !r.in(w) {
+func TestOIDCLoginIsBoundToBrowserAndUsedOnce(t *testing.T) {
+	w, owner, p, org := startWithProvider(t, nil)
+	if r := owner.link(p); !r.loggedIn(w) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	browser := w.stranger()
-	back := p.consents(t, browser.toProvider(org))
-	w.stranger().send("GET", back, http.Header{}, nil).refused(http.StatusForbidden, "oidc_state") // another browser: somebody is sent a link
-	if r := browser.send("GET", back, http.Header{}, nil); !r.in(w) {
+	browser := w.anonymous()
+	back := p.authorize(t, browser.startProviderLogin(org))
+	w.anonymous().send("GET", back, http.Header{}, nil).wantProblem(http.StatusForbidden, "oidc_state") // another browser: somebody is sent a link
+	if r := browser.send("GET", back, http.Header{}, nil); !r.loggedIn(w) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	browser.send("GET", back, http.Header{}, nil).refused(http.StatusForbidden, "oidc_state")
+	browser.send("GET", back, http.Header{}, nil).wantProblem(http.StatusForbidden, "oidc_state")
 
-	first := p.consents(t, browser.toProvider(org))
-	second := p.consents(t, browser.toProvider(org))
+	first := p.authorize(t, browser.startProviderLogin(org))
+	second := p.authorize(t, browser.startProviderLogin(org))
 	code := func(at string) string { u, _ := url.Parse(at); return u.Query().Get("code") }
 	mixed := strings.Replace(second, code(second), code(first), 1) // a code with another login's state: its verifier is another
-	browser.send("GET", mixed, http.Header{}, nil).refused(http.StatusForbidden, "oidc_refused")
+	browser.send("GET", mixed, http.Header{}, nil).wantProblem(http.StatusForbidden, "oidc_refused")
 
-	late := p.consents(t, browser.toProvider(org))
-	w.clock.pass(10 * time.Minute)
-	browser.send("GET", late, http.Header{}, nil).refused(http.StatusForbidden, "oidc_state")
+	late := p.authorize(t, browser.startProviderLogin(org))
+	w.clock.advance(10 * time.Minute)
+	browser.send("GET", late, http.Header{}, nil).wantProblem(http.StatusForbidden, "oidc_state")
 
-	no, _ := url.Parse(browser.toProvider(org))
+	no, _ := url.Parse(browser.startProviderLogin(org))
 	denied := "/api/v1/oidc/callback?error=access_denied&error_description=no&state=" + no.Query().Get("state")
-	browser.send("GET", denied, http.Header{}, nil).refused(http.StatusForbidden, "oidc_refused")
-	wrong := p.consents(t, browser.toProvider(org))
-	browser.send("GET", wrong+"&iss=https%3A%2F%2Fexample.com", http.Header{}, nil).refused(http.StatusForbidden, "oidc_state")
+	browser.send("GET", denied, http.Header{}, nil).wantProblem(http.StatusForbidden, "oidc_refused")
+	wrong := p.authorize(t, browser.startProviderLogin(org))
+	browser.send("GET", wrong+"&iss=https%3A%2F%2Fexample.com", http.Header{}, nil).wantProblem(http.StatusForbidden, "oidc_state")
 	if strings.Contains(w.log.String(), clientSecret) {
 		t.Error("the log tells the client's secret")
 	}
 }
 
-func TestProviderIsAway(t *testing.T) {
-	w, owner, p, org := federated(t, nil)
+func TestOIDCProviderUnreachable(t *testing.T) {
+	w, owner, p, org := startWithProvider(t, nil)
 	p.server.Close()
-	w.stranger().do("GET", "/oidc/login?organisation="+org, nil).refused(http.StatusServiceUnavailable, "oidc_unavailable")
+	w.anonymous().do("GET", "/oidc/login?organisation="+org, nil).wantProblem(http.StatusServiceUnavailable, "oidc_unavailable")
 	for field, oidc := range map[string]map[string]any{
 		"oidc.issuer":        {"issuer": "http://example.com", "client_id": "x"},
 		"oidc.client_id":     {"issuer": "https://example.com", "client_id": ""},
@@ -326,7 +326,7 @@ func TestProviderIsAway(t *testing.T) {
 		"oidc.client_secret": {"issuer": "https://example.com", "client_id": "y"},
 	} {
 		body := map[string]any{"revision": 2, "require_mfa": false, "oidc": oidc}
-		if p := owner.do("PUT", "/organisation/access", body).refused(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) == 0 || p.Errors[0].Field != field {
+		if p := owner.do("PUT", "/organisation/access", body).wantProblem(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) == 0 || p.Errors[0].Field != field {
 			t.Errorf("%s: %+v", field, p.Errors)
 		}
 	}
@@ -335,16 +335,16 @@ func TestProviderIsAway(t *testing.T) {
 // Whoever may name a provider must not reach what stands beside the server.
 //
 // proves part of B08
-func TestProviderAtAPrivateAddress(t *testing.T) {
-	w, owner, p, org := federatedIn(begin(t), nil)
+func TestOIDCProviderAtPrivateAddress(t *testing.T) {
+	w, owner, p, org := addProvider(startServer(t), nil)
 	asked := 0
 	known := p.server.Config.Handler
 	p.server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		asked++
 		known.ServeHTTP(rw, r)
 	})
-	w.stranger().do("GET", "/oidc/login?organisation="+org, nil).refused(http.StatusServiceUnavailable, "oidc_unavailable")
-	owner.do("POST", "/session/oidc", nil).refused(http.StatusServiceUnavailable, "oidc_unavailable")
+	w.anonymous().do("GET", "/oidc/login?organisation="+org, nil).wantProblem(http.StatusServiceUnavailable, "oidc_unavailable")
+	owner.do("POST", "/session/oidc", nil).wantProblem(http.StatusServiceUnavailable, "oidc_unavailable")
 	if asked != 0 {
 		t.Errorf("it was asked %d times", asked)
 	}
@@ -353,19 +353,19 @@ func TestProviderAtAPrivateAddress(t *testing.T) {
 // A whole company logs in from behind one address: only logins that are not finished are held against it.
 //
 // proves part of B08 B10
-func TestManyLogInByTheProviderFromOnePlace(t *testing.T) {
-	w, owner, p, org := federated(t, nil)
-	if r := owner.link(p); !r.in(w) {
+func TestOIDCManyLoginsFromOneAddress(t *testing.T) {
+	w, owner, p, org := startWithProvider(t, nil)
+	if r := owner.link(p); !r.loggedIn(w) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	for i := range 101 {
-		if r := w.stranger().byProvider(p, org); !r.in(w) {
+		if r := w.anonymous().loginByProvider(p, org); !r.loggedIn(w) {
 			t.Fatalf("login %d: %d %s", i+1, r.status, r.body)
 		}
 	}
-	begun := w.stranger()
+	begun := w.anonymous()
 	for range 100 {
-		begun.toProvider(org)
+		begun.startProviderLogin(org)
 	}
-	begun.do("GET", "/oidc/login?organisation="+org, nil).refused(http.StatusTooManyRequests, "rate_limited")
+	begun.do("GET", "/oidc/login?organisation="+org, nil).wantProblem(http.StatusTooManyRequests, "rate_limited")
 }

@@ -12,15 +12,15 @@ import (
 // Both sides hold the same document, and either can be checked with nothing but the product's certificate, long after it has run out.
 //
 // proves N07
-func TestReceiptOfBothSides(t *testing.T) {
-	w := begin(t)
+func TestReceipt(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	product, version, id := p.catalogue("calls", with(aLicense("One"), "allowance", 100))
+	product, version, id := p.createLicense("calls", with(licenseBody("One"), "allowance", 100))
 	d := newDevice(p, product, version, id)
 	d.request.Counted = 7
-	d.accepted()
+	d.mustSync()
 	path := "/licenses/" + id + "/activations/"
-	w.clock.pass(400 * 24 * time.Hour)
+	w.clock.advance(400 * 24 * time.Hour)
 	p = w.login("owner@acme.test")
 
 	theirs := p.do("GET", path+d.id()+"/receipt", nil)
@@ -42,5 +42,5 @@ func TestReceiptOfBothSides(t *testing.T) {
 			t.Errorf("%s: a forged receipt is good: %+v", side, a)
 		}
 	}
-	p.do("GET", path+strings.Repeat("0", 64)+"/receipt", nil).refused(http.StatusNotFound, "not_found")
+	p.do("GET", path+strings.Repeat("0", 64)+"/receipt", nil).wantProblem(http.StatusNotFound, "not_found")
 }

@@ -23,26 +23,26 @@ type RestoreConfig struct {
 	MasterKey  string // file; empty: from Kept, or else the backup's, or the one that lies in Data already
 	Now        func() time.Time
 
-	Kept, OtherKept masterkey.Source // where the server will take the key and the one beside it from; nil: from a file in Data, and none
+	KeySource, PreviousKeySource masterkey.Source // where the server will take the key and the one beside it from; nil: from a file in Data, and none
 }
 
-// workshop is where data is made ready, within the directory that it is for. A restore that was cut short leaves it, and no database.
-const workshop = "restoring"
+// stagingDir is where data is made ready, within the directory that it is for. A restore that was cut short leaves it, and no database.
+const stagingDir = "restoring"
 
 // Restore puts a backup into a new data directory, with a new epoch, and gives that. The backup is held to its manifest first. The
 // database comes under its name last, so a server never finds one whose epoch was not raised; one that is started meanwhile is refused.
 func Restore(ctx context.Context, c RestoreConfig) (m Manifest, epoch int64, err error) {
 	if c.Mongo != "" {
-		epoch, err = c.putBack(ctx)
+		epoch, err = c.finishMongoRestore(ctx)
 		return m, epoch, err
 	}
 	if m, err = ReadManifest(c.From); err != nil {
 		return m, 0, err
 	}
-	if !m.Holds(sqlite.File) {
+	if !m.Contains(sqlite.File) {
 		return m, 0, fmt.Errorf("%s holds no database", c.From)
 	}
-	if err := c.vacant(); err != nil {
+	if err := c.requireEmpty(); err != nil {
 		return m, 0, err
 	}
 	key, err := c.key(m)
@@ -52,48 +52,48 @@ func Restore(ctx context.Context, c RestoreConfig) (m Manifest, epoch int64, err
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return m, 0, err
 	}
-	lock, err := sqlite.Hold(c.Data)
+	lock, err := sqlite.AcquireLock(c.Data)
 	if err != nil {
 		return m, 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	if err := c.vacant(); err != nil { // a server may have been there in between
+	if err := c.requireEmpty(); err != nil { // a server may have been there in between
 		return m, 0, err
 	}
-	epoch, err = c.prepare(ctx, key)
+	epoch, err = c.restoreFiles(ctx, key)
 	return m, epoch, err
 }
 
-// putBack makes a database on MongoDB ready that its own means have put back.
-func (c RestoreConfig) putBack(ctx context.Context) (epoch int64, err error) {
-	there := Config{Data: c.Data, Mongo: c.Mongo, MasterKey: c.Kept, OtherMasterKey: c.OtherKept, Now: c.Now}
+// finishMongoRestore makes a database on MongoDB ready that its own means have put back.
+func (c RestoreConfig) finishMongoRestore(ctx context.Context) (epoch int64, err error) {
+	there := Config{Data: c.Data, Mongo: c.Mongo, MasterKey: c.KeySource, PreviousMasterKey: c.PreviousKeySource, Now: c.Now}
 	if c.MasterKey != "" {
 		key, err := readMasterKey(c.MasterKey)
 		if err != nil {
 			return 0, err
 		}
-		there.MasterKey = masterkey.Given(key)
+		there.MasterKey = masterkey.Static(key)
 	}
-	return newEpoch(ctx, there)
+	return beginEpoch(ctx, there)
 }
 
-// vacant tells why the data directory cannot be filled.
-func (c RestoreConfig) vacant() error {
-	return vacant(c.Data, masterKeyFile, workshop, sqlite.LockFile)
+// requireEmpty tells why the data directory cannot be filled.
+func (c RestoreConfig) requireEmpty() error {
+	return requireEmpty(c.Data, masterKeyFile, stagingDir, sqlite.LockFile)
 }
 
-// prepare makes the data ready in the workshop, and moves it to where it is to be.
-func (c RestoreConfig) prepare(ctx context.Context, key []byte) (epoch int64, err error) {
-	ready := filepath.Join(c.Data, workshop)
+// restoreFiles makes the data ready in the workshop, and moves it to where it is to be.
+func (c RestoreConfig) restoreFiles(ctx context.Context, key []byte) (epoch int64, err error) {
+	ready := filepath.Join(c.Data, stagingDir)
 	if err := os.RemoveAll(ready); err != nil {
 		return 0, err
 	}
 	if err := os.Mkdir(ready, 0o700); err != nil {
 		return 0, err
 	}
-	made, opened := []string{sqlite.File}, Config{Data: ready, OtherMasterKey: c.OtherKept, Now: c.Now}
+	made, opened := []string{sqlite.File}, Config{Data: ready, PreviousMasterKey: c.PreviousKeySource, Now: c.Now}
 	if key == nil {
-		opened.MasterKey = c.Kept
+		opened.MasterKey = c.KeySource
 	} else if err := writeFile(filepath.Join(ready, masterKeyFile), key); err != nil {
 		return 0, err
 	} else {
@@ -102,17 +102,17 @@ func (c RestoreConfig) prepare(ctx context.Context, key []byte) (epoch int64, er
 	if err := copyFile(filepath.Join(c.From, sqlite.File), filepath.Join(ready, sqlite.File)); err != nil {
 		return 0, err
 	}
-	if epoch, err = newEpoch(ctx, opened); err != nil {
+	if epoch, err = beginEpoch(ctx, opened); err != nil {
 		return 0, err
 	}
-	if err := sqlite.Fold(ready); err != nil { // the file goes alone
+	if err := sqlite.Checkpoint(ready); err != nil { // the file goes alone
 		return 0, err
 	}
 	for _, name := range made {
 		if err := os.Rename(filepath.Join(ready, name), filepath.Join(c.Data, name)); err != nil {
 			return 0, err
 		}
-		if err := flushDirectory(c.Data); err != nil {
+		if err := syncDirectory(c.Data); err != nil {
 			return 0, err
 		}
 	}
@@ -124,9 +124,9 @@ func (c RestoreConfig) key(m Manifest) ([]byte, error) {
 	switch there := filepath.Join(c.Data, masterKeyFile); {
 	case c.MasterKey != "":
 		return readMasterKey(c.MasterKey)
-	case c.Kept != nil:
+	case c.KeySource != nil:
 		return nil, nil
-	case m.Holds(masterKeyFile):
+	case m.Contains(masterKeyFile):
 		return readMasterKey(filepath.Join(c.From, masterKeyFile))
 	case exists(there):
 		return readMasterKey(there)
@@ -134,33 +134,33 @@ func (c RestoreConfig) key(m Manifest) ([]byte, error) {
 	return nil, errors.New("the backup does not hold the master key: give the file in which it was kept, the products' private keys are sealed with it")
 }
 
-// newEpoch makes a database ready that was put back from a backup, before a server runs on it: the schema is brought up to date, the
+// beginEpoch makes a database ready that was put back from a backup, before a server runs on it: the schema is brought up to date, the
 // master key is tried on every product, and a new epoch begins. Programs then know which answers are from before; nothing new is granted
 // until the leases that the records do not know have run out, or an administrator says that there are none.
-func newEpoch(ctx context.Context, c Config) (epoch int64, err error) {
+func beginEpoch(ctx context.Context, c Config) (epoch int64, err error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	if c.MasterKey == nil && !exists(filepath.Join(c.Data, masterKeyFile)) {
 		return 0, fmt.Errorf("there is no %s in %s", masterKeyFile, c.Data)
 	}
-	if err := c.present(ctx); err != nil {
+	if err := c.requireExisting(ctx); err != nil {
 		return 0, err
 	}
-	store, master, err := open(ctx, c)
+	store, master, err := openStore(ctx, c)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	keys, secret, err := c.unlock(ctx, store, master)
+	keys, secret, err := c.openKeys(ctx, store, master)
 	if err != nil {
 		return 0, err
 	}
-	domain, err := newDomain(store, keys, secret, c.Now, nil)
+	domain, err := newLicensing(store, keys, secret, c.Now, nil)
 	if err != nil {
 		return 0, err
 	}
-	if err := store.EachProduct(ctx, opens(keys)); err != nil {
+	if err := store.EachProduct(ctx, canDecrypt(keys)); err != nil {
 		return 0, err
 	}
 	raised, err := domain.RaiseEpoch(ctx)
@@ -174,10 +174,10 @@ func newEpoch(ctx context.Context, c Config) (epoch int64, err error) {
 	})
 }
 
-// opens tells whether a product's keys open.
-func opens(keys *issuer.Issuer) func(licensing.Product) error {
+// canDecrypt tells whether a product's keys open.
+func canDecrypt(keys *issuer.Issuer) func(licensing.Product) error {
 	return func(p licensing.Product) error {
-		_, err := keys.Signer(p.ID, p.Secret)
+		_, err := keys.Signer(p.ID, p.SealedKeys)
 		return err
 	}
 }

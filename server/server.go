@@ -58,20 +58,20 @@ type Config struct {
 	Metrics *metrics.Metrics // nil: nothing is counted
 	Traces  *traces.Tracer   // nil: nothing is traced
 
-	MasterKey      masterkey.Source // nil: the file master.key in Data, which is made there at first
-	OtherMasterKey masterkey.Source // nil: none; what is sealed under it is opened, and sealed anew under the present one
+	MasterKey         masterkey.Source // nil: the file master.key in Data, which is made there at first
+	PreviousMasterKey masterkey.Source // nil: none; what is sealed under it is opened, and sealed anew under the present one
 
 	TLSCertificate, TLSKey string         // files in PEM; empty: no TLS
 	TrustedProxies         []netip.Prefix // whose word on a client's address is believed
 
-	PrivateAddresses bool // webhooks and providers of logins may be at private addresses, and webhooks without TLS
-	SMTP             SMTP // takes our mail; without a host none is sent
+	AllowPrivateAddresses bool // webhooks and providers of logins may be at private addresses, and webhooks without TLS
+	SMTP                  SMTP // takes our mail; without a host none is sent
 
-	around func(store) store // of tests, which put faults between the server and its store
+	wrapStore func(store) store // of tests, which put faults between the server and its store
 }
 
-// closePatience is how long requests under way may take when the server stops.
-const closePatience = 10 * time.Second
+// shutdownTimeout is how long requests under way may take when the server stops.
+const shutdownTimeout = 10 * time.Second
 
 // Server is an open server. It serves once.
 type Server struct {
@@ -84,15 +84,15 @@ type Server struct {
 	app        *fiber.App
 	routes     []api.Route
 	setupToken string
-	upkeep     upkeep
-	headroom   []byte
+	jobs       jobs
+	gcBallast  []byte
 
-	watch   watch
-	tls     *tls.Config // nil: none
-	retired atomic.Bool
+	instrumentation instrumentation
+	tls             *tls.Config // nil: none
+	draining        atomic.Bool
 
 	mu       sync.Mutex
-	listener *listener
+	listener *trackingListener
 	closed   bool
 }
 
@@ -108,7 +108,7 @@ func Open(c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	c.Log = slog.New(identified{c.Log.Handler()})
+	c.Log = slog.New(requestIDHandler{c.Log.Handler()})
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -116,27 +116,27 @@ func Open(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, master, err := open(context.Background(), c)
+	store, master, err := openStore(context.Background(), c)
 	if err != nil {
 		return nil, err
 	}
-	watch := watch{c.Metrics, c.Traces}
-	store = watch.around(store)
-	if c.around != nil {
-		store = c.around(store)
+	watch := instrumentation{c.Metrics, c.Traces}
+	store = watch.wrapStore(store)
+	if c.wrapStore != nil {
+		store = c.wrapStore(store)
 	}
-	s := &Server{config: c, store: store, tls: secured, watch: watch, audit: audit.New(store, c.Now, c.Log), headroom: headroom()}
-	if err := s.join(master); err != nil {
+	s := &Server{config: c, store: store, tls: secured, instrumentation: watch, audit: audit.New(store, c.Now, c.Log), gcBallast: gcBallast()}
+	if err := s.wire(master); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	s.keepUp()
+	s.startJobs()
 	return s, nil
 }
 
-// join makes the parts and connects them.
-func (s *Server) join(master []byte) error {
+// wire makes the parts and connects them.
+func (s *Server) wire(master []byte) error {
 	ctx := context.Background()
-	keys, secret, err := s.config.unlock(ctx, s.store, master)
+	keys, secret, err := s.config.openKeys(ctx, s.store, master)
 	if err != nil {
 		return err
 	}
@@ -145,11 +145,11 @@ func (s *Server) join(master []byte) error {
 		return err
 	}
 	s.notify = notify.New(notify.Config{
-		Store: s.store, Key: sealing, Now: s.config.Now, Log: s.config.Log, AllowPrivate: s.config.PrivateAddresses, Told: s.auditNotice,
-		SMTP: s.config.SMTP, People: s.people, URL: strings.TrimSuffix(s.config.PublicURL, "/"),
+		Store: s.store, Key: sealing, Now: s.config.Now, Log: s.config.Log, AllowPrivate: s.config.AllowPrivateAddresses, OnDelivered: s.auditEvent,
+		SMTP: s.config.SMTP, Recipients: s.recipients, URL: strings.TrimSuffix(s.config.PublicURL, "/"),
 	})
-	s.audit.Doubt = s.interrupted
-	domain, err := newDomain(s.store, keys, secret, s.config.Now, s.notify)
+	s.audit.OnInterrupted = s.reportInterrupted
+	domain, err := newLicensing(s.store, keys, secret, s.config.Now, s.notify)
 	if err != nil {
 		return err
 	}
@@ -158,48 +158,48 @@ func (s *Server) join(master []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := s.reseal(ctx); err != nil {
+	if err := s.reencryptKeys(ctx); err != nil {
 		return err
 	}
 	sealer, err := issuer.NewSealer(secret)
 	if err != nil {
 		return err
 	}
-	s.access = access.New(s.store, access.Options{Clock: s.config.Now, Log: s.config.Log, URL: s.ownURL, Mailer: s.mailer(), Sealer: sealer,
-		Provider: oidc.New(s.config.Now, s.config.Log, *notify.NewClient(s.config.PrivateAddresses))})
+	s.access = access.New(s.store, access.Options{Clock: s.config.Now, Log: s.config.Log, URL: s.currentURL, Mailer: s.mailer(), Sealer: sealer,
+		Provider: oidc.New(s.config.Now, s.config.Log, *notify.NewClient(s.config.AllowPrivateAddresses))})
 	if s.setupToken, err = s.access.NewSetupToken(ctx); err != nil {
 		return fmt.Errorf("making the setup token: %w", err)
 	}
 	s.app = newApp(s)
-	s.health()
-	if err := s.pages(); err != nil {
+	s.registerHealth()
+	if err := s.registerPages(); err != nil {
 		return err
 	}
 	s.app.Get("/setup", s.setupPage)
 	for path := range linkPages {
 		s.app.Get(path, s.linkPage)
 	}
-	protocol.Register(s.app.Group(api.Prefix), s.limited(s.watch.service(domain)), s.config.Log)
+	protocol.Register(s.app.Group(api.Prefix), s.rateLimited(s.instrumentation.wrapService(domain)), s.config.Log)
 	management := api.Register(s.app, api.Config{
-		Access: s.access, Licensing: domain, Audit: s.audit, Notify: s.notify, Log: s.config.Log, Secure: s.secure(),
+		Access: s.access, Licensing: domain, Audit: s.audit, Notify: s.notify, Log: s.config.Log, Secure: s.usesTLS(),
 		Entries: s.store, Secret: answers, Now: s.config.Now,
 	})
 	s.routes = management.Routes()
-	s.makeRoom(management)
+	s.setRequestLimits(management)
 	return nil
 }
 
-// newDomain joins the domain with its store and its issuer.
-func newDomain(store store, keys *issuer.Issuer, secret []byte, now func() time.Time, tell licensing.Notices) (*licensing.Service, error) {
+// newLicensing joins the domain with its store and its issuer.
+func newLicensing(store store, keys *issuer.Issuer, secret []byte, now func() time.Time, tell licensing.EventSink) (*licensing.Service, error) {
 	challenges, err := hkdf.Key(sha256.New, secret, nil, "onelicense/challenges/1", 32)
 	if err != nil {
 		return nil, err
 	}
-	return licensing.New(store, keys, licensing.Options{Clock: now, Secret: challenges, Tell: tell}), nil
+	return licensing.New(store, keys, licensing.Options{Clock: now, Secret: challenges, Events: tell}), nil
 }
 
-// secure tells whether browsers reach the server by TLS, its own or a proxy's.
-func (s *Server) secure() bool {
+// usesTLS tells whether browsers reach the server by TLS, its own or a proxy's.
+func (s *Server) usesTLS() bool {
 	return s.tls != nil || strings.HasPrefix(s.config.PublicURL, "https:")
 }
 
@@ -217,7 +217,7 @@ func (s *Server) Serve(l net.Listener) error {
 	if s.tls != nil {
 		l = tls.NewListener(l, s.tls)
 	}
-	s.listener = listen(l)
+	s.listener = trackListener(l)
 	s.mu.Unlock()
 	err := s.app.Listener(s.listener)
 	s.mu.Lock()
@@ -228,8 +228,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return err
 }
 
-// Retire makes /readyz say that no more requests should be sent here. All that come are answered until Close.
-func (s *Server) Retire() { s.retired.Store(true) }
+// Drain makes /readyz say that no more requests should be sent here. All that come are answered until Close.
+func (s *Server) Drain() { s.draining.Store(true) }
 
 // Close lets the requests under way finish, takes no more, and closes the store.
 func (s *Server) Close() error {
@@ -243,8 +243,8 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	var errs []error
 	if l != nil {
-		l.end()
-		if err := s.app.ShutdownWithTimeout(closePatience); err != nil && !errors.Is(err, net.ErrClosed) {
+		l.closeUnused()
+		if err := s.app.ShutdownWithTimeout(shutdownTimeout); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, fmt.Errorf("waiting for the last requests: %w", err))
 		}
 		// Serve may not have reached the point from which Shutdown knows of the listener.
@@ -252,9 +252,9 @@ func (s *Server) Close() error {
 			errs = append(errs, err)
 		}
 	}
-	s.upkeep.finish()
-	s.access.Finish()
-	if err := s.settleAudit(context.Background()); err != nil {
+	s.jobs.stopAndWait()
+	s.access.Wait()
+	if err := s.flushAudit(context.Background()); err != nil {
 		s.config.Log.Error("lines are missing in the audit log", "error", err)
 	}
 	return errors.Join(append(errs, s.store.Close())...)
@@ -279,8 +279,8 @@ func (s *Server) URL(l net.Addr) string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
-// ownURL is URL while the server serves.
-func (s *Server) ownURL() string {
+// currentURL is URL while the server serves.
+func (s *Server) currentURL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.config.PublicURL == "" && s.listener == nil {

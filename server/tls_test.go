@@ -17,20 +17,20 @@ import (
 	"time"
 )
 
-// papers are the files of a certificate.
-type papers struct {
+// testCertificate are the files of a certificate.
+type testCertificate struct {
 	*testing.T
 	certificate, key string
 	written          time.Time
 }
 
-func newPapers(t *testing.T) *papers {
+func newTestCertificate(t *testing.T) *testCertificate {
 	dir := t.TempDir()
-	return &papers{t, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), time.Now().Add(-time.Hour)}
+	return &testCertificate{t, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), time.Now().Add(-time.Hour)}
 }
 
 // renew writes a certificate with this number.
-func (p *papers) renew(number int64) {
+func (p *testCertificate) renew(number int64) {
 	p.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -50,7 +50,7 @@ func (p *papers) renew(number int64) {
 }
 
 // write gives each file a time of its own, which a fast disk would not.
-func (p *papers) write(path string, text []byte) {
+func (p *testCertificate) write(path string, text []byte) {
 	p.Helper()
 	write(p.T, path, text, 0o600)
 	p.written = p.written.Add(time.Second)
@@ -59,10 +59,10 @@ func (p *papers) write(path string, text []byte) {
 	}
 }
 
-// shown is the number of the certificate that a new connection is shown.
-func (w *world) shown() int64 {
+// servedSerial is the number of the certificate that a new connection is shown.
+func (w *testServer) servedSerial() int64 {
 	w.Helper()
-	c, err := tls.Dial("tcp", strings.TrimPrefix(w.base, "http://"), &tls.Config{InsecureSkipVerify: true})
+	c, err := tls.Dial("tcp", strings.TrimPrefix(w.url, "http://"), &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -74,49 +74,49 @@ func (w *world) shown() int64 {
 //
 // proves part of B13
 func TestTLS(t *testing.T) {
-	p := newPapers(t)
+	p := newTestCertificate(t)
 	p.renew(1)
-	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), TLSCertificate: p.certificate, TLSKey: p.key})
-	if got := w.shown(); got != 1 {
+	w := startServerWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), TLSCertificate: p.certificate, TLSKey: p.key})
+	if got := w.servedSerial(); got != 1 {
 		t.Errorf("shows %d", got)
 	}
 	p.renew(2)
-	if got := w.shown(); got != 2 {
+	if got := w.servedSerial(); got != 2 {
 		t.Errorf("renewed, shows %d", got)
 	}
 	p.write(p.certificate, []byte("half of a certi"))
 	if err := os.Remove(p.key); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.shown(); got != 2 || !strings.Contains(w.log.String(), "the old one is shown on") {
+	if got := w.servedSerial(); got != 2 || !strings.Contains(w.log.String(), "the old one is shown on") {
 		t.Errorf("in the middle of the next renewal it shows %d and logs %s", got, w.log)
 	}
 	p.renew(3)
-	if got := w.shown(); got != 3 {
+	if got := w.servedSerial(); got != 3 {
 		t.Errorf("in the end it shows %d", got)
 	}
 
-	w.base = strings.Replace(w.base, "http:", "https:", 1)
-	visitor := w.stranger()
+	w.url = strings.Replace(w.url, "http:", "https:", 1)
+	visitor := w.anonymous()
 	visitor.browser.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
-	r := visitor.do("POST", "/setup", founding(w.s.setupToken))
+	r := visitor.do("POST", "/setup", setupBody(w.s.setupToken))
 	if cookie := r.header.Get("Set-Cookie"); !strings.Contains(cookie, "Secure") {
 		t.Errorf("the cookie is %q", cookie)
 	}
 	if got := r.header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
 		t.Errorf("HSTS %q", got)
 	}
-	if link := w.s.URL(w.s.listenerAddress()); link != w.base {
+	if link := w.s.URL(w.s.listenerAddress()); link != w.url {
 		t.Errorf("it calls itself %s", link)
 	}
 }
 
-func TestCertificateMustBeThereAtTheStart(t *testing.T) {
-	p := newPapers(t)
+func TestTLSCertificateRequiredAtStart(t *testing.T) {
+	p := newTestCertificate(t)
 	if _, err := Open(Config{Data: t.TempDir(), TLSCertificate: p.certificate, TLSKey: p.key}); err == nil || !strings.Contains(err.Error(), "tls-certificate") {
 		t.Errorf("without files: %v", err)
 	}
-	if r := begin(t).stranger().do("GET", "/session", nil); r.header.Get("Strict-Transport-Security") != "" {
+	if r := startServer(t).anonymous().do("GET", "/session", nil); r.header.Get("Strict-Transport-Security") != "" {
 		t.Error("HSTS without TLS")
 	}
 }

@@ -10,15 +10,15 @@ import (
 )
 
 // token makes an API token of the person's and gives its secret.
-func (p *person) token(scope ...access.Action) string {
+func (p *user) token(scope ...access.Action) string {
 	p.w.Helper()
 	made := p.must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "a program", "scope": scope})
 	return made["secret"].(string)
 }
 
-// program speaks with an API token, and has no browser.
-func (w *world) program(secret string) *person {
-	p := w.stranger()
+// withToken speaks with an API token, and has no browser.
+func (w *testServer) withToken(secret string) *user {
+	p := w.anonymous()
 	p.bearer = secret
 	return p
 }
@@ -26,14 +26,14 @@ func (w *world) program(secret string) *person {
 func tokenID(secret string) string { return strings.Split(secret, "_")[1] }
 
 // proves part of B08
-func TestTokenActsWithinItsScope(t *testing.T) {
-	w := begin(t)
+func TestTokenScope(t *testing.T) {
+	w := startServer(t)
 	owner := w.owner()
 	secret := owner.token(access.ReadCatalogue, access.EditCatalogue, access.ReadCatalogue)
-	program := w.program(secret)
+	program := w.withToken(secret)
 	program.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Modeler"}) // without a CSRF token
 	program.must(http.StatusOK, "GET", "/products", nil)
-	program.do("GET", "/versions/"+strings.Repeat("f", 24)+"/licenses", nil).refused(http.StatusForbidden, "out_of_scope")
+	program.do("GET", "/versions/"+strings.Repeat("f", 24)+"/licenses", nil).wantProblem(http.StatusForbidden, "out_of_scope")
 
 	who := program.must(http.StatusOK, "GET", "/session", nil)
 	if scope := who["scope"].([]any); len(scope) != 2 || who["csrf_token"] != "" || who["expires"] != nil {
@@ -41,7 +41,7 @@ func TestTokenActsWithinItsScope(t *testing.T) {
 	}
 	for _, own := range []string{"GET /tokens", "POST /tokens", "DELETE /session", "PUT /session/password"} {
 		method, path, _ := strings.Cut(own, " ")
-		program.do(method, path, rights[own].body).refused(http.StatusForbidden, "out_of_scope")
+		program.do(method, path, permissions[own].body).wantProblem(http.StatusForbidden, "out_of_scope")
 	}
 
 	list := owner.must(http.StatusOK, "GET", "/tokens", nil)["items"].([]any)
@@ -58,49 +58,49 @@ func TestTokenActsWithinItsScope(t *testing.T) {
 
 // proves part of S04
 // proves part of B08
-func TestThreeWaysOfATokenToBeNobody(t *testing.T) {
-	w := begin(t)
+func TestInvalidTokens(t *testing.T) {
+	w := startServer(t)
 	owner := w.owner()
 	made := owner.must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "for a day", "scope": []string{"catalogue.read"},
 		"expires": w.clock.now().Add(24 * time.Hour)})
 	secret := made["secret"].(string)
-	program := w.program(secret)
+	program := w.withToken(secret)
 	program.must(http.StatusOK, "GET", "/products", nil)
 
-	w.program("").do("GET", "/products", nil).refused(http.StatusUnauthorized, "not_authenticated")
+	w.withToken("").do("GET", "/products", nil).wantProblem(http.StatusUnauthorized, "not_authenticated")
 	for _, bad := range []string{"x", "ol_", secret[:len(secret)-1] + "g", secret + "0", strings.Repeat("0", 64), "ol_" + strings.Repeat("0", 24) + "_" + strings.Repeat("0", 64)} {
-		w.program(bad).do("GET", "/products", nil).refused(http.StatusUnauthorized, "bad_token")
+		w.withToken(bad).do("GET", "/products", nil).wantProblem(http.StatusUnauthorized, "bad_token")
 	}
 	for _, header := range []string{"Basic " + secret, secret, "Bearer"} {
-		w.stranger().send("GET", "/api/v1/products", http.Header{"Authorization": {header}}, nil).refused(http.StatusUnauthorized, "bad_token")
+		w.anonymous().send("GET", "/api/v1/products", http.Header{"Authorization": {header}}, nil).wantProblem(http.StatusUnauthorized, "bad_token")
 	}
-	w.clock.pass(24*time.Hour - time.Second)
+	w.clock.advance(24*time.Hour - time.Second)
 	program.must(http.StatusOK, "GET", "/products", nil)
-	w.clock.pass(time.Second)
-	program.do("GET", "/products", nil).refused(http.StatusUnauthorized, "token_expired")
+	w.clock.advance(time.Second)
+	program.do("GET", "/products", nil).wantProblem(http.StatusUnauthorized, "token_expired")
 }
 
 // proves part of B08
-func TestTokenIsNeverWorthMoreThanItsMaker(t *testing.T) {
-	w := begin(t)
+func TestTokenNeverExceedsItsCreator(t *testing.T) {
+	w := startServer(t)
 	owner := w.owner()
 	w.member("", "dev@acme.test", access.Developer)
 	developer := w.login("dev@acme.test")
 	for _, scope := range []string{"licenses.end", "tokens.manage", "self", "whoami", "anyone", "everything", ""} {
 		developer.do("POST", "/tokens", map[string]any{"name": "too much", "scope": []string{"catalogue.read", scope}}).
-			refused(http.StatusUnprocessableEntity, "invalid")
+			wantProblem(http.StatusUnprocessableEntity, "invalid")
 	}
-	program := w.program(developer.token(access.EditCatalogue))
+	program := w.withToken(developer.token(access.EditCatalogue))
 	product := func(name string) map[string]any { return map[string]any{"name": name} }
 	program.must(http.StatusCreated, "POST", "/products", product("One"))
 
-	id := owner.find("dev@acme.test")
+	id := owner.memberID("dev@acme.test")
 	owner.must(http.StatusOK, "POST", "/members/"+id+"/disable", nil)
-	program.do("POST", "/products", product("Two")).refused(http.StatusUnauthorized, "bad_token")
+	program.do("POST", "/products", product("Two")).wantProblem(http.StatusUnauthorized, "bad_token")
 	owner.must(http.StatusOK, "POST", "/members/"+id+"/enable", nil)
 	program.must(http.StatusCreated, "POST", "/products", product("Two"))
 	owner.must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 3, "role": "support"})
-	program.do("POST", "/products", product("Three")).refused(http.StatusForbidden, "forbidden")
+	program.do("POST", "/products", product("Three")).wantProblem(http.StatusForbidden, "forbidden")
 	owner.must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 4, "role": "admin"})
 
 	list := owner.must(http.StatusOK, "GET", "/organisation/tokens", nil)["items"].([]any)
@@ -108,9 +108,9 @@ func TestTokenIsNeverWorthMoreThanItsMaker(t *testing.T) {
 		t.Fatalf("listed %v", list)
 	}
 	id = list[0].(map[string]any)["id"].(string)
-	owner.do("DELETE", "/tokens/"+id, nil).refused(http.StatusNotFound, "not_found") // it is not the owner's own
+	owner.do("DELETE", "/tokens/"+id, nil).wantProblem(http.StatusNotFound, "not_found") // it is not the owner's own
 	owner.must(http.StatusNoContent, "DELETE", "/organisation/tokens/"+id, nil)
-	program.do("POST", "/products", product("Three")).refused(http.StatusUnauthorized, "bad_token")
+	program.do("POST", "/products", product("Three")).wantProblem(http.StatusUnauthorized, "bad_token")
 	if list := w.login("dev@acme.test").must(http.StatusOK, "GET", "/tokens", nil)["items"].([]any); len(list) != 0 {
 		t.Errorf("listed %v", list)
 	}
@@ -120,15 +120,15 @@ func TestTokenIsNeverWorthMoreThanItsMaker(t *testing.T) {
 // else one for colleagues' names would be worth as much as its maker's login.
 //
 // proves part of B08
-func TestTokenGivesNobodyMoreThanItHolds(t *testing.T) {
-	w := begin(t)
+func TestTokenCannotGrantMoreThanItHolds(t *testing.T) {
+	w := startServer(t)
 	owner := w.owner()
 	w.member("", "dev@acme.test", access.Developer)
 	w.member("", "viewer@acme.test", access.Viewer)
-	me, developer, viewer := owner.find("owner@acme.test"), owner.find("dev@acme.test"), owner.find("viewer@acme.test")
+	me, developer, viewer := owner.memberID("owner@acme.test"), owner.memberID("dev@acme.test"), owner.memberID("viewer@acme.test")
 	viewing := scope(access.Viewer, "")
-	narrow := w.program(owner.token(append(viewing, access.EditMembers, access.GovernAccess)...))
-	wide := w.program(owner.token(scope(access.Owner, "")...))
+	narrow := w.withToken(owner.token(append(viewing, access.EditMembers, access.ManageAccess)...))
+	wide := w.withToken(owner.token(scope(access.Owner, "")...))
 	invitation := func(role string) map[string]any {
 		return map[string]any{"email": role + ".new@acme.test", "role": role}
 	}
@@ -145,7 +145,7 @@ func TestTokenGivesNobodyMoreThanItHolds(t *testing.T) {
 		{"DELETE", "/members/" + me + "/mfa", nil}, {"DELETE", "/members/" + developer + "/mfa", nil},
 		{"PUT", "/organisation/access", set},
 	} {
-		narrow.do(try.method, try.path, try.body).refused(http.StatusForbidden, "out_of_scope")
+		narrow.do(try.method, try.path, try.body).wantProblem(http.StatusForbidden, "out_of_scope")
 	}
 	narrow.must(http.StatusCreated, "POST", "/invitations", invitation("viewer"))
 	narrow.must(http.StatusOK, "POST", "/members/"+viewer+"/password", nil)
@@ -159,22 +159,22 @@ func TestTokenGivesNobodyMoreThanItHolds(t *testing.T) {
 }
 
 // A token that is shown wins over a session, also when it is bad: else its scope could be left out by leaving a cookie.
-func TestTokenWinsOverSession(t *testing.T) {
-	w := begin(t)
+func TestTokenTakesPrecedenceOverSession(t *testing.T) {
+	w := startServer(t)
 	both := w.owner()
 	secret := both.token(access.ReadCatalogue)
 	both.bearer = secret
-	both.do("POST", "/products", map[string]any{"name": "Modeler"}).refused(http.StatusForbidden, "out_of_scope")
+	both.do("POST", "/products", map[string]any{"name": "Modeler"}).wantProblem(http.StatusForbidden, "out_of_scope")
 	both.bearer = secret[:len(secret)-1]
-	both.do("GET", "/products", nil).refused(http.StatusUnauthorized, "bad_token")
+	both.do("GET", "/products", nil).wantProblem(http.StatusUnauthorized, "bad_token")
 	both.bearer = ""
 	both.must(http.StatusOK, "GET", "/products", nil)
 }
 
-func TestLastUseIsCoarse(t *testing.T) {
-	w := begin(t)
+func TestTokenLastUsedIsCoarse(t *testing.T) {
+	w := startServer(t)
 	owner := w.owner()
-	program := w.program(owner.token(access.ReadCatalogue))
+	program := w.withToken(owner.token(access.ReadCatalogue))
 	used := func() any {
 		return owner.must(http.StatusOK, "GET", "/tokens", nil)["items"].([]any)[0].(map[string]any)["used"]
 	}
@@ -183,12 +183,12 @@ func TestLastUseIsCoarse(t *testing.T) {
 	}
 	program.must(http.StatusOK, "GET", "/products", nil)
 	first := used()
-	w.clock.pass(time.Hour - time.Second)
+	w.clock.advance(time.Hour - time.Second)
 	program.must(http.StatusOK, "GET", "/products", nil)
 	if used() != first {
 		t.Errorf("written again: %v, %v", first, used())
 	}
-	w.clock.pass(time.Second)
+	w.clock.advance(time.Second)
 	program.must(http.StatusOK, "GET", "/products", nil)
 	if used() == first {
 		t.Errorf("still %v", first)

@@ -10,7 +10,7 @@ import (
 )
 
 // policy replaces the policy of a version, which must be of the same type.
-func (p *person) policy(version string, policy map[string]any) {
+func (p *user) policy(version string, policy map[string]any) {
 	p.w.Helper()
 	v := p.must(http.StatusOK, "GET", "/versions/"+version, nil)
 	p.must(http.StatusOK, "PATCH", "/versions/"+version, map[string]any{"revision": v["revision"], "policy": policy})
@@ -19,9 +19,9 @@ func (p *person) policy(version string, policy map[string]any) {
 // proves S26
 // proves part of B01
 func TestCountersAndTimes(t *testing.T) {
-	w := begin(t)
+	w := startServer(t)
 	p := w.owner()
-	product, version, id := p.catalogue("calls", with(aLicense("One"), "allowance", 10))
+	product, version, id := p.createLicense("calls", with(licenseBody("One"), "allowance", 10))
 	p.policy(version, map[string]any{"type": "calls", "interval": 3600_000, "activation_limit": 10, "period": "month", "max_machines": 2, "move_limit": 1})
 	path := "/licenses/" + id
 	if u := p.must(http.StatusOK, "GET", path+"/usage", nil); u["used"] != 0.0 || u["last_sync"] != nil || u["activations"] != nil {
@@ -29,14 +29,14 @@ func TestCountersAndTimes(t *testing.T) {
 	}
 	a, b := newDevice(p, product, version, id), newDevice(p, product, version, id)
 	a.request.Counted = 4
-	a.accepted()
-	w.clock.pass(time.Minute)
-	b.accepted()
-	w.clock.pass(time.Minute)
+	a.mustSync()
+	w.clock.advance(time.Minute)
+	b.mustSync()
+	w.clock.advance(time.Minute)
 	b.request.Goodbye = true
-	b.accepted()
-	w.clock.pass(time.Minute)
-	newDevice(p, product, version, id).accepted()
+	b.mustSync()
+	w.clock.advance(time.Minute)
+	newDevice(p, product, version, id).mustSync()
 
 	u := p.must(http.StatusOK, "GET", path+"/usage", nil)
 	want := func(name string, got, want any) {
@@ -58,10 +58,10 @@ func TestCountersAndTimes(t *testing.T) {
 	want("period", period["used"], 4.0)
 	want("period until", period["until"], "2030-02-01T00:00:00Z")
 
-	w.clock.pass(31 * 24 * time.Hour)
+	w.clock.advance(31 * 24 * time.Hour)
 	p = w.login("owner@acme.test")
 	a.request.Counted = 14
-	if l := a.accepted(); l.Counters != (lease.Counters{Used: 14, Allowance: 14, Counted: 14}) || l.Verdict != license.CodeOK {
+	if l := a.mustSync(); l.Counters != (lease.Counters{Used: 14, Allowance: 14, Counted: 14}) || l.Verdict != license.CodeOK {
 		t.Errorf("a new month: %+v", l)
 	}
 	past := p.must(http.StatusOK, "GET", path+"/usage/periods", nil)["items"].([]any)
@@ -71,29 +71,29 @@ func TestCountersAndTimes(t *testing.T) {
 }
 
 // proves B01
-func TestMachinesAreNamedFoundAndMoved(t *testing.T) {
-	w := begin(t)
+func TestActivationsNamedSearchedAndTransferred(t *testing.T) {
+	w := startServer(t)
 	p := w.owner()
-	product, version, id := p.catalogue("perpetual", aLicense("One"))
+	product, version, id := p.createLicense("perpetual", licenseBody("One"))
 	p.policy(version, map[string]any{"type": "perpetual", "activation_limit": 10, "max_machines": 1, "move_limit": 1})
 	path := "/licenses/" + id + "/activations"
 	a, b, c := newDevice(p, product, version, id), newDevice(p, product, version, id), newDevice(p, product, version, id)
-	a.accepted()
-	b.refusedAs(license.CodeMachineLimit)
+	a.mustSync()
+	b.wantRefusal(license.CodeMachineLimit)
 	p.must(http.StatusNoContent, "PATCH", path+"/"+a.id(), map[string]any{"name": "Großer Plotter"})
-	p.do("PATCH", path+"/"+b.id(), map[string]any{"name": "nobody"}).refused(http.StatusNotFound, "not_found")
-	p.do("PATCH", path+"/"+a.id(), map[string]any{"name": "a\x00b"}).refused(http.StatusUnprocessableEntity, "invalid")
+	p.do("PATCH", path+"/"+b.id(), map[string]any{"name": "nobody"}).wantProblem(http.StatusNotFound, "not_found")
+	p.do("PATCH", path+"/"+a.id(), map[string]any{"name": "a\x00b"}).wantProblem(http.StatusUnprocessableEntity, "invalid")
 	found := p.must(http.StatusOK, "GET", path+"?search=plotter", nil)["items"].([]any)
 	if len(found) != 1 || found[0].(map[string]any)["id"] != a.id() || found[0].(map[string]any)["name"] != "Großer Plotter" {
 		t.Errorf("found %v", found)
 	}
 
 	a.request.Goodbye = true
-	a.accepted()
-	b.accepted() // the one move
+	a.mustSync()
+	b.mustSync() // the one move
 	b.request.Goodbye = true
-	b.accepted()
-	c.refusedAs(license.CodeMoveLimit)
+	b.mustSync()
+	c.wantRefusal(license.CodeMoveLimit)
 	p.must(http.StatusNoContent, "POST", path+"/"+b.id()+"/deactivate", nil) // the vendor lets them
-	c.accepted()
+	c.mustSync()
 }

@@ -21,7 +21,7 @@ import (
 
 // proves part of B07
 func TestWebhooks(t *testing.T) {
-	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateAddresses: true})
+	w := startServerWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), AllowPrivateAddresses: true})
 	p := w.owner()
 	sent := make(chan string, 10)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -43,11 +43,11 @@ func TestWebhooks(t *testing.T) {
 		"url": receiver.URL, "events": []string{"license.created", "license.suspended", "activation.created"},
 	})
 	secret := made["secret"].(string)
-	product, version, license := p.catalogue("perpetual", aLicense("One"))
+	product, version, license := p.createLicense("perpetual", licenseBody("One"))
 	if got := next(); !strings.Contains(got, `"type":"license.created"`) || !strings.Contains(got, license) {
 		t.Errorf("sent %s", got)
 	}
-	newDevice(p, product, version, license).accepted()
+	newDevice(p, product, version, license).mustSync()
 	if got := next(); !strings.Contains(got, `"type":"activation.created"`) {
 		t.Errorf("sent %s", got)
 	}
@@ -72,7 +72,7 @@ func TestWebhooks(t *testing.T) {
 	if d := p.must(http.StatusOK, "GET", delivery, nil); !strings.HasSuffix(suspended, d["body"].(string)) {
 		t.Errorf("the log says %v", d)
 	}
-	p.do("GET", strings.Replace(delivery, "/"+id(made)+"/", "/"+license+"/", 1), nil).refused(http.StatusNotFound, "not_found")
+	p.do("GET", strings.Replace(delivery, "/"+id(made)+"/", "/"+license+"/", 1), nil).wantProblem(http.StatusNotFound, "not_found")
 
 	edited := p.must(http.StatusOK, "PATCH", path, map[string]any{"revision": made["revision"], "name": "ours", "disabled": true})
 	if edited["name"] != "ours" || edited["disabled"] != true {
@@ -93,15 +93,15 @@ func TestWebhooks(t *testing.T) {
 		t.Errorf("happened to the license: %v", got)
 	}
 	p.must(http.StatusNoContent, "DELETE", path, nil)
-	p.do("GET", path, nil).refused(http.StatusNotFound, "not_found")
+	p.do("GET", path, nil).wantProblem(http.StatusNotFound, "not_found")
 }
 
 // A vendor suspends a license. The audit log says who did it; the vendor's program is told by a signed request, again after it has failed;
 // the log of deliveries shows both tries, and the same is sent once more when it is asked for.
 //
 // proves B07
-func TestOneChangeFromTheAuditLogToTheReceiver(t *testing.T) {
-	w := beginWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), PrivateAddresses: true})
+func TestWebhookDeliveryEndToEnd(t *testing.T) {
+	w := startServerWith(t, Config{Data: filepath.Join(t.TempDir(), "data"), AllowPrivateAddresses: true})
 	p := w.owner()
 	type request struct {
 		head http.Header
@@ -119,7 +119,7 @@ func TestOneChangeFromTheAuditLogToTheReceiver(t *testing.T) {
 	}))
 	t.Cleanup(receiver.Close)
 	hook := p.must(http.StatusCreated, "POST", "/webhooks", map[string]any{"url": receiver.URL, "events": []string{"license.suspended"}})
-	_, _, license := p.catalogue("perpetual", aLicense("One"))
+	_, _, license := p.createLicense("perpetual", licenseBody("One"))
 	p.must(http.StatusOK, "POST", "/licenses/"+license+"/suspend", nil)
 
 	deliveries := "/webhooks/" + id(hook) + "/deliveries"
@@ -139,15 +139,15 @@ func TestOneChangeFromTheAuditLogToTheReceiver(t *testing.T) {
 			}
 		}
 	}
-	first := awaited(t, requests)
+	first := receive(t, requests)
 	reaches("pending", 1)
 	down.Store(false)
-	w.clock.pass(time.Hour)
+	w.clock.advance(time.Hour)
 	p = w.login("owner@acme.test")
-	second := awaited(t, requests)
+	second := receive(t, requests)
 	reaches("delivered", 2)
 	p.must(http.StatusOK, "POST", deliveries+"/"+id(p.must(http.StatusOK, "GET", deliveries, nil)["items"].([]any)[0].(map[string]any))+"/replay", nil)
-	third := awaited(t, requests)
+	third := receive(t, requests)
 	reaches("delivered", 3)
 
 	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(hook["secret"].(string), "whsec_"))
@@ -166,28 +166,28 @@ func TestOneChangeFromTheAuditLogToTheReceiver(t *testing.T) {
 		}
 	}
 
-	lines := p.lines("action=suspendLicense")
+	lines := p.auditLines("action=suspendLicense")
 	if len(lines) != 1 || lines[0].Actor.Name != "Ada Owner" || !slices.Contains(lines[0].Records, "licenses/"+license) {
 		t.Errorf("the audit log says %+v", lines)
 	}
-	var head audit.Head
-	p.do("GET", "/audit/head", nil).into(&head)
+	var head audit.ChainHead
+	p.do("GET", "/audit/head", nil).decode(&head)
 	if _, err := audit.Verify(bytes.NewReader(p.do("GET", "/audit/export", nil).body), head); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestWebhooksToPrivateAddressesAreASetting(t *testing.T) {
-	p := begin(t).owner()
+func TestWebhooksToPrivateAddressesAreRefusedByDefault(t *testing.T) {
+	p := startServer(t).owner()
 	r := p.do("POST", "/webhooks", map[string]any{"url": "http://192.168.0.1/", "events": []string{"license.created"}})
-	if got := r.refused(http.StatusUnprocessableEntity, "invalid"); got.Errors[0].Field != "url" {
+	if got := r.wantProblem(http.StatusUnprocessableEntity, "invalid"); got.Errors[0].Field != "url" {
 		t.Errorf("field %q", got.Errors[0].Field)
 	}
 }
 
 // proves part of B14
-func TestNoticesAreChosen(t *testing.T) {
-	p := begin(t).owner()
+func TestNotificationPreferences(t *testing.T) {
+	p := startServer(t).owner()
 	for _, path := range []string{"/session/notices", "/organisation/notices"} {
 		usual := p.must(http.StatusOK, "GET", path, nil)
 		if usual["chosen"] != false || len(usual["events"].([]any)) == 0 {
@@ -199,7 +199,7 @@ func TestNoticesAreChosen(t *testing.T) {
 				t.Errorf("%s: chose %v, got %v", path, events, got)
 			}
 		}
-		p.do("PUT", path, map[string]any{"events": []string{"license.eaten"}}).refused(http.StatusUnprocessableEntity, "invalid")
+		p.do("PUT", path, map[string]any{"events": []string{"license.eaten"}}).wantProblem(http.StatusUnprocessableEntity, "invalid")
 		p.must(http.StatusNoContent, "DELETE", path, nil)
 		if again := p.must(http.StatusOK, "GET", path, nil); again["chosen"] != false {
 			t.Errorf("%s: %v", path, again)

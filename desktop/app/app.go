@@ -44,15 +44,15 @@ type App struct {
 	window   window
 	files    chosenFiles
 
-	mu      sync.Mutex
-	server  *backend
-	failed  error         // why there is no server
-	decided chan struct{} // closed when there is one, or none can be had
-	closed  bool
+	mu     sync.Mutex
+	server *backend
+	failed error         // why there is no server
+	ready  chan struct{} // closed when there is one, or none can be had
+	closed bool
 }
 
-// errSecond is what a window shows that should not be there: without a session bus the first one is not found.
-var errSecond = errors.New("the program is open already, in a window that could not be reached; close that one first")
+// errAlreadyOpen is what a window shows that should not be there: without a session bus the first one is not found.
+var errAlreadyOpen = errors.New("the program is open already, in a window that could not be reached; close that one first")
 
 // Open takes the directory and reads the settings. When another process has the directory, the App is a second one: it opens no server, and
 // its window only gives way to the first one's.
@@ -67,7 +67,7 @@ func Open(c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{config: c, pages: pages, decided: make(chan struct{}), lock: flock.New(filepath.Join(c.Dir, "window.lock"))}
+	a := &App{config: c, pages: pages, ready: make(chan struct{}), lock: flock.New(filepath.Join(c.Dir, "window.lock"))}
 	if a.first, err = a.lock.TryLock(); err != nil {
 		return nil, fmt.Errorf("locking the data directory: %w", err)
 	}
@@ -79,21 +79,21 @@ func Open(c Config) (*App, error) {
 			return nil, errors.Join(err, a.lock.Close())
 		}
 	}
-	a.files.open(c.Files)
+	a.files.addOpened(c.Files)
 	return a, nil
 }
 
 // Start opens the server that the settings name, and returns when it answers or cannot. The pages may be asked for before.
 func (a *App) Start(ctx context.Context) {
 	if !a.first {
-		a.use(nil, errSecond)
+		a.switchServer(nil, errAlreadyOpen)
 		return
 	}
 	server, err := a.connect(ctx, a.settings.server())
 	if err != nil {
 		a.config.Log.Error("no server", "error", err)
 	}
-	a.use(server, err)
+	a.switchServer(server, err)
 }
 
 // connect makes the backend that a setting names.
@@ -104,30 +104,30 @@ func (a *App) connect(ctx context.Context, where string) (*backend, error) {
 	return openRemote(where, a.config.Log)
 }
 
-// use puts a server in the place of the one before, which is closed.
-func (a *App) use(server *backend, err error) {
+// switchServer puts a server in the place of the one before, which is closed.
+func (a *App) switchServer(server *backend, err error) {
 	a.mu.Lock()
 	before := a.server
 	a.server, a.failed = server, err
 	select {
-	case <-a.decided:
+	case <-a.ready:
 	default:
-		close(a.decided)
+		close(a.ready)
 	}
 	late := a.closed
 	a.mu.Unlock()
 	if before != nil {
-		a.report("closing the server", before.close())
+		a.logError("closing the server", before.close())
 	}
 	if late && server != nil {
-		a.report("closing the server", server.close())
+		a.logError("closing the server", server.close())
 	}
 }
 
 // backend waits for the server of the start, and is why there is none otherwise.
 func (a *App) backend(ctx context.Context) (*backend, error) {
 	select {
-	case <-a.decided:
+	case <-a.ready:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -165,7 +165,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.servePage(w, r)
 }
 
-func (a *App) report(doing string, err error) {
+func (a *App) logError(doing string, err error) {
 	if err != nil {
 		a.config.Log.Error(doing, "error", err)
 	}

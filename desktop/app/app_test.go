@@ -115,7 +115,7 @@ func TestFirstStart(t *testing.T) {
 	dir := t.TempDir()
 	a := start(t, dir, Config{})
 	enter(t, a).license()
-	if _, err := os.Stat(filepath.Join(dir, secretFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, passwordFile)); err == nil {
 		t.Error("the password is in a file although there is a keychain")
 	}
 	if err := a.Close(); err != nil {
@@ -133,7 +133,7 @@ func TestNoKeychain(t *testing.T) {
 	dir := t.TempDir()
 	a := start(t, dir, Config{})
 	enter(t, a)
-	info, err := os.Stat(filepath.Join(dir, secretFile))
+	info, err := os.Stat(filepath.Join(dir, passwordFile))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the password's file: %v, %v", info, err)
 	}
@@ -147,7 +147,7 @@ func TestNoKeychain(t *testing.T) {
 }
 
 // A session that has ended, by logging out or by itself, begins anew where the page asks for it, and nowhere else.
-func TestSessionBeginsAnew(t *testing.T) {
+func TestNewSession(t *testing.T) {
 	keyring.MockInit()
 	a := start(t, t.TempDir(), Config{})
 	p := enter(t, a)
@@ -165,7 +165,7 @@ func TestSessionBeginsAnew(t *testing.T) {
 	}
 }
 
-func TestPagesTokenIsNeeded(t *testing.T) {
+func TestPagesTokenIsRequired(t *testing.T) {
 	keyring.MockInit()
 	p := enter(t, start(t, t.TempDir(), Config{}))
 	p.csrf = ""
@@ -179,7 +179,7 @@ func TestProgramsReachTheServer(t *testing.T) {
 	keyring.MockInit()
 	a := start(t, t.TempDir(), Config{})
 	enter(t, a)
-	w, err := a.where()
+	w, err := a.serverLocation()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestPages(t *testing.T) {
 	a := start(t, t.TempDir(), Config{})
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-	where, err := a.where()
+	where, err := a.serverLocation()
 	if err != nil {
 		t.Fatal(err)
 	}

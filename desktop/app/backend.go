@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	apiPrefix   = "/api/v1"
-	sessionPath = apiPrefix + "/session"
-	patience    = 30 * time.Second // for one request of this program's own
-	largest     = 8 << 20          // bytes of an answer to one
+	apiPrefix      = "/api/v1"
+	sessionPath    = apiPrefix + "/session"
+	requestTimeout = 30 * time.Second // for one request of this program's own
+	maxResponse    = 8 << 20          // bytes of an answer to one
 )
 
 // backend is a server as the window sees it: where it is, and the session that is open on it. The session's cookie lives here only, and ends
@@ -31,23 +31,23 @@ type backend struct {
 	jar      http.CookieJar
 	client   *http.Client
 	proxy    *httputil.ReverseProxy
-	owner    *owner // nil: a person logs in
+	account  *localAccount // nil: a person logs in
 	close    func() error
 }
 
 // newBackend is a server behind a transport.
 func newBackend(base *url.URL, transport *http.Transport, log *slog.Logger) *backend {
 	jar, _ := cookiejar.New(nil) // it never fails
-	b := &backend{base: base, jar: jar, client: &http.Client{Transport: transport, Jar: jar, Timeout: patience}}
+	b := &backend{base: base, jar: jar, client: &http.Client{Transport: transport, Jar: jar, Timeout: requestTimeout}}
 	b.proxy = &httputil.ReverseProxy{
-		Rewrite:        b.ask,
-		ModifyResponse: b.hear,
+		Rewrite:        b.rewriteRequest,
+		ModifyResponse: b.storeCookies,
 		Transport:      transport,
 		FlushInterval:  -1, // what is streamed arrives at once
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			log.Warn("the server was not reached", "path", r.URL.Path, "error", err)
-			refuse(w, http.StatusBadGateway, "no_network", "No connection", fmt.Sprintf("%s was not reached: %v", base.Host, err))
+			writeProblem(w, http.StatusBadGateway, "no_network", "No connection", fmt.Sprintf("%s was not reached: %v", base.Host, err))
 		},
 	}
 	b.close = func() error {
@@ -57,8 +57,8 @@ func newBackend(base *url.URL, transport *http.Transport, log *slog.Logger) *bac
 	return b
 }
 
-// ask sends a page's request on, with the session that the page does not know. Nothing tells the server that the page is shown in a window.
-func (b *backend) ask(p *httputil.ProxyRequest) {
+// rewriteRequest sends a page's request on, with the session that the page does not know. Nothing tells the server that the page is shown in a window.
+func (b *backend) rewriteRequest(p *httputil.ProxyRequest) {
 	p.SetURL(b.base)
 	for _, name := range []string{"Cookie", "Origin", "Referer", "Accept-Encoding"} {
 		p.Out.Header.Del(name)
@@ -68,8 +68,8 @@ func (b *backend) ask(p *httputil.ProxyRequest) {
 	}
 }
 
-// hear keeps what the server tells a browser to remember.
-func (b *backend) hear(r *http.Response) error {
+// storeCookies keeps what the server tells a browser to remember.
+func (b *backend) storeCookies(r *http.Response) error {
 	if cookies := r.Cookies(); len(cookies) > 0 {
 		b.jar.SetCookies(b.base, cookies)
 	}
@@ -81,36 +81,36 @@ func (b *backend) hear(r *http.Response) error {
 func (a *App) serveAPI(w http.ResponseWriter, r *http.Request) {
 	b, err := a.backend(r.Context())
 	if err != nil {
-		refuse(w, http.StatusServiceUnavailable, "no_server", "No server", err.Error())
+		writeProblem(w, http.StatusServiceUnavailable, "no_server", "No server", err.Error())
 		return
 	}
 	// Who asks who is logged in is where a session begins; so it is there, and there only, that the owner of the embedded server is let in.
-	if b.owner != nil && r.Method == http.MethodGet && r.URL.Path == sessionPath {
-		if err := b.owner.enter(r.Context(), b); err != nil {
+	if b.account != nil && r.Method == http.MethodGet && r.URL.Path == sessionPath {
+		if err := b.account.login(r.Context(), b); err != nil {
 			a.config.Log.Error("the owner was not logged in", "error", err)
 		}
 	}
 	b.proxy.ServeHTTP(w, r)
 }
 
-// refuse answers with a problem document, as the server does.
-func refuse(w http.ResponseWriter, status int, code, title, detail string) {
+// writeProblem answers with a problem document, as the server does.
+func writeProblem(w http.ResponseWriter, status int, code, title, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail})
 }
 
-// refusal is the server's no to a request of this program's own.
-type refusal struct {
+// apiError is the server's no to a request of this program's own.
+type apiError struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 }
 
-func (r *refusal) Error() string { return fmt.Sprintf("%d %s: %s", r.Status, r.Code, r.Detail) }
+func (r *apiError) Error() string { return fmt.Sprintf("%d %s: %s", r.Status, r.Code, r.Detail) }
 
-func unauthorized(err error) bool {
-	r, ok := errors.AsType[*refusal](err)
+func isUnauthorized(err error) bool {
+	r, ok := errors.AsType[*apiError](err)
 	return ok && r.Status == http.StatusUnauthorized
 }
 
@@ -136,12 +136,12 @@ func (b *backend) call(ctx context.Context, method, path string, in any) ([]byte
 		return nil, err
 	}
 	defer reply.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(reply.Body, largest))
+	text, err := io.ReadAll(io.LimitReader(reply.Body, maxResponse))
 	if err != nil {
 		return nil, err
 	}
 	if reply.StatusCode >= http.StatusBadRequest {
-		no := &refusal{Status: reply.StatusCode}
+		no := &apiError{Status: reply.StatusCode}
 		_ = json.Unmarshal(text, no) // what is no problem document is told by its status
 		return nil, fmt.Errorf("%s %s: %w", method, path, no)
 	}

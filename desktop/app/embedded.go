@@ -24,7 +24,7 @@ const programsAddress = "127.0.0.1:4000"
 // openEmbedded opens the server in this program, and makes its owner when it has none.
 func openEmbedded(ctx context.Context, dir string, s *settings, log *slog.Logger) (*backend, error) {
 	outer := listenForPrograms(ctx, s.Listen, log)
-	d := openDoors(outer)
+	d := newDualListener(outer)
 	config := server.Config{Data: filepath.Join(dir, "server"), Log: log.WithGroup("server")}
 	inner, err := server.Open(config)
 	if err != nil {
@@ -33,7 +33,7 @@ func openEmbedded(ctx context.Context, dir string, s *settings, log *slog.Logger
 	served := make(chan error, 1)
 	go func() { served <- inner.Serve(d) }()
 
-	transport := &http.Transport{DialContext: d.dial}
+	transport := &http.Transport{DialContext: d.dialInProcess}
 	b := newBackend(&url.URL{Scheme: "http", Host: "localhost"}, transport, log)
 	b.embedded = true
 	b.address = inner.URL(d.Addr())
@@ -41,9 +41,9 @@ func openEmbedded(ctx context.Context, dir string, s *settings, log *slog.Logger
 		transport.CloseIdleConnections()
 		return errors.Join(inner.Close(), <-served)
 	})
-	b.owner = &owner{secret: secret{dir: dir, settings: s, log: log}}
+	b.account = &localAccount{password: passwordStore{dir: dir, settings: s, log: log}}
 	if setup := inner.SetupURL(d.Addr()); setup != "" {
-		if err := b.owner.found(ctx, b, setup); err != nil {
+		if err := b.account.create(ctx, b, setup); err != nil {
 			return nil, errors.Join(fmt.Errorf("making the owner of the server in this program: %w", err), b.close())
 		}
 	}

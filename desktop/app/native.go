@@ -19,31 +19,31 @@ const largestKey = 1 << 20
 
 // Opened are the license files that the program was asked to show since the last time.
 func (n *Native) Opened() ([]Chosen, error) {
-	return guard(n.app, func() ([]Chosen, error) { return n.app.files.take(), nil })
+	return recoverPanic(n.app, func() ([]Chosen, error) { return n.app.files.takeOpened(), nil })
 }
 
 // Choose asks the person for license files; none when they change their mind.
 func (n *Native) Choose() ([]Chosen, error) {
-	return guard(n.app, func() ([]Chosen, error) {
+	return recoverPanic(n.app, func() ([]Chosen, error) {
 		paths, err := n.app.window.chooseFiles("Open license files", licenseFiles)
 		return n.app.files.add(paths), err
 	})
 }
 
 // Judge verifies a file that was chosen, by a keyring or, without one, by the keys of the server's products.
-func (n *Native) Judge(id int, keyring string) (Judged, error) {
-	return guard(n.app, func() (Judged, error) {
+func (n *Native) Judge(id int, keyring string) (FileVerdict, error) {
+	return recoverPanic(n.app, func() (FileVerdict, error) {
 		file, err := n.app.files.get(id)
 		if err != nil {
-			return Judged{}, err
+			return FileVerdict{}, err
 		}
-		return n.app.judge(n.app.window.context(), file, keyring), nil
+		return n.app.verifyFile(n.app.window.context(), file, keyring), nil
 	})
 }
 
 // ChooseKeyring asks the person for a file with a product's public key and reads it; empty when they change their mind.
 func (n *Native) ChooseKeyring() (string, error) {
-	return guard(n.app, func() (string, error) {
+	return recoverPanic(n.app, func() (string, error) {
 		path, err := n.app.window.chooseFile("Open a public key", keyFiles)
 		if err != nil || path == "" {
 			return "", err
@@ -54,7 +54,7 @@ func (n *Native) ChooseKeyring() (string, error) {
 
 // SaveFile asks the person where and writes there; false when they change their mind.
 func (n *Native) SaveFile(name string, contents []byte) (bool, error) {
-	return guard(n.app, func() (bool, error) {
+	return recoverPanic(n.app, func() (bool, error) {
 		path, err := n.app.window.saveAs(name)
 		if err != nil || path == "" {
 			return false, err
@@ -65,30 +65,30 @@ func (n *Native) SaveFile(name string, contents []byte) (bool, error) {
 
 // Copy puts text on the clipboard.
 func (n *Native) Copy(text string) error {
-	_, err := guard(n.app, func() (struct{}, error) { return struct{}{}, n.app.window.copy(text) })
+	_, err := recoverPanic(n.app, func() (struct{}, error) { return struct{}{}, n.app.window.copy(text) })
 	return err
 }
 
-// Where is the server that the pages speak to.
-type Where struct {
+// ServerLocation is the server that the pages speak to.
+type ServerLocation struct {
 	Server  string `json:"server"`           // a URL, or Embedded
 	Address string `json:"address"`          // where programs reach it
 	Secret  string `json:"secret,omitempty"` // where the embedded server's owner has the password: keychain or file
 }
 
 // Where tells which server it is.
-func (n *Native) Where() (Where, error) {
-	return guard(n.app, func() (Where, error) { return n.app.where() })
+func (n *Native) Where() (ServerLocation, error) {
+	return recoverPanic(n.app, func() (ServerLocation, error) { return n.app.serverLocation() })
 }
 
 // UseServer connects to another server, from now on and after the next start, and shows its first page.
 func (n *Native) UseServer(where string) error {
-	_, err := guard(n.app, func() (struct{}, error) { return struct{}{}, n.app.UseServer(where) })
+	_, err := recoverPanic(n.app, func() (struct{}, error) { return struct{}{}, n.app.UseServer(where) })
 	return err
 }
 
-// guard makes an error of a panic, which is logged whole.
-func guard[T any](a *App, do func() (T, error)) (result T, err error) {
+// recoverPanic makes an error of a panic, which is logged whole.
+func recoverPanic[T any](a *App, do func() (T, error)) (result T, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			a.config.Log.Error("a call from the page panicked", "panic", r, "stack", string(debug.Stack()))

@@ -32,7 +32,7 @@ func (a *App) Options() *options.App {
 		Bind:             []any{&Native{app: a}},
 		OnStartup:        func(ctx context.Context) { a.window.opened(ctx); a.Start(ctx) },
 		SingleInstanceLock: &options.SingleInstanceLock{
-			UniqueId:               "onelicense_" + nameOf(a.config.Dir),
+			UniqueId:               "onelicense_" + instanceID(a.config.Dir),
 			OnSecondInstanceLaunch: a.secondStart,
 		},
 		EnableDefaultContextMenu: true, // copy and paste
@@ -40,8 +40,8 @@ func (a *App) Options() *options.App {
 	}
 }
 
-// nameOf tells one data directory from another: each has its own window.
-func nameOf(dir string) string {
+// instanceID tells one data directory from another: each has its own window.
+func instanceID(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return hex.EncodeToString(sum[:8])
 }
@@ -49,16 +49,16 @@ func nameOf(dir string) string {
 // secondStart is called when the program is started again: this window comes to the front, with the files that were meant.
 func (a *App) secondStart(second options.SecondInstanceData) {
 	start, err := ParseArgs(second.Args, second.WorkingDirectory)
-	a.report("a second start", err)
-	a.window.front()
+	a.logError("a second start", err)
+	a.window.bringToFront()
 	a.show(start.Files)
 }
 
 // show hands license files to the page.
 func (a *App) show(paths []string) {
 	if len(paths) > 0 {
-		a.files.open(paths)
-		a.window.tell(eventOpened)
+		a.files.addOpened(paths)
+		a.window.emit(eventOpened)
 	}
 }
 
@@ -67,7 +67,7 @@ func (a *App) menu() *menu.Menu {
 	file := m.AddSubmenu("File")
 	file.AddText("Open license files…", keys.CmdOrCtrl("o"), func(*menu.CallbackData) {
 		paths, err := a.window.chooseFiles("Open license files", licenseFiles)
-		a.report("choosing license files", err)
+		a.logError("choosing license files", err)
 		a.show(paths)
 	})
 	file.AddSeparator()

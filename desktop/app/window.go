@@ -72,22 +72,22 @@ func (w *window) copy(text string) error {
 	return runtime.ClipboardSetText(ctx, text)
 }
 
-// front shows the window before all others.
-func (w *window) front() {
+// bringToFront shows the window before all others.
+func (w *window) bringToFront() {
 	if ctx, ok := w.get(); ok {
 		runtime.WindowShow(ctx)
 		runtime.WindowUnminimise(ctx)
 	}
 }
 
-func (w *window) tell(event string) {
+func (w *window) emit(event string) {
 	if ctx, ok := w.get(); ok {
 		runtime.EventsEmit(ctx, event)
 	}
 }
 
-// restart loads the first page anew.
-func (w *window) restart() {
+// reload loads the first page anew.
+func (w *window) reload() {
 	if ctx, ok := w.get(); ok {
 		runtime.WindowReloadApp(ctx)
 	}

@@ -14,7 +14,7 @@ import (
 func BenchmarkConsume(b *testing.B) {
 	for name, every := range map[string]int64{"journal_every=100": 100, "journal_every=1000000": 1_000_000} {
 		b.Run(name, func(b *testing.B) {
-			v := newVendor(b)
+			v := newFakeServer(b)
 			v.allowance, v.settings.JournalEvery = 1<<40, every
 			compiled(b)
 			c := must(b, v.config(b))
@@ -29,7 +29,7 @@ func BenchmarkConsume(b *testing.B) {
 
 // BenchmarkVerify is a license file: with a keyring that the client has (budget: 0.7 ms), and with one that comes along.
 func BenchmarkVerify(b *testing.B) {
-	v := newVendor(b)
+	v := newFakeServer(b)
 	compiled(b)
 	file, ring := v.file(b, first, []string{"ui"}, "rendering"), []byte(v.ring)
 	b.Run("keyring=known", func(b *testing.B) {
@@ -39,7 +39,7 @@ func BenchmarkVerify(b *testing.B) {
 		}
 		defer c.Close(b.Context())
 		for b.Loop() {
-			if err := c.machine.ask(b.Context(), abi.Event{Type: abi.EventFiles, Files: []File{{Name: "a", Data: file}}}); err != nil {
+			if err := c.runner.call(b.Context(), abi.Event{Type: abi.EventFiles, Files: []File{{Name: "a", Data: file}}}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -55,7 +55,7 @@ func BenchmarkVerify(b *testing.B) {
 
 // BenchmarkFirstVerdict is a whole process that verifies one file and ends. Budgets: 600 ms without a cache, 150 ms with one.
 func BenchmarkFirstVerdict(b *testing.B) {
-	v := newVendor(b)
+	v := newFakeServer(b)
 	file, ring := b.TempDir()+"/license.txt", b.TempDir()+"/ring.asc"
 	for path, data := range map[string][]byte{file: v.file(b, first, []string{"ui"}, "rendering"), ring: []byte(v.ring)} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -67,7 +67,7 @@ func BenchmarkFirstVerdict(b *testing.B) {
 
 // BenchmarkFirstActivation is a whole process that activates, counts a call and closes. Budgets: 1 s without a cache, 200 ms with one.
 func BenchmarkFirstActivation(b *testing.B) {
-	v := newVendor(b)
+	v := newFakeServer(b)
 	coldAndWarm(b, "ONELICENSE_TEST_SERVER="+v.config(b).ServerURL)
 }
 

@@ -16,11 +16,11 @@ import (
 // Client holds the licenses of one product for one installation. Many goroutines may use it at once. A nil Client, and one that is
 // closed, refuses everything as not_running.
 type Client struct {
-	machine         *machine
+	runner          *runner
 	onVerdict       func(Verdict)
 	shutdownTimeout time.Duration
-	closing         sync.Once
-	closed          error
+	closeOnce       sync.Once
+	closeErr        error
 }
 
 // New activates the license, or goes on with the activation that this installation has, and waits for the activation delay if there
@@ -29,13 +29,13 @@ type Client struct {
 // the background until Close.
 func New(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.LicenseID == "" {
-		return nil, refuse(license.CodeMissingSetting, "license_id")
+		return nil, newError(license.CodeMissingSetting, "license_id")
 	}
 	e, err := sharedEngine()
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, e, cfg, nil)
+	return openClient(ctx, e, cfg, nil)
 }
 
 // Initialize loads the license files of a directory, and the product's lists of revoked licenses; no license is activated before it is
@@ -43,11 +43,11 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 func Initialize(ctx context.Context, cfg FilesConfig) (*Client, error) {
 	switch {
 	case cfg.Keyring == "":
-		return nil, refuse(license.CodeMissingSetting, "keyring")
+		return nil, newError(license.CodeMissingSetting, "keyring")
 	case cfg.LicenseID != "":
-		return nil, refuse(license.CodeBadSetting, "license_id is for New; Initialize takes the ids from the files")
+		return nil, newError(license.CodeBadSetting, "license_id is for New; Initialize takes the ids from the files")
 	case cfg.Directory == "" && cfg.Loader == nil:
-		return nil, refuse(license.CodeMissingSetting, "directory")
+		return nil, newError(license.CodeMissingSetting, "directory")
 	}
 	e, err := sharedEngine()
 	if err != nil {
@@ -56,61 +56,61 @@ func Initialize(ctx context.Context, cfg FilesConfig) (*Client, error) {
 	if cfg.Loader == nil {
 		cfg.Loader = DirectoryLoader(cfg.Directory)
 	}
-	return open(ctx, e, cfg.Config, cfg.Loader)
+	return openClient(ctx, e, cfg.Config, cfg.Loader)
 }
 
-func open(ctx context.Context, e *engine, cfg Config, loader Loader) (*Client, error) {
+func openClient(ctx context.Context, e *engine, cfg Config, loader Loader) (*Client, error) {
 	inst, err := e.instance()
 	if err != nil {
 		return nil, err
 	}
-	if err := inst.check(cfg.settings()); err != nil {
+	if err := inst.checkSettings(cfg.settings()); err != nil {
 		inst.close()
 		return nil, err
 	}
-	if err := cfg.fill(); err != nil {
+	if err := cfg.setDefaults(); err != nil {
 		inst.close()
 		return nil, err
 	}
 	c := &Client{onVerdict: cfg.OnVerdict, shutdownTimeout: cfg.ShutdownTimeout}
-	c.machine = newMachine(e, &cfg, c.hear)
+	c.runner = newRunner(e, &cfg, c.onUnsolicitedVerdict)
 	if err := c.start(ctx, inst, loader); err != nil {
-		return nil, errors.Join(err, c.release(ctx))
+		return nil, errors.Join(err, c.stopAndClose(ctx))
 	}
 	return c, nil
 }
 
-// check lets the module judge the settings before anything is done with them: the default storage directory is named after ids.
-func (i *instance) check(settings abi.Config) error {
-	reply, err := i.perform(&abi.Call{Op: abi.OpNew, Config: &settings, Random: randomBytes(32)})
+// checkSettings lets the module judge the settings before anything is done with them: the default storage directory is named after ids.
+func (i *instance) checkSettings(settings abi.Config) error {
+	reply, err := i.invoke(&abi.Call{Op: abi.OpNew, Config: &settings, Random: randomBytes(32)})
 	if err == nil {
-		_, err = i.perform(&abi.Call{Op: abi.OpClose, Handle: reply.Handle})
+		_, err = i.invoke(&abi.Call{Op: abi.OpClose, Handle: reply.Handle})
 	}
 	if err != nil {
-		return verdictError(err)
+		return toError(err)
 	}
 	return nil
 }
 
 func (c *Client) start(ctx context.Context, inst *instance, loader Loader) error {
-	m := c.machine
-	state, files, err := m.load(loader)
+	m := c.runner
+	state, files, err := m.loadState(loader)
 	if err != nil {
 		inst.close()
 		return err
 	}
 	m.mu.Lock()
 	m.state = state
-	err = m.open(inst)
+	err = m.openClient(inst)
 	m.mu.Unlock()
 	if err != nil {
-		return verdictError(err)
+		return toError(err)
 	}
-	if err := m.ask(ctx, abi.Event{Type: abi.EventStart}); err != nil && !m.offline.excuses(CodeOf(err)) {
+	if err := m.call(ctx, abi.Event{Type: abi.EventStart}); err != nil && !m.offline.isOfflineTolerable(CodeOf(err)) {
 		return err
 	}
 	if loader != nil {
-		if err := m.ask(ctx, abi.Event{Type: abi.EventFiles, Files: files}); err != nil {
+		if err := m.call(ctx, abi.Event{Type: abi.EventFiles, Files: files}); err != nil {
 			return err
 		}
 	}
@@ -120,40 +120,40 @@ func (c *Client) start(ctx context.Context, inst *instance, loader Loader) error
 	return nil
 }
 
-// load reads what was saved and what the program has as files.
-func (m *machine) load(loader Loader) (state string, files []File, err error) {
+// loadState reads what was saved and what the program has as files.
+func (m *runner) loadState(loader Loader) (state string, files []File, err error) {
 	if state, err = m.storage.Load(); err != nil {
-		return "", nil, refuse(license.CodeStorageFailed, "%v", err)
+		return "", nil, newError(license.CodeStorageFailed, "%v", err)
 	}
 	if loader != nil {
 		if files, err = loader.Load(); err != nil {
-			return "", nil, refuse(license.CodeFileUnreadable, "%v", err)
+			return "", nil, newError(license.CodeFileUnreadable, "%v", err)
 		}
 	}
 	return state, files, nil
 }
 
-// verdictError makes a trap an *Error.
-func verdictError(err error) error { return &Error{verdictOf(err)} }
+// toError makes a trap an *Error.
+func toError(err error) error { return &Error{verdictOf(err)} }
 
-// hear is told what nobody asked for. While New is at work its own error is what stops the program, and with Config.Offline silence of the
+// onUnsolicitedVerdict is told what nobody asked for. While New is at work its own error is what stops the program, and with Config.Offline silence of the
 // server does not.
-func (c *Client) hear(n notice) {
+func (c *Client) onUnsolicitedVerdict(n unsolicitedVerdict) {
 	switch {
 	case c.onVerdict != nil:
 		c.onVerdict(n.Verdict)
 	case n.goOn:
 		n.AllowContinue = true
-		logAndStop(n.Verdict)
+		logOrExit(n.Verdict)
 	default:
-		logAndStop(n.Verdict)
+		logOrExit(n.Verdict)
 	}
 }
 
 var errNotRunning = &Error{abi.Describe(license.CodeNotRunning, "")}
 
-// ready tells whether the client was ever opened.
-func (c *Client) ready() bool { return c != nil && c.machine != nil }
+// isOpen tells whether the client was ever opened.
+func (c *Client) isOpen() bool { return c != nil && c.runner != nil }
 
 // Consume counts one call; see ConsumeN.
 func (c *Client) Consume(ctx context.Context) error { return c.ConsumeN(ctx, 1) }
@@ -162,40 +162,40 @@ func (c *Client) Consume(ctx context.Context) error { return c.ConsumeN(ctx, 1) 
 // faster than the disk can write it down; with every_call the server's answer is the answer. When ctx ends first, it is unknown
 // whether the calls were counted.
 func (c *Client) ConsumeN(ctx context.Context, n int64) error {
-	if !c.ready() {
+	if !c.isOpen() {
 		return errNotRunning
 	}
 	if n >= 1 && n <= math.MaxInt32 {
-		switch counted, err := c.machine.count(int32(n)); {
+		switch counted, err := c.runner.count(int32(n)); {
 		case err != nil:
 			return err
 		case counted:
 			return nil
 		}
 	}
-	return c.machine.ask(ctx, abi.Event{Type: abi.EventConsume, N: n})
+	return c.runner.call(ctx, abi.Event{Type: abi.EventConsume, N: n})
 }
 
 // count is the fast path. Not counted and no error: the module must be asked in full.
-func (m *machine) count(n int32) (counted bool, err error) {
+func (m *runner) count(n int32) (counted bool, err error) {
 	m.mu.Lock()
 	if m.inst == nil {
 		defer m.mu.Unlock()
-		return false, &Error{m.gone}
+		return false, &Error{m.stopped}
 	}
 	answer, err := m.inst.count(m.handle, n, float64(m.clock.Now().UnixMilli()))
 	switch {
 	case err != nil || answer == abi.ConsumeUnknown:
 		if err == nil {
-			err = &trap{"it lost its client"}
+			err = &trapError{"it lost its client"}
 		}
-		m.restart(err)
+		m.recoverFromTrap(err)
 		m.mu.Unlock()
-		return false, verdictError(err)
+		return false, toError(err)
 	case answer == abi.ConsumePoll:
 		m.step(abi.Event{Type: abi.EventPoll}) // refuses nothing
 		m.mu.Unlock()
-		m.saves.keepUp()
+		m.saves.waitForBatch()
 		return true, nil
 	}
 	m.mu.Unlock()
@@ -208,7 +208,7 @@ func (c *Client) Reserve(ctx context.Context, context, entitlement string, optio
 	for _, option := range options {
 		option(&e)
 	}
-	return c.ask(ctx, e)
+	return c.call(ctx, e)
 }
 
 // ReserveOption is something more that Reserve asks for.
@@ -222,7 +222,7 @@ func Borrow(d time.Duration) ReserveOption {
 
 // Release gives one hold back; false when there was none, and then nothing has changed. The server hears of the last one, in the background.
 func (c *Client) Release(context, entitlement string) (bool, error) {
-	err := c.ask(background, abi.Event{Type: abi.EventRelease, Context: context, Entitlement: entitlement})
+	err := c.call(background, abi.Event{Type: abi.EventRelease, Context: context, Entitlement: entitlement})
 	if CodeOf(err) == license.CodeNotReserved {
 		return false, nil
 	}
@@ -232,7 +232,7 @@ func (c *Client) Release(context, entitlement string) (bool, error) {
 // Check is nil when the entitlement is reserved in the context, or, if that is empty, in any, and its license is still good. It asks
 // nobody. Call it where a missing reservation may not be ignored.
 func (c *Client) Check(context, entitlement string) error {
-	return c.ask(background, abi.Event{Type: abi.EventCheck, Context: context, Entitlement: entitlement})
+	return c.call(background, abi.Event{Type: abi.EventCheck, Context: context, Entitlement: entitlement})
 }
 
 // MustCheck is Check for code that has no way to go on: what Check refuses goes to Config.OnVerdict, or without one stops the program.
@@ -241,15 +241,15 @@ func (c *Client) MustCheck(context, entitlement string) {
 	if err == nil {
 		return
 	}
-	if c.ready() {
-		c.hear(notice{Verdict: verdictOf(err)})
+	if c.isOpen() {
+		c.onUnsolicitedVerdict(unsolicitedVerdict{Verdict: verdictOf(err)})
 	} else {
-		logAndStop(verdictOf(err))
+		logOrExit(verdictOf(err))
 	}
 }
 
 // Sync asks the server now, whatever the trigger.
-func (c *Client) Sync(ctx context.Context) error { return c.ask(ctx, abi.Event{Type: abi.EventSync}) }
+func (c *Client) Sync(ctx context.Context) error { return c.call(ctx, abi.Event{Type: abi.EventSync}) }
 
 // Statistics sets the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for
 // statistics.
@@ -259,70 +259,70 @@ func (c *Client) Statistics(numbers map[string]int64) error {
 	for i, name := range slices.Sorted(maps.Keys(numbers)) {
 		e.Numbers[i].Name, e.Numbers[i].Value = name, numbers[name]
 	}
-	return c.ask(background, e)
+	return c.call(background, e)
 }
 
 // Deactivate gives the activation back, so that another machine can have it. The client must still be closed.
 func (c *Client) Deactivate(ctx context.Context) error {
-	return c.ask(ctx, abi.Event{Type: abi.EventDeactivate})
+	return c.call(ctx, abi.Event{Type: abi.EventDeactivate})
 }
 
 // Status tells how the licenses stand. It asks nobody. The Receipt of a license is its last lease as the server signed it, for
 // VerifyReceipt.
 func (c *Client) Status() (Status, error) {
-	if !c.ready() {
+	if !c.isOpen() {
 		return Status{}, errNotRunning
 	}
-	return c.machine.status()
+	return c.runner.status()
 }
 
 // Close reports what is not reported, releases what is held, and lets go of the storage. It waits at most Config.ShutdownTimeout. What
 // could not be reported by then is saved and goes with the next run; the error says so. A second Close does nothing.
 func (c *Client) Close(ctx context.Context) error {
-	if !c.ready() {
+	if !c.isOpen() {
 		return nil
 	}
-	c.closing.Do(func() {
+	c.closeOnce.Do(func() {
 		ctx, cancel := context.WithTimeout(ctx, c.shutdownTimeout)
 		defer cancel()
-		err := c.machine.ask(ctx, abi.Event{Type: abi.EventShutdown})
-		c.closed = errors.Join(err, c.release(ctx))
+		err := c.runner.call(ctx, abi.Event{Type: abi.EventShutdown})
+		c.closeErr = errors.Join(err, c.stopAndClose(ctx))
 	})
-	return c.closed
+	return c.closeErr
 }
 
-// release stops the machine and closes the storage when the last state is on it.
-func (c *Client) release(ctx context.Context) error {
-	flushed := c.machine.stop()
+// stopAndClose stops the machine and closes the storage when the last state is on it.
+func (c *Client) stopAndClose(ctx context.Context) error {
+	flushed := c.runner.stop()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.shutdownTimeout)
 	defer cancel()
 	select {
 	case <-flushed:
 	case <-ctx.Done():
-		return refuse(license.CodeStorageFailed, "the last state was not written within %v", c.shutdownTimeout)
+		return newError(license.CodeStorageFailed, "the last state was not written within %v", c.shutdownTimeout)
 	}
-	if t, ok := c.machine.transport.(*httpTransport); ok {
+	if t, ok := c.runner.transport.(*httpTransport); ok {
 		t.closeIdle()
 	}
-	if err := c.machine.storage.Close(); err != nil {
-		return refuse(license.CodeStorageFailed, "%v", err)
+	if err := c.runner.storage.Close(); err != nil {
+		return newError(license.CodeStorageFailed, "%v", err)
 	}
 	return nil
 }
 
 var background = context.Background()
 
-func (c *Client) ask(ctx context.Context, e abi.Event) error {
-	_, err := c.fetch(ctx, e)
+func (c *Client) call(ctx context.Context, e abi.Event) error {
+	_, err := c.callWithBody(ctx, e)
 	return err
 }
 
-// fetch is ask with the text that comes with the answer.
-func (c *Client) fetch(ctx context.Context, e abi.Event) (string, error) {
-	if !c.ready() {
+// callWithBody is ask with the text that comes with the answer.
+func (c *Client) callWithBody(ctx context.Context, e abi.Event) (string, error) {
+	if !c.isOpen() {
 		v := errNotRunning.Verdict
 		v.Context, v.Entitlement = e.Context, e.Entitlement
 		return "", &Error{v}
 	}
-	return c.machine.fetch(ctx, e)
+	return c.runner.callWithBody(ctx, e)
 }

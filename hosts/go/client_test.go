@@ -42,7 +42,7 @@ func (c *Client) resting() bool {
 			return false
 		}
 	}
-	saves := c.machine.saves
+	saves := c.runner.saves
 	saves.mu.Lock()
 	defer saves.mu.Unlock()
 	return len(saves.items) == 0 && !saves.busy
@@ -52,14 +52,14 @@ func (c *Client) resting() bool {
 func (c *Client) trapNext(t testing.TB) {
 	t.Helper()
 	eventually(t, "it does not come to rest", c.resting)
-	c.machine.mu.Lock()
-	defer c.machine.mu.Unlock()
-	breakDown(c.machine.inst)
+	c.runner.mu.Lock()
+	defer c.runner.mu.Unlock()
+	breakInstance(c.runner.inst)
 }
 
 // proves C01
 func TestMissingSettingIsNamed(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	for name, spoil := range map[string]func(*Config){
 		"server_url": func(c *Config) { c.ServerURL = "" },
 		"product_id": func(c *Config) { c.ProductID = "" },
@@ -86,7 +86,7 @@ func TestMissingSettingIsNamed(t *testing.T) {
 
 // proves C02
 func TestConstructionRefuses(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	for _, code := range []license.Code{license.CodeUnknownProduct, license.CodeExpired, license.CodeActivationLimit, license.CodeSuspended} {
 		v.set(func() { v.refuse = code })
 		_, err := New(t.Context(), v.config(t))
@@ -120,7 +120,7 @@ func TestConstructionRefuses(t *testing.T) {
 
 // proves C03
 func TestConstructionWaitsTheActivationDelay(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	v.settings.ActivationDelay = 30_000
 	cfg, clock := v.config(t), newHand()
 	cfg.Clock = clock
@@ -154,8 +154,8 @@ func TestConstructionWaitsTheActivationDelay(t *testing.T) {
 }
 
 // proves C04 C05 C13
-func TestItSyncsByItself(t *testing.T) {
-	v := newVendor(t)
+func TestSyncsInBackground(t *testing.T) {
+	v := newFakeServer(t)
 	cfg, clock := v.config(t), newHand()
 	cfg.Clock = clock
 	c := must(t, cfg)
@@ -178,7 +178,7 @@ func TestItSyncsByItself(t *testing.T) {
 
 // proves C08 S12
 func TestEveryCallAsksTheServer(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	v.settings.Trigger, v.allowance = lease.EveryCall, 2
 	c := must(t, v.config(t))
 	for n := int64(1); n <= 2; n++ {
@@ -192,8 +192,8 @@ func TestEveryCallAsksTheServer(t *testing.T) {
 }
 
 // proves C09 C10
-func TestIntervalOnlyCounts(t *testing.T) {
-	v := newVendor(t)
+func TestIntervalCountsWithoutNetwork(t *testing.T) {
+	v := newFakeServer(t)
 	v.allowance = 500
 	c := must(t, v.config(t))
 	for range 250 {
@@ -213,14 +213,14 @@ func TestIntervalOnlyCounts(t *testing.T) {
 	wantCode(t, c.ConsumeN(t.Context(), 1<<40), license.CodeBadCall)
 }
 
-// deaf loses answers on their way back.
-type deaf struct {
+// replyDropper loses answers on their way back.
+type replyDropper struct {
 	Transport
 	mu   sync.Mutex
 	lose int
 }
 
-func (d *deaf) Post(ctx context.Context, url, body string) (Answer, error) {
+func (d *replyDropper) Post(ctx context.Context, url, body string) (Answer, error) {
 	a, err := d.Transport.Post(ctx, url, body)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -233,9 +233,9 @@ func (d *deaf) Post(ctx context.Context, url, body string) (Answer, error) {
 
 // proves C14 S19
 func TestLostReplyIsResentAndCountedOnce(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	cfg := v.config(t)
-	lossy := &deaf{Transport: newHTTPTransport(nil)}
+	lossy := &replyDropper{Transport: newHTTPTransport(nil)}
 	cfg.Transport = lossy
 	c := must(t, cfg)
 	if err := c.ConsumeN(t.Context(), 7); err != nil {
@@ -262,7 +262,7 @@ func TestLostReplyIsResentAndCountedOnce(t *testing.T) {
 
 // proves C14 C18
 func TestUsageSurvivesARestart(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	cfg := v.config(t)
 	c := must(t, cfg)
 	if err := c.ConsumeN(t.Context(), 5); err != nil {
@@ -287,8 +287,8 @@ func TestUsageSurvivesARestart(t *testing.T) {
 }
 
 // proves C06 C12
-func TestOutageRidesTheGrace(t *testing.T) {
-	v := newVendor(t)
+func TestOutageWithinGrace(t *testing.T) {
+	v := newFakeServer(t)
 	cfg, clock := v.config(t), newHand()
 	heard := make(chan Verdict, 100)
 	cfg.Clock, cfg.OnVerdict = clock, func(v Verdict) { heard <- v }
@@ -318,8 +318,8 @@ func TestOutageRidesTheGrace(t *testing.T) {
 }
 
 // proves C18
-func TestDamagedStateIsToldAndBegunAnew(t *testing.T) {
-	v := newVendor(t)
+func TestDamagedStateIsReportedAndReplaced(t *testing.T) {
+	v := newFakeServer(t)
 	cfg := v.config(t)
 	must(t, cfg).Close(t.Context())
 	path := filepath.Join(cfg.StorageDir, "state")
@@ -344,7 +344,7 @@ func TestDamagedStateIsToldAndBegunAnew(t *testing.T) {
 
 // proves C18
 func TestSecondClientOfOneStorageIsInUse(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	cfg := v.config(t)
 	c := must(t, cfg)
 	_, err := New(t.Context(), cfg)
@@ -357,7 +357,7 @@ func TestSecondClientOfOneStorageIsInUse(t *testing.T) {
 
 // proves L17 L18
 func TestNotRunning(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	closed := must(t, v.config(t))
 	closed.Close(t.Context())
 	for name, c := range map[string]*Client{"nil": nil, "zero": {}, "closed": closed} {
@@ -386,7 +386,7 @@ func TestNotRunning(t *testing.T) {
 }
 
 func TestDeactivateGivesTheActivationBack(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	c := must(t, v.config(t))
 	if err := c.Deactivate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -398,8 +398,8 @@ func TestDeactivateGivesTheActivationBack(t *testing.T) {
 }
 
 // A program that gives up waiting gets its context's error, and the client goes on.
-func TestContextEndsTheWaiting(t *testing.T) {
-	v := newVendor(t)
+func TestContextCancelsCall(t *testing.T) {
+	v := newFakeServer(t)
 	v.settings.Trigger = lease.EveryCall
 	c := must(t, v.config(t))
 	v.mu.Lock() // the server does not answer
@@ -416,8 +416,8 @@ func TestContextEndsTheWaiting(t *testing.T) {
 }
 
 // proves C14
-func TestManyGoroutinesLoseNoCount(t *testing.T) {
-	v := newVendor(t)
+func TestConcurrentConsumeLosesNoCount(t *testing.T) {
+	v := newFakeServer(t)
 	v.allowance = 100_000
 	c := must(t, v.config(t))
 	var all sync.WaitGroup
@@ -447,7 +447,7 @@ func TestManyGoroutinesLoseNoCount(t *testing.T) {
 
 // A trap ends the instance, not the program: calls in progress say internal, and a new instance goes on from the last saved state.
 func TestTrapIsRecovered(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	cfg := v.config(t)
 	heard := make(chan Verdict, 10)
 	cfg.OnVerdict = func(v Verdict) { heard <- v }
@@ -485,16 +485,16 @@ func TestTrapIsRecovered(t *testing.T) {
 
 // What an instance asked for before it trapped must not reach the next one, which uses the same numbers.
 func TestAnswersForATrappedInstanceAreDropped(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	c := must(t, v.config(t))
-	m := c.machine
+	m := c.runner
 	c.trapNext(t)
-	earlier := m.run
+	earlier := m.generation
 	c.Check("ui", "rendering")
-	if m.run == earlier {
+	if m.generation == earlier {
 		t.Fatal("no new instance")
 	}
-	m.feed(earlier, abi.Event{Type: "unknown"}) // would be refused
+	m.feedBackground(earlier, abi.Event{Type: "unknown"}) // would be refused
 	if err := c.Sync(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -507,8 +507,8 @@ func (broken) Load() (string, error) { return "", nil }
 func (broken) Save(string) error     { return errors.New("no space left on device") }
 func (broken) Close() error          { return nil }
 
-func TestNothingIsSentThatIsNotSaved(t *testing.T) {
-	v := newVendor(t)
+func TestRequestIsSavedBeforeSend(t *testing.T) {
+	v := newFakeServer(t)
 	cfg := v.config(t)
 	cfg.Storage = broken{}
 	_, err := New(t.Context(), cfg)
@@ -519,7 +519,7 @@ func TestNothingIsSentThatIsNotSaved(t *testing.T) {
 }
 
 func TestServerThatDoesNotAnswerInTime(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	cfg := v.config(t)
 	release := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-release }))

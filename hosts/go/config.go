@@ -69,8 +69,8 @@ func (c *Config) settings() abi.Config {
 	}
 }
 
-// fill sets what was left out. The ids were checked by the module before.
-func (c *Config) fill() error {
+// setDefaults sets what was left out. The ids were checked by the module before.
+func (c *Config) setDefaults() error {
 	if c.ShutdownTimeout <= 0 {
 		c.ShutdownTimeout = 5 * time.Second
 	}
@@ -86,7 +86,7 @@ func (c *Config) fill() error {
 	if c.StorageDir == "" {
 		private, err := os.UserConfigDir()
 		if err != nil {
-			return refuse(license.CodeMissingSetting, "StorageDir: %v", err)
+			return newError(license.CodeMissingSetting, "StorageDir: %v", err)
 		}
 		id := c.LicenseID
 		if id == "" {
@@ -102,11 +102,11 @@ func (c *Config) fill() error {
 	return nil
 }
 
-// logAndStop is what happens without an OnVerdict.
-func logAndStop(v Verdict) {
+// logOrExit is what happens without an OnVerdict.
+func logOrExit(v Verdict) {
 	if v.AllowContinue {
-		log.Print(describe(v))
+		log.Print(formatVerdict(v))
 		return
 	}
-	log.Fatal(describe(v))
+	log.Fatal(formatVerdict(v))
 }

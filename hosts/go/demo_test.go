@@ -16,7 +16,7 @@ import (
 )
 
 // demo is the demo program with the vendor's four values.
-func demo(t testing.TB, v *vendor) func(args ...string) *exec.Cmd {
+func demo(t testing.TB, v *fakeServer) func(args ...string) *exec.Cmd {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "demo")
 	if out, err := exec.Command("go", "build", "-tags", tags, "-o", binary, "./demo").CombinedOutput(); err != nil {
@@ -31,7 +31,7 @@ func demo(t testing.TB, v *vendor) func(args ...string) *exec.Cmd {
 
 // proves C15
 func TestDemoPrintsAVerdictForEachStep(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	v.allowance = 3
 	run := demo(t, v)
 	cmd := run("consume=3", "consume=2", "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering", "release=ui:rendering",
@@ -58,7 +58,7 @@ func TestDemoPrintsAVerdictForEachStep(t *testing.T) {
 
 // proves C15
 func TestDemoServesOneLicensedRoute(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	v.set(func() { v.allowance, v.settings.Trigger = 1, lease.EveryCall })
 	cmd := demo(t, v)("--serve", "127.0.0.1:0")
 	out, err := cmd.StdoutPipe()
@@ -97,7 +97,7 @@ func TestDemoServesOneLicensedRoute(t *testing.T) {
 }
 
 // proves C06 L16
-func TestWithoutAHandlerTheProgramIsStopped(t *testing.T) {
+func TestProgramExitsWithoutOnVerdict(t *testing.T) {
 	for offline, stops := range map[string]map[license.Code]bool{
 		"":    {license.CodeLeaseExpired: true, license.CodeGrace: false},
 		"yes": {license.CodeLeaseExpired: false, license.CodeUnreachable: false, license.CodeServerError: false, license.CodeSuspended: true},

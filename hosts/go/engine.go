@@ -18,36 +18,36 @@ import (
 )
 
 const (
-	memoryPages = 1024        // of 64 KiB: a module that wants more than 64 MiB traps
-	patience    = time.Second // for a compiled module from the disk cache, before the interpreter takes over
+	memoryPages      = 1024        // of 64 KiB: a module that wants more than 64 MiB traps
+	cacheLoadTimeout = time.Second // for a compiled module from the disk cache, before the interpreter takes over
 
-	// headStart is what the interpreter gets before the compiler takes a processor for seconds: a program that wants one verdict, or is
+	// compileDelay is what the interpreter gets before the compiler takes a processor for seconds: a program that wants one verdict, or is
 	// being activated, is done by then.
-	headStart = 2 * time.Second
+	compileDelay = 2 * time.Second
 )
 
 // engine runs the module. Compiling takes seconds and loading compiled code from the cache a tenth of one, so without a cache the
 // interpreter answers first and the compiler works in the background; ready is closed when it is done.
 type engine struct {
-	module []byte
-	cache  string         // folder; empty: none
-	idle   chan *instance // for Verify, which needs no client
+	module        []byte
+	cache         string         // folder; empty: none
+	idleInstances chan *instance // for Verify, which needs no client
 
 	compiler sync.Once
 	ready    chan struct{}
 
-	mu    sync.Mutex
-	quick *tier // the interpreter; nil until it is needed, and again when it is no longer
-	full  *tier // the compiler; nil until ready, and for good where there is none
+	mu                 sync.Mutex
+	interpreterBackend *backend // the interpreter; nil until it is needed, and again when it is no longer
+	compiledBackend    *backend // the compiler; nil until ready, and for good where there is none
 }
 
-// tier is one way to run the module.
-type tier struct {
-	engine    *engine
-	quick     bool // the interpreter
-	runtime   wazero.Runtime
-	compiled  wazero.CompiledModule
-	instances int // guarded by engine.mu
+// backend is one way to run the module.
+type backend struct {
+	engine        *engine
+	isInterpreter bool // the interpreter
+	runtime       wazero.Runtime
+	compiled      wazero.CompiledModule
+	instances     int // guarded by engine.mu
 }
 
 var shared struct {
@@ -60,7 +60,7 @@ var shared struct {
 func sharedEngine() (*engine, error) {
 	shared.once.Do(func() {
 		var sum [32]byte
-		if sum, shared.err = pinned(dist.Module, dist.SHA256); shared.err == nil {
+		if sum, shared.err = checkModuleHash(dist.Module, dist.SHA256); shared.err == nil {
 			cache, warm := openCache(sum)
 			shared.engine, shared.err = newEngine(dist.Module, cache, warm)
 		}
@@ -68,11 +68,11 @@ func sharedEngine() (*engine, error) {
 	return shared.engine, shared.err
 }
 
-// pinned holds the module to its published hash.
-func pinned(module []byte, want string) ([32]byte, error) {
+// checkModuleHash holds the module to its published hash.
+func checkModuleHash(module []byte, want string) ([32]byte, error) {
 	sum := sha256.Sum256(module)
 	if got := hex.EncodeToString(sum[:]); got != want {
-		return sum, refuse(license.CodeModuleMismatch, "its SHA-256 is %s, not %s; `make wasm` builds it", got, want)
+		return sum, newError(license.CodeModuleMismatch, "its SHA-256 is %s, not %s; `make wasm` builds it", got, want)
 	}
 	return sum, nil
 }
@@ -96,24 +96,24 @@ func Warm(ctx context.Context) error {
 }
 
 func newEngine(module []byte, cache string, warm bool) (*engine, error) {
-	e := &engine{module: module, cache: cache, idle: make(chan *instance, runtime.GOMAXPROCS(0)), ready: make(chan struct{})}
+	e := &engine{module: module, cache: cache, idleInstances: make(chan *instance, runtime.GOMAXPROCS(0)), ready: make(chan struct{})}
 	if !compilerExists {
 		close(e.ready)
-		return e, e.interpret()
+		return e, e.startInterpreter()
 	}
 	if warm {
 		go e.compile()
 		select {
 		case <-e.ready:
 			return e, nil
-		case <-time.After(patience):
-			return e, e.interpret()
+		case <-time.After(cacheLoadTimeout):
+			return e, e.startInterpreter()
 		}
 	}
-	if err := e.interpret(); err != nil {
+	if err := e.startInterpreter(); err != nil {
 		return nil, err
 	}
-	time.AfterFunc(headStart, e.compile)
+	time.AfterFunc(compileDelay, e.compile)
 	return e, nil
 }
 
@@ -131,72 +131,72 @@ func (e *engine) compileNow() {
 			config = config.WithCompilationCache(cache)
 		}
 	}
-	full, err := e.newTier(config)
+	full, err := e.newBackend(config)
 	if err != nil {
 		return // the interpreter stays; it would fail in the same way if the module were bad
 	}
 	e.mu.Lock()
-	e.full = full
-	spare := e.spare()
+	e.compiledBackend = full
+	spare := e.takeUnusedInterpreter()
 	e.mu.Unlock()
 	spare.close()
-	e.dismiss()
+	e.closeIdleInterpreters()
 }
 
-func (e *engine) interpret() error {
+func (e *engine) startInterpreter() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.full != nil || e.quick != nil {
+	if e.compiledBackend != nil || e.interpreterBackend != nil {
 		return nil
 	}
-	quick, err := e.newTier(wazero.NewRuntimeConfigInterpreter())
+	quick, err := e.newBackend(wazero.NewRuntimeConfigInterpreter())
 	if err != nil {
 		return err
 	}
-	quick.quick = true
-	e.quick = quick
+	quick.isInterpreter = true
+	e.interpreterBackend = quick
 	return nil
 }
 
-func (e *engine) newTier(config wazero.RuntimeConfig) (*tier, error) {
+func (e *engine) newBackend(config wazero.RuntimeConfig) (*backend, error) {
 	ctx := context.Background()
 	r := wazero.NewRuntimeWithConfig(ctx, config.WithMemoryLimitPages(memoryPages))
 	_, err := wasi_snapshot_preview1.Instantiate(ctx, r)
 	if err == nil {
 		var compiled wazero.CompiledModule
 		if compiled, err = r.CompileModule(ctx, e.module); err == nil {
-			return &tier{engine: e, runtime: r, compiled: compiled}, nil
+			return &backend{engine: e, runtime: r, compiled: compiled}, nil
 		}
 	}
-	return nil, errors.Join(refuse(license.CodeInternal, "loading the module: %v", err), r.Close(ctx))
+	return nil, errors.Join(newError(license.CodeInternal, "loading the module: %v", err), r.Close(ctx))
 }
 
-// take gives the best tier there is, with one more instance to count.
-func (e *engine) take() (*tier, error) {
-	if err := e.interpret(); err != nil {
+// acquireBackend gives the best tier there is, with one more instance to count.
+func (e *engine) acquireBackend() (*backend, error) {
+	if err := e.startInterpreter(); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	t := e.full
+	t := e.compiledBackend
 	if t == nil {
-		t = e.quick
+		t = e.interpreterBackend
 	}
 	t.instances++
 	return t, nil
 }
 
-// drop counts one instance less; the interpreter, which takes much memory, goes with its last one.
-func (t *tier) drop() {
+// release counts one instance less; the interpreter, which takes much memory, goes with its last one.
+func (t *backend) release() {
 	t.engine.mu.Lock()
 	t.instances--
-	spare := t.engine.spare()
+	spare := t.engine.takeUnusedInterpreter()
 	t.engine.mu.Unlock()
 	spare.close()
 }
 
-// compiling tells whether the compiled module is still to come.
-func (e *engine) compiling() bool {
+// isCompiling tells whether the compiled module is still to come.
+func (e *engine) isCompiling() bool {
 	select {
 	case <-e.ready:
 		return false
@@ -205,35 +205,35 @@ func (e *engine) compiling() bool {
 	}
 }
 
-// outdated tells whether the instance could be replaced by a compiled one.
-func (e *engine) outdated(inst *instance) bool {
+// isOutdated tells whether the instance could be replaced by a compiled one.
+func (e *engine) isOutdated(inst *instance) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return inst.tier.quick && e.full != nil
+	return inst.backend.isInterpreter && e.compiledBackend != nil
 }
 
-// spare takes the interpreter out if nobody needs it any more.
-func (e *engine) spare() *tier {
-	t := e.quick
-	if t == nil || e.full == nil || t.instances > 0 {
+// takeUnusedInterpreter takes the interpreter out if nobody needs it any more.
+func (e *engine) takeUnusedInterpreter() *backend {
+	t := e.interpreterBackend
+	if t == nil || e.compiledBackend == nil || t.instances > 0 {
 		return nil
 	}
-	e.quick = nil
+	e.interpreterBackend = nil
 	return t
 }
 
-func (t *tier) close() {
+func (t *backend) close() {
 	if t != nil {
 		t.runtime.Close(context.Background())
 	}
 }
 
-// dismiss ends the instances at rest that run in the interpreter.
-func (e *engine) dismiss() {
-	for range cap(e.idle) {
+// closeIdleInterpreters ends the instances at rest that run in the interpreter.
+func (e *engine) closeIdleInterpreters() {
+	for range cap(e.idleInstances) {
 		select {
-		case inst := <-e.idle:
-			e.giveBack(inst, nil)
+		case inst := <-e.idleInstances:
+			e.releaseInstance(inst, nil)
 		default:
 			return
 		}

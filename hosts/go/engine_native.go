@@ -21,10 +21,10 @@ import (
 
 // engine makes instances; there is nothing to load or to compile.
 type engine struct {
-	idle chan *instance // for Verify, which needs no client
+	idleInstances chan *instance // for Verify, which needs no client
 }
 
-var shared = &engine{idle: make(chan *instance, runtime.GOMAXPROCS(0))}
+var shared = &engine{idleInstances: make(chan *instance, runtime.GOMAXPROCS(0))}
 
 func sharedEngine() (*engine, error) { return shared, nil }
 
@@ -44,10 +44,10 @@ func parse(certificate []byte) (license.Keyring, error) {
 	return k, nil
 }
 
-// exchange refuses what the module's alloc does.
-func (i *instance) exchange(in []byte) ([]byte, error) {
+// callBytes refuses what the module's alloc does.
+func (i *instance) callBytes(in []byte) ([]byte, error) {
 	if len(in) == 0 || len(in) > abi.MaxCall {
-		return nil, refuse(license.CodeBadCall, "a call of %d bytes", len(in))
+		return nil, newError(license.CodeBadCall, "a call of %d bytes", len(in))
 	}
 	return i.core.Call(in), nil
 }
@@ -57,16 +57,16 @@ func (i *instance) count(handle, n int32, now float64) (int32, error) {
 	return i.core.Consume(handle, int64(n), lease.Time(now)), nil
 }
 
-func (i *instance) trapped(err error) error { return &trap{err.Error()} }
+func (i *instance) newTrap(err error) error { return &trapError{err.Error()} }
 
 // There is no second engine to move to.
 
-func (i *instance) performed(string, []byte, []byte) {}
+func (i *instance) recordCall(string, []byte, []byte) {}
 
-func (i *instance) forget() {}
+func (i *instance) stopRecording() {}
 
 func (i *instance) close() {}
 
-func (m *machine) begun(*instance) {}
+func (m *runner) started(*instance) {}
 
-func (e *engine) outdated(*instance) bool { return false }
+func (e *engine) isOutdated(*instance) bool { return false }

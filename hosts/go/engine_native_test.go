@@ -13,29 +13,29 @@ func compiled(testing.TB) *engine { return shared }
 
 const tags = "native" // of programs that a test builds
 
-// breakDown makes the core panic at its next call.
-func breakDown(i *instance) { i.core = nil }
+// breakInstance makes the core panic at its next call.
+func breakInstance(i *instance) { i.core = nil }
 
 // An instance that panicked answers nobody after that, and Verify takes another.
 func TestPanicEndsTheInstance(t *testing.T) {
-	v := newVendor(t)
-	e := &engine{idle: make(chan *instance, 1)}
+	v := newFakeServer(t)
+	e := &engine{idleInstances: make(chan *instance, 1)}
 	call := verifyCall(v.file(t, first, []string{"ui"}, "rendering"), []byte(v.ring), time.Now())
-	broken, err := e.borrow()
+	broken, err := e.acquireInstance()
 	if err != nil {
 		t.Fatal(err)
 	}
-	breakDown(broken)
-	e.idle <- broken
-	_, err = e.perform(call)
+	breakInstance(broken)
+	e.idleInstances <- broken
+	_, err = e.invoke(call)
 	wantCode(t, err, license.CodeInternal)
-	if len(e.idle) != 0 {
+	if len(e.idleInstances) != 0 {
 		t.Fatal("it is kept")
 	}
-	if _, err := e.perform(call); err != nil {
+	if _, err := e.invoke(call); err != nil {
 		t.Error(err)
 	}
-	if len(e.idle) != 1 {
+	if len(e.idleInstances) != 1 {
 		t.Error("the new one is not kept")
 	}
 }

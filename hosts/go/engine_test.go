@@ -22,8 +22,8 @@ import (
 
 // interpreter is an engine without a compiler, for the test to add one; tests that replace the engine share it.
 var interpreter = sync.OnceValues(func() (*engine, error) {
-	e := &engine{module: dist.Module, idle: make(chan *instance, 1), ready: make(chan struct{})}
-	return e, e.interpret()
+	e := &engine{module: dist.Module, idleInstances: make(chan *instance, 1), ready: make(chan struct{})}
+	return e, e.startInterpreter()
 })
 
 func interpreted(t testing.TB) *engine {
@@ -44,7 +44,7 @@ func compiled(t testing.TB) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.full == nil {
+	if e.compiledBackend == nil {
 		t.Skip("there is no compiler for this processor")
 	}
 	return e
@@ -52,17 +52,17 @@ func compiled(t testing.TB) *engine {
 
 const tags = "" // of programs that a test builds
 
-// breakDown makes the instance trap at its next call.
-func breakDown(i *instance) { i.module.Close(context.Background()) }
+// breakInstance makes the instance trap at its next call.
+func breakInstance(i *instance) { i.module.Close(context.Background()) }
 
 // proves N01
 func TestOnlyThePublishedModuleRuns(t *testing.T) {
-	if _, err := pinned(dist.Module, dist.SHA256); err != nil {
+	if _, err := checkModuleHash(dist.Module, dist.SHA256); err != nil {
 		t.Fatal(err)
 	}
 	changed := bytes.Clone(dist.Module)
 	changed[len(changed)/2] ^= 1
-	_, err := pinned(changed, dist.SHA256)
+	_, err := checkModuleHash(changed, dist.SHA256)
 	wantCode(t, err, license.CodeModuleMismatch)
 	if err == nil || !strings.Contains(err.Error(), "make wasm") {
 		t.Errorf("%v does not say what to do", err)
@@ -101,7 +101,7 @@ func TestRandomnessAndClocksAreReal(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask := func(export string) uint64 {
-		i, err := r.InstantiateModule(ctx, module, surroundings(&diagnosis{}))
+		i, err := r.InstantiateModule(ctx, module, moduleConfig(&stderrBuffer{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,13 +141,13 @@ func TestTrapIsNamedByWhatTheModuleSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inst.close()
-	inst.stderr.Write([]byte("panic: something\ngoroutine 1 [running]:\n" + strings.Repeat("x", 2*maxDiagnosis)))
+	inst.stderr.Write([]byte("panic: something\ngoroutine 1 [running]:\n" + strings.Repeat("x", 2*maxStderr)))
 	inst.module.Close(context.Background())
-	_, err = inst.exchange([]byte("{}"))
-	if got, ok := errors.AsType[*trap](err); !ok || !strings.HasSuffix(got.why, "panic: something") {
+	_, err = inst.callBytes([]byte("{}"))
+	if got, ok := errors.AsType[*trapError](err); !ok || !strings.HasSuffix(got.why, "panic: something") {
 		t.Errorf("got %v", err)
 	}
-	if len(inst.stderr.text) > maxDiagnosis {
+	if len(inst.stderr.text) > maxStderr {
 		t.Errorf("%d bytes are kept", len(inst.stderr.text))
 	}
 }
@@ -162,7 +162,7 @@ func privateDir(t testing.TB) string {
 	return dir
 }
 
-func TestCacheIsPrivateOrNone(t *testing.T) {
+func TestCacheRequiresPrivateDirectory(t *testing.T) {
 	sum := [32]byte{1, 2, 3}
 	user := privateDir(t)
 	folder, warm := openCacheIn(user, sum)
@@ -221,7 +221,7 @@ func TestCacheIsPrivateOrNone(t *testing.T) {
 	}
 }
 
-func TestCacheForgetsModulesThatNobodyUses(t *testing.T) {
+func TestCachePrunesUnusedModules(t *testing.T) {
 	user := privateDir(t)
 	old, _ := openCacheIn(user, [32]byte{1})
 	recent, _ := openCacheIn(user, [32]byte{2})
@@ -263,12 +263,12 @@ func TestInterpreterAndCompilerAgreeOnVectors(t *testing.T) {
 
 func exchange(t testing.TB, e *engine, in []byte) string {
 	t.Helper()
-	inst, err := e.borrow()
+	inst, err := e.acquireInstance()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := inst.exchange(in)
-	if err := e.giveBack(inst, err); err != nil {
+	out, err := inst.callBytes(in)
+	if err := e.releaseInstance(inst, err); err != nil {
 		t.Fatal(err)
 	}
 	return string(out)
@@ -276,25 +276,25 @@ func exchange(t testing.TB, e *engine, in []byte) string {
 
 func TestInterpreterAnswersWhileTheModuleIsCompiled(t *testing.T) {
 	e := interpreted(t)
-	v := newVendor(t)
+	v := newFakeServer(t)
 	file := v.file(t, first, []string{"ui"}, "rendering")
-	l, err := e.perform(verifyCall(file, []byte(v.ring), time.Now()))
+	l, err := e.invoke(verifyCall(file, []byte(v.ring), time.Now()))
 	if err != nil || l.License.ID != first {
 		t.Fatalf("got %v, %v", l, err)
 	}
 }
 
 // A client that began in the interpreter moves to the compiled module with everything that it holds in memory, while it goes on.
-func TestMoveFromInterpreterToCompiler(t *testing.T) {
+func TestUpgradeFromInterpreterToCompiler(t *testing.T) {
 	full := compiled(t)
-	if err := interpreted(t).interpret(); err != nil {
+	if err := interpreted(t).startInterpreter(); err != nil {
 		t.Fatal(err)
 	}
-	quick := &engine{module: dist.Module, idle: make(chan *instance, 1), ready: make(chan struct{}), quick: interpreted(t).quick}
-	v := newVendor(t)
+	quick := &engine{module: dist.Module, idleInstances: make(chan *instance, 1), ready: make(chan struct{}), interpreterBackend: interpreted(t).interpreterBackend}
+	v := newFakeServer(t)
 	v.allowance = 1_000_000
 	cfg := v.config(t)
-	c, err := open(t.Context(), quick, cfg, nil)
+	c, err := openClient(t.Context(), quick, cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,27 +310,27 @@ func TestMoveFromInterpreterToCompiler(t *testing.T) {
 		}
 	}
 	count(50)
-	c.machine.mu.Lock()
-	before := c.machine.inst
-	c.machine.mu.Unlock()
-	if !before.tier.quick || before.history == nil {
+	c.runner.mu.Lock()
+	before := c.runner.inst
+	c.runner.mu.Unlock()
+	if !before.backend.isInterpreter || before.log == nil {
 		t.Fatal("it did not begin in the interpreter")
 	}
 
 	var busy sync.WaitGroup
 	busy.Go(func() { count(500) })
 	quick.mu.Lock()
-	quick.full = full.full
+	quick.compiledBackend = full.compiledBackend
 	quick.mu.Unlock()
 	close(quick.ready)
 	eventually(t, "it does not move", func() bool {
-		c.machine.mu.Lock()
-		defer c.machine.mu.Unlock()
-		return c.machine.inst != before
+		c.runner.mu.Lock()
+		defer c.runner.mu.Unlock()
+		return c.runner.inst != before
 	})
 	busy.Wait()
-	if len(c.machine.restarts) != 0 || c.machine.inst.tier.quick {
-		t.Fatalf("it restarted instead: %v", c.machine.gone)
+	if len(c.runner.recentTraps) != 0 || c.runner.inst.backend.isInterpreter {
+		t.Fatalf("it restarted instead: %v", c.runner.stopped)
 	}
 	if err := c.Check("ui", "rendering"); err != nil {
 		t.Errorf("what was held is lost: %v", err)
@@ -344,37 +344,37 @@ func TestMoveFromInterpreterToCompiler(t *testing.T) {
 	}
 }
 
-func TestHistoryIsBounded(t *testing.T) {
-	h := &history{}
+func TestCallLogIsBounded(t *testing.T) {
+	h := &callLog{}
 	for i := range 1000 {
-		h.counted(1, 1, float64(i/100), 0)
+		h.addCount(1, 1, float64(i/100), 0)
 	}
 	if n := len(h.records); n != 10 {
 		t.Errorf("%d records for ten runs of equal counts", n)
 	}
-	records, ok := h.after(9)
-	h.counted(1, 1, 9, 0)
+	records, ok := h.recordsFrom(9)
+	h.addCount(1, 1, 9, 0)
 	if !ok || len(records) != 1 || records[0].times != 100 || len(h.records) != 11 {
 		t.Errorf("what was handed out has changed: %v", records)
 	}
-	h.called(make([]byte, maxHistory), nil)
-	if _, ok := h.after(0); ok || h.records != nil {
+	h.addCall(make([]byte, maxCallLog), nil)
+	if _, ok := h.recordsFrom(0); ok || h.records != nil {
 		t.Error("it keeps more than it may")
 	}
 }
 
-func TestReplayNoticesAnotherAnswer(t *testing.T) {
+func TestReplayDetectsDivergence(t *testing.T) {
 	inst, err := compiled(t).instance()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer inst.close()
-	h := &history{}
-	h.called([]byte(`{"op":"close","handle":7}`), []byte(`{"handle":7}`))
+	h := &callLog{}
+	h.addCall([]byte(`{"op":"close","handle":7}`), []byte(`{"handle":7}`))
 	if err := inst.replay(h.records); !errors.Is(err, errDiverged) {
 		t.Errorf("got %v", err)
 	}
-	if err := inst.replay([]record{{handle: 9, n: 1, times: 2, answer: 0}}); !errors.Is(err, errDiverged) {
+	if err := inst.replay([]callRecord{{handle: 9, n: 1, times: 2, answer: 0}}); !errors.Is(err, errDiverged) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -34,7 +34,7 @@ func initialize(t testing.TB, cfg FilesConfig) *Client {
 
 // proves L02 L04 L22
 func TestDirectoryOfFiles(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	good := v.file(t, first, []string{"ui"}, "rendering")
 	dir := directory(t, map[string][]byte{
 		"a.txt": good, "b.txt": []byte(strings.Replace(string(good), "rendering", "everything", 1)),
@@ -71,7 +71,7 @@ func TestDirectoryOfFiles(t *testing.T) {
 //
 // proves L02
 func TestListsOfRevokedLicensesAreLoadedToo(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	dir := directory(t, map[string][]byte{
 		"a.txt": v.file(t, first, []string{"ui"}, "rendering"), "b.list": v.file(t, second, []string{"ui"}, "modeling"), "c.LIST": v.statement(t, 2, first),
 		"d.txt": []byte(`{"type":"onelicense/statement/1"}` + "\nnonsense\n"), "e.json": v.statement(t, 3),
@@ -103,13 +103,13 @@ func TestListMayBeLargerThanALicenseFile(t *testing.T) {
 
 // proves L02
 func TestMissingDirectoryHoldsNoFiles(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	c := initialize(t, v.files(t, filepath.Join(t.TempDir(), "missing")))
 	wantCode(t, c.Reserve(t.Context(), "ui", "rendering"), license.CodeNoLicense)
 }
 
 func TestFilesNeedAKeyring(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	for setting, spoil := range map[string]func(*FilesConfig){
 		"keyring":   func(c *FilesConfig) { c.Keyring = "" },
 		"directory": func(c *FilesConfig) { c.Directory = "" },
@@ -139,7 +139,7 @@ func (l memoryLoader) Load() ([]File, error) { return l, nil }
 
 // proves L07 L08 L09 L10 L14 L15 L16 L17 L20
 func TestReservePatternsAndTheirRequests(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	v.slots = 1
 	cfg := v.files(t, "")
 	cfg.Loader = memoryLoader{{Name: "one", Data: v.file(t, first, []string{"ui", "automation"}, "rendering")}}
@@ -197,7 +197,7 @@ func TestReservePatternsAndTheirRequests(t *testing.T) {
 
 // proves L16
 func TestMustCheckCallsTheHandler(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	cfg := v.files(t, t.TempDir())
 	var told []Verdict
 	cfg.OnVerdict = func(v Verdict) { told = append(told, v) }
@@ -210,7 +210,7 @@ func TestMustCheckCallsTheHandler(t *testing.T) {
 
 // proves L19
 func TestServerErrorsComeBackAsErrors(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	cfg := v.files(t, "")
 	cfg.Loader = memoryLoader{{Name: "one", Data: v.file(t, first, []string{"ui"}, "rendering")}}
 	v.Close()
@@ -220,7 +220,7 @@ func TestServerErrorsComeBackAsErrors(t *testing.T) {
 
 // A new instance after a trap has the files again.
 func TestFilesSurviveATrap(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	cfg := v.files(t, "")
 	cfg.Loader = memoryLoader{{Name: "one", Data: v.file(t, first, []string{"ui"}, "rendering")}}
 	c := initialize(t, cfg)

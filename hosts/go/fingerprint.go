@@ -80,9 +80,9 @@ func moduleVersion(info *debug.BuildInfo) string {
 }
 
 // fingerprint in the order of names, so that a request does not depend on that of a map.
-func (c *Config) fingerprint() (parts []abi.Part) {
+func (c *Config) fingerprint() (parts []abi.FingerprintPart) {
 	for _, name := range slices.Sorted(maps.Keys(c.Fingerprint)) {
-		parts = append(parts, abi.Part{Name: name, Value: c.Fingerprint[name]})
+		parts = append(parts, abi.FingerprintPart{Name: name, Value: c.Fingerprint[name]})
 	}
 	return parts
 }

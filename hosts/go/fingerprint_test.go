@@ -15,9 +15,9 @@ import (
 )
 
 // proves C17
-func TestStatisticsAreToldWhenThePolicyAsks(t *testing.T) {
+func TestStatisticsSentOnlyIfPolicyAsks(t *testing.T) {
 	for _, asks := range []bool{true, false} {
-		v := newVendor(t)
+		v := newFakeServer(t)
 		v.settings.Statistics = asks
 		cfg := v.config(t)
 		cfg.Program = "4.2"
@@ -44,7 +44,7 @@ func TestStatisticsAreToldWhenThePolicyAsks(t *testing.T) {
 			t.Errorf("told %+v", told)
 		case !asks:
 		case told == nil || told.Program != "4.2" || told.Platform != platform || told.Host != hostName() || !strings.HasPrefix(told.Host, "go/") ||
-			!slices.Equal(told.Numbers, []lease.Number{{Name: "documents", Value: 3}, {Name: "failures", Value: 0}}):
+			!slices.Equal(told.Numbers, []lease.NamedNumber{{Name: "documents", Value: 3}, {Name: "failures", Value: 0}}):
 			t.Errorf("told %+v", told)
 		}
 		if err := c.Statistics(nil); err != nil {
@@ -69,8 +69,8 @@ func TestVersionIsThatOfTheModule(t *testing.T) {
 	}
 }
 
-func TestFingerprintIsOfHashesAndOptedIn(t *testing.T) {
-	v := newVendor(t)
+func TestFingerprintIsHashedAndOptIn(t *testing.T) {
+	v := newFakeServer(t)
 	must(t, v.config(t))
 	if told := v.requests()[0].Fingerprint; told != nil {
 		t.Errorf("told %v, which nobody asked for", told)

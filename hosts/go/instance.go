@@ -21,10 +21,10 @@ import (
 // instance is one running module with its own memory. Only one goroutine may use it at a time. After a trap, or an answer that says
 // internal, it is poisoned: it may go on answering, but from a broken runtime. It must then be closed and another one taken.
 type instance struct {
-	tier    *tier
+	backend *backend
 	module  api.Module
-	stderr  *diagnosis
-	history *history // nil: not recorded
+	stderr  *stderrBuffer
+	log     *callLog // nil: not recorded
 
 	alloc, free, call, consume api.Function
 	stack                      [3]uint64
@@ -32,52 +32,52 @@ type instance struct {
 
 // instance starts a new one.
 func (e *engine) instance() (*instance, error) {
-	t, err := e.take()
+	t, err := e.acquireBackend()
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{tier: t, stderr: &diagnosis{}}
-	if t.quick && e.compiling() {
-		i.history = &history{}
+	i := &instance{backend: t, stderr: &stderrBuffer{}}
+	if t.isInterpreter && e.isCompiling() {
+		i.log = &callLog{}
 	}
-	if i.module, err = t.runtime.InstantiateModule(context.Background(), t.compiled, surroundings(i.stderr)); err != nil {
-		t.drop()
-		return nil, refuse(license.CodeInternal, "starting the module: %v", err)
+	if i.module, err = t.runtime.InstantiateModule(context.Background(), t.compiled, moduleConfig(i.stderr)); err != nil {
+		t.release()
+		return nil, newError(license.CodeInternal, "starting the module: %v", err)
 	}
 	i.alloc, i.free = i.module.ExportedFunction("alloc"), i.module.ExportedFunction("free")
 	i.call, i.consume = i.module.ExportedFunction("call"), i.module.ExportedFunction("consume")
 	version, err := i.run(i.module.ExportedFunction("abi_version"))
 	if err != nil || version != abi.Version || i.alloc == nil || i.free == nil || i.call == nil || i.consume == nil {
 		i.close()
-		return nil, refuse(license.CodeModuleMismatch, "it speaks version %d of the ABI, this host speaks %d", version, abi.Version)
+		return nil, newError(license.CodeModuleMismatch, "it speaks version %d of the ABI, this host speaks %d", version, abi.Version)
 	}
 	return i, nil
 }
 
-// surroundings are all that the module has of the world: no arguments, no environment, no files. Randomness and clocks are the system's,
+// moduleConfig are all that the module has of the world: no arguments, no environment, no files. Randomness and clocks are the system's,
 // because those that wazero has by default are fixed, the same in every process.
-func surroundings(stderr io.Writer) wazero.ModuleConfig {
+func moduleConfig(stderr io.Writer) wazero.ModuleConfig {
 	return wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").
 		WithRandSource(rand.Reader).WithSysWalltime().WithSysNanotime().WithStderr(stderr)
 }
 
 func (i *instance) close() {
 	i.module.Close(context.Background())
-	i.tier.drop()
+	i.backend.release()
 }
 
-// exchange moves bytes in and out. The memory may have grown with each call, so no view of it outlives one.
-func (i *instance) exchange(in []byte) ([]byte, error) {
+// callBytes moves bytes in and out. The memory may have grown with each call, so no view of it outlives one.
+func (i *instance) callBytes(in []byte) ([]byte, error) {
 	p, err := i.run(i.alloc, uint64(len(in)))
 	if err != nil {
 		return nil, err
 	}
 	if p == 0 {
-		return nil, refuse(license.CodeBadCall, "a call of %d bytes", len(in))
+		return nil, newError(license.CodeBadCall, "a call of %d bytes", len(in))
 	}
 	memory := i.module.Memory()
 	if !memory.Write(uint32(p), in) {
-		return nil, i.trapped(errors.New("alloc gave memory that it does not have"))
+		return nil, i.newTrap(errors.New("alloc gave memory that it does not have"))
 	}
 	answer, err := i.run(i.call, uint64(uint32(p)), uint64(len(in)))
 	if err != nil {
@@ -85,11 +85,11 @@ func (i *instance) exchange(in []byte) ([]byte, error) {
 	}
 	head, ok := memory.Read(uint32(answer), 4)
 	if !ok {
-		return nil, i.trapped(errors.New("its answer lies outside of its memory"))
+		return nil, i.newTrap(errors.New("its answer lies outside of its memory"))
 	}
 	text, ok := memory.Read(uint32(answer)+4, binary.LittleEndian.Uint32(head))
 	if !ok {
-		return nil, i.trapped(errors.New("its answer ends outside of its memory"))
+		return nil, i.newTrap(errors.New("its answer ends outside of its memory"))
 	}
 	out := append([]byte(nil), text...)
 	for _, q := range [...]int32{p, answer} {
@@ -100,18 +100,18 @@ func (i *instance) exchange(in []byte) ([]byte, error) {
 	return out, nil
 }
 
-// performed remembers a call for the move to the compiled module. A status changes nothing there.
-func (i *instance) performed(op string, in, out []byte) {
-	if i.history != nil && op != abi.OpStatus {
-		i.history.called(in, out)
+// recordCall remembers a call for the move to the compiled module. A status changes nothing there.
+func (i *instance) recordCall(op string, in, out []byte) {
+	if i.log != nil && op != abi.OpStatus {
+		i.log.addCall(in, out)
 	}
 }
 
 // count is the hot call: one of the abi.Consume… values.
 func (i *instance) count(handle, n int32, now float64) (int32, error) {
 	answer, err := i.run(i.consume, uint64(uint32(handle)), uint64(uint32(n)), api.EncodeF64(now))
-	if err == nil && i.history != nil {
-		i.history.counted(handle, n, now, answer)
+	if err == nil && i.log != nil {
+		i.log.addCount(handle, n, now, answer)
 	}
 	return answer, err
 }
@@ -119,37 +119,37 @@ func (i *instance) count(handle, n int32, now float64) (int32, error) {
 // run calls an export with at most three parameters and a result of 32 bits or none.
 func (i *instance) run(f api.Function, params ...uint64) (int32, error) {
 	if f == nil {
-		return 0, i.trapped(errors.New("it lacks an export"))
+		return 0, i.newTrap(errors.New("it lacks an export"))
 	}
 	copy(i.stack[:], params)
 	if err := f.CallWithStack(context.Background(), i.stack[:]); err != nil {
-		return 0, i.trapped(err)
+		return 0, i.newTrap(err)
 	}
 	return int32(uint32(i.stack[0])), nil
 }
 
-// trapped names the cause: the first line of the engine's error, and of what the module wrote to stderr.
-func (i *instance) trapped(err error) error {
+// newTrap names the cause: the first line of the engine's error, and of what the module wrote to stderr.
+func (i *instance) newTrap(err error) error {
 	first, _, _ := strings.Cut(err.Error(), "\n")
-	return &trap{fmt.Sprintf("%.300s %.300s", first, i.stderr.String())}
+	return &trapError{fmt.Sprintf("%.300s %.300s", first, i.stderr.String())}
 }
 
-// diagnosis keeps the beginning of what the module writes to stderr, where a panic says what it is.
-type diagnosis struct {
+// stderrBuffer keeps the beginning of what the module writes to stderr, where a panic says what it is.
+type stderrBuffer struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-const maxDiagnosis = 4096
+const maxStderr = 4096
 
-func (d *diagnosis) Write(p []byte) (int, error) {
+func (d *stderrBuffer) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.text = append(d.text, p[:min(len(p), maxDiagnosis-len(d.text))]...)
+	d.text = append(d.text, p[:min(len(p), maxStderr-len(d.text))]...)
 	return len(p), nil
 }
 
-func (d *diagnosis) String() string {
+func (d *stderrBuffer) String() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	line, _, _ := strings.Cut(string(d.text), "\n")

@@ -17,10 +17,10 @@ func TestMain(m *testing.M) {
 	switch env := os.Getenv; {
 	case env("ONELICENSE_TEST_VERDICT") != "":
 		v := abi.Describe(license.Code(env("ONELICENSE_TEST_VERDICT")), "")
-		m := newMachine(nil, &Config{Offline: env("ONELICENSE_TEST_OFFLINE") != ""}, (&Client{}).hear)
+		m := newRunner(nil, &Config{Offline: env("ONELICENSE_TEST_OFFLINE") != ""}, (&Client{}).onUnsolicitedVerdict)
 		m.starting = false
-		m.notify(abi.Effect{Verdict: &v})
-		<-m.notices.close()
+		m.deliverVerdict(abi.Effect{Verdict: &v})
+		<-m.verdicts.close()
 		fmt.Println("went on")
 	case env("ONELICENSE_TEST_FILE") != "":
 		err = verifyOnce(ctx, env("ONELICENSE_TEST_FILE"), env("ONELICENSE_TEST_RING"))

@@ -62,7 +62,7 @@ func TestStorageReplacesTheState(t *testing.T) {
 	}
 }
 
-func TestStorageThatCannotBe(t *testing.T) {
+func TestStorageErrors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -131,11 +131,11 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestMailboxKeepsTheOrderAndEnds(t *testing.T) {
+func TestWorkQueueOrderAndClose(t *testing.T) {
 	var mu sync.Mutex
 	var got []int
 	hold := make(chan struct{})
-	b := newMailbox(func(batch []int) {
+	b := newWorkQueue(func(batch []int) {
 		<-hold
 		mu.Lock()
 		defer mu.Unlock()
@@ -145,7 +145,7 @@ func TestMailboxKeepsTheOrderAndEnds(t *testing.T) {
 		b.put(i)
 	}
 	close(hold)
-	b.keepUp()
+	b.waitForBatch()
 	<-b.close()
 	b.put(100)
 	if len(got) != 100 || !slices.IsSorted(got) {

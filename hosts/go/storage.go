@@ -33,15 +33,15 @@ type Directory struct {
 // process or another, is refused with in_use; one that cannot be used with storage_failed.
 func OpenDirectory(path string) (*Directory, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, refuse(license.CodeStorageFailed, "%v", err)
+		return nil, newError(license.CodeStorageFailed, "%v", err)
 	}
 	lock := flock.New(filepath.Join(path, "lock"), flock.SetPermissions(0o600))
 	held, err := lock.TryLock()
 	switch {
 	case err != nil:
-		return nil, refuse(license.CodeStorageFailed, "locking: %v", err)
+		return nil, newError(license.CodeStorageFailed, "locking: %v", err)
 	case !held:
-		return nil, refuse(license.CodeInUse, "%s", path)
+		return nil, newError(license.CodeInUse, "%s", path)
 	}
 	return &Directory{path, lock}, nil
 }

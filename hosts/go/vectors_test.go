@@ -106,7 +106,7 @@ func TestTracesByteForByte(t *testing.T) {
 						}
 						continue
 					}
-					got, err := inst.exchange([]byte(step.Call))
+					got, err := inst.callBytes([]byte(step.Call))
 					if err != nil || string(got) != step.Reply {
 						t.Fatalf("run %d, step %d: %v\n got %s\nwant %s", n, i, err, got, step.Reply)
 					}
@@ -117,7 +117,7 @@ func TestTracesByteForByte(t *testing.T) {
 }
 
 func TestRootOfAKeyring(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	root, err := Root(t.Context(), []byte(v.ring))
 	if err != nil || root != v.root {
 		t.Errorf("got %q, %v, want %q", root, err, v.root)
@@ -127,7 +127,7 @@ func TestRootOfAKeyring(t *testing.T) {
 }
 
 func TestVerifyOfManyAtOnce(t *testing.T) {
-	v := newVendor(t)
+	v := newFakeServer(t)
 	file := v.file(t, first, []string{"ui"}, "rendering")
 	for range 8 {
 		t.Run("", func(t *testing.T) {
@@ -147,6 +147,6 @@ func TestVerifyOfManyAtOnce(t *testing.T) {
 }
 
 func TestCallThatIsTooLargeIsRefused(t *testing.T) {
-	_, err := compiled(t).perform(verifyCall(make([]byte, abi.MaxCall), nil, time.Now()))
+	_, err := compiled(t).invoke(verifyCall(make([]byte, abi.MaxCall), nil, time.Now()))
 	wantCode(t, err, license.CodeBadCall)
 }

@@ -24,7 +24,7 @@ func VerifyAt(ctx context.Context, file, keyring []byte, now time.Time, options 
 			return nil, err
 		}
 	}
-	reply, err := perform(ctx, c)
+	reply, err := invokeShared(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ type VerifyOption func(*abi.Call) error
 func WithList(list []byte) VerifyOption {
 	return func(c *abi.Call) error {
 		if len(list) == 0 {
-			return refuse(license.CodeStatementMalformed, "the list is empty") // to the module it would be none
+			return newError(license.CodeStatementMalformed, "the list is empty") // to the module it would be none
 		}
 		c.List = strings.ToValidUTF8(string(list), "\uFFFD") // what is not UTF-8 is not signed so
 		return nil
@@ -48,7 +48,7 @@ func WithList(list []byte) VerifyOption {
 // VerifyReceipt tells what a lease proves, the Receipt of a LicenseStatus, after its signature was checked with the product's keyring (a
 // certificate, armored): also long after it has run out. Nothing is sent anywhere.
 func VerifyReceipt(ctx context.Context, text string, keyring []byte) (*Receipt, error) {
-	reply, err := perform(ctx, &abi.Call{Op: abi.OpReceipt, File: []byte(text), Keys: string(keyring)})
+	reply, err := invokeShared(ctx, &abi.Call{Op: abi.OpReceipt, File: []byte(text), Keys: string(keyring)})
 	if err != nil {
 		return nil, err
 	}
@@ -63,14 +63,14 @@ func verifyCall(file, keyring []byte, now time.Time) *abi.Call {
 
 // Root is the fingerprint of a keyring's root key: what is pinned at the end of a ServerURL.
 func Root(ctx context.Context, keyring []byte) (string, error) {
-	reply, err := perform(ctx, &abi.Call{Op: abi.OpRoot, Keys: string(keyring)})
+	reply, err := invokeShared(ctx, &abi.Call{Op: abi.OpRoot, Keys: string(keyring)})
 	if err != nil {
 		return "", err
 	}
 	return reply.Root, nil
 }
 
-func perform(ctx context.Context, c *abi.Call) (*abi.Reply, error) {
+func invokeShared(ctx context.Context, c *abi.Call) (*abi.Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -78,23 +78,23 @@ func perform(ctx context.Context, c *abi.Call) (*abi.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.perform(c)
+	return e.invoke(c)
 }
 
-// perform makes a call that needs no client, in one of the instances kept for that.
-func (e *engine) perform(c *abi.Call) (*abi.Reply, error) {
-	inst, err := e.borrow()
+// invoke makes a call that needs no client, in one of the instances kept for that.
+func (e *engine) invoke(c *abi.Call) (*abi.Reply, error) {
+	inst, err := e.acquireInstance()
 	if err != nil {
 		return nil, err
 	}
-	reply, err := inst.perform(c)
-	return reply, e.giveBack(inst, err)
+	reply, err := inst.invoke(c)
+	return reply, e.releaseInstance(inst, err)
 }
 
-// borrow takes an instance that is at rest, or a new one.
-func (e *engine) borrow() (*instance, error) {
+// acquireInstance takes an instance that is at rest, or a new one.
+func (e *engine) acquireInstance() (*instance, error) {
 	select {
-	case inst := <-e.idle:
+	case inst := <-e.idleInstances:
 		return inst, nil
 	default:
 	}
@@ -102,22 +102,22 @@ func (e *engine) borrow() (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	inst.forget()
+	inst.stopRecording()
 	return inst, nil
 }
 
-// giveBack puts an instance to rest, unless the call ended it. It returns the error of the call, a trap as a refusal.
-func (e *engine) giveBack(inst *instance, err error) error {
-	if t, ok := errors.AsType[*trap](err); ok {
+// releaseInstance puts an instance to rest, unless the call ended it. It returns the error of the call, a trap as a refusal.
+func (e *engine) releaseInstance(inst *instance, err error) error {
+	if t, ok := errors.AsType[*trapError](err); ok {
 		inst.close()
-		return verdictError(t)
+		return toError(t)
 	}
-	if e.outdated(inst) {
+	if e.isOutdated(inst) {
 		inst.close()
 		return err
 	}
 	select {
-	case e.idle <- inst:
+	case e.idleInstances <- inst:
 	default:
 		inst.close()
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // proves part of N07
-func TestReceiptIsCheckedByWhoeverHasTheCertificate(t *testing.T) {
-	v := newVendor(t)
+func TestVerifyReceipt(t *testing.T) {
+	v := newFakeServer(t)
 	before := time.Now().Truncate(time.Millisecond)
 	c := must(t, v.config(t))
 	if err := c.ConsumeN(t.Context(), 3); err != nil {
@@ -45,8 +45,8 @@ func TestReceiptIsCheckedByWhoeverHasTheCertificate(t *testing.T) {
 	wantCode(t, err, license.CodeKeyringInvalid)
 }
 
-func TestFileIsVerifiedWithAList(t *testing.T) {
-	v := newVendor(t)
+func TestVerifyWithRevocationList(t *testing.T) {
+	v := newFakeServer(t)
 	file, ring := v.file(t, first, []string{"ui"}, "rendering"), []byte(v.ring)
 	list := v.statement(t, 7, first)
 	for _, c := range []struct {

@@ -22,11 +22,13 @@ func (r Refusal) Document() Document { r.Type = TypeRefusal; return encode(r) }
 
 // Sign makes the signed text of a document.
 func (d Document) Sign(by license.Signer, now time.Time) ([]byte, error) {
-	return signAs(license.UseLease, d, by, now)
+	return signDocument(license.UseLease, d, by, now)
 }
 
-// SignAs signs a document as a relay does: with its own key, which a delegation names.
-func (d Document) SignAs(relay ed25519.PrivateKey) []byte { return text(d, ed25519.Sign(relay, d)) }
+// SignByRelay signs a document as a relay does: with its own key, which a delegation names.
+func (d Document) SignByRelay(relay ed25519.PrivateKey) []byte {
+	return joinSignature(d, ed25519.Sign(relay, d))
+}
 
 // Answer is a verified lease or refusal: exactly one of the two is set.
 type Answer struct {
@@ -57,7 +59,7 @@ func OpenDelegated(t []byte, d *Delegation) (*Answer, error) {
 }
 
 func openAnswer(t []byte, verify func(document, signature []byte) (key string, err error)) (*Answer, error) {
-	document, signature, err := split(t)
+	document, signature, err := splitSignature(t)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +70,7 @@ func openAnswer(t []byte, verify func(document, signature []byte) (key string, e
 	if a.Key, err = verify(document, signature); err != nil {
 		return nil, err
 	}
-	switch kind := kindOf(document); kind {
+	switch kind := documentType(document); kind {
 	case TypeLease:
 		a.Lease = new(Lease)
 		err = decode(document, kind, a.Lease)

@@ -9,8 +9,8 @@ import (
 // Hash is a SHA-256 as 64 lower-case hex digits.
 type Hash string
 
-// Origin is the link before the first lease of a chain.
-const Origin Hash = "0000000000000000000000000000000000000000000000000000000000000000"
+// OriginLink is the link before the first lease of a chain.
+const OriginLink Hash = "0000000000000000000000000000000000000000000000000000000000000000"
 
 // HashOf hashes exactly these bytes.
 func HashOf(b []byte) Hash {
@@ -21,14 +21,14 @@ func HashOf(b []byte) Hash {
 // Valid tells whether h has the form of a hash.
 func (h Hash) Valid() bool { return isHex(string(h), 64) }
 
-// Next is the link of the lease that answers the request: H(previous link, hash of the request). It names what was asked, not the
+// NextLink is the link of the lease that answers the request: H(previous link, hash of the request). It names what was asked, not the
 // bytes of an answer, so a lease that is signed again keeps its link.
-func Next(previous, request Hash) Hash {
+func NextLink(previous, request Hash) Hash {
 	return HashOf([]byte("onelicense/link/1\n" + string(previous) + "\n" + string(request) + "\n"))
 }
 
-// ActivationOf is the id of the activation that a device key makes: the hash of the key.
-func ActivationOf(device ed25519.PublicKey) Hash { return HashOf(device) }
+// ActivationID is the id of the activation that a device key makes: the hash of the key.
+func ActivationID(device ed25519.PublicKey) Hash { return HashOf(device) }
 
 // Position is how far a chain has come. Generation counts the chains of one activation, from 1; Number the leases of one chain,
 // from 1.

@@ -213,9 +213,9 @@ func (believing) Sign(use license.Use, message []byte, _ time.Time) ([]byte, err
 func signed(input []byte, as uint8, by license.Use) []byte {
 	switch as % 3 {
 	case 1:
-		return text(input, stampOf(by, input))
+		return joinSignature(input, stampOf(by, input))
 	case 2:
-		return text(input, ed25519.Sign(device, input))
+		return joinSignature(input, ed25519.Sign(device, input))
 	}
 	return input
 }
@@ -253,7 +253,7 @@ func real(f *testing.F, kind string) (list [][]byte) {
 				t = []byte(s)
 			}
 			document, _, ok := bytes.Cut(t, []byte("\n"))
-			if ok && kindOf(document) == kind && !seen[len(document)] && len(list) < 12 {
+			if ok && documentType(document) == kind && !seen[len(document)] && len(list) < 12 {
 				seen[len(document)] = true
 				list = append(list, t)
 			}
@@ -274,7 +274,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 	}
 	full := Lease{
-		Settings: Settings{Prepaid: 5, Statistics: true}, Counters: Counters{Granted: 1}, List: &ListRef{Number: 1},
+		Settings: Settings{Prepaid: 5, Statistics: true}, Counters: Counters{Granted: 1}, List: &StatementRef{Number: 1},
 		Reservations: []Reservation{{Until: 1}}, Denied: []Denial{{Code: "x\u2028<&>\x7f"}},
 	}
 	f.Add([]byte(full.Document()), uint8(1))
@@ -314,9 +314,9 @@ func FuzzRequest(f *testing.F) {
 		f.Add(document, uint8(2))
 	}
 	r := request()
-	r.Drop, r.Goodbye, r.Challenge, r.Refused, r.Keyring, r.List, r.Lease = []Slot{{"a", "b"}}, true, "c", Origin, Origin, 3, "x\ny\n"
-	r.Fingerprint = []Part{{"disk", strings.Repeat("0a", 16)}}
-	r.Statistics = &Statistics{Program: "1.2", Platform: "linux", Host: "go", Numbers: []Number{{"opened", -4}}}
+	r.Drop, r.Goodbye, r.Challenge, r.Refused, r.Keyring, r.List, r.Lease = []Slot{{"a", "b"}}, true, "c", OriginLink, OriginLink, 3, "x\ny\n"
+	r.Fingerprint = []FingerprintPart{{"disk", strings.Repeat("0a", 16)}}
+	r.Statistics = &Statistics{Program: "1.2", Platform: "linux", Host: "go", Numbers: []NamedNumber{{"opened", -4}}}
 	document, _, _ := bytes.Cut(r.Sign(device), []byte("\n"))
 	f.Add(document, uint8(2))
 	f.Fuzz(func(t *testing.T, input []byte, as uint8) {
@@ -328,7 +328,7 @@ func FuzzRequest(f *testing.F) {
 		if want != (err == nil) {
 			t.Errorf("%v, the reference says %v", err, want)
 		}
-		if err == nil && (hash != HashOfText(text) || r.Activation() != HashOf(mustHex(r.Device))) {
+		if err == nil && (hash != RequestHash(text) || r.Activation() != HashOf(mustHex(r.Device))) {
 			t.Error("another hash or activation")
 		}
 		if err != nil && code(err).Verdict().Class != license.ClassRequest {
@@ -372,7 +372,7 @@ func inRange(document, signature []byte) bool {
 	first, _ := r["number"].(json.Number).Int64()
 	_, refused := r["refused"]
 	_, challenge := r["challenge"]
-	return (first == 1) == (r["previous"] == string(Origin)) && (!refused || challenge) &&
+	return (first == 1) == (r["previous"] == string(OriginLink)) && (!refused || challenge) &&
 		ed25519.Verify(mustHex(r["device"].(string)), document, signature)
 }
 
@@ -458,7 +458,7 @@ var besideLines = regexp.MustCompile(`^(keyring ([A-Za-z0-9+/]*={0,2})\n)?(list 
 // What travels beside an answer is taken off it whole, and put back gives the same bytes.
 func FuzzBeside(f *testing.F) {
 	f.Add([]byte("a\nb\n"))
-	for _, b := range []Beside{
+	for _, b := range []Attachments{
 		{}, {Keyring: []byte("k")}, {List: []byte("l\x00")}, {Delegation: []byte("dd")}, {[]byte("certificate"), []byte("{}\n"), []byte("d")},
 	} {
 		f.Add(b.Append([]byte("{}\nQQ==\n")))
@@ -469,7 +469,7 @@ func FuzzBeside(f *testing.F) {
 	f.Add([]byte("{}\nQQ==\nkeyring QQ==\nkeyring QQ==\n"))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		before := bytes.Clone(answer)
-		signed, beside, err := CutBeside(answer)
+		signed, beside, err := SplitAttachments(answer)
 		refusals(t, err)
 		if !bytes.Equal(before, answer) {
 			t.Fatal("the answer was changed")

@@ -22,14 +22,14 @@ const (
 
 // Limits of the documents (spec/lease.md, "Limits").
 const (
-	MaxLease        = 4096      // bytes of a lease or refusal, without its signature
-	MaxRequest      = 16384     // bytes of a whole request text; it carries the last lease
-	MaxStatement    = 1 << 20   // bytes of a statement, without its signature
-	MaxNumbers      = 16        // of the program's own in a request's statistics
-	MaxParts        = 16        // of a fingerprint
-	MaxText         = 64        // bytes of one text in statistics
-	MaxCount        = 1<<53 - 1 // the largest counter: what a JavaScript number holds exactly
-	RefusalLifetime = 5 * 60 * 1000
+	MaxLease             = 4096      // bytes of a lease or refusal, without its signature
+	MaxRequest           = 16384     // bytes of a whole request text; it carries the last lease
+	MaxStatement         = 1 << 20   // bytes of a statement, without its signature
+	MaxStatisticsNumbers = 16        // of the program's own in a request's statistics
+	MaxFingerprintParts  = 16        // of a fingerprint
+	MaxStatisticsText    = 64        // bytes of one text in statistics
+	MaxCount             = 1<<53 - 1 // the largest counter: what a JavaScript number holds exactly
+	RefusalLifetime      = 5 * 60 * 1000
 )
 
 // Time is milliseconds since 1970-01-01T00:00:00Z; 0 means never or not set.
@@ -48,8 +48,8 @@ type Reservation struct {
 	Until Time `json:"until"`
 }
 
-// Want is a slot that is asked for. Borrow, in ms, asks for a deadline beyond the lease's own: the slot is then held offline.
-type Want struct {
+// ReservationRequest is a slot that is asked for. Borrow, in ms, asks for a deadline beyond the lease's own: the slot is then held offline.
+type ReservationRequest struct {
 	Slot
 	Borrow int64 `json:"borrow,omitempty"`
 }
@@ -72,11 +72,11 @@ const (
 	Perpetual    PolicyType = "perpetual"
 )
 
-// Counted tells whether calls are limited by the allowance.
-func (t PolicyType) Counted() bool { return t == Calls || t == TimeAndCalls }
+// LimitsCalls tells whether calls are limited by the allowance.
+func (t PolicyType) LimitsCalls() bool { return t == Calls || t == TimeAndCalls }
 
-// Expiring tells whether time is limited by the license's expiry.
-func (t PolicyType) Expiring() bool { return t == Timed || t == TimeAndCalls }
+// LimitsTime tells whether time is limited by the license's expiry.
+func (t PolicyType) LimitsTime() bool { return t == Timed || t == TimeAndCalls }
 
 // Trigger says when usage is synced.
 type Trigger string
@@ -109,8 +109,8 @@ type Counters struct {
 	Granted   int64 `json:"granted,omitempty"` // prepaid: calls of this activation that are paid for; it may count up to here
 }
 
-// Left is how many calls the license still allows, as of this lease.
-func (c Counters) Left() int64 { return max(0, c.Allowance-c.Used) }
+// Remaining is how many calls the license still allows, as of this lease.
+func (c Counters) Remaining() int64 { return max(0, c.Allowance-c.Used) }
 
 // Lease is the server's answer to an accepted request. It is also the receipt for the usage that it confirms.
 type Lease struct {
@@ -131,12 +131,12 @@ type Lease struct {
 	Expires      Time          `json:"expires"`
 	Reservations []Reservation `json:"reservations,omitempty"` // all that the activation holds
 	Denied       []Denial      `json:"denied,omitempty"`       // wants of this request that were not granted
-	List         *ListRef      `json:"list,omitempty"`         // the product's newest statement; none: there is none
+	List         *StatementRef `json:"list,omitempty"`         // the product's newest statement; none: there is none
 	NotAfter     Time          `json:"not_after"`              // interval and grace from Time: the lease allows nothing later
 }
 
-// ListRef names a Statement. It travels beside the lease when the client's is older.
-type ListRef struct {
+// StatementRef names a Statement. It travels beside the lease when the client's is older.
+type StatementRef struct {
 	Number int64 `json:"number"`
 	Hash   Hash  `json:"hash"` // of its whole signed text
 }
@@ -162,47 +162,47 @@ type Refusal struct {
 // Request is the only thing a client ever says. The first one activates, wants and drops reserve and release, one with nothing new
 // is a heartbeat, and one with Goodbye is the last.
 type Request struct {
-	Type        string      `json:"type"`
-	Product     license.ID  `json:"product"`
-	Version     license.ID  `json:"version"`
-	License     license.ID  `json:"license"`
-	Device      string      `json:"device"` // Ed25519 public key, 64 hex digits
-	Nonce       string      `json:"nonce"`  // 32 hex digits, never used twice
-	Generation  int64       `json:"generation"`
-	Number      int64       `json:"number"`   // of the lease asked for
-	Previous    Hash        `json:"previous"` // link of the lease that it follows; Origin at number 1
-	Epoch       int64       `json:"epoch"`    // the highest seen
-	Time        Time        `json:"time"`     // the client's clock; evidence, decides nothing
-	Counted     int64       `json:"counted"`  // calls of this activation since it was first made: cumulative
-	Want        []Want      `json:"want,omitempty"`
-	Drop        []Slot      `json:"drop,omitempty"`
-	Goodbye     bool        `json:"goodbye,omitempty"`     // releases everything, and the activation with it
-	Challenge   string      `json:"challenge,omitempty"`   // of the stale_state refusal that made this re-activation necessary
-	Refused     Hash        `json:"refused,omitempty"`     // of the request that was refused so
-	Keyring     Hash        `json:"keyring,omitempty"`     // of the certificate that the client has; empty: none
-	List        int64       `json:"list,omitempty"`        // number of the statement that the client has
-	Fingerprint []Part      `json:"fingerprint,omitempty"` // of the machine; evidence, and the vendor's to match
-	Statistics  *Statistics `json:"statistics,omitempty"`  // when the settings ask for it
-	Lease       string      `json:"lease,omitempty"`       // the whole last signed lease
+	Type        string               `json:"type"`
+	Product     license.ID           `json:"product"`
+	Version     license.ID           `json:"version"`
+	License     license.ID           `json:"license"`
+	Device      string               `json:"device"` // Ed25519 public key, 64 hex digits
+	Nonce       string               `json:"nonce"`  // 32 hex digits, never used twice
+	Generation  int64                `json:"generation"`
+	Number      int64                `json:"number"`   // of the lease asked for
+	Previous    Hash                 `json:"previous"` // link of the lease that it follows; Origin at number 1
+	Epoch       int64                `json:"epoch"`    // the highest seen
+	Time        Time                 `json:"time"`     // the client's clock; evidence, decides nothing
+	Counted     int64                `json:"counted"`  // calls of this activation since it was first made: cumulative
+	Want        []ReservationRequest `json:"want,omitempty"`
+	Drop        []Slot               `json:"drop,omitempty"`
+	Goodbye     bool                 `json:"goodbye,omitempty"`     // releases everything, and the activation with it
+	Challenge   string               `json:"challenge,omitempty"`   // of the stale_state refusal that made this re-activation necessary
+	Refused     Hash                 `json:"refused,omitempty"`     // of the request that was refused so
+	Keyring     Hash                 `json:"keyring,omitempty"`     // of the certificate that the client has; empty: none
+	List        int64                `json:"list,omitempty"`        // number of the statement that the client has
+	Fingerprint []FingerprintPart    `json:"fingerprint,omitempty"` // of the machine; evidence, and the vendor's to match
+	Statistics  *Statistics          `json:"statistics,omitempty"`  // when the settings ask for it
+	Lease       string               `json:"lease,omitempty"`       // the whole last signed lease
 }
 
-// Part is one part of a machine's fingerprint: its name, and an HMAC of its value under the license's id, so that no server learns the
+// FingerprintPart is one part of a machine's fingerprint: its name, and an HMAC of its value under the license's id, so that no server learns the
 // value and two licenses cannot be joined by it.
-type Part struct {
+type FingerprintPart struct {
 	Name string `json:"name"`
 	Hash string `json:"hash"` // 32 hex digits
 }
 
 // Statistics is what the program tells of itself: texts that the host and the vendor choose, and the program's own numbers.
 type Statistics struct {
-	Program  string   `json:"program,omitempty"`  // its version
-	Platform string   `json:"platform,omitempty"` // such as linux/amd64
-	Host     string   `json:"host,omitempty"`     // the language's package and its version
-	Numbers  []Number `json:"numbers,omitempty"`
+	Program  string        `json:"program,omitempty"`  // its version
+	Platform string        `json:"platform,omitempty"` // such as linux/amd64
+	Host     string        `json:"host,omitempty"`     // the language's package and its version
+	Numbers  []NamedNumber `json:"numbers,omitempty"`
 }
 
-// Number is one of the program's own.
-type Number struct {
+// NamedNumber is one of the program's own.
+type NamedNumber struct {
 	Name  string `json:"name"`
 	Value int64  `json:"value"`
 }

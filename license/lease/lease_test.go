@@ -16,8 +16,8 @@ var device = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))
 func request() *Request {
 	return &Request{
 		Product: "5edb10fecc150913cb7640f6", Version: "5edb1105cc150913cb7640f7", License: "5edb1264cc150913cb7640f8",
-		Nonce: strings.Repeat("0f", 16), Generation: 1, Number: 1, Previous: Origin, Counted: 3,
-		Want: []Want{{Slot: Slot{"rendering", "ui"}}},
+		Nonce: strings.Repeat("0f", 16), Generation: 1, Number: 1, Previous: OriginLink, Counted: 3,
+		Want: []ReservationRequest{{Slot: Slot{"rendering", "ui"}}},
 	}
 }
 
@@ -36,7 +36,7 @@ func TestRequestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	document, _, _ := bytes.Cut(text, []byte("\n"))
-	if hash != HashOf(document) || r.Activation() != ActivationOf(device.Public().(ed25519.PublicKey)) || r.Want[0].Slot != (Slot{"rendering", "ui"}) {
+	if hash != HashOf(document) || r.Activation() != ActivationID(device.Public().(ed25519.PublicKey)) || r.Want[0].Slot != (Slot{"rendering", "ui"}) {
 		t.Fatalf("%+v", r)
 	}
 }
@@ -92,7 +92,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 type trusting struct{}
 
 func (trusting) Root() string                                             { return "ROOT" }
-func (t trusting) Union(license.Keyring) (license.Keyring, []byte, error) { return t, nil, nil }
+func (t trusting) Merge(license.Keyring) (license.Keyring, []byte, error) { return t, nil, nil }
 
 func (trusting) Verify(use license.Use, message, signature []byte, _ time.Time) (license.Signature, error) {
 	if use != license.UseLease || string(signature) != string(HashOf(message)) {
@@ -106,7 +106,7 @@ func (trusting) Sign(_ license.Use, message []byte, _ time.Time) ([]byte, error)
 }
 
 // proves N03 S17
-func TestAnswers(t *testing.T) {
+func TestOpen(t *testing.T) {
 	l := Lease{Product: "5edb10fecc150913cb7640f6", Verdict: license.CodeOK, Time: 42, Counters: Counters{Used: 1}}
 	text, err := l.Document().Sign(trusting{}, time.Time{})
 	if err != nil {
@@ -116,11 +116,11 @@ func TestAnswers(t *testing.T) {
 	if err != nil || a.Lease == nil || a.Refusal != nil || a.Lease.Counters.Used != 1 || ClaimedTime(text) != 42 {
 		t.Fatalf("%+v %v", a, err)
 	}
-	signed, beside, err := CutBeside(Beside{Keyring: []byte("certificate"), Delegation: []byte("d")}.Append(text))
+	signed, beside, err := SplitAttachments(Attachments{Keyring: []byte("certificate"), Delegation: []byte("d")}.Append(text))
 	if err != nil || string(beside.Keyring) != "certificate" || beside.List != nil || string(beside.Delegation) != "d" || !bytes.Equal(signed, text) {
 		t.Fatalf("%q %q %v", signed, beside, err)
 	}
-	if signed, beside, err = CutBeside(text); err != nil || beside.Keyring != nil || !bytes.Equal(signed, text) {
+	if signed, beside, err = SplitAttachments(text); err != nil || beside.Keyring != nil || !bytes.Equal(signed, text) {
 		t.Fatal("an answer without a keyring")
 	}
 	r := Refusal{Code: license.CodeSuspended}
@@ -145,9 +145,9 @@ func TestAnswers(t *testing.T) {
 }
 
 // proves part of N02
-func TestLinks(t *testing.T) {
-	a, b := Next(Origin, HashOf([]byte("a"))), Next(Origin, HashOf([]byte("b")))
-	if a == b || Next(a, HashOf(nil)) == Next(b, HashOf(nil)) || !a.Valid() {
+func TestNextLink(t *testing.T) {
+	a, b := NextLink(OriginLink, HashOf([]byte("a"))), NextLink(OriginLink, HashOf([]byte("b")))
+	if a == b || NextLink(a, HashOf(nil)) == NextLink(b, HashOf(nil)) || !a.Valid() {
 		t.Fatal("links do not tell histories apart")
 	}
 	if !(Position{1, 9, a}).Before(Position{2, 1, b}) || (Position{2, 1, a}).Before(Position{1, 9, b}) {
@@ -173,6 +173,6 @@ func FuzzOpen(f *testing.F) {
 		if a, err := Open(text, trusting{}, time.Time{}); err == nil && (a.Lease == nil) == (a.Refusal == nil) {
 			t.Fatal("neither a lease nor a refusal")
 		}
-		_, _, _ = CutBeside(document)
+		_, _, _ = SplitAttachments(document)
 	})
 }

@@ -14,11 +14,11 @@ func (r *Request) Sign(device ed25519.PrivateKey) []byte {
 	r.Type = TypeRequest
 	r.Device = hex.EncodeToString(device.Public().(ed25519.PublicKey))
 	document := encode(r)
-	return text(document, circl.Sign(circl.PrivateKey(device), document))
+	return joinSignature(document, circl.Sign(circl.PrivateKey(device), document))
 }
 
-// HashOfText is the hash of a request's document, which the answer must name.
-func HashOfText(request []byte) Hash {
+// RequestHash is the hash of a request's document, which the answer must name.
+func RequestHash(request []byte) Hash {
 	document, _, _ := bytes.Cut(request, []byte("\n"))
 	return HashOf(document)
 }
@@ -26,7 +26,7 @@ func HashOfText(request []byte) Hash {
 // Activation is the id of the activation that the request belongs to.
 func (r *Request) Activation() Hash {
 	key, _ := hex.DecodeString(r.Device)
-	return ActivationOf(key)
+	return ActivationID(key)
 }
 
 // OpenRequest checks the device's signature and then the form of a request. The hash is the one that the answer must name.
@@ -34,12 +34,12 @@ func OpenRequest(t []byte) (*Request, Hash, error) {
 	if len(t) > MaxRequest {
 		return nil, "", license.Refuse(license.CodeRequestMalformed, "%d bytes, at most %d are allowed", len(t), MaxRequest)
 	}
-	document, signature, err := split(t)
+	document, signature, err := splitSignature(t)
 	if err != nil {
 		return nil, "", license.Refuse(license.CodeRequestMalformed, "%v", err)
 	}
-	if kindOf(document) != TypeRequest {
-		return nil, "", license.Refuse(license.CodeProtocolUnsupported, "type %q, this server speaks %s", kindOf(document), TypeRequest)
+	if documentType(document) != TypeRequest {
+		return nil, "", license.Refuse(license.CodeProtocolUnsupported, "type %q, this server speaks %s", documentType(document), TypeRequest)
 	}
 	var r Request
 	if err := decode(document, TypeRequest, &r); err != nil {
@@ -49,14 +49,14 @@ func OpenRequest(t []byte) (*Request, Hash, error) {
 	if err != nil || !isHex(r.Device, 2*ed25519.PublicKeySize) || !ed25519.Verify(key, document, signature) {
 		return nil, "", license.Refuse(license.CodeRequestSignature, "device %.64s", r.Device)
 	}
-	if err := r.check(); err != nil {
+	if err := r.validate(); err != nil {
 		return nil, "", err
 	}
 	return &r, HashOf(document), nil
 }
 
-// check holds the values to their ranges. Whether they fit the server's records is the server's affair.
-func (r *Request) check() error {
+// validate holds the values to their ranges. Whether they fit the server's records is the server's affair.
+func (r *Request) validate() error {
 	bad := func(member string) error {
 		return license.Refuse(license.CodeRequestMalformed, "%s is out of range", member)
 	}
@@ -73,7 +73,7 @@ func (r *Request) check() error {
 		return bad("generation")
 	case r.Number < 1 || r.Number > MaxCount:
 		return bad("number")
-	case !r.Previous.Valid() || (r.Number == 1) != (r.Previous == Origin):
+	case !r.Previous.Valid() || (r.Number == 1) != (r.Previous == OriginLink):
 		return bad("previous")
 	case r.Epoch < 0 || r.Epoch > MaxCount:
 		return bad("epoch")
@@ -102,7 +102,7 @@ func (r *Request) check() error {
 	}
 	clear(seen)
 	for _, p := range r.Fingerprint {
-		if !license.ValidName(p.Name) || seen[p.Name] || !isHex(p.Hash, 32) || len(r.Fingerprint) > MaxParts {
+		if !license.ValidName(p.Name) || seen[p.Name] || !isHex(p.Hash, 32) || len(r.Fingerprint) > MaxFingerprintParts {
 			return bad("fingerprint")
 		}
 		seen[p.Name] = true
@@ -120,11 +120,11 @@ func (s Slot) valid() bool { return license.ValidName(s.Entitlement) && license.
 
 // Valid holds statistics to their limits.
 func (s Statistics) Valid() bool {
-	return shortText(s.Program) && shortText(s.Platform) && shortText(s.Host) && ValidNumbers(s.Numbers)
+	return isShortASCII(s.Program) && isShortASCII(s.Platform) && isShortASCII(s.Host) && ValidNumbers(s.Numbers)
 }
 
 // ValidNumbers holds numbers to their limits: not too many, each with a name of its own.
-func ValidNumbers(list []Number) bool {
+func ValidNumbers(list []NamedNumber) bool {
 	seen := map[string]bool{}
 	for _, n := range list {
 		if !license.ValidName(n.Name) || seen[n.Name] || n.Value < -MaxCount || n.Value > MaxCount {
@@ -132,15 +132,15 @@ func ValidNumbers(list []Number) bool {
 		}
 		seen[n.Name] = true
 	}
-	return len(list) <= MaxNumbers
+	return len(list) <= MaxStatisticsNumbers
 }
 
-// shortText is printable ASCII, so that no encoding has two forms of it.
-func shortText(s string) bool {
+// isShortASCII is printable ASCII, so that no encoding has two forms of it.
+func isShortASCII(s string) bool {
 	for _, c := range []byte(s) {
 		if c < ' ' || c > '~' {
 			return false
 		}
 	}
-	return len(s) <= MaxText
+	return len(s) <= MaxStatisticsText
 }

@@ -41,13 +41,13 @@ func (s Statement) Document() []byte { s.Type = TypeStatement; return encode(s) 
 
 // SignStatement makes the text of a statement.
 func SignStatement(s Statement, by license.Signer, now time.Time) ([]byte, error) {
-	return signAs(license.UseStatement, s.Document(), by, now)
+	return signDocument(license.UseStatement, s.Document(), by, now)
 }
 
 // OpenStatement verifies the text of a statement and then reads it. Whether it is new enough is for the caller to check.
 func OpenStatement(t []byte, keys license.Keyring, now time.Time) (*Statement, error) {
 	s := new(Statement)
-	return s, openAs(license.UseStatement, TypeStatement, MaxStatement, t, keys, now, s)
+	return s, openDocument(license.UseStatement, TypeStatement, MaxStatement, t, keys, now, s)
 }
 
 // Revokes tells whether the license is revoked.
@@ -60,9 +60,9 @@ func (s *Statement) Revokes(id license.ID) bool {
 	return false
 }
 
-// ReadStatement reads the text of a statement that was verified before, and kept where nobody else writes.
-func ReadStatement(t []byte) (*Statement, error) {
-	document, _, err := split(t)
+// ParseTrustedStatement reads the text of a statement that was verified before, and kept where nobody else writes.
+func ParseTrustedStatement(t []byte) (*Statement, error) {
+	document, _, err := splitSignature(t)
 	if err != nil {
 		return nil, err
 	}
@@ -114,32 +114,32 @@ type Pool struct {
 // SignDelegation makes the text of a delegation.
 func SignDelegation(d Delegation, by license.Signer, now time.Time) ([]byte, error) {
 	d.Type = TypeDelegation
-	return signAs(license.UseDelegation, encode(d), by, now)
+	return signDocument(license.UseDelegation, encode(d), by, now)
 }
 
 // OpenDelegation verifies the text of a delegation and then reads it.
 func OpenDelegation(t []byte, keys license.Keyring, now time.Time) (*Delegation, error) {
 	d := new(Delegation)
-	return d, openAs(license.UseDelegation, TypeDelegation, MaxLease, t, keys, now, d)
+	return d, openDocument(license.UseDelegation, TypeDelegation, MaxLease, t, keys, now, d)
 }
 
-func signAs(use license.Use, document []byte, by license.Signer, now time.Time) ([]byte, error) {
+func signDocument(use license.Use, document []byte, by license.Signer, now time.Time) ([]byte, error) {
 	signature, err := by.Sign(use, document, now)
 	if err != nil {
 		return nil, err
 	}
-	return text(document, signature), nil
+	return joinSignature(document, signature), nil
 }
 
-func openAs(use license.Use, kind string, most int, t []byte, keys license.Keyring, now time.Time, v any) error {
-	document, signature, err := split(t)
+func openDocument(use license.Use, kind string, most int, t []byte, keys license.Keyring, now time.Time, v any) error {
+	document, signature, err := splitSignature(t)
 	switch {
 	case err != nil:
 		return err
 	case len(document) > most:
 		return license.Refuse(license.CodeStatementMalformed, "%d bytes, at most %d are allowed", len(document), most)
-	case kindOf(document) != kind:
-		return license.Refuse(license.CodeProtocolUnsupported, "type %q, expected %s", kindOf(document), kind)
+	case documentType(document) != kind:
+		return license.Refuse(license.CodeProtocolUnsupported, "type %q, expected %s", documentType(document), kind)
 	}
 	if _, err := keys.Verify(use, document, signature, now); err != nil {
 		return err

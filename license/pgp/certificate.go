@@ -12,18 +12,18 @@ import (
 // go-crypto's own reader is not used because it forgets direct-key signatures of v4 keys, accepts self-signatures by SHA-1 and
 // lets a revocation expire.
 type certificate struct {
-	primary *packet.PublicKey
-	parts   []*part // the first is about the primary key itself
+	primary    *packet.PublicKey
+	components []*component // the first is about the primary key itself
 }
 
-// part is a key or user id with the signatures that follow it.
-type part struct {
+// component is a key or user id with the signatures that follow it.
+type component struct {
 	subkey     *packet.PublicKey
 	userID     *packet.UserId
 	signatures []*packet.Signature
 }
 
-func (c *certificate) add(p *packet.OpaquePacket) error {
+func (c *certificate) addPacket(p *packet.OpaquePacket) error {
 	if c.primary == nil && p.Tag != tagPublicKey && p.Tag != tagSecretKey {
 		return license.Refuse(license.CodeKeyringInvalid, "it begins with packet %d, not with a public key", p.Tag)
 	}
@@ -36,22 +36,22 @@ func (c *certificate) add(p *packet.OpaquePacket) error {
 		}
 		parsed, err := p.Parse()
 		primary, ok := parsed.(*packet.PublicKey)
-		if err != nil || !ok || !signs(primary) {
+		if err != nil || !ok || !isSupported(primary) {
 			return license.Refuse(license.CodeKeyringInvalid, "the primary key is neither Ed25519 nor RSA")
 		}
 		c.primary = primary
-		c.parts = append(c.parts, &part{})
+		c.components = append(c.components, &component{})
 	case tagPublicSubkey:
 		// A subkey of an algorithm from the future does not spoil the others: its part stays empty.
-		about := &part{}
+		about := &component{}
 		if parsed, err := p.Parse(); err == nil {
 			about.subkey, _ = parsed.(*packet.PublicKey)
 		}
-		c.parts = append(c.parts, about)
+		c.components = append(c.components, about)
 	case tagUserID:
-		c.parts = append(c.parts, &part{userID: &packet.UserId{Id: string(p.Contents)}})
+		c.components = append(c.components, &component{userID: &packet.UserId{Id: string(p.Contents)}})
 	case tagUserAttribute:
-		c.parts = append(c.parts, &part{})
+		c.components = append(c.components, &component{})
 	case tagSignature:
 		return c.addSignature(p)
 	default:
@@ -61,20 +61,20 @@ func (c *certificate) add(p *packet.OpaquePacket) error {
 }
 
 func (c *certificate) addSignature(p *packet.OpaquePacket) error {
-	about := c.parts[len(c.parts)-1]
+	about := c.components[len(c.components)-1]
 	parsed, err := p.Parse()
 	if signature, ok := parsed.(*packet.Signature); err == nil && ok {
 		about.signatures = append(about.signatures, signature)
 		return nil
 	}
-	if revokes(p.Contents) {
+	if isRevocation(p.Contents) {
 		return license.Refuse(license.CodeKeyringInvalid, "a revocation cannot be read")
 	}
 	return nil // a stranger's, or of a kind that says nothing to us
 }
 
-// revokes tells whether the body of a signature packet that did not parse is about a key's revocation.
-func revokes(body []byte) bool {
+// isRevocation tells whether the body of a signature packet that did not parse is about a key's revocation.
+func isRevocation(body []byte) bool {
 	at := 1
 	if len(body) > 0 && body[0] < 4 {
 		at = 2 // versions 2 and 3 have a length first
@@ -86,7 +86,7 @@ func revokes(body []byte) bool {
 	return kind == packet.SigTypeKeyRevocation || kind == packet.SigTypeSubkeyRevocation
 }
 
-func (c *certificate) keyring() (*Keyring, error) {
+func (c *certificate) buildKeyring() (*Keyring, error) {
 	if c.primary == nil {
 		return nil, license.Refuse(license.CodeKeyringInvalid, "it holds no key")
 	}
@@ -94,15 +94,15 @@ func (c *certificate) keyring() (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	self := c.primarySelf()
+	self := c.primarySelfSignature()
 	if self == nil {
 		return nil, license.Refuse(license.CodeKeyringInvalid, "the primary key has no valid self-signature")
 	}
-	root := unbound(c.primary, revoked, nil)
-	root.bind(self)
+	root := newUnboundKey(c.primary, revoked, nil)
+	root.applySelfSignature(self)
 	keyring := &Keyring{root: root, keys: []*key{root}, source: c}
 	twice := false
-	for _, about := range c.parts {
+	for _, about := range c.components {
 		if about.subkey == nil {
 			continue
 		}
@@ -110,23 +110,23 @@ func (c *certificate) keyring() (*Keyring, error) {
 		if err != nil {
 			return nil, err
 		}
-		k := unbound(about.subkey, revoked, about)
-		twice = twice || slices.ContainsFunc(keyring.keys, k.same)
+		k := newUnboundKey(about.subkey, revoked, about)
+		twice = twice || slices.ContainsFunc(keyring.keys, k.sameFingerprint)
 		keyring.keys = append(keyring.keys, k)
 	}
 	// A key may be there twice if only one of the two is bound. Nobody writes such certificates, so they may cost more.
 	if twice {
-		if err := keyring.settle(); err != nil {
+		if err := keyring.checkAllBindings(); err != nil {
 			return nil, err
 		}
 	}
 	return keyring, nil
 }
 
-// strong tells whether a self-signature may be believed: its hash is on the list, because a collision in a weak one could bind
+// isAcceptable tells whether a self-signature may be believed: its hash is on the list, because a collision in a weak one could bind
 // another key, and it makes no demand that is not understood.
-func strong(s *packet.Signature) bool {
-	if s == nil || !acceptedHash(s.Hash) {
+func isAcceptable(s *packet.Signature) bool {
+	if s == nil || !isAcceptedHash(s.Hash) {
 		return false
 	}
 	for _, n := range s.Notations {
@@ -137,15 +137,15 @@ func strong(s *packet.Signature) bool {
 	return true
 }
 
-// primarySelf finds the newest valid self-signature: a direct-key signature or, before version 6, one on a user id that is
+// primarySelfSignature finds the newest valid self-signature: a direct-key signature or, before version 6, one on a user id that is
 // not revoked.
-func (c *certificate) primarySelf() *packet.Signature {
+func (c *certificate) primarySelfSignature() *packet.Signature {
 	var newest *packet.Signature
-	for i, about := range c.parts {
+	for i, about := range c.components {
 		if i > 0 && (about.userID == nil || c.primary.Version >= 6) {
 			continue
 		}
-		self, revoked := c.self(i == 0, about)
+		self, revoked := c.newestSelfSignature(i == 0, about)
 		if self == nil || revoked != nil && !revoked.CreationTime.Before(self.CreationTime) {
 			continue
 		}
@@ -156,8 +156,8 @@ func (c *certificate) primarySelf() *packet.Signature {
 	return newest
 }
 
-// self finds the newest valid self-signature of a part, and the newest that revokes it.
-func (c *certificate) self(direct bool, about *part) (self, revoked *packet.Signature) {
+// newestSelfSignature finds the newest valid self-signature of a part, and the newest that revokes it.
+func (c *certificate) newestSelfSignature(direct bool, about *component) (self, revoked *packet.Signature) {
 	for _, s := range about.signatures {
 		if s.Version != c.primary.Version || s.PubKeyAlgo != c.primary.PubKeyAlgo || s.IssuerKeyId != nil && *s.IssuerKeyId != c.primary.KeyId {
 			continue // a stranger's
@@ -165,11 +165,11 @@ func (c *certificate) self(direct bool, about *part) (self, revoked *packet.Sign
 		target := &self
 		switch s.SigType {
 		case packet.SigTypeDirectSignature:
-			if !direct || !strong(s) || c.primary.VerifyDirectKeySignature(s) != nil {
+			if !direct || !isAcceptable(s) || c.primary.VerifyDirectKeySignature(s) != nil {
 				continue
 			}
 		case packet.SigTypeGenericCert, packet.SigTypePersonaCert, packet.SigTypeCasualCert, packet.SigTypePositiveCert:
-			if direct || !strong(s) || c.primary.VerifyUserIdSignature(about.userID.Id, c.primary, s) != nil {
+			if direct || !isAcceptable(s) || c.primary.VerifyUserIdSignature(about.userID.Id, c.primary, s) != nil {
 				continue
 			}
 		case packet.SigTypeCertificationRevocation:
@@ -187,13 +187,13 @@ func (c *certificate) self(direct bool, about *part) (self, revoked *packet.Sign
 	return self, revoked
 }
 
-// binding finds the newest valid binding of a subkey. A key that may sign has signed back, or it could be taken from another
+// newestBinding finds the newest valid binding of a subkey. A key that may sign has signed back, or it could be taken from another
 // certificate and claimed; VerifyKeySignature checks that.
-func (c *certificate) binding(about *part) *packet.Signature {
+func (c *certificate) newestBinding(about *component) *packet.Signature {
 	var newest *packet.Signature
 	for _, s := range about.signatures {
-		if s.SigType != packet.SigTypeSubkeyBinding || s.Version != c.primary.Version || !strong(s) ||
-			s.FlagSign && !strong(s.EmbeddedSignature) ||
+		if s.SigType != packet.SigTypeSubkeyBinding || s.Version != c.primary.Version || !isAcceptable(s) ||
+			s.FlagSign && !isAcceptable(s.EmbeddedSignature) ||
 			newest != nil && !s.CreationTime.After(newest.CreationTime) ||
 			c.primary.VerifyKeySignature(about.subkey, s) != nil {
 			continue
@@ -205,7 +205,7 @@ func (c *certificate) binding(about *part) *packet.Signature {
 
 func (c *certificate) revokedPrimary() (revocation, error) {
 	var all []*packet.Signature
-	for _, about := range c.parts {
+	for _, about := range c.components {
 		for _, s := range about.signatures {
 			if s.SigType != packet.SigTypeKeyRevocation {
 				continue
@@ -216,12 +216,12 @@ func (c *certificate) revokedPrimary() (revocation, error) {
 			all = append(all, s)
 		}
 	}
-	return weigh(all), nil
+	return combineRevocations(all), nil
 }
 
-func (c *certificate) revokedSubkey(about *part) (revocation, error) {
+func (c *certificate) revokedSubkey(about *component) (revocation, error) {
 	var all []*packet.Signature
-	for _, s := range c.said(about.subkey) {
+	for _, s := range c.signaturesAbout(about.subkey) {
 		if s.SigType != packet.SigTypeSubkeyRevocation {
 			continue
 		}
@@ -230,12 +230,12 @@ func (c *certificate) revokedSubkey(about *part) (revocation, error) {
 		}
 		all = append(all, s)
 	}
-	return weigh(all), nil
+	return combineRevocations(all), nil
 }
 
-// said are the signatures about a subkey, wherever it is there: what revokes one copy revokes all.
-func (c *certificate) said(key *packet.PublicKey) (all []*packet.Signature) {
-	for _, about := range c.parts {
+// signaturesAbout are the signatures about a subkey, wherever it is there: what revokes one copy revokes all.
+func (c *certificate) signaturesAbout(key *packet.PublicKey) (all []*packet.Signature) {
+	for _, about := range c.components {
 		if about.subkey != nil && bytes.Equal(about.subkey.Fingerprint, key.Fingerprint) {
 			all = append(all, about.signatures...)
 		}
@@ -243,9 +243,9 @@ func (c *certificate) said(key *packet.PublicKey) (all []*packet.Signature) {
 	return all
 }
 
-// weigh reads the reasons. Only superseded and retired spare the past: who gives another reason, or none, may have lost the
+// combineRevocations reads the reasons. Only superseded and retired spare the past: who gives another reason, or none, may have lost the
 // key. A revocation does not expire.
-func weigh(all []*packet.Signature) revocation {
+func combineRevocations(all []*packet.Signature) revocation {
 	var r revocation
 	for _, s := range all {
 		r.at = earlier(r.at, s.CreationTime.UTC())

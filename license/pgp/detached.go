@@ -11,9 +11,9 @@ import (
 // maxDetached is more than the largest RSA key needs.
 const maxDetached = 8192
 
-// Detached is the packet of a detached signature as it stands in a license file, from what gpg --detach-sign wrote with or without --armor.
+// ParseDetached is the packet of a detached signature as it stands in a license file, from what gpg --detach-sign wrote with or without --armor.
 // Whether the signature is good is for Verify to say.
-func Detached(data []byte) ([]byte, error) {
+func ParseDetached(data []byte) ([]byte, error) {
 	text := bytes.TrimSpace(data)
 	switch {
 	case len(data) == 0 || len(data) > maxDetached:

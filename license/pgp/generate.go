@@ -17,8 +17,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// everyUse lists the uses, in the order in which Generate makes their keys.
-var everyUse = []license.Use{license.UseFile, license.UseLease, license.UseStatement, license.UseDelegation}
+// allUses lists the uses, in the order in which Generate makes their keys.
+var allUses = []license.Use{license.UseFile, license.UseLease, license.UseStatement, license.UseDelegation}
 
 // The versions of keys. Version 4 is read by every GnuPG since 2.1, version 6 (RFC 9580) by none yet.
 const (
@@ -30,12 +30,12 @@ const (
 // Ed25519 keys of version 4 under the older algorithm number 22. They do not expire: a key that is expired now accepts nothing
 // (see Verify), so an end belongs to a plan of rotation, not to a default.
 // It reads 32 bytes of randomness for each key: for the root, then for file, lease, statement and delegation.
-func Generate(name string, random io.Reader, now time.Time) (*Secret, error) {
+func Generate(name string, random io.Reader, now time.Time) (*SecretKeyring, error) {
 	return GenerateVersion(V4, name, random, now)
 }
 
 // GenerateVersion is Generate for a version of keys, V4 or V6.
-func GenerateVersion(version int, name string, random io.Reader, now time.Time) (*Secret, error) {
+func GenerateVersion(version int, name string, random io.Reader, now time.Time) (*SecretKeyring, error) {
 	if name == "" || len(name) > 255 || !utf8.ValidString(name) || bytes.ContainsFunc([]byte(name), unicode.IsControl) {
 		return nil, license.Refuse(license.CodeBadCall, "a key's name is 1 to 255 bytes of UTF-8 without control characters")
 	}
@@ -48,46 +48,46 @@ func GenerateVersion(version int, name string, random io.Reader, now time.Time) 
 	}
 	packets := []*packet.OpaquePacket{secretKey}
 	if version == V6 { // what a version 6 key says of itself does not stand with a name
-		direct := selfSignature(root, packet.SigTypeDirectSignature, now)
-		if err := direct.SignDirectKeyBinding(&root.PublicKey, root, hardened(root, direct)); err != nil {
+		direct := newSelfSignature(root, packet.SigTypeDirectSignature, now)
+		if err := direct.SignDirectKeyBinding(&root.PublicKey, root, deterministicConfig(root, direct)); err != nil {
 			return nil, fmt.Errorf("certify the root: %w", err)
 		}
 		if packets, err = appendSignature(packets, direct); err != nil {
 			return nil, err
 		}
 	}
-	self := selfSignature(root, packet.SigTypePositiveCert, now)
-	if err := self.SignUserId(name, &root.PublicKey, root, hardened(root, self, []byte(name))); err != nil {
+	self := newSelfSignature(root, packet.SigTypePositiveCert, now)
+	if err := self.SignUserId(name, &root.PublicKey, root, deterministicConfig(root, self, []byte(name))); err != nil {
 		return nil, fmt.Errorf("certify the user id: %w", err)
 	}
 	if packets, err = appendSignature(append(packets, &packet.OpaquePacket{Tag: tagUserID, Contents: []byte(name)}), self); err != nil {
 		return nil, err
 	}
-	for _, use := range everyUse {
+	for _, use := range allUses {
 		subkey, err := newSubkey(root, use, time.Time{}, random, now)
 		if err != nil {
 			return nil, err
 		}
 		packets = append(packets, subkey...)
 	}
-	return secret(packets)
+	return newSecretKeyring(packets)
 }
 
-// selfSignature says of the root that it certifies.
-func selfSignature(root *packet.PrivateKey, kind packet.SignatureType, now time.Time) *packet.Signature {
-	self := blank(&root.PublicKey, kind, now)
+// newSelfSignature says of the root that it certifies.
+func newSelfSignature(root *packet.PrivateKey, kind packet.SignatureType, now time.Time) *packet.Signature {
+	self := newSignature(&root.PublicKey, kind, now)
 	self.FlagsValid, self.FlagCertify = true, true
 	return self
 }
 
 // AddKey makes one more key for the use, which is a rotation: Sign takes the newest. The primary key must be at hand.
-func (s *Secret) AddKey(use license.Use, random io.Reader, now time.Time) (*Secret, error) {
+func (s *SecretKeyring) AddKey(use license.Use, random io.Reader, now time.Time) (*SecretKeyring, error) {
 	return s.AddKeyUntil(use, time.Time{}, random, now)
 }
 
 // AddKeyUntil is AddKey with an end, after which nothing that the key signed is accepted; zero: none.
-func (s *Secret) AddKeyUntil(use license.Use, end time.Time, random io.Reader, now time.Time) (*Secret, error) {
-	root, err := s.root()
+func (s *SecretKeyring) AddKeyUntil(use license.Use, end time.Time, random io.Reader, now time.Time) (*SecretKeyring, error) {
+	root, err := s.rootKey()
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +95,10 @@ func (s *Secret) AddKeyUntil(use license.Use, end time.Time, random io.Reader, n
 	if err != nil {
 		return nil, err
 	}
-	return secret(append(slices.Clone(s.packets), subkey...))
+	return newSecretKeyring(append(slices.Clone(s.packets), subkey...))
 }
 
-func (s *Secret) root() (*packet.PrivateKey, error) {
+func (s *SecretKeyring) rootKey() (*packet.PrivateKey, error) {
 	root := s.private[s.public.root.fingerprint]
 	if root == nil {
 		return nil, license.Refuse(license.CodeKeyUse, "the private part of the root %s is not here", s.public.root.fingerprint)
@@ -108,60 +108,60 @@ func (s *Secret) root() (*packet.PrivateKey, error) {
 
 // newSubkey makes a signing subkey and its binding.
 func newSubkey(root *packet.PrivateKey, use license.Use, end time.Time, random io.Reader, now time.Time) ([]*packet.OpaquePacket, error) {
-	subkey, secretKey, back, err := newSigner(&root.PublicKey, use, nil, random, now)
+	subkey, secretKey, back, err := newCrossSignedKey(&root.PublicKey, use, nil, random, now)
 	if err != nil {
 		return nil, err
 	}
-	binding, err := bind(root, &subkey.PublicKey, back, use, end, now)
+	binding, err := signBinding(root, &subkey.PublicKey, back, use, end, now)
 	if err != nil {
 		return nil, err
 	}
 	return appendSignature([]*packet.OpaquePacket{secretKey}, binding)
 }
 
-// newSigner makes a key for the use and has it sign back to the root: it wants to be its subkey.
-func newSigner(root *packet.PublicKey, use license.Use, saying []*packet.Notation, random io.Reader, now time.Time) (
+// newCrossSignedKey makes a key for the use and has it sign back to the root: it wants to be its subkey.
+func newCrossSignedKey(root *packet.PublicKey, use license.Use, saying []*packet.Notation, random io.Reader, now time.Time) (
 	subkey *packet.PrivateKey, secretKey *packet.OpaquePacket, back *packet.Signature, err error) {
-	if !slices.Contains(everyUse, use) {
+	if !slices.Contains(allUses, use) {
 		return nil, nil, nil, license.Refuse(license.CodeBadCall, "%q is no use of a key", use)
 	}
 	if subkey, secretKey, err = newKey(tagSecretSubkey, root.Version, random, now); err != nil {
 		return nil, nil, nil, err
 	}
-	back = blank(&subkey.PublicKey, packet.SigTypePrimaryKeyBinding, now)
+	back = newSignature(&subkey.PublicKey, packet.SigTypePrimaryKeyBinding, now)
 	back.Notations = saying
-	if err := back.CrossSignKey(&subkey.PublicKey, root, subkey, hardened(subkey, back, root.Fingerprint)); err != nil {
+	if err := back.CrossSignKey(&subkey.PublicKey, root, subkey, deterministicConfig(subkey, back, root.Fingerprint)); err != nil {
 		return nil, nil, nil, fmt.Errorf("sign back: %w", err)
 	}
 	return subkey, secretKey, back, nil
 }
 
-// bind makes the signature with which the root takes a key for its own: it names the use, and holds what the key signed back.
-func bind(root *packet.PrivateKey, subkey *packet.PublicKey, back *packet.Signature, use license.Use, end, now time.Time) (*packet.Signature, error) {
-	binding := blank(&root.PublicKey, packet.SigTypeSubkeyBinding, now)
+// signBinding makes the signature with which the root takes a key for its own: it names the use, and holds what the key signed back.
+func signBinding(root *packet.PrivateKey, subkey *packet.PublicKey, back *packet.Signature, use license.Use, end, now time.Time) (*packet.Signature, error) {
+	binding := newSignature(&root.PublicKey, packet.SigTypeSubkeyBinding, now)
 	binding.FlagsValid, binding.FlagSign = true, true
 	binding.EmbeddedSignature = back
-	binding.Notations = notationOf(use)
+	binding.Notations = useNotation(use)
 	if !end.IsZero() {
 		life := end.Unix() - subkey.CreationTime.Unix()
 		if life <= 0 || life > math.MaxUint32 {
-			return nil, license.Refuse(license.CodeBadCall, "a key of %s cannot end %s", stamp(subkey.CreationTime), stamp(end))
+			return nil, license.Refuse(license.CodeBadCall, "a key of %s cannot end %s", formatTime(subkey.CreationTime), formatTime(end))
 		}
 		seconds := uint32(life)
 		binding.KeyLifetimeSecs = &seconds
 	}
-	if err := binding.SignKey(subkey, root, hardened(root, binding, subkey.Fingerprint)); err != nil {
+	if err := binding.SignKey(subkey, root, deterministicConfig(root, binding, subkey.Fingerprint)); err != nil {
 		return nil, fmt.Errorf("bind the %s key: %w", use, err)
 	}
 	return binding, nil
 }
 
-func notationOf(use license.Use) []*packet.Notation {
+func useNotation(use license.Use) []*packet.Notation {
 	return []*packet.Notation{{Name: Notation, Value: []byte(use), IsHumanReadable: true}}
 }
 
-// curve is the object identifier of Ed25519 under algorithm 22.
-var curve = []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01}
+// ed25519OID is the object identifier of Ed25519 under algorithm 22.
+var ed25519OID = []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01}
 
 // newKey writes a secret key packet from 32 random bytes and reads it back. go-crypto's own generators read randomness in
 // amounts they do not promise; this way the same bytes give the same key, which vectors and simulations need.
@@ -178,9 +178,9 @@ func newKey(tag uint8, version int, random io.Reader, now time.Time) (*packet.Pr
 		body = append(binary.BigEndian.AppendUint32(body, uint32(len(public))), public...)
 		body = append(append(body, 0), seed...) // not encrypted
 	} else {
-		body = append(body, byte(packet.PubKeyAlgoEdDSA), byte(len(curve)))
-		body = append(append(body, curve...), number(append([]byte{0x40}, public...))...)
-		private := number(seed)
+		body = append(body, byte(packet.PubKeyAlgoEdDSA), byte(len(ed25519OID)))
+		body = append(append(body, ed25519OID...), encodeMPI(append([]byte{0x40}, public...))...)
+		private := encodeMPI(seed)
 		sum := uint16(0)
 		for _, b := range private {
 			sum += uint16(b)
@@ -196,8 +196,8 @@ func newKey(tag uint8, version int, random io.Reader, now time.Time) (*packet.Pr
 	return parsed.(*packet.PrivateKey), p, nil
 }
 
-// number writes an OpenPGP multiprecision integer.
-func number(b []byte) []byte {
+// encodeMPI writes an OpenPGP multiprecision integer.
+func encodeMPI(b []byte) []byte {
 	for len(b) > 0 && b[0] == 0 {
 		b = b[1:]
 	}
@@ -210,11 +210,11 @@ func number(b []byte) []byte {
 
 // appendSignature writes a signature after the packets that it is about.
 func appendSignature(packets []*packet.OpaquePacket, s *packet.Signature) ([]*packet.OpaquePacket, error) {
-	p, err := opaque(s)
+	p, err := toOpaquePacket(s)
 	return append(packets, p), err
 }
 
-func opaque(s *packet.Signature) (*packet.OpaquePacket, error) {
+func toOpaquePacket(s *packet.Signature) (*packet.OpaquePacket, error) {
 	var b bytes.Buffer
 	if err := s.Serialize(&b); err != nil {
 		return nil, fmt.Errorf("write a signature: %w", err)

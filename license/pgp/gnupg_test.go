@@ -77,7 +77,7 @@ func (g gnupg) write(name string, data []byte) string {
 // GnuPG imports our certificate and verifies what we sign, with either kind of line end.
 //
 // proves L04
-func TestGnuPGVerifiesOurs(t *testing.T) {
+func TestGnuPGVerifiesOurSignatures(t *testing.T) {
 	g := newGnuPG(t)
 	s := product(t, "Example GmbH <keys@example.com>")
 	cert, err := s.Public().Armored()
@@ -86,7 +86,7 @@ func TestGnuPGVerifiesOurs(t *testing.T) {
 	}
 	g.run(cert, "--import")
 	signature := g.write("text.sig", sign(t, s, license.UseFile, text, made))
-	for name, form := range map[string][]byte{"lf": text, "crlf": canonical(text)} {
+	for name, form := range map[string][]byte{"lf": text, "crlf": withCRLF(text)} {
 		g.run(nil, "--verify", signature, g.write(name, form))
 	}
 	if _, _, err := g.try(nil, "--verify", signature, g.write("changed", bytes.Replace(text, []byte("5\n"), []byte("6\n"), 1))); err == nil {
@@ -114,7 +114,7 @@ func TestGnuPGVerifiesOurs(t *testing.T) {
 // We accept what the page on license files tells a vendor to do with plain GnuPG, and refuse the near misses.
 //
 // proves L04
-func TestWeVerifyGnuPGs(t *testing.T) {
+func TestVerifyGnuPGSignatures(t *testing.T) {
 	g := newGnuPG(t)
 	now := made.Add(2 * day)
 	ours := product(t, "Example")
@@ -180,7 +180,7 @@ func TestWeVerifyGnuPGs(t *testing.T) {
 	t.Run("exported_secret_signs", func(t *testing.T) {
 		g := gnupg{t, g.home, g.runs}
 		for _, name := range []string{"ed25519@example.com", "rsa3072@example.com", "subkey@example.com"} {
-			s, err := ParseSecret(g.run(nil, "--armor", "--export-secret-keys", name))
+			s, err := ParseSecretKeyring(g.run(nil, "--armor", "--export-secret-keys", name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +191,7 @@ func TestWeVerifyGnuPGs(t *testing.T) {
 			expect(t, err, license.CodeKeyUse)
 		}
 		// Without the primary key, which may be offline: it signs, and cannot change the keyring.
-		s, err := ParseSecret(g.run(nil, "--export-secret-subkeys", "subkey@example.com"))
+		s, err := ParseSecretKeyring(g.run(nil, "--export-secret-subkeys", "subkey@example.com"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +238,7 @@ func (g gnupg) fingerprint(name string) string {
 // The commands of spec/license-file.md, run as they stand there.
 //
 // proves L03 L04
-func TestCommandsOfThePage(t *testing.T) {
+func TestDocumentedGnuPGCommands(t *testing.T) {
 	g := newGnuPG(t)
 	page, err := os.ReadFile(filepath.Join("..", "..", "spec", "license-file.md"))
 	if err != nil {

@@ -28,9 +28,9 @@ type key struct {
 	created     time.Time
 	revoked     revocation
 
-	pending *part     // holds the binding that is still to be checked; nil: it was
-	bound   bool      // the key is one of the certificate's
-	expires time.Time // zero: never
+	pending *component // holds the binding that is still to be checked; nil: it was
+	bound   bool       // the key is one of the certificate's
+	expires time.Time  // zero: never
 	uses    []license.Use
 }
 
@@ -40,14 +40,14 @@ type revocation struct {
 	hard bool
 }
 
-// unbound is a key of which only the packet and its revocations are known.
-func unbound(public *packet.PublicKey, revoked revocation, pending *part) *key {
+// newUnboundKey is a key of which only the packet and its revocations are known.
+func newUnboundKey(public *packet.PublicKey, revoked revocation, pending *component) *key {
 	return &key{public: public, fingerprint: fingerprint(public), created: public.CreationTime.UTC(), revoked: revoked, pending: pending}
 }
 
-// bind joins a key with the newest of its valid self-signatures (for a subkey, its binding).
-func (k *key) bind(self *packet.Signature) {
-	k.bound, k.uses = true, uses(k.public, self)
+// applySelfSignature joins a key with the newest of its valid self-signatures (for a subkey, its binding).
+func (k *key) applySelfSignature(self *packet.Signature) {
+	k.bound, k.uses = true, keyUses(k.public, self)
 	if n := self.KeyLifetimeSecs; n != nil && *n != 0 {
 		k.expires = k.public.CreationTime.Add(time.Duration(*n) * time.Second).UTC()
 	}
@@ -57,10 +57,10 @@ func (k *key) bind(self *packet.Signature) {
 	}
 }
 
-// uses reads what a key may sign. Only hashed notations get here: go-crypto drops the others. The root may serve plain GnuPG
+// keyUses reads what a key may sign. Only hashed notations get here: go-crypto drops the others. The root may serve plain GnuPG
 // users as a file key, and never more: whoever issues leases online must not need it.
-func uses(public *packet.PublicKey, self *packet.Signature) []license.Use {
-	if !self.FlagsValid || !self.FlagSign || !signs(public) {
+func keyUses(public *packet.PublicKey, self *packet.Signature) []license.Use {
+	if !self.FlagsValid || !self.FlagSign || !isSupported(public) {
 		return nil
 	}
 	var list []license.Use
@@ -85,8 +85,8 @@ func uses(public *packet.PublicKey, self *packet.Signature) []license.Use {
 	})
 }
 
-// signs tells whether the key's algorithm is on the list at all.
-func signs(public *packet.PublicKey) bool {
+// isSupported tells whether the key's algorithm is on the list at all.
+func isSupported(public *packet.PublicKey) bool {
 	switch public.PubKeyAlgo {
 	case packet.PubKeyAlgoEdDSA:
 		curve, err := public.Curve()
@@ -109,15 +109,15 @@ func keySize(public *packet.PublicKey) int {
 	return 256
 }
 
-func (k *key) same(other *key) bool { return k.fingerprint == other.fingerprint }
+func (k *key) sameFingerprint(other *key) bool { return k.fingerprint == other.fingerprint }
 
-func (k *key) weak() bool { return isRSA(k.public) && keySize(k.public) < minRSA }
+func (k *key) isWeak() bool { return isRSA(k.public) && keySize(k.public) < minRSA }
 
-func (k *key) algorithm() string {
+func (k *key) algorithmName() string {
 	switch {
 	case isRSA(k.public):
 		return fmt.Sprintf("RSA %d", keySize(k.public))
-	case signs(k.public):
+	case isSupported(k.public):
 		return "Ed25519"
 	}
 	if curve, err := k.public.Curve(); err == nil {

@@ -33,25 +33,25 @@ func (k *Keyring) Root() string { return k.root.fingerprint }
 // an implementation keeps for itself (trust, markers, padding).
 func (k *Keyring) Certificate() []byte { return slices.Clone(k.certificate) }
 
-// bound tells whether a key is one of the certificate's, which is found out when it is first asked.
-func (k *Keyring) bound(key *key) bool {
+// isBound tells whether a key is one of the certificate's, which is found out when it is first asked.
+func (k *Keyring) isBound(key *key) bool {
 	if about := key.pending; about != nil {
 		key.pending = nil
-		if binding := k.source.binding(about); binding != nil {
-			key.bind(binding)
+		if binding := k.source.newestBinding(about); binding != nil {
+			key.applySelfSignature(binding)
 		}
 	}
 	return key.bound
 }
 
-// settle finds out all that there is to find out. After that nothing in the keyring changes.
-func (k *Keyring) settle() error {
+// checkAllBindings finds out all that there is to find out. After that nothing in the keyring changes.
+func (k *Keyring) checkAllBindings() error {
 	var keys []*key
 	for _, key := range k.keys {
-		if !k.bound(key) {
+		if !k.isBound(key) {
 			continue
 		}
-		if slices.ContainsFunc(keys, key.same) {
+		if slices.ContainsFunc(keys, key.sameFingerprint) {
 			return license.Refuse(license.CodeKeyringInvalid, "key %s is there twice", key.fingerprint)
 		}
 		keys = append(keys, key)
@@ -88,11 +88,11 @@ const (
 func (k *Keyring) Keys(now time.Time) []Key {
 	list := make([]Key, 0, len(k.keys))
 	for _, key := range k.keys {
-		if !k.bound(key) {
+		if !k.isBound(key) {
 			continue
 		}
 		list = append(list, Key{
-			Fingerprint: key.fingerprint, Primary: key == k.root, Algorithm: key.algorithm(), Uses: slices.Clone(key.uses),
+			Fingerprint: key.fingerprint, Primary: key == k.root, Algorithm: key.algorithmName(), Uses: slices.Clone(key.uses),
 			Created: key.created, Expires: earlier(key.expires, k.root.expires), Revoked: earlier(key.revoked.at, k.root.revoked.at),
 			State: k.state(key, now),
 		})
@@ -105,7 +105,7 @@ func (k *Keyring) state(key *key, now time.Time) State {
 	switch {
 	case key.revoked.hard || k.root.revoked.hard:
 		return Compromised
-	case key.weak() || k.root.weak():
+	case key.isWeak() || k.root.isWeak():
 		return Weak
 	case !expires.IsZero() && !now.Before(expires):
 		return Expired

@@ -13,9 +13,9 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// alike holds a lazily parsed certificate to what Parse says of it, key by key and signature by signature. Each signature is asked of a
+// expectSameResults holds a lazily parsed certificate to what Parse says of it, key by key and signature by signature. Each signature is asked of a
 // keyring that has checked nothing yet, and then of one that has answered the others.
-func alike(t *testing.T, cert, message []byte, now time.Time, signatures map[license.Use][]byte) {
+func expectSameResults(t *testing.T, cert, message []byte, now time.Time, signatures map[license.Use][]byte) {
 	t.Helper()
 	eager, err := Parse(cert)
 	lazy, lazyErr := ParseLazy(cert)
@@ -52,17 +52,17 @@ func mustJSON(t *testing.T, v any) []byte {
 	return b
 }
 
-func signatures(t *testing.T, s *Secret) map[license.Use][]byte {
+func signatures(t *testing.T, s *SecretKeyring) map[license.Use][]byte {
 	t.Helper()
 	all := map[license.Use][]byte{}
-	for _, use := range everyUse {
+	for _, use := range allUses {
 		all[use] = sign(t, s, use, text, made)
 	}
 	return all
 }
 
 // proves L04
-func TestLazyVerdictsAreThoseOfTheVectors(t *testing.T) {
+func TestParseLazyVectors(t *testing.T) {
 	dir := filepath.Join("..", "..", "spec", "vectors", "license")
 	read := func(name string) []byte {
 		data, err := os.ReadFile(filepath.Join(dir, name))
@@ -89,7 +89,7 @@ func TestLazyVerdictsAreThoseOfTheVectors(t *testing.T) {
 				_, err = license.Open(read(v.File), keys, v.Now)
 			}
 			expect(t, err, v.Code)
-			alike(t, read(v.Keyring), text, v.Now, nil)
+			expectSameResults(t, read(v.Keyring), text, v.Now, nil)
 		})
 	}
 }
@@ -97,7 +97,7 @@ func TestLazyVerdictsAreThoseOfTheVectors(t *testing.T) {
 // A subkey with a bad binding, or one that signed back badly, is no part of the certificate; the others serve as before.
 //
 // proves L04
-func TestBadBindingCostsItsOwnKeyOnly(t *testing.T) {
+func TestInvalidBindingDisablesOnlyItsKey(t *testing.T) {
 	s := product(t, "Example")
 	all := signatures(t, s)
 	cert := s.Public().Certificate()
@@ -108,7 +108,7 @@ func TestBadBindingCostsItsOwnKeyOnly(t *testing.T) {
 	for offset := range 60 {
 		spoiled := bytes.Clone(cert)
 		spoiled[at+offset] ^= 1
-		alike(t, spoiled, text, made, all)
+		expectSameResults(t, spoiled, text, made, all)
 	}
 	spoiled := bytes.Clone(cert)
 	spoiled[at] ^= 1
@@ -116,7 +116,7 @@ func TestBadBindingCostsItsOwnKeyOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, use := range everyUse {
+	for _, use := range allUses {
 		want := license.CodeOK
 		if use == license.UseLease {
 			want = license.CodeKeyUnknown
@@ -134,7 +134,7 @@ func TestBadBindingCostsItsOwnKeyOnly(t *testing.T) {
 	for _, now := range []*Keyring{eager, fresh(t, spoiled)} {
 		for _, before := range []*Keyring{s.Public(), fresh(t, cert)} {
 			for _, union := range [][2]*Keyring{{now, before}, {before, now}} { // the good binding is not lost, whoever comes first
-				merged, _, err := union[0].Union(union[1])
+				merged, _, err := union[0].Merge(union[1])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -157,7 +157,7 @@ func fresh(t *testing.T, cert []byte) *Keyring {
 // What makes the whole certificate invalid does so whichever key is asked.
 //
 // proves L04
-func TestLazyRefusesWhatSpoilsTheWhole(t *testing.T) {
+func TestParseLazyRefusesInvalidCertificates(t *testing.T) {
 	s := product(t, "Example")
 	all := signatures(t, s)
 	for _, c := range []struct{ name, key string }{{"root", s.Public().Root()}, {"subkey", s.Public().Keys(made)[4].Fingerprint}} {
@@ -167,7 +167,7 @@ func TestLazyRefusesWhatSpoilsTheWhole(t *testing.T) {
 				t.Fatal(err)
 			}
 			cert := revoked.Public().Certificate()
-			alike(t, cert, text, made.Add(2*day), all)
+			expectSameResults(t, cert, text, made.Add(2*day), all)
 			kind := byte(0x28)
 			if c.name == "root" {
 				kind = 0x20
@@ -175,11 +175,11 @@ func TestLazyRefusesWhatSpoilsTheWhole(t *testing.T) {
 			cert[bytes.Index(cert, []byte{4, kind, 22})+60] ^= 1
 			_, err = ParseLazy(cert)
 			expect(t, err, license.CodeKeyringInvalid)
-			alike(t, cert, text, made, all)
+			expectSameResults(t, cert, text, made, all)
 		})
 	}
 
-	packets, err := split(s.Public().Certificate())
+	packets, err := splitPackets(s.Public().Certificate())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,13 +210,13 @@ func TestLazyRefusesWhatSpoilsTheWhole(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseLazy(c.cert)
 			expect(t, err, c.want)
-			alike(t, c.cert, text, made, all)
+			expectSameResults(t, c.cert, text, made, all)
 		})
 	}
 }
 
 // The point of it: a signature has one binding checked, its own, and that once.
-func TestLazyChecksOnlyTheKeyThatIsNamed(t *testing.T) {
+func TestParseLazyChecksOnlyTheSigningKey(t *testing.T) {
 	s := product(t, "Example")
 	k := fresh(t, s.Public().Certificate())
 	open := func() (n int) {

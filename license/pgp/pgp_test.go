@@ -24,7 +24,7 @@ var (
 // seeded gives bytes that follow from a name.
 func seeded(name string) io.Reader { return rand.NewChaCha8(sha256.Sum256([]byte(name))) }
 
-func product(t testing.TB, name string) *Secret {
+func product(t testing.TB, name string) *SecretKeyring {
 	t.Helper()
 	s, err := Generate(name, seeded(name), made)
 	if err != nil {
@@ -33,7 +33,7 @@ func product(t testing.TB, name string) *Secret {
 	return s
 }
 
-func sign(t testing.TB, s *Secret, use license.Use, message []byte, at time.Time) []byte {
+func sign(t testing.TB, s *SecretKeyring, use license.Use, message []byte, at time.Time) []byte {
 	t.Helper()
 	signature, err := s.Sign(use, message, at)
 	if err != nil {
@@ -66,9 +66,9 @@ func TestEachUseHasItsKey(t *testing.T) {
 	if len(s.Public().Keys(made)) != 5 {
 		t.Fatalf("%d keys, not 5", len(s.Public().Keys(made)))
 	}
-	for _, signed := range everyUse {
+	for _, signed := range allUses {
 		signature := sign(t, s, signed, text, made)
-		for _, asked := range everyUse {
+		for _, asked := range allUses {
 			_, err := s.Public().Verify(asked, text, signature, made)
 			switch {
 			case signed == asked:
@@ -103,7 +103,7 @@ func TestRotationAndRevocation(t *testing.T) {
 	for _, c := range []struct {
 		name                string
 		key                 string
-		reason              Reason
+		reason              RevocationReason
 		before, after, late license.Code
 		state               State
 	}{
@@ -213,7 +213,7 @@ func TestExactlyOnePacket(t *testing.T) {
 }
 
 // A number with leading zeros is written shorter; one signature in a hundred is.
-func TestShortNumbers(t *testing.T) {
+func TestIntegersWithLeadingZeros(t *testing.T) {
 	s := product(t, "Example")
 	usual, short := len(sign(t, s, license.UseLease, text, made)), 0
 	for i := range 500 {
@@ -231,7 +231,7 @@ func TestShortNumbers(t *testing.T) {
 	}
 }
 
-func TestSameInputSameBytes(t *testing.T) {
+func TestDeterministicOutput(t *testing.T) {
 	a, b := product(t, "Example"), product(t, "Example")
 	x, _ := a.Armored()
 	y, _ := b.Armored()
@@ -251,7 +251,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, form := range [][]byte{binary, armored} {
-		again, err := ParseSecret(form)
+		again, err := ParseSecretKeyring(form)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +277,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-func TestKeyringsThatAreNone(t *testing.T) {
+func TestParseRefusesInvalidCertificates(t *testing.T) {
 	s, other := product(t, "Example"), product(t, "Other")
 	secret, _ := s.Serialize()
 	armoredSecret, _ := s.Armored()
@@ -315,7 +315,7 @@ func TestKeyringsThatAreNone(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestKeyNames(t *testing.T) {
 	for _, name := range []string{"", "two\nlines", "nul\x00", "\xff", strings.Repeat("x", 256)} {
 		_, err := Generate(name, seeded("x"), made)
 		expect(t, err, license.CodeBadCall)
@@ -325,7 +325,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestManySignAtOnce(t *testing.T) {
+func TestConcurrentSigning(t *testing.T) {
 	s := product(t, "Example")
 	want := sign(t, s, license.UseLease, text, made)
 	errs := make(chan error, 8)
@@ -388,9 +388,9 @@ func FuzzVerify(f *testing.F) {
 	f.Add(text, sign(f, s, license.UseLease, text, made))
 	f.Add([]byte{}, []byte{0x88, 0})
 	f.Fuzz(func(t *testing.T, message, signature []byte) {
-		for _, use := range everyUse {
+		for _, use := range allUses {
 			_, err := s.Public().Verify(use, message, signature, made)
-			if err == nil && !bytes.Equal(canonical(message), canonical(text)) {
+			if err == nil && !bytes.Equal(withCRLF(message), withCRLF(text)) {
 				t.Errorf("%q verifies over another text", signature)
 			}
 			var refusal *license.Error
@@ -410,7 +410,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(secret)
 	signature := sign(f, s, license.UseFile, text, made)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		alike(t, data, text, made, map[license.Use][]byte{license.UseFile: signature})
+		expectSameResults(t, data, text, made, map[license.Use][]byte{license.UseFile: signature})
 		if k, err := Parse(data); err == nil {
 			again, err := Parse(k.Certificate())
 			if err != nil || !bytes.Equal(again.Certificate(), k.Certificate()) {
@@ -421,7 +421,7 @@ func FuzzParse(f *testing.F) {
 		} else if code(err) != license.CodeKeyringInvalid {
 			t.Errorf("got %v", err)
 		}
-		if s, err := ParseSecret(data); err == nil {
+		if s, err := ParseSecretKeyring(data); err == nil {
 			_, _ = s.Sign(license.UseFile, text, made)
 		} else if code(err) != license.CodeKeyringInvalid {
 			t.Errorf("got %v", err)

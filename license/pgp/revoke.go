@@ -9,20 +9,20 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Reason says why a key is revoked, and with it what becomes of its past.
-type Reason byte
+// RevocationReason says why a key is revoked, and with it what becomes of its past.
+type RevocationReason byte
 
 // The reasons. ReasonCompromised kills everything the key ever signed; the others spare what it signed before.
 const (
-	ReasonSuperseded  = Reason(packet.KeySuperseded)
-	ReasonCompromised = Reason(packet.KeyCompromised)
-	ReasonRetired     = Reason(packet.KeyRetired)
+	ReasonSuperseded  = RevocationReason(packet.KeySuperseded)
+	ReasonCompromised = RevocationReason(packet.KeyCompromised)
+	ReasonRetired     = RevocationReason(packet.KeyRetired)
 )
 
 // Revoke revokes one key from now on; for the root's fingerprint, all of them. The primary key must be at hand. The new
 // certificate must reach whoever verifies: a revocation that nobody has seen revokes nothing.
-func (s *Secret) Revoke(fingerprintOf string, reason Reason, now time.Time) (*Secret, error) {
-	root, err := s.root()
+func (s *SecretKeyring) Revoke(fingerprintOf string, reason RevocationReason, now time.Time) (*SecretKeyring, error) {
+	root, err := s.rootKey()
 	if err != nil {
 		return nil, err
 	}
@@ -47,23 +47,23 @@ func (s *Secret) Revoke(fingerprintOf string, reason Reason, now time.Time) (*Se
 	if fingerprintOf == s.public.root.fingerprint {
 		kind = packet.SigTypeKeyRevocation
 	}
-	signature := blank(&root.PublicKey, kind, now)
+	signature := newSignature(&root.PublicKey, kind, now)
 	signature.RevocationReason = &why
 	if kind == packet.SigTypeKeyRevocation {
-		err = signature.RevokeKey(&root.PublicKey, root, hardened(root, signature))
+		err = signature.RevokeKey(&root.PublicKey, root, deterministicConfig(root, signature))
 	} else {
 		for _, k := range s.public.keys {
 			if k.fingerprint == fingerprintOf {
-				err = signature.RevokeSubkey(k.public, root, hardened(root, signature, k.public.Fingerprint))
+				err = signature.RevokeSubkey(k.public, root, deterministicConfig(root, signature, k.public.Fingerprint))
 			}
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("revoke key %s: %w", fingerprintOf, err)
 	}
-	p, err := opaque(signature)
+	p, err := toOpaquePacket(signature)
 	if err != nil {
 		return nil, err
 	}
-	return secret(slices.Insert(slices.Clone(s.packets), at+1, p))
+	return newSecretKeyring(slices.Insert(slices.Clone(s.packets), at+1, p))
 }

@@ -20,8 +20,8 @@ import (
 //  3. Only hashed subpackets count. Creation time is there, and neither it, expiration nor an issuer is there twice.
 //  4. Numbers have no leading zero bits: one signature has one form.
 
-// document is a signature packet that keeps the rules above.
-type document struct {
+// signaturePacket is a signature packet that keeps the rules above.
+type signaturePacket struct {
 	version     byte
 	kind        byte // signature type
 	algorithm   packet.PublicKeyAlgorithm
@@ -30,16 +30,16 @@ type document struct {
 	lifetime    uint32 // seconds; 0: for ever
 	fingerprint string // of the issuer, upper-case hex; empty: not stated
 	keyID       *uint64
-	hashed      []byte // the packet without its unhashed subpackets
+	hashedOnly  []byte // the packet without its unhashed subpackets
 }
 
-// hashes is the allow-list by OpenPGP's numbers, with the salt that version 6 wants.
-var hashes = map[byte]struct {
+// acceptedHashes is the allow-list by OpenPGP's numbers, with the salt that version 6 wants.
+var acceptedHashes = map[byte]struct {
 	hash crypto.Hash
 	salt int
 }{8: {crypto.SHA256, 16}, 9: {crypto.SHA384, 24}, 10: {crypto.SHA512, 32}}
 
-func acceptedHash(h crypto.Hash) bool {
+func isAcceptedHash(h crypto.Hash) bool {
 	return h == crypto.SHA256 || h == crypto.SHA384 || h == crypto.SHA512
 }
 
@@ -47,34 +47,34 @@ func malformed(format string, args ...any) error {
 	return license.Refuse(license.CodeSignatureFormat, format, args...)
 }
 
-// read parses one signature packet for a use whose documents carry signatures of the given type.
-func read(data []byte, kind byte) (*document, error) {
-	body, err := onePacket(data)
+// parseSignature parses one signature packet for a use whose documents carry signatures of the given type.
+func parseSignature(data []byte, kind byte) (*signaturePacket, error) {
+	body, err := signatureBody(data)
 	if err != nil {
 		return nil, err
 	}
 	if len(body) < 4 {
 		return nil, malformed("the packet is truncated")
 	}
-	d := &document{version: body[0], kind: body[1], algorithm: packet.PublicKeyAlgorithm(body[2])}
+	d := &signaturePacket{version: body[0], kind: body[1], algorithm: packet.PublicKeyAlgorithm(body[2])}
 	if d.version != 4 && d.version != 6 {
 		return nil, malformed("version %d", d.version)
 	}
 	if d.kind != kind {
 		return nil, license.Refuse(license.CodeSignatureType, "type 0x%02x, not 0x%02x", d.kind, kind)
 	}
-	hash, ok := hashes[body[3]]
+	hash, ok := acceptedHashes[body[3]]
 	if !ok {
 		return nil, license.Refuse(license.CodeSignatureAlgorithm, "hash algorithm %d", body[3])
 	}
 	d.hash = hash.hash
 
 	head, rest := body[:4], body[4:]
-	hashed, rest, err := d.area(rest)
+	hashed, rest, err := d.subpacketArea(rest)
 	if err != nil {
 		return nil, err
 	}
-	_, rest, err = d.area(rest) // the unhashed subpackets: anybody may have written them
+	_, rest, err = d.subpacketArea(rest) // the unhashed subpackets: anybody may have written them
 	if err != nil {
 		return nil, err
 	}
@@ -89,18 +89,18 @@ func read(data []byte, kind byte) (*document, error) {
 		}
 		rest = rest[1+hash.salt:]
 	}
-	if err := d.numbers(rest); err != nil {
+	if err := d.checkIntegers(rest); err != nil {
 		return nil, err
 	}
-	if err := d.subpackets(hashed); err != nil {
+	if err := d.readSubpackets(hashed); err != nil {
 		return nil, err
 	}
-	d.hashed = d.strip(head, hashed, tail)
+	d.hashedOnly = d.encodeHashedOnly(head, hashed, tail)
 	return d, nil
 }
 
-// onePacket gives the body of the one signature packet that data is.
-func onePacket(data []byte) ([]byte, error) {
+// signatureBody gives the body of the one signature packet that data is.
+func signatureBody(data []byte) ([]byte, error) {
 	if len(data) < 2 || data[0]&0x80 == 0 {
 		return nil, malformed("not an OpenPGP packet")
 	}
@@ -146,8 +146,8 @@ func onePacket(data []byte) ([]byte, error) {
 	return body, nil
 }
 
-// area cuts off one subpacket area, which has its length first.
-func (d *document) area(data []byte) (area, rest []byte, err error) {
+// subpacketArea cuts off one subpacket area, which has its length first.
+func (d *signaturePacket) subpacketArea(data []byte) (area, rest []byte, err error) {
 	width := 2
 	if d.version == 6 {
 		width = 4
@@ -166,8 +166,8 @@ func (d *document) area(data []byte) (area, rest []byte, err error) {
 	return data[:size], data[size:], nil
 }
 
-// numbers checks the signature proper, which must end where the packet ends.
-func (d *document) numbers(data []byte) error {
+// checkIntegers checks the signature proper, which must end where the packet ends.
+func (d *signaturePacket) checkIntegers(data []byte) error {
 	count, most := 0, 0
 	switch d.algorithm {
 	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSASignOnly:
@@ -212,11 +212,11 @@ const (
 	subFingerprint = 33
 )
 
-// subpackets reads the hashed area. Those it does not know are left to go-crypto, which refuses unknown critical ones.
-func (d *document) subpackets(data []byte) error {
+// readSubpackets reads the hashed area. Those it does not know are left to go-crypto, which refuses unknown critical ones.
+func (d *signaturePacket) readSubpackets(data []byte) error {
 	seen := map[byte]bool{}
 	for len(data) > 0 {
-		sub, rest, err := subpacket(data)
+		sub, rest, err := nextSubpacket(data)
 		if err != nil {
 			return err
 		}
@@ -253,7 +253,7 @@ func (d *document) subpackets(data []byte) error {
 	return nil
 }
 
-func subpacket(data []byte) (sub, rest []byte, err error) {
+func nextSubpacket(data []byte) (sub, rest []byte, err error) {
 	size, width := 0, 0
 	switch first := data[0]; {
 	case first < 192:
@@ -269,8 +269,8 @@ func subpacket(data []byte) (sub, rest []byte, err error) {
 	return data[width : width+size], data[width+size:], nil
 }
 
-// strip writes the packet anew without its unhashed subpackets, so that nobody after this sees them.
-func (d *document) strip(head, hashed, tail []byte) []byte {
+// encodeHashedOnly writes the packet anew without its unhashed subpackets, so that nobody after this sees them.
+func (d *signaturePacket) encodeHashedOnly(head, hashed, tail []byte) []byte {
 	width := 2
 	if d.version == 6 {
 		width = 4
@@ -288,8 +288,8 @@ func (d *document) strip(head, hashed, tail []byte) []byte {
 	return b.Bytes()
 }
 
-// issuer names who the packet says has signed, for the detail of a refusal.
-func (d *document) issuer() string {
+// issuerName names who the packet says has signed, for the detail of a refusal.
+func (d *signaturePacket) issuerName() string {
 	switch {
 	case d.fingerprint != "":
 		return d.fingerprint

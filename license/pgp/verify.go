@@ -19,43 +19,43 @@ const ClockTolerance = 5 * time.Minute
 //
 // A key, and the root, must be valid both when the signature says it was made and now.
 func (k *Keyring) Verify(use license.Use, message, signature []byte, now time.Time) (license.Signature, error) {
-	d, err := read(signature, kind(use))
+	d, err := parseSignature(signature, signatureType(use))
 	if err != nil {
 		return license.Signature{}, err
 	}
-	key, err := k.signer(d, use)
+	key, err := k.signingKey(d, use)
 	if err != nil {
 		return license.Signature{}, err
 	}
-	if err := check(key, d, message); err != nil {
+	if err := checkSignature(key, d, message); err != nil {
 		return license.Signature{}, err
 	}
-	if err := k.inTime(key, d, now); err != nil {
+	if err := k.checkTimes(key, d, now); err != nil {
 		return license.Signature{}, err
 	}
 	return license.Signature{Key: key.fingerprint, Created: d.created}, nil
 }
 
-// kind is the OpenPGP signature type of a use's documents: text for files, so that line ends do not matter, binary for the rest.
-func kind(use license.Use) byte {
+// signatureType is the OpenPGP signature type of a use's documents: text for files, so that line ends do not matter, binary for the rest.
+func signatureType(use license.Use) byte {
 	if use == license.UseFile {
 		return byte(packet.SigTypeText)
 	}
 	return byte(packet.SigTypeBinary)
 }
 
-// signer finds the key that the signature names and refuses it when it is not good for the use.
-func (k *Keyring) signer(d *document, use license.Use) (*key, error) {
-	key := k.find(d)
+// signingKey finds the key that the signature names and refuses it when it is not good for the use.
+func (k *Keyring) signingKey(d *signaturePacket, use license.Use) (*key, error) {
+	key := k.findIssuer(d)
 	switch {
 	case key == nil:
-		return nil, license.Refuse(license.CodeKeyUnknown, "issuer %s", d.issuer())
+		return nil, license.Refuse(license.CodeKeyUnknown, "issuer %s", d.issuerName())
 	case key.revoked.hard || k.root.revoked.hard:
 		return nil, license.Refuse(license.CodeKeyCompromised, "key %s", key.fingerprint)
-	case key.weak():
-		return nil, license.Refuse(license.CodeKeyWeak, "%s, key %s", key.algorithm(), key.fingerprint)
-	case k.root.weak():
-		return nil, license.Refuse(license.CodeKeyWeak, "%s, root %s", k.root.algorithm(), k.root.fingerprint)
+	case key.isWeak():
+		return nil, license.Refuse(license.CodeKeyWeak, "%s, key %s", key.algorithmName(), key.fingerprint)
+	case k.root.isWeak():
+		return nil, license.Refuse(license.CodeKeyWeak, "%s, root %s", k.root.algorithmName(), k.root.fingerprint)
 	case use != license.UseFile && isRSA(key.public):
 		return nil, license.Refuse(license.CodeSignatureAlgorithm, "RSA is for files only, key %s", key.fingerprint)
 	case !slices.Contains(key.uses, use):
@@ -66,16 +66,16 @@ func (k *Keyring) signer(d *document, use license.Use) (*key, error) {
 	return key, nil
 }
 
-// find goes by the fingerprint, and by the key id only where there is no fingerprint and no doubt.
-func (k *Keyring) find(d *document) *key {
+// findIssuer goes by the fingerprint, and by the key id only where there is no fingerprint and no doubt.
+func (k *Keyring) findIssuer(d *signaturePacket) *key {
 	var found *key
 	for _, key := range k.keys {
 		switch {
 		case d.fingerprint != "":
-			if key.fingerprint == d.fingerprint && k.bound(key) {
+			if key.fingerprint == d.fingerprint && k.isBound(key) {
 				return key
 			}
-		case d.keyID != nil && key.public.KeyId == *d.keyID && k.bound(key):
+		case d.keyID != nil && key.public.KeyId == *d.keyID && k.isBound(key):
 			if found != nil {
 				return nil
 			}
@@ -85,9 +85,9 @@ func (k *Keyring) find(d *document) *key {
 	return found
 }
 
-// check does the cryptography.
-func check(key *key, d *document, message []byte) error {
-	p, err := packet.Read(bytes.NewReader(d.hashed))
+// checkSignature does the cryptography.
+func checkSignature(key *key, d *signaturePacket, message []byte) error {
+	p, err := packet.Read(bytes.NewReader(d.hashedOnly))
 	parsed, ok := p.(*packet.Signature)
 	if err != nil || !ok {
 		return malformed("a subpacket is critical and unknown, or not well-formed")
@@ -104,7 +104,7 @@ func check(key *key, d *document, message []byte) error {
 	if err != nil {
 		return license.Refuse(license.CodeSignatureInvalid, "the message cannot be hashed")
 	}
-	w := &witness{Hash: h}
+	w := &digestRecorder{Hash: h}
 	if err := key.public.VerifySignature(w, parsed); err != nil {
 		return license.Refuse(license.CodeSignatureInvalid, "key %s", key.fingerprint)
 	}
@@ -115,43 +115,43 @@ func check(key *key, d *document, message []byte) error {
 	return nil
 }
 
-// witness remembers the digest that go-crypto computed.
-type witness struct {
+// digestRecorder remembers the digest that go-crypto computed.
+type digestRecorder struct {
 	hash.Hash
 	digest []byte
 }
 
-func (w *witness) Sum(b []byte) []byte {
+func (w *digestRecorder) Sum(b []byte) []byte {
 	w.digest = w.Hash.Sum(nil)
 	return append(b, w.digest...)
 }
 
-// inTime judges the signature's times against now, the key's and the root's.
-func (k *Keyring) inTime(key *key, d *document, now time.Time) error {
+// checkTimes judges the signature's times against now, the key's and the root's.
+func (k *Keyring) checkTimes(key *key, d *signaturePacket, now time.Time) error {
 	if d.created.After(now.Add(ClockTolerance)) {
-		return license.Refuse(license.CodeSignatureFuture, "made %s, now %s", stamp(d.created), stamp(now))
+		return license.Refuse(license.CodeSignatureFuture, "made %s, now %s", formatTime(d.created), formatTime(now))
 	}
 	if end := d.created.Add(time.Duration(d.lifetime) * time.Second); d.lifetime != 0 && !now.Before(end) {
-		return license.Refuse(license.CodeSignatureExpired, "ended %s, now %s", stamp(end), stamp(now))
+		return license.Refuse(license.CodeSignatureExpired, "ended %s, now %s", formatTime(end), formatTime(now))
 	}
-	if err := key.inTime("key", d.created, now); err != nil {
+	if err := key.checkTimes("key", d.created, now); err != nil {
 		return err
 	}
-	return k.root.inTime("root", d.created, now)
+	return k.root.checkTimes("root", d.created, now)
 }
 
-func (k *key) inTime(name string, signed, now time.Time) error {
+func (k *key) checkTimes(name string, signed, now time.Time) error {
 	switch {
 	case signed.Before(k.created):
-		return license.Refuse(license.CodeKeyExpired, "signed %s, %s made %s", stamp(signed), name, stamp(k.created))
+		return license.Refuse(license.CodeKeyExpired, "signed %s, %s made %s", formatTime(signed), name, formatTime(k.created))
 	case !k.expires.IsZero() && !signed.Before(k.expires):
-		return license.Refuse(license.CodeKeyExpired, "signed %s, %s expired %s", stamp(signed), name, stamp(k.expires))
+		return license.Refuse(license.CodeKeyExpired, "signed %s, %s expired %s", formatTime(signed), name, formatTime(k.expires))
 	case !k.expires.IsZero() && !now.Before(k.expires):
-		return license.Refuse(license.CodeKeyExpired, "%s expired %s, now %s", name, stamp(k.expires), stamp(now))
+		return license.Refuse(license.CodeKeyExpired, "%s expired %s, now %s", name, formatTime(k.expires), formatTime(now))
 	case !k.revoked.at.IsZero() && !signed.Before(k.revoked.at):
-		return license.Refuse(license.CodeKeyRetired, "signed %s, %s retired %s", stamp(signed), name, stamp(k.revoked.at))
+		return license.Refuse(license.CodeKeyRetired, "signed %s, %s retired %s", formatTime(signed), name, formatTime(k.revoked.at))
 	}
 	return nil
 }
 
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -41,27 +41,27 @@ type Member struct {
 
 // Session is one login. Its id is the hash of the token that the browser holds.
 type Session struct {
-	ID      lease.Hash
-	Member  license.ID
-	Via     Via
-	Created lease.Time
-	Expires lease.Time
+	ID         lease.Hash
+	Member     license.ID
+	AuthMethod AuthMethod
+	Created    lease.Time
+	Expires    lease.Time
 }
 
-// Via is how a member proved to be it.
-type Via string
+// AuthMethod is how a member proved to be it.
+type AuthMethod string
 
 // The ways in.
 const (
-	ViaPassword Via = "password" // alone
-	ViaTOTP     Via = "totp"     // a password and a second factor
-	ViaOIDC     Via = "oidc"     // the organisation's provider, which has its own rules
+	AuthPassword AuthMethod = "password" // alone
+	AuthTOTP     AuthMethod = "totp"     // a password and a second factor
+	AuthOIDC     AuthMethod = "oidc"     // the organisation's provider, which has its own rules
 )
 
-// Setup is the right to make the first owner: the hash of a token, and until when it is good.
-type Setup struct {
-	ID    lease.Hash
-	Until lease.Time
+// SetupToken is the right to make the first owner: the hash of a token, and until when it is good.
+type SetupToken struct {
+	Hash    lease.Hash
+	Expires lease.Time
 }
 
 // Store keeps people and sessions. Like the domain's store it answers licensing.ErrNotFound and licensing.ErrExists; what it has
@@ -70,15 +70,15 @@ type Store interface {
 	licensing.Entries
 	CreateOrganisation(context.Context, licensing.Organisation) error
 
-	// Owned tells whether the server has an owner, and so is past its setup.
-	Owned(context.Context) (bool, error)
-	// PutSetup replaces the setup token: an earlier one is void.
-	PutSetup(context.Context, Setup) error
-	// Setup is the present one; ErrNotFound when there is none.
-	Setup(context.Context) (Setup, error)
-	// CreateOwner uses up the setup with this id and makes the organisation with its first member: all of it or nothing, and once,
+	// HasOwner tells whether the server has an owner, and so is past its setup.
+	HasOwner(context.Context) (bool, error)
+	// SetSetupToken replaces the setup token: an earlier one is void.
+	SetSetupToken(context.Context, SetupToken) error
+	// SetupToken is the present one; ErrNotFound when there is none.
+	SetupToken(context.Context) (SetupToken, error)
+	// CreateFirstOwner uses up the setup with this id and makes the organisation with its first member: all of it or nothing, and once,
 	// however many ask at a time. ErrNotFound when the setup is not this one, ErrExists when the server has an owner.
-	CreateOwner(ctx context.Context, setup lease.Hash, org licensing.Organisation, owner Member) error
+	CreateFirstOwner(ctx context.Context, setup lease.Hash, org licensing.Organisation, owner Member) error
 
 	// CreateMember refuses an e-mail address that is taken, in whatever organisation, with ErrExists.
 	CreateMember(context.Context, Member) error
@@ -106,8 +106,8 @@ type Store interface {
 	EndSession(ctx context.Context, id lease.Hash) error
 	// EndSessions ends all of a member's but keep.
 	EndSessions(ctx context.Context, org, member license.ID, keep lease.Hash) error
-	// TidySessions forgets the sessions that expired before the given time.
-	TidySessions(ctx context.Context, before lease.Time) error
+	// DeleteExpiredSessions forgets the sessions that expired before the given time.
+	DeleteExpiredSessions(ctx context.Context, before lease.Time) error
 }
 
 // Error is a refusal with its stable code.
@@ -126,7 +126,7 @@ type Identity struct {
 	CSRF    string  // of the session, to be shown with every request that changes something
 	Token   *Token  // nil for a session
 
-	limited bool // the organisation wants a second factor, and there was none
+	mfaMissing bool // the organisation wants a second factor, and there was none
 }
 
 // Options are what the door stands on beside its store.
@@ -135,18 +135,18 @@ type Options struct {
 	Log      *slog.Logger     // nil: no log
 	URL      func() string    // how browsers reach the server, without a slash at the end; nil: links begin with their path
 	Mailer   Mailer           // nil: no mail is sent, and who makes a link is given it
-	Provider Provider         // of logins by OpenID Connect; nil: there are none
+	Provider OIDCProvider     // of logins by OpenID Connect; nil: there are none
 	Sealer   Sealer           // for what must be read again: nobody can have a second factor without one
 }
 
 // Service is the door. It is safe for concurrent use, and several on one store are one door.
 type Service struct {
 	Options
-	store  Store
-	random io.Reader
-	derive func(password, salt []byte, time, memory uint32, threads uint8, length uint32) []byte
-	work   chan struct{}  // a place in it is the right to hash one password
-	unseen sync.WaitGroup // what answers do not wait for
+	store      Store
+	random     io.Reader
+	deriveKey  func(password, salt []byte, time, memory uint32, threads uint8, length uint32) []byte
+	hashSlots  chan struct{}  // a place in it is the right to hash one password
+	background sync.WaitGroup // what answers do not wait for
 }
 
 // New makes the door to the people in store.
@@ -160,22 +160,24 @@ func New(store Store, o Options) *Service {
 	if o.URL == nil {
 		o.URL = func() string { return "" }
 	}
-	return &Service{Options: o, store: store, random: rand.Reader, derive: argon2.IDKey, work: make(chan struct{}, hashesAtOnce)}
+	return &Service{Options: o, store: store, random: rand.Reader, deriveKey: argon2.IDKey, hashSlots: make(chan struct{}, maxConcurrentHashes)}
 }
 
 func (s *Service) now() time.Time { return s.Clock() }
 
-func (s *Service) time() lease.Time { return lease.Time(s.now().UnixMilli()) }
+func (s *Service) timestamp() lease.Time { return lease.Time(s.now().UnixMilli()) }
 
 // newID makes an id of 96 random bits (DESIGN "Words").
 func (s *Service) newID(ctx context.Context) license.ID {
-	return license.ID(hex.EncodeToString(s.bytes(ctx, 12)))
+	return license.ID(hex.EncodeToString(s.randomBytes(ctx, 12)))
 }
 
 // newToken makes a secret of 256 random bits.
-func (s *Service) newToken(ctx context.Context) string { return hex.EncodeToString(s.bytes(ctx, 32)) }
+func (s *Service) newToken(ctx context.Context) string {
+	return hex.EncodeToString(s.randomBytes(ctx, 32))
+}
 
-func (s *Service) bytes(ctx context.Context, n int) []byte {
+func (s *Service) randomBytes(ctx context.Context, n int) []byte {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(licensing.Random(ctx, s.random), b); err != nil {
 		panic(err) // crypto/rand never fails, and nothing safe could be done if it did

@@ -8,8 +8,8 @@ import (
 )
 
 // proves S07
-func TestOnlyWhatIsInTheTableIsAllowed(t *testing.T) {
-	for action := range allowed {
+func TestPermissionTable(t *testing.T) {
+	for action := range permissions {
 		if !May(Owner, action) {
 			t.Errorf("the owner may not %s", action)
 		}
@@ -21,14 +21,14 @@ func TestOnlyWhatIsInTheTableIsAllowed(t *testing.T) {
 		t.Error("an action without a row is allowed")
 	}
 	// What is for good is for the two who answer for it.
-	for _, action := range []Action{DeleteCatalogue, EndLicenses} {
+	for _, action := range []Action{DeleteCatalogue, RevokeLicenses} {
 		for _, role := range []Role{Developer, Support, Viewer} {
 			if May(role, action) {
 				t.Errorf("%s may %s", role, action)
 			}
 		}
 	}
-	for action, roles := range allowed {
+	for action, roles := range permissions {
 		if May(Viewer, action) && len(roles) != len(Roles) {
 			t.Errorf("%s is for viewers, and not for all", action)
 		}
@@ -57,11 +57,11 @@ func TestPasswordHash(t *testing.T) {
 		t.Error("two hashes of one password are the same: no salt")
 	}
 	// Nobody's hash costs the same and is nobody's.
-	if got, err := s.matches(t.Context(), nobody, ""); err != nil || got {
+	if got, err := s.matches(t.Context(), dummyHash, ""); err != nil || got {
 		t.Errorf("nobody: %v, %v", got, err)
 	}
-	if a, b := nobody[:strings.LastIndex(nobody, "=")], hash[:strings.LastIndex(hash, "=")]; a != b || len(nobody) != len(hash) {
-		t.Errorf("nobody %q is not made as %q", nobody, hash)
+	if a, b := dummyHash[:strings.LastIndex(dummyHash, "=")], hash[:strings.LastIndex(hash, "=")]; a != b || len(dummyHash) != len(hash) {
+		t.Errorf("nobody %q is not made as %q", dummyHash, hash)
 	}
 	for _, broken := range []string{"", "secret", "$2b$10$x", "$argon2id$v=18$m=19456,t=2,p=1$AAAA$AAAA", "$argon2id$v=19$m=1$AAAA$AAAA"} {
 		if ok, err := s.matches(t.Context(), broken, ""); ok || err == nil {
@@ -70,33 +70,33 @@ func TestPasswordHash(t *testing.T) {
 	}
 }
 
-func TestWhatAFounderMustSay(t *testing.T) {
-	good := Founding{Organisation: "Acmé GmbH", Name: "Ö. Wner", Email: "o@acme.test", Password: "correct horse battery"}
-	if err := good.check(); err != nil {
+func TestSetupInputValidation(t *testing.T) {
+	good := SetupInput{Organisation: "Acmé GmbH", Name: "Ö. Wner", Email: "o@acme.test", Password: "correct horse battery"}
+	if err := good.validate(); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		change func(*Founding)
+		change func(*SetupInput)
 		field  string
 	}{
-		"no_organisation":   {func(f *Founding) { f.Organisation = "" }, "organisation"},
-		"two_lines":         {func(f *Founding) { f.Organisation = "a\nb" }, "organisation"},
-		"blank_name":        {func(f *Founding) { f.Name = " " }, "name"},
-		"name_with_NUL":     {func(f *Founding) { f.Name = "a\x00b" }, "name"},
-		"name_turned_round": {func(f *Founding) { f.Name = "a\u202eb" }, "name"},
-		"name_too_long":     {func(f *Founding) { f.Name = strings.Repeat("ö", 201) }, "name"},
-		"email_without_at":  {func(f *Founding) { f.Email = "acme.test" }, "email"},
-		"email_with_two":    {func(f *Founding) { f.Email = "a@b@c" }, "email"},
-		"email_with_blank":  {func(f *Founding) { f.Email = "a b@c" }, "email"},
-		"short_password":    {func(f *Founding) { f.Password = "eleven char" }, "password"},
-		"long_password":     {func(f *Founding) { f.Password = strings.Repeat("x", 257) }, "password"},
+		"no_organisation":   {func(f *SetupInput) { f.Organisation = "" }, "organisation"},
+		"two_lines":         {func(f *SetupInput) { f.Organisation = "a\nb" }, "organisation"},
+		"blank_name":        {func(f *SetupInput) { f.Name = " " }, "name"},
+		"name_with_NUL":     {func(f *SetupInput) { f.Name = "a\x00b" }, "name"},
+		"name_turned_round": {func(f *SetupInput) { f.Name = "a\u202eb" }, "name"},
+		"name_too_long":     {func(f *SetupInput) { f.Name = strings.Repeat("ö", 201) }, "name"},
+		"email_without_at":  {func(f *SetupInput) { f.Email = "acme.test" }, "email"},
+		"email_with_two":    {func(f *SetupInput) { f.Email = "a@b@c" }, "email"},
+		"email_with_blank":  {func(f *SetupInput) { f.Email = "a b@c" }, "email"},
+		"short_password":    {func(f *SetupInput) { f.Password = "eleven char" }, "password"},
+		"long_password":     {func(f *SetupInput) { f.Password = strings.Repeat("x", 257) }, "password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := good
 			c.change(&f)
-			invalid, ok := f.check().(*licensing.Invalid)
+			invalid, ok := f.validate().(*licensing.Invalid)
 			if !ok || invalid.Field != c.field {
-				t.Errorf("got %v, want %s", f.check(), c.field)
+				t.Errorf("got %v, want %s", f.validate(), c.field)
 			}
 		})
 	}

@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// TestRolesAsDocumented holds the table of docs/access.md to the one that decides.
-func TestRolesAsDocumented(t *testing.T) {
+// TestDocumentedPermissions holds the table of docs/access.md to the one that decides.
+func TestDocumentedPermissions(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| action |")
 	for _, role := range Roles {
 		fmt.Fprintf(&table, " %s |", role)
 	}
 	table.WriteString("\n| --- |" + strings.Repeat(" --- |", len(Roles)) + "\n")
-	for _, action := range slices.Concat([]Action{Self, Whoami}, Scopes()) {
+	for _, action := range slices.Concat([]Action{ActionSelf, ActionWhoami}, Scopes()) {
 		fmt.Fprintf(&table, "| `%s` |", action)
 		for _, role := range Roles {
 			mark := " "

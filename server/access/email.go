@@ -11,14 +11,14 @@ import (
 
 // How long the links are good.
 const (
-	VerificationLife = 48 * time.Hour
-	ResetLife        = 2 * time.Hour
+	VerificationLifetime = 48 * time.Hour
+	ResetLifetime        = 2 * time.Hour
 )
 
 // How many mails with a new link go to one address, and are sent for one member to whatever addresses, within the window of guesses.
 const (
-	resetsPerPerson = 3
-	mailsPerMember  = 10
+	maxMailsPerAddress = 3
+	maxMailsPerMember  = 10
 )
 
 var errNoMail = &Error{Code: "no_mail", Detail: "this server sends no mail; ask an administrator of your organisation"}
@@ -30,15 +30,15 @@ func (s *Service) ChangeEmail(ctx context.Context, who Identity, password, email
 		return err
 	}
 	email = normaliseEmail(email)
-	if err := s.confirm(ctx, who.Member, "password", password, address); err != nil {
+	if err := s.confirmPassword(ctx, who.Member, "password", password, address); err != nil {
 		return err
 	}
 	if s.Mailer != nil && email != who.Member.Email {
-		if err := s.mayVerify(ctx, who.Member.ID, email); err != nil {
+		if err := s.limitVerification(ctx, who.Member.ID, email); err != nil {
 			return err
 		}
 	}
-	m, err := s.editOwn(ctx, who.Member, func(m *Member) bool {
+	m, err := s.updateWithRetry(ctx, who.Member, func(m *Member) bool {
 		changed := m.Email != email
 		m.Email, m.Verified = email, m.Verified && !changed
 		return changed
@@ -46,12 +46,12 @@ func (s *Service) ChangeEmail(ctx context.Context, who Identity, password, email
 	if err != nil || s.Mailer == nil || m.Verified {
 		return err
 	}
-	return s.sendVerification(ctx, m)
+	return s.mailVerificationLink(ctx, m)
 }
 
-// editOwn changes a member by themselves, for as long as others come first.
-func (s *Service) editOwn(ctx context.Context, m Member, change func(*Member) bool) (Member, error) {
-	for range patience {
+// updateWithRetry changes a member by themselves, for as long as others come first.
+func (s *Service) updateWithRetry(ctx context.Context, m Member, change func(*Member) bool) (Member, error) {
+	for range maxRetries {
 		m, err := s.store.Member(ctx, m.Organisation, m.ID)
 		if err != nil || !change(&m) {
 			return m, err
@@ -68,19 +68,19 @@ func (s *Service) SendVerification(ctx context.Context, who Identity) error {
 	if s.Mailer == nil {
 		return errNoMail
 	}
-	if err := s.mayVerify(ctx, who.Member.ID, who.Member.Email); err != nil {
+	if err := s.limitVerification(ctx, who.Member.ID, who.Member.Email); err != nil {
 		return err
 	}
-	return s.sendVerification(ctx, who.Member)
+	return s.mailVerificationLink(ctx, who.Member)
 }
 
-// mayVerify counts a link to an address, which need not be the member's: they only say so.
-func (s *Service) mayVerify(ctx context.Context, member license.ID, email string) error {
+// limitVerification counts a link to an address, which need not be the member's: they only say so.
+func (s *Service) limitVerification(ctx context.Context, member license.ID, email string) error {
 	for _, l := range []limit{
-		{guessID(verificationKind, string(member), "by"), mailsPerMember, false},
-		{guessID(verificationKind, email, ""), resetsPerPerson, false},
+		{counterID(verificationKind, string(member), "by"), maxMailsPerMember, false},
+		{counterID(verificationKind, email, ""), maxMailsPerAddress, false},
 	} {
-		if wait, err := s.tally(ctx, l, true); err != nil {
+		if wait, err := s.checkLimit(ctx, l, true); err != nil {
 			return err
 		} else if wait > 0 {
 			return &Error{Code: "rate_limited", Detail: "a link was sent a moment ago", RetryAfter: wait}
@@ -89,48 +89,48 @@ func (s *Service) mayVerify(ctx context.Context, member license.ID, email string
 	return nil
 }
 
-func (s *Service) sendVerification(ctx context.Context, m Member) error {
-	secret, _, err := s.issue(ctx, verificationKind, s.newID(ctx), m.Organisation, VerificationLife, ticket{Member: m.ID, Email: m.Email})
+func (s *Service) mailVerificationLink(ctx context.Context, m Member) error {
+	secret, _, err := s.createLink(ctx, verificationKind, s.newID(ctx), m.Organisation, VerificationLifetime, oneTimeToken{Member: m.ID, Email: m.Email})
 	if err != nil {
 		return err
 	}
-	return s.send(ctx, verificationKind, m.Email, m.Email, s.link(verificationPage, secret), VerificationLife)
+	return s.mailLink(ctx, verificationKind, m.Email, m.Email, s.linkTo(verificationPage, secret), VerificationLifetime)
 }
 
 // VerifyEmail marks the address as reaching its member, whom it returns, if it is still the one that the link was sent to.
 func (s *Service) VerifyEmail(ctx context.Context, secret, address string) (Member, error) {
-	e, t, err := s.present(ctx, verificationKind, secret, address)
+	e, t, err := s.lookupLink(ctx, verificationKind, secret, address)
 	if err != nil {
 		return Member{}, err
 	}
-	m, err := s.editOwn(ctx, Member{ID: t.Member, Organisation: e.Org}, func(m *Member) bool {
+	m, err := s.updateWithRetry(ctx, Member{ID: t.Member, Organisation: e.Org}, func(m *Member) bool {
 		m.Verified = true
 		return m.Email == t.Email
 	})
 	if errors.Is(err, licensing.ErrNotFound) || err == nil && m.Email != t.Email {
-		return Member{}, badLink
+		return Member{}, errBadLink
 	} else if err != nil {
 		return Member{}, err
 	}
-	return m, s.useUp(ctx, e)
+	return m, s.consumeLink(ctx, e)
 }
 
-// ForgottenPassword mails a link to set a new one. Nobody learns whether there is such a member: the answer is the same, and what depends on
+// RequestPasswordReset mails a link to set a new one. Nobody learns whether there is such a member: the answer is the same, and what depends on
 // it comes after the answer.
-func (s *Service) ForgottenPassword(ctx context.Context, email, address string) error {
+func (s *Service) RequestPasswordReset(ctx context.Context, email, address string) error {
 	if s.Mailer == nil {
 		return errNoMail
 	}
 	email = normaliseEmail(email)
-	wait, err := s.tally(ctx, limit{guessID("forgotten", "", placeOf(address)), guessesPerPlace, false}, true)
+	wait, err := s.checkLimit(ctx, limit{counterID("forgotten", "", networkOf(address)), maxFailuresPerPlace, false}, true)
 	if err != nil {
 		return err
 	}
 	if wait > 0 {
 		return &Error{Code: "rate_limited", Detail: "too many links were asked for", RetryAfter: wait}
 	}
-	s.behind("sending a link for a new password", func(ctx context.Context) error {
-		if wait, err := s.tally(ctx, limit{guessID("forgotten", email, ""), resetsPerPerson, false}, true); wait > 0 || err != nil {
+	s.inBackground("sending a link for a new password", func(ctx context.Context) error {
+		if wait, err := s.checkLimit(ctx, limit{counterID("forgotten", email, ""), maxMailsPerAddress, false}, true); wait > 0 || err != nil {
 			return err
 		}
 		m, err := s.store.MemberByEmail(ctx, email)
@@ -139,15 +139,15 @@ func (s *Service) ForgottenPassword(ctx context.Context, email, address string) 
 		} else if err != nil {
 			return err
 		}
-		_, err = s.resetLink(ctx, m, "")
+		_, err = s.issueResetLink(ctx, m, "")
 		return err
 	})
 	return nil
 }
 
-// PasswordLink is how somebody gets a new password without knowing the old one: mailed where mail can be sent, else given to whoever may edit
+// CreateResetLink is how somebody gets a new password without knowing the old one: mailed where mail can be sent, else given to whoever may edit
 // them, to pass on.
-func (s *Service) PasswordLink(ctx context.Context, who Identity, id license.ID) (link string, err error) {
+func (s *Service) CreateResetLink(ctx context.Context, who Identity, id license.ID) (link string, err error) {
 	m, err := s.store.Member(ctx, who.Organisation(), id)
 	if err != nil {
 		return "", err
@@ -155,27 +155,27 @@ func (s *Service) PasswordLink(ctx context.Context, who Identity, id license.ID)
 	if m.Role == Owner && who.Member.Role != Owner {
 		return "", errOwnersOnly
 	}
-	if err := who.mayGive(m.Role); err != nil {
+	if err := who.checkMayGrant(m.Role); err != nil {
 		return "", err
 	}
-	return s.resetLink(ctx, m, who.Member.ID)
+	return s.issueResetLink(ctx, m, who.Member.ID)
 }
 
-func (s *Service) resetLink(ctx context.Context, m Member, by license.ID) (link string, err error) {
-	secret, _, err := s.issue(ctx, resetKind, s.newID(ctx), m.Organisation, ResetLife, ticket{Member: m.ID, By: by, Email: m.Email, Over: hashToken("password", m.Password)})
+func (s *Service) issueResetLink(ctx context.Context, m Member, by license.ID) (link string, err error) {
+	secret, _, err := s.createLink(ctx, resetKind, s.newID(ctx), m.Organisation, ResetLifetime, oneTimeToken{Member: m.ID, CreatedBy: by, Email: m.Email, Over: hashToken("password", m.Password)})
 	if err != nil {
 		return "", err
 	}
-	link = s.link(resetPage, secret)
+	link = s.linkTo(resetPage, secret)
 	if s.Mailer == nil {
 		return link, nil
 	}
-	return "", s.send(ctx, resetKind, m.Email, m.Email, link, ResetLife)
+	return "", s.mailLink(ctx, resetKind, m.Email, m.Email, link, ResetLifetime)
 }
 
 // ResetPassword sets a new password of the member whom it returns, and ends every session. Whoever has a second factor still needs it to log in.
 func (s *Service) ResetPassword(ctx context.Context, secret, password, address string) (Member, error) {
-	e, t, err := s.present(ctx, resetKind, secret, address)
+	e, t, err := s.lookupLink(ctx, resetKind, secret, address)
 	if err != nil {
 		return Member{}, err
 	}
@@ -184,25 +184,25 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password, address s
 	}
 	m, err := s.store.Member(ctx, e.Org, t.Member)
 	if errors.Is(err, licensing.ErrNotFound) || err == nil && (m.Disabled || m.Email != t.Email || hashToken("password", m.Password) != t.Over) {
-		return Member{}, badLink
+		return Member{}, errBadLink
 	} else if err != nil {
 		return Member{}, err
 	}
-	if err := s.stands(ctx, m.Organisation, t.By, m.Role); err != nil {
+	if err := s.checkCreatorStillMay(ctx, m.Organisation, t.CreatedBy, m.Role); err != nil {
 		return Member{}, err
 	}
 	hash, err := s.hash(ctx, password)
 	if err != nil {
 		return Member{}, err
 	}
-	if err := s.useUp(ctx, e); err != nil {
+	if err := s.consumeLink(ctx, e); err != nil {
 		return Member{}, err
 	}
 	err = s.store.SetPassword(ctx, m.Organisation, m.ID, m.Password, hash, "")
 	if errors.Is(err, licensing.ErrStale) { // the password that the link replaces is not there any more
-		return Member{}, badLink
+		return Member{}, errBadLink
 	} else if err != nil {
 		return Member{}, err
 	}
-	return m, s.know(ctx, m.Email, placeOf(address))
+	return m, s.rememberPlace(ctx, m.Email, networkOf(address))
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// HashesOf makes s's password hashes cheap, so that a test can guess often, and counts them.
-func HashesOf(s *Service) *atomic.Int64 {
+// FakeHashes makes s's password hashes cheap, so that a test can guess often, and counts them.
+func FakeHashes(s *Service) *atomic.Int64 {
 	n := new(atomic.Int64)
-	s.derive = func(password, salt []byte, _, _ uint32, _ uint8, length uint32) []byte {
+	s.deriveKey = func(password, salt []byte, _, _ uint32, _ uint8, length uint32) []byte {
 		n.Add(1)
 		key, err := hkdf.Key(sha256.New, password, salt, "", int(length))
 		if err != nil {
@@ -21,5 +21,5 @@ func HashesOf(s *Service) *atomic.Int64 {
 	return n
 }
 
-// Code is what an authenticator with the secret shows.
-func Code(secret []byte, at time.Time) string { return totpCode(secret, at.Unix()/totpStep) }
+// TOTPCode is what an authenticator with the secret shows.
+func TOTPCode(secret []byte, at time.Time) string { return totpCode(secret, at.Unix()/totpStep) }

@@ -10,17 +10,17 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// InvitationLife is how long an invitation is good.
-const InvitationLife = 7 * 24 * time.Hour
+// InvitationLifetime is how long an invitation is good.
+const InvitationLifetime = 7 * 24 * time.Hour
 
 // Invitation is the way of a further person into an organisation.
 type Invitation struct {
-	ID      license.ID
-	Email   string
-	Role    Role
-	By      license.ID // the member who invites
-	Created lease.Time
-	Until   lease.Time
+	ID        license.ID
+	Email     string
+	Role      Role
+	InvitedBy license.ID // the member who invites
+	Created   lease.Time
+	Expires   lease.Time
 }
 
 // Invite lets somebody become a member. Where mail can be sent, the link goes to the address and is seen by nobody else, so whoever
@@ -35,22 +35,22 @@ func (s *Service) Invite(ctx context.Context, who Identity, organisation, email 
 	if role == Owner && who.Member.Role != Owner {
 		return i, "", errOwnersOnly
 	}
-	if err := who.mayGive(role); err != nil {
+	if err := who.checkMayGrant(role); err != nil {
 		return i, "", err
 	}
 	email = normaliseEmail(email)
-	if err := s.isFree(ctx, email); err != nil {
+	if err := s.checkEmailUnused(ctx, email); err != nil {
 		return i, "", err
 	}
 	org := who.Organisation()
 	id := invitationID(org, email)
-	t := ticket{Member: who.Member.ID, Email: email, Role: role}
-	secret, e, err := s.issue(ctx, invitationKind, id, org, InvitationLife, t)
+	t := oneTimeToken{Member: who.Member.ID, Email: email, Role: role}
+	secret, e, err := s.createLink(ctx, invitationKind, id, org, InvitationLifetime, t)
 	if errors.Is(err, licensing.ErrExists) {
-		if err := s.forgetExpired(ctx, invitationKind, id); err != nil {
+		if err := s.deleteExpired(ctx, invitationKind, id); err != nil {
 			return i, "", err
 		}
-		secret, e, err = s.issue(ctx, invitationKind, id, org, InvitationLife, t)
+		secret, e, err = s.createLink(ctx, invitationKind, id, org, InvitationLifetime, t)
 	}
 	if err != nil {
 		return i, "", err
@@ -58,11 +58,11 @@ func (s *Service) Invite(ctx context.Context, who Identity, organisation, email 
 	if i, err = invitationOf(e); err != nil {
 		return i, "", err
 	}
-	link = s.link(invitationPage, secret)
+	link = s.linkTo(invitationPage, secret)
 	if s.Mailer == nil {
 		return i, link, nil
 	}
-	if err := s.send(ctx, invitationKind, email, organisation, link, InvitationLife); err != nil {
+	if err := s.mailLink(ctx, invitationKind, email, organisation, link, InvitationLifetime); err != nil {
 		return i, "", errors.Join(err, s.store.DeleteEntry(ctx, invitationKind, e.ID, 0))
 	}
 	return i, "", nil
@@ -73,27 +73,27 @@ func invitationID(org license.ID, email string) license.ID {
 	return license.ID(hashToken("invitation of", string(org)+"\n"+email)[:24])
 }
 
-// forgetExpired makes room for a new ticket with the id. One that is still good stays.
-func (s *Service) forgetExpired(ctx context.Context, kind string, id license.ID) error {
+// deleteExpired makes room for a new ticket with the id. One that is still good stays.
+func (s *Service) deleteExpired(ctx context.Context, kind string, id license.ID) error {
 	e, err := s.store.Entry(ctx, kind, string(id))
-	if err == nil && s.time() >= e.Until {
+	if err == nil && s.timestamp() >= e.Until {
 		err = s.store.DeleteEntry(ctx, kind, e.ID, e.Revision)
 	}
-	if changedMeanwhile(err) {
+	if isWriteConflict(err) {
 		err = nil
 	}
 	return err
 }
 
 func invitationOf(e licensing.Entry) (Invitation, error) {
-	t, err := decode[ticket](e)
-	return Invitation{ID: license.ID(e.ID), Email: t.Email, Role: t.Role, By: t.Member, Created: e.Created, Until: t.Until}, err
+	t, err := decode[oneTimeToken](e)
+	return Invitation{ID: license.ID(e.ID), Email: t.Email, Role: t.Role, InvitedBy: t.Member, Created: e.Created, Expires: t.Expires}, err
 }
 
 // Invitations lists those of the organisation that were not accepted yet, newest first.
 func (s *Service) Invitations(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Invitation], error) {
 	found, err := s.store.Entries(ctx, invitationKind, org, "", page)
-	return convert(found, err, invitationOf)
+	return convertListing(found, err, invitationOf)
 }
 
 // RevokeInvitation ends one: whoever accepts it later is refused.
@@ -106,11 +106,11 @@ func (s *Service) RevokeInvitation(ctx context.Context, org, id license.ID) erro
 
 // AcceptInvitation makes the member and logs in.
 func (s *Service) AcceptInvitation(ctx context.Context, secret, name, password, address string) (token string, who Identity, err error) {
-	e, t, err := s.present(ctx, invitationKind, secret, address)
+	e, t, err := s.lookupLink(ctx, invitationKind, secret, address)
 	if err != nil {
 		return "", Identity{}, err
 	}
-	if err := s.stands(ctx, e.Org, t.Member, t.Role); err != nil {
+	if err := s.checkCreatorStillMay(ctx, e.Org, t.Member, t.Role); err != nil {
 		return "", Identity{}, err
 	}
 	if err := checkLine("name", name); err != nil {
@@ -119,23 +119,23 @@ func (s *Service) AcceptInvitation(ctx context.Context, secret, name, password, 
 	if err := checkPassword("password", password); err != nil {
 		return "", Identity{}, err
 	}
-	if err := s.isFree(ctx, t.Email); err != nil { // another organisation may have been first
+	if err := s.checkEmailUnused(ctx, t.Email); err != nil { // another organisation may have been first
 		return "", Identity{}, err
 	}
 	hash, err := s.hash(ctx, password)
 	if err != nil {
 		return "", Identity{}, err
 	}
-	if err := s.useUp(ctx, e); err != nil {
+	if err := s.consumeLink(ctx, e); err != nil {
 		return "", Identity{}, err
 	}
 	m := Member{ID: s.newID(ctx), Organisation: e.Org, Email: t.Email, Verified: t.Mailed, Name: name, Role: t.Role, Password: hash, Revision: 1,
-		Created: s.time()}
+		Created: s.timestamp()}
 	if err := s.store.CreateMember(ctx, m); err != nil {
 		return "", Identity{}, err
 	}
-	if err := s.know(ctx, m.Email, placeOf(address)); err != nil {
+	if err := s.rememberPlace(ctx, m.Email, networkOf(address)); err != nil {
 		return "", Identity{}, err
 	}
-	return s.open(ctx, m, ViaPassword)
+	return s.createSession(ctx, m, AuthPassword)
 }

@@ -19,26 +19,26 @@ const (
 	setupPage        = "/setup"
 )
 
-// link is never made of what a request says about its host: whoever asks for somebody else's new password chooses that.
-func (s *Service) link(page, secret string) string { return s.URL() + page + "?token=" + secret }
+// linkTo is never made of what a request says about its host: whoever asks for somebody else's new password chooses that.
+func (s *Service) linkTo(page, secret string) string { return s.URL() + page + "?token=" + secret }
 
-// letter is what stands around a link.
-type letter struct{ subject, reason, otherwise string }
+// emailTemplate is what stands around a link.
+type emailTemplate struct{ subject, reason, ignoreHint string }
 
-var letters = map[string]letter{
+var emailTemplates = map[string]emailTemplate{
 	invitationKind:   {"You are invited to %s", "You are invited to work at %s. To choose a password, open", "If you do not know why, do nothing."},
 	verificationKind: {"Is this your address?", "To confirm that mail to %s reaches you, open", "If you have no account, do nothing."},
 	resetKind:        {"A new password", "To set a new password for %s, open", "If you did not ask for it, do nothing: your password stays as it is."},
 }
 
-// send mails a link to somebody. about fills the places in the letter.
-func (s *Service) send(ctx context.Context, kind, to, about, link string, life time.Duration) error {
-	l := letters[kind]
+// mailLink mails a link to somebody. about fills the places in the letter.
+func (s *Service) mailLink(ctx context.Context, kind, to, about, link string, life time.Duration) error {
+	l := emailTemplates[kind]
 	subject := l.subject
 	if kind == invitationKind {
 		subject = fmt.Sprintf(subject, about)
 	}
-	text := fmt.Sprintf(l.reason, about) + "\n\n" + link + "\n\nThe link is good once, for " + hours(life) + ". " + l.otherwise + "\n"
+	text := fmt.Sprintf(l.reason, about) + "\n\n" + link + "\n\nThe link is good once, for " + hours(life) + ". " + l.ignoreHint + "\n"
 	return s.Mailer.Mail(ctx, to, subject, text)
 }
 
@@ -49,9 +49,9 @@ func hours(d time.Duration) string {
 	return fmt.Sprintf("%d hours", int(d.Hours()))
 }
 
-// behind does what must not be seen in the time that an answer takes, after the answer. Finish waits for it.
-func (s *Service) behind(what string, do func(context.Context) error) {
-	s.unseen.Go(func() {
+// inBackground does what must not be seen in the time that an answer takes, after the answer. Finish waits for it.
+func (s *Service) inBackground(what string, do func(context.Context) error) {
+	s.background.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := do(ctx); err != nil {
@@ -60,5 +60,5 @@ func (s *Service) behind(what string, do func(context.Context) error) {
 	})
 }
 
-// Finish waits for the work that answers do not wait for. After it the store may be closed.
-func (s *Service) Finish() { s.unseen.Wait() }
+// Wait waits for the work that answers do not wait for. After it the store may be closed.
+func (s *Service) Wait() { s.background.Wait() }

@@ -11,8 +11,8 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// enrol gives the person a second factor, and takes the codes that it shows.
-func (w *world) enrol() (codeAt func(time.Time) string, recovery []string) {
+// enrolTOTP gives the person a second factor, and takes the codes that it shows.
+func (w *fixture) enrolTOTP() (codeAt func(time.Time) string, recovery []string) {
 	w.Helper()
 	ctx := context.Background()
 	_, who, err := w.nodes[0].Login(ctx, email, password, "", home)
@@ -30,60 +30,60 @@ func (w *world) enrol() (codeAt func(time.Time) string, recovery []string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	codeAt = func(at time.Time) string { return access.Code(key, at) }
+	codeAt = func(at time.Time) string { return access.TOTPCode(key, at) }
 	recovery, _, _, err = w.nodes[1].ConfirmTOTP(ctx, who, password, codeAt(w.clock()), home)
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.pass(30 * time.Second)
+	w.advance(30 * time.Second)
 	return codeAt, recovery
 }
 
-func (w *world) login(node int, second, address string) string {
+func (w *fixture) loginWithCode(node int, second, address string) string {
 	_, _, err := w.nodes[node].Login(context.Background(), email, password, second, address)
-	got, _ := code(err)
+	got, _ := errorCode(err)
 	return got
 }
 
 // proves part of B08
 func TestSecondFactor(t *testing.T) {
-	w := begin(t)
-	codeAt, recovery := w.enrol()
+	w := newFixture(t)
+	codeAt, recovery := w.enrolTOTP()
 	for name, c := range map[string]struct{ code, want string }{
 		"none": {"", "code_required"}, "wrong": {"000000", "bad_code"}, "too_old": {codeAt(w.clock().Add(-2 * time.Minute)), "bad_code"},
 		"too_new": {codeAt(w.clock().Add(2 * time.Minute)), "bad_code"}, "a_word": {"rabbit", "bad_code"},
 	} {
-		if got := w.login(0, c.code, home); got != c.want {
+		if got := w.loginWithCode(0, c.code, home); got != c.want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
 	now := codeAt(w.clock())
-	if got := w.login(0, now, home); got != "" {
+	if got := w.loginWithCode(0, now, home); got != "" {
 		t.Errorf("the right one: %q", got)
 	}
-	if got := w.login(1, now, home); got != "bad_code" {
+	if got := w.loginWithCode(1, now, home); got != "bad_code" {
 		t.Errorf("again, on another node: %q", got)
 	}
-	if got := w.login(1, codeAt(w.clock().Add(-30*time.Second)), home); got != "bad_code" {
+	if got := w.loginWithCode(1, codeAt(w.clock().Add(-30*time.Second)), home); got != "bad_code" {
 		t.Errorf("one from before the last: %q", got)
 	}
-	if got := w.login(1, strings.ToUpper(recovery[3]), home); got != "" {
+	if got := w.loginWithCode(1, strings.ToUpper(recovery[3]), home); got != "" {
 		t.Errorf("a recovery code: %q", got)
 	}
-	if got := w.login(0, recovery[3], home); got != "bad_code" {
+	if got := w.loginWithCode(0, recovery[3], home); got != "bad_code" {
 		t.Errorf("a recovery code again: %q", got)
 	}
 }
 
 // proves part of B08
-func TestOneCodeShownManyTimesAtOnceIsTakenOnce(t *testing.T) {
-	w := begin(t)
-	codeAt, recovery := w.enrol()
+func TestConcurrentUseOfOneCode(t *testing.T) {
+	w := newFixture(t)
+	codeAt, recovery := w.enrolTOTP()
 	for _, shown := range []string{codeAt(w.clock()), recovery[0]} {
 		var all sync.WaitGroup
 		outcomes := make([]string, 8) // fewer than are held back as guesses
 		for i := range outcomes {
-			all.Go(func() { outcomes[i] = w.login(i%2, shown, home) })
+			all.Go(func() { outcomes[i] = w.loginWithCode(i%2, shown, home) })
 		}
 		all.Wait()
 		in := 0
@@ -104,12 +104,12 @@ func TestOneCodeShownManyTimesAtOnceIsTakenOnce(t *testing.T) {
 // known.
 //
 // proves part of B10
-func TestCodesAreGuessedSlowly(t *testing.T) {
-	w := begin(t)
-	w.enrol()
+func TestCodeGuessingIsLimited(t *testing.T) {
+	w := newFixture(t)
+	w.enrolTOTP()
 	wrong, limited := 0, 0
 	for i := range 60 {
-		switch got := w.login(i%2, "000000", "198.51.100."+string(rune('a'+i/2))); got {
+		switch got := w.loginWithCode(i%2, "000000", "198.51.100."+string(rune('a'+i/2))); got {
 		case "bad_code":
 			wrong++
 		case "rate_limited":

@@ -28,26 +28,26 @@ import (
 
 // OIDC is how an organisation's provider is reached, and whom it may let in.
 type OIDC struct {
-	Issuer    string   `json:"issuer"` // its address, from which everything else about it is read
-	ClientID  string   `json:"client_id"`
-	Sealed    []byte   `json:"sealed"`
-	Domains   []string `json:"domains,omitempty"`   // of addresses that are let in; none: all
-	Newcomers Role     `json:"newcomers,omitempty"` // what somebody becomes who was not invited; empty: nothing
+	Issuer       string   `json:"issuer"` // its address, from which everything else about it is read
+	ClientID     string   `json:"client_id"`
+	SealedSecret []byte   `json:"sealed"`
+	Domains      []string `json:"domains,omitempty"`   // of addresses that are let in; none: all
+	DefaultRole  Role     `json:"newcomers,omitempty"` // what somebody becomes who was not invited; empty: nothing
 }
 
-// Provider speaks with the providers. What it refuses is an *Error.
-type Provider interface {
+// OIDCProvider speaks with the providers. What it refuses is an *Error.
+type OIDCProvider interface {
 	// Begin gives the address at the provider to which a browser goes.
-	Begin(ctx context.Context, c Client, state, nonce, verifier string) (string, error)
+	Begin(ctx context.Context, c OIDCClient, state, nonce, verifier string) (string, error)
 	// Finish exchanges the code that the browser brought back.
-	Finish(ctx context.Context, c Client, code, nonce, verifier string) (Claims, error)
+	Finish(ctx context.Context, c OIDCClient, code, nonce, verifier string) (OIDCClaims, error)
 }
 
-// Client is the server to a provider.
-type Client struct{ Issuer, ID, Secret, Redirect string }
+// OIDCClient is the server to a provider.
+type OIDCClient struct{ Issuer, ID, Secret, Redirect string }
 
-// Claims are what a provider says of somebody.
-type Claims struct {
+// OIDCClaims are what a provider says of somebody.
+type OIDCClaims struct {
 	Subject  string
 	Email    string
 	Verified bool
@@ -55,11 +55,11 @@ type Claims struct {
 }
 
 const (
-	oidcStateKind = "oidc_state"
-	oidcLinkKind  = "oidc_link"
-	oidcLife      = 10 * time.Minute // between here and back
-	maxDomains    = 50
-	oidcSealed    = "oidc\n"
+	oidcStateKind     = "oidc_state"
+	oidcLinkKind      = "oidc_link"
+	oidcLifetime      = 10 * time.Minute // between here and back
+	maxDomains        = 50
+	oidcSecretPurpose = "oidc\n"
 )
 
 // OIDCCallback is the path that a provider sends browsers back to; it is entered there.
@@ -77,9 +77,9 @@ func checkOIDC(o OIDC) error {
 		return &licensing.Invalid{Field: "oidc.issuer", Problem: "is not of the form https://host/path"}
 	case len(o.Domains) > maxDomains:
 		return &licensing.Invalid{Field: "oidc.domains", Problem: "are more than 50"}
-	case o.Newcomers == Owner:
+	case o.DefaultRole == Owner:
 		return &licensing.Invalid{Field: "oidc.newcomers", Problem: "may not be owners"}
-	case o.Newcomers != "" && len(o.Domains) == 0:
+	case o.DefaultRole != "" && len(o.Domains) == 0:
 		return &licensing.Invalid{Field: "oidc.domains", Problem: "are needed, or everybody whom the provider knows could come in"}
 	}
 	for _, d := range o.Domains {
@@ -87,66 +87,66 @@ func checkOIDC(o OIDC) error {
 			return &licensing.Invalid{Field: "oidc.domains", Problem: "holds something else than a domain in lower case"}
 		}
 	}
-	if o.Newcomers != "" {
-		if err := checkRole(o.Newcomers); err != nil {
+	if o.DefaultRole != "" {
+		if err := checkRole(o.DefaultRole); err != nil {
 			return &licensing.Invalid{Field: "oidc.newcomers", Problem: "is not one of the roles"}
 		}
 	}
 	return checkLine("oidc.client_id", o.ClientID)
 }
 
-// pendingOIDC is the body of a state's entry, whose id is a hash of the state.
-type pendingOIDC struct {
+// oidcState is the body of a state's entry, whose id is a hash of the state.
+type oidcState struct {
 	Nonce    string     `json:"nonce"`
 	Verifier string     `json:"verifier"`
 	Browser  lease.Hash `json:"browser"`          // of the cookie that shows that it is the same browser
 	Member   license.ID `json:"member,omitempty"` // who links the provider; empty: somebody who logs in
 }
 
-func oidcRefused(code, detail string) *Error { return &Error{Code: code, Detail: detail} }
+func oidcError(code, detail string) *Error { return &Error{Code: code, Detail: detail} }
 
 var (
-	errNoOIDC    = oidcRefused("oidc_off", "this organisation has no provider of logins")
-	errBadState  = oidcRefused("oidc_state", "this login was not begun here, was finished already, or took too long; begin again")
-	errStranger  = oidcRefused("oidc_stranger", "the provider knows you, but nobody with your address may come in here; ask for an invitation")
-	errNoAddress = oidcRefused("oidc_unverified", "the provider has not verified your e-mail address")
-	errUnlinked  = oidcRefused("oidc_unlinked", "your address is a member's who has not proven it; log in with the password, and link the provider")
+	errOIDCOff        = oidcError("oidc_off", "this organisation has no provider of logins")
+	errOIDCState      = oidcError("oidc_state", "this login was not begun here, was finished already, or took too long; begin again")
+	errOIDCStranger   = oidcError("oidc_stranger", "the provider knows you, but nobody with your address may come in here; ask for an invitation")
+	errOIDCUnverified = oidcError("oidc_unverified", "the provider has not verified your e-mail address")
+	errOIDCUnlinked   = oidcError("oidc_unlinked", "your address is a member's who has not proven it; log in with the password, and link the provider")
 )
 
-func (s *Service) client(ctx context.Context, org license.ID) (Client, OIDC, error) {
+func (s *Service) oidcClient(ctx context.Context, org license.ID) (OIDCClient, OIDC, error) {
 	set, err := s.Settings(ctx, org)
 	if err != nil {
-		return Client{}, OIDC{}, err
+		return OIDCClient{}, OIDC{}, err
 	}
 	if set.OIDC == nil || s.Provider == nil {
-		return Client{}, OIDC{}, errNoOIDC
+		return OIDCClient{}, OIDC{}, errOIDCOff
 	}
-	secret, err := s.Sealer.Open(oidcSealed+string(org), set.OIDC.Sealed)
-	return Client{set.OIDC.Issuer, set.OIDC.ClientID, string(secret), s.URL() + OIDCCallback}, *set.OIDC, err
+	secret, err := s.Sealer.Open(oidcSecretPurpose+string(org), set.OIDC.SealedSecret)
+	return OIDCClient{set.OIDC.Issuer, set.OIDC.ClientID, string(secret), s.URL() + OIDCCallback}, *set.OIDC, err
 }
 
 // BeginOIDC gives the address at the organisation's provider, and what the browser must show when it comes back. member is who links the
 // provider; empty for a login.
 func (s *Service) BeginOIDC(ctx context.Context, org, member license.ID, address string) (to, browser string, err error) {
-	wait, err := s.tally(ctx, unfinished(address), true) // until it is finished
+	wait, err := s.checkLimit(ctx, unfinishedLogins(address), true) // until it is finished
 	if err != nil {
 		return "", "", err
 	}
 	if wait > 0 {
 		return "", "", &Error{Code: "rate_limited", Detail: "too many logins were begun", RetryAfter: wait}
 	}
-	c, _, err := s.client(ctx, org)
+	c, _, err := s.oidcClient(ctx, org)
 	if err != nil {
 		return "", "", err
 	}
-	state, now := s.newToken(ctx), s.time()
+	state, now := s.newToken(ctx), s.timestamp()
 	browser = s.newToken(ctx)
-	p := pendingOIDC{Nonce: s.newToken(ctx), Verifier: s.newToken(ctx), Browser: hashToken("browser", browser), Member: member}
+	p := oidcState{Nonce: s.newToken(ctx), Verifier: s.newToken(ctx), Browser: hashToken("browser", browser), Member: member}
 	if to, err = s.Provider.Begin(ctx, c, state, p.Nonce, p.Verifier); err != nil {
 		return "", "", err
 	}
 	return to, browser, s.store.CreateEntry(ctx, licensing.Entry{
-		Kind: oidcStateKind, ID: string(hashToken("state", state)), Org: org, Created: now, Until: after(now, oidcLife), Body: encode(p),
+		Kind: oidcStateKind, ID: string(hashToken("state", state)), Org: org, Created: now, Until: addDuration(now, oidcLifetime), Body: encode(p),
 	})
 }
 
@@ -154,70 +154,70 @@ func (s *Service) BeginOIDC(ctx context.Context, org, member license.ID, address
 func (s *Service) FinishOIDC(ctx context.Context, state, code, issuer, browser, address string) (token string, who Identity, err error) {
 	e, err := s.store.Entry(ctx, oidcStateKind, string(hashToken("state", state)))
 	if errors.Is(err, licensing.ErrNotFound) {
-		return "", Identity{}, s.wrong(ctx, oidcStateKind, address, errBadState)
+		return "", Identity{}, s.countFailure(ctx, oidcStateKind, address, errOIDCState)
 	} else if err != nil {
 		return "", Identity{}, err
 	}
-	p, err := decode[pendingOIDC](e)
+	p, err := decode[oidcState](e)
 	if err != nil {
 		return "", Identity{}, err
 	}
-	if s.time() >= e.Until || subtle.ConstantTimeCompare([]byte(hashToken("browser", browser)), []byte(p.Browser)) != 1 {
-		return "", Identity{}, s.wrong(ctx, oidcStateKind, address, errBadState)
+	if s.timestamp() >= e.Until || subtle.ConstantTimeCompare([]byte(hashToken("browser", browser)), []byte(p.Browser)) != 1 {
+		return "", Identity{}, s.countFailure(ctx, oidcStateKind, address, errOIDCState)
 	}
-	if err := s.store.DeleteEntry(ctx, oidcStateKind, e.ID, e.Revision); changedMeanwhile(err) {
-		return "", Identity{}, errBadState
+	if err := s.store.DeleteEntry(ctx, oidcStateKind, e.ID, e.Revision); isWriteConflict(err) {
+		return "", Identity{}, errOIDCState
 	} else if err != nil {
 		return "", Identity{}, err
 	}
-	c, set, err := s.client(ctx, e.Org)
+	c, set, err := s.oidcClient(ctx, e.Org)
 	if err != nil {
 		return "", Identity{}, err
 	}
 	if issuer != "" && issuer != c.Issuer { // RFC 9207: the answer of another provider
-		return "", Identity{}, errBadState
+		return "", Identity{}, errOIDCState
 	}
 	if code == "" {
-		return "", Identity{}, oidcRefused("oidc_refused", "the provider did not let you in")
+		return "", Identity{}, oidcError("oidc_refused", "the provider did not let you in")
 	}
 	claims, err := s.Provider.Finish(ctx, c, code, p.Nonce, p.Verifier)
 	if err != nil {
 		return "", Identity{}, err
 	}
-	m, err := s.memberOf(ctx, e.Org, p.Member, set, claims)
+	m, err := s.findOrCreateOIDCMember(ctx, e.Org, p.Member, set, claims)
 	if err != nil {
 		return "", Identity{}, err
 	}
 	if m.Disabled {
-		return "", Identity{}, errStranger
+		return "", Identity{}, errOIDCStranger
 	}
-	if err := s.know(ctx, m.Email, placeOf(address)); err != nil {
+	if err := s.rememberPlace(ctx, m.Email, networkOf(address)); err != nil {
 		return "", Identity{}, err
 	}
-	if err := s.untally(ctx, unfinished(address)); err != nil {
+	if err := s.uncount(ctx, unfinishedLogins(address)); err != nil {
 		return "", Identity{}, err
 	}
-	return s.open(ctx, m, ViaOIDC)
+	return s.createSession(ctx, m, AuthOIDC)
 }
 
-// unfinished are the logins that were begun at a place and came to nothing yet.
-func unfinished(address string) limit {
-	return limit{guessID("oidc", "", placeOf(address)), guessesPerPlace, false}
+// unfinishedLogins are the logins that were begun at a place and came to nothing yet.
+func unfinishedLogins(address string) limit {
+	return limit{counterID("oidc", "", networkOf(address)), maxFailuresPerPlace, false}
 }
 
-// memberOf finds or makes the member that an identity is.
-func (s *Service) memberOf(ctx context.Context, org, linking license.ID, set OIDC, c Claims) (Member, error) {
+// findOrCreateOIDCMember finds or makes the member that an identity is.
+func (s *Service) findOrCreateOIDCMember(ctx context.Context, org, linking license.ID, set OIDC, c OIDCClaims) (Member, error) {
 	link := string(hashToken("oidc", string(org)+"\n"+set.Issuer+"\n"+c.Subject))
 	if e, err := s.store.Entry(ctx, oidcLinkKind, link); err == nil {
 		m, err := s.store.Member(ctx, org, license.ID(e.List))
 		switch {
 		case err == nil && linking != "" && m.ID != linking:
-			return m, oidcRefused("oidc_taken", "this identity of the provider is another member's")
+			return m, oidcError("oidc_taken", "this identity of the provider is another member's")
 		case !errors.Is(err, licensing.ErrNotFound):
 			return m, err
 		}
 		// The member was removed: the identity is nobody's again.
-		if err := s.store.DeleteEntry(ctx, oidcLinkKind, link, e.Revision); err != nil && !changedMeanwhile(err) {
+		if err := s.store.DeleteEntry(ctx, oidcLinkKind, link, e.Revision); err != nil && !isWriteConflict(err) {
 			return Member{}, err
 		}
 	} else if !errors.Is(err, licensing.ErrNotFound) {
@@ -225,21 +225,21 @@ func (s *Service) memberOf(ctx context.Context, org, linking license.ID, set OID
 	}
 	email := normaliseEmail(c.Email)
 	if !c.Verified || checkEmail("email", email) != nil {
-		return Member{}, errNoAddress
+		return Member{}, errOIDCUnverified
 	}
 	if _, domain, _ := strings.Cut(email, "@"); len(set.Domains) > 0 && !slices.Contains(set.Domains, domain) {
-		return Member{}, errStranger
+		return Member{}, errOIDCStranger
 	}
 	m, err := s.store.MemberByEmail(ctx, email)
 	switch {
 	case errors.Is(err, licensing.ErrNotFound) && linking == "":
-		m, err = s.newcomer(ctx, org, set, email, c.Name)
+		m, err = s.createOIDCMember(ctx, org, set, email, c.Name)
 	case err != nil && !errors.Is(err, licensing.ErrNotFound):
 		return Member{}, err
 	case err != nil || m.Organisation != org || linking != "" && m.ID != linking:
-		return Member{}, errStranger
+		return Member{}, errOIDCStranger
 	case linking == "" && !m.Verified:
-		return Member{}, errUnlinked
+		return Member{}, errOIDCUnlinked
 	}
 	if err != nil {
 		return Member{}, err
@@ -247,38 +247,38 @@ func (s *Service) memberOf(ctx context.Context, org, linking license.ID, set OID
 	if others, err := s.store.Entries(ctx, oidcLinkKind, org, string(m.ID), licensing.Page{Limit: 1}); err != nil {
 		return Member{}, err
 	} else if len(others.Items) > 0 {
-		return Member{}, oidcRefused("oidc_taken", "the member with your address has another identity of the provider")
+		return Member{}, oidcError("oidc_taken", "the member with your address has another identity of the provider")
 	}
-	if m, err = s.editOwn(ctx, m, func(m *Member) bool {
+	if m, err = s.updateWithRetry(ctx, m, func(m *Member) bool {
 		changed := !m.Verified
 		m.Verified = true // the provider says so
 		return changed
 	}); err != nil {
 		return Member{}, err
 	}
-	err = s.store.CreateEntry(ctx, licensing.Entry{Kind: oidcLinkKind, ID: link, Org: org, List: string(m.ID), Created: s.time(), Body: []byte("{}")})
+	err = s.store.CreateEntry(ctx, licensing.Entry{Kind: oidcLinkKind, ID: link, Org: org, List: string(m.ID), Created: s.timestamp(), Body: []byte("{}")})
 	if errors.Is(err, licensing.ErrExists) { // the same person twice at a time
 		err = nil
 	}
 	return m, err
 }
 
-// newcomer makes a member of somebody who was invited, or whom the organisation lets in without.
-func (s *Service) newcomer(ctx context.Context, org license.ID, set OIDC, email, name string) (Member, error) {
-	role := set.Newcomers
+// createOIDCMember makes a member of somebody who was invited, or whom the organisation lets in without.
+func (s *Service) createOIDCMember(ctx context.Context, org license.ID, set OIDC, email, name string) (Member, error) {
+	role := set.DefaultRole
 	e, err := s.store.Entry(ctx, invitationKind, string(invitationID(org, email)))
 	switch {
-	case err == nil && s.time() < e.Until:
-		t, err := decode[ticket](e)
+	case err == nil && s.timestamp() < e.Until:
+		t, err := decode[oneTimeToken](e)
 		if err != nil {
 			return Member{}, err
 		}
-		if err := s.stands(ctx, org, t.Member, t.Role); err == badLink {
+		if err := s.checkCreatorStillMay(ctx, org, t.Member, t.Role); err == errBadLink {
 			break
 		} else if err != nil {
 			return Member{}, err
 		}
-		if err := s.useUp(ctx, e); err != nil {
+		if err := s.consumeLink(ctx, e); err != nil {
 			return Member{}, err
 		}
 		role = t.Role
@@ -286,11 +286,11 @@ func (s *Service) newcomer(ctx context.Context, org license.ID, set OIDC, email,
 		return Member{}, err
 	}
 	if role == "" {
-		return Member{}, errStranger
+		return Member{}, errOIDCStranger
 	}
 	if checkLine("name", name) != nil {
 		name = email
 	}
-	m := Member{ID: s.newID(ctx), Organisation: org, Email: email, Verified: true, Name: name, Role: role, Revision: 1, Created: s.time()}
+	m := Member{ID: s.newID(ctx), Organisation: org, Email: email, Verified: true, Name: name, Role: role, Revision: 1, Created: s.timestamp()}
 	return m, s.store.CreateMember(ctx, m)
 }

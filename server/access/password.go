@@ -16,40 +16,40 @@ import (
 // The cost of a hash: OWASP's minimum for argon2id, about 30 ms of one core. More memory would buy more against a stolen database,
 // but two logins at once must also fit beside the rest into a small machine.
 const (
-	hashTime     = 2
-	hashMemory   = 19 * 1024 // KiB
-	hashThreads  = 1
-	hashLength   = 32
-	saltLength   = 16
-	hashesAtOnce = 2
-	hashPatience = 5 * time.Second // how long a login waits for its turn
+	hashTime            = 2
+	hashMemory          = 19 * 1024 // KiB
+	hashThreads         = 1
+	hashLength          = 32
+	saltLength          = 16
+	maxConcurrentHashes = 2
+	hashTimeout         = 5 * time.Second // how long a login waits for its turn
 )
 
 // What a password must be. Length is the only rule that helps (NIST SP 800-63B); the upper bound keeps hashing quick.
 const (
-	minPassword = 12
-	maxPassword = 256
+	minPasswordLength = 12
+	maxPasswordLength = 256
 )
 
 func checkPassword(field, password string) error {
 	switch {
-	case len([]rune(password)) < minPassword:
-		return &licensing.Invalid{Field: field, Problem: fmt.Sprintf("is shorter than %d characters", minPassword)}
-	case len(password) > maxPassword:
-		return &licensing.Invalid{Field: field, Problem: fmt.Sprintf("is longer than %d bytes", maxPassword)}
+	case len([]rune(password)) < minPasswordLength:
+		return &licensing.Invalid{Field: field, Problem: fmt.Sprintf("is shorter than %d characters", minPasswordLength)}
+	case len(password) > maxPasswordLength:
+		return &licensing.Invalid{Field: field, Problem: fmt.Sprintf("is longer than %d bytes", maxPasswordLength)}
 	}
 	return nil
 }
 
-// turn waits for the right to hash. It bounds memory and processor time whatever number of logins comes in.
-func (s *Service) turn(ctx context.Context) (done func(), err error) {
-	timer := time.NewTimer(hashPatience)
+// acquireHashSlot waits for the right to hash. It bounds memory and processor time whatever number of logins comes in.
+func (s *Service) acquireHashSlot(ctx context.Context) (done func(), err error) {
+	timer := time.NewTimer(hashTimeout)
 	defer timer.Stop()
 	select {
-	case s.work <- struct{}{}:
-		return func() { <-s.work }, nil
+	case s.hashSlots <- struct{}{}:
+		return func() { <-s.hashSlots }, nil
 	case <-timer.C:
-		return nil, &Error{Code: "rate_limited", Detail: "too many people log in at the moment", RetryAfter: hashPatience}
+		return nil, &Error{Code: "rate_limited", Detail: "too many people log in at the moment", RetryAfter: hashTimeout}
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -57,21 +57,21 @@ func (s *Service) turn(ctx context.Context) (done func(), err error) {
 
 // hash writes a password in the text form that argon2's own tools use.
 func (s *Service) hash(ctx context.Context, password string) (string, error) {
-	done, err := s.turn(ctx)
+	done, err := s.acquireHashSlot(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer done()
-	salt := s.bytes(ctx, saltLength)
-	key := s.derive([]byte(password), salt, hashTime, hashMemory, hashThreads, hashLength)
+	salt := s.randomBytes(ctx, saltLength)
+	key := s.deriveKey([]byte(password), salt, hashTime, hashMemory, hashThreads, hashLength)
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
 		b64.EncodeToString(salt), b64.EncodeToString(key)), nil
 }
 
-// nobody is compared with when there is no such member, so that the answer takes as long as for a wrong password. No password gives a
+// dummyHash is compared with when there is no such member, so that the answer takes as long as for a wrong password. No password gives a
 // hash of zeros.
-var nobody = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
+var dummyHash = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
 	strings.Repeat("A", 22), strings.Repeat("A", 43))
 
 // matches tells whether the password is the one that was hashed, at the cost that the hash names.
@@ -96,11 +96,11 @@ func (s *Service) matches(ctx context.Context, hash, password string) (bool, err
 	if err != nil {
 		return false, fmt.Errorf("reading a stored password hash: %w", err)
 	}
-	done, err := s.turn(ctx)
+	done, err := s.acquireHashSlot(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer done()
-	got := s.derive([]byte(password), salt, uint32(rounds), uint32(memory), threads, uint32(len(want)))
+	got := s.deriveKey([]byte(password), salt, uint32(rounds), uint32(memory), threads, uint32(len(want)))
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// SessionLife is how long a login lasts. It is fixed, not renewed by use: a stolen token dies by itself, at the latest the next day.
-const SessionLife = 12 * time.Hour
+// SessionLifetime is how long a login lasts. It is fixed, not renewed by use: a stolen token dies by itself, at the latest the next day.
+const SessionLifetime = 12 * time.Hour
 
-// expiredKept is how long an expired session is remembered, to be answered as expired and not as unknown.
-const expiredKept = 30 * 24 * time.Hour
+// expiredRetention is how long an expired session is remembered, to be answered as expired and not as unknown.
+const expiredRetention = 30 * 24 * time.Hour
 
 // Login checks the password, and the code of a member who has a second factor, and opens a session. The token goes to the browser and
 // nowhere else. An unknown address, a wrong password and a disabled member get the same answer, after the same work. address is where the
 // request came from; guessing is slowed down by it.
 func (s *Service) Login(ctx context.Context, email, password, code, address string) (token string, who Identity, err error) {
 	email = normaliseEmail(email)
-	a, err := s.attempt(ctx, "password", email, address)
+	a, err := s.beginAttempt(ctx, "password", email, address)
 	if err != nil {
 		return "", Identity{}, err
 	}
@@ -31,7 +31,7 @@ func (s *Service) Login(ctx context.Context, email, password, code, address stri
 	hash := member.Password
 	switch {
 	case errors.Is(err, licensing.ErrNotFound) || err == nil && hash == "":
-		hash = nobody
+		hash = dummyHash
 	case err != nil:
 		return "", Identity{}, err
 	}
@@ -42,46 +42,46 @@ func (s *Service) Login(ctx context.Context, email, password, code, address stri
 	if !ok || member.ID == "" || member.Disabled {
 		return "", Identity{}, errCredentials
 	}
-	if err := a.succeeded(ctx); err != nil {
+	if err := a.succeed(ctx); err != nil {
 		return "", Identity{}, err
 	}
-	via := ViaPassword
-	if required, err := s.secondFactor(ctx, member, code, address); err != nil {
+	via := AuthPassword
+	if required, err := s.checkSecondFactor(ctx, member, code, address); err != nil {
 		return "", Identity{}, err
 	} else if required {
-		via = ViaTOTP
+		via = AuthTOTP
 	}
 	// Only now: whoever knows a password alone must not make their places the person's.
-	if err := s.know(ctx, email, a.place); err != nil {
+	if err := s.rememberPlace(ctx, email, a.place); err != nil {
 		return "", Identity{}, err
 	}
-	if err := s.store.TidySessions(ctx, lease.Time(s.now().Add(-expiredKept).UnixMilli())); err != nil {
+	if err := s.store.DeleteExpiredSessions(ctx, lease.Time(s.now().Add(-expiredRetention).UnixMilli())); err != nil {
 		return "", Identity{}, err
 	}
-	return s.open(ctx, member, via)
+	return s.createSession(ctx, member, via)
 }
 
 var errCredentials = &Error{Code: "bad_credentials", Detail: "the e-mail address or the password is wrong"}
 
-// open makes a session for a member who has proven to be it. member is as it was read for that: what has been proven to a password that was
+// createSession makes a session for a member who has proven to be it. member is as it was read for that: what has been proven to a password that was
 // changed since, or to a member who was disabled or removed, is proven no more.
-func (s *Service) open(ctx context.Context, member Member, via Via) (token string, who Identity, err error) {
+func (s *Service) createSession(ctx context.Context, member Member, via AuthMethod) (token string, who Identity, err error) {
 	token = s.newToken(ctx)
 	now := s.now()
 	session := Session{
-		ID: hashToken("session", token), Member: member.ID, Via: via,
-		Created: lease.Time(now.UnixMilli()), Expires: lease.Time(now.Add(SessionLife).UnixMilli()),
+		ID: hashToken("session", token), Member: member.ID, AuthMethod: via,
+		Created: lease.Time(now.UnixMilli()), Expires: lease.Time(now.Add(SessionLifetime).UnixMilli()),
 	}
 	err = s.store.CreateSession(ctx, session, member.Password)
 	switch {
-	case errors.Is(err, licensing.ErrNotFound) && via == ViaOIDC:
-		return "", Identity{}, errBadState
+	case errors.Is(err, licensing.ErrNotFound) && via == AuthOIDC:
+		return "", Identity{}, errOIDCState
 	case errors.Is(err, licensing.ErrNotFound):
 		return "", Identity{}, errCredentials
 	case err != nil:
 		return "", Identity{}, err
 	}
-	who, err = s.identify(ctx, Identity{Member: member, Session: session, CSRF: csrf(token)}, via != ViaPassword)
+	who, err = s.completeIdentity(ctx, Identity{Member: member, Session: session, CSRF: csrfToken(token)}, via != AuthPassword)
 	return token, who, err
 }
 
@@ -99,10 +99,10 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Identity, err
 		return Identity{}, err
 	case member.Disabled:
 		return Identity{}, bad
-	case s.time() >= session.Expires:
+	case s.timestamp() >= session.Expires:
 		return Identity{}, &Error{Code: "session_expired", Detail: "the session has ended; log in again"}
 	}
-	return s.identify(ctx, Identity{Member: member, Session: session, CSRF: csrf(token)}, session.Via != ViaPassword)
+	return s.completeIdentity(ctx, Identity{Member: member, Session: session, CSRF: csrfToken(token)}, session.AuthMethod != AuthPassword)
 }
 
 // CheckCSRF compares the token that came in a header with the session's. Only a page that may read our answers knows it.
@@ -129,7 +129,7 @@ func (s *Service) ChangePassword(ctx context.Context, who Identity, old, passwor
 	if err := checkPassword("new", password); err != nil {
 		return err
 	}
-	if err := s.confirm(ctx, who.Member, "old", old, address); err != nil {
+	if err := s.confirmPassword(ctx, who.Member, "old", old, address); err != nil {
 		return err
 	}
 	hash, err := s.hash(ctx, password)
@@ -138,18 +138,18 @@ func (s *Service) ChangePassword(ctx context.Context, who Identity, old, passwor
 	}
 	err = s.store.SetPassword(ctx, who.Member.Organisation, who.Member.ID, who.Member.Password, hash, who.Session.ID)
 	if errors.Is(err, licensing.ErrStale) { // another change was first
-		return notPresent("old")
+		return invalidPassword("old")
 	}
 	return err
 }
 
-// confirm asks somebody who is logged in for the password once more. Wrong ones are counted like failed logins: a found open session is
+// confirmPassword asks somebody who is logged in for the password once more. Wrong ones are counted like failed logins: a found open session is
 // not a way to guess. field is where the request has it.
-func (s *Service) confirm(ctx context.Context, m Member, field, password, address string) error {
+func (s *Service) confirmPassword(ctx context.Context, m Member, field, password, address string) error {
 	if m.Password == "" {
 		return &licensing.Invalid{Field: field, Problem: "cannot be right: you have no password; ask for a link to set one"}
 	}
-	a, err := s.attempt(ctx, "password", m.Email, address)
+	a, err := s.beginAttempt(ctx, "password", m.Email, address)
 	if err != nil {
 		return err
 	}
@@ -158,25 +158,25 @@ func (s *Service) confirm(ctx context.Context, m Member, field, password, addres
 		return err
 	}
 	if !ok {
-		return notPresent(field)
+		return invalidPassword(field)
 	}
-	return a.succeeded(ctx)
+	return a.succeed(ctx)
 }
 
-func notPresent(field string) error {
+func invalidPassword(field string) error {
 	return &licensing.Invalid{Field: field, Problem: "is not the present password"}
 }
 
-// confirmBoth asks for the second factor too, which there must be.
-func (s *Service) confirmBoth(ctx context.Context, m Member, password, code, address string) error {
-	if err := s.confirm(ctx, m, "password", password, address); err != nil {
+// confirmPasswordAndCode asks for the second factor too, which there must be.
+func (s *Service) confirmPasswordAndCode(ctx context.Context, m Member, password, code, address string) error {
+	if err := s.confirmPassword(ctx, m, "password", password, address); err != nil {
 		return err
 	}
-	required, err := s.secondFactor(ctx, m, code, address)
+	required, err := s.checkSecondFactor(ctx, m, code, address)
 	if err == nil && !required {
-		err = errNoFactor
+		err = errMFANotEnrolled
 	}
-	return inField(err)
+	return asCodeFieldError(err)
 }
 
 // hashToken is how a token is stored. The kind keeps one kind of token from ever being good as another.
@@ -184,8 +184,8 @@ func hashToken(kind, token string) lease.Hash {
 	return lease.HashOf([]byte("onelicense/" + kind + "/1\n" + token))
 }
 
-// csrf derives the session's second token from its first: nothing more to store, and useless for logging in.
-func csrf(token string) string { return string(hashToken("csrf", token)) }
+// csrfToken derives the session's second token from its first: nothing more to store, and useless for logging in.
+func csrfToken(token string) string { return string(hashToken("csrf", token)) }
 
 // normaliseEmail makes one form of what people type. Providers differ about case before the @, but none gives two people addresses
 // that differ by nothing else.

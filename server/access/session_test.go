@@ -9,34 +9,34 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// slow is a store to which something happens between the check of a password and the session.
-type slow struct {
+// delayedStore is a store to which something happens between the check of a password and the session.
+type delayedStore struct {
 	access.Store
-	meanwhile func()
+	beforeCreateSession func()
 }
 
-func (s slow) CreateSession(ctx context.Context, session access.Session, password string) error {
-	s.meanwhile()
+func (s delayedStore) CreateSession(ctx context.Context, session access.Session, password string) error {
+	s.beforeCreateSession()
 	return s.Store.CreateSession(ctx, session, password)
 }
 
 // Whoever knows the old password has begun to log in when the new one ends all sessions.
 //
 // proves part of S05
-func TestPasswordChangesDuringALogin(t *testing.T) {
-	w := begin(t)
+func TestPasswordChangeDuringLogin(t *testing.T) {
+	w := newFixture(t)
 	m, err := w.store.MemberByEmail(t.Context(), email)
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := access.New(slow{w.store, func() {
+	node := access.New(delayedStore{w.store, func() {
 		if err := w.store.SetPassword(t.Context(), m.Organisation, m.ID, m.Password, "another", ""); err != nil {
 			t.Error(err)
 		}
-	}}, access.Options{Clock: w.clock, Sealer: open{}})
-	access.HashesOf(node)
+	}}, access.Options{Clock: w.clock, Sealer: plainSealer{}})
+	access.FakeHashes(node)
 	_, _, err = node.Login(t.Context(), email, password, "", home)
-	if got, _ := code(err); got != "bad_credentials" {
+	if got, _ := errorCode(err); got != "bad_credentials" {
 		t.Errorf("came in with the old password: %q", got)
 	}
 	if left, err := w.store.Sessions(t.Context(), m.Organisation, m.ID); err != nil || len(left) != 0 {
@@ -47,8 +47,8 @@ func TestPasswordChangesDuringALogin(t *testing.T) {
 // Two changes are under way, and both have seen the old password: the second does not take away what the first has set.
 //
 // proves part of S05
-func TestPasswordIsChangedOnceAtATime(t *testing.T) {
-	w := begin(t)
+func TestConcurrentPasswordChanges(t *testing.T) {
+	w := newFixture(t)
 	_, who, err := w.nodes[0].Login(t.Context(), email, password, "", home)
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +60,6 @@ func TestPasswordIsChangedOnceAtATime(t *testing.T) {
 	if err := w.nodes[1].ChangePassword(t.Context(), who, password, "the second new one", home); !errors.As(err, &wrong) || wrong.Field != "old" {
 		t.Errorf("the second: %v", err)
 	}
-	w.wants(0, email, "the second new one", home, "bad_credentials")
-	w.wants(0, email, "the first new one", home, "")
+	w.wantLogin(0, email, "the second new one", home, "bad_credentials")
+	w.wantLogin(0, email, "the first new one", home, "")
 }

@@ -31,10 +31,10 @@ func (s *Service) Settings(ctx context.Context, org license.ID) (Settings, error
 	return set, err
 }
 
-// ChangeSettings replaces them if they are still at the revision, or with 0 at any. The secret of the provider's client is kept where none is given, for
+// UpdateSettings replaces them if they are still at the revision, or with 0 at any. The secret of the provider's client is kept where none is given, for
 // the same client. Who is let in as whom stands here, owners too.
-func (s *Service) ChangeSettings(ctx context.Context, who Identity, set Settings, clientSecret string) (Settings, error) {
-	if err := who.mayGive(Owner); err != nil {
+func (s *Service) UpdateSettings(ctx context.Context, who Identity, set Settings, clientSecret string) (Settings, error) {
+	if err := who.checkMayGrant(Owner); err != nil {
 		return set, err
 	}
 	org := who.Organisation()
@@ -50,7 +50,7 @@ func (s *Service) ChangeSettings(ctx context.Context, who Identity, set Settings
 		}
 		set.Revision = held.Revision
 	}
-	e := licensing.Entry{Kind: settingsKind, ID: string(org), Org: org, Created: s.time(), Revision: set.Revision - 1, Body: encode(set)}
+	e := licensing.Entry{Kind: settingsKind, ID: string(org), Org: org, Created: s.timestamp(), Revision: set.Revision - 1, Body: encode(set)}
 	var err error
 	if e.Revision == 0 {
 		err = s.store.CreateEntry(ctx, e)
@@ -58,7 +58,7 @@ func (s *Service) ChangeSettings(ctx context.Context, who Identity, set Settings
 	} else {
 		e, err = s.store.ReplaceEntry(ctx, e)
 	}
-	if changedMeanwhile(err) {
+	if isWriteConflict(err) {
 		err = licensing.ErrStale
 	}
 	set.Revision = e.Revision + 1
@@ -70,7 +70,7 @@ func (s *Service) sealOIDC(ctx context.Context, org license.ID, o *OIDC, secret 
 		return err
 	}
 	if secret != "" {
-		o.Sealed, err = s.Sealer.Seal(oidcSealed+string(org), []byte(secret))
+		o.SealedSecret, err = s.Sealer.Seal(oidcSecretPurpose+string(org), []byte(secret))
 		return err
 	}
 	held, err := s.Settings(ctx, org)
@@ -80,13 +80,13 @@ func (s *Service) sealOIDC(ctx context.Context, org license.ID, o *OIDC, secret 
 	if held.OIDC == nil || held.OIDC.Issuer != o.Issuer || held.OIDC.ClientID != o.ClientID {
 		return &licensing.Invalid{Field: "oidc.client_secret", Problem: "is missing"}
 	}
-	o.Sealed = held.OIDC.Sealed
+	o.SealedSecret = held.OIDC.SealedSecret
 	return nil
 }
 
-// identify completes an identity whose credentials are good: strong tells whether they were made with more than a password.
-func (s *Service) identify(ctx context.Context, i Identity, strong bool) (Identity, error) {
+// completeIdentity completes an identity whose credentials are good: strong tells whether they were made with more than a password.
+func (s *Service) completeIdentity(ctx context.Context, i Identity, strong bool) (Identity, error) {
 	set, err := s.Settings(ctx, i.Organisation())
-	i.limited = set.RequireMFA && !strong
+	i.mfaMissing = set.RequireMFA && !strong
 	return i, err
 }

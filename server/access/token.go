@@ -31,7 +31,7 @@ type Token struct {
 	Scope        []Action
 	Created      lease.Time
 	Expires      lease.Time // 0: never
-	Used         lease.Time // within an hour; 0: never
+	LastUsed     lease.Time // within an hour; 0: never
 }
 
 const (
@@ -40,23 +40,23 @@ const (
 	maxScope    = 100 // more than there are actions
 )
 
-// usedEvery is how coarse the time of last use is, so that a busy token is not a write for each request.
-const usedEvery = time.Hour
+// lastUsedPrecision is how coarse the time of last use is, so that a busy token is not a write for each request.
+const lastUsedPrecision = time.Hour
 
-// keptToken is the body of a token's entry.
-type keptToken struct {
-	Hash    lease.Hash `json:"hash"`
-	Member  license.ID `json:"member"`
-	Name    string     `json:"name"`
-	Scope   []Action   `json:"scope"`
-	Expires lease.Time `json:"expires,omitempty"`
-	Used    lease.Time `json:"used,omitempty"`
-	Strong  bool       `json:"strong,omitempty"` // made in a session that had more than a password
+// tokenRecord is the body of a token's entry.
+type tokenRecord struct {
+	Hash     lease.Hash `json:"hash"`
+	Member   license.ID `json:"member"`
+	Name     string     `json:"name"`
+	Scope    []Action   `json:"scope"`
+	Expires  lease.Time `json:"expires,omitempty"`
+	LastUsed lease.Time `json:"used,omitempty"`
+	Strong   bool       `json:"strong,omitempty"` // made in a session that had more than a password
 }
 
 // CreateToken makes a token for oneself. The secret is given here and never again.
 func (s *Service) CreateToken(ctx context.Context, who Identity, name string, scope []Action, expires lease.Time) (secret string, t Token, err error) {
-	now := s.time()
+	now := s.timestamp()
 	if err := cmp.Or(checkLine("name", name), checkScope(who.Member.Role, scope)); err != nil {
 		return "", Token{}, err
 	}
@@ -68,12 +68,12 @@ func (s *Service) CreateToken(ctx context.Context, who Identity, name string, sc
 	secret = tokenPrefix + string(id) + "_" + s.newToken(ctx)
 	e := licensing.Entry{
 		Kind: tokenKind, ID: string(id), Org: who.Organisation(), List: string(who.Member.ID), Search: name, Created: now,
-		Body: encode(keptToken{Hash: hashToken("token", secret), Member: who.Member.ID, Name: name, Scope: scope, Expires: expires, Strong: who.Session.Via != ViaPassword}),
+		Body: encode(tokenRecord{Hash: hashToken("token", secret), Member: who.Member.ID, Name: name, Scope: scope, Expires: expires, Strong: who.Session.AuthMethod != AuthPassword}),
 	}
 	if expires != 0 {
-		e.Until = expires + lease.Time(expiredKept.Milliseconds())
+		e.Until = expires + lease.Time(expiredRetention.Milliseconds())
 	}
-	if err := s.store.CreateEntry(ctx, e); err != nil && !licensing.Repeated(ctx, err) {
+	if err := s.store.CreateEntry(ctx, e); err != nil && !licensing.IsReplay(ctx, err) {
 		return "", Token{}, err
 	}
 	t, err = tokenOf(e)
@@ -98,7 +98,7 @@ func checkScope(role Role, scope []Action) error {
 // Tokens lists those of a member, or with an empty id all of the organisation.
 func (s *Service) Tokens(ctx context.Context, org, member license.ID, page licensing.Page) (licensing.Listing[Token], error) {
 	found, err := s.store.Entries(ctx, tokenKind, org, string(member), page)
-	return convert(found, err, tokenOf)
+	return convertListing(found, err, tokenOf)
 }
 
 // RevokeToken ends a token of the member, or with an empty id of anybody in the organisation.
@@ -114,54 +114,54 @@ func (s *Service) RevokeToken(ctx context.Context, org, member, id license.ID) e
 }
 
 func tokenOf(e licensing.Entry) (Token, error) {
-	k, err := decode[keptToken](e)
+	k, err := decode[tokenRecord](e)
 	return Token{ID: license.ID(e.ID), Organisation: e.Org, Member: k.Member, Name: k.Name, Scope: k.Scope, Created: e.Created,
-		Expires: k.Expires, Used: k.Used}, err
+		Expires: k.Expires, LastUsed: k.LastUsed}, err
 }
 
 // AuthenticateToken turns a token's secret into who it acts for. The ways to fail have the codes that those of a session have.
 func (s *Service) AuthenticateToken(ctx context.Context, secret, address string) (Identity, error) {
-	who, err := s.Holder(ctx, secret)
-	if err == badToken {
-		err = s.wrong(ctx, tokenKind, address, badToken)
+	who, err := s.LookupToken(ctx, secret)
+	if err == errBadToken {
+		err = s.countFailure(ctx, tokenKind, address, errBadToken)
 	}
 	return who, err
 }
 
-var badToken = &Error{Code: "bad_token", Detail: "there is no such API token, or it was revoked"}
+var errBadToken = &Error{Code: "bad_token", Detail: "there is no such API token, or it was revoked"}
 
-// Holder is AuthenticateToken for a look ahead: a wrong token is not counted.
-func (s *Service) Holder(ctx context.Context, secret string) (Identity, error) {
+// LookupToken is AuthenticateToken for a look ahead: a wrong token is not counted.
+func (s *Service) LookupToken(ctx context.Context, secret string) (Identity, error) {
 	id, _, ok := strings.Cut(strings.TrimPrefix(secret, tokenPrefix), "_")
 	if !ok || len(id) != 24 || !strings.HasPrefix(secret, tokenPrefix) {
-		return Identity{}, badToken
+		return Identity{}, errBadToken
 	}
 	e, err := s.store.Entry(ctx, tokenKind, id)
 	if errors.Is(err, licensing.ErrNotFound) {
-		return Identity{}, badToken
+		return Identity{}, errBadToken
 	} else if err != nil {
 		return Identity{}, err
 	}
-	kept, err := decode[keptToken](e)
+	kept, err := decode[tokenRecord](e)
 	if err != nil {
 		return Identity{}, err
 	}
 	if subtle.ConstantTimeCompare([]byte(hashToken("token", secret)), []byte(kept.Hash)) != 1 {
-		return Identity{}, badToken
+		return Identity{}, errBadToken
 	}
-	now := s.time()
+	now := s.timestamp()
 	if kept.Expires != 0 && now >= kept.Expires {
 		return Identity{}, &Error{Code: "token_expired", Detail: "the API token has ended; make another one"}
 	}
 	member, err := s.store.Member(ctx, e.Org, kept.Member)
 	switch {
 	case errors.Is(err, licensing.ErrNotFound) || err == nil && member.Disabled:
-		return Identity{}, badToken
+		return Identity{}, errBadToken
 	case err != nil:
 		return Identity{}, err
 	}
-	if now >= kept.Used+lease.Time(usedEvery.Milliseconds()) {
-		kept.Used = now
+	if now >= kept.LastUsed+lease.Time(lastUsedPrecision.Milliseconds()) {
+		kept.LastUsed = now
 		e.Body = encode(kept)
 		// Another request may have written it first, or the token be revoked by now; a failing store is the handler's affair.
 		_, _ = s.store.ReplaceEntry(ctx, e)
@@ -170,5 +170,5 @@ func (s *Service) Holder(ctx context.Context, secret string) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return s.identify(ctx, Identity{Member: member, Token: &t}, kept.Strong)
+	return s.completeIdentity(ctx, Identity{Member: member, Token: &t}, kept.Strong)
 }

@@ -34,60 +34,60 @@ type Sealer interface {
 	Open(purpose string, sealed []byte) ([]byte, error)
 }
 
-// keptTOTP is the body of the entry, whose id is the member's.
-type keptTOTP struct {
+// totpRecord is the body of the entry, whose id is the member's.
+type totpRecord struct {
 	Sealed    []byte       `json:"sealed"`
 	Confirmed bool         `json:"confirmed,omitempty"` // from then on it is asked for
-	Last      int64        `json:"last,omitempty"`      // step of the last code that was taken: no code is good twice
+	LastStep  int64        `json:"last,omitempty"`      // step of the last code that was taken: no code is good twice
 	Recovery  []lease.Hash `json:"recovery,omitempty"`  // of those not used yet
 }
 
-// SecondFactor is what a member is told of theirs.
-type SecondFactor struct {
+// MFAStatus is what a member is told of theirs.
+type MFAStatus struct {
 	Enabled  bool
 	Recovery int // codes left
 }
 
-func sealedFor(member license.ID) string { return "totp\n" + string(member) }
+func totpPurpose(member license.ID) string { return "totp\n" + string(member) }
 
-// totp gives the member's entry; the revision is 0 when there is none.
-func (s *Service) totp(ctx context.Context, member license.ID) (licensing.Entry, keptTOTP, error) {
+// readTOTP gives the member's entry; the revision is 0 when there is none.
+func (s *Service) readTOTP(ctx context.Context, member license.ID) (licensing.Entry, totpRecord, error) {
 	e, err := s.store.Entry(ctx, totpKind, string(member))
 	if errors.Is(err, licensing.ErrNotFound) {
-		return licensing.Entry{}, keptTOTP{}, nil
+		return licensing.Entry{}, totpRecord{}, nil
 	} else if err != nil {
-		return e, keptTOTP{}, err
+		return e, totpRecord{}, err
 	}
-	k, err := decode[keptTOTP](e)
+	k, err := decode[totpRecord](e)
 	return e, k, err
 }
 
-// SecondFactorOf tells whether the member has one.
-func (s *Service) SecondFactorOf(ctx context.Context, who Identity) (SecondFactor, error) {
-	_, k, err := s.totp(ctx, who.Member.ID)
-	return SecondFactor{k.Confirmed, len(k.Recovery)}, err
+// MFAStatusOf tells whether the member has one.
+func (s *Service) MFAStatusOf(ctx context.Context, who Identity) (MFAStatus, error) {
+	_, k, err := s.readTOTP(ctx, who.Member.ID)
+	return MFAStatus{k.Confirmed, len(k.Recovery)}, err
 }
 
 // EnrolTOTP makes a secret for the member's authenticator. It is asked for only after ConfirmTOTP; until then it can be made anew.
 func (s *Service) EnrolTOTP(ctx context.Context, who Identity, organisation string) (secret, uri string, err error) {
-	e, k, err := s.totp(ctx, who.Member.ID)
+	e, k, err := s.readTOTP(ctx, who.Member.ID)
 	if err != nil {
 		return "", "", err
 	}
 	if k.Confirmed {
 		return "", "", &Error{Code: "mfa_enabled", Detail: "there is a second factor; disable it first"}
 	}
-	plain := s.bytes(ctx, totpSecret)
-	if k.Sealed, err = s.Sealer.Seal(sealedFor(who.Member.ID), plain); err != nil {
+	plain := s.randomBytes(ctx, totpSecret)
+	if k.Sealed, err = s.Sealer.Seal(totpPurpose(who.Member.ID), plain); err != nil {
 		return "", "", err
 	}
 	if e.Revision == 0 {
-		err = s.store.CreateEntry(ctx, licensing.Entry{Kind: totpKind, ID: string(who.Member.ID), Org: who.Organisation(), Created: s.time(), Body: encode(k)})
+		err = s.store.CreateEntry(ctx, licensing.Entry{Kind: totpKind, ID: string(who.Member.ID), Org: who.Organisation(), Created: s.timestamp(), Body: encode(k)})
 	} else {
 		e.Body = encode(k)
 		_, err = s.store.ReplaceEntry(ctx, e)
 	}
-	if changedMeanwhile(err) {
+	if isWriteConflict(err) {
 		err = licensing.ErrStale
 	}
 	secret = base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(plain)
@@ -100,11 +100,11 @@ func (s *Service) EnrolTOTP(ctx context.Context, who Identity, organisation stri
 // keep its member out of it. From then on logging in takes one; every session of before ends, and this one is
 // replaced by one that has proven both. The recovery codes are given here and never again.
 func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code, address string) (recovery []string, token string, now Identity, err error) {
-	a, err := s.attempt(ctx, "totp", who.Member.Email, address)
+	a, err := s.beginAttempt(ctx, "totp", who.Member.Email, address)
 	if err != nil {
 		return nil, "", Identity{}, err
 	}
-	e, k, err := s.totp(ctx, who.Member.ID)
+	e, k, err := s.readTOTP(ctx, who.Member.ID)
 	if err != nil {
 		return nil, "", Identity{}, err
 	}
@@ -112,47 +112,47 @@ func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code,
 		return nil, "", Identity{}, &Error{Code: "mfa_not_begun", Detail: "ask for a secret first"}
 	}
 	if who.Member.Password != "" {
-		if err := s.confirm(ctx, who.Member, "password", password, address); err != nil {
+		if err := s.confirmPassword(ctx, who.Member, "password", password, address); err != nil {
 			return nil, "", Identity{}, err
 		}
 	}
 	step, err := s.matchTOTP(who.Member.ID, k, code)
 	if err != nil {
-		return nil, "", Identity{}, inField(err)
+		return nil, "", Identity{}, asCodeFieldError(err)
 	}
-	k.Confirmed, k.Last = true, step
-	recovery, k.Recovery = s.newRecovery(ctx)
+	k.Confirmed, k.LastStep = true, step
+	recovery, k.Recovery = s.newRecoveryCodes(ctx)
 	e.Body = encode(k)
 	if _, err := s.store.ReplaceEntry(ctx, e); err != nil {
 		return nil, "", Identity{}, err
 	}
-	if err := a.succeeded(ctx); err != nil {
+	if err := a.succeed(ctx); err != nil {
 		return nil, "", Identity{}, err
 	}
 	if err := s.store.EndSessions(ctx, who.Organisation(), who.Member.ID, ""); err != nil {
 		return nil, "", Identity{}, err
 	}
-	token, now, err = s.open(ctx, who.Member, ViaTOTP)
+	token, now, err = s.createSession(ctx, who.Member, AuthTOTP)
 	return recovery, token, now, err
 }
 
 // NewRecoveryCodes replaces them, for password and code.
 func (s *Service) NewRecoveryCodes(ctx context.Context, who Identity, password, code, address string) ([]string, error) {
-	if err := s.confirmBoth(ctx, who.Member, password, code, address); err != nil {
+	if err := s.confirmPasswordAndCode(ctx, who.Member, password, code, address); err != nil {
 		return nil, err
 	}
-	for range patience {
-		e, k, err := s.totp(ctx, who.Member.ID)
+	for range maxRetries {
+		e, k, err := s.readTOTP(ctx, who.Member.ID)
 		if err != nil {
 			return nil, err
 		}
 		if !k.Confirmed {
-			return nil, errNoFactor
+			return nil, errMFANotEnrolled
 		}
 		var recovery []string
-		recovery, k.Recovery = s.newRecovery(ctx)
+		recovery, k.Recovery = s.newRecoveryCodes(ctx)
 		e.Body = encode(k)
-		if _, err = s.store.ReplaceEntry(ctx, e); !changedMeanwhile(err) {
+		if _, err = s.store.ReplaceEntry(ctx, e); !isWriteConflict(err) {
 			return recovery, err
 		}
 	}
@@ -161,28 +161,28 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, who Identity, password, 
 
 // DisableTOTP takes the second factor away, for password and code.
 func (s *Service) DisableTOTP(ctx context.Context, who Identity, password, code, address string) error {
-	if err := s.confirmBoth(ctx, who.Member, password, code, address); err != nil {
+	if err := s.confirmPasswordAndCode(ctx, who.Member, password, code, address); err != nil {
 		return err
 	}
-	return s.forgetTOTP(ctx, who.Member.ID)
+	return s.deleteTOTP(ctx, who.Member.ID)
 }
 
-// TakeFactor takes the second factor of a colleague away who has lost it, and ends their sessions.
-func (s *Service) TakeFactor(ctx context.Context, who Identity, id license.ID) error {
+// ResetMFA takes the second factor of a colleague away who has lost it, and ends their sessions.
+func (s *Service) ResetMFA(ctx context.Context, who Identity, id license.ID) error {
 	m, err := s.store.Member(ctx, who.Organisation(), id)
 	if err != nil {
 		return err
 	}
-	if err := who.mayGive(m.Role); err != nil {
+	if err := who.checkMayGrant(m.Role); err != nil {
 		return err
 	}
 	if err := s.EndSessions(ctx, who, id); err != nil {
 		return err
 	}
-	return s.forgetTOTP(ctx, id)
+	return s.deleteTOTP(ctx, id)
 }
 
-func (s *Service) forgetTOTP(ctx context.Context, member license.ID) error {
+func (s *Service) deleteTOTP(ctx context.Context, member license.ID) error {
 	if err := s.store.DeleteEntry(ctx, totpKind, string(member), 0); !errors.Is(err, licensing.ErrNotFound) {
 		return err
 	}
@@ -190,55 +190,55 @@ func (s *Service) forgetTOTP(ctx context.Context, member license.ID) error {
 }
 
 var (
-	errNoFactor  = &Error{Code: "mfa_not_begun", Detail: "there is no second factor"}
-	errBadCode   = &Error{Code: "bad_code", Detail: "the code is wrong or was used; wait for the next one"}
-	errNeedsCode = &Error{Code: "code_required", Detail: "send the code of your authenticator, or a recovery code, too"}
+	errMFANotEnrolled = &Error{Code: "mfa_not_begun", Detail: "there is no second factor"}
+	errBadCode        = &Error{Code: "bad_code", Detail: "the code is wrong or was used; wait for the next one"}
+	errCodeRequired   = &Error{Code: "code_required", Detail: "send the code of your authenticator, or a recovery code, too"}
 )
 
-// inField says what is wrong with a code to somebody who is logged in.
-func inField(err error) error {
-	if err == errBadCode || err == errNeedsCode {
+// asCodeFieldError says what is wrong with a code to somebody who is logged in.
+func asCodeFieldError(err error) error {
+	if err == errBadCode || err == errCodeRequired {
 		return &licensing.Invalid{Field: "code", Problem: "is wrong or was used; take the next one, or a recovery code"}
 	}
 	return err
 }
 
-// secondFactor asks for the code of a member who has a second factor, and takes it; required tells whether there is one.
-func (s *Service) secondFactor(ctx context.Context, m Member, code, address string) (required bool, err error) {
-	_, k, err := s.totp(ctx, m.ID)
+// checkSecondFactor asks for the code of a member who has a second factor, and takes it; required tells whether there is one.
+func (s *Service) checkSecondFactor(ctx context.Context, m Member, code, address string) (required bool, err error) {
+	_, k, err := s.readTOTP(ctx, m.ID)
 	if err != nil || !k.Confirmed {
 		return false, err
 	}
 	if code == "" {
-		return true, errNeedsCode
+		return true, errCodeRequired
 	}
-	a, err := s.attempt(ctx, "totp", m.Email, address)
+	a, err := s.beginAttempt(ctx, "totp", m.Email, address)
 	if err != nil {
 		return true, err
 	}
-	if err := s.takeCode(ctx, m.ID, code); err != nil {
+	if err := s.consumeCode(ctx, m.ID, code); err != nil {
 		return true, err
 	}
-	return true, a.succeeded(ctx)
+	return true, a.succeed(ctx)
 }
 
-// takeCode takes a code once: of those who show it at a time, on whatever node, the entry's revision lets one through.
-func (s *Service) takeCode(ctx context.Context, member license.ID, code string) error {
-	for range patience {
-		e, k, err := s.totp(ctx, member)
+// consumeCode takes a code once: of those who show it at a time, on whatever node, the entry's revision lets one through.
+func (s *Service) consumeCode(ctx context.Context, member license.ID, code string) error {
+	for range maxRetries {
+		e, k, err := s.readTOTP(ctx, member)
 		if err != nil {
 			return err
 		}
 		if !k.Confirmed {
-			return errNoFactor
+			return errMFANotEnrolled
 		}
-		if at := slices.Index(k.Recovery, hashRecovery(code)); at >= 0 {
+		if at := slices.Index(k.Recovery, hashRecoveryCode(code)); at >= 0 {
 			k.Recovery = slices.Delete(k.Recovery, at, at+1)
-		} else if k.Last, err = s.matchTOTP(member, k, code); err != nil {
+		} else if k.LastStep, err = s.matchTOTP(member, k, code); err != nil {
 			return err
 		}
 		e.Body = encode(k)
-		if _, err := s.store.ReplaceEntry(ctx, e); !changedMeanwhile(err) {
+		if _, err := s.store.ReplaceEntry(ctx, e); !isWriteConflict(err) {
 			return err
 		}
 	}
@@ -246,15 +246,15 @@ func (s *Service) takeCode(ctx context.Context, member license.ID, code string) 
 }
 
 // matchTOTP gives the step of a code that is good now and was not used; a later step voids the ones before.
-func (s *Service) matchTOTP(member license.ID, k keptTOTP, code string) (int64, error) {
-	secret, err := s.Sealer.Open(sealedFor(member), k.Sealed)
+func (s *Service) matchTOTP(member license.ID, k totpRecord, code string) (int64, error) {
+	secret, err := s.Sealer.Open(totpPurpose(member), k.Sealed)
 	if err != nil {
 		return 0, err
 	}
 	defer clear(secret)
 	now := s.now().Unix() / totpStep
 	for step := now - totpSkew; step <= now+totpSkew; step++ {
-		if step > k.Last && hmac.Equal([]byte(totpCode(secret, step)), []byte(code)) {
+		if step > k.LastStep && hmac.Equal([]byte(totpCode(secret, step)), []byte(code)) {
 			return step, nil
 		}
 	}
@@ -270,17 +270,17 @@ func totpCode(secret []byte, step int64) string {
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:at+4])&0x7fffffff%1_000_000)
 }
 
-// newRecovery makes codes such as abcd-efgh-ijkl-mnop.
-func (s *Service) newRecovery(ctx context.Context) (codes []string, hashes []lease.Hash) {
+// newRecoveryCodes makes codes such as abcd-efgh-ijkl-mnop.
+func (s *Service) newRecoveryCodes(ctx context.Context) (codes []string, hashes []lease.Hash) {
 	for range recoveryCodes {
-		text := strings.ToLower(base32.StdEncoding.EncodeToString(s.bytes(ctx, recoveryBytes)))
+		text := strings.ToLower(base32.StdEncoding.EncodeToString(s.randomBytes(ctx, recoveryBytes)))
 		code := strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")
-		codes, hashes = append(codes, code), append(hashes, hashRecovery(code))
+		codes, hashes = append(codes, code), append(hashes, hashRecoveryCode(code))
 	}
 	return codes, hashes
 }
 
-// hashRecovery is of what somebody types: in any case, with or without hyphens and blanks.
-func hashRecovery(code string) lease.Hash {
+// hashRecoveryCode is of what somebody types: in any case, with or without hyphens and blanks.
+func hashRecoveryCode(code string) lease.Hash {
 	return hashToken("recovery", strings.NewReplacer("-", "", " ", "").Replace(strings.ToLower(code)))
 }

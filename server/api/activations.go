@@ -53,13 +53,13 @@ type Reservation struct {
 	Until       time.Time `json:"until"`
 }
 
-type ByActivation struct {
-	ByID
+type ActivationPathInput struct {
+	IDPathInput
 	Activation string `path:"activation" pattern:"^[0-9a-f]{64}$" patternDescription:"64 lower-case hex digits"`
 }
 
-type ByActivationBody[T any] struct {
-	ByActivation
+type ActivationBodyInput[T any] struct {
+	ActivationPathInput
 	Body T
 }
 
@@ -68,102 +68,102 @@ type ActivationEdit struct {
 	Name string `json:"name" doc:"Empty: none."`
 }
 
-type ByEntitlement struct {
-	ByActivation
+type ReservationPathInput struct {
+	ActivationPathInput
 	Entitlement string `path:"entitlement" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" patternDescription:"a name"`
 }
 
-func (b ByActivation) key() licensing.ActivationKey {
+func (b ActivationPathInput) key() licensing.ActivationKey {
 	return licensing.ActivationKey{License: b.id(), Activation: lease.Hash(b.Activation)}
 }
 
-// activations registers what is known of installations, and how the vendor takes back what they hold.
-func (a *API) activations() {
+// registerActivations registers what is known of installations, and how the vendor takes back what they hold.
+func (a *API) registerActivations() {
 	const tag = "activations"
 	l := a.Licensing
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/activations", id: "activations", tag: tag, action: access.ReadLicenses,
 		summary: "List the installations of a license, newest first",
-	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Activation]], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Activation]], error) {
 		if _, err := l.License(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that the license is there
 		}
 		found, err := l.Activations(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, activation)
+		return replyList(found, err, toActivation)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/activations/{activation}/receipt", id: "receipt", tag: tag, action: access.ReadLicenses,
 		summary: "The last lease of an installation, signed: the receipt for the usage that it confirms",
-		more: func(o *huma.Operation) {
+		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "Two lines, the second of which signs the first (spec/lease.md).",
 				Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
 			}}
 		},
-	}, func(ctx context.Context, who access.Identity, in *ByActivation) (*file, error) {
+	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*fileResponse, error) {
 		text, err := l.Receipt(ctx, who.Organisation(), in.key())
 		if err != nil {
 			return nil, err
 		}
-		return &file{"text/plain; charset=us-ascii", `attachment; filename="` + in.Activation[:12] + `.receipt.txt"`, text}, nil
+		return &fileResponse{"text/plain; charset=us-ascii", `attachment; filename="` + in.Activation[:12] + `.receipt.txt"`, text}, nil
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "PATCH", path: "/licenses/{id}/activations/{activation}", id: "nameActivation", tag: tag, action: access.EditLicenses,
 		status: http.StatusNoContent, summary: "Give an installation a name, by which a search finds it",
-	}, func(ctx context.Context, who access.Identity, in *ByActivationBody[ActivationEdit]) (*none, error) {
+	}, func(ctx context.Context, who access.Identity, in *ActivationBodyInput[ActivationEdit]) (*empty, error) {
 		return nil, l.NameActivation(ctx, who.Organisation(), in.key(), in.Body.Name)
 	})
-	add(a, operation{
-		method: "POST", path: "/licenses/{id}/activations/{activation}/forgive", id: "forgive", tag: tag, action: access.FreeActivations,
+	addRoute(a, operation{
+		method: "POST", path: "/licenses/{id}/activations/{activation}/forgive", id: "forgive", tag: tag, action: access.DeactivateActivations,
 		status: http.StatusNoContent, summary: "Forgive an installation its restores, turns and changed machine, so that it may go on",
-	}, func(ctx context.Context, who access.Identity, in *ByActivation) (*none, error) {
-		return nil, l.Forgive(ctx, who.Organisation(), in.key())
+	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*empty, error) {
+		return nil, l.ClearCloneEvidence(ctx, who.Organisation(), in.key())
 	})
-	add(a, operation{
-		method: "POST", path: "/licenses/{id}/activations/{activation}/deactivate", id: "deactivate", tag: tag, action: access.FreeActivations,
+	addRoute(a, operation{
+		method: "POST", path: "/licenses/{id}/activations/{activation}/deactivate", id: "deactivate", tag: tag, action: access.DeactivateActivations,
 		status: http.StatusNoContent, summary: "Deactivate an installation and free what it holds, its place among the machines too",
-	}, func(ctx context.Context, who access.Identity, in *ByActivation) (*none, error) {
+	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*empty, error) {
 		return nil, l.Deactivate(ctx, who.Organisation(), in.key())
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/reservations", id: "reservations", tag: tag, action: access.ReadLicenses,
 		summary: "List the slots that are held",
-	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Reservation]], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Reservation]], error) {
 		if _, err := l.License(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that the license is there
 		}
 		found, err := l.Reservations(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, reservation)
+		return replyList(found, err, toReservation)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "DELETE", path: "/licenses/{id}/activations/{activation}/reservations/{entitlement}", id: "release", tag: tag,
-		action: access.FreeActivations, status: http.StatusNoContent, summary: "Take a slot back; the program learns it with its next sync",
-	}, func(ctx context.Context, who access.Identity, in *ByEntitlement) (*none, error) {
+		action: access.DeactivateActivations, status: http.StatusNoContent, summary: "Take a slot back; the program learns it with its next sync",
+	}, func(ctx context.Context, who access.Identity, in *ReservationPathInput) (*empty, error) {
 		return nil, l.FreeReservation(ctx, who.Organisation(), in.key(), in.Entitlement)
 	})
 }
 
-func activation(x licensing.Activation) Activation {
+func toActivation(x licensing.Activation) Activation {
 	return Activation{
-		string(x.Activation), x.Name, x.Counted, x.Head.Generation, x.Head.Number, moment(x.Created), moment(x.LastSync), optional(x.Closed),
-		x.Granted, x.Restores, optional(x.Past.Cloned), evidence(x.Past), x.Seen.Changed, optional(x.Seen.ChangedAt), x.Seen.Address, x.Seen.Statistics,
+		string(x.Activation), x.Name, x.Counted, x.Head.Generation, x.Head.Number, timestamp(x.Created), timestamp(x.LastSync), optionalTimestamp(x.Closed),
+		x.Charged, x.ReactivationCount, optionalTimestamp(x.Reactivations.ClonedSince), toEvidence(x.Reactivations), x.LastReport.Changed, optionalTimestamp(x.LastReport.ChangedAt), x.LastReport.Address, x.LastReport.Statistics,
 	}
 }
 
-func reservation(x licensing.Reservation) Reservation {
-	return Reservation{string(x.Activation), x.Entitlement, x.Context, moment(x.Since), moment(x.Until)}
+func toReservation(x licensing.Reservation) Reservation {
+	return Reservation{string(x.Activation), x.Entitlement, x.Context, timestamp(x.Since), timestamp(x.Until)}
 }
 
-func evidence(p licensing.Past) []Evidence {
+func toEvidence(p licensing.ReactivationHistory) []Evidence {
 	list := make([]Evidence, 0, len(p.Evidence))
 	for _, e := range p.Evidence {
-		list = append(list, Evidence{moment(e.Time), e.Shown.Generation, e.Shown.Number, e.Address, filledList(e.Differs), e.Alternation, e.Refused, string(e.Code)})
+		list = append(list, Evidence{timestamp(e.Time), e.Shown.Generation, e.Shown.Number, e.Address, nonNilList(e.ChangedParts), e.Alternation, e.Refused, string(e.Code)})
 	}
 	return list
 }
 
-// filledList is never null on the wire.
-func filledList(list []string) []string {
+// nonNilList is never null on the wire.
+func nonNilList(list []string) []string {
 	if list == nil {
 		return []string{}
 	}

@@ -46,17 +46,17 @@ type Config struct {
 // API is the registered routes.
 type API struct {
 	Config
-	huma    huma.API
-	routes  []Route
-	readers map[string]reader // of records, by path
-	roomy   []roomy
+	huma          huma.API
+	routes        []Route
+	recordReaders map[string]recordReader // of records, by path
+	limitedRoutes []limitedRoute
 }
 
 // Route is one route and the right it wants.
 type Route struct {
 	Method, Path string
 	Action       access.Action
-	Changes      bool // something, and so has a line in the audit log
+	Mutates      bool // something, and so has a line in the audit log
 }
 
 // Routes lists every route, in the order of registration.
@@ -64,43 +64,43 @@ func (a *API) Routes() []Route { return slices.Clone(a.routes) }
 
 // Register adds the routes to the app.
 func Register(app *fiber.App, c Config) *API {
-	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrict}
 	config := huma.Config{
-		OpenAPI:                      document(),
+		OpenAPI:                      newDocument(),
 		Formats:                      map[string]huma.Format{"application/json": format, "json": format}, // the second for …/problem+json
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}
-	a := &API{Config: c, huma: humafiber.New(app, config), readers: map[string]reader{}}
-	a.session()
-	a.tokens()
-	a.members()
-	a.links()
-	a.factors()
-	a.oidc()
-	a.products()
-	a.keys()
-	a.versions()
-	a.licenses()
-	a.bulk()
-	a.transfer()
-	a.dumps()
-	a.terms()
-	a.usage()
-	a.lines()
-	a.customers()
-	a.activations()
-	a.audit()
-	a.events()
-	a.webhooks()
-	a.choices()
-	describe(a.huma.OpenAPI())
-	app.Get(Prefix+"/openapi.json", a.openAPI())
+	a := &API{Config: c, huma: humafiber.New(app, config), recordReaders: map[string]recordReader{}}
+	a.registerSession()
+	a.registerTokens()
+	a.registerMembers()
+	a.registerInvitations()
+	a.registerMFA()
+	a.registerOIDC()
+	a.registerProducts()
+	a.registerKeys()
+	a.registerVersions()
+	a.registerLicenses()
+	a.registerBulkOperations()
+	a.registerLicenseImportExport()
+	a.registerFullExportImport()
+	a.registerLicenseLifecycle()
+	a.registerUsage()
+	a.registerQueueAndHolds()
+	a.registerCustomers()
+	a.registerActivations()
+	a.registerAudit()
+	a.registerEvents()
+	a.registerWebhooks()
+	a.registerNotificationPreferences()
+	completeDocument(a.huma.OpenAPI())
+	app.Get(Prefix+"/openapi.json", a.serveOpenAPI())
 	return a
 }
 
-// openAPI serves the document, which is written once, when it is first wanted.
-func (a *API) openAPI() fiber.Handler {
+// serveOpenAPI serves the document, which is written once, when it is first wanted.
+func (a *API) serveOpenAPI() fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, "application/vnd.oai.openapi+json")
 		text, err := json.Marshal(a.huma.OpenAPI())
@@ -111,8 +111,8 @@ func (a *API) openAPI() fiber.Handler {
 	}
 }
 
-// Describe writes the OpenAPI document, always the same for the same source.
-func Describe() ([]byte, error) {
+// GenerateOpenAPI writes the OpenAPI document, always the same for the same source.
+func GenerateOpenAPI() ([]byte, error) {
 	a := Register(fiber.New(), Config{})
 	text, err := json.MarshalIndent(a.huma.OpenAPI(), "", " ")
 	return append(text, '\n'), err
@@ -127,58 +127,58 @@ type operation struct {
 	action       access.Action
 	status       int      // of success; 0: 200, or 204 without a body
 	conditional  bool     // a deletion that is held to the revision that If-Match names: see wanted
-	harmless     bool     // changes nothing, whatever its method
-	enters       bool     // a GET that lets somebody in, which is noted like a login
-	room         int      // bytes of its body, if more than everybody may send: see Room
-	long         bool     // its answer may take long to send
-	accepts      []string // media types of its body; none: JSON
-	more         func(*huma.Operation)
+	readOnly     bool     // changes nothing, whatever its method
+	login        bool     // a GET that lets somebody in, which is noted like a login
+	bodyLimit    int      // bytes of its body, if more than everybody may send: see Room
+	streaming    bool     // its answer may take long to send
+	mediaTypes   []string // media types of its body; none: JSON
+	customise    func(*huma.Operation)
 }
 
-// add registers a typed handler behind its door.
-func add[I, O any](a *API, op operation, handle func(context.Context, access.Identity, *I) (*O, error)) {
-	a.routes = append(a.routes, Route{op.method, Prefix + op.path, op.action, !safe(op.method) && !op.harmless})
+// addRoute registers a typed handler behind its door.
+func addRoute[I, O any](a *API, op operation, handle func(context.Context, access.Identity, *I) (*O, error)) {
+	a.routes = append(a.routes, Route{op.method, Prefix + op.path, op.action, !isSafeMethod(op.method) && !op.readOnly})
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: Prefix + op.path, Summary: op.summary, Tags: []string{op.tag},
 		DefaultStatus: op.status, MaxBodyBytes: -1, // the server's own limit holds, for every route
-		Middlewares: huma.Middlewares{a.door(op)},
+		Middlewares: huma.Middlewares{a.authMiddleware(op)},
 	}
-	if op.action != access.Anyone {
+	if op.action != access.ActionAnyone {
 		described.Security = []map[string][]string{{"session": {}}}
-		if op.action != access.Self {
+		if op.action != access.ActionSelf {
 			described.Security = append(described.Security, map[string][]string{"token": {}})
 		}
-		described.Extensions = map[string]any{"x-action": op.action, "x-roles": access.Allowed(op.action)}
+		described.Extensions = map[string]any{"x-action": op.action, "x-roles": access.RolesAllowed(op.action)}
 	}
 	edits := hasRevision[I]()
 	tagged := hasRevision[O]()
-	if op.takesKey() {
-		describeOnce(&described)
+	if op.takesIdempotencyKey() {
+		describeIdempotencyKey(&described)
 	}
-	describeConditions(&described, tagged, edits || op.conditional)
-	if op.more != nil {
-		op.more(&described)
+	describeConditionalHeaders(&described, tagged, edits || op.conditional)
+	if op.customise != nil {
+		op.customise(&described)
 	}
 	_, hasBody := reflect.TypeFor[I]().FieldByName("Body")
 	_, raw := reflect.TypeFor[I]().FieldByName("RawBody")
-	describeCodes(&described, op.mayAnswer(edits, hasBody || raw))
-	a.makeRoom(op)
-	handle = audited(a, op, handle)
+	describeErrors(&described, op.possibleErrors(edits, hasBody || raw))
+	a.setRequestLimits(op)
+	handle = withAudit(a, op, handle)
 	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
-		who, _ := ctx.Value(identity).(access.Identity)
-		c := called(ctx)
-		if c.when.given && !edits && !op.conditional {
-			return nil, problem.New(problem.NotMatched, "this address takes no If-Match")
+		who, _ := ctx.Value(identityKey).(access.Identity)
+		c := callFromContext(ctx)
+		if c.ifMatch.isGiven && !edits && !op.conditional {
+			return nil, problem.New(problem.PreconditionFailed, "this address takes no If-Match")
 		}
-		if err := c.when.apply(revisionIn(reflect.ValueOf(in).Elem())); err != nil {
-			return nil, a.refuse(ctx, err)
+		if err := c.ifMatch.applyTo(revisionField(reflect.ValueOf(in).Elem())); err != nil {
+			return nil, a.toProblem(ctx, err)
 		}
 		out, err := handle(ctx, who, in)
 		if err != nil {
-			return nil, a.refuse(ctx, c.when.outcome(err))
+			return nil, a.toProblem(ctx, c.ifMatch.translateError(err))
 		}
 		if tagged {
-			c.revision = *revisionIn(reflect.ValueOf(out).Elem())
+			c.revision = *revisionField(reflect.ValueOf(out).Elem())
 		}
 		return out, nil
 	})
@@ -187,5 +187,5 @@ func add[I, O any](a *API, op operation, handle func(context.Context, access.Ide
 	}
 }
 
-// safe methods change nothing.
-func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+// isSafeMethod methods change nothing.
+func isSafeMethod(method string) bool { return method == http.MethodGet || method == http.MethodHead }

@@ -16,16 +16,16 @@ import (
 type AuditLine audit.Line
 
 // AuditHead is the end of a chain.
-type AuditHead audit.Head
+type AuditHead audit.ChainHead
 
-// Chain chooses one.
-type Chain struct {
+// AuditChainInput chooses one.
+type AuditChainInput struct {
 	Chain string `query:"chain" enum:"organisation,server" default:"organisation" doc:"The server's own is shown to the organisation that was made with it."`
 }
 
-// AuditFilter chooses lines.
-type AuditFilter struct {
-	Chain
+// AuditListInput chooses lines.
+type AuditListInput struct {
+	AuditChainInput
 	Cursor string    `query:"cursor" maxLength:"512" doc:"The next of the page before."`
 	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	Actor  string    `query:"actor" pattern:"^[0-9a-f]{24}$" doc:"Id of a member or token."`
@@ -35,60 +35,60 @@ type AuditFilter struct {
 	Until  time.Time `query:"until" doc:"Before."`
 }
 
-// AuditExport chooses where to begin.
-type AuditExport struct {
-	Chain
+// AuditExportInput chooses where to begin.
+type AuditExportInput struct {
+	AuditChainInput
 	After int64 `query:"after" minimum:"0" doc:"Number of the last line of the export before; 0: from the first line on."`
 }
 
-// audit registers the routes of the audit log.
-func (a *API) audit() {
+// registerAudit registers the routes of the audit log.
+func (a *API) registerAudit() {
 	const tag = "audit"
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/audit", id: "audit", tag: tag, action: access.ReadAudit,
 		summary: "List what was done, newest first; a page may be empty and yet have a next one",
-	}, func(ctx context.Context, who access.Identity, in *AuditFilter) (*answer[List[AuditLine]], error) {
-		org, err := a.chain(ctx, who, in.Chain)
+	}, func(ctx context.Context, who access.Identity, in *AuditListInput) (*response[List[AuditLine]], error) {
+		org, err := a.auditChain(ctx, who, in.AuditChainInput)
 		if err != nil {
 			return nil, err
 		}
 		found, err := a.Audit.Lines(ctx, org, audit.Filter{
 			Actor: license.ID(in.Actor), Action: in.Action, Record: in.Record, From: in.From, Until: in.Until,
 		}, licensing.Page{After: in.Cursor, Limit: in.Limit})
-		return listing(found, err, func(l audit.Line) AuditLine { return AuditLine(l) })
+		return replyList(found, err, func(l audit.Line) AuditLine { return AuditLine(l) })
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/audit/head", id: "auditHead", tag: tag, action: access.ReadAudit,
 		summary: "Number and hash of the last line: note them elsewhere, and an export can be held to them",
-	}, func(ctx context.Context, who access.Identity, in *Chain) (*answer[AuditHead], error) {
-		org, err := a.chain(ctx, who, *in)
+	}, func(ctx context.Context, who access.Identity, in *AuditChainInput) (*response[AuditHead], error) {
+		org, err := a.auditChain(ctx, who, *in)
 		if err != nil {
 			return nil, err
 		}
 		head, err := a.Audit.Head(ctx, org)
 		return reply(AuditHead(head), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/audit/export", id: "auditExport", tag: tag, action: access.ReadAudit,
 		summary: "Lines as they were hashed, oldest first, at most 5000; the next export begins after the last of them",
-		more: func(o *huma.Operation) {
+		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "One JSON object in each line; empty when there are no more.",
 				Content:     map[string]*huma.MediaType{"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString}}},
 			}}
 		},
-	}, func(ctx context.Context, who access.Identity, in *AuditExport) (*file, error) {
-		org, err := a.chain(ctx, who, in.Chain)
+	}, func(ctx context.Context, who access.Identity, in *AuditExportInput) (*fileResponse, error) {
+		org, err := a.auditChain(ctx, who, in.AuditChainInput)
 		if err != nil {
 			return nil, err
 		}
 		lines, err := a.Audit.Export(ctx, org, in.After)
-		return &file{"application/x-ndjson", `attachment; filename="audit.ndjson"`, lines}, err
+		return &fileResponse{"application/x-ndjson", `attachment; filename="audit.ndjson"`, lines}, err
 	})
 }
 
-// chain is the one that is asked for.
-func (a *API) chain(ctx context.Context, who access.Identity, in Chain) (license.ID, error) {
+// auditChain is the one that is asked for.
+func (a *API) auditChain(ctx context.Context, who access.Identity, in AuditChainInput) (license.ID, error) {
 	if in.Chain != audit.Server {
 		return who.Organisation(), nil
 	}

@@ -47,23 +47,23 @@ type AllDone struct {
 	Items  []Done `json:"items" nullable:"false"`
 }
 
-// each does something to many, one after the other, so that what one draws does not depend on the others.
-func (a *API) each(ctx context.Context, n int, do func(ctx context.Context, i int) (license.ID, error)) AllDone {
+// forEach does something to many, one after the other, so that what one draws does not depend on the others.
+func (a *API) forEach(ctx context.Context, n int, do func(ctx context.Context, i int) (license.ID, error)) AllDone {
 	all := AllDone{Items: make([]Done, n)}
 	for i := range all.Items {
 		id, err := do(licensing.WithItem(ctx), i)
 		all.Items[i].ID = string(id)
 		if err == nil {
-			noted(ctx).each = append(noted(ctx).each, "licenses/"+string(id))
+			auditNoteFrom(ctx).recordsDone = append(auditNoteFrom(ctx).recordsDone, "licenses/"+string(id))
 			all.Done++
 			continue
 		}
 		var p *problem.Problem
-		errors.As(a.refuse(ctx, err), &p)
-		if n := noted(ctx); p.Status >= http.StatusInternalServerError {
-			n.doubt = true
+		errors.As(a.toProblem(ctx, err), &p)
+		if n := auditNoteFrom(ctx); p.Status >= http.StatusInternalServerError {
+			n.uncertain = true
 			if id != "" {
-				n.each = append(n.each, "licenses/"+string(id))
+				n.recordsDone = append(n.recordsDone, "licenses/"+string(id))
 			}
 		}
 		all.Items[i].Error = p
@@ -72,20 +72,20 @@ func (a *API) each(ctx context.Context, n int, do func(ctx context.Context, i in
 	return all
 }
 
-// bulk registers the calls about many licenses.
-func (a *API) bulk() {
+// registerBulkOperations registers the calls about many licenses.
+func (a *API) registerBulkOperations() {
 	const tag = "licenses"
 	l := a.Licensing
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/versions/{id}/licenses/bulk", id: "createLicenses", tag: tag, action: access.EditLicenses,
 		summary: "Make up to 500 licenses from one template",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[LicensesNew]) (*answer[AllDone], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[LicensesNew]) (*response[AllDone], error) {
 		wanted := in.Body.Template.license()
 		wanted.Organisation, wanted.Version = who.Organisation(), in.id()
-		if err := l.CheckLicense(ctx, wanted); err != nil {
-			return nil, within("template", err) // it would be wrong as often as it is wanted
+		if err := l.ValidateLicense(ctx, wanted); err != nil {
+			return nil, prefixField("template", err) // it would be wrong as often as it is wanted
 		}
-		return reply(a.each(ctx, in.Body.Count, func(ctx context.Context, i int) (license.ID, error) {
+		return reply(a.forEach(ctx, in.Body.Count, func(ctx context.Context, i int) (license.ID, error) {
 			one := wanted
 			one.Name = strings.ReplaceAll(wanted.Name, "{n}", strconv.Itoa(i+1))
 			made, err := l.CreateLicense(ctx, one)
@@ -101,20 +101,20 @@ func (a *API) bulk() {
 	}{
 		{operation{path: "/bulk/licenses/suspend", id: "suspendLicenses", action: access.EditLicenses, summary: "Suspend up to 500 licenses"},
 			func(ctx context.Context, org, id license.ID) error {
-				_, err := a.setStatus(ctx, org, id, licensing.Suspended)
+				_, err := a.setLicenseStatus(ctx, org, id, licensing.Suspended)
 				return err
 			}},
 		{operation{path: "/bulk/licenses/reinstate", id: "reinstateLicenses", action: access.EditLicenses, summary: "Reinstate up to 500 suspended licenses"},
 			func(ctx context.Context, org, id license.ID) error {
-				_, err := a.setStatus(ctx, org, id, licensing.Active)
+				_, err := a.setLicenseStatus(ctx, org, id, licensing.Active)
 				return err
 			}},
-		{operation{path: "/bulk/licenses/delete", id: "deleteLicenses", action: access.EndLicenses, summary: "Delete up to 500 licenses with their activations"},
+		{operation{path: "/bulk/licenses/delete", id: "deleteLicenses", action: access.RevokeLicenses, summary: "Delete up to 500 licenses with their activations"},
 			func(ctx context.Context, org, id license.ID) error { return l.DeleteLicense(ctx, org, id, 0) }},
 	} {
 		op.method, op.tag, op.status = "POST", tag, http.StatusOK
-		add(a, op.operation, func(ctx context.Context, who access.Identity, in *body[LicenseIDs]) (*answer[AllDone], error) {
-			return reply(a.each(ctx, len(in.Body.IDs), func(ctx context.Context, i int) (license.ID, error) {
+		addRoute(a, op.operation, func(ctx context.Context, who access.Identity, in *bodyInput[LicenseIDs]) (*response[AllDone], error) {
+			return reply(a.forEach(ctx, len(in.Body.IDs), func(ctx context.Context, i int) (license.ID, error) {
 				id := license.ID(in.Body.IDs[i])
 				return id, op.do(ctx, who.Organisation(), id)
 			}), nil)
@@ -122,9 +122,9 @@ func (a *API) bulk() {
 	}
 }
 
-// setStatus suspends or reinstates a license, whatever else is edited meanwhile.
-func (a *API) setStatus(ctx context.Context, org, id license.ID, status licensing.Status) (licensing.License, error) {
-	return again(func() (licensing.License, error) {
+// setLicenseStatus suspends or reinstates a license, whatever else is edited meanwhile.
+func (a *API) setLicenseStatus(ctx context.Context, org, id license.ID, status licensing.Status) (licensing.License, error) {
+	return retryOnConflict(func() (licensing.License, error) {
 		one, err := a.Licensing.License(ctx, org, id)
 		if err != nil || one.Status == status {
 			return one, err
@@ -134,8 +134,8 @@ func (a *API) setStatus(ctx context.Context, org, id license.ID, status licensin
 	})
 }
 
-// within says where in the request a member stands that is wrong.
-func within(where string, err error) error {
+// prefixField says where in the request a member stands that is wrong.
+func prefixField(where string, err error) error {
 	var invalid *licensing.Invalid
 	if errors.As(err, &invalid) {
 		return &licensing.Invalid{Field: where + "." + invalid.Field, Problem: invalid.Problem}

@@ -38,42 +38,42 @@ type CustomerEdit struct {
 	Metadata  *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
 }
 
-func customer(c licensing.Customer) Customer {
-	return Customer{string(c.ID), c.Name, c.Email, c.Reference, filled(c.Metadata), c.Revision, moment(c.Created), moment(c.Updated)}
+func toCustomer(c licensing.Customer) Customer {
+	return Customer{string(c.ID), c.Name, c.Email, c.Reference, nonNilMap(c.Metadata), c.Revision, timestamp(c.Created), timestamp(c.Updated)}
 }
 
-// customers registers the routes of customers. Their licenses are listed by the filter customer_id.
-func (a *API) customers() {
+// registerCustomers registers the routes of customers. Their licenses are listed by the filter customer_id.
+func (a *API) registerCustomers() {
 	const tag = "customers"
 	l := a.Licensing
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/customers", id: "createCustomer", tag: tag, action: access.EditLicenses, status: http.StatusCreated,
 		summary: "Make a customer",
-	}, func(ctx context.Context, who access.Identity, in *body[CustomerNew]) (*answer[Customer], error) {
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[CustomerNew]) (*response[Customer], error) {
 		c, err := l.CreateCustomer(ctx, licensing.Customer{
-			Meta: licensing.Meta{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
-			Name: in.Body.Name, Email: in.Body.Email, Reference: in.Body.Reference,
+			Record: licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
+			Name:   in.Body.Name, Email: in.Body.Email, Reference: in.Body.Reference,
 		})
-		return reply(customer(c), err)
+		return reply(toCustomer(c), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/customers", id: "customers", tag: tag, action: access.ReadLicenses,
 		summary: "List customers, newest first; a search looks through name, e-mail and reference",
-	}, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Customer]], error) {
+	}, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Customer]], error) {
 		found, err := l.Customers(ctx, who.Organisation(), in.page())
-		return listing(found, err, customer)
+		return replyList(found, err, toCustomer)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/customers/{id}", id: "customer", tag: tag, action: access.ReadLicenses,
 		summary: "Read a customer",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Customer], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Customer], error) {
 		c, err := l.Customer(ctx, who.Organisation(), in.id())
-		return reply(customer(c), err)
+		return reply(toCustomer(c), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "PATCH", path: "/customers/{id}", id: "editCustomer", tag: tag, action: access.EditLicenses,
 		summary: "Edit a customer",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[CustomerEdit]) (*answer[Customer], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CustomerEdit]) (*response[Customer], error) {
 		c, err := l.Customer(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
@@ -84,12 +84,12 @@ func (a *API) customers() {
 		assign(&c.Reference, in.Body.Reference)
 		assign(&c.Metadata, in.Body.Metadata)
 		c, err = l.UpdateCustomer(ctx, c)
-		return reply(customer(c), err)
+		return reply(toCustomer(c), err)
 	})
-	add(a, operation{
-		method: "DELETE", path: "/customers/{id}", id: "deleteCustomer", tag: tag, action: access.EndLicenses, status: http.StatusNoContent,
+	addRoute(a, operation{
+		method: "DELETE", path: "/customers/{id}", id: "deleteCustomer", tag: tag, action: access.RevokeLicenses, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a customer that has no licenses",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-		return nil, l.DeleteCustomer(ctx, who.Organisation(), in.id(), wanted(ctx))
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
+		return nil, l.DeleteCustomer(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})
 }

@@ -57,69 +57,69 @@ type ListNew struct {
 	MaxAge *int64 `json:"max_age,omitempty" doc:"How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before."`
 }
 
-type ByKey struct {
-	ByID
+type KeyPathInput struct {
+	IDPathInput
 	Key string `path:"key" pattern:"^([0-9A-F]{40}|[0-9A-F]{64})$" patternDescription:"a fingerprint of 40 or 64 upper-case hex digits"`
 }
 
-// keys registers the routes of a product's keys.
-func (a *API) keys() {
+// registerKeys registers the routes of a product's keys.
+func (a *API) registerKeys() {
 	const tag = "keys"
 	l := a.Licensing
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/products/{id}/keyring", id: "keyring", tag: tag, action: access.ReadKeys,
 		summary: "List the keys of a product",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Keyring], error) {
-		return a.keyring(ctx, who, in.id(), nil)
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Keyring], error) {
+		return a.replyKeyring(ctx, who, in.id(), nil)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/products/{id}/keyring", id: "addKey", tag: tag, action: access.EditKeys, status: http.StatusCreated,
 		summary: "Make the next key for a use, or request it of a root elsewhere",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[KeyNew]) (*answer[Keyring], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[KeyNew]) (*response[Keyring], error) {
 		var end time.Time
 		if in.Body.Expires != nil {
 			end = *in.Body.Expires
 		}
 		_, err := l.AddKey(ctx, who.Organisation(), in.id(), license.Use(in.Body.Use), end)
-		return a.keyring(ctx, who, in.id(), err)
+		return a.replyKeyring(ctx, who, in.id(), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/products/{id}/certificate", id: "learnKeys", tag: tag, action: access.EditKeys,
 		summary: "Take over what the root has certified and revoked elsewhere",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[CertificateNew]) (*answer[Keyring], error) {
-		_, err := l.LearnKeys(ctx, who.Organisation(), in.id(), []byte(in.Body.Certificate))
-		return a.keyring(ctx, who, in.id(), err)
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CertificateNew]) (*response[Keyring], error) {
+		_, err := l.ImportCertificate(ctx, who.Organisation(), in.id(), []byte(in.Body.Certificate))
+		return a.replyKeyring(ctx, who, in.id(), err)
 	})
 	for _, op := range []struct {
 		operation
-		turn licensing.Turn
+		turn licensing.KeyAction
 	}{
 		{operation{method: "POST", path: "/promote", id: "promoteKey", action: access.EditKeys,
-			summary: "Have the next key sign from now on"}, licensing.Promote},
+			summary: "Have the next key sign from now on"}, licensing.PromoteKey},
 		{operation{method: "POST", path: "/retire", id: "retireKey", action: access.EditKeys,
-			summary: "Retire a key that does not sign any more; what it signed stays good"}, licensing.Retire},
+			summary: "Retire a key that does not sign any more; what it signed stays good"}, licensing.RetireKey},
 		{operation{method: "POST", path: "/compromise", id: "compromiseKey", action: access.CompromiseKeys,
-			summary: "Declare a key compromised: nothing that it ever signed is good, and another signs at once"}, licensing.Compromise},
+			summary: "Declare a key compromised: nothing that it ever signed is good, and another signs at once"}, licensing.CompromiseKey},
 		{operation{method: "DELETE", id: "takeBackKey", action: access.EditKeys,
-			summary: "Take back a request for a key"}, licensing.TakeBack},
+			summary: "Take back a request for a key"}, licensing.CancelKeyRequest},
 	} {
 		op.path, op.tag, op.status = "/products/{id}/keyring/{key}"+op.path, tag, http.StatusOK
-		add(a, op.operation, func(ctx context.Context, who access.Identity, in *ByKey) (*answer[Keyring], error) {
-			_, err := l.TurnKey(ctx, who.Organisation(), in.id(), in.Key, op.turn)
-			return a.keyring(ctx, who, in.id(), err)
+		addRoute(a, op.operation, func(ctx context.Context, who access.Identity, in *KeyPathInput) (*response[Keyring], error) {
+			_, err := l.ChangeKeyState(ctx, who.Organisation(), in.id(), in.Key, op.turn)
+			return a.replyKeyring(ctx, who, in.id(), err)
 		})
 	}
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/products/{id}/list", id: "publishList", tag: tag, action: access.EditKeys,
 		summary: "Make the product's next statement, also if there is nothing new",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[ListNew]) (*answer[Keyring], error) {
-		_, err := l.PublishList(ctx, who.Organisation(), in.id(), in.Body.MaxAge)
-		return a.keyring(ctx, who, in.id(), err)
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[ListNew]) (*response[Keyring], error) {
+		_, err := l.PublishStatement(ctx, who.Organisation(), in.id(), in.Body.MaxAge)
+		return a.replyKeyring(ctx, who, in.id(), err)
 	})
 }
 
-// keyring answers with the keys as they are now, unless what came before failed.
-func (a *API) keyring(ctx context.Context, who access.Identity, product license.ID, err error) (*answer[Keyring], error) {
+// replyKeyring answers with the keys as they are now, unless what came before failed.
+func (a *API) replyKeyring(ctx context.Context, who access.Identity, product license.ID, err error) (*response[Keyring], error) {
 	if err != nil {
 		return nil, err
 	}
@@ -133,18 +133,18 @@ func (a *API) keyring(ctx context.Context, who access.Identity, product license.
 			described.Root = k.Fingerprint
 		}
 		described.Keys = append(described.Keys, Key{
-			Fingerprint: k.Fingerprint, Root: k.Root, Uses: words(k.Uses), Algorithm: k.Algorithm, State: k.State, Signs: k.Signs, Here: k.Here,
-			Request: string(k.Request), Created: k.Created, Expires: someTime(k.Expires), Revoked: someTime(k.Revoked),
+			Fingerprint: k.Fingerprint, Root: k.Root, Uses: useNames(k.Uses), Algorithm: k.Algorithm, State: k.State, Signs: k.IsActive, Here: k.HasPrivateKey,
+			Request: string(k.Request), Created: k.Created, Expires: optionalTime(k.Expires), Revoked: optionalTime(k.Revoked),
 		})
 	}
 	said, err := a.Licensing.Statement(p)
 	if said.Number > 0 {
-		described.Statement = &Statement{said.Number, moment(said.Time), said.MaxAge, len(said.Keys), len(said.Licenses)}
+		described.Statement = &Statement{said.Number, timestamp(said.Time), said.MaxAge, len(said.Keys), len(said.Licenses)}
 	}
 	return reply(described, err)
 }
 
-func words(uses []license.Use) []string {
+func useNames(uses []license.Use) []string {
 	list := make([]string, 0, len(uses))
 	for _, use := range uses {
 		list = append(list, string(use))
@@ -152,7 +152,7 @@ func words(uses []license.Use) []string {
 	return list
 }
 
-func someTime(t time.Time) *time.Time {
+func optionalTime(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}

@@ -92,26 +92,26 @@ type LicenseEdit struct {
 	Metadata     *map[string]string  `json:"metadata,omitempty" doc:"Replaces all of it."`
 }
 
-func describeLicense(l licensing.License) License {
+func toLicense(l licensing.License) License {
 	entitlements := make([]Entitlement, 0, len(l.Entitlements))
 	for _, e := range l.Entitlements {
 		entitlements = append(entitlements, Entitlement(e))
 	}
 	return License{
 		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer, CustomerID: string(l.CustomerID),
-		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: l.Allowance, Expires: optional(l.Expires),
-		ExpiresAfter: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optional(l.Maintenance),
+		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: l.Allowance, Expires: optionalTimestamp(l.Expires),
+		ExpiresAfter: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optionalTimestamp(l.Maintenance),
 		Fingerprint: partNames(l.Fingerprint),
-		Status:      l.Status, Archived: l.Archived, Overrides: Overrides(l.Overrides), Metadata: filled(l.Metadata),
-		Revision: l.Revision, Created: moment(l.Created), Updated: moment(l.Updated),
+		Status:      l.Status, Archived: l.Archived, Overrides: Overrides(l.Overrides), Metadata: nonNilMap(l.Metadata),
+		Revision: l.Revision, Created: timestamp(l.Created), Updated: timestamp(l.Updated),
 	}
 }
 
 func (n LicenseNew) license() licensing.License {
 	return licensing.License{
-		Meta: licensing.Meta{Metadata: n.Metadata},
-		Name: n.Name, Customer: n.Customer, CustomerID: license.ID(n.CustomerID), Contexts: n.Contexts, Entitlements: rights(n.Entitlements),
-		Allowance: n.Allowance, Expires: instant(n.Expires), Trial: n.Trial, Maintenance: instant(n.Maintenance),
+		Record: licensing.Record{Metadata: n.Metadata},
+		Name:   n.Name, Customer: n.Customer, CustomerID: license.ID(n.CustomerID), Contexts: n.Contexts, Entitlements: toLicenseEntitlements(n.Entitlements),
+		Allowance: n.Allowance, Expires: fromOptionalTimestamp(n.Expires), Trial: n.Trial, Maintenance: fromOptionalTimestamp(n.Maintenance),
 		Term: licensing.Term{After: n.ExpiresAfter, From: n.ExpiresFrom}, Overrides: licensing.Overrides(n.Overrides),
 	}
 }
@@ -120,7 +120,7 @@ func (e LicenseEdit) apply(to *licensing.License) {
 	assignRevision(&to.Revision, e.Revision)
 	assign(&to.Name, e.Name)
 	assign(&to.Customer, e.Customer)
-	if e.CustomerID.Given {
+	if e.CustomerID.IsGiven {
 		to.CustomerID = ""
 		if e.CustomerID.Value != nil {
 			to.CustomerID = license.ID(*e.CustomerID.Value)
@@ -130,28 +130,28 @@ func (e LicenseEdit) apply(to *licensing.License) {
 	assign(&to.Allowance, e.Allowance)
 	assign(&to.Metadata, e.Metadata)
 	if e.Entitlements != nil {
-		to.Entitlements = rights(*e.Entitlements)
+		to.Entitlements = toLicenseEntitlements(*e.Entitlements)
 	}
-	if e.Expires.Given {
-		to.Expires = instant(e.Expires.Value)
+	if e.Expires.IsGiven {
+		to.Expires = fromOptionalTimestamp(e.Expires.Value)
 	}
 	assign(&to.Trial, e.Trial)
-	if e.Maintenance.Given {
-		to.Maintenance = instant(e.Maintenance.Value)
+	if e.Maintenance.IsGiven {
+		to.Maintenance = fromOptionalTimestamp(e.Maintenance.Value)
 	}
 	if e.Overrides != nil {
 		to.Overrides = licensing.Overrides(*e.Overrides)
 	}
 }
 
-func partNames(parts []lease.Part) (names []string) {
+func partNames(parts []lease.FingerprintPart) (names []string) {
 	for _, p := range parts {
 		names = append(names, p.Name)
 	}
 	return names
 }
 
-func rights(list []Entitlement) []license.Entitlement {
+func toLicenseEntitlements(list []Entitlement) []license.Entitlement {
 	out := make([]license.Entitlement, 0, len(list))
 	for _, e := range list {
 		out = append(out, license.Entitlement(e))
@@ -159,9 +159,9 @@ func rights(list []Entitlement) []license.Entitlement {
 	return out
 }
 
-// instant reads a time; none is never. The first moment that can be counted is what programs send that have none: it must not be never, so it
+// fromOptionalTimestamp reads a time; none is never. The first moment that can be counted is what programs send that have none: it must not be never, so it
 // is the one before, which is out of range everywhere.
-func instant(t *time.Time) lease.Time {
+func fromOptionalTimestamp(t *time.Time) lease.Time {
 	if t == nil {
 		return 0
 	}

@@ -17,54 +17,54 @@ type SignatureNew struct {
 	Signature string `json:"signature" doc:"Detached, of text, over the license's three lines: armored, or the binary packet in base64."`
 }
 
-// bytes is armored text as it is, and base64 decoded; what is neither is refused where it is read.
-func (s SignatureNew) bytes() []byte {
+// decoded is armored text as it is, and base64 decoded; what is neither is refused where it is read.
+func (s SignatureNew) decoded() []byte {
 	if packet, err := base64.StdEncoding.DecodeString(strings.TrimSpace(s.Signature)); err == nil {
 		return packet
 	}
 	return []byte(s.Signature)
 }
 
-type file struct {
+type fileResponse struct {
 	ContentType string `header:"Content-Type"`
 	Disposition string `header:"Content-Disposition"`
 	Body        []byte
 }
 
-// licenses registers the routes of licenses.
-func (a *API) licenses() {
+// registerLicenses registers the routes of licenses.
+func (a *API) registerLicenses() {
 	const tag = "licenses"
 	l := a.Licensing
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/versions/{id}/licenses", id: "createLicense", tag: tag, action: access.EditLicenses, status: http.StatusCreated,
 		summary: "Make a license under a version",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[LicenseNew]) (*answer[License], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[LicenseNew]) (*response[License], error) {
 		wanted := in.Body.license()
 		wanted.Organisation, wanted.Version = who.Organisation(), in.id()
 		made, err := l.CreateLicense(ctx, wanted)
-		return reply(describeLicense(made), err)
+		return reply(toLicense(made), err)
 	})
-	a.licenseLists()
-	add(a, operation{
+	a.registerLicenseLists()
+	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}", id: "license", tag: tag, action: access.ReadLicenses,
 		summary: "Read a license, with its usage",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {
 		u, err := l.Usage(ctx, who.Organisation(), in.id())
-		described := describeLicense(u.License)
+		described := toLicense(u.License)
 		described.Used = &u.Used
 		return reply(described, err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "PATCH", path: "/licenses/{id}", id: "editLicense", tag: tag, action: access.EditLicenses,
 		summary: "Edit a license",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[LicenseEdit]) (*answer[License], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[LicenseEdit]) (*response[License], error) {
 		one, err := l.License(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
 		in.Body.apply(&one)
 		one, err = l.UpdateLicense(ctx, one)
-		return reply(describeLicense(one), err)
+		return reply(toLicense(one), err)
 	})
 	for _, op := range []struct {
 		operation
@@ -74,9 +74,9 @@ func (a *API) licenses() {
 		{operation{path: "/licenses/{id}/reinstate", id: "reinstateLicense", action: access.EditLicenses, summary: "Reinstate a suspended license"}, licensing.Active},
 	} {
 		op.method, op.tag = "POST", tag
-		add(a, op.operation, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
-			one, err := a.setStatus(ctx, who.Organisation(), in.id(), op.status)
-			return reply(describeLicense(one), err)
+		addRoute(a, op.operation, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {
+			one, err := a.setLicenseStatus(ctx, who.Organisation(), in.id(), op.status)
+			return reply(toLicense(one), err)
 		})
 	}
 	for _, op := range []operation{
@@ -85,8 +85,8 @@ func (a *API) licenses() {
 	} {
 		op.method, op.tag, op.action = "POST", tag, access.EditLicenses
 		archived := op.id == "archiveLicense"
-		add(a, op, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
-			one, err := again(func() (licensing.License, error) {
+		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {
+			one, err := retryOnConflict(func() (licensing.License, error) {
 				one, err := l.License(ctx, who.Organisation(), in.id())
 				if err != nil || one.Archived == archived {
 					return one, err
@@ -94,68 +94,68 @@ func (a *API) licenses() {
 				one.Archived = archived
 				return l.UpdateLicense(ctx, one)
 			})
-			return reply(describeLicense(one), err)
+			return reply(toLicense(one), err)
 		})
 	}
-	add(a, operation{
-		method: "POST", path: "/licenses/{id}/revoke", id: "revokeLicense", tag: tag, action: access.EndLicenses,
+	addRoute(a, operation{
+		method: "POST", path: "/licenses/{id}/revoke", id: "revokeLicense", tag: tag, action: access.RevokeLicenses,
 		summary: "Revoke a license and its files, for good: the product's next statement lists it",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[License], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {
 		one, err := l.RevokeLicense(ctx, who.Organisation(), in.id())
-		return reply(describeLicense(one), err)
+		return reply(toLicense(one), err)
 	})
-	add(a, operation{
-		method: "DELETE", path: "/licenses/{id}", id: "deleteLicense", tag: tag, action: access.EndLicenses, status: http.StatusNoContent,
+	addRoute(a, operation{
+		method: "DELETE", path: "/licenses/{id}", id: "deleteLicense", tag: tag, action: access.RevokeLicenses, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a license with its activations",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-		return nil, l.DeleteLicense(ctx, who.Organisation(), in.id(), wanted(ctx))
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
+		return nil, l.DeleteLicense(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/file", id: "licenseFile", tag: tag, action: access.IssueLicenses,
 		summary: "The signed license file",
-		more: func(o *huma.Operation) {
+		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "Four lines, the last of which signs the first three (spec/license-file.md).",
 				Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
 			}}
 		},
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*file, error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*fileResponse, error) {
 		text, err := l.LicenseFile(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
-		return &file{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.txt"`, text}, nil
+		return &fileResponse{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.txt"`, text}, nil
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/text", id: "licenseText", tag: tag, action: access.IssueLicenses,
 		summary: "The three lines of the license file that are to be signed elsewhere",
-		more: func(o *huma.Operation) {
+		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "Exactly what gpg --textmode --detach-sign is to be given.",
 				Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
 			}}
 		},
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*file, error) {
-		text, err := l.LicenseText(ctx, who.Organisation(), in.id())
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*fileResponse, error) {
+		text, err := l.UnsignedFile(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
-		return &file{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.text"`, text}, nil
+		return &fileResponse{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.text"`, text}, nil
 	})
-	add(a, operation{
-		method: "POST", path: "/licenses/{id}/file", id: "signedLicenseFile", tag: tag, action: access.IssueLicenses, harmless: true,
+	addRoute(a, operation{
+		method: "POST", path: "/licenses/{id}/file", id: "signedLicenseFile", tag: tag, action: access.IssueLicenses, readOnly: true,
 		summary: "The license file with a signature that was made elsewhere",
-		more: func(o *huma.Operation) {
+		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "Four lines, the last of which signs the first three (spec/license-file.md).",
 				Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
 			}}
 		},
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[SignatureNew]) (*file, error) {
-		text, err := l.SignedFile(ctx, who.Organisation(), in.id(), in.Body.bytes())
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[SignatureNew]) (*fileResponse, error) {
+		text, err := l.SignedFile(ctx, who.Organisation(), in.id(), in.Body.decoded())
 		if err != nil {
 			return nil, err
 		}
-		return &file{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.txt"`, text}, nil
+		return &fileResponse{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.txt"`, text}, nil
 	})
 }

@@ -35,42 +35,42 @@ type OpenSession struct {
 	Expires time.Time `json:"expires"`
 }
 
-// BySession names one of one's sessions.
-type BySession struct {
+// SessionPathInput names one of one's sessions.
+type SessionPathInput struct {
 	Session string `path:"session" pattern:"^[0-9a-f]{64}$" patternDescription:"64 lower-case hex digits"`
 }
 
-func memberOf(m access.Member) Member {
+func toMember(m access.Member) Member {
 	return Member{string(m.ID), m.Name, m.Email, string(m.Role)}
 }
 
-func person(m access.Member) Person {
-	return Person{Member: memberOf(m), EmailVerified: m.Verified, Disabled: m.Disabled, Revision: m.Revision, Created: moment(m.Created)}
+func toMemberDetails(m access.Member) Person {
+	return Person{Member: toMember(m), EmailVerified: m.Verified, Disabled: m.Disabled, Revision: m.Revision, Created: timestamp(m.Created)}
 }
 
-// members registers the routes of people and of their sessions.
-func (a *API) members() {
+// registerMembers registers the routes of people and of their sessions.
+func (a *API) registerMembers() {
 	const tag = "members"
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/members", id: "members", tag: tag, action: access.ReadMembers,
 		summary: "List the people of one's organisation, newest first",
-	}, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Person]], error) {
+	}, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Person]], error) {
 		found, err := a.Access.Members(ctx, who.Organisation(), in.page())
-		return listing(found, err, person)
+		return replyList(found, err, toMemberDetails)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/members/{id}", id: "member", tag: tag, action: access.ReadMembers,
 		summary: "Read a person",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Person], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Person], error) {
 		m, err := a.Access.Member(ctx, who.Organisation(), in.id())
-		return reply(person(m), err)
+		return reply(toMemberDetails(m), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "PATCH", path: "/members/{id}", id: "editMember", tag: tag, action: access.EditMembers,
 		summary: "Edit a person's name and role",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[PersonEdit]) (*answer[Person], error) {
-		m, err := a.Access.EditMember(ctx, who, in.id(), in.Body.Revision, access.Edit{Name: in.Body.Name, Role: (*access.Role)(in.Body.Role)})
-		return reply(person(m), err)
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[PersonEdit]) (*response[Person], error) {
+		m, err := a.Access.EditMember(ctx, who, in.id(), in.Body.Revision, access.MemberEdit{Name: in.Body.Name, Role: (*access.Role)(in.Body.Role)})
+		return reply(toMemberDetails(m), err)
 	})
 	for _, op := range []operation{
 		{path: "/members/{id}/disable", id: "disableMember", summary: "Shut a person out: sessions end, tokens stop"},
@@ -78,36 +78,36 @@ func (a *API) members() {
 	} {
 		op.method, op.tag, op.action = "POST", tag, access.EditMembers
 		disabled := op.id == "disableMember"
-		add(a, op, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Person], error) {
-			m, err := a.Access.EditMember(ctx, who, in.id(), 0, access.Edit{Disabled: &disabled})
-			return reply(person(m), err)
+		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Person], error) {
+			m, err := a.Access.EditMember(ctx, who, in.id(), 0, access.MemberEdit{Disabled: &disabled})
+			return reply(toMemberDetails(m), err)
 		})
 	}
-	add(a, operation{
+	addRoute(a, operation{
 		method: "DELETE", path: "/members/{id}", id: "removeMember", tag: tag, action: access.EditMembers, status: http.StatusNoContent,
 		conditional: true, summary: "Take a person out of the organisation, with sessions and tokens",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-		return nil, a.Access.RemoveMember(ctx, who, in.id(), wanted(ctx))
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
+		return nil, a.Access.RemoveMember(ctx, who, in.id(), ifMatchRevision(ctx))
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "DELETE", path: "/members/{id}/sessions", id: "endMemberSessions", tag: tag, action: access.EditMembers, status: http.StatusNoContent,
 		summary: "End all sessions of a person",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
 		return nil, a.Access.EndSessions(ctx, who, in.id())
 	})
-	add(a, operation{
-		method: "GET", path: "/sessions", id: "sessions", tag: "session", action: access.Self,
+	addRoute(a, operation{
+		method: "GET", path: "/sessions", id: "sessions", tag: "session", action: access.ActionSelf,
 		summary: "List one's sessions, newest first",
-	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[List[OpenSession]], error) {
+	}, func(ctx context.Context, who access.Identity, _ *empty) (*response[List[OpenSession]], error) {
 		all, err := a.Access.Sessions(ctx, who)
-		return listing(licensing.Listing[access.Session]{Items: all}, err, func(s access.Session) OpenSession {
-			return OpenSession{string(s.ID), s.ID == who.Session.ID, string(s.Via), moment(s.Created), moment(s.Expires)}
+		return replyList(licensing.Listing[access.Session]{Items: all}, err, func(s access.Session) OpenSession {
+			return OpenSession{string(s.ID), s.ID == who.Session.ID, string(s.AuthMethod), timestamp(s.Created), timestamp(s.Expires)}
 		})
 	})
-	add(a, operation{
-		method: "DELETE", path: "/sessions/{session}", id: "endSession", tag: "session", action: access.Self, status: http.StatusNoContent,
+	addRoute(a, operation{
+		method: "DELETE", path: "/sessions/{session}", id: "endSession", tag: "session", action: access.ActionSelf, status: http.StatusNoContent,
 		summary: "End one of one's sessions",
-	}, func(ctx context.Context, who access.Identity, in *BySession) (*none, error) {
+	}, func(ctx context.Context, who access.Identity, in *SessionPathInput) (*empty, error) {
 		return nil, a.Access.EndSession(ctx, who, lease.Hash(in.Session))
 	})
 }

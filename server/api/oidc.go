@@ -15,13 +15,13 @@ const (
 	oidcCookieLife = 10 * time.Minute
 )
 
-// ByOrganisation names the one that somebody logs in to.
-type ByOrganisation struct {
+// OIDCLoginInput names the one that somebody logs in to.
+type OIDCLoginInput struct {
 	Organisation string `query:"organisation" required:"true" pattern:"^[0-9a-f]{24}$" doc:"Id of the organisation."`
 }
 
-// FromProvider is what a provider sends a browser back with. Only the first four count; others are known to come along.
-type FromProvider struct {
+// OIDCCallbackInput is what a provider sends a browser back with. Only the first four count; others are known to come along.
+type OIDCCallbackInput struct {
 	State        string `query:"state" required:"true" maxLength:"100"`
 	Code         string `query:"code" maxLength:"4096" doc:"Absent when the provider refuses."`
 	Issuer       string `query:"iss" maxLength:"500"`
@@ -41,12 +41,12 @@ type ToProvider struct {
 	URL string `json:"url" doc:"To be opened in the same browser."`
 }
 
-type redirected struct {
+type redirectResponse struct {
 	Location string        `header:"Location"`
 	Cookies  []http.Cookie `header:"Set-Cookie"`
 }
 
-type begun struct {
+type oidcStartResponse struct {
 	Cookie http.Cookie `header:"Set-Cookie"`
 	Body   ToProvider
 }
@@ -62,38 +62,38 @@ func (a *API) oidcCookie(browser string) http.Cookie {
 	return c
 }
 
-// oidc registers logins by an organisation's own provider. They are links, so no page is needed between.
-func (a *API) oidc() {
+// registerOIDC registers logins by an organisation's own provider. They are links, so no page is needed between.
+func (a *API) registerOIDC() {
 	const tag = "session"
-	add(a, operation{
-		method: "GET", path: "/oidc/login", id: "beginLogin", tag: tag, action: access.Anyone, status: http.StatusSeeOther,
+	addRoute(a, operation{
+		method: "GET", path: "/oidc/login", id: "beginLogin", tag: tag, action: access.ActionAnyone, status: http.StatusSeeOther,
 		summary: "Go to the organisation's provider to log in",
-	}, func(ctx context.Context, _ access.Identity, in *ByOrganisation) (*redirected, error) {
-		to, browser, err := a.Access.BeginOIDC(ctx, license.ID(in.Organisation), "", from(ctx))
+	}, func(ctx context.Context, _ access.Identity, in *OIDCLoginInput) (*redirectResponse, error) {
+		to, browser, err := a.Access.BeginOIDC(ctx, license.ID(in.Organisation), "", clientAddress(ctx))
 		if err != nil {
 			return nil, err
 		}
-		return &redirected{to, []http.Cookie{a.oidcCookie(browser)}}, nil
+		return &redirectResponse{to, []http.Cookie{a.oidcCookie(browser)}}, nil
 	})
-	add(a, operation{
-		method: "POST", path: "/session/oidc", id: "linkProvider", tag: tag, action: access.Self, harmless: true,
+	addRoute(a, operation{
+		method: "POST", path: "/session/oidc", id: "linkProvider", tag: tag, action: access.ActionSelf, readOnly: true,
 		summary: "Begin to link one's identity at the organisation's provider",
-	}, func(ctx context.Context, who access.Identity, _ *none) (*begun, error) {
-		to, browser, err := a.Access.BeginOIDC(ctx, who.Organisation(), who.Member.ID, from(ctx))
+	}, func(ctx context.Context, who access.Identity, _ *empty) (*oidcStartResponse, error) {
+		to, browser, err := a.Access.BeginOIDC(ctx, who.Organisation(), who.Member.ID, clientAddress(ctx))
 		if err != nil {
 			return nil, err
 		}
-		return &begun{a.oidcCookie(browser), ToProvider{to}}, nil
+		return &oidcStartResponse{a.oidcCookie(browser), ToProvider{to}}, nil
 	})
-	add(a, operation{
-		method: "GET", path: "/oidc/callback", id: "finishLogin", tag: tag, action: access.Anyone, status: http.StatusSeeOther, enters: true,
+	addRoute(a, operation{
+		method: "GET", path: "/oidc/callback", id: "finishLogin", tag: tag, action: access.ActionAnyone, status: http.StatusSeeOther, login: true,
 		summary: "Come back from the provider",
-	}, func(ctx context.Context, _ access.Identity, in *FromProvider) (*redirected, error) {
-		token, who, err := a.Access.FinishOIDC(ctx, in.State, in.Code, in.Issuer, in.Browser, from(ctx))
+	}, func(ctx context.Context, _ access.Identity, in *OIDCCallbackInput) (*redirectResponse, error) {
+		token, who, err := a.Access.FinishOIDC(ctx, in.State, in.Code, in.Issuer, in.Browser, clientAddress(ctx))
 		if err != nil {
 			return nil, err
 		}
-		noted(ctx).who = who
-		return &redirected{"/", []http.Cookie{a.cookie(token), a.oidcCookie("")}}, nil
+		auditNoteFrom(ctx).who = who
+		return &redirectResponse{"/", []http.Cookie{a.newSessionCookie(token), a.oidcCookie("")}}, nil
 	})
 }

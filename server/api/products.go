@@ -46,50 +46,50 @@ type ProductEdit struct {
 	Metadata    *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
 }
 
-func product(p licensing.Product) Product {
+func toProduct(p licensing.Product) Product {
 	return Product{
-		ID: string(p.ID), Name: p.Name, Description: p.Description, Archived: p.Archived, Metadata: filled(p.Metadata),
-		Revision: p.Revision, Created: moment(p.Created), Updated: moment(p.Updated),
+		ID: string(p.ID), Name: p.Name, Description: p.Description, Archived: p.Archived, Metadata: nonNilMap(p.Metadata),
+		Revision: p.Revision, Created: timestamp(p.Created), Updated: timestamp(p.Updated),
 	}
 }
 
-// products registers the routes of products.
-func (a *API) products() {
+// registerProducts registers the routes of products.
+func (a *API) registerProducts() {
 	const tag = "products"
 	l := a.Licensing
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/products", id: "createProduct", tag: tag, action: access.EditCatalogue, status: http.StatusCreated,
 		summary: "Make a product, and its keys",
-	}, func(ctx context.Context, who access.Identity, in *body[ProductNew]) (*answer[Product], error) {
-		p, err := l.CreateProductWith(ctx, licensing.Product{
-			Meta: licensing.Meta{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
-			Name: in.Body.Name, Description: in.Body.Description,
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[ProductNew]) (*response[Product], error) {
+		p, err := l.CreateProductWithKeys(ctx, licensing.Product{
+			Record: licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
+			Name:   in.Body.Name, Description: in.Body.Description,
 		}, licensing.NewKeys{Version: in.Body.Keys.Version, Private: []byte(in.Body.Keys.Private)})
-		return reply(product(p), err)
+		return reply(toProduct(p), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/products", id: "products", tag: tag, action: access.ReadCatalogue,
 		summary: "List products",
-	}, func(ctx context.Context, who access.Identity, in *Shelf) (*answer[List[Product]], error) {
+	}, func(ctx context.Context, who access.Identity, in *ArchivableListInput) (*response[List[Product]], error) {
 		found, err := l.Products(ctx, who.Organisation(), in.page())
-		return listing(found, err, product)
+		return replyList(found, err, toProduct)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/products/{id}", id: "product", tag: tag, action: access.ReadCatalogue,
 		summary: "Read a product",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Product], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Product], error) {
 		p, err := l.Product(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
-		described := product(p)
-		described.Root, err = l.Root(p)
+		described := toProduct(p)
+		described.Root, err = l.RootFingerprint(p)
 		return reply(described, err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "PATCH", path: "/products/{id}", id: "editProduct", tag: tag, action: access.EditCatalogue,
 		summary: "Edit a product",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[ProductEdit]) (*answer[Product], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[ProductEdit]) (*response[Product], error) {
 		p, err := l.Product(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
@@ -99,7 +99,7 @@ func (a *API) products() {
 		assign(&p.Description, in.Body.Description)
 		assign(&p.Metadata, in.Body.Metadata)
 		p, err = l.UpdateProduct(ctx, p)
-		return reply(product(p), err)
+		return reply(toProduct(p), err)
 	})
 	for _, op := range []operation{
 		{path: "/products/{id}/archive", id: "archiveProduct", summary: "Take a product off offer: its licenses no longer work"},
@@ -107,8 +107,8 @@ func (a *API) products() {
 	} {
 		op.method, op.tag, op.action = "POST", tag, access.EditCatalogue
 		archived := op.id == "archiveProduct"
-		add(a, op, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Product], error) {
-			p, err := again(func() (licensing.Product, error) {
+		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Product], error) {
+			p, err := retryOnConflict(func() (licensing.Product, error) {
 				p, err := l.Product(ctx, who.Organisation(), in.id())
 				if err != nil || p.Archived == archived {
 					return p, err
@@ -116,19 +116,19 @@ func (a *API) products() {
 				p.Archived = archived
 				return l.UpdateProduct(ctx, p)
 			})
-			return reply(product(p), err)
+			return reply(toProduct(p), err)
 		})
 	}
-	add(a, operation{
+	addRoute(a, operation{
 		method: "DELETE", path: "/products/{id}", id: "deleteProduct", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a product that has no versions",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-		return nil, l.DeleteProduct(ctx, who.Organisation(), license.ID(in.ID), wanted(ctx))
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
+		return nil, l.DeleteProduct(ctx, who.Organisation(), license.ID(in.ID), ifMatchRevision(ctx))
 	})
 }
 
-// again makes a change that does not depend on what else has changed, for as long as others come first.
-func again[T any](change func() (T, error)) (v T, err error) {
+// retryOnConflict makes a change that does not depend on what else has changed, for as long as others come first.
+func retryOnConflict[T any](change func() (T, error)) (v T, err error) {
 	for range 10 {
 		if v, err = change(); !errors.Is(err, licensing.ErrStale) {
 			return v, err
@@ -151,8 +151,8 @@ func assignRevision(to *int64, from int64) {
 	}
 }
 
-// filled is m, never null.
-func filled(m map[string]string) map[string]string {
+// nonNilMap is m, never null.
+func nonNilMap(m map[string]string) map[string]string {
 	if m == nil {
 		return map[string]string{}
 	}

@@ -55,90 +55,90 @@ type Password struct {
 	New string `json:"new" doc:"12 characters or more."`
 }
 
-type loggedIn struct {
+type sessionResponse struct {
 	Cookie http.Cookie `header:"Set-Cookie"`
 	Body   Session
 }
 
-type loggedOut struct {
+type logoutResponse struct {
 	Cookie http.Cookie `header:"Set-Cookie"`
 }
 
-// session registers how people get in and out.
-func (a *API) session() {
+// registerSession registers how people get in and out.
+func (a *API) registerSession() {
 	const tag = "session"
-	add(a, operation{
-		method: "POST", path: "/setup", id: "setUp", tag: tag, action: access.Anyone, status: http.StatusCreated,
+	addRoute(a, operation{
+		method: "POST", path: "/setup", id: "setUp", tag: tag, action: access.ActionAnyone, status: http.StatusCreated,
 		summary: "Make the organisation and its owner with the one-time token, and log in",
-	}, func(ctx context.Context, _ access.Identity, in *body[Setup]) (*loggedIn, error) {
-		f := access.Founding(in.Body)
-		if noted(ctx).founds = audit.Founding; f.Further() {
-			noted(ctx).founds = audit.FurtherFounding
+	}, func(ctx context.Context, _ access.Identity, in *bodyInput[Setup]) (*sessionResponse, error) {
+		f := access.SetupInput(in.Body)
+		if auditNoteFrom(ctx).serverAction = audit.ActionSetUp; f.IsAdditionalOrganisation() {
+			auditNoteFrom(ctx).serverAction = audit.ActionCreateOrganisation
 		}
-		token, who, err := a.Access.SetUp(ctx, f, from(ctx))
-		return a.loggedIn(ctx, token, who, err)
+		token, who, err := a.Access.SetUp(ctx, f, clientAddress(ctx))
+		return a.newSessionResponse(ctx, token, who, err)
 	})
-	add(a, operation{
-		method: "POST", path: "/session", id: "login", tag: tag, action: access.Anyone, status: http.StatusCreated,
+	addRoute(a, operation{
+		method: "POST", path: "/session", id: "login", tag: tag, action: access.ActionAnyone, status: http.StatusCreated,
 		summary: "Log in",
-	}, func(ctx context.Context, _ access.Identity, in *body[Login]) (*loggedIn, error) {
-		noted(ctx).email = in.Body.Email
-		token, who, err := a.Access.Login(ctx, in.Body.Email, in.Body.Password, in.Body.Code, from(ctx))
-		return a.loggedIn(ctx, token, who, err)
+	}, func(ctx context.Context, _ access.Identity, in *bodyInput[Login]) (*sessionResponse, error) {
+		auditNoteFrom(ctx).email = in.Body.Email
+		token, who, err := a.Access.Login(ctx, in.Body.Email, in.Body.Password, in.Body.Code, clientAddress(ctx))
+		return a.newSessionResponse(ctx, token, who, err)
 	})
-	add(a, operation{
-		method: "GET", path: "/session", id: "session", tag: tag, action: access.Whoami,
+	addRoute(a, operation{
+		method: "GET", path: "/session", id: "session", tag: tag, action: access.ActionWhoami,
 		summary: "Who one is, and the CSRF token or the API token's scope",
-	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[Session], error) {
-		s, err := a.describeSession(ctx, who)
+	}, func(ctx context.Context, who access.Identity, _ *empty) (*response[Session], error) {
+		s, err := a.toSession(ctx, who)
 		return reply(s, err)
 	})
-	add(a, operation{
-		method: "DELETE", path: "/session", id: "logout", tag: tag, action: access.Self, status: http.StatusNoContent,
+	addRoute(a, operation{
+		method: "DELETE", path: "/session", id: "logout", tag: tag, action: access.ActionSelf, status: http.StatusNoContent,
 		summary: "Log out",
-	}, func(ctx context.Context, who access.Identity, _ *none) (*loggedOut, error) {
-		return &loggedOut{a.cookie("")}, a.Access.Logout(ctx, who)
+	}, func(ctx context.Context, who access.Identity, _ *empty) (*logoutResponse, error) {
+		return &logoutResponse{a.newSessionCookie("")}, a.Access.Logout(ctx, who)
 	})
-	add(a, operation{
-		method: "PUT", path: "/session/password", id: "changePassword", tag: tag, action: access.Self, status: http.StatusNoContent,
+	addRoute(a, operation{
+		method: "PUT", path: "/session/password", id: "changePassword", tag: tag, action: access.ActionSelf, status: http.StatusNoContent,
 		summary: "Change one's password, which ends one's other sessions",
-	}, func(ctx context.Context, who access.Identity, in *body[Password]) (*none, error) {
-		return nil, a.Access.ChangePassword(ctx, who, in.Body.Old, in.Body.New, from(ctx))
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[Password]) (*empty, error) {
+		return nil, a.Access.ChangePassword(ctx, who, in.Body.Old, in.Body.New, clientAddress(ctx))
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/organisation", id: "organisation", tag: "organisation", action: access.ReadCatalogue,
 		summary: "One's organisation",
-	}, func(ctx context.Context, who access.Identity, _ *none) (*answer[Organisation], error) {
-		s, err := a.describeSession(ctx, who)
+	}, func(ctx context.Context, who access.Identity, _ *empty) (*response[Organisation], error) {
+		s, err := a.toSession(ctx, who)
 		return reply(s.Organisation, err)
 	})
 }
 
-func (a *API) loggedIn(ctx context.Context, token string, who access.Identity, err error) (*loggedIn, error) {
+func (a *API) newSessionResponse(ctx context.Context, token string, who access.Identity, err error) (*sessionResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	noted(ctx).who = who
-	s, err := a.describeSession(ctx, who)
+	auditNoteFrom(ctx).who = who
+	s, err := a.toSession(ctx, who)
 	if err != nil {
 		return nil, err
 	}
-	return &loggedIn{a.cookie(token), s}, nil
+	return &sessionResponse{a.newSessionCookie(token), s}, nil
 }
 
-func (a *API) describeSession(ctx context.Context, who access.Identity) (Session, error) {
+func (a *API) toSession(ctx context.Context, who access.Identity) (Session, error) {
 	org, err := a.Licensing.Organisation(ctx, who.Organisation())
 	if err != nil {
 		return Session{}, err
 	}
 	described := Session{
-		Member:       memberOf(who.Member),
-		Organisation: Organisation{string(org.ID), org.Name, moment(org.Created)},
+		Member:       toMember(who.Member),
+		Organisation: Organisation{string(org.ID), org.Name, timestamp(org.Created)},
 		CSRF:         who.CSRF,
-		Expires:      optional(who.Session.Expires),
+		Expires:      optionalTimestamp(who.Session.Expires),
 	}
 	if who.Token != nil {
-		t := token(*who.Token)
+		t := toToken(*who.Token)
 		described.Expires, described.Scope = t.Expires, t.Scope
 	}
 	return described, nil

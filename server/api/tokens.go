@@ -47,54 +47,54 @@ type TokenMade struct {
 	Secret string `json:"secret" doc:"To be sent as Authorization: Bearer. It is shown here and never again."`
 }
 
-func token(t access.Token) Token {
-	described := Token{ID: string(t.ID), Member: string(t.Member), Name: t.Name, Created: moment(t.Created),
-		Expires: optional(t.Expires), Used: optional(t.Used), Scope: make([]Scope, len(t.Scope))}
+func toToken(t access.Token) Token {
+	described := Token{ID: string(t.ID), Member: string(t.Member), Name: t.Name, Created: timestamp(t.Created),
+		Expires: optionalTimestamp(t.Expires), Used: optionalTimestamp(t.LastUsed), Scope: make([]Scope, len(t.Scope))}
 	for i, action := range t.Scope {
 		described.Scope[i] = Scope(action)
 	}
 	return described
 }
 
-// tokens registers the routes of API tokens: one's own, and for those who answer for the organisation all of them.
-func (a *API) tokens() {
+// registerTokens registers the routes of API tokens: one's own, and for those who answer for the organisation all of them.
+func (a *API) registerTokens() {
 	const tag = "tokens"
-	add(a, operation{
-		method: "POST", path: "/tokens", id: "createToken", tag: tag, action: access.Self, status: http.StatusCreated,
+	addRoute(a, operation{
+		method: "POST", path: "/tokens", id: "createToken", tag: tag, action: access.ActionSelf, status: http.StatusCreated,
 		summary: "Make an API token for oneself",
-	}, func(ctx context.Context, who access.Identity, in *body[TokenNew]) (*answer[TokenMade], error) {
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[TokenNew]) (*response[TokenMade], error) {
 		scope := make([]access.Action, len(in.Body.Scope))
 		for i, action := range in.Body.Scope {
 			scope[i] = access.Action(action)
 		}
-		secret, t, err := a.Access.CreateToken(ctx, who, in.Body.Name, scope, instant(in.Body.Expires))
-		noted(ctx).made = token(t)
-		return reply(TokenMade{token(t), secret}, err)
+		secret, t, err := a.Access.CreateToken(ctx, who, in.Body.Name, scope, fromOptionalTimestamp(in.Body.Expires))
+		auditNoteFrom(ctx).newRecord = toToken(t)
+		return reply(TokenMade{toToken(t), secret}, err)
 	})
 	for _, op := range []operation{
-		{path: "/tokens", id: "tokens", action: access.Self, summary: "List one's API tokens, newest first"},
+		{path: "/tokens", id: "tokens", action: access.ActionSelf, summary: "List one's API tokens, newest first"},
 		{path: "/organisation/tokens", id: "allTokens", action: access.ManageTokens, summary: "List everybody's API tokens, newest first"},
 	} {
 		op.method, op.tag = "GET", tag
-		add(a, op, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Token]], error) {
-			found, err := a.Access.Tokens(ctx, who.Organisation(), ownOr(op, who), in.page())
-			return listing(found, err, token)
+		addRoute(a, op, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Token]], error) {
+			found, err := a.Access.Tokens(ctx, who.Organisation(), memberScope(op, who), in.page())
+			return replyList(found, err, toToken)
 		})
 	}
 	for _, op := range []operation{
-		{path: "/tokens/{id}", id: "revokeToken", action: access.Self, summary: "Revoke an API token of one's own"},
+		{path: "/tokens/{id}", id: "revokeToken", action: access.ActionSelf, summary: "Revoke an API token of one's own"},
 		{path: "/organisation/tokens/{id}", id: "revokeAnyToken", action: access.ManageTokens, summary: "Revoke an API token of anybody"},
 	} {
 		op.method, op.tag, op.status = "DELETE", tag, http.StatusNoContent
-		add(a, op, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-			return nil, a.Access.RevokeToken(ctx, who.Organisation(), ownOr(op, who), in.id())
+		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
+			return nil, a.Access.RevokeToken(ctx, who.Organisation(), memberScope(op, who), in.id())
 		})
 	}
 }
 
-// ownOr is the member whose records a route is about: the caller, or nobody in particular.
-func ownOr(op operation, who access.Identity) license.ID {
-	if op.action == access.Self {
+// memberScope is the member whose records a route is about: the caller, or nobody in particular.
+func memberScope(op operation, who access.Identity) license.ID {
+	if op.action == access.ActionSelf {
 		return who.Member.ID
 	}
 	return ""

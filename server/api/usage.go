@@ -35,41 +35,41 @@ type Window struct {
 	Until time.Time `json:"until" doc:"From then on it counts anew."`
 }
 
-// usage registers what was used.
-func (a *API) usage() {
+// registerUsage registers what was used.
+func (a *API) registerUsage() {
 	const tag = "usage"
 	l := a.Licensing
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/usage", id: "usage", tag: tag, action: access.ReadLicenses,
 		summary: "What was used of a license, and the times of it",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Usage], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Usage], error) {
 		u, err := l.Usage(ctx, who.Organisation(), in.id())
-		return reply(describeUsage(u), err)
+		return reply(toUsage(u), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/usage/periods", id: "usagePeriods", tag: tag, action: access.ReadLicenses,
 		summary: "What was used in the periods that are over, newest first",
-	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Period]], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Period]], error) {
 		found, err := l.Periods(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, period)
+		return replyList(found, err, toPeriod)
 	})
 }
 
-func period(p licensing.Period) Period { return Period{From: moment(p.From), Used: p.Used} }
+func toPeriod(p licensing.Period) Period { return Period{From: timestamp(p.From), Used: p.Used} }
 
-func describeUsage(u licensing.Usage) Usage {
+func toUsage(u licensing.Usage) Usage {
 	described := Usage{
 		Used: u.Used, Allowance: u.License.Allowance, Machines: u.Machines,
-		LastActivation: optional(u.LastActivation), LastSync: optional(u.LastSync),
+		LastActivation: optionalTimestamp(u.LastActivation), LastSync: optionalTimestamp(u.LastSync),
 	}
 	if u.Until != 0 {
-		described.Period = &Period{moment(u.Period), optional(u.Until), u.Used - u.Before}
+		described.Period = &Period{timestamp(u.Period), optionalTimestamp(u.Until), u.Used - u.UsedBeforePeriod}
 	}
 	if u.WindowCount > 0 {
-		described.Activations = &Window{u.WindowCount, u.Policy.ActivationLimit, moment(u.WindowFrom), moment(u.ActivationsUntil())}
+		described.Activations = &Window{u.WindowCount, u.Policy.ActivationLimit, timestamp(u.WindowFrom), timestamp(u.ActivationsUntil())}
 	}
 	if u.Moves > 0 {
-		described.Moves = &Window{u.Moves, u.Policy.MoveLimit, moment(u.MovesFrom), moment(u.MovesUntil())}
+		described.Moves = &Window{u.Moves, u.Policy.MoveLimit, timestamp(u.MovesFrom), timestamp(u.MovesUntil())}
 	}
 	return described
 }

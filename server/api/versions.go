@@ -96,15 +96,15 @@ type VersionEdit struct {
 	Metadata    *map[string]string  `json:"metadata,omitempty" doc:"Replaces all of it."`
 }
 
-func version(v licensing.Version) Version {
+func toVersion(v licensing.Version) Version {
 	p := v.Policy
 	return Version{
-		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived, Released: optional(v.Released),
+		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived, Released: optionalTimestamp(v.Released),
 		Policy: Policy{
 			p.Type, p.Trigger, p.Interval, p.MaxRetries, p.Grace, p.ActivationDelay, p.ActivationLimit, p.MaxMachines, p.TrialOnce, p.MoveLimit, p.ClockTolerance, p.JournalEvery,
 			p.Prepaid, p.Period, p.PeriodLength, p.MaxBorrow, p.Statistics, p.FingerprintAction, p.FingerprintTolerance, p.Queue, p.CloneAction, p.CloneLimit,
 		},
-		Metadata: filled(v.Metadata), Revision: v.Revision, Created: moment(v.Created), Updated: moment(v.Updated),
+		Metadata: nonNilMap(v.Metadata), Revision: v.Revision, Created: timestamp(v.Created), Updated: timestamp(v.Updated),
 	}
 }
 
@@ -135,41 +135,41 @@ func (p Policy) policy() licensing.Policy {
 	}
 }
 
-// versions registers the routes of versions.
-func (a *API) versions() {
+// registerVersions registers the routes of versions.
+func (a *API) registerVersions() {
 	const tag = "versions"
 	l := a.Licensing
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/products/{id}/versions", id: "createVersion", tag: tag, action: access.EditCatalogue, status: http.StatusCreated,
 		summary: "Make a version of a product",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[VersionNew]) (*answer[Version], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[VersionNew]) (*response[Version], error) {
 		v, err := l.CreateVersion(ctx, licensing.Version{
-			Meta:    licensing.Meta{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
-			Product: in.id(), Name: in.Body.Name, Description: in.Body.Description, Released: instant(in.Body.Released), Policy: in.Body.Policy.policy(),
+			Record:  licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
+			Product: in.id(), Name: in.Body.Name, Description: in.Body.Description, Released: fromOptionalTimestamp(in.Body.Released), Policy: in.Body.Policy.policy(),
 		})
-		return reply(version(v), err)
+		return reply(toVersion(v), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/products/{id}/versions", id: "versions", tag: tag, action: access.ReadCatalogue,
 		summary: "List the versions of a product",
-	}, func(ctx context.Context, who access.Identity, in *ByIDShelf) (*answer[List[Version]], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDArchivableListInput) (*response[List[Version]], error) {
 		if _, err := l.Product(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that it is there
 		}
 		found, err := l.Versions(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, version)
+		return replyList(found, err, toVersion)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/versions/{id}", id: "version", tag: tag, action: access.ReadCatalogue,
 		summary: "Read a version",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Version], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Version], error) {
 		v, err := l.Version(ctx, who.Organisation(), in.id())
-		return reply(version(v), err)
+		return reply(toVersion(v), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "PATCH", path: "/versions/{id}", id: "editVersion", tag: tag, action: access.EditCatalogue,
 		summary: "Edit a version",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[VersionEdit]) (*answer[Version], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[VersionEdit]) (*response[Version], error) {
 		v, err := l.Version(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
@@ -178,14 +178,14 @@ func (a *API) versions() {
 		assign(&v.Name, in.Body.Name)
 		assign(&v.Description, in.Body.Description)
 		assign(&v.Metadata, in.Body.Metadata)
-		if in.Body.Released.Given {
-			v.Released = instant(in.Body.Released.Value)
+		if in.Body.Released.IsGiven {
+			v.Released = fromOptionalTimestamp(in.Body.Released.Value)
 		}
 		if in.Body.Policy != nil {
 			v.Policy = in.Body.Policy.policy()
 		}
 		v, err = l.UpdateVersion(ctx, v)
-		return reply(version(v), err)
+		return reply(toVersion(v), err)
 	})
 	for _, op := range []operation{
 		{path: "/versions/{id}/archive", id: "archiveVersion", summary: "Take a version off offer: its licenses no longer work"},
@@ -193,8 +193,8 @@ func (a *API) versions() {
 	} {
 		op.method, op.tag, op.action = "POST", tag, access.EditCatalogue
 		archived := op.id == "archiveVersion"
-		add(a, op, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Version], error) {
-			v, err := again(func() (licensing.Version, error) {
+		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Version], error) {
+			v, err := retryOnConflict(func() (licensing.Version, error) {
 				v, err := l.Version(ctx, who.Organisation(), in.id())
 				if err != nil || v.Archived == archived {
 					return v, err
@@ -202,13 +202,13 @@ func (a *API) versions() {
 				v.Archived = archived
 				return l.UpdateVersion(ctx, v)
 			})
-			return reply(version(v), err)
+			return reply(toVersion(v), err)
 		})
 	}
-	add(a, operation{
+	addRoute(a, operation{
 		method: "DELETE", path: "/versions/{id}", id: "deleteVersion", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a version that has no licenses",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-		return nil, l.DeleteVersion(ctx, who.Organisation(), in.id(), wanted(ctx))
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
+		return nil, l.DeleteVersion(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})
 }

@@ -19,7 +19,7 @@ type EventType string
 // Schema lists them all.
 func (EventType) Schema(huma.Registry) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString, Description: "What happened; docs/events.md."}
-	for _, t := range notify.Types() {
+	for _, t := range notify.EventTypes() {
 		s.Enum = append(s.Enum, string(t))
 	}
 	return s
@@ -88,17 +88,17 @@ type Attempt struct {
 	Answer string    `json:"answer,omitempty" doc:"Its beginning."`
 }
 
-// ByDelivery names one of a webhook's.
-type ByDelivery struct {
-	ByID
+// DeliveryPathInput names one of a webhook's.
+type DeliveryPathInput struct {
+	IDPathInput
 	Delivery string `path:"delivery" pattern:"^[0-9a-f]{24}\\.evt_[0-9a-f]{24,32}$" patternDescription:"the id of a delivery"`
 }
 
-func webhook(w notify.Webhook) Webhook {
-	return Webhook{string(w.ID), w.Name, w.URL, eventTypes(w.Events), w.Disabled, w.Reason, w.Revision, moment(w.Created)}
+func toWebhook(w notify.Webhook) Webhook {
+	return Webhook{string(w.ID), w.Name, w.URL, toEventTypes(w.Events), w.Disabled, w.DisabledReason, w.Revision, timestamp(w.Created)}
 }
 
-func eventTypes(list []licensing.NoticeType) []EventType {
+func toEventTypes(list []licensing.EventType) []EventType {
 	types := make([]EventType, 0, len(list))
 	for _, t := range list {
 		types = append(types, EventType(t))
@@ -106,80 +106,80 @@ func eventTypes(list []licensing.NoticeType) []EventType {
 	return types
 }
 
-func noticeTypes(list []EventType) []licensing.NoticeType {
-	types := make([]licensing.NoticeType, 0, len(list))
+func fromEventTypes(list []EventType) []licensing.EventType {
+	types := make([]licensing.EventType, 0, len(list))
 	for _, t := range list {
-		types = append(types, licensing.NoticeType(t))
+		types = append(types, licensing.EventType(t))
 	}
 	return types
 }
 
-func delivery(d notify.Delivery) Delivery {
-	described := Delivery{ID: d.ID, Event: d.Event, Type: string(d.Type), State: d.State, Created: moment(d.Created), Next: optional(d.Next), Body: d.Body,
+func toDelivery(d notify.Delivery) Delivery {
+	described := Delivery{ID: d.ID, Event: d.Event, Type: string(d.Type), State: d.State, Created: timestamp(d.Created), Next: optionalTimestamp(d.NextAttempt), Body: d.Body,
 		Attempts: make([]Attempt, 0, len(d.Attempts))}
 	for _, a := range d.Attempts {
-		described.Attempts = append(described.Attempts, Attempt{moment(a.Time), a.Took, a.Status, a.Error, a.Answer})
+		described.Attempts = append(described.Attempts, Attempt{timestamp(a.Time), a.DurationMS, a.Status, a.Error, a.ResponseExcerpt})
 	}
 	return described
 }
 
-// events registers the routes of what happened.
-func (a *API) events() {
+// registerEvents registers the routes of what happened.
+func (a *API) registerEvents() {
 	const tag = "events"
 	for _, op := range []operation{
 		{path: "/events", id: "events", summary: "List what happened, newest first; the last 90 days, of installations 14"},
 		{path: "/licenses/{id}/events", id: "licenseEvents", summary: "List what happened to a license, newest first; the last 90 days, of installations 14"},
 	} {
 		op.method, op.tag, op.action = "GET", tag, access.ReadLicenses
-		list := func(ctx context.Context, who access.Identity, of license.ID, in Paging) (*answer[List[Happened]], error) {
+		list := func(ctx context.Context, who access.Identity, of license.ID, in PageInput) (*response[List[Happened]], error) {
 			found, err := a.Notify.Events(ctx, who.Organisation(), of, in.page())
-			return listing(found, err, func(e notify.Event) Happened { return Happened{e.ID, EventType(e.Type), e.Timestamp, e.Data} })
+			return replyList(found, err, func(e notify.Event) Happened { return Happened{e.ID, EventType(e.Type), e.Timestamp, e.Data} })
 		}
 		if op.id == "events" {
-			add(a, op, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Happened]], error) {
+			addRoute(a, op, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Happened]], error) {
 				return list(ctx, who, "", *in)
 			})
 			continue
 		}
-		add(a, op, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Happened]], error) {
+		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Happened]], error) {
 			if _, err := a.Licensing.License(ctx, who.Organisation(), in.id()); err != nil {
 				return nil, err // an empty list would say that the license is there
 			}
-			return list(ctx, who, in.id(), in.Paging)
+			return list(ctx, who, in.id(), in.PageInput)
 		})
 	}
 }
 
-// webhooks registers the routes of webhooks and their deliveries.
-func (a *API) webhooks() {
+// registerWebhooks registers the routes of webhooks and their deliveries.
+func (a *API) registerWebhooks() {
 	const tag = "webhooks"
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/webhooks", id: "createWebhook", tag: tag, action: access.ManageWebhooks, status: http.StatusCreated,
 		summary: "Make a webhook",
-	}, func(ctx context.Context, who access.Identity, in *body[WebhookNew]) (*answer[WebhookMade], error) {
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[WebhookNew]) (*response[WebhookMade], error) {
 		secret, w, err := a.Notify.CreateWebhook(ctx, notify.Webhook{
-			Org: who.Organisation(), Name: in.Body.Name, URL: in.Body.URL, Events: noticeTypes(in.Body.Events),
+			Org: who.Organisation(), Name: in.Body.Name, URL: in.Body.URL, Events: fromEventTypes(in.Body.Events),
 		})
-		return reply(WebhookMade{webhook(w), secret}, err)
+		return reply(WebhookMade{toWebhook(w), secret}, err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/webhooks", id: "webhooks", tag: tag, action: access.ManageWebhooks,
 		summary: "List webhooks, newest first",
-	}, func(ctx context.Context, who access.Identity, in *Paging) (*answer[List[Webhook]], error) {
+	}, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Webhook]], error) {
 		found, err := a.Notify.Webhooks(ctx, who.Organisation(), in.page())
-		return listing(found, err, webhook)
+		return replyList(found, err, toWebhook)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/webhooks/{id}", id: "webhook", tag: tag, action: access.ManageWebhooks,
 		summary: "Read a webhook",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Webhook], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Webhook], error) {
 		w, err := a.Notify.Webhook(ctx, who.Organisation(), in.id())
-		return reply(webhook(w), err)
+		return reply(toWebhook(w), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "PATCH", path: "/webhooks/{id}", id: "editWebhook", tag: tag, action: access.ManageWebhooks,
 		summary: "Edit a webhook, switch it off or on",
-	}, func(ctx context.Context, who access.Identity, in *ByIDBody[WebhookEdit]) (*answer[Webhook], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[WebhookEdit]) (*response[Webhook], error) {
 		w, err := a.Notify.Webhook(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
@@ -189,53 +189,53 @@ func (a *API) webhooks() {
 		assign(&w.URL, in.Body.URL)
 		assign(&w.Disabled, in.Body.Disabled)
 		if in.Body.Events != nil {
-			w.Events = noticeTypes(*in.Body.Events)
+			w.Events = fromEventTypes(*in.Body.Events)
 		}
 		w, err = a.Notify.UpdateWebhook(ctx, w)
-		return reply(webhook(w), err)
+		return reply(toWebhook(w), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "DELETE", path: "/webhooks/{id}", id: "deleteWebhook", tag: tag, action: access.ManageWebhooks, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a webhook; what is on its way to it is not sent",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*none, error) {
-		return nil, a.Notify.DeleteWebhook(ctx, who.Organisation(), in.id(), wanted(ctx))
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
+		return nil, a.Notify.DeleteWebhook(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/webhooks/{id}/secret", id: "rotateWebhookSecret", tag: tag, action: access.ManageWebhooks,
 		summary: "Make a new secret; for a day requests are signed with the old one too",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[WebhookMade], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[WebhookMade], error) {
 		secret, w, err := a.Notify.RotateSecret(ctx, who.Organisation(), in.id())
-		return reply(WebhookMade{webhook(w), secret}, err)
+		return reply(WebhookMade{toWebhook(w), secret}, err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/webhooks/{id}/test", id: "testWebhook", tag: tag, action: access.ManageWebhooks, status: http.StatusCreated,
 		summary: "Send an event that means nothing, also to a webhook that is disabled",
-	}, func(ctx context.Context, who access.Identity, in *ByID) (*answer[Delivery], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Delivery], error) {
 		d, err := a.Notify.TestWebhook(ctx, who.Organisation(), in.id())
-		return reply(delivery(d), err)
+		return reply(toDelivery(d), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/webhooks/{id}/deliveries", id: "deliveries", tag: tag, action: access.ManageWebhooks,
 		summary: "List deliveries to a webhook, newest first; the last 30 days",
-	}, func(ctx context.Context, who access.Identity, in *ByIDPaging) (*answer[List[Delivery]], error) {
+	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Delivery]], error) {
 		if _, err := a.Notify.Webhook(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that the webhook is there
 		}
 		found, err := a.Notify.Deliveries(ctx, who.Organisation(), in.id(), in.page())
-		return listing(found, err, delivery)
+		return replyList(found, err, toDelivery)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "GET", path: "/webhooks/{id}/deliveries/{delivery}", id: "delivery", tag: tag, action: access.ManageWebhooks,
 		summary: "Read a delivery",
-	}, func(ctx context.Context, who access.Identity, in *ByDelivery) (*answer[Delivery], error) {
+	}, func(ctx context.Context, who access.Identity, in *DeliveryPathInput) (*response[Delivery], error) {
 		d, err := a.Notify.Delivery(ctx, who.Organisation(), in.id(), in.Delivery)
-		return reply(delivery(d), err)
+		return reply(toDelivery(d), err)
 	})
-	add(a, operation{
+	addRoute(a, operation{
 		method: "POST", path: "/webhooks/{id}/deliveries/{delivery}/replay", id: "replayDelivery", tag: tag, action: access.ManageWebhooks,
 		summary: "Send an event again, with the same id, whatever became of it",
-	}, func(ctx context.Context, who access.Identity, in *ByDelivery) (*answer[Delivery], error) {
+	}, func(ctx context.Context, who access.Identity, in *DeliveryPathInput) (*response[Delivery], error) {
 		d, err := a.Notify.Replay(ctx, who.Organisation(), in.id(), in.Delivery)
-		return reply(delivery(d), err)
+		return reply(toDelivery(d), err)
 	})
 }

@@ -23,14 +23,14 @@ import (
 	"time"
 )
 
-// prefix of every route; it is a part of the paths in the document.
-const prefix = "/api/v1"
+// apiPrefix of every route; it is a part of the paths in the document.
+const apiPrefix = "/api/v1"
 
 // Options are what a client can be given beside the address.
 type Options struct {
-	Token string       // an API token; empty: only what is open to everybody
-	Agent string       // User-Agent
-	HTTP  *http.Client // nil: one that gives up on a request after a minute
+	Token     string       // an API token; empty: only what is open to everybody
+	UserAgent string       // User-Agent
+	HTTP      *http.Client // nil: one that gives up on a request after a minute
 
 	// Sleep waits before a request is sent again; nil: by the clock. It ends early, with an error, when the context does.
 	Sleep func(context.Context, time.Duration) error
@@ -51,7 +51,7 @@ func New(server string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("the server's address %q is not of the form https://host", server)
 	}
 	u.Fragment = ""
-	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), prefix)
+	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), apiPrefix)
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: time.Minute}
 	}
@@ -72,18 +72,18 @@ func (c *Client) Do(request *http.Request) (*http.Response, error) {
 	if c.options.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.options.Token)
 	}
-	if c.options.Agent != "" {
-		request.Header.Set("User-Agent", c.options.Agent)
+	if c.options.UserAgent != "" {
+		request.Header.Set("User-Agent", c.options.UserAgent)
 	}
-	response, err := c.persist(request)
+	response, err := c.doWithRetry(request)
 	if err != nil {
-		return nil, unwrapped(err)
+		return nil, withoutURL(err)
 	}
-	return response, refusal(request, response)
+	return response, problemOf(request, response)
 }
 
-// unwrapped leaves out the method and the address, which the caller knows.
-func unwrapped(err error) error {
+// withoutURL leaves out the method and the address, which the caller knows.
+func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) && !u.Timeout() {
 		return u.Err

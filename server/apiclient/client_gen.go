@@ -2514,6 +2514,14 @@ type Evidence struct {
 // EvidenceCode That it was refused with.
 type EvidenceCode string
 
+// FieldError defines model for FieldError.
+type FieldError struct {
+	Detail string `json:"detail"`
+
+	// Field As in the request, with dots between levels.
+	Field string `json:"field"`
+}
+
 // FirstCode defines model for FirstCode.
 type FirstCode struct {
 	Code string `json:"code"`
@@ -2983,6 +2991,12 @@ type Member struct {
 // MemberRole defines model for Member.Role.
 type MemberRole string
 
+// NamedNumber defines model for NamedNumber.
+type NamedNumber struct {
+	Name  string `json:"name"`
+	Value int64  `json:"value"`
+}
+
 // NewPassword defines model for NewPassword.
 type NewPassword struct {
 	// Password 12 characters or more.
@@ -3010,12 +3024,6 @@ type NoticeEdit struct {
 
 // NoticeEditEvents What happened; docs/events.md.
 type NoticeEditEvents string
-
-// Number defines model for Number.
-type Number struct {
-	Name  string `json:"name"`
-	Value int64  `json:"value"`
-}
 
 // OpenSession defines model for OpenSession.
 type OpenSession struct {
@@ -3252,7 +3260,7 @@ type Problem struct {
 	Detail string `json:"detail"`
 
 	// Errors The members of the request that are wrong.
-	Errors *[]Wrong `json:"errors,omitempty"`
+	Errors *[]FieldError `json:"errors,omitempty"`
 
 	// Status The HTTP status.
 	Status int64 `json:"status"`
@@ -3451,10 +3459,10 @@ type Statement struct {
 
 // Statistics defines model for Statistics.
 type Statistics struct {
-	Host     *string                     `json:"host,omitempty"`
-	Numbers  nullable.Nullable[[]Number] `json:"numbers,omitempty"`
-	Platform *string                     `json:"platform,omitempty"`
-	Program  *string                     `json:"program,omitempty"`
+	Host     *string                          `json:"host,omitempty"`
+	Numbers  nullable.Nullable[[]NamedNumber] `json:"numbers,omitempty"`
+	Platform *string                          `json:"platform,omitempty"`
+	Program  *string                          `json:"program,omitempty"`
 }
 
 // ToProvider defines model for ToProvider.
@@ -3691,14 +3699,6 @@ type Window struct {
 
 	// Until From then on it counts anew.
 	Until time.Time `json:"until"`
-}
-
-// Wrong defines model for Wrong.
-type Wrong struct {
-	Detail string `json:"detail"`
-
-	// Field As in the request, with dots between levels.
-	Field string `json:"field"`
 }
 
 // AuditParams defines parameters for Audit.

@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// answering is a server of these answers, one for each request, and what it was asked.
-type answering struct {
+// testServer is a server of these answers, one for each request, and what it was asked.
+type testServer struct {
 	*Client
 	requests []string
 	waits    []time.Duration
 }
 
-func answer(t *testing.T, answers ...http.HandlerFunc) *answering {
+func newTestServer(t *testing.T, answers ...http.HandlerFunc) *testServer {
 	t.Helper()
-	a := &answering{}
+	a := &testServer{}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		a.requests = append(a.requests, fmt.Sprintf("%s %s %s %s", r.Method, r.RequestURI, r.Header.Get("Authorization"), body))
@@ -44,7 +44,7 @@ func answer(t *testing.T, answers ...http.HandlerFunc) *answering {
 	return a
 }
 
-func says(status int, kind, body string, header ...string) http.HandlerFunc {
+func respond(status int, kind, body string, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", kind)
 		for i := 0; i+1 < len(header); i += 2 {
@@ -65,13 +65,13 @@ func TestProblems(t *testing.T) {
 		code   string
 		status int64
 	}{
-		"a problem":       {says(409, "application/problem+json", `{"code":"exists","status":409,"title":"Conflict","detail":"taken"}`), "exists", 409},
-		"a proxy":         {says(502, "text/html", "<h1>Bad gateway</h1>"), NotTheAPI, 502},
-		"somebody's page": {says(200, "text/html; charset=utf-8", "<h1>Welcome</h1>"), NotTheAPI, 200},
-		"another API":     {says(404, "application/json", `{"message":"no"}`), NotTheAPI, 404},
-		"nothing":         {says(500, "", ""), NotTheAPI, 500},
+		"a problem":       {respond(409, "application/problem+json", `{"code":"exists","status":409,"title":"Conflict","detail":"taken"}`), "exists", 409},
+		"a proxy":         {respond(502, "text/html", "<h1>Bad gateway</h1>"), CodeNotTheAPI, 502},
+		"somebody's page": {respond(200, "text/html; charset=utf-8", "<h1>Welcome</h1>"), CodeNotTheAPI, 200},
+		"another API":     {respond(404, "application/json", `{"message":"no"}`), CodeNotTheAPI, 404},
+		"nothing":         {respond(500, "", ""), CodeNotTheAPI, 500},
 	} {
-		a := answer(t, c.answer)
+		a := newTestServer(t, c.answer)
 		_, err := a.CreateProductWithResponse(t.Context(), ProductNew{Name: "CAD"})
 		var p *Problem
 		if !errors.As(err, &p) || p.Code != c.code || p.Status != c.status || p.Title == "" || p.Detail == "" {
@@ -84,8 +84,8 @@ func TestProblems(t *testing.T) {
 }
 
 // A signed refusal is an answer of the client protocol, not a problem.
-func TestSignedRefusal(t *testing.T) {
-	a := answer(t, says(403, "text/plain", "two\nlines\n"))
+func TestSignedRefusalIsNotAProblem(t *testing.T) {
+	a := newTestServer(t, respond(403, "text/plain", "two\nlines\n"))
 	r, err := a.SyncWithTextBodyWithResponse(t.Context(), "request")
 	if err != nil || r.StatusCode() != 403 || string(r.Body) != "two\nlines\n" {
 		t.Errorf("%v %v", r, err)
@@ -93,14 +93,14 @@ func TestSignedRefusal(t *testing.T) {
 }
 
 // What may be done twice is sent again when the server says when; what may not is sent once.
-func TestPersistence(t *testing.T) {
+func TestRetries(t *testing.T) {
 	away := func(header ...string) http.HandlerFunc {
-		return says(503, "application/problem+json", `{"code":"unavailable","status":503,"title":"Service Unavailable","detail":"away"}`, header...)
+		return respond(503, "application/problem+json", `{"code":"unavailable","status":503,"title":"Service Unavailable","detail":"away"}`, header...)
 	}
-	busy := says(429, "application/problem+json", `{"code":"rate_limited","status":429,"title":"Too Many Requests","detail":"slower"}`, "Retry-After", "7")
-	good := says(200, "application/json", product)
+	busy := respond(429, "application/problem+json", `{"code":"rate_limited","status":429,"title":"Too Many Requests","detail":"slower"}`, "Retry-After", "7")
+	good := respond(200, "application/json", product)
 
-	a := answer(t, away("Retry-After", "5"), busy, away(), good)
+	a := newTestServer(t, away("Retry-After", "5"), busy, away(), good)
 	r, err := a.ProductWithResponse(t.Context(), "5edb10fecc150913cb7640f6")
 	if err != nil || r.JSON200 == nil || r.JSON200.Name != "CAD" {
 		t.Errorf("%v %v", r, err)
@@ -109,23 +109,23 @@ func TestPersistence(t *testing.T) {
 		t.Errorf("it waits %v", a.waits)
 	}
 
-	a = answer(t, away(), away(), away(), away())
+	a = newTestServer(t, away(), away(), away(), away())
 	var p *Problem
 	if _, err := a.ProductWithResponse(t.Context(), "5edb10fecc150913cb7640f6"); !errors.As(err, &p) || p.Code != "unavailable" {
 		t.Errorf("away for good: %v", err)
 	}
 
-	a = answer(t, away("Retry-After", "3600"))
+	a = newTestServer(t, away("Retry-After", "3600"))
 	if _, err := a.ProductWithResponse(t.Context(), "5edb10fecc150913cb7640f6"); !errors.As(err, &p) || len(a.waits) != 0 {
 		t.Errorf("away for an hour: %v, after %v", err, a.waits)
 	}
 
-	a = answer(t, away())
+	a = newTestServer(t, away())
 	if _, err := a.CreateProductWithResponse(t.Context(), ProductNew{Name: "CAD"}); !errors.As(err, &p) || p.Code != "unavailable" {
 		t.Errorf("a product that may have been made: %v", err)
 	}
 
-	a = answer(t, away(), says(201, "application/json", product))
+	a = newTestServer(t, away(), respond(201, "application/json", product))
 	made, err := a.CreateProductWithResponse(t.Context(), ProductNew{Name: "CAD"}, func(_ context.Context, r *http.Request) error {
 		r.Header.Set("Idempotency-Key", "one")
 		return nil
@@ -135,14 +135,14 @@ func TestPersistence(t *testing.T) {
 	}
 }
 
-func TestAll(t *testing.T) {
+func TestItems(t *testing.T) {
 	item := func(name string) string { return strings.Replace(product, "CAD", name, 1) }
-	a := answer(t,
-		says(200, "application/json", `{"items":[`+item("a")+`,`+item("b")+`],"next":"2"}`),
-		says(200, "application/json", `{"items":[],"next":"3"}`),
-		says(200, "application/json", `{"items":[`+item("c")+`]}`),
-		says(403, "application/problem+json", `{"code":"forbidden","status":403,"title":"Forbidden","detail":"no"}`))
-	products := All(func(cursor *string) ([]Product, *string, error) {
+	a := newTestServer(t,
+		respond(200, "application/json", `{"items":[`+item("a")+`,`+item("b")+`],"next":"2"}`),
+		respond(200, "application/json", `{"items":[],"next":"3"}`),
+		respond(200, "application/json", `{"items":[`+item("c")+`]}`),
+		respond(403, "application/problem+json", `{"code":"forbidden","status":403,"title":"Forbidden","detail":"no"}`))
+	products := Items(func(cursor *string) ([]Product, *string, error) {
 		r, err := a.ProductsWithResponse(t.Context(), &ProductsParams{Cursor: cursor})
 		if err != nil {
 			return nil, nil, err
@@ -166,7 +166,7 @@ func TestAll(t *testing.T) {
 	}
 }
 
-func TestAddresses(t *testing.T) {
+func TestServerAddresses(t *testing.T) {
 	for address, base := range map[string]string{
 		"https://licenses.example.com":                "https://licenses.example.com",
 		"https://licenses.example.com/":               "https://licenses.example.com",
@@ -185,9 +185,9 @@ func TestAddresses(t *testing.T) {
 }
 
 // Lines of JSON are a success with a body, although their media type has the word in it.
-func TestLinesAreNoProblem(t *testing.T) {
+func TestNDJSONIsNotAProblem(t *testing.T) {
 	const lines = `{"number":1}` + "\n" + `{"number":2}` + "\n"
-	a := answer(t, says(http.StatusOK, "application/x-ndjson", lines), says(http.StatusOK, "application/x-ndjson", lines))
+	a := newTestServer(t, respond(http.StatusOK, "application/x-ndjson", lines), respond(http.StatusOK, "application/x-ndjson", lines))
 	audit, err := a.AuditExportWithResponse(t.Context(), nil)
 	if err != nil || string(audit.Body) != lines {
 		t.Errorf("the audit log: %+v %v", audit, err)

@@ -9,26 +9,26 @@ import (
 	"strings"
 )
 
-// NotTheAPI is the code of an answer that did not come from this API: a proxy's, say, or another server's.
-const NotTheAPI = "not_the_api"
+// CodeNotTheAPI is the code of an answer that did not come from this API: a proxy's, say, or another server's.
+const CodeNotTheAPI = "not_the_api"
 
-// maxProblem is more than any problem has.
-const maxProblem = 64 << 10
+// maxProblemSize is more than any problem has.
+const maxProblemSize = 64 << 10
 
 // Error makes a Problem an error.
 func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
 
-// refusal is the problem in an answer that is no success, whose body it closes. The client protocol's signed refusals are answers.
-func refusal(request *http.Request, response *http.Response) error {
+// problemOf is the problem in an answer that is no success, whose body it closes. The client protocol's signed refusals are answers.
+func problemOf(request *http.Request, response *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if response.StatusCode < http.StatusBadRequest && kind != "text/html" { // somebody's page is no success
 		return nil
 	}
-	if kind == "text/plain" && strings.HasSuffix(request.URL.Path, prefix+"/sync") {
+	if kind == "text/plain" && strings.HasSuffix(request.URL.Path, apiPrefix+"/sync") {
 		return nil
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblem))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemSize))
 	if err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
@@ -37,7 +37,7 @@ func refusal(request *http.Request, response *http.Response) error {
 		return p
 	}
 	return &Problem{
-		Type: "about:blank", Status: int64(response.StatusCode), Title: http.StatusText(response.StatusCode), Code: NotTheAPI,
+		Type: "about:blank", Status: int64(response.StatusCode), Title: http.StatusText(response.StatusCode), Code: CodeNotTheAPI,
 		Detail: fmt.Sprintf("%s answered %s, but not as this API does", request.URL.Host, response.Status),
 	}
 }

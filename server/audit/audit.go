@@ -38,7 +38,7 @@ type Line struct {
 	Address string            `json:"address,omitempty"`
 	Request string            `json:"request,omitempty"` // as in the answer's X-Request-ID
 
-	begun bool // an entry says that it was
+	hasPendingEntry bool // an entry says that it was
 }
 
 // Actor is who did it.
@@ -55,8 +55,8 @@ type Change struct {
 	To   json.RawMessage `json:"to,omitempty"`
 }
 
-// Head is the last line of a chain: who has noted it somewhere else notices when a chain ends before it, or was written anew.
-type Head struct {
+// ChainHead is the last line of a chain: who has noted it somewhere else notices when a chain ends before it, or was written anew.
+type ChainHead struct {
 	Chain  string     `json:"chain"`
 	Number int64      `json:"number"` // 0: the chain is empty
 	Hash   lease.Hash `json:"hash"`
@@ -70,8 +70,8 @@ func chainOf(org license.ID) string {
 	return string(org)
 }
 
-// longest value that a change quotes; of a longer one it has the hash.
-const longest = 4096
+// maxQuotedValue value that a change quotes; of a longer one it has the hash.
+const maxQuotedValue = 4096
 
 // Quote makes the value of a change.
 func Quote(value any) json.RawMessage {
@@ -79,7 +79,7 @@ func Quote(value any) json.RawMessage {
 	if err != nil {
 		panic(err) // it came from JSON: a bug of ours
 	}
-	if len(text) > longest {
+	if len(text) > maxQuotedValue {
 		text = []byte(`{"sha256":"` + string(lease.HashOf(text)) + `"}`)
 	}
 	return text

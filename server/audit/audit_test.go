@@ -23,20 +23,20 @@ const (
 	ada  = license.ID("bbbbbbbbbbbbbbbbbbbbbbbb")
 )
 
-var began = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+var startTime = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func discardLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func line(n int) Line {
-	return Line{Time: began.Add(time.Duration(n) * time.Second), Actor: Actor{Kind: "member", ID: ada, Name: "Ada"}, Action: "editProduct",
+func testLine(n int) Line {
+	return Line{Time: startTime.Add(time.Duration(n) * time.Second), Actor: Actor{Kind: "member", ID: ada, Name: "Ada"}, Action: "editProduct",
 		Records: []string{fmt.Sprintf("products/%024d", n)}, Changed: map[string]Change{"name": {From: Quote("Old"), To: Quote(n)}}}
 }
 
-// written is a chain of n lines as it is exported.
-func written(t *testing.T, l *Log, n int) []byte {
+// appendAndExport is a chain of n lines as it is exported.
+func appendAndExport(t *testing.T, l *Log, n int) []byte {
 	t.Helper()
 	for i := range n {
-		if err := l.Append(t.Context(), acme, line(i+1)); err != nil {
+		if err := l.Append(t.Context(), acme, testLine(i+1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,8 +49,8 @@ func written(t *testing.T, l *Log, n int) []byte {
 
 // proves part of N10
 func TestChainVerifies(t *testing.T) {
-	l := New(memory.New(), time.Now, quiet())
-	text := written(t, l, 5)
+	l := New(memory.New(), time.Now, discardLogger())
+	text := appendAndExport(t, l, 5)
 	head, err := Verify(bytes.NewReader(text))
 	if err != nil || head.Number != 5 || head.Chain != string(acme) {
 		t.Fatalf("%+v %v\n%s", head, err, text)
@@ -59,7 +59,7 @@ func TestChainVerifies(t *testing.T) {
 		t.Errorf("the head is %+v, by its lines %+v: %v", known, head, err)
 	}
 	// An export goes on where the one before ended.
-	written(t, l, 2)
+	appendAndExport(t, l, 2)
 	more, err := l.Export(t.Context(), acme, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -71,13 +71,13 @@ func TestChainVerifies(t *testing.T) {
 		t.Errorf("%+v %v", last, err)
 	}
 	// Another process finds the end by itself.
-	if text := written(t, New(l.store, time.Now, quiet()), 1); bytes.Count(text, []byte("\n")) != 8 {
+	if text := appendAndExport(t, New(l.store, time.Now, discardLogger()), 1); bytes.Count(text, []byte("\n")) != 8 {
 		t.Errorf("%s", text)
 	}
 }
 
 // The specification's example is a chain.
-func TestSpecification(t *testing.T) {
+func TestSpecificationExample(t *testing.T) {
 	text, err := os.ReadFile("../../spec/audit.md")
 	if err != nil {
 		t.Fatal(err)
@@ -90,9 +90,9 @@ func TestSpecification(t *testing.T) {
 }
 
 // proves part of N10
-func TestVerifyNamesTheFirstBrokenLine(t *testing.T) {
+func TestVerifyReportsFirstBrokenLine(t *testing.T) {
 	store := memory.New()
-	text := written(t, New(store, time.Now, quiet()), 5)
+	text := appendAndExport(t, New(store, time.Now, discardLogger()), 5)
 	head, err := Verify(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
@@ -106,9 +106,9 @@ func TestVerifyNamesTheFirstBrokenLine(t *testing.T) {
 		return b.String()
 	}
 	changed := strings.Replace(string(text), `"to":3`, `"to":4`, 1)
-	other := New(memory.New(), time.Now, quiet())
+	other := New(memory.New(), time.Now, discardLogger())
 	for i := range 5 {
-		if err := other.Append(t.Context(), acme, line(i+2)); err != nil {
+		if err := other.Append(t.Context(), acme, testLine(i+2)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -118,7 +118,7 @@ func TestVerifyNamesTheFirstBrokenLine(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		text  string
-		known []Head
+		known []ChainHead
 		line  int // 0: nothing is wrong
 		says  string
 	}{
@@ -132,17 +132,17 @@ func TestVerifyNamesTheFirstBrokenLine(t *testing.T) {
 		"no JSON":                  {join(1, 2) + "\n", nil, 3, "not a line"},
 		"of another chain":         {join(1) + strings.Replace(lines[1], string(acme), string(ada), 1), nil, 2, "belongs to the chain"},
 		"cut in the middle":        {join(1, 2) + lines[2][:50], nil, 3, "ends in the middle"},
-		"last line changed":        {strings.Replace(string(text), `"to":5`, `"to":6`, 1), []Head{head}, 5, "whose hash was noted"},
+		"last line changed":        {strings.Replace(string(text), `"to":5`, `"to":6`, 1), []ChainHead{head}, 5, "whose hash was noted"},
 		"last line changed, blind": {strings.Replace(string(text), `"to":5`, `"to":6`, 1), nil, 0, ""},
-		"tail cut off":             {join(1, 2, 3), []Head{head}, 4, "number 5 was noted"},
+		"tail cut off":             {join(1, 2, 3), []ChainHead{head}, 4, "number 5 was noted"},
 		"tail cut off, blind":      {join(1, 2, 3), nil, 0, ""},
-		"all cut off":              {"", []Head{head}, 1, "number 5 was noted"},
-		"written anew":             {string(forged), []Head{head}, 5, "whose hash was noted"},
-		"head of another chain":    {string(text), []Head{{Server, 9, head.Hash}}, 0, ""},
-		"goes on elsewhere":        {join(4, 5), []Head{{string(acme), 3, head.Hash}}, 1, "another line before it"},
+		"all cut off":              {"", []ChainHead{head}, 1, "number 5 was noted"},
+		"written anew":             {string(forged), []ChainHead{head}, 5, "whose hash was noted"},
+		"head of another chain":    {string(text), []ChainHead{{Server, 9, head.Hash}}, 0, ""},
+		"goes on elsewhere":        {join(4, 5), []ChainHead{{string(acme), 3, head.Hash}}, 1, "another line before it"},
 	} {
 		_, err := Verify(strings.NewReader(c.text), c.known...)
-		var broken *Broken
+		var broken *ChainError
 		switch {
 		case c.line == 0 && err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -156,31 +156,31 @@ func TestVerifyNamesTheFirstBrokenLine(t *testing.T) {
 // Who takes a line out of the database breaks the export, wherever the line was.
 //
 // proves part of N10
-func TestALineThatTheStoreHasLostIsMissed(t *testing.T) {
+func TestVerifyDetectsDeletedLine(t *testing.T) {
 	for number := int64(1); number <= 4; number++ {
 		store := memory.New()
-		l := New(store, time.Now, quiet())
-		written(t, l, 5)
+		l := New(store, time.Now, discardLogger())
+		appendAndExport(t, l, 5)
 		if err := store.DeleteEntry(t.Context(), kind, entryID(string(acme), number), 0); err != nil {
 			t.Fatal(err)
 		}
-		text, err := New(store, time.Now, quiet()).Export(t.Context(), acme, 0)
+		text, err := New(store, time.Now, discardLogger()).Export(t.Context(), acme, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var broken *Broken
+		var broken *ChainError
 		if _, err := Verify(bytes.NewReader(text)); !errors.As(err, &broken) || !strings.Contains(broken.Reason, "lines are missing") {
 			t.Errorf("without line %d: %v\n%s", number, err, text)
 		}
 	}
 	// Of the last one, the node that wrote it still knows.
 	store := memory.New()
-	l := New(store, time.Now, quiet())
-	written(t, l, 5)
+	l := New(store, time.Now, discardLogger())
+	appendAndExport(t, l, 5)
 	if err := store.DeleteEntry(t.Context(), kind, entryID(string(acme), 5), 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Verify(bytes.NewReader(written(t, l, 1))); err == nil {
+	if _, err := Verify(bytes.NewReader(appendAndExport(t, l, 1))); err == nil {
 		t.Error("without the last line: nobody knows")
 	}
 }
@@ -188,18 +188,18 @@ func TestALineThatTheStoreHasLostIsMissed(t *testing.T) {
 // Two nodes are two logs over one store.
 //
 // proves part of N10
-func TestAppendsAtOnceMakeOneChain(t *testing.T) {
+func TestConcurrentAppends(t *testing.T) {
 	embedded, err := sqlite.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = embedded.Close() })
 	for name, store := range map[string]licensing.Entries{"memory": memory.New(), "sqlite": embedded} {
-		nodes := []*Log{New(store, time.Now, quiet()), New(store, time.Now, quiet())}
+		nodes := []*Log{New(store, time.Now, discardLogger()), New(store, time.Now, discardLogger())}
 		var all sync.WaitGroup
 		for i := range 64 {
 			all.Go(func() {
-				if err := nodes[i%2].Append(t.Context(), acme, line(i/2)); err != nil { // each twice: two nodes may do the same at one time
+				if err := nodes[i%2].Append(t.Context(), acme, testLine(i/2)); err != nil { // each twice: two nodes may do the same at one time
 					t.Errorf("%s: %v", name, err)
 				}
 			})
@@ -223,35 +223,35 @@ func TestAppendsAtOnceMakeOneChain(t *testing.T) {
 
 type entries licensing.Entries // a name of its own, for the interface has a method of that name
 
-// flaky is a store that fails before it writes, or after.
-type flaky struct {
+// flakyStore is a store that fails before it writes, or after.
+type flakyStore struct {
 	entries
 	before, after bool
 }
 
-var errAway = errors.New("away")
+var errUnavailable = errors.New("away")
 
-func (f *flaky) CreateEntry(ctx context.Context, e licensing.Entry) error {
+func (f *flakyStore) CreateEntry(ctx context.Context, e licensing.Entry) error {
 	if f.before {
-		return errAway
+		return errUnavailable
 	}
 	if err := f.entries.CreateEntry(ctx, e); err != nil {
 		return err
 	}
 	if f.after {
-		return errAway
+		return errUnavailable
 	}
 	return nil
 }
 
 // proves part of B07
-func TestStoreThatFailsLosesNoLine(t *testing.T) {
-	store := &flaky{entries: memory.New()}
-	l := New(store, time.Now, quiet())
+func TestFailingStoreLosesNoLine(t *testing.T) {
+	store := &flakyStore{entries: memory.New()}
+	l := New(store, time.Now, discardLogger())
 	ctx := t.Context()
 	fails := func(n int) {
 		t.Helper()
-		if err := l.Append(ctx, acme, line(n)); !errors.Is(err, errAway) {
+		if err := l.Append(ctx, acme, testLine(n)); !errors.Is(err, errUnavailable) {
 			t.Errorf("line %d: %v", n, err)
 		}
 	}
@@ -260,13 +260,13 @@ func TestStoreThatFailsLosesNoLine(t *testing.T) {
 	store.before, store.after = false, true
 	fails(2) // 1 was written, but nobody knows
 	store.after = false
-	if err := l.Append(ctx, acme, line(3)); err != nil {
+	if err := l.Append(ctx, acme, testLine(3)); err != nil {
 		t.Fatal(err)
 	}
 	store.before = true
 	fails(4)
 	store.before = false
-	if err := l.Settle(ctx); err != nil {
+	if err := l.WriteUnwritten(ctx); err != nil {
 		t.Fatal(err)
 	}
 	text, err := l.Export(ctx, acme, 0)
@@ -284,10 +284,10 @@ func TestStoreThatFailsLosesNoLine(t *testing.T) {
 }
 
 // proves part of B07
-func TestLinesAreFiltered(t *testing.T) {
-	l := New(memory.New(), time.Now, quiet())
-	written(t, l, 9)
-	token := line(10)
+func TestFilter(t *testing.T) {
+	l := New(memory.New(), time.Now, discardLogger())
+	appendAndExport(t, l, 9)
+	token := testLine(10)
 	token.Actor, token.Action = Actor{Kind: "token", ID: "cccccccccccccccccccccccc", Member: ada}, "deleteProduct"
 	if err := l.Append(t.Context(), acme, token); err != nil {
 		t.Fatal(err)
@@ -297,14 +297,14 @@ func TestLinesAreFiltered(t *testing.T) {
 		want   []int64
 	}{
 		"all":          {Filter{}, []int64{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}},
-		"record":       {Filter{Record: line(3).Records[0]}, []int64{3}},
+		"record":       {Filter{Record: testLine(3).Records[0]}, []int64{3}},
 		"its token":    {Filter{Actor: ada, Action: "deleteProduct"}, []int64{10}},
 		"the token":    {Filter{Actor: token.Actor.ID}, []int64{10}},
-		"time":         {Filter{From: began.Add(4 * time.Second), Until: began.Add(6 * time.Second)}, []int64{5, 4}},
+		"time":         {Filter{From: startTime.Add(4 * time.Second), Until: startTime.Add(6 * time.Second)}, []int64{5, 4}},
 		"part":         {Filter{Action: "delete"}, nil},
 		"other's":      {Filter{Actor: acme}, nil},
-		"both":         {Filter{Record: line(3).Records[0], Action: "deleteProduct"}, nil},
-		"from the end": {Filter{From: began.Add(10 * time.Second)}, []int64{10}},
+		"both":         {Filter{Record: testLine(3).Records[0], Action: "deleteProduct"}, nil},
+		"from the end": {Filter{From: startTime.Add(10 * time.Second)}, []int64{10}},
 	} {
 		var got []int64
 		page := licensing.Page{Limit: 2}
@@ -329,23 +329,23 @@ func TestLinesAreFiltered(t *testing.T) {
 // While the store is away nobody can be looked up; what was tried meanwhile is not forgotten.
 //
 // proves part of B07
-func TestFailedLoginsOutlastAnOutage(t *testing.T) {
-	l := New(memory.New(), func() time.Time { return began }, quiet())
+func TestFailedLoginsSurviveOutage(t *testing.T) {
+	l := New(memory.New(), func() time.Time { return startTime }, discardLogger())
 	away := true
 	whose := func(context.Context, string) (license.ID, license.ID, error) {
 		if away {
-			return "", "", errAway
+			return "", "", errUnavailable
 		}
 		return acme, ada, nil
 	}
 	for range 3 {
-		l.Attempted(Attempt{"ada@acme.test", Line{Time: began, Actor: Actor{Kind: "nobody"}, Action: "login", Refused: "bad_credentials"}})
+		l.RecordFailedLogin(FailedLogin{"ada@acme.test", Line{Time: startTime, Actor: Actor{Kind: "nobody"}, Action: "login", Refused: "bad_credentials"}})
 	}
-	if err := l.WriteAttempts(t.Context(), whose); !errors.Is(err, errAway) {
+	if err := l.WriteFailedLogins(t.Context(), whose); !errors.Is(err, errUnavailable) {
 		t.Errorf("%v", err)
 	}
 	away = false
-	if err := l.WriteAttempts(t.Context(), whose); err != nil {
+	if err := l.WriteFailedLogins(t.Context(), whose); err != nil {
 		t.Fatal(err)
 	}
 	if found, err := l.Lines(t.Context(), acme, Filter{}, licensing.Page{}); err != nil || len(found.Items) != 3 {
@@ -354,9 +354,9 @@ func TestFailedLoginsOutlastAnOutage(t *testing.T) {
 }
 
 // proves part of B07
-func TestFailedLoginsDoNotFlood(t *testing.T) {
-	now := began
-	l := New(memory.New(), func() time.Time { return now }, quiet())
+func TestFailedLoginsAreLimited(t *testing.T) {
+	now := startTime
+	l := New(memory.New(), func() time.Time { return now }, discardLogger())
 	whose := func(_ context.Context, email string) (license.ID, license.ID, error) {
 		if email == "ada@acme.test" {
 			return acme, ada, nil
@@ -366,10 +366,10 @@ func TestFailedLoginsDoNotFlood(t *testing.T) {
 	try := func(at time.Time, times int, email string) {
 		t.Helper()
 		for range times {
-			l.Attempted(Attempt{email, Line{Time: at, Actor: Actor{Kind: "nobody"}, Action: "login", Refused: "bad_credentials"}})
+			l.RecordFailedLogin(FailedLogin{email, Line{Time: at, Actor: Actor{Kind: "nobody"}, Action: "login", Refused: "bad_credentials"}})
 		}
 		now = at
-		if err := l.WriteAttempts(t.Context(), whose); err != nil {
+		if err := l.WriteFailedLogins(t.Context(), whose); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -381,17 +381,17 @@ func TestFailedLoginsDoNotFlood(t *testing.T) {
 		}
 		return found.Items
 	}
-	try(began, 300, "stranger@nowhere.test")
-	try(began, 300, "ada@acme.test")
-	if known, others := lines(acme), lines(""); len(known) != attemptsEach || len(others) != attemptsOthers {
+	try(startTime, 300, "stranger@nowhere.test")
+	try(startTime, 300, "ada@acme.test")
+	if known, others := lines(acme), lines(""); len(known) != maxFailedLoginsPerMember || len(others) != maxFailedLoginsUnknown {
 		t.Errorf("%d and %d lines", len(known), len(others))
 	}
-	try(began.Add(attemptWindow), 1, "ada@acme.test")
-	if last := lines(acme)[0]; last.Missing != 300-attemptsEach || fmt.Sprint(last.Records) != "[members/"+string(ada)+"]" {
+	try(startTime.Add(failedLoginWindow), 1, "ada@acme.test")
+	if last := lines(acme)[0]; last.Missing != 300-maxFailedLoginsPerMember || fmt.Sprint(last.Records) != "[members/"+string(ada)+"]" {
 		t.Errorf("%+v", last)
 	}
-	try(began.Add(attemptWindow), 3*mostAttempts, "stranger@nowhere.test")
-	if others := lines(""); len(others) != 2*attemptsOthers || others[0].Chain != Server {
+	try(startTime.Add(failedLoginWindow), 3*maxWaitingFailedLogins, "stranger@nowhere.test")
+	if others := lines(""); len(others) != 2*maxFailedLoginsUnknown || others[0].Chain != Server {
 		t.Errorf("%d lines", len(others))
 	}
 }

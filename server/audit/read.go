@@ -23,14 +23,14 @@ type Filter struct {
 	From, Until time.Time
 }
 
-// mostPages bounds what one listing looks through. It may therefore find nothing and yet name a next page.
-const mostPages = 20
+// maxPagesPerListing bounds what one listing looks through. It may therefore find nothing and yet name a next page.
+const maxPagesPerListing = 20
 
 // Lines lists the newest first.
 func (l *Log) Lines(ctx context.Context, org license.ID, f Filter, page licensing.Page) (licensing.Listing[Line], error) {
-	page.Search = f.narrowest()
+	page.Search = f.searchTerm()
 	found := licensing.Listing[Line]{Items: []Line{}, Next: page.After}
-	for n := 0; n < mostPages && len(found.Items) == 0 && (n == 0 || found.Next != ""); n++ {
+	for n := 0; n < maxPagesPerListing && len(found.Items) == 0 && (n == 0 || found.Next != ""); n++ {
 		page.After = found.Next
 		entries, err := l.store.Entries(ctx, kind, org, "", page)
 		if err != nil {
@@ -47,7 +47,7 @@ func (l *Log) Lines(ctx context.Context, org license.ID, f Filter, page licensin
 			if err := json.Unmarshal(e.Body, &line); err != nil {
 				return found, fmt.Errorf("reading the line %s of the audit log: %w", e.ID, err)
 			}
-			if f.chooses(line) {
+			if f.matches(line) {
 				found.Items = append(found.Items, line)
 			}
 		}
@@ -56,48 +56,48 @@ func (l *Log) Lines(ctx context.Context, org license.ID, f Filter, page licensin
 }
 
 // The words of a line that a search looks for.
-func (l Line) searched() string {
+func (l Line) searchText() string {
 	var words []string
 	for _, id := range []license.ID{l.Actor.ID, l.Actor.Member} {
 		if id != "" {
-			words = append(words, byWord(id))
+			words = append(words, actorTerm(id))
 		}
 	}
-	words = append(words, doWord(l.Action))
+	words = append(words, actionTerm(l.Action))
 	for _, record := range l.Records {
-		words = append(words, onWord(record))
+		words = append(words, recordTerm(record))
 	}
 	return strings.Join(words, "")
 }
 
-func byWord(id license.ID) string     { return "by " + string(id) + "\n" }
-func doWord(action string) string     { return "do " + action + "\n" }
-func onWord(record string) string     { return "on " + record + "\n" }
-func (a Actor) is(id license.ID) bool { return id == a.ID || id == a.Member }
+func actorTerm(id license.ID) string       { return "by " + string(id) + "\n" }
+func actionTerm(action string) string      { return "do " + action + "\n" }
+func recordTerm(record string) string      { return "on " + record + "\n" }
+func (a Actor) matches(id license.ID) bool { return id == a.ID || id == a.Member }
 
-// narrowest is what the store looks for; chooses looks at the rest.
-func (f Filter) narrowest() string {
+// searchTerm is what the store looks for; chooses looks at the rest.
+func (f Filter) searchTerm() string {
 	switch {
 	case f.Record != "":
-		return onWord(f.Record)
+		return recordTerm(f.Record)
 	case f.Actor != "":
-		return byWord(f.Actor)
+		return actorTerm(f.Actor)
 	case f.Action != "":
-		return doWord(f.Action)
+		return actionTerm(f.Action)
 	}
 	return ""
 }
 
-func (f Filter) chooses(l Line) bool {
-	return (f.Record == "" || slices.Contains(l.Records, f.Record)) && (f.Actor == "" || l.Actor.is(f.Actor)) &&
+func (f Filter) matches(l Line) bool {
+	return (f.Record == "" || slices.Contains(l.Records, f.Record)) && (f.Actor == "" || l.Actor.matches(f.Actor)) &&
 		(f.Action == "" || f.Action == l.Action) &&
 		(f.From.IsZero() || !l.Time.Before(f.From)) && (f.Until.IsZero() || l.Time.Before(f.Until))
 }
 
 // Head is the end of the chain as it is now.
-func (l *Log) Head(ctx context.Context, org license.ID) (Head, error) {
-	head := Head{Chain: chainOf(org), Hash: lease.Origin}
-	last, err := l.last(ctx, org)
+func (l *Log) Head(ctx context.Context, org license.ID) (ChainHead, error) {
+	head := ChainHead{Chain: chainOf(org), Hash: lease.OriginLink}
+	last, err := l.newestEntry(ctx, org)
 	if err != nil || last.ID == "" {
 		return head, err
 	}
@@ -109,15 +109,15 @@ func (l *Log) Head(ctx context.Context, org license.ID) (Head, error) {
 	return head, nil
 }
 
-// MostExported is how many lines one export has. The next one follows on: put together they are the whole chain.
-const MostExported = 5000
+// MaxExportLines is how many lines one export has. The next one follows on: put together they are the whole chain.
+const MaxExportLines = 5000
 
 // Export gives the lines after a number, the oldest first and each byte as it was hashed. A line that the store has lost is left out, and
 // what follows is given: that something is missing is for Verify to find, and for nobody to hide.
 func (l *Log) Export(ctx context.Context, org license.ID, after int64) ([]byte, error) {
 	var lines bytes.Buffer
 	var end int64 // what the chain goes to at least
-	for number, n, lost := after+1, 0, 0; n < MostExported; number++ {
+	for number, n, lost := after+1, 0, 0; n < MaxExportLines; number++ {
 		e, err := l.store.Entry(ctx, kind, entryID(chainOf(org), number))
 		if errors.Is(err, licensing.ErrNotFound) {
 			if end == 0 {
@@ -130,7 +130,7 @@ func (l *Log) Export(ctx context.Context, org license.ID, after int64) ([]byte, 
 			if number >= end {
 				break
 			}
-			if lost++; lost == MostExported { // that is enough of a gap
+			if lost++; lost == MaxExportLines { // that is enough of a gap
 				number = end - 1
 			}
 			continue
@@ -146,8 +146,8 @@ func (l *Log) Export(ctx context.Context, org license.ID, after int64) ([]byte, 
 
 // The founding of the server, and of a further organisation by a link, as the server's own chain tells them.
 const (
-	Founding        = "setUp"
-	FurtherFounding = "foundOrganisation"
+	ActionSetUp              = "setUp"
+	ActionCreateOrganisation = "foundOrganisation"
 )
 
 // Founder is the organisation that was made with the server, which may read the server's own chain: the line of the founding says so. It is
@@ -156,7 +156,7 @@ func (l *Log) Founder(ctx context.Context) (founder license.ID, err error) {
 	if known := l.founder.Load(); known != nil {
 		return *known, nil
 	}
-	page := licensing.Page{Search: doWord(Founding), Limit: 200}
+	page := licensing.Page{Search: actionTerm(ActionSetUp), Limit: 200}
 	for {
 		found, err := l.store.Entries(ctx, kind, "", "", page)
 		if err != nil {
@@ -164,7 +164,7 @@ func (l *Log) Founder(ctx context.Context) (founder license.ID, err error) {
 		}
 		for _, e := range found.Items {
 			var line Line
-			if json.Unmarshal(e.Body, &line) != nil || line.Action != Founding {
+			if json.Unmarshal(e.Body, &line) != nil || line.Action != ActionSetUp {
 				continue
 			}
 			for _, record := range line.Records {

@@ -12,43 +12,43 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Broken is the first thing that is wrong with an export.
-type Broken struct {
+// ChainError is the first thing that is wrong with an export.
+type ChainError struct {
 	Line   int    // of the text, from 1
 	Reason string // what is wrong there
 }
 
-func (b *Broken) Error() string { return fmt.Sprintf("line %d: %s", b.Line, b.Reason) }
+func (b *ChainError) Error() string { return fmt.Sprintf("line %d: %s", b.Line, b.Reason) }
 
 // Verify reads lines as Export gives them and tells whether they are one unbroken chain. It begins with line 1, or goes on after one of
 // the known heads; and it holds every line whose head is known to that. Without known heads it cannot notice that lines are missing at
 // the end, or that a whole chain was written anew. It gives the last line's head; the error is Broken, or the reader's.
-func Verify(r io.Reader, known ...Head) (Head, error) {
+func Verify(r io.Reader, known ...ChainHead) (ChainHead, error) {
 	lines := bufio.NewReaderSize(r, licensing.MaxEntryBody+1)
-	var head Head
+	var head ChainHead
 	for n := 1; ; n++ {
 		text, err := lines.ReadSlice('\n')
 		if errors.Is(err, io.EOF) && len(text) == 0 {
-			return head, ends(n, head, known)
+			return head, checkEnd(n, head, known)
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-			return head, &Broken{n, "is longer than any line of an audit log"}
+			return head, &ChainError{n, "is longer than any line of an audit log"}
 		case errors.Is(err, io.EOF):
-			return head, &Broken{n, "ends in the middle"}
+			return head, &ChainError{n, "ends in the middle"}
 		case err != nil:
 			return head, err
 		}
-		if head, err = follow(n, text[:len(text)-1], head, known); err != nil {
+		if head, err = checkLine(n, text[:len(text)-1], head, known); err != nil {
 			return head, err
 		}
 	}
 }
 
-// follow checks the next line.
-func follow(n int, text []byte, before Head, known []Head) (Head, error) {
-	broken := func(format string, args ...any) (Head, error) {
-		return before, &Broken{n, fmt.Sprintf(format, args...)}
+// checkLine checks the next line.
+func checkLine(n int, text []byte, before ChainHead, known []ChainHead) (ChainHead, error) {
+	broken := func(format string, args ...any) (ChainHead, error) {
+		return before, &ChainError{n, fmt.Sprintf(format, args...)}
 	}
 	var line Line
 	if err := json.Unmarshal(text, &line); err != nil {
@@ -58,8 +58,8 @@ func follow(n int, text []byte, before Head, known []Head) (Head, error) {
 		return broken("is of the type %.64q, not %q", line.Type, Type)
 	}
 	if n == 1 {
-		before = Head{line.Chain, 0, lease.Origin}
-		if i := slices.IndexFunc(known, func(h Head) bool { return h.Chain == line.Chain && h.Number == line.Number-1 }); i >= 0 {
+		before = ChainHead{line.Chain, 0, lease.OriginLink}
+		if i := slices.IndexFunc(known, func(h ChainHead) bool { return h.Chain == line.Chain && h.Number == line.Number-1 }); i >= 0 {
 			before = known[i]
 		}
 	}
@@ -71,11 +71,11 @@ func follow(n int, text []byte, before Head, known []Head) (Head, error) {
 	case line.Number != before.Number+1:
 		return broken("has the number %d where %d is due: it was put in or moved", line.Number, before.Number+1)
 	case line.Previous != before.Hash && n > 1:
-		return before, &Broken{n - 1, fmt.Sprintf("is not the one that line %d names as the one before it: one of the two was changed", n)}
+		return before, &ChainError{n - 1, fmt.Sprintf("is not the one that line %d names as the one before it: one of the two was changed", n)}
 	case line.Previous != before.Hash:
 		return broken("names another line before it than is known")
 	}
-	head := Head{line.Chain, line.Number, lease.HashOf(text)}
+	head := ChainHead{line.Chain, line.Number, lease.HashOf(text)}
 	for _, h := range known {
 		if h.Chain == head.Chain && h.Number == head.Number && h.Hash != head.Hash {
 			return broken("is not the one whose hash was noted")
@@ -84,11 +84,11 @@ func follow(n int, text []byte, before Head, known []Head) (Head, error) {
 	return head, nil
 }
 
-// ends checks that no known line is missing at the end.
-func ends(n int, head Head, known []Head) error {
+// checkEnd checks that no known line is missing at the end.
+func checkEnd(n int, head ChainHead, known []ChainHead) error {
 	for _, h := range known {
 		if h.Number > head.Number && (head.Chain == "" || h.Chain == head.Chain) {
-			return &Broken{n, fmt.Sprintf("the chain ends with number %d, but number %d was noted: lines are missing", head.Number, h.Number)}
+			return &ChainError{n, fmt.Sprintf("the chain ends with number %d, but number %d was noted: lines are missing", head.Number, h.Number)}
 		}
 	}
 	return nil
@@ -97,15 +97,15 @@ func ends(n int, head Head, known []Head) error {
 // Kind is that of the log's entries in a store.
 const Kind = kind
 
-// Follower holds the lines of one chain to each other as they come, from its first.
-type Follower struct {
-	read int
-	head Head
+// ChainVerifier holds the lines of one chain to each other as they come, from its first.
+type ChainVerifier struct {
+	lines int
+	head  ChainHead
 }
 
 // Next is given the next line as it was hashed. After an error it goes on with nothing.
-func (f *Follower) Next(text []byte) (err error) {
-	f.read++
-	f.head, err = follow(f.read, text, f.head, nil)
+func (f *ChainVerifier) Next(text []byte) (err error) {
+	f.lines++
+	f.head, err = checkLine(f.lines, text, f.head, nil)
 	return err
 }

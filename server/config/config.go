@@ -16,11 +16,11 @@ import (
 
 // Settings are the checked settings, in the types in which they are used.
 type Settings struct {
-	Listen                                  string // host:port
-	Data                                    string // directory
-	Mongo                                   string // address with its password; empty: the embedded store
-	MasterKey, OtherMasterKey               []byte // nil: not given so
-	MasterKeyCommand, OtherMasterKeyCommand string
+	Listen                                     string // host:port
+	Data                                       string // directory
+	Mongo                                      string // address with its password; empty: the embedded store
+	MasterKey, PreviousMasterKey               []byte // nil: not given so
+	MasterKeyCommand, PreviousMasterKeyCommand string
 
 	PublicURL string // https://host; empty: the address of Listen
 
@@ -33,7 +33,7 @@ type Settings struct {
 	MetricsListen string // host:port; empty: no metrics
 	Traces        bool   // OTEL_ variables name a collector
 
-	PrivateAddresses bool
+	AllowPrivateAddresses bool
 
 	SMTPHost, SMTPUser, SMTPPassword, SMTPFrom, SMTPTLS string // no host: no mail
 	SMTPPort                                            int
@@ -47,32 +47,32 @@ type Settings struct {
 
 // Setting is one setting: how it is called, and what it may be.
 type Setting struct {
-	Name    string // of the flag, and of the key in the file
-	Default string
-	Allowed string // what is allowed, for people
-	About   string // what it is for
-	Secret  bool   // its value is never shown, and can be given as the name of a file that holds it
+	Name        string // of the flag, and of the key in the file
+	Default     string
+	Allowed     string // what is allowed, for people
+	Description string // what it is for
+	Secret      bool   // its value is never shown, and can be given as the name of a file that holds it
 
 	set func(s *Settings, text string) error
 }
 
 // Variable is the setting's name in the environment.
-func (s Setting) Variable() string { return variable(s.Name) }
+func (s Setting) Variable() string { return environmentName(s.Name) }
 
 // FileName is the name of the setting that names a file with this one's value. Only a secret has one.
 func (s Setting) FileName() string { return s.Name + "-file" }
 
-func variable(name string) string {
+func environmentName(name string) string {
 	return "ONELICENSE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-// spelled is a setting's name in all its spellings.
-func spelled(name string) string {
-	return fmt.Sprintf("--%s (%s, or %s in the file)", name, variable(name), name)
+// allSpellings is a setting's name in all its spellings.
+func allSpellings(name string) string {
+	return fmt.Sprintf("--%s (%s, or %s in the file)", name, environmentName(name), name)
 }
 
 // Table lists every setting, in the order in which people read them.
-func Table() []Setting { return table }
+func Table() []Setting { return settings }
 
 // FileSetting names the file with settings. It cannot stand in that file.
 const FileSetting = "config"
@@ -92,24 +92,24 @@ func Read(from Sources) (Settings, error) {
 		layers = append(layers, readFile(file.text, &faults))
 	}
 	var s Settings
-	for _, setting := range table {
-		v := setting.value(layers, &faults)
+	for _, setting := range settings {
+		v := setting.resolve(layers, &faults)
 		if v.unreadable != nil {
 			faults = append(faults, setting.fault(v, v.unreadable))
 		} else if err := setting.set(&s, v.text); err != nil {
 			faults = append(faults, setting.fault(v, err))
 		}
 	}
-	faults = append(faults, s.together()...)
-	traced, wrong := traces(from.Environment)
+	faults = append(faults, s.checkCombinations()...)
+	traced, wrong := tracesEnabled(from.Environment)
 	s.Traces, faults = traced, append(faults, wrong...)
 	return s, faults.sorted()
 }
 
-// together checks what no setting can know by itself.
-func (s Settings) together() (faults Faults) {
-	faults = append(faults, s.mail()...)
-	faults = append(faults, s.masterKeys()...)
+// checkCombinations checks what no setting can know by itself.
+func (s Settings) checkCombinations() (faults Faults) {
+	faults = append(faults, s.checkSMTP()...)
+	faults = append(faults, s.checkMasterKeys()...)
 	switch {
 	case (s.TLSCertificate == "") != (s.TLSKey == ""):
 		faults = append(faults, Fault{Setting: "tls-certificate", Problem: "goes with --tls-key, and one of the two is missing"})
@@ -121,8 +121,8 @@ func (s Settings) together() (faults Faults) {
 	return faults
 }
 
-// mail checks the settings of the mail server.
-func (s Settings) mail() (faults Faults) {
+// checkSMTP checks the settings of the mail server.
+func (s Settings) checkSMTP() (faults Faults) {
 	if s.SMTPHost == "" {
 		return nil
 	}
@@ -138,12 +138,12 @@ func (s Settings) mail() (faults Faults) {
 	return faults
 }
 
-// masterKeys come each from one place.
-func (s Settings) masterKeys() (faults Faults) {
+// checkMasterKeys come each from one place.
+func (s Settings) checkMasterKeys() (faults Faults) {
 	if s.MasterKey != nil && s.MasterKeyCommand != "" {
 		faults = append(faults, Fault{Setting: "master-key-command", Problem: "does not go with --master-key: the key comes from one place"})
 	}
-	if s.OtherMasterKey != nil && s.OtherMasterKeyCommand != "" {
+	if s.PreviousMasterKey != nil && s.PreviousMasterKeyCommand != "" {
 		faults = append(faults, Fault{Setting: "other-master-key-command", Problem: "does not go with --other-master-key: the key comes from one place"})
 	}
 	return faults

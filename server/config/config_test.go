@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// world is a file, an environment and a command line.
-type world struct {
+// fixture is a file, an environment and a command line.
+type fixture struct {
 	*testing.T
 	file  string
 	env   map[string]string
 	flags map[string]string
 }
 
-func (w world) write(name, text string) string {
+func (w fixture) write(name, text string) string {
 	w.Helper()
 	path := filepath.Join(w.TempDir(), name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -27,7 +27,7 @@ func (w world) write(name, text string) string {
 	return path
 }
 
-func (w world) read() (Settings, error) {
+func (w fixture) read() (Settings, error) {
 	w.Helper()
 	flags := map[string]string{"data": "d"}
 	for name, text := range w.flags {
@@ -40,7 +40,7 @@ func (w world) read() (Settings, error) {
 }
 
 func TestDefaults(t *testing.T) {
-	s, err := world{T: t}.read()
+	s, err := fixture{T: t}.read()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +52,8 @@ func TestDefaults(t *testing.T) {
 // A flag beats the environment, the environment the file, the file the default.
 //
 // proves part of S28
-func TestTheLaterBeatsTheEarlier(t *testing.T) {
-	w := world{T: t, file: "listen = \"file:1\"\nlog-format = \"json\"\nlog-level = \"warn\"\n# a comment\n",
+func TestSourcePrecedence(t *testing.T) {
+	w := fixture{T: t, file: "listen = \"file:1\"\nlog-format = \"json\"\nlog-level = \"warn\"\n# a comment\n",
 		env:   map[string]string{"ONELICENSE_LISTEN": "environment:2", "ONELICENSE_LOG_FORMAT": "text", "ONELICENSE_READ_TIMEOUT": ""},
 		flags: map[string]string{"listen": "flag:3"}}
 	s, err := w.read()
@@ -70,8 +70,8 @@ func TestTheLaterBeatsTheEarlier(t *testing.T) {
 // Everything that is wrong is told at once, each with the setting's spellings, the value, where it was found and what is allowed.
 //
 // proves S28
-func TestEveryFaultIsNamedAtOnce(t *testing.T) {
-	w := world{T: t, file: "lisen = \"x\"\nread-timeout = true\nidle-timeout = \"1y\"\nmongo = \"pass word\"\n",
+func TestAllFaultsAreReported(t *testing.T) {
+	w := fixture{T: t, file: "lisen = \"x\"\nread-timeout = true\nidle-timeout = \"1y\"\nmongo = \"pass word\"\n",
 		env:   map[string]string{"ONELICENSE_LISTEN": "localhost", "ONELICENSE_STOP_DELAY": "-1s"},
 		flags: map[string]string{"data": "", "public-url": "example.com", "log-format": "xml", "log-level": "loud", "write-timeout": "1ms"}}
 	_, err := w.read()
@@ -106,7 +106,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 }
 
 // proves part of S28
-func TestFileThatIsNone(t *testing.T) {
+func TestInvalidSettingsFile(t *testing.T) {
 	for name, c := range map[string]struct{ file, says string }{
 		"no TOML":      {"listen: x", "line 1"},
 		"twice":        {"data = \"a\"\ndata = \"b\"", "data"},
@@ -114,12 +114,12 @@ func TestFileThatIsNone(t *testing.T) {
 		"itself":       {"config = \"x\"", "config"},
 		"list of ints": {"listen = [1]", "list of other things"},
 	} {
-		if _, err := (world{T: t, file: c.file}).read(); err == nil || !strings.Contains(err.Error(), c.says) {
+		if _, err := (fixture{T: t, file: c.file}).read(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
 	}
 	for name, path := range map[string]string{"missing": filepath.Join(t.TempDir(), "nowhere"), "directory": t.TempDir(), "endless": "/dev/zero"} {
-		_, err := world{T: t, flags: map[string]string{FileSetting: path}}.read()
+		_, err := fixture{T: t, flags: map[string]string{FileSetting: path}}.read()
 		if err == nil || !strings.Contains(err.Error(), "--config (ONELICENSE_CONFIG)") || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -127,7 +127,7 @@ func TestFileThatIsNone(t *testing.T) {
 }
 
 // proves part of S28
-func TestSettingsThatBelongTogether(t *testing.T) {
+func TestSettingCombinations(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags map[string]string
 		says  string
@@ -143,11 +143,11 @@ func TestSettingsThatBelongTogether(t *testing.T) {
 		"proxies everywhere":          {map[string]string{"trusted-proxies": "0.0.0.0/0"}, `"0.0.0.0/0", which is no address`},
 		"a network with a host in it": {map[string]string{"trusted-proxies": "::1,10.0.0.1/8"}, `"10.0.0.1/8", which is no address`},
 	} {
-		if _, err := (world{T: t, flags: c.flags}).read(); err == nil || !strings.Contains(err.Error(), c.says) {
+		if _, err := (fixture{T: t, flags: c.flags}).read(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
 	}
-	s, err := world{T: t, file: `trusted-proxies = ["10.0.0.0/8", "::1"]`}.read()
+	s, err := fixture{T: t, file: `trusted-proxies = ["10.0.0.0/8", "::1"]`}.read()
 	if err != nil || len(s.TrustedProxies) != 2 || s.TrustedProxies[1].String() != "::1/128" {
 		t.Errorf("%v, %v", s.TrustedProxies, err)
 	}
@@ -157,7 +157,7 @@ func TestSettingsThatBelongTogether(t *testing.T) {
 //
 // proves part of S28
 func TestSecretsFromFiles(t *testing.T) {
-	w := world{T: t}
+	w := fixture{T: t}
 	const uri = "mongodb://u:hush@db/onelicense"
 	w.env = map[string]string{"ONELICENSE_MONGO_FILE": w.write("secret", uri+"\n")}
 	s, err := w.read()
@@ -176,7 +176,7 @@ func TestSecretsFromFiles(t *testing.T) {
 		"missing": filepath.Join(t.TempDir(), "nowhere"), "empty": w.write("empty", "\n"), "lines": w.write("lines", "hush\nhush\n"),
 		"other": w.write("other", "hush"),
 	} {
-		_, err := world{T: t, flags: map[string]string{"mongo-file": path}}.read()
+		_, err := fixture{T: t, flags: map[string]string{"mongo-file": path}}.read()
 		if err == nil || !strings.Contains(err.Error(), "--mongo (") || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -227,7 +227,7 @@ func TestTraces(t *testing.T) {
 		"by grpc":      {map[string]string{endpoint: "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, false, "allowed: http/protobuf"},
 		"by another":   {map[string]string{endpoint: "http://c:1", "OTEL_TRACES_EXPORTER": "zipkin"}, false, "OTEL_TRACES_EXPORTER"},
 	} {
-		s, err := world{T: t, env: c.env}.read()
+		s, err := fixture{T: t, env: c.env}.read()
 		if c.says == "" && (err != nil || s.Traces != c.wanted) {
 			t.Errorf("%s: %v, %v", name, s.Traces, err)
 		}
@@ -238,18 +238,18 @@ func TestTraces(t *testing.T) {
 }
 
 // proves part of S28
-func TestMasterKeysComeFromOnePlace(t *testing.T) {
+func TestMasterKeySourcesAreExclusive(t *testing.T) {
 	key := strings.Repeat("A", 43) + "="
 	for says, flags := range map[string]map[string]string{
 		"does not go with --master-key":       {"master-key": key, "master-key-command": "x"},
 		"does not go with --other-master-key": {"other-master-key": key, "other-master-key-command": "x"},
 		"32 bytes in base64":                  {"master-key": key[4:]},
 	} {
-		if _, err := (world{T: t, flags: flags}).read(); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), key[4:]) {
+		if _, err := (fixture{T: t, flags: flags}).read(); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), key[4:]) {
 			t.Errorf("%v: %v", flags, err)
 		}
 	}
-	if s, err := (world{T: t, flags: map[string]string{"master-key": key, "other-master-key-command": "x y"}}).read(); err != nil || len(s.MasterKey) != 32 {
+	if s, err := (fixture{T: t, flags: map[string]string{"master-key": key, "other-master-key-command": "x y"}}).read(); err != nil || len(s.MasterKey) != 32 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -18,7 +18,7 @@ type Fault struct {
 func (f Fault) Error() string {
 	var b strings.Builder
 	b.WriteString("setting ")
-	b.WriteString(f.spelled())
+	b.WriteString(f.spellings())
 	if f.Value != "" {
 		b.WriteString(" = " + strconv.Quote(f.Value))
 	}
@@ -32,13 +32,13 @@ func (f Fault) Error() string {
 	return b.String()
 }
 
-// spelled is the setting in all its spellings; what is no setting has none but the one that was found.
-func (f Fault) spelled() string {
+// spellings is the setting in all its spellings; what is no setting has none but the one that was found.
+func (f Fault) spellings() string {
 	switch {
 	case f.Setting == FileSetting:
-		return "--" + FileSetting + " (" + variable(FileSetting) + ")"
-	case known(f.Setting):
-		return spelled(f.Setting)
+		return "--" + FileSetting + " (" + environmentName(FileSetting) + ")"
+	case isKnown(f.Setting):
+		return allSpellings(f.Setting)
 	}
 	return f.Setting
 }
@@ -62,7 +62,7 @@ func (f Faults) sorted() error {
 	return f
 }
 
-func (s Setting) fault(v value, problem error) Fault {
+func (s Setting) fault(v settingValue, problem error) Fault {
 	f := Fault{Setting: s.Name, Value: v.text, From: v.from, Problem: problem.Error(), Allowed: s.Allowed}
 	if s.Secret || v.from == "" {
 		f.Value = ""

@@ -8,13 +8,13 @@ import (
 // Reference describes every setting in Markdown, for docs/configuration.md.
 func Reference() string {
 	var b strings.Builder
-	for _, s := range table {
-		fmt.Fprintf(&b, "### %s\n\n%s\n\n", s.Name, s.About)
+	for _, s := range settings {
+		fmt.Fprintf(&b, "### %s\n\n%s\n\n", s.Name, s.Description)
 		row := func(what, text string) { fmt.Fprintf(&b, "- %s: %s\n", what, text) }
 		row("flag", "`--"+s.Name+"`")
 		row("variable", "`"+s.Variable()+"`")
 		if s.Secret {
-			row("from a file", "`--"+s.FileName()+"`, `"+variable(s.FileName())+"`")
+			row("from a file", "`--"+s.FileName()+"`, `"+environmentName(s.FileName())+"`")
 		}
 		row("allowed", s.Allowed)
 		if s.Default != "" {

@@ -18,8 +18,8 @@ type layer struct {
 	lookup func(setting string) (string, bool)
 }
 
-// value is a setting's text and where it comes from; from is empty for the default.
-type value struct {
+// settingValue is a setting's text and where it comes from; from is empty for the default.
+type settingValue struct {
 	text, from string
 	unreadable error // its file could not be read
 }
@@ -33,22 +33,22 @@ func environment(lookup func(string) (string, bool)) layer {
 		if lookup == nil {
 			return "", false
 		}
-		v, _ := lookup(variable(setting))
+		v, _ := lookup(environmentName(setting))
 		return v, v != ""
 	}}
 }
 
-func find(layers []layer, setting string) (value, bool) {
+func find(layers []layer, setting string) (settingValue, bool) {
 	for _, l := range layers {
 		if text, ok := l.lookup(setting); ok {
-			return value{text: text, from: l.name}, true
+			return settingValue{text: text, from: l.name}, true
 		}
 	}
-	return value{}, false
+	return settingValue{}, false
 }
 
-// value is what the first layer that knows the setting says, or else its default.
-func (s Setting) value(layers []layer, faults *Faults) value {
+// resolve is what the first layer that knows the setting says, or else its default.
+func (s Setting) resolve(layers []layer, faults *Faults) settingValue {
 	for _, l := range layers {
 		text, given := l.lookup(s.Name)
 		if s.Secret {
@@ -56,28 +56,28 @@ func (s Setting) value(layers []layer, faults *Faults) value {
 			switch {
 			case ok && given:
 				*faults = append(*faults, Fault{Setting: s.Name, From: l.name,
-					Problem: fmt.Sprintf("is given twice, by itself and as the file of --%s (%s)", s.FileName(), variable(s.FileName())), Allowed: "one of them"})
+					Problem: fmt.Sprintf("is given twice, by itself and as the file of --%s (%s)", s.FileName(), environmentName(s.FileName())), Allowed: "one of them"})
 			case ok:
-				text, err := secret(path)
-				return value{text, "the file " + strconv.Quote(path), err}
+				text, err := readSecretFile(path)
+				return settingValue{text, "the file " + strconv.Quote(path), err}
 			}
 		}
 		if given {
 			if text == "" {
 				break
 			}
-			return value{text: text, from: l.name}
+			return settingValue{text: text, from: l.name}
 		}
 	}
-	return value{text: s.Default}
+	return settingValue{text: s.Default}
 }
 
-// maxSecret has room for any address; a larger file is a mistake.
-const maxSecret = 16 << 10
+// maxSecretSize has room for any address; a larger file is a mistake.
+const maxSecretSize = 16 << 10
 
-// secret reads a secret out of a file, without the line's end that editors and shells put there.
-func secret(path string) (string, error) {
-	text, err := readSmall(path, maxSecret)
+// readSecretFile reads a secret out of a file, without the line's end that editors and shells put there.
+func readSecretFile(path string) (string, error) {
+	text, err := readLimited(path, maxSecretSize)
 	if err != nil {
 		return "", err
 	}
@@ -91,8 +91,8 @@ func secret(path string) (string, error) {
 	return line, nil
 }
 
-// maxFile is far above what a person writes.
-const maxFile = 1 << 20
+// maxFileSize is far above what a person writes.
+const maxFileSize = 1 << 20
 
 // readFile reads the file of settings, which is TOML with a flat list of keys. What it cannot use is a fault: a key that is mistyped would
 // otherwise be a setting that silently is not set.
@@ -102,7 +102,7 @@ func readFile(path string, faults *Faults) layer {
 	fault := func(setting, problem, allowed string) {
 		*faults = append(*faults, Fault{Setting: setting, From: l.name, Problem: problem, Allowed: allowed})
 	}
-	text, err := readSmall(path, maxFile)
+	text, err := readLimited(path, maxFileSize)
 	if err != nil {
 		fault(FileSetting, "cannot be read: "+err.Error(), "a file in TOML")
 		return l
@@ -113,11 +113,11 @@ func readFile(path string, faults *Faults) layer {
 		return l
 	}
 	for key, v := range keys {
-		if !known(key) {
+		if !isKnown(key) {
 			fault(key, "is no setting", "docs/configuration.md lists the settings")
 			continue
 		}
-		text, err := plain(v)
+		text, err := formatValue(v)
 		if err != nil {
 			fault(key, err.Error(), "a text, a number, or a list of texts")
 			continue
@@ -127,12 +127,12 @@ func readFile(path string, faults *Faults) layer {
 	return l
 }
 
-func known(key string) bool {
-	return slices.ContainsFunc(table, func(s Setting) bool { return s.Name == key || s.Secret && s.FileName() == key })
+func isKnown(key string) bool {
+	return slices.ContainsFunc(settings, func(s Setting) bool { return s.Name == key || s.Secret && s.FileName() == key })
 }
 
-// plain is a value of the file as it would be written on a command line.
-func plain(v any) (string, error) {
+// formatValue is a value of the file as it would be written on a command line.
+func formatValue(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
 		return v, nil
@@ -154,8 +154,8 @@ func plain(v any) (string, error) {
 	return "", errors.New("has the wrong type")
 }
 
-// readSmall reads a file and refuses one that is too large, or endless.
-func readSmall(path string, most int64) ([]byte, error) {
+// readLimited reads a file and refuses one that is too large, or endless.
+func readLimited(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -15,15 +15,15 @@ import (
 
 // The settings. Kubernetes puts variables of its own beside ours, named after services: ONELICENSE_PORT, ONELICENSE_SERVICE_HOST and the
 // like for a service "onelicense". No setting may be called port or service-…, and variables that are no setting are left alone.
-var table = []Setting{
+var settings = []Setting{
 	{
 		Name: "listen", Default: "127.0.0.1:4000", Allowed: "host:port; port 0 is a free one, no host is every address",
-		About: "Address and port to listen at.",
-		set:   func(s *Settings, text string) error { s.Listen = text; return address(text) },
+		Description: "Address and port to listen at.",
+		set:         func(s *Settings, text string) error { s.Listen = text; return checkAddress(text) },
 	},
 	{
 		Name: "data", Allowed: "a directory; it is made if there is none",
-		About: "Directory of the master key and, on the embedded store, of the database. It must be given.",
+		Description: "Directory of the master key and, on the embedded store, of the database. It must be given.",
 		set: func(s *Settings, text string) error {
 			s.Data = text
 			if text == "" {
@@ -34,7 +34,7 @@ var table = []Setting{
 	},
 	{
 		Name: "mongo", Secret: true, Allowed: "mongodb://… or mongodb+srv://…",
-		About: "Address of the database, with its password. Without it, the embedded store in the data directory is used.",
+		Description: "Address of the database, with its password. Without it, the embedded store in the data directory is used.",
 		set: func(s *Settings, text string) error {
 			s.Mongo = text
 			if text != "" && !strings.HasPrefix(text, "mongodb://") && !strings.HasPrefix(text, "mongodb+srv://") {
@@ -45,86 +45,89 @@ var table = []Setting{
 	},
 	{
 		Name: "master-key", Secret: true, Allowed: "32 bytes in base64",
-		About: "Key that seals the products' private keys. Without it and master-key-command, the file master.key in the data directory, which is made there at first.",
-		set:   func(s *Settings, text string) (err error) { s.MasterKey, err = masterKey(text); return err },
+		Description: "Key that seals the products' private keys. Without it and master-key-command, the file master.key in the data directory, which is made there at first.",
+		set:         func(s *Settings, text string) (err error) { s.MasterKey, err = parseMasterKey(text); return err },
 	},
 	{
 		Name: "master-key-command", Allowed: "a program and its arguments, with blanks between; no shell reads it",
-		About: "Program that writes the master key to its standard output, in base64 or as its 32 bytes, within half a minute.",
-		set:   func(s *Settings, text string) error { s.MasterKeyCommand = text; return nil },
+		Description: "Program that writes the master key to its standard output, in base64 or as its 32 bytes, within half a minute.",
+		set:         func(s *Settings, text string) error { s.MasterKeyCommand = text; return nil },
 	},
 	{
 		Name: "other-master-key", Secret: true, Allowed: "32 bytes in base64",
-		About: "Master key that only opens: the one before the present one, or the one after it, while the nodes change from one to the other.",
-		set:   func(s *Settings, text string) (err error) { s.OtherMasterKey, err = masterKey(text); return err },
+		Description: "Master key that only opens: the one before the present one, or the one after it, while the nodes change from one to the other.",
+		set: func(s *Settings, text string) (err error) {
+			s.PreviousMasterKey, err = parseMasterKey(text)
+			return err
+		},
 	},
 	{
 		Name: "other-master-key-command", Allowed: "a program and its arguments, with blanks between; no shell reads it",
-		About: "Program that writes the other master key.",
-		set:   func(s *Settings, text string) error { s.OtherMasterKeyCommand = text; return nil },
+		Description: "Program that writes the other master key.",
+		set:         func(s *Settings, text string) error { s.PreviousMasterKeyCommand = text; return nil },
 	},
 	{
 		Name: "public-url", Allowed: "https://host or http://host, without a path",
-		About: "How browsers and programs reach the server. Without it, the address that it listens at.",
-		set:   func(s *Settings, text string) error { s.PublicURL = text; return CheckPublicURL(text) },
+		Description: "How browsers and programs reach the server. Without it, the address that it listens at.",
+		set:         func(s *Settings, text string) error { s.PublicURL = text; return CheckPublicURL(text) },
 	},
 	{
 		Name: "tls-certificate", Allowed: "a file in PEM, with the certificates in between; together with tls-key",
-		About: "Certificate of the server, to speak TLS without a proxy. It is read again when the file changes.",
-		set:   func(s *Settings, text string) error { s.TLSCertificate = text; return nil },
+		Description: "Certificate of the server, to speak TLS without a proxy. It is read again when the file changes.",
+		set:         func(s *Settings, text string) error { s.TLSCertificate = text; return nil },
 	},
 	{
 		Name: "tls-key", Allowed: "a file in PEM",
-		About: "Private key of the certificate.",
-		set:   func(s *Settings, text string) error { s.TLSKey = text; return nil },
+		Description: "Private key of the certificate.",
+		set:         func(s *Settings, text string) error { s.TLSKey = text; return nil },
 	},
 	{
 		Name: "trusted-proxies", Allowed: "addresses or networks, such as 10.0.0.0/8,::1, with commas between them; in the file also a list",
-		About: "Proxies whose X-Forwarded-For is believed. Without them every client that comes through a proxy has the proxy's address, for rate limits and in the audit trail.",
+		Description: "Proxies whose X-Forwarded-For is believed. Without them every client that comes through a proxy has the proxy's address, for rate limits and in the audit trail.",
 		set: func(s *Settings, text string) (err error) {
-			s.TrustedProxies, err = networks(text)
+			s.TrustedProxies, err = parseNetworks(text)
 			return err
 		},
 	},
 	{
 		Name: "sync-rate-address", Default: "500", Allowed: "a number from 0 to 1000000; 0: no limit",
-		About: "How many requests per second programs at one address may send, on each server. The default serves 10000 machines behind one address that sync every 20 seconds, and all of them at once after a break.",
-		set:   number(func(s *Settings) *int { return &s.SyncRateAddress }, 0, 1_000_000),
+		Description: "How many requests per second programs at one address may send, on each server. The default serves 10000 machines behind one address that sync every 20 seconds, and all of them at once after a break.",
+		set:         number(func(s *Settings) *int { return &s.SyncRateAddress }, 0, 1_000_000),
 	},
 	{
 		Name: "sync-rate-license", Default: "500", Allowed: "a number from 0 to 1000000; 0: no limit",
-		About: "How many requests per second programs may send for one license, on each server.",
-		set:   number(func(s *Settings) *int { return &s.SyncRateLicense }, 0, 1_000_000),
+		Description: "How many requests per second programs may send for one license, on each server.",
+		set:         number(func(s *Settings) *int { return &s.SyncRateLicense }, 0, 1_000_000),
 	},
 	{
 		Name: "sync-rate-burst", Default: "20s", Allowed: "a duration from 0s to 1h",
-		About: "For how long the two rates can be saved up. Who was silent for so long may send as much at once.",
-		set:   duration(func(s *Settings) *time.Duration { return &s.SyncRateBurst }, 0, time.Hour),
+		Description: "For how long the two rates can be saved up. Who was silent for so long may send as much at once.",
+		set:         duration(func(s *Settings) *time.Duration { return &s.SyncRateBurst }, 0, time.Hour),
 	},
 	{
 		Name: "metrics-listen", Allowed: "host:port; empty: no metrics",
-		About: "Address and port at which /metrics is served to Prometheus. It is a port of its own, because the numbers tell how much business is done and the public port is everybody's.",
+		Description: "Address and port at which /metrics is served to Prometheus. It is a port of its own, because the numbers tell how much business is done and the public port is everybody's.",
 		set: func(s *Settings, text string) error {
 			s.MetricsListen = text
 			if text == "" {
 				return nil
 			}
-			return address(text)
+			return checkAddress(text)
 		},
 	},
 	{
 		Name: "smtp-host", Allowed: "a name or an address",
-		About: "The mail server that takes our mail: notices, invitations, new passwords. Without it none is sent.",
-		set:   func(s *Settings, text string) error { s.SMTPHost = text; return nil },
+		Description: "The mail server that takes our mail: notices, invitations, new passwords. Without it none is sent.",
+		set:         func(s *Settings, text string) error { s.SMTPHost = text; return nil },
 	},
 	{
 		Name: "smtp-port", Default: "587", Allowed: "a number from 1 to 65535",
-		About: "Port of the mail server.",
-		set:   number(func(s *Settings) *int { return &s.SMTPPort }, 1, 65535),
+		Description: "Port of the mail server.",
+		set:         number(func(s *Settings) *int { return &s.SMTPPort }, 1, 65535),
 	},
 	{
 		Name: "smtp-tls", Default: "starttls", Allowed: "starttls, tls or none",
-		About: "How the mail server speaks TLS: after STARTTLS, from the first byte (port 465), or not at all. Without TLS there is no login.",
+		Description: "How the mail server speaks TLS: after STARTTLS, from the first byte (port 465), or not at all. Without TLS there is no login.",
 		set: func(s *Settings, text string) error {
 			s.SMTPTLS = text
 			if text != "starttls" && text != "tls" && text != "none" {
@@ -135,24 +138,24 @@ var table = []Setting{
 	},
 	{
 		Name: "smtp-user", Allowed: "a name",
-		About: "Login at the mail server. Without it there is none.",
-		set:   func(s *Settings, text string) error { s.SMTPUser = text; return nil },
+		Description: "Login at the mail server. Without it there is none.",
+		set:         func(s *Settings, text string) error { s.SMTPUser = text; return nil },
 	},
 	{
 		Name: "smtp-password", Secret: true, Allowed: "a password",
-		About: "Password at the mail server.",
-		set:   func(s *Settings, text string) error { s.SMTPPassword = text; return nil },
+		Description: "Password at the mail server.",
+		set:         func(s *Settings, text string) error { s.SMTPPassword = text; return nil },
 	},
 	{
 		Name: "smtp-from", Allowed: "an address, such as Licenses <licenses@example.com>",
-		About: "Whom our mail is from. It must be given with smtp-host.",
-		set:   func(s *Settings, text string) error { s.SMTPFrom = text; return nil },
+		Description: "Whom our mail is from. It must be given with smtp-host.",
+		set:         func(s *Settings, text string) error { s.SMTPFrom = text; return nil },
 	},
 	{
 		Name: "private-addresses", Default: "no", Allowed: "yes or no",
-		About: "Whether webhooks and providers of logins may be at private and local addresses, and webhooks without TLS. Whoever may name them can then reach what this server can reach.",
+		Description: "Whether webhooks and providers of logins may be at private and local addresses, and webhooks without TLS. Whoever may name them can then reach what this server can reach.",
 		set: func(s *Settings, text string) error {
-			s.PrivateAddresses = text == "yes"
+			s.AllowPrivateAddresses = text == "yes"
 			if text != "yes" && text != "no" {
 				return errors.New("is neither")
 			}
@@ -161,7 +164,7 @@ var table = []Setting{
 	},
 	{
 		Name: "log-format", Default: "text", Allowed: "text or json",
-		About: "How the log on stderr is written.",
+		Description: "How the log on stderr is written.",
 		set: func(s *Settings, text string) error {
 			s.LogFormat = text
 			if text != "text" && text != "json" {
@@ -172,7 +175,7 @@ var table = []Setting{
 	},
 	{
 		Name: "log-level", Default: "info", Allowed: "debug, info, warn or error",
-		About: "What is logged, and everything above it. At debug, each exchange with a program has a line.",
+		Description: "What is logged, and everything above it. At debug, each exchange with a program has a line.",
 		set: func(s *Settings, text string) error {
 			levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 			level, ok := levels[text]
@@ -185,27 +188,27 @@ var table = []Setting{
 	},
 	{
 		Name: "read-timeout", Default: "15s", Allowed: "a duration from 100ms to 1h, such as 15s",
-		About: "How long a client may take to send a request. Then the connection is closed.",
-		set:   duration(func(s *Settings) *time.Duration { return &s.ReadTimeout }, 100*time.Millisecond, time.Hour),
+		Description: "How long a client may take to send a request. Then the connection is closed.",
+		set:         duration(func(s *Settings) *time.Duration { return &s.ReadTimeout }, 100*time.Millisecond, time.Hour),
 	},
 	{
 		Name: "write-timeout", Default: "15s", Allowed: "a duration from 100ms to 1h",
-		About: "How long a client may take to receive an answer.",
-		set:   duration(func(s *Settings) *time.Duration { return &s.WriteTimeout }, 100*time.Millisecond, time.Hour),
+		Description: "How long a client may take to receive an answer.",
+		set:         duration(func(s *Settings) *time.Duration { return &s.WriteTimeout }, 100*time.Millisecond, time.Hour),
 	},
 	{
 		Name: "idle-timeout", Default: "2m", Allowed: "a duration from 100ms to 24h",
-		About: "How long a connection is kept for the next request. Longer than that of a proxy in front.",
-		set:   duration(func(s *Settings) *time.Duration { return &s.IdleTimeout }, 100*time.Millisecond, 24*time.Hour),
+		Description: "How long a connection is kept for the next request. Longer than that of a proxy in front.",
+		set:         duration(func(s *Settings) *time.Duration { return &s.IdleTimeout }, 100*time.Millisecond, 24*time.Hour),
 	},
 	{
 		Name: "stop-delay", Default: "0s", Allowed: "a duration from 0s to 10m",
-		About: "How long, when it is told to stop, the server goes on while /readyz says 503, so that a balancer stops sending before it stops listening.",
-		set:   duration(func(s *Settings) *time.Duration { return &s.StopDelay }, 0, 10*time.Minute),
+		Description: "How long, when it is told to stop, the server goes on while /readyz says 503, so that a balancer stops sending before it stops listening.",
+		set:         duration(func(s *Settings) *time.Duration { return &s.StopDelay }, 0, 10*time.Minute),
 	},
 }
 
-func address(text string) error {
+func checkAddress(text string) error {
 	_, port, err := net.SplitHostPort(text)
 	if err != nil {
 		return errors.New("is not of the form host:port")
@@ -216,7 +219,7 @@ func address(text string) error {
 	return nil
 }
 
-func networks(text string) (list []netip.Prefix, err error) {
+func parseNetworks(text string) (list []netip.Prefix, err error) {
 	for item := range strings.SplitSeq(text, ",") {
 		if item = strings.TrimSpace(item); item == "" {
 			continue
@@ -279,8 +282,8 @@ func CheckPublicURL(text string) error {
 	return nil
 }
 
-// masterKey reads a key of 32 bytes; none is nil.
-func masterKey(text string) ([]byte, error) {
+// parseMasterKey reads a key of 32 bytes; none is nil.
+func parseMasterKey(text string) ([]byte, error) {
 	if text == "" {
 		return nil, nil
 	}

@@ -8,8 +8,8 @@ import (
 // Traces are set by OpenTelemetry's own variables, which whoever runs a collector knows. The exporter reads them itself; here it is decided
 // whether there is one, and what it could not use is refused, because it would only log it.
 
-// traces tells whether traces are wanted.
-func traces(lookup func(string) (string, bool)) (wanted bool, faults Faults) {
+// tracesEnabled tells whether traces are wanted.
+func tracesEnabled(lookup func(string) (string, bool)) (wanted bool, faults Faults) {
 	is := func(name string) string {
 		if lookup == nil {
 			return ""

@@ -9,22 +9,22 @@ import (
 
 // cache keeps opened keys: to open and parse them costs ten times what a signature does.
 type cache struct {
-	mu    sync.RWMutex
-	known map[license.ID]opened
+	mu      sync.RWMutex
+	entries map[license.ID]cachedKeyring
 }
 
-type opened struct {
+type cachedKeyring struct {
 	sealed []byte // what it was opened from
-	ring   *ring
+	ring   *keyring
 }
 
-// enough bounds how many private keys lie open in memory.
-const enough = 1000
+// maxCached bounds how many private keys lie open in memory.
+const maxCached = 1000
 
 // lookup finds the product's keys as they are now: after a rotation what is sealed is another.
-func (c *cache) lookup(product license.ID, sealed []byte) *ring {
+func (c *cache) lookup(product license.ID, sealed []byte) *keyring {
 	c.mu.RLock()
-	o := c.known[product]
+	o := c.entries[product]
 	c.mu.RUnlock()
 	if !bytes.Equal(o.sealed, sealed) {
 		return nil
@@ -32,11 +32,11 @@ func (c *cache) lookup(product license.ID, sealed []byte) *ring {
 	return o.ring
 }
 
-func (c *cache) keep(product license.ID, sealed []byte, r *ring) {
+func (c *cache) store(product license.ID, sealed []byte, r *keyring) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.known == nil || len(c.known) >= enough {
-		c.known = map[license.ID]opened{}
+	if c.entries == nil || len(c.entries) >= maxCached {
+		c.entries = map[license.ID]cachedKeyring{}
 	}
-	c.known[product] = opened{sealed, r}
+	c.entries[product] = cachedKeyring{sealed, r}
 }

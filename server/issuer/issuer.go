@@ -45,24 +45,24 @@ func New(master []byte, random io.Reader, others ...[]byte) (*Issuer, error) {
 }
 
 // NewKeyring makes a product's keys, or takes those that were made elsewhere.
-func (i *Issuer) NewKeyring(product license.ID, of licensing.NewKeys, now time.Time) (licensing.Ring, error) {
+func (i *Issuer) NewKeyring(product license.ID, of licensing.NewKeys, now time.Time) (licensing.SealedKeys, error) {
 	if len(of.Private) > 0 {
-		r, err := i.imported(of.Private, now)
+		r, err := i.importPrivateKeys(of.Private, now)
 		if err != nil {
-			return licensing.Ring{}, err
+			return licensing.SealedKeys{}, err
 		}
-		return i.closed(product, r)
+		return i.sealKeyring(product, r)
 	}
 	secret, err := pgp.GenerateVersion(cmp.Or(of.Version, pgp.V4), userID(of.Name), i.random, now)
 	if err != nil {
-		return licensing.Ring{}, fmt.Errorf("generating keys: %w", err)
+		return licensing.SealedKeys{}, fmt.Errorf("generating keys: %w", err)
 	}
-	return i.closed(product, &ring{secret: secret})
+	return i.sealKeyring(product, &keyring{secret: secret})
 }
 
 // Signer signs with those of the product's keys that are not waiting to be promoted.
 func (i *Issuer) Signer(product license.ID, sealed []byte) (license.Signer, error) {
-	r, err := i.open(product, sealed)
+	r, err := i.openKeyring(product, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -71,16 +71,16 @@ func (i *Issuer) Signer(product license.ID, sealed []byte) (license.Signer, erro
 
 // Keys lists a product's keys.
 func (i *Issuer) Keys(product license.ID, sealed []byte, now time.Time) ([]licensing.Key, error) {
-	r, err := i.open(product, sealed)
+	r, err := i.openKeyring(product, sealed)
 	if err != nil {
 		return nil, err
 	}
 	return r.keys(now)
 }
 
-// Reseal seals under the present master key what was sealed under another one; nil when there is nothing to do.
-func (i *Issuer) Reseal(product license.ID, sealed []byte) ([]byte, error) {
-	plain, other, err := i.opened(product, sealed)
+// Reencrypt seals under the present master key what was sealed under another one; nil when there is nothing to do.
+func (i *Issuer) Reencrypt(product license.ID, sealed []byte) ([]byte, error) {
+	plain, other, err := i.unseal(product, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -88,11 +88,11 @@ func (i *Issuer) Reseal(product license.ID, sealed []byte) ([]byte, error) {
 	if !other {
 		return nil, nil
 	}
-	return i.seal.close(i.random, ofProduct(product), plain)
+	return i.seal.close(i.random, productPurpose(product), plain)
 }
 
-func (i *Issuer) opened(product license.ID, sealed []byte) (plain []byte, other bool, err error) {
-	if plain, other, err = i.seal.open(ofProduct(product), sealed); err != nil {
+func (i *Issuer) unseal(product license.ID, sealed []byte) (plain []byte, other bool, err error) {
+	if plain, other, err = i.seal.open(productPurpose(product), sealed); err != nil {
 		err = fmt.Errorf("what holds the keys of product %s %w", product, err)
 	}
 	return plain, other, err
@@ -101,12 +101,12 @@ func (i *Issuer) opened(product license.ID, sealed []byte) (plain []byte, other 
 // SealSecret seals a secret of the server's own, under a name. OpenSecret opens it, and gives it sealed anew if that was under another master
 // key than the present one.
 func (i *Issuer) SealSecret(name string, secret []byte) ([]byte, error) {
-	return i.seal.close(i.random, ofSecret(name), secret)
+	return i.seal.close(i.random, secretPurpose(name), secret)
 }
 
 // OpenSecret opens what SealSecret sealed.
 func (i *Issuer) OpenSecret(name string, sealed []byte) (secret, anew []byte, err error) {
-	secret, other, err := i.seal.open(ofSecret(name), sealed)
+	secret, other, err := i.seal.open(secretPurpose(name), sealed)
 	if err != nil {
 		return nil, nil, fmt.Errorf("what holds the secret %s %w", name, err)
 	}
@@ -116,21 +116,21 @@ func (i *Issuer) OpenSecret(name string, sealed []byte) (secret, anew []byte, er
 	return secret, anew, err
 }
 
-// open gives the ring, which nobody may change.
-func (i *Issuer) open(product license.ID, sealed []byte) (*ring, error) {
+// openKeyring gives the ring, which nobody may change.
+func (i *Issuer) openKeyring(product license.ID, sealed []byte) (*keyring, error) {
 	if r := i.cache.lookup(product, sealed); r != nil {
 		return r, nil
 	}
-	plain, _, err := i.opened(product, sealed)
+	plain, _, err := i.unseal(product, sealed)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(plain)
-	r, err := parseRing(plain)
+	r, err := parseKeyring(plain)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keys of product %s: %w", product, err)
 	}
-	i.cache.keep(product, sealed, r)
+	i.cache.store(product, sealed, r)
 	return r, nil
 }
 
@@ -139,8 +139,10 @@ func (i *Issuer) Keyring(certificate []byte) (license.Keyring, error) {
 	return pgp.Parse(certificate)
 }
 
-// Packet is the binary packet of a detached signature, as GnuPG writes it with and without --armor.
-func (i *Issuer) Packet(signature []byte) ([]byte, error) { return pgp.Detached(signature) }
+// SignaturePacket is the binary packet of a detached signature, as GnuPG writes it with and without --armor.
+func (i *Issuer) SignaturePacket(signature []byte) ([]byte, error) {
+	return pgp.ParseDetached(signature)
+}
 
 // userID names the root key for people who look at it. It is cut to what a user id may hold.
 func userID(name string) string {

@@ -12,13 +12,13 @@ import (
 )
 
 var (
-	master  = bytes.Repeat([]byte{7}, MasterKeySize)
-	noon    = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	product = license.ID("0123456789abcdef01234567")
-	another = license.ID("fedcba9876543210fedcba98")
+	master       = bytes.Repeat([]byte{7}, MasterKeySize)
+	noon         = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	product      = license.ID("0123456789abcdef01234567")
+	otherProduct = license.ID("fedcba9876543210fedcba98")
 )
 
-func made(t *testing.T) (i *Issuer, certificate, sealed []byte) {
+func newTestKeyring(t *testing.T) (i *Issuer, certificate, sealed []byte) {
 	t.Helper()
 	i, err := New(master, nil)
 	if err != nil {
@@ -31,8 +31,8 @@ func made(t *testing.T) (i *Issuer, certificate, sealed []byte) {
 	return i, ring.Certificate, ring.Sealed
 }
 
-func TestSignsWithWhatItSealed(t *testing.T) {
-	_, certificate, sealed := made(t)
+func TestSignWithSealedKeys(t *testing.T) {
+	_, certificate, sealed := newTestKeyring(t)
 	restarted, err := New(master, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -56,8 +56,8 @@ func TestSignsWithWhatItSealed(t *testing.T) {
 	}
 }
 
-func TestSealedKeysOpenOnlyWhereTheyBelong(t *testing.T) {
-	i, certificate, sealed := made(t)
+func TestSealedKeysAreBoundToProductAndMasterKey(t *testing.T) {
+	i, certificate, sealed := newTestKeyring(t)
 	stranger, err := New(bytes.Repeat([]byte{8}, MasterKeySize), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestSealedKeysOpenOnlyWhereTheyBelong(t *testing.T) {
 		sealed  []byte
 	}{
 		"another_master_key": {stranger, product, sealed},
-		"another_product":    {i, another, sealed},
+		"another_product":    {i, otherProduct, sealed},
 		"one_bit_changed":    {i, product, changed},
 		"a_later_form":       {i, product, later},
 		"nothing":            {i, product, nil},
@@ -86,7 +86,7 @@ func TestSealedKeysOpenOnlyWhereTheyBelong(t *testing.T) {
 			}
 		})
 	}
-	if plain, err := pgp.ParseSecret(sealed); err == nil {
+	if plain, err := pgp.ParseSecretKeyring(sealed); err == nil {
 		t.Fatalf("the keys lie open: %v", plain)
 	}
 }
@@ -94,8 +94,8 @@ func TestSealedKeysOpenOnlyWhereTheyBelong(t *testing.T) {
 // While one master key takes the place of another, both open, and what is sealed is sealed under the present one.
 //
 // proves part of N04
-func TestTwoMasterKeysAtATime(t *testing.T) {
-	old, certificate, sealed := made(t)
+func TestPreviousMasterKey(t *testing.T) {
+	old, certificate, sealed := newTestKeyring(t)
 	next := bytes.Repeat([]byte{9}, MasterKeySize)
 	both, err := New(next, nil, master)
 	if err != nil {
@@ -105,23 +105,23 @@ func TestTwoMasterKeysAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	anew, err := both.Reseal(product, sealed)
+	anew, err := both.Reencrypt(product, sealed)
 	if err != nil || anew == nil {
 		t.Fatalf("%x, %v", anew, err)
 	}
-	if again, err := both.Reseal(product, anew); err != nil || again != nil {
+	if again, err := both.Reencrypt(product, anew); err != nil || again != nil {
 		t.Errorf("twice: %x, %v", again, err)
 	}
 	if _, err := alone.Signer(product, anew); err != nil {
 		t.Error(err)
 	}
-	if _, err := alone.Reseal(product, sealed); err == nil {
+	if _, err := alone.Reencrypt(product, sealed); err == nil {
 		t.Error("the old seal opens without the old key")
 	}
 	if _, err := old.Signer(product, anew); err == nil {
 		t.Error("the new seal opens without the new key")
 	}
-	if _, err := both.Reseal(another, sealed); err == nil {
+	if _, err := both.Reencrypt(otherProduct, sealed); err == nil {
 		t.Error("another product's keys were sealed anew")
 	}
 	keys, err := both.Keys(product, anew, noon)
@@ -138,8 +138,8 @@ func TestTwoMasterKeysAtATime(t *testing.T) {
 	}
 }
 
-func TestRotatedKeysReplaceThoseInTheCache(t *testing.T) {
-	i, _, sealed := made(t)
+func TestCacheFollowsRotation(t *testing.T) {
+	i, _, sealed := newTestKeyring(t)
 	if _, err := i.Signer(product, sealed); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestRotatedKeysReplaceThoseInTheCache(t *testing.T) {
 	}
 }
 
-func TestAMasterKeyHasItsSize(t *testing.T) { // proves S28
+func TestMasterKeySize(t *testing.T) { // proves S28
 	for _, n := range []int{0, 16, 31, 33} {
 		if _, err := New(make([]byte, n), nil); err == nil || !strings.Contains(err.Error(), "master key") {
 			t.Errorf("%d bytes: %v", n, err)
@@ -172,8 +172,8 @@ func TestAMasterKeyHasItsSize(t *testing.T) { // proves S28
 	}
 }
 
-func TestEveryProductNameMakesAKey(t *testing.T) {
-	i, _, _ := made(t)
+func TestProductNamesAsUserIDs(t *testing.T) {
+	i, _, _ := newTestKeyring(t)
 	for _, name := range []string{"a", "two\nlines", strings.Repeat("ü", 200), "tab\there"} {
 		if _, err := i.NewKeyring(product, licensing.NewKeys{Name: name}, noon); err != nil {
 			t.Errorf("%q: %v", name, err)
@@ -182,8 +182,8 @@ func TestEveryProductNameMakesAKey(t *testing.T) {
 }
 
 // What was sealed before keys could wait to be promoted is the private keys alone.
-func TestKeysSealedInTheFirstForm(t *testing.T) {
-	i, _, _ := made(t)
+func TestLegacySealedForm(t *testing.T) {
+	i, _, _ := newTestKeyring(t)
 	secret, err := pgp.Generate("CAD Suite", bytes.NewReader(bytes.Repeat([]byte{3, 1, 4, 1, 5}, 64)), noon)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestKeysSealedInTheFirstForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := i.seal.close(i.random, ofProduct(product), plain)
+	sealed, err := i.seal.close(i.random, productPurpose(product), plain)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,6 +72,6 @@ func (s seal) open(bound, sealed []byte) (plain []byte, other bool, err error) {
 	return nil, false, errors.New("does not open: the master key is another one, or what was sealed has been changed")
 }
 
-func ofProduct(id license.ID) []byte { return []byte("onelicense/keys/1\n" + string(id)) }
+func productPurpose(id license.ID) []byte { return []byte("onelicense/keys/1\n" + string(id)) }
 
-func ofSecret(name string) []byte { return []byte("onelicense/secret/1\n" + name) }
+func secretPurpose(name string) []byte { return []byte("onelicense/secret/1\n" + name) }

@@ -19,14 +19,14 @@ func (s *Service) CreateOrganisation(ctx context.Context, name string) (Organisa
 		return Organisation{}, err
 	}
 	o := Organisation{ID: id, Name: name, Created: s.now()}
-	if err := text("name", name, 1, MaxText); err != nil {
+	if err := CheckText("name", name, 1, MaxText); err != nil {
 		return Organisation{}, err
 	}
 	return o, s.store.CreateOrganisation(ctx, o)
 }
 
-// Root is the fingerprint of the product's root key: what programs pin.
-func (s *Service) Root(p Product) (string, error) {
+// RootFingerprint is the fingerprint of the product's root key: what programs pin.
+func (s *Service) RootFingerprint(p Product) (string, error) {
 	keys, err := s.issuer.Keyring(p.Keyring)
 	if err != nil {
 		return "", fmt.Errorf("product %s: %w", p.ID, err)
@@ -36,31 +36,31 @@ func (s *Service) Root(p Product) (string, error) {
 
 // CreateProduct makes a product and its keyring.
 func (s *Service) CreateProduct(ctx context.Context, p Product) (Product, error) {
-	return s.CreateProductWith(ctx, p, NewKeys{})
+	return s.CreateProductWithKeys(ctx, p, NewKeys{})
 }
 
-// CreateProductWith makes a product with keys as they are wanted, or that were made elsewhere: they belong to this product alone.
-func (s *Service) CreateProductWith(ctx context.Context, p Product, keys NewKeys) (Product, error) {
-	if err := p.check(); err != nil {
+// CreateProductWithKeys makes a product with keys as they are wanted, or that were made elsewhere: they belong to this product alone.
+func (s *Service) CreateProductWithKeys(ctx context.Context, p Product, keys NewKeys) (Product, error) {
+	if err := p.Check(); err != nil {
 		return Product{}, err
 	}
 	if keys.Version != 0 && keys.Version != 4 && keys.Version != 6 {
-		return Product{}, invalid("keys.version", "is %d, allowed are 4 and 6", keys.Version)
+		return Product{}, NewInvalid("keys.version", "is %d, allowed are 4 and 6", keys.Version)
 	}
-	if err := s.create(ctx, &p.Meta); err != nil {
+	if err := s.initRecord(ctx, &p.Record); err != nil {
 		return Product{}, err
 	}
-	p, err := s.putProduct(ctx, p, keys)
-	if err != nil && !Repeated(ctx, err) {
+	p, err := s.storeNewProduct(ctx, p, keys)
+	if err != nil && !IsReplay(ctx, err) {
 		return Product{}, err
 	}
-	return made(ctx, p, err, func() (Product, error) { return s.store.Product(ctx, p.Organisation, p.ID) })
+	return CreatedOrExisting(ctx, p, err, func() (Product, error) { return s.store.Product(ctx, p.Organisation, p.ID) })
 }
 
-// putProduct makes the keyring of a new product and stores both.
-func (s *Service) putProduct(ctx context.Context, p Product, keys NewKeys) (Product, error) {
+// storeNewProduct makes the keyring of a new product and stores both.
+func (s *Service) storeNewProduct(ctx context.Context, p Product, keys NewKeys) (Product, error) {
 	keys.Name = p.Name
-	if err := p.ring(s.issuer.NewKeyring(p.ID, keys, s.clock())); err != nil {
+	if err := p.setKeys(s.issuer.NewKeyring(p.ID, keys, s.clock())); err != nil {
 		return p, fmt.Errorf("making the product's keys: %w", err)
 	}
 	if err := s.claimRoot(ctx, p); err != nil {
@@ -68,21 +68,21 @@ func (s *Service) putProduct(ctx context.Context, p Product, keys NewKeys) (Prod
 	}
 	err := s.store.CreateProduct(ctx, p)
 	if err != nil {
-		err = errors.Join(err, s.dropRoot(ctx, p))
+		err = errors.Join(err, s.releaseRoot(ctx, p))
 	}
 	return p, err
 }
 
 // UpdateProduct changes name, description, archived and metadata.
 func (s *Service) UpdateProduct(ctx context.Context, p Product) (Product, error) {
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return Product{}, err
 	}
 	old, err := s.store.Product(ctx, p.Organisation, p.ID)
 	if err != nil {
 		return Product{}, err
 	}
-	p.Created, p.Updated, p.Keyring, p.Secret, p.List = old.Created, s.now(), old.Keyring, old.Secret, old.List
+	p.Created, p.Updated, p.Keyring, p.SealedKeys, p.Statement = old.Created, s.now(), old.Keyring, old.SealedKeys, old.Statement
 	return s.store.UpdateProduct(ctx, p)
 }
 
@@ -95,28 +95,28 @@ func (s *Service) DeleteProduct(ctx context.Context, org, id license.ID, revisio
 	if err := s.store.DeleteProduct(ctx, org, id, revision); err != nil {
 		return err
 	}
-	return s.dropRoot(ctx, p)
+	return s.releaseRoot(ctx, p)
 }
 
 // CreateVersion makes a version of the product that it names. Settings left at 0 that cannot be 0 get their defaults.
 func (s *Service) CreateVersion(ctx context.Context, v Version) (Version, error) {
-	v.Policy = v.Policy.withDefaults()
-	if err := v.check(); err != nil {
+	v.Policy = v.Policy.WithDefaults()
+	if err := v.Check(); err != nil {
 		return Version{}, err
 	}
 	if _, err := s.store.Product(ctx, v.Organisation, v.Product); err != nil {
 		return Version{}, fmt.Errorf("the version's product: %w", err)
 	}
-	if err := s.create(ctx, &v.Meta); err != nil {
+	if err := s.initRecord(ctx, &v.Record); err != nil {
 		return Version{}, err
 	}
-	return made(ctx, v, s.store.CreateVersion(ctx, v), func() (Version, error) { return s.store.Version(ctx, v.Organisation, v.ID) })
+	return CreatedOrExisting(ctx, v, s.store.CreateVersion(ctx, v), func() (Version, error) { return s.store.Version(ctx, v.Organisation, v.ID) })
 }
 
 // UpdateVersion changes name, description, archived, metadata and policy. The policy's type is for good: its licenses were made for it.
 func (s *Service) UpdateVersion(ctx context.Context, v Version) (Version, error) {
-	v.Policy = v.Policy.withDefaults()
-	if err := v.check(); err != nil {
+	v.Policy = v.Policy.WithDefaults()
+	if err := v.Check(); err != nil {
 		return Version{}, err
 	}
 	old, err := s.store.Version(ctx, v.Organisation, v.ID)
@@ -124,7 +124,7 @@ func (s *Service) UpdateVersion(ctx context.Context, v Version) (Version, error)
 		return Version{}, err
 	}
 	if v.Policy.Type != old.Policy.Type {
-		return Version{}, invalid("policy.type", "cannot be changed from %s: make another version", old.Policy.Type)
+		return Version{}, NewInvalid("policy.type", "cannot be changed from %s: make another version", old.Policy.Type)
 	}
 	v.Product, v.Created, v.Updated = old.Product, old.Created, s.now()
 	return s.store.UpdateVersion(ctx, v)
@@ -137,31 +137,31 @@ func (s *Service) DeleteVersion(ctx context.Context, org, id license.ID, revisio
 
 // CreateLicense makes a license under the version that it names.
 func (s *Service) CreateLicense(ctx context.Context, l License) (License, error) {
-	l, policy, err := s.newLicense(ctx, l)
+	l, policy, err := s.prepareLicense(ctx, l)
 	if err != nil {
 		return License{}, err
 	}
-	tried, err := s.tries(ctx, l, policy)
+	tried, err := s.claimTrial(ctx, l, policy)
 	if err != nil {
 		return License{}, err
 	}
-	l, err = made(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
+	l, err = CreatedOrExisting(ctx, l, s.store.CreateLicense(ctx, l), func() (License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
 	if err != nil {
-		return l, s.untried(ctx, tried, err)
+		return l, s.releaseTrial(ctx, tried, err)
 	}
-	if err = s.named(ctx, l); err != nil { // the customer was deleted at the same time
+	if err = s.confirmCustomer(ctx, l); err != nil { // the customer was deleted at the same time
 		err = errors.Join(err, s.store.DeleteLicense(ctx, l.Organisation, l.ID, l.Revision))
 	}
 	return l, err
 }
 
-// CheckLicense tells what is wrong with a license that is to be made.
-func (s *Service) CheckLicense(ctx context.Context, l License) error {
-	_, _, err := s.newLicense(ctx, l)
+// ValidateLicense tells what is wrong with a license that is to be made.
+func (s *Service) ValidateLicense(ctx context.Context, l License) error {
+	_, _, err := s.prepareLicense(ctx, l)
 	return err
 }
 
-func (s *Service) newLicense(ctx context.Context, l License) (License, Policy, error) {
+func (s *Service) prepareLicense(ctx context.Context, l License) (License, Policy, error) {
 	v, err := s.store.Version(ctx, l.Organisation, l.Version)
 	if err != nil {
 		return License{}, Policy{}, fmt.Errorf("the license's version: %w", err)
@@ -170,16 +170,16 @@ func (s *Service) newLicense(ctx context.Context, l License) (License, Policy, e
 		l.Status = Active
 	}
 	l.Product = v.Product
-	if err := s.create(ctx, &l.Meta); err != nil {
+	if err := s.initRecord(ctx, &l.Record); err != nil {
 		return License{}, Policy{}, err
 	}
-	if err := l.begin(); err != nil {
+	if err := l.StartTerm(); err != nil {
 		return License{}, Policy{}, err
 	}
-	if err := s.customer(ctx, &l); err != nil {
+	if err := s.resolveCustomer(ctx, &l); err != nil {
 		return License{}, Policy{}, err
 	}
-	return l, v.Policy, l.check(v.Policy)
+	return l, v.Policy, l.Check(v.Policy)
 }
 
 // UpdateLicense changes everything but the version, the machine, the holds and the history. A revoked license stays revoked.
@@ -192,39 +192,39 @@ func (s *Service) UpdateLicense(ctx context.Context, l License) (License, error)
 	if err != nil {
 		return License{}, fmt.Errorf("the license's version: %w", err)
 	}
-	if err := l.check(v.Policy); err != nil {
+	if err := l.Check(v.Policy); err != nil {
 		return License{}, err
 	}
 	if old.Status == Revoked && l.Status != Revoked {
-		return License{}, invalid("status", "cannot be changed: the license was revoked for good")
+		return License{}, NewInvalid("status", "cannot be changed: the license was revoked for good")
 	}
-	l.Product, l.Version, l.Created, l.Updated, l.Recent = old.Product, old.Version, old.Created, s.now(), old.Recent
+	l.Product, l.Version, l.Created, l.Updated, l.RecentHistory = old.Product, old.Version, old.Created, s.now(), old.RecentHistory
 	l.Fingerprint, l.Holds = old.Fingerprint, old.Holds
 	anothers := l.CustomerID != old.CustomerID
 	if anothers {
-		if err := s.customer(ctx, &l); err != nil {
+		if err := s.resolveCustomer(ctx, &l); err != nil {
 			return License{}, err
 		}
 	}
 	var tried Entry
 	//mutant:tests drop 2: a trial that changes hands is tried by both
 	if !old.Trial || anothers {
-		if tried, err = s.tries(ctx, l, v.Policy); err != nil {
+		if tried, err = s.claimTrial(ctx, l, v.Policy); err != nil {
 			return License{}, err
 		}
 	}
 	if l, err = s.store.UpdateLicense(ctx, l); err != nil {
-		return l, s.untried(ctx, tried, err)
+		return l, s.releaseTrial(ctx, tried, err)
 	}
 	if anothers {
-		err = s.orNobodys(ctx, l)
+		err = s.clearDeletedCustomer(ctx, l)
 	}
 	return l, err
 }
 
-// orNobodys makes sure of the customer of a license that was just given to it; if it was deleted at the same time, the license is nobody's.
-func (s *Service) orNobodys(ctx context.Context, l License) error {
-	err := s.named(ctx, l)
+// clearDeletedCustomer makes sure of the customer of a license that was just given to it; if it was deleted at the same time, the license is nobody's.
+func (s *Service) clearDeletedCustomer(ctx context.Context, l License) error {
+	err := s.confirmCustomer(ctx, l)
 	if err != nil {
 		l.CustomerID = ""
 		_, undo := s.store.UpdateLicense(ctx, l)
@@ -235,23 +235,23 @@ func (s *Service) orNobodys(ctx context.Context, l License) error {
 
 // DeleteLicense takes its activations with it; they can not sync any more. A license whose file was issued is revoked before it goes.
 func (s *Service) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
-	revision, err := s.recall(ctx, org, id, revision)
+	revision, err := s.revokeIfIssued(ctx, org, id, revision)
 	if err != nil {
 		return err
 	}
 	if err := s.store.DeleteLicense(ctx, org, id, revision); err != nil {
 		return err
 	}
-	for _, kind := range []string{lineKind, issuedKind} {
+	for _, kind := range []string{queueKind, issuedKind} {
 		if gone := s.store.DeleteEntry(ctx, kind, string(id), 0); !errors.Is(gone, ErrNotFound) {
 			err = errors.Join(err, gone)
 		}
 	}
-	return errors.Join(err, s.forget(ctx, eventKind, org, string(id)), s.forget(ctx, periodKind, org, string(id)))
+	return errors.Join(err, s.deleteEntries(ctx, historyEntryKind, org, string(id)), s.deleteEntries(ctx, periodKind, org, string(id)))
 }
 
-// forget deletes the entries of a list. What a crash leaves behind belongs to nothing and is shown to nobody.
-func (s *Service) forget(ctx context.Context, kind string, org license.ID, list string) error {
+// deleteEntries deletes the entries of a list. What a crash leaves behind belongs to nothing and is shown to nobody.
+func (s *Service) deleteEntries(ctx context.Context, kind string, org license.ID, list string) error {
 	for {
 		found, err := s.store.Entries(ctx, kind, org, list, Page{Limit: 200})
 		if err != nil || len(found.Items) == 0 {
@@ -267,21 +267,21 @@ func (s *Service) forget(ctx context.Context, kind string, org license.ID, list 
 
 // LicenseFile issues the license file of a license.
 func (s *Service) LicenseFile(ctx context.Context, org, id license.ID) ([]byte, error) {
-	claims, p, err := s.claims(ctx, org, id)
+	claims, p, err := s.fileClaims(ctx, org, id)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := s.issuer.Signer(p.ID, p.Secret)
+	signer, err := s.issuer.Signer(p.ID, p.SealedKeys)
 	if err != nil {
 		return nil, err
 	}
 	file, err := license.Seal(claims, signer, s.clock())
-	return file, s.unsigned(err, "a license file")
+	return file, s.missingKeyError(err, "a license file")
 }
 
-// LicenseText is what the license file of a license says: the three lines that are to be signed, where the key for it is elsewhere.
-func (s *Service) LicenseText(ctx context.Context, org, id license.ID) ([]byte, error) {
-	claims, _, err := s.claims(ctx, org, id)
+// UnsignedFile is what the license file of a license says: the three lines that are to be signed, where the key for it is elsewhere.
+func (s *Service) UnsignedFile(ctx context.Context, org, id license.ID) ([]byte, error) {
+	claims, _, err := s.fileClaims(ctx, org, id)
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +291,7 @@ func (s *Service) LicenseText(ctx context.Context, org, id license.ID) ([]byte, 
 // SignedFile is the license file with a signature that was made elsewhere over LicenseText: a binary OpenPGP packet, or the armored text of
 // one. It is judged as every program judges it, with what the product has said of its keys.
 func (s *Service) SignedFile(ctx context.Context, org, id license.ID, signature []byte) ([]byte, error) {
-	claims, p, err := s.claims(ctx, org, id)
+	claims, p, err := s.fileClaims(ctx, org, id)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +299,7 @@ func (s *Service) SignedFile(ctx context.Context, org, id license.ID, signature 
 	if err != nil {
 		return nil, err
 	}
-	packet, err := s.issuer.Packet(signature)
+	packet, err := s.issuer.SignaturePacket(signature)
 	if err != nil {
 		return nil, err
 	}
@@ -312,24 +312,24 @@ func (s *Service) SignedFile(ctx context.Context, org, id license.ID, signature 
 	if err != nil {
 		return nil, err
 	}
-	_, err = license.Open(file, said.Over(keys), s.clock())
+	_, err = license.Open(file, said.ApplyTo(keys), s.clock())
 	return file, err
 }
 
-// claims are those of a license file, which counts as issued from here on.
-func (s *Service) claims(ctx context.Context, org, id license.ID) (license.Claims, Product, error) {
+// fileClaims are those of a license file, which counts as issued from here on.
+func (s *Service) fileClaims(ctx context.Context, org, id license.ID) (license.Claims, Product, error) {
 	l, err := s.store.License(ctx, org, id)
 	if err != nil {
 		return license.Claims{}, Product{}, err
 	}
-	if err := s.issued(ctx, org, id); err != nil {
+	if err := s.recordIssued(ctx, org, id); err != nil {
 		return license.Claims{}, Product{}, err
 	}
 	p, err := s.store.Product(ctx, org, l.Product)
 	return license.Claims{ID: l.ID, Contexts: l.Contexts, Entitlements: l.Entitlements}, p, err
 }
 
-func (s *Service) create(ctx context.Context, m *Meta) (err error) {
+func (s *Service) initRecord(ctx context.Context, m *Record) (err error) {
 	m.ID, err = s.newID(ctx)
 	m.Revision, m.Created = 1, s.now()
 	m.Updated = m.Created

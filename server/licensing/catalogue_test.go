@@ -12,11 +12,11 @@ import (
 )
 
 // Each wrong value is refused and named. proves S14, S24
-func TestWrongValuesAreNamed(t *testing.T) {
+func TestInvalidValuesNameTheField(t *testing.T) {
 	s := newServer(t)
 	product := func(f func(*licensing.Product)) func() error {
 		return func() error {
-			p := licensing.Product{Meta: s.meta(), Name: "CAM"}
+			p := licensing.Product{Record: s.meta(), Name: "CAM"}
 			f(&p)
 			_, err := s.CreateProduct(t.Context(), p)
 			return err
@@ -24,7 +24,7 @@ func TestWrongValuesAreNamed(t *testing.T) {
 	}
 	policy := func(f func(*licensing.Policy)) func() error {
 		return func() error {
-			v := licensing.Version{Meta: s.meta(), Product: s.product.ID, Name: "2", Policy: s.version.Policy}
+			v := licensing.Version{Record: s.meta(), Product: s.product.ID, Name: "2", Policy: s.version.Policy}
 			f(&v.Policy)
 			_, err := s.CreateVersion(t.Context(), v)
 			return err
@@ -90,11 +90,11 @@ func TestWrongValuesAreNamed(t *testing.T) {
 
 // proves S11
 // proves part of S08 S09
-func TestCatalogueKeepsWhatIsNotTheVendors(t *testing.T) {
+func TestUpdatePreservesServerFields(t *testing.T) {
 	s := newServer(t)
-	p, err := s.UpdateProduct(t.Context(), licensing.Product{Meta: licensing.Meta{ID: s.product.ID, Organisation: s.org, Revision: 1}, Name: "CAD 2"})
+	p, err := s.UpdateProduct(t.Context(), licensing.Product{Record: licensing.Record{ID: s.product.ID, Organisation: s.org, Revision: 1}, Name: "CAD 2"})
 	must(t, err)
-	if !bytes.Equal(p.Keyring, s.product.Keyring) || !bytes.Equal(p.Secret, s.product.Secret) || p.Created != s.product.Created || p.Revision != 2 {
+	if !bytes.Equal(p.Keyring, s.product.Keyring) || !bytes.Equal(p.SealedKeys, s.product.SealedKeys) || p.Created != s.product.Created || p.Revision != 2 {
 		t.Errorf("%+v", p)
 	}
 	v := s.version
@@ -128,7 +128,7 @@ func TestLicenseFile(t *testing.T) {
 	must(t, err)
 	signature, err := license.DecodeSignature(strings.TrimSuffix(lines[3], "\n"))
 	must(t, err)
-	if _, err := keys.Verify(license.UseFile, []byte(want), signature, start); err != nil {
+	if _, err := keys.Verify(license.UseFile, []byte(want), signature, startTime); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.LicenseFile(t.Context(), "another", s.license.ID); !errors.Is(err, licensing.ErrNotFound) {

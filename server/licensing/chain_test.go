@@ -17,8 +17,8 @@ import (
 
 const day = 24 * time.Hour
 
-// roomy is a license whose limits are in nobody's way but where a test says so.
-func roomy(p *licensing.Policy, l *licensing.License) {
+// withHighLimits is a license whose limits are in nobody's way but where a test says so.
+func withHighLimits(p *licensing.Policy, l *licensing.License) {
 	p.Type = lease.Calls
 	l.Allowance, l.Expires = 1000, 0
 }
@@ -28,9 +28,9 @@ func roomy(p *licensing.Policy, l *licensing.License) {
 //
 // proves N05
 // proves part of N02
-func TestTwoActivationsHealInEitherOrder(t *testing.T) {
+func TestTwoActivationsRecoverAfterRollback(t *testing.T) {
 	for _, order := range [][]int{{0, 1}, {1, 0}} {
-		s := newServer(t, roomy, func(p *licensing.Policy, _ *licensing.License) { p.MaxMachines = 2 })
+		s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.MaxMachines = 2 })
 		programs := []*program{s.program(1), s.program(2)}
 		for _, p := range programs {
 			p.sync(t)
@@ -51,7 +51,7 @@ func TestTwoActivationsHealInEitherOrder(t *testing.T) {
 		equal(t, "used", l.Counters.Used, 9+19)
 		equal(t, "denied", l.Denied[0].Code, license.CodeFrozen)
 		no := s.program(3).refused(t, license.CodeFrozen)
-		end := ms(start) + 12*minute
+		end := ms(startTime) + 12*minute
 		equal(t, "frozen until", no.RetryAt, end)
 		s.wait(11 * time.Minute)
 		programs[0].sync(t, counts(9))
@@ -63,9 +63,9 @@ func TestTwoActivationsHealInEitherOrder(t *testing.T) {
 }
 
 // The seats that a lease shows are held whatever the records say of others, and usage is taken in full.
-func TestHealingGoesPastTheLimits(t *testing.T) {
+func TestRollbackRecoveryIgnoresLimits(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, l *licensing.License) {
-		roomy(p, l)
+		withHighLimits(p, l)
 		l.Allowance = 10
 	})
 	a, b, c := s.program(1), s.program(2), s.program(3)
@@ -73,7 +73,7 @@ func TestHealingGoesPastTheLimits(t *testing.T) {
 		p.sync(t, wants("modeling@ui")) // two slots: the third has none
 	}
 	before := s.store.Copy()
-	a.sync(t, drops("modeling"))
+	a.sync(t, releases("modeling"))
 	c.sync(t, wants("modeling@ui"), counts(6))
 	s.rollBack(t, before)
 	b.sync(t, counts(4))
@@ -85,8 +85,8 @@ func TestHealingGoesPastTheLimits(t *testing.T) {
 }
 
 // A lease proves a rollback only while it is good, genuine, and this device's own.
-func TestWhatDoesNotHeal(t *testing.T) {
-	s := newServer(t, roomy)
+func TestRollbackRecoveryRefusals(t *testing.T) {
+	s := newServer(t, withHighLimits)
 	p := s.program(1)
 	p.sync(t)
 	before := s.store.Copy()
@@ -102,15 +102,15 @@ func TestWhatDoesNotHeal(t *testing.T) {
 	jump.refused(t, license.CodeStaleState, func(r *lease.Request) { r.Number++ }) // does not follow the lease that it shows
 	s.wait(13 * time.Minute)
 	p.refused(t, license.CodeStaleState) // the lease has run out: the server's number stands
-	l := p.sync(t, p.anew(1))
+	l := p.sync(t, p.reactivation(1))
 	equal(t, "counted", l.Counters.Counted, 0)
 }
 
 // An installation that the records do not know at all is told to wait while there may be more like it, and then pays like a newcomer.
 //
 // proves part of N05
-func TestUnknownInstallationWithALease(t *testing.T) {
-	s := newServer(t, roomy, func(p *licensing.Policy, _ *licensing.License) { p.MaxMachines = 1 })
+func TestUnknownInstallationShowingLease(t *testing.T) {
+	s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.MaxMachines = 1 })
 	before := s.store.Copy()
 	p := s.program(1)
 	p.sync(t, counts(3))
@@ -126,38 +126,38 @@ func TestUnknownInstallationWithALease(t *testing.T) {
 	// An administrator who knows that nothing is outstanding need not wait.
 	s.rollBack(t, before)
 	p.refused(t, license.CodeServerRolledBack)
-	must(t, s.SettleEpoch(t.Context()))
+	must(t, s.EndFreeze(t.Context()))
 	p.sync(t, counts(5))
 }
 
 // A lease that proves nothing is no lease, whatever comes with it.
-func TestUnknownInstallationWithAForgedLease(t *testing.T) {
-	s := newServer(t, roomy)
+func TestUnknownInstallationShowingForgedLease(t *testing.T) {
+	s := newServer(t, withHighLimits)
 	genuine := s.program(1)
 	genuine.sync(t)
 	genuine.sync(t)
 	p := s.program(2)
 	p.last = bytes.Replace(genuine.last, []byte(genuine.activation()), []byte(p.activation()), 1)
 	p.refused(t, license.CodeStaleState, func(r *lease.Request) { r.Generation, r.Number, r.Previous = 1, 3, lease.HashOf(nil) })
-	p.sync(t, p.anew(0))
+	p.sync(t, p.reactivation(0))
 	q := s.program(3)
 	q.last = []byte("no lease at all")
 	equal(t, "number", q.sync(t).Number, 1)
 }
 
 func (p *program) activation() lease.Hash {
-	return lease.ActivationOf(p.device.Public().(ed25519.PublicKey))
+	return lease.ActivationID(p.device.Public().(ed25519.PublicKey))
 }
 
 // proves part of N05
-func TestEpochsRise(t *testing.T) {
-	s := newServer(t, roomy)
+func TestEpochIsMonotonic(t *testing.T) {
+	s := newServer(t, withHighLimits)
 	p := s.program(1)
 	p.sync(t)
 	before := s.store.Copy()
 	first, err := s.RaiseEpoch(t.Context())
 	must(t, err)
-	equal(t, "an epoch of a restore", first.Value, start.Unix())
+	equal(t, "an epoch of a restore", first.Value, startTime.Unix())
 	equal(t, "the lease's", p.sync(t).Epoch, first.Value)
 	s.rollBack(t, before) // also of the epoch
 	equal(t, "above the one shown", p.sync(t).Epoch, first.Value+1)
@@ -166,14 +166,14 @@ func TestEpochsRise(t *testing.T) {
 	equal(t, "and above it", again.Value, first.Value+2)
 }
 
-// turns has two holders of one activation sync in turn until one is refused for good, and tells after how many re-activations.
-func turns(t *testing.T, holders ...*program) (code license.Code, accepted int) {
+// alternateSyncs has two holders of one activation sync in turn until one is refused for good, and tells after how many re-activations.
+func alternateSyncs(t *testing.T, holders ...*program) (code license.Code, accepted int) {
 	t.Helper()
 	for n := range 12 {
 		p := holders[n%len(holders)]
 		a := p.send(t, p.request())
 		if a.Refusal != nil && a.Refusal.Code == license.CodeStaleState {
-			if a = p.send(t, p.request(p.anew(a.Refusal.Generation))); a.Lease != nil {
+			if a = p.send(t, p.request(p.reactivation(a.Refusal.Generation))); a.Lease != nil {
 				accepted++
 			}
 		}
@@ -186,16 +186,16 @@ func turns(t *testing.T, holders ...*program) (code license.Code, accepted int) 
 }
 
 // proves N02
-func TestTwoRunningClonesAreCalledSo(t *testing.T) {
+func TestCloneDetection(t *testing.T) {
 	for action, after := range map[licensing.CloneAction]license.Code{
 		licensing.CloneRefuse: license.CodeOK, licensing.CloneSuspend: license.CodeCloned, licensing.CloneReport: license.CodeRestoredTooOften,
 	} {
 		t.Run(string(action), func(t *testing.T) {
-			s := newServer(t, roomy, func(p *licensing.Policy, _ *licensing.License) { p.CloneAction = action })
+			s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.CloneAction = action })
 			here := s.program(1)
 			here.sync(t)
 			there := here.copy()
-			code, accepted := turns(t, here, there)
+			code, accepted := alternateSyncs(t, here, there)
 			if action == licensing.CloneReport {
 				equal(t, "code", code, license.CodeRestoredTooOften)
 				return
@@ -206,7 +206,7 @@ func TestTwoRunningClonesAreCalledSo(t *testing.T) {
 			}
 			held, err := s.store.Activation(t.Context(), licensing.ActivationKey{License: s.license.ID, Activation: here.activation()})
 			must(t, err)
-			evidence := held.Past.Evidence
+			evidence := held.Reactivations.Evidence
 			if n := len(evidence); n != accepted+1 || !evidence[n-1].Refused || !evidence[n-1].Alternation || evidence[n-1].Address != "192.0.2.1" {
 				t.Errorf("evidence: %+v", evidence)
 			}
@@ -217,21 +217,21 @@ func TestTwoRunningClonesAreCalledSo(t *testing.T) {
 					}
 				}
 			}
-			must(t, s.Forgive(t.Context(), s.org, licensing.ActivationKey{License: s.license.ID, Activation: held.Activation}))
-			turns(t, here, there) // all over again
+			must(t, s.ClearCloneEvidence(t.Context(), s.org, licensing.ActivationKey{License: s.license.ID, Activation: held.Activation}))
+			alternateSyncs(t, here, there) // all over again
 		})
 	}
 }
 
 // Who waits gains nothing: turns are forgotten a long window after the last one, and not after the first.
-func TestClonesThatWaitForTheWindow(t *testing.T) {
-	s := newServer(t, roomy)
+func TestCloneDetectionWindow(t *testing.T) {
+	s := newServer(t, withHighLimits)
 	a := s.program(1)
 	a.sync(t)
 	b := a.copy()
 	anew := func(p *program) license.Code {
 		p.refused(t, license.CodeStaleState)
-		if got := p.send(t, p.request(p.anew(p.generation(t)))); got.Refusal != nil {
+		if got := p.send(t, p.request(p.reactivation(p.generation(t)))); got.Refusal != nil {
 			return got.Refusal.Code
 		}
 		return license.CodeOK
@@ -255,24 +255,24 @@ func (p *program) generation(t *testing.T) int64 {
 }
 
 // A closed lease counts as a turn once: who shows it again after that only spends the budget.
-func TestSameClosedLeaseShownTwice(t *testing.T) {
-	s := newServer(t, roomy)
+func TestClosedLeaseShownTwice(t *testing.T) {
+	s := newServer(t, withHighLimits)
 	a := s.program(1)
 	a.sync(t)
 	b := a.copy()
 	b.sync(t)
 	a.refused(t, license.CodeStaleState)
-	a.sync(t, a.anew(1))
+	a.sync(t, a.reactivation(1))
 	closed := b.copy()
 	b.refused(t, license.CodeStaleState)
-	b.sync(t, b.anew(2)) // one turn
+	b.sync(t, b.reactivation(2)) // one turn
 	b.sync(t)
 	closed.refused(t, license.CodeStaleState)
-	closed.sync(t, closed.anew(3)) // the same lease, from a backup: no turn
+	closed.sync(t, closed.reactivation(3)) // the same lease, from a backup: no turn
 	closed.sync(t)
 	again := b.copy()
 	again.refused(t, license.CodeStaleState)
-	again.refused(t, license.CodeCloned, again.anew(4)) // the last lease of the chain closed just now: the second turn
+	again.refused(t, license.CodeCloned, again.reactivation(4)) // the last lease of the chain closed just now: the second turn
 }
 
 // What was prepaid is charged when it is granted, lapses with a re-activation, and is charged once more to who comes back with an older
@@ -281,7 +281,7 @@ func TestSameClosedLeaseShownTwice(t *testing.T) {
 // proves part of S12
 func TestPrepaidBlocks(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, l *licensing.License) {
-		roomy(p, l)
+		withHighLimits(p, l)
 		l.Allowance, p.Prepaid = 100, 10
 	})
 	p := s.program(1)
@@ -292,7 +292,7 @@ func TestPrepaidBlocks(t *testing.T) {
 	for n := range 3 {
 		old := old.copy()
 		old.refused(t, license.CodeStaleState)
-		l := old.sync(t, old.anew(int64(n+1)))
+		l := old.sync(t, old.reactivation(int64(n+1)))
 		// The old block lapses, one more pays for the state that came back, and a new one is granted.
 		equal(t, "after a restore", l.Counters, lease.Counters{Used: int64(17 + 20*(n+1)), Allowance: 100, Counted: int64(27 + 20*n), Granted: int64(37 + 20*n)})
 		p = old
@@ -317,20 +317,20 @@ func (s *server) used(t *testing.T) int64 {
 
 // proves part of B03
 func TestBorrowedSlots(t *testing.T) {
-	s := newServer(t, roomy, func(p *licensing.Policy, _ *licensing.License) { p.MaxBorrow = 10 * day.Milliseconds() })
+	s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.MaxBorrow = 10 * day.Milliseconds() })
 	p := s.program(1)
 	borrow := func(d time.Duration) func(*lease.Request) {
 		return func(r *lease.Request) {
-			r.Want = []lease.Want{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Borrow: d.Milliseconds()}}
+			r.Want = []lease.ReservationRequest{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Borrow: d.Milliseconds()}}
 		}
 	}
 	l := p.sync(t, borrow(3*day))
-	equal(t, "until", l.Reservations[0].Until, ms(start.Add(3*day)))
+	equal(t, "until", l.Reservations[0].Until, ms(startTime.Add(3*day)))
 	l = p.sync(t)
-	equal(t, "renewal takes nothing away", l.Reservations[0].Until, ms(start.Add(3*day)))
+	equal(t, "renewal takes nothing away", l.Reservations[0].Until, ms(startTime.Add(3*day)))
 	l = p.sync(t, borrow(100*day))
-	equal(t, "no longer than the policy allows", l.Reservations[0].Until, ms(start.Add(10*day)))
-	equal(t, "returned early", len(p.sync(t, drops("modeling")).Reservations), 0)
+	equal(t, "no longer than the policy allows", l.Reservations[0].Until, ms(startTime.Add(10*day)))
+	equal(t, "returned early", len(p.sync(t, releases("modeling")).Reservations), 0)
 	s.policy(t, func(p *licensing.Policy) { p.MaxBorrow = 0 })
 	equal(t, "not allowed", p.sync(t, borrow(day)).Denied[0].Code, license.CodeBorrowNotAllowed)
 }
@@ -346,69 +346,69 @@ func (s *server) policy(t *testing.T, change func(*licensing.Policy)) {
 // What is known of an installation is what its holder told last, and a re-activation says which parts of the machine are others.
 //
 // proves C17
-func TestWhatAnInstallationTells(t *testing.T) {
-	s := newServer(t, roomy, func(p *licensing.Policy, _ *licensing.License) { p.Statistics = true })
+func TestLastReport(t *testing.T) {
+	s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.Statistics = true })
 	p := s.program(1)
-	machine := func(parts ...lease.Part) func(*lease.Request) {
+	machine := func(parts ...lease.FingerprintPart) func(*lease.Request) {
 		return func(r *lease.Request) { r.Fingerprint = parts }
 	}
-	board, disk := lease.Part{Name: "board", Hash: "00112233445566778899aabbccddeeff"}, lease.Part{Name: "disk", Hash: "ffeeddccbbaa99887766554433221100"}
+	board, disk := lease.FingerprintPart{Name: "board", Hash: "00112233445566778899aabbccddeeff"}, lease.FingerprintPart{Name: "disk", Hash: "ffeeddccbbaa99887766554433221100"}
 	l := p.sync(t, machine(board, disk))
 	equal(t, "asks for statistics", l.Settings.Statistics, true)
 	old := p.copy()
 	p.sync(t, machine(board, disk), func(r *lease.Request) {
-		r.Statistics = &lease.Statistics{Program: "2.1", Platform: "linux/amd64", Numbers: []lease.Number{{Name: "parts", Value: 7}}}
+		r.Statistics = &lease.Statistics{Program: "2.1", Platform: "linux/amd64", Numbers: []lease.NamedNumber{{Name: "parts", Value: 7}}}
 	})
 	other := disk
 	other.Hash = board.Hash
 	old.refused(t, license.CodeStaleState)
-	old.sync(t, old.anew(1), machine(board, other))
+	old.sync(t, old.reactivation(1), machine(board, other))
 	held, err := s.store.Activation(t.Context(), licensing.ActivationKey{License: s.license.ID, Activation: p.activation()})
 	must(t, err)
-	equal(t, "statistics are kept", held.Seen.Statistics.Numbers[0], lease.Number{Name: "parts", Value: 7})
-	if e := held.Past.Evidence; len(e) != 1 || !slices.Equal(e[0].Differs, []string{"disk"}) {
+	equal(t, "statistics are kept", held.LastReport.Statistics.Numbers[0], lease.NamedNumber{Name: "parts", Value: 7})
+	if e := held.Reactivations.Evidence; len(e) != 1 || !slices.Equal(e[0].ChangedParts, []string{"disk"}) {
 		t.Errorf("evidence %+v", e)
 	}
 }
 
 // proves part of N04
-func TestStatementsTravelBesideLeases(t *testing.T) {
-	s := newServer(t, roomy)
+func TestStatementAttachedToLease(t *testing.T) {
+	s := newServer(t, withHighLimits)
 	p := s.program(1)
 	equal(t, "no statement", p.sync(t).List, nil)
 	keys, err := issuerKeyring(s.product.Keyring)
 	must(t, err)
 	revoked := license.ID("0123456789abcdef01234567")
-	s.product, err = s.Publish(t.Context(), s.org, s.product.ID, func(st *lease.Statement) { st.Licenses = append(st.Licenses, revoked) })
+	s.product, err = s.UpdateStatement(t.Context(), s.org, s.product.ID, func(st *lease.Statement) { st.Licenses = append(st.Licenses, revoked) })
 	must(t, err)
-	s.product, err = s.Publish(t.Context(), s.org, s.product.ID, func(st *lease.Statement) { st.Licenses, st.MaxAge = nil, 5 })
+	s.product, err = s.UpdateStatement(t.Context(), s.org, s.product.ID, func(st *lease.Statement) { st.Licenses, st.MaxAge = nil, 5 })
 	must(t, err)
 	request := p.request()
 	got, err := s.Sync(t.Context(), request, "")
 	must(t, err)
-	signed, beside, err := lease.CutBeside(got.Body)
+	signed, beside, err := lease.SplitAttachments(got.Body)
 	must(t, err)
 	said, err := lease.OpenStatement(beside.List, keys, s.clock())
 	must(t, err)
-	number := start.Unix() + 1
+	number := startTime.Unix() + 1
 	if said.Number != number || said.MaxAge != 5 || !said.Revokes(revoked) {
 		t.Errorf("%+v", said)
 	}
 	a, err := lease.Open(signed, keys, s.clock())
 	must(t, err)
-	equal(t, "named in the lease", *a.Lease.List, lease.ListRef{Number: number, Hash: lease.HashOf(beside.List)})
+	equal(t, "named in the lease", *a.Lease.List, lease.StatementRef{Number: number, Hash: lease.HashOf(beside.List)})
 	p.position, p.last = a.Lease.Position(), signed
 	got, err = s.Sync(t.Context(), p.request(func(r *lease.Request) { r.List = number }), "")
 	must(t, err)
-	if _, beside, _ = lease.CutBeside(got.Body); beside.List != nil {
+	if _, beside, _ = lease.SplitAttachments(got.Body); beside.List != nil {
 		t.Error("sent to who has it")
 	}
 }
 
 // Two nodes whose clocks differ answer in turn, and then the clock of both is put back. A program goes on through all of it: no lease is
 // of an earlier time than the one before it, for it would be refused, and so would be the same lease for the same bytes.
-func TestNodesWhoseClocksDiffer(t *testing.T) {
-	s := newServer(t, roomy, func(p *licensing.Policy, _ *licensing.License) { p.Trigger = lease.EveryCall })
+func TestLeaseTimeIsMonotonicAcrossNodes(t *testing.T) {
+	s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.Trigger = lease.EveryCall })
 	s.wait(time.Hour) // away from the keys, which sign nothing from before they were made
 	p, then := s.program(1), ms(s.clock())
 	for n := range 10 {
@@ -430,8 +430,8 @@ func TestNodesWhoseClocksDiffer(t *testing.T) {
 // One node finds out that the records were rolled back. The others grant nothing new either, and what is prepaid is new with each sync.
 //
 // proves part of N05
-func TestOtherNodesLearnOfAnEpoch(t *testing.T) {
-	s := newServer(t, roomy, func(p *licensing.Policy, _ *licensing.License) { p.Prepaid = 10 })
+func TestEpochPropagatesToOtherNodes(t *testing.T) {
+	s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.Prepaid = 10 })
 	p := s.program(1)
 	equal(t, "granted", p.sync(t).Counters.Granted, 10)
 	here := s.Service

@@ -13,7 +13,7 @@ import (
 
 // Customer is whom licenses are for. A license may name its customer's record; the name that stands in the license itself is for people.
 type Customer struct {
-	Meta
+	Record
 	Name      string
 	Email     string
 	Reference string // the vendor's own name for it elsewhere, such as a number in its shop; unique within the organisation where it is given
@@ -26,14 +26,14 @@ const (
 	referenceKind = "customer_reference"
 )
 
-// customerBody is what stands in an entry.
-type customerBody struct {
+// customerRecord is what stands in an entry.
+type customerRecord struct {
 	Name      string            `json:"name"`
 	Email     string            `json:"email,omitempty"`
 	Reference string            `json:"reference,omitempty"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
 	Updated   lease.Time        `json:"updated"`
-	Leaving   bool              `json:"leaving,omitempty"` // somebody is about to delete it, and looks whether it has licenses
+	Deleting  bool              `json:"leaving,omitempty"` // somebody is about to delete it, and looks whether it has licenses
 }
 
 // maxEmail is the length of an address, in characters.
@@ -41,23 +41,23 @@ const maxEmail = 254
 
 func (c Customer) check() error {
 	if at := strings.IndexByte(c.Email, '@'); c.Email != "" && (at < 1 || at == len(c.Email)-1 || strings.ContainsAny(c.Email, " \t\r\n")) {
-		return invalid("email", "is no address")
+		return NewInvalid("email", "is no address")
 	}
-	return first(text("name", c.Name, 1, MaxText), text("email", c.Email, 0, maxEmail), text("reference", c.Reference, 0, MaxText), metadata(c.Metadata))
+	return FirstError(CheckText("name", c.Name, 1, MaxText), CheckText("email", c.Email, 0, maxEmail), CheckText("reference", c.Reference, 0, MaxText), CheckMetadata(c.Metadata))
 }
 
 func (c Customer) entry(leaving bool) (Entry, error) {
-	body, err := json.Marshal(customerBody{c.Name, c.Email, c.Reference, c.Metadata, c.Updated, leaving})
+	body, err := json.Marshal(customerRecord{c.Name, c.Email, c.Reference, c.Metadata, c.Updated, leaving})
 	return Entry{Kind: customerKind, ID: string(c.ID), Org: c.Organisation, Search: strings.Join([]string{c.Name, c.Email, c.Reference}, "\n"),
 		Revision: c.Revision, Created: c.Created, Body: body}, err
 }
 
-func readCustomer(e Entry) (c Customer, leaving bool, err error) {
-	var b customerBody
+func parseCustomer(e Entry) (c Customer, leaving bool, err error) {
+	var b customerRecord
 	if err := json.Unmarshal(e.Body, &b); err != nil {
 		return c, false, fmt.Errorf("the customer %s: %w", e.ID, err)
 	}
-	return Customer{Meta{license.ID(e.ID), e.Org, e.Revision, e.Created, b.Updated, b.Metadata}, b.Name, b.Email, b.Reference}, b.Leaving, nil
+	return Customer{Record{license.ID(e.ID), e.Org, e.Revision, e.Created, b.Updated, b.Metadata}, b.Name, b.Email, b.Reference}, b.Deleting, nil
 }
 
 // CreateCustomer makes a customer; ErrExists when another has its reference.
@@ -65,15 +65,15 @@ func (s *Service) CreateCustomer(ctx context.Context, c Customer) (Customer, err
 	if err := c.check(); err != nil {
 		return Customer{}, err
 	}
-	if err := s.create(ctx, &c.Meta); err != nil {
+	if err := s.initRecord(ctx, &c.Record); err != nil {
 		return Customer{}, err
 	}
-	return made(ctx, c, s.putCustomer(ctx, c), func() (Customer, error) { return s.Customer(ctx, c.Organisation, c.ID) })
+	return CreatedOrExisting(ctx, c, s.storeNewCustomer(ctx, c), func() (Customer, error) { return s.Customer(ctx, c.Organisation, c.ID) })
 }
 
-// putCustomer writes a new customer, after its reference.
-func (s *Service) putCustomer(ctx context.Context, c Customer) error {
-	if err := s.refer(ctx, c); err != nil {
+// storeNewCustomer writes a new customer, after its reference.
+func (s *Service) storeNewCustomer(ctx context.Context, c Customer) error {
+	if err := s.claimReference(ctx, c); err != nil {
 		return err
 	}
 	e, err := c.entry(false)
@@ -89,7 +89,7 @@ func (s *Service) Customer(ctx context.Context, org, id license.ID) (Customer, e
 	if err != nil {
 		return Customer{}, err
 	}
-	c, _, err := readCustomer(e)
+	c, _, err := parseCustomer(e)
 	return c, err
 }
 
@@ -99,7 +99,7 @@ func (s *Service) Customers(ctx context.Context, org license.ID, page Page) (Lis
 	all := Listing[Customer]{Items: make([]Customer, len(found.Items)), Next: found.Next}
 	for n, e := range found.Items {
 		if err == nil {
-			all.Items[n], _, err = readCustomer(e)
+			all.Items[n], _, err = parseCustomer(e)
 		}
 	}
 	return all, err
@@ -119,14 +119,14 @@ func (s *Service) UpdateCustomer(ctx context.Context, c Customer) (Customer, err
 	}
 	c.Created, c.Updated = old.Created, s.now()
 	if c.Reference != old.Reference {
-		if err := s.refer(ctx, c); err != nil {
+		if err := s.claimReference(ctx, c); err != nil {
 			return Customer{}, err
 		}
 	}
 	if c, err = s.replaceCustomer(ctx, c, false); err != nil || c.Reference == old.Reference {
 		return c, err
 	}
-	return c, s.unrefer(ctx, old)
+	return c, s.releaseReference(ctx, old)
 }
 
 func (s *Service) replaceCustomer(ctx context.Context, c Customer, leaving bool) (Customer, error) {
@@ -164,19 +164,19 @@ func (s *Service) DeleteCustomer(ctx context.Context, org, id license.ID, revisi
 	if err := s.store.DeleteEntry(ctx, customerKind, string(id), c.Revision); err != nil {
 		return err
 	}
-	return s.unrefer(ctx, c)
+	return s.releaseReference(ctx, c)
 }
 
-// named is called after a license was written that names a customer: it makes sure that the customer stays.
-func (s *Service) named(ctx context.Context, l License) error {
+// confirmCustomer is called after a license was written that names a customer: it makes sure that the customer stays.
+func (s *Service) confirmCustomer(ctx context.Context, l License) error {
 	for l.CustomerID != "" {
 		e, err := OrgEntry(ctx, s.store, l.Organisation, customerKind, string(l.CustomerID))
 		if errors.Is(err, ErrNotFound) {
-			return invalid("customer_id", "is no customer's")
+			return NewInvalid("customer_id", "is no customer's")
 		} else if err != nil {
 			return err
 		}
-		c, leaving, err := readCustomer(e)
+		c, leaving, err := parseCustomer(e)
 		if err != nil || !leaving {
 			return err
 		}
@@ -187,14 +187,14 @@ func (s *Service) named(ctx context.Context, l License) error {
 	return nil
 }
 
-// customer looks a license's customer up, and gives the license its name if it has none of its own.
-func (s *Service) customer(ctx context.Context, l *License) error {
+// resolveCustomer looks a license's customer up, and gives the license its name if it has none of its own.
+func (s *Service) resolveCustomer(ctx context.Context, l *License) error {
 	if l.CustomerID == "" {
 		return nil
 	}
 	c, err := s.Customer(ctx, l.Organisation, l.CustomerID)
 	if errors.Is(err, ErrNotFound) {
-		return invalid("customer_id", "is no customer's")
+		return NewInvalid("customer_id", "is no customer's")
 	}
 	if l.Customer == "" {
 		l.Customer = c.Name
@@ -206,13 +206,13 @@ func referenceID(c Customer) string {
 	return string(c.Organisation) + ":" + string(lease.HashOf([]byte(c.Reference)))
 }
 
-// refer takes a customer's reference for it, also from one that has not got it any more.
-func (s *Service) refer(ctx context.Context, c Customer) error {
+// claimReference takes a customer's reference for it, also from one that has not got it any more.
+func (s *Service) claimReference(ctx context.Context, c Customer) error {
 	if c.Reference == "" {
 		return nil
 	}
 	e := Entry{Kind: referenceKind, ID: referenceID(c), Org: c.Organisation, Created: s.now(), Body: []byte(c.ID)}
-	for range attempts {
+	for range MaxAttempts {
 		err := s.store.CreateEntry(ctx, e)
 		if !errors.Is(err, ErrExists) {
 			return err
@@ -230,7 +230,7 @@ func (s *Service) refer(ctx context.Context, c Customer) error {
 		switch {
 		case err != nil && !errors.Is(err, ErrNotFound):
 			return err
-		case err == nil && holder.Reference == c.Reference, kept.Created+referenceAge > s.now():
+		case err == nil && holder.Reference == c.Reference, kept.Created+referenceClaimGrace > s.now():
 			return ErrExists
 		}
 		if err := s.store.DeleteEntry(ctx, e.Kind, e.ID, kept.Revision); err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrStale) {
@@ -240,11 +240,11 @@ func (s *Service) refer(ctx context.Context, c Customer) error {
 	return ErrStale
 }
 
-// referenceAge is how long a reference belongs to who has taken it, though the customer does not have it yet.
-const referenceAge = 60_000
+// referenceClaimGrace is how long a reference belongs to who has taken it, though the customer does not have it yet.
+const referenceClaimGrace = 60_000
 
-// unrefer lets others have a reference.
-func (s *Service) unrefer(ctx context.Context, c Customer) error {
+// releaseReference lets others have a reference.
+func (s *Service) releaseReference(ctx context.Context, c Customer) error {
 	if c.Reference == "" {
 		return nil
 	}

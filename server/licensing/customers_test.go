@@ -13,7 +13,7 @@ import (
 
 func (s *server) customer(t *testing.T, name, reference string) licensing.Customer {
 	t.Helper()
-	c, err := s.CreateCustomer(t.Context(), licensing.Customer{Meta: s.meta(), Name: name, Email: name + "@example.com", Reference: reference})
+	c, err := s.CreateCustomer(t.Context(), licensing.Customer{Record: s.meta(), Name: name, Email: name + "@example.com", Reference: reference})
 	must(t, err)
 	return c
 }
@@ -21,7 +21,7 @@ func (s *server) customer(t *testing.T, name, reference string) licensing.Custom
 // licenseFor is another license of the version, for a customer.
 func (s *server) licenseFor(t *testing.T, id license.ID, change ...func(*licensing.License)) (licensing.License, error) {
 	t.Helper()
-	l := licensing.License{Meta: s.meta(), Version: s.version.ID, CustomerID: id, Contexts: []string{"ui"}, Allowance: 1, Expires: ms(start) + aDay,
+	l := licensing.License{Record: s.meta(), Version: s.version.ID, CustomerID: id, Contexts: []string{"ui"}, Allowance: 1, Expires: ms(startTime) + aDay,
 		Entitlements: []license.Entitlement{{Name: "modeling"}}}
 	for _, f := range change {
 		f(&l)
@@ -64,7 +64,7 @@ func TestCustomersOfLicenses(t *testing.T) {
 func TestReferencesAreUnique(t *testing.T) {
 	s := newServer(t)
 	ada := s.customer(t, "Ada", "K1")
-	taken := licensing.Customer{Meta: s.meta(), Name: "Bob", Reference: "K1"}
+	taken := licensing.Customer{Record: s.meta(), Name: "Bob", Reference: "K1"}
 	if _, err := s.CreateCustomer(t.Context(), taken); !errors.Is(err, licensing.ErrExists) {
 		t.Errorf("%v", err)
 	}
@@ -81,13 +81,13 @@ func TestReferencesAreUnique(t *testing.T) {
 	must(t, s.DeleteCustomer(t.Context(), s.org, bob.ID, bob.Revision))
 	s.customer(t, "Cid", "K1")
 	s.customer(t, "Dan", "K2")
-	if _, err := s.UpdateCustomer(t.Context(), licensing.Customer{Meta: licensing.Meta{ID: ada.ID, Organisation: s.org, Revision: 1}, Name: "Ada"}); !errors.Is(err, licensing.ErrStale) {
+	if _, err := s.UpdateCustomer(t.Context(), licensing.Customer{Record: licensing.Record{ID: ada.ID, Organisation: s.org, Revision: 1}, Name: "Ada"}); !errors.Is(err, licensing.ErrStale) {
 		t.Errorf("an old edit: %v", err)
 	}
 
 	// What a crash has left behind is taken after a while.
-	must(t, s.store.CreateEntry(t.Context(), licensing.Entry{Kind: "customer_reference", ID: string(s.org) + ":" + string(lease.HashOf([]byte("lost"))), Org: s.org, Created: ms(start), Body: []byte(ada.ID)}))
-	if _, err := s.CreateCustomer(t.Context(), licensing.Customer{Meta: s.meta(), Name: "Eve", Reference: "lost"}); !errors.Is(err, licensing.ErrExists) {
+	must(t, s.store.CreateEntry(t.Context(), licensing.Entry{Kind: "customer_reference", ID: string(s.org) + ":" + string(lease.HashOf([]byte("lost"))), Org: s.org, Created: ms(startTime), Body: []byte(ada.ID)}))
+	if _, err := s.CreateCustomer(t.Context(), licensing.Customer{Record: s.meta(), Name: "Eve", Reference: "lost"}); !errors.Is(err, licensing.ErrExists) {
 		t.Errorf("%v", err)
 	}
 	s.wait(time.Minute)
@@ -95,7 +95,7 @@ func TestReferencesAreUnique(t *testing.T) {
 }
 
 // Of a deletion and a license that names the customer, made at once, one wins.
-func TestDeletedWhileALicenseIsMade(t *testing.T) {
+func TestDeleteCustomerDuringCreateLicense(t *testing.T) {
 	s := newServer(t)
 	for range 50 {
 		c := s.customer(t, "Ada", "")
@@ -113,7 +113,7 @@ func TestDeletedWhileALicenseIsMade(t *testing.T) {
 }
 
 // proves part of B05
-func TestTrialsOncePerCustomer(t *testing.T) {
+func TestTrialOncePerCustomer(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.TrialOnce = true })
 	ada, bob := s.customer(t, "Ada", ""), s.customer(t, "Bob", "")
 	trial := func(l *licensing.License) { l.Trial = true }
@@ -143,7 +143,7 @@ func TestTrialsOncePerCustomer(t *testing.T) {
 // A trial that is given to another customer is that one's, however it comes there.
 //
 // proves part of B05
-func TestTrialsThatChangeHands(t *testing.T) {
+func TestTrialOnTransfer(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.TrialOnce = true })
 	trial := func(l *licensing.License) { l.Trial = true }
 	ada, bob, cid := s.customer(t, "Ada", ""), s.customer(t, "Bob", ""), s.customer(t, "Cid", "")
@@ -180,7 +180,7 @@ func TestTrialsThatChangeHands(t *testing.T) {
 // An edit that is refused takes nobody's trial.
 //
 // proves part of B05
-func TestRefusedEditTriesNothing(t *testing.T) {
+func TestRefusedEditReleasesTrial(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.TrialOnce = true })
 	ada := s.customer(t, "Ada", "")
 	bought, err := s.licenseFor(t, ada.ID)

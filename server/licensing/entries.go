@@ -45,8 +45,8 @@ type Entries interface {
 	Entries(ctx context.Context, kind string, org license.ID, list string, page Page) (Listing[Entry], error)
 	// DueEntries gives those of all organisations that are due, the longest overdue first.
 	DueEntries(ctx context.Context, kind string, now lease.Time, limit int) ([]Entry, error)
-	// TidyEntries forgets the entries whose Until has come.
-	TidyEntries(ctx context.Context, now lease.Time) error
+	// DeleteExpiredEntries forgets the entries whose Until has come.
+	DeleteExpiredEntries(ctx context.Context, now lease.Time) error
 }
 
 // OrgEntry is an entry of the organisation; ErrNotFound when it is another's.
@@ -62,11 +62,11 @@ func OrgEntry(ctx context.Context, store Entries, org license.ID, kind, id strin
 func (e Entry) Check() error {
 	switch {
 	case e.Kind == "" || strings.Trim(e.Kind, "abcdefghijklmnopqrstuvwxyz_") != "":
-		return invalid("kind", "is %q, not lower-case letters and underscores", e.Kind)
+		return NewInvalid("kind", "is %q, not lower-case letters and underscores", e.Kind)
 	case e.ID == "" || len(e.ID) > MaxEntryID || !utf8.ValidString(e.ID):
-		return invalid("id", "has %d bytes, 1 to %d of UTF-8 are allowed", len(e.ID), MaxEntryID)
+		return NewInvalid("id", "has %d bytes, 1 to %d of UTF-8 are allowed", len(e.ID), MaxEntryID)
 	case len(e.Body) > MaxEntryBody:
-		return invalid("body", "has %d bytes, at most %d are allowed", len(e.Body), MaxEntryBody)
+		return NewInvalid("body", "has %d bytes, at most %d are allowed", len(e.Body), MaxEntryBody)
 	}
 	return nil
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// epochs is what this node knows of the server's epoch, which the store keeps for all nodes.
-type epochs struct {
-	first int64
-	mu    sync.Mutex
-	known Epoch // Value 0: not read yet
-	at    lease.Time
+// epochCache is what this node knows of the server's epoch, which the store keeps for all nodes.
+type epochCache struct {
+	first  int64
+	mu     sync.Mutex
+	known  Epoch // Value 0: not read yet
+	readAt lease.Time
 }
 
 // epochAge is how old a node's knowledge of the epoch may be. Another node may have found out that the store was rolled back; for as long it
@@ -22,11 +22,11 @@ const epochAge = 1000
 
 // epoch gives the server's epoch. A request that has seen a higher one has it read anew.
 func (s *Service) epoch(ctx context.Context, seen int64) (Epoch, error) {
-	e := &s.epochs
+	e := &s.epochCache
 	e.mu.Lock()
 	known, now := e.known, s.now()
 	//mutant:tests drop 4: every node learns of an epoch
-	fresh := known.Value != 0 && seen <= known.Value && e.at <= now && now <= e.at+epochAge
+	fresh := known.Value != 0 && seen <= known.Value && e.readAt <= now && now <= e.readAt+epochAge
 	e.mu.Unlock()
 	if fresh {
 		return known, nil
@@ -35,33 +35,33 @@ func (s *Service) epoch(ctx context.Context, seen int64) (Epoch, error) {
 	if err != nil {
 		return Epoch{}, fmt.Errorf("reading the epoch: %w", err)
 	}
-	return s.learn(read, now), nil
+	return s.storeEpoch(read, now), nil
 }
 
-// learn takes over what the store said of the epoch; what another request has learnt meanwhile may be newer.
-func (s *Service) learn(read Epoch, at lease.Time) Epoch {
-	e := &s.epochs
+// storeEpoch takes over what the store said of the epoch; what another request has learnt meanwhile may be newer.
+func (s *Service) storeEpoch(read Epoch, at lease.Time) Epoch {
+	e := &s.epochCache
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if read.Value >= e.known.Value {
-		e.known, e.at = read, at
+		e.known, e.readAt = read, at
 	}
 	return e.known
 }
 
-// SettleEpoch is an administrator's word that no lease from before the last restore is outstanding any more: what was frozen since is
+// EndFreeze is an administrator's word that no lease from before the last restore is outstanding any more: what was frozen since is
 // granted again.
-func (s *Service) SettleEpoch(ctx context.Context) error {
-	read, err := s.store.Epoch(ctx, s.epochs.first)
+func (s *Service) EndFreeze(ctx context.Context) error {
+	read, err := s.store.Epoch(ctx, s.epochCache.first)
 	if err != nil {
 		return err
 	}
-	if err := s.store.SettleEpoch(ctx, read.Value); err != nil {
+	if err := s.store.EndFreeze(ctx, read.Value); err != nil {
 		return err
 	}
-	read, err = s.store.Epoch(ctx, s.epochs.first)
+	read, err = s.store.Epoch(ctx, s.epochCache.first)
 	if err == nil {
-		s.learn(read, s.now())
+		s.storeEpoch(read, s.now())
 	}
 	return err
 }
@@ -70,7 +70,7 @@ func (s *Service) SettleEpoch(ctx context.Context) error {
 // not below the Unix time, so that it is also above what a server had after an earlier restore that this one has undone.
 func (s *Service) RaiseEpoch(ctx context.Context) (Epoch, error) {
 	now := s.now()
-	old, err := s.store.Epoch(ctx, s.epochs.first)
+	old, err := s.store.Epoch(ctx, s.epochCache.first)
 	if err != nil {
 		return Epoch{}, err
 	}
@@ -78,7 +78,7 @@ func (s *Service) RaiseEpoch(ctx context.Context) (Epoch, error) {
 	if err != nil {
 		return Epoch{}, err
 	}
-	return s.learn(raised, now), nil
+	return s.storeEpoch(raised, now), nil
 }
 
 // frozenUntil is the end of the time in which this license grants nothing new, because leases from before a restore may be outstanding
@@ -87,5 +87,5 @@ func (e Epoch) frozenUntil(p Policy) lease.Time {
 	if e.Since == 0 {
 		return 0
 	}
-	return e.Since + max(lifetime(p), lease.Time(p.MaxBorrow))
+	return e.Since + max(leaseLifetime(p), lease.Time(p.MaxBorrow))
 }

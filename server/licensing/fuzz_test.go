@@ -21,25 +21,25 @@ func FuzzSync(f *testing.F) {
 		s := newServer(t)
 		device := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 		r := lease.Request{
-			Product: s.product.ID, Version: s.version.ID, License: s.license.ID, Nonce: strings.Repeat("0", 32), Generation: 1, Number: 1, Previous: lease.Origin,
-			Time: ms(start), Want: []lease.Want{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}}},
+			Product: s.product.ID, Version: s.version.ID, License: s.license.ID, Nonce: strings.Repeat("0", 32), Generation: 1, Number: 1, Previous: lease.OriginLink,
+			Time: ms(startTime), Want: []lease.ReservationRequest{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}}},
 		}
 		first, err := s.Sync(t.Context(), r.Sign(device), "198.51.100.7")
 		must(t, err)
 		if first.Refused != "" {
 			t.Fatal(first.Refused)
 		}
-		r.Previous = lease.Next(r.Previous, lease.HashOfText(r.Sign(device)))
+		r.Previous = lease.NextLink(r.Previous, lease.RequestHash(r.Sign(device)))
 		r.Generation, r.Number, r.Epoch, r.Counted, r.Challenge, r.Goodbye = generation, number, epoch, counted, challenge, goodbye
 		r.Nonce = strings.Repeat("1", 32)
-		r.Want = []lease.Want{{Slot: lease.Slot{Entitlement: want, Context: context}, Borrow: borrow}}
+		r.Want = []lease.ReservationRequest{{Slot: lease.Slot{Entitlement: want, Context: context}, Borrow: borrow}}
 		r.Drop = []lease.Slot{{Entitlement: drop, Context: context}}
 		if shows {
 			lines := strings.SplitAfterN(string(first.Body), "\n", 3)
 			r.Lease = strings.Join(lines[:2], "")
 		}
 		if number == 1 {
-			r.Previous = lease.Origin
+			r.Previous = lease.OriginLink
 		}
 		for range 2 { // and again
 			answer, err := s.Sync(t.Context(), r.Sign(device), "198.51.100.7")

@@ -14,136 +14,136 @@ import (
 // What happened to a license is written into the license itself by the same update that makes it happen, so neither is there without the
 // other. There it has a few places; from there it is copied into an entry of its own, at the latest before it leaves its place.
 
-// Event is one thing that happened to a license: what was asked for, and what the license was after it.
-type Event struct {
-	Key  string     `json:"key"` // the caller's own, so that the same again does nothing; else the time
-	Kind EventKind  `json:"kind"`
-	Time lease.Time `json:"time"`
+// HistoryEntry is one thing that happened to a license: what was asked for, and what the license was after it.
+type HistoryEntry struct {
+	Key  string      `json:"key"` // the caller's own, so that the same again does nothing; else the time
+	Kind HistoryKind `json:"kind"`
+	Time lease.Time  `json:"time"`
 
-	Extend      int64      `json:"extend,omitempty"`      // a renewal: milliseconds
-	Calls       int64      `json:"calls,omitempty"`       // a renewal: on top of the allowance
-	Maintained  int64      `json:"maintained,omitempty"`  // a renewal: milliseconds of maintenance
-	From        string     `json:"from,omitempty"`        // a transfer: the customer before
-	To          string     `json:"to,omitempty"`          // a transfer: the customer after
-	FromID      license.ID `json:"from_id,omitempty"`     // a transfer: the record of the customer before
-	ToID        license.ID `json:"to_id,omitempty"`       // a transfer: and after
-	Expires     lease.Time `json:"expires,omitempty"`     // of the license, after
-	Allowance   int64      `json:"allowance,omitempty"`   // of the license, after
-	Maintenance lease.Time `json:"maintenance,omitempty"` // of the license, after
+	Extend           int64      `json:"extend,omitempty"`      // a renewal: milliseconds
+	Calls            int64      `json:"calls,omitempty"`       // a renewal: on top of the allowance
+	MaintenanceAdded int64      `json:"maintained,omitempty"`  // a renewal: milliseconds of maintenance
+	From             string     `json:"from,omitempty"`        // a transfer: the customer before
+	To               string     `json:"to,omitempty"`          // a transfer: the customer after
+	FromID           license.ID `json:"from_id,omitempty"`     // a transfer: the record of the customer before
+	ToID             license.ID `json:"to_id,omitempty"`       // a transfer: and after
+	Expires          lease.Time `json:"expires,omitempty"`     // of the license, after
+	Allowance        int64      `json:"allowance,omitempty"`   // of the license, after
+	Maintenance      lease.Time `json:"maintenance,omitempty"` // of the license, after
 }
 
-// EventKind says what happened.
-type EventKind string
+// HistoryKind says what happened.
+type HistoryKind string
 
 // The kinds of event.
 const (
-	Started     EventKind = "started"     // its term began, with its first activation
-	Renewed     EventKind = "renewed"     // it was given more time, calls or maintenance
-	Transferred EventKind = "transferred" // it is another customer's
+	Started     HistoryKind = "started"     // its term began, with its first activation
+	Renewed     HistoryKind = "renewed"     // it was given more time, calls or maintenance
+	Transferred HistoryKind = "transferred" // it is another customer's
 )
 
 const (
-	mostRecent = 4 // events that a license itself remembers
-	eventKind  = "license_event"
+	maxRecentHistory = 4 // events that a license itself remembers
+	historyEntryKind = "license_event"
 )
 
 // MaxKey is the length of a caller's own key, in characters.
 const MaxKey = 100
 
-// happen makes a change of a license that is remembered under its key. If it has happened before, the license is given as it is, with the
+// changeOnce makes a change of a license that is remembered under its key. If it has happened before, the license is given as it is, with the
 // event of then; same tells whether what happened was the same.
-func (s *Service) happen(ctx context.Context, org, id license.ID, key string, same func(Event) bool, change func(*License, Policy) (Event, error)) (License, Event, error) {
-	if err := text("key", key, 1, MaxKey); err != nil {
-		return License{}, Event{}, err
+func (s *Service) changeOnce(ctx context.Context, org, id license.ID, key string, same func(HistoryEntry) bool, change func(*License, Policy) (HistoryEntry, error)) (License, HistoryEntry, error) {
+	if err := CheckText("key", key, 1, MaxKey); err != nil {
+		return License{}, HistoryEntry{}, err
 	}
-	for range attempts {
+	for range MaxAttempts {
 		l, err := s.store.License(ctx, org, id)
 		if err != nil {
-			return License{}, Event{}, err
+			return License{}, HistoryEntry{}, err
 		}
-		if e, known, err := s.happened(ctx, &l, key); err != nil {
-			return License{}, Event{}, err
+		if e, known, err := s.findHistory(ctx, &l, key); err != nil {
+			return License{}, HistoryEntry{}, err
 		} else if known && !same(e) {
-			return License{}, Event{}, invalid("key", "was used for something else at %s", stamp(e.Time))
+			return License{}, HistoryEntry{}, NewInvalid("key", "was used for something else at %s", FormatTime(e.Time))
 			//mutant:tests never: a renewal comes once
 		} else if known {
 			return l, e, nil
 		}
 		v, err := s.store.Version(ctx, org, l.Version)
 		if err != nil {
-			return License{}, Event{}, fmt.Errorf("the license's version: %w", err)
+			return License{}, HistoryEntry{}, fmt.Errorf("the license's version: %w", err)
 		}
 		if l.Status == Revoked {
-			return License{}, Event{}, invalid("status", "is revoked: the license was ended for good")
+			return License{}, HistoryEntry{}, NewInvalid("status", "is revoked: the license was ended for good")
 		}
 		e, err := change(&l, v.Policy)
 		if err != nil {
-			return License{}, Event{}, err
+			return License{}, HistoryEntry{}, err
 		}
 		e.Key = key
-		if err := s.remember(ctx, &l, e); err != nil {
-			return License{}, Event{}, err
+		if err := s.recordHistory(ctx, &l, e); err != nil {
+			return License{}, HistoryEntry{}, err
 		}
-		if err := l.check(v.Policy); err != nil {
-			return License{}, Event{}, err
+		if err := l.Check(v.Policy); err != nil {
+			return License{}, HistoryEntry{}, err
 		}
 		if l, err = s.store.UpdateLicense(ctx, l); !errors.Is(err, ErrStale) {
-			return l, l.Recent[len(l.Recent)-1], err
+			return l, l.RecentHistory[len(l.RecentHistory)-1], err
 		}
 	}
-	return License{}, Event{}, ErrStale
+	return License{}, HistoryEntry{}, ErrStale
 }
 
-// happened looks for the event with the key.
-func (s *Service) happened(ctx context.Context, l *License, key string) (Event, bool, error) {
-	if at := slices.IndexFunc(l.Recent, func(e Event) bool { return e.Key == key }); at >= 0 {
-		return l.Recent[at], true, nil
+// findHistory looks for the event with the key.
+func (s *Service) findHistory(ctx context.Context, l *License, key string) (HistoryEntry, bool, error) {
+	if at := slices.IndexFunc(l.RecentHistory, func(e HistoryEntry) bool { return e.Key == key }); at >= 0 {
+		return l.RecentHistory[at], true, nil
 	}
-	kept, err := s.store.Entry(ctx, eventKind, eventID(l.ID, key))
+	kept, err := s.store.Entry(ctx, historyEntryKind, historyID(l.ID, key))
 	if errors.Is(err, ErrNotFound) {
-		return Event{}, false, nil
+		return HistoryEntry{}, false, nil
 	} else if err != nil {
-		return Event{}, false, err
+		return HistoryEntry{}, false, err
 	}
-	e, err := readEvent(kept)
+	e, err := parseHistory(kept)
 	return e, true, err
 }
 
-// remember notes what is about to be done to the license, and keeps what has to make room for it.
-func (s *Service) remember(ctx context.Context, l *License, e Event) error {
+// recordHistory notes what is about to be done to the license, and keeps what has to make room for it.
+func (s *Service) recordHistory(ctx context.Context, l *License, e HistoryEntry) error {
 	e.Time, e.Expires, e.Allowance, e.Maintenance = s.now(), l.Expires, l.Allowance, l.Maintenance
 	if e.Key == "" {
-		e.Key = string(e.Kind) + " " + stamp(e.Time)
+		e.Key = string(e.Kind) + " " + FormatTime(e.Time)
 	}
 	l.Updated = e.Time
-	l.Recent = append(slices.Clone(l.Recent), e)
-	for len(l.Recent) > mostRecent {
-		if err := s.keep(ctx, l, l.Recent[0]); err != nil {
+	l.RecentHistory = append(slices.Clone(l.RecentHistory), e)
+	for len(l.RecentHistory) > maxRecentHistory {
+		if err := s.saveHistory(ctx, l, l.RecentHistory[0]); err != nil {
 			return err
 		}
-		l.Recent = l.Recent[1:]
+		l.RecentHistory = l.RecentHistory[1:]
 	}
 	return nil
 }
 
-// keep makes an event's entry, if there is none.
-func (s *Service) keep(ctx context.Context, l *License, e Event) error {
+// saveHistory makes an event's entry, if there is none.
+func (s *Service) saveHistory(ctx context.Context, l *License, e HistoryEntry) error {
 	body, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	err = s.store.CreateEntry(ctx, Entry{Kind: eventKind, ID: eventID(l.ID, e.Key), Org: l.Organisation, List: string(l.ID), Search: e.Key, Created: e.Time, Body: body})
+	err = s.store.CreateEntry(ctx, Entry{Kind: historyEntryKind, ID: historyID(l.ID, e.Key), Org: l.Organisation, List: string(l.ID), Search: e.Key, Created: e.Time, Body: body})
 	if errors.Is(err, ErrExists) {
 		return nil
 	}
 	return err
 }
 
-func eventID(id license.ID, key string) string {
+func historyID(id license.ID, key string) string {
 	return string(id) + ":" + string(lease.HashOf([]byte(key)))
 }
 
-func readEvent(kept Entry) (e Event, err error) {
+func parseHistory(kept Entry) (e HistoryEntry, err error) {
 	if err = json.Unmarshal(kept.Body, &e); err != nil {
 		err = fmt.Errorf("the event %s: %w", kept.ID, err)
 	}
@@ -151,21 +151,21 @@ func readEvent(kept Entry) (e Event, err error) {
 }
 
 // History is what happened to a license, newest first.
-func (s *Service) History(ctx context.Context, org, id license.ID, page Page) (Listing[Event], error) {
+func (s *Service) History(ctx context.Context, org, id license.ID, page Page) (Listing[HistoryEntry], error) {
 	l, err := s.store.License(ctx, org, id)
 	if err != nil {
-		return Listing[Event]{}, err
+		return Listing[HistoryEntry]{}, err
 	}
-	for _, e := range l.Recent {
-		if err := s.keep(ctx, &l, e); err != nil {
-			return Listing[Event]{}, err
+	for _, e := range l.RecentHistory {
+		if err := s.saveHistory(ctx, &l, e); err != nil {
+			return Listing[HistoryEntry]{}, err
 		}
 	}
-	kept, err := s.store.Entries(ctx, eventKind, org, string(id), page)
-	events := Listing[Event]{Items: make([]Event, len(kept.Items)), Next: kept.Next}
+	kept, err := s.store.Entries(ctx, historyEntryKind, org, string(id), page)
+	events := Listing[HistoryEntry]{Items: make([]HistoryEntry, len(kept.Items)), Next: kept.Next}
 	for n := range kept.Items {
 		if err == nil {
-			events.Items[n], err = readEvent(kept.Items[n])
+			events.Items[n], err = parseHistory(kept.Items[n])
 		}
 	}
 	return events, err

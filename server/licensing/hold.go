@@ -13,27 +13,27 @@ import (
 // Hold keeps slots of an entitlement for a user or a machine that has not come yet. Holds stand in the license: a grant that was decided
 // before one was made is decided again.
 type Hold struct {
-	ID          license.ID `json:"id"`
-	Entitlement string     `json:"entitlement"`
-	Slots       int64      `json:"slots"`
-	Note        string     `json:"note,omitempty"`       // for people: who it is for
-	Activation  lease.Hash `json:"activation,omitempty"` // the installation that it is for,
-	Part        lease.Part `json:"part"`                 // or any whose fingerprint has this part
-	From        lease.Time `json:"from"`
-	Until       lease.Time `json:"until"`
+	ID          license.ID            `json:"id"`
+	Entitlement string                `json:"entitlement"`
+	Slots       int64                 `json:"slots"`
+	Note        string                `json:"note,omitempty"`       // for people: who it is for
+	Activation  lease.Hash            `json:"activation,omitempty"` // the installation that it is for,
+	Part        lease.FingerprintPart `json:"part"`                 // or any whose fingerprint has this part
+	From        lease.Time            `json:"from"`
+	Until       lease.Time            `json:"until"`
 }
 
 // What a license has at a time: holds, and slots in all of them. Who has taken one is written down in the line's entry, which has a largest size.
 const (
-	mostHolds = 64
-	mostHeld  = 4000
+	maxHolds     = 64
+	maxHeldSlots = 4000
 )
 
-// during tells whether the hold is in force.
-func (h *Hold) during(now lease.Time) bool { return h.From <= now && now < h.Until }
+// isActiveAt tells whether the hold is in force.
+func (h *Hold) isActiveAt(now lease.Time) bool { return h.From <= now && now < h.Until }
 
-// isFor tells whether the one who asks is the one that the hold is for.
-func (h *Hold) isFor(x *exchange) bool {
+// isForRequest tells whether the one who asks is the one that the hold is for.
+func (h *Hold) isForRequest(x *syncRequest) bool {
 	return h.Activation == x.key.Activation || h.Part.Name != "" && slices.Contains(x.request.Fingerprint, h.Part)
 }
 
@@ -57,17 +57,17 @@ func (s *Service) CreateHold(ctx context.Context, org, id license.ID, n NewHold)
 	}
 	switch {
 	case (n.Activation != "") == (n.Part != PartValue{}):
-		return Hold{}, invalid("activation", "or part: one of them says who it is for")
+		return Hold{}, NewInvalid("activation", "or part: one of them says who it is for")
 	case n.Activation != "" && !n.Activation.Valid():
-		return Hold{}, invalid("activation", "is not the id of an installation")
+		return Hold{}, NewInvalid("activation", "is not the id of an installation")
 	case h.Until <= max(h.From, now):
-		return Hold{}, invalid("until", "is %s, not after %s", stamp(h.Until), stamp(max(h.From, now)))
+		return Hold{}, NewInvalid("until", "is %s, not after %s", FormatTime(h.Until), FormatTime(max(h.From, now)))
 	}
-	if err := first(within("slots", h.Slots, 1, license.MaxSlots), text("note", n.Note, 0, MaxText)); err != nil {
+	if err := FirstError(CheckRange("slots", h.Slots, 1, license.MaxSlots), CheckText("note", n.Note, 0, MaxText)); err != nil {
 		return Hold{}, err
 	}
 	if n.Part != (PartValue{}) {
-		parts, err := fingerprint(id, []PartValue{n.Part})
+		parts, err := fingerprintParts(id, []PartValue{n.Part})
 		if err != nil {
 			return Hold{}, err
 		}
@@ -77,35 +77,35 @@ func (s *Service) CreateHold(ctx context.Context, org, id license.ID, n NewHold)
 	if h.ID, err = s.newID(ctx); err != nil {
 		return Hold{}, err
 	}
-	return h, s.rehold(ctx, org, id, func(l *License) error {
+	return h, s.updateHolds(ctx, org, id, func(l *License) error {
 		// The same again, sent twice, has the same id.
 		l.Holds = slices.DeleteFunc(l.Holds, func(old Hold) bool { return old.Until <= now || old.ID == h.ID })
 		l.Holds = append(l.Holds, h)
-		if len(l.Holds) > mostHolds {
-			return invalid("holds", "are %d already, at most %d are allowed", mostHolds, mostHolds)
+		if len(l.Holds) > maxHolds {
+			return NewInvalid("holds", "are %d already, at most %d are allowed", maxHolds, maxHolds)
 		}
 		sum := int64(0)
 		for _, o := range l.Holds {
 			sum += o.Slots
 		}
-		if sum > mostHeld {
-			return invalid("slots", "would make %d of all holds, at most %d are allowed", sum, mostHeld)
+		if sum > maxHeldSlots {
+			return NewInvalid("slots", "would make %d of all holds, at most %d are allowed", sum, maxHeldSlots)
 		}
-		return l.holdable(h)
+		return l.checkHoldFits(h)
 	})
 }
 
-// holdable tells whether the license has what is held, all holds of the same time together.
-func (l *License) holdable(h Hold) error {
+// checkHoldFits tells whether the license has what is held, all holds of the same time together.
+func (l *License) checkHoldFits(h Hold) error {
 	at := slices.IndexFunc(l.Entitlements, func(e license.Entitlement) bool { return e.Name == h.Entitlement })
 	if at < 0 || l.Entitlements[at].Slots == 0 {
-		return invalid("entitlement", "is %s, of which the license has no number of slots", h.Entitlement)
+		return NewInvalid("entitlement", "is %s, of which the license has no number of slots", h.Entitlement)
 	}
 	most := int64(0)
 	for _, begun := range l.Holds { // where the most are held, one begins
 		from, sum := max(begun.From, h.From), int64(0)
 		for _, o := range l.Holds {
-			if o.Entitlement == h.Entitlement && o.during(from) && from < h.Until {
+			if o.Entitlement == h.Entitlement && o.isActiveAt(from) && from < h.Until {
 				sum += o.Slots
 			}
 		}
@@ -113,7 +113,7 @@ func (l *License) holdable(h Hold) error {
 	}
 	//mutant:tests never: holds fit into the slots
 	if has := int64(l.Entitlements[at].Slots); most > has {
-		return invalid("slots", "would make %d that are held at a time, the license has %d", most, has)
+		return NewInvalid("slots", "would make %d that are held at a time, the license has %d", most, has)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func (s *Service) Holds(ctx context.Context, org, id license.ID) ([]Hold, error)
 
 // DeleteHold lets others have what was held.
 func (s *Service) DeleteHold(ctx context.Context, org, id, hold license.ID) error {
-	return s.rehold(ctx, org, id, func(l *License) error {
+	return s.updateHolds(ctx, org, id, func(l *License) error {
 		before := len(l.Holds)
 		l.Holds = slices.DeleteFunc(l.Holds, func(h Hold) bool { return h.ID == hold })
 		if len(l.Holds) == before {
@@ -137,8 +137,8 @@ func (s *Service) DeleteHold(ctx context.Context, org, id, hold license.ID) erro
 	})
 }
 
-func (s *Service) rehold(ctx context.Context, org, id license.ID, change func(*License) error) error {
-	for range attempts {
+func (s *Service) updateHolds(ctx context.Context, org, id license.ID, change func(*License) error) error {
+	for range MaxAttempts {
 		l, err := s.store.License(ctx, org, id)
 		if err != nil {
 			return err

@@ -10,29 +10,29 @@ import (
 // what the change was made from.
 type Issuer interface {
 	// NewKeyring makes a product's keys: the certificate, and the private keys sealed for this product.
-	NewKeyring(product license.ID, of NewKeys, now time.Time) (Ring, error)
+	NewKeyring(product license.ID, of NewKeys, now time.Time) (SealedKeys, error)
 	// Signer signs with the keys that were sealed for the product.
 	Signer(product license.ID, sealed []byte) (license.Signer, error)
 	// Keyring judges signatures with a certificate.
 	Keyring(certificate []byte) (license.Keyring, error)
-	// Packet is the binary packet of a detached signature, which may be armored.
-	Packet(signature []byte) ([]byte, error)
+	// SignaturePacket is the binary packet of a detached signature, which may be armored.
+	SignaturePacket(signature []byte) ([]byte, error)
 
 	// Keys lists the product's keys, the root first.
 	Keys(product license.ID, sealed []byte, now time.Time) ([]Key, error)
 	// AddKey makes the next key for a use, or requests it of a root elsewhere. It ends then; zero: never.
-	AddKey(product license.ID, sealed []byte, use license.Use, end, now time.Time) (Ring, error)
-	// TurnKey does one thing to one key.
-	TurnKey(product license.ID, sealed []byte, key string, turn Turn, now time.Time) (Ring, error)
-	// LearnKeys takes over what the root has certified and revoked elsewhere.
-	LearnKeys(product license.ID, sealed, certificate []byte, now time.Time) (Ring, error)
+	AddKey(product license.ID, sealed []byte, use license.Use, end, now time.Time) (SealedKeys, error)
+	// ChangeKeyState does one thing to one key.
+	ChangeKeyState(product license.ID, sealed []byte, key string, turn KeyAction, now time.Time) (SealedKeys, error)
+	// ImportCertificate takes over what the root has certified and revoked elsewhere.
+	ImportCertificate(product license.ID, sealed, certificate []byte, now time.Time) (SealedKeys, error)
 
-	// Reseal seals anew what is not sealed as everything is sealed now; nil when it is.
-	Reseal(product license.ID, sealed []byte) ([]byte, error)
+	// Reencrypt seals anew what is not sealed as everything is sealed now; nil when it is.
+	Reencrypt(product license.ID, sealed []byte) ([]byte, error)
 }
 
-// Ring is a product's keys as its record has them.
-type Ring struct {
+// SealedKeys is a product's keys as its record has them.
+type SealedKeys struct {
 	Certificate []byte // OpenPGP, binary: public keys only
 	Sealed      []byte // the private keys
 }
@@ -49,17 +49,17 @@ var ServerUses = []license.Use{license.UseLease, license.UseStatement, license.U
 
 // Key is one key of a product.
 type Key struct {
-	Fingerprint string // upper-case hex
-	Root        bool
-	Uses        []license.Use // none for a root that only certifies
-	Algorithm   string
-	State       KeyState
-	Signs       bool   // what the server signs now for one of the uses is signed by it
-	Here        bool   // the server has its private part
-	Request     []byte // of a requested key: what its root must be shown
-	Created     time.Time
-	Expires     time.Time // zero: never
-	Revoked     time.Time // zero: not revoked
+	Fingerprint   string // upper-case hex
+	Root          bool
+	Uses          []license.Use // none for a root that only certifies
+	Algorithm     string
+	State         KeyState
+	IsActive      bool   // what the server signs now for one of the uses is signed by it
+	HasPrivateKey bool   // the server has its private part
+	Request       []byte // of a requested key: what its root must be shown
+	Created       time.Time
+	Expires       time.Time // zero: never
+	Revoked       time.Time // zero: not revoked
 }
 
 // KeyState says what a key is at present.
@@ -76,13 +76,13 @@ const (
 	KeyWeak        KeyState = "weak"
 )
 
-// Turn is what is done to a key.
-type Turn string
+// KeyAction is what is done to a key.
+type KeyAction string
 
 // The turns.
 const (
-	Promote    Turn = "promote"    // the next key signs from now on
-	Retire     Turn = "retire"     // a key that does not sign now never will again
-	Compromise Turn = "compromise" // nothing it ever signed is good; another signs at once
-	TakeBack   Turn = "take back"  // a requested key is forgotten
+	PromoteKey       KeyAction = "promote"    // the next key signs from now on
+	RetireKey        KeyAction = "retire"     // a key that does not sign now never will again
+	CompromiseKey    KeyAction = "compromise" // nothing it ever signed is good; another signs at once
+	CancelKeyRequest KeyAction = "take back"  // a requested key is forgotten
 )

@@ -20,12 +20,12 @@ func (s *Service) Keys(ctx context.Context, org, product license.ID) (Product, [
 	if err != nil {
 		return Product{}, nil, err
 	}
-	keys, err := s.keysOf(p)
+	keys, err := s.keysWithStatement(p)
 	return p, keys, err
 }
 
-func (s *Service) keysOf(p Product) ([]Key, error) {
-	keys, err := s.issuer.Keys(p.ID, p.Secret, s.clock())
+func (s *Service) keysWithStatement(p Product) ([]Key, error) {
+	keys, err := s.issuer.Keys(p.ID, p.SealedKeys, s.clock())
 	if err != nil {
 		return nil, fmt.Errorf("product %s: %w", p.ID, err)
 	}
@@ -35,7 +35,7 @@ func (s *Service) keysOf(p Product) ([]Key, error) {
 	}
 	for i := range keys {
 		if k, ok := said.Key(keys[i].Fingerprint); ok && keys[i].State != KeyCompromised {
-			keys[i].State, keys[i].Signs = KeyState(k.Status), false
+			keys[i].State, keys[i].IsActive = KeyState(k.Status), false
 			if keys[i].Revoked.IsZero() {
 				keys[i].Revoked = k.Since.Std().UTC()
 			}
@@ -48,61 +48,61 @@ func (s *Service) keysOf(p Product) ([]Key, error) {
 // elsewhere the key is requested, and is next when the root's certificate has come. The key ends then; zero: never.
 func (s *Service) AddKey(ctx context.Context, org, product license.ID, use license.Use, end time.Time) (Product, error) {
 	if !slices.Contains(append([]license.Use{license.UseFile}, ServerUses...), use) {
-		return Product{}, invalid("use", "is %q, not file, lease, statement or delegation", use)
+		return Product{}, NewInvalid("use", "is %q, not file, lease, statement or delegation", use)
 	}
 	if !end.IsZero() && !end.After(s.clock()) {
-		return Product{}, invalid("expires", "is over")
+		return Product{}, NewInvalid("expires", "is over")
 	}
-	return s.rekey(ctx, org, product, func(p *Product, now time.Time) error {
-		return p.ring(s.issuer.AddKey(p.ID, p.Secret, use, end, now))
+	return s.updateKeys(ctx, org, product, func(p *Product, now time.Time) error {
+		return p.setKeys(s.issuer.AddKey(p.ID, p.SealedKeys, use, end, now))
 	})
 }
 
-// TurnKey promotes, retires, or takes back a key, or declares it compromised. Programs learn of it with their next sync, others by the
+// ChangeKeyState promotes, retires, or takes back a key, or declares it compromised. Programs learn of it with their next sync, others by the
 // product's next statement.
-func (s *Service) TurnKey(ctx context.Context, org, product license.ID, key string, turn Turn) (Product, error) {
-	return s.rekey(ctx, org, product, func(p *Product, now time.Time) error {
-		if err := s.mayTurn(*p, key, turn); err != nil {
+func (s *Service) ChangeKeyState(ctx context.Context, org, product license.ID, key string, turn KeyAction) (Product, error) {
+	return s.updateKeys(ctx, org, product, func(p *Product, now time.Time) error {
+		if err := s.checkKeyAction(*p, key, turn); err != nil {
 			return err
 		}
-		if err := p.ring(s.issuer.TurnKey(p.ID, p.Secret, key, turn, now)); err != nil {
+		if err := p.setKeys(s.issuer.ChangeKeyState(p.ID, p.SealedKeys, key, turn, now)); err != nil {
 			return err
 		}
 		switch turn {
-		case Retire:
-			return s.say(p, now, KeySaid(key, lease.Retired, now))
-		case Compromise:
-			return s.say(p, now, KeySaid(key, lease.Compromised, now))
+		case RetireKey:
+			return s.publishKeyStatus(p, now, KeyStatement(key, lease.Retired, now))
+		case CompromiseKey:
+			return s.publishKeyStatus(p, now, KeyStatement(key, lease.Compromised, now))
 		}
 		return nil
 	})
 }
 
-// mayTurn knows what the certificate does not: what the product has said of a key whose root is elsewhere.
-func (s *Service) mayTurn(p Product, key string, turn Turn) error {
+// checkKeyAction knows what the certificate does not: what the product has said of a key whose root is elsewhere.
+func (s *Service) checkKeyAction(p Product, key string, turn KeyAction) error {
 	said, err := s.Statement(p)
 	if err != nil {
 		return err
 	}
-	if k, ok := said.Key(key); ok && (turn != Compromise || k.Status == lease.Compromised) {
-		return Conflicting(KeyNotSo, "key %s is %s", key, k.Status)
+	if k, ok := said.Key(key); ok && (turn != CompromiseKey || k.Status == lease.Compromised) {
+		return NewConflict(CodeKeyWrongState, "key %s is %s", key, k.Status)
 	}
 	return nil
 }
 
-// LearnKeys takes over a certificate of the product's root: what the root has certified and revoked elsewhere.
-func (s *Service) LearnKeys(ctx context.Context, org, product license.ID, certificate []byte) (Product, error) {
-	return s.rekey(ctx, org, product, func(p *Product, now time.Time) error {
-		if err := p.ring(s.issuer.LearnKeys(p.ID, p.Secret, certificate, now)); err != nil {
+// ImportCertificate takes over a certificate of the product's root: what the root has certified and revoked elsewhere.
+func (s *Service) ImportCertificate(ctx context.Context, org, product license.ID, certificate []byte) (Product, error) {
+	return s.updateKeys(ctx, org, product, func(p *Product, now time.Time) error {
+		if err := p.setKeys(s.issuer.ImportCertificate(p.ID, p.SealedKeys, certificate, now)); err != nil {
 			return err
 		}
-		return s.repeat(p, now)
+		return s.publishRevocations(p, now)
 	})
 }
 
-// repeat says in the product's statement what its certificate says: programs that never sync learn of revocations only there.
-func (s *Service) repeat(p *Product, now time.Time) error {
-	keys, err := s.issuer.Keys(p.ID, p.Secret, now)
+// publishRevocations says in the product's statement what its certificate says: programs that never sync learn of revocations only there.
+func (s *Service) publishRevocations(p *Product, now time.Time) error {
+	keys, err := s.issuer.Keys(p.ID, p.SealedKeys, now)
 	if err != nil {
 		return err
 	}
@@ -114,23 +114,23 @@ func (s *Service) repeat(p *Product, now time.Time) error {
 	for _, k := range keys {
 		status := lease.KeyStatus(k.State)
 		if known, _ := said.Key(k.Fingerprint); (k.State == KeyRetired || k.State == KeyCompromised) && known.Status != status && known.Status != lease.Compromised {
-			news = append(news, KeySaid(k.Fingerprint, status, k.Revoked))
+			news = append(news, KeyStatement(k.Fingerprint, status, k.Revoked))
 		}
 	}
 	if len(news) == 0 {
 		return nil
 	}
-	return s.say(p, now, news...)
+	return s.publishKeyStatus(p, now, news...)
 }
 
-// KeySaid is what a statement says of a key.
-func KeySaid(key string, status lease.KeyStatus, since time.Time) lease.KeyStatement {
+// KeyStatement is what a statement says of a key.
+func KeyStatement(key string, status lease.KeyStatus, since time.Time) lease.KeyStatement {
 	return lease.KeyStatement{Key: key, Status: status, Since: lease.Time(since.UnixMilli())}
 }
 
-// say signs the product's next statement with some more of its keys.
-func (s *Service) say(p *Product, now time.Time, news ...lease.KeyStatement) error {
-	return s.publish(p, now, func(next *lease.Statement) {
+// publishKeyStatus signs the product's next statement with some more of its keys.
+func (s *Service) publishKeyStatus(p *Product, now time.Time, news ...lease.KeyStatement) error {
+	return s.signStatement(p, now, func(next *lease.Statement) {
 		for _, k := range news {
 			next.Keys = slices.DeleteFunc(next.Keys, func(old lease.KeyStatement) bool { return old.Key == k.Key })
 			next.Keys = append(next.Keys, k)
@@ -138,17 +138,17 @@ func (s *Service) say(p *Product, now time.Time, news ...lease.KeyStatement) err
 	})
 }
 
-// ring puts keys into the record.
-func (p *Product) ring(r Ring, err error) error {
+// setKeys puts keys into the record.
+func (p *Product) setKeys(r SealedKeys, err error) error {
 	if err == nil {
-		p.Keyring, p.Secret = r.Certificate, r.Sealed
+		p.Keyring, p.SealedKeys = r.Certificate, r.Sealed
 	}
 	return err
 }
 
-// rekey changes what stands in a product's record about its keys, anew for as long as other changes come first.
-func (s *Service) rekey(ctx context.Context, org, product license.ID, change func(*Product, time.Time) error) (Product, error) {
-	for range attempts {
+// updateKeys changes what stands in a product's record about its keys, anew for as long as other changes come first.
+func (s *Service) updateKeys(ctx context.Context, org, product license.ID, change func(*Product, time.Time) error) (Product, error) {
+	for range MaxAttempts {
 		p, err := s.store.Product(ctx, org, product)
 		if err != nil {
 			return Product{}, err
@@ -162,5 +162,5 @@ func (s *Service) rekey(ctx context.Context, org, product license.ID, change fun
 			return p, err
 		}
 	}
-	return Product{}, fmt.Errorf("product %s: its keys were changed %d times meanwhile: %w", product, attempts, ErrStale)
+	return Product{}, fmt.Errorf("product %s: its keys were changed %d times meanwhile: %w", product, MaxAttempts, ErrStale)
 }

@@ -17,13 +17,13 @@ import (
 	"github.com/onelicense/onelicense/server/store/memory"
 )
 
-// interrupted is a node's store, in which another node comes first at the next change of a product.
-type interrupted struct {
+// interruptedStore is a node's store, in which another node comes first at the next change of a product.
+type interruptedStore struct {
 	licensing.Store
 	first func()
 }
 
-func (s *interrupted) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
+func (s *interruptedStore) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
 	if f := s.first; f != nil {
 		s.first = nil
 		f()
@@ -63,9 +63,9 @@ func (s *server) keysIn(t *testing.T, use license.Use, state licensing.KeyState)
 // of it.
 //
 // proves part of N04
-func TestTwoNodesRotateAtATime(t *testing.T) {
+func TestConcurrentKeyRotation(t *testing.T) {
 	s := newServer(t)
-	ctx, one := t.Context(), &interrupted{Store: s.store}
+	ctx, one := t.Context(), &interruptedStore{Store: s.store}
 	node, other := s.node(t, one), s.node(t, s.store)
 	var err error
 	one.first = func() {
@@ -79,11 +79,11 @@ func TestTwoNodesRotateAtATime(t *testing.T) {
 
 	next := s.keysIn(t, license.UseLease, licensing.KeyNext)[0].Fingerprint
 	one.first = func() {
-		_, err := other.TurnKey(ctx, s.org, s.product.ID, next, licensing.Promote)
+		_, err := other.ChangeKeyState(ctx, s.org, s.product.ID, next, licensing.PromoteKey)
 		must(t, err)
 	}
-	_, err = node.TurnKey(ctx, s.org, s.product.ID, next, licensing.Promote)
-	refusedWith(t, err, licensing.KeyNotSo)
+	_, err = node.ChangeKeyState(ctx, s.org, s.product.ID, next, licensing.PromoteKey)
+	refusedWith(t, err, licensing.CodeKeyWrongState)
 
 	// One node revokes a license while the other says that a key is compromised: the last statement says both.
 	lost := s.keysIn(t, license.UseFile, licensing.KeyCurrent)[0].Fingerprint
@@ -91,7 +91,7 @@ func TestTwoNodesRotateAtATime(t *testing.T) {
 		_, err := other.RevokeLicense(ctx, s.org, s.license.ID)
 		must(t, err)
 	}
-	_, err = node.TurnKey(ctx, s.org, s.product.ID, lost, licensing.Compromise)
+	_, err = node.ChangeKeyState(ctx, s.org, s.product.ID, lost, licensing.CompromiseKey)
 	must(t, err)
 	p, err := s.Product(ctx, s.org, s.product.ID)
 	must(t, err)
@@ -104,67 +104,67 @@ func TestTwoNodesRotateAtATime(t *testing.T) {
 }
 
 // A root may be claimed by somebody whose record never came: after a while it is free again, and not before.
-func TestRootWhoseProductNeverCame(t *testing.T) {
+func TestOrphanedRootClaimIsTakenOver(t *testing.T) {
 	s := newServer(t)
 	ctx := t.Context()
-	secret, err := pgp.Generate("Example", rand.Reader, start)
+	secret, err := pgp.Generate("Example", rand.Reader, startTime)
 	must(t, err)
 	text, err := secret.Armored()
 	must(t, err)
 	keys := licensing.NewKeys{Private: text}
-	crashing := s.node(t, &crash{s.store})
-	if _, err := crashing.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Lost"}, keys); !errors.Is(err, errCrash) {
+	crashing := s.node(t, &crashingStore{s.store})
+	if _, err := crashing.CreateProductWithKeys(ctx, licensing.Product{Record: s.meta(), Name: "Lost"}, keys); !errors.Is(err, errCrash) {
 		t.Fatal(err)
 	}
-	_, err = s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Found"}, keys)
-	refusedWith(t, err, licensing.RootTaken)
+	_, err = s.CreateProductWithKeys(ctx, licensing.Product{Record: s.meta(), Name: "Found"}, keys)
+	refusedWith(t, err, licensing.CodeRootInUse)
 	s.wait(2 * time.Minute)
-	p, err := s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Found"}, keys)
+	p, err := s.CreateProductWithKeys(ctx, licensing.Product{Record: s.meta(), Name: "Found"}, keys)
 	must(t, err)
-	_, err = s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Another"}, keys)
-	refusedWith(t, err, licensing.RootTaken)
+	_, err = s.CreateProductWithKeys(ctx, licensing.Product{Record: s.meta(), Name: "Another"}, keys)
+	refusedWith(t, err, licensing.CodeRootInUse)
 	s.wait(time.Hour)
-	_, err = s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Another"}, keys)
-	refusedWith(t, err, licensing.RootTaken)
+	_, err = s.CreateProductWithKeys(ctx, licensing.Product{Record: s.meta(), Name: "Another"}, keys)
+	refusedWith(t, err, licensing.CodeRootInUse)
 	must(t, s.DeleteProduct(ctx, s.org, p.ID, 0))
-	_, err = s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Another"}, keys)
+	_, err = s.CreateProductWithKeys(ctx, licensing.Product{Record: s.meta(), Name: "Another"}, keys)
 	must(t, err)
 }
 
 var errCrash = errors.New("the process is gone")
 
-// crash is a store whose node dies when it is about to write a product, and so cleans nothing up either.
-type crash struct{ *memory.Store }
+// crashingStore is a store whose node dies when it is about to write a product, and so cleans nothing up either.
+type crashingStore struct{ *memory.Store }
 
-func (crash) CreateProduct(context.Context, licensing.Product) error { return errCrash }
+func (crashingStore) CreateProduct(context.Context, licensing.Product) error { return errCrash }
 
-func (crash) DeleteEntry(context.Context, string, string, int64) error { return errCrash }
+func (crashingStore) DeleteEntry(context.Context, string, string, int64) error { return errCrash }
 
 // The same call again, with keys that were made elsewhere, finds the product that it has made, and leaves the root with it.
-func TestImportThatIsSentAgain(t *testing.T) {
+func TestImportIsIdempotent(t *testing.T) {
 	s := newServer(t)
 	ctx := licensing.WithSeed(t.Context(), bytes.Repeat([]byte{7}, 32))
-	secret, err := pgp.Generate("Example", rand.Reader, start)
+	secret, err := pgp.Generate("Example", rand.Reader, startTime)
 	must(t, err)
 	text, err := secret.Armored()
 	must(t, err)
 	keys := licensing.NewKeys{Private: text}
-	first, err := s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Once"}, keys)
+	first, err := s.CreateProductWithKeys(ctx, licensing.Product{Record: s.meta(), Name: "Once"}, keys)
 	must(t, err)
 	ctx = licensing.WithSeed(t.Context(), bytes.Repeat([]byte{7}, 32))
-	again, err := s.CreateProductWith(ctx, licensing.Product{Meta: s.meta(), Name: "Once"}, keys)
+	again, err := s.CreateProductWithKeys(ctx, licensing.Product{Record: s.meta(), Name: "Once"}, keys)
 	must(t, err)
 	equal(t, "the product", again.ID, first.ID)
-	_, err = s.CreateProductWith(t.Context(), licensing.Product{Meta: s.meta(), Name: "Twice"}, keys)
-	refusedWith(t, err, licensing.RootTaken)
+	_, err = s.CreateProductWithKeys(t.Context(), licensing.Product{Record: s.meta(), Name: "Twice"}, keys)
+	refusedWith(t, err, licensing.CodeRootInUse)
 }
 
 // A lease that was lost on the way is signed again as of its own time, also after its key was retired or is lost.
 //
 // proves part of N04
-func TestLostAnswerAfterARotation(t *testing.T) {
-	for _, turn := range []licensing.Turn{licensing.Retire, licensing.Compromise} {
-		s := newServer(t, roomy)
+func TestResendAfterKeyRotation(t *testing.T) {
+	for _, turn := range []licensing.KeyAction{licensing.RetireKey, licensing.CompromiseKey} {
+		s := newServer(t, withHighLimits)
 		ctx, p := t.Context(), s.program(1)
 		p.sync(t)
 		request := p.request(counts(3))
@@ -174,12 +174,12 @@ func TestLostAnswerAfterARotation(t *testing.T) {
 		old := s.keysIn(t, license.UseLease, licensing.KeyCurrent)[0].Fingerprint
 		_, err = s.AddKey(ctx, s.org, s.product.ID, license.UseLease, time.Time{})
 		must(t, err)
-		_, err = s.TurnKey(ctx, s.org, s.product.ID, s.keysIn(t, license.UseLease, licensing.KeyNext)[0].Fingerprint, licensing.Promote)
+		_, err = s.ChangeKeyState(ctx, s.org, s.product.ID, s.keysIn(t, license.UseLease, licensing.KeyNext)[0].Fingerprint, licensing.PromoteKey)
 		must(t, err)
-		s.product, err = s.TurnKey(ctx, s.org, s.product.ID, old, turn)
+		s.product, err = s.ChangeKeyState(ctx, s.org, s.product.ID, old, turn)
 		must(t, err)
 		a := p.send(t, request)
 		equal(t, "counted", a.Lease.Counters.Counted, int64(3))
-		equal(t, "by the old key", a.Key == old, turn == licensing.Retire)
+		equal(t, "by the old key", a.Key == old, turn == licensing.RetireKey)
 	}
 }

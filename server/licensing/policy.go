@@ -12,7 +12,7 @@ import (
 // load test; the longest keeps a lost machine's deadlines within reach.
 const (
 	minInterval    = 1_000
-	maxDuration    = 10 * 366 * 24 * 3600 * 1000
+	MaxDuration    = 10 * 366 * 24 * 3600 * 1000
 	minTerm        = 1_000
 	maxDelay       = 24 * 3600 * 1000
 	maxRetries     = 1_000
@@ -32,7 +32,7 @@ const (
 	defaultCloneLimit = 2
 )
 
-func (p Policy) withDefaults() Policy {
+func (p Policy) WithDefaults() Policy {
 	if p.Trigger == "" {
 		p.Trigger = lease.Interval
 	}
@@ -54,8 +54,8 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
-// apply gives the policy with the license's own values.
-func (p Policy) apply(o Overrides) Policy {
+// WithOverrides gives the policy with the license's own values.
+func (p Policy) WithOverrides(o Overrides) Policy {
 	set(&p.Trigger, o.Trigger)
 	set(&p.Interval, o.Interval)
 	set(&p.MaxRetries, o.MaxRetries)
@@ -79,89 +79,89 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-// check holds a policy to its ranges; at is where it stands in the request, policy or overrides.
-func (p Policy) check(at string) error {
+// Check holds a policy to its ranges; at is where it stands in the request, policy or overrides.
+func (p Policy) Check(at string) error {
 	switch p.Type {
 	case lease.Calls, lease.Timed, lease.TimeAndCalls, lease.Perpetual:
 	default:
-		return invalid(at+".type", "is %q, allowed are calls, time, time_and_calls, perpetual", p.Type)
+		return NewInvalid(at+".type", "is %q, allowed are calls, time, time_and_calls, perpetual", p.Type)
 	}
 	if p.Trigger != lease.EveryCall && p.Trigger != lease.Interval {
-		return invalid(at+".trigger", "is %q, allowed are every_call, interval", p.Trigger)
+		return NewInvalid(at+".trigger", "is %q, allowed are every_call, interval", p.Trigger)
 	}
 	switch p.CloneAction {
 	case CloneRefuse, CloneSuspend, CloneReport:
 	default:
-		return invalid(at+".clone_action", "is %q, allowed are refuse, suspend, report", p.CloneAction)
+		return NewInvalid(at+".clone_action", "is %q, allowed are refuse, suspend, report", p.CloneAction)
 	}
 	switch p.FingerprintAction {
 	case "", FingerprintReport, FingerprintRefuse:
 	default:
-		return invalid(at+".fingerprint_action", "is %q, allowed are report, refuse", p.FingerprintAction)
+		return NewInvalid(at+".fingerprint_action", "is %q, allowed are report, refuse", p.FingerprintAction)
 	}
-	if p.Prepaid > 0 && !p.Type.Counted() {
-		return invalid(at+".prepaid", "is %d, but the type %s does not count calls", p.Prepaid, p.Type)
+	if p.Prepaid > 0 && !p.Type.LimitsCalls() {
+		return NewInvalid(at+".prepaid", "is %d, but the type %s does not count calls", p.Prepaid, p.Type)
 	}
 	if err := p.checkPeriod(at); err != nil {
 		return err
 	}
-	return first(
-		within(at+".interval", p.Interval, minInterval, maxDuration),
-		within(at+".max_retries", int64(p.MaxRetries), 0, maxRetries),
-		within(at+".grace", p.Grace, 0, maxDuration),
-		within(at+".activation_delay", p.ActivationDelay, 0, maxDelay),
-		within(at+".clock_tolerance", p.ClockTolerance, 0, maxDuration),
-		within(at+".journal_every", p.JournalEvery, 1, maxJournal),
-		within(at+".activation_limit", p.ActivationLimit, 0, maxActivations),
-		within(at+".max_machines", p.MaxMachines, 0, maxMachines),
-		within(at+".move_limit", p.MoveLimit, 0, maxMachines),
-		within(at+".queue", p.Queue, 0, maxDuration),
-		within(at+".max_borrow", p.MaxBorrow, 0, maxDuration),
-		within(at+".prepaid", p.Prepaid, 0, maxPrepaid),
-		within(at+".fingerprint_tolerance", p.FingerprintTolerance, 0, lease.MaxParts),
-		within(at+".clone_limit", p.CloneLimit, 1, restoreBudget),
+	return FirstError(
+		CheckRange(at+".interval", p.Interval, minInterval, MaxDuration),
+		CheckRange(at+".max_retries", int64(p.MaxRetries), 0, maxRetries),
+		CheckRange(at+".grace", p.Grace, 0, MaxDuration),
+		CheckRange(at+".activation_delay", p.ActivationDelay, 0, maxDelay),
+		CheckRange(at+".clock_tolerance", p.ClockTolerance, 0, MaxDuration),
+		CheckRange(at+".journal_every", p.JournalEvery, 1, maxJournal),
+		CheckRange(at+".activation_limit", p.ActivationLimit, 0, maxActivations),
+		CheckRange(at+".max_machines", p.MaxMachines, 0, maxMachines),
+		CheckRange(at+".move_limit", p.MoveLimit, 0, maxMachines),
+		CheckRange(at+".queue", p.Queue, 0, MaxDuration),
+		CheckRange(at+".max_borrow", p.MaxBorrow, 0, MaxDuration),
+		CheckRange(at+".prepaid", p.Prepaid, 0, maxPrepaid),
+		CheckRange(at+".fingerprint_tolerance", p.FingerprintTolerance, 0, lease.MaxFingerprintParts),
+		CheckRange(at+".clone_limit", p.CloneLimit, 1, ReactivationBudget),
 	)
 }
 
-func (p Product) check() error {
-	return first(text("name", p.Name, 1, MaxText), text("description", p.Description, 0, MaxDescription), metadata(p.Metadata))
+func (p Product) Check() error {
+	return FirstError(CheckText("name", p.Name, 1, MaxText), CheckText("description", p.Description, 0, MaxDescription), CheckMetadata(p.Metadata))
 }
 
-func (v Version) check() error {
-	return first(text("name", v.Name, 1, MaxText), text("description", v.Description, 0, MaxDescription), metadata(v.Metadata),
-		within("released", int64(v.Released), 0, lease.MaxCount), v.Policy.check("policy"))
+func (v Version) Check() error {
+	return FirstError(CheckText("name", v.Name, 1, MaxText), CheckText("description", v.Description, 0, MaxDescription), CheckMetadata(v.Metadata),
+		CheckRange("released", int64(v.Released), 0, lease.MaxCount), v.Policy.Check("policy"))
 }
 
-// check holds a license to what a license file can say and to what the policy's type needs.
-func (l License) check(p Policy) error {
+// Check holds a license to what a license file can say and to what the policy's type needs.
+func (l License) Check(p Policy) error {
 	switch l.Status {
 	case Active, Suspended, Revoked:
 	default:
-		return invalid("status", "is %q, allowed are active, suspended, revoked", l.Status)
+		return NewInvalid("status", "is %q, allowed are active, suspended, revoked", l.Status)
 	}
-	if p.Type.Counted() && l.Allowance == 0 {
-		return invalid("allowance", "is missing: the type %s needs one", p.Type)
+	if p.Type.LimitsCalls() && l.Allowance == 0 {
+		return NewInvalid("allowance", "is missing: the type %s needs one", p.Type)
 	}
-	if p.Type.Expiring() && l.Expires == 0 && l.Term.From != FromActivation {
-		return invalid("expires", "is missing: the type %s needs one", p.Type)
+	if p.Type.LimitsTime() && l.Expires == 0 && l.Term.From != FromActivation {
+		return NewInvalid("expires", "is missing: the type %s needs one", p.Type)
 	}
-	if l.Trial && !p.Type.Expiring() {
-		return invalid("trial", "is set, but a license of the type %s has no end", p.Type)
+	if l.Trial && !p.Type.LimitsTime() {
+		return NewInvalid("trial", "is set, but a license of the type %s has no end", p.Type)
 	}
 	if err := l.Term.check(p.Type); err != nil {
 		return err
 	}
-	return first(
-		text("name", l.Name, 0, MaxText),
-		text("customer", l.Customer, 0, MaxText),
-		metadata(l.Metadata),
-		names("contexts", l.Contexts, license.MaxContexts, func(s string) string { return s }),
-		names("entitlements", l.Entitlements, license.MaxEntitlements, func(e license.Entitlement) string { return e.Name }),
-		slots(l.Entitlements),
-		within("allowance", l.Allowance, 0, lease.MaxCount),
-		within("expires", int64(l.Expires), 0, lease.MaxCount),
-		within("maintenance", int64(l.Maintenance), 0, lease.MaxCount),
-		p.apply(l.Overrides).check("overrides"),
+	return FirstError(
+		CheckText("name", l.Name, 0, MaxText),
+		CheckText("customer", l.Customer, 0, MaxText),
+		CheckMetadata(l.Metadata),
+		checkNames("contexts", l.Contexts, license.MaxContexts, func(s string) string { return s }),
+		checkNames("entitlements", l.Entitlements, license.MaxEntitlements, func(e license.Entitlement) string { return e.Name }),
+		checkSlots(l.Entitlements),
+		CheckRange("allowance", l.Allowance, 0, lease.MaxCount),
+		CheckRange("expires", int64(l.Expires), 0, lease.MaxCount),
+		CheckRange("maintenance", int64(l.Maintenance), 0, lease.MaxCount),
+		p.WithOverrides(l.Overrides).Check("overrides"),
 	)
 }
 
@@ -169,39 +169,39 @@ func (t Term) check(kind lease.PolicyType) error {
 	switch {
 	case t == Term{}:
 		return nil
-	case !kind.Expiring():
-		return invalid("expires_after", "is given, but a license of the type %s has no end", kind)
+	case !kind.LimitsTime():
+		return NewInvalid("expires_after", "is given, but a license of the type %s has no end", kind)
 	case t.From != FromCreation && t.From != FromActivation:
-		return invalid("expires_from", "is %q, allowed are creation, activation", t.From)
+		return NewInvalid("expires_from", "is %q, allowed are creation, activation", t.From)
 	}
-	return within("expires_after", t.After, minTerm, maxDuration)
+	return CheckRange("expires_after", t.After, minTerm, MaxDuration)
 }
 
-// names holds a list to the rules of a license file: at least one, none twice, each well formed.
-func names[T any](field string, list []T, most int, name func(T) string) error {
+// checkNames holds a list to the rules of a license file: at least one, none twice, each well formed.
+func checkNames[T any](field string, list []T, most int, name func(T) string) error {
 	if len(list) == 0 {
-		return invalid(field, "is empty")
+		return NewInvalid(field, "is empty")
 	}
 	if len(list) > most {
-		return invalid(field, "has %d items, at most %d are allowed", len(list), most)
+		return NewInvalid(field, "has %d items, at most %d are allowed", len(list), most)
 	}
 	seen := map[string]bool{}
 	for i, item := range list {
 		at, n := field+"."+strconv.Itoa(i), name(item)
 		if !license.ValidName(n) {
-			return invalid(at, "is %q: a name has 1 to %d letters, digits, dots, hyphens and underscores and begins with a letter or digit", strings.ToValidUTF8(n, "?"), license.MaxName)
+			return NewInvalid(at, "is %q: a name has 1 to %d letters, digits, dots, hyphens and underscores and begins with a letter or digit", strings.ToValidUTF8(n, "?"), license.MaxName)
 		}
 		if seen[n] {
-			return invalid(at, "repeats %s", n)
+			return NewInvalid(at, "repeats %s", n)
 		}
 		seen[n] = true
 	}
 	return nil
 }
 
-func slots(list []license.Entitlement) error {
+func checkSlots(list []license.Entitlement) error {
 	for i, e := range list {
-		if err := within("entitlements."+strconv.Itoa(i)+".slots", int64(e.Slots), 0, license.MaxSlots); err != nil {
+		if err := CheckRange("entitlements."+strconv.Itoa(i)+".slots", int64(e.Slots), 0, license.MaxSlots); err != nil {
 			return err
 		}
 	}

@@ -23,11 +23,11 @@ func (s *Service) Receipt(ctx context.Context, org license.ID, key ActivationKey
 	if err != nil {
 		return nil, err
 	}
-	stored, err := read(held.Lease)
+	stored, err := parseLease(held.Lease)
 	if err != nil {
 		return nil, fmt.Errorf("activation %s: the stored lease: %w", key.Activation, err)
 	}
-	signer, err := s.issuer.Signer(p.ID, p.Secret)
+	signer, err := s.issuer.Signer(p.ID, p.SealedKeys)
 	if err != nil {
 		return nil, fmt.Errorf("product %s: %w", p.ID, err)
 	}

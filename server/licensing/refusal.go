@@ -10,22 +10,22 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// no is why a request is refused. It changed nothing.
-type no struct {
-	code       license.Code
-	detail     string
-	retryAt    lease.Time
-	generation int64
-	challenge  string
-	differs    []string // parts of the fingerprint
+// refusal is why a request is refused. It changed nothing.
+type refusal struct {
+	code         license.Code
+	detail       string
+	retryAt      lease.Time
+	generation   int64
+	challenge    string
+	changedParts []string // parts of the fingerprint
 }
 
-func refusal(code license.Code, format string, args ...any) *no {
-	return &no{code: code, detail: fmt.Sprintf(format, args...)}
+func newRefusal(code license.Code, format string, args ...any) *refusal {
+	return &refusal{code: code, detail: fmt.Sprintf(format, args...)}
 }
 
 // refuse signs the refusal.
-func (s *Service) refuse(x *exchange, why *no) (Answer, error) {
+func (s *Service) refuse(x *syncRequest, why *refusal) (Answer, error) {
 	document := lease.Refusal{
 		Product:    x.request.Product,
 		License:    x.request.License,
@@ -44,30 +44,30 @@ func (s *Service) refuse(x *exchange, why *no) (Answer, error) {
 	return s.sign(x, document, s.clock(), Answer{Refused: why.code, RetryAt: why.retryAt})
 }
 
-// unknown tells which of the three ids is wrong. Without a product there is no key to sign that with.
-func (s *Service) unknown(ctx context.Context, x *exchange) (Answer, error) {
+// refuseUnknown tells which of the three ids is wrong. Without a product there is no key to sign that with.
+func (s *Service) refuseUnknown(ctx context.Context, x *syncRequest) (Answer, error) {
 	r := x.request
-	product, err := s.store.KeysOf(ctx, r.Product)
+	product, err := s.store.ProductWithKeys(ctx, r.Product)
 	if errors.Is(err, ErrNotFound) {
 		return Answer{}, license.Refuse(license.CodeUnknownProduct, "product %s", r.Product)
 	} else if err != nil {
 		return Answer{}, fmt.Errorf("reading the product: %w", err)
 	}
-	x.terms = Terms{Product: product}
+	x.license = LicenseContext{Product: product}
 	version, err := s.store.Version(ctx, product.Organisation, r.Version)
 	switch {
 	case errors.Is(err, ErrNotFound) || err == nil && version.Product != product.ID:
-		return s.refuse(x, refusal(license.CodeUnknownVersion, "product %s has no version %s", r.Product, r.Version))
+		return s.refuse(x, newRefusal(license.CodeUnknownVersion, "product %s has no version %s", r.Product, r.Version))
 	case err != nil:
 		return Answer{}, fmt.Errorf("reading the version: %w", err)
 	}
-	return s.refuse(x, refusal(license.CodeUnknownLicense, "version %s has no license %s", r.Version, r.License))
+	return s.refuse(x, newRefusal(license.CodeUnknownLicense, "version %s has no license %s", r.Version, r.License))
 }
 
-// limited is the refusal of a limit that the store keeps. One whose end is not known, a machine's departure, is worth another try after
+// limitRefusal is the refusal of a limit that the store keeps. One whose end is not known, a machine's departure, is worth another try after
 // an interval.
-func (s *Service) limited(x *exchange, limit *Limit) *no {
-	why := refusal(limit.Code, "%s", limit.Detail)
+func (s *Service) limitRefusal(x *syncRequest, limit *Limit) *refusal {
+	why := newRefusal(limit.Code, "%s", limit.Detail)
 	if limit.Code.Verdict().Class == license.ClassRetryAt {
 		why.retryAt = max(limit.RetryAt, x.now+1)
 		if limit.RetryAt == 0 {
@@ -77,4 +77,4 @@ func (s *Service) limited(x *exchange, limit *Limit) *no {
 	return why
 }
 
-func stamp(t lease.Time) string { return time.UnixMilli(int64(t)).UTC().Format(time.RFC3339) }
+func FormatTime(t lease.Time) string { return time.UnixMilli(int64(t)).UTC().Format(time.RFC3339) }

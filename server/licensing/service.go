@@ -18,24 +18,24 @@ type Options struct {
 	Random io.Reader        // nil: the system's
 	Epoch  int64            // the first, for a store that has none yet; 0: the Unix time. The store's stands
 	Secret []byte           // makes challenges; 32 bytes, the same on every node
-	Tell   Notices          // is told of what happens; nil: nobody is
+	Events EventSink        // is told of what happens; nil: nobody is
 }
 
 // Service is the domain: what a vendor edits and what programs ask. Its reads are those of the store.
 type Service struct {
-	Reads
-	store   Store
-	issuer  Issuer
-	clock   func() time.Time
-	random  io.Reader
-	secret  []byte
-	notices Notices
-	epochs  epochs
-	lists   lists
+	Reader
+	store      Store
+	issuer     Issuer
+	clock      func() time.Time
+	random     io.Reader
+	secret     []byte
+	events     EventSink
+	epochCache epochCache
+	statements statementCache
 }
 
-// Reads are passed on to the store as they are.
-type Reads interface {
+// Reader are passed on to the store as they are.
+type Reader interface {
 	Organisation(ctx context.Context, id license.ID) (Organisation, error)
 	Product(ctx context.Context, org, id license.ID) (Product, error)
 	Products(ctx context.Context, org license.ID, page Page) (Listing[Product], error)
@@ -53,9 +53,9 @@ func New(store Store, issuer Issuer, o Options) *Service {
 	if len(o.Secret) < 16 {
 		panic("licensing: the secret for challenges has fewer than 16 bytes")
 	}
-	s := &Service{Reads: store, store: store, issuer: issuer, clock: o.Clock, random: o.Random, secret: o.Secret, notices: o.Tell}
-	if o.Tell != nil {
-		s.store = telling{store, o.Tell, s.now}
+	s := &Service{Reader: store, store: store, issuer: issuer, clock: o.Clock, random: o.Random, secret: o.Secret, events: o.Events}
+	if o.Events != nil {
+		s.store = eventingStore{store, o.Events, s.now}
 	}
 	if s.clock == nil {
 		s.clock = time.Now
@@ -63,9 +63,9 @@ func New(store Store, issuer Issuer, o Options) *Service {
 	if s.random == nil {
 		s.random = rand.Reader
 	}
-	s.epochs.first = o.Epoch
-	if s.epochs.first == 0 {
-		s.epochs.first = s.clock().Unix()
+	s.epochCache.first = o.Epoch
+	if s.epochCache.first == 0 {
+		s.epochCache.first = s.clock().Unix()
 	}
 	return s
 }

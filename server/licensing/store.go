@@ -30,17 +30,17 @@ type Listing[T any] struct {
 //
 // Reads that name an organisation never show another's record: they answer ErrNotFound.
 type Store interface {
-	Catalogue
-	Chains
+	CatalogStore
+	SyncStore
 	Entries
 	Ready(context.Context) error // nil while the store can be written
 	Close() error
 }
 
-// Catalogue is what the vendor edits. Create refuses a name that is taken with ErrExists; Update raises the revision and refuses with
+// CatalogStore is what the vendor edits. Create refuses a name that is taken with ErrExists; Update raises the revision and refuses with
 // ErrStale when the record's is not the given one; so does Delete, unless it is 0, and with ErrInUse while there are records below, but
 // for a license, which takes its activations with it.
-type Catalogue interface {
+type CatalogStore interface {
 	CreateOrganisation(context.Context, Organisation) error
 	Organisation(ctx context.Context, id license.ID) (Organisation, error)
 
@@ -65,12 +65,12 @@ type Catalogue interface {
 	DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error
 }
 
-// Chains is the hot side: what syncs read and write.
-type Chains interface {
-	// KeysOf is the product with its keys, whoever asks: for answers about a license that does not exist.
-	KeysOf(ctx context.Context, product license.ID) (Product, error)
-	// Terms of a license; ErrNotFound when there is none.
-	Terms(ctx context.Context, id license.ID) (Terms, error)
+// SyncStore is the hot side: what syncs read and write.
+type SyncStore interface {
+	// ProductWithKeys is the product with its keys, whoever asks: for answers about a license that does not exist.
+	ProductWithKeys(ctx context.Context, product license.ID) (Product, error)
+	// LicenseContext of a license; ErrNotFound when there is none.
+	LicenseContext(ctx context.Context, id license.ID) (LicenseContext, error)
 	// Meter is what all activations of a license have in common.
 	Meter(ctx context.Context, id license.ID) (Meter, error)
 	// LastSync is the latest of a license's activations; 0: there was none.
@@ -81,23 +81,23 @@ type Chains interface {
 	Reservations(ctx context.Context, org, license license.ID, page Page) (Listing[Reservation], error)
 	// Advance makes one accepted request true, all of it or nothing; see Advance.
 	Advance(context.Context, Advance) (lease.Document, error)
-	// Name gives an activation the vendor's name for it, by which a search finds it.
-	Name(ctx context.Context, org license.ID, key ActivationKey, name string) error
+	// NameActivation gives an activation the vendor's name for it, by which a search finds it.
+	NameActivation(ctx context.Context, org license.ID, key ActivationKey, name string) error
 	// Deactivate closes an activation for the vendor and frees what it held, its place among the machines too (Meter.Free), also if it
 	// has given that up itself before. It is idempotent.
 	Deactivate(ctx context.Context, org license.ID, key ActivationKey, now lease.Time) error
 	// FreeReservation takes one reservation back for the vendor. It is idempotent.
 	FreeReservation(ctx context.Context, org license.ID, key ActivationKey, entitlement string, now lease.Time) error
-	// Remember replaces an activation's past, if its head is still the given one and the present past's turn is one less than the
+	// SaveReactivationHistory replaces an activation's past, if its head is still the given one and the present past's turn is one less than the
 	// new one's; else ErrStale. With restores, the budget of re-activations is whole again.
-	Remember(ctx context.Context, key ActivationKey, head lease.Position, past Past, restores bool) error
+	SaveReactivationHistory(ctx context.Context, key ActivationKey, head lease.Position, past ReactivationHistory, restores bool) error
 
 	// Epoch of the server, the same on all nodes; the first call sets its value to first.
 	Epoch(ctx context.Context, first int64) (Epoch, error)
 	// RaiseEpoch begins an epoch above the given one at the time now, unless there is one already; it gives the one there is then.
 	RaiseEpoch(ctx context.Context, above int64, now lease.Time) (Epoch, error)
-	// SettleEpoch makes the epoch, if it is still the given one, as good as the first: its Since is 0.
-	SettleEpoch(ctx context.Context, value int64) error
+	// EndFreeze makes the epoch, if it is still the given one, as good as the first: its Since is 0.
+	EndFreeze(ctx context.Context, value int64) error
 }
 
 // Advance moves the chain of one activation on by one lease. The store applies it only if the activation's head is still From and the
@@ -114,38 +114,38 @@ type Chains interface {
 //   - Compose is called with the outcome and gives the lease; it is stored with the rest. It has no effects and is quick, and may be
 //     called more than once.
 type Advance struct {
-	Key      ActivationKey
-	Org      license.ID
-	From, To lease.Position
-	Request  lease.Hash
-	Device   string
-	Revision int64 // of the license
-	Seen     Seen
+	Key        ActivationKey
+	Org        license.ID
+	From, To   lease.Position
+	Request    lease.Hash
+	Device     string
+	Revision   int64 // of the license
+	LastReport LastReport
 
 	Now lease.Time
-	Charge
-	Want    []Want
-	Drop    []string // entitlements
+	UsageCharge
+	Reserve []ReservationRequest
+	Release []string // entitlements
 	Until   lease.Time
 	Goodbye bool // frees everything and closes the activation
 
-	Activate *Activate
-	Restore  *Restore
-	Compose  func(Outcome) (lease.Document, error)
+	NewActivation *ActivationLimits
+	Reactivation  *ReactivationLimits
+	Compose       func(Outcome) (lease.Document, error)
 }
 
 // Unlimited as an allowance or as a number of slots.
 const Unlimited int64 = -1
 
-// Want is one wanted slot, how many the license has of it, and until when it is granted.
-type Want struct {
+// ReservationRequest is one wanted slot, how many the license has of it, and until when it is granted.
+type ReservationRequest struct {
 	lease.Slot
 	Slots int64 // Unlimited: granted whatever others hold
 	Until lease.Time
 }
 
-// Activate is what limits a first activation.
-type Activate struct {
+// ActivationLimits is what limits a first activation.
+type ActivationLimits struct {
 	Limit       int64 // in each window
 	Window      int64 // milliseconds
 	MaxMachines int64 // 0: no limit
@@ -154,22 +154,22 @@ type Activate struct {
 	Elsewhere   bool  // on another machine than the one that left: its place is not its own
 }
 
-// Restore is what limits re-activations.
-type Restore struct {
-	Budget int64
-	Window int64 // milliseconds
-	Past   Past  // of the activation, after
+// ReactivationLimits is what limits re-activations.
+type ReactivationLimits struct {
+	Budget  int64
+	Window  int64               // milliseconds
+	History ReactivationHistory // of the activation, after
 }
 
 // Outcome is what became of an Advance.
 type Outcome struct {
-	Used         int64 // calls of the license, after
-	Counted      int64 // calls of the activation, after
-	Granted      int64 // of them and of those to come, charged; after
-	Before       int64 // calls of the license when the present period of its allowance began
-	Closed       Period
-	Reservations []lease.Reservation
-	Denied       []lease.Denial // no_slots only; the domain refuses the rest before
+	Used             int64 // calls of the license, after
+	Counted          int64 // calls of the activation, after
+	Charged          int64 // of them and of those to come, charged; after
+	UsedBeforePeriod int64 // calls of the license when the present period of its allowance began
+	ClosedPeriod     Period
+	Reservations     []lease.Reservation
+	Denied           []lease.Denial // no_slots only; the domain refuses the rest before
 }
 
 // Limit is a refusal by a limit that the store keeps, with the time from which it may work again (0: not known).

@@ -21,25 +21,25 @@ type Answer struct {
 // RetryAfter is how many whole seconds from the answer it is until RetryAt, at least one.
 func (a Answer) RetryAfter() int64 { return max(1, (int64(a.RetryAt-a.Time)+999)/1000) }
 
-// attempts is how often a sync decides anew because the records were changed under it. Each time somebody else got something done.
-const attempts = 8
+// MaxAttempts is how often a sync decides anew because the records were changed under it. Each time somebody else got something done.
+const MaxAttempts = 8
 
-// exchange is one request on its way through the rules.
-type exchange struct {
-	request  *lease.Request
-	hash     lease.Hash
-	key      ActivationKey
-	now      lease.Time
-	terms    Terms
-	policy   Policy  // with the license's overrides
-	runs     Version // the program is; the license's own, or another that its maintenance may cover
-	address  string
-	epoch    Epoch
-	outcome  outcome
-	got      Outcome // of the advance,
-	composed bool    // if it was not made by another
-	line     line    // for slots
-	kept     Entry   // that the line stands in
+// syncRequest is one request on its way through the rules.
+type syncRequest struct {
+	request        *lease.Request
+	hash           lease.Hash
+	key            ActivationKey
+	now            lease.Time
+	license        LicenseContext
+	policy         Policy  // with the license's overrides
+	programVersion Version // the program is; the license's own, or another that its maintenance may cover
+	address        string
+	epoch          Epoch
+	result         syncResult
+	advanced       Outcome // of the advance,
+	composed       bool    // if it was not made by another
+	queue          queue   // for slots
+	queueEntry     Entry   // that the line stands in
 }
 
 // Sync answers one request. It looks in this order: device signature, stored answer, status, position (spec/lease.md). An error is for a
@@ -50,11 +50,11 @@ func (s *Service) Sync(ctx context.Context, body []byte, address string) (Answer
 	if err != nil {
 		return Answer{}, err
 	}
-	for range attempts {
-		x := &exchange{request: request, hash: hash, key: ActivationKey{request.License, request.Activation()}, now: s.now(), address: address}
+	for range MaxAttempts {
+		x := &syncRequest{request: request, hash: hash, key: ActivationKey{request.License, request.Activation()}, now: s.now(), address: address}
 		answer, err := s.answer(ctx, x)
 		if err == nil {
-			err = s.tell(ctx, x, answer.Refused)
+			err = s.recordEvents(ctx, x, answer.Refused)
 		}
 		if err == nil {
 			return answer, nil
@@ -63,23 +63,23 @@ func (s *Service) Sync(ctx context.Context, body []byte, address string) (Answer
 			return Answer{}, err
 		}
 	}
-	return Answer{}, fmt.Errorf("license %s: changed %d times during one sync: %w", request.License, attempts, ErrStale)
+	return Answer{}, fmt.Errorf("license %s: changed %d times during one sync: %w", request.License, MaxAttempts, ErrStale)
 }
 
-func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error) {
+func (s *Service) answer(ctx context.Context, x *syncRequest) (_ Answer, err error) {
 	request := x.request
 	if x.epoch, err = s.epoch(ctx, request.Epoch); err != nil {
 		return Answer{}, err
 	}
-	if x.terms, err = s.store.Terms(ctx, request.License); errors.Is(err, ErrNotFound) || err == nil && x.terms.License.Product != request.Product {
-		return s.unknown(ctx, x)
+	if x.license, err = s.store.LicenseContext(ctx, request.License); errors.Is(err, ErrNotFound) || err == nil && x.license.License.Product != request.Product {
+		return s.refuseUnknown(ctx, x)
 	} else if err != nil {
 		return Answer{}, fmt.Errorf("reading the license: %w", err)
 	}
-	x.terms.Product = s.fresh(ctx, x.terms.Product)
-	x.policy = x.terms.Version.Policy.apply(x.terms.License.Overrides)
-	if x.runs, err = s.runs(ctx, x); errors.Is(err, ErrNotFound) {
-		return s.unknown(ctx, x)
+	x.license.Product = s.ensureCurrentStatement(ctx, x.license.Product)
+	x.policy = x.license.Version.Policy.WithOverrides(x.license.License.Overrides)
+	if x.programVersion, err = s.programVersion(ctx, x); errors.Is(err, ErrNotFound) {
+		return s.refuseUnknown(ctx, x)
 	} else if err != nil {
 		return Answer{}, fmt.Errorf("reading the version: %w", err)
 	}
@@ -89,93 +89,93 @@ func (s *Service) answer(ctx context.Context, x *exchange) (_ Answer, err error)
 		return Answer{}, fmt.Errorf("reading the activation: %w", err)
 	}
 	known := err == nil
-	x.outcome.held = held
+	x.result.before = held
 	//mutant:stories never: the same request is given the same lease
 	if known && held.Request == x.hash {
 		return s.resend(x, held.Lease)
 	}
-	if no := x.status(); no != nil {
+	if no := x.statusRefusal(); no != nil {
 		return s.refuse(x, no)
 	}
-	step, no, err := s.position(ctx, x, held, known)
+	step, no, err := s.classifyRequest(ctx, x, held, known)
 	if err != nil {
 		return Answer{}, err
 	}
 	if no != nil {
 		return s.refuse(x, no)
 	}
-	if no := x.another(step, held); no != nil {
-		if err := s.witness(ctx, x, held, known, no); err != nil {
+	if no := x.checkMachine(step, held); no != nil {
+		if err := s.recordEvidence(ctx, x, held, known, no); err != nil {
 			return Answer{}, err
 		}
 		return s.refuse(x, no)
 	}
-	x.outcome.again = step.again
-	lines := x.lines()
+	x.result.reactivation = step.reactivation
+	lines := x.touchesQueue()
 	if lines {
-		if x.line, x.kept, err = s.line(ctx, x.key.License); err != nil {
+		if x.queue, x.queueEntry, err = s.readQueue(ctx, x.key.License); err != nil {
 			return Answer{}, err
 		}
 	}
-	advance, no := s.fill(x, step, held)
+	advance, no := s.buildAdvance(x, step, held)
 	if no != nil {
 		return s.refuse(x, no)
 	}
 	var document lease.Document
-	if x.terms.License.waits() && step.again == nil { // that has a budget which only the store knows
-		err = s.start(ctx, x, advance.Activate)
+	if x.license.License.AwaitsFirstActivation() && step.reactivation == nil { // that has a budget which only the store knows
+		err = s.startTerm(ctx, x, advance.NewActivation)
 	} else {
 		document, err = s.store.Advance(ctx, advance)
 	}
 	if limit := (*Limit)(nil); errors.As(err, &limit) {
-		return s.refuse(x, s.limited(x, limit))
+		return s.refuse(x, s.limitRefusal(x, limit))
 	} else if errors.Is(err, ErrNotFound) { // deleted meanwhile: look again and say so
 		return Answer{}, ErrStale
 	} else if err != nil {
 		return Answer{}, err
 	}
-	if x.got.Closed != (Period{}) {
-		_ = s.keepPeriods(ctx, &x.terms.License) // the meter has them still; whoever reads the usage tries again
+	if x.advanced.ClosedPeriod != (Period{}) {
+		_ = s.saveClosedPeriods(ctx, &x.license.License) // the meter has them still; whoever reads the usage tries again
 	}
 	if lines && x.composed {
-		s.queue(ctx, x)
+		s.updateQueue(ctx, x)
 	}
 	return s.sign(x, document, s.clock(), Answer{})
 }
 
-// status is what the vendor decided, and time.
-func (x *exchange) status() *no {
-	l := &x.terms.License
+// statusRefusal is what the vendor decided, and time.
+func (x *syncRequest) statusRefusal() *refusal {
+	l := &x.license.License
 	switch {
-	case x.terms.Product.Archived:
-		return refusal(license.CodeArchived, "product %s", l.Product)
-	case x.terms.Version.Archived:
-		return refusal(license.CodeArchived, "version %s", l.Version)
-	case x.runs.Archived:
-		return refusal(license.CodeArchived, "version %s", x.runs.ID)
+	case x.license.Product.Archived:
+		return newRefusal(license.CodeArchived, "product %s", l.Product)
+	case x.license.Version.Archived:
+		return newRefusal(license.CodeArchived, "version %s", l.Version)
+	case x.programVersion.Archived:
+		return newRefusal(license.CodeArchived, "version %s", x.programVersion.ID)
 	case l.Archived:
-		return refusal(license.CodeArchived, "license %s", l.ID)
+		return newRefusal(license.CodeArchived, "license %s", l.ID)
 	//mutant:stories never: suspended licenses are refused
 	case l.Status == Suspended:
-		return refusal(license.CodeSuspended, "license %s", l.ID)
+		return newRefusal(license.CodeSuspended, "license %s", l.ID)
 	case l.Status == Revoked:
-		return refusal(license.CodeRevoked, "license %s", l.ID)
-	case x.policy.Type.Expiring() && x.now >= l.Expires && !l.waits():
-		return refusal(license.CodeExpired, "at %s; it is %s", stamp(l.Expires), stamp(x.now))
+		return newRefusal(license.CodeRevoked, "license %s", l.ID)
+	case x.policy.Type.LimitsTime() && x.now >= l.Expires && !l.AwaitsFirstActivation():
+		return newRefusal(license.CodeExpired, "at %s; it is %s", FormatTime(l.Expires), FormatTime(x.now))
 	//mutant:tests drop 2.1: a version without a release has no maintenance
 	//mutant:tests never: maintenance ends
-	case x.runs.ID != l.Version && (x.runs.Released == 0 || x.runs.Released > l.Maintenance):
-		return refusal(license.CodeMaintenanceEnded, "at %s; version %s was released %s", stamp(l.Maintenance), x.runs.ID, released(x.runs))
+	case x.programVersion.ID != l.Version && (x.programVersion.Released == 0 || x.programVersion.Released > l.Maintenance):
+		return newRefusal(license.CodeMaintenanceEnded, "at %s; version %s was released %s", FormatTime(l.Maintenance), x.programVersion.ID, releaseDate(x.programVersion))
 	}
 	return nil
 }
 
-// runs is the version that the program is: the license's own, or, where it has maintenance, another of the product.
-func (s *Service) runs(ctx context.Context, x *exchange) (Version, error) {
-	l := &x.terms.License
+// programVersion is the version that the program is: the license's own, or, where it has maintenance, another of the product.
+func (s *Service) programVersion(ctx context.Context, x *syncRequest) (Version, error) {
+	l := &x.license.License
 	switch {
 	case l.Version == x.request.Version:
-		return x.terms.Version, nil
+		return x.license.Version, nil
 	case l.Maintenance == 0:
 		return Version{}, ErrNotFound
 	}
@@ -186,21 +186,21 @@ func (s *Service) runs(ctx context.Context, x *exchange) (Version, error) {
 	return v, err
 }
 
-func released(v Version) string {
+func releaseDate(v Version) string {
 	if v.Released == 0 {
 		return "at no time that the vendor has told"
 	}
-	return "at " + stamp(v.Released)
+	return "at " + FormatTime(v.Released)
 }
 
 // resend gives the stored lease again. What the program relies on is the document and its link, so a new signature is as good, and a
 // lease from before a restore of the server is given the present epoch.
-func (s *Service) resend(x *exchange, document lease.Document) (Answer, error) {
-	stored, err := read(document)
+func (s *Service) resend(x *syncRequest, document lease.Document) (Answer, error) {
+	stored, err := parseLease(document)
 	if err != nil {
 		return Answer{}, fmt.Errorf("activation %s: the stored lease: %w", x.key.Activation, err)
 	}
-	x.outcome.resent, x.outcome.position, x.outcome.counters, x.outcome.verdict = true, stored.Position(), stored.Counters, stored.Verdict
+	x.result.resent, x.result.position, x.result.counters, x.result.verdict = true, stored.Position(), stored.Counters, stored.Verdict
 	//mutant:tests never: a stored lease is signed for the present epoch
 	if stored.Epoch < x.epoch.Value {
 		stored.Epoch = x.epoch.Value
@@ -215,21 +215,21 @@ func (s *Service) resend(x *exchange, document lease.Document) (Answer, error) {
 }
 
 // sign makes the answer of a document.
-func (s *Service) sign(x *exchange, document lease.Document, at time.Time, a Answer) (Answer, error) {
-	signer, err := s.issuer.Signer(x.terms.Product.ID, x.terms.Product.Secret)
+func (s *Service) sign(x *syncRequest, document lease.Document, at time.Time, a Answer) (Answer, error) {
+	signer, err := s.issuer.Signer(x.license.Product.ID, x.license.Product.SealedKeys)
 	if err != nil {
-		return Answer{}, fmt.Errorf("product %s: %w", x.terms.Product.ID, err)
+		return Answer{}, fmt.Errorf("product %s: %w", x.license.Product.ID, err)
 	}
 	if a.Body, err = document.Sign(signer, at); err != nil {
-		return Answer{}, fmt.Errorf("product %s: signing: %w", x.terms.Product.ID, err)
+		return Answer{}, fmt.Errorf("product %s: signing: %w", x.license.Product.ID, err)
 	}
 	a.Time = x.now
-	var beside lease.Beside
-	if certificate := x.terms.Product.Keyring; x.request.Keyring != lease.HashOf(certificate) {
+	var beside lease.Attachments
+	if certificate := x.license.Product.Keyring; x.request.Keyring != lease.HashOf(certificate) {
 		beside.Keyring = certificate
 	}
-	if list := s.lists.ref(&x.terms.Product); list != nil && x.request.List < list.Number {
-		beside.List = x.terms.Product.List
+	if list := s.statements.ref(&x.license.Product); list != nil && x.request.List < list.Number {
+		beside.List = x.license.Product.Statement
 	}
 	a.Body = beside.Append(a.Body)
 	return a, nil

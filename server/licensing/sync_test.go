@@ -29,12 +29,12 @@ type server struct {
 	license licensing.License
 	mu      sync.Mutex
 	now     time.Time
-	told    told
+	events  eventRecorder
 }
 
 const minute = 60_000
 
-var start = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+var startTime = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
 func ms(t time.Time) lease.Time { return lease.Time(t.UnixMilli()) }
 
@@ -53,22 +53,22 @@ func (s *server) wait(d time.Duration) {
 // newServer has one license: ten calls, a day, two seats of modeling.
 func newServer(t *testing.T, change ...func(*licensing.Policy, *licensing.License)) *server {
 	t.Helper()
-	s := &server{store: memory.New(), now: start}
+	s := &server{store: memory.New(), now: startTime}
 	s.restart(t)
 	var err error
 	org, err := s.CreateOrganisation(t.Context(), "Example")
 	must(t, err)
 	s.org = org.ID
-	s.product, err = s.CreateProduct(t.Context(), licensing.Product{Meta: s.meta(), Name: "CAD"})
+	s.product, err = s.CreateProduct(t.Context(), licensing.Product{Record: s.meta(), Name: "CAD"})
 	must(t, err)
 	policy := licensing.Policy{Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: minute, MaxRetries: 3,
 		Grace: 10 * minute}, ActivationLimit: 100}
-	l := licensing.License{Meta: s.meta(), Contexts: []string{"ui", "automation"}, Allowance: 10, Expires: ms(start.Add(24 * time.Hour)),
+	l := licensing.License{Record: s.meta(), Contexts: []string{"ui", "automation"}, Allowance: 10, Expires: ms(startTime.Add(24 * time.Hour)),
 		Entitlements: []license.Entitlement{{Name: "modeling", Slots: 2}, {Name: "rendering"}}}
 	for _, f := range change {
 		f(&policy, &l)
 	}
-	s.version, err = s.CreateVersion(t.Context(), licensing.Version{Meta: s.meta(), Product: s.product.ID, Name: "1", Policy: policy})
+	s.version, err = s.CreateVersion(t.Context(), licensing.Version{Record: s.meta(), Product: s.product.ID, Name: "1", Policy: policy})
 	must(t, err)
 	l.Version = s.version.ID
 	s.license, err = s.CreateLicense(t.Context(), l)
@@ -81,7 +81,7 @@ func (s *server) restart(t *testing.T) {
 	t.Helper()
 	keys, err := issuer.New(bytes.Repeat([]byte{1}, issuer.MasterKeySize), nil)
 	must(t, err)
-	s.Service = licensing.New(s.store, keys, licensing.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32), Tell: &s.told})
+	s.Service = licensing.New(s.store, keys, licensing.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32), Events: &s.events})
 }
 
 // rollBack puts the records back to what they were, and starts a new process on them.
@@ -91,7 +91,7 @@ func (s *server) rollBack(t *testing.T, to *memory.Store) {
 	s.restart(t)
 }
 
-func (s *server) meta() licensing.Meta { return licensing.Meta{Organisation: s.org} }
+func (s *server) meta() licensing.Record { return licensing.Record{Organisation: s.org} }
 
 func (s *server) edit(t *testing.T, change func(*licensing.License)) {
 	t.Helper()
@@ -116,7 +116,7 @@ type program struct {
 var nonces atomic.Int64 // never used twice
 
 func (s *server) program(seed byte) *program {
-	return &program{s: s, device: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32)), position: lease.Position{Generation: 1, Link: lease.Origin}}
+	return &program{s: s, device: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32)), position: lease.Position{Generation: 1, Link: lease.OriginLink}}
 }
 
 func (p *program) copy() *program { c := *p; return &c }
@@ -141,7 +141,7 @@ func (p *program) send(t *testing.T, request []byte) *lease.Answer {
 	must(t, err)
 	got, err := p.s.Sync(t.Context(), request, "192.0.2.1")
 	must(t, err)
-	signed, beside, err := lease.CutBeside(got.Body)
+	signed, beside, err := lease.SplitAttachments(got.Body)
 	certificate := beside.Keyring
 	must(t, err)
 	if (certificate != nil) != (r.Keyring != lease.HashOf(p.s.product.Keyring)) || certificate != nil && !bytes.Equal(certificate, p.s.product.Keyring) {
@@ -161,7 +161,7 @@ func (p *program) send(t *testing.T, request []byte) *lease.Answer {
 	}
 	l := a.Lease
 	if l.Request != hash || l.Nonce != r.Nonce || l.Activation != r.Activation() || l.License != r.License || l.Product != r.Product ||
-		l.Position() != (lease.Position{Generation: r.Generation, Number: r.Number, Link: lease.Next(r.Previous, hash)}) || got.Refused != "" {
+		l.Position() != (lease.Position{Generation: r.Generation, Number: r.Number, Link: lease.NextLink(r.Previous, hash)}) || got.Refused != "" {
 		t.Fatalf("the lease is for another request: %+v", l)
 	}
 	if l.Time < p.time && l.Epoch == p.epoch {
@@ -192,10 +192,10 @@ func (p *program) refused(t *testing.T, want license.Code, with ...func(*lease.R
 	return a.Refusal
 }
 
-// anew is a re-activation: the challenge of the last refusal, the next generation.
-func (p *program) anew(generation int64) func(*lease.Request) {
+// reactivation is a re-activation: the challenge of the last refusal, the next generation.
+func (p *program) reactivation(generation int64) func(*lease.Request) {
 	return func(r *lease.Request) {
-		r.Challenge, r.Generation, r.Number, r.Previous = p.challenge, generation+1, 1, lease.Origin
+		r.Challenge, r.Generation, r.Number, r.Previous = p.challenge, generation+1, 1, lease.OriginLink
 	}
 }
 
@@ -205,11 +205,11 @@ func wants(names ...string) func(*lease.Request) {
 	return func(r *lease.Request) {
 		for _, n := range names {
 			entitlement, in, _ := strings.Cut(n, "@")
-			r.Want = append(r.Want, lease.Want{Slot: lease.Slot{Entitlement: entitlement, Context: in}})
+			r.Want = append(r.Want, lease.ReservationRequest{Slot: lease.Slot{Entitlement: entitlement, Context: in}})
 		}
 	}
 }
-func drops(name string) func(*lease.Request) {
+func releases(name string) func(*lease.Request) {
 	return func(r *lease.Request) { r.Drop = append(r.Drop, lease.Slot{Entitlement: name, Context: "ui"}) }
 }
 
@@ -233,13 +233,13 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 
 // proves S17
 // proves part of S26
-func TestLeaseSaysEverything(t *testing.T) {
+func TestLeaseMembers(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
 	l := p.sync(t, counts(3), wants("modeling@ui"))
 	equal(t, "settings", l.Settings, s.version.Policy.Settings)
 	equal(t, "counters", l.Counters, lease.Counters{Used: 3, Allowance: 10, Counted: 3})
-	equal(t, "time", l.Time, ms(start))
+	equal(t, "time", l.Time, ms(startTime))
 	equal(t, "epoch", l.Epoch, 5)
 	equal(t, "verdict", l.Verdict, license.CodeOK)
 	equal(t, "expires", l.Expires, s.license.Expires)
@@ -249,7 +249,7 @@ func TestLeaseSaysEverything(t *testing.T) {
 }
 
 // proves S12, S20
-func TestAllowanceEnds(t *testing.T) {
+func TestAllowanceExhausted(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
 	equal(t, "call 10 of 10", p.sync(t, counts(10)).Verdict, license.CodeOK)
@@ -263,7 +263,7 @@ func TestAllowanceEnds(t *testing.T) {
 }
 
 // proves S13, S14
-func TestTimeEnds(t *testing.T) {
+func TestLicenseExpires(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, l *licensing.License) { p.Type, l.Allowance = lease.Timed, 0 })
 	p := s.program(1)
 	l := p.sync(t, counts(1_000_000))
@@ -291,7 +291,7 @@ func TestWrongIDs(t *testing.T) {
 	if !errors.As(err, &e) || e.Code != license.CodeUnknownProduct {
 		t.Errorf("unknown product: %v", err)
 	}
-	other, err := s.CreateProduct(t.Context(), licensing.Product{Meta: s.meta(), Name: "CAM"})
+	other, err := s.CreateProduct(t.Context(), licensing.Product{Record: s.meta(), Name: "CAM"})
 	must(t, err)
 	// The other product's key signs: it is the one that the program pins.
 	s.product = other
@@ -304,7 +304,7 @@ func TestWrongIDs(t *testing.T) {
 }
 
 // proves S21, S22
-func TestStatus(t *testing.T) {
+func TestStatusRefusals(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
 	p.sync(t, counts(1))
@@ -346,13 +346,13 @@ func TestActivationLimit(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.ActivationLimit = 1 })
 	s.program(1).sync(t)
 	no := s.program(2).refused(t, license.CodeActivationLimit)
-	equal(t, "retry at", no.RetryAt, ms(start)+minute)
+	equal(t, "retry at", no.RetryAt, ms(startTime)+minute)
 	s.wait(time.Minute)
 	s.program(2).sync(t)
 }
 
 // proves S18
-func TestAnotherDevice(t *testing.T) {
+func TestWrongDevice(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
 	p.sync(t)
@@ -365,7 +365,7 @@ func TestAnotherDevice(t *testing.T) {
 }
 
 // A lost reply is asked for again and counted once; the lease is the same but for its signature. proves S19
-func TestLostReply(t *testing.T) {
+func TestResendAfterLostReply(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
 	p.sync(t)
@@ -385,7 +385,7 @@ func TestLostReply(t *testing.T) {
 }
 
 // An old state comes back: the holder activates anew, keeps seats and count, and has a budget for it.
-func TestRestoredState(t *testing.T) {
+func TestReactivationAfterRestoredState(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.ActivationLimit, p.MaxMachines = 1, 1 })
 	p := s.program(1)
 	p.sync(t, wants("modeling@ui"))
@@ -395,22 +395,22 @@ func TestRestoredState(t *testing.T) {
 		p = backup.copy()
 		no := p.refused(t, license.CodeStaleState, counts(2))
 		equal(t, "generation", no.Generation, generation)
-		l := p.sync(t, p.anew(generation), counts(2))
+		l := p.sync(t, p.reactivation(generation), counts(2))
 		equal(t, "counted", l.Counters.Counted, 5)
 		equal(t, "held", len(l.Reservations), 1)
 		p.sync(t, counts(5))
 	}
 	p = backup.copy()
 	p.refused(t, license.CodeStaleState)
-	p.refused(t, license.CodeRestoredTooOften, p.anew(4))
+	p.refused(t, license.CodeRestoredTooOften, p.reactivation(4))
 	s.wait(23 * time.Hour)
-	s.edit(t, func(l *licensing.License) { l.Expires = ms(start.Add(1000 * 24 * time.Hour)) })
+	s.edit(t, func(l *licensing.License) { l.Expires = ms(startTime.Add(1000 * 24 * time.Hour)) })
 	s.wait(29*24*time.Hour + time.Hour)
 	p.refused(t, license.CodeStaleState)
-	p.sync(t, p.anew(4))
+	p.sync(t, p.reactivation(4))
 }
 
-func TestChallengesAreForOneHead(t *testing.T) {
+func TestChallengeIsBoundToHead(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
 	p.sync(t)
@@ -419,13 +419,13 @@ func TestChallengesAreForOneHead(t *testing.T) {
 	old.refused(t, license.CodeStaleState)
 	forged := old.copy()
 	forged.challenge = strings.Repeat("0", 64)
-	forged.refused(t, license.CodeChallengeInvalid, forged.anew(1))
+	forged.refused(t, license.CodeChallengeInvalid, forged.reactivation(1))
 	other := s.program(2)
 	other.sync(t)
 	other.challenge = old.challenge
-	other.refused(t, license.CodeChallengeInvalid, other.anew(1))
+	other.refused(t, license.CodeChallengeInvalid, other.reactivation(1))
 	p.sync(t) // the head moves: the challenge is void
-	old.refused(t, license.CodeChallengeInvalid, old.anew(1))
+	old.refused(t, license.CodeChallengeInvalid, old.reactivation(1))
 	late := p.request()
 	p.refused(t, license.CodeStaleState, func(r *lease.Request) { r.Previous = lease.HashOf(nil) })
 	p.sync(t)
@@ -446,11 +446,11 @@ func TestGoodbyeAndDeactivation(t *testing.T) {
 	p.refused(t, license.CodeDeactivated)
 	q := s.program(2)
 	q.sync(t)
-	key := licensing.ActivationKey{License: s.license.ID, Activation: lease.ActivationOf(q.device.Public().(ed25519.PublicKey))}
+	key := licensing.ActivationKey{License: s.license.ID, Activation: lease.ActivationID(q.device.Public().(ed25519.PublicKey))}
 	must(t, s.Deactivate(t.Context(), s.org, key))
 	q.refused(t, license.CodeDeactivated)
 	p.challenge = ""
-	p.sync(t, p.anew(1)) // comes back as a newcomer
+	p.sync(t, p.reactivation(1)) // comes back as a newcomer
 }
 
 // proves L06, L19, L21
@@ -464,7 +464,7 @@ func TestWantsAndDenials(t *testing.T) {
 	equal(t, "context", l.Denied[0].Code, license.CodeContextNotAllowed)
 	l = s.program(3).sync(t, wants("modeling@ui"))
 	equal(t, "third of two", l.Denied[0].Code, license.CodeNoSlots)
-	p.sync(t, drops("modeling"))
+	p.sync(t, releases("modeling"))
 	equal(t, "after a drop", len(s.program(4).sync(t, wants("modeling@ui")).Reservations), 1)
 	s.edit(t, func(l *licensing.License) { l.Entitlements = []license.Entitlement{{Name: "modeling", Slots: 2}} })
 	equal(t, "an entitlement taken out of the license", len(p.sync(t).Reservations), 0)
@@ -501,7 +501,7 @@ func TestLeaseFull(t *testing.T) {
 }
 
 // Many programs, one seat, one activation each, everything signed: the sums are right. proves S27
-func TestManyAtOnce(t *testing.T) {
+func TestConcurrentSyncs(t *testing.T) {
 	s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Allowance = 100 })
 	var wait sync.WaitGroup
 	errs := make(chan error, 32)
@@ -518,7 +518,7 @@ func TestManyAtOnce(t *testing.T) {
 					return
 				}
 				r, hash, _ := lease.OpenRequest(request)
-				p.position = lease.Position{Generation: 1, Number: r.Number, Link: lease.Next(r.Previous, hash)}
+				p.position = lease.Position{Generation: 1, Number: r.Number, Link: lease.NextLink(r.Previous, hash)}
 			}
 		}()
 	}

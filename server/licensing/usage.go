@@ -36,26 +36,26 @@ func (s *Service) Usage(ctx context.Context, org, id license.ID) (u Usage, err e
 	if err != nil {
 		return u, fmt.Errorf("the license's version: %w", err)
 	}
-	u.Policy = v.Policy.apply(u.License.Overrides)
+	u.Policy = v.Policy.WithOverrides(u.License.Overrides)
 	if u.Meter, err = s.store.Meter(ctx, id); err != nil {
 		return u, err
 	}
 	u.LastSync, err = s.store.LastSync(ctx, id)
 	var from lease.Time
-	from, u.Until = u.Policy.period(u.License.Created, s.now())
-	u.Charge(Charge{Period: from, Allowance: Unlimited}, 0, 0) // a period may have begun since the last charge
+	from, u.Until = u.Policy.PeriodAt(u.License.Created, s.now())
+	u.Charge(UsageCharge{Period: from, Allowance: Unlimited}, 0, 0) // a period may have begun since the last charge
 	return u, err
 }
 
 const periodKind = "usage_period"
 
-// keepPeriods copies what the meter says of closed periods into entries of their own.
-func (s *Service) keepPeriods(ctx context.Context, l *License) error {
+// saveClosedPeriods copies what the meter says of closed periods into entries of their own.
+func (s *Service) saveClosedPeriods(ctx context.Context, l *License) error {
 	m, err := s.store.Meter(ctx, l.ID)
 	if err != nil {
 		return err
 	}
-	for _, p := range m.Closed {
+	for _, p := range m.ClosedPeriods {
 		body, err := json.Marshal(p)
 		if err != nil {
 			return err
@@ -63,7 +63,7 @@ func (s *Service) keepPeriods(ctx context.Context, l *License) error {
 		e := Entry{Kind: periodKind, ID: fmt.Sprintf("%s:%d", l.ID, p.From), Org: l.Organisation, List: string(l.ID), Created: p.From, Body: body}
 		err = s.store.CreateEntry(ctx, e)
 		if errors.Is(err, ErrExists) {
-			err = s.correct(ctx, e)
+			err = s.replaceIfDifferent(ctx, e)
 		}
 		if err != nil {
 			return err
@@ -72,8 +72,8 @@ func (s *Service) keepPeriods(ctx context.Context, l *License) error {
 	return nil
 }
 
-// correct makes an entry say what it should: the meter stands above it.
-func (s *Service) correct(ctx context.Context, e Entry) error {
+// replaceIfDifferent makes an entry say what it should: the meter stands above it.
+func (s *Service) replaceIfDifferent(ctx context.Context, e Entry) error {
 	kept, err := s.store.Entry(ctx, e.Kind, e.ID)
 	if err != nil || bytes.Equal(kept.Body, e.Body) {
 		return err
@@ -91,7 +91,7 @@ func (s *Service) Periods(ctx context.Context, org, id license.ID, page Page) (L
 	if err != nil {
 		return Listing[Period]{}, err
 	}
-	if err := s.keepPeriods(ctx, &l); err != nil {
+	if err := s.saveClosedPeriods(ctx, &l); err != nil {
 		return Listing[Period]{}, err
 	}
 	kept, err := s.store.Entries(ctx, periodKind, org, string(id), page)
@@ -104,8 +104,8 @@ func (s *Service) Periods(ctx context.Context, org, id license.ID, page Page) (L
 	return periods, err
 }
 
-// period is the one of the allowance in which a time lies: its start and its end; both 0 where there are no periods.
-func (p Policy) period(created, now lease.Time) (from, until lease.Time) {
+// PeriodAt is the one of the allowance in which a time lies: its start and its end; both 0 where there are no periods.
+func (p Policy) PeriodAt(created, now lease.Time) (from, until lease.Time) {
 	t := now.Std().UTC()
 	year, month, day := t.Date()
 	at := func(year int, month time.Month, day int) lease.Time {
@@ -133,17 +133,17 @@ func (p Policy) checkPeriod(at string) error {
 	switch p.Period {
 	case "":
 	case PeriodDay, PeriodWeek, PeriodMonth, PeriodYear, PeriodFixed:
-		if !p.Type.Counted() {
-			return invalid(at+".period", "is %s, but the type %s does not count calls", p.Period, p.Type)
+		if !p.Type.LimitsCalls() {
+			return NewInvalid(at+".period", "is %s, but the type %s does not count calls", p.Period, p.Type)
 		}
 	default:
-		return invalid(at+".period", "is %q, allowed are day, week, month, year, fixed", p.Period)
+		return NewInvalid(at+".period", "is %q, allowed are day, week, month, year, fixed", p.Period)
 	}
 	if p.Period == PeriodFixed {
-		return within(at+".period_length", p.PeriodLength, minTerm, maxDuration)
+		return CheckRange(at+".period_length", p.PeriodLength, minTerm, MaxDuration)
 	}
 	if p.PeriodLength != 0 {
-		return invalid(at+".period_length", "is %d, but only fixed periods have a length", p.PeriodLength)
+		return NewInvalid(at+".period_length", "is %d, but only fixed periods have a length", p.PeriodLength)
 	}
 	return nil
 }

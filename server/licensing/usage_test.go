@@ -9,8 +9,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// each gives the license ten calls in every period, and no end.
-func each(kind licensing.PeriodKind, length int64) func(*licensing.Policy, *licensing.License) {
+// withPeriod gives the license ten calls in every period, and no end.
+func withPeriod(kind licensing.PeriodKind, length int64) func(*licensing.Policy, *licensing.License) {
 	return func(p *licensing.Policy, l *licensing.License) {
 		p.Type, p.Period, p.PeriodLength, l.Expires = lease.Calls, kind, length, 0
 	}
@@ -24,22 +24,22 @@ func (s *server) usage(t *testing.T) licensing.Usage {
 }
 
 // The allowance that a program is told counts from the license's beginning, as its usage does: so a period is none of its business.
-func TestAllowanceOfAMonth(t *testing.T) {
-	s := newServer(t, each(licensing.PeriodMonth, 0))
+func TestMonthlyAllowance(t *testing.T) {
+	s := newServer(t, withPeriod(licensing.PeriodMonth, 0))
 	p, q := s.program(1), s.program(2)
 	p.sync(t, counts(8))
 	l := q.sync(t, counts(5)) // past what is left
 	equal(t, "verdict", l.Verdict, license.CodeExhausted)
 	equal(t, "counters", l.Counters, lease.Counters{Used: 10, Allowance: 10, Counted: 2})
 	u := s.usage(t)
-	equal(t, "of the month", u.Used-u.Before, 10)
+	equal(t, "of the month", u.Used-u.UsedBeforePeriod, 10)
 	equal(t, "until", u.Until, ms(time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)))
 
 	s.wait(27*24*time.Hour + 12*time.Hour - time.Millisecond) // the last of the month
 	equal(t, "verdict", q.sync(t, counts(3)).Verdict, license.CodeExhausted)
 	s.wait(time.Millisecond)
 	u = s.usage(t)
-	equal(t, "of the new month, before anybody came", u.Used-u.Before, 0)
+	equal(t, "of the new month, before anybody came", u.Used-u.UsedBeforePeriod, 0)
 	l = q.sync(t, counts(3))
 	equal(t, "verdict", l.Verdict, license.CodeOK)
 	equal(t, "counters", l.Counters, lease.Counters{Used: 11, Allowance: 20, Counted: 3})
@@ -56,8 +56,8 @@ func TestAllowanceOfAMonth(t *testing.T) {
 }
 
 // Whatever is left of a long row of periods is remembered, though the meter itself is small.
-func TestPeriodsAreRemembered(t *testing.T) {
-	s := newServer(t, each(licensing.PeriodDay, 0))
+func TestClosedPeriodsAreListed(t *testing.T) {
+	s := newServer(t, withPeriod(licensing.PeriodDay, 0))
 	p := s.program(1)
 	for n := range 40 {
 		p.sync(t, counts(int64(n+1)))
@@ -72,7 +72,7 @@ func TestPeriodsAreRemembered(t *testing.T) {
 	equal(t, "kept of a deleted license", len(kept.Items), 0)
 }
 
-func TestWherePeriodsBegin(t *testing.T) {
+func TestPeriodBoundaries(t *testing.T) {
 	at := func(year int, month time.Month, day, hour int) lease.Time {
 		return ms(time.Date(year, month, day, hour, 0, 0, 0, time.UTC))
 	}
@@ -87,7 +87,7 @@ func TestWherePeriodsBegin(t *testing.T) {
 		{licensing.PeriodYear, 0, at(2026, 1, 1, 0), at(2027, 1, 1, 0)},
 		{licensing.PeriodFixed, 5 * 60 * minute, at(2026, 3, 4, 22), at(2026, 3, 5, 3)},
 	} {
-		s := newServer(t, each(c.kind, c.length))
+		s := newServer(t, withPeriod(c.kind, c.length))
 		s.wait(11*time.Hour + 59*time.Minute)
 		s.program(1).sync(t, counts(1))
 		u := s.usage(t)
@@ -98,7 +98,7 @@ func TestWherePeriodsBegin(t *testing.T) {
 
 // What was prepaid in one period is good in the next, and was charged once.
 func TestPrepaidAcrossPeriods(t *testing.T) {
-	s := newServer(t, each(licensing.PeriodDay, 0), func(p *licensing.Policy, _ *licensing.License) { p.Prepaid = 4 })
+	s := newServer(t, withPeriod(licensing.PeriodDay, 0), func(p *licensing.Policy, _ *licensing.License) { p.Prepaid = 4 })
 	p := s.program(1)
 	equal(t, "granted", p.sync(t, counts(8)).Counters, lease.Counters{Used: 10, Allowance: 10, Counted: 8, Granted: 10})
 	s.wait(24 * time.Hour)
@@ -106,7 +106,7 @@ func TestPrepaidAcrossPeriods(t *testing.T) {
 }
 
 // proves part of B01
-func TestMoves(t *testing.T) {
+func TestTransferLimit(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, l *licensing.License) {
 		p.MaxMachines, p.MoveLimit = 1, 2
 		l.Expires += 1000 * aDay
@@ -121,13 +121,13 @@ func TestMoves(t *testing.T) {
 	c.sync(t, goodbye)
 	s.wait(time.Hour)
 	no := d.refused(t, license.CodeMoveLimit)
-	equal(t, "again from", no.RetryAt, ms(start)+30*aDay)
+	equal(t, "again from", no.RetryAt, ms(startTime)+30*aDay)
 	must(t, s.Deactivate(t.Context(), s.org, licensing.ActivationKey{License: s.license.ID, Activation: c.activation()}))
 	d.sync(t) // the vendor's doing is no move
 	d.sync(t, goodbye)
-	a.refused(t, license.CodeMoveLimit, func(r *lease.Request) { r.Generation, r.Number, r.Previous, r.Lease = 2, 1, lease.Origin, "" })
+	a.refused(t, license.CodeMoveLimit, func(r *lease.Request) { r.Generation, r.Number, r.Previous, r.Lease = 2, 1, lease.OriginLink, "" })
 	s.wait(30 * 24 * time.Hour)
-	a.sync(t, func(r *lease.Request) { r.Generation, r.Number, r.Previous, r.Lease = 2, 1, lease.Origin, "" })
+	a.sync(t, func(r *lease.Request) { r.Generation, r.Number, r.Previous, r.Lease = 2, 1, lease.OriginLink, "" })
 	u := s.usage(t)
 	equal(t, "moves", u.Moves, 1)
 	equal(t, "until", u.MovesUntil(), s.usage(t).MovesFrom+30*aDay)
@@ -135,8 +135,8 @@ func TestMoves(t *testing.T) {
 
 // A clock that goes back over the end of a period, or a node whose clock is behind, does not end the period that has begun: it would begin
 // twice.
-func TestPeriodThatBeginsOnce(t *testing.T) {
-	s := newServer(t, each(licensing.PeriodDay, 0))
+func TestPeriodStartsOnce(t *testing.T) {
+	s := newServer(t, withPeriod(licensing.PeriodDay, 0))
 	p := s.program(1)
 	s.wait(13 * time.Hour)
 	p.sync(t, counts(10))
@@ -153,11 +153,13 @@ func TestPeriodThatBeginsOnce(t *testing.T) {
 // Who gives up its place and comes back to it, before another has it, has not moved.
 //
 // proves part of B01
-func TestComingBackIsNoMove(t *testing.T) {
+func TestReturnToOwnPlaceIsNoTransfer(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, l *licensing.License) { p.MaxMachines, p.MoveLimit = 1, 1 })
 	a := s.program(1)
 	again := func(generation int64) func(*lease.Request) {
-		return func(r *lease.Request) { r.Generation, r.Number, r.Previous, r.Lease = generation, 1, lease.Origin, "" }
+		return func(r *lease.Request) {
+			r.Generation, r.Number, r.Previous, r.Lease = generation, 1, lease.OriginLink, ""
+		}
 	}
 	a.sync(t)
 	for n := range int64(3) {

@@ -23,11 +23,11 @@ type Source interface {
 	Key(context.Context) ([]byte, error)
 }
 
-// Given is a key that is at hand.
-type Given []byte
+// Static is a key that is at hand.
+type Static []byte
 
 // Key implements Source.
-func (g Given) Key(context.Context) ([]byte, error) {
+func (g Static) Key(context.Context) ([]byte, error) {
 	if len(g) != Size {
 		return nil, fmt.Errorf("the key has %d bytes, not %d", len(g), Size)
 	}
@@ -41,9 +41,9 @@ type Command struct {
 }
 
 const (
-	patience = 30 * time.Second
-	most     = 4096 // bytes of output; a key is far smaller
-	told     = 400  // bytes of what the program complains of
+	defaultTimeout = 30 * time.Second
+	maxOutput      = 4096 // bytes of output; a key is far smaller
+	maxErrorText   = 400  // bytes of what the program complains of
 )
 
 // Key implements Source.
@@ -54,17 +54,17 @@ func (c Command) Key(ctx context.Context) ([]byte, error) {
 	}
 	limit := c.Timeout
 	if limit == 0 {
-		limit = patience
+		limit = defaultTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.WaitDelay = time.Second // for what it has started, and what may hold its output open
-	out, complaint := &bounded{most: most + 1}, &bounded{most: told}
-	defer clear(out.kept)
+	out, complaint := &boundedBuffer{limit: maxOutput + 1}, &boundedBuffer{limit: maxErrorText}
+	defer clear(out.data)
 	cmd.Stdout, cmd.Stderr = out, complaint
 	err := cmd.Run()
-	switch said := strings.TrimSpace(strings.ToValidUTF8(string(complaint.kept), "?")); {
+	switch said := strings.TrimSpace(strings.ToValidUTF8(string(complaint.data), "?")); {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%s gave no key within %s", words[0], limit)
 	case err != nil && said != "":
@@ -72,7 +72,7 @@ func (c Command) Key(ctx context.Context) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", words[0], err)
 	}
-	key, err := Parse(out.kept)
+	key, err := Parse(out.data)
 	if err != nil {
 		return nil, fmt.Errorf("what %s wrote %w", words[0], err)
 	}
@@ -91,13 +91,13 @@ func Parse(data []byte) ([]byte, error) {
 	return key, nil
 }
 
-// bounded keeps the beginning of what is written to it.
-type bounded struct {
-	kept []byte
-	most int
+// boundedBuffer keeps the beginning of what is written to it.
+type boundedBuffer struct {
+	data  []byte
+	limit int
 }
 
-func (b *bounded) Write(p []byte) (int, error) {
-	b.kept = append(b.kept, p[:min(len(p), b.most-len(b.kept))]...)
+func (b *boundedBuffer) Write(p []byte) (int, error) {
+	b.data = append(b.data, p[:min(len(p), b.limit-len(b.data))]...)
 	return len(p), nil
 }

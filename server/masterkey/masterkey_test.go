@@ -28,7 +28,7 @@ func script(t *testing.T, body string) string {
 }
 
 // proves part of S28
-func TestCommandGivesTheKey(t *testing.T) {
+func TestCommand(t *testing.T) {
 	text := base64.StdEncoding.EncodeToString(secret)
 	raw := filepath.Join(t.TempDir(), "raw")
 	if err := os.WriteFile(raw, secret, 0o600); err != nil {
@@ -49,7 +49,7 @@ func TestCommandGivesTheKey(t *testing.T) {
 // Whatever goes wrong is said in the program's own words, and nothing that it wrote as a key is repeated.
 //
 // proves part of S28
-func TestCommandThatGivesNone(t *testing.T) {
+func TestCommandErrors(t *testing.T) {
 	half := base64.StdEncoding.EncodeToString(secret[:16])
 	for name, c := range map[string]struct{ line, want string }{
 		"fails":          {script(t, "echo the vault is locked >&2; exit 3"), "exit status 3: the vault is locked"},
@@ -68,7 +68,7 @@ func TestCommandThatGivesNone(t *testing.T) {
 	}
 }
 
-func TestCommandThatHangs(t *testing.T) {
+func TestCommandTimeout(t *testing.T) {
 	hangs := script(t, "sleep 600")
 	if _, err := (Command{Line: hangs, Timeout: 50 * time.Millisecond}).Key(t.Context()); err == nil || !strings.Contains(err.Error(), "gave no key within 50ms") {
 		t.Error(err)
@@ -80,11 +80,11 @@ func TestCommandThatHangs(t *testing.T) {
 	}
 }
 
-func TestGivenHasItsSize(t *testing.T) {
-	if _, err := Given(secret[:31]).Key(t.Context()); err == nil {
+func TestStaticChecksSize(t *testing.T) {
+	if _, err := Static(secret[:31]).Key(t.Context()); err == nil {
 		t.Error("31 bytes are a key")
 	}
-	if key, err := Given(secret).Key(t.Context()); err != nil || !bytes.Equal(key, secret) {
+	if key, err := Static(secret).Key(t.Context()); err != nil || !bytes.Equal(key, secret) {
 		t.Error(err)
 	}
 }

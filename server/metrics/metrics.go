@@ -78,24 +78,24 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Request counts one request. The route is one of those that are registered, or a word of ours.
-func (m *Metrics) Request(route, method string, status int, took time.Duration) {
+// ObserveRequest counts one request. The route is one of those that are registered, or a word of ours.
+func (m *Metrics) ObserveRequest(route, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
 }
 
-// Sync counts one exchange by its verdict.
-func (m *Metrics) Sync(code string) { m.syncs.WithLabelValues(code).Inc() }
+// CountSync counts one exchange by its verdict.
+func (m *Metrics) CountSync(code string) { m.syncs.WithLabelValues(code).Inc() }
 
-// RateLimited counts a request that was refused for its rate: of an "address" or for a "license".
-func (m *Metrics) RateLimited(by string) { m.limited.WithLabelValues(by).Inc() }
+// CountRateLimited counts a request that was refused for its rate: of an "address" or for a "license".
+func (m *Metrics) CountRateLimited(by string) { m.limited.WithLabelValues(by).Inc() }
 
-// Store counts an operation of the store.
-func (m *Metrics) Store(operation string, took time.Duration, failed bool) {
+// ObserveStore counts an operation of the store.
+func (m *Metrics) ObserveStore(operation string, took time.Duration, failed bool) {
 	m.store.WithLabelValues(operation).Observe(took.Seconds())
 	if failed {
 		m.failures.WithLabelValues(operation).Inc()
 	}
 }
 
-// Epoch keeps what the store last said.
-func (m *Metrics) Epoch(value int64) { m.epoch.Set(float64(value)) }
+// SetEpoch keeps what the store last said.
+func (m *Metrics) SetEpoch(value int64) { m.epoch.Set(float64(value)) }

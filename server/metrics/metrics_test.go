@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// scraped is what Prometheus would read.
-func scraped(t *testing.T, m *Metrics) string {
+// scrape is what Prometheus would read.
+func scrape(t *testing.T, m *Metrics) string {
 	t.Helper()
 	answer := httptest.NewRecorder()
 	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
@@ -22,20 +22,20 @@ func scraped(t *testing.T, m *Metrics) string {
 	return answer.Body.String()
 }
 
-func full() *Metrics {
+func newFilled() *Metrics {
 	m := New(Build{"v1.2.3", "abc", "go1"})
-	m.Request("/api/v1/sync", "POST", 200, 3*time.Millisecond)
-	m.Sync("ok")
-	m.RateLimited("address")
-	m.Store("Advance", 2*time.Millisecond, false)
-	m.Store("Advance", time.Second, true)
-	m.Epoch(7)
+	m.ObserveRequest("/api/v1/sync", "POST", 200, 3*time.Millisecond)
+	m.CountSync("ok")
+	m.CountRateLimited("address")
+	m.ObserveStore("Advance", 2*time.Millisecond, false)
+	m.ObserveStore("Advance", time.Second, true)
+	m.SetEpoch(7)
 	return m
 }
 
 // proves part of B13
-func TestWhatIsCounted(t *testing.T) {
-	text := scraped(t, full())
+func TestMetrics(t *testing.T) {
+	text := scrape(t, newFilled())
 	for _, line := range []string{
 		`onelicense_build_info{commit="abc",go="go1",version="v1.2.3"} 1`,
 		`onelicense_request_seconds_count{method="POST",route="/api/v1/sync",status="200"} 1`,
@@ -59,9 +59,9 @@ func TestWhatIsCounted(t *testing.T) {
 // Every metric that the dashboard and the alerts ask for is one that there is.
 //
 // proves part of B13
-func TestDashboardAsksForWhatThereIs(t *testing.T) {
+func TestDashboardUsesExistingMetrics(t *testing.T) {
 	there := map[string]bool{}
-	for _, line := range strings.Split(scraped(t, full()), "\n") {
+	for _, line := range strings.Split(scrape(t, newFilled()), "\n") {
 		if name, _, ok := strings.Cut(line, " "); ok && !strings.HasPrefix(line, "#") {
 			name, _, _ = strings.Cut(name, "{")
 			there[name] = true

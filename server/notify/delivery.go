@@ -19,20 +19,20 @@ import (
 )
 
 const (
-	deliveryKind = "delivery"
-	deliveryKept = 30 * 24 * time.Hour
-	mostAttempts = 20   // that a delivery remembers
-	excerpt      = 1024 // bytes of an answer
+	deliveryKind        = "delivery"
+	deliveryRetention   = 30 * 24 * time.Hour
+	maxRecordedAttempts = 20   // that a delivery remembers
+	maxExcerpt          = 1024 // bytes of an answer
 )
 
-// waits are the pauses after each failed attempt, about three days altogether. Each is up to a fifth longer or shorter, so that what failed
+// retryDelays are the pauses after each failed attempt, about three days altogether. Each is up to a fifth longer or shorter, so that what failed
 // together does not come back together.
-var waits = []time.Duration{
+var retryDelays = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 }
 
-// claim is for how long a node has a delivery to itself: longer than an attempt can take.
-const claim = 4 * patience
+// claimDuration is for how long a node has a delivery to itself: longer than an attempt can take.
+const claimDuration = 4 * receiverTimeout
 
 // State of a delivery.
 type State string
@@ -46,47 +46,47 @@ const (
 
 // Delivery is one event on its way to one webhook.
 type Delivery struct {
-	ID       string
-	Webhook  license.ID
-	Created  lease.Time
-	Next     lease.Time // when it is tried again; 0: not any more
-	Event    string     // its id
-	Type     licensing.NoticeType
-	State    State
-	Body     string // as it is sent
-	Attempts []Attempt
+	ID          string
+	Webhook     license.ID
+	Created     lease.Time
+	NextAttempt lease.Time // when it is tried again; 0: not any more
+	Event       string     // its id
+	Type        licensing.EventType
+	State       State
+	Body        string // as it is sent
+	Attempts    []Attempt
 }
 
 // Attempt is one request and what came of it.
 type Attempt struct {
-	Time   lease.Time `json:"time"`
-	Took   int64      `json:"took"`             // milliseconds
-	Status int        `json:"status,omitempty"` // 0: there was no answer
-	Error  string     `json:"error,omitempty"`
-	Answer string     `json:"answer,omitempty"` // its beginning
+	Time            lease.Time `json:"time"`
+	DurationMS      int64      `json:"took"`             // milliseconds
+	Status          int        `json:"status,omitempty"` // 0: there was no answer
+	Error           string     `json:"error,omitempty"`
+	ResponseExcerpt string     `json:"answer,omitempty"` // its beginning
 }
 
-// keptDelivery is the body of its entry.
-type keptDelivery struct {
-	Event    string               `json:"event"`
-	Type     licensing.NoticeType `json:"type"`
-	State    State                `json:"state"`
-	Body     string               `json:"body"`
-	Failures int                  `json:"failures,omitempty"` // since it was made or replayed
-	Attempts []Attempt            `json:"attempts,omitempty"`
+// deliveryRecord is the body of its entry.
+type deliveryRecord struct {
+	Event    string              `json:"event"`
+	Type     licensing.EventType `json:"type"`
+	State    State               `json:"state"`
+	Body     string              `json:"body"`
+	Failures int                 `json:"failures,omitempty"` // since it was made or replayed
+	Attempts []Attempt           `json:"attempts,omitempty"`
 }
 
 func deliveryOf(e licensing.Entry) (Delivery, error) {
-	k, err := decode[keptDelivery](e)
+	k, err := decode[deliveryRecord](e)
 	return Delivery{e.ID, license.ID(e.List), e.Created, e.Due, k.Event, k.Type, k.State, k.Body, k.Attempts}, err
 }
 
-// post puts an event on its way to a webhook, once.
-func (s *Service) post(ctx context.Context, w Webhook, event Event, body []byte) error {
-	now := s.time()
+// enqueue puts an event on its way to a webhook, once.
+func (s *Service) enqueue(ctx context.Context, w Webhook, event Event, body []byte) error {
+	now := s.timestamp()
 	err := s.Store.CreateEntry(ctx, licensing.Entry{
 		Kind: deliveryKind, ID: string(w.ID) + "." + event.ID, Org: w.Org, List: string(w.ID), Search: string(event.Type) + "\n" + event.ID, Created: now, Due: now,
-		Until: now + lease.Time(deliveryKept.Milliseconds()), Body: encode(keptDelivery{Event: event.ID, Type: event.Type, State: Pending, Body: string(body)}),
+		Until: now + lease.Time(deliveryRetention.Milliseconds()), Body: encode(deliveryRecord{Event: event.ID, Type: event.Type, State: Pending, Body: string(body)}),
 	})
 	if errors.Is(err, licensing.ErrExists) {
 		return nil
@@ -101,29 +101,29 @@ func (s *Service) TestWebhook(ctx context.Context, org, id license.ID) (Delivery
 		return Delivery{}, err
 	}
 	event := Event{ID: "evt_" + string(newID()), Type: "webhook.test", Timestamp: s.Now().UTC().Truncate(time.Millisecond), Data: Data{Organisation: org}}
-	if err := s.post(ctx, w, event, encode(event)); err != nil {
+	if err := s.enqueue(ctx, w, event, encode(event)); err != nil {
 		return Delivery{}, err
 	}
-	s.nudge()
+	s.wakeUp()
 	return s.Delivery(ctx, org, id, string(id)+"."+event.ID)
 }
 
 // Deliveries lists those to a webhook, newest first.
 func (s *Service) Deliveries(ctx context.Context, org, webhook license.ID, page licensing.Page) (licensing.Listing[Delivery], error) {
 	found, err := s.Store.Entries(ctx, deliveryKind, org, string(webhook), page)
-	return convert(found, err, deliveryOf)
+	return convertListing(found, err, deliveryOf)
 }
 
 // Delivery is one of a webhook's.
 func (s *Service) Delivery(ctx context.Context, org, webhook license.ID, id string) (Delivery, error) {
-	e, err := s.delivery(ctx, org, webhook, id)
+	e, err := s.deliveryEntry(ctx, org, webhook, id)
 	if err != nil {
 		return Delivery{}, err
 	}
 	return deliveryOf(e)
 }
 
-func (s *Service) delivery(ctx context.Context, org, webhook license.ID, id string) (licensing.Entry, error) {
+func (s *Service) deliveryEntry(ctx context.Context, org, webhook license.ID, id string) (licensing.Entry, error) {
 	e, err := licensing.OrgEntry(ctx, s.Store, org, deliveryKind, id)
 	if err == nil && e.List != string(webhook) {
 		err = licensing.ErrNotFound
@@ -134,80 +134,80 @@ func (s *Service) delivery(ctx context.Context, org, webhook license.ID, id stri
 // Replay sends a delivery again, whatever became of it, with the same id and body and all attempts before it.
 func (s *Service) Replay(ctx context.Context, org, webhook license.ID, id string) (Delivery, error) {
 	for range 10 {
-		e, err := s.delivery(ctx, org, webhook, id)
+		e, err := s.deliveryEntry(ctx, org, webhook, id)
 		if err != nil {
 			return Delivery{}, err
 		}
-		k, err := decode[keptDelivery](e)
+		k, err := decode[deliveryRecord](e)
 		if err != nil {
 			return Delivery{}, err
 		}
 		k.State, k.Failures = Pending, 0
-		e.Body, e.Due, e.Until = encode(k), s.time(), s.time()+lease.Time(deliveryKept.Milliseconds())
+		e.Body, e.Due, e.Until = encode(k), s.timestamp(), s.timestamp()+lease.Time(deliveryRetention.Milliseconds())
 		if e, err = s.Store.ReplaceEntry(ctx, e); errors.Is(err, licensing.ErrStale) {
 			continue
 		} else if err != nil {
 			return Delivery{}, err
 		}
-		s.nudge()
+		s.wakeUp()
 		return deliveryOf(e)
 	}
 	return Delivery{}, licensing.ErrStale
 }
 
-// far is how far a node looks past deliveries to receivers that it is busy with.
-const far = 20 * batch
+// maxLookahead is how far a node looks past deliveries to receivers that it is busy with.
+const maxLookahead = 20 * batchSize
 
-// deliver starts what is due. Deliveries to one webhook are made one after the other, those to different ones at a time, so that a slow
+// startDueDeliveries starts what is due. Deliveries to one webhook are made one after the other, those to different ones at a time, so that a slow
 // receiver holds up nobody else.
-func (s *Service) deliver(ctx context.Context) error {
-	for _, limit := range []int{batch, far} {
-		due, err := s.Store.DueEntries(ctx, deliveryKind, s.time(), limit)
+func (s *Service) startDueDeliveries(ctx context.Context) error {
+	for _, limit := range []int{batchSize, maxLookahead} {
+		due, err := s.Store.DueEntries(ctx, deliveryKind, s.timestamp(), limit)
 		if err != nil {
 			return err
 		}
-		if s.start(ctx, due) || len(due) < limit {
+		if s.startDeliveries(ctx, due) || len(due) < limit {
 			return nil
 		}
-		if limit == far { // so many hide what is due to others
-			s.postpone(ctx, due, claim)
+		if limit == maxLookahead { // so many hide what is due to others
+			s.postpone(ctx, due, claimDuration)
 		}
 	}
 	return nil
 }
 
-// start starts the deliveries to webhooks that are not being delivered to; false when there was none.
-func (s *Service) start(ctx context.Context, due []licensing.Entry) (started bool) {
+// startDeliveries starts the deliveries to webhooks that are not being delivered to; false when there was none.
+func (s *Service) startDeliveries(ctx context.Context, due []licensing.Entry) (started bool) {
 	all := map[license.ID][]licensing.Entry{}
 	for _, e := range due {
 		all[license.ID(e.List)] = append(all[license.ID(e.List)], e)
 	}
 	for w, its := range all {
-		if s.take(w) {
+		if s.lock(w) {
 			started = true
 			s.working.Go(func() {
-				defer s.leave(w)
-				s.guarded(ctx, "delivering", func(ctx context.Context) error { return s.deliverAll(ctx, w, its) })
+				defer s.unlock(w)
+				s.runTask(ctx, "delivering", func(ctx context.Context) error { return s.deliverAll(ctx, w, its) })
 			})
 		}
 	}
 	return started
 }
 
-func (s *Service) take(w license.ID) bool {
+func (s *Service) lock(w license.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy[w] {
+	if s.locked[w] {
 		return false
 	}
-	s.busy[w] = true
+	s.locked[w] = true
 	return true
 }
 
-func (s *Service) leave(w license.ID) {
+func (s *Service) unlock(w license.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.busy, w)
+	delete(s.locked, w)
 }
 
 // deliverAll makes deliveries to one webhook until one fails. The others wait with it, for the receiver is away.
@@ -221,20 +221,20 @@ func (s *Service) deliverAll(ctx context.Context, webhook license.ID, due []lice
 			return err
 		}
 		if !ok {
-			s.postpone(ctx, due[i+1:], s.held(ctx, webhook))
+			s.postpone(ctx, due[i+1:], s.backoff(ctx, webhook))
 			return err
 		}
 	}
-	s.nudge() // there may be more
+	s.wakeUp() // there may be more
 	return nil
 }
 
 // postpone moves deliveries that were not tried, all to one time: then one request finds out for all. Who else has them by now keeps them.
 func (s *Service) postpone(ctx context.Context, due []licensing.Entry, by time.Duration) {
-	at := s.time() + lease.Time(jittered(by).Milliseconds())
+	at := s.timestamp() + lease.Time(jittered(by).Milliseconds())
 	for _, e := range due {
 		e.Due = at
-		if _, err := s.Store.ReplaceEntry(ctx, e); err != nil && !gone(err) {
+		if _, err := s.Store.ReplaceEntry(ctx, e); err != nil && !isConflict(err) {
 			return // it stays due
 		}
 	}
@@ -246,63 +246,63 @@ func jittered(d time.Duration) time.Duration {
 
 // deliverOne makes one attempt; false when the receiver did not take it.
 func (s *Service) deliverOne(ctx context.Context, webhook license.ID, e licensing.Entry) (bool, error) {
-	e.Due = s.time() + lease.Time(claim.Milliseconds())
+	e.Due = s.timestamp() + lease.Time(claimDuration.Milliseconds())
 	e, err := s.Store.ReplaceEntry(ctx, e)
-	if gone(err) {
+	if isConflict(err) {
 		return true, nil // another node has it
 	} else if err != nil {
 		return false, err
 	}
-	k, err := decode[keptDelivery](e)
+	k, err := decode[deliveryRecord](e)
 	if err != nil {
 		return false, err
 	}
 	w, err := s.Webhook(ctx, e.Org, webhook)
 	switch {
 	case errors.Is(err, licensing.ErrNotFound):
-		return true, s.finish(ctx, e, k, Failed, 0)
+		return true, s.recordResult(ctx, e, k, Failed, 0)
 	case err != nil:
 		return false, err
 	case w.Disabled && k.Type != "webhook.test":
-		return true, s.finish(ctx, e, k, Failed, 0)
+		return true, s.recordResult(ctx, e, k, Failed, 0)
 	}
 	a, after, err := s.attempt(ctx, w, k)
 	if err != nil || ctx.Err() != nil {
 		return false, err // our own fault, or our end: it was no attempt
 	}
 	k.Attempts = append(k.Attempts, a)
-	k.Attempts = k.Attempts[max(0, len(k.Attempts)-mostAttempts):]
+	k.Attempts = k.Attempts[max(0, len(k.Attempts)-maxRecordedAttempts):]
 	if a.Status/100 == 2 {
-		return true, errors.Join(s.finish(ctx, e, k, Delivered, 0), s.recovered(ctx, webhook))
+		return true, errors.Join(s.recordResult(ctx, e, k, Delivered, 0), s.clearFailure(ctx, webhook))
 	}
 	state, wait := Failed, time.Duration(0)
-	if k.Failures < len(waits) {
-		state, wait = Pending, max(jittered(waits[k.Failures]), after)
+	if k.Failures < len(retryDelays) {
+		state, wait = Pending, max(jittered(retryDelays[k.Failures]), after)
 	}
 	k.Failures++
-	return false, errors.Join(s.finish(ctx, e, k, state, wait), s.failed(ctx, w, a))
+	return false, errors.Join(s.recordResult(ctx, e, k, state, wait), s.recordFailure(ctx, w, a))
 }
 
-// finish writes what became of an attempt. Who has changed the entry meanwhile wanted it sent again, and it will be.
-func (s *Service) finish(ctx context.Context, e licensing.Entry, k keptDelivery, state State, wait time.Duration) error {
+// recordResult writes what became of an attempt. Who has changed the entry meanwhile wanted it sent again, and it will be.
+func (s *Service) recordResult(ctx context.Context, e licensing.Entry, k deliveryRecord, state State, wait time.Duration) error {
 	k.State = state
 	e.Body, e.Due = encode(k), 0
 	if state == Pending {
-		e.Due = s.time() + lease.Time(wait.Milliseconds())
+		e.Due = s.timestamp() + lease.Time(wait.Milliseconds())
 	}
 	_, err := s.Store.ReplaceEntry(ctx, e)
-	if gone(err) {
+	if isConflict(err) {
 		return nil
 	}
 	return err
 }
 
-// mostAfter is the longest pause that a receiver can ask for.
-const mostAfter = 24 * time.Hour
+// maxRetryAfter is the longest pause that a receiver can ask for.
+const maxRetryAfter = 24 * time.Hour
 
 // attempt sends one request. An error is one of ours; what the receiver does wrong stands in the attempt.
-func (s *Service) attempt(ctx context.Context, w Webhook, k keptDelivery) (a Attempt, after time.Duration, err error) {
-	secrets, err := s.secretsOf(w)
+func (s *Service) attempt(ctx context.Context, w Webhook, k deliveryRecord) (a Attempt, after time.Duration, err error) {
+	secrets, err := s.activeSecrets(w)
 	if err != nil {
 		return a, 0, err
 	}
@@ -315,19 +315,19 @@ func (s *Service) attempt(ctx context.Context, w Webhook, k keptDelivery) (a Att
 	request.Header.Set("User-Agent", "OneLicense-Webhooks/1")
 	request.Header.Set(headerID, k.Event)
 	request.Header.Set(headerTime, strconv.FormatInt(now.Unix(), 10))
-	request.Header.Set(headerSignature, signature(secrets, k.Event, now, []byte(k.Body)))
+	request.Header.Set(headerSignature, signatureHeader(secrets, k.Event, now, []byte(k.Body)))
 	a.Time = lease.Time(now.UnixMilli())
 	begun := time.Now()
 	response, err := s.client.Do(request)
 	if err != nil {
-		a.Took, a.Error = time.Since(begun).Milliseconds(), plain(err)
+		a.DurationMS, a.Error = time.Since(begun).Milliseconds(), errorText(err)
 		return a, 0, nil
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, excerpt))
-	a.Took, a.Status, a.Answer = time.Since(begun).Milliseconds(), response.StatusCode, strings.ToValidUTF8(string(text), "?")
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxExcerpt))
+	a.DurationMS, a.Status, a.ResponseExcerpt = time.Since(begun).Milliseconds(), response.StatusCode, strings.ToValidUTF8(string(text), "?")
 	if err != nil && a.Status/100 != 2 {
-		a.Error = plain(err)
+		a.Error = errorText(err)
 	}
 	if a.Status/100 == 3 {
 		a.Error = "redirects are not followed"
@@ -342,11 +342,11 @@ func retryAfter(text string, now time.Time) (pause time.Duration) {
 	} else if at, err := http.ParseTime(text); err == nil {
 		pause = at.Sub(now)
 	}
-	return min(max(pause, 0), mostAfter)
+	return min(max(pause, 0), maxRetryAfter)
 }
 
-// plain is an error without the address, which the reader knows.
-func plain(err error) string {
+// errorText is an error without the address, which the reader knows.
+func errorText(err error) string {
 	if errors.Is(err, errNotPublic) {
 		return "the address " + errNotPublic.Error()
 	}

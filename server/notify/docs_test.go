@@ -17,11 +17,11 @@ import (
 
 var update = flag.Bool("update", false, "write the table of docs/events.md anew")
 
-const page = "../../docs/events.md"
+const eventsPage = "../../docs/events.md"
 
 // proves part of B14
 func TestEventTable(t *testing.T) {
-	text, err := os.ReadFile(page)
+	text, err := os.ReadFile(eventsPage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,12 +33,12 @@ func TestEventTable(t *testing.T) {
 	}
 	var table strings.Builder
 	table.WriteString("| event | told when | made |\n|---|---|---|\n")
-	for _, n := range licensing.NoticeTypes {
+	for _, n := range licensing.EventTypes {
 		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", n.Type, n.About, n.Made)
 	}
 	want := head + begin + table.String() + end + tail
 	if *update {
-		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+		if err := os.WriteFile(eventsPage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if want != string(text) {
@@ -50,16 +50,16 @@ func TestEventTable(t *testing.T) {
 //
 // proves part of B07
 func TestExamplesVerifyRequests(t *testing.T) {
-	text, err := os.ReadFile(page)
+	text, err := os.ReadFile(eventsPage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.node()
-	r := w.receiver(func(http.ResponseWriter, *http.Request) {})
-	secret, _ := w.hook(s, r.URL)
-	w.tell(s, "1")
-	w.work(s)
+	r := w.newReceiver(func(http.ResponseWriter, *http.Request) {})
+	secret, _ := w.createWebhook(s, r.URL)
+	w.record(s, "1")
+	w.runAll(s)
 	head, body := r.heads[0], r.bodies[0]
 	id, at, signed := head.Get("webhook-id"), head.Get("webhook-timestamp"), head.Get("webhook-signature")
 	old := strconv.FormatInt(w.now().Unix()-1000, 10)

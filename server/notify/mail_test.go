@@ -26,23 +26,23 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// post is a mail server: STARTTLS and a login, as the providers' have.
-type post struct {
+// mailServer is a mail server: STARTTLS and a login, as the providers' have.
+type mailServer struct {
 	*testing.T
-	mu     sync.Mutex
-	got    []letterGot
-	refuse error // what it says to each recipient
-	away   bool  // it says that it is busy to whoever comes
-	SMTP   SMTP
+	mu         sync.Mutex
+	got        []receivedMail
+	refuseCode error // what it says to each recipient
+	isAway     bool  // it says that it is busy to whoever comes
+	SMTP       SMTP
 }
 
-type letterGot struct {
+type receivedMail struct {
 	to   string
 	text string
 }
 
-func (w *world) post() *post {
-	p := &post{T: w.T}
+func (w *fixture) newMailServer() *mailServer {
+	p := &mailServer{T: w.T}
 	// A certificate for 127.0.0.1 that a client can be told to trust.
 	lender := httptest.NewUnstartedServer(nil)
 	lender.StartTLS()
@@ -69,26 +69,26 @@ func (w *world) post() *post {
 	return p
 }
 
-type postSession struct {
-	p      *post
+type mailSession struct {
+	p      *mailServer
 	secure bool
 	in     bool
 	to     string
 }
 
-func (p *post) NewSession(c *smtp.Conn) (smtp.Session, error) {
+func (p *mailServer) NewSession(c *smtp.Conn) (smtp.Session, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.away {
+	if p.isAway {
 		return nil, &smtp.SMTPError{Code: 421, Message: "come back later"}
 	}
 	_, secure := c.TLSConnectionState()
-	return &postSession{p: p, secure: secure}, nil
+	return &mailSession{p: p, secure: secure}, nil
 }
 
-func (s *postSession) AuthMechanisms() []string { return []string{sasl.Plain} }
+func (s *mailSession) AuthMechanisms() []string { return []string{sasl.Plain} }
 
-func (s *postSession) Auth(string) (sasl.Server, error) {
+func (s *mailSession) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, user, password string) error {
 		if s.in = s.secure && user == s.p.SMTP.User && password == "opens the post"; !s.in {
 			return smtp.ErrAuthFailed
@@ -97,33 +97,33 @@ func (s *postSession) Auth(string) (sasl.Server, error) {
 	}), nil
 }
 
-func (s *postSession) Mail(string, *smtp.MailOptions) error {
+func (s *mailSession) Mail(string, *smtp.MailOptions) error {
 	if !s.in {
 		return smtp.ErrAuthRequired
 	}
 	return nil
 }
 
-func (s *postSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.to = to
-	return s.p.refuse
+	return s.p.refuseCode
 }
 
-func (s *postSession) Data(r io.Reader) error {
+func (s *mailSession) Data(r io.Reader) error {
 	text, err := io.ReadAll(r)
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
-	s.p.got = append(s.p.got, letterGot{s.to, string(text)})
+	s.p.got = append(s.p.got, receivedMail{s.to, string(text)})
 	return err
 }
 
-func (s *postSession) Reset()        {}
-func (s *postSession) Logout() error { return nil }
+func (s *mailSession) Reset()        {}
+func (s *mailSession) Logout() error { return nil }
 
 // received are the letters since the last time, parsed.
-func (p *post) received(want int) (letters []*mail.Message) {
+func (p *mailServer) received(want int) (letters []*mail.Message) {
 	p.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -141,10 +141,10 @@ func (p *post) received(want int) (letters []*mail.Message) {
 	return letters
 }
 
-func (p *post) set(away bool, refuse error) {
+func (p *mailServer) set(away bool, refuse error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.away, p.refuse = away, refuse
+	p.isAway, p.refuseCode = away, refuse
 }
 
 func bodyOf(m *mail.Message) string {
@@ -157,32 +157,32 @@ const (
 	bob = license.ID("222222222222222222222222")
 )
 
-// mailing is a node with a mail server, for an organisation of an owner and a viewer.
-func (w *world) mailing(p *post) *Service {
+// nodeWithMail is a node with a mail server, for an organisation of an owner and a viewer.
+func (w *fixture) nodeWithMail(p *mailServer) *Service {
 	s := New(Config{Store: w.store, Key: bytes.Repeat([]byte{7}, 32), Now: w.now, SMTP: p.SMTP, URL: "https://licenses.acme.test",
-		People: func(_ context.Context, org license.ID) ([]Person, error) {
+		Recipients: func(_ context.Context, org license.ID) ([]Recipient, error) {
 			if org != acme {
 				return nil, nil
 			}
-			return []Person{{ada, "ada@acme.test", true}, {bob, "bob@acme.test", false}}, nil
+			return []Recipient{{ada, "ada@acme.test", true}, {bob, "bob@acme.test", false}}, nil
 		}})
 	w.Cleanup(s.client.CloseIdleConnections)
 	return s
 }
 
 // proves part of B14
-func TestMailIsSentOverTLSWithALogin(t *testing.T) {
-	w := newWorld(t)
-	p := w.post()
-	s := w.mailing(p)
+func TestMailOverTLSWithLogin(t *testing.T) {
+	w := newFixture(t)
+	p := w.newMailServer()
+	s := w.nodeWithMail(p)
 	if err := s.Mail(t.Context(), "new@acme.test", "You are invited to Ácme", "Open\n\nhttps://licenses.acme.test/invitation?token=abc\n"); err != nil {
 		t.Fatal(err)
 	}
-	due, err := w.store.DueEntries(t.Context(), mailKind, s.time(), 10)
+	due, err := w.store.DueEntries(t.Context(), mailKind, s.timestamp(), 10)
 	if err != nil || len(due) != 1 || strings.Contains(string(due[0].Body), "token") {
 		t.Errorf("%v, and the link lies open: %s", err, due[0].Body)
 	}
-	w.work(s)
+	w.runAll(s)
 	m := p.received(1)[0]
 	if subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject")); err != nil || subject != "You are invited to Ácme" {
 		t.Errorf("subject %q %v", subject, err)
@@ -193,16 +193,16 @@ func TestMailIsSentOverTLSWithALogin(t *testing.T) {
 	if m.Header.Get("To") != "<new@acme.test>" || !strings.Contains(bodyOf(m), "https://licenses.acme.test/invitation?token=abc") || m.Header.Get("Auto-Submitted") != "auto-generated" {
 		t.Errorf("%v", m.Header)
 	}
-	w.pass(time.Hour)
-	w.work(s)
+	w.advance(time.Hour)
+	w.runAll(s)
 	p.received(0)
 }
 
 // proves part of B14
 func TestHeadersCannotBeInjected(t *testing.T) {
-	w := newWorld(t)
-	p := w.post()
-	s := w.mailing(p)
+	w := newFixture(t)
+	p := w.newMailServer()
+	s := w.nodeWithMail(p)
 	for _, to := range []string{"a@acme.test\r\nBcc: all@acme.test", "a@acme.test, b@acme.test", "a@acme.test>\r\nRCPT TO:<b@acme.test", ""} {
 		if err := s.Mail(t.Context(), to, "x", "y"); err == nil {
 			t.Errorf("%q is taken for an address", to)
@@ -213,7 +213,7 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.work(s)
+	w.runAll(s)
 	for _, m := range p.received(5) {
 		if m.Header.Get("Bcc") != "" || len(m.Header["Subject"]) != 1 || !strings.Contains(bodyOf(m), "QUIT") {
 			t.Errorf("%v", m.Header)
@@ -222,89 +222,89 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 }
 
 // proves part of B14
-func TestMailServerThatIsAway(t *testing.T) {
-	w := newWorld(t)
-	p := w.post()
-	s := w.mailing(p)
+func TestMailServerUnavailable(t *testing.T) {
+	w := newFixture(t)
+	p := w.newMailServer()
+	s := w.nodeWithMail(p)
 	for i := range 3 {
 		if err := s.Mail(t.Context(), fmt.Sprintf("%d@acme.test", i), "x", "y"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p.set(true, nil)
-	w.work(s)
+	w.runAll(s)
 	for range 3 {
-		w.pass(10 * time.Minute)
-		w.work(s)
+		w.advance(10 * time.Minute)
+		w.runAll(s)
 	}
 	p.received(0)
 	// It is back, and refuses one: that one is given up.
 	p.set(false, nil)
 	for range 3 {
-		w.pass(2 * time.Hour)
-		w.work(s)
+		w.advance(2 * time.Hour)
+		w.runAll(s)
 	}
 	p.received(3)
 	if err := s.Mail(t.Context(), "gone@acme.test", "x", "y"); err != nil {
 		t.Fatal(err)
 	}
 	p.set(false, &smtp.SMTPError{Code: 550, Message: "no such person"})
-	w.work(s)
+	w.runAll(s)
 	p.set(false, nil)
-	w.pass(2 * time.Hour)
-	w.work(s)
+	w.advance(2 * time.Hour)
+	w.runAll(s)
 	p.received(0)
 	// A login that is wrong loses nothing.
 	s.SMTP.Password = "wrong"
 	if err := s.Mail(t.Context(), "ada@acme.test", "x", "y"); err != nil {
 		t.Fatal(err)
 	}
-	w.work(s)
+	w.runAll(s)
 	s.SMTP.Password = "opens the post"
-	w.pass(time.Hour)
-	w.work(s)
+	w.advance(time.Hour)
+	w.runAll(s)
 	p.received(1)
 }
 
 // No letter goes without TLS to a server that was to speak it, nor to one with a strange certificate.
-func TestMailNeedsTLS(t *testing.T) {
-	w := newWorld(t)
-	p := w.post()
+func TestMailRequiresTLS(t *testing.T) {
+	w := newFixture(t)
+	p := w.newMailServer()
 	c := p.SMTP
 	c.Roots = x509.NewCertPool()
-	err := c.send(t.Context(), message{ID: "1", To: "ada@acme.test", Subject: "x", Text: "y"}, w.now())
+	err := c.send(t.Context(), mailMessage{ID: "1", To: "ada@acme.test", Subject: "x", Text: "y"}, w.now())
 	if unknown := (x509.UnknownAuthorityError{}); !errors.As(err, &unknown) {
 		t.Errorf("a strange certificate: %v", err)
 	}
 	c.TLS = "none"
-	if err := c.send(t.Context(), message{ID: "1", To: "ada@acme.test", Subject: "x", Text: "y"}, w.now()); err == nil {
+	if err := c.send(t.Context(), mailMessage{ID: "1", To: "ada@acme.test", Subject: "x", Text: "y"}, w.now()); err == nil {
 		t.Error("a password was sent in the clear")
 	}
 	p.received(0)
 }
 
 // proves part of B14
-func TestNoticesComeInOneLetter(t *testing.T) {
-	w := newWorld(t)
-	p := w.post()
-	s := w.mailing(p)
-	tell := func(key string, kind licensing.NoticeType, customer string) {
+func TestEventsAreSentInOneDigest(t *testing.T) {
+	w := newFixture(t)
+	p := w.newMailServer()
+	s := w.nodeWithMail(p)
+	tell := func(key string, kind licensing.EventType, customer string) {
 		t.Helper()
-		n := w.notice(key)
+		n := w.newEvent(key)
 		n.Type, n.Customer, n.Details = kind, customer, map[string]any{"used": 91_000_000, "allowance": 100_000_000}
-		if err := s.Tell(t.Context(), n); err != nil {
+		if err := s.Record(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 	}
 	tell("1", licensing.LicenseNearlyExhausted, "<b>Initech</b>\r\n.\r\n")
 	tell("2", licensing.LicenseSuspended, "nobody wants to know")
-	w.work(s)
+	w.runAll(s)
 	p.received(0)
-	w.pass(digestWait / 2)
+	w.advance(digestInterval / 2)
 	tell("3", licensing.CloneSuspected, "Globex")
-	w.work(s)
-	w.pass(digestWait / 2)
-	w.work(s)
+	w.runAll(s)
+	w.advance(digestInterval / 2)
+	w.runAll(s)
 	m := p.received(1)[0]
 	body := bodyOf(m)
 	if m.Header.Get("To") != "<ada@acme.test>" || m.Header.Get("Subject") != "2 notices about your licenses" || strings.Contains(body, "nobody") {
@@ -316,8 +316,8 @@ func TestNoticesComeInOneLetter(t *testing.T) {
 			t.Errorf("the letter lacks %q:\n%s", want, body)
 		}
 	}
-	w.pass(10 * digestWait)
-	w.work(s)
+	w.advance(10 * digestInterval)
+	w.runAll(s)
 	p.received(0)
 
 	// Hundreds are one letter too.
@@ -325,38 +325,38 @@ func TestNoticesComeInOneLetter(t *testing.T) {
 		tell(fmt.Sprint("many ", i), licensing.CloneSuspected, "Globex")
 	}
 	for range 3 {
-		w.work(s)
+		w.runAll(s)
 	}
-	w.pass(digestWait)
-	w.work(s)
+	w.advance(digestInterval)
+	w.runAll(s)
 	if m := p.received(1)[0]; m.Header.Get("Subject") != "150 notices about your licenses" || !strings.Contains(bodyOf(m), "and 50 more") {
 		t.Errorf("%v", m.Header)
 	}
 }
 
 // proves part of B14
-func TestEverybodyChoosesTheirNotices(t *testing.T) {
-	w := newWorld(t)
-	p := w.post()
-	s := w.mailing(p)
-	choose := func(member license.ID, events ...licensing.NoticeType) {
+func TestPreferences(t *testing.T) {
+	w := newFixture(t)
+	p := w.newMailServer()
+	s := w.nodeWithMail(p)
+	choose := func(member license.ID, events ...licensing.EventType) {
 		t.Helper()
-		if err := s.Choose(t.Context(), acme, member, events); err != nil {
+		if err := s.SetPreferences(t.Context(), acme, member, events); err != nil {
 			t.Fatal(err)
 		}
 	}
 	n := 0
-	letters := func(kind licensing.NoticeType, want ...string) {
+	letters := func(kind licensing.EventType, want ...string) {
 		t.Helper()
 		n++
-		notice := w.notice(fmt.Sprint(n))
+		notice := w.newEvent(fmt.Sprint(n))
 		notice.Type = kind
-		if err := s.Tell(t.Context(), notice); err != nil {
+		if err := s.Record(t.Context(), notice); err != nil {
 			t.Fatal(err)
 		}
-		w.work(s)
-		w.pass(digestWait)
-		w.work(s)
+		w.runAll(s)
+		w.advance(digestInterval)
+		w.runAll(s)
 		var to []string
 		for _, m := range p.received(len(want)) {
 			to = append(to, m.Header.Get("To"))
@@ -372,15 +372,15 @@ func TestEverybodyChoosesTheirNotices(t *testing.T) {
 	choose("", licensing.LicenseRevoked) // the organisation
 	letters(licensing.LicenseExpired)
 	letters(licensing.LicenseRevoked, "<ada@acme.test>")
-	if err := s.Choose(t.Context(), acme, ada, []licensing.NoticeType{}); err != nil {
+	if err := s.SetPreferences(t.Context(), acme, ada, []licensing.EventType{}); err != nil {
 		t.Fatal(err)
 	}
 	letters(licensing.LicenseRevoked)
-	if err := s.Choose(t.Context(), acme, ada, nil); err != nil {
+	if err := s.SetPreferences(t.Context(), acme, ada, nil); err != nil {
 		t.Fatal(err)
 	}
 	letters(licensing.LicenseRevoked, "<ada@acme.test>")
-	if err := s.Choose(t.Context(), acme, ada, []licensing.NoticeType{"license.eaten"}); err == nil {
+	if err := s.SetPreferences(t.Context(), acme, ada, []licensing.EventType{"license.eaten"}); err == nil {
 		t.Error("there is no such event")
 	}
 }
@@ -388,7 +388,7 @@ func TestEverybodyChoosesTheirNotices(t *testing.T) {
 // A mail server that has taken a message and hangs up, with no word of goodbye, has taken it.
 //
 // proves part of B14
-func TestAMailServerThatHangsUp(t *testing.T) {
+func TestMailServerClosesAfterAccepting(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -425,14 +425,14 @@ func TestAMailServerThatHangsUp(t *testing.T) {
 		_ = l.Close()
 		all.Wait()
 	})
-	w := newWorld(t)
-	s := w.mailing(&post{T: t, SMTP: SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test", TLS: "none"}})
+	w := newFixture(t)
+	s := w.nodeWithMail(&mailServer{T: t, SMTP: SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test", TLS: "none"}})
 	if err := s.Mail(t.Context(), "ada@acme.test", "Hello", "Hello"); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
-		w.work(s)
-		w.pass(time.Hour)
+		w.runAll(s)
+		w.advance(time.Hour)
 	}
 	if n := taken.Load(); n != 1 {
 		t.Errorf("it was sent %d times", n)
@@ -441,31 +441,31 @@ func TestAMailServerThatHangsUp(t *testing.T) {
 
 // proves part of B14
 func TestDigestSurvivesAnOutage(t *testing.T) {
-	w := newWorld(t)
-	p := w.post()
-	s := w.mailing(p)
+	w := newFixture(t)
+	p := w.newMailServer()
+	s := w.nodeWithMail(p)
 	p.set(true, nil)
 	for i := range 5 {
-		n := w.notice(fmt.Sprint(i))
+		n := w.newEvent(fmt.Sprint(i))
 		n.Type = licensing.CloneSuspected
-		if err := s.Tell(t.Context(), n); err != nil {
+		if err := s.Record(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
-		w.work(s)
-		w.pass(2 * time.Hour)
-		w.work(s)
+		w.runAll(s)
+		w.advance(2 * time.Hour)
+		w.runAll(s)
 	}
 	p.received(0)
 	p.set(false, nil)
-	w.pass(2 * time.Hour)
-	w.work(w.mailing(p)) // another process
+	w.advance(2 * time.Hour)
+	w.runAll(w.nodeWithMail(p)) // another process
 	if m := p.received(1)[0]; m.Header.Get("Subject") != "5 notices about your licenses" {
 		t.Errorf("%v", m.Header)
 	}
 }
 
 func TestEveryEventHasAHeadline(t *testing.T) {
-	for _, kind := range Types() {
+	for _, kind := range EventTypes() {
 		if headline(kind) == "" {
 			t.Errorf("%s has none", kind)
 		}

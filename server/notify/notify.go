@@ -36,26 +36,26 @@ type Config struct {
 	// AllowPrivate lets webhooks go to private and local addresses, and without TLS: for a network of one's own.
 	AllowPrivate bool
 	// SMTP takes our mail; without a host nobody is told by mail.
-	SMTP   SMTP
-	People People // who may be told by mail; nil: nobody
-	URL    string // of the pages, for links in letters; empty: there are none
-	// Told is called for every notice that is handed out, at least once; nil: nothing is.
-	Told func(context.Context, licensing.Notice) error
+	SMTP       SMTP
+	Recipients Recipients // who may be told by mail; nil: nobody
+	URL        string     // of the pages, for links in letters; empty: there are none
+	// OnDelivered is called for every notice that is handed out, at least once; nil: nothing is.
+	OnDelivered func(context.Context, licensing.Event) error
 }
 
 // Service hands notices out. It is safe for concurrent use.
 type Service struct {
 	Config
-	seal   cipher.AEAD
-	client *http.Client
-	known  recent
-	wake   chan struct{}
+	seal         cipher.AEAD
+	client       *http.Client
+	recentEvents recentIDs
+	wake         chan struct{}
 
 	mu      sync.Mutex
-	busy    map[license.ID]bool // webhooks that this node is delivering to, and mailKind
+	locked  map[license.ID]bool // webhooks that this node is delivering to, and mailKind
 	working sync.WaitGroup
 
-	mailAgain atomic.Int64 // milliseconds: until then the mail server is left alone
+	mailRetryAt atomic.Int64 // milliseconds: until then the mail server is left alone
 }
 
 // New makes a service. A key of another size is a mistake of the program.
@@ -74,15 +74,15 @@ func New(c Config) *Service {
 	if err != nil {
 		panic(err) // AES has the right block size
 	}
-	return &Service{Config: c, seal: seal, client: NewClient(c.AllowPrivate), wake: make(chan struct{}, 1), busy: map[license.ID]bool{}}
+	return &Service{Config: c, seal: seal, client: NewClient(c.AllowPrivate), wake: make(chan struct{}, 1), locked: map[license.ID]bool{}}
 }
 
-// every is how often a node looks for what is due, if nothing wakes it.
-const every = time.Second
+// pollInterval is how often a node looks for what is due, if nothing wakes it.
+const pollInterval = time.Second
 
 // Run works until the context ends, and waits for what is under way.
 func (s *Service) Run(ctx context.Context) {
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	defer s.Wait()
 	for {
@@ -92,17 +92,17 @@ func (s *Service) Run(ctx context.Context) {
 		case <-ticker.C:
 		case <-s.wake:
 		}
-		s.guarded(ctx, "handing out notices", s.Work)
+		s.runTask(ctx, "handing out notices", s.RunOnce)
 	}
 }
 
-// Work does what is due now. Deliveries go on when it has returned; Wait waits for them.
-func (s *Service) Work(ctx context.Context) error {
-	return errors.Join(s.handOut(ctx), s.deliver(ctx), s.mails(ctx))
+// RunOnce does what is due now. Deliveries go on when it has returned; Wait waits for them.
+func (s *Service) RunOnce(ctx context.Context) error {
+	return errors.Join(s.dispatchDue(ctx), s.startDueDeliveries(ctx), s.startMailWorker(ctx))
 }
 
-// guarded does a part of the work. What fails is logged, and stays due; a panic, which is a bug of ours, does not end the server.
-func (s *Service) guarded(ctx context.Context, what string, do func(context.Context) error) (ok bool) {
+// runTask does a part of the work. What fails is logged, and stays due; a panic, which is a bug of ours, does not end the server.
+func (s *Service) runTask(ctx context.Context, what string, do func(context.Context) error) (ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.Log.Error(what+" panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
@@ -118,15 +118,15 @@ func (s *Service) guarded(ctx context.Context, what string, do func(context.Cont
 // Wait waits for the deliveries under way.
 func (s *Service) Wait() { s.working.Wait() }
 
-// nudge has this node look at once.
-func (s *Service) nudge() {
+// wakeUp has this node look at once.
+func (s *Service) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (s *Service) time() lease.Time { return lease.Time(s.Now().UnixMilli()) }
+func (s *Service) timestamp() lease.Time { return lease.Time(s.Now().UnixMilli()) }
 
 func newID() license.ID {
 	var b [12]byte
@@ -149,7 +149,7 @@ func decode[T any](e licensing.Entry) (v T, err error) {
 	return v, err
 }
 
-// gone tells that somebody else was quicker, or that there is nothing to do any more.
-func gone(err error) bool {
+// isConflict tells that somebody else was quicker, or that there is nothing to do any more.
+func isConflict(err error) bool {
 	return errors.Is(err, licensing.ErrStale) || errors.Is(err, licensing.ErrNotFound)
 }

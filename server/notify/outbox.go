@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	noticeKind = "notice"
-	batch      = 100
+	eventKind = "notice"
+	batchSize = 100
 )
 
-// kept is how long a notice is. Installations come and go by the thousand, and each has a record of its own.
-func kept(t licensing.NoticeType) time.Duration {
+// retention is how long a notice is. Installations come and go by the thousand, and each has a record of its own.
+func retention(t licensing.EventType) time.Duration {
 	const day = 24 * time.Hour
 	switch t {
 	case licensing.ActivationCreated, licensing.ActivationClosed, licensing.ActivationRestored:
@@ -29,10 +29,10 @@ func kept(t licensing.NoticeType) time.Duration {
 
 // Event is a notice as the world sees it. Its JSON is the body of a webhook's request.
 type Event struct {
-	ID        string               `json:"id"` // the same however often it comes
-	Type      licensing.NoticeType `json:"type"`
-	Timestamp time.Time            `json:"timestamp"`
-	Data      Data                 `json:"data"`
+	ID        string              `json:"id"` // the same however often it comes
+	Type      licensing.EventType `json:"type"`
+	Timestamp time.Time           `json:"timestamp"`
+	Data      Data                `json:"data"`
 }
 
 // Data is what an event is about; what does not apply is left out.
@@ -47,7 +47,7 @@ type Data struct {
 	Details      map[string]any `json:"details,omitempty" doc:"Of the type; docs/events.md."`
 }
 
-func eventOf(n licensing.Notice) Event {
+func eventOf(n licensing.Event) Event {
 	return Event{
 		ID: eventID(n), Type: n.Type, Timestamp: time.UnixMilli(int64(n.Time)).UTC(),
 		Data: Data{n.Org, n.Product, n.Version, n.License, n.Name, n.Customer, n.Activation, n.Details},
@@ -55,89 +55,89 @@ func eventOf(n licensing.Notice) Event {
 }
 
 // eventID is a function of the notice's key, so that one that is told twice is one.
-func eventID(n licensing.Notice) string {
+func eventID(n licensing.Event) string {
 	return "evt_" + string(lease.HashOf([]byte(string(n.Org) + "\n" + string(n.Type) + "\n" + n.Key)))[:32]
 }
 
-// Tell implements licensing.Notices: it keeps the notice, and this node hands it out soon, or another does.
-func (s *Service) Tell(ctx context.Context, n licensing.Notice) error {
+// Record implements licensing.Notices: it keeps the notice, and this node hands it out soon, or another does.
+func (s *Service) Record(ctx context.Context, n licensing.Event) error {
 	id := eventID(n)
-	if s.known.has(id) {
+	if s.recentEvents.has(id) {
 		return nil
 	}
 	err := s.Store.CreateEntry(ctx, licensing.Entry{
-		Kind: noticeKind, ID: id, Org: n.Org, List: string(n.License), Search: string(n.Type) + "\n" + n.Customer + "\n" + string(n.License),
-		Created: n.Time, Due: n.Time, Until: n.Time + lease.Time(kept(n.Type).Milliseconds()), Body: encode(n),
+		Kind: eventKind, ID: id, Org: n.Org, List: string(n.License), Search: string(n.Type) + "\n" + n.Customer + "\n" + string(n.License),
+		Created: n.Time, Due: n.Time, Until: n.Time + lease.Time(retention(n.Type).Milliseconds()), Body: encode(n),
 	})
 	if err != nil && !errors.Is(err, licensing.ErrExists) {
 		return err
 	}
-	s.known.add(id)
-	s.nudge()
+	s.recentEvents.add(id)
+	s.wakeUp()
 	return nil
 }
 
-// handOut makes the deliveries of the notices that are due. What was made is not made again, so it does not matter who does it, or how far
+// dispatchDue makes the deliveries of the notices that are due. What was made is not made again, so it does not matter who does it, or how far
 // one came who ended on the way.
-func (s *Service) handOut(ctx context.Context) error {
+func (s *Service) dispatchDue(ctx context.Context) error {
 	for {
-		due, err := s.Store.DueEntries(ctx, noticeKind, s.time(), batch)
+		due, err := s.Store.DueEntries(ctx, eventKind, s.timestamp(), batchSize)
 		if err != nil {
 			return err
 		}
-		if err := s.handOutAll(ctx, due); err != nil || len(due) < batch {
+		if err := s.dispatchBatch(ctx, due); err != nil || len(due) < batchSize {
 			return err
 		}
 	}
 }
 
-func (s *Service) handOutAll(ctx context.Context, due []licensing.Entry) error {
+func (s *Service) dispatchBatch(ctx context.Context, due []licensing.Entry) error {
 	var errs []error
 	for _, e := range due { // one that fails holds up no other
-		n, err := decode[licensing.Notice](e)
+		n, err := decode[licensing.Event](e)
 		if err == nil {
-			err = s.handOutOne(ctx, n)
+			err = s.dispatch(ctx, n)
 		}
 		if err == nil {
 			e.Due = 0
 			_, err = s.Store.ReplaceEntry(ctx, e)
 		}
-		if err != nil && !gone(err) {
+		if err != nil && !isConflict(err) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Service) handOutOne(ctx context.Context, n licensing.Notice) error {
-	if s.Told != nil {
-		if err := s.Told(ctx, n); err != nil {
+func (s *Service) dispatch(ctx context.Context, n licensing.Event) error {
+	if s.OnDelivered != nil {
+		if err := s.OnDelivered(ctx, n); err != nil {
 			return err
 		}
 	}
 	event := eventOf(n)
 	body := encode(event)
-	if err := s.gather(ctx, event); err != nil {
+	if err := s.addToDigests(ctx, event); err != nil {
 		return err
 	}
-	return s.everyWebhook(ctx, n.Org, func(w Webhook) error {
+	return s.forEachWebhook(ctx, n.Org, func(w Webhook) error {
 		if w.Disabled || !slices.Contains(w.Events, n.Type) {
 			return nil
 		}
-		return s.post(ctx, w, event, body)
+		return s.enqueue(ctx, w, event, body)
 	})
 }
 
 // Events lists what happened, newest first: of a license, or with an empty id of the whole organisation.
 func (s *Service) Events(ctx context.Context, org, license license.ID, page licensing.Page) (licensing.Listing[Event], error) {
-	found, err := s.Store.Entries(ctx, noticeKind, org, string(license), page)
-	return convert(found, err, func(e licensing.Entry) (Event, error) {
-		n, err := decode[licensing.Notice](e)
+	found, err := s.Store.Entries(ctx, eventKind, org, string(license), page)
+	return convertListing(found, err, func(e licensing.Entry) (Event, error) {
+		n, err := decode[licensing.Event](e)
 		return eventOf(n), err
 	})
 }
 
-func convert[T any](found licensing.Listing[licensing.Entry], err error, read func(licensing.Entry) (T, error)) (licensing.Listing[T], error) {
+func convertListing[T any](found licensing.Listing[licensing.Entry], err error, read func(licensing.Entry) (T, error)) (licensing.Listing[T], error) {
 	l := licensing.Listing[T]{Items: []T{}, Next: found.Next}
 	for i := 0; err == nil && i < len(found.Items); i++ {
 		var item T
@@ -147,32 +147,32 @@ func convert[T any](found licensing.Listing[licensing.Entry], err error, read fu
 	return l, err
 }
 
-// recent remembers ids that the store has, so that what happens again and again does not ask it each time.
-type recent struct {
+// recentIDs remembers ids that the store has, so that what happens again and again does not ask it each time.
+type recentIDs struct {
 	mu  sync.Mutex
 	ids map[string]bool
 }
 
-const mostRecent = 10_000
+const maxRecentIDs = 10_000
 
-func (r *recent) has(id string) bool {
+func (r *recentIDs) has(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.ids[id]
 }
 
-func (r *recent) add(id string) {
+func (r *recentIDs) add(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ids == nil || len(r.ids) >= mostRecent {
+	if r.ids == nil || len(r.ids) >= maxRecentIDs {
 		r.ids = map[string]bool{}
 	}
 	r.ids[id] = true
 }
 
-// Types lists the types of event that one can ask for.
-func Types() (types []licensing.NoticeType) {
-	for _, t := range licensing.NoticeTypes {
+// EventTypes lists the types of event that one can ask for.
+func EventTypes() (types []licensing.EventType) {
+	for _, t := range licensing.EventTypes {
 		types = append(types, t.Type)
 	}
 	return types

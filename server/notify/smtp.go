@@ -22,8 +22,8 @@ type SMTP struct {
 	Roots    *x509.CertPool // nil: the system's
 }
 
-// message is one mail. HTML may be empty.
-type message struct {
+// mailMessage is one mail. HTML may be empty.
+type mailMessage struct {
 	ID      string // the same for each try
 	To      string
 	Subject string
@@ -31,18 +31,18 @@ type message struct {
 	HTML    string
 }
 
-// errRefused is about one message, or its recipient: it is refused for good. Everything else is worth another try.
-var errRefused = errors.New("the message is refused")
+// errMessageRejected is about one message, or its recipient: it is refused for good. Everything else is worth another try.
+var errMessageRejected = errors.New("the message is refused")
 
-// mailPatience is how long each of three steps may take: to be connected, to be let in, to send.
-const mailPatience = 30 * time.Second
+// smtpTimeout is how long each of three steps may take: to be connected, to be let in, to send.
+const smtpTimeout = 30 * time.Second
 
 // send brings one message to the server. Recipient and subject can not begin another header: the first is parsed as an address, the second
 // is encoded where it is not plain text.
-func (c SMTP) send(ctx context.Context, m message, now time.Time) error {
+func (c SMTP) send(ctx context.Context, m mailMessage, now time.Time) error {
 	msg := mail.NewMsg()
 	if err := errors.Join(msg.From(c.From), msg.To(m.To)); err != nil {
-		return fmt.Errorf("%w: %w", errRefused, err)
+		return fmt.Errorf("%w: %w", errMessageRejected, err)
 	}
 	msg.Subject(oneLine(m.Subject))
 	msg.SetDateWithValue(now)
@@ -53,7 +53,7 @@ func (c SMTP) send(ctx context.Context, m message, now time.Time) error {
 		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
 	}
 	options := []mail.Option{
-		mail.WithPort(c.Port), mail.WithTimeout(mailPatience), mail.WithoutNoop(),
+		mail.WithPort(c.Port), mail.WithTimeout(smtpTimeout), mail.WithoutNoop(),
 		mail.WithTLSConfig(&tls.Config{ServerName: c.Host, RootCAs: c.Roots, MinVersion: tls.VersionTLS12}),
 	}
 	switch c.TLS {
@@ -71,7 +71,7 @@ func (c SMTP) send(ctx context.Context, m message, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, mailPatience)
+	ctx, cancel := context.WithTimeout(ctx, smtpTimeout)
 	defer cancel()
 	connection, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c SMTP) send(ctx context.Context, m message, now time.Time) error {
 	err = client.SendWithSMTPClient(connection, msg)
 	var failed *mail.SendError
 	if errors.As(err, &failed) && !failed.IsTemp() && (failed.Reason == mail.ErrSMTPRcptTo || failed.Reason == mail.ErrSMTPData || failed.Reason == mail.ErrSMTPDataClose) {
-		return fmt.Errorf("%w: %w", errRefused, err)
+		return fmt.Errorf("%w: %w", errMessageRejected, err)
 	}
 	return err
 }

@@ -18,58 +18,58 @@ import (
 
 const (
 	webhookKind  = "webhook"
-	mostWebhooks = 20 // of an organisation: each is a write for each event
-	mostText     = 2000
+	maxWebhooks  = 20 // of an organisation: each is a write for each event
+	maxURLLength = 2000
 )
 
-// overlap is how long an old secret signs beside the one that replaces it, also if that is replaced meanwhile: who had no answer asks again.
-const overlap = 24 * time.Hour
+// secretOverlap is how long an old secret signs beside the one that replaces it, also if that is replaced meanwhile: who had no answer asks again.
+const secretOverlap = 24 * time.Hour
 
-// mostSecrets sign at a time.
-const mostSecrets = 4
+// maxSecrets sign at a time.
+const maxSecrets = 4
 
 // Webhook is an address that events are sent to.
 type Webhook struct {
-	ID       license.ID
-	Org      license.ID
-	Revision int64
-	Created  lease.Time
-	Name     string
-	URL      string
-	Events   []licensing.NoticeType
-	Disabled bool
-	Reason   string // why the server disabled it; empty: a member did
+	ID             license.ID
+	Org            license.ID
+	Revision       int64
+	Created        lease.Time
+	Name           string
+	URL            string
+	Events         []licensing.EventType
+	Disabled       bool
+	DisabledReason string // why the server disabled it; empty: a member did
 
-	secrets []sealed
+	secrets []sealedSecret
 }
 
-// keptWebhook is the body of its entry.
-type keptWebhook struct {
-	Name     string                 `json:"name"`
-	URL      string                 `json:"url"`
-	Events   []licensing.NoticeType `json:"events"`
-	Disabled bool                   `json:"disabled,omitempty"`
-	Reason   string                 `json:"reason,omitempty"`
-	Secrets  []sealed               `json:"secrets"` // the newest first
+// webhookRecord is the body of its entry.
+type webhookRecord struct {
+	Name     string                `json:"name"`
+	URL      string                `json:"url"`
+	Events   []licensing.EventType `json:"events"`
+	Disabled bool                  `json:"disabled,omitempty"`
+	Reason   string                `json:"reason,omitempty"`
+	Secrets  []sealedSecret        `json:"secrets"` // the newest first
 }
 
-// sealed is a secret that only a node with the key can read.
-type sealed struct {
+// sealedSecret is a secret that only a node with the key can read.
+type sealedSecret struct {
 	Secret []byte     `json:"secret"`
 	Until  lease.Time `json:"until,omitempty"` // 0: until it is replaced
 }
 
 func webhookOf(e licensing.Entry) (Webhook, error) {
-	k, err := decode[keptWebhook](e)
+	k, err := decode[webhookRecord](e)
 	return Webhook{license.ID(e.ID), e.Org, e.Revision, e.Created, k.Name, k.URL, k.Events, k.Disabled, k.Reason, k.Secrets}, err
 }
 
 func (w Webhook) body() []byte {
-	return encode(keptWebhook{w.Name, w.URL, w.Events, w.Disabled, w.Reason, w.secrets})
+	return encode(webhookRecord{w.Name, w.URL, w.Events, w.Disabled, w.DisabledReason, w.secrets})
 }
 
-// check holds a webhook to what can be delivered.
-func (s *Service) check(w Webhook) error {
+// validateWebhook holds a webhook to what can be delivered.
+func (s *Service) validateWebhook(w Webhook) error {
 	invalid := func(field, format string, args ...any) error {
 		return &licensing.Invalid{Field: field, Problem: fmt.Sprintf(format, args...)}
 	}
@@ -78,7 +78,7 @@ func (s *Service) check(w Webhook) error {
 	}
 	u, err := url.Parse(w.URL)
 	switch {
-	case err != nil || u.Host == "" || len(w.URL) > mostText || u.User != nil || u.Fragment != "":
+	case err != nil || u.Host == "" || len(w.URL) > maxURLLength || u.User != nil || u.Fragment != "":
 		return invalid("url", "is not of the form https://host/path")
 	case u.Scheme != "https" && !(u.Scheme == "http" && s.AllowPrivate):
 		return invalid("url", "is %q, only https is allowed", u.Scheme)
@@ -87,7 +87,7 @@ func (s *Service) check(w Webhook) error {
 		return invalid("events", "names no event")
 	}
 	for _, e := range w.Events {
-		if !slices.Contains(Types(), e) {
+		if !slices.Contains(EventTypes(), e) {
 			return invalid("events", "names %q, which is no event", string(e))
 		}
 	}
@@ -96,19 +96,19 @@ func (s *Service) check(w Webhook) error {
 
 // CreateWebhook makes one and gives its secret, which is not shown again.
 func (s *Service) CreateWebhook(ctx context.Context, w Webhook) (string, Webhook, error) {
-	if err := s.check(w); err != nil {
+	if err := s.validateWebhook(w); err != nil {
 		return "", Webhook{}, err
 	}
 	n := 0
-	if err := s.everyWebhook(ctx, w.Org, func(Webhook) error { n++; return nil }); err != nil {
+	if err := s.forEachWebhook(ctx, w.Org, func(Webhook) error { n++; return nil }); err != nil {
 		return "", Webhook{}, err
 	}
-	if n >= mostWebhooks {
-		return "", Webhook{}, &licensing.Invalid{Field: "url", Problem: fmt.Sprintf("would be the %dth webhook, at most %d are allowed", n+1, mostWebhooks)}
+	if n >= maxWebhooks {
+		return "", Webhook{}, &licensing.Invalid{Field: "url", Problem: fmt.Sprintf("would be the %dth webhook, at most %d are allowed", n+1, maxWebhooks)}
 	}
 	secret := newSecret()
-	w.ID, w.Revision, w.Created = newID(), 1, s.time()
-	w.secrets = []sealed{{Secret: s.sealed(w.ID, secret)}}
+	w.ID, w.Revision, w.Created = newID(), 1, s.timestamp()
+	w.secrets = []sealedSecret{{Secret: s.sealSecret(w.ID, secret)}}
 	return secret, w, s.Store.CreateEntry(ctx, licensing.Entry{
 		Kind: webhookKind, ID: string(w.ID), Org: w.Org, Search: w.Name + "\n" + w.URL, Created: w.Created, Body: w.body(),
 	})
@@ -117,7 +117,7 @@ func (s *Service) CreateWebhook(ctx context.Context, w Webhook) (string, Webhook
 // Webhooks lists those of an organisation, newest first.
 func (s *Service) Webhooks(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Webhook], error) {
 	found, err := s.Store.Entries(ctx, webhookKind, org, "", page)
-	return convert(found, err, webhookOf)
+	return convertListing(found, err, webhookOf)
 }
 
 // Webhook is one of the organisation's.
@@ -131,19 +131,19 @@ func (s *Service) Webhook(ctx context.Context, org, id license.ID) (Webhook, err
 
 // UpdateWebhook changes name, address, events and whether it is disabled, if it still has the revision.
 func (s *Service) UpdateWebhook(ctx context.Context, w Webhook) (Webhook, error) {
-	if err := s.check(w); err != nil {
+	if err := s.validateWebhook(w); err != nil {
 		return Webhook{}, err
 	}
 	if !w.Disabled {
-		w.Reason = ""
-		if err := s.recovered(ctx, w.ID); err != nil { // what was before does not count
+		w.DisabledReason = ""
+		if err := s.clearFailure(ctx, w.ID); err != nil { // what was before does not count
 			return Webhook{}, err
 		}
 	}
-	return s.replace(ctx, w)
+	return s.replaceWebhook(ctx, w)
 }
 
-func (s *Service) replace(ctx context.Context, w Webhook) (Webhook, error) {
+func (s *Service) replaceWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	e, err := licensing.OrgEntry(ctx, s.Store, w.Org, webhookKind, string(w.ID))
 	if err != nil {
 		return Webhook{}, err
@@ -172,28 +172,28 @@ func (s *Service) RotateSecret(ctx context.Context, org, id license.ID) (string,
 	if err != nil {
 		return "", Webhook{}, err
 	}
-	secret, now := newSecret(), s.time()
-	secrets := []sealed{{Secret: s.sealed(id, secret)}}
-	for _, old := range w.secrets[:min(len(w.secrets), mostSecrets-1)] {
+	secret, now := newSecret(), s.timestamp()
+	secrets := []sealedSecret{{Secret: s.sealSecret(id, secret)}}
+	for _, old := range w.secrets[:min(len(w.secrets), maxSecrets-1)] {
 		if old.Until == 0 {
-			old.Until = now + lease.Time(overlap.Milliseconds())
+			old.Until = now + lease.Time(secretOverlap.Milliseconds())
 		}
 		if old.Until > now {
 			secrets = append(secrets, old)
 		}
 	}
 	w.secrets = secrets
-	w, err = s.replace(ctx, w)
+	w, err = s.replaceWebhook(ctx, w)
 	return secret, w, err
 }
 
-// secretsOf are the webhook's secrets that sign now.
-func (s *Service) secretsOf(w Webhook) (secrets []string, err error) {
+// activeSecrets are the webhook's secrets that sign now.
+func (s *Service) activeSecrets(w Webhook) (secrets []string, err error) {
 	for _, one := range w.secrets {
-		if one.Until != 0 && one.Until <= s.time() {
+		if one.Until != 0 && one.Until <= s.timestamp() {
 			continue
 		}
-		secret, err := s.seal.Open(nil, nil, one.Secret, sealedFor(w.ID))
+		secret, err := s.seal.Open(nil, nil, one.Secret, webhookPurpose(w.ID))
 		if err != nil {
 			return nil, fmt.Errorf("webhook %s: its secret was sealed with another master key: %w", w.ID, err)
 		}
@@ -202,14 +202,14 @@ func (s *Service) secretsOf(w Webhook) (secrets []string, err error) {
 	return secrets, nil
 }
 
-func (s *Service) sealed(id license.ID, secret string) []byte {
-	return s.seal.Seal(nil, nil, []byte(secret), sealedFor(id))
+func (s *Service) sealSecret(id license.ID, secret string) []byte {
+	return s.seal.Seal(nil, nil, []byte(secret), webhookPurpose(id))
 }
 
-func sealedFor(id license.ID) []byte { return []byte("onelicense/webhook/1\n" + string(id)) }
+func webhookPurpose(id license.ID) []byte { return []byte("onelicense/webhook/1\n" + string(id)) }
 
-// everyWebhook does something for each webhook of an organisation.
-func (s *Service) everyWebhook(ctx context.Context, org license.ID, do func(Webhook) error) error {
+// forEachWebhook does something for each webhook of an organisation.
+func (s *Service) forEachWebhook(ctx context.Context, org license.ID, do func(Webhook) error) error {
 	page := licensing.Page{Limit: 200}
 	for {
 		found, err := s.Webhooks(ctx, org, page)

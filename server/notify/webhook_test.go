@@ -26,55 +26,55 @@ import (
 
 const acme = license.ID("aaaaaaaaaaaaaaaaaaaaaaaa")
 
-// world is a store, a clock that the test moves, and nodes on them.
-type world struct {
+// fixture is a store, a clock that the test moves, and nodes on them.
+type fixture struct {
 	*testing.T
 	store licensing.Entries
 	mu    sync.Mutex
 	at    time.Time
 }
 
-func newWorld(t *testing.T) *world {
-	return &world{T: t, store: memory.New(), at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
+func newFixture(t *testing.T) *fixture {
+	return &fixture{T: t, store: memory.New(), at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
 
-func (w *world) now() time.Time {
+func (w *fixture) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.at
 }
 
-func (w *world) pass(d time.Duration) {
+func (w *fixture) advance(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.at = w.at.Add(d)
 }
 
-func (w *world) node() *Service {
+func (w *fixture) node() *Service {
 	s := New(Config{Store: w.store, Key: bytes.Repeat([]byte{7}, 32), Now: w.now, AllowPrivate: true})
 	w.Cleanup(s.client.CloseIdleConnections)
 	return s
 }
 
-// work does all that is due now.
-func (w *world) work(s *Service) {
+// runAll does all that is due now.
+func (w *fixture) runAll(s *Service) {
 	w.Helper()
 	for range 3 {
-		if err := s.Work(w.Context()); err != nil {
+		if err := s.RunOnce(w.Context()); err != nil {
 			w.Fatal(err)
 		}
 		s.Wait()
 	}
 }
 
-func (w *world) notice(key string) licensing.Notice {
-	return licensing.Notice{Key: key, Type: licensing.LicenseSuspended, Org: acme, Time: lease.Time(w.now().UnixMilli()), License: "bbbbbbbbbbbbbbbbbbbbbbbb", Customer: "Initech"}
+func (w *fixture) newEvent(key string) licensing.Event {
+	return licensing.Event{Key: key, Type: licensing.LicenseSuspended, Org: acme, Time: lease.Time(w.now().UnixMilli()), License: "bbbbbbbbbbbbbbbbbbbbbbbb", Customer: "Initech"}
 }
 
-func (w *world) tell(s *Service, keys ...string) {
+func (w *fixture) record(s *Service, keys ...string) {
 	w.Helper()
 	for _, key := range keys {
-		if err := s.Tell(w.Context(), w.notice(key)); err != nil {
+		if err := s.Record(w.Context(), w.newEvent(key)); err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -89,7 +89,7 @@ type receiver struct {
 	bodies []string
 }
 
-func (w *world) receiver(answer http.HandlerFunc) *receiver {
+func (w *fixture) newReceiver(answer http.HandlerFunc) *receiver {
 	r := &receiver{}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, request *http.Request) {
 		body, _ := io.ReadAll(request.Body)
@@ -102,30 +102,30 @@ func (w *world) receiver(answer http.HandlerFunc) *receiver {
 	return r
 }
 
-func (r *receiver) got() int {
+func (r *receiver) requestCount() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.ids)
 }
 
-func fine(http.ResponseWriter, *http.Request) {}
+func respondOK(http.ResponseWriter, *http.Request) {}
 
-func status(code int) http.HandlerFunc {
+func respondStatus(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-// hook asks for suspensions at an address.
-func (w *world) hook(s *Service, url string) (string, Webhook) {
+// createWebhook asks for suspensions at an address.
+func (w *fixture) createWebhook(s *Service, url string) (string, Webhook) {
 	w.Helper()
-	secret, hook, err := s.CreateWebhook(w.Context(), Webhook{Org: acme, Name: "ours", URL: url, Events: []licensing.NoticeType{licensing.LicenseSuspended}})
+	secret, hook, err := s.CreateWebhook(w.Context(), Webhook{Org: acme, Name: "ours", URL: url, Events: []licensing.EventType{licensing.LicenseSuspended}})
 	if err != nil {
 		w.Fatal(err)
 	}
 	return secret, hook
 }
 
-// only is the one delivery that there is to a webhook.
-func (w *world) only(s *Service, hook Webhook) Delivery {
+// onlyDelivery is the one delivery that there is to a webhook.
+func (w *fixture) onlyDelivery(s *Service, hook Webhook) Delivery {
 	w.Helper()
 	list, err := s.Deliveries(w.Context(), acme, hook.ID, licensing.Page{})
 	if err != nil || len(list.Items) != 1 {
@@ -136,20 +136,20 @@ func (w *world) only(s *Service, hook Webhook) Delivery {
 
 // proves part of B07
 func TestEventIsDeliveredAndSigned(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.node()
-	r := w.receiver(func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprint(rw, "thank you") })
-	secret, hook := w.hook(s, r.URL)
-	w.tell(s, "1", "1")
-	if err := s.Tell(t.Context(), licensing.Notice{Key: "2", Type: licensing.LicenseCreated, Org: acme, Time: 1}); err != nil {
+	r := w.newReceiver(func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprint(rw, "thank you") })
+	secret, hook := w.createWebhook(s, r.URL)
+	w.record(s, "1", "1")
+	if err := s.Record(t.Context(), licensing.Event{Key: "2", Type: licensing.LicenseCreated, Org: acme, Time: 1}); err != nil {
 		t.Fatal(err) // it is not asked for
 	}
-	w.work(s)
-	if r.got() != 1 {
-		t.Fatalf("%d requests", r.got())
+	w.runAll(s)
+	if r.requestCount() != 1 {
+		t.Fatalf("%d requests", r.requestCount())
 	}
 	head, body := r.heads[0], r.bodies[0]
-	if got := signature([]string{secret}, head.Get("webhook-id"), w.now(), []byte(body)); got != head.Get("webhook-signature") {
+	if got := signatureHeader([]string{secret}, head.Get("webhook-id"), w.now(), []byte(body)); got != head.Get("webhook-signature") {
 		t.Errorf("signed %q, want %q", head.Get("webhook-signature"), got)
 	}
 	want := `{"id":"` + head.Get("webhook-id") + `","type":"license.suspended","timestamp":"2030-01-02T03:04:05Z","data":{"organisation":"` + string(acme) +
@@ -157,34 +157,34 @@ func TestEventIsDeliveredAndSigned(t *testing.T) {
 	if body != want || head.Get("content-type") != "application/json" {
 		t.Errorf("sent %s\nwant %s", body, want)
 	}
-	d := w.only(s, hook)
-	if d.State != Delivered || d.Next != 0 || len(d.Attempts) != 1 || d.Attempts[0].Status != 200 || d.Attempts[0].Answer != "thank you" || d.Body != body {
+	d := w.onlyDelivery(s, hook)
+	if d.State != Delivered || d.NextAttempt != 0 || len(d.Attempts) != 1 || d.Attempts[0].Status != 200 || d.Attempts[0].ResponseExcerpt != "thank you" || d.Body != body {
 		t.Errorf("%+v", d)
 	}
-	w.pass(100 * time.Hour)
-	w.work(s)
-	if r.got() != 1 {
-		t.Errorf("%d requests", r.got())
+	w.advance(100 * time.Hour)
+	w.runAll(s)
+	if r.requestCount() != 1 {
+		t.Errorf("%d requests", r.requestCount())
 	}
 }
 
 // The examples of Standard Webhooks' own specification.
-func TestSignatureOfTheSpecification(t *testing.T) {
-	got := signature([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
+func TestStandardWebhooksVectors(t *testing.T) {
+	got := signatureHeader([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
 	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
 // proves part of B07
-func TestReceiverThatFails(t *testing.T) {
+func TestFailedDeliveryIsRetried(t *testing.T) {
 	stuck := make(chan struct{})
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
 		says   string
 		status int
 	}{
-		"500":       {status(500), "", 500},
+		"500":       {respondStatus(500), "", 500},
 		"redirects": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, "not followed", 302},
 		"hangs up": {func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := w.(http.Hijacker).Hijack()
@@ -195,14 +195,14 @@ func TestReceiverThatFails(t *testing.T) {
 		"is slow": {func(http.ResponseWriter, *http.Request) { <-stuck }, "no answer in time", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			s := w.node()
 			if name == "is slow" {
 				s.client.Timeout = 20 * time.Millisecond
 			}
 			var up bool
 			var mu sync.Mutex
-			r := w.receiver(func(rw http.ResponseWriter, request *http.Request) {
+			r := w.newReceiver(func(rw http.ResponseWriter, request *http.Request) {
 				mu.Lock()
 				well := up
 				mu.Unlock()
@@ -213,50 +213,50 @@ func TestReceiverThatFails(t *testing.T) {
 			if name == "is slow" {
 				t.Cleanup(func() { close(stuck) })
 			}
-			_, hook := w.hook(s, r.URL)
-			w.tell(s, "1")
-			w.work(s)
-			d := w.only(s, hook)
-			if a := d.Attempts; d.State != Pending || len(a) != 1 || a[0].Status != c.status || !strings.Contains(a[0].Error, c.says) || d.Next <= d.Created {
+			_, hook := w.createWebhook(s, r.URL)
+			w.record(s, "1")
+			w.runAll(s)
+			d := w.onlyDelivery(s, hook)
+			if a := d.Attempts; d.State != Pending || len(a) != 1 || a[0].Status != c.status || !strings.Contains(a[0].Error, c.says) || d.NextAttempt <= d.Created {
 				t.Fatalf("%+v", d)
 			}
-			w.work(s)
-			if r.got() != 1 {
-				t.Errorf("%d requests at once", r.got())
+			w.runAll(s)
+			if r.requestCount() != 1 {
+				t.Errorf("%d requests at once", r.requestCount())
 			}
 			mu.Lock()
 			up = true
 			mu.Unlock()
-			s.client.Timeout = patience
-			w.pass(2 * waits[0])
-			w.work(s)
-			if d = w.only(s, hook); d.State != Delivered || len(d.Attempts) != 2 || r.got() != 2 || r.ids[0] != r.ids[1] {
-				t.Errorf("%+v by %d requests %v", d, r.got(), r.ids)
+			s.client.Timeout = receiverTimeout
+			w.advance(2 * retryDelays[0])
+			w.runAll(s)
+			if d = w.onlyDelivery(s, hook); d.State != Delivered || len(d.Attempts) != 2 || r.requestCount() != 2 || r.ids[0] != r.ids[1] {
+				t.Errorf("%+v by %d requests %v", d, r.requestCount(), r.ids)
 			}
 		})
 	}
 }
 
 // proves part of B07
-func TestReceiverThatIsDownForDays(t *testing.T) {
-	w := newWorld(t)
+func TestWebhookIsDisabledAfterDaysOfFailure(t *testing.T) {
+	w := newFixture(t)
 	s := w.node()
-	r := w.receiver(fine)
-	_, hook := w.hook(s, r.URL)
+	r := w.newReceiver(respondOK)
+	_, hook := w.createWebhook(s, r.URL)
 	r.Close() // nobody listens
-	w.tell(s, "1")
+	w.record(s, "1")
 	begun, attempts := w.now(), 0
 	for range 80 * 60 {
-		w.work(s)
-		if n := len(w.only(s, hook).Attempts); n != attempts {
+		w.runAll(s)
+		if n := len(w.onlyDelivery(s, hook).Attempts); n != attempts {
 			attempts = n
 		}
-		if w.only(s, hook).State != Pending {
+		if w.onlyDelivery(s, hook).State != Pending {
 			break
 		}
-		w.pass(time.Duration(w.only(s, hook).Next-lease.Time(w.now().UnixMilli())) * time.Millisecond)
+		w.advance(time.Duration(w.onlyDelivery(s, hook).NextAttempt-lease.Time(w.now().UnixMilli())) * time.Millisecond)
 	}
-	if d, took := w.only(s, hook), w.now().Sub(begun); d.State != Failed || attempts != len(waits)+1 || took < 48*time.Hour || took > 96*time.Hour {
+	if d, took := w.onlyDelivery(s, hook), w.now().Sub(begun); d.State != Failed || attempts != len(retryDelays)+1 || took < 48*time.Hour || took > 96*time.Hour {
 		t.Errorf("%s after %d attempts in %v", d.State, attempts, took)
 	}
 	if h, err := s.Webhook(t.Context(), acme, hook.ID); err != nil || h.Disabled {
@@ -264,30 +264,30 @@ func TestReceiverThatIsDownForDays(t *testing.T) {
 	}
 
 	// After five days without any success it is switched off, and that is news.
-	w.pass(mostFailing - w.now().Sub(begun))
-	w.tell(s, "2")
-	w.work(s)
+	w.advance(maxFailingTime - w.now().Sub(begun))
+	w.record(s, "2")
+	w.runAll(s)
 	h, err := s.Webhook(t.Context(), acme, hook.ID)
-	if err != nil || !h.Disabled || !strings.Contains(h.Reason, "2030-01-02T03:04:05Z") {
+	if err != nil || !h.Disabled || !strings.Contains(h.DisabledReason, "2030-01-02T03:04:05Z") {
 		t.Errorf("%+v %v", h, err)
 	}
 	events, err := s.Events(t.Context(), acme, "", licensing.Page{})
 	if err != nil || events.Items[0].Type != licensing.WebhookDisabled || events.Items[0].Data.Details["url"] != hook.URL {
 		t.Errorf("%+v %v", events.Items, err)
 	}
-	w.tell(s, "3")
-	w.work(s)
-	w.pass(100 * time.Hour)
-	w.work(s)
+	w.record(s, "3")
+	w.runAll(s)
+	w.advance(100 * time.Hour)
+	w.runAll(s)
 	list, err := s.Deliveries(t.Context(), acme, hook.ID, licensing.Page{})
 	if err != nil || len(list.Items) != 2 || list.Items[0].State != Failed {
 		t.Errorf("%+v %v", list, err)
 	}
 
 	// A member mends it and replays what was lost.
-	back := w.receiver(fine)
+	back := w.newReceiver(respondOK)
 	h.URL, h.Disabled = back.URL, false
-	if h, err = s.UpdateWebhook(t.Context(), h); err != nil || h.Reason != "" {
+	if h, err = s.UpdateWebhook(t.Context(), h); err != nil || h.DisabledReason != "" {
 		t.Fatalf("%+v %v", h, err)
 	}
 	for _, d := range list.Items {
@@ -295,45 +295,45 @@ func TestReceiverThatIsDownForDays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.work(s)
-	if back.got() != 2 {
+	w.runAll(s)
+	if back.requestCount() != 2 {
 		t.Errorf("replayed %v", back.ids)
 	}
 }
 
 // proves part of B07
-func TestReceiverThatIsGoneOrBusy(t *testing.T) {
-	w := newWorld(t)
+func TestGoneAndRetryAfter(t *testing.T) {
+	w := newFixture(t)
 	s := w.node()
-	_, gone := w.hook(s, w.receiver(status(http.StatusGone)).URL)
-	_, busy := w.hook(s, w.receiver(func(rw http.ResponseWriter, _ *http.Request) {
+	_, gone := w.createWebhook(s, w.newReceiver(respondStatus(http.StatusGone)).URL)
+	_, busy := w.createWebhook(s, w.newReceiver(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Retry-After", "3600")
 		rw.WriteHeader(http.StatusTooManyRequests)
 	}).URL)
-	_, dated := w.hook(s, w.receiver(func(rw http.ResponseWriter, _ *http.Request) {
+	_, dated := w.createWebhook(s, w.newReceiver(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Retry-After", w.now().Add(2*time.Hour).Format(http.TimeFormat))
 		rw.WriteHeader(http.StatusServiceUnavailable)
 	}).URL)
-	w.tell(s, "1")
-	w.work(s)
-	if d := w.only(s, dated); d.Next-lease.Time(w.now().UnixMilli()) != lease.Time((2 * time.Hour).Milliseconds()) {
-		t.Errorf("tried again at %v", d.Next.Std())
+	w.record(s, "1")
+	w.runAll(s)
+	if d := w.onlyDelivery(s, dated); d.NextAttempt-lease.Time(w.now().UnixMilli()) != lease.Time((2 * time.Hour).Milliseconds()) {
+		t.Errorf("tried again at %v", d.NextAttempt.Std())
 	}
 	if h, err := s.Webhook(t.Context(), acme, gone.ID); err != nil || !h.Disabled {
 		t.Errorf("%+v %v", h, err)
 	}
-	if d := w.only(s, busy); d.Next-lease.Time(w.now().UnixMilli()) != lease.Time(time.Hour.Milliseconds()) {
-		t.Errorf("tried again at %v", d.Next.Std())
+	if d := w.onlyDelivery(s, busy); d.NextAttempt-lease.Time(w.now().UnixMilli()) != lease.Time(time.Hour.Milliseconds()) {
+		t.Errorf("tried again at %v", d.NextAttempt.Std())
 	}
 }
 
 // A member has switched it off: whoever tests it learns what the receiver says, and that is all.
 //
 // proves part of B07
-func TestATestOfWhatIsSwitchedOffSwitchesNothingOff(t *testing.T) {
-	w := newWorld(t)
+func TestTestingDisabledWebhookChangesNothing(t *testing.T) {
+	w := newFixture(t)
 	s := w.node()
-	_, hook := w.hook(s, w.receiver(status(http.StatusGone)).URL)
+	_, hook := w.createWebhook(s, w.newReceiver(respondStatus(http.StatusGone)).URL)
 	hook.Disabled = true
 	hook, err := s.UpdateWebhook(t.Context(), hook)
 	if err != nil {
@@ -342,36 +342,36 @@ func TestATestOfWhatIsSwitchedOffSwitchesNothingOff(t *testing.T) {
 	if _, err := s.TestWebhook(t.Context(), acme, hook.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.work(s)
+	w.runAll(s)
 	after, err := s.Webhook(t.Context(), acme, hook.ID)
-	if err != nil || after.Reason != "" || after.Revision != hook.Revision {
+	if err != nil || after.DisabledReason != "" || after.Revision != hook.Revision {
 		t.Errorf("%+v %v", after, err)
 	}
 	if events, err := s.Events(t.Context(), acme, "", licensing.Page{}); err != nil || len(events.Items) != 0 {
 		t.Errorf("told %+v %v", events.Items, err)
 	}
-	if d := w.only(s, hook); len(d.Attempts) != 1 || d.Attempts[0].Status != http.StatusGone {
+	if d := w.onlyDelivery(s, hook); len(d.Attempts) != 1 || d.Attempts[0].Status != http.StatusGone {
 		t.Errorf("%+v", d)
 	}
 }
 
 // What the log of deliveries says of a name that is not there tells nothing of the network that the server stands in.
-func TestAnUnknownNameIsSaidPlainly(t *testing.T) {
+func TestDNSErrorDoesNotNameTheResolver(t *testing.T) {
 	err := &url.Error{Op: "Post", URL: "https://db.internal/", Err: &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{
 		Err: "no such host", Name: "db.internal", Server: "10.96.0.10:53", IsNotFound: true,
 	}}}
-	if got := plain(err); strings.Contains(got, "10.96") || !strings.Contains(got, "name") {
+	if got := errorText(err); strings.Contains(got, "10.96") || !strings.Contains(got, "name") {
 		t.Errorf("said %q", got)
 	}
 }
 
-// counting counts writes.
-type counting struct {
+// countingStore counts writes.
+type countingStore struct {
 	entries
 	n atomic.Int64
 }
 
-func (c *counting) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
+func (c *countingStore) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
 	c.n.Add(1)
 	return c.entries.ReplaceEntry(ctx, e)
 }
@@ -379,83 +379,83 @@ func (c *counting) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensi
 // A backlog for a receiver that is away costs the store less and less, and comes soon when it is back.
 //
 // proves part of B07
-func TestABacklogDoesNotWearOutTheStore(t *testing.T) {
-	w := newWorld(t)
-	store := &counting{entries: w.store}
+func TestBacklogBackoffLimitsWrites(t *testing.T) {
+	w := newFixture(t)
+	store := &countingStore{entries: w.store}
 	w.store = store
 	s := w.node()
 	var up atomic.Bool
-	r := w.receiver(func(rw http.ResponseWriter, _ *http.Request) {
+	r := w.newReceiver(func(rw http.ResponseWriter, _ *http.Request) {
 		if !up.Load() {
 			rw.WriteHeader(http.StatusBadGateway)
 		}
 	})
-	w.hook(s, r.URL)
+	w.createWebhook(s, r.URL)
 	const backlog = 300
 	for i := range backlog {
-		w.tell(s, fmt.Sprint(i))
+		w.record(s, fmt.Sprint(i))
 	}
 	hour := func() int64 {
 		before := store.n.Load()
 		for range 1200 {
-			if err := s.Work(t.Context()); err != nil {
+			if err := s.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			s.Wait()
-			w.pass(3 * time.Second)
+			w.advance(3 * time.Second)
 		}
 		return store.n.Load() - before
 	}
 	hour()
 	for range 2 {
-		w.pass(5 * time.Hour)
+		w.advance(5 * time.Hour)
 		if n := hour(); n > 20*backlog {
 			t.Errorf("%d writes in an hour for %d deliveries", n, backlog)
 		}
 	}
 	up.Store(true)
-	before := r.got()
-	w.pass(2 * mostHeld)
+	before := r.requestCount()
+	w.advance(2 * maxBackoff)
 	hour()
-	if n := r.got() - before; n < backlog/2 {
+	if n := r.requestCount() - before; n < backlog/2 {
 		t.Errorf("%d of %d came when the receiver was back", n, backlog)
 	}
 }
 
 // More than a node looks at in one go.
-func TestManyNoticesAtOnce(t *testing.T) {
-	w := newWorld(t)
+func TestMoreEventsThanOneBatch(t *testing.T) {
+	w := newFixture(t)
 	s := w.node()
-	r := w.receiver(fine)
-	w.hook(s, r.URL)
-	for i := range 2*batch + 1 {
-		w.tell(s, fmt.Sprint(i))
+	r := w.newReceiver(respondOK)
+	w.createWebhook(s, r.URL)
+	for i := range 2*batchSize + 1 {
+		w.record(s, fmt.Sprint(i))
 	}
-	if err := s.Work(t.Context()); err != nil {
+	if err := s.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if due, err := w.store.DueEntries(t.Context(), noticeKind, s.time(), batch); err != nil || len(due) > 0 {
+	if due, err := w.store.DueEntries(t.Context(), eventKind, s.timestamp(), batchSize); err != nil || len(due) > 0 {
 		t.Errorf("%d are left: %v", len(due), err)
 	}
-	w.work(s)
-	if r.got() != 2*batch+1 {
-		t.Errorf("%d requests", r.got())
+	w.runAll(s)
+	if r.requestCount() != 2*batchSize+1 {
+		t.Errorf("%d requests", r.requestCount())
 	}
 }
 
 // A receiver that fails does not hold up another, nor is it asked for each event in turn.
-func TestOneFailureIsEnough(t *testing.T) {
-	w := newWorld(t)
+func TestFailingReceiverDoesNotBlockOthers(t *testing.T) {
+	w := newFixture(t)
 	s := w.node()
-	bad, good := w.receiver(status(503)), w.receiver(fine)
-	w.hook(s, bad.URL)
-	w.hook(s, good.URL)
+	bad, good := w.newReceiver(respondStatus(503)), w.newReceiver(respondOK)
+	w.createWebhook(s, bad.URL)
+	w.createWebhook(s, good.URL)
 	for i := range 20 {
-		w.tell(s, fmt.Sprint(i))
+		w.record(s, fmt.Sprint(i))
 	}
-	w.work(s)
-	if bad.got() != 1 || good.got() != 20 {
-		t.Errorf("%d and %d requests", bad.got(), good.got())
+	w.runAll(s)
+	if bad.requestCount() != 1 || good.requestCount() != 20 {
+		t.Errorf("%d and %d requests", bad.requestCount(), good.requestCount())
 	}
 }
 
@@ -467,32 +467,32 @@ func TestTwoNodesDeliverOnce(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = embedded.Close() })
 	for name, store := range map[string]licensing.Entries{"memory": memory.New(), "sqlite": embedded} {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.store = store
 		nodes := []*Service{w.node(), w.node(), w.node()}
-		r := w.receiver(fine)
-		w.hook(nodes[0], r.URL)
+		r := w.newReceiver(respondOK)
+		w.createWebhook(nodes[0], r.URL)
 		for i := range 30 {
-			w.tell(nodes[i%3], fmt.Sprint(i))
+			w.record(nodes[i%3], fmt.Sprint(i))
 		}
 		var all sync.WaitGroup
 		for _, s := range nodes {
-			all.Go(func() { w.work(s) })
+			all.Go(func() { w.runAll(s) })
 		}
 		all.Wait()
-		w.work(nodes[0])
+		w.runAll(nodes[0])
 		seen := map[string]bool{}
 		for _, id := range r.ids {
 			seen[id] = true
 		}
-		if len(seen) != 30 || r.got() != 30 {
-			t.Errorf("%s: %d events by %d requests", name, len(seen), r.got())
+		if len(seen) != 30 || r.requestCount() != 30 {
+			t.Errorf("%s: %d events by %d requests", name, len(seen), r.requestCount())
 		}
 	}
 }
 
-// dying is a store that stops taking writes, as for a node that is killed.
-type dying struct {
+// dyingStore is a store that stops taking writes, as for a node that is killed.
+type dyingStore struct {
 	entries
 	mu   sync.Mutex
 	left int // writes that it still takes
@@ -502,7 +502,7 @@ type entries licensing.Entries
 
 var errKilled = errors.New("killed")
 
-func (d *dying) spend() error {
+func (d *dyingStore) spend() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.left == 0 {
@@ -512,14 +512,14 @@ func (d *dying) spend() error {
 	return nil
 }
 
-func (d *dying) CreateEntry(ctx context.Context, e licensing.Entry) error {
+func (d *dyingStore) CreateEntry(ctx context.Context, e licensing.Entry) error {
 	if err := d.spend(); err != nil {
 		return err
 	}
 	return d.entries.CreateEntry(ctx, e)
 }
 
-func (d *dying) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
+func (d *dyingStore) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
 	if err := d.spend(); err != nil {
 		return e, err
 	}
@@ -529,66 +529,66 @@ func (d *dying) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.
 // A node is killed before each of its writes in turn; another goes on. What was told arrives, always under one id.
 //
 // proves part of B07
-func TestNodeThatIsKilledOnTheWay(t *testing.T) {
+func TestDeliverySurvivesKilledNode(t *testing.T) {
 	for writes := range 8 {
-		w := newWorld(t)
-		r := w.receiver(fine)
+		w := newFixture(t)
+		r := w.newReceiver(respondOK)
 		other := w.node()
-		_, hook := w.hook(other, r.URL)
-		w.tell(other, "1")
-		doomed := New(Config{Store: &dying{entries: w.store, left: writes}, Key: bytes.Repeat([]byte{7}, 32), Now: w.now, AllowPrivate: true})
+		_, hook := w.createWebhook(other, r.URL)
+		w.record(other, "1")
+		doomed := New(Config{Store: &dyingStore{entries: w.store, left: writes}, Key: bytes.Repeat([]byte{7}, 32), Now: w.now, AllowPrivate: true})
 		t.Cleanup(doomed.client.CloseIdleConnections)
 		for range 3 {
-			_ = doomed.Work(t.Context())
+			_ = doomed.RunOnce(t.Context())
 			doomed.Wait()
 		}
-		w.work(other)
-		w.pass(claim)
-		w.work(other)
-		d := w.only(other, hook)
-		if n := r.got(); d.State != Delivered || n < 1 || n > 2 || r.ids[0] != r.ids[n-1] {
+		w.runAll(other)
+		w.advance(claimDuration)
+		w.runAll(other)
+		d := w.onlyDelivery(other, hook)
+		if n := r.requestCount(); d.State != Delivered || n < 1 || n > 2 || r.ids[0] != r.ids[n-1] {
 			t.Errorf("killed before write %d: %s, requests %v", writes+1, d.State, r.ids)
 		}
 	}
 }
 
 // proves part of B07
-func TestSecretIsRotated(t *testing.T) {
-	w := newWorld(t)
+func TestRotateSecret(t *testing.T) {
+	w := newFixture(t)
 	s := w.node()
-	r := w.receiver(fine)
-	first, hook := w.hook(s, r.URL)
+	r := w.newReceiver(respondOK)
+	first, hook := w.createWebhook(s, r.URL)
 	second, _, err := s.RotateSecret(t.Context(), acme, hook.ID)
 	if err != nil || second == first {
 		t.Fatal(err)
 	}
 	signed := func(secrets ...string) {
 		t.Helper()
-		w.tell(s, fmt.Sprint(r.got()))
-		w.work(s)
-		n := r.got() - 1
-		if got, want := r.heads[n].Get("webhook-signature"), signature(secrets, r.ids[n], w.now(), []byte(r.bodies[n])); got != want {
+		w.record(s, fmt.Sprint(r.requestCount()))
+		w.runAll(s)
+		n := r.requestCount() - 1
+		if got, want := r.heads[n].Get("webhook-signature"), signatureHeader(secrets, r.ids[n], w.now(), []byte(r.bodies[n])); got != want {
 			t.Errorf("signed %s, want %s", got, want)
 		}
 	}
 	signed(second, first)
 	// Who had no answer, or puts the second one in place too late, asks again: what the receiver still has is good for its day.
-	w.pass(overlap / 2)
+	w.advance(secretOverlap / 2)
 	third, _, err := s.RotateSecret(t.Context(), acme, hook.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	signed(third, second, first)
-	w.pass(overlap / 2)
+	w.advance(secretOverlap / 2)
 	signed(third, second)
-	w.pass(overlap / 2)
+	w.advance(secretOverlap / 2)
 	signed(third)
-	for range 2 * mostSecrets {
+	for range 2 * maxSecrets {
 		if second, hook, err = s.RotateSecret(t.Context(), acme, hook.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(hook.secrets); n != mostSecrets {
+	if n := len(hook.secrets); n != maxSecrets {
 		t.Errorf("%d secrets", n)
 	}
 	e, err := w.store.Entry(t.Context(), webhookKind, string(hook.ID))
@@ -599,18 +599,18 @@ func TestSecretIsRotated(t *testing.T) {
 
 // proves part of B07
 func TestPrivateAddressesAreNotDialled(t *testing.T) {
-	w := newWorld(t)
-	r := w.receiver(fine)
+	w := newFixture(t)
+	r := w.newReceiver(respondOK)
 	guarded := New(Config{Store: w.store, Key: bytes.Repeat([]byte{7}, 32), Now: w.now})
 	_, port, _ := strings.Cut(strings.TrimPrefix(r.URL, "http://"), ":")
 	// A name that means the server's own machine: what it means is seen when it is dialled, not before.
-	_, hook := w.hook(guarded, "https://localhost:"+port)
-	w.tell(guarded, "1")
-	w.work(guarded)
-	if d := w.only(guarded, hook); len(d.Attempts) != 1 || !strings.Contains(d.Attempts[0].Error, "not a public address") || strings.Contains(d.Attempts[0].Error, "127.0.0.1") {
+	_, hook := w.createWebhook(guarded, "https://localhost:"+port)
+	w.record(guarded, "1")
+	w.runAll(guarded)
+	if d := w.onlyDelivery(guarded, hook); len(d.Attempts) != 1 || !strings.Contains(d.Attempts[0].Error, "not a public address") || strings.Contains(d.Attempts[0].Error, "127.0.0.1") {
 		t.Errorf("%+v", d)
 	}
-	if r.got() != 0 {
+	if r.requestCount() != 0 {
 		t.Error("it was asked")
 	}
 	for address, want := range map[string]bool{
@@ -621,25 +621,25 @@ func TestPrivateAddressesAreNotDialled(t *testing.T) {
 		"2001:0:7f00:1::": false, "100::1": false, "3fff::1": false, "168.63.129.16": false, "100.100.100.200": false, "fd00:ec2::254": false,
 		"9.9.9.9": true, "2620:fe::fe": true, "172.32.0.1": true, "100.128.0.1": true, "::ffff:9.9.9.9": true,
 	} {
-		if err := mayDial(netip.AddrPortFrom(netip.MustParseAddr(address), 443).String()); (err == nil) != want {
+		if err := checkPublicAddress(netip.AddrPortFrom(netip.MustParseAddr(address), 443).String()); (err == nil) != want {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
 }
 
 // proves part of B07
-func TestWebhooksThatAreRefused(t *testing.T) {
-	w := newWorld(t)
+func TestWebhookValidation(t *testing.T) {
+	w := newFixture(t)
 	s := New(Config{Store: w.store, Key: bytes.Repeat([]byte{7}, 32), Now: w.now})
-	good := Webhook{Org: acme, URL: "https://example.com/hook", Events: []licensing.NoticeType{licensing.LicenseCreated}}
+	good := Webhook{Org: acme, URL: "https://example.com/hook", Events: []licensing.EventType{licensing.LicenseCreated}}
 	for field, change := range map[string]func(*Webhook){
 		"url":     func(w *Webhook) { w.URL = "http://example.com" },
 		"url 2":   func(w *Webhook) { w.URL = "https://user:secret@example.com" },
 		"url 3":   func(w *Webhook) { w.URL = "https:///path" },
 		"url 4":   func(w *Webhook) { w.URL = "file:///etc/passwd" },
-		"url 5":   func(w *Webhook) { w.URL = "https://example.com/" + strings.Repeat("a", mostText) },
+		"url 5":   func(w *Webhook) { w.URL = "https://example.com/" + strings.Repeat("a", maxURLLength) },
 		"events":  func(w *Webhook) { w.Events = nil },
-		"events2": func(w *Webhook) { w.Events = []licensing.NoticeType{"license.made"} },
+		"events2": func(w *Webhook) { w.Events = []licensing.EventType{"license.made"} },
 		"name":    func(w *Webhook) { w.Name = "a\r\nb" },
 	} {
 		bad := good
@@ -650,7 +650,7 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	for range mostWebhooks {
+	for range maxWebhooks {
 		if _, _, err := s.CreateWebhook(t.Context(), good); err != nil {
 			t.Fatal(err)
 		}
@@ -664,15 +664,15 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 }
 
 // A long answer is cut off, and what is in it harms nobody.
-func TestLongAnswer(t *testing.T) {
-	w := newWorld(t)
+func TestLongResponseIsTruncated(t *testing.T) {
+	w := newFixture(t)
 	s := w.node()
-	_, hook := w.hook(s, w.receiver(func(rw http.ResponseWriter, _ *http.Request) {
+	_, hook := w.createWebhook(s, w.newReceiver(func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = rw.Write(bytes.Repeat([]byte{0xff, 'a'}, 1<<20))
 	}).URL)
-	w.tell(s, "1")
-	w.work(s)
-	if d := w.only(s, hook); d.State != Delivered || len(d.Attempts[0].Answer) > 2*excerpt {
-		t.Errorf("%s %d", d.State, len(d.Attempts[0].Answer))
+	w.record(s, "1")
+	w.runAll(s)
+	if d := w.onlyDelivery(s, hook); d.State != Delivered || len(d.Attempts[0].ResponseExcerpt) > 2*maxExcerpt {
+		t.Errorf("%s %d", d.State, len(d.Attempts[0].ResponseExcerpt))
 	}
 }

@@ -19,76 +19,76 @@ import (
 )
 
 const (
-	maxAnswer = 1 << 20   // bytes of one answer of a provider
-	kept      = time.Hour // what a provider says of itself is good for
+	maxResponseSize   = 1 << 20   // bytes of one answer of a provider
+	discoveryLifetime = time.Hour // what a provider says of itself is good for
 )
 
-// Providers reaches them. It is safe for concurrent use.
-type Providers struct {
-	now    func() time.Time
-	log    *slog.Logger
-	client *http.Client
+// Client reaches them. It is safe for concurrent use.
+type Client struct {
+	now  func() time.Time
+	log  *slog.Logger
+	http *http.Client
 
 	mu    sync.Mutex
-	known map[string]known // by issuer
+	cache map[string]cachedProvider // by issuer
 }
 
-type known struct {
+type cachedProvider struct {
 	provider *oidc.Provider
-	until    time.Time
+	expires  time.Time
 }
 
 // New gives a way to the providers by a client, which says what may be reached: an organisation names its provider, and the provider where
 // the rest of it is. The client follows no redirects: what a provider says of itself stands at its address.
-func New(now func() time.Time, log *slog.Logger, client http.Client) *Providers {
-	client.Transport = bounded{client.Transport}
-	return &Providers{now: now, log: log, known: map[string]known{}, client: &client}
+func New(now func() time.Time, log *slog.Logger, client http.Client) *Client {
+	client.Transport = limitedTransport{client.Transport}
+	return &Client{now: now, log: log, cache: map[string]cachedProvider{}, http: &client}
 }
 
-// bounded reads no answer without end.
-type bounded struct{ http.RoundTripper }
+// limitedTransport reads no answer without end.
+type limitedTransport struct{ http.RoundTripper }
 
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b limitedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := b.RoundTripper.RoundTrip(r)
 	if err == nil {
 		answer.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.LimitReader(answer.Body, maxAnswer), answer.Body}
+		}{io.LimitReader(answer.Body, maxResponseSize), answer.Body}
 	}
 	return answer, err
 }
 
 // Begin implements access.Provider, as all below.
-func (p *Providers) Begin(ctx context.Context, c access.Client, state, nonce, verifier string) (string, error) {
-	provider, err := p.provider(ctx, c.Issuer)
+func (p *Client) Begin(ctx context.Context, c access.OIDCClient, state, nonce, verifier string) (string, error) {
+	provider, err := p.discover(ctx, c.Issuer)
 	if err != nil {
 		return "", err
 	}
-	return config(provider, c).AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), nil
+	return oauthConfig(provider, c).AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), nil
 }
 
-func (p *Providers) Finish(ctx context.Context, c access.Client, code, nonce, verifier string) (access.Claims, error) {
-	provider, err := p.provider(ctx, c.Issuer)
+func (p *Client) Finish(ctx context.Context, c access.OIDCClient, code, nonce, verifier string) (access.OIDCClaims, error) {
+	provider, err := p.discover(ctx, c.Issuer)
 	if err != nil {
-		return access.Claims{}, err
+		return access.OIDCClaims{}, err
 	}
-	ctx = oidc.ClientContext(ctx, p.client)
-	token, err := config(provider, c).Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	ctx = oidc.ClientContext(ctx, p.http)
+	token, err := oauthConfig(provider, c).Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	if err != nil {
-		return access.Claims{}, p.refuse(c.Issuer, "the provider does not take the code", err)
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider does not take the code", err)
 	}
 	raw, ok := token.Extra("id_token").(string)
 	if !ok {
-		return access.Claims{}, p.refuse(c.Issuer, "the provider gave no ID token", errors.New("no id_token"))
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider gave no ID token", errors.New("no id_token"))
 	}
 	// Signature, issuer, audience and expiry; an ID token without a signature is none.
 	verified, err := provider.Verifier(&oidc.Config{ClientID: c.ID, Now: p.now}).Verify(ctx, raw)
 	if err != nil {
-		return access.Claims{}, p.refuse(c.Issuer, "the provider's ID token is not good", err)
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider's ID token is not good", err)
 	}
 	if subtle.ConstantTimeCompare([]byte(verified.Nonce), []byte(nonce)) != 1 {
-		return access.Claims{}, p.refuse(c.Issuer, "the provider's ID token is for another login", errors.New("another nonce"))
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider's ID token is for another login", errors.New("another nonce"))
 	}
 	var claims struct {
 		Email    string `json:"email"`
@@ -96,36 +96,36 @@ func (p *Providers) Finish(ctx context.Context, c access.Client, code, nonce, ve
 		Name     string `json:"name"`
 	}
 	if err := verified.Claims(&claims); err != nil {
-		return access.Claims{}, p.refuse(c.Issuer, "the provider's ID token cannot be read", err)
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider's ID token cannot be read", err)
 	}
-	return access.Claims{Subject: verified.Subject, Email: claims.Email, Verified: claims.Verified == true || claims.Verified == "true", Name: claims.Name}, nil
+	return access.OIDCClaims{Subject: verified.Subject, Email: claims.Email, Verified: claims.Verified == true || claims.Verified == "true", Name: claims.Name}, nil
 }
 
-func config(p *oidc.Provider, c access.Client) *oauth2.Config {
+func oauthConfig(p *oidc.Provider, c access.OIDCClient) *oauth2.Config {
 	return &oauth2.Config{ClientID: c.ID, ClientSecret: c.Secret, RedirectURL: c.Redirect, Endpoint: p.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "email", "profile"}}
 }
 
-// provider reads what a provider says of itself, and remembers it for a while.
-func (p *Providers) provider(ctx context.Context, issuer string) (*oidc.Provider, error) {
+// discover reads what a provider says of itself, and remembers it for a while.
+func (p *Client) discover(ctx context.Context, issuer string) (*oidc.Provider, error) {
 	p.mu.Lock()
-	k, ok := p.known[issuer]
+	k, ok := p.cache[issuer]
 	p.mu.Unlock()
-	if ok && p.now().Before(k.until) {
+	if ok && p.now().Before(k.expires) {
 		return k.provider, nil
 	}
-	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, p.client), issuer)
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, p.http), issuer)
 	if err != nil {
 		p.log.Warn("a provider of logins cannot be read", "issuer", issuer, "error", err)
 		return nil, &access.Error{Code: "oidc_unavailable", Detail: "the provider of logins does not answer as one; try again later, or log in with a password"}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known[issuer] = known{provider, p.now().Add(kept)}
+	p.cache[issuer] = cachedProvider{provider, p.now().Add(discoveryLifetime)}
 	return provider, nil
 }
 
-// refuse says little, and logs why: what the error holds may be another's words.
-func (p *Providers) refuse(issuer, detail string, err error) error {
+// refusal says little, and logs why: what the error holds may be another's words.
+func (p *Client) refusal(issuer, detail string, err error) error {
 	p.log.Warn("a login by a provider is refused", "issuer", issuer, "error", err)
 	return &access.Error{Code: "oidc_refused", Detail: detail}
 }

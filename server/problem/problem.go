@@ -19,13 +19,13 @@ type Problem struct {
 	Status int          `json:"status" doc:"The HTTP status."`
 	Detail string       `json:"detail" doc:"What went wrong, for people."`
 	Code   license.Code `json:"code" doc:"What went wrong, for programs; it never changes its meaning."`
-	Errors []Wrong      `json:"errors,omitempty" nullable:"false" doc:"The members of the request that are wrong."`
+	Errors []FieldError `json:"errors,omitempty" nullable:"false" doc:"The members of the request that are wrong."`
 
 	cause error
 }
 
-// Wrong is one member of a request and what is wrong with it.
-type Wrong struct {
+// FieldError is one member of a request and what is wrong with it.
+type FieldError struct {
 	Field  string `json:"field" doc:"As in the request, with dots between levels."`
 	Detail string `json:"detail"`
 }

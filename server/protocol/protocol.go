@@ -26,7 +26,7 @@ import (
 type Service interface {
 	Sync(ctx context.Context, body []byte, address string) (licensing.Answer, error)
 	ProductKeyring(ctx context.Context, product license.ID) ([]byte, error)
-	ProductList(ctx context.Context, product license.ID) ([]byte, error)
+	RevocationList(ctx context.Context, product license.ID) ([]byte, error)
 }
 
 // Register adds the routes:
@@ -41,9 +41,9 @@ func Register(router fiber.Router, service Service, log *slog.Logger) {
 		log = slog.Default()
 	}
 	h := handlers{service, log}
-	router.Post("/sync", h.guard(h.sync))
-	router.Get("/products/:id/keys", h.guard(h.keys))
-	router.Get("/products/:id/list", h.guard(h.list))
+	router.Post("/sync", h.withProblems(h.sync))
+	router.Get("/products/:id/keys", h.withProblems(h.publicKeys))
+	router.Get("/products/:id/list", h.withProblems(h.revocations))
 }
 
 type handlers struct {
@@ -53,8 +53,8 @@ type handlers struct {
 
 // The types of the answers.
 const (
-	signedText  = "text/plain; charset=utf-8"
-	armoredKeys = "application/pgp-keys"
+	signedTextType  = "text/plain; charset=utf-8"
+	armoredKeysType = "application/pgp-keys"
 )
 
 func (h handlers) sync(c *fiber.Ctx) error {
@@ -68,7 +68,7 @@ func (h handlers) sync(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, signedText)
+	c.Set(fiber.HeaderContentType, signedTextType)
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	if answer.Refused != "" {
 		c.Status(problem.Status(answer.Refused))
@@ -79,30 +79,30 @@ func (h handlers) sync(c *fiber.Ctx) error {
 	return c.Send(answer.Body)
 }
 
-func (h handlers) keys(c *fiber.Ctx) error {
-	certificate, err := h.service.ProductKeyring(c.UserContext(), product(c))
+func (h handlers) publicKeys(c *fiber.Ctx) error {
+	certificate, err := h.service.ProductKeyring(c.UserContext(), productParam(c))
 	if err != nil {
 		return err
 	}
-	return public(c, armoredKeys, []byte(armor(certificate)))
+	return sendCacheable(c, armoredKeysType, []byte(armor(certificate)))
 }
 
-func (h handlers) list(c *fiber.Ctx) error {
-	id := product(c)
-	text, err := h.service.ProductList(c.UserContext(), id)
+func (h handlers) revocations(c *fiber.Ctx) error {
+	id := productParam(c)
+	text, err := h.service.RevocationList(c.UserContext(), id)
 	if err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderContentDisposition, fmt.Sprintf(`attachment; filename="%s.list"`, id))
-	return public(c, signedText, text)
+	return sendCacheable(c, signedTextType, text)
 }
 
-// product is copied: fiber's strings end with the handler.
-func product(c *fiber.Ctx) license.ID { return license.ID(strings.Clone(c.Params("id"))) }
+// productParam is copied: fiber's strings end with the handler.
+func productParam(c *fiber.Ctx) license.ID { return license.ID(strings.Clone(c.Params("id"))) }
 
-// public sends what anybody may keep for a minute, and asks about by its hash after that. For so long a revocation may be unknown where
+// sendCacheable sends what anybody may keep for a minute, and asks about by its hash after that. For so long a revocation may be unknown where
 // somebody keeps copies, beside what the clients' own intervals take.
-func public(c *fiber.Ctx, kind string, body []byte) error {
+func sendCacheable(c *fiber.Ctx, kind string, body []byte) error {
 	tag := `"` + string(lease.HashOf(body)) + `"`
 	c.Set(fiber.HeaderCacheControl, "public, max-age=60")
 	c.Set(fiber.HeaderETag, tag)
@@ -113,8 +113,8 @@ func public(c *fiber.Ctx, kind string, body []byte) error {
 	return c.Send(body)
 }
 
-// guard makes a problem of every error and of a panic.
-func (h handlers) guard(next fiber.Handler) fiber.Handler {
+// withProblems makes a problem of every error and of a panic.
+func (h handlers) withProblems(next fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) (err error) {
 		// Programs in browsers ask from any page. Nothing here goes by cookies, so any page may.
 		c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
@@ -122,24 +122,24 @@ func (h handlers) guard(next fiber.Handler) fiber.Handler {
 		defer func() {
 			if r := recover(); r != nil {
 				h.log.ErrorContext(c.UserContext(), "a handler panicked", "path", c.Route().Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-				err = send(c, problem.New(license.CodeInternal, "the server failed; its log says why"))
+				err = sendProblem(c, problem.New(license.CodeInternal, "the server failed; its log says why"))
 			}
 		}()
 		if err = next(c); err == nil {
 			return nil
 		}
-		if limit := (*tooMany)(nil); errors.As(err, &limit) {
-			limit.header(c)
+		if limit := (*rateLimitError)(nil); errors.As(err, &limit) {
+			limit.setRetryAfter(c)
 		}
-		p := problem.Of(err)
+		p := problem.FromError(err)
 		if p.Code == license.CodeInternal {
 			h.log.ErrorContext(c.UserContext(), "a request failed", "path", c.Route().Path, "error", err)
 		}
-		return send(c, p)
+		return sendProblem(c, p)
 	}
 }
 
-func send(c *fiber.Ctx, p *problem.Problem) error {
+func sendProblem(c *fiber.Ctx, p *problem.Problem) error {
 	c.Set(fiber.HeaderContentType, problem.MediaType)
 	return c.Status(p.Status).Send(p.JSON())
 }

@@ -23,22 +23,24 @@ import (
 	"github.com/onelicense/onelicense/server/protocol"
 )
 
-// scripted answers what the test says.
-type scripted struct {
+// fakeService answers what the test says.
+type fakeService struct {
 	sync    func(body []byte) (licensing.Answer, error)
 	keyring func(license.ID) ([]byte, error)
 	list    func(license.ID) ([]byte, error)
 }
 
-func (s scripted) Sync(_ context.Context, body []byte, _ string) (licensing.Answer, error) {
+func (s fakeService) Sync(_ context.Context, body []byte, _ string) (licensing.Answer, error) {
 	return s.sync(body)
 }
 
-func (s scripted) ProductKeyring(_ context.Context, id license.ID) ([]byte, error) {
+func (s fakeService) ProductKeyring(_ context.Context, id license.ID) ([]byte, error) {
 	return s.keyring(id)
 }
 
-func (s scripted) ProductList(_ context.Context, id license.ID) ([]byte, error) { return s.list(id) }
+func (s fakeService) RevocationList(_ context.Context, id license.ID) ([]byte, error) {
+	return s.list(id)
+}
 
 type answer struct {
 	status int
@@ -46,7 +48,7 @@ type answer struct {
 	body   []byte
 }
 
-func ask(t *testing.T, s scripted, log io.Writer, method, path string, body []byte) answer {
+func ask(t *testing.T, s fakeService, log io.Writer, method, path string, body []byte) answer {
 	t.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	protocol.Register(app.Group("/api/v1"), s, slog.New(slog.NewTextHandler(log, nil)))
@@ -83,7 +85,7 @@ func (a answer) problem(t *testing.T, status int, code license.Code) problem.Pro
 	return p
 }
 
-func TestSignedAnswers(t *testing.T) {
+func TestSignedReplies(t *testing.T) {
 	cases := []struct {
 		name   string
 		answer licensing.Answer
@@ -100,7 +102,7 @@ func TestSignedAnswers(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.answer.Body = []byte("signed\ntext\n")
-			a := ask(t, scripted{sync: func(body []byte) (licensing.Answer, error) {
+			a := ask(t, fakeService{sync: func(body []byte) (licensing.Answer, error) {
 				if string(body) != "a request" {
 					t.Errorf("body %q", body)
 				}
@@ -115,11 +117,11 @@ func TestSignedAnswers(t *testing.T) {
 }
 
 // proves S24, S25
-func TestUnsignedAnswers(t *testing.T) {
-	fails := func(err error) scripted {
-		return scripted{sync: func([]byte) (licensing.Answer, error) { return licensing.Answer{}, err }}
+func TestUnsignedReplies(t *testing.T) {
+	fails := func(err error) fakeService {
+		return fakeService{sync: func([]byte) (licensing.Answer, error) { return licensing.Answer{}, err }}
 	}
-	ask(t, scripted{}, io.Discard, "POST", "/api/v1/sync", make([]byte, lease.MaxRequest+1)).problem(t, 413, problem.TooLarge)
+	ask(t, fakeService{}, io.Discard, "POST", "/api/v1/sync", make([]byte, lease.MaxRequest+1)).problem(t, 413, problem.TooLarge)
 	_, _, malformed := lease.OpenRequest([]byte("hello"))
 	ask(t, fails(malformed), io.Discard, "POST", "/api/v1/sync", []byte("hello")).problem(t, 400, license.CodeRequestMalformed)
 	ask(t, fails(license.Refuse(license.CodeUnknownProduct, "x")), io.Discard, "POST", "/api/v1/sync", nil).problem(t, 404, license.CodeUnknownProduct)
@@ -130,14 +132,14 @@ func TestUnsignedAnswers(t *testing.T) {
 		t.Errorf("outside %q, log %q", p.Detail, log.String())
 	}
 	log.Reset()
-	panics := scripted{sync: func([]byte) (licensing.Answer, error) { panic("a bug") }}
+	panics := fakeService{sync: func([]byte) (licensing.Answer, error) { panic("a bug") }}
 	ask(t, panics, &log, "POST", "/api/v1/sync", nil).problem(t, 500, license.CodeInternal)
 	if !strings.Contains(log.String(), "a bug") {
 		t.Errorf("log %q", log.String())
 	}
 }
 
-func TestKeys(t *testing.T) {
+func TestPublicKeys(t *testing.T) {
 	i, err := issuer.New(make([]byte, issuer.MasterKeySize), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +148,7 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := scripted{keyring: func(id license.ID) ([]byte, error) {
+	s := fakeService{keyring: func(id license.ID) ([]byte, error) {
 		if id != "0123456789abcdef01234567" {
 			return nil, licensing.ErrNotFound
 		}
@@ -164,11 +166,11 @@ func TestKeys(t *testing.T) {
 // What anybody may have is kept for a minute by whoever carries it, and asked about by its hash after that.
 //
 // proves part of N04
-func TestListIsServedToAnybody(t *testing.T) {
+func TestRevocationListIsPublic(t *testing.T) {
 	text := []byte("{}\nc2lnbmF0dXJl\n")
-	s := scripted{list: func(id license.ID) ([]byte, error) {
+	s := fakeService{list: func(id license.ID) ([]byte, error) {
 		if id != "0123456789abcdef01234567" {
-			return nil, licensing.Conflicting(licensing.NoStatement, "not yet")
+			return nil, licensing.NewConflict(licensing.CodeNoStatement, "not yet")
 		}
 		return text, nil
 	}}

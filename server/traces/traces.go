@@ -49,8 +49,8 @@ func (t *Tracer) Close(ctx context.Context) error { return t.provider.Shutdown(c
 // Span is work under way. The zero Span is none, and does nothing.
 type Span struct{ span trace.Span }
 
-// Request begins the span of a request. It continues the trace that parent, a header traceparent, belongs to; empty or malformed: a new one.
-func (t *Tracer) Request(ctx context.Context, parent string) (context.Context, Span) {
+// StartRequest begins the span of a request. It continues the trace that parent, a header traceparent, belongs to; empty or malformed: a new one.
+func (t *Tracer) StartRequest(ctx context.Context, parent string) (context.Context, Span) {
 	if parent != "" {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": parent})
 	}
@@ -67,15 +67,15 @@ func (t *Tracer) start(ctx context.Context, name string, kind trace.SpanKind) (c
 	return ctx, Span{span}
 }
 
-// Code adds the verdict.
-func (s Span) Code(code string) {
+// SetCode adds the verdict.
+func (s Span) SetCode(code string) {
 	if s.span != nil {
 		s.span.SetAttributes(attribute.String("onelicense.code", code))
 	}
 }
 
-// Answered names a request's span after its route and adds the outcome.
-func (s Span) Answered(method, route string, status int) {
+// SetResponse names a request's span after its route and adds the outcome.
+func (s Span) SetResponse(method, route string, status int) {
 	if s.span == nil {
 		return
 	}
@@ -98,8 +98,8 @@ func (s Span) End(failed bool) {
 	s.span.End()
 }
 
-// ID is the id of the trace that the work belongs to; empty when there is none, or when it is not sent.
-func ID(ctx context.Context) string {
+// TraceID is the id of the trace that the work belongs to; empty when there is none, or when it is not sent.
+func TraceID(ctx context.Context) string {
 	if at := trace.SpanContextFromContext(ctx); at.IsSampled() {
 		return at.TraceID().String()
 	}

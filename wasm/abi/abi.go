@@ -66,15 +66,15 @@ type Config struct {
 
 	// Fingerprint is what tells this machine from others, part by part. The values do not leave the core: the server gets HMACs under the
 	// license's id.
-	Fingerprint []Part `json:"fingerprint,omitempty"`
+	Fingerprint []FingerprintPart `json:"fingerprint,omitempty"`
 	// The texts of the statistics, which are sent only if the policy asks for them: the program's version, and what the host knows.
 	Program  string `json:"program,omitempty"`
 	Platform string `json:"platform,omitempty"`
 	Host     string `json:"host,omitempty"`
 }
 
-// Part is one part of a machine's fingerprint.
-type Part struct {
+// FingerprintPart is one part of a machine's fingerprint.
+type FingerprintPart struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
@@ -108,18 +108,18 @@ type Event struct {
 	Mono   int64      `json:"mono"`             // monotonic clock of this process, ms from any origin
 	Random []byte     `json:"random,omitempty"` // 16 fresh random bytes or more
 
-	Call        int64          `json:"call,omitempty"` // the host's number for a call of the program; its Notify carries it
-	ID          int64          `json:"id,omitempty"`   // of the effect that this answers
-	N           int64          `json:"n,omitempty"`
-	Context     string         `json:"context,omitempty"`
-	Entitlement string         `json:"entitlement,omitempty"`
-	Borrow      int64          `json:"borrow,omitempty"`      // ms for which the slot is to be held without the server; 0: as long as the lease
-	Status      int            `json:"status,omitempty"`      // HTTP status
-	RetryAfter  int64          `json:"retry_after,omitempty"` // of the HTTP answer, in seconds
-	Body        string         `json:"body,omitempty"`
-	Detail      string         `json:"detail,omitempty"`
-	Files       []File         `json:"files,omitempty"`
-	Numbers     []lease.Number `json:"numbers,omitempty"`
+	Call        int64               `json:"call,omitempty"` // the host's number for a call of the program; its Notify carries it
+	ID          int64               `json:"id,omitempty"`   // of the effect that this answers
+	N           int64               `json:"n,omitempty"`
+	Context     string              `json:"context,omitempty"`
+	Entitlement string              `json:"entitlement,omitempty"`
+	Borrow      int64               `json:"borrow,omitempty"`      // ms for which the slot is to be held without the server; 0: as long as the lease
+	Status      int                 `json:"status,omitempty"`      // HTTP status
+	RetryAfter  int64               `json:"retry_after,omitempty"` // of the HTTP answer, in seconds
+	Body        string              `json:"body,omitempty"`
+	Detail      string              `json:"detail,omitempty"`
+	Files       []File              `json:"files,omitempty"`
+	Numbers     []lease.NamedNumber `json:"numbers,omitempty"`
 }
 
 // File is one file of the license directory. A file that could not be read has Error instead of Data.
@@ -231,10 +231,10 @@ type Entitlement struct {
 
 // What consume, the one call without JSON, answers.
 const (
-	ConsumeCounted int32 = 0  // counted
-	ConsumePoll    int32 = 1  // counted; effects wait: step with EventPoll
-	ConsumeAsk     int32 = 2  // nothing was counted: step with EventConsume, which answers in full
-	ConsumeUnknown int32 = -1 // no such handle, or something broke: throw the instance away
+	ConsumeCounted    int32 = 0  // counted
+	ConsumePoll       int32 = 1  // counted; effects wait: step with EventPoll
+	ConsumeNotCounted int32 = 2  // nothing was counted: step with EventConsume, which answers in full
+	ConsumeUnknown    int32 = -1 // no such handle, or something broke: throw the instance away
 )
 
 // Describe makes the verdict of a code. OK is for the caller to set.
@@ -254,8 +254,8 @@ func DescribeError(err error) Verdict {
 	return Describe(license.CodeInternal, err.Error())
 }
 
-// Describes makes the form of a license for hosts.
-func Describes(l *license.License) *License {
+// DescribeLicense makes the form of a license for hosts.
+func DescribeLicense(l *license.License) *License {
 	out := &License{
 		ID: l.ID, Contexts: l.Contexts, Root: l.Root, Key: l.Signature.Key, Signed: lease.Time(l.Signature.Created.UnixMilli()),
 	}

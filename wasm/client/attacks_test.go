@@ -133,7 +133,7 @@ func copied(w *world) *world {
 	c := *w
 	c.m, c.random, c.answers, c.trace = client.NewModule(parse), &stream{seed: "the copy"}, maps.Clone(w.answers), sim.Trace{}
 	record(&c)
-	c.trace.Begin()
+	c.trace.BeginRun()
 	for _, e := range w.trace.Runs[len(w.trace.Runs)-1] {
 		c.note(sim.Exchange{Call: e.Call, Reply: string(c.m.Call([]byte(e.Call)))})
 	}
@@ -515,9 +515,9 @@ func TestRevocationRollback(t *testing.T) {
 		return string(s)
 	}
 	before, after, twin := list(1), list(2, licenseID), list(2)
-	w.server.forge = func(l *lease.Lease) { l.List = &lease.ListRef{Number: 2, Hash: lease.HashOf([]byte(after))} }
+	w.server.forge = func(l *lease.Lease) { l.List = &lease.StatementRef{Number: 2, Hash: lease.HashOf([]byte(after))} }
 	beside := func(text string) {
-		w.server.twist = func(s string) string { return string(lease.Beside{List: []byte(text)}.Append([]byte(s))) }
+		w.server.twist = func(s string) string { return string(lease.Attachments{List: []byte(text)}.Append([]byte(s))) }
 	}
 	reserve := func() int64 { w.pass(minute); return w.reserve("ui", "rendering") }
 	w.expect(reserve(), license.CodeStatementMissing) // somebody took it away
@@ -594,7 +594,7 @@ func TestRelayBeyondItsDelegation(t *testing.T) {
 			}
 			l := *last
 			changeLease(&l)
-			return string(lease.Beside{Delegation: delegation}.Append(l.Document().SignAs(relay)))
+			return string(lease.Attachments{Delegation: delegation}.Append(l.Document().SignByRelay(relay)))
 		}
 	}
 	honest, delegated := func(*lease.Lease) {}, func(*lease.Delegation) {}
@@ -635,7 +635,7 @@ func TestRelayBeyondItsDelegation(t *testing.T) {
 		}
 		no := lease.Refusal{Product: productID, License: licenseID, Activation: last.Activation, Request: last.Request,
 			Nonce: last.Nonce, Time: w.now, Epoch: 7, Code: license.CodeRevoked, NotAfter: w.now + lease.RefusalLifetime}
-		return string(lease.Beside{Delegation: delegation}.Append(no.Document().SignAs(relay)))
+		return string(lease.Attachments{Delegation: delegation}.Append(no.Document().SignByRelay(relay)))
 	}
 	w.expect(w.call(abi.Event{Type: abi.EventSync}), license.CodeDelegationInvalid)
 	w.expect(w.consume(1), license.CodeOK)

@@ -18,34 +18,34 @@ type Client struct {
 	cfg   settings
 	parse func(certificate []byte) (license.Keyring, error)
 
-	root        string // of the product: pinned, or of the first keyring seen when that is allowed
-	keys        license.Keyring
-	certificate []byte
-	secret      []byte // all device keys are derived from it
-	issuers     []issuer
-	list        *lease.Statement // the newest that was seen
-	listText    string
-	numbers     []lease.Number // of the program's own, for the statistics
-	clock       clock
-	random      generator
+	root          string // of the product: pinned, or of the first keyring seen when that is allowed
+	keys          license.Keyring
+	certificate   []byte
+	secret        []byte // all device keys are derived from it
+	issuers       []issuer
+	statement     *lease.Statement // the newest that was seen
+	statementText string
+	numbers       []lease.NamedNumber // of the program's own, for the statistics
+	clock         clock
+	random        drbg
 
-	running bool
-	chains  []*chain
-	holds   []*hold
-	files   []abi.Verdict
+	running      bool
+	chains       []*chain
+	holds        []*hold
+	fileVerdicts []abi.Verdict
 
-	ids     int64 // of effects
-	dirty   bool  // something changed since the last save
-	savedAt int64 // mono of the last save
-	unsaved int   // saves in a row that failed
-	wakeAt  int64 // mono of the timer that the host has; 0: none
-	out     []abi.Effect
+	lastEffectID int64 // of effects
+	dirty        bool  // something changed since the last save
+	savedAt      int64 // mono of the last save
+	failedSaves  int   // saves in a row that failed
+	wakeAt       int64 // mono of the timer that the host has; 0: none
+	effects      []abi.Effect
 }
 
 // New checks the settings and takes over the saved state, if there is one. random is 32 fresh bytes; parse reads a certificate.
 // A damaged state is not fatal: the client begins anew and says so in its first step.
 func New(cfg abi.Config, state string, random []byte, parse func([]byte) (license.Keyring, error)) (*Client, error) {
-	checked, err := check(cfg)
+	checked, err := checkConfig(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -53,30 +53,30 @@ func New(cfg abi.Config, state string, random []byte, parse func([]byte) (licens
 		return nil, license.Refuse(license.CodeBadCall, "new needs 32 random bytes")
 	}
 	c := &Client{cfg: checked, parse: parse}
-	c.random.mix(random)
-	if err := c.begin(); err != nil {
+	c.random.reseed(random)
+	if err := c.initialise(); err != nil {
 		return nil, err
 	}
 	if state == "" {
 		return c, nil
 	}
-	if err := c.restore(state); err != nil {
+	if err := c.restoreSnapshot(state); err != nil {
 		v := abi.DescribeError(err)
 		if v.Code != license.CodeStateInvalid {
 			return nil, err
 		}
 		v.AllowContinue = true // it begins anew; what that costs, the server says
 		*c = Client{cfg: checked, parse: parse, random: c.random}
-		if err := c.begin(); err != nil {
+		if err := c.initialise(); err != nil {
 			return nil, err
 		}
-		c.tell(v)
+		c.notify(v)
 	}
 	return c, nil
 }
 
-// begin sets a new installation up.
-func (c *Client) begin() error {
+// initialise sets a new installation up.
+func (c *Client) initialise() error {
 	c.secret = c.random.bytes(32)
 	c.root = c.cfg.pin
 	if c.cfg.Keyring != "" {
@@ -90,7 +90,7 @@ func (c *Client) begin() error {
 		c.keys, c.root = keys, keys.Root()
 	}
 	if c.cfg.LicenseID != "" {
-		c.chain(c.cfg.LicenseID)
+		c.chainOf(c.cfg.LicenseID)
 	}
 	return nil
 }
@@ -101,27 +101,27 @@ func (c *Client) Step(e abi.Event) ([]abi.Effect, error) {
 		return nil, license.Refuse(license.CodeBadCall, "now %d, mono %d", e.Now, e.Mono)
 	}
 	c.clock.tick(e.Now, e.Mono)
-	c.random.mix(e.Random)
+	c.random.reseed(e.Random)
 	handle, known := handlers[e.Type]
 	if !known {
 		return nil, license.Refuse(license.CodeBadCall, "event %q", e.Type)
 	}
-	c.fireTimers() // first: what is due by now is not late because something else happened too
+	c.runDueTimers() // first: what is due by now is not late because something else happened too
 	handle(c, e)
-	c.settle()
-	out := c.out
-	c.out = nil
+	c.finishStep()
+	out := c.effects
+	c.effects = nil
 	return out, nil
 }
 
 var handlers = map[string]func(*Client, abi.Event){
 	abi.EventStart:      (*Client).start,
-	abi.EventFiles:      (*Client).load,
+	abi.EventFiles:      (*Client).loadFiles,
 	abi.EventTimer:      func(c *Client, _ abi.Event) { c.wakeAt = 0 },
-	abi.EventReply:      (*Client).reply,
-	abi.EventFailed:     (*Client).noReply,
-	abi.EventSaved:      func(c *Client, e abi.Event) { c.onSave(e, saved) },
-	abi.EventSaveFailed: func(c *Client, e abi.Event) { c.onSave(e, unsaved) },
+	abi.EventReply:      (*Client).onReply,
+	abi.EventFailed:     (*Client).onFailed,
+	abi.EventSaved:      func(c *Client, e abi.Event) { c.onSaved(e, saved) },
+	abi.EventSaveFailed: func(c *Client, e abi.Event) { c.onSaved(e, saveFailed) },
 	abi.EventConsume:    (*Client).consume,
 	abi.EventReserve:    (*Client).reserve,
 	abi.EventRelease:    (*Client).release,
@@ -130,82 +130,82 @@ var handlers = map[string]func(*Client, abi.Event){
 	abi.EventDeactivate: (*Client).deactivate,
 	abi.EventShutdown:   (*Client).shutdown,
 	abi.EventPoll:       func(*Client, abi.Event) {},
-	abi.EventStatistics: (*Client).statistics,
-	abi.EventExport:     (*Client).export,
+	abi.EventStatistics: (*Client).setStatistics,
+	abi.EventExport:     (*Client).exportRequest,
 	abi.EventImport:     (*Client).importAnswer,
 }
 
-// settle does what every event may have made necessary: timers that are due, changes to tell, the journal, the next timer.
-func (c *Client) settle() {
-	c.fireTimers()
+// finishStep does what every event may have made necessary: timers that are due, changes to tell, the journal, the next timer.
+func (c *Client) finishStep() {
+	c.runDueTimers()
 	for _, ch := range c.chains {
-		ch.giveUpBorrowed()
-		ch.tellChange()
+		ch.dropExpiredBorrows()
+		ch.notifyChange()
 	}
 	//mutant:searching never: the journal is written
-	if c.dirty && (c.clock.mono >= c.savedAt+c.journalPause() || c.unsaved == 0 && slices.ContainsFunc(c.chains, (*chain).journalDue)) {
+	if c.dirty && (c.clock.mono >= c.savedAt+c.journalDelay() || c.failedSaves == 0 && slices.ContainsFunc(c.chains, (*chain).isJournalDue)) {
 		c.save()
 	}
 	c.setTimer()
 }
 
-func (c *Client) fireTimers() {
+func (c *Client) runDueTimers() {
 	for _, ch := range c.chains {
-		ch.timers()
+		ch.runTimers()
 	}
 }
 
 func (c *Client) start(e abi.Event) {
 	switch {
 	case c.running:
-		c.answer(e.Call, abi.Describe(license.CodeOK, "already running"))
+		c.answerCall(e.Call, abi.Describe(license.CodeOK, "already running"))
 		return
 	case c.root == "" && !c.cfg.unpinned:
-		c.answer(e.Call, abi.Describe(license.CodeUnpinned, c.cfg.ServerURL))
+		c.answerCall(e.Call, abi.Describe(license.CodeUnpinned, c.cfg.ServerURL))
 		return
 	}
 	c.running = true
 	if c.cfg.pin == "" && c.cfg.Keyring == "" {
 		v := abi.Describe(license.CodeUnpinned, c.cfg.ServerURL)
 		v.AllowContinue = true // the vendor opted in, or the server is on loopback: this is a warning
-		c.tell(v)
+		c.notify(v)
 	}
 	if c.cfg.LicenseID == "" {
-		c.answer(e.Call, abi.Describe(license.CodeOK, ""))
+		c.answerCall(e.Call, abi.Describe(license.CodeOK, ""))
 		return
 	}
-	c.chain(c.cfg.LicenseID).ask(&call{number: e.Call, kind: callStart})
+	c.chainOf(c.cfg.LicenseID).enqueue(&call{number: e.Call, kind: callStart})
 }
 
-func (c *Client) reply(e abi.Event) {
+func (c *Client) onReply(e abi.Event) {
 	for _, ch := range c.chains {
-		if ch.state == sending && ch.waitsFor == e.ID {
-			ch.hear(e)
+		if ch.state == sending && ch.awaitedEffect == e.ID {
+			ch.handleReply(e)
 			return
 		}
 	}
 }
 
-func (c *Client) noReply(e abi.Event) {
+func (c *Client) onFailed(e abi.Event) {
 	for _, ch := range c.chains {
-		if ch.state == sending && ch.waitsFor == e.ID {
-			ch.trouble(abi.Describe(license.CodeUnreachable, e.Detail))
+		if ch.state == sending && ch.awaitedEffect == e.ID {
+			ch.failExchange(abi.Describe(license.CodeUnreachable, e.Detail))
 			return
 		}
 	}
 }
 
-// onSave: a chain that waits for an older save than the one confirmed is on the disk as well, since each save is the whole state.
-func (c *Client) onSave(e abi.Event, on trigger) {
-	if on == unsaved {
+// onSaved: a chain that waits for an older save than the one confirmed is on the disk as well, since each save is the whole state.
+func (c *Client) onSaved(e abi.Event, on trigger) {
+	if on == saveFailed {
 		c.dirty = true
-		c.unsaved++
+		c.failedSaves++
 	} else {
-		c.unsaved = 0
+		c.failedSaves = 0
 	}
 	for _, ch := range c.chains {
-		if ch.state == saving && (ch.waitsFor == e.ID || on == saved && ch.waitsFor < e.ID) {
-			if on == unsaved {
+		if ch.state == saving && (ch.awaitedEffect == e.ID || on == saved && ch.awaitedEffect < e.ID) {
+			if on == saveFailed {
 				ch.problem = abi.Describe(license.CodeStorageFailed, e.Detail)
 			}
 			ch.fire(on)
@@ -215,28 +215,28 @@ func (c *Client) onSave(e abi.Event, on trigger) {
 
 // sync asks the server now.
 func (c *Client) sync(e abi.Event) {
-	ch := c.main(e.Call)
+	ch := c.mainChain(e.Call)
 	if ch == nil {
 		return
 	}
-	ch.ask(&call{number: e.Call, kind: callSync})
+	ch.enqueue(&call{number: e.Call, kind: callSync})
 }
 
 // deactivate gives the activation back: the machine is free for another.
 func (c *Client) deactivate(e abi.Event) {
-	ch := c.main(e.Call)
+	ch := c.mainChain(e.Call)
 	if ch == nil {
 		return
 	}
 	ch.goodbye = true
-	ch.ask(&call{number: e.Call, kind: callGoodbye})
+	ch.enqueue(&call{number: e.Call, kind: callGoodbye})
 }
 
 // shutdown reports what is not reported and releases what is held. The call is answered when all licenses have done so; what could
 // not be reported is saved and goes with the next run.
 func (c *Client) shutdown(e abi.Event) {
 	if !c.running {
-		c.answer(e.Call, abi.Describe(license.CodeNotRunning, "shutdown"))
+		c.answerCall(e.Call, abi.Describe(license.CodeNotRunning, "shutdown"))
 		return
 	}
 	c.running = false
@@ -246,42 +246,42 @@ func (c *Client) shutdown(e abi.Event) {
 	}
 	var open []*chain
 	for _, ch := range c.chains {
-		if ch.held != nil && (ch.pending() > 0 || len(ch.held.Reservations) > 0) || ch.state == saving || ch.state == sending {
+		if ch.current != nil && (ch.unconfirmedCount() > 0 || len(ch.current.Reservations) > 0) || ch.state == saving || ch.state == sending {
 			open = append(open, ch)
 		}
 	}
 	if len(open) == 0 {
-		c.answer(e.Call, abi.Describe(license.CodeOK, ""))
+		c.answerCall(e.Call, abi.Describe(license.CodeOK, ""))
 		return
 	}
 	parts := len(open)
 	for _, ch := range open {
-		ch.ask(&call{number: e.Call, kind: callShutdown, parts: &parts})
+		ch.enqueue(&call{number: e.Call, kind: callShutdown, openParts: &parts})
 	}
 }
 
-// main is the license that the program named, or the first that it has; nil after answering that there is none.
-func (c *Client) main(number int64) *chain {
+// mainChain is the license that the program named, or the first that it has; nil after answering that there is none.
+func (c *Client) mainChain(number int64) *chain {
 	if !c.running {
-		c.answer(number, abi.Describe(license.CodeNotRunning, ""))
+		c.answerCall(number, abi.Describe(license.CodeNotRunning, ""))
 		return nil
 	}
-	ch := c.first()
+	ch := c.firstLoaded()
 	if ch == nil {
-		c.answer(number, abi.Describe(license.CodeNoLicense, "no license is loaded"))
+		c.answerCall(number, abi.Describe(license.CodeNoLicense, "no license is loaded"))
 	}
 	return ch
 }
 
-func (c *Client) first() *chain {
-	if i := slices.IndexFunc(c.chains, (*chain).present); i >= 0 {
+func (c *Client) firstLoaded() *chain {
+	if i := slices.IndexFunc(c.chains, (*chain).isLoaded); i >= 0 {
 		return c.chains[i]
 	}
 	return nil
 }
 
-// chain of the license; made if there is none yet.
-func (c *Client) chain(id license.ID) *chain {
+// chainOf of the license; made if there is none yet.
+func (c *Client) chainOf(id license.ID) *chain {
 	for _, ch := range c.chains {
 		if ch.license == id {
 			return ch
@@ -293,27 +293,27 @@ func (c *Client) chain(id license.ID) *chain {
 	return ch
 }
 
-func (c *Client) effect(e abi.Effect) { c.out = append(c.out, e) }
+func (c *Client) emit(e abi.Effect) { c.effects = append(c.effects, e) }
 
-func (c *Client) id() int64 { c.ids++; return c.ids }
+func (c *Client) nextEffectID() int64 { c.lastEffectID++; return c.lastEffectID }
 
-// answer resolves a call of the program; 0 is nobody's call.
-func (c *Client) answer(number int64, v abi.Verdict) {
+// answerCall resolves a call of the program; 0 is nobody's call.
+func (c *Client) answerCall(number int64, v abi.Verdict) {
 	if number != 0 {
-		c.effect(abi.Effect{Type: abi.EffectNotify, Call: number, Verdict: &v})
+		c.emit(abi.Effect{Type: abi.EffectNotify, Call: number, Verdict: &v})
 	}
 }
 
-// tell says what nobody asked for.
-func (c *Client) tell(v abi.Verdict) { c.effect(abi.Effect{Type: abi.EffectNotify, Verdict: &v}) }
+// notify says what nobody asked for.
+func (c *Client) notify(v abi.Verdict) { c.emit(abi.Effect{Type: abi.EffectNotify, Verdict: &v}) }
 
 // save writes the whole state and gives the id of the save.
 func (c *Client) save() int64 {
-	id := c.id()
+	id := c.nextEffectID()
 	c.dirty, c.savedAt = false, c.clock.mono
 	for _, ch := range c.chains {
-		ch.journaled = ch.counted
+		ch.savedCount = ch.counted
 	}
-	c.effect(abi.Effect{Type: abi.EffectSave, ID: id, State: c.snapshot()})
+	c.emit(abi.Effect{Type: abi.EffectSave, ID: id, State: c.snapshot()})
 	return id
 }

@@ -30,9 +30,9 @@ func (c *clock) tick(wall lease.Time, mono int64) {
 	}
 }
 
-// hear takes a signed time. Only a fresh one, of an answer that was made for a request just sent, can tell that our own has run ahead;
+// observeTime takes a signed time. Only a fresh one, of an answer that was made for a request just sent, can tell that our own has run ahead;
 // a lease that is given again, or was carried by hand, is of some time ago.
-func (c *clock) hear(signed lease.Time, fresh bool) {
+func (c *clock) observeTime(signed lease.Time, fresh bool) {
 	ours := c.now()
 	c.mark = max(c.mark, signed)
 	if c.synced && signed <= c.signed || !fresh && signed <= ours {
@@ -48,7 +48,7 @@ func (c *clock) now() lease.Time {
 	return c.signed + max(lease.Time(c.mono-c.monoThen), c.wall-c.wallThen)
 }
 
-// setBack tells whether the computer's clock is behind the mark by more than the tolerance and nothing better is known.
-func (c *clock) setBack(tolerance int64) bool {
+// isSetBack tells whether the computer's clock is behind the mark by more than the tolerance and nothing better is known.
+func (c *clock) isSetBack(tolerance int64) bool {
 	return !c.synced && c.wall+lease.Time(tolerance) < c.mark
 }

@@ -18,17 +18,17 @@ type settings struct {
 	unpinned bool   // going on without a pin is allowed
 }
 
-// maxValue of one part of a fingerprint, in bytes.
-const maxValue = 1024
+// maxPartValue of one part of a fingerprint, in bytes.
+const maxPartValue = 1024
 
-// check reads a Config; the first thing wrong is named.
-func check(c abi.Config) (settings, error) {
+// checkConfig reads a Config; the first thing wrong is named.
+func checkConfig(c abi.Config) (settings, error) {
 	s := settings{Config: c}
 	if c.ServerURL == "" {
 		return s, license.Refuse(license.CodeMissingSetting, "server_url")
 	}
 	address, pin, _ := strings.Cut(c.ServerURL, "#")
-	host, ok := hostOf(address)
+	host, ok := urlHost(address)
 	if !ok {
 		return s, license.Refuse(license.CodeBadSetting, "server_url %q is not like https://host/api/v1#fingerprint", c.ServerURL)
 	}
@@ -37,7 +37,7 @@ func check(c abi.Config) (settings, error) {
 		return s, license.Refuse(license.CodeBadSetting, "server_url: %q after the # is not the fingerprint of a key", pin)
 	}
 	s.endpoint = strings.TrimSuffix(address, "/") + "/sync"
-	s.unpinned = c.AllowUnpinned || loopback(host)
+	s.unpinned = c.AllowUnpinned || isLoopback(host)
 
 	for _, id := range []struct {
 		name  string
@@ -57,15 +57,15 @@ func check(c abi.Config) (settings, error) {
 	if c.Timeout == 0 {
 		s.Timeout = defaultTimeout
 	}
-	if len(c.Fingerprint) > lease.MaxParts {
-		return s, license.Refuse(license.CodeBadSetting, "fingerprint has %d parts, at most %d are allowed", len(c.Fingerprint), lease.MaxParts)
+	if len(c.Fingerprint) > lease.MaxFingerprintParts {
+		return s, license.Refuse(license.CodeBadSetting, "fingerprint has %d parts, at most %d are allowed", len(c.Fingerprint), lease.MaxFingerprintParts)
 	}
 	if !(lease.Statistics{Program: c.Program, Platform: c.Platform, Host: c.Host}).Valid() {
-		return s, license.Refuse(license.CodeBadSetting, "program, platform and host are at most %d printable ASCII characters", lease.MaxText)
+		return s, license.Refuse(license.CodeBadSetting, "program, platform and host are at most %d printable ASCII characters", lease.MaxStatisticsText)
 	}
 	seen := map[string]bool{}
 	for _, p := range c.Fingerprint {
-		if !license.ValidName(p.Name) || len(p.Value) > maxValue || seen[p.Name] {
+		if !license.ValidName(p.Name) || len(p.Value) > maxPartValue || seen[p.Name] {
 			return s, license.Refuse(license.CodeBadSetting, "fingerprint: the part %.64q is no name, too long or there twice", p.Name)
 		}
 		seen[p.Name] = true
@@ -74,9 +74,9 @@ func check(c abi.Config) (settings, error) {
 }
 
 // fingerprint is the machine's as the server of one license is told it.
-func (s *settings) fingerprint(id license.ID) (parts []lease.Part) {
+func (s *settings) fingerprint(id license.ID) (parts []lease.FingerprintPart) {
 	for _, p := range s.Fingerprint {
-		parts = append(parts, lease.PartOf(id, p.Name, p.Value))
+		parts = append(parts, lease.NewFingerprintPart(id, p.Name, p.Value))
 	}
 	return parts
 }
@@ -86,9 +86,9 @@ func isFingerprint(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789ABCDEF") == ""
 }
 
-// hostOf takes the host out of an http or https address without user, query or blanks. (net/url would be a tenth of a megabyte of
+// urlHost takes the host out of an http or https address without user, query or blanks. (net/url would be a tenth of a megabyte of
 // module for this one line.)
-func hostOf(address string) (string, bool) {
+func urlHost(address string) (string, bool) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	if scheme != "http" && scheme != "https" || strings.ContainsAny(rest, "?@ \\\t\r\n\x00") {
@@ -102,7 +102,7 @@ func hostOf(address string) (string, bool) {
 	return host, host != ""
 }
 
-// loopback is by name only: the core resolves nothing.
-func loopback(host string) bool {
+// isLoopback is by name only: the core resolves nothing.
+func isLoopback(host string) bool {
 	return host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.") && strings.Trim(host, "0123456789.") == ""
 }

@@ -15,20 +15,20 @@ import (
 //
 //	go test -run '^$' -bench Cost ./wasm/client
 
-// trusting is a keyring that believes every signature, so that what is left is the core's own.
-type trusting struct {
+// trustingKeyring is a keyring that believes every signature, so that what is left is the core's own.
+type trustingKeyring struct {
 	license.Keyring
 	now time.Time
 }
 
-func (k trusting) Verify(license.Use, []byte, []byte, time.Time) (license.Signature, error) {
+func (k trustingKeyring) Verify(license.Use, []byte, []byte, time.Time) (license.Signature, error) {
 	return license.Signature{Key: k.Root(), Created: k.now}, nil
 }
 
-func (trusting) Follows(license.Keyring) error { return nil }
+func (trustingKeyring) Follows(license.Keyring) error { return nil }
 
-// bare is a client with a disk that is always there and a server that is always reached.
-type bare struct {
+// benchClient is a client with a disk that is always there and a server that is always reached.
+type benchClient struct {
 	t      testing.TB
 	server *server
 	cfg    abi.Config
@@ -40,12 +40,12 @@ type bare struct {
 	disk   string
 }
 
-func newBare(t testing.TB, trust bool) *bare {
+func newBenchClient(t testing.TB, trust bool) *benchClient {
 	t.Helper()
 	s := newServer(t, "Acme CAD")
 	s.allowance = 1 << 40
 	s.settings.Interval, s.settings.JournalEvery = 30*24*hour, 1_000_000_000
-	m := &bare{
+	m := &benchClient{
 		t: t, server: s, now: begin, mono: 5_000, random: (&stream{seed: "machine"}).bytes(32), parse: parse,
 		cfg: abi.Config{
 			ServerURL: "https://licenses.example.com/api/v1#" + s.secret.Public().Root(),
@@ -53,13 +53,13 @@ func newBare(t testing.TB, trust bool) *bare {
 		},
 	}
 	if trust {
-		m.parse = func([]byte) (license.Keyring, error) { return trusting{s.secret.Public(), begin.Std()}, nil }
+		m.parse = func([]byte) (license.Keyring, error) { return trustingKeyring{s.secret.Public(), begin.Std()}, nil }
 	}
 	s.now = func() lease.Time { return m.now }
 	return m
 }
 
-func (m *bare) open(state string) {
+func (m *benchClient) open(state string) {
 	m.t.Helper()
 	var err error
 	if m.Client, err = client.New(m.cfg, state, m.random, m.parse); err != nil {
@@ -68,7 +68,7 @@ func (m *bare) open(state string) {
 }
 
 // step feeds one event.
-func (m *bare) step(e abi.Event) []abi.Effect {
+func (m *benchClient) step(e abi.Event) []abi.Effect {
 	e.Now, e.Mono, e.Random = m.now, m.mono, m.random[:16]
 	effects, err := m.Step(e)
 	if err != nil {
@@ -79,7 +79,7 @@ func (m *bare) step(e abi.Event) []abi.Effect {
 
 // answered carries effects out and gives the reply to the request among them, which is still to be fed; without one, the last event is
 // the zero one.
-func (m *bare) answered(effects []abi.Effect) (reply abi.Event) {
+func (m *benchClient) answered(effects []abi.Effect) (reply abi.Event) {
 	m.t.Helper()
 	for len(effects) > 0 {
 		f := effects[0]
@@ -102,7 +102,7 @@ func (m *bare) answered(effects []abi.Effect) (reply abi.Event) {
 }
 
 // call makes a call of the program, with all that follows from it.
-func (m *bare) call(e abi.Event) {
+func (m *benchClient) call(e abi.Event) {
 	m.t.Helper()
 	e.Call = 1
 	for e.Type != "" {
@@ -111,18 +111,18 @@ func (m *bare) call(e abi.Event) {
 }
 
 // activated holds one license, by its id.
-func activated(t testing.TB, trust bool) *bare {
+func activated(t testing.TB, trust bool) *benchClient {
 	t.Helper()
-	m := newBare(t, trust)
+	m := newBenchClient(t, trust)
 	m.open("")
 	m.call(abi.Event{Type: abi.EventStart})
 	return m
 }
 
 // holding is a client with n licenses from files, a slot of each reserved.
-func holding(t testing.TB, n int) *bare {
+func holding(t testing.TB, n int) *benchClient {
 	t.Helper()
-	m := newBare(t, true)
+	m := newBenchClient(t, true)
 	m.cfg.LicenseID, m.cfg.Keyring = "", armored(t, m.server.secret.Public())
 	m.open("")
 	m.call(abi.Event{Type: abi.EventStart})

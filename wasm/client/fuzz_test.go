@@ -72,7 +72,7 @@ func FuzzCall(f *testing.F) {
 	add(step(abi.Event{Type: abi.EventStart}), step(abi.Event{Type: abi.EventSaved, ID: 1}), step(abi.Event{Type: abi.EventReply, ID: 2, Body: answer}))
 	add(step(abi.Event{Type: abi.EventStart}), step(abi.Event{Type: abi.EventExport}), step(abi.Event{Type: abi.EventImport, Body: answer}))
 	add(step(abi.Event{Type: abi.EventStart}), step(abi.Event{Type: abi.EventReserve, Context: "ui", Entitlement: "rendering", Borrow: 5}))
-	add(step(abi.Event{Type: abi.EventStatistics, Numbers: []lease.Number{{Name: "a", Value: 1}}}), step(abi.Event{Type: abi.EventFiles, Files: []abi.File{{Name: "a", Data: list}}}))
+	add(step(abi.Event{Type: abi.EventStatistics, Numbers: []lease.NamedNumber{{Name: "a", Value: 1}}}), step(abi.Event{Type: abi.EventFiles, Files: []abi.File{{Name: "a", Data: list}}}))
 	f.Add([]byte(mustJSON(f, step(abi.Event{Type: abi.EventStart})) + "\n1 5 1790000000000\n2 -1 0\n9 1 1"))
 
 	f.Fuzz(func(t *testing.T, calls []byte) {

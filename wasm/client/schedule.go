@@ -9,66 +9,66 @@ import (
 // Durations in ms.
 const (
 	journalInterval = 1_000      // at most one journal write a second
-	heartbeat       = 60_000     // between syncs when the license gives no interval
-	firstRetry      = 2_000      // before the first lease
-	longestPause    = 86_400_000 // whatever a server asks for
-	late            = 2_000      // of a timer, by no fault of the program's
-	slack           = 5          // between the wall and the monotonic clock; no reason for another timer
+	defaultInterval = 60_000     // between syncs when the license gives no interval
+	firstRetryDelay = 2_000      // before the first lease
+	maxPause        = 86_400_000 // whatever a server asks for
+	timerTolerance  = 2_000      // of a timer, by no fault of the program's
+	clockDrift      = 5          // between the wall and the monotonic clock; no reason for another timer
 )
 
 func (ch *chain) interval() int64 {
-	if ch.held == nil || ch.held.Settings.Interval <= 0 {
-		return heartbeat
+	if ch.current == nil || ch.current.Settings.Interval <= 0 {
+		return defaultInterval
 	}
-	return ch.held.Settings.Interval
+	return ch.current.Settings.Interval
 }
 
-// pause is how long to wait after a failed exchange: what the server asked for; else the interval divided by the retries, with
+// retryDelay is how long to wait after a failed exchange: what the server asked for; else the interval divided by the retries, with
 // jitter so that clients do not all come back at once; else, before the first lease, doubling from firstRetry to the heartbeat.
-func (ch *chain) pause() int64 {
+func (ch *chain) retryDelay() int64 {
 	p := &ch.problem
 	switch {
 	case p.RetryAt > 0:
-		wait := min(max(int64(p.RetryAt-ch.c.clock.now()), 1_000), longestPause)
-		return wait + ch.c.random.spread(0, wait/10) // all were told the same time
+		wait := min(max(int64(p.RetryAt-ch.c.clock.now()), 1_000), maxPause)
+		return wait + ch.c.random.between(0, wait/10) // all were told the same time
 	case p.Class == license.ClassFinal:
 		return ch.interval()
-	case ch.held == nil:
-		wait := int64(min(firstRetry<<min(ch.failures-1, 10), heartbeat))
-		return wait - ch.c.random.spread(0, wait/5)
+	case ch.current == nil:
+		wait := int64(min(firstRetryDelay<<min(ch.failures-1, 10), defaultInterval))
+		return wait - ch.c.random.between(0, wait/5)
 	}
-	wait := max(ch.interval()/int64(max(ch.held.Settings.MaxRetries, 1)), 100)
-	return wait - ch.c.random.spread(0, wait/10)
+	wait := max(ch.interval()/int64(max(ch.current.Settings.MaxRetries, 1)), 100)
+	return wait - ch.c.random.between(0, wait/10)
 }
 
-// journalPause is the time between two writes of the journal: a second, and longer while the disk takes none.
-func (c *Client) journalPause() int64 { return journalInterval << min(c.unsaved, 6) }
+// journalDelay is the time between two writes of the journal: a second, and longer while the disk takes none.
+func (c *Client) journalDelay() int64 { return journalInterval << min(c.failedSaves, 6) }
 
-// timers fires what is due by now.
-func (ch *chain) timers() {
-	if ch.openAt > 0 && ch.c.clock.mono >= ch.openAt {
-		ch.openAt = 0
-		ch.answerOpen()
+// runTimers fires what is due by now.
+func (ch *chain) runTimers() {
+	if ch.delayUntil > 0 && ch.c.clock.mono >= ch.delayUntil {
+		ch.delayUntil = 0
+		ch.answerDelayedStarts()
 	}
-	if at := ch.nextSync(); at > 0 && ch.c.clock.mono >= at {
-		if ch.refillDue() {
-			ch.hurriedAt = ch.c.clock.mono
+	if at := ch.nextSyncAt(); at > 0 && ch.c.clock.mono >= at {
+		if ch.isRefillDue() {
+			ch.earlySyncAt = ch.c.clock.mono
 		}
 		ch.retryAt, ch.syncAt = 0, 0
 		ch.fire(due)
 	}
 }
 
-// nextSync is the monotonic time of the next sync by itself; 0: none.
-func (ch *chain) nextSync() int64 {
+// nextSyncAt is the monotonic time of the next sync by itself; 0: none.
+func (ch *chain) nextSyncAt() int64 {
 	switch {
-	case !ch.c.running || !ch.present():
+	case !ch.c.running || !ch.isLoaded():
 		return 0
 	case ch.state == waiting || ch.state == ready && ch.failures > 0:
 		return ch.retryAt
-	case ch.refillDue():
-		return min(ch.syncAt, max(ch.hurriedAt+hurry, 1))
-	case ch.state == ready && ch.held != nil:
+	case ch.isRefillDue():
+		return min(ch.syncAt, max(ch.earlySyncAt+earlySyncInterval, 1))
+	case ch.state == ready && ch.current != nil:
 		return ch.syncAt
 	}
 	return 0
@@ -83,24 +83,24 @@ func (c *Client) setTimer() {
 		}
 	}
 	for _, ch := range c.chains {
-		sooner(ch.nextSync())
-		sooner(ch.openAt)
-		if ch.held != nil && c.running {
-			ends := []lease.Time{ch.held.NotAfter, ch.held.Expires}
-			for _, r := range ch.held.Reservations {
+		sooner(ch.nextSyncAt())
+		sooner(ch.delayUntil)
+		if ch.current != nil && c.running {
+			ends := []lease.Time{ch.current.NotAfter, ch.current.Expires}
+			for _, r := range ch.current.Reservations {
 				ends = append(ends, r.Until)
 			}
 			for _, end := range ends {
 				if left := int64(end - c.clock.now()); end > 0 && left >= 0 {
-					sooner(c.clock.mono + min(left+1, longestPause))
+					sooner(c.clock.mono + min(left+1, maxPause))
 				}
 			}
 		}
 	}
 	if c.dirty {
-		sooner(c.savedAt + c.journalPause())
+		sooner(c.savedAt + c.journalDelay())
 	}
-	if at == c.wakeAt || c.wakeAt > 0 && at >= c.wakeAt-slack {
+	if at == c.wakeAt || c.wakeAt > 0 && at >= c.wakeAt-clockDrift {
 		return // a timer that fires early sets the next one
 	}
 	c.wakeAt = at
@@ -108,5 +108,5 @@ func (c *Client) setTimer() {
 	if at > 0 {
 		in = max(at-c.clock.mono, 1)
 	}
-	c.effect(abi.Effect{Type: abi.EffectWake, In: in})
+	c.emit(abi.Effect{Type: abi.EffectWake, In: in})
 }

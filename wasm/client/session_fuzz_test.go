@@ -82,7 +82,7 @@ type moment struct {
 }
 
 // vendor is the product's keys as they went: with a second lease key, and with the first one compromised.
-var vendor = sync.OnceValue(func() []*pgp.Secret {
+var vendor = sync.OnceValue(func() []*pgp.SecretKeyring {
 	t := new(testing.F)
 	first := keyring(t, "Acme CAD")
 	second, err := first.AddKey(license.UseLease, &stream{seed: "second"}, begin.Std().Add(-1800e9))
@@ -93,7 +93,7 @@ var vendor = sync.OnceValue(func() []*pgp.Secret {
 	if err != nil {
 		panic(err)
 	}
-	return []*pgp.Secret{first, second, third}
+	return []*pgp.SecretKeyring{first, second, third}
 })
 
 var parsed = map[string]license.Keyring{} // certificates are parsed once for all sessions
@@ -147,7 +147,7 @@ func newSession(t testing.TB, script []byte) *session {
 		s.cfg.ServerURL = "http://127.0.0.1:4000/api/v1"
 	}
 	if kind&8 != 0 {
-		s.cfg.Fingerprint, s.cfg.Program = []abi.Part{{Name: "disk", Value: "1"}}, "1.2"
+		s.cfg.Fingerprint, s.cfg.Program = []abi.FingerprintPart{{Name: "disk", Value: "1"}}, "1.2"
 	}
 	for i, id := range licenses {
 		c := claims(id, "ui", "rendering", "solid_modeling")
@@ -335,7 +335,7 @@ func (s *session) hears(body string) heard {
 		s.t.Fatal("a genuine text that does not parse")
 	}
 	for id, asked := range s.asked {
-		if asked == "" || lease.HashOfText([]byte(asked)) != d.Request {
+		if asked == "" || lease.RequestHash([]byte(asked)) != d.Request {
 			continue
 		}
 		class := d.Code.Verdict().Class
@@ -514,7 +514,7 @@ func (s *session) hot(n int64) {
 		if !good {
 			s.t.Fatal("a call is counted on no good lease")
 		}
-	case abi.ConsumeAsk:
+	case abi.ConsumeNotCounted:
 	default:
 		s.t.Fatalf("consume answers %d", answer)
 	}
@@ -529,7 +529,7 @@ func (s *session) serve(request string) (int, string) {
 		if s.list != nil {
 			var list lease.Statement
 			_ = json.Unmarshal(bytes.Split(s.list, []byte("\n"))[0], &list)
-			l.List = &lease.ListRef{Number: list.Number, Hash: lease.HashOf(s.list)}
+			l.List = &lease.StatementRef{Number: list.Number, Hash: lease.HashOf(s.list)}
 		}
 		seen := map[string]bool{} // a server gives one slot of an entitlement
 		l.Reservations = slices.DeleteFunc(slices.Clone(l.Reservations), func(r lease.Reservation) bool {
@@ -544,7 +544,7 @@ func (s *session) serve(request string) (int, string) {
 		}
 	}
 	status, answer := s.server.answer(request)
-	text, beside, err := lease.CutBeside([]byte(answer))
+	text, beside, err := lease.SplitAttachments([]byte(answer))
 	if err != nil || status == 503 {
 		return status, answer
 	}
@@ -561,13 +561,13 @@ func (s *session) serve(request string) (int, string) {
 			Epoch: s.server.epoch, Time: s.real, Allowance: 100, Entitlements: []lease.Pool{{Entitlement: "rendering", Slots: 1}},
 			NotAfter: begin + lease.Time(20*24*hour),
 		}
-		text = document.SignAs(relayKey)
+		text = document.SignByRelay(relayKey)
 		if beside.Delegation, err = lease.SignDelegation(d, s.server.secret, s.real.Std()); err != nil {
 			s.t.Fatal(err)
 		}
 		var l lease.Lease
 		_ = json.Unmarshal(document, &l)
-		believable = l.License == licenseID && l.NotAfter <= d.NotAfter && l.Time <= d.NotAfter && (!l.Settings.Type.Counted() || l.Counters.Allowance <= 100)
+		believable = l.License == licenseID && l.NotAfter <= d.NotAfter && l.Time <= d.NotAfter && (!l.Settings.Type.LimitsCalls() || l.Counters.Allowance <= 100)
 		for _, r := range l.Reservations {
 			believable = believable && r.Entitlement == "rendering" && r.Until <= d.NotAfter
 		}
@@ -751,7 +751,7 @@ func (s *session) event() {
 		s.call(abi.Event{Type: abi.EventStart})
 	case 22:
 		n := int64(s.next())
-		s.call(abi.Event{Type: abi.EventStatistics, Numbers: []lease.Number{{Name: "opened", Value: n}, {Name: string(rune('a' + n)), Value: -n}}})
+		s.call(abi.Event{Type: abi.EventStatistics, Numbers: []lease.NamedNumber{{Name: "opened", Value: n}, {Name: string(rune('a' + n)), Value: -n}}})
 	case 23:
 		s.call(abi.Event{Type: abi.EventExport})
 	case 24:

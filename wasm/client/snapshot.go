@@ -21,19 +21,19 @@ const snapshotVersion = 1
 // snapshot is all that outlives the process: one line of JSON, and one with its MAC under the installation's secret. The MAC finds
 // damage and clumsy changes; what a lease grants is proven by the vendor's signature on it, every time it is loaded.
 type snapshot struct {
-	Version     int         `json:"version"`
-	Product     license.ID  `json:"product"`
-	Root        string      `json:"root,omitempty"`
-	Certificate []byte      `json:"certificate,omitempty"`
-	Secret      []byte      `json:"secret"`
-	Mark        lease.Time  `json:"mark"`
-	Issuers     []issuer    `json:"issuers,omitempty"`
-	List        string      `json:"list,omitempty"`
-	Chains      []savedLink `json:"chains,omitempty"`
+	Version     int          `json:"version"`
+	Product     license.ID   `json:"product"`
+	Root        string       `json:"root,omitempty"`
+	Certificate []byte       `json:"certificate,omitempty"`
+	Secret      []byte       `json:"secret"`
+	Mark        lease.Time   `json:"mark"`
+	Issuers     []issuer     `json:"issuers,omitempty"`
+	List        string       `json:"list,omitempty"`
+	Chains      []savedChain `json:"chains,omitempty"`
 }
 
-// savedLink is the saved part of a chain.
-type savedLink struct {
+// savedChain is the saved part of a chain.
+type savedChain struct {
 	License    license.ID `json:"license"`
 	Device     int        `json:"device"`
 	Counted    int64      `json:"counted"`
@@ -45,21 +45,21 @@ type savedLink struct {
 func (c *Client) snapshot() string {
 	s := snapshot{
 		Version: snapshotVersion, Product: c.cfg.ProductID, Root: c.root, Certificate: c.certificate, Secret: c.secret,
-		Mark: c.clock.mark, Issuers: c.issuers, List: c.listText,
+		Mark: c.clock.mark, Issuers: c.issuers, List: c.statementText,
 	}
 	for _, ch := range c.chains {
 		//mutant:searching element 4 "": the lease is part of the state
 		//mutant:stories element 6 "": the request is part of the state
-		s.Chains = append(s.Chains, savedLink{ch.license, ch.nth, ch.counted, ch.text, ch.delegation, ch.request})
+		s.Chains = append(s.Chains, savedChain{ch.license, ch.deviceIndex, ch.counted, ch.currentText, ch.delegation, ch.requestText})
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // strings and numbers: a bug of ours
 	}
-	return string(b) + "\n" + seal(c.secret, b) + "\n"
+	return string(b) + "\n" + snapshotMAC(c.secret, b) + "\n"
 }
 
-func seal(secret, b []byte) string {
+func snapshotMAC(secret, b []byte) string {
 	m := hmac.New(sha256.New, derive(secret, "snapshot"))
 	m.Write(b)
 	return hex.EncodeToString(m.Sum(nil))
@@ -77,9 +77,9 @@ func deviceKey(secret []byte, id license.ID, nth int) ed25519.PrivateKey {
 	return ed25519.PrivateKey(circl.NewKeyFromSeed(derive(secret, "device/"+string(id)+"/"+strconv.Itoa(nth))))
 }
 
-// restore takes over a saved state. A damaged one is state_invalid; one of another product or root is state_foreign, and must not
+// restoreSnapshot takes over a saved state. A damaged one is state_invalid; one of another product or root is state_foreign, and must not
 // be overwritten.
-func (c *Client) restore(state string) error {
+func (c *Client) restoreSnapshot(state string) error {
 	body, mac, _ := strings.Cut(state, "\n")
 	var s snapshot
 	d := json.NewDecoder(bytes.NewReader([]byte(body)))
@@ -89,7 +89,7 @@ func (c *Client) restore(state string) error {
 	switch {
 	case s.Version != snapshotVersion:
 		return license.Refuse(license.CodeStateInvalid, "its version is %d, this program reads %d", s.Version, snapshotVersion)
-	case len(s.Secret) != 32 || !hmac.Equal([]byte(strings.TrimSuffix(mac, "\n")), []byte(seal(s.Secret, []byte(body)))):
+	case len(s.Secret) != 32 || !hmac.Equal([]byte(strings.TrimSuffix(mac, "\n")), []byte(snapshotMAC(s.Secret, []byte(body)))):
 		return license.Refuse(license.CodeStateInvalid, "its authentication fails")
 	case s.Product != c.cfg.ProductID:
 		return license.Refuse(license.CodeStateForeign, "it is of product %s, the program of %s", s.Product, c.cfg.ProductID)
@@ -112,7 +112,7 @@ func (c *Client) restore(state string) error {
 		}
 		certificate := s.Certificate
 		if c.keys != nil { // the program brings one along, which may be newer
-			if keys, certificate, err = keys.Union(c.keys); err != nil {
+			if keys, certificate, err = keys.Merge(c.keys); err != nil {
 				return err
 			}
 		}
@@ -120,20 +120,20 @@ func (c *Client) restore(state string) error {
 	}
 	if s.List != "" {
 		// It was verified when it came. Its key may be good no longer; what it says stands.
-		list, err := lease.ReadStatement([]byte(s.List))
+		list, err := lease.ParseTrustedStatement([]byte(s.List))
 		if err != nil {
 			return license.Refuse(license.CodeStateInvalid, "its list does not parse")
 		}
-		c.list, c.listText = list, s.List
+		c.statement, c.statementText = list, s.List
 	}
 	for _, link := range s.Chains {
 		if !link.License.Valid() {
 			return license.Refuse(license.CodeStateInvalid, "license %.24q", string(link.License))
 		}
-		ch := c.chain(link.License)
+		ch := c.chainOf(link.License)
 		ch.activate(link.Device)
 		ch.counted = min(max(link.Counted, 0), lease.MaxCount)
-		if err := ch.resume(link); err != nil {
+		if err := ch.restoreSaved(link); err != nil {
 			return err
 		}
 	}

@@ -233,7 +233,7 @@ func trial(t *testing.T, base *session, all []*session, state string, runs int) 
 		}
 		var d lease.Lease
 		_ = json.Unmarshal([]byte(l.Receipt[:strings.IndexByte(l.Receipt, '\n')]), &d)
-		if d.Settings.Type.Counted() && total > max(0, d.Counters.Allowance-d.Counters.Used) {
+		if d.Settings.Type.LimitsCalls() && total > max(0, d.Counters.Allowance-d.Counters.Used) {
 			t.Fatalf("%d calls were granted, the lease leaves %d", total, d.Counters.Allowance-d.Counters.Used)
 		}
 	}

@@ -10,15 +10,15 @@ import (
 )
 
 // The table of spec/lease.md is this one; -update writes it anew. proves part of N11
-func TestSpecHasTheStateTable(t *testing.T) {
+func TestSpecPageHasTransitions(t *testing.T) {
 	const file, head, tail = "../../spec/lease.md", "<!-- states:begin -->\n", "<!-- states:end -->"
 	var b strings.Builder
 	b.WriteString("| from | on | to | why |\n| --- | --- | --- | --- |\n")
-	for _, r := range table {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.from, r.on, r.to, r.why)
+	for _, r := range transitions {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.from, r.on, r.to, r.reason)
 	}
 	b.WriteString("\n```mermaid\nstateDiagram-v2\n    [*] --> ready\n")
-	for _, r := range table {
+	for _, r := range transitions {
 		fmt.Fprintf(&b, "    %s --> %s: %s\n", r.from, r.to, r.on)
 	}
 	b.WriteString("```\n")
@@ -44,9 +44,9 @@ func TestSpecHasTheStateTable(t *testing.T) {
 }
 
 // A trigger means one thing in one state.
-func TestTableIsAFunction(t *testing.T) {
+func TestTransitionsAreDeterministic(t *testing.T) {
 	seen := map[string]bool{}
-	for _, r := range table {
+	for _, r := range transitions {
 		key := string(r.from) + " " + string(r.on)
 		if seen[key] {
 			t.Errorf("two rows for %s", key)

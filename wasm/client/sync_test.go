@@ -352,10 +352,10 @@ func TestHotConsume(t *testing.T) {
 		t.Fatalf("%d polls, %d saves", polls, w.saves-saves)
 	}
 	w.hot(1)
-	if got := w.hot(1); got != abi.ConsumeAsk {
+	if got := w.hot(1); got != abi.ConsumeNotCounted {
 		t.Fatalf("past the allowance: %d", got)
 	}
-	if w.m.Consume(99, 1, w.now) != abi.ConsumeUnknown || w.hot(-1) != abi.ConsumeAsk {
+	if w.m.Consume(99, 1, w.now) != abi.ConsumeUnknown || w.hot(-1) != abi.ConsumeNotCounted {
 		t.Fatal("bad arguments")
 	}
 	w.pass(10 * minute)

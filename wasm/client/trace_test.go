@@ -18,7 +18,7 @@ var (
 
 const traces = "../../spec/vectors/client"
 
-func (w *world) note(e sim.Exchange) { w.trace.Note(e) }
+func (w *world) note(e sim.Exchange) { w.trace.Add(e) }
 
 var told = map[string]int{} // worlds by test, for stories with several
 
@@ -37,7 +37,7 @@ func record(w *world) {
 			return
 		}
 		w.trace.Name = name
-		if err := w.trace.Hold(traces, *update); err != nil {
+		if err := w.trace.CompareOrWrite(traces, *update); err != nil {
 			t.Error(err)
 		}
 	})

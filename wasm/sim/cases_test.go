@@ -28,17 +28,17 @@ var (
 
 const traces = "../../spec/vectors/client"
 
-// tale is a world with a license of a hundred calls, synced each day, and nothing going wrong by itself.
-type tale struct {
+// scenario is a world with a license of a hundred calls, synced each day, and nothing going wrong by itself.
+type scenario struct {
 	*World
 	t *testing.T
 }
 
-func newTale(t *testing.T, change func(*Terms)) *tale {
+func newScenario(t *testing.T, change func(*LicenseTerms)) *scenario {
 	t.Helper()
 	seed := fnv.New64a()
 	_, _ = seed.Write([]byte(t.Name()))
-	terms := Terms{Slots: 1, Allowance: 100, Policy: licensing.Policy{
+	terms := LicenseTerms{Slots: 1, Allowance: 100, Policy: licensing.Policy{
 		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.Interval, Interval: day, MaxRetries: 2, Grace: 3 * day,
 			ClockTolerance: hour, JournalEvery: 1},
 		ActivationLimit: 10,
@@ -47,12 +47,12 @@ func newTale(t *testing.T, change func(*Terms)) *tale {
 		change(&terms)
 	}
 	dice := newDice(seed.Sum64())
-	keys, err := issuer.New(bytes.Repeat([]byte{1}, issuer.MasterKeySize), drawn{dice})
+	keys, err := issuer.New(bytes.Repeat([]byte{1}, issuer.MasterKeySize), diceReader{dice})
 	if err != nil {
 		t.Fatal(err)
 	}
 	terms.Issuer = keys
-	s := &tale{NewWorld(seed.Sum64(), terms), t}
+	s := &scenario{NewWorld(seed.Sum64(), terms), t}
 	s.Journal = func(format string, args ...any) { t.Logf(format, args...) }
 	t.Cleanup(func() {
 		for _, f := range s.Faults {
@@ -62,9 +62,9 @@ func newTale(t *testing.T, change func(*Terms)) *tale {
 	return s
 }
 
-type drawn struct{ dice }
+type diceReader struct{ dice }
 
-func (d drawn) Read(p []byte) (int, error) { return copy(p, d.bytes(len(p))), nil }
+func (d diceReader) Read(p []byte) (int, error) { return copy(p, d.bytes(len(p))), nil }
 
 func parsePGP(b []byte) (license.Keyring, error) {
 	k, err := pgp.Parse(b)
@@ -75,7 +75,7 @@ func parsePGP(b []byte) (license.Keyring, error) {
 }
 
 // watch makes a machine's calls a trace. The name is the test's, with the machine's if there are several.
-func (s *tale) watch(m *Machine) *Machine {
+func (s *scenario) watch(m *Machine) *Machine {
 	trace := &Trace{Name: snake(s.t.Name())}
 	if len(s.Machines) > 1 {
 		trace.Name += "_" + strings.ReplaceAll(m.Name, "'", "_copy")
@@ -85,7 +85,7 @@ func (s *tale) watch(m *Machine) *Machine {
 		if s.t.Failed() || !*compare {
 			return
 		}
-		if err := trace.Hold(traces, *update); err != nil {
+		if err := trace.CompareOrWrite(traces, *update); err != nil {
 			s.t.Error(err)
 		}
 	})
@@ -100,7 +100,7 @@ func snake(test string) string {
 }
 
 // machine is a new one, started.
-func (s *tale) machine(name string) *Machine {
+func (s *scenario) machine(name string) *Machine {
 	m := s.watch(s.NewMachine(name))
 	m.Start()
 	s.Pass(second)
@@ -108,7 +108,7 @@ func (s *tale) machine(name string) *Machine {
 }
 
 // ask makes a call and waits for its answer.
-func (s *tale) ask(m *Machine, e abi.Event) license.Code {
+func (s *scenario) ask(m *Machine, e abi.Event) license.Code {
 	s.t.Helper()
 	code := license.Code("unanswered")
 	m.Ask(e, func(v abi.Verdict, _ string) { code = v.Code })
@@ -121,12 +121,12 @@ func (s *tale) ask(m *Machine, e abi.Event) license.Code {
 	return code
 }
 
-func (s *tale) sync(m *Machine) license.Code {
+func (s *scenario) sync(m *Machine) license.Code {
 	s.t.Helper()
 	return s.ask(m, abi.Event{Type: abi.EventSync})
 }
 
-func (s *tale) want(what string, got, want any) {
+func (s *scenario) want(what string, got, want any) {
 	s.t.Helper()
 	if got != want {
 		s.t.Fatalf("%s: %v, want %v", what, got, want)
@@ -137,7 +137,7 @@ func (s *tale) want(what string, got, want any) {
 //
 // proves S22 N02
 func TestRefusedTwiceThenReinstated(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	m := s.machine("m")
 	m.Consume(3)
 	s.Server.Edit(func(l *licensing.License) { l.Status = licensing.Suspended })
@@ -161,7 +161,7 @@ func TestRefusedTwiceThenReinstated(t *testing.T) {
 //
 // proves N02 N05
 func TestRollbackThenLatePacket(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	m := s.machine("m")
 	before := s.Server.Snapshot()
 	sent := len(s.Network.packets)
@@ -188,7 +188,7 @@ func TestRollbackThenLatePacket(t *testing.T) {
 //
 // proves N02
 func TestClonesThatWaitForTheWindow(t *testing.T) {
-	s := newTale(t, func(t *Terms) { t.Policy.Interval = 14 * day })
+	s := newScenario(t, func(t *LicenseTerms) { t.Policy.Interval = 14 * day })
 	a := s.machine("m")
 	b := s.watch(a.Copy("m'"))
 	a.Stop()
@@ -209,7 +209,7 @@ func TestClonesThatWaitForTheWindow(t *testing.T) {
 //
 // proves N02
 func TestClonesThatRestoreOlderSnapshots(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	a := s.machine("m")
 	old := a.Backup()
 	s.want("sync", s.sync(a), license.CodeOK)
@@ -234,7 +234,7 @@ func TestClonesThatRestoreOlderSnapshots(t *testing.T) {
 //
 // proves N02
 func TestSameClosedLeaseShownTwice(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	a := s.machine("m")
 	b := s.watch(a.Copy("m'"))
 	b.Start()
@@ -251,12 +251,12 @@ func TestSameClosedLeaseShownTwice(t *testing.T) {
 	s.Pass(minute)
 	s.want("from the backup", b.LastStart, license.CodeOK)
 	record, _ := s.Server.Activation(b.activation)
-	s.want("turns", record.Past.Alternations, int64(1))
+	s.want("turns", record.Reactivations.Alternations, int64(1))
 }
 
 // proves N02
 func TestHonestRestoreWithActivationLimit1(t *testing.T) {
-	s := newTale(t, func(t *Terms) { t.Policy.ActivationLimit, t.Policy.MaxMachines = 1, 1 })
+	s := newScenario(t, func(t *LicenseTerms) { t.Policy.ActivationLimit, t.Policy.MaxMachines = 1, 1 })
 	m := s.machine("m")
 	backup := m.Backup()
 	m.Consume(5)
@@ -286,7 +286,7 @@ func TestHonestRestoreWithActivationLimit1(t *testing.T) {
 //
 // proves S12 C18
 func TestPrepaidBlockFarming(t *testing.T) {
-	s := newTale(t, func(t *Terms) { t.Policy.Prepaid = 10 })
+	s := newScenario(t, func(t *LicenseTerms) { t.Policy.Prepaid = 10 })
 	m := s.machine("m")
 	backup := m.Backup()
 	for n := range 6 {
@@ -317,7 +317,7 @@ func TestPrepaidBlockFarming(t *testing.T) {
 func TestTwoActivationsHealInEitherOrder(t *testing.T) {
 	for _, order := range []string{"forth", "back"} {
 		t.Run(order, func(t *testing.T) {
-			s := newTale(t, nil)
+			s := newScenario(t, nil)
 			a, b := s.machine("a"), s.machine("b")
 			before := s.Server.Snapshot()
 			for n := range 3 {
@@ -342,7 +342,7 @@ func TestTwoActivationsHealInEitherOrder(t *testing.T) {
 //
 // proves B01
 func TestGoodbyeThenLatePacket(t *testing.T) {
-	s := newTale(t, func(t *Terms) { t.Policy.MaxMachines = 1 })
+	s := newScenario(t, func(t *LicenseTerms) { t.Policy.MaxMachines = 1 })
 	m := s.machine("m")
 	s.want("reserve", s.ask(m, abi.Event{Type: abi.EventReserve, Entitlement: modeling, Context: ui}), license.CodeOK)
 	m.Consume(1)
@@ -365,7 +365,7 @@ func TestGoodbyeThenLatePacket(t *testing.T) {
 //
 // proves N02
 func TestTwoProcessesOnOneState(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	a := s.machine("m")
 	b := s.watch(a.Copy("m'"))
 	b.Start()
@@ -382,7 +382,7 @@ func TestTwoProcessesOnOneState(t *testing.T) {
 
 // proves N02
 func TestBackupRestoredTwice(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	m := s.machine("m")
 	s.want("sync", s.sync(m), license.CodeOK)
 	backup := m.Backup()
@@ -402,7 +402,7 @@ func TestBackupRestoredTwice(t *testing.T) {
 //
 // proves N03
 func TestRefusalForAnotherMachine(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	m := s.machine("m")
 	other := s.machine("other")
 	s.Server.Edit(func(l *licensing.License) { l.Status = licensing.Suspended })
@@ -419,7 +419,7 @@ func TestRefusalForAnotherMachine(t *testing.T) {
 //
 // proves S23 N08
 func TestRequestAndAnswerByHand(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	m := s.watch(s.NewMachine("m"))
 	m.Offline = true
 	m.Start()
@@ -446,12 +446,12 @@ func TestRequestAndAnswerByHand(t *testing.T) {
 //
 // proves C18
 func TestHostThatLiesAboutSaves(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	m := s.machine("m")
-	m.Lies = true
+	m.LyingDisk = true
 	s.want("sync", s.sync(m), license.CodeOK)
 	m.Stop() // before anything of it was on the disk
-	m.Lies = false
+	m.LyingDisk = false
 	m.Start()
 	s.Pass(minute)
 	s.want("start", m.LastStart, license.CodeOK)
@@ -461,7 +461,7 @@ func TestHostThatLiesAboutSaves(t *testing.T) {
 
 // proves C18
 func TestCloneForksTheChain(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	a := s.machine("m")
 	b := s.watch(a.Copy("m'"))
 	b.Start()
@@ -479,7 +479,7 @@ func TestCloneForksTheChain(t *testing.T) {
 //
 // proves N02
 func TestClonesAreBothSuspended(t *testing.T) {
-	s := newTale(t, func(t *Terms) { t.Policy.CloneAction = licensing.CloneSuspend })
+	s := newScenario(t, func(t *LicenseTerms) { t.Policy.CloneAction = licensing.CloneSuspend })
 	a := s.machine("m")
 	b := s.watch(a.Copy("m'"))
 	b.Start()
@@ -494,7 +494,7 @@ func TestClonesAreBothSuspended(t *testing.T) {
 //
 // proves N05
 func TestARestoreGrantsNothingNew(t *testing.T) {
-	s := newTale(t, func(t *Terms) { t.Policy.MaxMachines, t.Policy.Prepaid = 2, 10 })
+	s := newScenario(t, func(t *LicenseTerms) { t.Policy.MaxMachines, t.Policy.Prepaid = 2, 10 })
 	a, b := s.machine("a"), s.machine("b")
 	before := s.Server.Snapshot()
 	seat := abi.Event{Type: abi.EventReserve, Entitlement: modeling, Context: ui}
@@ -516,9 +516,9 @@ func TestARestoreGrantsNothingNew(t *testing.T) {
 //
 // proves S18 N02
 func TestClientThatLies(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	device := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
-	id := lease.ActivationOf(device.Public().(ed25519.PublicKey))
+	id := lease.ActivationID(device.Public().(ed25519.PublicKey))
 	keys, err := pgp.Parse(s.Server.Product.Keyring)
 	if err != nil {
 		t.Fatal(err)
@@ -527,7 +527,7 @@ func TestClientThatLies(t *testing.T) {
 	say := func(change func(*lease.Request)) *lease.Answer {
 		nonce++
 		r := &lease.Request{Product: s.Server.Product.ID, Version: s.Server.Version.ID, License: s.Server.License.ID,
-			Nonce: fmt.Sprintf("%032x", nonce), Generation: 1, Number: 1, Previous: lease.Origin, Keyring: lease.HashOf(s.Server.Product.Keyring)}
+			Nonce: fmt.Sprintf("%032x", nonce), Generation: 1, Number: 1, Previous: lease.OriginLink, Keyring: lease.HashOf(s.Server.Product.Keyring)}
 		change(r)
 		_, body := s.Network.deliver(string(r.Sign(device)))
 		a, err := lease.Open([]byte(body), keys, s.clock())
@@ -561,9 +561,9 @@ func TestClientThatLies(t *testing.T) {
 		"an earlier link":     on(held, text, func(r *lease.Request) { r.Previous = first.Link }),
 		"the number again":    on(held, text, func(r *lease.Request) { r.Number-- }),
 		"a later number":      on(held, text, func(r *lease.Request) { r.Number += 5 }),
-		"the next generation": on(held, text, func(r *lease.Request) { r.Generation, r.Number, r.Previous = 2, 1, lease.Origin }),
+		"the next generation": on(held, text, func(r *lease.Request) { r.Generation, r.Number, r.Previous = 2, 1, lease.OriginLink }),
 		"a challenge of its own": on(held, text, func(r *lease.Request) {
-			r.Generation, r.Number, r.Previous, r.Challenge = 2, 1, lease.Origin, strings.Repeat("0", 64)
+			r.Generation, r.Number, r.Previous, r.Challenge = 2, 1, lease.OriginLink, strings.Repeat("0", 64)
 		}),
 		"fewer calls":               on(held, text, func(r *lease.Request) { r.Counted-- }),
 		"an old lease":              on(first, firstText, honest),
@@ -588,7 +588,7 @@ func TestClientThatLies(t *testing.T) {
 //
 // proves N02
 func TestClonesThatAreKilledAtOnce(t *testing.T) {
-	s := newTale(t, nil)
+	s := newScenario(t, nil)
 	a := s.machine("m")
 	b := s.watch(a.Copy("m'"))
 	a.Stop()

@@ -14,21 +14,21 @@ type Machine struct {
 	cfg  abi.Config
 	Core func(cfg abi.Config, state string, random []byte) (Core, error) // what a process runs; nil: the client itself
 
-	Offline  bool
-	Wall     int64 // by how much its clock is wrong
-	steady   bool  // nobody has set it since the process began
-	DiskFull bool
-	Lies     bool // its disk says that a save is done before it is
-	disk     string
-	last     int64      // id of the last request that was sent
-	asleep   lease.Time // until when; 0: it is awake
-	unsure   lease.Time // until when the journal may be behind: the disk was full, or the machine slept before it was due
-	mono     int64      // the monotonic clock does not run while it sleeps
-	proc     *process
+	Offline     bool
+	ClockOffset int64 // by how much its clock is wrong
+	steady      bool  // nobody has set it since the process began
+	DiskFull    bool
+	LyingDisk   bool // its disk says that a save is done before it is
+	disk        string
+	last        int64      // id of the last request that was sent
+	asleep      lease.Time // until when; 0: it is awake
+	unsure      lease.Time // until when the journal may be behind: the disk was full, or the machine slept before it was due
+	mono        int64      // the monotonic clock does not run while it sleeps
+	proc        *process
 
 	// What happened here, whatever anybody says of it.
 	used             int64 // calls that the program was told are good
-	maybe            int64 // calls that were tried and not told so; they may have been counted all the same
+	uncertain        int64 // calls that were tried and not told so; they may have been counted all the same
 	lost             int64 // calls that a crash or a restore may have cost
 	confirmed        int64 // used, as of the last lease
 	durable          int64 // used, as of the state on the disk
@@ -98,7 +98,7 @@ func (w *World) NewMachine(name string) *Machine {
 		cfg: abi.Config{
 			ServerURL: "https://licenses.example.com/api/v1#" + root, ProductID: w.Server.Product.ID,
 			VersionID: w.Server.Version.ID, LicenseID: w.Server.License.ID,
-			Fingerprint: []abi.Part{{Name: "machine", Value: name}}, Program: "1.0",
+			Fingerprint: []abi.FingerprintPart{{Name: "machine", Value: name}}, Program: "1.0",
 		},
 	}
 	w.Machines = append(w.Machines, m)
@@ -142,7 +142,7 @@ func (p *process) boot() bool {
 
 // SetClock makes the machine's clock wrong by so much, or right again.
 func (m *Machine) SetClock(wrong int64) {
-	m.Wall, m.steady = wrong, m.steady && wrong == m.Wall
+	m.ClockOffset, m.steady = wrong, m.steady && wrong == m.ClockOffset
 	m.note("its clock is %+.1f h off", float64(wrong)/float64(hour))
 }
 
@@ -153,7 +153,7 @@ func (m *Machine) Stop() {
 		return
 	}
 	m.proc = nil
-	if m.Lies {
+	if m.LyingDisk {
 		m.restored++ // what it said was on the disk is not
 	}
 	lost := m.used - m.durable
@@ -164,13 +164,13 @@ func (m *Machine) Stop() {
 			bound += c.n
 		}
 	}
-	if lost > bound && m.w.now > m.unsure && !m.DiskFull && !m.Lies {
+	if lost > bound && m.w.now > m.unsure && !m.DiskFull && !m.LyingDisk {
 		m.w.fault("%s: a crash costs %d calls, at most %d may be", m.Name, lost, bound)
 	}
 	m.lost += max(0, lost)
 	m.recent = nil
 	for _, c := range p.open {
-		m.maybe += c.n
+		m.uncertain += c.n
 	}
 	m.note("stops, %d calls are not on the disk", lost)
 }
@@ -191,7 +191,7 @@ func (m *Machine) Restore(b Backup) {
 // virtual machine.
 func (m *Machine) Copy(name string) *Machine {
 	c := m.w.NewMachine(name)
-	c.disk, c.Wall, c.mono, c.cfg = m.disk, m.Wall, m.mono, m.cfg
+	c.disk, c.ClockOffset, c.mono, c.cfg = m.disk, m.ClockOffset, m.mono, m.cfg
 	c.position, c.activation = m.position, m.activation
 	m.copied, c.copied, m.leases = true, true, 0
 	m.note("is copied to %s", name)
@@ -254,7 +254,7 @@ func (p *process) step(e abi.Event) {
 
 func (p *process) stepNow(e abi.Event) {
 	m := p.m
-	e.Now = max(0, m.w.now+lease.Time(m.Wall))
+	e.Now = max(0, m.w.now+lease.Time(m.ClockOffset))
 	e.Mono = max(0, m.mono+int64(m.w.now-p.booted))
 	e.Random = m.w.bytes(16)
 	p.log = append(p.log, e)
@@ -271,15 +271,15 @@ func (p *process) stepNow(e abi.Event) {
 	for len(p.todo) > 0 {
 		f := p.todo[0]
 		p.todo = p.todo[1:]
-		p.carry(f)
+		p.applyEffect(f)
 	}
 	p.busy = false
 	if p.alive() {
-		m.check()
+		m.checkInvariants()
 	}
 }
 
-func (p *process) carry(f abi.Effect) {
+func (p *process) applyEffect(f abi.Effect) {
 	w := p.m.w
 	switch f.Type {
 	case abi.EffectWake:
@@ -298,7 +298,7 @@ func (p *process) carry(f abi.Effect) {
 	case abi.EffectSave:
 		p.save(f)
 	case abi.EffectNotify:
-		p.told(f)
+		p.onNotify(f)
 	}
 }
 
@@ -311,7 +311,7 @@ func (p *process) save(f abi.Effect) {
 	done := func() {
 		m.disk, m.durable = f.State, max(m.durable, used)
 	}
-	if m.Lies {
+	if m.LyingDisk {
 		p.step(abi.Event{Type: abi.EventSaved, ID: f.ID})
 		m.w.after(m.w.between(second, minute), func() {
 			if p.alive() {
@@ -335,7 +335,7 @@ func (p *process) save(f abi.Effect) {
 	})
 }
 
-func (p *process) told(f abi.Effect) {
+func (p *process) onNotify(f abi.Effect) {
 	v := *f.Verdict
 	m := p.m
 	m.Codes[v.Code]++
@@ -362,7 +362,7 @@ func (p *process) told(f abi.Effect) {
 			m.used += c.n
 			m.recent = append(m.recent, count{m.w.now, c.n})
 		} else {
-			m.maybe += c.n
+			m.uncertain += c.n
 		}
 	}
 	if c.done != nil {

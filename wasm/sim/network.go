@@ -13,7 +13,7 @@ type Network struct {
 
 	// In a hundred packets.
 	LoseRequest, LoseReply, Duplicate, Late float64
-	Evil                                    float64 // somebody answers in the server's stead
+	Forged                                  float64 // somebody answers in the server's stead
 
 	packets []string // requests that were ever sent, for whoever kept them
 	answers []string // genuine answers, the same
@@ -53,7 +53,7 @@ func (n *Network) send(p *process, f abi.Effect) {
 	}
 	there := w.between(2, 400)
 	w.after(there, func() {
-		if w.chance(n.Evil) {
+		if w.chance(n.Forged) {
 			reply(w.between(2, 400), n.forge(f.Body))
 			return
 		}
@@ -71,7 +71,7 @@ func (n *Network) send(p *process, f abi.Effect) {
 
 // deliver has the server answer.
 func (n *Network) deliver(body string) (int, string) {
-	status, text := n.w.Server.answer(body)
+	status, text := n.w.Server.respond(body)
 	if status == 200 || status == 403 {
 		n.keep(&n.answers, text)
 	}
@@ -98,7 +98,7 @@ func (n *Network) forge(body string) abi.Event {
 	check(err)
 	l := lease.Lease{
 		Product: r.Product, License: r.License, Activation: r.Activation(), Generation: r.Generation, Number: r.Number,
-		Link: lease.Next(r.Previous, hash), Request: hash, Nonce: r.Nonce, Time: w.now, Epoch: r.Epoch + w.between(-1, 5), Verdict: "ok",
+		Link: lease.NextLink(r.Previous, hash), Request: hash, Nonce: r.Nonce, Time: w.now, Epoch: r.Epoch + w.between(-1, 5), Verdict: "ok",
 		Settings: w.Server.Version.Policy.Settings, Counters: lease.Counters{Allowance: 1 << 40, Granted: 1 << 40}, NotAfter: w.now + lease.Time(1000*day),
 		Reservations: []lease.Reservation{{Slot: lease.Slot{Entitlement: modeling, Context: ui}, Until: w.now + lease.Time(1000*day)}},
 	}
@@ -106,10 +106,10 @@ func (n *Network) forge(body string) abi.Event {
 	switch w.random.IntN(6) {
 	case 0: // under a key of one's own
 		text, _ := l.Document().Sign(own, w.clock())
-		e.Body = string(lease.Beside{Keyring: own.encode()}.Append(text))
+		e.Body = string(lease.Attachments{Keyring: own.encode()}.Append(text))
 	case 1: // under a key of one's own that is said to be the product's
 		text, _ := l.Document().Sign(own, w.clock())
-		e.Body = string(lease.Beside{Keyring: certificate{RootName: "acme", Keys: []string{"mallory"}}.encode()}.Append(text))
+		e.Body = string(lease.Attachments{Keyring: certificate{RootName: "acme", Keys: []string{"mallory"}}.encode()}.Append(text))
 	case 2: // an answer from before
 		if len(n.answers) > 0 {
 			e.Body = n.answers[w.random.IntN(len(n.answers))]

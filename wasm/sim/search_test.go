@@ -35,8 +35,8 @@ type holder struct {
 	codes    map[license.Code]bool
 }
 
-// small is the world of the search.
-type small struct {
+// searchWorld is the world of the search.
+type searchWorld struct {
 	now       lease.Time
 	store     *memory.Store
 	domain    *licensing.Service
@@ -61,20 +61,20 @@ func (c counter) Read(p []byte) (int, error) {
 	return copy(p, sum[:]), nil
 }
 
-func newSmall(holders int) *small {
-	s := &small{now: begin, store: memory.New()}
+func newSearchWorld(holders int) *searchWorld {
+	s := &searchWorld{now: begin, store: memory.New()}
 	s.restart()
 	org, err := s.domain.CreateOrganisation(ctx, "Acme")
 	check(err)
-	meta := licensing.Meta{Organisation: org.ID}
-	p, err := s.domain.CreateProduct(ctx, licensing.Product{Meta: meta, Name: "CAD"})
+	meta := licensing.Record{Organisation: org.ID}
+	p, err := s.domain.CreateProduct(ctx, licensing.Product{Record: meta, Name: "CAD"})
 	check(err)
-	v, err := s.domain.CreateVersion(ctx, licensing.Version{Meta: meta, Product: p.ID, Name: "1", Policy: licensing.Policy{
+	v, err := s.domain.CreateVersion(ctx, licensing.Version{Record: meta, Product: p.ID, Name: "1", Policy: licensing.Policy{
 		Settings:        lease.Settings{Type: lease.Calls, Trigger: lease.Interval, Interval: day, MaxRetries: 3, Grace: day, JournalEvery: 1},
 		ActivationLimit: 1, MaxMachines: 1,
 	}})
 	check(err)
-	l, err := s.domain.CreateLicense(ctx, licensing.License{Meta: meta, Version: v.ID, Allowance: 1000, Contexts: []string{ui},
+	l, err := s.domain.CreateLicense(ctx, licensing.License{Record: meta, Version: v.ID, Allowance: 1000, Contexts: []string{ui},
 		Entitlements: []license.Entitlement{{Name: modeling, Slots: 1}}})
 	check(err)
 	s.org, s.license = org.ID, l.ID
@@ -93,13 +93,13 @@ func newSmall(holders int) *small {
 	return s
 }
 
-func (s *small) restart() {
+func (s *searchWorld) restart() {
 	drawn := int64(0)
-	s.domain = licensing.New(s.store, mint{root: "acme"}, licensing.Options{Clock: func() time.Time { return s.now.Std() }, Random: counter{&drawn}, Epoch: 1,
+	s.domain = licensing.New(s.store, fakeIssuer{root: "acme"}, licensing.Options{Clock: func() time.Time { return s.now.Std() }, Random: counter{&drawn}, Epoch: 1,
 		Secret: []byte("the challenges' secret, 32 bytes")})
 }
 
-func (s *small) start(h *holder) {
+func (s *searchWorld) start(h *holder) {
 	h.steps++
 	seed := sha256.Sum256(fmt.Append(nil, "start", h.steps))
 	core, err := client.New(s.cfg, h.disk, seed[:], parse)
@@ -108,7 +108,7 @@ func (s *small) start(h *holder) {
 	s.step(h, abi.Event{Type: abi.EventStart, Call: 1})
 }
 
-func (s *small) step(h *holder, e abi.Event) {
+func (s *searchWorld) step(h *holder, e abi.Event) {
 	h.steps++
 	seed := sha256.Sum256(fmt.Append(nil, "step", h.steps))
 	e.Now, e.Mono, e.Random = s.now, 1000+h.steps, seed[:16]
@@ -132,7 +132,7 @@ func (s *small) step(h *holder, e abi.Event) {
 	}
 }
 
-func (s *small) deliver(body string) (int, string) {
+func (s *searchWorld) deliver(body string) (int, string) {
 	a, err := s.domain.Sync(context.Background(), []byte(body), "")
 	check(err)
 	if a.Refused != "" {
@@ -142,7 +142,7 @@ func (s *small) deliver(body string) (int, string) {
 }
 
 // answer has the request on a holder's wire arrive or not, and its answer.
-func (s *small) answer(h *holder, arrives, back bool) {
+func (s *searchWorld) answer(h *holder, arrives, back bool) {
 	f := h.wire
 	h.wire = nil
 	e := abi.Event{Type: abi.EventFailed, ID: f.ID, Detail: "timeout"}
@@ -156,7 +156,7 @@ func (s *small) answer(h *holder, arrives, back bool) {
 }
 
 // moves are all that can happen next, by name.
-func (s *small) moves() map[string]func() {
+func (s *searchWorld) moves() map[string]func() {
 	m := map[string]func(){}
 	for i, h := range s.holders {
 		if h.wire != nil {
@@ -197,7 +197,7 @@ func (s *small) moves() map[string]func() {
 	return m
 }
 
-func (s *small) suspend(on bool) {
+func (s *searchWorld) suspend(on bool) {
 	l, err := s.domain.License(ctx, s.org, s.license)
 	check(err)
 	s.suspended, l.Status = on, licensing.Active
@@ -209,7 +209,7 @@ func (s *small) suspend(on bool) {
 }
 
 // key tells states apart.
-func (s *small) key() [32]byte {
+func (s *searchWorld) key() [32]byte {
 	h := sha256.New()
 	for _, x := range s.holders {
 		status, err := json.Marshal(x.core.Status())
@@ -221,30 +221,30 @@ func (s *small) key() [32]byte {
 	check(err)
 	epoch, err := s.store.Epoch(ctx, 1)
 	check(err)
-	held.Past.Evidence, held.Seen = nil, licensing.Seen{}
+	held.Reactivations.Evidence, held.LastReport = nil, licensing.LastReport{}
 	packets := slices.Clone(s.packets)
 	slices.Sort(packets)
 	fmt.Fprintf(h, "%+v|%d|%v|%v|%d|%d|%d", held, meter.Used, epoch, slices.Compact(packets), s.restores, s.rollbacks, s.toggles)
 	return [32]byte(h.Sum(nil))
 }
 
-func (s *small) activation() licensing.ActivationKey {
+func (s *searchWorld) activation() licensing.ActivationKey {
 	return licensing.ActivationKey{License: s.license, Activation: s.holders[0].core.Status().Licenses[0].Activation}
 }
 
 // heal mends everything: the license is active, the administrator says that nothing is outstanding, and each holder reaches the server.
-func (s *small) heal() {
+func (s *searchWorld) heal() {
 	s.suspend(false)
-	check(s.domain.SettleEpoch(ctx))
+	check(s.domain.EndFreeze(ctx))
 	for range 3 {
 		for _, h := range s.holders {
 			s.syncs(h)
 		}
-		check(s.domain.SettleEpoch(ctx))
+		check(s.domain.EndFreeze(ctx))
 	}
 }
 
-func (s *small) syncs(h *holder) {
+func (s *searchWorld) syncs(h *holder) {
 	if h.wire == nil {
 		s.step(h, abi.Event{Type: abi.EventSync, Call: 1})
 	}
@@ -257,7 +257,7 @@ func (s *small) syncs(h *holder) {
 }
 
 // judge says what is wrong with a state, after it was healed.
-func (s *small) judge() string {
+func (s *searchWorld) judge() string {
 	meter, err := s.store.Meter(ctx, s.license)
 	check(err)
 	consumed := int64(0)
@@ -291,8 +291,8 @@ func (s *small) judge() string {
 			if h.verdict == license.CodeCloned || h.verdict == license.CodeRestoredTooOften {
 				held, err := s.store.Activation(ctx, s.activation())
 				check(err)
-				if held.Restores > 3 {
-					return fmt.Sprintf("%d re-activations", held.Restores)
+				if held.ReactivationCount > 3 {
+					return fmt.Sprintf("%d re-activations", held.ReactivationCount)
 				}
 				return ""
 			}
@@ -302,8 +302,8 @@ func (s *small) judge() string {
 }
 
 // again makes the state that a path leads to.
-func again(holders int, path []string) *small {
-	s := newSmall(holders)
+func again(holders int, path []string) *searchWorld {
+	s := newSearchWorld(holders)
 	for _, name := range path {
 		s.moves()[name]()
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/onelicense/onelicense/server/store/memory"
 )
 
-// Terms are what the world's one license says.
-type Terms struct {
+// LicenseTerms are what the world's one license says.
+type LicenseTerms struct {
 	Policy    licensing.Policy
 	Allowance int64
 	Expires   lease.Time
@@ -43,32 +43,32 @@ type Server struct {
 	Down bool
 	Skew int64       // by how much the clocks of its nodes may be wrong
 	keys certificate // the newest, as the vendor has them
-	// blind: the records were rolled back and no program has shown that yet. What is granted meanwhile may be granted twice; nothing can
+	// undetectedRollback: the records were rolled back and no program has shown that yet. What is granted meanwhile may be granted twice; nothing can
 	// prevent that, and so it does not count as a fault.
-	blind     bool
-	epoch     int64
-	healing   lease.Time // until when what was rolled back is being found out
-	rollbacks int
-	lost      int64 // calls of activations that are no more, which a rollback has cost: nobody is left to show them
-	highest   int64 // calls charged, as ever seen
+	undetectedRollback bool
+	epoch              int64
+	healingUntil       lease.Time // until when what was rolled back is being found out
+	rollbacks          int
+	lost               int64 // calls of activations that are no more, which a rollback has cost: nobody is left to show them
+	highest            int64 // calls charged, as ever seen
 }
 
-func newServer(w *World, terms Terms) *Server {
+func newServer(w *World, terms LicenseTerms) *Server {
 	s := &Server{w: w, store: memory.New(), issuer: terms.Issuer}
 	if s.issuer == nil {
-		s.issuer = mint{root: "acme"}
+		s.issuer = fakeIssuer{root: "acme"}
 	}
 	s.restart()
 	org, err := s.domain.CreateOrganisation(ctx, "Acme")
 	check(err)
 	s.Org = org.ID
-	meta := licensing.Meta{Organisation: s.Org}
-	s.Product, err = s.domain.CreateProduct(ctx, licensing.Product{Meta: meta, Name: "CAD"})
+	meta := licensing.Record{Organisation: s.Org}
+	s.Product, err = s.domain.CreateProduct(ctx, licensing.Product{Record: meta, Name: "CAD"})
 	check(err)
-	s.Version, err = s.domain.CreateVersion(ctx, licensing.Version{Meta: meta, Product: s.Product.ID, Name: "1", Policy: terms.Policy})
+	s.Version, err = s.domain.CreateVersion(ctx, licensing.Version{Record: meta, Product: s.Product.ID, Name: "1", Policy: terms.Policy})
 	check(err)
 	s.License, err = s.domain.CreateLicense(ctx, licensing.License{
-		Meta: meta, Version: s.Version.ID, Contexts: []string{ui, batch}, Allowance: terms.Allowance, Expires: terms.Expires,
+		Record: meta, Version: s.Version.ID, Contexts: []string{ui, batch}, Allowance: terms.Allowance, Expires: terms.Expires,
 		Entitlements: []license.Entitlement{{Name: modeling, Slots: terms.Slots}, {Name: rendering}},
 	})
 	check(err)
@@ -95,8 +95,8 @@ type randomness struct{ w *World }
 
 func (r randomness) Read(p []byte) (int, error) { return copy(p, r.w.bytes(len(p))), nil }
 
-// answer is what the server says to a request.
-func (s *Server) answer(body string) (status int, text string) {
+// respond is what the server says to a request.
+func (s *Server) respond(body string) (status int, text string) {
 	if s.Down {
 		return 503, `{"code":"store_unavailable","title":"down"}`
 	}
@@ -109,19 +109,19 @@ func (s *Server) answer(body string) (status int, text string) {
 		return 400, `{"code":"` + string(e.Code) + `","title":"refused"}`
 	}
 	check(err)
-	s.look()
+	s.checkPromises()
 	if a.Refused != "" {
 		return 403, string(a.Body)
 	}
 	return 200, string(a.Body)
 }
 
-// look holds the server to what it promises of itself.
-func (s *Server) look() {
+// checkPromises holds the server to what it promises of itself.
+func (s *Server) checkPromises() {
 	epoch, err := s.store.Epoch(ctx, 1)
 	check(err)
 	if epoch.Value > s.epoch {
-		s.epoch, s.blind = epoch.Value, false
+		s.epoch, s.undetectedRollback = epoch.Value, false
 	}
 	used := s.Used()
 	s.highest = max(s.highest, used)
@@ -163,9 +163,9 @@ func (s *Server) RollBack(to *memory.Store, told bool) {
 		_, err := s.domain.RaiseEpoch(ctx)
 		check(err)
 	} else {
-		s.blind = true
+		s.undetectedRollback = true
 	}
-	s.healing = s.w.now + lease.Time(s.longest())
+	s.healingUntil = s.w.now + lease.Time(s.longest())
 }
 
 // counted is what each activation has reported.
@@ -220,7 +220,7 @@ func (s *Server) Rotate(name string, compromised bool) {
 	keys, err := parse(s.Product.Keyring)
 	check(err)
 	s.setKeys(keys.(certificate).rotated(name, compromised))
-	if len(s.Product.List) > 0 {
+	if len(s.Product.Statement) > 0 {
 		s.Publish(func(*lease.Statement) {}) // again, by a key that is good
 	}
 }
@@ -232,10 +232,10 @@ func (s *Server) KeepKeys() {
 	}
 	here, err := parse(s.Product.Keyring)
 	check(err)
-	all, _, err := s.keys.Union(here)
+	all, _, err := s.keys.Merge(here)
 	check(err)
 	s.setKeys(all.(certificate))
-	if len(s.Product.List) > 0 {
+	if len(s.Product.Statement) > 0 {
 		s.Publish(func(*lease.Statement) {})
 	}
 }
@@ -244,11 +244,11 @@ func (s *Server) setKeys(keys certificate) {
 	if s.keys.RootName == "" {
 		s.keys = keys
 	}
-	all, _, err := keys.Union(s.keys)
+	all, _, err := keys.Merge(s.keys)
 	check(err)
 	s.keys = all.(certificate)
 	b := keys.encode()
-	s.Product.Keyring, s.Product.Secret = b, b
+	s.Product.Keyring, s.Product.SealedKeys = b, b
 	s.Product, err = s.store.UpdateProduct(ctx, s.Product)
 	check(err)
 }
@@ -256,6 +256,6 @@ func (s *Server) setKeys(keys certificate) {
 // Publish makes the product's next statement.
 func (s *Server) Publish(change func(*lease.Statement)) {
 	var err error
-	s.Product, err = s.domain.Publish(ctx, s.Org, s.Product.ID, change)
+	s.Product, err = s.domain.UpdateStatement(ctx, s.Org, s.Product.ID, change)
 	check(err)
 }

@@ -22,30 +22,30 @@ type Trace struct {
 
 // Exchange is one call of the module: of call, in JSON, or of consume.
 type Exchange struct {
-	Call    string    `json:"call,omitempty"`
-	Reply   string    `json:"reply,omitempty"`
-	Consume *Consumed `json:"consume,omitempty"`
-	Answer  int32     `json:"answer,omitempty"`
+	Call    string       `json:"call,omitempty"`
+	Reply   string       `json:"reply,omitempty"`
+	Consume *ConsumeCall `json:"consume,omitempty"`
+	Answer  int32        `json:"answer,omitempty"`
 }
 
-// Consumed is a call of consume.
-type Consumed struct {
+// ConsumeCall is a call of consume.
+type ConsumeCall struct {
 	Handle int32      `json:"handle"`
 	N      int32      `json:"n"`
 	Now    lease.Time `json:"now"`
 }
 
-// Begin begins the next run.
-func (t *Trace) Begin() { t.Runs = append(t.Runs, nil) }
+// BeginRun begins the next run.
+func (t *Trace) BeginRun() { t.Runs = append(t.Runs, nil) }
 
-// Note adds an exchange to the present run.
-func (t *Trace) Note(e Exchange) {
+// Add adds an exchange to the present run.
+func (t *Trace) Add(e Exchange) {
 	last := len(t.Runs) - 1
 	t.Runs[last] = append(t.Runs[last], e)
 }
 
-// Hold compares the trace with the committed one in the folder, or writes it there.
-func (t *Trace) Hold(folder string, write bool) error {
+// CompareOrWrite compares the trace with the committed one in the folder, or writes it there.
+func (t *Trace) CompareOrWrite(folder string, write bool) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -66,25 +66,25 @@ func (t *Trace) Hold(folder string, write bool) error {
 // Record gives processes that run through the module's calls, as hosts make them, and notes each of them.
 func (t *Trace) Record(parse func([]byte) (license.Keyring, error)) func(abi.Config, string, []byte) (Core, error) {
 	return func(cfg abi.Config, state string, random []byte) (Core, error) {
-		t.Begin()
-		r := &recorded{trace: t, module: client.NewModule(parse)}
+		t.BeginRun()
+		r := &recorder{trace: t, module: client.NewModule(parse)}
 		reply, err := r.call(abi.Call{Op: abi.OpNew, Config: &cfg, State: state, Random: random})
 		r.handle = reply.Handle
 		return r, err
 	}
 }
 
-type recorded struct {
+type recorder struct {
 	trace  *Trace
 	module *client.Module
 	handle int32
 }
 
-func (r *recorded) call(c abi.Call) (abi.Reply, error) {
+func (r *recorder) call(c abi.Call) (abi.Reply, error) {
 	in, err := json.Marshal(c)
 	check(err)
 	out := r.module.Call(in)
-	r.trace.Note(Exchange{Call: string(in), Reply: string(out)})
+	r.trace.Add(Exchange{Call: string(in), Reply: string(out)})
 	var reply abi.Reply
 	check(json.Unmarshal(out, &reply))
 	if reply.Error != nil {
@@ -94,13 +94,13 @@ func (r *recorded) call(c abi.Call) (abi.Reply, error) {
 }
 
 // Step implements Core.
-func (r *recorded) Step(e abi.Event) ([]abi.Effect, error) {
+func (r *recorder) Step(e abi.Event) ([]abi.Effect, error) {
 	reply, err := r.call(abi.Call{Op: abi.OpStep, Handle: r.handle, Event: &e})
 	return reply.Effects, err
 }
 
 // Status implements Core. It is asked so often here that it is no part of the trace.
-func (r *recorded) Status() abi.Status {
+func (r *recorder) Status() abi.Status {
 	in, err := json.Marshal(abi.Call{Op: abi.OpStatus, Handle: r.handle})
 	check(err)
 	var reply abi.Reply

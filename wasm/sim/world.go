@@ -26,7 +26,7 @@ type World struct {
 	Seed    uint64
 	now     lease.Time
 	ahead   lease.Time // the clock of the server's node that answers
-	agenda  agenda
+	actions actionQueue
 	order   int64 // of things at the same time
 	Server  *Server
 	Network *Network
@@ -37,7 +37,7 @@ type World struct {
 }
 
 // NewWorld makes a world with a server and no machine.
-func NewWorld(seed uint64, terms Terms) *World {
+func NewWorld(seed uint64, terms LicenseTerms) *World {
 	w := &World{Seed: seed, dice: newDice(seed), now: begin, Journal: func(string, ...any) {}}
 	w.Network = &Network{w: w, issued: map[string]bool{}}
 	w.Server = newServer(w, terms)
@@ -76,22 +76,22 @@ func (w *World) note(format string, args ...any) {
 	w.Journal("%8.3f  %s", float64(w.now-begin)/float64(hour), fmt.Sprintf(format, args...))
 }
 
-// deed is something that will happen.
-type deed struct {
+// scheduledAction is something that will happen.
+type scheduledAction struct {
 	at    lease.Time
 	order int64
 	do    func()
 }
 
-type agenda []deed
+type actionQueue []scheduledAction
 
-func (a agenda) Len() int { return len(a) }
-func (a agenda) Less(i, j int) bool {
+func (a actionQueue) Len() int { return len(a) }
+func (a actionQueue) Less(i, j int) bool {
 	return a[i].at < a[j].at || a[i].at == a[j].at && a[i].order < a[j].order
 }
-func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)   { *a = append(*a, x.(deed)) }
-func (a *agenda) Pop() any {
+func (a actionQueue) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *actionQueue) Push(x any)   { *a = append(*a, x.(scheduledAction)) }
+func (a *actionQueue) Pop() any {
 	last := (*a)[len(*a)-1]
 	*a = (*a)[:len(*a)-1]
 	return last
@@ -100,14 +100,14 @@ func (a *agenda) Pop() any {
 // after does something later.
 func (w *World) after(ms int64, do func()) {
 	w.order++
-	heap.Push(&w.agenda, deed{w.now + lease.Time(max(ms, 0)), w.order, do})
+	heap.Push(&w.actions, scheduledAction{w.now + lease.Time(max(ms, 0)), w.order, do})
 }
 
 // Pass lets time go by, with all that happens in it.
 func (w *World) Pass(ms int64) {
 	end := w.now + lease.Time(ms)
-	for len(w.agenda) > 0 && w.agenda[0].at <= end {
-		next := heap.Pop(&w.agenda).(deed)
+	for len(w.actions) > 0 && w.actions[0].at <= end {
+		next := heap.Pop(&w.actions).(scheduledAction)
 		w.now = next.at
 		next.do()
 	}

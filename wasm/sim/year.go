@@ -13,19 +13,19 @@ import (
 // went well.
 func Year(seed uint64, journal func(format string, args ...any)) *World {
 	dice := newDice(seed)
-	w := NewWorld(seed, dice.terms())
+	w := NewWorld(seed, dice.randomTerms())
 	if journal != nil {
 		w.Journal = journal
 	}
-	w.live(dice.habits())
+	w.live(dice.randomFaultRates())
 	return w
 }
 
 // pick gives one of several.
 func pick[T any](d dice, from ...T) T { return from[d.random.IntN(len(from))] }
 
-// terms of a random license. Intervals are long, so that a year is short to compute.
-func (w dice) terms() Terms {
+// randomTerms of a random license. Intervals are long, so that a year is short to compute.
+func (w dice) randomTerms() LicenseTerms {
 	p := licensing.Policy{
 		Settings: lease.Settings{
 			Type:     pick(w, lease.Calls, lease.Calls, lease.Timed, lease.TimeAndCalls, lease.Perpetual),
@@ -37,8 +37,8 @@ func (w dice) terms() Terms {
 		ActivationLimit: 1000, CloneAction: pick(w, licensing.CloneRefuse, licensing.CloneRefuse, licensing.CloneSuspend),
 		MaxBorrow: pick(w, 0, 0, 30*day),
 	}
-	t := Terms{Slots: int(w.between(1, 3)), Allowance: 1_000_000_000, Expires: begin + lease.Time(5000*day)}
-	if p.Type.Counted() {
+	t := LicenseTerms{Slots: int(w.between(1, 3)), Allowance: 1_000_000_000, Expires: begin + lease.Time(5000*day)}
+	if p.Type.LimitsCalls() {
 		p.Prepaid = pick(w, int64(0), 0, 0, 20)
 		if w.chance(20) {
 			t.Allowance = w.between(10, 500)
@@ -48,22 +48,22 @@ func (w dice) terms() Terms {
 	return t
 }
 
-// habits are what happens in a year, as chances in a hundred a day and machine, or a day.
-type habits struct {
+// faultRates are what happens in a year, as chances in a hundred a day and machine, or a day.
+type faultRates struct {
 	consume, reserve, restart, crash, offline, sleep, clock, diskFull, backup, restore, lie, export float64
 	copies, memory                                                                                  bool
 	down, rollBack, told, suspend, settings, rotate, evict                                          float64
 	skew                                                                                            int64
 }
 
-func (w dice) habits() habits {
+func (w dice) randomFaultRates() faultRates {
 	some := func(often, most float64) float64 { // many worlds have none of it, so that each fault is also seen alone
 		if !w.chance(often) {
 			return 0
 		}
 		return most * w.random.Float64()
 	}
-	return habits{
+	return faultRates{
 		consume: 40 + some(50, 300), reserve: some(70, 60), restart: some(80, 20), crash: some(60, 20), offline: some(60, 5), sleep: some(40, 10),
 		clock: some(40, 5), diskFull: some(20, 3), backup: some(50, 5), restore: some(40, 0.5), lie: 0, export: some(30, 5),
 		copies: w.chance(25), memory: w.chance(50),
@@ -72,7 +72,7 @@ func (w dice) habits() habits {
 	}
 }
 
-func (w *World) live(h habits) {
+func (w *World) live(h faultRates) {
 	w.note("policy %+v", w.Server.Version.Policy)
 	w.note("habits %+v", h)
 	w.Server.Skew = h.skew
@@ -81,26 +81,26 @@ func (w *World) live(h habits) {
 		n.LoseRequest, n.LoseReply, n.Duplicate, n.Late = w.random.Float64()*20, w.random.Float64()*20, w.random.Float64()*20, w.random.Float64()*10
 	}
 	if w.chance(20) {
-		n.Evil = w.random.Float64() * 20
+		n.Forged = w.random.Float64() * 20
 	}
 	for i := range int(w.between(1, 3)) {
 		m := w.NewMachine(fmt.Sprintf("m%d", i+1))
-		m.Wall = pick(w.dice, 0, 0, w.between(-2*hour, 2*hour))
+		m.ClockOffset = pick(w.dice, 0, 0, w.between(-2*hour, 2*hour))
 		w.after(w.between(0, day), m.Start)
 	}
-	u := &unrest{w: w, h: h, backups: map[*Machine]Backup{}, snapshot: w.Server.Snapshot()}
+	u := &yearPlan{w: w, h: h, backups: map[*Machine]Backup{}, snapshot: w.Server.Snapshot()}
 	for d := range int64(370) {
 		u.day(d)
 		w.Pass(day)
 	}
-	w.Mend()
-	w.Judge()
+	w.Repair()
+	w.CheckOutcome()
 }
 
-// unrest is what makes things happen.
-type unrest struct {
+// yearPlan is what makes things happen.
+type yearPlan struct {
 	w        *World
-	h        habits
+	h        faultRates
 	backups  map[*Machine]Backup
 	snapshot *memory.Store
 	copied   bool
@@ -108,7 +108,7 @@ type unrest struct {
 }
 
 // often does something about so many times in a hundred days, at some time of this day.
-func (u *unrest) often(chance float64, do func()) {
+func (u *yearPlan) often(chance float64, do func()) {
 	for ; chance > 0; chance -= 100 {
 		if u.w.chance(chance) {
 			u.w.after(u.w.between(0, day-1), do)
@@ -116,7 +116,7 @@ func (u *unrest) often(chance float64, do func()) {
 	}
 }
 
-func (u *unrest) day(d int64) {
+func (u *yearPlan) day(d int64) {
 	w, h, s := u.w, u.h, u.w.Server
 	for _, m := range w.Machines {
 		u.machine(m)
@@ -166,7 +166,7 @@ func (u *unrest) day(d int64) {
 	}
 }
 
-func (u *unrest) machine(m *Machine) {
+func (u *yearPlan) machine(m *Machine) {
 	w, h := u.w, u.h
 	if m.proc == nil || !m.proc.ready {
 		u.often(60, func() { // somebody tries again

@@ -2125,6 +2125,11 @@ export interface components {
             /** Format: date-time */
             time: string;
         };
+        FieldError: {
+            detail: string;
+            /** @description As in the request, with dots between levels. */
+            field: string;
+        };
         FirstCode: {
             code: string;
             /** @description Needed from who has one. */
@@ -2522,6 +2527,11 @@ export interface components {
             /** @enum {string} */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
+        NamedNumber: {
+            name: string;
+            /** Format: int64 */
+            value: number;
+        };
         NewPassword: {
             /** @description 12 characters or more. */
             password: string;
@@ -2536,11 +2546,6 @@ export interface components {
         NoticeEdit: {
             /** @description Empty: nothing. */
             events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
-        };
-        Number: {
-            name: string;
-            /** Format: int64 */
-            value: number;
         };
         OpenSession: {
             /** Format: date-time */
@@ -2793,7 +2798,7 @@ export interface components {
             /** @description What went wrong, for people. */
             detail: string;
             /** @description The members of the request that are wrong. */
-            errors?: components["schemas"]["Wrong"][];
+            errors?: components["schemas"]["FieldError"][];
             /**
              * Format: int64
              * @description The HTTP status.
@@ -2979,7 +2984,7 @@ export interface components {
         };
         Statistics: {
             host?: string;
-            numbers?: components["schemas"]["Number"][] | null;
+            numbers?: components["schemas"]["NamedNumber"][] | null;
             platform?: string;
             program?: string;
         };
@@ -3211,11 +3216,6 @@ export interface components {
              * @description From then on it counts anew.
              */
             until: string;
-        };
-        Wrong: {
-            detail: string;
-            /** @description As in the request, with dots between levels. */
-            field: string;
         };
     };
     responses: never;

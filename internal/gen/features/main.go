@@ -123,7 +123,7 @@ var languages = []language{
 	{[]string{"test_*.py"}, regexp.MustCompile(`^\s*(?:async )?def (test_\w+)\(`)},
 	{[]string{"*.test.js", "*.test.mjs", "*.test.ts", "*.test.tsx"},
 		regexp.MustCompile("^\\s*(?:await )?(?:test|it)(?:\\.\\w+)?\\(\\s*(?:'([^']+)'|\"([^\"]+)\"|`([^`]+)`)")},
-	{[]string{"server/cmd/onelicense/demo/files.go", "server/cmd/onelicense/demo/story.go"}, nil},
+	{[]string{"server/cmd/onelicense/demo/license_files.go", "server/cmd/onelicense/demo/story.go"}, nil},
 }
 
 // Folders that hold no test of ours: by name anywhere, and by path.

@@ -60,7 +60,7 @@ func TestCheckFindsChanges(t *testing.T) {
 	if err := compare(fake("\x00\x01\x00")); err == nil || !strings.Contains(err.Error(), "make wasm") {
 		t.Errorf("changed sources: got %v", err)
 	}
-	pin := pins[0].path
+	pin := pinFiles[0].path
 	if err := os.WriteFile(pin, []byte("SHA256 = \"0\"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// pins are the files that tell each host package which module it is made for. The Go host reads client.json itself.
-var pins = []struct {
+// pinFiles are the files that tell each host package which module it is made for. The Go host reads client.json itself.
+var pinFiles = []struct {
 	path string
 	text func(description) string
 }{
@@ -32,7 +32,7 @@ export const size = %d;
 }
 
 func writePins(d description) error {
-	for _, p := range pins {
+	for _, p := range pinFiles {
 		if err := os.MkdirAll(filepath.Dir(p.path), 0o755); err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func writePins(d description) error {
 }
 
 func comparePins(d description) error {
-	for _, p := range pins {
+	for _, p := range pinFiles {
 		text, err := os.ReadFile(p.path)
 		if err != nil {
 			return err

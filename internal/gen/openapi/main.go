@@ -12,7 +12,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	text, err := api.Describe()
+	text, err := api.GenerateOpenAPI()
 	if err != nil {
 		log.Fatalf("describing the API: %v", err)
 	}

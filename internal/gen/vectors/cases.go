@@ -19,47 +19,47 @@ const (
 	plainText = line1 + line2 + line3
 )
 
-// list collects vectors; unless told otherwise they are opened with the product's keyring.
-type list struct {
+// vectorList collects vectors; unless told otherwise they are opened with the product's keyring.
+type vectorList struct {
 	vectors []vector
 	keyring string
 	now     time.Time
 }
 
-func (l *list) add(name string, code license.Code, file []byte, note string) {
+func (l *vectorList) add(name string, code license.Code, file []byte, note string) {
 	l.vectors = append(l.vectors, vector{Name: name, Note: note, Keyring: l.keyring, Now: l.now, Code: code, bytes: file})
 }
 
-func (l *list) with(keyring string, at time.Time) { l.keyring, l.now = keyring, at }
+func (l *vectorList) use(keyring string, at time.Time) { l.keyring, l.now = keyring, at }
 
 // fileOf joins a text and a signature packet.
 func fileOf(text string, packet []byte) []byte {
 	return []byte(text + base64.StdEncoding.EncodeToString(packet) + "\n")
 }
 
-// over is the text as a text signature hashes it.
-func over(text string) []byte { return []byte(strings.ReplaceAll(text, "\n", "\r\n")) }
+// textAsHashed is the text as a text signature hashes it.
+func textAsHashed(text string) []byte { return []byte(strings.ReplaceAll(text, "\n", "\r\n")) }
 
 func cases() (map[string][]byte, []vector) {
 	keys := keysOf("product")
 	root, file, lease := keys[0], keys[1], keys[2]
 	normal := signature{kind: textType, hash: sha256n, created: signed}
-	seal := func(text string) []byte { return fileOf(text, normal.packet(file, over(text))) }
+	seal := func(text string) []byte { return fileOf(text, normal.packet(file, textAsHashed(text))) }
 	plain := seal(plainText)
-	packetOf := func(s signature, by key) []byte { return s.packet(by, over(plainText)) }
+	packetOf := func(s signature, by key) []byte { return s.packet(by, textAsHashed(plainText)) }
 
-	l := &list{keyring: "product.asc", now: now}
-	forms(l, plain, seal)
+	l := &vectorList{keyring: "product.asc", now: now}
+	fileForms(l, plain, seal)
 	claims(l, seal)
-	encodings(l, plain, normal.packet(file, over(plainText)), normal.body(file, over(plainText)))
+	encodings(l, plain, normal.packet(file, textAsHashed(plainText)), normal.body(file, textAsHashed(plainText)))
 	packets(l, packetOf, normal, file, lease, root)
 	keyrings := times(l, packetOf, normal, file)
 	certificates(l, keyrings, normal)
 	return keyrings, l.vectors
 }
 
-// forms: bytes and lines of a file.
-func forms(l *list, plain []byte, seal func(string) []byte) {
+// fileForms: bytes and lines of a file.
+func fileForms(l *vectorList, plain []byte, seal func(string) []byte) {
 	swap := func(old, new string) []byte { return bytes.Replace(plain, []byte(old), []byte(new), 1) }
 	crlf := bytes.ReplaceAll(plain, []byte("\n"), []byte("\r\n"))
 	half := bytes.TrimSuffix(plain, []byte("\n"))
@@ -108,7 +108,7 @@ func forms(l *list, plain []byte, seal func(string) []byte) {
 }
 
 // claims: what is signed correctly and still says what no license says.
-func claims(l *list, seal func(string) []byte) {
+func claims(l *vectorList, seal func(string) []byte) {
 	with := func(id, contexts, entitlements string) []byte {
 		return seal(id + "\n" + contexts + "\n" + entitlements + "\n")
 	}
@@ -163,7 +163,7 @@ func claims(l *list, seal func(string) []byte) {
 }
 
 // encodings: line 4 as text, and the packet's frame.
-func encodings(l *list, plain, packetBytes, body []byte) {
+func encodings(l *vectorList, plain, packetBytes, body []byte) {
 	line := func(s string) []byte { return []byte(plainText + s + "\n") }
 	good := base64.StdEncoding.EncodeToString(packetBytes)
 	l.add("base64_empty", "signature_encoding", line(""), "an empty line 4")
@@ -220,7 +220,7 @@ func tagged(body []byte) []byte {
 }
 
 // packets: what the signature says about itself.
-func packets(l *list, packetOf func(signature, key) []byte, normal signature, file, lease, root key) {
+func packets(l *vectorList, packetOf func(signature, key) []byte, normal signature, file, lease, root key) {
 	add := func(name string, code license.Code, s signature, by key, note string) {
 		l.add(name, code, fileOf(plainText, packetOf(s, by)), note)
 	}
@@ -255,14 +255,14 @@ func packets(l *list, packetOf func(signature, key) []byte, normal signature, fi
 	add("issuer_unhashed_ours", "key_unknown", with(func(s *signature) { s.unhashed = [][]byte{issuerFingerprint(file)} }), other, "unhashed subpackets are ignored")
 	add("issuer_twice", "signature_format", with(func(s *signature) { s.issuer = [][]byte{issuerFingerprint(other), issuerFingerprint(file)} }), file, "two issuers")
 	add("created_twice", "signature_format", with(func(s *signature) { s.hashed = [][]byte{seconds(2, 0)} }), file, "two creation times")
-	add("critical_unknown", "signature_format", with(func(s *signature) { s.hashed = [][]byte{sub(0x80|100, nil)} }), file, "a critical subpacket that nobody knows")
+	add("critical_unknown", "signature_format", with(func(s *signature) { s.hashed = [][]byte{subpacket(0x80|100, nil)} }), file, "a critical subpacket that nobody knows")
 	add("critical_notation", "signature_format", with(func(s *signature) { s.hashed = [][]byte{notation(0x80|20, "only@example.com", "mondays")} }), file, "a critical notation that nobody knows")
 	add("notation", "ok", with(func(s *signature) { s.hashed = [][]byte{notation(20, "order@example.com", "4711")} }), file, "a notation that is not critical means nothing")
 	add("unhashed_expiration", "ok", with(func(s *signature) { s.unhashed = [][]byte{seconds(3, time.Second)} }), file, "an end that nobody signed")
 }
 
 // times: of signatures and keys. It also makes the keyrings that differ in them.
-func times(l *list, packetOf func(signature, key) []byte, normal signature, file key) map[string][]byte {
+func times(l *vectorList, packetOf func(signature, key) []byte, normal signature, file key) map[string][]byte {
 	product := generate("product")
 	fileKey := product.Public().Keys(now)[1].Fingerprint
 	rotation := born.Add(100 * day)
@@ -290,79 +290,79 @@ func times(l *list, packetOf func(signature, key) []byte, normal signature, file
 	l.add("expiration_in_time", "ok", at(signed, seconds(3, 2*day)), "the signature ends tomorrow")
 	l.add("expiration_passed", "signature_expired", at(signed, seconds(3, day)), "the signature ends now")
 	l.add("expiration_zero", "ok", at(signed, seconds(3, 0)), "0 means never")
-	l.with("product.asc", born.Add(-3650*day))
+	l.use("product.asc", born.Add(-3650*day))
 	l.add("clock_unset", "signature_future", at(signed), "the clock of the computer is years behind")
 
 	later := rotation.Add(10 * day)
-	l.with("superseded.asc", later)
+	l.use("superseded.asc", later)
 	l.add("superseded_before", "ok", at(rotation.Add(-time.Second)), "signed before the key was superseded")
 	l.add("superseded_at_once", "key_retired", at(rotation), "signed in the same second")
 	l.add("superseded_after", "key_retired", at(rotation.Add(day)), "signed by the old key after it was superseded")
 	l.add("successor", "ok", must(license.Seal(must(license.ParseClaims([]byte(plainText))), rotated, rotation.Add(day))), "signed by the new key")
-	l.with("product.asc", later)
+	l.use("product.asc", later)
 	l.add("successor_not_known_yet", "key_unknown", must(license.Seal(must(license.ParseClaims([]byte(plainText))), rotated, rotation.Add(day))), "the new key, but the old keyring")
-	l.with("retired.asc", later)
+	l.use("retired.asc", later)
 	l.add("retired_before", "ok", at(signed), "signed before the key was retired")
 	l.add("retired_after", "key_retired", at(rotation.Add(day)), "signed after the key was retired")
-	l.with("compromised.asc", later)
+	l.use("compromised.asc", later)
 	l.add("compromised_before", "key_compromised", at(signed), "nothing a stolen key signed is accepted: the thief can write any date")
-	l.with("revoked.asc", later)
+	l.use("revoked.asc", later)
 	l.add("revoked_without_reason", "key_compromised", at(signed), "no reason counts as compromised")
-	l.with("root_superseded.asc", later)
+	l.use("root_superseded.asc", later)
 	l.add("root_superseded_before", "ok", at(signed), "signed before the root was superseded")
 	l.add("root_superseded_after", "key_retired", at(rotation.Add(day)), "signed after it")
-	l.with("root_compromised.asc", later)
+	l.use("root_compromised.asc", later)
 	l.add("root_compromised", "key_compromised", at(signed), "with the root all its keys are lost")
-	l.with("two_certificates.asc", now)
+	l.use("two_certificates.asc", now)
 	l.add("two_certificates", "keyring_invalid", at(signed), "a keyring is one certificate")
-	l.with("other.asc", now)
+	l.use("other.asc", now)
 	l.add("another_products_keyring", "key_unknown", at(signed), "a genuine file, opened by another product")
 	return keyrings
 }
 
 // certificates: keyrings that Generate would not make.
-func certificates(l *list, keyrings map[string][]byte, normal signature) {
+func certificates(l *vectorList, keyrings map[string][]byte, normal signature) {
 	use := func(value string) []byte { return notation(20, pgp.Notation, value) }
 	sign := flags(2)
 	for _, c := range []struct {
 		name, note         string
 		code               license.Code
 		version, algorithm byte
-		change             func(*crafted)
+		change             func(*craftedCertificate)
 		now                time.Time
 	}{
-		{"v6_key", "a version 6 certificate (RFC 9580)", "ok", 6, ed25519v, func(c *crafted) { c.binding = [][]byte{sign, use("file")} }, now},
-		{"v4_ed25519", "version 4 with the new number of Ed25519", "ok", 4, ed25519v, func(c *crafted) { c.binding = [][]byte{sign, use("file")} }, now},
-		{"no_notation", "a key without notation is good for files", "ok", 4, eddsaLegacy, func(c *crafted) { c.binding = [][]byte{sign} }, now},
-		{"two_uses", "a key for leases and files", "ok", 4, eddsaLegacy, func(c *crafted) { c.binding = [][]byte{sign, use("lease"), use("file")} }, now},
-		{"notation_unknown", "a key for a use from the future", "key_use", 4, eddsaLegacy, func(c *crafted) { c.binding = [][]byte{sign, use("firmware")} }, now},
-		{"notation_unhashed", "a use that the root did not sign counts as none", "key_use", 4, eddsaLegacy, func(c *crafted) {
+		{"v6_key", "a version 6 certificate (RFC 9580)", "ok", 6, ed25519v, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file")} }, now},
+		{"v4_ed25519", "version 4 with the new number of Ed25519", "ok", 4, ed25519v, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file")} }, now},
+		{"no_notation", "a key without notation is good for files", "ok", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign} }, now},
+		{"two_uses", "a key for leases and files", "ok", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("lease"), use("file")} }, now},
+		{"notation_unknown", "a key for a use from the future", "key_use", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("firmware")} }, now},
+		{"notation_unhashed", "a use that the root did not sign counts as none", "key_use", 4, eddsaLegacy, func(c *craftedCertificate) {
 			c.binding, c.loose = [][]byte{sign, use("lease")}, [][]byte{use("file")}
 		}, now},
-		{"no_sign_flag", "a key that is not for signing", "key_use", 4, eddsaLegacy, func(c *crafted) { c.binding = [][]byte{flags(0x0c)} }, now},
-		{"no_back_signature", "a key that did not sign back may be somebody else's", "key_unknown", 4, eddsaLegacy, func(c *crafted) {
+		{"no_sign_flag", "a key that is not for signing", "key_use", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{flags(0x0c)} }, now},
+		{"no_back_signature", "a key that did not sign back may be somebody else's", "key_unknown", 4, eddsaLegacy, func(c *craftedCertificate) {
 			c.binding, c.unsigned = [][]byte{sign, use("file")}, true
 		}, now},
-		{"binding_by_sha1", "a binding whose hash can be forged", "key_unknown", 4, eddsaLegacy, func(c *crafted) {
+		{"binding_by_sha1", "a binding whose hash can be forged", "key_unknown", 4, eddsaLegacy, func(c *craftedCertificate) {
 			c.binding, c.hash = [][]byte{sign, use("file")}, sha1n
 		}, now},
-		{"key_in_time", "the key ends, but not yet", "ok", 4, eddsaLegacy, func(c *crafted) { c.binding = [][]byte{sign, use("file"), seconds(9, 30*day)} }, now},
-		{"key_expired", "signed in time by a key that is expired now", "key_expired", 4, eddsaLegacy, func(c *crafted) { c.binding = [][]byte{sign, use("file"), seconds(9, 30*day)} }, born.Add(30 * day)},
-		{"key_expired_before", "signed by a key that was expired", "key_expired", 4, eddsaLegacy, func(c *crafted) { c.binding = [][]byte{sign, use("file"), seconds(9, day/2)} }, now},
-		{"binding_expired", "the binding of the key has run out", "key_expired", 4, eddsaLegacy, func(c *crafted) { c.binding = [][]byte{sign, use("file"), seconds(3, day/2)} }, now},
-		{"root_expired", "the root is expired now", "key_expired", 4, eddsaLegacy, func(c *crafted) {
+		{"key_in_time", "the key ends, but not yet", "ok", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(9, 30*day)} }, now},
+		{"key_expired", "signed in time by a key that is expired now", "key_expired", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(9, 30*day)} }, born.Add(30 * day)},
+		{"key_expired_before", "signed by a key that was expired", "key_expired", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(9, day/2)} }, now},
+		{"binding_expired", "the binding of the key has run out", "key_expired", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(3, day/2)} }, now},
+		{"root_expired", "the root is expired now", "key_expired", 4, eddsaLegacy, func(c *craftedCertificate) {
 			c.binding, c.self = [][]byte{sign, use("file")}, [][]byte{seconds(9, 30*day)}
 		}, born.Add(30 * day)},
-		{"v6_root_expired", "the root of a version 6 certificate is expired now", "key_expired", 6, ed25519v, func(c *crafted) {
+		{"v6_root_expired", "the root of a version 6 certificate is expired now", "key_expired", 6, ed25519v, func(c *craftedCertificate) {
 			c.binding, c.self = [][]byte{sign, use("file")}, [][]byte{seconds(9, 30*day)}
 		}, born.Add(30 * day)},
 	} {
-		var cert crafted
-		cert.root, cert.file = pair(c.version, c.algorithm, c.name)
+		var cert craftedCertificate
+		cert.root, cert.file = keyPair(c.version, c.algorithm, c.name)
 		c.change(&cert)
 		keyring := c.name + ".asc"
 		keyrings[keyring] = armor(cert.certificate(c.name))
-		l.with(keyring, c.now)
-		l.add(c.name, c.code, fileOf(plainText, normal.packet(cert.file, over(plainText))), c.note)
+		l.use(keyring, c.now)
+		l.add(c.name, c.code, fileOf(plainText, normal.packet(cert.file, textAsHashed(plainText))), c.note)
 	}
 }

@@ -46,7 +46,7 @@ func (k key) body() []byte {
 	public := k.private.Public().(ed25519.PublicKey)
 	material := []byte(public)
 	if k.algorithm == eddsaLegacy {
-		material = append([]byte{9, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01}, number(append([]byte{0x40}, public...))...)
+		material = append([]byte{9, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01}, encodeMPI(append([]byte{0x40}, public...))...)
 	}
 	b := binary.BigEndian.AppendUint32([]byte{k.version}, uint32(k.created.Unix()))
 	b = append(b, k.algorithm)
@@ -97,9 +97,9 @@ func (s signature) body(by key, over ...[]byte) []byte {
 	if issuer == nil {
 		issuer = [][]byte{issuerFingerprint(by)}
 	}
-	area := concat(append(append([][]byte{sub(2, binary.BigEndian.AppendUint32(nil, uint32(s.created.Unix())))}, issuer...), s.hashed...)...)
+	area := concat(append(append([][]byte{subpacket(2, binary.BigEndian.AppendUint32(nil, uint32(s.created.Unix())))}, issuer...), s.hashed...)...)
 	loose := concat(s.unhashed...)
-	head := concat([]byte{by.version, s.kind, by.algorithm, s.hash}, size(by, len(area)), area)
+	head := concat([]byte{by.version, s.kind, by.algorithm, s.hash}, areaLength(by, len(area)), area)
 	// The salt of version 6 is there against chosen messages; vectors have fixed ones.
 	var salt []byte
 	if by.version == 6 {
@@ -115,19 +115,19 @@ func (s signature) body(by key, over ...[]byte) []byte {
 	digest := h.Sum(nil)
 	raw := ed25519.Sign(by.private, digest)
 	if by.algorithm == eddsaLegacy {
-		raw = concat(number(raw[:32]), number(raw[32:]))
+		raw = concat(encodeMPI(raw[:32]), encodeMPI(raw[32:]))
 	}
 	if by.version == 6 {
 		salt = append([]byte{byte(len(salt))}, salt...)
 	}
-	return concat(head, size(by, len(loose)), loose, digest[:2], salt, raw)
+	return concat(head, areaLength(by, len(loose)), loose, digest[:2], salt, raw)
 }
 
 // packet writes the whole packet.
 func (s signature) packet(by key, over ...[]byte) []byte { return packet(2, s.body(by, over...)) }
 
-// size writes the length of a subpacket area.
-func size(by key, n int) []byte {
+// areaLength writes the length of a subpacket area.
+func areaLength(by key, n int) []byte {
 	if by.version == 6 {
 		return binary.BigEndian.AppendUint32(nil, uint32(n))
 	}
@@ -141,28 +141,30 @@ func packet(tag byte, body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{0xc0 | tag, 0xff}, uint32(len(body))), body...)
 }
 
-func sub(kind byte, body []byte) []byte {
+func subpacket(kind byte, body []byte) []byte {
 	if len(body)+1 < 192 {
 		return append([]byte{byte(len(body) + 1), kind}, body...)
 	}
 	return append(append(binary.BigEndian.AppendUint32([]byte{0xff}, uint32(len(body)+1)), kind), body...)
 }
 
-func issuerFingerprint(k key) []byte { return sub(33, append([]byte{k.version}, k.fingerprint()...)) }
-func issuerID(k key) []byte          { return sub(16, k.id()) }
-func seconds(kind byte, d time.Duration) []byte {
-	return sub(kind, binary.BigEndian.AppendUint32(nil, uint32(d/time.Second)))
+func issuerFingerprint(k key) []byte {
+	return subpacket(33, append([]byte{k.version}, k.fingerprint()...))
 }
-func flags(f byte) []byte { return sub(27, []byte{f}) }
+func issuerID(k key) []byte { return subpacket(16, k.id()) }
+func seconds(kind byte, d time.Duration) []byte {
+	return subpacket(kind, binary.BigEndian.AppendUint32(nil, uint32(d/time.Second)))
+}
+func flags(f byte) []byte { return subpacket(27, []byte{f}) }
 
 func notation(kind byte, name, value string) []byte {
 	b := []byte{0x80, 0, 0, 0}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(name)))
 	b = binary.BigEndian.AppendUint16(b, uint16(len(value)))
-	return sub(kind, append(append(b, name...), value...))
+	return subpacket(kind, append(append(b, name...), value...))
 }
 
-func number(b []byte) []byte {
+func encodeMPI(b []byte) []byte {
 	for len(b) > 0 && b[0] == 0 {
 		b = b[1:]
 	}

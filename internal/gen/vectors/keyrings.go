@@ -31,7 +31,7 @@ func random(name string) *rand.ChaCha8 {
 	return rand.NewChaCha8(sha256.Sum256([]byte("vectors: " + name)))
 }
 
-func generate(name string) *pgp.Secret { return must(pgp.Generate(name, random(name), born)) }
+func generate(name string) *pgp.SecretKeyring { return must(pgp.Generate(name, random(name), born)) }
 
 // keysOf gives the keys that Generate made, from the randomness that it read: the root, then file, lease, statement and
 // delegation.
@@ -46,8 +46,8 @@ func keysOf(name string) []key {
 	return keys
 }
 
-// crafted describes a certificate with one file key, for what Generate would never make.
-type crafted struct {
+// craftedCertificate describes a certificate with one file key, for what Generate would never make.
+type craftedCertificate struct {
 	root, file key
 	self       [][]byte // subpackets of the root's self-signature
 	binding    [][]byte // subpackets of the subkey's binding
@@ -56,14 +56,14 @@ type crafted struct {
 	loose      [][]byte // unhashed subpackets of the binding
 }
 
-func pair(version, algorithm byte, name string) (root, file key) {
+func keyPair(version, algorithm byte, name string) (root, file key) {
 	r := random(name)
 	seed := make([]byte, 64)
 	must(r.Read(seed))
 	return newKey(version, algorithm, seed[:32], born), newKey(version, algorithm, seed[32:], born)
 }
 
-func (c crafted) certificate(name string) []byte {
+func (c craftedCertificate) certificate(name string) []byte {
 	if c.hash == 0 {
 		c.hash = sha256n
 	}
@@ -79,7 +79,7 @@ func (c crafted) certificate(name string) []byte {
 	binding := signature{kind: bindingType, hash: c.hash, created: born, hashed: c.binding, unhashed: c.loose}
 	if !c.unsigned {
 		back := signature{kind: backType, hash: sha256n, created: born}
-		binding.hashed = append(binding.hashed, sub(32, back.body(c.file, c.root.hashed(), c.file.hashed())))
+		binding.hashed = append(binding.hashed, subpacket(32, back.body(c.file, c.root.hashed(), c.file.hashed())))
 	}
 	return concat(cert, packet(14, c.file.body()), binding.packet(c.root, c.root.hashed(), c.file.hashed()))
 }

@@ -90,15 +90,15 @@ func run(dir string, anew bool) error {
 		}
 		seen[v.Name] = true
 		v.File = v.Name + ".txt"
-		if err := v.judge(keyrings[v.Keyring]); err != nil {
+		if err := v.verify(keyrings[v.Keyring]); err != nil {
 			return fmt.Errorf("%s: %w", v.Name, err)
 		}
 	}
 	return write(dir, keyrings, vectors)
 }
 
-// judge opens the file and completes what is expected of a good one.
-func (v *vector) judge(keyring []byte) error {
+// verify opens the file and completes what is expected of a good one.
+func (v *vector) verify(keyring []byte) error {
 	keys, err := pgp.Parse(keyring)
 	var l *license.License
 	if err == nil {

@@ -15,11 +15,11 @@ var outputs = []struct {
 	path  string
 	write func([]row) []byte
 }{
-	{"spec/verdicts.md", markdown},
-	{"license/codes_gen.go", golang},
-	{"hosts/python/onelicense/verdicts.py", python},
-	{"hosts/js/src/verdicts.js", javascript},
-	{"hosts/js/src/verdicts.d.ts", typescript},
+	{"spec/verdicts.md", markdownPage},
+	{"license/codes_gen.go", goSource},
+	{"hosts/python/onelicense/verdicts.py", pythonSource},
+	{"hosts/js/src/verdicts.js", javascriptSource},
+	{"hosts/js/src/verdicts.d.ts", typescriptSource},
 }
 
 func main() {

@@ -10,7 +10,7 @@ import (
 
 const goodRow = `{"code":"a_b","class":"final","allow_continue":false,"message":"M.","when":"w","evidence":"e","changed":"c","do":"d"}`
 
-func TestTablesThatAreRefused(t *testing.T) {
+func TestParseRefusesInvalidTables(t *testing.T) {
 	if _, err := parse([]byte("[" + goodRow + "]")); err != nil {
 		t.Fatal(err)
 	}

@@ -17,13 +17,13 @@ import (
 	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
 )
 
-func auditCommand(w world) *cobra.Command {
-	cmd := remote.Parent("audit", "Read and verify the audit log")
-	cmd.AddCommand(verifyAudit(w))
+func auditCommand(w environment) *cobra.Command {
+	cmd := remote.NewParent("audit", "Read and verify the audit log")
+	cmd.AddCommand(auditVerifyCommand(w))
 	return cmd
 }
 
-func verifyAudit(w world) *cobra.Command {
+func auditVerifyCommand(w environment) *cobra.Command {
 	server := remote.NewSettings(w.remote())
 	var heads []string
 	var chain string
@@ -43,15 +43,15 @@ Exit code 0: the chain is unbroken, and its last line is printed, to be noted. 1
 		Example: "  onelicense audit head --json >/elsewhere/head.json\n  onelicense audit verify --head /elsewhere/head.json\n" +
 			"  onelicense audit export >audit.ndjson; onelicense audit verify audit.ndjson --head 5edb0e99c150913cb7640f00:4711:9db8fd5e…",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var known []audit.Head
+			var known []audit.ChainHead
 			for _, text := range heads {
 				head, err := readHead(text)
 				if err != nil {
-					return usage{fmt.Errorf("--head %s: %w", text, err)}
+					return usageError{fmt.Errorf("--head %s: %w", text, err)}
 				}
 				known = append(known, head)
 			}
-			last, err := judgeAudit(cmd, server, args, chain, known)
+			last, err := runAuditVerify(cmd, server, args, chain, known)
 			if err != nil {
 				return err
 			}
@@ -69,7 +69,7 @@ Exit code 0: the chain is unbroken, and its last line is printed, to be noted. 1
 	return cmd
 }
 
-func judgeAudit(cmd *cobra.Command, server *remote.Settings, files []string, chain string, known []audit.Head) (last audit.Head, err error) {
+func runAuditVerify(cmd *cobra.Command, server *remote.Settings, files []string, chain string, known []audit.ChainHead) (last audit.ChainHead, err error) {
 	var lines io.Reader
 	if len(files) > 0 {
 		var readers []io.Reader
@@ -80,7 +80,7 @@ func judgeAudit(cmd *cobra.Command, server *remote.Settings, files []string, cha
 			}
 			f, err := os.Open(path)
 			if err != nil {
-				return last, usage{err}
+				return last, usageError{err}
 			}
 			defer f.Close()
 			readers = append(readers, f)
@@ -92,59 +92,59 @@ func judgeAudit(cmd *cobra.Command, server *remote.Settings, files []string, cha
 			return last, err
 		}
 		defer func() { err = errors.Join(err, done()) }()
-		export := &exported{cmd: cmd, client: client, chain: apiclient.AuditExportParamsChain(chain)}
+		export := &exportReader{cmd: cmd, client: client, chain: apiclient.AuditExportParamsChain(chain)}
 		if !export.chain.Valid() {
-			return last, usage{fmt.Errorf("--chain %q is neither organisation nor server", chain)}
+			return last, usageError{fmt.Errorf("--chain %q is neither organisation nor server", chain)}
 		}
 		lines = export
 	}
 	last, err = audit.Verify(lines, known...)
 	for _, head := range known {
 		if err == nil && head.Chain != last.Chain {
-			return last, usage{fmt.Errorf("the chain is %q, and the head that was given is of %q", last.Chain, head.Chain)}
+			return last, usageError{fmt.Errorf("the chain is %q, and the head that was given is of %q", last.Chain, head.Chain)}
 		}
 	}
-	var broken *audit.Broken
+	var broken *audit.ChainError
 	if errors.As(err, &broken) {
 		return last, fmt.Errorf("the chain is broken: %w\nwhat to do: keep the export and the database as they are; compare with backups, and with the hashes in the server's log (msg=audit)", err)
 	}
 	return last, err
 }
 
-// exported reads a server's lines, page by page.
-type exported struct {
+// exportReader reads a server's lines, page by page.
+type exportReader struct {
 	cmd    *cobra.Command
 	client *apiclient.Client
 	chain  apiclient.AuditExportParamsChain
 	after  int64
-	rest   []byte
-	ended  bool
+	buffer []byte
+	done   bool
 }
 
 // Read implements io.Reader.
-func (e *exported) Read(to []byte) (int, error) {
-	for len(e.rest) == 0 {
-		if e.ended {
+func (e *exportReader) Read(to []byte) (int, error) {
+	for len(e.buffer) == 0 {
+		if e.done {
 			return 0, io.EOF
 		}
 		answer, err := e.client.AuditExport(e.cmd.Context(), &apiclient.AuditExportParams{Chain: &e.chain, After: &e.after})
 		if err != nil {
 			return 0, err
 		}
-		e.rest, err = io.ReadAll(answer.Body)
+		e.buffer, err = io.ReadAll(answer.Body)
 		if err = errors.Join(err, answer.Body.Close()); err != nil {
 			return 0, err
 		}
-		e.after += int64(strings.Count(string(e.rest), "\n"))
-		e.ended = len(e.rest) == 0
+		e.after += int64(strings.Count(string(e.buffer), "\n"))
+		e.done = len(e.buffer) == 0
 	}
-	n := copy(to, e.rest)
-	e.rest = e.rest[n:]
+	n := copy(to, e.buffer)
+	e.buffer = e.buffer[n:]
 	return n, nil
 }
 
 // readHead reads CHAIN:NUMBER:HASH, or a file with a head.
-func readHead(text string) (head audit.Head, err error) {
+func readHead(text string) (head audit.ChainHead, err error) {
 	if parts := strings.Split(text, ":"); len(parts) == 3 {
 		head.Chain, head.Hash = parts[0], lease.Hash(parts[2])
 		if head.Number, err = strconv.ParseInt(parts[1], 10, 64); err != nil {

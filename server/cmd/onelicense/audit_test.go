@@ -15,8 +15,8 @@ import (
 //
 // proves N10
 func TestAuditVerify(t *testing.T) {
-	s := opened(t)
-	var noted audit.Head
+	s := openShop(t)
+	var noted audit.ChainHead
 	s.read(&noted, "audit", "head")
 	if noted.Number < 3 {
 		t.Fatalf("%+v", noted)
@@ -31,7 +31,7 @@ func TestAuditVerify(t *testing.T) {
 	}
 	s.must("products", "edit", s.product, "--description", "draws")
 
-	var online, offline audit.Head
+	var online, offline audit.ChainHead
 	s.read(&online, "audit", "verify", "--head", kept)
 	if online.Chain != noted.Chain || online.Number <= noted.Number {
 		t.Errorf("%+v, noted was %+v", online, noted)

@@ -13,7 +13,7 @@ import (
 	"github.com/onelicense/onelicense/server/masterkey"
 )
 
-func backupCommand(w world) *cobra.Command {
+func backupCommand(w environment) *cobra.Command {
 	var c server.BackupConfig
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -48,12 +48,12 @@ A database on MongoDB is kept with MongoDB's own means; docs/mongodb.md says how
 		},
 	}
 	cmd.Flags().StringVar(&c.Data, "data", "", "the server's data directory (ONELICENSE_DATA)")
-	cmd.Flags().BoolVar(&c.MasterKey, "with-master-key", false, "keep the master key too: then guard the backup as you guard the key")
+	cmd.Flags().BoolVar(&c.IncludeMasterKey, "with-master-key", false, "keep the master key too: then guard the backup as you guard the key")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the manifest")
 	return cmd
 }
 
-func restoreCommand(w world) *cobra.Command {
+func restoreCommand(w environment) *cobra.Command {
 	c := server.RestoreConfig{Now: w.now}
 	var file string
 	var check, asJSON bool
@@ -83,12 +83,12 @@ it, once.`,
 			case check && len(args) == 1:
 				m, err = server.ReadManifest(args[0])
 			case check || (c.Mongo == "") != (len(args) == 1):
-				return usage{errors.New("name the directory of the backup, or give --mongo")}
+				return usageError{errors.New("name the directory of the backup, or give --mongo")}
 			default:
 				if err := dataDirectory(&c.Data); err != nil {
 					return err
 				}
-				if c.Kept, c.OtherKept, err = serveKeys(c.Data, file); err != nil {
+				if c.KeySource, c.PreviousKeySource, err = serveMasterKeys(c.Data, file); err != nil {
 					return err
 				}
 				if len(args) == 1 {
@@ -100,7 +100,7 @@ it, once.`,
 				return err
 			}
 			if asJSON {
-				return printAny(cmd.OutOrStdout(), restored{Manifest: m, Begun: epoch})
+				return printAny(cmd.OutOrStdout(), restoreResult{Manifest: m, Begun: epoch})
 			}
 			if m.Type != "" {
 				fmt.Fprintf(cmd.OutOrStdout(), "the backup of %s is whole: schema %d, epoch %d\n", m.Created.Format(time.RFC3339), m.Schema, m.Epoch)
@@ -120,21 +120,21 @@ it, once.`,
 	return cmd
 }
 
-// serveKeys is where serve takes the master key, and the one beside it, from.
-func serveKeys(data, file string) (key, other masterkey.Source, err error) {
+// serveMasterKeys is where serve takes the master key, and the one beside it, from.
+func serveMasterKeys(data, file string) (key, other masterkey.Source, err error) {
 	given := map[string]string{"data": data}
 	if file != "" {
 		given[config.FileSetting] = file
 	}
 	s, err := config.Read(config.Sources{Flags: given, Environment: os.LookupEnv})
 	if err != nil {
-		return nil, nil, usage{err}
+		return nil, nil, usageError{err}
 	}
-	return keySource(s.MasterKey, s.MasterKeyCommand), keySource(s.OtherMasterKey, s.OtherMasterKeyCommand), nil
+	return masterKeySource(s.MasterKey, s.MasterKeyCommand), masterKeySource(s.PreviousMasterKey, s.PreviousMasterKeyCommand), nil
 }
 
-// restored is what restore --json prints.
-type restored struct {
+// restoreResult is what restore --json prints.
+type restoreResult struct {
 	Manifest server.Manifest `json:"manifest,omitzero"`
 	Begun    int64           `json:"epoch_begun,omitempty"`
 }
@@ -145,7 +145,7 @@ func dataDirectory(data *string) error {
 		*data = os.Getenv("ONELICENSE_DATA")
 	}
 	if *data == "" {
-		return usage{errors.New("which data directory? Give --data or ONELICENSE_DATA")}
+		return usageError{errors.New("which data directory? Give --data or ONELICENSE_DATA")}
 	}
 	return nil
 }

@@ -24,8 +24,8 @@ import (
 
 const ownersPassword = "correct horse battery"
 
-// shop is a vendor with a server that is a process of its own, behind an address that stays when the server is another.
-type shop struct {
+// backupShop is a vendor with a server that is a process of its own, behind an address that stays when the server is another.
+type backupShop struct {
 	*testing.T
 	data        string
 	environment []string
@@ -36,10 +36,10 @@ type shop struct {
 	product, version, license, root string
 }
 
-// opened starts a server and makes what there is to sell: 100 000 calls, each asked for, and two seats of rendering.
-func opened(t *testing.T, environment ...string) *shop {
+// openShop starts a server and makes what there is to sell: 100 000 calls, each asked for, and two seats of rendering.
+func openShop(t *testing.T, environment ...string) *backupShop {
 	t.Helper()
-	s := &shop{T: t, data: filepath.Join(t.TempDir(), "data"), environment: environment}
+	s := &backupShop{T: t, data: filepath.Join(t.TempDir(), "data"), environment: environment}
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME"} {
 		t.Setenv(name, t.TempDir())
 	}
@@ -65,7 +65,7 @@ func opened(t *testing.T, environment ...string) *shop {
 }
 
 // serve starts a server on a data directory; from then on it is the one that is reached.
-func (s *shop) serve(data string) {
+func (s *backupShop) serve(data string) {
 	s.Helper()
 	s.server = startServe(s.T, data, s.environment...)
 	target, err := url.Parse(s.server.base)
@@ -75,7 +75,7 @@ func (s *shop) serve(data string) {
 	s.target.Store(target)
 }
 
-func (s *shop) kill() {
+func (s *backupShop) kill() {
 	s.Helper()
 	if err := s.server.cmd.Process.Kill(); err != nil {
 		s.Fatal(err)
@@ -83,7 +83,7 @@ func (s *shop) kill() {
 	_ = s.server.cmd.Wait()
 }
 
-func (s *shop) must(args ...string) string {
+func (s *backupShop) must(args ...string) string {
 	s.Helper()
 	exit, out, errs := runAt(time.Now, nil, args...) // the server's clock
 	if exit != exitOK {
@@ -92,7 +92,7 @@ func (s *shop) must(args ...string) string {
 	return out
 }
 
-func (s *shop) read(to any, args ...string) {
+func (s *backupShop) read(to any, args ...string) {
 	s.Helper()
 	out := s.must(append(args, "--json")...)
 	if err := json.Unmarshal([]byte(out), to); err != nil {
@@ -100,7 +100,7 @@ func (s *shop) read(to any, args ...string) {
 	}
 }
 
-func (s *shop) made(args ...string) string {
+func (s *backupShop) made(args ...string) string {
 	s.Helper()
 	var record struct{ ID string }
 	s.read(&record, args...)
@@ -108,7 +108,7 @@ func (s *shop) made(args ...string) string {
 }
 
 // program is a licensed program on a machine of its own.
-func (s *shop) program() (*onelicense.Client, error) {
+func (s *backupShop) program() (*onelicense.Client, error) {
 	s.Helper()
 	client, err := onelicense.New(s.Context(), onelicense.Config{
 		ServerURL: s.front.URL + "/api/v1#" + s.root, ProductID: s.product, VersionID: s.version, LicenseID: s.license,
@@ -120,7 +120,7 @@ func (s *shop) program() (*onelicense.Client, error) {
 	return client, err
 }
 
-func (s *shop) running() *onelicense.Client {
+func (s *backupShop) running() *onelicense.Client {
 	s.Helper()
 	client, err := s.program()
 	if err != nil {
@@ -134,12 +134,12 @@ func (s *shop) running() *onelicense.Client {
 // proves part of B12
 // proves part of N05
 func TestBackupUnderLoadAndRestore(t *testing.T) {
-	s := opened(t)
+	s := openShop(t)
 	kept := filepath.Join(t.TempDir(), "backup")
 	var manifest server.Manifest
 	s.lostAndRestored(func() {
 		s.read(&manifest, "backup", "--data", s.data, kept)
-		if manifest.Holds("master.key") || !manifest.Holds("onelicense.db") || manifest.Epoch == 0 {
+		if manifest.Contains("master.key") || !manifest.Contains("onelicense.db") || manifest.Epoch == 0 {
 			t.Fatalf("%+v", manifest)
 		}
 		if out := s.must("restore", "--check", kept); !strings.Contains(out, "is whole") {
@@ -166,7 +166,7 @@ func TestBackupUnderLoadAndRestore(t *testing.T) {
 
 // lostAndRestored is the story of a backup that is made while a program counts, and restored when more has happened. The programs, which are
 // ahead of it, bring their counts and their seats back, and nobody else gets a seat that somebody holds.
-func (s *shop) lostAndRestored(backup, restore func()) {
+func (s *backupShop) lostAndRestored(backup, restore func()) {
 	t := s.T
 	first := s.running()
 	var calls atomic.Int64

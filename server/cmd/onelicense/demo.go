@@ -27,7 +27,7 @@ must be. Exits with 1 if one differs.`,
 				name, command, ok := strings.Cut(p, "=")
 				words := strings.Fields(command)
 				if !ok || len(words) == 0 {
-					return usage{fmt.Errorf("--program %q is not NAME=COMMAND", p)}
+					return usageError{fmt.Errorf("--program %q is not NAME=COMMAND", p)}
 				}
 				s.Programs = append(s.Programs, demo.Program{Name: name, Command: words})
 			}
@@ -44,8 +44,8 @@ must be. Exits with 1 if one differs.`,
 	f := c.Flags()
 	f.StringVar(&s.Mongo, "mongo", "", "mongodb:// address of an empty database to run on; without it, the embedded store")
 	f.StringArrayVar(&programs, "program", nil, "a licensed program, as NAME=COMMAND; once for each")
-	f.StringArrayVar(&s.LeftOut, "left-out", nil, "what this machine cannot show, and why")
+	f.StringArrayVar(&s.Skipped, "left-out", nil, "what this machine cannot show, and why")
 	f.BoolVar(&s.Strict, "strict", false, "fail if anything is left out")
-	f.BoolVar(&s.Stay, "stay", false, "keep the server running at the end, until Ctrl-C")
+	f.BoolVar(&s.KeepRunning, "stay", false, "keep the server running at the end, until Ctrl-C")
 	return c
 }

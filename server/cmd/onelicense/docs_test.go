@@ -37,7 +37,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 				}
 			}
 			found++
-			if problem := understood(words); problem != "" {
+			if problem := commandProblem(words); problem != "" {
 				t.Errorf("%s: onelicense %s: %s", path, strings.Join(words, " "), problem)
 			}
 		}
@@ -49,16 +49,16 @@ func TestDocumentedCommandsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range root(world{now: time.Now}).Commands() {
+	for _, c := range root(environment{now: time.Now}).Commands() {
 		if c.GroupID == "here" && !strings.Contains(string(page), "onelicense "+c.Name()) {
 			t.Errorf("docs/cli.md does not name %s", c.Name())
 		}
 	}
 }
 
-// understood tells what is wrong with a command line: a command that is none, or a flag that it does not have.
-func understood(words []string) string {
-	all := root(world{now: time.Now})
+// commandProblem tells what is wrong with a command line: a command that is none, or a flag that it does not have.
+func commandProblem(words []string) string {
+	all := root(environment{now: time.Now})
 	all.InitDefaultCompletionCmd("completion", "bash")
 	cmd, _, err := all.Find(words)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/onelicense/onelicense/server/config"
 )
 
-func doctorCommand(w world) *cobra.Command {
+func doctorCommand(w environment) *cobra.Command {
 	var asJSON, offline bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -26,7 +26,7 @@ Exit code 0: nothing is wrong, though there may be warnings. 1: something is. 2:
 		Example: "  onelicense doctor --config /etc/onelicense.toml\n  onelicense doctor --data /var/lib/onelicense --offline --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			findings := examine(cmd, w, offline)
+			findings := diagnose(cmd, w, offline)
 			bad := 0
 			for _, f := range findings {
 				if f.Level == server.Bad {
@@ -52,30 +52,30 @@ Exit code 0: nothing is wrong, though there may be warnings. 1: something is. 2:
 	return cmd
 }
 
-// examine looks at the settings first; what they say is where the rest is.
-func examine(cmd *cobra.Command, w world, offline bool) []server.Finding {
+// diagnose looks at the settings first; what they say is where the rest is.
+func diagnose(cmd *cobra.Command, w environment, offline bool) []server.Finding {
 	settings, err := readSettings(cmd.Flags())
 	var faults config.Faults
 	if errors.As(err, &faults) {
 		var findings []server.Finding
 		for _, f := range faults {
-			findings = append(findings, server.Finding{Code: "settings", Level: server.Bad, Found: f.Error(), Do: "correct it; serve would not start"})
+			findings = append(findings, server.Finding{Code: "settings", Level: server.Bad, Detail: f.Error(), Remedy: "correct it; serve would not start"})
 		}
 		return findings
 	}
 	address := ""
 	if !offline {
-		address = reached(settings)
+		address = serverURL(settings)
 	}
-	findings := []server.Finding{{Code: "settings", Level: server.Good, Found: "they are right"}}
-	return append(findings, server.Examine(cmd.Context(), server.DoctorConfig{
-		MasterKey: keySource(settings.MasterKey, settings.MasterKeyCommand),
+	findings := []server.Finding{{Code: "settings", Level: server.Good, Detail: "they are right"}}
+	return append(findings, server.Diagnose(cmd.Context(), server.DiagnoseConfig{
+		MasterKey: masterKeySource(settings.MasterKey, settings.MasterKeyCommand),
 		Data:      settings.Data, Mongo: settings.Mongo, URL: address, HTTP: &http.Client{Transport: w.transport}, Now: w.now,
 	})...)
 }
 
-// reached is where the settings say that the server is.
-func reached(s config.Settings) string {
+// serverURL is where the settings say that the server is.
+func serverURL(s config.Settings) string {
 	if s.PublicURL != "" {
 		return s.PublicURL
 	}
@@ -95,9 +95,9 @@ func reached(s config.Settings) string {
 
 func printFindings(out io.Writer, findings []server.Finding) {
 	for _, f := range findings {
-		fmt.Fprintf(out, "%-8s %-15s %s\n", f.Level, f.Code, f.Found)
-		if f.Do != "" {
-			fmt.Fprintf(out, "%24s what to do: %s\n", "", f.Do)
+		fmt.Fprintf(out, "%-8s %-15s %s\n", f.Level, f.Code, f.Detail)
+		if f.Remedy != "" {
+			fmt.Fprintf(out, "%24s what to do: %s\n", "", f.Remedy)
 		}
 	}
 }

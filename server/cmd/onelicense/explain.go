@@ -12,8 +12,8 @@ import (
 	"github.com/onelicense/onelicense/spec"
 )
 
-// meaning is a row of the table of verdicts.
-type meaning struct {
+// verdictDoc is a row of the table of verdicts.
+type verdictDoc struct {
 	Code          string `json:"code"`
 	Class         string `json:"class"`
 	AllowContinue bool   `json:"allow_continue"`
@@ -24,7 +24,7 @@ type meaning struct {
 	Do            string `json:"do"`
 }
 
-func meanings() (list []meaning) {
+func verdictDocs() (list []verdictDoc) {
 	if err := json.Unmarshal(spec.Verdicts, &list); err != nil {
 		panic(err) // the table is our own
 	}
@@ -39,11 +39,11 @@ func explainCommand() *cobra.Command {
 		Short: "Say what a code means that a program or this one has shown, and what to do; without one, list all",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list := meanings()
+			list := verdictDocs()
 			if len(args) == 1 {
-				list = slices.DeleteFunc(list, func(m meaning) bool { return m.Code != args[0] })
+				list = slices.DeleteFunc(list, func(m verdictDoc) bool { return m.Code != args[0] })
 				if len(list) == 0 {
-					return usage{fmt.Errorf("there is no code %q; onelicense license explain lists them", args[0])}
+					return usageError{fmt.Errorf("there is no code %q; onelicense license explain lists them", args[0])}
 				}
 			}
 			switch {
@@ -62,7 +62,7 @@ func explainCommand() *cobra.Command {
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (codes []string, _ cobra.ShellCompDirective) {
 			if len(args) == 0 {
-				for _, m := range meanings() {
+				for _, m := range verdictDocs() {
 					codes = append(codes, m.Code)
 				}
 			}
@@ -73,7 +73,7 @@ func explainCommand() *cobra.Command {
 	return c
 }
 
-func (m meaning) print(out io.Writer) error {
+func (m verdictDoc) print(out io.Writer) error {
 	goesOn := "no"
 	if m.AllowContinue {
 		goesOn = "yes"

@@ -15,8 +15,8 @@ import (
 	"github.com/onelicense/onelicense/server/config"
 )
 
-// healthPatience is how long a server may take to say that it lives.
-const healthPatience = 4 * time.Second
+// healthTimeout is how long a server may take to say that it lives.
+const healthTimeout = 4 * time.Second
 
 // healthcheckCommand makes the command that a container's health check runs: the image has no shell and no curl.
 func healthcheckCommand() *cobra.Command {
@@ -49,7 +49,7 @@ with 0 if so, and with 1 and the reason if not.`,
 }
 
 func health(ctx context.Context, s config.Settings, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	host, port, err := net.SplitHostPort(s.Listen)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func issueCommand(w world) *cobra.Command {
+func issueCommand(w environment) *cobra.Command {
 	var key, id, contexts, entitlements, out string
 	cmd := &cobra.Command{
 		Use:   "issue --key FILE --id ID --contexts a,b --entitlements x:5,y",
@@ -24,7 +24,7 @@ func issueCommand(w world) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			secret, err := pgp.ParseSecret(data)
+			secret, err := pgp.ParseSecretKeyring(data)
 			if err != nil {
 				return err
 			}

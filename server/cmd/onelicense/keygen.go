@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func keygenCommand(w world) *cobra.Command {
+func keygenCommand(w environment) *cobra.Command {
 	var name, out string
 	var v6 bool
 	cmd := &cobra.Command{
@@ -26,7 +26,7 @@ NAME.pub.asc is the certificate to ship with the product.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			base := fileName(name)
 			if base == "" {
-				return usage{fmt.Errorf("--name %q has no letter or digit", name)}
+				return usageError{fmt.Errorf("--name %q has no letter or digit", name)}
 			}
 			version := pgp.V4
 			if v6 {
@@ -60,7 +60,7 @@ func fileName(name string) string {
 }
 
 // saveKeys writes both files or none. It never overwrites: a private key that is gone takes every license with it.
-func saveKeys(secret *pgp.Secret, public, private string) error {
+func saveKeys(secret *pgp.SecretKeyring, public, private string) error {
 	key, err := secret.Armored()
 	if err != nil {
 		return err
@@ -72,17 +72,17 @@ func saveKeys(secret *pgp.Secret, public, private string) error {
 	if err := os.MkdirAll(filepath.Dir(private), 0o755); err != nil {
 		return err
 	}
-	if err := create(private, key, 0o600); err != nil {
+	if err := createFile(private, key, 0o600); err != nil {
 		return err
 	}
-	if err := create(public, certificate, 0o644); err != nil {
+	if err := createFile(public, certificate, 0o644); err != nil {
 		return errors.Join(err, os.Remove(private))
 	}
 	return nil
 }
 
-// create writes a new file and makes sure that it is on the disk.
-func create(path string, data []byte, mode fs.FileMode) error {
+// createFile writes a new file and makes sure that it is on the disk.
+func createFile(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err

@@ -15,17 +15,17 @@ import (
 )
 
 // keysCommand works on key files, on a machine that needs no server and no network. The commands of the routes about keys come beside.
-func keysCommand(w world) *cobra.Command {
-	cmd := remote.Parent("keys", "List, rotate, revoke and certify keys: in files, also where the root lies offline, and on a server")
+func keysCommand(w environment) *cobra.Command {
+	cmd := remote.NewParent("keys", "List, rotate, revoke and certify keys: in files, also where the root lies offline, and on a server")
 	cmd.Long = `List, rotate, revoke, certify and subkeys work on files and ask no server; the other commands do.
 
 What changes keys in files writes two new files and overwrites none: BASE.key.asc with the private keys and BASE.pub.asc, the certificate for
 everybody who verifies. A change that they have not seen changes nothing for them.`
-	cmd.AddCommand(listKeys(w), rotateKeys(w), revokeKey(w), certifyKey(w), withoutRoot())
+	cmd.AddCommand(keysListCommand(w), keysRotateCommand(w), keysRevokeCommand(w), keysCertifyCommand(w), keysSubkeysCommand())
 	return cmd
 }
 
-func listKeys(w world) *cobra.Command {
+func keysListCommand(w environment) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "list FILE",
@@ -38,10 +38,10 @@ func listKeys(w world) *cobra.Command {
 			}
 			keys, err := pgp.Parse(data)
 			here := func(string) string { return "elsewhere" }
-			if secret, failed := pgp.ParseSecret(data); failed == nil {
+			if secret, failed := pgp.ParseSecretKeyring(data); failed == nil {
 				keys, err = secret.Public(), nil
 				here = func(key string) string {
-					if secret.Holds(key) {
+					if secret.HasPrivateKey(key) {
 						return "here"
 					}
 					return "elsewhere"
@@ -61,7 +61,7 @@ func listKeys(w world) *cobra.Command {
 			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "KEY\tUSE\tSTATE\tCREATED\tEXPIRES\tPRIVATE PART")
 			for _, k := range all {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.Fingerprint, usesOf(k), k.State, dayOf(k.Created), dayOf(k.Expires), here(k.Fingerprint))
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.Fingerprint, formatUses(k), k.State, formatDay(k.Created), formatDay(k.Expires), here(k.Fingerprint))
 			}
 			return t.Flush()
 		},
@@ -83,7 +83,7 @@ type listedKey struct {
 	Here        bool          `json:"here"`
 }
 
-func usesOf(k pgp.Key) string {
+func formatUses(k pgp.Key) string {
 	switch {
 	case k.Primary && len(k.Uses) == 0:
 		return "root"
@@ -97,34 +97,34 @@ func usesOf(k pgp.Key) string {
 	return strings.Join(list, ",")
 }
 
-func dayOf(t time.Time) string {
+func formatDay(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
 	return t.UTC().Format(time.DateOnly)
 }
 
-// change is what the commands that change keys have in common: from where, to where.
-type change struct{ key, out string }
+// keyFileChange is what the commands that change keys have in common: from where, to where.
+type keyFileChange struct{ key, base string }
 
-func (c *change) flags(cmd *cobra.Command) *cobra.Command {
+func (c *keyFileChange) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.NoArgs
 	cmd.Flags().StringVar(&c.key, "key", "", "file with the private keys")
-	cmd.Flags().StringVar(&c.out, "out", "", "BASE of the two files to write: BASE.key.asc and BASE.pub.asc")
+	cmd.Flags().StringVar(&c.base, "out", "", "BASE of the two files to write: BASE.key.asc and BASE.pub.asc")
 	_, _ = cmd.MarkFlagRequired("key"), cmd.MarkFlagRequired("out")
 	return cmd
 }
 
-func (c *change) read(cmd *cobra.Command) (*pgp.Secret, error) {
+func (c *keyFileChange) read(cmd *cobra.Command) (*pgp.SecretKeyring, error) {
 	data, err := readKey(cmd, c.key)
 	if err != nil {
 		return nil, err
 	}
-	return pgp.ParseSecret(data)
+	return pgp.ParseSecretKeyring(data)
 }
 
-func (c *change) write(cmd *cobra.Command, secret *pgp.Secret, what string) error {
-	public, private := c.out+".pub.asc", c.out+".key.asc"
+func (c *keyFileChange) write(cmd *cobra.Command, secret *pgp.SecretKeyring, what string) error {
+	public, private := c.base+".pub.asc", c.base+".key.asc"
 	if err := saveKeys(secret, public, private); err != nil {
 		return err
 	}
@@ -132,8 +132,8 @@ func (c *change) write(cmd *cobra.Command, secret *pgp.Secret, what string) erro
 	return nil
 }
 
-func rotateKeys(w world) *cobra.Command {
-	var c change
+func keysRotateCommand(w environment) *cobra.Command {
+	var c keyFileChange
 	var use, expires string
 	var retire bool
 	cmd := c.flags(&cobra.Command{
@@ -163,7 +163,7 @@ Ship the new certificate before the first file that the new key signs: who has o
 					}
 				}
 			}
-			return c.write(cmd, secret, "new key       "+secret.Signing(license.Use(use), now))
+			return c.write(cmd, secret, "new key       "+secret.SigningKey(license.Use(use), now))
 		},
 	})
 	cmd.Flags().StringVar(&use, "use", "", "file, lease, statement or delegation")
@@ -179,15 +179,15 @@ func parseDay(flag, text string) (time.Time, error) {
 	}
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return time.Time{}, usage{fmt.Errorf("--%s %q is not a day such as 2030-12-31", flag, text)}
+		return time.Time{}, usageError{fmt.Errorf("--%s %q is not a day such as 2030-12-31", flag, text)}
 	}
 	return day.AddDate(0, 0, 1), nil // until the end of it
 }
 
-func revokeKey(w world) *cobra.Command {
-	var c change
+func keysRevokeCommand(w environment) *cobra.Command {
+	var c keyFileChange
 	var key, reason string
-	reasons := map[string]pgp.Reason{"superseded": pgp.ReasonSuperseded, "retired": pgp.ReasonRetired, "compromised": pgp.ReasonCompromised}
+	reasons := map[string]pgp.RevocationReason{"superseded": pgp.ReasonSuperseded, "retired": pgp.ReasonRetired, "compromised": pgp.ReasonCompromised}
 	cmd := c.flags(&cobra.Command{
 		Use:   "revoke --key FILE --fingerprint KEY --reason REASON --out BASE",
 		Short: "Revoke a key",
@@ -196,7 +196,7 @@ it signed before stays good. With the root's fingerprint the whole product is re
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			why, ok := reasons[reason]
 			if !ok {
-				return usage{fmt.Errorf("--reason %q is neither superseded, retired nor compromised", reason)}
+				return usageError{fmt.Errorf("--reason %q is neither superseded, retired nor compromised", reason)}
 			}
 			secret, err := c.read(cmd)
 			if err != nil {
@@ -215,8 +215,8 @@ it signed before stays good. With the root's fingerprint the whole product is re
 	return cmd
 }
 
-func certifyKey(w world) *cobra.Command {
-	var c change
+func keysCertifyCommand(w environment) *cobra.Command {
+	var c keyFileChange
 	var request, use, expires string
 	cmd := c.flags(&cobra.Command{
 		Use:   "certify --key FILE --request FILE --use USE --out BASE",
@@ -236,16 +236,16 @@ given as --key.
 			}
 			data, err := readFile(cmd, request, pgp.MaxCertificate)
 			if err != nil {
-				return usage{err}
+				return usageError{err}
 			}
-			asked, err := pgp.ParseRequest(data)
+			asked, err := pgp.ParseCertificationRequest(data)
 			if err != nil {
 				return err
 			}
 			if secret, err = secret.Certify(asked, license.Use(use), end, w.now()); err != nil {
 				return err
 			}
-			return c.write(cmd, secret, fmt.Sprintf("certified     %s, a %s key of %s", asked.Key, asked.Use, dayOf(asked.Created)))
+			return c.write(cmd, secret, fmt.Sprintf("certified     %s, a %s key of %s", asked.Key, asked.Use, formatDay(asked.Created)))
 		},
 	})
 	cmd.Flags().StringVar(&request, "request", "", "file with the request")
@@ -255,7 +255,7 @@ given as --key.
 	return cmd
 }
 
-func withoutRoot() *cobra.Command {
+func keysSubkeysCommand() *cobra.Command {
 	var key, out string
 	cmd := &cobra.Command{
 		Use:   "subkeys --key FILE --out FILE",
@@ -264,11 +264,11 @@ func withoutRoot() *cobra.Command {
 file given as --key offline.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			secret, err := (&change{key: key}).read(cmd)
+			secret, err := (&keyFileChange{key: key}).read(cmd)
 			if err != nil {
 				return err
 			}
-			if secret, err = secret.Without(secret.Public().Root()); err != nil {
+			if secret, err = secret.WithoutPrivateKeys(secret.Public().Root()); err != nil {
 				return err
 			}
 			text, err := secret.Armored()
@@ -279,7 +279,7 @@ file given as --key offline.`,
 				_, err = cmd.OutOrStdout().Write(text)
 				return err
 			}
-			return create(out, text, os.FileMode(0o600))
+			return createFile(out, text, os.FileMode(0o600))
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "file with the private keys")

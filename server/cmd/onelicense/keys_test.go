@@ -12,8 +12,8 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// good runs a command that must work, and gives what it printed.
-func good(t *testing.T, args ...string) string {
+// mustRun runs a command that must work, and gives what it printed.
+func mustRun(t *testing.T, args ...string) string {
 	t.Helper()
 	exit, out, errs := run(nil, args...)
 	if exit != 0 {
@@ -22,8 +22,8 @@ func good(t *testing.T, args ...string) string {
 	return out
 }
 
-// bad runs a command that must be refused with the code.
-func bad(t *testing.T, code string, args ...string) {
+// mustRefuse runs a command that must be refused with the code.
+func mustRefuse(t *testing.T, code string, args ...string) {
 	t.Helper()
 	if exit, out, errs := run(nil, args...); exit != exitRefused || !strings.HasPrefix(errs, code+": ") {
 		t.Errorf("%v: exit %d, want %s\n%s%s", args, exit, code, out, errs)
@@ -35,19 +35,19 @@ func bad(t *testing.T, code string, args ...string) {
 //
 // proves part of N04
 // proves part of L04
-func TestKeysOfBothVersionsRotateInFiles(t *testing.T) {
+func TestKeyFileRotation(t *testing.T) {
 	for _, flags := range [][]string{nil, {"--v6"}} {
 		dir := t.TempDir()
 		at := func(name string) string { return filepath.Join(dir, name) }
-		good(t, append([]string{"keygen", "--name", "Example", "--out", dir}, flags...)...)
+		mustRun(t, append([]string{"keygen", "--name", "Example", "--out", dir}, flags...)...)
 		issue := func(key, out string) {
 			t.Helper()
-			good(t, "issue", "--key", at(key), "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui", "--entitlements", "rendering", "--out", at(out))
+			mustRun(t, "issue", "--key", at(key), "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui", "--entitlements", "rendering", "--out", at(out))
 		}
 		issue("Example.key.asc", "first.txt")
 		// Key material is random, and the tests' randomness is the same in each command: another seed for the next key.
 		random := rand.NewChaCha8(sha256.Sum256([]byte("next")))
-		cmd := root(world{now: nowFunc, random: random})
+		cmd := root(environment{now: nowFunc, random: random})
 		if exit := execute(cmd, []string{"keys", "rotate", "--key", at("Example.key.asc"), "--use", "file", "--retire", "--expires", "2026-01-31", "--out", at("second")}); exit != 0 {
 			t.Fatal("not rotated")
 		}
@@ -56,25 +56,25 @@ func TestKeysOfBothVersionsRotateInFiles(t *testing.T) {
 			verify := func(file, key string) []string {
 				return append([]string{"verify", at(file), "--key", at(key)}, wasm...)
 			}
-			good(t, verify("second.txt", "second.pub.asc")...)
-			bad(t, "key_unknown", verify("second.txt", "Example.pub.asc")...)
-			good(t, verify("first.txt", "Example.pub.asc")...)
+			mustRun(t, verify("second.txt", "second.pub.asc")...)
+			mustRefuse(t, "key_unknown", verify("second.txt", "Example.pub.asc")...)
+			mustRun(t, verify("first.txt", "Example.pub.asc")...)
 		}
-		list := good(t, "keys", "list", at("second.key.asc"))
+		list := mustRun(t, "keys", "list", at("second.key.asc"))
 		for _, want := range []string{" root ", "lease", "retired", "2026-02-01", "here"} {
 			if !strings.Contains(list, want) {
 				t.Errorf("no %q in\n%s", want, list)
 			}
 		}
-		if list := good(t, "keys", "list", at("second.pub.asc")); strings.Contains(list, "here\n") && !strings.Contains(list, "elsewhere") {
+		if list := mustRun(t, "keys", "list", at("second.pub.asc")); strings.Contains(list, "here\n") && !strings.Contains(list, "elsewhere") {
 			t.Errorf("private parts in a certificate:\n%s", list)
 		}
-		secret := secretIn(t, at("second.key.asc"))
-		good(t, "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", strings.ToLower(secret.Signing(license.UseFile, now)),
+		secret := readSecretKeyring(t, at("second.key.asc"))
+		mustRun(t, "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", strings.ToLower(secret.SigningKey(license.UseFile, now)),
 			"--reason", "compromised", "--out", at("third"))
-		bad(t, "key_compromised", "verify", at("second.txt"), "--key", at("third.pub.asc"))
-		bad(t, "key_compromised", "verify", at("second.txt"), "--key", at("third.pub.asc"), "--wasm")
-		bad(t, "key_unknown", "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", "00", "--reason", "retired", "--out", at("x"))
+		mustRefuse(t, "key_compromised", "verify", at("second.txt"), "--key", at("third.pub.asc"))
+		mustRefuse(t, "key_compromised", "verify", at("second.txt"), "--key", at("third.pub.asc"), "--wasm")
+		mustRefuse(t, "key_unknown", "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", "00", "--reason", "retired", "--out", at("x"))
 		if exit, _, _ := run(nil, "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", "00", "--reason", "bored", "--out", at("x")); exit != exitUsage {
 			t.Errorf("an unknown reason: exit %d", exit)
 		}
@@ -84,13 +84,13 @@ func TestKeysOfBothVersionsRotateInFiles(t *testing.T) {
 	}
 }
 
-func secretIn(t *testing.T, path string) *pgp.Secret {
+func readSecretKeyring(t *testing.T, path string) *pgp.SecretKeyring {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := pgp.ParseSecret(data)
+	secret, err := pgp.ParseSecretKeyring(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,18 +100,18 @@ func secretIn(t *testing.T, path string) *pgp.Secret {
 // What leaves the machine with the root: the signing keys for the server, and a certificate for the key that the server asks for.
 //
 // proves part of N04
-func TestRootStaysOffline(t *testing.T) {
+func TestOfflineRootKeyFiles(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	good(t, "keygen", "--name", "Example", "--out", dir)
-	good(t, "keys", "subkeys", "--key", at("Example.key.asc"), "--out", at("server.key.asc"))
-	server := secretIn(t, at("server.key.asc"))
-	if server.HoldsRoot() || server.Signing(license.UseLease, now) == "" {
+	mustRun(t, "keygen", "--name", "Example", "--out", dir)
+	mustRun(t, "keys", "subkeys", "--key", at("Example.key.asc"), "--out", at("server.key.asc"))
+	server := readSecretKeyring(t, at("server.key.asc"))
+	if server.HasRootKey() || server.SigningKey(license.UseLease, now) == "" {
 		t.Fatal("the root is in the server's file, or its keys are not")
 	}
-	bad(t, "key_use", "keys", "rotate", "--key", at("server.key.asc"), "--use", "lease", "--out", at("x"))
+	mustRefuse(t, "key_use", "keys", "rotate", "--key", at("server.key.asc"), "--use", "lease", "--out", at("x"))
 
-	r, err := pgp.NewRequest(server.Public(), license.UseLease, rand.NewChaCha8([32]byte{}), now)
+	r, err := pgp.NewCertificationRequest(server.Public(), license.UseLease, rand.NewChaCha8([32]byte{}), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,12 +122,12 @@ func TestRootStaysOffline(t *testing.T) {
 	if err := os.WriteFile(at("request.asc"), text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	bad(t, "key_use", "keys", "certify", "--key", at("Example.key.asc"), "--request", at("request.asc"), "--use", "file", "--out", at("x"))
-	if out := good(t, "keys", "certify", "--key", at("Example.key.asc"), "--request", at("request.asc"), "--use", "lease", "--out", at("next")); !strings.Contains(out, r.Key) {
+	mustRefuse(t, "key_use", "keys", "certify", "--key", at("Example.key.asc"), "--request", at("request.asc"), "--use", "file", "--out", at("x"))
+	if out := mustRun(t, "keys", "certify", "--key", at("Example.key.asc"), "--request", at("request.asc"), "--use", "lease", "--out", at("next")); !strings.Contains(out, r.Key) {
 		t.Errorf("certified what? %s", out)
 	}
-	if list := good(t, "keys", "list", at("next.pub.asc")); !strings.Contains(list, r.Key) {
+	if list := mustRun(t, "keys", "list", at("next.pub.asc")); !strings.Contains(list, r.Key) {
 		t.Errorf("not in the certificate:\n%s", list)
 	}
-	bad(t, "keyring_invalid", "keys", "certify", "--key", at("Example.key.asc"), "--request", at("next.pub.asc"), "--use", "lease", "--out", at("x"))
+	mustRefuse(t, "keyring_invalid", "keys", "certify", "--key", at("Example.key.asc"), "--request", at("next.pub.asc"), "--use", "lease", "--out", at("x"))
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
 )
 
-func licenseCommand(w world) *cobra.Command {
-	cmd := remote.Parent("license", "Check license files as a licensed program does, and say what its codes mean")
-	cmd.AddCommand(checkCommand(w), explainCommand())
+func licenseCommand(w environment) *cobra.Command {
+	cmd := remote.NewParent("license", "Check license files as a licensed program does, and say what its codes mean")
+	cmd.AddCommand(licenseCheckCommand(w), explainCommand())
 	return cmd
 }
 
-func checkCommand(w world) *cobra.Command {
+func licenseCheckCommand(w environment) *cobra.Command {
 	var key, root, list string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -41,23 +41,23 @@ Exit code 0: every file is genuine. 1: one is not, or there is none. 2: the call
 			if err != nil {
 				return err
 			}
-			c := checking{cmd: cmd, question: question{certificate: certificate, now: w.now()}}
-			if err := c.pinned(root); err != nil {
+			c := licenseCheck{cmd: cmd, verifyInput: verifyInput{certificate: certificate, now: w.now()}}
+			if err := c.checkPin(root); err != nil {
 				return err
 			}
 			if list != "" {
-				text, err := readFile(cmd, list, maxList)
+				text, err := readFile(cmd, list, maxListSize)
 				if err != nil {
-					return usage{err}
+					return usageError{err}
 				}
 				c.lists = append(c.lists, text)
 			}
 			for _, path := range args {
-				if err := c.check(path); err != nil {
+				if err := c.checkPath(path); err != nil {
 					return err
 				}
 			}
-			return c.tell(asJSON)
+			return c.printReports(asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "file with the product's certificate")
@@ -68,29 +68,29 @@ Exit code 0: every file is genuine. 1: one is not, or there is none. 2: the call
 	return cmd
 }
 
-// checking is what is asked about all files, and what was found.
-type checking struct {
+// licenseCheck is what is asked about all files, and what was found.
+type licenseCheck struct {
 	cmd *cobra.Command
-	question
+	verifyInput
 	lists   [][]byte
 	reports []report
 }
 
-// pinned holds the certificate to a fingerprint, or to a server_url that ends with it.
-func (c *checking) pinned(root string) error {
+// checkPin holds the certificate to a fingerprint, or to a server_url that ends with it.
+func (c *licenseCheck) checkPin(root string) error {
 	if root == "" {
 		return nil
 	}
 	if _, behind, ok := strings.Cut(root, "#"); ok {
 		root = behind
 	}
-	certificate, err := armored(c.certificate)
+	certificate, err := toArmored(c.certificate)
 	if err != nil {
 		return err
 	}
 	found, err := onelicense.Root(c.cmd.Context(), certificate)
 	if err != nil {
-		return refusalOf(err)
+		return toRefusal(err)
 	}
 	if !strings.EqualFold(found, strings.ReplaceAll(root, " ", "")) {
 		return license.Refuse(license.CodeWrongRoot, "the certificate's root key is %s, not %s", found, root)
@@ -98,12 +98,12 @@ func (c *checking) pinned(root string) error {
 	return nil
 }
 
-// check judges a file or what lies in a directory.
-func (c *checking) check(path string) error {
+// checkPath judges a file or what lies in a directory.
+func (c *licenseCheck) checkPath(path string) error {
 	info, err := os.Stat(path)
 	if path == "-" || err != nil || !info.IsDir() {
-		text, err := readFile(c.cmd, path, maxList)
-		c.judge(path, text, c.lists, err)
+		text, err := readFile(c.cmd, path, maxListSize)
+		c.checkFile(path, text, c.lists, err)
 		return nil
 	}
 	files, err := onelicense.DirectoryLoader(path).Load()
@@ -115,8 +115,8 @@ func (c *checking) check(path string) error {
 	var licenses []onelicense.File
 	for _, f := range files {
 		switch {
-		case f.Error == "" && isList(f.Data):
-			if c.judgeList(f.Name, f.Data) {
+		case f.Error == "" && isRevocationList(f.Data):
+			if c.checkList(f.Name, f.Data) {
 				lists = append(lists[:len(lists):len(lists)], f.Data)
 			}
 		default:
@@ -128,40 +128,40 @@ func (c *checking) check(path string) error {
 		if f.Error != "" {
 			unreadable = license.Refuse(license.CodeFileUnreadable, "%s", f.Error)
 		}
-		c.judge(f.Name, f.Data, lists, unreadable)
+		c.checkFile(f.Name, f.Data, lists, unreadable)
 	}
 	return nil
 }
 
-func isList(text []byte) bool { return bytes.HasPrefix(text, []byte("{")) }
+func isRevocationList(text []byte) bool { return bytes.HasPrefix(text, []byte("{")) }
 
-// judge adds the verdict on one license file: genuine if it is so by every list.
-func (c *checking) judge(name string, text []byte, lists [][]byte, unreadable error) {
-	var f finding
+// checkFile adds the verdict on one license file: genuine if it is so by every list.
+func (c *licenseCheck) checkFile(name string, text []byte, lists [][]byte, unreadable error) {
+	var f verifyResult
 	err := unreadable
 	for i := 0; err == nil && i < max(1, len(lists)); i++ {
-		q := c.question
+		q := c.verifyInput
 		q.file = text
 		if i < len(lists) {
-			q.list, q.listed = lists[i], true
+			q.list, q.hasList = lists[i], true
 		}
-		f, err = byTheModule(c.cmd, &q)
+		f, err = verifyWithModule(c.cmd, &q)
 	}
 	c.reports = append(c.reports, reportOf(name, f, err))
 }
 
-// judgeList tells whether a list is genuine. The module judges none alone, but before the file that it is given with: so what is no license
+// checkList tells whether a list is genuine. The module judges none alone, but before the file that it is given with: so what is no license
 // gets the same code with a genuine list as without.
-func (c *checking) judgeList(name string, text []byte) bool {
-	q := c.question
+func (c *licenseCheck) checkList(name string, text []byte) bool {
+	q := c.verifyInput
 	q.file = []byte("no license\n")
-	_, alone := byTheModule(c.cmd, &q)
-	q.list, q.listed = text, true
-	_, err := byTheModule(c.cmd, &q)
+	_, alone := verifyWithModule(c.cmd, &q)
+	q.list, q.hasList = text, true
+	_, err := verifyWithModule(c.cmd, &q)
 	if codeOf(err) == codeOf(alone) {
 		return true
 	}
-	c.reports = append(c.reports, reportOf(name, finding{}, err))
+	c.reports = append(c.reports, reportOf(name, verifyResult{}, err))
 	return false
 }
 
@@ -173,8 +173,8 @@ func codeOf(err error) license.Code {
 	return license.CodeInternal
 }
 
-// tell prints the verdicts, and is the error of the command.
-func (c *checking) tell(asJSON bool) error {
+// printReports prints the verdicts, and is the error of the command.
+func (c *licenseCheck) printReports(asJSON bool) error {
 	refused := 0
 	for _, r := range c.reports {
 		if r.Code != license.CodeOK {
@@ -215,7 +215,7 @@ func (r report) print(out io.Writer) {
 	}
 	fmt.Fprintf(out, "%s: genuine\n", r.File)
 	var text bytes.Buffer // what verify prints, without its first word
-	r.finding.print(&text)
+	r.verifyResult.print(&text)
 	for line := range strings.Lines(strings.TrimPrefix(text.String(), "genuine\n")) {
 		fmt.Fprintf(out, "  %s", line)
 	}

@@ -17,7 +17,7 @@ import (
 // proves part of B04
 // proves part of L22
 func TestLicenseCheck(t *testing.T) {
-	dir := vendor(t)
+	dir := newVendor(t)
 	public := filepath.Join(dir, "Example-GmbH.pub.asc")
 	licenses := t.TempDir()
 	file, err := os.ReadFile(filepath.Join(dir, "license.txt"))
@@ -76,8 +76,8 @@ func TestLicenseCheck(t *testing.T) {
 // The lists beside the licenses hold for them; one that is not genuine says nothing.
 //
 // proves part of N04
-func TestLicenseCheckHoldsListsBeside(t *testing.T) {
-	p := newPapers(t)
+func TestLicenseCheckAppliesRevocationLists(t *testing.T) {
+	p := newVerifyFixture(t)
 	const id = "5edb1264cc150913cb7640f8"
 	revoking := p.list(lease.Statement{Number: 3, Licenses: []license.ID{id}})
 	forged := bytes.Replace(p.list(lease.Statement{Number: 4}), []byte(`"number":4`), []byte(`"number":5`), 1)
@@ -95,18 +95,18 @@ func TestLicenseCheckHoldsListsBeside(t *testing.T) {
 
 // Each code that a program can show is explained.
 func TestExplain(t *testing.T) {
-	for _, m := range meanings() {
+	for _, m := range verdictDocs() {
 		if code := license.Code(m.Code); code.Verdict().Message != m.Message {
 			t.Errorf("%s: %q here, %q in programs", code, m.Message, code.Verdict().Message)
 		}
 	}
-	out := good(t, "license", "explain", "machine_limit")
+	out := mustRun(t, "license", "explain", "machine_limit")
 	for _, want := range []string{"on as many machines as it allows.", "program goes on no", "what to do      deactivate one of the other machines"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it lacks %q:\n%s", want, out)
 		}
 	}
-	if all := good(t, "license", "explain"); strings.Count(all, "\n") != len(meanings()) || !strings.Contains(all, "key_unknown") {
+	if all := mustRun(t, "license", "explain"); strings.Count(all, "\n") != len(verdictDocs()) || !strings.Contains(all, "key_unknown") {
 		t.Errorf("the list:\n%s", all)
 	}
 	if exit, _, errs := run(nil, "license", "explain", "of_tomorrow"); exit != exitUsage || !strings.Contains(errs, "of_tomorrow") {

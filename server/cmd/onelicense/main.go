@@ -12,14 +12,14 @@ import (
 )
 
 func main() {
-	out := &kept{File: os.Stdout}
-	cmd := root(world{now: time.Now, random: rand.Reader})
+	out := &checkedWriter{File: os.Stdout}
+	cmd := root(environment{now: time.Now, random: rand.Reader})
 	cmd.SetOut(out)
-	os.Exit(out.arrived(execute(cmd, os.Args[1:]), os.Stderr))
+	os.Exit(out.exitCode(execute(cmd, os.Args[1:]), os.Stderr))
 }
 
 // root assembles the commands; each stands in a file of its own.
-func root(w world) *cobra.Command {
+func root(w environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "onelicense",
 		Short:         "License software: the server, its keys and license files",
@@ -28,24 +28,24 @@ func root(w world) *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.AddCommand(serveCommand(), foundCommand(w), settleCommand(w), healthcheckCommand(), backupCommand(w), restoreCommand(w), doctorCommand(w), licenseCommand(w), auditCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), createOrganisationCommand(w), endFreezeCommand(w), healthcheckCommand(), backupCommand(w), restoreCommand(w), doctorCommand(w), licenseCommand(w), auditCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
 	cmd.AddGroup(&cobra.Group{ID: "here", Title: "Here:"})
 	for _, c := range cmd.Commands() {
 		c.GroupID = "here"
 	}
-	if err := remote.Add(cmd, w.remote()); err != nil {
+	if err := remote.AddCommands(cmd, w.remote()); err != nil {
 		panic(err) // the document is our own
 	}
-	mark(cmd)
+	wrapAllErrors(cmd)
 	return cmd
 }
 
-// mark lets execute tell the errors of commands' bodies from those of their calls.
-func mark(cmd *cobra.Command) {
+// wrapAllErrors lets execute tell the errors of commands' bodies from those of their calls.
+func wrapAllErrors(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		if c.RunE != nil {
-			c.RunE = work(c.RunE)
+			c.RunE = wrapErrors(c.RunE)
 		}
-		mark(c)
+		wrapAllErrors(c)
 	}
 }

@@ -24,7 +24,7 @@ func run(in io.Reader, args ...string) (exit int, out, errs string) {
 }
 
 func runAt(now func() time.Time, in io.Reader, args ...string) (exit int, out, errs string) {
-	cmd := root(world{now: now, random: rand.NewChaCha8(sha256.Sum256([]byte("cmd")))})
+	cmd := root(environment{now: now, random: rand.NewChaCha8(sha256.Sum256([]byte("cmd")))})
 	var stdout, stderr bytes.Buffer
 	cmd.SetIn(in)
 	cmd.SetOut(&stdout)
@@ -33,8 +33,8 @@ func runAt(now func() time.Time, in io.Reader, args ...string) (exit int, out, e
 	return exit, stdout.String(), stderr.String()
 }
 
-// vendor makes keys and one license in a directory.
-func vendor(t *testing.T) (dir string) {
+// newVendor makes keys and one license in a directory.
+func newVendor(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if exit, _, errs := run(nil, "keygen", "--name", "Example GmbH", "--out", dir); exit != 0 {
@@ -52,7 +52,7 @@ func vendor(t *testing.T) (dir string) {
 //
 // proves L03 L04 B11
 func TestKeygenIssueVerify(t *testing.T) {
-	dir := vendor(t)
+	dir := newVendor(t)
 	public := filepath.Join(dir, "Example-GmbH.pub.asc")
 	if runtime.GOOS != "windows" {
 		for name, mode := range map[string]os.FileMode{"Example-GmbH.key.asc": 0o600, "Example-GmbH.pub.asc": 0o644} {
@@ -80,7 +80,7 @@ func TestKeygenIssueVerify(t *testing.T) {
 //
 // proves L04 L22 B11
 func TestVerifyRefuses(t *testing.T) {
-	dir := vendor(t)
+	dir := newVendor(t)
 	public := filepath.Join(dir, "Example-GmbH.pub.asc")
 	file, err := os.ReadFile(filepath.Join(dir, "license.txt"))
 	if err != nil {
@@ -105,7 +105,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"changed_on_stdin", "-", public, "signature_invalid", bytes.NewReader(bytes.Replace(file, []byte("ui"), []byte("uj"), 1))},
 		{"missing", filepath.Join(dir, "nowhere.txt"), public, "file_unreadable", nil},
 		{"directory", dir, public, "file_unreadable", nil},
-		{"vanishing", "-", public, "file_unreadable", vanishing{}},
+		{"vanishing", "-", public, "file_unreadable", failingWriter{}},
 		{"endless", "-", public, "file_too_large", rand.NewChaCha8([32]byte{})},
 		{"huge", huge, public, "file_too_large", nil},
 		{"empty", write("empty.txt", nil), public, "file_lines", nil},
@@ -126,13 +126,13 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// vanishing is a file whose disk was pulled.
-type vanishing struct{}
+// failingWriter is a file whose disk was pulled.
+type failingWriter struct{}
 
-func (vanishing) Read([]byte) (int, error) { return 0, os.ErrClosed }
+func (failingWriter) Read([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestUsage(t *testing.T) {
-	dir := vendor(t)
+	dir := newVendor(t)
 	public := filepath.Join(dir, "Example-GmbH.pub.asc")
 	for _, args := range [][]string{
 		{"verify"},
@@ -154,7 +154,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestIssueRefuses(t *testing.T) {
-	dir := vendor(t)
+	dir := newVendor(t)
 	key := filepath.Join(dir, "Example-GmbH.key.asc")
 	for code, args := range map[string][]string{
 		"file_id":             {"--key", key, "--id", "5EDB", "--contexts", "ui", "--entitlements", "a"},
@@ -173,7 +173,7 @@ func TestIssueRefuses(t *testing.T) {
 
 // A key that was there stays what it was.
 func TestKeygenNeverOverwrites(t *testing.T) {
-	dir := vendor(t)
+	dir := newVendor(t)
 	key := filepath.Join(dir, "Example-GmbH.key.asc")
 	before, err := os.ReadFile(key)
 	if err != nil {
@@ -207,18 +207,18 @@ func TestVersion(t *testing.T) {
 }
 
 // What could not be written is no success, whichever command it was.
-func TestLostOutput(t *testing.T) {
+func TestOutputWriteFailure(t *testing.T) {
 	_, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
 	for _, args := range [][]string{{"version"}, {"--help"}, {"completion", "zsh"}, {"license", "explain", "revoked"}} {
-		out := &kept{File: w}
-		cmd := root(world{now: nowFunc})
+		out := &checkedWriter{File: w}
+		cmd := root(environment{now: nowFunc})
 		cmd.SetOut(out)
 		cmd.SetErr(io.Discard)
-		if exit := out.arrived(execute(cmd, args), io.Discard); exit == exitOK {
+		if exit := out.exitCode(execute(cmd, args), io.Discard); exit == exitOK {
 			t.Errorf("%v: exit %d", args, exit)
 		}
 	}

@@ -59,15 +59,15 @@ beats the environment, and the environment the file. docs/configuration.md descr
 func settingsFlags(f *pflag.FlagSet) {
 	f.String(config.FileSetting, "", "file with settings, in TOML")
 	for _, s := range config.Table() {
-		f.String(s.Name, "", about(s))
+		f.String(s.Name, "", flagHelp(s))
 		if s.Secret {
 			f.String(s.FileName(), "", "file that holds --"+s.Name)
 		}
 	}
 }
 
-func about(s config.Setting) string {
-	text := s.About + " Allowed: " + s.Allowed + "."
+func flagHelp(s config.Setting) string {
+	text := s.Description + " Allowed: " + s.Allowed + "."
 	if s.Default != "" {
 		text += " Default: " + s.Default + "."
 	}
@@ -80,16 +80,16 @@ func readSettings(f *pflag.FlagSet) (config.Settings, error) {
 	f.Visit(func(flag *pflag.Flag) { given[flag.Name] = flag.Value.String() })
 	settings, err := config.Read(config.Sources{Flags: given, Environment: os.LookupEnv})
 	if err != nil {
-		return settings, usage{err}
+		return settings, usageError{err}
 	}
 	return settings, nil
 }
 
-// keySource is where a master key comes from; nil when nothing is set.
-func keySource(key []byte, command string) masterkey.Source {
+// masterKeySource is where a master key comes from; nil when nothing is set.
+func masterKeySource(key []byte, command string) masterkey.Source {
 	switch {
 	case key != nil:
-		return masterkey.Given(key)
+		return masterkey.Static(key)
 	case command != "":
 		return masterkey.Command{Line: command}
 	}
@@ -104,7 +104,7 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 	if err != nil {
 		return config.Fault{Setting: "listen", Problem: err.Error()}
 	}
-	w, err := openWatch(ctx, s, log)
+	w, err := openTelemetry(ctx, s, log)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -114,10 +114,10 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 		ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout,
 		TLSCertificate: s.TLSCertificate, TLSKey: s.TLSKey, TrustedProxies: s.TrustedProxies,
 		SyncRateAddress: s.SyncRateAddress, SyncRateLicense: s.SyncRateLicense, SyncRateBurst: s.SyncRateBurst,
-		PrivateAddresses: s.PrivateAddresses,
-		SMTP:             server.SMTP{Host: s.SMTPHost, Port: s.SMTPPort, User: s.SMTPUser, Password: s.SMTPPassword, From: s.SMTPFrom, TLS: s.SMTPTLS},
-		Metrics:          w.metrics, Traces: w.traces,
-		MasterKey: keySource(s.MasterKey, s.MasterKeyCommand), OtherMasterKey: keySource(s.OtherMasterKey, s.OtherMasterKeyCommand),
+		AllowPrivateAddresses: s.AllowPrivateAddresses,
+		SMTP:                  server.SMTP{Host: s.SMTPHost, Port: s.SMTPPort, User: s.SMTPUser, Password: s.SMTPPassword, From: s.SMTPFrom, TLS: s.SMTPTLS},
+		Metrics:               w.metrics, Traces: w.traces,
+		MasterKey: masterKeySource(s.MasterKey, s.MasterKeyCommand), PreviousMasterKey: masterKeySource(s.PreviousMasterKey, s.PreviousMasterKeyCommand),
 	})
 	if err != nil {
 		about := &server.SettingError{Setting: "data", Err: err}
@@ -136,7 +136,7 @@ func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
 		return errors.Join(err, srv.Close())
 	}
 	log.Info("stopping", "delay", s.StopDelay)
-	srv.Retire()
+	srv.Drain()
 	select {
 	case <-time.After(s.StopDelay):
 		return errors.Join(srv.Close(), <-served)

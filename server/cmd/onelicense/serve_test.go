@@ -62,7 +62,7 @@ func TestServeRefusesSettings(t *testing.T) {
 // TestMain lets a test run the program as a process: this binary, with the arguments in the environment.
 func TestMain(m *testing.M) {
 	if args, ok := os.LookupEnv("ONELICENSE_TEST_ARGUMENTS"); ok {
-		os.Exit(execute(root(world{now: time.Now, random: rand.Reader}), strings.Fields(args)))
+		os.Exit(execute(root(environment{now: time.Now, random: rand.Reader}), strings.Fields(args)))
 	}
 	os.Exit(m.Run())
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func verifyCommand(w world) *cobra.Command {
+func verifyCommand(w environment) *cobra.Command {
 	var key, list string
 	var asJSON, byModule bool
 	cmd := &cobra.Command{
@@ -35,16 +35,16 @@ Exit code 0: the file is genuine. 1: it is refused, and the reason is on standar
   onelicense verify receipt.txt --key keys/Vendor.pub.asc --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q, err := ask(cmd, args[0], key, list)
+			q, err := readVerifyInput(cmd, args[0], key, list)
 			if err != nil {
 				return err
 			}
 			q.now = w.now()
-			judge := natively
+			judge := verifyNatively
 			if byModule {
-				judge = byTheModule
+				judge = verifyWithModule
 			}
-			f, err := q.judged(cmd, args[0], judge)
+			f, err := q.verifyFile(cmd, args[0], judge)
 			if asJSON {
 				if err := printJSON(cmd.OutOrStdout(), args[0], f, err); err != nil {
 					return err
@@ -63,60 +63,60 @@ Exit code 0: the file is genuine. 1: it is refused, and the reason is on standar
 	return cmd
 }
 
-// question is what there is to judge.
-type question struct {
+// verifyInput is what there is to judge.
+type verifyInput struct {
 	file, certificate, list []byte
-	listed                  bool // a list was given
+	hasList                 bool // a list was given
 	now                     time.Time
 }
 
-// finding is what a file is when it is genuine: one of the two.
-type finding struct {
-	License *content `json:"license,omitempty"`
-	Receipt *receipt `json:"receipt,omitempty"`
+// verifyResult is what a file is when it is genuine: one of the two.
+type verifyResult struct {
+	License *licenseContent `json:"license,omitempty"`
+	Receipt *receipt        `json:"receipt,omitempty"`
 }
 
-type judge func(*cobra.Command, *question) (finding, error)
+type verifier func(*cobra.Command, *verifyInput) (verifyResult, error)
 
-// ask reads what is given beside the file. A mistake there is one in the call, not a verdict on the file.
-func ask(cmd *cobra.Command, path, key, list string) (*question, error) {
-	q := &question{listed: cmd.Flags().Changed("list")}
+// readVerifyInput reads what is given beside the file. A mistake there is one in the call, not a verdict on the file.
+func readVerifyInput(cmd *cobra.Command, path, key, list string) (*verifyInput, error) {
+	q := &verifyInput{hasList: cmd.Flags().Changed("list")}
 	var err error
 	if q.certificate, err = readKey(cmd, key); err != nil {
 		return nil, err
 	}
-	if q.listed {
+	if q.hasList {
 		if path == "-" && list == "-" {
-			return nil, usage{errors.New("standard input cannot be the file and the list")}
+			return nil, usageError{errors.New("standard input cannot be the file and the list")}
 		}
-		if q.list, err = readFile(cmd, list, maxList); err != nil {
-			return nil, usage{err}
+		if q.list, err = readFile(cmd, list, maxListSize); err != nil {
+			return nil, usageError{err}
 		}
 	}
 	return q, nil
 }
 
-// maxList has room for the largest list with its signature.
-const maxList = lease.MaxStatement + 4096
+// maxListSize has room for the largest list with its signature.
+const maxListSize = lease.MaxStatement + 4096
 
-// judged reads the file and has it judged.
-func (q *question) judged(cmd *cobra.Command, path string, by judge) (f finding, err error) {
+// verifyFile reads the file and has it judged.
+func (q *verifyInput) verifyFile(cmd *cobra.Command, path string, by verifier) (f verifyResult, err error) {
 	if q.file, err = readFile(cmd, path, license.MaxFile); err != nil {
 		return f, err
 	}
-	if q.listed && q.receipt() {
-		return f, usage{errors.New("--list is for license files; a receipt is judged at its own time")}
+	if q.hasList && q.isReceipt() {
+		return f, usageError{errors.New("--list is for license files; a receipt is judged at its own time")}
 	}
 	return by(cmd, q)
 }
 
-// receipt tells whether the file says that it is a lease.
-func (q *question) receipt() bool {
+// isReceipt tells whether the file says that it is a lease.
+func (q *verifyInput) isReceipt() bool {
 	return bytes.HasPrefix(q.file, []byte(`{"type":"`+lease.TypeLease+`"`))
 }
 
-// content is what a genuine license file says.
-type content struct {
+// licenseContent is what a genuine license file says.
+type licenseContent struct {
 	ID           license.ID    `json:"id"`
 	Contexts     []string      `json:"contexts"`
 	Entitlements []entitlement `json:"entitlements"`
@@ -144,7 +144,7 @@ type receipt struct {
 	Root       string         `json:"root"`
 }
 
-func (f finding) print(out io.Writer) {
+func (f verifyResult) print(out io.Writer) {
 	if f.Receipt != nil {
 		f.Receipt.print(out)
 	} else {
@@ -152,7 +152,7 @@ func (f finding) print(out io.Writer) {
 	}
 }
 
-func (l *content) print(out io.Writer) {
+func (l *licenseContent) print(out io.Writer) {
 	fmt.Fprintf(out, "genuine\nlicense       %s\ncontexts      %s\n", l.ID, strings.Join(l.Contexts, ", "))
 	for i, e := range l.Entitlements {
 		title := "entitlements"
@@ -192,19 +192,19 @@ type report struct {
 	Message       string        `json:"message"`
 	Detail        string        `json:"detail,omitempty"`
 	Do            string        `json:"do"`
-	finding
+	verifyResult
 }
 
-func printJSON(out io.Writer, path string, f finding, refused error) error {
-	var wrong usage
+func printJSON(out io.Writer, path string, f verifyResult, refused error) error {
+	var wrong usageError
 	if errors.As(refused, &wrong) {
 		return nil // no verdict on the file
 	}
 	return printAny(out, reportOf(path, f, refused))
 }
 
-func reportOf(path string, f finding, refused error) report {
-	r := report{File: path, Code: license.CodeOK, finding: f}
+func reportOf(path string, f verifyResult, refused error) report {
+	r := report{File: path, Code: license.CodeOK, verifyResult: f}
 	if refused != nil {
 		r.Code, r.Detail = license.CodeInternal, refused.Error()
 		var refusal *license.Error

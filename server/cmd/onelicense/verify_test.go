@@ -14,8 +14,8 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// both runs verify natively and by the module, with and without --json, and wants them to say the same.
-func both(t *testing.T, args ...string) (exit int, out, errs string, r report) {
+// verifyBothWays runs verify natively and by the module, with and without --json, and wants them to say the same.
+func verifyBothWays(t *testing.T, args ...string) (exit int, out, errs string, r report) {
 	t.Helper()
 	args = append([]string{"verify"}, args...)
 	exit, out, errs = run(nil, args...)
@@ -34,28 +34,28 @@ func both(t *testing.T, args ...string) (exit int, out, errs string, r report) {
 	return exit, out, errs, r
 }
 
-// papers are a vendor's directory, to sign more in.
-type papers struct {
+// verifyFixture are a vendor's directory, to sign more in.
+type verifyFixture struct {
 	*testing.T
 	dir, public string
-	secret      *pgp.Secret
+	secret      *pgp.SecretKeyring
 }
 
-func newPapers(t *testing.T) papers {
+func newVerifyFixture(t *testing.T) verifyFixture {
 	t.Helper()
-	dir := vendor(t)
+	dir := newVendor(t)
 	key, err := os.ReadFile(filepath.Join(dir, "Example-GmbH.key.asc"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := pgp.ParseSecret(key)
+	secret, err := pgp.ParseSecretKeyring(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return papers{t, dir, filepath.Join(dir, "Example-GmbH.pub.asc"), secret}
+	return verifyFixture{t, dir, filepath.Join(dir, "Example-GmbH.pub.asc"), secret}
 }
 
-func (p papers) write(name string, data []byte) string {
+func (p verifyFixture) write(name string, data []byte) string {
 	p.Helper()
 	path := filepath.Join(p.dir, name)
 	if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -64,7 +64,7 @@ func (p papers) write(name string, data []byte) string {
 	return path
 }
 
-func (p papers) list(s lease.Statement) []byte {
+func (p verifyFixture) list(s lease.Statement) []byte {
 	p.Helper()
 	s.Product, s.Time = "5edb10fecc150913cb7640f6", lease.Time(now.UnixMilli())
 	text, err := lease.SignStatement(s, p.secret, now)
@@ -74,7 +74,7 @@ func (p papers) list(s lease.Statement) []byte {
 	return text
 }
 
-func (p papers) lease(counters lease.Counters) []byte {
+func (p verifyFixture) lease(counters lease.Counters) []byte {
 	p.Helper()
 	text, err := lease.Lease{
 		Product: "5edb10fecc150913cb7640f6", License: "5edb1264cc150913cb7640f8", Activation: lease.HashOf([]byte("a")), Generation: 1, Number: 7,
@@ -90,13 +90,13 @@ func (p papers) lease(counters lease.Counters) []byte {
 // A receipt stays a proof when its lease has long run out.
 //
 // proves part of N07
-func TestVerifyShowsWhatAReceiptProves(t *testing.T) {
-	p := newPapers(t)
+func TestVerifyReceipt(t *testing.T) {
+	p := newVerifyFixture(t)
 	text := p.lease(lease.Counters{Used: 40, Allowance: 1000, Counted: 30})
 	today := now
 	defer func() { now = today }()
 	now = now.AddDate(5, 0, 0)
-	exit, out, errs, r := both(t, p.write("receipt.txt", text), "--key", p.public)
+	exit, out, errs, r := verifyBothWays(t, p.write("receipt.txt", text), "--key", p.public)
 	if exit != 0 || errs != "" || !strings.HasPrefix(out, "genuine\nreceipt       of lease 7, generation 1\n") {
 		t.Errorf("exit %d\n%s%s", exit, out, errs)
 	}
@@ -112,7 +112,7 @@ func TestVerifyShowsWhatAReceiptProves(t *testing.T) {
 		r.Receipt.Activation != lease.HashOf([]byte("a")) || r.Receipt.Request != lease.HashOf([]byte("r")) || r.Receipt.Key == "" {
 		t.Errorf("got %+v", r.Receipt)
 	}
-	_, out, _, _ = both(t, p.write("prepaid.txt", p.lease(lease.Counters{Used: 1, Counted: 1, Granted: 100})), "--key", p.public)
+	_, out, _, _ = verifyBothWays(t, p.write("prepaid.txt", p.lease(lease.Counters{Used: 1, Counted: 1, Granted: 100})), "--key", p.public)
 	if !strings.Contains(out, "calls         1 of this activation, 1 of the license; prepaid up to 100 of this activation\n") {
 		t.Error(out)
 	}
@@ -130,20 +130,20 @@ func TestVerifyShowsWhatAReceiptProves(t *testing.T) {
 		{"of_a_later_type", bytes.Replace(text, []byte("lease/1"), []byte("lease/2"), 1), license.CodeFileLines},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			exit, out, errs, r := both(t, p.write(c.name, c.text), "--key", p.public)
+			exit, out, errs, r := verifyBothWays(t, p.write(c.name, c.text), "--key", p.public)
 			if exit != exitRefused || out != "" || !strings.HasPrefix(errs, string(c.code)+": ") || r.Code != c.code || r.Receipt != nil {
 				t.Errorf("exit %d, want %s\n%s%s", exit, c.code, out, errs)
 			}
 		})
 	}
-	if exit, _, errs, _ := both(t, p.write("receipt.txt", text), "--key", p.public, "--list", p.write("a.list", p.list(lease.Statement{Number: 1}))); exit != exitUsage {
+	if exit, _, errs, _ := verifyBothWays(t, p.write("receipt.txt", text), "--key", p.public, "--list", p.write("a.list", p.list(lease.Statement{Number: 1}))); exit != exitUsage {
 		t.Errorf("a receipt with a list: exit %d: %s", exit, errs)
 	}
 }
 
 // proves part of N04
-func TestVerifyTakesAListOfRevokedLicenses(t *testing.T) {
-	p := newPapers(t)
+func TestVerifyWithRevocationList(t *testing.T) {
+	p := newVerifyFixture(t)
 	const id, other = "5edb1264cc150913cb7640f8", "5edb1264cc150913cb7640f9"
 	file := filepath.Join(p.dir, "license.txt")
 	data, err := os.ReadFile(file)
@@ -182,13 +182,13 @@ func TestVerifyTakesAListOfRevokedLicenses(t *testing.T) {
 		{"empty", nil, 0, license.CodeStatementMalformed},
 		{"license_file", data, 0, license.CodeLeaseMalformed},
 		{"lease", p.lease(lease.Counters{}), 0, license.CodeProtocolUnsupported},
-		{"too_large", append(bytes.Repeat([]byte("x"), maxList), revoking...), 0, license.CodeLeaseMalformed},
+		{"too_large", append(bytes.Repeat([]byte("x"), maxListSize), revoking...), 0, license.CodeLeaseMalformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			today := now
 			defer func() { now = today }()
 			now = now.Add(c.later)
-			exit, out, errs, r := both(t, file, "--key", p.public, "--list", p.write(c.name+".list", c.list))
+			exit, out, errs, r := verifyBothWays(t, file, "--key", p.public, "--list", p.write(c.name+".list", c.list))
 			if (exit == 0) != (c.code == license.CodeOK) || (out != "") != (c.code == license.CodeOK) || r.Code != c.code {
 				t.Errorf("exit %d, %s, want %s\n%s%s", exit, r.Code, c.code, out, errs)
 			}
@@ -199,7 +199,7 @@ func TestVerifyTakesAListOfRevokedLicenses(t *testing.T) {
 // The command judges with the same code as the server; --wasm asks the module that programs embed. They must never differ.
 //
 // proves L03 L04 N01
-func TestModuleAndCommandAgreeOnEveryVector(t *testing.T) {
+func TestModuleAndNativeVerifierAgree(t *testing.T) {
 	dir := filepath.Join("..", "..", "..", "spec", "vectors", "license")
 	text, err := os.ReadFile(filepath.Join(dir, "vectors.json"))
 	if err != nil {
@@ -232,8 +232,8 @@ func TestModuleAndCommandAgreeOnEveryVector(t *testing.T) {
 	}
 }
 
-func TestModuleTakesABinaryKeyringToo(t *testing.T) {
-	dir := vendor(t)
+func TestModuleAcceptsBinaryKeyring(t *testing.T) {
+	dir := newVendor(t)
 	armored, err := os.ReadFile(filepath.Join(dir, "Example-GmbH.pub.asc"))
 	if err != nil {
 		t.Fatal(err)

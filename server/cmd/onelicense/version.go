@@ -11,8 +11,8 @@ import (
 // release is set by -ldflags "-X main.release=v1.2.3" where the build does not know it from the module.
 var release string
 
-// built says what was built and from which commit.
-func built() (name, commit string) {
+// buildInfo says what was built and from which commit.
+func buildInfo() (name, commit string) {
 	name = release
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if name == "" {
@@ -35,7 +35,7 @@ func built() (name, commit string) {
 
 // version says what was built, from which commit and with which Go.
 func version() string {
-	name, commit := built()
+	name, commit := buildInfo()
 	if commit != "" {
 		commit = " commit " + commit
 	}
@@ -50,7 +50,7 @@ func versionCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asJSON {
-				name, commit := built()
+				name, commit := buildInfo()
 				return printAny(cmd.OutOrStdout(), map[string]string{
 					"version": name, "commit": commit, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
 				})

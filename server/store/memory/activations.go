@@ -10,7 +10,7 @@ import (
 )
 
 // activation is the one with the key and its license; nil when there is none.
-func (s *Store) activation(key licensing.ActivationKey) (*book, *activation) {
+func (s *Store) activation(key licensing.ActivationKey) (*licenseState, *activation) {
 	b := s.licenses[key.License]
 	if b == nil {
 		return nil, nil
@@ -40,7 +40,7 @@ func (s *Store) Activations(_ context.Context, org, id license.ID, page licensin
 	for _, a := range b.activations {
 		all = append(all, a.numbered)
 	}
-	return list(page, all, func(a *licensing.Activation) string { return string(a.Activation) + "\n" + a.Name })
+	return listNewest(page, all, func(a *licensing.Activation) string { return string(a.Activation) + "\n" + a.Name })
 }
 
 func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
@@ -54,7 +54,7 @@ func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensi
 	for _, a := range b.activations {
 		all = append(all, a.seats...)
 	}
-	return list(page, all, func(r *licensing.Reservation) string { return string(r.Activation) })
+	return listNewest(page, all, func(r *licensing.Reservation) string { return string(r.Activation) })
 }
 
 func (s *Store) Deactivate(_ context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
@@ -64,14 +64,14 @@ func (s *Store) Deactivate(_ context.Context, org license.ID, key licensing.Acti
 	if held == nil || held.record.Organisation != org {
 		return licensing.ErrNotFound
 	}
-	b.meter.Free(key.Activation, held.record.Closed == 0)
+	b.meter.Release(key.Activation, held.record.Closed == 0)
 	if held.record.Closed == 0 {
 		held.record.Closed, held.seats = now, nil
 	}
 	return nil
 }
 
-func (s *Store) Name(_ context.Context, org license.ID, key licensing.ActivationKey, name string) error {
+func (s *Store) NameActivation(_ context.Context, org license.ID, key licensing.ActivationKey, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, held := s.activation(key)
@@ -93,19 +93,19 @@ func (s *Store) FreeReservation(_ context.Context, org license.ID, key licensing
 	return nil
 }
 
-func (s *Store) Remember(_ context.Context, key licensing.ActivationKey, head lease.Position, past licensing.Past, restores bool) error {
+func (s *Store) SaveReactivationHistory(_ context.Context, key licensing.ActivationKey, head lease.Position, past licensing.ReactivationHistory, restores bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, held := s.activation(key)
 	if held == nil {
 		return licensing.ErrNotFound
 	}
-	if held.record.Head != head || held.record.Past.Turn != past.Turn-1 {
+	if held.record.Head != head || held.record.Reactivations.Revision != past.Revision-1 {
 		return licensing.ErrStale
 	}
-	held.record.Past = past
+	held.record.Reactivations = past
 	if restores {
-		held.record.Restores, held.record.RestoresFrom = 0, 0
+		held.record.ReactivationCount, held.record.ReactivationWindowStart = 0, 0
 	}
 	return nil
 }

@@ -29,40 +29,40 @@ func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document,
 	switch {
 	case known && is.Head == a.To && is.Request == a.Request:
 		return is.Lease, nil
-	case b.record.Revision != a.Revision || is.Head != a.From || (!known || is.Closed != 0) != (a.Activate != nil):
+	case b.record.Revision != a.Revision || is.Head != a.From || (!known || is.Closed != 0) != (a.NewActivation != nil):
 		return nil, licensing.ErrStale
-	case a.Restore != nil && is.Past.Turn != a.Restore.Past.Turn-1:
+	case a.Reactivation != nil && is.Reactivations.Revision != a.Reactivation.History.Revision-1:
 		return nil, licensing.ErrStale
 	}
 
 	meter := b.meter
-	if a.Activate != nil {
-		if err := meter.Admit(a.Activate, a.Now, a.Key.Activation); err != nil {
+	if a.NewActivation != nil {
+		if err := meter.Join(a.NewActivation, a.Now, a.Key.Activation); err != nil {
 			return nil, err
 		}
 		is.Created, is.Closed = a.Now, 0
 	}
-	if a.Restore != nil {
-		if is.Restores == 0 || int64(a.Now) >= int64(is.RestoresFrom)+a.Restore.Window {
-			is.RestoresFrom, is.Restores = a.Now, 0
+	if a.Reactivation != nil {
+		if is.ReactivationCount == 0 || int64(a.Now) >= int64(is.ReactivationWindowStart)+a.Reactivation.Window {
+			is.ReactivationWindowStart, is.ReactivationCount = a.Now, 0
 		}
-		if is.Restores >= a.Restore.Budget {
-			return nil, refuse(license.CodeRestoredTooOften, int64(is.RestoresFrom)+a.Restore.Window, "%d re-activations in %d ms", is.Restores, a.Restore.Window)
+		if is.ReactivationCount >= a.Reactivation.Budget {
+			return nil, limitError(license.CodeRestoredTooOften, int64(is.ReactivationWindowStart)+a.Reactivation.Window, "%d re-activations in %d ms", is.ReactivationCount, a.Reactivation.Window)
 		}
-		is.Restores++
-		is.Past = a.Restore.Past
+		is.ReactivationCount++
+		is.Reactivations = a.Reactivation.History
 	}
-	account := meter.Charge(a.Charge, is.Counted, is.Granted)
-	is.Counted, is.Granted = account.Counted, account.Granted
+	account := meter.Charge(a.UsageCharge, is.Counted, is.Charged)
+	is.Counted, is.Charged = account.Counted, account.Charged
 	if a.Goodbye {
 		is.Closed = a.Now
-		meter.Depart(a.Key.Activation)
+		meter.Leave(a.Key.Activation)
 	}
 	is.ActivationKey, is.Organisation, is.Device = a.Key, a.Org, a.Device
-	is.Head, is.Request, is.LastSync, is.Seen = a.To, a.Request, a.Now, a.Seen
+	is.Head, is.Request, is.LastSync, is.LastReport = a.To, a.Request, a.Now, a.LastReport
 
 	out := account.Outcome()
-	seats := s.seats(&a, b, held, &out)
+	seats := s.updateSeats(&a, b, held, &out)
 	var err error
 	if is.Lease, err = a.Compose(out); err != nil {
 		return nil, err
@@ -71,31 +71,31 @@ func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document,
 	b.meter = meter
 	held.record, held.seats = is, seats
 	if !known {
-		held.made = s.next()
+		held.seq = s.nextSeq()
 		b.activations[a.Key.Activation] = held
 	}
 	return is.Lease, nil
 }
 
-// seats is what the activation holds after the advance; it writes the same into the outcome.
-func (s *Store) seats(a *licensing.Advance, b *book, held *activation, out *licensing.Outcome) []seat {
-	if len(held.seats)+len(a.Want) == 0 {
+// updateSeats is what the activation holds after the advance; it writes the same into the outcome.
+func (s *Store) updateSeats(a *licensing.Advance, b *licenseState, held *activation, out *licensing.Outcome) []seat {
+	if len(held.seats)+len(a.Reserve) == 0 {
 		return nil
 	}
-	kept := make([]seat, 0, len(held.seats)+len(a.Want))
+	kept := make([]seat, 0, len(held.seats)+len(a.Reserve))
 	for _, r := range held.seats {
-		if !a.Goodbye && r.record.Until > a.Now && !slices.Contains(a.Drop, r.record.Entitlement) {
+		if !a.Goodbye && r.record.Until > a.Now && !slices.Contains(a.Release, r.record.Entitlement) {
 			r.record.Until = max(r.record.Until, a.Until)
 			kept = append(kept, r)
 		}
 	}
-	for _, want := range a.Want {
+	for _, want := range a.Reserve {
 		at := slices.IndexFunc(kept, func(r seat) bool { return r.record.Entitlement == want.Entitlement })
 		switch {
 		case at >= 0:
 			kept[at].record.Until = max(kept[at].record.Until, want.Until)
-		case !a.Goodbye && (want.Slots == licensing.Unlimited || taken(b, held, want.Entitlement, a.Now) < want.Slots):
-			kept = append(kept, seat{s.next(), licensing.Reservation{ActivationKey: a.Key, Entitlement: want.Entitlement, Context: want.Context,
+		case !a.Goodbye && (want.Slots == licensing.Unlimited || seatsTaken(b, held, want.Entitlement, a.Now) < want.Slots):
+			kept = append(kept, seat{s.nextSeq(), licensing.Reservation{ActivationKey: a.Key, Entitlement: want.Entitlement, Context: want.Context,
 				Since: a.Now, Until: want.Until}})
 		default:
 			out.Denied = append(out.Denied, lease.Denial{Slot: want.Slot, Code: license.CodeNoSlots})
@@ -111,8 +111,8 @@ func (s *Store) seats(a *licensing.Advance, b *book, held *activation, out *lice
 	return kept
 }
 
-// taken is how many slots of the entitlement the others hold. Slots that were granted whatever others hold count as any.
-func taken(b *book, but *activation, entitlement string, now lease.Time) (n int64) {
+// seatsTaken is how many slots of the entitlement the others hold. Slots that were granted whatever others hold count as any.
+func seatsTaken(b *licenseState, but *activation, entitlement string, now lease.Time) (n int64) {
 	for _, a := range b.activations {
 		if a == but {
 			continue
@@ -126,6 +126,6 @@ func taken(b *book, but *activation, entitlement string, now lease.Time) (n int6
 	return n
 }
 
-func refuse(code license.Code, retryAt int64, format string, args ...any) error {
+func limitError(code license.Code, retryAt int64, format string, args ...any) error {
 	return &licensing.Limit{Code: code, Detail: fmt.Sprintf(format, args...), RetryAt: lease.Time(retryAt)}
 }

@@ -35,15 +35,15 @@ func (s *Store) CreateProduct(_ context.Context, p licensing.Product) error {
 	if _, known := s.organisations[p.Organisation]; !known {
 		return licensing.ErrNotFound
 	}
-	if s.products[p.ID] != nil || s.productNamed(p) {
+	if s.products[p.ID] != nil || s.isProductNameTaken(p) {
 		return licensing.ErrExists
 	}
-	s.products[p.ID] = &numbered[licensing.Product]{s.next(), p}
+	s.products[p.ID] = &numbered[licensing.Product]{s.nextSeq(), p}
 	return nil
 }
 
-// productNamed tells whether another product of the organisation has the name.
-func (s *Store) productNamed(p licensing.Product) bool {
+// isProductNameTaken tells whether another product of the organisation has the name.
+func (s *Store) isProductNameTaken(p licensing.Product) bool {
 	for id, other := range s.products {
 		if id != p.ID && other.record.Organisation == p.Organisation && other.record.Name == p.Name {
 			return true
@@ -79,7 +79,7 @@ func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page)
 			all = append(all, *p)
 		}
 	}
-	return sorted(page, all, func(p *licensing.Product) string { return p.Name }, func(p *licensing.Product) lease.Time { return p.Updated })
+	return listSorted(page, all, func(p *licensing.Product) string { return p.Name }, func(p *licensing.Product) lease.Time { return p.Updated })
 }
 
 func (s *Store) UpdateProduct(_ context.Context, p licensing.Product) (licensing.Product, error) {
@@ -91,7 +91,7 @@ func (s *Store) UpdateProduct(_ context.Context, p licensing.Product) (licensing
 		return p, licensing.ErrNotFound
 	case held.record.Revision != p.Revision:
 		return p, licensing.ErrStale
-	case s.productNamed(p):
+	case s.isProductNameTaken(p):
 		return p, licensing.ErrExists
 	}
 	p.Revision++
@@ -120,7 +120,7 @@ func (s *Store) DeleteProduct(_ context.Context, org, id license.ID, revision in
 }
 
 func (s *Store) ProductKeyring(ctx context.Context, id license.ID) ([]byte, error) {
-	p, err := s.KeysOf(ctx, id)
+	p, err := s.ProductWithKeys(ctx, id)
 	return p.Keyring, err
 }
 
@@ -130,15 +130,15 @@ func (s *Store) CreateVersion(_ context.Context, v licensing.Version) error {
 	if s.product(v.Organisation, v.Product) == nil {
 		return licensing.ErrNotFound
 	}
-	if s.versions[v.ID] != nil || s.versionNamed(v) {
+	if s.versions[v.ID] != nil || s.isVersionNameTaken(v) {
 		return licensing.ErrExists
 	}
-	s.versions[v.ID] = &numbered[licensing.Version]{s.next(), v}
+	s.versions[v.ID] = &numbered[licensing.Version]{s.nextSeq(), v}
 	return nil
 }
 
-// versionNamed tells whether another version of the product has the name.
-func (s *Store) versionNamed(v licensing.Version) bool {
+// isVersionNameTaken tells whether another version of the product has the name.
+func (s *Store) isVersionNameTaken(v licensing.Version) bool {
 	for id, other := range s.versions {
 		if id != v.ID && other.record.Product == v.Product && other.record.Name == v.Name {
 			return true
@@ -174,7 +174,7 @@ func (s *Store) Versions(_ context.Context, org, product license.ID, page licens
 			all = append(all, *v)
 		}
 	}
-	return sorted(page, all, func(v *licensing.Version) string { return v.Name }, func(v *licensing.Version) lease.Time { return v.Updated })
+	return listSorted(page, all, func(v *licensing.Version) string { return v.Name }, func(v *licensing.Version) lease.Time { return v.Updated })
 }
 
 func (s *Store) UpdateVersion(_ context.Context, v licensing.Version) (licensing.Version, error) {
@@ -188,7 +188,7 @@ func (s *Store) UpdateVersion(_ context.Context, v licensing.Version) (licensing
 	switch {
 	case held.record.Revision != v.Revision:
 		return v, licensing.ErrStale
-	case s.versionNamed(v):
+	case s.isVersionNameTaken(v):
 		return v, licensing.ErrExists
 	}
 	v.Revision++

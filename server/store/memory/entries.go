@@ -24,7 +24,7 @@ func (s *Store) CreateEntry(_ context.Context, e licensing.Entry) error {
 		return licensing.ErrExists
 	}
 	e.Revision = 1
-	s.entries[key] = &numbered[licensing.Entry]{s.next(), e}
+	s.entries[key] = &numbered[licensing.Entry]{s.nextSeq(), e}
 	return nil
 }
 
@@ -81,7 +81,7 @@ func (s *Store) Entries(_ context.Context, kind string, org license.ID, in strin
 			all = append(all, *e)
 		}
 	}
-	return list(page, all, func(e *licensing.Entry) string { return e.Search })
+	return listNewest(page, all, func(e *licensing.Entry) string { return e.Search })
 }
 
 func (s *Store) DueEntries(_ context.Context, kind string, now lease.Time, limit int) ([]licensing.Entry, error) {
@@ -97,7 +97,7 @@ func (s *Store) DueEntries(_ context.Context, kind string, now lease.Time, limit
 	return due[:min(limit, len(due))], nil
 }
 
-func (s *Store) TidyEntries(_ context.Context, now lease.Time) error {
+func (s *Store) DeleteExpiredEntries(_ context.Context, now lease.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, e := range s.entries {

@@ -11,8 +11,8 @@ import (
 func (s *Store) Epoch(_ context.Context, first int64) (licensing.Epoch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.begun {
-		s.epoch, s.begun = licensing.Epoch{Value: first}, true
+	if !s.hasEpoch {
+		s.epoch, s.hasEpoch = licensing.Epoch{Value: first}, true
 	}
 	return s.epoch, nil
 }
@@ -21,14 +21,14 @@ func (s *Store) Epoch(_ context.Context, first int64) (licensing.Epoch, error) {
 func (s *Store) RaiseEpoch(_ context.Context, above int64, now lease.Time) (licensing.Epoch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.begun || s.epoch.Value <= above {
-		s.epoch, s.begun = licensing.Epoch{Value: above + 1, Since: now}, true
+	if !s.hasEpoch || s.epoch.Value <= above {
+		s.epoch, s.hasEpoch = licensing.Epoch{Value: above + 1, Since: now}, true
 	}
 	return s.epoch, nil
 }
 
-// SettleEpoch implements licensing.Chains.
-func (s *Store) SettleEpoch(_ context.Context, value int64) error {
+// EndFreeze implements licensing.Chains.
+func (s *Store) EndFreeze(_ context.Context, value int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.epoch.Value == value {

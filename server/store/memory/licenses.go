@@ -18,12 +18,12 @@ func (s *Store) CreateLicense(_ context.Context, l licensing.License) error {
 	if s.licenses[l.ID] != nil {
 		return licensing.ErrExists
 	}
-	s.licenses[l.ID] = &book{numbered: numbered[licensing.License]{s.next(), l}, activations: map[lease.Hash]*activation{}}
+	s.licenses[l.ID] = &licenseState{numbered: numbered[licensing.License]{s.nextSeq(), l}, activations: map[lease.Hash]*activation{}}
 	return nil
 }
 
 // license is the organisation's, or nil.
-func (s *Store) license(org, id license.ID) *book {
+func (s *Store) license(org, id license.ID) *licenseState {
 	if b := s.licenses[id]; b != nil && b.record.Organisation == org {
 		return b
 	}
@@ -60,7 +60,7 @@ func (s *Store) Licenses(_ context.Context, org license.ID, f licensing.LicenseF
 			all = append(all, b.numbered)
 		}
 	}
-	return sorted(page, all, func(l *licensing.License) string { return l.Name + "\n" + l.Customer },
+	return listSorted(page, all, func(l *licensing.License) string { return l.Name + "\n" + l.Customer },
 		func(l *licensing.License) lease.Time { return l.Updated })
 }
 
@@ -94,8 +94,8 @@ func (s *Store) DeleteLicense(_ context.Context, org, id license.ID, revision in
 	return nil
 }
 
-// KeysOf implements licensing.Chains, as all below.
-func (s *Store) KeysOf(_ context.Context, id license.ID) (licensing.Product, error) {
+// ProductWithKeys implements licensing.Chains, as all below.
+func (s *Store) ProductWithKeys(_ context.Context, id license.ID) (licensing.Product, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.products[id]
@@ -105,14 +105,14 @@ func (s *Store) KeysOf(_ context.Context, id license.ID) (licensing.Product, err
 	return p.record, nil
 }
 
-func (s *Store) Terms(_ context.Context, id license.ID) (licensing.Terms, error) {
+func (s *Store) LicenseContext(_ context.Context, id license.ID) (licensing.LicenseContext, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.licenses[id]
 	if b == nil {
-		return licensing.Terms{}, licensing.ErrNotFound
+		return licensing.LicenseContext{}, licensing.ErrNotFound
 	}
-	return licensing.Terms{License: b.record, Version: s.versions[b.record.Version].record, Product: s.products[b.record.Product].record}, nil
+	return licensing.LicenseContext{License: b.record, Version: s.versions[b.record.Version].record, Product: s.products[b.record.Product].record}, nil
 }
 
 func (s *Store) Meter(_ context.Context, id license.ID) (licensing.Meter, error) {

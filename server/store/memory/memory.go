@@ -21,27 +21,27 @@ var _ licensing.Store = (*Store)(nil)
 // Store implements licensing.Store. What lies behind the pointers, slices and maps of a record is shared with whoever gave it and whoever
 // is given it, and with the store's copies: nobody changes it.
 type Store struct {
-	mu   sync.Mutex
-	made int64 // the last number of a record or a seat, by which lists are ordered
+	mu      sync.Mutex
+	lastSeq int64 // the last number of a record or a seat, by which lists are ordered
 
 	organisations map[license.ID]licensing.Organisation
 	products      map[license.ID]*numbered[licensing.Product]
 	versions      map[license.ID]*numbered[licensing.Version]
-	licenses      map[license.ID]*book
+	licenses      map[license.ID]*licenseState
 	entries       map[entryKey]*numbered[licensing.Entry]
 
-	epoch licensing.Epoch
-	begun bool // there is an epoch
+	epoch    licensing.Epoch
+	hasEpoch bool // there is an epoch
 }
 
 // numbered is a record with its place in lists.
 type numbered[T any] struct {
-	made   int64
+	seq    int64
 	record T
 }
 
-// book is a license and all that happened to it.
-type book struct {
+// licenseState is a license and all that happened to it.
+type licenseState struct {
 	numbered[licensing.License]
 	meter       licensing.Meter
 	activations map[lease.Hash]*activation
@@ -61,7 +61,7 @@ func New() *Store {
 		organisations: map[license.ID]licensing.Organisation{},
 		products:      map[license.ID]*numbered[licensing.Product]{},
 		versions:      map[license.ID]*numbered[licensing.Version]{},
-		licenses:      map[license.ID]*book{},
+		licenses:      map[license.ID]*licenseState{},
 		entries:       map[entryKey]*numbered[licensing.Entry]{},
 	}
 }
@@ -71,16 +71,16 @@ func (s *Store) Copy() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := New()
-	c.made, c.epoch, c.begun = s.made, s.epoch, s.begun
+	c.lastSeq, c.epoch, c.hasEpoch = s.lastSeq, s.epoch, s.hasEpoch
 	maps.Copy(c.organisations, s.organisations)
 	for id, p := range s.products {
-		c.products[id] = &numbered[licensing.Product]{p.made, p.record}
+		c.products[id] = &numbered[licensing.Product]{p.seq, p.record}
 	}
 	for id, v := range s.versions {
-		c.versions[id] = &numbered[licensing.Version]{v.made, v.record}
+		c.versions[id] = &numbered[licensing.Version]{v.seq, v.record}
 	}
 	for key, e := range s.entries {
-		c.entries[key] = &numbered[licensing.Entry]{e.made, e.record}
+		c.entries[key] = &numbered[licensing.Entry]{e.seq, e.record}
 	}
 	for id, b := range s.licenses {
 		copied := *b
@@ -93,10 +93,10 @@ func (s *Store) Copy() *Store {
 	return c
 }
 
-// next is the number of a new record or seat.
-func (s *Store) next() int64 {
-	s.made++
-	return s.made
+// nextSeq is the number of a new record or seat.
+func (s *Store) nextSeq() int64 {
+	s.lastSeq++
+	return s.lastSeq
 }
 
 // Ready implements licensing.Store.

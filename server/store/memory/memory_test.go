@@ -24,20 +24,20 @@ const (
 	sold    license.ID = "0000000000000000000000dd"
 )
 
-var key = licensing.ActivationKey{License: sold, Activation: lease.Origin}
+var key = licensing.ActivationKey{License: sold, Activation: lease.OriginLink}
 
-// world is a store with one license that one installation uses.
-func world(t testing.TB) *memory.Store {
+// newStoreWithLicense is a store with one license that one installation uses.
+func newStoreWithLicense(t testing.TB) *memory.Store {
 	t.Helper()
 	s, ctx := memory.New(), t.Context()
-	meta := func(id license.ID) licensing.Meta { return licensing.Meta{ID: id, Organisation: org, Revision: 1} }
+	meta := func(id license.ID) licensing.Record { return licensing.Record{ID: id, Organisation: org, Revision: 1} }
 	_, epoch := s.Epoch(ctx, 1)
 	if err := errors.Join(epoch,
 		s.CreateOrganisation(ctx, licensing.Organisation{ID: org}),
-		s.CreateProduct(ctx, licensing.Product{Meta: meta(product), Name: "CAD"}),
-		s.CreateVersion(ctx, licensing.Version{Meta: meta(version), Product: product}),
-		s.CreateLicense(ctx, licensing.License{Meta: meta(sold), Product: product, Version: version}),
-		s.CreateProduct(ctx, licensing.Product{Meta: meta("0000000000000000000000ff"), Name: "CAE"}),
+		s.CreateProduct(ctx, licensing.Product{Record: meta(product), Name: "CAD"}),
+		s.CreateVersion(ctx, licensing.Version{Record: meta(version), Product: product}),
+		s.CreateLicense(ctx, licensing.License{Record: meta(sold), Product: product, Version: version}),
+		s.CreateProduct(ctx, licensing.Product{Record: meta("0000000000000000000000ff"), Name: "CAE"}),
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -52,16 +52,16 @@ func advance(t testing.TB, s *memory.Store, n int64) {
 		if n == 0 {
 			return lease.Position{}
 		}
-		return lease.Position{Generation: 1, Number: n, Link: lease.Origin}
+		return lease.Position{Generation: 1, Number: n, Link: lease.OriginLink}
 	}
 	a := licensing.Advance{
-		Key: key, Org: org, From: at(n - 1), To: at(n), Request: lease.Origin, Revision: 1, Now: lease.Time(n), Until: lease.Time(n + 10),
-		Charge:  licensing.Charge{Counted: n, Allowance: licensing.Unlimited},
-		Want:    []licensing.Want{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Slots: 1, Until: lease.Time(n + 10)}},
-		Compose: func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
+		Key: key, Org: org, From: at(n - 1), To: at(n), Request: lease.OriginLink, Revision: 1, Now: lease.Time(n), Until: lease.Time(n + 10),
+		UsageCharge: licensing.UsageCharge{Counted: n, Allowance: licensing.Unlimited},
+		Reserve:     []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Slots: 1, Until: lease.Time(n + 10)}},
+		Compose:     func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 	}
 	if n == 1 {
-		a.Activate = &licensing.Activate{Limit: 1, Window: 1}
+		a.NewActivation = &licensing.ActivationLimits{Limit: 1, Window: 1}
 	}
 	if _, err := s.Advance(context.Background(), a); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func advance(t testing.TB, s *memory.Store, n int64) {
 func records(t *testing.T, s *memory.Store) []any {
 	t.Helper()
 	ctx := t.Context()
-	terms, err := s.Terms(ctx, sold)
+	terms, err := s.LicenseContext(ctx, sold)
 	meter, err2 := s.Meter(ctx, sold)
 	activations, err3 := s.Activations(ctx, org, sold, licensing.Page{})
 	seats, err4 := s.Reservations(ctx, org, sold, licensing.Page{})
@@ -84,11 +84,11 @@ func records(t *testing.T, s *memory.Store) []any {
 	return []any{terms, meter, activations, seats, products, epoch}
 }
 
-// everything changes all that records tells of.
-func everything(t *testing.T, s *memory.Store) {
+// changeEverything changes all that records tells of.
+func changeEverything(t *testing.T, s *memory.Store) {
 	t.Helper()
 	ctx := t.Context()
-	terms, err := s.Terms(ctx, sold)
+	terms, err := s.LicenseContext(ctx, sold)
 	_, err2 := s.UpdateProduct(ctx, terms.Product)
 	_, err3 := s.UpdateVersion(ctx, terms.Version)
 	_, err4 := s.RaiseEpoch(ctx, 5, 7)
@@ -102,20 +102,20 @@ func everything(t *testing.T, s *memory.Store) {
 	}
 }
 
-func TestCopyGoesItsOwnWay(t *testing.T) {
+func TestCopyIsIndependent(t *testing.T) {
 	for name, pick := range map[string]func(original, copied *memory.Store) (changed, left *memory.Store){
 		"the original goes on": func(o, c *memory.Store) (*memory.Store, *memory.Store) { return o, c },
 		"the copy goes on":     func(o, c *memory.Store) (*memory.Store, *memory.Store) { return c, o },
 	} {
 		t.Run(name, func(t *testing.T) {
-			original := world(t)
+			original := newStoreWithLicense(t)
 			copied := original.Copy()
 			changed, left := pick(original, copied)
 			before := records(t, original)
 			if got := records(t, copied); !reflect.DeepEqual(got, before) {
 				t.Fatalf("copied  %+v\nwas     %+v", got, before)
 			}
-			everything(t, changed)
+			changeEverything(t, changed)
 			if products, err := changed.Products(t.Context(), org, licensing.Page{}); err != nil || products.Items[0].Name != "CAM" {
 				t.Errorf("newest first: %+v %v", products, err)
 			}
@@ -133,7 +133,7 @@ func TestCopyGoesItsOwnWay(t *testing.T) {
 }
 
 func BenchmarkAdvance(b *testing.B) {
-	s := world(b)
+	s := newStoreWithLicense(b)
 	b.ReportAllocs()
 	for n := int64(2); b.Loop(); n++ {
 		advance(b, s, n)
@@ -141,7 +141,7 @@ func BenchmarkAdvance(b *testing.B) {
 }
 
 func BenchmarkCopy(b *testing.B) {
-	s := world(b)
+	s := newStoreWithLicense(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		s.Copy()

@@ -16,34 +16,34 @@ import (
 // claim and its undoing raise it too. Before the first lease, while a first activation is under way, its generation is 0 and nobody is
 // shown it.
 type activation struct {
-	ID           string `bson:"_id"`
-	Rev          int64  `bson:"rev"`
-	License      string `bson:"license"`
-	Activation   string `bson:"activation"`
-	Org          string `bson:"org"`
-	Device       string `bson:"device"`
-	Generation   int64  `bson:"generation"`
-	Number       int64  `bson:"number"`
-	Link         string `bson:"link"`
-	Request      string `bson:"request"`
-	Lease        []byte `bson:"lease"`
-	Counted      int64  `bson:"counted"`
-	Granted      int64  `bson:"granted"`
-	Created      date   `bson:"created"`
-	LastSync     date   `bson:"last_sync"`
-	Closed       date   `bson:"closed"`
-	Name         string `bson:"name"`
-	Folded       string `bson:"folded"` // what a search looks through
-	Restores     int64  `bson:"restores"`
-	RestoresFrom date   `bson:"restores_from"`
+	ID                      string `bson:"_id"`
+	Rev                     int64  `bson:"rev"`
+	License                 string `bson:"license"`
+	Activation              string `bson:"activation"`
+	Org                     string `bson:"org"`
+	Device                  string `bson:"device"`
+	Generation              int64  `bson:"generation"`
+	Number                  int64  `bson:"number"`
+	Link                    string `bson:"link"`
+	Request                 string `bson:"request"`
+	Lease                   []byte `bson:"lease"`
+	Counted                 int64  `bson:"counted"`
+	Charged                 int64  `bson:"granted"`
+	Created                 date   `bson:"created"`
+	LastSync                date   `bson:"last_sync"`
+	Closed                  date   `bson:"closed"`
+	Name                    string `bson:"name"`
+	Folded                  string `bson:"folded"` // what a search looks through
+	ReactivationCount       int64  `bson:"restores"`
+	ReactivationWindowStart date   `bson:"restores_from"`
 
-	Past licensing.Past `bson:"past"`
-	Seen licensing.Seen `bson:"seen"`
+	Reactivations licensing.ReactivationHistory `bson:"past"`
+	LastReport    licensing.LastReport          `bson:"seen"`
 
-	Held  []seat `bson:"held"`            // what it holds, where; the bucket's word stands
-	Claim *claim `bson:"claim,omitempty"` // an advance under way
-	Owed  *owed  `bson:"owed,omitempty"`  // what is still to be given back after the last one
-	Open  date   `bson:"open,omitempty"`  // since when there is a claim or something owed
+	Seats     []seat          `bson:"held"`            // what it holds, where; the bucket's word stands
+	Claim     *claim          `bson:"claim,omitempty"` // an advance under way
+	Pending   *pendingRelease `bson:"owed,omitempty"`  // what is still to be given back after the last one
+	OpenSince date            `bson:"open,omitempty"`  // since when there is a claim or something owed
 }
 
 // seat is one slot that an activation holds.
@@ -53,16 +53,16 @@ type seat struct {
 	Since       date   `bson:"since"`
 	Until       date   `bson:"until"`
 	Bucket      string `bson:"bucket"` // _id of the bucket that has it
-	Mark        string `bson:"mark"`   // of the claim that took it: a later seat in the same place is another one
+	Token       string `bson:"mark"`   // of the claim that took it: a later seat in the same place is another one
 }
 
 func activationID(k licensing.ActivationKey) string {
 	return string(k.License) + ":" + string(k.Activation)
 }
 
-func (d activation) place() (date, string) { return d.Created, d.ID }
+func (d activation) position() (date, string) { return d.Created, d.ID }
 
-func (d activation) known() bool { return d.Generation > 0 }
+func (d activation) isActivated() bool { return d.Generation > 0 }
 
 func (d activation) head() lease.Position {
 	return lease.Position{Generation: d.Generation, Number: d.Number, Link: lease.Hash(d.Link)}
@@ -71,63 +71,63 @@ func (d activation) head() lease.Position {
 func (d activation) record() licensing.Activation {
 	return licensing.Activation{
 		ActivationKey: licensing.ActivationKey{License: license.ID(d.License), Activation: lease.Hash(d.Activation)},
-		Organisation:  license.ID(d.Org), Device: d.Device, Head: d.head(), Request: lease.Hash(d.Request), Lease: d.Lease, Counted: d.Counted, Granted: d.Granted,
-		Created: timeOf(d.Created), LastSync: timeOf(d.LastSync), Closed: timeOf(d.Closed), Restores: d.Restores, RestoresFrom: timeOf(d.RestoresFrom),
-		Past: d.Past, Seen: d.Seen, Name: d.Name,
+		Organisation:  license.ID(d.Org), Device: d.Device, Head: d.head(), Request: lease.Hash(d.Request), Lease: d.Lease, Counted: d.Counted, Charged: d.Charged,
+		Created: timeOf(d.Created), LastSync: timeOf(d.LastSync), Closed: timeOf(d.Closed), ReactivationCount: d.ReactivationCount, ReactivationWindowStart: timeOf(d.ReactivationWindowStart),
+		Reactivations: d.Reactivations, LastReport: d.LastReport, Name: d.Name,
 	}
 }
 
-// holding is what it holds in the order of names.
-func (d activation) holding() []seat {
-	return slices.SortedFunc(slices.Values(d.Held), func(a, b seat) int { return cmp.Compare(a.Entitlement, b.Entitlement) })
+// sortedSeats is what it holds in the order of names.
+func (d activation) sortedSeats() []seat {
+	return slices.SortedFunc(slices.Values(d.Seats), func(a, b seat) int { return cmp.Compare(a.Entitlement, b.Entitlement) })
 }
 
 // Activation implements licensing.Chains.
 func (s *Store) Activation(ctx context.Context, key licensing.ActivationKey) (licensing.Activation, error) {
-	d, err := one[activation](ctx, s.activations, with("_id", activationID(key)))
-	if err != nil || !d.known() {
-		return licensing.Activation{}, missing(err)
+	d, err := findOne[activation](ctx, s.activations, newDoc("_id", activationID(key)))
+	if err != nil || !d.isActivated() {
+		return licensing.Activation{}, orNotFound(err)
 	}
 	return d.record(), nil
 }
 
 // Activations implements licensing.Chains.
 func (s *Store) Activations(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Activation], error) {
-	if err := s.owned(ctx, org, id); err != nil {
+	if err := s.requireLicense(ctx, org, id); err != nil {
 		return licensing.Listing[licensing.Activation]{}, err
 	}
-	return list(ctx, s.activations, with("license", string(id), "generation", with("$gt", int64(0))), "folded", page, activation.record)
+	return listNewest(ctx, s.activations, newDoc("license", string(id), "generation", newDoc("$gt", int64(0))), "folded", page, activation.record)
 }
 
-// mark is one piece of work on an activation that leaves traces in other documents: a claim, or what is owed after it.
-type mark struct {
+// claimToken is one piece of work on an activation that leaves traces in other documents: a claim, or what is owed after it.
+type claimToken struct {
 	Activation string // _id
-	Mark       string
+	Token      string
 }
 
-// marks are those that are open, by activation.
-type marks map[string]openMark
+// openClaims are those that are open, by activation.
+type openClaims map[string]openClaim
 
-type openMark struct {
+type openClaim struct {
 	claim   string
 	undoing bool // the claim is being taken back: nothing may be added under it, and its traces are still needed
-	owed    string
+	pending string
 }
 
-// has tells whether work may go on under the mark.
-func (m marks) has(one mark) bool {
+// isOpen tells whether work may go on under the mark.
+func (m openClaims) isOpen(one claimToken) bool {
 	open := m[one.Activation]
-	return open.claim == one.Mark && !open.undoing || open.owed == one.Mark
+	return open.claim == one.Token && !open.undoing || open.pending == one.Token
 }
 
-// needs tells whether the mark's traces are still of use.
-func (m marks) needs(one mark) bool {
+// isInUse tells whether the mark's traces are still of use.
+func (m openClaims) isInUse(one claimToken) bool {
 	open := m[one.Activation]
-	return open.claim == one.Mark || open.owed == one.Mark
+	return open.claim == one.Token || open.pending == one.Token
 }
 
-// openMarks reads which marks of these activations are open.
-func (s *Store) openMarks(ctx context.Context, some, more []string) (marks, error) {
+// readOpenClaims reads which marks of these activations are open.
+func (s *Store) readOpenClaims(ctx context.Context, some, more []string) (openClaims, error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(slices.Concat(some, more))))
 	if len(ids) == 0 {
 		return nil, nil
@@ -142,14 +142,14 @@ func (s *Store) openMarks(ctx context.Context, some, more []string) (marks, erro
 			Mark string `bson:"mark"`
 		} `bson:"owed"`
 	}
-	all, err := find[open](ctx, s.activations, with("_id", with("$in", ids)),
-		options.Find().SetProjection(with("claim.mark", 1, "claim.undoing", 1, "owed.mark", 1)))
+	all, err := findAll[open](ctx, s.activations, newDoc("_id", newDoc("$in", ids)),
+		options.Find().SetProjection(newDoc("claim.mark", 1, "claim.undoing", 1, "owed.mark", 1)))
 	if err != nil {
 		return nil, err
 	}
-	found := marks{}
+	found := openClaims{}
 	for _, a := range all {
-		found[a.ID] = openMark{a.Claim.Mark, a.Claim.Undoing, a.Owed.Mark}
+		found[a.ID] = openClaim{a.Claim.Mark, a.Claim.Undoing, a.Owed.Mark}
 	}
 	return found, nil
 }

@@ -15,11 +15,11 @@ import (
 // Two nodes append to one chain at once.
 //
 // proves part of N10
-func TestAuditOfTwoNodesIsOneChain(t *testing.T) {
-	uri := database(t)
+func TestAuditChainOfTwoNodes(t *testing.T) {
+	uri := newDatabase(t)
 	logs := []*audit.Log{
-		audit.New(opened(t, uri), time.Now, slog.New(slog.DiscardHandler)),
-		audit.New(opened(t, uri), time.Now, slog.New(slog.DiscardHandler)),
+		audit.New(openStore(t, uri), time.Now, slog.New(slog.DiscardHandler)),
+		audit.New(openStore(t, uri), time.Now, slog.New(slog.DiscardHandler)),
 	}
 	const org = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	if err := inParallel(64, func(n int) error {

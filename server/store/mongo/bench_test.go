@@ -21,26 +21,28 @@ func BenchmarkSyncWithUsage(b *testing.B) {
 func BenchmarkReserveAndRelease(b *testing.B) {
 	benchmark(b, func(a *licensing.Advance) {
 		if a.To.Number%2 == 1 {
-			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: 10_000, Until: a.Until}}
+			a.Reserve = []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: 10_000, Until: a.Until}}
 		} else {
-			a.Drop = []string{"seat"}
+			a.Release = []string{"seat"}
 		}
 	})
 }
 
 func benchmark(b *testing.B, request func(*licensing.Advance)) {
 	ctx := b.Context()
-	s, err := Open(ctx, database(b)) // not watched: that costs more than what it watches
+	s, err := Open(ctx, newDatabase(b)) // not watched: that costs more than what it watches
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	m := func(id license.ID) licensing.Meta { return licensing.Meta{ID: id, Organisation: "org", Revision: 1} }
+	m := func(id license.ID) licensing.Record {
+		return licensing.Record{ID: id, Organisation: "org", Revision: 1}
+	}
 	for _, err := range []error{
 		s.CreateOrganisation(ctx, licensing.Organisation{ID: "org"}),
-		s.CreateProduct(ctx, licensing.Product{Meta: m("product")}),
-		s.CreateVersion(ctx, licensing.Version{Meta: m("version"), Product: "product"}),
-		s.CreateLicense(ctx, licensing.License{Meta: m("license"), Product: "product", Version: "version"}),
+		s.CreateProduct(ctx, licensing.Product{Record: m("product")}),
+		s.CreateVersion(ctx, licensing.Version{Record: m("version"), Product: "product"}),
+		s.CreateLicense(ctx, licensing.License{Record: m("license"), Product: "product", Version: "version"}),
 	} {
 		if err != nil {
 			b.Fatal(err)
@@ -56,10 +58,10 @@ func benchmark(b *testing.B, request func(*licensing.Advance)) {
 			hash := lease.HashOf(fmt.Appendf(nil, "%s %d", name, number))
 			a := licensing.Advance{Key: licensing.ActivationKey{License: "license", Activation: lease.HashOf([]byte(name))}, Org: "org", From: head,
 				To: lease.Position{Generation: 1, Number: number, Link: hash}, Request: hash, Device: name, Revision: 1, Now: 1000, Until: 1 << 40,
-				Charge:  licensing.Charge{Allowance: licensing.Unlimited},
-				Compose: func(licensing.Outcome) (lease.Document, error) { return make(lease.Document, 1000), nil }}
+				UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited},
+				Compose:     func(licensing.Outcome) (lease.Document, error) { return make(lease.Document, 1000), nil }}
 			if number == 1 {
-				a.Activate = &licensing.Activate{Limit: 1 << 40, Window: 1000}
+				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000}
 			}
 			request(&a)
 			if _, err := s.Advance(ctx, a); err != nil {

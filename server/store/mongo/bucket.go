@@ -16,20 +16,20 @@ import (
 // hold never more than the limit among them; in a pool of one bucket, none is given while all together hold as many.
 const bucketSize = 256
 
-// overfull is what a bucket holds at most beyond its cap, so that a document stays far below what MongoDB takes. What is beyond it goes
+// maxOverCapacity is what a bucket holds at most beyond its cap, so that a document stays far below what MongoDB takes. What is beyond it goes
 // into buckets of no limit, where it is not counted.
-const overfull = 16 * bucketSize
+const maxOverCapacity = 16 * bucketSize
 
-// capacity of bucket n in a pool of so many slots.
-func capacity(n, slots int64) int64 {
+// bucketCapacity of bucket n in a pool of so many slots.
+func bucketCapacity(n, slots int64) int64 {
 	if slots < 0 {
 		return bucketSize
 	}
 	return max(0, min(bucketSize, slots-n*bucketSize))
 }
 
-// buckets is how many a pool of so many slots has; 0: any number.
-func buckets(slots int64) int64 {
+// bucketCount is how many a pool of so many slots has; 0: any number.
+func bucketCount(slots int64) int64 {
 	if slots < 0 {
 		return 0
 	}
@@ -38,35 +38,35 @@ func buckets(slots int64) int64 {
 
 // bucket is a document.
 type bucket struct {
-	ID      string            `bson:"_id"` // license:entitlement:n
-	Rev     int64             `bson:"rev"`
-	License string            `bson:"license"`
-	Pool    string            `bson:"pool"` // license:entitlement
-	N       int64             `bson:"n"`
-	Used    int64             `bson:"used"` // the number of seats
-	Next    date              `bson:"next"` // not before this does a seat lapse; maybe later
-	Seats   map[string]placed `bson:"seats"`
+	ID         string                `bson:"_id"` // license:entitlement:n
+	Rev        int64                 `bson:"rev"`
+	License    string                `bson:"license"`
+	Pool       string                `bson:"pool"` // license:entitlement
+	N          int64                 `bson:"n"`
+	Used       int64                 `bson:"used"` // the number of seats
+	NextExpiry date                  `bson:"next"` // not before this does a seat lapse; maybe later
+	Seats      map[string]seatHolder `bson:"seats"`
 
-	entire  bool // Seats has all of them, and not only those that were asked for
-	lacking bool // all of them are needed
-	touched map[string]bool
-	settled bool // Next is to be written, though no seat was touched
+	isComplete    bool // Seats has all of them, and not only those that were asked for
+	needsAllSeats bool // all of them are needed
+	touched       map[string]bool
+	expiryChanged bool // Next is to be written, though no seat was touched
 }
 
-// placed is who has a seat. The key is the activation's hash.
-type placed struct {
-	Mark    string `bson:"mark"`
+// seatHolder is who has a seat. The key is the activation's hash.
+type seatHolder struct {
+	Token   string `bson:"mark"`
 	Context string `bson:"context"`
 	Since   date   `bson:"since"`
 	Until   date   `bson:"until"`
 
 	// A claim that promises the seat for longer notes what was promised before.
-	Raiser string `bson:"raiser,omitempty"`
-	Before date   `bson:"before,omitempty"`
+	RenewedBy     string `bson:"raiser,omitempty"`
+	PreviousUntil date   `bson:"before,omitempty"`
 }
 
-// never is when the seats of an empty bucket lapse: the last instant that every tool can show, the end of the year 9999.
-const never date = 253_402_300_799_999
+// maxDate is when the seats of an empty bucket lapse: the last instant that every tool can show, the end of the year 9999.
+const maxDate date = 253_402_300_799_999
 
 func poolID(license, entitlement string) string { return license + ":" + entitlement }
 
@@ -74,13 +74,13 @@ func bucketID(pool string, n int64) string { return fmt.Sprintf("%s:%d", pool, n
 
 func newBucket(license, entitlement string, n int64) *bucket {
 	pool := poolID(license, entitlement)
-	return &bucket{ID: bucketID(pool, n), License: license, Pool: pool, N: n, Next: never, Seats: map[string]placed{}, entire: true, touched: map[string]bool{}}
+	return &bucket{ID: bucketID(pool, n), License: license, Pool: pool, N: n, NextExpiry: maxDate, Seats: map[string]seatHolder{}, isComplete: true, touched: map[string]bool{}}
 }
 
-// partOfBucket is what is read of a bucket to decide about some activations: not the seats of others. What a seat costs does not depend on
+// bucketProjection is what is read of a bucket to decide about some activations: not the seats of others. What a seat costs does not depend on
 // how many there are.
-func partOfBucket(activations []string) bson.D {
-	part := with("rev", 1, "license", 1, "pool", 1, "n", 1, "used", 1, "next", 1)
+func bucketProjection(activations []string) bson.D {
+	part := newDoc("rev", 1, "license", 1, "pool", 1, "n", 1, "used", 1, "next", 1)
 	for _, key := range activations {
 		part = append(part, bson.E{Key: "seats." + key, Value: 1})
 	}
@@ -88,31 +88,31 @@ func partOfBucket(activations []string) bson.D {
 }
 
 func decodeBucket(raw bson.Raw, entire bool) (*bucket, error) {
-	b := &bucket{entire: entire, touched: map[string]bool{}}
+	b := &bucket{isComplete: entire, touched: map[string]bool{}}
 	if err := bson.Unmarshal(raw, b); err != nil {
 		return nil, fmt.Errorf("a bucket: %w", err)
 	}
 	if b.Seats == nil {
-		b.Seats = map[string]placed{}
+		b.Seats = map[string]seatHolder{}
 	}
 	return b, nil
 }
 
-func (b *bucket) at() int64        { return b.Rev }
-func (b *bucket) marked() []string { return nil }
-func (b *bucket) tidy(marks)       {}
-func (b *bucket) short() bool      { return b.lacking }
+func (b *bucket) revision() int64        { return b.Rev }
+func (b *bucket) tokenHolders() []string { return nil }
+func (b *bucket) prune(openClaims)       {}
+func (b *bucket) isPartial() bool        { return b.needsAllSeats }
 
-func (b *bucket) whole(rev int64) any {
-	b.Rev, b.Used, b.Next = rev, int64(len(b.Seats)), b.earliest()
+func (b *bucket) newDocument(rev int64) any {
+	b.Rev, b.Used, b.NextExpiry = rev, int64(len(b.Seats)), b.earliestExpiry()
 	return b
 }
 
 func (b *bucket) changes() (set, unset bson.D) {
-	if len(b.touched) == 0 && !b.settled {
+	if len(b.touched) == 0 && !b.expiryChanged {
 		return nil, nil
 	}
-	set = with("used", b.Used, "next", b.Next)
+	set = newDoc("used", b.Used, "next", b.NextExpiry)
 	for key := range b.touched {
 		if p, ok := b.Seats[key]; ok {
 			set = append(set, bson.E{Key: "seats." + key, Value: p})
@@ -123,47 +123,47 @@ func (b *bucket) changes() (set, unset bson.D) {
 	return set, unset
 }
 
-// earliest is when the first seat lapses, of a bucket that was read entirely.
-func (b *bucket) earliest() date {
-	next := never
+// earliestExpiry is when the first seat lapses, of a bucket that was read entirely.
+func (b *bucket) earliestExpiry() date {
+	next := maxDate
 	for _, p := range b.Seats {
 		next = min(next, p.Until)
 	}
 	return next
 }
 
-// put has a seat say something else, or adds it.
-func (b *bucket) put(key string, p placed) {
+// setSeat has a seat say something else, or adds it.
+func (b *bucket) setSeat(key string, p seatHolder) {
 	if _, has := b.Seats[key]; !has {
 		b.Used++
 	}
 	b.Seats[key] = p
-	b.Next = min(b.Next, p.Until)
+	b.NextExpiry = min(b.NextExpiry, p.Until)
 	b.touched[key] = true
 }
 
-func (b *bucket) empty(key string) {
+func (b *bucket) removeSeat(key string) {
 	delete(b.Seats, key)
 	if b.Used--; b.Used == 0 {
-		b.Next = never
+		b.NextExpiry = maxDate
 	}
 	b.touched[key] = true
 }
 
-// place gives the activation a seat if one is free, and tells whether it has one.
-func (b *bucket) place(key string, p placed, now date, most int64) bool {
-	if there, has := b.Seats[key]; has && there.Mark == p.Mark {
+// takeSeat gives the activation a seat if one is free, and tells whether it has one.
+func (b *bucket) takeSeat(key string, p seatHolder, now date, most int64) bool {
+	if there, has := b.Seats[key]; has && there.Token == p.Token {
 		return true
 	}
-	if !b.room(key, now, most) {
+	if !b.hasRoom(key, now, most) {
 		return false
 	}
-	b.put(key, p) // also over an old seat of its own that it does not know of any more
+	b.setSeat(key, p) // also over an old seat of its own that it does not know of any more
 	return true
 }
 
-// room tells whether a seat is free for the activation, also if it had none. Seats that have lapsed are free.
-func (b *bucket) room(key string, now date, most int64) bool {
+// hasRoom tells whether a seat is free for the activation, also if it had none. Seats that have lapsed are free.
+func (b *bucket) hasRoom(key string, now date, most int64) bool {
 	others := b.Used
 	if _, has := b.Seats[key]; has {
 		others--
@@ -171,21 +171,21 @@ func (b *bucket) room(key string, now date, most int64) bool {
 	if others < most {
 		return true
 	}
-	if b.Next > now {
+	if b.NextExpiry > now {
 		return false
 	}
-	if !b.entire {
-		b.lacking = true
+	if !b.isComplete {
+		b.needsAllSeats = true
 		return false
 	}
 	for k, lapsed := range b.Seats {
 		if k != key && lapsed.Until <= now {
-			b.empty(k)
+			b.removeSeat(k)
 			others--
 		}
 	}
-	if next := b.earliest(); next != b.Next {
-		b.Next, b.settled = next, true
+	if next := b.earliestExpiry(); next != b.NextExpiry {
+		b.NextExpiry, b.expiryChanged = next, true
 	}
 	return others < most
 }
@@ -194,47 +194,47 @@ func (b *bucket) room(key string, now date, most int64) bool {
 // it can be lowered.
 func (b *bucket) renew(key, mark string, until date, claim string) bool {
 	p, has := b.Seats[key]
-	if !has || p.Mark != mark {
+	if !has || p.Token != mark {
 		return false
 	}
 	if until > p.Until {
-		if claim != "" && p.Raiser != claim {
-			p.Raiser, p.Before = claim, p.Until
+		if claim != "" && p.RenewedBy != claim {
+			p.RenewedBy, p.PreviousUntil = claim, p.Until
 		}
 		p.Until = until
-		b.put(key, p)
+		b.setSeat(key, p)
 	}
 	return true
 }
 
-// lower takes back what a claim has promised. It is written in any case: the raised revision stops a promise that is on its way.
-func (b *bucket) lower(key, claim string) {
+// undoRenewal takes back what a claim has promised. It is written in any case: the raised revision stops a promise that is on its way.
+func (b *bucket) undoRenewal(key, claim string) {
 	p, has := b.Seats[key]
 	if !has {
 		return
 	}
-	if p.Raiser == claim {
-		p.Until, p.Raiser, p.Before = p.Before, "", 0
+	if p.RenewedBy == claim {
+		p.Until, p.RenewedBy, p.PreviousUntil = p.PreviousUntil, "", 0
 	}
-	b.put(key, p)
+	b.setSeat(key, p)
 }
 
-// swap replaces a seat that is still the given one.
-func (b *bucket) swap(key, mark string, p placed) {
-	if there, has := b.Seats[key]; has && there.Mark == mark {
-		b.put(key, p)
-	}
-}
-
-// free gives a seat back that is still the given one.
-func (b *bucket) free(key, mark string) {
-	if there, has := b.Seats[key]; has && there.Mark == mark {
-		b.empty(key)
+// replace replaces a seat that is still the given one.
+func (b *bucket) replace(key, mark string, p seatHolder) {
+	if there, has := b.Seats[key]; has && there.Token == mark {
+		b.setSeat(key, p)
 	}
 }
 
-// home is the bucket in which an activation looks first. It spreads the activations, so that few write one document.
-func home(key string, among int64) int64 {
+// release gives a seat back that is still the given one.
+func (b *bucket) release(key, mark string) {
+	if there, has := b.Seats[key]; has && there.Token == mark {
+		b.removeSeat(key)
+	}
+}
+
+// preferredBucket is the bucket in which an activation looks first. It spreads the activations, so that few write one document.
+func preferredBucket(key string, among int64) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(key))
 	return int64(h.Sum64() % uint64(among))

@@ -20,14 +20,14 @@ import (
 // A node dies before or after any of its writes. What it had acknowledged stands; what it had not can be completed by the same request on
 // another node, with the same outcome, or is taken back for another request, the vendor or the sweep, without a trace.
 
-var errCrash = errors.New("the node died")
+var errCrashed = errors.New("the node died")
 
-// dieAt lets the store die at the n-th point around its writes, from now on: after that nothing of it reaches the server.
-func (s *Store) dieAt(n int) (died func() bool) {
+// crashAt lets the store die at the n-th point around its writes, from now on: after that nothing of it reaches the server.
+func (s *Store) crashAt(n int) (died func() bool) {
 	var points atomic.Int64
-	s.interfere = func() error {
+	s.onWrite = func() error {
 		if points.Add(1) > int64(n) {
-			return errCrash
+			return errCrashed
 		}
 		return nil
 	}
@@ -41,18 +41,18 @@ type scene struct {
 	s       *Store // a node that lives
 	license license.ID
 
-	remembered bool // the vendor was told so: it stands, also against a restore that was under way
+	hasHistory bool // the vendor was told so: it stands, also against a restore that was under way
 }
 
 func newScene(t *testing.T, uri string) *scene {
-	s := opened(t, uri)
+	s := openStore(t, uri)
 	id := license.ID(fmt.Sprintf("%024x", databases.Add(1)))
-	m := licensing.Meta{ID: id, Organisation: "org", Revision: 1}
+	m := licensing.Record{ID: id, Organisation: "org", Revision: 1}
 	for _, err := range []error{
 		s.CreateOrganisation(t.Context(), licensing.Organisation{ID: "org"}),
-		s.CreateProduct(t.Context(), licensing.Product{Meta: licensing.Meta{ID: "product", Organisation: "org"}}),
-		s.CreateVersion(t.Context(), licensing.Version{Meta: licensing.Meta{ID: "version", Organisation: "org"}, Product: "product"}),
-		s.CreateLicense(t.Context(), licensing.License{Meta: m, Product: "product", Version: "version",
+		s.CreateProduct(t.Context(), licensing.Product{Record: licensing.Record{ID: "product", Organisation: "org"}}),
+		s.CreateVersion(t.Context(), licensing.Version{Record: licensing.Record{ID: "version", Organisation: "org"}, Product: "product"}),
+		s.CreateLicense(t.Context(), licensing.License{Record: m, Product: "product", Version: "version",
 			Entitlements: []license.Entitlement{{Name: "seat", Slots: 3}, {Name: "desk", Slots: 1}}}),
 	} {
 		if err != nil && !errors.Is(err, licensing.ErrExists) {
@@ -75,21 +75,21 @@ func (c *scene) advance(name, request string, with ...func(*licensing.Advance)) 
 	}
 	hash := lease.HashOf([]byte(request))
 	a := licensing.Advance{Key: c.key(name), Org: "org", From: held.Head, Request: hash, Device: name, Revision: 1, Now: 1000, Until: 2000,
-		Charge: licensing.Charge{Counted: held.Counted, Allowance: 100},
-		To:     lease.Position{Generation: max(1, held.Head.Generation), Number: held.Head.Number + 1, Link: lease.Next(lease.Origin, hash)}}
+		UsageCharge: licensing.UsageCharge{Counted: held.Counted, Allowance: 100},
+		To:          lease.Position{Generation: max(1, held.Head.Generation), Number: held.Head.Number + 1, Link: lease.NextLink(lease.OriginLink, hash)}}
 	if held.Head.Generation == 0 {
-		a.Activate = &licensing.Activate{Limit: 100, Window: 1000, MaxMachines: 3}
+		a.NewActivation = &licensing.ActivationLimits{Limit: 100, Window: 1000, MaxMachines: 3}
 	}
 	for _, f := range with {
 		f(&a)
 	}
 	a.Compose = func(o licensing.Outcome) (lease.Document, error) {
-		return fmt.Appendf(nil, "%s counted %d granted %d holds %v denied %v", request, o.Counted, o.Granted, o.Reservations, o.Denied), nil
+		return fmt.Appendf(nil, "%s counted %d granted %d holds %v denied %v", request, o.Counted, o.Charged, o.Reservations, o.Denied), nil
 	}
 	return a
 }
 
-func (c *scene) does(name, request string, with ...func(*licensing.Advance)) lease.Document {
+func (c *scene) mustAdvance(name, request string, with ...func(*licensing.Advance)) lease.Document {
 	c.t.Helper()
 	document, err := c.s.Advance(c.t.Context(), c.advance(name, request, with...))
 	if err != nil {
@@ -98,60 +98,62 @@ func (c *scene) does(name, request string, with ...func(*licensing.Advance)) lea
 	return document
 }
 
-func counts(n int64) func(*licensing.Advance) { return func(a *licensing.Advance) { a.Counted += n } }
+func countsCalls(n int64) func(*licensing.Advance) {
+	return func(a *licensing.Advance) { a.Counted += n }
+}
 
-// prepays has a block of 20 charged on top.
-func prepays(a *licensing.Advance) { a.Block = 20 }
+// prepaysBlock has a block of 20 charged on top.
+func prepaysBlock(a *licensing.Advance) { a.Block = 20 }
 
-func wants(names ...string) func(*licensing.Advance) { return wantsOf(3, 2000, names...) }
+func reserves(names ...string) func(*licensing.Advance) { return reservesOf(3, 2000, names...) }
 
-func wantsOf(slots int64, until lease.Time, names ...string) func(*licensing.Advance) {
+func reservesOf(slots int64, until lease.Time, names ...string) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
 		for _, n := range names {
-			a.Want = append(a.Want, licensing.Want{Slot: lease.Slot{Entitlement: n, Context: "ui"}, Slots: slots, Until: until})
+			a.Reserve = append(a.Reserve, licensing.ReservationRequest{Slot: lease.Slot{Entitlement: n, Context: "ui"}, Slots: slots, Until: until})
 		}
 	}
 }
 
-// far is until when seats are borrowed: past all renewals.
-const far = 1_000_000
+// farFuture is until when seats are borrowed: past all renewals.
+const farFuture = 1_000_000
 
-// restores begins the next generation, with everything that this costs.
-func restores(a *licensing.Advance) {
+// reactivates begins the next generation, with everything that this costs.
+func reactivates(a *licensing.Advance) {
 	a.To.Generation, a.To.Number = a.From.Generation+1, 1
-	a.Restore = &licensing.Restore{Budget: 1, Window: 1000, Past: licensing.Past{Turn: 1, Left: a.From}}
-	a.Block, a.Lapse, a.Extra = 20, true, 20
+	a.Reactivation = &licensing.ReactivationLimits{Budget: 1, Window: 1000, History: licensing.ReactivationHistory{Revision: 1, ClosedHead: a.From}}
+	a.Block, a.EndPrepaid, a.Extra = 20, true, 20
 }
 
-func drops(names ...string) func(*licensing.Advance) {
-	return func(a *licensing.Advance) { a.Drop = names }
+func releases(names ...string) func(*licensing.Advance) {
+	return func(a *licensing.Advance) { a.Release = names }
 }
 
-func says(a *licensing.Advance) { a.Goodbye = true }
+func goodbye(a *licensing.Advance) { a.Goodbye = true }
 
-// kinds are what a does when the node dies: each kind of step of a chain.
-var kinds = []struct {
+// requestKinds are what a does when the node dies: each kind of step of a chain.
+var requestKinds = []struct {
 	name    string
 	first   bool // it is a's first request
 	request []func(*licensing.Advance)
 }{
-	{"activates", true, []func(*licensing.Advance){counts(5), wants("seat", "desk")}},
-	{"counts", false, []func(*licensing.Advance){counts(5)}},
-	{"wants", false, []func(*licensing.Advance){wants("desk")}},
-	{"wants_and_drops_and_counts", false, []func(*licensing.Advance){counts(7), wants("desk"), drops("seat")}},
+	{"activates", true, []func(*licensing.Advance){countsCalls(5), reserves("seat", "desk")}},
+	{"counts", false, []func(*licensing.Advance){countsCalls(5)}},
+	{"wants", false, []func(*licensing.Advance){reserves("desk")}},
+	{"wants_and_drops_and_counts", false, []func(*licensing.Advance){countsCalls(7), reserves("desk"), releases("seat")}},
 	{"renews", false, []func(*licensing.Advance){func(a *licensing.Advance) { a.Now, a.Until = 1500, 2500 }}},
-	{"says_goodbye", false, []func(*licensing.Advance){counts(3), says}},
-	{"activates_and_prepays", true, []func(*licensing.Advance){prepays, wants("seat")}},
-	{"prepays", false, []func(*licensing.Advance){counts(5), prepays}},
-	{"prepays_what_is_left", false, []func(*licensing.Advance){counts(80), prepays, wants("desk")}},
-	{"restores", false, []func(*licensing.Advance){restores}},
-	{"borrows_what_it_holds", false, []func(*licensing.Advance){wantsOf(3, far, "seat", "desk")}},
-	{"wants_anew_for_less", false, []func(*licensing.Advance){drops("seat"), wantsOf(3, 1900, "seat"), prepays}},
-	{"wants_whatever_others_hold", false, []func(*licensing.Advance){drops("seat"), wantsOf(licensing.Unlimited, 2000, "seat", "desk")}},
+	{"says_goodbye", false, []func(*licensing.Advance){countsCalls(3), goodbye}},
+	{"activates_and_prepays", true, []func(*licensing.Advance){prepaysBlock, reserves("seat")}},
+	{"prepays", false, []func(*licensing.Advance){countsCalls(5), prepaysBlock}},
+	{"prepays_what_is_left", false, []func(*licensing.Advance){countsCalls(80), prepaysBlock, reserves("desk")}},
+	{"restores", false, []func(*licensing.Advance){reactivates}},
+	{"borrows_what_it_holds", false, []func(*licensing.Advance){reservesOf(3, farFuture, "seat", "desk")}},
+	{"wants_anew_for_less", false, []func(*licensing.Advance){releases("seat"), reservesOf(3, 1900, "seat"), prepaysBlock}},
+	{"wants_whatever_others_hold", false, []func(*licensing.Advance){releases("seat"), reservesOf(licensing.Unlimited, 2000, "seat", "desk")}},
 }
 
-// endings are who comes next.
-var endings = []struct {
+// followUps are who comes next.
+var followUps = []struct {
 	name string
 	next func(c *scene, a licensing.Advance, acknowledged lease.Document)
 }{
@@ -165,7 +167,7 @@ var endings = []struct {
 		}
 	}},
 	{"the_same_request_completes_it_when_nothing_is_left", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
-		c.does("b", "b uses the rest", counts(1000))
+		c.mustAdvance("b", "b uses the rest", countsCalls(1000))
 		document, err := c.s.Advance(c.t.Context(), a)
 		if err != nil {
 			c.t.Fatal(err)
@@ -177,7 +179,7 @@ var endings = []struct {
 	{"another_request_takes_it_back", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
 		other := a
 		other.Request = lease.HashOf([]byte("other"))
-		other.To.Link = lease.Next(lease.Origin, other.Request)
+		other.To.Link = lease.NextLink(lease.OriginLink, other.Request)
 		_, err := c.s.Advance(c.t.Context(), other)
 		if err != nil && !errors.Is(err, licensing.ErrStale) {
 			c.t.Fatal(err)
@@ -189,29 +191,29 @@ var endings = []struct {
 	{"another_request_that_wants_nothing_takes_it_back", func(c *scene, a licensing.Advance, _ lease.Document) {
 		other := a
 		other.Request = lease.HashOf([]byte("other"))
-		other.To.Link = lease.Next(lease.Origin, other.Request)
-		other.Want, other.Drop, other.Charge = nil, nil, licensing.Charge{Allowance: a.Allowance}
+		other.To.Link = lease.NextLink(lease.OriginLink, other.Request)
+		other.Reserve, other.Release, other.UsageCharge = nil, nil, licensing.UsageCharge{Allowance: a.Allowance}
 		if _, err := c.s.Advance(c.t.Context(), other); err != nil && !errors.Is(err, licensing.ErrStale) {
 			c.t.Fatal(err)
 		}
 	}},
 	{"the_vendor_deactivates", func(c *scene, a licensing.Advance, _ lease.Document) {
-		c.vendor(c.s.Deactivate(c.t.Context(), "org", a.Key, 1700))
+		c.checkVendorError(c.s.Deactivate(c.t.Context(), "org", a.Key, 1700))
 	}},
 	{"the_vendor_frees_a_seat", func(c *scene, a licensing.Advance, _ lease.Document) {
-		c.vendor(c.s.FreeReservation(c.t.Context(), "org", a.Key, "seat", 1700))
+		c.checkVendorError(c.s.FreeReservation(c.t.Context(), "org", a.Key, "seat", 1700))
 	}},
 	{"the_vendor_remembers", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
-		past := licensing.Past{Turn: 1, Alternations: 7}
-		err := c.s.Remember(c.t.Context(), a.Key, a.From, past, true)
+		past := licensing.ReactivationHistory{Revision: 1, Alternations: 7}
+		err := c.s.SaveReactivationHistory(c.t.Context(), a.Key, a.From, past, true)
 		if errors.Is(err, licensing.ErrStale) { // the request was first
 			c.sweep()
 			return
 		}
-		if c.vendor(err); err == nil && acknowledged != nil {
+		if c.checkVendorError(err); err == nil && acknowledged != nil {
 			c.t.Fatal("remembered of a head that is no more")
 		}
-		c.remembered = err == nil
+		c.hasHistory = err == nil
 	}},
 	{"the_sweep_comes", func(c *scene, _ licensing.Advance, _ lease.Document) { c.sweep() }},
 }
@@ -223,8 +225,8 @@ func (c *scene) sweep() {
 	}
 }
 
-// vendor checks what became of a vendor's act. An activation that never came to be is not there for the vendor; the sweep takes it away.
-func (c *scene) vendor(err error) {
+// checkVendorError checks what became of a vendor's act. An activation that never came to be is not there for the vendor; the sweep takes it away.
+func (c *scene) checkVendorError(err error) {
 	c.t.Helper()
 	if errors.Is(err, licensing.ErrNotFound) {
 		c.sweep()
@@ -233,27 +235,27 @@ func (c *scene) vendor(err error) {
 	}
 }
 
-func TestNodeDiesAtAnyPoint(t *testing.T) {
-	everyPoint(t, func(c *scene, dying *Store, point int, a licensing.Advance, end func(lease.Document)) (reached bool) {
-		died := dying.dieAt(point)
+func TestCrashAtAnyWrite(t *testing.T) {
+	forEachWritePoint(t, func(c *scene, dying *Store, point int, a licensing.Advance, end func(lease.Document)) (reached bool) {
+		died := dying.crashAt(point)
 		acknowledged, err := dying.Advance(t.Context(), a)
-		if err != nil && !errors.Is(err, errCrash) {
+		if err != nil && !errors.Is(err, errCrashed) {
 			c.t.Fatal(err)
 		}
 		if err != nil {
 			acknowledged = nil
 		}
 		end(acknowledged)
-		c.whole()
-		c.stands(a, acknowledged)
+		c.checkSums()
+		c.checkStored(a, acknowledged)
 		return died()
 	})
 }
 
 // The node is only asleep, and wakes up when others have done their part: what it still does changes nothing that they have decided.
-func TestNodeSleepsAtAnyPoint(t *testing.T) {
-	everyPoint(t, func(c *scene, slow *Store, point int, a licensing.Advance, end func(lease.Document)) bool {
-		asleep, wake := slow.sleepAt(point)
+func TestStallAtAnyWrite(t *testing.T) {
+	forEachWritePoint(t, func(c *scene, slow *Store, point int, a licensing.Advance, end func(lease.Document)) bool {
+		asleep, wake := slow.stallAt(point)
 		type answer struct {
 			document lease.Document
 			err      error
@@ -269,7 +271,7 @@ func TestNodeSleepsAtAnyPoint(t *testing.T) {
 				c.t.Fatal(early.err)
 			}
 			end(early.document)
-			c.whole()
+			c.checkSums()
 			return false
 		case <-asleep:
 		}
@@ -280,17 +282,17 @@ func TestNodeSleepsAtAnyPoint(t *testing.T) {
 			c.t.Fatal(got.err)
 		}
 		c.sweep()
-		c.whole()
-		c.stands(a, got.document)
+		c.checkSums()
+		c.checkStored(a, got.document)
 		return true
 	})
 }
 
-// sleepAt lets the store fall asleep at the n-th point around its writes, until it is woken.
-func (s *Store) sleepAt(n int) (asleep, wake chan struct{}) {
+// stallAt lets the store fall asleep at the n-th point around its writes, until it is woken.
+func (s *Store) stallAt(n int) (asleep, wake chan struct{}) {
 	asleep, wake = make(chan struct{}), make(chan struct{})
 	var points atomic.Int64
-	s.interfere = func() error {
+	s.onWrite = func() error {
 		if points.Add(1) == int64(n)+1 {
 			close(asleep)
 			<-wake
@@ -300,26 +302,26 @@ func (s *Store) sleepAt(n int) (asleep, wake chan struct{}) {
 	return asleep, wake
 }
 
-// everyPoint plays each kind of request with each ending, and lets something happen to the node at each point until there are no more.
-func everyPoint(t *testing.T, play func(c *scene, node *Store, point int, a licensing.Advance, end func(lease.Document)) (reached bool)) {
-	for _, kind := range kinds {
-		for _, ending := range endings {
+// forEachWritePoint plays each kind of request with each ending, and lets something happen to the node at each point until there are no more.
+func forEachWritePoint(t *testing.T, play func(c *scene, node *Store, point int, a licensing.Advance, end func(lease.Document)) (reached bool)) {
+	for _, kind := range requestKinds {
+		for _, ending := range followUps {
 			t.Run(kind.name+"/"+ending.name, func(t *testing.T) {
-				uri := database(t)
+				uri := newDatabase(t)
 				point := 0
 				for reached := true; reached; point++ {
 					c := newScene(t, uri)
-					c.does("b", "b activates", wants("seat"), wantsOf(1, 2000, "desk"), counts(1))
+					c.mustAdvance("b", "b activates", reserves("seat"), reservesOf(1, 2000, "desk"), countsCalls(1))
 					if !kind.first {
-						c.does("a", "a activates", wants("seat"), counts(10))
+						c.mustAdvance("a", "a activates", reserves("seat"), countsCalls(10))
 					}
 					a := c.advance("a", "a", kind.request...)
 					// Traces of earlier requests are tidied by whoever writes the meter next; that must not be why it is written.
-					if _, err := c.s.change(t.Context(), c.s.meters, byID(string(c.license)), with("$set", with("traces", bson.D{}))); err != nil {
+					if _, err := c.s.updateOne(t.Context(), c.s.meters, byID(string(c.license)), newDoc("$set", newDoc("traces", bson.D{}))); err != nil {
 						t.Fatal(err)
 					}
-					c.s.patience = 0 // whoever is not at work is dead
-					reached = play(c, opened(t, uri), point, a, func(acknowledged lease.Document) { ending.next(c, a, acknowledged) })
+					c.s.abandonedAfter = 0 // whoever is not at work is dead
+					reached = play(c, openStore(t, uri), point, a, func(acknowledged lease.Document) { ending.next(c, a, acknowledged) })
 					if m, err := c.s.Meter(t.Context(), c.license); err != nil || m.Used > a.Allowance {
 						t.Fatalf("%d of %d calls are used: %v", m.Used, a.Allowance, err)
 					}
@@ -332,12 +334,12 @@ func everyPoint(t *testing.T, play func(c *scene, node *Store, point int, a lice
 	}
 }
 
-// stands checks that what was acknowledged is stored, or was followed by something later.
-func (c *scene) stands(a licensing.Advance, acknowledged lease.Document) {
+// checkStored checks that what was acknowledged is stored, or was followed by something later.
+func (c *scene) checkStored(a licensing.Advance, acknowledged lease.Document) {
 	c.t.Helper()
-	if c.remembered {
-		if held, err := c.s.Activation(c.t.Context(), a.Key); err != nil || held.Past.Alternations != 7 {
-			c.t.Fatalf("it was remembered, stored is %+v: %v", held.Past, err)
+	if c.hasHistory {
+		if held, err := c.s.Activation(c.t.Context(), a.Key); err != nil || held.Reactivations.Alternations != 7 {
+			c.t.Fatalf("it was remembered, stored is %+v: %v", held.Reactivations, err)
 		}
 	}
 	if acknowledged == nil {
@@ -348,15 +350,15 @@ func (c *scene) stands(a licensing.Advance, acknowledged lease.Document) {
 	}
 }
 
-// whole checks that the sums agree: nothing is counted, held or taken but what the activations say.
-func (c *scene) whole() {
+// checkSums checks that the sums agree: nothing is counted, held or taken but what the activations say.
+func (c *scene) checkSums() {
 	c.t.Helper()
 	ctx := c.t.Context()
-	all, err := find[activation](ctx, c.s.activations, with("license", string(c.license)))
+	all, err := findAll[activation](ctx, c.s.activations, newDoc("license", string(c.license)))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	raw, err := one[bson.Raw](ctx, c.s.meters, with("_id", string(c.license)))
+	raw, err := findOne[bson.Raw](ctx, c.s.meters, newDoc("_id", string(c.license)))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -367,24 +369,24 @@ func (c *scene) whole() {
 	var used, machines int64
 	held := map[string]seat{}
 	for _, d := range all {
-		if d.Claim != nil || d.Owed != nil {
-			c.t.Fatalf("left open: %+v %+v", d.Claim, d.Owed)
+		if d.Claim != nil || d.Pending != nil {
+			c.t.Fatalf("left open: %+v %+v", d.Claim, d.Pending)
 		}
-		used += d.Granted
-		if d.Counted > d.Granted {
-			c.t.Fatalf("%d counted, of %d that were charged", d.Counted, d.Granted)
+		used += d.Charged
+		if d.Counted > d.Charged {
+			c.t.Fatalf("%d counted, of %d that were charged", d.Counted, d.Charged)
 		}
 		if d.Closed == 0 {
 			machines++
 		}
-		for _, h := range d.Held {
+		for _, h := range d.Seats {
 			held[h.Bucket+" "+d.Activation] = h
 		}
 	}
 	if m.Used != used || m.Machines != machines {
 		c.t.Fatalf("the meter says %d calls and %d machines, the activations say %d and %d", m.Used, m.Machines, used, machines)
 	}
-	buckets, err := find[bucket](ctx, c.s.pools, with("license", string(c.license)))
+	buckets, err := findAll[bucket](ctx, c.s.pools, newDoc("license", string(c.license)))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -396,10 +398,10 @@ func (c *scene) whole() {
 		for key, p := range b.Seats {
 			seats++
 			known := held[b.ID+" "+key]
-			if known.Mark != p.Mark {
+			if known.Token != p.Token {
 				c.t.Fatalf("a seat of %s that it does not know of", b.ID)
 			}
-			if p.Until < known.Until || p.Until >= far && known.Until < far {
+			if p.Until < known.Until || p.Until >= farFuture && known.Until < farFuture {
 				c.t.Fatalf("a seat of %s until %d, its activation says %d", b.ID, p.Until, known.Until)
 			}
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// kept is the document of an entry. Its _id is kind and id together; due and until are left out where they are never, so that sparse
+// entryDocument is the document of an entry. Its _id is kind and id together; due and until are left out where they are never, so that sparse
 // indexes hold only what will come.
-type kept struct {
+type entryDocument struct {
 	Key      string `bson:"_id"`
 	Kind     string `bson:"kind"`
 	ID       string `bson:"id"`
@@ -30,16 +30,16 @@ type kept struct {
 
 func entryID(kind, id string) string { return kind + ":" + id }
 
-func keptOf(e licensing.Entry) kept {
-	return kept{entryID(e.Kind, e.ID), e.Kind, e.ID, string(e.Org), e.List, e.Search, fold(e.Search), e.Revision, dateOf(e.Created), dateOf(e.Due), dateOf(e.Until), e.Body}
+func newEntryDocument(e licensing.Entry) entryDocument {
+	return entryDocument{entryID(e.Kind, e.ID), e.Kind, e.ID, string(e.Org), e.List, e.Search, foldCase(e.Search), e.Revision, dateOf(e.Created), dateOf(e.Due), dateOf(e.Until), e.Body}
 }
 
-func (d kept) record() licensing.Entry {
+func (d entryDocument) record() licensing.Entry {
 	return licensing.Entry{Kind: d.Kind, ID: d.ID, Org: license.ID(d.Org), List: d.List, Search: d.Search, Revision: d.Revision,
 		Created: timeOf(d.Created), Due: timeOf(d.Due), Until: timeOf(d.Until), Body: d.Body}
 }
 
-func (d kept) place() (date, string) { return d.Created, d.Key }
+func (d entryDocument) position() (date, string) { return d.Created, d.Key }
 
 // CreateEntry implements licensing.Entries, as all below.
 func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
@@ -47,11 +47,11 @@ func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
 		return err
 	}
 	e.Revision = 1
-	return s.insert(ctx, s.entries, keptOf(e))
+	return s.insert(ctx, s.entries, newEntryDocument(e))
 }
 
 func (s *Store) Entry(ctx context.Context, kind, id string) (licensing.Entry, error) {
-	d, err := one[kept](ctx, s.entries, byID(entryID(kind, id)))
+	d, err := findOne[entryDocument](ctx, s.entries, byID(entryID(kind, id)))
 	return d.record(), err
 }
 
@@ -67,8 +67,8 @@ func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.
 		return e, licensing.ErrStale
 	}
 	e.Org, e.List, e.Created = held.Org, held.List, held.Created
-	d := keptOf(e)
-	set := with("search", d.Search, "folded", d.Folded, "revision", e.Revision+1, "body", d.Body)
+	d := newEntryDocument(e)
+	set := newDoc("search", d.Search, "folded", d.Folded, "revision", e.Revision+1, "body", d.Body)
 	unset := bson.D{}
 	for _, when := range []struct {
 		member string
@@ -80,14 +80,14 @@ func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.
 			unset = append(unset, bson.E{Key: when.member, Value: ""})
 		}
 	}
-	update := with("$set", set)
+	update := newDoc("$set", set)
 	if len(unset) > 0 {
 		update = append(update, bson.E{Key: "$unset", Value: unset})
 	}
-	if met, err := s.change(ctx, s.entries, byID(d.Key, "revision", e.Revision), update); err != nil {
+	if met, err := s.updateOne(ctx, s.entries, byID(d.Key, "revision", e.Revision), update); err != nil {
 		return e, err
 	} else if !met {
-		return e, s.staleOrGone(ctx, s.entries, d.Key)
+		return e, s.staleOrNotFound(ctx, s.entries, d.Key)
 	}
 	e.Revision++
 	return e, nil
@@ -98,24 +98,24 @@ func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64
 	if revision != 0 {
 		filter = byID(entryID(kind, id), "revision", revision)
 	}
-	met, err := s.remove(ctx, s.entries, filter)
+	met, err := s.deleteOne(ctx, s.entries, filter)
 	if err != nil || met {
 		return err
 	}
-	return s.staleOrGone(ctx, s.entries, entryID(kind, id))
+	return s.staleOrNotFound(ctx, s.entries, entryID(kind, id))
 }
 
 func (s *Store) Entries(ctx context.Context, kind string, org license.ID, in string, page licensing.Page) (licensing.Listing[licensing.Entry], error) {
-	filter := with("kind", kind, "org", string(org))
+	filter := newDoc("kind", kind, "org", string(org))
 	if in != "" {
 		filter = append(filter, bson.E{Key: "list", Value: in})
 	}
-	return list(ctx, s.entries, filter, "folded", page, kept.record)
+	return listNewest(ctx, s.entries, filter, "folded", page, entryDocument.record)
 }
 
 func (s *Store) DueEntries(ctx context.Context, kind string, now lease.Time, limit int) ([]licensing.Entry, error) {
-	documents, err := find[kept](ctx, s.entries, with("kind", kind, "due", with("$lte", dateOf(now))),
-		options.Find().SetSort(with("due", 1, "_id", 1)).SetLimit(int64(limit)))
+	documents, err := findAll[entryDocument](ctx, s.entries, newDoc("kind", kind, "due", newDoc("$lte", dateOf(now))),
+		options.Find().SetSort(newDoc("due", 1, "_id", 1)).SetLimit(int64(limit)))
 	due := make([]licensing.Entry, len(documents))
 	for i, d := range documents {
 		due[i] = d.record()
@@ -123,6 +123,6 @@ func (s *Store) DueEntries(ctx context.Context, kind string, now lease.Time, lim
 	return due, err
 }
 
-func (s *Store) TidyEntries(ctx context.Context, now lease.Time) error {
-	return s.removeWhere(ctx, s.entries, with("until", with("$lte", dateOf(now))))
+func (s *Store) DeleteExpiredEntries(ctx context.Context, now lease.Time) error {
+	return s.deleteMany(ctx, s.entries, newDoc("until", newDoc("$lte", dateOf(now))))
 }

@@ -20,24 +20,24 @@ func (s *Store) epoch(ctx context.Context, first int64, since lease.Time) (licen
 	if e, err := s.readEpoch(ctx); !errors.Is(err, licensing.ErrNotFound) {
 		return e, err
 	}
-	if err := s.put(ctx, s.settings, byID(epochID), with("$setOnInsert", with("value", first, "since", dateOf(since)))); err != nil {
+	if err := s.upsert(ctx, s.settings, byID(epochID), newDoc("$setOnInsert", newDoc("value", first, "since", dateOf(since)))); err != nil {
 		return licensing.Epoch{}, err
 	}
 	return s.readEpoch(ctx)
 }
 
 func (s *Store) readEpoch(ctx context.Context) (licensing.Epoch, error) {
-	d, err := one[struct {
+	d, err := findOne[struct {
 		Value int64 `bson:"value"`
 		Since date  `bson:"since"`
-	}](ctx, s.settings, with("_id", epochID))
+	}](ctx, s.settings, newDoc("_id", epochID))
 	return licensing.Epoch{Value: d.Value, Since: timeOf(d.Since)}, err
 }
 
 // RaiseEpoch implements licensing.Chains.
 func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (licensing.Epoch, error) {
 	for {
-		_, err := s.change(ctx, s.settings, byID(epochID, "value", with("$lte", above)), with("$set", with("value", above+1, "since", dateOf(now))))
+		_, err := s.updateOne(ctx, s.settings, byID(epochID, "value", newDoc("$lte", above)), newDoc("$set", newDoc("value", above+1, "since", dateOf(now))))
 		if err != nil {
 			return licensing.Epoch{}, err
 		}
@@ -48,8 +48,8 @@ func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (li
 	}
 }
 
-// SettleEpoch implements licensing.Chains.
-func (s *Store) SettleEpoch(ctx context.Context, value int64) error {
-	_, err := s.change(ctx, s.settings, byID(epochID, "value", value), with("$set", with("since", date(0))))
+// EndFreeze implements licensing.Chains.
+func (s *Store) EndFreeze(ctx context.Context, value int64) error {
+	_, err := s.updateOne(ctx, s.settings, byID(epochID, "value", value), newDoc("$set", newDoc("since", date(0))))
 	return err
 }

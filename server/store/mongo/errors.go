@@ -12,9 +12,9 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// meant turns the driver's errors into those of the contract. Whatever means that MongoDB could not be reached, or could not do it now,
+// mapError turns the driver's errors into those of the contract. Whatever means that MongoDB could not be reached, or could not do it now,
 // is ErrUnavailable: the same request may work in a moment.
-func meant(err error) error {
+func mapError(err error) error {
 	var server mongo.ServerError
 	switch {
 	case err == nil:
@@ -25,16 +25,16 @@ func meant(err error) error {
 		return licensing.ErrExists
 	case errors.Is(err, context.Canceled):
 		return err
-	case errors.As(err, &server) && !passing(server):
+	case errors.As(err, &server) && !isTransient(server):
 		return fmt.Errorf("MongoDB: %w", err)
-	case errors.As(err, &server), mongo.IsNetworkError(err), mongo.IsTimeout(err), unconnected(err):
+	case errors.As(err, &server), mongo.IsNetworkError(err), mongo.IsTimeout(err), isConnectionLoss(err):
 		return fmt.Errorf("%w: MongoDB: %w", licensing.ErrUnavailable, err)
 	}
 	return fmt.Errorf("MongoDB: %w", err)
 }
 
-// passing tells whether the server's no is one of a moment: an election, a shutdown, a lost majority.
-func passing(err mongo.ServerError) bool {
+// isTransient tells whether the server's no is one of a moment: an election, a shutdown, a lost majority.
+func isTransient(err mongo.ServerError) bool {
 	for _, label := range []string{"RetryableWriteError", "TransientTransactionError", "NetworkError"} {
 		if err.HasErrorLabel(label) {
 			return true
@@ -51,8 +51,8 @@ func passing(err mongo.ServerError) bool {
 	return false
 }
 
-// unconnected tells whether the request got no connection, or lost it.
-func unconnected(err error) bool {
+// isConnectionLoss tells whether the request got no connection, or lost it.
+func isConnectionLoss(err error) bool {
 	var selection topology.ServerSelectionError
 	var connection topology.ConnectionError
 	var queue topology.WaitQueueTimeoutError
@@ -62,8 +62,8 @@ func unconnected(err error) bool {
 		errors.As(err, &pool) || errors.As(err, &cleared) && cleared.Retryable()
 }
 
-// reason shortens what the driver says when it finds no server to the last thing that a server, or the network, said.
-func reason(err error) error {
+// lastServerError shortens what the driver says when it finds no server to the last thing that a server, or the network, said.
+func lastServerError(err error) error {
 	if _, after, ok := strings.Cut(err.Error(), "Last error: "); ok {
 		text, _, _ := strings.Cut(after, " }")
 		return errors.New(text)

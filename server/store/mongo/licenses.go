@@ -13,26 +13,26 @@ import (
 
 // licenseRecord is a document. What syncs change is not in it but in the meter, which has the same _id, and in the pools.
 type licenseRecord struct {
-	Meta         meta                `bson:",inline"`
-	Product      string              `bson:"product"`
-	Version      string              `bson:"version"`
-	Name         string              `bson:"name"`
-	Customer     string              `bson:"customer"`
-	Contexts     []string            `bson:"contexts"`
-	Entitlements []entitlement       `bson:"entitlements"`
-	Allowance    int64               `bson:"allowance"`
-	Expires      date                `bson:"expires"`
-	Status       string              `bson:"status"`
-	Archived     bool                `bson:"archived"`
-	Overrides    licensing.Overrides `bson:"overrides"`
-	CustomerID   string              `bson:"customer_id"`
-	Trial        bool                `bson:"trial"`
-	Term         licensing.Term      `bson:"term"`
-	Maintenance  date                `bson:"maintenance"`
-	Recent       []licensing.Event   `bson:"recent"`
-	Fingerprint  []lease.Part        `bson:"fingerprint"`
-	Holds        []licensing.Hold    `bson:"holds"`
-	Narrowed     []string            `bson:"narrowed,omitempty"` // entitlements of which there were more slots before
+	Meta         baseDocument             `bson:",inline"`
+	Product      string                   `bson:"product"`
+	Version      string                   `bson:"version"`
+	Name         string                   `bson:"name"`
+	Customer     string                   `bson:"customer"`
+	Contexts     []string                 `bson:"contexts"`
+	Entitlements []entitlement            `bson:"entitlements"`
+	Allowance    int64                    `bson:"allowance"`
+	Expires      date                     `bson:"expires"`
+	Status       string                   `bson:"status"`
+	Archived     bool                     `bson:"archived"`
+	Overrides    licensing.Overrides      `bson:"overrides"`
+	CustomerID   string                   `bson:"customer_id"`
+	Trial        bool                     `bson:"trial"`
+	Term         licensing.Term           `bson:"term"`
+	Maintenance  date                     `bson:"maintenance"`
+	Recent       []licensing.HistoryEntry `bson:"recent"`
+	Fingerprint  []lease.FingerprintPart  `bson:"fingerprint"`
+	Holds        []licensing.Hold         `bson:"holds"`
+	Reduced      []string                 `bson:"narrowed,omitempty"` // entitlements of which there were more slots before
 }
 
 type entitlement struct {
@@ -40,9 +40,9 @@ type entitlement struct {
 	Slots int64  `bson:"slots"`
 }
 
-func licenseOf(l licensing.License) licenseRecord {
-	d := licenseRecord{metaOf(l.Meta, "", fold(l.Name, l.Customer)), string(l.Product), string(l.Version), l.Name, l.Customer, l.Contexts, nil,
-		l.Allowance, dateOf(l.Expires), string(l.Status), l.Archived, l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance), l.Recent, l.Fingerprint, l.Holds, nil}
+func newLicenseRecord(l licensing.License) licenseRecord {
+	d := licenseRecord{newBaseDocument(l.Record, "", foldCase(l.Name, l.Customer)), string(l.Product), string(l.Version), l.Name, l.Customer, l.Contexts, nil,
+		l.Allowance, dateOf(l.Expires), string(l.Status), l.Archived, l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance), l.RecentHistory, l.Fingerprint, l.Holds, nil}
 	for _, e := range l.Entitlements {
 		d.Entitlements = append(d.Entitlements, entitlement{e.Name, int64(e.Slots)})
 	}
@@ -50,9 +50,9 @@ func licenseOf(l licensing.License) licenseRecord {
 }
 
 func (d licenseRecord) record() licensing.License {
-	l := licensing.License{Meta: d.Meta.record(), Product: license.ID(d.Product), Version: license.ID(d.Version), Name: d.Name, Customer: d.Customer,
+	l := licensing.License{Record: d.Meta.record(), Product: license.ID(d.Product), Version: license.ID(d.Version), Name: d.Name, Customer: d.Customer,
 		Contexts: d.Contexts, Allowance: d.Allowance, Expires: timeOf(d.Expires), Status: licensing.Status(d.Status), Archived: d.Archived, Overrides: d.Overrides,
-		CustomerID: license.ID(d.CustomerID), Trial: d.Trial, Term: d.Term, Maintenance: timeOf(d.Maintenance), Recent: d.Recent, Fingerprint: d.Fingerprint, Holds: d.Holds}
+		CustomerID: license.ID(d.CustomerID), Trial: d.Trial, Term: d.Term, Maintenance: timeOf(d.Maintenance), RecentHistory: d.Recent, Fingerprint: d.Fingerprint, Holds: d.Holds}
 	for _, e := range d.Entitlements {
 		l.Entitlements = append(l.Entitlements, license.Entitlement{Name: e.Name, Slots: int(e.Slots)})
 	}
@@ -62,29 +62,29 @@ func (d licenseRecord) record() licensing.License {
 // CreateLicense implements licensing.Catalogue. The meter comes first: no license is ever without one. What is left of a license with its id,
 // whose deletion somebody has begun, goes before.
 func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
-	d := licenseOf(l)
+	d := newLicenseRecord(l)
 	var version bool
-	if err := together(
+	if err := parallel(
 		func() (err error) {
-			version, err = exists(ctx, s.versions, with("_id", d.Version, "org", d.Meta.Org, "product", d.Product))
+			version, err = exists(ctx, s.versions, newDoc("_id", d.Version, "org", d.Meta.Org, "product", d.Product))
 			return err
 		},
-		func() error { return s.endDeletion(ctx, d.Meta.ID) },
+		func() error { return s.completeDeletion(ctx, d.Meta.ID) },
 	); err != nil || !version {
-		return missing(err)
+		return orNotFound(err)
 	}
-	if err := s.put(ctx, s.meters, byID(d.Meta.ID), with("$setOnInsert", newMeter())); err != nil {
+	if err := s.upsert(ctx, s.meters, byID(d.Meta.ID), newDoc("$setOnInsert", newMeter())); err != nil {
 		return err
 	}
 	if err := s.insert(ctx, s.licenses, d); err != nil {
 		return err
 	}
-	return s.below(ctx, s.versions, d.Version, s.licenses, d.Meta.ID)
+	return s.undoIfParentGone(ctx, s.versions, d.Version, s.licenses, d.Meta.ID)
 }
 
 // License implements licensing.Catalogue.
 func (s *Store) License(ctx context.Context, org, id license.ID) (licensing.License, error) {
-	d, err := one[licenseRecord](ctx, s.licenses, with("_id", string(id), "org", string(org)))
+	d, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", string(id), "org", string(org)))
 	return d.record(), err
 }
 
@@ -97,71 +97,71 @@ func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.Licens
 	if f.NeverActivated {
 		return s.neverActivated(ctx, filter, page)
 	}
-	return sorted(ctx, s.licenses, filter, page, licenseRecord.record)
+	return listSorted(ctx, s.licenses, filter, page, licenseRecord.record)
 }
 
 // UpdateLicense implements licensing.Catalogue.
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
-	d := licenseOf(l)
-	before, err := one[licenseRecord](ctx, s.licenses, with("_id", d.Meta.ID, "org", d.Meta.Org, "revision", l.Revision), only("entitlements", "narrowed"))
+	d := newLicenseRecord(l)
+	before, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", d.Meta.ID, "org", d.Meta.Org, "revision", l.Revision), project("entitlements", "narrowed"))
 	if err != nil && !errors.Is(err, licensing.ErrNotFound) { // why there is none is told by the update
 		return l, err
 	}
-	d.Narrowed = d.narrowed(before)
-	err = s.update(ctx, s.licenses, &d.Meta, &d)
+	d.Reduced = d.reducedEntitlements(before)
+	err = s.replaceRecord(ctx, s.licenses, &d.Meta, &d)
 	l.Revision++
 	return l, err
 }
 
-// Terms implements licensing.Chains. The documents are read one after the other and not at one instant; an Advance names the license's
+// LicenseContext implements licensing.Chains. The documents are read one after the other and not at one instant; an Advance names the license's
 // revision, so terms in which the license is out of date cannot be acted on.
-func (s *Store) Terms(ctx context.Context, id license.ID) (licensing.Terms, error) {
-	d, err := one[licenseRecord](ctx, s.licenses, with("_id", string(id)))
+func (s *Store) LicenseContext(ctx context.Context, id license.ID) (licensing.LicenseContext, error) {
+	d, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", string(id)))
 	if err != nil {
-		return licensing.Terms{}, err
+		return licensing.LicenseContext{}, err
 	}
-	terms := licensing.Terms{License: d.record()}
-	if err := together(
+	terms := licensing.LicenseContext{License: d.record()}
+	if err := parallel(
 		func() (err error) {
 			terms.Version, err = s.Version(ctx, terms.License.Organisation, terms.License.Version)
 			return err
 		},
-		func() (err error) { terms.Product, err = s.KeysOf(ctx, terms.License.Product); return err },
+		func() (err error) { terms.Product, err = s.ProductWithKeys(ctx, terms.License.Product); return err },
 	); err != nil {
-		return licensing.Terms{}, err
+		return licensing.LicenseContext{}, err
 	}
 	return terms, nil
 }
 
 // Meter implements licensing.Chains. It counts requests that are under way; one that is taken back lowers it again.
 func (s *Store) Meter(ctx context.Context, id license.ID) (licensing.Meter, error) {
-	m, err := one[meter](ctx, s.meters, with("_id", string(id)))
+	m, err := findOne[meter](ctx, s.meters, newDoc("_id", string(id)))
 	return m.record(), err
 }
 
 // LastSync implements licensing.Chains. It looks through all that the license has: it is for a person to read.
 func (s *Store) LastSync(ctx context.Context, id license.ID) (lease.Time, error) {
-	last, err := find[activation](ctx, s.activations, with("license", string(id)), options.Find().SetProjection(with("last_sync", 1)).
-		SetSort(with("last_sync", -1)).SetLimit(1))
+	last, err := findAll[activation](ctx, s.activations, newDoc("license", string(id)), options.Find().SetProjection(newDoc("last_sync", 1)).
+		SetSort(newDoc("last_sync", -1)).SetLimit(1))
 	if err != nil || len(last) > 0 {
 		return timeOf(append(last, activation{})[0].LastSync), err
 	}
-	there, err := exists(ctx, s.meters, with("_id", string(id)))
+	there, err := exists(ctx, s.meters, newDoc("_id", string(id)))
 	if err != nil || !there {
-		return 0, missing(err)
+		return 0, orNotFound(err)
 	}
 	return 0, nil
 }
 
-// owned is ErrNotFound unless the license is the organisation's.
-func (s *Store) owned(ctx context.Context, org, id license.ID) error {
-	there, err := exists(ctx, s.licenses, with("_id", string(id), "org", string(org)))
+// requireLicense is ErrNotFound unless the license is the organisation's.
+func (s *Store) requireLicense(ctx context.Context, org, id license.ID) error {
+	there, err := exists(ctx, s.licenses, newDoc("_id", string(id), "org", string(org)))
 	if err != nil || !there {
-		return missing(err)
+		return orNotFound(err)
 	}
 	return nil
 }
 
-func (d licenseRecord) place() (date, string) { return d.Meta.place() }
+func (d licenseRecord) position() (date, string) { return d.Meta.position() }
 
-func (d licenseRecord) catalogued() meta { return d.Meta }
+func (d licenseRecord) base() baseDocument { return d.Meta }

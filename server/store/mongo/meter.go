@@ -14,25 +14,25 @@ import (
 // meter is a document: what all activations of a license count together. Its _id is the license's. What an advance adds stands in Traces
 // too, under its activation, for as long as the advance is under way: done twice it is done once, and it can be taken back.
 type meter struct {
-	ID             string           `bson:"_id"`
-	Rev            int64            `bson:"rev"`
-	Used           int64            `bson:"used"`
-	Period         date             `bson:"period"`
-	Before         int64            `bson:"before"`
-	Machines       int64            `bson:"machines"`
-	Places         int64            `bson:"places"`
-	WindowFrom     date             `bson:"window_from"`
-	WindowCount    int64            `bson:"window_count"`
-	MovesFrom      date             `bson:"moves_from"`
-	Moves          int64            `bson:"moves"`
-	LastActivation date             `bson:"last_activation"`
-	Closed         []period         `bson:"closed"`
-	Left           []lease.Hash     `bson:"left"`
-	Traces         map[string]trace `bson:"traces"`
+	ID               string           `bson:"_id"`
+	Rev              int64            `bson:"rev"`
+	Used             int64            `bson:"used"`
+	Period           date             `bson:"period"`
+	UsedBeforePeriod int64            `bson:"before"`
+	Machines         int64            `bson:"machines"`
+	Places           int64            `bson:"places"`
+	WindowFrom       date             `bson:"window_from"`
+	WindowCount      int64            `bson:"window_count"`
+	MovesFrom        date             `bson:"moves_from"`
+	Moves            int64            `bson:"moves"`
+	LastActivation   date             `bson:"last_activation"`
+	ClosedPeriods    []period         `bson:"closed"`
+	VacatedBy        []lease.Hash     `bson:"left"`
+	Traces           map[string]trace `bson:"traces"`
 
-	was     licensing.Meter
-	touched map[string]bool
-	forced  bool // written although nothing changed
+	loaded     licensing.Meter
+	touched    map[string]bool
+	forceWrite bool // written although nothing changed
 }
 
 type period struct {
@@ -42,59 +42,59 @@ type period struct {
 
 // trace is what one advance has added. The key is the activation's hash.
 type trace struct {
-	Mark    string `bson:"mark"`
-	Before  common `bson:",inline"` // with the plan it says what was charged for what
-	Calls   int64  `bson:"calls"`
-	In      date   `bson:"in"`      // the period that the calls count in
-	Machine int64  `bson:"machine"` // 1: it took a machine's place
-	Window  date   `bson:"window"`  // start of the window that it counts in
-	Place   int64  `bson:"place"`   // 1: one that nobody had had
-	Move    int64  `bson:"move"`    // 1: one that another had given up
-	Moved   date   `bson:"moved"`   // start of the window that the move counts in
+	Token       string      `bson:"mark"`
+	MeterBefore meterTotals `bson:",inline"` // with the plan it says what was charged for what
+	Calls       int64       `bson:"calls"`
+	Period      date        `bson:"in"`      // the period that the calls count in
+	Machine     int64       `bson:"machine"` // 1: it took a machine's place
+	Window      date        `bson:"window"`  // start of the window that it counts in
+	Place       int64       `bson:"place"`   // 1: one that nobody had had
+	Move        int64       `bson:"move"`    // 1: one that another had given up
+	MoveWindow  date        `bson:"moved"`   // start of the window that the move counts in
 
-	Left lease.Hash `bson:"left"` // who had given up that place
+	VacatedBy lease.Hash `bson:"left"` // who had given up that place
 }
 
-// solitary is how many traces a meter may have for a charge that comes alone to leave them as they are: to forget those that are over
+// maxUnprunedTraces is how many traces a meter may have for a charge that comes alone to leave them as they are: to forget those that are over
 // takes a look at the activations, which one charge in so many pays for all.
-const solitary = 16
+const maxUnprunedTraces = 16
 
-// common is what a charge needs to know of the meter.
-type common struct {
-	Used   int64 `bson:"before"`
-	Period date  `bson:"before_period"`
-	Before int64 `bson:"before_base"`
+// meterTotals is what a charge needs to know of the meter.
+type meterTotals struct {
+	Used             int64 `bson:"before"`
+	Period           date  `bson:"before_period"`
+	UsedBeforePeriod int64 `bson:"before_base"`
 }
 
-func (m *meter) common() common { return common{m.Used, m.Period, m.Before} }
+func (m *meter) totals() meterTotals { return meterTotals{m.Used, m.Period, m.UsedBeforePeriod} }
 
 // newMeter is that of a new license, without its _id.
 func newMeter() bson.D {
-	return append(with("rev", int64(1), "traces", bson.D{}), (&meter{}).counters()...)
+	return append(newDoc("rev", int64(1), "traces", bson.D{}), (&meter{}).counters()...)
 }
 
 // counters is all of a meter but who is at work on it.
 func (m *meter) counters() bson.D {
-	return with("used", m.Used, "period", m.Period, "before", m.Before, "machines", m.Machines, "places", m.Places, "window_from", m.WindowFrom,
-		"window_count", m.WindowCount, "moves_from", m.MovesFrom, "moves", m.Moves, "last_activation", m.LastActivation, "closed", m.Closed, "left", m.Left)
+	return newDoc("used", m.Used, "period", m.Period, "before", m.UsedBeforePeriod, "machines", m.Machines, "places", m.Places, "window_from", m.WindowFrom,
+		"window_count", m.WindowCount, "moves_from", m.MovesFrom, "moves", m.Moves, "last_activation", m.LastActivation, "closed", m.ClosedPeriods, "left", m.VacatedBy)
 }
 
 func (m *meter) record() licensing.Meter {
-	r := licensing.Meter{Tally: licensing.Tally{Used: m.Used, Period: timeOf(m.Period), Before: m.Before, Machines: m.Machines, Places: max(m.Places, m.Machines),
-		WindowFrom: timeOf(m.WindowFrom), WindowCount: m.WindowCount, MovesFrom: timeOf(m.MovesFrom), Moves: m.Moves, LastActivation: timeOf(m.LastActivation)}, Left: m.Left}
-	for _, p := range m.Closed {
-		r.Closed = append(r.Closed, licensing.Period{From: timeOf(p.From), Used: p.Used})
+	r := licensing.Meter{MeterCounters: licensing.MeterCounters{Used: m.Used, Period: timeOf(m.Period), UsedBeforePeriod: m.UsedBeforePeriod, Machines: m.Machines, Places: max(m.Places, m.Machines),
+		WindowFrom: timeOf(m.WindowFrom), WindowCount: m.WindowCount, MovesFrom: timeOf(m.MovesFrom), Moves: m.Moves, LastActivation: timeOf(m.LastActivation)}, VacatedBy: m.VacatedBy}
+	for _, p := range m.ClosedPeriods {
+		r.ClosedPeriods = append(r.ClosedPeriods, licensing.Period{From: timeOf(p.From), Used: p.Used})
 	}
 	return r
 }
 
-// put takes over what a function of the domain has made of the record.
-func (m *meter) put(r licensing.Meter) {
-	m.Used, m.Period, m.Before, m.Machines, m.Places = r.Used, dateOf(r.Period), r.Before, r.Machines, r.Places
+// setRecord takes over what a function of the domain has made of the record.
+func (m *meter) setRecord(r licensing.Meter) {
+	m.Used, m.Period, m.UsedBeforePeriod, m.Machines, m.Places = r.Used, dateOf(r.Period), r.UsedBeforePeriod, r.Machines, r.Places
 	m.WindowFrom, m.WindowCount, m.MovesFrom, m.Moves, m.LastActivation = dateOf(r.WindowFrom), r.WindowCount, dateOf(r.MovesFrom), r.Moves, dateOf(r.LastActivation)
-	m.Left, m.Closed = r.Left, nil
-	for _, p := range r.Closed {
-		m.Closed = append(m.Closed, period{dateOf(p.From), p.Used})
+	m.VacatedBy, m.ClosedPeriods = r.VacatedBy, nil
+	for _, p := range r.ClosedPeriods {
+		m.ClosedPeriods = append(m.ClosedPeriods, period{dateOf(p.From), p.Used})
 	}
 }
 
@@ -103,24 +103,24 @@ func decodeMeter(raw bson.Raw) (*meter, error) {
 	if err := bson.Unmarshal(raw, m); err != nil {
 		return nil, fmt.Errorf("a meter: %w", err)
 	}
-	return m.read(), nil
+	return m.markLoaded(), nil
 }
 
-// read notes what the document was.
-func (m *meter) read() *meter {
-	m.was, m.touched = m.record(), map[string]bool{}
+// markLoaded notes what the document was.
+func (m *meter) markLoaded() *meter {
+	m.loaded, m.touched = m.record(), map[string]bool{}
 	if m.Traces == nil {
 		m.Traces = map[string]trace{}
 	}
 	return m
 }
 
-func (m *meter) at() int64           { return m.Rev }
-func (m *meter) short() bool         { return false }
-func (m *meter) whole(rev int64) any { m.Rev = rev; return m }
+func (m *meter) revision() int64           { return m.Rev }
+func (m *meter) isPartial() bool           { return false }
+func (m *meter) newDocument(rev int64) any { m.Rev = rev; return m }
 
 func (m *meter) changes() (set, unset bson.D) {
-	if is := m.record(); m.forced || !is.Same(&m.was) {
+	if is := m.record(); m.forceWrite || !is.Equal(&m.loaded) {
 		set = m.counters()
 	}
 	for key := range m.touched {
@@ -133,7 +133,7 @@ func (m *meter) changes() (set, unset bson.D) {
 	return set, unset
 }
 
-func (m *meter) marked() []string {
+func (m *meter) tokenHolders() []string {
 	var all []string
 	for key := range m.Traces {
 		all = append(all, m.ID+":"+key)
@@ -141,79 +141,79 @@ func (m *meter) marked() []string {
 	return all
 }
 
-func (m *meter) tidy(open marks) {
+func (m *meter) prune(open openClaims) {
 	for key, t := range m.Traces {
-		if !open.needs(mark{m.ID + ":" + key, t.Mark}) {
+		if !open.isInUse(claimToken{m.ID + ":" + key, t.Token}) {
 			delete(m.Traces, key)
 			m.touched[key] = true
 		}
 	}
 }
 
-func (m *meter) leave(key string, t trace) {
+func (m *meter) setTrace(key string, t trace) {
 	m.Traces[key] = t
 	m.touched[key] = true
 }
 
 // charge adds what an advance takes: a machine's place and one activation of the window for a first one, and its calls.
-func (m *meter) charge(mark string, p *plan, d activation) (licensing.Account, error) {
-	if done, ok := m.Traces[d.Activation]; ok && done.Mark == mark {
-		return p.account(d, done.Before), nil
+func (m *meter) charge(mark string, p *plan, d activation) (licensing.UsageTotals, error) {
+	if done, ok := m.Traces[d.Activation]; ok && done.Token == mark {
+		return p.totals(d, done.MeterBefore), nil
 	}
-	t, r := trace{Mark: mark, Before: m.common()}, m.record()
+	t, r := trace{Token: mark, MeterBefore: m.totals()}, m.record()
 	was := r
-	if err := p.admit(&r, d); err != nil {
-		return licensing.Account{}, err
+	if err := p.join(&r, d); err != nil {
+		return licensing.UsageTotals{}, err
 	}
-	if p.Activate != nil {
+	if p.NewActivation != nil {
 		t.Machine, t.Window, t.Place = 1, dateOf(r.WindowFrom), r.Places-was.Places
 		if r.Moves != was.Moves || r.MovesFrom != was.MovesFrom {
-			t.Move, t.Moved = 1, dateOf(r.MovesFrom)
+			t.Move, t.MoveWindow = 1, dateOf(r.MovesFrom)
 		}
-		for _, who := range was.Left {
-			if !slices.Contains(r.Left, who) {
-				t.Left = who
+		for _, who := range was.VacatedBy {
+			if !slices.Contains(r.VacatedBy, who) {
+				t.VacatedBy = who
 			}
 		}
 	}
-	after := r.Charge(p.Charge.record(), d.Counted, d.Granted)
-	t.Calls, t.In = after.Used-m.Used, dateOf(r.Period)
-	m.put(r)
-	m.leave(d.Activation, t)
+	after := r.Charge(p.Charge.record(), d.Counted, d.Charged)
+	t.Calls, t.Period = after.Used-m.Used, dateOf(r.Period)
+	m.setRecord(r)
+	m.setTrace(d.Activation, t)
 	return after, nil
 }
 
-// admit takes a machine's place if the plan needs one.
-func (p *plan) admit(m *licensing.Meter, d activation) error {
-	if p.Activate == nil {
+// join takes a machine's place if the plan needs one.
+func (p *plan) join(m *licensing.Meter, d activation) error {
+	if p.NewActivation == nil {
 		return nil
 	}
-	limit := licensing.Activate(*p.Activate)
-	return m.Admit(&limit, timeOf(p.Now), lease.Hash(p.Who))
+	limit := licensing.ActivationLimits(*p.NewActivation)
+	return m.Join(&limit, timeOf(p.Now), lease.Hash(p.Activation))
 }
 
-// takeBack undoes a charge, if it was made. It is written in any case: the raised revision stops a charge that is on its way.
-func (m *meter) takeBack(key, mark string) {
-	m.forced = true
+// undoCharge undoes a charge, if it was made. It is written in any case: the raised revision stops a charge that is on its way.
+func (m *meter) undoCharge(key, mark string) {
+	m.forceWrite = true
 	t, ok := m.Traces[key]
-	if !ok || t.Mark != mark {
+	if !ok || t.Token != mark {
 		return
 	}
 	m.Used -= t.Calls
-	if t.In < m.Period { // it was charged in a period that is over by now
-		m.Before -= t.Calls
-		for n := range m.Closed {
-			if m.Closed[n].From == t.In {
-				m.Closed[n].Used -= t.Calls
+	if t.Period < m.Period { // it was charged in a period that is over by now
+		m.UsedBeforePeriod -= t.Calls
+		for n := range m.ClosedPeriods {
+			if m.ClosedPeriods[n].From == t.Period {
+				m.ClosedPeriods[n].Used -= t.Calls
 			}
 		}
 	}
 	m.Machines -= t.Machine
 	m.Places = max(m.Machines, m.Places-t.Place)
-	if t.Left != "" && !slices.Contains(m.Left, t.Left) {
-		m.Left = append([]lease.Hash{t.Left}, m.Left...)
+	if t.VacatedBy != "" && !slices.Contains(m.VacatedBy, t.VacatedBy) {
+		m.VacatedBy = append([]lease.Hash{t.VacatedBy}, m.VacatedBy...)
 	}
-	if t.Move > 0 && m.MovesFrom == t.Moved && m.Moves > 0 {
+	if t.Move > 0 && m.MovesFrom == t.MoveWindow && m.Moves > 0 {
 		m.Moves--
 	}
 	if t.Machine > 0 && m.WindowFrom == t.Window && m.WindowCount > 0 {
@@ -223,21 +223,21 @@ func (m *meter) takeBack(key, mark string) {
 	m.touched[key] = true
 }
 
-// depart gives a machine's place up, or lets a newcomer have it.
-func (m *meter) depart(key string, o *owed) {
-	if done, ok := m.Traces[key]; ok && done.Mark == o.Mark {
+// vacate gives a machine's place up, or lets a newcomer have it.
+func (m *meter) vacate(key string, o *pendingRelease) {
+	if done, ok := m.Traces[key]; ok && done.Token == o.Token {
 		return
 	}
 	r := m.record()
-	if o.Depart {
-		r.Depart(lease.Hash(key))
+	if o.Leave {
+		r.Leave(lease.Hash(key))
 	} else {
-		r.Free(lease.Hash(key), true)
+		r.Release(lease.Hash(key), true)
 	}
-	m.put(r)
-	m.leave(key, trace{Mark: o.Mark})
+	m.setRecord(r)
+	m.setTrace(key, trace{Token: o.Token})
 }
 
-func refuse(code license.Code, retryAt date, format string, args ...any) error {
+func limitError(code license.Code, retryAt date, format string, args ...any) error {
 	return &licensing.Limit{Code: code, Detail: fmt.Sprintf(format, args...), RetryAt: lease.Time(retryAt)}
 }

@@ -18,7 +18,7 @@ import (
 var migrations = []func(context.Context, *Store) error{
 	indexes,
 	entryIndexes,
-	foldedActivations,
+	foldActivationNames,
 	memberLists,
 	listIndexes,
 }
@@ -26,9 +26,9 @@ var migrations = []func(context.Context, *Store) error{
 // migrate applies what is missing.
 func (s *Store) migrate(ctx context.Context, steps []func(context.Context, *Store) error) error {
 	const id = "schema"
-	schema, err := one[struct{ Version int64 }](ctx, s.settings, byID(id))
+	schema, err := findOne[struct{ Version int64 }](ctx, s.settings, byID(id))
 	if errors.Is(err, licensing.ErrNotFound) {
-		err = s.put(ctx, s.settings, byID(id), with("$setOnInsert", with("version", int64(0))))
+		err = s.upsert(ctx, s.settings, byID(id), newDoc("$setOnInsert", newDoc("version", int64(0))))
 	}
 	if err != nil {
 		return fmt.Errorf("reading the schema version: %w", err)
@@ -40,7 +40,7 @@ func (s *Store) migrate(ctx context.Context, steps []func(context.Context, *Stor
 		if err := steps[v](ctx, s); err != nil {
 			return fmt.Errorf("changing the schema to version %d: %w", v+1, err)
 		}
-		if _, err := s.change(ctx, s.settings, byID(id, "version", v), with("$set", with("version", v+1))); err != nil {
+		if _, err := s.updateOne(ctx, s.settings, byID(id, "version", v), newDoc("$set", newDoc("version", v+1))); err != nil {
 			return fmt.Errorf("changing the schema to version %d: %w", v+1, err)
 		}
 	}
@@ -54,47 +54,47 @@ type index struct {
 	sparse     bool
 }
 
-func newest(parents ...string) bson.D {
+func newestFirstIndex(parents ...string) bson.D {
 	var keys bson.D
 	for _, p := range parents {
 		keys = append(keys, bson.E{Key: p, Value: 1})
 	}
-	return append(keys, with("created", -1, "_id", -1)...)
+	return append(keys, newDoc("created", -1, "_id", -1)...)
 }
 
 func indexes(ctx context.Context, s *Store) error {
 	return createIndexes(ctx, []index{
-		{s.products, newest("org"), false},
-		{s.versions, newest("product"), false},
-		{s.licenses, newest("version"), false},
-		{s.activations, newest("license"), false},
-		{s.activations, with("open", 1), true},
-		{s.pools, with("license", 1), false},
-		{s.pools, with("pool", 1, "used", 1), false},
-		{s.pools, with("pool", 1, "next", 1), false},
-		{s.sessions, with("member", 1), false},
-		{s.sessions, with("expires", 1), false},
+		{s.products, newestFirstIndex("org"), false},
+		{s.versions, newestFirstIndex("product"), false},
+		{s.licenses, newestFirstIndex("version"), false},
+		{s.activations, newestFirstIndex("license"), false},
+		{s.activations, newDoc("open", 1), true},
+		{s.pools, newDoc("license", 1), false},
+		{s.pools, newDoc("pool", 1, "used", 1), false},
+		{s.pools, newDoc("pool", 1, "next", 1), false},
+		{s.sessions, newDoc("member", 1), false},
+		{s.sessions, newDoc("expires", 1), false},
 	})
 }
 
 func entryIndexes(ctx context.Context, s *Store) error {
 	return createIndexes(ctx, []index{
-		{s.entries, newest("kind", "org"), false},
-		{s.entries, newest("kind", "org", "list"), false},
-		{s.entries, with("due", 1), true},
-		{s.entries, with("until", 1), true},
+		{s.entries, newestFirstIndex("kind", "org"), false},
+		{s.entries, newestFirstIndex("kind", "org", "list"), false},
+		{s.entries, newDoc("due", 1), true},
+		{s.entries, newDoc("until", 1), true},
 	})
 }
 
-// foldedActivations gives those from before there were names what a search looks through.
-func foldedActivations(ctx context.Context, s *Store) error {
+// foldActivationNames gives those from before there were names what a search looks through.
+func foldActivationNames(ctx context.Context, s *Store) error {
 	for {
-		some, err := find[activation](ctx, s.activations, with("folded", with("$exists", false)), options.Find().SetProjection(with("activation", 1)).SetLimit(1000))
+		some, err := findAll[activation](ctx, s.activations, newDoc("folded", newDoc("$exists", false)), options.Find().SetProjection(newDoc("activation", 1)).SetLimit(1000))
 		if err != nil || len(some) == 0 {
 			return err
 		}
 		for _, a := range some {
-			if _, err := s.change(ctx, s.activations, byID(a.ID, "folded", with("$exists", false)), with("$set", with("folded", a.Activation))); err != nil {
+			if _, err := s.updateOne(ctx, s.activations, byID(a.ID, "folded", newDoc("$exists", false)), newDoc("$set", newDoc("folded", a.Activation))); err != nil {
 				return err
 			}
 		}
@@ -103,16 +103,16 @@ func foldedActivations(ctx context.Context, s *Store) error {
 
 // memberLists makes the list of an organisation's people, and lets a search find those who were there before.
 func memberLists(ctx context.Context, s *Store) error {
-	old, err := find[member](ctx, s.members, with("folded", with("$exists", false), "org", with("$exists", true)))
+	old, err := findAll[member](ctx, s.members, newDoc("folded", newDoc("$exists", false), "org", newDoc("$exists", true)))
 	if err != nil {
 		return err
 	}
 	for _, d := range old {
-		if _, err := s.change(ctx, s.members, byID(d.ID), with("$set", with("folded", foldedMember(d.record())))); err != nil {
+		if _, err := s.updateOne(ctx, s.members, byID(d.ID), newDoc("$set", newDoc("folded", foldedMember(d.record())))); err != nil {
 			return err
 		}
 	}
-	return createIndexes(ctx, []index{{s.members, newest("org"), false}})
+	return createIndexes(ctx, []index{{s.members, newestFirstIndex("org"), false}})
 }
 
 func createIndexes(ctx context.Context, all []index) error {
@@ -122,7 +122,7 @@ func createIndexes(ctx context.Context, all []index) error {
 			model.Options = options.Index().SetSparse(true)
 		}
 		if _, err := i.collection.Indexes().CreateOne(ctx, model); err != nil {
-			return fmt.Errorf("indexing %s: %w", i.collection.Name(), meant(err))
+			return fmt.Errorf("indexing %s: %w", i.collection.Name(), mapError(err))
 		}
 	}
 	return nil

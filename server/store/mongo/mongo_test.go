@@ -27,23 +27,23 @@ func TestMain(m *testing.M) {
 		os.Exit(2)
 	}
 	if uri := os.Getenv(nodeURI); uri != "" {
-		fmt.Fprintln(os.Stderr, node(uri))
+		fmt.Fprintln(os.Stderr, serveNode(uri))
 		os.Exit(1)
 	}
 	code := m.Run()
 	if code == 0 {
-		code = report()
+		code = reportViolations()
 	}
 	os.Exit(code)
 }
 
 var databases atomic.Int64
 
-// database is the URI of a new one.
-func database(t testing.TB) string {
+// newDatabase is the URI of a new one.
+func newDatabase(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("onelicense_test_%d_%d", os.Getpid(), databases.Add(1))
-	uri := within(os.Getenv("TEST_MONGODB_URI"), name)
+	uri := uriOfDatabase(os.Getenv("TEST_MONGODB_URI"), name)
 	t.Cleanup(func() {
 		client, err := mongo.Connect(options.Client().ApplyURI(uri))
 		if err == nil {
@@ -56,8 +56,8 @@ func database(t testing.TB) string {
 	return uri
 }
 
-// within puts a database's name into a URI.
-func within(uri, name string) string {
+// uriOfDatabase puts a database's name into a URI.
+func uriOfDatabase(uri, name string) string {
 	rest, query, _ := strings.Cut(uri, "?")
 	scheme, rest, _ := strings.Cut(rest, "://")
 	authority, given, _ := strings.Cut(rest, "/")
@@ -67,10 +67,10 @@ func within(uri, name string) string {
 	return strings.TrimSuffix(scheme+"://"+authority+"/"+name+"?"+query, "?")
 }
 
-// opened is one more node on the database.
-func opened(t testing.TB, uri string) *Store {
+// openStore is one more node on the database.
+func openStore(t testing.TB, uri string) *Store {
 	t.Helper()
-	s, err := open(t.Context(), uri, options.Client().SetMonitor(watch))
+	s, err := open(t.Context(), uri, options.Client().SetMonitor(commandMonitor))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,17 +80,17 @@ func opened(t testing.TB, uri string) *Store {
 
 // proves S27
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) licensing.Store { return opened(t, database(t)) })
+	storetest.Run(t, func(t *testing.T) licensing.Store { return openStore(t, newDatabase(t)) })
 }
 
 // The same with four nodes: each call goes to the next one. proves S27
 func TestContractOnFourNodes(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) licensing.Store {
-		uri := database(t)
-		return &nodes{Store: opened(t, uri), others: []*Store{opened(t, uri), opened(t, uri), opened(t, uri)}}
+		uri := newDatabase(t)
+		return &multiNodeStore{Store: openStore(t, uri), others: []*Store{openStore(t, uri), openStore(t, uri), openStore(t, uri)}}
 	})
 }
 
-func TestPeople(t *testing.T) {
-	storetest.People(t, func(t *testing.T) access.Store { return opened(t, database(t)) })
+func TestAccessContract(t *testing.T) {
+	storetest.RunAccess(t, func(t *testing.T) access.Store { return openStore(t, newDatabase(t)) })
 }

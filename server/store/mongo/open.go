@@ -43,12 +43,12 @@ const DefaultDatabase = "onelicense"
 // How long the store waits for MongoDB. A request that finds nobody gives up well within a client's patience; an election takes longer
 // than selection, so requests fail with ErrUnavailable during one and succeed after it.
 const (
-	selection = 3 * time.Second
-	operation = 10 * time.Second
+	selectionTimeout = 3 * time.Second
+	operationTimeout = 10 * time.Second
 )
 
-// patience is how old a piece of unfinished work must be before somebody whose work it is not takes it back.
-const patience = 10 * time.Second
+// abandonedAfter is how old a piece of unfinished work must be before somebody whose work it is not takes it back.
+const abandonedAfter = 10 * time.Second
 
 // Store is the data of one database. It implements licensing.Store and access.Store.
 type Store struct {
@@ -60,14 +60,14 @@ type Store struct {
 	members, sessions                           *mongo.Collection
 	entries                                     *mongo.Collection
 
-	turns    turns
-	metering *desk[*meter]
-	seating  *desk[*bucket]
-	crowded  crowded
+	activationLocks keyedMutex
+	meterWriter     *batchWriter[*meter]
+	seatWriter      *batchWriter[*bucket]
+	fullBuckets     fullBucketCache
 
-	patience  time.Duration
-	now       func() time.Time
-	interfere func() error // set by tests: called around each write, an error is a crash there
+	abandonedAfter time.Duration
+	now            func() time.Time
+	onWrite        func() error // set by tests: called around each write, an error is a crash there
 
 	stop func()
 	done sync.WaitGroup
@@ -93,19 +93,19 @@ func open(ctx context.Context, uri string, o *options.ClientOptions) (*Store, er
 
 // dial connects, and changes nothing.
 func dial(ctx context.Context, uri string, o *options.ClientOptions) (*Store, address, error) {
-	at, err := parse(uri)
+	at, err := parseURI(uri)
 	if err != nil {
 		return nil, at, err
 	}
 	o.ApplyURI(uri)
 	if err := o.Validate(); err != nil {
-		return nil, at, fmt.Errorf("the MongoDB URI is not valid: %s", at.hide(err))
+		return nil, at, fmt.Errorf("the MongoDB URI is not valid: %s", at.redact(err))
 	}
 	if o.ServerSelectionTimeout == nil {
-		o.SetServerSelectionTimeout(selection)
+		o.SetServerSelectionTimeout(selectionTimeout)
 	}
 	if o.Timeout == nil {
-		o.SetTimeout(operation)
+		o.SetTimeout(operationTimeout)
 	}
 	if o.AppName == nil {
 		o.SetAppName("onelicense")
@@ -119,25 +119,25 @@ func dial(ctx context.Context, uri string, o *options.ClientOptions) (*Store, ad
 	o.SetBSONOptions(&options.BSONOptions{UseJSONStructTags: true})
 	client, err := mongo.Connect(o)
 	if err != nil {
-		return nil, at, fmt.Errorf("connecting to MongoDB at %s: %s", at.hosts, at.hide(err))
+		return nil, at, fmt.Errorf("connecting to MongoDB at %s: %s", at.hosts, at.redact(err))
 	}
-	s := &Store{client: client, patience: patience, now: time.Now}
+	s := &Store{client: client, abandonedAfter: abandonedAfter, now: time.Now}
 	s.collections(client.Database(at.database))
 	if err := client.Ping(ctx, readpref.Primary()); err != nil {
-		return nil, at, errors.Join(fmt.Errorf("MongoDB at %s cannot be reached: %s", at.hosts, at.hide(reason(err))), s.Close())
+		return nil, at, errors.Join(fmt.Errorf("MongoDB at %s cannot be reached: %s", at.hosts, at.redact(lastServerError(err))), s.Close())
 	}
 	return s, at, nil
 }
 
 func (s *Store) collections(db *mongo.Database) {
-	for name, c := range s.byName() {
+	for name, c := range s.collectionsByName() {
 		*c = db.Collection(name)
 	}
-	s.metering = newDesk(s, s.meters, func(raw bson.Raw, _ bool) (*meter, error) { return decodeMeter(raw) }, nil)
-	s.seating = newDesk(s, s.pools, decodeBucket, partOfBucket)
+	s.meterWriter = newBatchWriter(s, s.meters, func(raw bson.Raw, _ bool) (*meter, error) { return decodeMeter(raw) }, nil)
+	s.seatWriter = newBatchWriter(s, s.pools, decodeBucket, bucketProjection)
 }
 
-func (s *Store) byName() map[string]**mongo.Collection {
+func (s *Store) collectionsByName() map[string]**mongo.Collection {
 	return map[string]**mongo.Collection{
 		"organisations": &s.organisations, "products": &s.products, "versions": &s.versions, "licenses": &s.licenses,
 		"names": &s.names, "deletions": &s.deletions, "settings": &s.settings,
@@ -152,7 +152,7 @@ const heartbeatID = "heartbeat"
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return s.put(ctx, s.settings, byID(heartbeatID), with("$set", with("at", bson.NewDateTimeFromTime(s.now()))))
+	return s.upsert(ctx, s.settings, byID(heartbeatID), newDoc("$set", newDoc("at", bson.NewDateTimeFromTime(s.now()))))
 }
 
 // Close ends the connections. What is under way is left to be completed by whoever meets it.
@@ -172,8 +172,8 @@ type address struct {
 	user            string // name and password, never to be shown
 }
 
-// parse takes the URI apart only as far as needed here: the driver judges it. A list of hosts is not what net/url takes.
-func parse(uri string) (address, error) {
+// parseURI takes the URI apart only as far as needed here: the driver judges it. A list of hosts is not what net/url takes.
+func parseURI(uri string) (address, error) {
 	scheme, rest, ok := strings.Cut(uri, "://")
 	if !ok || scheme != "mongodb" && scheme != "mongodb+srv" {
 		return address{}, errors.New("the MongoDB URI must begin with mongodb:// or mongodb+srv://")
@@ -190,8 +190,8 @@ func parse(uri string) (address, error) {
 	return a, nil
 }
 
-// hide gives an error's text without what is secret in the URI.
-func (a address) hide(err error) string {
+// redact gives an error's text without what is secret in the URI.
+func (a address) redact(err error) string {
 	text := err.Error()
 	if a.user == "" {
 		return text

@@ -15,10 +15,10 @@ import (
 )
 
 func TestNewerDataIsRefused(t *testing.T) {
-	uri := database(t)
-	s := opened(t, uri)
+	uri := newDatabase(t)
+	s := openStore(t, uri)
 	set := func(version int64) {
-		if _, err := s.change(t.Context(), s.settings, byID("schema"), with("$set", with("version", version))); err != nil {
+		if _, err := s.updateOne(t.Context(), s.settings, byID("schema"), newDoc("$set", newDoc("version", version))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -29,12 +29,12 @@ func TestNewerDataIsRefused(t *testing.T) {
 }
 
 func TestMigrationsApplyOnce(t *testing.T) {
-	s := opened(t, database(t))
+	s := openStore(t, newDatabase(t))
 	var done []string
 	step := func(name string, err error) func(context.Context, *Store) error {
 		return func(context.Context, *Store) error { done = append(done, name); return err }
 	}
-	if _, err := s.remove(t.Context(), s.settings, byID("schema")); err != nil {
+	if _, err := s.deleteOne(t.Context(), s.settings, byID("schema")); err != nil {
 		t.Fatal(err)
 	}
 	one, two, broken := step("one", nil), step("two", nil), step("broken", errors.New("broken"))
@@ -51,33 +51,33 @@ func TestMigrationsApplyOnce(t *testing.T) {
 	}
 }
 
-func TestEpochIsMadeOnce(t *testing.T) {
-	uri := database(t)
+func TestEpochIsCreatedOnce(t *testing.T) {
+	uri := newDatabase(t)
 	for _, first := range []int64{1700000000, 1800000000} {
-		if epoch, err := opened(t, uri).Epoch(t.Context(), first); err != nil || epoch != (licensing.Epoch{Value: 1700000000}) {
+		if epoch, err := openStore(t, uri).Epoch(t.Context(), first); err != nil || epoch != (licensing.Epoch{Value: 1700000000}) {
 			t.Errorf("epoch %+v, %v", epoch, err)
 		}
 	}
 }
 
 // The watch must be able to find something.
-func TestWatchFindsViolations(t *testing.T) {
+func TestCommandMonitorFindsViolations(t *testing.T) {
 	for name, command := range map[string]struct {
 		document bson.D
 		want     string
 	}{
-		"update":      {with("update", "c", "updates", bson.A{with("q", with("_id", "x", "rev", 1), "u", with("$set", with("a", 1)))}), ""},
-		"everything":  {with("update", "c", "updates", bson.A{with("q", bson.D{}, "u", with("$set", with("a", 1)))}), "no equality of _id"},
-		"some":        {with("delete", "c", "deletes", bson.A{with("q", with("_id", with("$in", bson.A{"x"})))}), "no equality of _id"},
-		"pipeline":    {with("update", "c", "updates", bson.A{with("q", with("_id", "x"), "u", bson.A{with("$set", with("a", 1))})}), "pipeline"},
-		"expression":  {with("find", "c", "filter", with("$expr", with("$gt", bson.A{"$a", "$b"}))), "$expr"},
-		"transaction": {with("commitTransaction", 1), "commitTransaction"},
+		"update":      {newDoc("update", "c", "updates", bson.A{newDoc("q", newDoc("_id", "x", "rev", 1), "u", newDoc("$set", newDoc("a", 1)))}), ""},
+		"everything":  {newDoc("update", "c", "updates", bson.A{newDoc("q", bson.D{}, "u", newDoc("$set", newDoc("a", 1)))}), "no equality of _id"},
+		"some":        {newDoc("delete", "c", "deletes", bson.A{newDoc("q", newDoc("_id", newDoc("$in", bson.A{"x"})))}), "no equality of _id"},
+		"pipeline":    {newDoc("update", "c", "updates", bson.A{newDoc("q", newDoc("_id", "x"), "u", bson.A{newDoc("$set", newDoc("a", 1))})}), "pipeline"},
+		"expression":  {newDoc("find", "c", "filter", newDoc("$expr", newDoc("$gt", bson.A{"$a", "$b"}))), "$expr"},
+		"transaction": {newDoc("commitTransaction", 1), "commitTransaction"},
 	} {
 		raw, err := bson.Marshal(command.document)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := complaints(command.document[0].Key, raw)
+		got := checkCommand(command.document[0].Key, raw)
 		if (command.want == "") != (len(got) == 0) || !strings.Contains(strings.Join(got, "; "), command.want) {
 			t.Errorf("%s: %q, want %q", name, got, command.want)
 		}

@@ -18,18 +18,18 @@ import (
 
 // A pool of several buckets is as exact as one: it is filled to the last seat, not beyond, whoever asks for which bucket first, and what
 // lapsed anywhere in it is found. proves S27
-func TestPoolOfSeveralBuckets(t *testing.T) {
+func TestSeatLimitAcrossBuckets(t *testing.T) {
 	const slots = 2*bucketSize + 40
-	c := newScene(t, database(t))
-	other := opened(t, c.uri)
+	c := newScene(t, newDatabase(t))
+	other := openStore(t, c.uri)
 	asks := func(now lease.Time, from, to int) int {
 		granted := make([]int, to-from)
 		if err := inParallel(to-from, func(i int) error {
 			node := []*Store{c.s, other}[i%2]
 			a := c.advance(fmt.Sprint(from+i), fmt.Sprint("asks ", from+i, now), func(a *licensing.Advance) {
-				a.Activate = &licensing.Activate{Limit: 1 << 30, Window: 1}
+				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1}
 				a.Now, a.Until = now, now+1000
-				a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
+				a.Reserve = []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
 			})
 			a.Compose = func(o licensing.Outcome) (lease.Document, error) {
 				granted[i] = len(o.Reservations)
@@ -55,8 +55,8 @@ func TestPoolOfSeveralBuckets(t *testing.T) {
 	if n := asks(2000, slots+50, slots+90); n != 40 { // the first have lapsed
 		t.Errorf("%d of 40 were granted after others had lapsed", n)
 	}
-	c.buckets(slots)
-	raw, err := one[bson.Raw](t.Context(), c.s.meters, with("_id", string(c.license)))
+	c.checkBuckets(slots)
+	raw, err := findOne[bson.Raw](t.Context(), c.s.meters, newDoc("_id", string(c.license)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,15 +67,15 @@ func TestPoolOfSeveralBuckets(t *testing.T) {
 
 // Seats that are granted whatever others hold fill what is free and overdraw what is not. Nobody who needs a free seat is given one on top,
 // and when they are given back the pool is what it was.
-func TestOverdrawnPoolOfSeveralBuckets(t *testing.T) {
+func TestOverdrawnPoolAcrossBuckets(t *testing.T) {
 	const slots, more = bucketSize + 40, 30
-	c := newScene(t, database(t))
-	c.limit("seat", slots)
+	c := newScene(t, newDatabase(t))
+	c.setSlots("seat", slots)
 	ask := func(n int, slots int64) (granted bool) {
 		t.Helper()
-		a := c.advance(fmt.Sprint(n), fmt.Sprint(n, slots), wantsOf(slots, 5000, "seat"), func(a *licensing.Advance) {
-			if a.Activate != nil {
-				a.Activate = &licensing.Activate{Limit: 1 << 30, Window: 1}
+		a := c.advance(fmt.Sprint(n), fmt.Sprint(n, slots), reservesOf(slots, 5000, "seat"), func(a *licensing.Advance) {
+			if a.NewActivation != nil {
+				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1}
 			}
 		})
 		a.Compose = func(o licensing.Outcome) (lease.Document, error) {
@@ -94,14 +94,14 @@ func TestOverdrawnPoolOfSeveralBuckets(t *testing.T) {
 			t.Fatalf("number %d was not granted whatever others hold", n)
 		}
 	}
-	held := c.held()
+	held := c.countSeats()
 	if held != slots+more/5 {
 		t.Fatalf("%d seats are held", held)
 	}
 	for n := range slots + more {
-		c.does(fmt.Sprint(n), fmt.Sprint(n, " drops"), drops("seat"))
+		c.mustAdvance(fmt.Sprint(n), fmt.Sprint(n, " drops"), releases("seat"))
 	}
-	if held := c.held(); held != 0 {
+	if held := c.countSeats(); held != 0 {
 		t.Fatalf("%d seats are held when all were given back", held)
 	}
 	for n := range slots + more {
@@ -109,90 +109,90 @@ func TestOverdrawnPoolOfSeveralBuckets(t *testing.T) {
 			t.Fatalf("seat %d of %d", n+1, slots)
 		}
 	}
-	c.buckets(slots)
-	c.whole()
+	c.checkBuckets(slots)
+	c.checkSums()
 }
 
 // An overdrawn bucket beside one with room: what is freed in the other is given away, so all together hold more than the limit for as long
 // as those keep their seats who were granted them whatever others held. It is never by more than there are of them, and those who need a
 // free seat never hold more than the limit (docs/mongodb.md).
-func TestOverdraftHasItsBound(t *testing.T) {
+func TestOverdraftIsBounded(t *testing.T) {
 	const slots, healed, freed = 2 * bucketSize, 3, 10
-	c := newScene(t, database(t))
-	c.limit("seat", slots)
+	c := newScene(t, newDatabase(t))
+	c.setSlots("seat", slots)
 	other := func(n, i int) string { return string(lease.HashOf(fmt.Append(nil, "other ", n, i))) }
 	for n := range int64(2) {
 		b := newBucket(string(c.license), "seat", n)
 		for i := range bucketSize {
-			b.Seats[other(int(n), i)] = placed{Mark: "m", Until: never}
+			b.Seats[other(int(n), i)] = seatHolder{Token: "m", Until: maxDate}
 		}
-		if err := c.s.insert(t.Context(), c.s.pools, b.whole(1)); err != nil {
+		if err := c.s.insert(t.Context(), c.s.pools, b.newDocument(1)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// The healed ones are at home in the first bucket, what is freed is in the second.
 	var names []string
 	for n := 0; len(names) < healed; n++ {
-		if name := fmt.Sprint("healed ", n); home(string(lease.HashOf([]byte(name))), 2) == 0 {
+		if name := fmt.Sprint("healed ", n); preferredBucket(string(lease.HashOf([]byte(name))), 2) == 0 {
 			names = append(names, name)
 		}
 	}
 	unbounded := func(a *licensing.Advance) {
-		if a.Activate != nil {
-			a.Activate = &licensing.Activate{Limit: 1 << 30, Window: 1}
+		if a.NewActivation != nil {
+			a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1}
 		}
 	}
 	for _, name := range names {
-		c.does(name, name, wantsOf(licensing.Unlimited, 5000, "seat"), unbounded)
+		c.mustAdvance(name, name, reservesOf(licensing.Unlimited, 5000, "seat"), unbounded)
 	}
-	if held := c.held(); held != slots+healed {
+	if held := c.countSeats(); held != slots+healed {
 		t.Fatalf("%d seats are held", held)
 	}
 	for i := range freed {
-		if err := c.s.freeSeat(t.Context(), bucketID(poolID(string(c.license), "seat"), 1), other(1, i), "m"); err != nil {
+		if err := c.s.releaseSeat(t.Context(), bucketID(poolID(string(c.license), "seat"), 1), other(1, i), "m"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for n := range 2 * freed {
-		c.does(fmt.Sprint("asks ", n), "asks", wantsOf(slots, 5000, "seat"), unbounded)
+		c.mustAdvance(fmt.Sprint("asks ", n), "asks", reservesOf(slots, 5000, "seat"), unbounded)
 	}
-	if held := c.held(); held != slots+healed {
+	if held := c.countSeats(); held != slots+healed {
 		t.Errorf("%d of %d seats are held, %d of them whatever others hold", held, slots, healed)
 	}
 	for _, name := range names {
-		c.does(name, name+" drops", drops("seat"))
+		c.mustAdvance(name, name+" drops", releases("seat"))
 	}
-	c.does("late", "asks", wantsOf(slots, 5000, "seat"), unbounded)
-	if held := c.held(); held != slots {
+	c.mustAdvance("late", "asks", reservesOf(slots, 5000, "seat"), unbounded)
+	if held := c.countSeats(); held != slots {
 		t.Errorf("%d of %d seats are held when nobody holds one whatever others do", held, slots)
 	}
-	c.buckets(slots)
+	c.checkBuckets(slots)
 }
 
 // A pool of several buckets has fewer slots from now on. Wherever those are who hold more, nobody is given a seat until all together are below
 // what is left, and then as many are as there are.
-func TestPoolThatIsNarrowed(t *testing.T) {
+func TestReducedPool(t *testing.T) {
 	const was, freed = 2*bucketSize + 40, 5
 	for _, slots := range []int{2*bucketSize + 10, 2 * bucketSize, bucketSize + 3, 40} {
-		c := newScene(t, database(t))
-		c.limit("seat", was)
+		c := newScene(t, newDatabase(t))
+		c.setSlots("seat", was)
 		type other struct{ bucket, key string }
 		var others []other
-		for n := range buckets(was) {
+		for n := range bucketCount(was) {
 			b := newBucket(string(c.license), "seat", n)
-			for i := range capacity(n, was) {
+			for i := range bucketCapacity(n, was) {
 				key := string(lease.HashOf(fmt.Append(nil, "other ", n, i)))
-				b.Seats[key] = placed{Mark: "m", Until: never}
+				b.Seats[key] = seatHolder{Token: "m", Until: maxDate}
 				others = append(others, other{b.ID, key})
 			}
-			if err := c.s.insert(t.Context(), c.s.pools, b.whole(1)); err != nil {
+			if err := c.s.insert(t.Context(), c.s.pools, b.newDocument(1)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		slices.SortFunc(others, func(a, b other) int { return cmp.Compare(a.key, b.key) }) // in no order of buckets
 		leaves := func() {
 			t.Helper()
-			if err := c.s.freeSeat(t.Context(), others[0].bucket, others[0].key, "m"); err != nil {
+			if err := c.s.releaseSeat(t.Context(), others[0].bucket, others[0].key, "m"); err != nil {
 				t.Fatal(err)
 			}
 			others = others[1:]
@@ -208,15 +208,15 @@ func TestPoolThatIsNarrowed(t *testing.T) {
 		asked := 0
 		given := func() bool {
 			asked++
-			name, before := fmt.Sprint("asks ", asked), c.held()
-			c.does(name, name, wantsOf(int64(slots), 5000, "seat"), func(a *licensing.Advance) {
-				a.Revision, a.Activate = l.Revision, &licensing.Activate{Limit: 1 << 30, Window: 1}
+			name, before := fmt.Sprint("asks ", asked), c.countSeats()
+			c.mustAdvance(name, name, reservesOf(int64(slots), 5000, "seat"), func(a *licensing.Advance) {
+				a.Revision, a.NewActivation = l.Revision, &licensing.ActivationLimits{Limit: 1 << 30, Window: 1}
 			})
-			return c.held() > before
+			return c.countSeats() > before
 		}
 		for len(others) > slots {
 			if len(others)%20 == 0 && given() {
-				t.Fatalf("from %d to %d: given away while %d are held", was, slots, c.held()-1)
+				t.Fatalf("from %d to %d: given away while %d are held", was, slots, c.countSeats()-1)
 			}
 			leaves()
 		}
@@ -233,73 +233,73 @@ func TestPoolThatIsNarrowed(t *testing.T) {
 			}
 		}
 		if sum != freed {
-			t.Errorf("from %d to %d: %d of %d free seats were given, %d are held", was, slots, sum, freed, c.held())
+			t.Errorf("from %d to %d: %d of %d free seats were given, %d are held", was, slots, sum, freed, c.countSeats())
 		}
 	}
 }
 
 // Who comes back late to a pool that is overdrawn has no better claim to a seat than anybody else, and neither has who drops it.
-func TestOverdrawnPoolTakesNobodyBack(t *testing.T) {
-	c := newScene(t, database(t))
-	c.limit("seat", 1)
-	c.does("a", "a", wantsOf(1, 1500, "seat"))
-	c.does("b", "b", wantsOf(licensing.Unlimited, 3000, "seat"))
-	a := c.advance("a", "again", wantsOf(1, 3000, "seat"), drops("seat"))
+func TestOverdrawnPoolDeniesReturningSeat(t *testing.T) {
+	c := newScene(t, newDatabase(t))
+	c.setSlots("seat", 1)
+	c.mustAdvance("a", "a", reservesOf(1, 1500, "seat"))
+	c.mustAdvance("b", "b", reservesOf(licensing.Unlimited, 3000, "seat"))
+	a := c.advance("a", "again", reservesOf(1, 3000, "seat"), releases("seat"))
 	if _, err := c.s.Advance(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
-	if held := c.held(); held != 1 {
+	if held := c.countSeats(); held != 1 {
 		t.Fatalf("%d hold a seat that was dropped while another held the only one", held)
 	}
-	c.does("a", "has one", wantsOf(licensing.Unlimited, 1500, "seat"))
-	c.does("a", "late", wantsOf(1, 3000, "seat"), func(a *licensing.Advance) { a.Now = 1600 })
-	if held := c.held(); held != 1 {
+	c.mustAdvance("a", "has one", reservesOf(licensing.Unlimited, 1500, "seat"))
+	c.mustAdvance("a", "late", reservesOf(1, 3000, "seat"), func(a *licensing.Advance) { a.Now = 1600 })
+	if held := c.countSeats(); held != 1 {
 		t.Fatalf("%d hold the one seat", held)
 	}
-	c.whole()
+	c.checkSums()
 }
 
 // What a restore brings back may be wanted by the request too: it is one want, until the later of the two.
-func TestTwoWantsOfOneEntitlement(t *testing.T) {
-	c := newScene(t, database(t))
-	c.limit("seat", 1)
-	c.does("b", "b", wants("seat"))
-	c.does("a", "a", wantsOf(licensing.Unlimited, 1500, "seat"), wantsOf(1, 9000, "seat"))
-	d, err := one[activation](t.Context(), c.s.activations, with("_id", activationID(c.key("a"))))
-	if err != nil || len(d.Held) != 1 || d.Held[0].Until != 9000 {
-		t.Errorf("it holds %+v: %v", d.Held, err)
+func TestTwoRequestsForOneEntitlement(t *testing.T) {
+	c := newScene(t, newDatabase(t))
+	c.setSlots("seat", 1)
+	c.mustAdvance("b", "b", reserves("seat"))
+	c.mustAdvance("a", "a", reservesOf(licensing.Unlimited, 1500, "seat"), reservesOf(1, 9000, "seat"))
+	d, err := findOne[activation](t.Context(), c.s.activations, newDoc("_id", activationID(c.key("a"))))
+	if err != nil || len(d.Seats) != 1 || d.Seats[0].Until != 9000 {
+		t.Errorf("it holds %+v: %v", d.Seats, err)
 	}
-	c.whole()
+	c.checkSums()
 }
 
 // A bucket says when a seat lapses at the earliest, and seats that were renewed lapse later than it says. That hides none that has lapsed,
 // however many buckets are looked into for nothing; each is so only once.
-func TestRenewedSeatsHideNoLapsedOne(t *testing.T) {
+func TestLapsedSeatIsFoundAmongRenewed(t *testing.T) {
 	const of, last = 40, 39
-	c := newScene(t, database(t))
+	c := newScene(t, newDatabase(t))
 	var all []any
 	for n := range int64(of) {
 		b := newBucket(string(c.license), "seat", n)
 		for i := range bucketSize {
-			b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n, i)))] = placed{Mark: "m", Until: 5000}
+			b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n, i)))] = seatHolder{Token: "m", Until: 5000}
 		}
 		if n == last {
-			b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n, 0)))] = placed{Mark: "m", Until: 1500}
+			b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n, 0)))] = seatHolder{Token: "m", Until: 1500}
 		}
-		b.whole(1)
-		b.Next = 1400
+		b.newDocument(1)
+		b.NextExpiry = 1400
 		all = append(all, b)
 	}
 	if _, err := c.s.pools.InsertMany(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
 	asks := func(name string) int {
-		c.does(name, name, wantsOf(of*bucketSize, 5000, "seat"), func(a *licensing.Advance) { a.Now = 2000 })
-		d, err := one[activation](t.Context(), c.s.activations, with("_id", activationID(c.key(name))))
+		c.mustAdvance(name, name, reservesOf(of*bucketSize, 5000, "seat"), func(a *licensing.Advance) { a.Now = 2000 })
+		d, err := findOne[activation](t.Context(), c.s.activations, newDoc("_id", activationID(c.key(name))))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(d.Held)
+		return len(d.Seats)
 	}
 	if asks("a") != 1 {
 		t.Error("the one seat that has lapsed was not found")
@@ -307,50 +307,50 @@ func TestRenewedSeatsHideNoLapsedOne(t *testing.T) {
 	if asks("b") != 0 {
 		t.Error("a seat was given that had not lapsed")
 	}
-	early, err := find[bucket](t.Context(), c.s.pools, with("license", string(c.license), "next", with("$lte", date(2000))))
+	early, err := findAll[bucket](t.Context(), c.s.pools, newDoc("license", string(c.license), "next", newDoc("$lte", date(2000))))
 	if err != nil || len(early) != 0 {
 		t.Errorf("%d buckets still say that a seat may have lapsed: %v", len(early), err)
 	}
-	c.buckets(of * bucketSize)
+	c.checkBuckets(of * bucketSize)
 }
 
 // No document grows without bound, however much a pool is overdrawn.
-func TestOverdrawnBucketHasAnEnd(t *testing.T) {
-	c := newScene(t, database(t))
-	c.limit("seat", 1)
+func TestOverdrawnBucketSizeIsBounded(t *testing.T) {
+	c := newScene(t, newDatabase(t))
+	c.setSlots("seat", 1)
 	b := newBucket(string(c.license), "seat", 0)
-	for n := range overfull {
-		b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n)))] = placed{Mark: "m", Until: never}
+	for n := range maxOverCapacity {
+		b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n)))] = seatHolder{Token: "m", Until: maxDate}
 	}
-	if err := c.s.insert(t.Context(), c.s.pools, b.whole(1)); err != nil {
+	if err := c.s.insert(t.Context(), c.s.pools, b.newDocument(1)); err != nil {
 		t.Fatal(err)
 	}
 	for n := range 3 {
-		c.does(fmt.Sprint(n), "asks", wantsOf(1, 2000, "seat"))
-		c.does(fmt.Sprint(n), "asks more", wantsOf(licensing.Unlimited, 2000, "seat"))
+		c.mustAdvance(fmt.Sprint(n), "asks", reservesOf(1, 2000, "seat"))
+		c.mustAdvance(fmt.Sprint(n), "asks more", reservesOf(licensing.Unlimited, 2000, "seat"))
 	}
-	if held := c.held(); held != overfull+3 {
+	if held := c.countSeats(); held != maxOverCapacity+3 {
 		t.Errorf("%d seats are held", held)
 	}
-	first, err := one[bucket](t.Context(), c.s.pools, with("_id", b.ID))
-	if err != nil || len(first.Seats) != overfull {
+	first, err := findOne[bucket](t.Context(), c.s.pools, newDoc("_id", b.ID))
+	if err != nil || len(first.Seats) != maxOverCapacity {
 		t.Errorf("the bucket holds %d: %v", len(first.Seats), err)
 	}
 }
 
-// limit is what the license has of an entitlement.
-func (c *scene) limit(name string, slots int64) {
+// setSlots is what the license has of an entitlement.
+func (c *scene) setSlots(name string, slots int64) {
 	c.t.Helper()
-	met, err := c.s.change(c.t.Context(), c.s.licenses, byID(string(c.license)), with("$set", with("entitlements", []entitlement{{name, slots}})))
+	met, err := c.s.updateOne(c.t.Context(), c.s.licenses, byID(string(c.license)), newDoc("$set", newDoc("entitlements", []entitlement{{name, slots}})))
 	if err != nil || !met {
 		c.t.Fatal(met, err)
 	}
 }
 
-// held is how many seats the pools say are taken.
-func (c *scene) held() (sum int) {
+// countSeats is how many seats the pools say are taken.
+func (c *scene) countSeats() (sum int) {
 	c.t.Helper()
-	found, err := find[bucket](c.t.Context(), c.s.pools, with("license", string(c.license)))
+	found, err := findAll[bucket](c.t.Context(), c.s.pools, newDoc("license", string(c.license)))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -380,18 +380,18 @@ func inParallel(n int, f func(int) error) error {
 	return errors.Join(all...)
 }
 
-// buckets checks the buckets of a pool: none is over its cap, and the caps sum to the limit.
-func (c *scene) buckets(slots int64) {
+// checkBuckets checks the buckets of a pool: none is over its cap, and the caps sum to the limit.
+func (c *scene) checkBuckets(slots int64) {
 	c.t.Helper()
-	found, err := find[bucket](c.t.Context(), c.s.pools, with("license", string(c.license)))
+	found, err := findAll[bucket](c.t.Context(), c.s.pools, newDoc("license", string(c.license)))
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	var caps int64
 	for _, b := range found {
-		caps += capacity(b.N, slots)
-		if int64(len(b.Seats)) > capacity(b.N, slots) || b.Used != int64(len(b.Seats)) {
-			c.t.Errorf("bucket %d holds %d, says %d, may hold %d", b.N, len(b.Seats), b.Used, capacity(b.N, slots))
+		caps += bucketCapacity(b.N, slots)
+		if int64(len(b.Seats)) > bucketCapacity(b.N, slots) || b.Used != int64(len(b.Seats)) {
+			c.t.Errorf("bucket %d holds %d, says %d, may hold %d", b.N, len(b.Seats), b.Used, bucketCapacity(b.N, slots))
 		}
 	}
 	if caps != slots {

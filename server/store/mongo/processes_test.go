@@ -30,17 +30,17 @@ import (
 const nodeURI = "ONELICENSE_TEST_NODE"
 
 const (
-	processes     = 3
-	installations = 12
-	slots         = 5
-	block         = 3
-	kills         = 9
-	between       = 40 // answers from one kill to the next
-	stays         = 4  // answers that an installation keeps its seat for
+	processes      = 3
+	installations  = 12
+	slots          = 5
+	block          = 3
+	kills          = 9
+	repliesPerKill = 40 // answers from one kill to the next
+	repliesPerSeat = 4  // answers that an installation keeps its seat for
 )
 
-// node answers advances over HTTP until it is killed. It prints its address.
-func node(uri string) error {
+// serveNode answers advances over HTTP until it is killed. It prints its address.
+func serveNode(uri string) error {
 	s, err := Open(context.Background(), uri)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func node(uri string) error {
 	}
 	fmt.Println(l.Addr())
 	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var a sent
+		var a advanceMessage
 		if err := json.NewDecoder(r.Body).Decode(&a); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
@@ -65,19 +65,19 @@ func node(uri string) error {
 	}))
 }
 
-// sent is an Advance as it goes to a node, which adds the Compose.
-type sent struct {
+// advanceMessage is an Advance as it goes to a node, which adds the Compose.
+type advanceMessage struct {
 	licensing.Advance
 	Compose *struct{} // hides the function, which cannot be sent
 }
 
-func (a sent) advance() licensing.Advance {
+func (a advanceMessage) advance() licensing.Advance {
 	a.Advance.Compose = func(o licensing.Outcome) (lease.Document, error) { return json.Marshal(o) }
 	return a.Advance
 }
 
-// fleet is the processes, each at its address.
-type fleet struct {
+// processGroup is the processes, each at its address.
+type processGroup struct {
 	t         *testing.T
 	uri       string
 	mu        sync.Mutex
@@ -86,7 +86,7 @@ type fleet struct {
 	next      atomic.Int64
 }
 
-func (f *fleet) start(n int) {
+func (f *processGroup) start(n int) {
 	f.t.Helper()
 	c := exec.Command(os.Args[0], "-test.run=^$")
 	c.Env, c.Stderr = append(os.Environ(), nodeURI+"="+f.uri), os.Stderr
@@ -106,14 +106,14 @@ func (f *fleet) start(n int) {
 	f.mu.Unlock()
 }
 
-func (f *fleet) kill(n int) {
+func (f *processGroup) kill(n int) {
 	_ = f.commands[n].Process.Kill()
 	_ = f.commands[n].Wait()
 }
 
 // send gives the answer of any node; it goes from one to the next until there is one.
-func (f *fleet) send(client *http.Client, a licensing.Advance) (licensing.Outcome, error) {
-	body, err := json.Marshal(sent{Advance: a})
+func (f *processGroup) send(client *http.Client, a licensing.Advance) (licensing.Outcome, error) {
+	body, err := json.Marshal(advanceMessage{Advance: a})
 	if err != nil {
 		return licensing.Outcome{}, err
 	}
@@ -140,9 +140,9 @@ func (f *fleet) send(client *http.Client, a licensing.Advance) (licensing.Outcom
 }
 
 // proves S27, C14
-func TestThreeProcessesKilledInTurn(t *testing.T) {
-	c := newScene(t, database(t))
-	f := &fleet{t: t, uri: c.uri}
+func TestThreeProcessesKilledRepeatedly(t *testing.T) {
+	c := newScene(t, newDatabase(t))
+	f := &processGroup{t: t, uri: c.uri}
 	for n := range processes {
 		f.start(n)
 	}
@@ -169,7 +169,7 @@ func TestThreeProcessesKilledInTurn(t *testing.T) {
 		})
 	}
 	for n := range kills {
-		for target := answers.Load() + between; answers.Load() < target; {
+		for target := answers.Load() + repliesPerKill; answers.Load() < target; {
 			<-answered
 		}
 		f.kill(n % processes)
@@ -180,7 +180,7 @@ func TestThreeProcessesKilledInTurn(t *testing.T) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	c.whole()
+	c.checkSums()
 	for n, want := range counted {
 		if held, err := c.s.Activation(t.Context(), c.key(fmt.Sprint(n))); err != nil || held.Counted != want {
 			t.Errorf("installation %d: acknowledged %d, stored %d: %v", n, want, held.Counted, err)
@@ -190,7 +190,7 @@ func TestThreeProcessesKilledInTurn(t *testing.T) {
 }
 
 // installation goes along its chain until it is told to finish. Each request is sent until it is answered.
-func installation(c *scene, f *fleet, n int, finished chan struct{}, counted *int64, holders *atomic.Int64, tell func()) error {
+func installation(c *scene, f *processGroup, n int, finished chan struct{}, counted *int64, holders *atomic.Int64, tell func()) error {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	name := fmt.Sprint(n)
@@ -204,23 +204,23 @@ func installation(c *scene, f *fleet, n int, finished chan struct{}, counted *in
 		}
 		request := lease.HashOf(fmt.Appendf(nil, "%s %d", name, number))
 		a := licensing.Advance{Key: c.key(name), Org: "org", From: head, Request: request, Device: name, Revision: 1, Now: 1000, Until: 1 << 47,
-			Charge: licensing.Charge{Counted: number, Block: block, Allowance: licensing.Unlimited}, To: lease.Position{Generation: 1, Number: number, Link: lease.Next(lease.Origin, request)}}
+			UsageCharge: licensing.UsageCharge{Counted: number, Block: block, Allowance: licensing.Unlimited}, To: lease.Position{Generation: 1, Number: number, Link: lease.NextLink(lease.OriginLink, request)}}
 		if number == 1 {
-			a.Activate = &licensing.Activate{Limit: 1000, Window: 1000, MaxMachines: installations}
+			a.NewActivation = &licensing.ActivationLimits{Limit: 1000, Window: 1000, MaxMachines: installations}
 		}
 		switch held {
 		case 0:
-			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
-		case stays:
-			a.Drop, held = []string{"seat"}, 0
+			a.Reserve = []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
+		case repliesPerSeat:
+			a.Release, held = []string{"seat"}, 0
 			holders.Add(-1) // the store may give it to another before it has answered
 		}
 		out, err := f.send(client, a)
 		if err != nil {
 			return err
 		}
-		if out.Counted != number || out.Granted != number+block {
-			return fmt.Errorf("%s: counted %d and prepaid %d, told %d and %d", name, number, block, out.Counted, out.Granted)
+		if out.Counted != number || out.Charged != number+block {
+			return fmt.Errorf("%s: counted %d and prepaid %d, told %d and %d", name, number, block, out.Counted, out.Charged)
 		}
 		switch has := slices.ContainsFunc(out.Reservations, func(r lease.Reservation) bool { return r.Entitlement == "seat" }); {
 		case held > 0 && !has:

@@ -12,20 +12,20 @@ import (
 
 // Every product is one of each organisation's, and no tombstone that bars a slow node from making one.
 func TestEachProduct(t *testing.T) {
-	s := opened(t, database(t))
+	s := openStore(t, newDatabase(t))
 	for _, id := range []license.ID{"a", "b"} {
 		if err := s.CreateOrganisation(t.Context(), licensing.Organisation{ID: "of " + id}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.CreateProduct(t.Context(), licensing.Product{Meta: licensing.Meta{ID: id, Organisation: "of " + id}, Name: "CAD", Secret: []byte(id)}); err != nil {
+		if err := s.CreateProduct(t.Context(), licensing.Product{Record: licensing.Record{ID: id, Organisation: "of " + id}, Name: "CAD", SealedKeys: []byte(id)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.insert(t.Context(), s.products, with("_id", "c", "barred", true)); err != nil {
+	if err := s.insert(t.Context(), s.products, newDoc("_id", "c", "barred", true)); err != nil {
 		t.Fatal(err)
 	}
 	var secrets []string
-	if err := s.EachProduct(t.Context(), func(p licensing.Product) error { secrets = append(secrets, string(p.Secret)); return nil }); err != nil {
+	if err := s.EachProduct(t.Context(), func(p licensing.Product) error { secrets = append(secrets, string(p.SealedKeys)); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if slices.Sort(secrets); !slices.Equal(secrets, []string{"a", "b"}) {

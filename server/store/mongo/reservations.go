@@ -19,7 +19,7 @@ import (
 // of a license's are read for each page, 256 reservations a document; that is for a person to look at.
 func (s *Store) Reservations(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
 	listing := licensing.Listing[licensing.Reservation]{Items: []licensing.Reservation{}}
-	if err := s.owned(ctx, org, id); err != nil {
+	if err := s.requireLicense(ctx, org, id); err != nil {
 		return listing, err
 	}
 	var after *licensing.Reservation
@@ -27,15 +27,15 @@ func (s *Store) Reservations(ctx context.Context, org, id license.ID, page licen
 		parts := strings.SplitN(page.After, ".", 3)
 		since, err := strconv.ParseInt(parts[0], 10, 64)
 		if len(parts) != 3 || err != nil {
-			return listing, errCursor
+			return listing, errInvalidCursor
 		}
 		after = &licensing.Reservation{ActivationKey: licensing.ActivationKey{Activation: lease.Hash(parts[1])}, Entitlement: parts[2], Since: lease.Time(since)}
 	}
-	found, err := find[bucket](ctx, s.pools, with("license", string(id)), options.Find().SetProjection(with("pool", 1, "seats", 1)))
+	found, err := findAll[bucket](ctx, s.pools, newDoc("license", string(id)), options.Find().SetProjection(newDoc("pool", 1, "seats", 1)))
 	if err != nil {
 		return listing, err
 	}
-	search := fold(page.Search)
+	search := foldCase(page.Search)
 	for _, b := range found {
 		_, entitlement, _ := strings.Cut(b.Pool, ":")
 		for key, p := range b.Seats {
@@ -47,7 +47,7 @@ func (s *Store) Reservations(ctx context.Context, org, id license.ID, page licen
 		}
 	}
 	slices.SortFunc(listing.Items, newestFirst)
-	if limit := pageLimit(page); len(listing.Items) > limit {
+	if limit := pageSize(page); len(listing.Items) > limit {
 		listing.Items = listing.Items[:limit]
 		last := listing.Items[limit-1]
 		listing.Next = fmt.Sprintf("%d.%s.%s", last.Since, last.Activation, last.Entitlement)

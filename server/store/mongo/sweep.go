@@ -13,7 +13,7 @@ import (
 // be taken a while longer than need be.
 const (
 	sweepEvery  = 30 * time.Second
-	sweepAtOnce = 100
+	maxPerSweep = 100
 )
 
 func (s *Store) startSweep() {
@@ -35,34 +35,34 @@ func (s *Store) startSweep() {
 
 // sweep completes or takes back what has been under way for too long. What cannot be ended stands in nobody's way.
 func (s *Store) sweep(ctx context.Context) error {
-	before := bson.NewDateTimeFromTime(s.now().Add(-s.patience))
+	before := bson.NewDateTimeFromTime(s.now().Add(-s.abandonedAfter))
 	var errs []error
 	for stays, more := 0, true; more; {
-		left, err := find[activation](ctx, s.activations, with("open", with("$lte", before)),
-			options.Find().SetSort(with("open", 1)).SetSkip(int64(stays)).SetLimit(sweepAtOnce))
+		left, err := findAll[activation](ctx, s.activations, newDoc("open", newDoc("$lte", before)),
+			options.Find().SetSort(newDoc("open", 1)).SetSkip(int64(stays)).SetLimit(maxPerSweep))
 		errs = append(errs, err)
 		for _, d := range left {
-			err := errAgain
+			err := errRetry
 			switch {
-			case d.Owed != nil:
-				err = s.settle(ctx, d)
+			case d.Pending != nil:
+				err = s.releasePending(ctx, d)
 			case d.Claim != nil:
-				err = s.undo(ctx, d)
+				err = s.undoClaim(ctx, d)
 			}
 			if err != nil {
 				stays++
-				if !errors.Is(err, errAgain) {
+				if !errors.Is(err, errRetry) {
 					errs = append(errs, err)
 				}
 			}
 		}
-		more = len(left) == sweepAtOnce && ctx.Err() == nil
+		more = len(left) == maxPerSweep && ctx.Err() == nil
 	}
-	deleted, err := find[deletion](ctx, s.deletions, bson.D{}, options.Find().SetLimit(sweepAtOnce))
+	deleted, err := findAll[deletion](ctx, s.deletions, bson.D{}, options.Find().SetLimit(maxPerSweep))
 	errs = append(errs, err)
 	for _, d := range deleted {
-		errs = append(errs, s.tidyDeleted(ctx, d))
+		errs = append(errs, s.deleteRemains(ctx, d))
 	}
-	_, err = s.found(ctx)
+	_, err = s.completeFirstOwner(ctx)
 	return errors.Join(append(errs, err)...)
 }

@@ -12,7 +12,7 @@ import (
 
 // version is a document.
 type version struct {
-	Meta        meta             `bson:",inline"`
+	Meta        baseDocument     `bson:",inline"`
 	Product     string           `bson:"product"`
 	Name        string           `bson:"name"`
 	Description string           `bson:"description"`
@@ -21,32 +21,32 @@ type version struct {
 	Policy      licensing.Policy `bson:"policy"`
 }
 
-func versionOf(v licensing.Version) version {
-	return version{metaOf(v.Meta, nameKey("version", string(v.Product), v.Name), fold(v.Name)), string(v.Product), v.Name, v.Description, v.Archived, dateOf(v.Released), v.Policy}
+func newVersionDocument(v licensing.Version) version {
+	return version{newBaseDocument(v.Record, nameKey("version", string(v.Product), v.Name), foldCase(v.Name)), string(v.Product), v.Name, v.Description, v.Archived, dateOf(v.Released), v.Policy}
 }
 
 func (d version) record() licensing.Version {
-	return licensing.Version{Meta: d.Meta.record(), Product: license.ID(d.Product), Name: d.Name, Description: d.Description, Archived: d.Archived,
+	return licensing.Version{Record: d.Meta.record(), Product: license.ID(d.Product), Name: d.Name, Description: d.Description, Archived: d.Archived,
 		Released: timeOf(d.Released), Policy: d.Policy}
 }
 
 // CreateVersion implements licensing.Catalogue.
 func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
-	d := versionOf(v)
-	if there, err := exists(ctx, s.products, with("_id", d.Product, "org", d.Meta.Org)); err != nil || !there {
-		return missing(err)
+	d := newVersionDocument(v)
+	if there, err := exists(ctx, s.products, newDoc("_id", d.Product, "org", d.Meta.Org)); err != nil || !there {
+		return orNotFound(err)
 	}
-	if err := s.named(ctx, s.versions, d.Meta.NameKey, d.Meta.ID, d); err != nil {
+	if err := s.insertNamed(ctx, s.versions, d.Meta.NameKey, d.Meta.ID, d); err != nil {
 		return err
 	}
-	return s.below(ctx, s.products, d.Product, s.versions, d.Meta.ID)
+	return s.undoIfParentGone(ctx, s.products, d.Product, s.versions, d.Meta.ID)
 }
 
-// below takes a new record back when its parent is being deleted.
-func (s *Store) below(ctx context.Context, parents *mongo.Collection, parent string, in *mongo.Collection, id string) error {
-	err := s.stays(ctx, parents, parent)
+// undoIfParentGone takes a new record back when its parent is being deleted.
+func (s *Store) undoIfParentGone(ctx context.Context, parents *mongo.Collection, parent string, in *mongo.Collection, id string) error {
+	err := s.verifyParent(ctx, parents, parent)
 	if errors.Is(err, licensing.ErrNotFound) {
-		_, undo := s.remove(ctx, in, byID(id))
+		_, undo := s.deleteOne(ctx, in, byID(id))
 		return errors.Join(err, undo)
 	}
 	return err
@@ -54,28 +54,28 @@ func (s *Store) below(ctx context.Context, parents *mongo.Collection, parent str
 
 // Version implements licensing.Catalogue.
 func (s *Store) Version(ctx context.Context, org, id license.ID) (licensing.Version, error) {
-	d, err := one[version](ctx, s.versions, with("_id", string(id), "org", string(org)))
+	d, err := findOne[version](ctx, s.versions, newDoc("_id", string(id), "org", string(org)))
 	return d.record(), err
 }
 
 // Versions implements licensing.Catalogue.
 func (s *Store) Versions(ctx context.Context, org, product license.ID, page licensing.Page) (licensing.Listing[licensing.Version], error) {
-	return sorted(ctx, s.versions, with("product", string(product), "org", string(org)), page, version.record)
+	return listSorted(ctx, s.versions, newDoc("product", string(product), "org", string(org)), page, version.record)
 }
 
 // UpdateVersion implements licensing.Catalogue.
 func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
-	d := versionOf(v)
-	err := s.update(ctx, s.versions, &d.Meta, &d)
+	d := newVersionDocument(v)
+	err := s.replaceRecord(ctx, s.versions, &d.Meta, &d)
 	v.Revision++
 	return v, err
 }
 
 // DeleteVersion implements licensing.Catalogue.
 func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID, revision int64) error {
-	return s.erase(ctx, s.versions, org, id, revision, s.licenses, "version")
+	return s.deleteLeaf(ctx, s.versions, org, id, revision, s.licenses, "version")
 }
 
-func (d version) place() (date, string) { return d.Meta.place() }
+func (d version) position() (date, string) { return d.Meta.position() }
 
-func (d version) catalogued() meta { return d.Meta }
+func (d version) base() baseDocument { return d.Meta }

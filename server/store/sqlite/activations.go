@@ -18,29 +18,29 @@ const (
 func readActivation(seq *int64, row scanner) (a licensing.Activation, err error) {
 	var past, seen string
 	if err := row.Scan(seq, &a.License, &a.Activation, &a.Organisation, &a.Device, &a.Head.Generation, &a.Head.Number, &a.Head.Link, &a.Request, &a.Lease,
-		&a.Counted, &a.Created, &a.LastSync, &a.Closed, &a.Restores, &a.RestoresFrom, &a.Granted, &past, &seen, &a.Name); err != nil {
-		return a, found(err)
+		&a.Counted, &a.Created, &a.LastSync, &a.Closed, &a.ReactivationCount, &a.ReactivationWindowStart, &a.Charged, &past, &seen, &a.Name); err != nil {
+		return a, mapNotFound(err)
 	}
-	return a, errors.Join(decodeSparse(past, &a.Past), decodeSparse(seen, &a.Seen))
+	return a, errors.Join(decodeSparse(past, &a.Reactivations), decodeSparse(seen, &a.LastReport))
 }
 
-// save writes the activation as it is now.
-func save(t *tx, known bool, a licensing.Activation) (err error) {
+// saveActivation writes the activation as it is now.
+func saveActivation(t *tx, known bool, a licensing.Activation) (err error) {
 	if known {
 		_, err = t.exec(`UPDATE activations SET generation = ?, number = ?, link = ?, request = ?, lease = ?, counted = ?, created = ?, last_sync = ?, closed = ?,
 			restores = ?, restores_from = ?, granted = ?, past = ?, seen = ? WHERE license = ? AND activation = ?`, a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease),
-			a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom, a.Granted, sparse(a.Past), sparse(a.Seen), a.License, a.Activation)
+			a.Counted, a.Created, a.LastSync, a.Closed, a.ReactivationCount, a.ReactivationWindowStart, a.Charged, encodeSparse(a.Reactivations), encodeSparse(a.LastReport), a.License, a.Activation)
 		return err
 	}
 	_, err = t.exec(`INSERT INTO activations (`+activationColumns+`) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`, a.License, a.Activation, a.Organisation, a.Device,
-		a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease), a.Counted, a.Created, a.LastSync, a.Closed, a.Restores, a.RestoresFrom,
-		a.Granted, sparse(a.Past), sparse(a.Seen))
+		a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease), a.Counted, a.Created, a.LastSync, a.Closed, a.ReactivationCount, a.ReactivationWindowStart,
+		a.Charged, encodeSparse(a.Reactivations), encodeSparse(a.LastReport))
 	return err
 }
 
 // Activation implements licensing.Chains.
 func (s *Store) Activation(_ context.Context, key licensing.ActivationKey) (licensing.Activation, error) {
-	if known, ok := s.writer.standings.lookup(key); ok {
+	if known, ok := s.writer.cache.lookup(key); ok {
 		return known.Activation, nil
 	}
 	return readActivation(new(int64), s.row(activationByKey, key.License, key.Activation))
@@ -48,57 +48,57 @@ func (s *Store) Activation(_ context.Context, key licensing.ActivationKey) (lice
 
 // Activations implements licensing.Chains.
 func (s *Store) Activations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Activation], error) {
-	if err := s.owned(org, id); err != nil {
+	if err := s.requireLicense(org, id); err != nil {
 		return licensing.Listing[licensing.Activation]{}, err
 	}
-	return list(s, page, readActivation, `SELECT `+activationColumns+` FROM activations
+	return listNewest(s, page, readActivation, `SELECT `+activationColumns+` FROM activations
 		WHERE license = ? AND seq < ? AND instr(activation || char(10) || folded, ?) ORDER BY seq DESC LIMIT ?`, id)
 }
 
-// Remember implements licensing.Chains.
-func (s *Store) Remember(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.Past, restores bool) error {
-	return s.amend(ctx, func(t *tx) error {
+// SaveReactivationHistory implements licensing.Chains.
+func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.ReactivationHistory, restores bool) error {
+	return s.writeAndInvalidate(ctx, func(t *tx) error {
 		held, err := readActivation(new(int64), t.row(activationByKey, key.License, key.Activation))
 		if err != nil {
 			return err
 		}
-		if held.Head != head || held.Past.Turn != past.Turn-1 {
+		if held.Head != head || held.Reactivations.Revision != past.Revision-1 {
 			return licensing.ErrStale
 		}
 		if restores {
-			held.Restores, held.RestoresFrom = 0, 0
+			held.ReactivationCount, held.ReactivationWindowStart = 0, 0
 		}
-		held.Past = past
-		return save(t, true, held)
+		held.Reactivations = past
+		return saveActivation(t, true, held)
 	})
 }
 
-// owned is ErrNotFound unless the license is the organisation's.
-func (s *Store) owned(org, id license.ID) error {
-	return found(s.row(`SELECT 1 FROM licenses WHERE id = ? AND org = ?`, id, org).Scan(new(int)))
+// requireLicense is ErrNotFound unless the license is the organisation's.
+func (s *Store) requireLicense(org, id license.ID) error {
+	return mapNotFound(s.row(`SELECT 1 FROM licenses WHERE id = ? AND org = ?`, id, org).Scan(new(int)))
 }
 
 // Deactivate implements licensing.Chains.
 func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
-	return s.amend(ctx, func(t *tx) error {
+	return s.writeAndInvalidate(ctx, func(t *tx) error {
 		var closed lease.Time
 		if err := t.row(`SELECT closed FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation, org).Scan(&closed); err != nil {
-			return found(err)
+			return mapNotFound(err)
 		}
 		m, err := readMeter(t.row(`SELECT `+meterColumns+` FROM meters m WHERE m.license = ?`, key.License))
 		if err != nil {
 			return err
 		}
-		m.Free(key.Activation, closed == 0)
+		m.Release(key.Activation, closed == 0)
 		if closed != 0 {
 			return saveMeter(t, key.License, m)
 		}
-		held, err := heldBy(t, key)
+		held, err := seatsOf(t, key)
 		if err != nil {
 			return err
 		}
 		for _, r := range held {
-			if err := free(t, key, r.Entitlement); err != nil {
+			if err := releaseSeat(t, key, r.Entitlement); err != nil {
 				return err
 			}
 		}
@@ -109,10 +109,10 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 	})
 }
 
-// Name implements licensing.Chains.
-func (s *Store) Name(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
-	return s.amend(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE activations SET name = ?, folded = ? WHERE license = ? AND activation = ? AND org = ?`, name, fold(name), key.License, key.Activation, org)
+// NameActivation implements licensing.Chains.
+func (s *Store) NameActivation(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
+	return s.writeAndInvalidate(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE activations SET name = ?, folded = ? WHERE license = ? AND activation = ? AND org = ?`, name, foldCase(name), key.License, key.Activation, org)
 		if err == nil && n == 0 {
 			err = licensing.ErrNotFound
 		}

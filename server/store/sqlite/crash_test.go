@@ -33,20 +33,20 @@ var (
 
 func TestMain(m *testing.M) {
 	if directory := os.Getenv(crashDirectory); directory != "" {
-		fmt.Fprintln(os.Stderr, crashing(directory))
+		fmt.Fprintln(os.Stderr, runCrashingProcess(directory))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
 
-func TestKilledInTheMiddle(t *testing.T) {
+func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	directory := t.TempDir()
 	if err := crashRecords(directory); err != nil {
 		t.Fatal(err)
 	}
 	acknowledged := map[lease.Hash]int64{} // by activation, the highest number
 	for round := range crashRounds {
-		killed(t, directory, 50+37*round, acknowledged)
+		killAfter(t, directory, 50+37*round, acknowledged)
 		checkCrash(t, directory, acknowledged)
 	}
 	if len(acknowledged) != crashWorkers {
@@ -54,8 +54,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
-// killed runs the second process until it has acknowledged so many advances, kills it, and reads what else it had said.
-func killed(t *testing.T, directory string, after int, acknowledged map[lease.Hash]int64) {
+// killAfter runs the second process until it has acknowledged so many advances, kills it, and reads what else it had said.
+func killAfter(t *testing.T, directory string, after int, acknowledged map[lease.Hash]int64) {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^$")
 	child.Env, child.Stderr = append(os.Environ(), crashDirectory+"="+directory), os.Stderr
@@ -89,7 +89,7 @@ func killed(t *testing.T, directory string, after int, acknowledged map[lease.Ha
 // checkCrash holds the data to what was acknowledged, and to itself.
 func checkCrash(t *testing.T, directory string, acknowledged map[lease.Hash]int64) {
 	t.Helper()
-	s := opened(t, directory)
+	s := openStore(t, directory)
 	defer s.Close()
 	var sum int64
 	for activation, number := range acknowledged {
@@ -127,20 +127,20 @@ func crashRecords(directory string) error {
 		return err
 	}
 	ctx := context.Background()
-	meta := func(id license.ID) licensing.Meta {
-		return licensing.Meta{ID: id, Organisation: crashOrg, Revision: 1}
+	meta := func(id license.ID) licensing.Record {
+		return licensing.Record{ID: id, Organisation: crashOrg, Revision: 1}
 	}
 	return errors.Join(
 		s.CreateOrganisation(ctx, licensing.Organisation{ID: crashOrg}),
-		s.CreateProduct(ctx, licensing.Product{Meta: meta(crashProduct), Keyring: []byte{1}, Secret: []byte{1}}),
-		s.CreateVersion(ctx, licensing.Version{Meta: meta(crashVersion), Product: crashProduct}),
-		s.CreateLicense(ctx, licensing.License{Meta: meta(crashLicense), Product: crashProduct, Version: crashVersion}),
+		s.CreateProduct(ctx, licensing.Product{Record: meta(crashProduct), Keyring: []byte{1}, SealedKeys: []byte{1}}),
+		s.CreateVersion(ctx, licensing.Version{Record: meta(crashVersion), Product: crashProduct}),
+		s.CreateLicense(ctx, licensing.License{Record: meta(crashLicense), Product: crashProduct, Version: crashVersion}),
 		s.Close(),
 	)
 }
 
-// crashing advances chains until it is killed.
-func crashing(directory string) error {
+// runCrashingProcess advances chains until it is killed.
+func runCrashingProcess(directory string) error {
 	s, err := Open(directory)
 	if err != nil {
 		return err
@@ -166,16 +166,16 @@ func crashWorker(s *Store, n int) error {
 		request := lease.HashOf(fmt.Appendf(nil, "%d %d", n, number))
 		a := licensing.Advance{
 			Key: key, Org: crashOrg, From: head, To: lease.Position{Generation: 1, Number: number, Link: request}, Request: request, Revision: 1,
-			Now: lease.Time(number), Charge: licensing.Charge{Counted: number, Allowance: licensing.Unlimited, Block: 5}, Until: 1 << 50,
+			Now: lease.Time(number), UsageCharge: licensing.UsageCharge{Counted: number, Allowance: licensing.Unlimited, Block: 5}, Until: 1 << 50,
 			Compose: func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 		}
 		if head.Number == 0 {
-			a.Activate = &licensing.Activate{Limit: 1 << 40, Window: 1000}
+			a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000}
 		}
 		if number%2 == 0 {
-			a.Want = []licensing.Want{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Slots: crashSlots, Until: 1 << 50}}
+			a.Reserve = []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Slots: crashSlots, Until: 1 << 50}}
 		} else {
-			a.Drop = []string{"modeling"}
+			a.Release = []string{"modeling"}
 		}
 		if _, err := s.Advance(context.Background(), a); err != nil {
 			return err

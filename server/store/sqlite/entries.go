@@ -37,7 +37,7 @@ const (
 
 func readEntry(seq *int64, row scanner) (e licensing.Entry, err error) {
 	err = row.Scan(seq, &e.Kind, &e.ID, &e.Org, &e.List, &e.Search, &e.Revision, &e.Created, &e.Due, &e.Until, &e.Body)
-	return e, found(err)
+	return e, mapNotFound(err)
 }
 
 // CreateEntry implements licensing.Entries, as all below.
@@ -47,13 +47,13 @@ func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
 	}
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`INSERT INTO entries (kind, id, org, list, search, folded, revision, created, due, until, body) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)`,
-			e.Kind, e.ID, e.Org, e.List, e.Search, fold(e.Search), e.Created, e.Due, e.Until, filled(e.Body))
-		return fresh(err)
+			e.Kind, e.ID, e.Org, e.List, e.Search, foldCase(e.Search), e.Created, e.Due, e.Until, nonNil(e.Body))
+		return mapConstraint(err)
 	})
 }
 
-// filled is never NULL in a column.
-func filled(b []byte) []byte {
+// nonNil is never NULL in a column.
+func nonNil(b []byte) []byte {
 	if b == nil {
 		return []byte{}
 	}
@@ -78,7 +78,7 @@ func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.
 		}
 		e.Revision, e.Org, e.List, e.Created = e.Revision+1, held.Org, held.List, held.Created
 		_, err = t.exec(`UPDATE entries SET search = ?, folded = ?, revision = ?, due = ?, until = ?, body = ? WHERE kind = ? AND id = ?`,
-			e.Search, fold(e.Search), e.Revision, e.Due, e.Until, filled(e.Body), e.Kind, e.ID)
+			e.Search, foldCase(e.Search), e.Revision, e.Due, e.Until, nonNil(e.Body), e.Kind, e.ID)
 		return err
 	})
 	return e, err
@@ -87,7 +87,7 @@ func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.
 func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64) error {
 	return s.write(ctx, func(t *tx) error {
 		n, err := t.exec(`DELETE FROM entries WHERE kind = ?1 AND id = ?2 AND (?3 = 0 OR revision = ?3)`, kind, id, revision)
-		return same(t, n, err, `SELECT 1 FROM entries WHERE kind = ? AND id = ?`, kind, id)
+		return requireOneRow(t, n, err, `SELECT 1 FROM entries WHERE kind = ? AND id = ?`, kind, id)
 	})
 }
 
@@ -96,7 +96,7 @@ func (s *Store) Entries(_ context.Context, kind string, org license.ID, in strin
 	if in != "" {
 		query, args = query+` AND list = ?`, append(args, in)
 	}
-	return list(s, page, readEntry, query+` AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, args...)
+	return listNewest(s, page, readEntry, query+` AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, args...)
 }
 
 func (s *Store) DueEntries(_ context.Context, kind string, now lease.Time, limit int) (due []licensing.Entry, err error) {
@@ -108,7 +108,7 @@ func (s *Store) DueEntries(_ context.Context, kind string, now lease.Time, limit
 	return due, err
 }
 
-func (s *Store) TidyEntries(ctx context.Context, now lease.Time) error {
+func (s *Store) DeleteExpiredEntries(ctx context.Context, now lease.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`DELETE FROM entries WHERE until > 0 AND until <= ?`, now)
 		return err

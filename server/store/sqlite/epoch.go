@@ -29,8 +29,8 @@ func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (li
 		ON CONFLICT DO UPDATE SET value = ?1, since = ?2 WHERE value < ?1`, above+1, now)
 }
 
-// SettleEpoch implements licensing.Chains.
-func (s *Store) SettleEpoch(ctx context.Context, value int64) error {
+// EndFreeze implements licensing.Chains.
+func (s *Store) EndFreeze(ctx context.Context, value int64) error {
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE epoch SET since = 0 WHERE value = ?`, value)
 		return err
@@ -50,5 +50,5 @@ func (s *Store) changeEpoch(ctx context.Context, query string, args ...any) (e l
 
 func readEpoch(row func(string, ...any) scanner) (e licensing.Epoch, err error) {
 	err = row(`SELECT value, since FROM epoch`).Scan(&e.Value, &e.Since)
-	return e, found(err)
+	return e, mapNotFound(err)
 }

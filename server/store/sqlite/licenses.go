@@ -11,15 +11,15 @@ import (
 
 // CreateLicense implements licensing.Catalogue.
 func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
-	return s.edit(ctx, func(t *tx) error {
-		if there, err := has(t, `SELECT 1 FROM versions WHERE id = ? AND org = ? AND product = ?`, l.Version, l.Organisation, l.Product); err != nil || !there {
-			return missing(err)
+	return s.editCatalogue(ctx, func(t *tx) error {
+		if there, err := rowExists(t, `SELECT 1 FROM versions WHERE id = ? AND org = ? AND product = ?`, l.Version, l.Organisation, l.Product); err != nil || !there {
+			return orNotFound(err)
 		}
 		if _, err := t.exec(`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, l.ID, l.Organisation, l.Product,
-			l.Version, l.Revision, l.Created, l.Updated, encode(l.Metadata), l.Name, fold(l.Name, l.Customer), l.Customer,
-			strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements), l.Allowance, l.Expires, l.Status, encode(l.Overrides), l.CustomerID,
-			l.Maintenance, sparse(moreOf(l)), l.Archived); err != nil {
-			return fresh(err)
+			l.Version, l.Revision, l.Created, l.Updated, encodeJSON(l.Metadata), l.Name, foldCase(l.Name, l.Customer), l.Customer,
+			strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements), l.Allowance, l.Expires, l.Status, encodeJSON(l.Overrides), l.CustomerID,
+			l.Maintenance, encodeSparse(newLicenseMore(l)), l.Archived); err != nil {
+			return mapConstraint(err)
 		}
 		_, err := t.exec(`INSERT INTO meters (license) VALUES (?)`, l.ID)
 		return err
@@ -34,9 +34,9 @@ func readLicense(seq *int64, row scanner) (l licensing.License, err error) {
 	if err := row.Scan(seq, &l.ID, &l.Organisation, &l.Product, &l.Version, &l.Revision, &l.Created, &l.Updated, &metadata, &l.Name, &l.Customer,
 		&contexts, &entitlements, &l.Allowance, &l.Expires, &l.Status, &overrides,
 		&l.CustomerID, &l.Maintenance, &more, &l.Archived); err != nil {
-		return l, found(err)
+		return l, mapNotFound(err)
 	}
-	l.Contexts = split(contexts)
+	l.Contexts = splitList(contexts)
 	if l.Entitlements, err = splitEntitlements(entitlements); err != nil {
 		return l, err
 	}
@@ -44,21 +44,21 @@ func readLicense(seq *int64, row scanner) (l licensing.License, err error) {
 	if err := decodeSparse(more, &m); err != nil {
 		return l, err
 	}
-	l.Trial, l.Term, l.Recent, l.Fingerprint, l.Holds = m.Trial, m.Term, m.Recent, m.Fingerprint, m.Holds
-	return l, decode(metadata, &l.Metadata, overrides, &l.Overrides)
+	l.Trial, l.Term, l.RecentHistory, l.Fingerprint, l.Holds = m.Trial, m.Term, m.Recent, m.Fingerprint, m.Holds
+	return l, decodeJSON(metadata, &l.Metadata, overrides, &l.Overrides)
 }
 
 // licenseMore is what few licenses have.
 type licenseMore struct {
-	Trial       bool              `json:"trial,omitempty"`
-	Term        licensing.Term    `json:"term"`
-	Recent      []licensing.Event `json:"recent,omitempty"`
-	Fingerprint []lease.Part      `json:"fingerprint,omitempty"`
-	Holds       []licensing.Hold  `json:"holds,omitempty"`
+	Trial       bool                     `json:"trial,omitempty"`
+	Term        licensing.Term           `json:"term"`
+	Recent      []licensing.HistoryEntry `json:"recent,omitempty"`
+	Fingerprint []lease.FingerprintPart  `json:"fingerprint,omitempty"`
+	Holds       []licensing.Hold         `json:"holds,omitempty"`
 }
 
-func moreOf(l licensing.License) licenseMore {
-	return licenseMore{l.Trial, l.Term, l.Recent, l.Fingerprint, l.Holds}
+func newLicenseMore(l licensing.License) licenseMore {
+	return licenseMore{l.Trial, l.Term, l.RecentHistory, l.Fingerprint, l.Holds}
 }
 
 // License implements licensing.Catalogue.
@@ -68,22 +68,22 @@ func (s *Store) License(_ context.Context, org, id license.ID) (licensing.Licens
 
 // Licenses implements licensing.Catalogue.
 func (s *Store) Licenses(_ context.Context, org license.ID, filter licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
-	var w where
-	w.licenses(filter)
-	return sorted(s, `licenses`, licenseColumns, org, w, page, readLicense, func(l licensing.License) (string, lease.Time) {
-		return fold(l.Name, l.Customer), l.Updated
+	var w whereClause
+	w.filterLicenses(filter)
+	return listSorted(s, `licenses`, licenseColumns, org, w, page, readLicense, func(l licensing.License) (string, lease.Time) {
+		return foldCase(l.Name, l.Customer), l.Updated
 	})
 }
 
 // UpdateLicense implements licensing.Catalogue.
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
-	err := s.edit(ctx, func(t *tx) error {
+	err := s.editCatalogue(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE licenses SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, customer = ?, contexts = ?,
 			entitlements = ?, allowance = ?, expires = ?, status = ?, overrides = ?, customer_id = ?, maintenance = ?, more = ?, archived = ?
 			WHERE id = ? AND org = ? AND revision = ?`,
-			l.Updated, encode(l.Metadata), l.Name, fold(l.Name, l.Customer), l.Customer, strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements),
-			l.Allowance, l.Expires, l.Status, encode(l.Overrides), l.CustomerID, l.Maintenance, sparse(moreOf(l)), l.Archived, l.ID, l.Organisation, l.Revision)
-		return same(t, n, err, `SELECT 1 FROM licenses WHERE id = ? AND org = ?`, l.ID, l.Organisation)
+			l.Updated, encodeJSON(l.Metadata), l.Name, foldCase(l.Name, l.Customer), l.Customer, strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements),
+			l.Allowance, l.Expires, l.Status, encodeJSON(l.Overrides), l.CustomerID, l.Maintenance, encodeSparse(newLicenseMore(l)), l.Archived, l.ID, l.Organisation, l.Revision)
+		return requireOneRow(t, n, err, `SELECT 1 FROM licenses WHERE id = ? AND org = ?`, l.ID, l.Organisation)
 	})
 	l.Revision++
 	return l, err
@@ -91,8 +91,8 @@ func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensi
 
 // DeleteLicense implements licensing.Catalogue.
 func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
-	return s.edit(ctx, func(t *tx) error {
-		if err := at(t, `licenses`, org, id, revision); err != nil {
+	return s.editCatalogue(ctx, func(t *tx) error {
+		if err := checkRevision(t, `licenses`, org, id, revision); err != nil {
 			return err
 		}
 		for _, table := range []string{`reservations`, `pools`, `activations`, `meters`} {
@@ -105,17 +105,17 @@ func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision 
 	})
 }
 
-// Terms implements licensing.Chains.
-func (s *Store) Terms(_ context.Context, id license.ID) (licensing.Terms, error) {
-	terms, edition, ok := s.terms.lookup(id)
+// LicenseContext implements licensing.Chains.
+func (s *Store) LicenseContext(_ context.Context, id license.ID) (licensing.LicenseContext, error) {
+	terms, edition, ok := s.licenses.lookup(id)
 	if ok {
 		return terms, nil
 	}
-	terms, err := s.readTerms(id)
+	terms, err := s.readLicenseContext(id)
 	if err != nil {
-		return licensing.Terms{}, err
+		return licensing.LicenseContext{}, err
 	}
-	s.terms.keep(id, terms, edition)
+	s.licenses.store(id, terms, edition)
 	return terms, nil
 }
 
@@ -127,16 +127,16 @@ func (s *Store) Meter(_ context.Context, id license.ID) (licensing.Meter, error)
 // LastSync implements licensing.Chains.
 func (s *Store) LastSync(_ context.Context, id license.ID) (last lease.Time, err error) {
 	err = s.row(`SELECT (SELECT coalesce(max(last_sync), 0) FROM activations WHERE license = l.id) FROM licenses l WHERE l.id = ?`, id).Scan(&last)
-	return last, found(err)
+	return last, mapNotFound(err)
 }
 
-func (s *Store) readTerms(id license.ID) (terms licensing.Terms, err error) {
+func (s *Store) readLicenseContext(id license.ID) (terms licensing.LicenseContext, err error) {
 	if terms.License, err = readLicense(new(int64), s.row(`SELECT `+licenseColumns+` FROM licenses WHERE id = ?`, id)); err != nil {
 		return terms, err
 	}
 	if terms.Version, err = s.Version(context.Background(), terms.License.Organisation, terms.License.Version); err != nil {
 		return terms, err
 	}
-	terms.Product, err = s.KeysOf(context.Background(), terms.License.Product)
+	terms.Product, err = s.ProductWithKeys(context.Background(), terms.License.Product)
 	return terms, err
 }

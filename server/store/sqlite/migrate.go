@@ -10,14 +10,14 @@ import (
 // user_version). One that was released is never changed, a new one goes to the end.
 var migrations = []string{
 	catalogueSchema,
-	chainsSchema,
-	peopleSchema,
+	syncSchema,
+	membersSchema,
 	epochSchema,
-	returnsSchema,
+	reactivationSchema,
 	entriesSchema,
-	termsSchema,
+	renewalSchema,
 	metersSchema,
-	peopleEditsSchema,
+	memberEditsSchema,
 	listsSchema,
 	archivedSchema,
 }

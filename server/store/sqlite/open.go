@@ -44,14 +44,14 @@ type Store struct {
 	reading   *sql.DB
 	prepared  sync.Map // query → *sql.Stmt, of reading
 	writer    *writer
-	terms     termsCache
+	licenses  licenseCache
 }
 
 // Lock is held by the one process that may write in a data directory.
 type Lock struct{ file *flock.Flock }
 
-// Hold takes the lock of a directory, and fails when another process has it.
-func Hold(directory string) (Lock, error) {
+// AcquireLock takes the lock of a directory, and fails when another process has it.
+func AcquireLock(directory string) (Lock, error) {
 	l := Lock{flock.New(filepath.Join(directory, LockFile), flock.SetPermissions(0o600))}
 	held, err := l.file.TryLock()
 	if err != nil {
@@ -76,7 +76,7 @@ func Open(directory string) (*Store, error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
-	lock, err := Hold(directory)
+	lock, err := AcquireLock(directory)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func Open(directory string) (*Store, error) {
 
 func (s *Store) start() (err error) {
 	file := filepath.Join(s.directory, File)
-	if err := orphaned(file); err != nil {
+	if err := checkJournal(file); err != nil {
 		return err
 	}
 	// SQLite would make the file readable for everybody whom the umask lets.
@@ -103,14 +103,14 @@ func (s *Store) start() (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if s.writing, err = open(file, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16384)", "journal_size_limit(67108864)"); err != nil {
+	if s.writing, err = openDB(file, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16384)", "journal_size_limit(67108864)"); err != nil {
 		return err
 	}
 	s.writing.SetMaxOpenConns(1)
 	if err := migrate(s.writing, migrations); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if s.reading, err = open(file, "query_only(1)", "cache_size(-8192)"); err != nil {
+	if s.reading, err = openDB(file, "query_only(1)", "cache_size(-8192)"); err != nil {
 		return err
 	}
 	s.reading.SetMaxOpenConns(readers)
@@ -119,9 +119,9 @@ func (s *Store) start() (err error) {
 	return err
 }
 
-// orphaned is an error when there is a journal without its database: it may hold changes that nothing else has, and SQLite would throw it
+// checkJournal is an error when there is a journal without its database: it may hold changes that nothing else has, and SQLite would throw it
 // away.
-func orphaned(file string) error {
+func checkJournal(file string) error {
 	size := func(path string) int64 {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -135,16 +135,16 @@ func orphaned(file string) error {
 	return fmt.Errorf("%s is missing or empty, but its journal, %s-wal, is there: put back the database that goes with it, or restore a backup into another directory", file, File)
 }
 
-func open(file string, pragmas ...string) (*sql.DB, error) {
-	at, err := address(file, url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)})
+func openDB(file string, pragmas ...string) (*sql.DB, error) {
+	at, err := fileURI(file, url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)})
 	if err != nil {
 		return nil, err
 	}
 	return sql.Open("sqlite", at)
 }
 
-// address is a file's as SQLite takes it: the first step of a relative path would be a host in it.
-func address(file string, query url.Values) (string, error) {
+// fileURI is a file's as SQLite takes it: the first step of a relative path would be a host in it.
+func fileURI(file string, query url.Values) (string, error) {
 	path, err := filepath.Abs(file)
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String(), err
 }
@@ -192,7 +192,7 @@ func (s *Store) Close() error {
 func (s *Store) row(query string, args ...any) scanner {
 	statement, err := s.statement(query)
 	if err != nil {
-		return failed{err}
+		return failedRow{err}
 	}
 	// Without a context that can end: the driver starts a goroutine for each query that has one, and the queries are short.
 	return statement.QueryRowContext(context.Background(), args...)
@@ -205,7 +205,7 @@ func (s *Store) rows(each func(scanner) error, query string, args ...any) error 
 		return err
 	}
 	rows, err := statement.QueryContext(context.Background(), args...)
-	return away(scan(rows, err, each))
+	return mapDiskError(scanRows(rows, err, each))
 }
 
 func (s *Store) statement(query string) (*sql.Stmt, error) {

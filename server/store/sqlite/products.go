@@ -12,7 +12,7 @@ import (
 func (s *Store) CreateOrganisation(ctx context.Context, o licensing.Organisation) error {
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`INSERT INTO organisations VALUES (?, ?, ?)`, o.ID, o.Name, o.Created)
-		return fresh(err)
+		return mapConstraint(err)
 	})
 }
 
@@ -20,22 +20,22 @@ func (s *Store) CreateOrganisation(ctx context.Context, o licensing.Organisation
 func (s *Store) Organisation(_ context.Context, id license.ID) (licensing.Organisation, error) {
 	o := licensing.Organisation{ID: id}
 	err := s.row(`SELECT name, created FROM organisations WHERE id = ?`, id).Scan(&o.Name, &o.Created)
-	return o, found(err)
+	return o, mapNotFound(err)
 }
 
-// edit is a write of the catalogue: syncs read what it changed from the data again.
-func (s *Store) edit(ctx context.Context, fn func(*tx) error) error {
-	err := s.amend(ctx, fn)
-	s.terms.edition.Add(1) // also after a failure: whether a COMMIT that failed reached the disk is not known
+// editCatalogue is a write of the catalogue: syncs read what it changed from the data again.
+func (s *Store) editCatalogue(ctx context.Context, fn func(*tx) error) error {
+	err := s.writeAndInvalidate(ctx, fn)
+	s.licenses.edition.Add(1) // also after a failure: whether a COMMIT that failed reached the disk is not known
 	return err
 }
 
 // CreateProduct implements licensing.Catalogue.
 func (s *Store) CreateProduct(ctx context.Context, p licensing.Product) error {
-	return s.edit(ctx, func(t *tx) error {
+	return s.editCatalogue(ctx, func(t *tx) error {
 		_, err := t.exec(`INSERT INTO products VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.ID, p.Organisation, p.Revision, p.Created, p.Updated,
-			encode(p.Metadata), p.Name, fold(p.Name), p.Description, p.Archived, p.Keyring, p.Secret, p.List)
-		return fresh(err)
+			encodeJSON(p.Metadata), p.Name, foldCase(p.Name), p.Description, p.Archived, p.Keyring, p.SealedKeys, p.Statement)
+		return mapConstraint(err)
 	})
 }
 
@@ -44,10 +44,10 @@ const productColumns = `seq, id, org, revision, created, updated, metadata, name
 func readProduct(seq *int64, row scanner) (p licensing.Product, err error) {
 	var metadata string
 	if err := row.Scan(seq, &p.ID, &p.Organisation, &p.Revision, &p.Created, &p.Updated, &metadata, &p.Name, &p.Description, &p.Archived,
-		&p.Keyring, &p.Secret, &p.List); err != nil {
-		return p, found(err)
+		&p.Keyring, &p.SealedKeys, &p.Statement); err != nil {
+		return p, mapNotFound(err)
 	}
-	return p, decode(metadata, &p.Metadata)
+	return p, decodeJSON(metadata, &p.Metadata)
 }
 
 // Product implements licensing.Catalogue.
@@ -55,21 +55,21 @@ func (s *Store) Product(_ context.Context, org, id license.ID) (licensing.Produc
 	return readProduct(new(int64), s.row(`SELECT `+productColumns+` FROM products WHERE id = ? AND org = ?`, id, org))
 }
 
-// KeysOf implements licensing.Chains.
-func (s *Store) KeysOf(_ context.Context, id license.ID) (licensing.Product, error) {
+// ProductWithKeys implements licensing.Chains.
+func (s *Store) ProductWithKeys(_ context.Context, id license.ID) (licensing.Product, error) {
 	return readProduct(new(int64), s.row(`SELECT `+productColumns+` FROM products WHERE id = ?`, id))
 }
 
 // ProductKeyring implements licensing.Catalogue.
 func (s *Store) ProductKeyring(_ context.Context, id license.ID) (certificate []byte, err error) {
 	err = s.row(`SELECT keyring FROM products WHERE id = ?`, id).Scan(&certificate)
-	return certificate, found(err)
+	return certificate, mapNotFound(err)
 }
 
 // Products implements licensing.Catalogue.
 func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page) (licensing.Listing[licensing.Product], error) {
-	return sorted(s, `products`, productColumns, org, where{}, page, readProduct, func(p licensing.Product) (string, lease.Time) {
-		return fold(p.Name), p.Updated
+	return listSorted(s, `products`, productColumns, org, whereClause{}, page, readProduct, func(p licensing.Product) (string, lease.Time) {
+		return foldCase(p.Name), p.Updated
 	})
 }
 
@@ -81,18 +81,18 @@ func (s *Store) EachProduct(_ context.Context, each func(licensing.Product) erro
 			return err
 		}
 		return each(p)
-	}, everyProduct)
+	}, allProducts)
 }
 
-const everyProduct = `SELECT ` + productColumns + ` FROM products ORDER BY seq`
+const allProducts = `SELECT ` + productColumns + ` FROM products ORDER BY seq`
 
 // UpdateProduct implements licensing.Catalogue.
 func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
-	err := s.edit(ctx, func(t *tx) error {
+	err := s.editCatalogue(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE products SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived = ?,
 			keyring = ?, secret = ?, list = ? WHERE id = ? AND org = ? AND revision = ?`,
-			p.Updated, encode(p.Metadata), p.Name, fold(p.Name), p.Description, p.Archived, p.Keyring, p.Secret, p.List, p.ID, p.Organisation, p.Revision)
-		return same(t, n, err, `SELECT 1 FROM products WHERE id = ? AND org = ?`, p.ID, p.Organisation)
+			p.Updated, encodeJSON(p.Metadata), p.Name, foldCase(p.Name), p.Description, p.Archived, p.Keyring, p.SealedKeys, p.Statement, p.ID, p.Organisation, p.Revision)
+		return requireOneRow(t, n, err, `SELECT 1 FROM products WHERE id = ? AND org = ?`, p.ID, p.Organisation)
 	})
 	p.Revision++
 	return p, err
@@ -100,17 +100,17 @@ func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensi
 
 // DeleteProduct implements licensing.Catalogue.
 func (s *Store) DeleteProduct(ctx context.Context, org, id license.ID, revision int64) error {
-	return s.edit(ctx, func(t *tx) error {
-		return remove(t, `products`, `SELECT 1 FROM versions WHERE product = ?`, org, id, revision)
+	return s.editCatalogue(ctx, func(t *tx) error {
+		return deleteLeaf(t, `products`, `SELECT 1 FROM versions WHERE product = ?`, org, id, revision)
 	})
 }
 
-// remove deletes a record that has none below it.
-func remove(t *tx, table, below string, org, id license.ID, revision int64) error {
-	if err := at(t, table, org, id, revision); err != nil {
+// deleteLeaf deletes a record that has none below it.
+func deleteLeaf(t *tx, table, below string, org, id license.ID, revision int64) error {
+	if err := checkRevision(t, table, org, id, revision); err != nil {
 		return err
 	}
-	if used, err := has(t, below, id); err != nil {
+	if used, err := rowExists(t, below, id); err != nil {
 		return err
 	} else if used {
 		return licensing.ErrInUse
@@ -119,10 +119,10 @@ func remove(t *tx, table, below string, org, id license.ID, revision int64) erro
 	return err
 }
 
-// at tells whether a record is there, and at the given revision unless that is 0.
-func at(t *tx, table string, org, id license.ID, revision int64) error {
+// checkRevision tells whether a record is there, and at the given revision unless that is 0.
+func checkRevision(t *tx, table string, org, id license.ID, revision int64) error {
 	var present int64
-	err := found(t.row(`SELECT revision FROM `+table+` WHERE id = ? AND org = ?`, id, org).Scan(&present))
+	err := mapNotFound(t.row(`SELECT revision FROM `+table+` WHERE id = ? AND org = ?`, id, org).Scan(&present))
 	if err == nil && revision != 0 && present != revision {
 		return licensing.ErrStale
 	}

@@ -14,10 +14,10 @@ import (
 // its cursor says where the last one ended.
 func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
 	listing := licensing.Listing[licensing.Reservation]{Items: []licensing.Reservation{}}
-	if err := s.owned(org, id); err != nil {
+	if err := s.requireLicense(org, id); err != nil {
 		return listing, err
 	}
-	w, err := windowOf(licensing.Page{Limit: page.Limit, Search: page.Search})
+	w, err := newPageWindow(licensing.Page{Limit: page.Limit, Search: page.Search})
 	if err != nil {
 		return listing, err
 	}
@@ -51,9 +51,9 @@ func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensi
 // FreeReservation implements licensing.Chains.
 func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string, _ lease.Time) error {
 	return s.write(ctx, func(t *tx) error {
-		if there, err := has(t, `SELECT 1 FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation, org); err != nil || !there {
-			return missing(err)
+		if there, err := rowExists(t, `SELECT 1 FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation, org); err != nil || !there {
+			return orNotFound(err)
 		}
-		return free(t, key, entitlement)
+		return releaseSeat(t, key, entitlement)
 	})
 }

@@ -12,12 +12,12 @@ import (
 // scanner is a row that is read into variables.
 type scanner interface{ Scan(...any) error }
 
-// failed is a row that could not be asked for.
-type failed struct{ err error }
+// failedRow is a row that could not be asked for.
+type failedRow struct{ err error }
 
-func (f failed) Scan(...any) error { return f.err }
+func (f failedRow) Scan(...any) error { return f.err }
 
-func scan(rows *sql.Rows, err error, each func(scanner) error) error {
+func scanRows(rows *sql.Rows, err error, each func(scanner) error) error {
 	if err != nil {
 		return err
 	}
@@ -30,12 +30,12 @@ func scan(rows *sql.Rows, err error, each func(scanner) error) error {
 	return rows.Err()
 }
 
-// found says ErrNotFound where there was no row, and away where there was no disk.
-func found(err error) error {
+// mapNotFound says ErrNotFound where there was no row, and away where there was no disk.
+func mapNotFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return licensing.ErrNotFound
 	}
-	return away(err)
+	return mapDiskError(err)
 }
 
 // The extended result codes of SQLite for a second row of one key, and for a row whose parent is not there.
@@ -45,8 +45,8 @@ const (
 	constraintUnique     = 2067
 )
 
-// fresh says ErrExists where a unique index refused a row, and ErrNotFound where there is nothing for it to be below.
-func fresh(err error) error {
+// mapConstraint says ErrExists where a unique index refused a row, and ErrNotFound where there is nothing for it to be below.
+func mapConstraint(err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() {

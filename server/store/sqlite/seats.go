@@ -8,8 +8,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// heldBy reads what one activation holds, lapsed or not, in the order of names.
-func heldBy(t *tx, key licensing.ActivationKey) (held []licensing.Reservation, err error) {
+// seatsOf reads what one activation holds, lapsed or not, in the order of names.
+func seatsOf(t *tx, key licensing.ActivationKey) (held []licensing.Reservation, err error) {
 	err = t.rows(func(row scanner) error {
 		r := licensing.Reservation{ActivationKey: key}
 		held = append(held, r)
@@ -19,8 +19,8 @@ func heldBy(t *tx, key licensing.ActivationKey) (held []licensing.Reservation, e
 	return held, err
 }
 
-// prolong moves the deadline of a held slot, never back.
-func prolong(t *tx, key licensing.ActivationKey, r *lease.Reservation, until lease.Time) error {
+// extendSeat moves the deadline of a held slot, never back.
+func extendSeat(t *tx, key licensing.ActivationKey, r *lease.Reservation, until lease.Time) error {
 	if until <= r.Until {
 		return nil
 	}
@@ -29,23 +29,23 @@ func prolong(t *tx, key licensing.ActivationKey, r *lease.Reservation, until lea
 	return err
 }
 
-// grant takes a slot if one is free. It finds out by one conditional update of the pool, whatever the pool's size; only a full pool is
+// grantSeat takes a slot if one is free. It finds out by one conditional update of the pool, whatever the pool's size; only a full pool is
 // searched for slots that have lapsed, and again as long as there are any: more may be taken than the pool has slots, by those who were
 // granted theirs whatever others held.
-func grant(t *tx, a *licensing.Advance, want licensing.Want) (bool, error) {
+func grantSeat(t *tx, a *licensing.Advance, want licensing.ReservationRequest) (bool, error) {
 	if want.Slots == 0 {
 		return false, nil
 	}
-	taken, err := take(t, a.Key.License, want)
+	taken, err := takeSlot(t, a.Key.License, want)
 	if err != nil {
 		return false, err
 	}
 	for !taken {
-		freed, err := reap(t, a.Key.License, want.Entitlement, a.Now)
+		freed, err := releaseLapsed(t, a.Key.License, want.Entitlement, a.Now)
 		if err != nil || freed == 0 {
 			return false, err
 		}
-		if taken, err = take(t, a.Key.License, want); err != nil {
+		if taken, err = takeSlot(t, a.Key.License, want); err != nil {
 			return false, err
 		}
 	}
@@ -53,20 +53,20 @@ func grant(t *tx, a *licensing.Advance, want licensing.Want) (bool, error) {
 	return true, err
 }
 
-func take(t *tx, id license.ID, want licensing.Want) (bool, error) {
+func takeSlot(t *tx, id license.ID, want licensing.ReservationRequest) (bool, error) {
 	n, err := t.exec(`INSERT INTO pools VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET used = used + 1 WHERE used < ?3 OR ?3 < 0`,
 		id, want.Entitlement, want.Slots)
 	return n == 1, err
 }
 
-// reaped is how many lapsed slots one request takes back: enough for itself and some that come after it.
-const reaped = 64
+// maxLapsedPerRequest is how many lapsed slots one request takes back: enough for itself and some that come after it.
+const maxLapsedPerRequest = 64
 
-// reap takes back slots whose deadline has passed.
-func reap(t *tx, id license.ID, entitlement string, now lease.Time) (int64, error) {
+// releaseLapsed takes back slots whose deadline has passed.
+func releaseLapsed(t *tx, id license.ID, entitlement string, now lease.Time) (int64, error) {
 	n, err := t.exec(`DELETE FROM reservations WHERE (license, activation, entitlement) IN
 		(SELECT license, activation, entitlement FROM reservations WHERE license = ? AND entitlement = ? AND until <= ? ORDER BY until LIMIT ?)`,
-		id, entitlement, now, reaped)
+		id, entitlement, now, maxLapsedPerRequest)
 	if err != nil || n == 0 {
 		return 0, err
 	}
@@ -74,8 +74,8 @@ func reap(t *tx, id license.ID, entitlement string, now lease.Time) (int64, erro
 	return n, err
 }
 
-// free gives one slot back. Twice is once.
-func free(t *tx, key licensing.ActivationKey, entitlement string) error {
+// releaseSeat gives one slot back. Twice is once.
+func releaseSeat(t *tx, key licensing.ActivationKey, entitlement string) error {
 	n, err := t.exec(`DELETE FROM reservations WHERE license = ? AND activation = ? AND entitlement = ?`, key.License, key.Activation, entitlement)
 	if err != nil || n == 0 {
 		return err
@@ -84,6 +84,6 @@ func free(t *tx, key licensing.ActivationKey, entitlement string) error {
 	return err
 }
 
-func refuse(code license.Code, retryAt int64, format string, args ...any) error {
+func limitError(code license.Code, retryAt int64, format string, args ...any) error {
 	return &licensing.Limit{Code: code, Detail: fmt.Sprintf(format, args...), RetryAt: lease.Time(retryAt)}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/onelicense/onelicense/server/store/storetest"
 )
 
-func opened(t *testing.T, directory string) *Store {
+func openStore(t *testing.T, directory string) *Store {
 	t.Helper()
 	s, err := Open(directory)
 	if err != nil {
@@ -27,27 +27,27 @@ func opened(t *testing.T, directory string) *Store {
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) licensing.Store {
-		s := opened(t, t.TempDir())
-		t.Cleanup(func() { standsAsStored(t, s) })
+		s := openStore(t, t.TempDir())
+		t.Cleanup(func() { checkCacheMatchesDatabase(t, s) })
 		return s
 	})
 }
 
 func TestOneProcessPerDirectory(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "new", "däta 100%?#")
-	first := opened(t, directory)
+	first := openStore(t, directory)
 	if _, err := Open(directory); err == nil || !strings.Contains(err.Error(), directory) {
 		t.Fatalf("a second holder: %v", err)
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	opened(t, directory)
+	openStore(t, directory)
 }
 
-func TestOthersMayNotReadTheData(t *testing.T) {
+func TestFilePermissions(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "data")
-	opened(t, directory)
+	openStore(t, directory)
 	files, err := os.ReadDir(directory)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestOthersMayNotReadTheData(t *testing.T) {
 
 func TestNewerDataIsRefused(t *testing.T) {
 	directory := t.TempDir()
-	if err := opened(t, directory).Close(); err != nil {
+	if err := openStore(t, directory).Close(); err != nil {
 		t.Fatal(err)
 	}
 	db, err := sql.Open("sqlite", filepath.Join(directory, File))
@@ -106,8 +106,8 @@ func TestMigrationsApplyOnce(t *testing.T) {
 }
 
 // One change's failure, or panic, is its own; what stands beside it in the same commit stays.
-func TestFailuresStayApart(t *testing.T) {
-	s := opened(t, t.TempDir())
+func TestFailedChangeDoesNotAffectOthers(t *testing.T) {
+	s := openStore(t, t.TempDir())
 	broken := errors.New("broken")
 	insert := func(id string) func(*tx) error {
 		return func(t *tx) error {
@@ -115,7 +115,7 @@ func TestFailuresStayApart(t *testing.T) {
 			return err
 		}
 	}
-	answers := inOneCommit(t, s,
+	answers := commitTogether(t, s,
 		insert("a"),
 		func(t *tx) error { return errors.Join(insert("b")(t), broken) },
 		func(t *tx) error { _ = insert("c")(t); panic("a bug") },
@@ -137,8 +137,8 @@ func TestFailuresStayApart(t *testing.T) {
 	}
 }
 
-// inOneCommit makes changes in one transaction, in their order, and gives the answer to each: the first waits until all others are queued.
-func inOneCommit(t *testing.T, s *Store, changes ...func(*tx) error) []error {
+// commitTogether makes changes in one transaction, in their order, and gives the answer to each: the first waits until all others are queued.
+func commitTogether(t *testing.T, s *Store, changes ...func(*tx) error) []error {
 	t.Helper()
 	answers, begun, more := make([]error, len(changes)), make(chan struct{}), make(chan struct{})
 	var wait sync.WaitGroup
@@ -159,8 +159,8 @@ func inOneCommit(t *testing.T, s *Store, changes ...func(*tx) error) []error {
 	return answers
 }
 
-func TestClosedStoreSaysSo(t *testing.T) {
-	s := opened(t, t.TempDir())
+func TestClosedStoreIsUnavailable(t *testing.T) {
+	s := openStore(t, t.TempDir())
 	if err := s.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -176,9 +176,9 @@ func TestClosedStoreSaysSo(t *testing.T) {
 }
 
 // A journal whose database is gone may hold changes that nothing else has. SQLite would throw it away.
-func TestJournalWithoutItsDatabase(t *testing.T) {
+func TestJournalWithoutDatabase(t *testing.T) {
 	directory := t.TempDir()
-	s := opened(t, directory)
+	s := openStore(t, directory)
 	file := filepath.Join(directory, File)
 	journal, err := os.ReadFile(file + "-wal")
 	if err := errors.Join(err, s.Close(), os.WriteFile(file+"-wal", journal, 0o600)); err != nil || len(journal) == 0 {
@@ -191,7 +191,7 @@ func TestJournalWithoutItsDatabase(t *testing.T) {
 		if _, err := Open(directory); err == nil || !strings.Contains(err.Error(), "journal") {
 			t.Errorf("opened: %v", err)
 		}
-		if _, err := Look(directory); err == nil {
+		if _, err := OpenReadOnly(directory); err == nil {
 			t.Error("it can be looked at")
 		}
 		if kept, err := os.ReadFile(file + "-wal"); err != nil || len(kept) != len(journal) {
@@ -204,7 +204,7 @@ func TestJournalWithoutItsDatabase(t *testing.T) {
 // in its place, nor without the journal that has its last changes.
 //
 // proves S01
-func TestReadyOnlyWithItsFile(t *testing.T) {
+func TestReadyNeedsDatabaseFile(t *testing.T) {
 	for name, spoil := range map[string]func(file string) error{
 		"deleted": os.Remove,
 		"another in its place": func(file string) error {
@@ -215,7 +215,7 @@ func TestReadyOnlyWithItsFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()
-			s := opened(t, directory)
+			s := openStore(t, directory)
 			if err := s.Ready(t.Context()); err != nil {
 				t.Fatal(err)
 			}

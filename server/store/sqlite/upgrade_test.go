@@ -12,8 +12,8 @@ import (
 // firstSchema is how many migrations there were when prepaid calls, pasts and statements came.
 const firstSchema = 4
 
-// TestFirstSchemaIsBroughtUpToDate opens data as the first schema's program wrote it, and goes on with it.
-func TestFirstSchemaIsBroughtUpToDate(t *testing.T) {
+// TestUpgradeFromFirstSchema opens data as the first schema's program wrote it, and goes on with it.
+func TestUpgradeFromFirstSchema(t *testing.T) {
 	directory := t.TempDir()
 	db, err := sql.Open("sqlite", filepath.Join(directory, File))
 	if err != nil {
@@ -50,44 +50,44 @@ func TestFirstSchemaIsBroughtUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s, ctx := opened(t, directory), t.Context()
+	s, ctx := openStore(t, directory), t.Context()
 	if e, err := s.Epoch(ctx, 1); err != nil || e != (licensing.Epoch{Value: 1700000000}) {
 		t.Errorf("%+v %v", e, err)
 	}
 	if e, err := s.RaiseEpoch(ctx, 1700000000, 30); err != nil || e.Since != 30 {
 		t.Errorf("%+v %v", e, err)
 	}
-	terms, err := s.Terms(ctx, crashLicense)
+	terms, err := s.LicenseContext(ctx, crashLicense)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if terms.Product.List != nil || terms.Product.Metadata["a"] != "b" || terms.Version.Policy.MaxMachines != 8 || terms.Version.Policy.Prepaid != 0 ||
+	if terms.Product.Statement != nil || terms.Product.Metadata["a"] != "b" || terms.Version.Policy.MaxMachines != 8 || terms.Version.Policy.Prepaid != 0 ||
 		*terms.License.Overrides.Grace != 9 || terms.License.Overrides.Prepaid != nil {
 		t.Errorf("%+v", terms)
 	}
-	terms.Product.List = []byte("a statement")
+	terms.Product.Statement = []byte("a statement")
 	if _, err := s.UpdateProduct(ctx, terms.Product); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := s.KeysOf(ctx, crashProduct); err != nil || string(p.List) != "a statement" || p.Revision != 4 {
+	if p, err := s.ProductWithKeys(ctx, crashProduct); err != nil || string(p.Statement) != "a statement" || p.Revision != 4 {
 		t.Errorf("%+v %v", p, err)
 	}
 	held, err := s.Activation(ctx, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if held.Head != head || held.Counted != 12 || held.Granted != 12 || held.Restores != 1 || held.Past.Evidence != nil || held.Seen.Address != "" {
+	if held.Head != head || held.Counted != 12 || held.Charged != 12 || held.ReactivationCount != 1 || held.Reactivations.Evidence != nil || held.LastReport.Address != "" {
 		t.Errorf("%+v", held)
 	}
 	var out licensing.Outcome
 	if _, err := s.Advance(ctx, licensing.Advance{
 		Key: key, Org: crashOrg, From: head, To: lease.Position{Generation: 2, Number: 10}, Revision: 1, Now: 40, Until: 60,
-		Charge: licensing.Charge{Counted: 13, Allowance: 20, Block: 4}, Seen: licensing.Seen{Address: "192.0.2.7"},
+		UsageCharge: licensing.UsageCharge{Counted: 13, Allowance: 20, Block: 4}, LastReport: licensing.LastReport{Address: "192.0.2.7"},
 		Compose: func(o licensing.Outcome) (lease.Document, error) { out = o; return lease.Document("another"), nil },
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if out.Used != 17 || out.Counted != 13 || out.Granted != 17 || len(out.Reservations) != 1 || out.Reservations[0].Until != 60 {
+	if out.Used != 17 || out.Counted != 13 || out.Charged != 17 || len(out.Reservations) != 1 || out.Reservations[0].Until != 60 {
 		t.Errorf("%+v", out)
 	}
 }

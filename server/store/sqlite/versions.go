@@ -10,18 +10,18 @@ import (
 
 // CreateVersion implements licensing.Catalogue.
 func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
-	return s.edit(ctx, func(t *tx) error {
-		if there, err := has(t, `SELECT 1 FROM products WHERE id = ? AND org = ?`, v.Product, v.Organisation); err != nil || !there {
-			return missing(err)
+	return s.editCatalogue(ctx, func(t *tx) error {
+		if there, err := rowExists(t, `SELECT 1 FROM products WHERE id = ? AND org = ?`, v.Product, v.Organisation); err != nil || !there {
+			return orNotFound(err)
 		}
 		_, err := t.exec(`INSERT INTO versions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, v.ID, v.Organisation, v.Product, v.Revision, v.Created,
-			v.Updated, encode(v.Metadata), v.Name, fold(v.Name), v.Description, v.Archived, encode(v.Policy), v.Released)
-		return fresh(err)
+			v.Updated, encodeJSON(v.Metadata), v.Name, foldCase(v.Name), v.Description, v.Archived, encodeJSON(v.Policy), v.Released)
+		return mapConstraint(err)
 	})
 }
 
-// missing is ErrNotFound, unless something worse happened.
-func missing(err error) error {
+// orNotFound is ErrNotFound, unless something worse happened.
+func orNotFound(err error) error {
 	if err != nil {
 		return err
 	}
@@ -34,9 +34,9 @@ func readVersion(seq *int64, row scanner) (v licensing.Version, err error) {
 	var metadata, policy string
 	if err := row.Scan(seq, &v.ID, &v.Organisation, &v.Product, &v.Revision, &v.Created, &v.Updated, &metadata, &v.Name, &v.Description,
 		&v.Archived, &policy, &v.Released); err != nil {
-		return v, found(err)
+		return v, mapNotFound(err)
 	}
-	return v, decode(metadata, &v.Metadata, policy, &v.Policy)
+	return v, decodeJSON(metadata, &v.Metadata, policy, &v.Policy)
 }
 
 // Version implements licensing.Catalogue.
@@ -46,20 +46,20 @@ func (s *Store) Version(_ context.Context, org, id license.ID) (licensing.Versio
 
 // Versions implements licensing.Catalogue.
 func (s *Store) Versions(_ context.Context, org, product license.ID, page licensing.Page) (licensing.Listing[licensing.Version], error) {
-	var w where
+	var w whereClause
 	w.and(`product = ?`, product)
-	return sorted(s, `versions`, versionColumns, org, w, page, readVersion, func(v licensing.Version) (string, lease.Time) {
-		return fold(v.Name), v.Updated
+	return listSorted(s, `versions`, versionColumns, org, w, page, readVersion, func(v licensing.Version) (string, lease.Time) {
+		return foldCase(v.Name), v.Updated
 	})
 }
 
 // UpdateVersion implements licensing.Catalogue.
 func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
-	err := s.edit(ctx, func(t *tx) error {
+	err := s.editCatalogue(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE versions SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived = ?,
 			policy = ?, released = ? WHERE id = ? AND org = ? AND revision = ?`,
-			v.Updated, encode(v.Metadata), v.Name, fold(v.Name), v.Description, v.Archived, encode(v.Policy), v.Released, v.ID, v.Organisation, v.Revision)
-		return same(t, n, err, `SELECT 1 FROM versions WHERE id = ? AND org = ?`, v.ID, v.Organisation)
+			v.Updated, encodeJSON(v.Metadata), v.Name, foldCase(v.Name), v.Description, v.Archived, encodeJSON(v.Policy), v.Released, v.ID, v.Organisation, v.Revision)
+		return requireOneRow(t, n, err, `SELECT 1 FROM versions WHERE id = ? AND org = ?`, v.ID, v.Organisation)
 	})
 	v.Revision++
 	return v, err
@@ -67,7 +67,7 @@ func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensi
 
 // DeleteVersion implements licensing.Catalogue.
 func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID, revision int64) error {
-	return s.edit(ctx, func(t *tx) error {
-		return remove(t, `versions`, `SELECT 1 FROM licenses WHERE version = ?`, org, id, revision)
+	return s.editCatalogue(ctx, func(t *tx) error {
+		return deleteLeaf(t, `versions`, `SELECT 1 FROM licenses WHERE version = ?`, org, id, revision)
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// most is how many changes share one COMMIT. More would make the first of them wait without saving a flush worth speaking of.
-const most = 256
+// maxBatch is how many changes share one COMMIT. More would make the first of them wait without saving a flush worth speaking of.
+const maxBatch = 256
 
 var errClosed = fmt.Errorf("%w: it is closed", licensing.ErrUnavailable)
 
@@ -19,7 +19,7 @@ var errClosed = fmt.Errorf("%w: it is closed", licensing.ErrUnavailable)
 type writer struct {
 	connection *sql.Conn
 	statements map[string]*sql.Stmt
-	standings  *standings
+	cache      *activationCache
 	changes    chan *change
 	quit       chan struct{} // closed: take no more
 	stopped    chan struct{} // closed: the goroutine has ended
@@ -28,10 +28,10 @@ type writer struct {
 
 // change is one caller's, to be made whole or not at all.
 type change struct {
-	make   func(*tx) error
-	amends bool // licenses, activations or counters, and is no advance
-	err    error
-	done   chan struct{}
+	apply       func(*tx) error
+	invalidates bool // licenses, activations or counters, and is no advance
+	err         error
+	done        chan struct{}
 }
 
 // tx is a change in the making. It is only good inside the function that it is given to.
@@ -48,8 +48,8 @@ func startWriter(db *sql.DB) (*writer, error) {
 	w := &writer{
 		connection: connection,
 		statements: map[string]*sql.Stmt{},
-		standings:  newStandings(),
-		changes:    make(chan *change, most),
+		cache:      newActivationCache(),
+		changes:    make(chan *change, maxBatch),
 		quit:       make(chan struct{}),
 		stopped:    make(chan struct{}),
 	}
@@ -64,15 +64,15 @@ func startWriter(db *sql.DB) (*writer, error) {
 //
 // The context counts only until the change is taken up: from then on the caller must know what became of it.
 func (s *Store) write(ctx context.Context, fn func(*tx) error) error {
-	return s.hand(ctx, &change{make: fn, done: make(chan struct{})})
+	return s.submit(ctx, &change{apply: fn, done: make(chan struct{})})
 }
 
-// amend is write for what advances start from: licenses, activations and counters.
-func (s *Store) amend(ctx context.Context, fn func(*tx) error) error {
-	return s.hand(ctx, &change{make: fn, amends: true, done: make(chan struct{})})
+// writeAndInvalidate is write for what advances start from: licenses, activations and counters.
+func (s *Store) writeAndInvalidate(ctx context.Context, fn func(*tx) error) error {
+	return s.submit(ctx, &change{apply: fn, invalidates: true, done: make(chan struct{})})
 }
 
-func (s *Store) hand(ctx context.Context, c *change) error {
+func (s *Store) submit(ctx context.Context, c *change) error {
 	select {
 	case <-s.writer.quit:
 		return errClosed
@@ -87,12 +87,12 @@ func (s *Store) hand(ctx context.Context, c *change) error {
 	}
 	select {
 	case <-c.done:
-		return away(c.err)
+		return mapDiskError(c.err)
 	case <-s.writer.stopped:
 	}
 	select {
 	case <-c.done:
-		return away(c.err)
+		return mapDiskError(c.err)
 	default:
 		return errClosed
 	}
@@ -100,7 +100,7 @@ func (s *Store) hand(ctx context.Context, c *change) error {
 
 func (w *writer) run() {
 	defer close(w.stopped)
-	batch := make([]*change, 0, most)
+	batch := make([]*change, 0, maxBatch)
 	for {
 		select {
 		case c := <-w.changes:
@@ -119,10 +119,10 @@ func (w *writer) commit(first *change, batch []*change) []*change {
 	for next := first; next != nil; {
 		batch = append(batch, next)
 		if err == nil {
-			err = w.attempt(next)
+			err = w.apply(next)
 		}
 		next = nil
-		if len(batch) < most {
+		if len(batch) < maxBatch {
 			select {
 			case next = <-w.changes:
 			default:
@@ -130,7 +130,7 @@ func (w *writer) commit(first *change, batch []*change) []*change {
 		}
 	}
 	if err == nil {
-		err = w.settle()
+		err = w.saveMeters()
 	}
 	if err == nil {
 		if err = w.do(`COMMIT`); err != nil {
@@ -138,9 +138,9 @@ func (w *writer) commit(first *change, batch []*change) []*change {
 		}
 	}
 	if err == nil {
-		w.standings.committed()
+		w.cache.publish()
 	} else {
-		w.standings.forget() // whether a COMMIT that failed reached the disk is not known
+		w.cache.reset() // whether a COMMIT that failed reached the disk is not known
 		if begun {
 			err = errors.Join(err, w.do(`ROLLBACK`))
 		}
@@ -154,19 +154,19 @@ func (w *writer) commit(first *change, batch []*change) []*change {
 	return batch
 }
 
-// attempt makes one change within the transaction. A failure takes back its own writes only, and so does a panic: the goroutine serves
+// apply makes one change within the transaction. A failure takes back its own writes only, and so does a panic: the goroutine serves
 // everybody. The error is for all, when the transaction as a whole has failed: SQLite may take all of it back where the disk does.
-func (w *writer) attempt(c *change) error {
-	if c.amends {
-		if err := w.settle(); err != nil {
+func (w *writer) apply(c *change) error {
+	if c.invalidates {
+		if err := w.saveMeters(); err != nil {
 			return err
 		}
-		w.standings.forget()
+		w.cache.reset()
 	}
 	t := &tx{w: w}
-	c.err = t.make(c)
+	c.err = t.run(c)
 	switch {
-	case errors.Is(away(c.err), licensing.ErrUnavailable):
+	case errors.Is(mapDiskError(c.err), licensing.ErrUnavailable):
 		return c.err
 	case !t.wrote:
 		return nil
@@ -176,13 +176,13 @@ func (w *writer) attempt(c *change) error {
 	return w.do(`RELEASE change`)
 }
 
-func (t *tx) make(c *change) (err error) {
+func (t *tx) run(c *change) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("a change panicked: %v", r)
 		}
 	}()
-	return c.make(t)
+	return c.apply(t)
 }
 
 // exec changes rows and tells how many.
@@ -208,7 +208,7 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 func (t *tx) row(query string, args ...any) scanner {
 	statement, err := t.w.statement(query)
 	if err != nil {
-		return failed{err}
+		return failedRow{err}
 	}
 	return statement.QueryRowContext(context.Background(), args...)
 }
@@ -220,7 +220,7 @@ func (t *tx) rows(each func(scanner) error, query string, args ...any) error {
 		return err
 	}
 	rows, err := statement.QueryContext(context.Background(), args...)
-	return scan(rows, err, each)
+	return scanRows(rows, err, each)
 }
 
 func (w *writer) do(query string) error {

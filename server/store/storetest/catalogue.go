@@ -15,7 +15,7 @@ import (
 
 func unmarshal(document []byte, v any) error { return json.Unmarshal(document, v) }
 
-func equal(t *testing.T, got, want any) {
+func requireDeepEqual(t *testing.T, got, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %+v\nwant %+v", got, want)
@@ -23,44 +23,44 @@ func equal(t *testing.T, got, want any) {
 }
 
 // proves S08, S09, S10
-func catalogueRoundTrip(t *testing.T, w *world) {
-	complete(t, w.version.Policy, w.license, w.license.Term, w.license.Recent[0], w.license.Holds[0], w.license.Overrides)
+func catalogueRoundTrip(t *testing.T, w *fixture) {
+	requireAllFieldsSet(t, w.version.Policy, w.license, w.license.Term, w.license.RecentHistory[0], w.license.Holds[0], w.license.Overrides)
 	o, err := w.Organisation(ctx, w.org)
 	must(t, err)
-	equal(t, o, licensing.Organisation{ID: w.org, Name: "Example", Created: noon})
+	requireDeepEqual(t, o, licensing.Organisation{ID: w.org, Name: "Example", Created: noon})
 	p, err := w.Product(ctx, w.org, w.product.ID)
 	must(t, err)
-	equal(t, p, w.product)
+	requireDeepEqual(t, p, w.product)
 	v, err := w.Version(ctx, w.org, w.version.ID)
 	must(t, err)
-	equal(t, v, w.version)
+	requireDeepEqual(t, v, w.version)
 	l, err := w.License(ctx, w.org, w.license.ID)
 	must(t, err)
-	equal(t, l, w.license)
+	requireDeepEqual(t, l, w.license)
 
 	keyring, err := w.ProductKeyring(ctx, w.product.ID)
 	must(t, err)
-	equal(t, keyring, w.product.Keyring)
-	p, err = w.KeysOf(ctx, w.product.ID)
+	requireDeepEqual(t, keyring, w.product.Keyring)
+	p, err = w.ProductWithKeys(ctx, w.product.ID)
 	must(t, err)
-	equal(t, p, w.product)
-	terms, err := w.Terms(ctx, w.license.ID)
+	requireDeepEqual(t, p, w.product)
+	terms, err := w.LicenseContext(ctx, w.license.ID)
 	must(t, err)
-	equal(t, terms, licensing.Terms{License: w.license, Version: w.version, Product: w.product})
+	requireDeepEqual(t, terms, licensing.LicenseContext{License: w.license, Version: w.version, Product: w.product})
 	must(t, w.Ready(ctx))
 
 	silent := w.newProduct("CAM") // it has made no statement yet
-	silent.List = nil
+	silent.Statement = nil
 	must(t, w.CreateProduct(ctx, silent))
 	p, err = w.Product(ctx, w.org, silent.ID)
 	must(t, err)
-	equal(t, len(p.List), 0)
+	requireDeepEqual(t, len(p.Statement), 0)
 }
 
 // proves S08, S09
-func uniqueNames(t *testing.T, w *world) {
-	wantErr(t, w.CreateProduct(ctx, w.newProduct("CAD")), licensing.ErrExists)
-	wantErr(t, w.CreateVersion(ctx, w.newVersion("1.0")), licensing.ErrExists)
+func uniqueNamesPerParent(t *testing.T, w *fixture) {
+	requireError(t, w.CreateProduct(ctx, w.newProduct("CAD")), licensing.ErrExists)
+	requireError(t, w.CreateVersion(ctx, w.newVersion("1.0")), licensing.ErrExists)
 
 	other := w.newProduct("CAM")
 	must(t, w.CreateProduct(ctx, other))
@@ -69,113 +69,113 @@ func uniqueNames(t *testing.T, w *world) {
 	must(t, w.CreateVersion(ctx, v)) // unique within its product only
 	other.Name = "CAD"
 	_, err := w.UpdateProduct(ctx, other)
-	wantErr(t, err, licensing.ErrExists)
+	requireError(t, err, licensing.ErrExists)
 
 	org := newID()
 	must(t, w.CreateOrganisation(ctx, licensing.Organisation{ID: org, Name: "Example", Created: noon}))
 	p := w.newProduct("CAD")
 	p.Organisation = org
 	must(t, w.CreateProduct(ctx, p)) // and within its organisation
-	wantErr(t, w.CreateProduct(ctx, p), licensing.ErrExists)
+	requireError(t, w.CreateProduct(ctx, p), licensing.ErrExists)
 
 	// A record that was not made, because its id is another's, leaves the name for the next.
 	p.Name, v.Name = "free", "free"
-	wantErr(t, w.CreateProduct(ctx, p), licensing.ErrExists)
-	wantErr(t, w.CreateVersion(ctx, v), licensing.ErrExists)
+	requireError(t, w.CreateProduct(ctx, p), licensing.ErrExists)
+	requireError(t, w.CreateVersion(ctx, v), licensing.ErrExists)
 	p.ID, v.ID = newID(), newID()
 	must(t, w.CreateProduct(ctx, p))
 	must(t, w.CreateVersion(ctx, v))
 	again := p
 	again.ID = newID()
-	wantErr(t, w.CreateProduct(ctx, again), licensing.ErrExists)
-	wantErr(t, w.CreateProduct(ctx, p), licensing.ErrExists)
-	wantErr(t, w.CreateProduct(ctx, again), licensing.ErrExists)
+	requireError(t, w.CreateProduct(ctx, again), licensing.ErrExists)
+	requireError(t, w.CreateProduct(ctx, p), licensing.ErrExists)
+	requireError(t, w.CreateProduct(ctx, again), licensing.ErrExists)
 }
 
 // proves S08, S09, S10, S21
-func revisions(t *testing.T, w *world) {
+func editsNeedRevision(t *testing.T, w *fixture) {
 	p := w.product
 	p.Name, p.Archived, p.Updated, p.Metadata = "CAD 2", true, noon+5, map[string]string{}
-	p.Keyring, p.Secret, p.List = []byte("another certificate"), []byte{7}, []byte("the next statement")
+	p.Keyring, p.SealedKeys, p.Statement = []byte("another certificate"), []byte{7}, []byte("the next statement")
 	p, err := w.UpdateProduct(ctx, p)
 	must(t, err)
-	equal(t, p.Revision, int64(2))
+	requireDeepEqual(t, p.Revision, int64(2))
 	_, err = w.UpdateProduct(ctx, w.product)
-	wantErr(t, err, licensing.ErrStale)
+	requireError(t, err, licensing.ErrStale)
 
 	v := w.version
 	v.Policy.Interval, v.Policy.Prepaid, v.Policy.Statistics, v.Policy.CloneAction, v.Archived, v.Released = 5_000, 0, false, licensing.CloneRefuse, true, 0
 	v, err = w.UpdateVersion(ctx, v)
 	must(t, err)
 	_, err = w.UpdateVersion(ctx, w.version)
-	wantErr(t, err, licensing.ErrStale)
+	requireError(t, err, licensing.ErrStale)
 
 	l := w.license
 	l.Status, l.Archived, l.Allowance, l.Entitlements, l.Overrides = licensing.Suspended, false, 2000, []license.Entitlement{{Name: "one", Slots: 1}}, licensing.Overrides{}
-	l.CustomerID, l.Trial, l.Term, l.Maintenance, l.Recent = "", false, licensing.Term{}, noon+9, append(l.Recent, licensing.Event{Key: "4712"})
+	l.CustomerID, l.Trial, l.Term, l.Maintenance, l.RecentHistory = "", false, licensing.Term{}, noon+9, append(l.RecentHistory, licensing.HistoryEntry{Key: "4712"})
 	l, err = w.UpdateLicense(ctx, l)
 	must(t, err)
 	_, err = w.UpdateLicense(ctx, w.license)
-	wantErr(t, err, licensing.ErrStale)
+	requireError(t, err, licensing.ErrStale)
 
-	terms, err := w.Terms(ctx, w.license.ID) // the edits are seen at once
+	terms, err := w.LicenseContext(ctx, w.license.ID) // the edits are seen at once
 	must(t, err)
-	equal(t, terms, licensing.Terms{License: l, Version: v, Product: p})
+	requireDeepEqual(t, terms, licensing.LicenseContext{License: l, Version: v, Product: p})
 
 	l.ID = newID()
 	_, err = w.UpdateLicense(ctx, l)
-	wantErr(t, err, licensing.ErrNotFound)
+	requireError(t, err, licensing.ErrNotFound)
 }
 
 // proves S11
-func parents(t *testing.T, w *world) {
-	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID, 0), licensing.ErrInUse)
-	wantErr(t, w.DeleteVersion(ctx, w.org, w.version.ID, 0), licensing.ErrInUse)
+func parentsWithChildren(t *testing.T, w *fixture) {
+	requireError(t, w.DeleteProduct(ctx, w.org, w.product.ID, 0), licensing.ErrInUse)
+	requireError(t, w.DeleteVersion(ctx, w.org, w.version.ID, 0), licensing.ErrInUse)
 	stray := w.newProduct("stray")
 	stray.Organisation = newID()
-	wantErr(t, w.CreateProduct(ctx, stray), licensing.ErrNotFound)
+	requireError(t, w.CreateProduct(ctx, stray), licensing.ErrNotFound)
 	orphan := w.newVersion("2.0")
 	orphan.Product = newID()
-	wantErr(t, w.CreateVersion(ctx, orphan), licensing.ErrNotFound)
+	requireError(t, w.CreateVersion(ctx, orphan), licensing.ErrNotFound)
 	lost := w.newLicense("lost")
 	lost.Version = newID()
-	wantErr(t, w.CreateLicense(ctx, lost), licensing.ErrNotFound)
+	requireError(t, w.CreateLicense(ctx, lost), licensing.ErrNotFound)
 
 	l, err := w.UpdateLicense(ctx, w.license)
 	must(t, err)
-	wantErr(t, w.DeleteLicense(ctx, w.org, l.ID, 1), licensing.ErrStale)
+	requireError(t, w.DeleteLicense(ctx, w.org, l.ID, 1), licensing.ErrStale)
 	_, err = w.License(ctx, w.org, l.ID)
 	must(t, err) // it is whole
 	must(t, w.DeleteLicense(ctx, w.org, l.ID, l.Revision))
-	wantErr(t, w.DeleteVersion(ctx, w.org, w.version.ID, 7), licensing.ErrStale)
+	requireError(t, w.DeleteVersion(ctx, w.org, w.version.ID, 7), licensing.ErrStale)
 	must(t, w.DeleteVersion(ctx, w.org, w.version.ID, 1))
-	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID, 7), licensing.ErrStale)
+	requireError(t, w.DeleteProduct(ctx, w.org, w.product.ID, 7), licensing.ErrStale)
 	must(t, w.DeleteProduct(ctx, w.org, w.product.ID, 0))
-	wantErr(t, w.DeleteProduct(ctx, w.org, w.product.ID, 0), licensing.ErrNotFound)
+	requireError(t, w.DeleteProduct(ctx, w.org, w.product.ID, 0), licensing.ErrNotFound)
 	_, err = w.ProductKeyring(ctx, w.product.ID)
-	wantErr(t, err, licensing.ErrNotFound)
+	requireError(t, err, licensing.ErrNotFound)
 }
 
 // proves S11
-func deletedLicense(t *testing.T, w *world) {
+func deletedLicense(t *testing.T, w *fixture) {
 	i := w.installation("a")
-	i.does(t, activated, reserves("modeling", 5), counted(3, 10))
+	i.mustAdvance(t, activated, reserves("modeling", 5), counted(3, 10))
 	must(t, w.DeleteLicense(ctx, w.org, w.license.ID, 0))
-	_, err := i.try()
-	wantErr(t, err, licensing.ErrNotFound)
-	_, err = w.Terms(ctx, w.license.ID)
-	wantErr(t, err, licensing.ErrNotFound)
+	_, err := i.tryAdvance()
+	requireError(t, err, licensing.ErrNotFound)
+	_, err = w.LicenseContext(ctx, w.license.ID)
+	requireError(t, err, licensing.ErrNotFound)
 	_, err = w.Meter(ctx, w.license.ID)
-	wantErr(t, err, licensing.ErrNotFound)
+	requireError(t, err, licensing.ErrNotFound)
 	_, err = w.Activation(ctx, i.key)
-	wantErr(t, err, licensing.ErrNotFound)
-	wantErr(t, w.DeleteLicense(ctx, w.org, w.license.ID, 0), licensing.ErrNotFound)
+	requireError(t, err, licensing.ErrNotFound)
+	requireError(t, w.DeleteLicense(ctx, w.org, w.license.ID, 0), licensing.ErrNotFound)
 }
 
-// strangers asks for everything in another organisation's name.
-func strangers(t *testing.T, w *world) {
+// otherOrganisations asks for everything in another organisation's name.
+func otherOrganisations(t *testing.T, w *fixture) {
 	i := w.installation("a")
-	i.does(t, activated, reserves("modeling", 5))
+	i.mustAdvance(t, activated, reserves("modeling", 5))
 	other := newID()
 	must(t, w.CreateOrganisation(ctx, licensing.Organisation{ID: other, Name: "Other", Created: noon}))
 	p, v, l := w.product, w.version, w.license
@@ -196,7 +196,7 @@ func strangers(t *testing.T, w *world) {
 		"delete license":   func() error { return w.DeleteLicense(ctx, other, l.ID, 0) },
 		"activations":      func() error { _, err := w.Activations(ctx, other, l.ID, licensing.Page{}); return err },
 		"reservations":     func() error { _, err := w.Reservations(ctx, other, l.ID, licensing.Page{}); return err },
-		"name":             func() error { return w.Name(ctx, other, i.key, "theirs") },
+		"name":             func() error { return w.NameActivation(ctx, other, i.key, "theirs") },
 		"deactivate":       func() error { return w.Deactivate(ctx, other, i.key, noon) },
 		"free reservation": func() error { return w.FreeReservation(ctx, other, i.key, "modeling", noon) },
 	}
@@ -214,11 +214,11 @@ func strangers(t *testing.T, w *world) {
 	if n := len(products.Items) + len(versions.Items) + len(licenses.Items); n != 0 {
 		t.Errorf("%d records listed", n)
 	}
-	holds(t, i.does(t), "modeling") // nothing of it changed anything
+	checkSeats(t, i.mustAdvance(t), "modeling") // nothing of it changed anything
 }
 
 // proves S08, S09, S10
-func pages(t *testing.T, w *world) {
+func paginationAndSearch(t *testing.T, w *fixture) {
 	for n := range 24 {
 		l := w.newLicense(fmt.Sprintf("Seat %d_%%", n))
 		if n%2 == 0 {
@@ -263,7 +263,7 @@ func pages(t *testing.T, w *world) {
 	}
 
 	for n := range 5 {
-		w.installation(fmt.Sprint(n)).does(t, activated, at(noon+lease.Time(n/2)), reserves("modeling", 5), reserves("rendering", licensing.Unlimited))
+		w.installation(fmt.Sprint(n)).mustAdvance(t, activated, at(noon+lease.Time(n/2)), reserves("modeling", 5), reserves("rendering", licensing.Unlimited))
 	}
 	held := map[licensing.Reservation]bool{}
 	since := noon + 5
@@ -291,7 +291,7 @@ func pages(t *testing.T, w *world) {
 }
 
 // proves part of S08, part of S09, part of S10
-func orders(t *testing.T, w *world) {
+func sortOrders(t *testing.T, w *fixture) {
 	want := map[licensing.Sort][]string{}
 	names := []string{"b", "A", "d", "C", "a b", "ä"}
 	for n, name := range names {
@@ -310,14 +310,14 @@ func orders(t *testing.T, w *world) {
 					page.Sort = "-" + sort
 					slices.Reverse(expected)
 				}
-				equal(t, walked(t, w, licensing.LicenseFilter{}, page), withFirst(expected, page.Sort))
+				requireDeepEqual(t, listNames(t, w, licensing.LicenseFilter{}, page), withFirst(expected, page.Sort))
 			}
 		}
 	}
-	for _, sort := range []licensing.Sort{licensing.ByUpdated, licensing.OldestUpdated} {
-		seen := walked(t, w, licensing.LicenseFilter{}, licensing.Page{Sort: sort, Limit: 1})
+	for _, sort := range []licensing.Sort{licensing.ByUpdated, licensing.LeastRecentlyUpdated} {
+		seen := listNames(t, w, licensing.LicenseFilter{}, licensing.Page{Sort: sort, Limit: 1})
 		first := seen[0]
-		if sort == licensing.OldestUpdated {
+		if sort == licensing.LeastRecentlyUpdated {
 			first = seen[len(seen)-2] // the license of the world is the oldest
 			seen = seen[1:]
 		}
@@ -328,7 +328,7 @@ func orders(t *testing.T, w *world) {
 	}
 	listing, err := w.Licenses(ctx, w.org, licensing.LicenseFilter{}, licensing.Page{Sort: licensing.ByName, Limit: 1})
 	must(t, err)
-	for _, sort := range []licensing.Sort{licensing.ByNameDown, licensing.ByUpdated, ""} {
+	for _, sort := range []licensing.Sort{licensing.ByNameDescending, licensing.ByUpdated, ""} {
 		var wrong *licensing.Invalid
 		if _, err := w.Licenses(ctx, w.org, licensing.LicenseFilter{}, licensing.Page{Sort: sort, After: listing.Next}); !errors.As(err, &wrong) {
 			t.Errorf("a cursor of another order, by %q: %v", sort, err)
@@ -350,7 +350,7 @@ func withFirst(names []string, sort licensing.Sort) []string {
 	return slices.Insert(all, 1, "first")
 }
 
-func walked(t *testing.T, w *world, f licensing.LicenseFilter, page licensing.Page) (names []string) {
+func listNames(t *testing.T, w *fixture, f licensing.LicenseFilter, page licensing.Page) (names []string) {
 	for {
 		listing, err := w.Licenses(ctx, w.org, f, page)
 		must(t, err)
@@ -364,7 +364,7 @@ func walked(t *testing.T, w *world, f licensing.LicenseFilter, page licensing.Pa
 }
 
 // proves part of S10
-func filters(t *testing.T, w *world) {
+func licenseFilters(t *testing.T, w *fixture) {
 	calls := w.newVersion("calls")
 	calls.Policy.Type = lease.Calls
 	must(t, w.CreateVersion(ctx, calls))
@@ -383,7 +383,7 @@ func filters(t *testing.T, w *world) {
 		must(t, w.CreateLicense(ctx, l))
 	}
 	i := w.installation("a")
-	i.does(t, activated) // of the first license
+	i.mustAdvance(t, activated) // of the first license
 	all := []string{"archived", "calls", "early", "first", "hooli", "late", "never", "suspended"}
 	without := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(n string) bool { return slices.Contains(names, n) })
@@ -406,7 +406,7 @@ func filters(t *testing.T, w *world) {
 		"both":            {licensing.LicenseFilter{NeverActivated: true, Status: licensing.Active}, without("first", "suspended")},
 	} {
 		for _, limit := range []int{1, 3, 200} {
-			got := walked(t, w, c.filter, licensing.Page{Sort: licensing.ByName, Limit: limit})
+			got := listNames(t, w, c.filter, licensing.Page{Sort: licensing.ByName, Limit: limit})
 			if !slices.Equal(got, c.want) {
 				t.Errorf("%s, %d at a time: %v, want %v", name, limit, got, c.want)
 			}
@@ -415,20 +415,20 @@ func filters(t *testing.T, w *world) {
 	for _, archived := range []bool{true, false} {
 		listing, err := w.Versions(ctx, w.org, w.product.ID, licensing.Page{Archived: &archived})
 		must(t, err)
-		equal(t, len(listing.Items), map[bool]int{true: 0, false: 2}[archived])
+		requireDeepEqual(t, len(listing.Items), map[bool]int{true: 0, false: 2}[archived])
 		for _, f := range []licensing.LicenseFilter{{}, {NeverActivated: true}} {
 			want := map[bool][]string{true: {"archived", "first"}, false: without("archived", "first")}[archived]
 			if f.NeverActivated && archived {
 				want = []string{"archived"}
 			}
-			if got := walked(t, w, f, licensing.Page{Sort: licensing.ByName, Limit: 3, Archived: &archived}); !slices.Equal(got, want) {
+			if got := listNames(t, w, f, licensing.Page{Sort: licensing.ByName, Limit: 3, Archived: &archived}); !slices.Equal(got, want) {
 				t.Errorf("archived is %v: %v, want %v", archived, got, want)
 			}
 		}
 	}
 }
 
-func emptyLists(t *testing.T, w *world) {
+func emptyLists(t *testing.T, w *fixture) {
 	a, err := w.Activations(ctx, w.org, w.license.ID, licensing.Page{})
 	must(t, err)
 	r, err := w.Reservations(ctx, w.org, w.license.ID, licensing.Page{})
@@ -438,14 +438,14 @@ func emptyLists(t *testing.T, w *world) {
 	}
 }
 
-// editsAtOnce: of many edits made from one revision one wins.
-func editsAtOnce(t *testing.T, w *world) {
+// concurrentEdits: of many edits made from one revision one wins.
+func concurrentEdits(t *testing.T, w *fixture) {
 	stale := func(err error) bool { return errors.Is(err, licensing.ErrStale) }
-	if n := atOnce(t, func(int) error { _, err := w.UpdateLicense(ctx, w.license); return err }, stale); n != 1 {
+	if n := runConcurrently(t, func(int) error { _, err := w.UpdateLicense(ctx, w.license); return err }, stale); n != 1 {
 		t.Errorf("%d edits of one revision", n)
 	}
 	exists := func(err error) bool { return errors.Is(err, licensing.ErrExists) }
-	if n := atOnce(t, func(int) error { return w.CreateProduct(ctx, w.newProduct("one")) }, exists); n != 1 {
+	if n := runConcurrently(t, func(int) error { return w.CreateProduct(ctx, w.newProduct("one")) }, exists); n != 1 {
 		t.Errorf("%d products of one name", n)
 	}
 }

@@ -10,38 +10,38 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-func (w *world) newEntry(id string) licensing.Entry {
+func (w *fixture) newEntry(id string) licensing.Entry {
 	return licensing.Entry{Kind: "note", ID: id, Org: w.org, List: "fridge", Search: "Buy Milk", Revision: 1, Created: noon, Due: noon + 5, Until: noon + 9,
 		Body: []byte("\x00 anything \xff")}
 }
 
-func entryRoundTrip(t *testing.T, w *world) {
+func entryRoundTrip(t *testing.T, w *fixture) {
 	_, err := w.Entry(ctx, "note", "a.b:c ä")
-	wantErr(t, err, licensing.ErrNotFound)
+	requireError(t, err, licensing.ErrNotFound)
 	e := w.newEntry("a.b:c ä")
 	must(t, w.CreateEntry(ctx, e))
 	got, err := w.Entry(ctx, "note", e.ID)
 	must(t, err)
-	equal(t, got, e)
+	requireDeepEqual(t, got, e)
 
 	bare := licensing.Entry{Kind: "note", ID: "bare", Revision: 1, Created: noon, Body: []byte{}}
 	must(t, w.CreateEntry(ctx, bare))
 	got, err = w.Entry(ctx, "note", "bare")
 	must(t, err)
-	equal(t, len(got.Body), 0)
+	requireDeepEqual(t, len(got.Body), 0)
 	got.Body = bare.Body
-	equal(t, got, bare)
+	requireDeepEqual(t, got, bare)
 }
 
-func entriesWithOneID(t *testing.T, w *world) {
+func entriesWithOneID(t *testing.T, w *fixture) {
 	must(t, w.CreateEntry(ctx, w.newEntry("a")))
-	wantErr(t, w.CreateEntry(ctx, w.newEntry("a")), licensing.ErrExists)
+	requireError(t, w.CreateEntry(ctx, w.newEntry("a")), licensing.ErrExists)
 	other := w.newEntry("a")
 	other.Kind = "memo"
 	must(t, w.CreateEntry(ctx, other)) // another kind is another world
 }
 
-func entriesOutOfBounds(t *testing.T, w *world) {
+func entriesOutOfBounds(t *testing.T, w *fixture) {
 	for field, spoil := range map[string]func(*licensing.Entry){
 		"kind": func(e *licensing.Entry) { e.Kind = "Note:" },
 		"id":   func(e *licensing.Entry) { e.ID = strings.Repeat("x", licensing.MaxEntryID+1) },
@@ -56,39 +56,39 @@ func entriesOutOfBounds(t *testing.T, w *world) {
 	}
 }
 
-func entriesAreReplacedByRevision(t *testing.T, w *world) {
+func entriesAreReplacedByRevision(t *testing.T, w *fixture) {
 	e := w.newEntry("a")
 	_, err := w.ReplaceEntry(ctx, e)
-	wantErr(t, err, licensing.ErrNotFound)
+	requireError(t, err, licensing.ErrNotFound)
 	must(t, w.CreateEntry(ctx, e))
 	changed := licensing.Entry{Kind: e.Kind, ID: e.ID, Org: newID(), List: "elsewhere", Created: 1, Revision: 1, Search: "done", Body: []byte("new")}
 	got, err := w.ReplaceEntry(ctx, changed)
 	must(t, err)
 	want := licensing.Entry{Kind: e.Kind, ID: e.ID, Org: w.org, List: "fridge", Created: noon, Revision: 2, Search: "done", Body: []byte("new")}
-	equal(t, got, want) // whose it is and where it stands does not change
+	requireDeepEqual(t, got, want) // whose it is and where it stands does not change
 	got, err = w.Entry(ctx, e.Kind, e.ID)
 	must(t, err)
-	equal(t, got, want)
+	requireDeepEqual(t, got, want)
 	_, err = w.ReplaceEntry(ctx, changed)
-	wantErr(t, err, licensing.ErrStale)
+	requireError(t, err, licensing.ErrStale)
 	got.Due = noon + 1
 	got, err = w.ReplaceEntry(ctx, got)
 	must(t, err)
-	equal(t, got.Revision, int64(3))
+	requireDeepEqual(t, got.Revision, int64(3))
 }
 
-func entriesAreDeleted(t *testing.T, w *world) {
-	wantErr(t, w.DeleteEntry(ctx, "note", "a", 0), licensing.ErrNotFound)
+func entriesAreDeleted(t *testing.T, w *fixture) {
+	requireError(t, w.DeleteEntry(ctx, "note", "a", 0), licensing.ErrNotFound)
 	must(t, w.CreateEntry(ctx, w.newEntry("a")))
-	wantErr(t, w.DeleteEntry(ctx, "note", "a", 7), licensing.ErrStale)
+	requireError(t, w.DeleteEntry(ctx, "note", "a", 7), licensing.ErrStale)
 	must(t, w.DeleteEntry(ctx, "note", "a", 1))
 	_, err := w.Entry(ctx, "note", "a")
-	wantErr(t, err, licensing.ErrNotFound)
+	requireError(t, err, licensing.ErrNotFound)
 	must(t, w.CreateEntry(ctx, w.newEntry("a")))
 	must(t, w.DeleteEntry(ctx, "note", "a", 0))
 }
 
-func entriesInLists(t *testing.T, w *world) {
+func entriesInLists(t *testing.T, w *fixture) {
 	const n = 7
 	for i := range n {
 		e := w.newEntry(fmt.Sprint("e", i))
@@ -117,23 +117,23 @@ func entriesInLists(t *testing.T, w *world) {
 			}
 		}
 	}
-	equal(t, walk("", "", 2), "e6 e5 e4 e3 e2 e1 e0")
-	equal(t, walk("fridge", "", 3), "e6 e4 e2 e0")
-	equal(t, walk("door", "", 0), "e5 e3 e1")
-	equal(t, walk("", "NUMBER 3", 0), "e3")
-	equal(t, walk("cellar", "", 0), "")
+	requireDeepEqual(t, walk("", "", 2), "e6 e5 e4 e3 e2 e1 e0")
+	requireDeepEqual(t, walk("fridge", "", 3), "e6 e4 e2 e0")
+	requireDeepEqual(t, walk("door", "", 0), "e5 e3 e1")
+	requireDeepEqual(t, walk("", "NUMBER 3", 0), "e3")
+	requireDeepEqual(t, walk("cellar", "", 0), "")
 	found, err := w.Entries(ctx, "memo", w.org, "", licensing.Page{})
 	must(t, err)
-	equal(t, len(found.Items), 0)
+	requireDeepEqual(t, len(found.Items), 0)
 
 	_, err = licensing.OrgEntry(ctx, w, w.org, "note", "s")
-	wantErr(t, err, licensing.ErrNotFound)
+	requireError(t, err, licensing.ErrNotFound)
 	e, err := licensing.OrgEntry(ctx, w, stranger.Org, "note", "s")
 	must(t, err)
-	equal(t, e, stranger)
+	requireDeepEqual(t, e, stranger)
 }
 
-func entriesComeDue(t *testing.T, w *world) {
+func entriesComeDue(t *testing.T, w *fixture) {
 	for id, due := range map[string]lease.Time{"c": noon + 3, "a": noon + 1, "b": noon + 2, "never": 0} {
 		e := w.newEntry(id)
 		e.Due, e.Org = due, newID()
@@ -148,33 +148,33 @@ func entriesComeDue(t *testing.T, w *world) {
 		}
 		return strings.Join(got, " ")
 	}
-	equal(t, ids(noon, 9), "")
-	equal(t, ids(noon+2, 9), "a b")
-	equal(t, ids(noon+9, 2), "a b")
+	requireDeepEqual(t, ids(noon, 9), "")
+	requireDeepEqual(t, ids(noon+2, 9), "a b")
+	requireDeepEqual(t, ids(noon+9, 2), "a b")
 	e, err := w.Entry(ctx, "note", "a")
 	must(t, err)
 	e.Due = noon + 7 // somebody has taken it on
 	_, err = w.ReplaceEntry(ctx, e)
 	must(t, err)
-	equal(t, ids(noon+5, 9), "b c")
+	requireDeepEqual(t, ids(noon+5, 9), "b c")
 	e, err = w.Entry(ctx, "note", "b")
 	must(t, err)
 	e.Due = 0
 	_, err = w.ReplaceEntry(ctx, e)
 	must(t, err)
-	equal(t, ids(noon+5, 9), "c")
+	requireDeepEqual(t, ids(noon+5, 9), "c")
 }
 
-func entriesAreForgotten(t *testing.T, w *world) {
+func expiredEntriesAreDeleted(t *testing.T, w *fixture) {
 	for id, until := range map[string]lease.Time{"soon": noon + 1, "late": noon + 9, "never": 0} {
 		e := w.newEntry(id)
 		e.Until = until
 		must(t, w.CreateEntry(ctx, e))
 	}
-	must(t, w.TidyEntries(ctx, noon))
+	must(t, w.DeleteExpiredEntries(ctx, noon))
 	_, err := w.Entry(ctx, "note", "soon")
 	must(t, err)
-	must(t, w.TidyEntries(ctx, noon+1))
+	must(t, w.DeleteExpiredEntries(ctx, noon+1))
 	for id, want := range map[string]error{"soon": licensing.ErrNotFound, "late": nil, "never": nil} {
 		if _, err := w.Entry(ctx, "note", id); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", id, err, want)
@@ -182,18 +182,18 @@ func entriesAreForgotten(t *testing.T, w *world) {
 	}
 }
 
-func entriesMadeAtOnce(t *testing.T, w *world) {
-	made := atOnce(t, func(int) error { return w.CreateEntry(ctx, w.newEntry("a")) },
+func concurrentEntryCreation(t *testing.T, w *fixture) {
+	made := runConcurrently(t, func(int) error { return w.CreateEntry(ctx, w.newEntry("a")) },
 		func(err error) bool { return errors.Is(err, licensing.ErrExists) })
-	equal(t, made, 1)
+	requireDeepEqual(t, made, 1)
 }
 
 // Each of many raises a number by one, and tries again until it has: none is lost.
-func entriesChangedAtOnce(t *testing.T, w *world) {
+func concurrentEntryUpdates(t *testing.T, w *fixture) {
 	counter := w.newEntry("a")
 	counter.Body = []byte{0}
 	must(t, w.CreateEntry(ctx, counter))
-	raised := atOnce(t, func(int) error {
+	raised := runConcurrently(t, func(int) error {
 		for {
 			e, err := w.Entry(ctx, "note", "a")
 			if err != nil {
@@ -205,9 +205,9 @@ func entriesChangedAtOnce(t *testing.T, w *world) {
 			}
 		}
 	}, func(error) bool { return false })
-	equal(t, raised, many)
+	requireDeepEqual(t, raised, concurrency)
 	e, err := w.Entry(ctx, "note", "a")
 	must(t, err)
-	equal(t, e.Body, []byte{many})
-	equal(t, e.Revision, int64(many+1))
+	requireDeepEqual(t, e.Body, []byte{concurrency})
+	requireDeepEqual(t, e.Revision, int64(concurrency+1))
 }

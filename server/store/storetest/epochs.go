@@ -8,84 +8,84 @@ import (
 )
 
 // epoch asks with a first value that is not to be taken any more.
-func epoch(t *testing.T, w *world) licensing.Epoch {
+func epoch(t *testing.T, w *fixture) licensing.Epoch {
 	t.Helper()
 	e, err := w.Epoch(ctx, 1<<40)
 	must(t, err)
 	return e
 }
 
-func epochsOnlyRise(t *testing.T, w *world) {
+func epochIsMonotonic(t *testing.T, w *fixture) {
 	first, err := w.Epoch(ctx, 100)
 	must(t, err)
-	equal(t, first, licensing.Epoch{Value: 100})
-	equal(t, epoch(t, w), first)
-	must(t, w.SettleEpoch(ctx, first.Value))
-	equal(t, epoch(t, w), first)
+	requireDeepEqual(t, first, licensing.Epoch{Value: 100})
+	requireDeepEqual(t, epoch(t, w), first)
+	must(t, w.EndFreeze(ctx, first.Value))
+	requireDeepEqual(t, epoch(t, w), first)
 
 	e, err := w.RaiseEpoch(ctx, 99, noon)
 	must(t, err)
-	equal(t, e, first) // there is one already
+	requireDeepEqual(t, e, first) // there is one already
 
 	second, err := w.RaiseEpoch(ctx, 100, noon)
 	must(t, err)
-	equal(t, second.Since, noon)
+	requireDeepEqual(t, second.Since, noon)
 	if second.Value <= 100 {
 		t.Fatalf("the epoch is %d", second.Value)
 	}
-	equal(t, epoch(t, w), second)
+	requireDeepEqual(t, epoch(t, w), second)
 	e, err = w.RaiseEpoch(ctx, 100, noon+5)
 	must(t, err)
-	equal(t, e, second) // it began once
+	requireDeepEqual(t, e, second) // it began once
 
-	must(t, w.SettleEpoch(ctx, second.Value))
-	must(t, w.SettleEpoch(ctx, second.Value))
+	must(t, w.EndFreeze(ctx, second.Value))
+	must(t, w.EndFreeze(ctx, second.Value))
 	settled := second
 	settled.Since = 0
-	equal(t, epoch(t, w), settled)
+	requireDeepEqual(t, epoch(t, w), settled)
 	e, err = w.RaiseEpoch(ctx, 100, noon+6)
 	must(t, err)
-	equal(t, e, settled)
+	requireDeepEqual(t, e, settled)
 
 	third, err := w.RaiseEpoch(ctx, 5000, noon+7)
 	must(t, err)
 	if third.Value <= 5000 || third.Since != noon+7 {
 		t.Fatalf("%+v", third)
 	}
-	equal(t, epoch(t, w), third)
+	requireDeepEqual(t, epoch(t, w), third)
 }
 
-func epochRaisedFirst(t *testing.T, w *world) {
-	must(t, w.SettleEpoch(ctx, 7)) // there is none
+func epochRaisedFirst(t *testing.T, w *fixture) {
+	must(t, w.EndFreeze(ctx, 7)) // there is none
 	raised, err := w.RaiseEpoch(ctx, 7, noon)
 	must(t, err)
 	if raised.Value <= 7 || raised.Since != noon {
 		t.Fatalf("%+v", raised)
 	}
-	equal(t, epoch(t, w), raised)
+	requireDeepEqual(t, epoch(t, w), raised)
 }
 
-// olderEpoch: an administrator's word about one epoch says nothing of another that has begun meanwhile.
-func olderEpoch(t *testing.T, w *world) {
+// endFreezeOfOlderEpoch: an administrator's word about one epoch says nothing of another that has begun meanwhile.
+func endFreezeOfOlderEpoch(t *testing.T, w *fixture) {
 	first, err := w.Epoch(ctx, 100)
 	must(t, err)
 	second, err := w.RaiseEpoch(ctx, first.Value, noon)
 	must(t, err)
 	for _, value := range []int64{0, first.Value, second.Value - 1, second.Value + 1} {
-		must(t, w.SettleEpoch(ctx, value))
-		equal(t, epoch(t, w), second)
+		must(t, w.EndFreeze(ctx, value))
+		requireDeepEqual(t, epoch(t, w), second)
 	}
-	must(t, w.SettleEpoch(ctx, second.Value))
-	equal(t, epoch(t, w), licensing.Epoch{Value: second.Value})
+	must(t, w.EndFreeze(ctx, second.Value))
+	requireDeepEqual(t, epoch(t, w), licensing.Epoch{Value: second.Value})
 }
 
-func settleAndRaise(t *testing.T, w *world) {
+func concurrentEndFreezeAndRaise(t *testing.T, w *fixture) {
 	present, err := w.Epoch(ctx, 100)
 	must(t, err)
 	for range 8 {
-		atOnce(t, func(n int) error {
-			if n != many/2 {
-				return w.SettleEpoch(ctx, present.Value)
+		runConcurrently(t, func(n int) error {
+			if n != concurrency/2 {
+				return w.EndFreeze(ctx, present.Value)
 			}
 			_, err := w.RaiseEpoch(ctx, present.Value, noon)
 			return err
@@ -98,16 +98,16 @@ func settleAndRaise(t *testing.T, w *world) {
 	}
 }
 
-func epochsAtOnce(t *testing.T, w *world) {
+func concurrentEpochs(t *testing.T, w *fixture) {
 	never := func(error) bool { return false }
-	got := make([]licensing.Epoch, many)
+	got := make([]licensing.Epoch, concurrency)
 	agreed := func(f func(n int) (licensing.Epoch, error)) licensing.Epoch {
 		t.Helper()
-		atOnce(t, func(n int) (err error) { got[n], err = f(n); return err }, never)
+		runConcurrently(t, func(n int) (err error) { got[n], err = f(n); return err }, never)
 		for _, e := range got {
-			equal(t, e, got[0])
+			requireDeepEqual(t, e, got[0])
 		}
-		equal(t, epoch(t, w), got[0])
+		requireDeepEqual(t, epoch(t, w), got[0])
 		return got[0]
 	}
 	first := agreed(func(n int) (licensing.Epoch, error) { return w.Epoch(ctx, int64(n+1)) })
@@ -116,7 +116,7 @@ func epochsAtOnce(t *testing.T, w *world) {
 		t.Fatalf("%+v after %+v", second, first)
 	}
 	// Each above another: nobody is told of one that is too low.
-	atOnce(t, func(n int) (err error) { got[n], err = w.RaiseEpoch(ctx, second.Value+int64(n), noon); return err }, never)
+	runConcurrently(t, func(n int) (err error) { got[n], err = w.RaiseEpoch(ctx, second.Value+int64(n), noon); return err }, never)
 	last := epoch(t, w)
 	for n, e := range got {
 		if e.Value <= second.Value+int64(n) || e.Value > last.Value {

@@ -15,76 +15,76 @@ import (
 
 func membersInLists(t *testing.T, s access.Store) {
 	ctx := t.Context()
-	found(t, s)
+	createOwner(t, s)
 	must(t, s.CreateMember(ctx, helper))
 	for search, want := range map[string][]access.Member{"": {helper, owner}, "HELP@": {helper}, "ö. w": {owner}, "nobody": {}} {
 		l, err := s.Members(ctx, acme.ID, licensing.Page{Search: search})
 		must(t, err)
-		same(t, len(l.Items), len(want))
+		requireEqual(t, len(l.Items), len(want))
 		for i := range want {
-			same(t, l.Items[i], want[i])
+			requireEqual(t, l.Items[i], want[i])
 		}
 	}
 	first, err := s.Members(ctx, acme.ID, licensing.Page{Limit: 1})
 	must(t, err)
 	second, err := s.Members(ctx, acme.ID, licensing.Page{Limit: 1, After: first.Next})
 	must(t, err)
-	same(t, first.Items[0], helper)
-	same(t, second.Items[0], owner)
-	same(t, second.Next, "")
+	requireEqual(t, first.Items[0], helper)
+	requireEqual(t, second.Items[0], owner)
+	requireEqual(t, second.Next, "")
 	others, err := s.Members(ctx, pid("b"), licensing.Page{})
 	must(t, err)
-	same(t, len(others.Items), 0)
+	requireEqual(t, len(others.Items), 0)
 }
 
 func membersAreEditedByRevision(t *testing.T, s access.Store) {
 	ctx := t.Context()
-	found(t, s)
+	createOwner(t, s)
 	must(t, s.CreateMember(ctx, helper))
 	m := helper
 	m.Name, m.Email, m.Role, m.Verified = "Hélène", "new@acme.test", access.Developer, false
 	edited, err := s.UpdateMember(ctx, m)
 	must(t, err)
 	m.Revision = 2
-	same(t, edited, m)
+	requireEqual(t, edited, m)
 	got, err := s.MemberByEmail(ctx, "new@acme.test")
 	must(t, err)
-	same(t, got, m)
+	requireEqual(t, got, m)
 	_, err = s.MemberByEmail(ctx, helper.Email)
-	wants(t, err, licensing.ErrNotFound)
+	wantError(t, err, licensing.ErrNotFound)
 	l, err := s.Members(ctx, acme.ID, licensing.Page{Search: "hélène"})
 	must(t, err)
-	same(t, len(l.Items), 1)
+	requireEqual(t, len(l.Items), 1)
 
 	_, err = s.UpdateMember(ctx, helper) // as it was read before
-	wants(t, err, licensing.ErrStale)
+	wantError(t, err, licensing.ErrStale)
 	m.Email = owner.Email
 	_, err = s.UpdateMember(ctx, m)
-	wants(t, err, licensing.ErrExists)
+	wantError(t, err, licensing.ErrExists)
 	again := helper // the address that was left is free
 	again.ID = pid("9")
 	must(t, s.CreateMember(ctx, again))
 	nobody := helper
 	nobody.ID = pid("8")
 	_, err = s.UpdateMember(ctx, nobody)
-	wants(t, err, licensing.ErrNotFound)
+	wantError(t, err, licensing.ErrNotFound)
 }
 
 func membersAreDeleted(t *testing.T, s access.Store) {
 	ctx := t.Context()
-	found(t, s)
+	createOwner(t, s)
 	must(t, s.CreateMember(ctx, helper))
 	open := session("open", helper, 3000)
 	must(t, s.CreateSession(ctx, open, helper.Password))
-	wants(t, s.DeleteMember(ctx, acme.ID, helper.ID, 2), licensing.ErrStale)
+	wantError(t, s.DeleteMember(ctx, acme.ID, helper.ID, 2), licensing.ErrStale)
 	must(t, s.DeleteMember(ctx, acme.ID, helper.ID, 1))
-	wants(t, s.DeleteMember(ctx, acme.ID, helper.ID, 1), licensing.ErrNotFound)
+	wantError(t, s.DeleteMember(ctx, acme.ID, helper.ID, 1), licensing.ErrNotFound)
 	_, err := s.Member(ctx, acme.ID, helper.ID)
-	wants(t, err, licensing.ErrNotFound)
+	wantError(t, err, licensing.ErrNotFound)
 	_, err = s.MemberByEmail(ctx, helper.Email)
-	wants(t, err, licensing.ErrNotFound)
+	wantError(t, err, licensing.ErrNotFound)
 	_, _, err = s.Session(ctx, open.ID)
-	wants(t, err, licensing.ErrNotFound)
+	wantError(t, err, licensing.ErrNotFound)
 	again := helper
 	again.ID = pid("9")
 	must(t, s.CreateMember(ctx, again)) // with the same address
@@ -92,7 +92,7 @@ func membersAreDeleted(t *testing.T, s access.Store) {
 
 func sessionsOfOneMember(t *testing.T, s access.Store) {
 	ctx := t.Context()
-	found(t, s)
+	createOwner(t, s)
 	must(t, s.CreateMember(ctx, helper))
 	old, present, others := session("old", owner, 3000), session("present", owner, 3000), session("others", helper, 3000)
 	present.Created = 2500
@@ -106,33 +106,33 @@ func sessionsOfOneMember(t *testing.T, s access.Store) {
 		return all
 	}
 	all := list()
-	same(t, len(all), 2)
-	same(t, all[0], present)
-	same(t, all[1], old)
+	requireEqual(t, len(all), 2)
+	requireEqual(t, all[0], present)
+	requireEqual(t, all[1], old)
 	must(t, s.EndSessions(ctx, acme.ID, owner.ID, old.ID))
 	all = list()
-	same(t, len(all), 1)
-	same(t, all[0], old)
+	requireEqual(t, len(all), 1)
+	requireEqual(t, all[0], old)
 	must(t, s.EndSessions(ctx, acme.ID, owner.ID, ""))
-	same(t, len(list()), 0)
+	requireEqual(t, len(list()), 0)
 	_, _, err := s.Session(ctx, others.ID)
 	must(t, err)
 }
 
-func oneAddressAtOnce(t *testing.T, s access.Store) {
-	found(t, s)
-	same(t, atOnce(t, func(n int) error {
+func concurrentSameEmail(t *testing.T, s access.Store) {
+	createOwner(t, s)
+	requireEqual(t, runConcurrently(t, func(n int) error {
 		m := helper
 		m.ID = license.ID(fmt.Sprintf("%024x", n))
 		return s.CreateMember(context.Background(), m)
 	}, func(err error) bool { return errors.Is(err, licensing.ErrExists) }), 1)
 }
 
-func editsOfOneMember(t *testing.T, s access.Store) {
-	found(t, s)
+func concurrentMemberEdits(t *testing.T, s access.Store) {
+	createOwner(t, s)
 	must(t, s.CreateMember(t.Context(), helper))
 	must(t, s.CreateSession(t.Context(), session("open", helper, 3000), helper.Password))
-	same(t, atOnce(t, func(n int) error {
+	requireEqual(t, runConcurrently(t, func(n int) error {
 		m := helper
 		m.Name, m.Disabled = fmt.Sprint(n), n%2 == 0
 		if n%8 == 1 {
@@ -150,9 +150,9 @@ func editsOfOneMember(t *testing.T, s access.Store) {
 	}
 }
 
-// ownersLeaveAtOnce is two nodes on which every owner is demoted, shut out or removed at the same time: one must be left.
-func ownersLeaveAtOnce(t *testing.T, s access.Store) {
-	found(t, s)
+// concurrentOwnerRemoval is two nodes on which every owner is demoted, shut out or removed at the same time: one must be left.
+func concurrentOwnerRemoval(t *testing.T, s access.Store) {
+	createOwner(t, s)
 	owners := []access.Member{owner}
 	for n := range 7 {
 		m := owner
@@ -163,13 +163,13 @@ func ownersLeaveAtOnce(t *testing.T, s access.Store) {
 	o := access.Options{Clock: func() time.Time { return time.UnixMilli(9000) }}
 	nodes := []*access.Service{access.New(s, o), access.New(s, o)}
 	who, viewer, yes := access.Identity{Member: owner}, access.Viewer, true
-	left := atOnce(t, func(n int) (err error) {
+	left := runConcurrently(t, func(n int) (err error) {
 		ctx, node, id := context.Background(), nodes[n%2], owners[n%len(owners)].ID
 		switch n % 3 {
 		case 0:
-			_, err = node.EditMember(ctx, who, id, 0, access.Edit{Role: &viewer})
+			_, err = node.EditMember(ctx, who, id, 0, access.MemberEdit{Role: &viewer})
 		case 1:
-			_, err = node.EditMember(ctx, who, id, 0, access.Edit{Disabled: &yes})
+			_, err = node.EditMember(ctx, who, id, 0, access.MemberEdit{Disabled: &yes})
 		default:
 			err = node.RemoveMember(ctx, who, id, 0)
 		}
@@ -189,5 +189,5 @@ func ownersLeaveAtOnce(t *testing.T, s access.Store) {
 			in++
 		}
 	}
-	same(t, in, 1)
+	requireEqual(t, in, 1)
 }

@@ -20,17 +20,17 @@ import (
 func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 	parts := []struct {
 		name string
-		test func(*testing.T, *world)
+		test func(*testing.T, *fixture)
 	}{
 		{"catalogue_round_trip", catalogueRoundTrip},
-		{"names_are_unique_below_one_parent", uniqueNames},
-		{"edits_name_their_revision", revisions},
-		{"parents_outlive_children", parents},
+		{"names_are_unique_below_one_parent", uniqueNamesPerParent},
+		{"edits_name_their_revision", editsNeedRevision},
+		{"parents_outlive_children", parentsWithChildren},
 		{"deleted_license_is_gone_with_all_it_had", deletedLicense},
-		{"other_organisations_see_nothing", strangers},
-		{"pages_and_search", pages},
-		{"lists_in_every_order", orders},
-		{"licenses_by_what_they_are", filters},
+		{"other_organisations_see_nothing", otherOrganisations},
+		{"pages_and_search", paginationAndSearch},
+		{"lists_in_every_order", sortOrders},
+		{"licenses_by_what_they_are", licenseFilters},
 		{"empty_lists", emptyLists},
 
 		{"entry_round_trip", entryRoundTrip},
@@ -40,83 +40,83 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"entries_are_deleted", entriesAreDeleted},
 		{"entries_in_lists", entriesInLists},
 		{"entries_come_due", entriesComeDue},
-		{"entries_are_forgotten", entriesAreForgotten},
+		{"entries_are_forgotten", expiredEntriesAreDeleted},
 
 		{"first_activation", firstActivation},
-		{"resend_after_each_kind", resends},
-		{"stale_in_every_way", stale},
-		{"usage_is_cumulative_and_capped", usage},
-		{"usage_without_allowance", usageUnlimited},
-		{"compose_fails_and_nothing_happened", composeFails},
+		{"resend_after_each_kind", resendAfterEachKind},
+		{"stale_in_every_way", staleAdvances},
+		{"usage_is_cumulative_and_capped", cumulativeUsage},
+		{"usage_without_allowance", unlimitedUsage},
+		{"compose_fails_and_nothing_happened", failedCompose},
 		{"window_of_activations", activationWindow},
-		{"machines", machines},
-		{"restores", restores},
+		{"machines", machineLimit},
+		{"restores", reactivationBudget},
 		{"prepaid_blocks", prepaidBlocks},
-		{"prepaid_blocks_lapse", prepaidLapse},
+		{"prepaid_blocks_lapse", prepaidBlocksEnd},
 		{"periods_of_an_allowance", periods},
 		{"periods_by_their_own_start", periodsKeepTheirStart},
-		{"moves", moves},
-		{"moves_that_are_none", noMoves},
+		{"moves", transfers},
+		{"moves_that_are_none", returnsAreNotTransfers},
 		{"names_of_installations", activationNames},
-		{"tally_of_everything", tallyOfEverything},
-		{"past_is_remembered", pastIsRemembered},
-		{"past_of_another_head_is_stale", pastIsStale},
-		{"past_turns_are_not_skipped", pastTurns},
-		{"remembering_restores_the_budget", rememberRestores},
-		{"seen_at_every_advance", seenAtEveryAdvance},
-		{"goodbye_and_return", goodbye},
-		{"vendor_deactivates", deactivate},
+		{"tally_of_everything", allMeterCounters},
+		{"past_is_remembered", historyIsStored},
+		{"past_of_another_head_is_stale", historyOfOtherHeadIsStale},
+		{"past_turns_are_not_skipped", historyRevisions},
+		{"remembering_restores_the_budget", historyResetsBudget},
+		{"seen_at_every_advance", lastReportAtEveryAdvance},
+		{"goodbye_and_return", goodbyeAndReturn},
+		{"vendor_deactivates", vendorDeactivates},
 
-		{"seats_up_to_the_limit", seats},
-		{"seats_lapse", lapse},
-		{"seats_renew", renewal},
-		{"seats_drop_twice", dropTwice},
-		{"seats_freed_by_the_vendor", freed},
-		{"seats_that_no_one_has", noSlots},
-		{"seats_each_until_its_own", untilItsOwn},
-		{"borrowed_seats_outlive_renewal", borrowed},
-		{"wanting_again_prolongs", prolongs},
+		{"seats_up_to_the_limit", seatLimit},
+		{"seats_lapse", seatsLapse},
+		{"seats_renew", seatRenewal},
+		{"seats_drop_twice", releaseTwice},
+		{"seats_freed_by_the_vendor", vendorReleasesSeat},
+		{"seats_that_no_one_has", entitlementWithoutSlots},
+		{"seats_each_until_its_own", seatDeadlines},
+		{"borrowed_seats_outlive_renewal", borrowedSeats},
+		{"wanting_again_prolongs", repeatedRequestExtends},
 		{"unlimited_seats_count_all_the_same", unlimitedSeats},
 		{"overdrawn_pool_lapses", overdrawnPool},
 		{"lowered_limit_takes_from_nobody", loweredLimit},
 		{"denied_activation_holds_nothing", deniedActivation},
 
-		{"epochs_only_rise", epochsOnlyRise},
+		{"epochs_only_rise", epochIsMonotonic},
 		{"epoch_raised_before_the_first", epochRaisedFirst},
-		{"older_epoch_is_not_settled", olderEpoch},
+		{"older_epoch_is_not_settled", endFreezeOfOlderEpoch},
 
-		{"at_once_activations", activationsAtOnce},
-		{"at_once_reports", reportsAtOnce},
-		{"at_once_prepaid", prepaidAtOnce},
-		{"at_once_period_begins", periodAtOnce},
-		{"at_once_moves", movesAtOnce},
-		{"at_once_seats", seatsAtOnce},
-		{"at_once_unlimited_seats", unlimitedAtOnce},
-		{"at_once_remember", rememberAtOnce},
-		{"at_once_turns", turnsAtOnce},
-		{"at_once_restore_or_remember", restoreOrRemember},
-		{"at_once_epochs", epochsAtOnce},
-		{"at_once_settle_and_raise", settleAndRaise},
-		{"at_once_same_request", sameRequestAtOnce},
-		{"at_once_edits", editsAtOnce},
-		{"at_once_entries_made", entriesMadeAtOnce},
-		{"at_once_entries_changed", entriesChangedAtOnce},
+		{"at_once_activations", concurrentActivations},
+		{"at_once_reports", concurrentReports},
+		{"at_once_prepaid", concurrentPrepaid},
+		{"at_once_period_begins", concurrentPeriodStart},
+		{"at_once_moves", concurrentTransfers},
+		{"at_once_seats", concurrentSeats},
+		{"at_once_unlimited_seats", concurrentUnlimitedSeats},
+		{"at_once_remember", concurrentHistory},
+		{"at_once_turns", concurrentHistoryRevisions},
+		{"at_once_restore_or_remember", concurrentReactivationAndHistory},
+		{"at_once_epochs", concurrentEpochs},
+		{"at_once_settle_and_raise", concurrentEndFreezeAndRaise},
+		{"at_once_same_request", concurrentSameRequest},
+		{"at_once_edits", concurrentEdits},
+		{"at_once_entries_made", concurrentEntryCreation},
+		{"at_once_entries_changed", concurrentEntryUpdates},
 	}
 	for _, part := range parts {
-		t.Run(part.name, func(t *testing.T) { part.test(t, newWorld(t, open(t))) })
+		t.Run(part.name, func(t *testing.T) { part.test(t, newFixture(t, open(t))) })
 	}
 }
 
-// many is how many work at once where a test says at_once.
-const many = 64
+// concurrency is how many work at once where a test says at_once.
+const concurrency = 64
 
 // noon is when the tests happen; nothing reads a clock.
 const noon lease.Time = 1_770_000_000_000
 
 var ctx = context.Background()
 
-// world is a store with one organisation, product, version and license in it.
-type world struct {
+// fixture is a store with one organisation, product, version and license in it.
+type fixture struct {
 	licensing.Store
 	org     license.ID
 	product licensing.Product
@@ -128,9 +128,9 @@ var ids atomic.Int64
 
 func newID() license.ID { return license.ID(fmt.Sprintf("%024x", ids.Add(1))) }
 
-func newWorld(t *testing.T, s licensing.Store) *world {
+func newFixture(t *testing.T, s licensing.Store) *fixture {
 	t.Helper()
-	w := &world{Store: s, org: newID()}
+	w := &fixture{Store: s, org: newID()}
 	must(t, s.CreateOrganisation(ctx, licensing.Organisation{ID: w.org, Name: "Example", Created: noon}))
 	w.product = w.newProduct("CAD")
 	must(t, s.CreateProduct(ctx, w.product))
@@ -141,23 +141,23 @@ func newWorld(t *testing.T, s licensing.Store) *world {
 	return w
 }
 
-func (w *world) used(t *testing.T, want int64) {
+func (w *fixture) checkUsed(t *testing.T, want int64) {
 	t.Helper()
 	m, err := w.Meter(ctx, w.license.ID)
 	must(t, err)
-	equal(t, m.Used, want)
+	requireDeepEqual(t, m.Used, want)
 }
 
-func (w *world) meta() licensing.Meta {
-	return licensing.Meta{ID: newID(), Organisation: w.org, Revision: 1, Created: noon, Updated: noon, Metadata: map[string]string{"order": "4711"}}
+func (w *fixture) newRecord() licensing.Record {
+	return licensing.Record{ID: newID(), Organisation: w.org, Revision: 1, Created: noon, Updated: noon, Metadata: map[string]string{"order": "4711"}}
 }
 
-func (w *world) newProduct(name string) licensing.Product {
-	return licensing.Product{Meta: w.meta(), Name: name, Description: "draws", Keyring: []byte("certificate\x00"), Secret: []byte{0, 1, 0xff}, List: []byte("statement\n\x80")}
+func (w *fixture) newProduct(name string) licensing.Product {
+	return licensing.Product{Record: w.newRecord(), Name: name, Description: "draws", Keyring: []byte("certificate\x00"), SealedKeys: []byte{0, 1, 0xff}, Statement: []byte("statement\n\x80")}
 }
 
-func (w *world) newVersion(name string) licensing.Version {
-	return licensing.Version{Meta: w.meta(), Product: w.product.ID, Name: name, Description: "the first", Released: noon - 5, Policy: licensing.Policy{
+func (w *fixture) newVersion(name string) licensing.Version {
+	return licensing.Version{Record: w.newRecord(), Product: w.product.ID, Name: name, Description: "the first", Released: noon - 5, Policy: licensing.Policy{
 		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
 			ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100, Prepaid: 50, Statistics: true},
 		ActivationLimit: 1000, MaxMachines: 9, TrialOnce: true, MoveLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000, MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
@@ -165,17 +165,17 @@ func (w *world) newVersion(name string) licensing.Version {
 	}}
 }
 
-func (w *world) newLicense(name string) licensing.License {
+func (w *fixture) newLicense(name string) licensing.License {
 	trigger, action, machine, n, retries := lease.EveryCall, licensing.CloneReport, licensing.FingerprintReport, func(n int64) *int64 { return &n }, 2
-	return licensing.License{Meta: w.meta(), Product: w.product.ID, Version: w.version.ID, Name: name, Customer: "Miller", CustomerID: newID(),
+	return licensing.License{Record: w.newRecord(), Product: w.product.ID, Version: w.version.ID, Name: name, Customer: "Miller", CustomerID: newID(),
 		Contexts: []string{"ui", "automation"}, Entitlements: []license.Entitlement{{Name: "modeling", Slots: 5}, {Name: "rendering"}},
 		Allowance: 1000, Expires: noon + 1, Status: licensing.Active, Archived: true, Trial: true, Maintenance: noon + 2,
 		Term: licensing.Term{After: 6, From: licensing.FromActivation},
-		Recent: []licensing.Event{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, Maintained: 3, From: "a", To: "b", FromID: newID(), ToID: newID(), Expires: noon + 1,
+		RecentHistory: []licensing.HistoryEntry{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, MaintenanceAdded: 3, From: "a", To: "b", FromID: newID(), ToID: newID(), Expires: noon + 1,
 			Allowance: 1000, Maintenance: noon + 2}},
-		Holds: []licensing.Hold{{ID: newID(), Entitlement: "modeling", Slots: 2, Note: "Ada", Activation: lease.Origin,
-			Part: lease.Part{Name: "user", Hash: "ffeeddccbbaa99887766554433221100"}, From: noon, Until: noon + 3}},
-		Fingerprint: []lease.Part{{Name: "disk", Hash: "00112233445566778899aabbccddeeff"}}, Overrides: licensing.Overrides{
+		Holds: []licensing.Hold{{ID: newID(), Entitlement: "modeling", Slots: 2, Note: "Ada", Activation: lease.OriginLink,
+			Part: lease.FingerprintPart{Name: "user", Hash: "ffeeddccbbaa99887766554433221100"}, From: noon, Until: noon + 3}},
+		Fingerprint: []lease.FingerprintPart{{Name: "disk", Hash: "00112233445566778899aabbccddeeff"}}, Overrides: licensing.Overrides{
 			Trigger: &trigger, Interval: n(1), MaxRetries: &retries, Grace: n(0), ActivationDelay: n(3), ActivationLimit: n(4),
 			MaxMachines: n(5), MoveLimit: n(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action, FingerprintAction: &machine, FingerprintTolerance: n(9), Queue: n(10),
 		}}
@@ -183,50 +183,50 @@ func (w *world) newLicense(name string) licensing.License {
 
 // installation is one program on its way along its chain, as the domain would lead it.
 type installation struct {
-	w      *world
+	w      *fixture
 	key    licensing.ActivationKey
 	device string
 	head   lease.Position
 	seq    int
 }
 
-func (w *world) installation(name string) *installation {
+func (w *fixture) installation(name string) *installation {
 	device := string(lease.HashOf([]byte(name)))
 	return &installation{w: w, device: device, key: licensing.ActivationKey{License: w.license.ID, Activation: lease.HashOf([]byte(device))}}
 }
 
-// step is the next advance; with says what it is about. It does not move the installation's head.
-func (i *installation) step(with ...func(*licensing.Advance)) licensing.Advance {
+// nextAdvance is the next advance; with says what it is about. It does not move the installation's head.
+func (i *installation) nextAdvance(with ...func(*licensing.Advance)) licensing.Advance {
 	i.seq++
 	request := lease.HashOf(fmt.Appendf(nil, "%s %d", i.device, i.seq))
 	a := licensing.Advance{
 		Key: i.key, Org: i.w.org, From: i.head, Request: request, Device: i.device, Revision: i.w.license.Revision,
-		To:  lease.Position{Generation: max(1, i.head.Generation), Number: i.head.Number + 1, Link: lease.Next(lease.Origin, request)},
-		Now: noon, Charge: licensing.Charge{Allowance: licensing.Unlimited}, Until: noon + 100, Seen: seen(i.seq),
+		To:  lease.Position{Generation: max(1, i.head.Generation), Number: i.head.Number + 1, Link: lease.NextLink(lease.OriginLink, request)},
+		Now: noon, UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited}, Until: noon + 100, LastReport: report(i.seq),
 	}
 	for _, f := range with {
 		f(&a)
 	}
-	for n := range a.Want {
-		if a.Want[n].Until == 0 {
-			a.Want[n].Until = a.Until
+	for n := range a.Reserve {
+		if a.Reserve[n].Until == 0 {
+			a.Reserve[n].Until = a.Until
 		}
 	}
-	if r := a.Restore; r != nil && r.Past.Turn == 0 { // the past is made from the one that is there
+	if r := a.Reactivation; r != nil && r.History.Revision == 0 { // the past is made from the one that is there
 		held, _ := i.w.Activation(ctx, i.key)
-		r.Past.Turn = held.Past.Turn + 1
+		r.History.Revision = held.Reactivations.Revision + 1
 	}
 	a.Compose = func(o licensing.Outcome) (lease.Document, error) {
 		return lease.Lease{License: a.Key.License, Activation: a.Key.Activation, Generation: a.To.Generation, Number: a.To.Number, Link: a.To.Link,
-			Request: a.Request, Time: a.Now, Counters: lease.Counters{Used: o.Used, Counted: o.Counted, Granted: o.Granted}, Reservations: o.Reservations, Denied: o.Denied,
+			Request: a.Request, Time: a.Now, Counters: lease.Counters{Used: o.Used, Counted: o.Counted, Granted: o.Charged}, Reservations: o.Reservations, Denied: o.Denied,
 		}.Document(), nil
 	}
 	return a
 }
 
-// try advances and moves the head when it was accepted.
-func (i *installation) try(with ...func(*licensing.Advance)) (*lease.Lease, error) {
-	a := i.step(with...)
+// tryAdvance advances and moves the head when it was accepted.
+func (i *installation) tryAdvance(with ...func(*licensing.Advance)) (*lease.Lease, error) {
+	a := i.nextAdvance(with...)
 	document, err := i.w.Advance(ctx, a)
 	if err != nil {
 		return nil, err
@@ -235,17 +235,17 @@ func (i *installation) try(with ...func(*licensing.Advance)) (*lease.Lease, erro
 	return read(document)
 }
 
-// does is try that must be accepted.
-func (i *installation) does(t *testing.T, with ...func(*licensing.Advance)) *lease.Lease {
+// mustAdvance is try that must be accepted.
+func (i *installation) mustAdvance(t *testing.T, with ...func(*licensing.Advance)) *lease.Lease {
 	t.Helper()
-	l, err := i.try(with...)
+	l, err := i.tryAdvance(with...)
 	must(t, err)
 	return l
 }
 
 func activate(limit, window, machines int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
-		a.Activate = &licensing.Activate{Limit: limit, Window: window, MaxMachines: machines}
+		a.NewActivation = &licensing.ActivationLimits{Limit: limit, Window: window, MaxMachines: machines}
 		if a.From != (lease.Position{}) {
 			a.To.Generation, a.To.Number = a.From.Generation+1, 1
 		}
@@ -255,14 +255,14 @@ func activate(limit, window, machines int64) func(*licensing.Advance) {
 // activated is an activation that no limit stands against.
 func activated(a *licensing.Advance) { activate(1<<40, 1000, 0)(a) }
 
-// restored leaves a past of which nothing but its turn is told.
-func restored(budget, window int64) func(*licensing.Advance) {
-	return restoredAs(licensing.Past{}, budget, window)
+// reactivated leaves a past of which nothing but its turn is told.
+func reactivated(budget, window int64) func(*licensing.Advance) {
+	return reactivatedAs(licensing.ReactivationHistory{}, budget, window)
 }
 
-func restoredAs(past licensing.Past, budget, window int64) func(*licensing.Advance) {
+func reactivatedAs(past licensing.ReactivationHistory, budget, window int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
-		a.Restore = &licensing.Restore{Budget: budget, Window: window, Past: past}
+		a.Reactivation = &licensing.ReactivationLimits{Budget: budget, Window: window, History: past}
 		a.To.Generation, a.To.Number = a.From.Generation+1, 1
 	}
 }
@@ -276,37 +276,37 @@ func counted(n, allowance int64) func(*licensing.Advance) {
 }
 
 // charged is a charge in full, where counted says too little.
-func charged(c licensing.Charge) func(*licensing.Advance) {
-	return func(a *licensing.Advance) { a.Charge = c }
+func charged(c licensing.UsageCharge) func(*licensing.Advance) {
+	return func(a *licensing.Advance) { a.UsageCharge = c }
 }
 
 // reserves wants a slot until the advance's Until.
 func reserves(entitlement string, slots int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
-		a.Want = append(a.Want, licensing.Want{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots})
+		a.Reserve = append(a.Reserve, licensing.ReservationRequest{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots})
 	}
 }
 
 // borrows wants a slot until a time of its own.
 func borrows(entitlement string, slots int64, until lease.Time) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
-		a.Want = append(a.Want, licensing.Want{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots, Until: until})
+		a.Reserve = append(a.Reserve, licensing.ReservationRequest{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots, Until: until})
 	}
 }
 
-func drops(entitlement string) func(*licensing.Advance) {
-	return func(a *licensing.Advance) { a.Drop = append(a.Drop, entitlement) }
+func releases(entitlement string) func(*licensing.Advance) {
+	return func(a *licensing.Advance) { a.Release = append(a.Release, entitlement) }
 }
 
 func goodbyes(a *licensing.Advance) { a.Goodbye = true }
 
-// atOnce runs f many times side by side and returns how many answered nil; other errors must satisfy the given check.
-func atOnce(t *testing.T, f func(n int) error, other func(error) bool) int {
+// runConcurrently runs f many times side by side and returns how many answered nil; other errors must satisfy the given check.
+func runConcurrently(t *testing.T, f func(n int) error, other func(error) bool) int {
 	t.Helper()
 	var wait sync.WaitGroup
-	errs := make([]error, many)
+	errs := make([]error, concurrency)
 	start := make(chan struct{})
-	for n := range many {
+	for n := range concurrency {
 		wait.Add(1)
 		go func() { defer wait.Done(); <-start; errs[n] = f(n) }()
 	}
@@ -328,15 +328,15 @@ func read(document lease.Document) (*lease.Lease, error) {
 	return &l, unmarshal(document, &l)
 }
 
-func wantErr(t *testing.T, got, want error) {
+func requireError(t *testing.T, got, want error) {
 	t.Helper()
 	if !errors.Is(got, want) {
 		t.Fatalf("got %v, want %v", got, want)
 	}
 }
 
-// wantLimit checks code and time of a refusal by a limit.
-func wantLimit(t *testing.T, err error, code license.Code, retryAt lease.Time) {
+// requireLimit checks code and time of a refusal by a limit.
+func requireLimit(t *testing.T, err error, code license.Code, retryAt lease.Time) {
 	t.Helper()
 	var limit *licensing.Limit
 	if !errors.As(err, &limit) || limit.Code != code || limit.RetryAt != retryAt {
@@ -351,8 +351,8 @@ func isCode(code license.Code) func(error) bool {
 	}
 }
 
-// holds checks what a lease says is held.
-func holds(t *testing.T, l *lease.Lease, want ...string) {
+// checkSeats checks what a lease says is held.
+func checkSeats(t *testing.T, l *lease.Lease, want ...string) {
 	t.Helper()
 	var got []string
 	for _, r := range l.Reservations {

@@ -15,14 +15,14 @@ import (
 
 // The server is killed in the middle of syncs, again and again. Every call that a program was granted is on the server's account in
 // the end, once, and the programs carry on by themselves. proves C12 C14 S19 S27
-func TestServerIsKilledInTheMiddleOfSyncs(t *testing.T) {
+func TestServerKilledDuringSyncs(t *testing.T) {
 	const programs, rounds, callsARound = 4, 3, 60
 	ctx := t.Context()
-	s := &stage{Settings: Settings{Binary: t.TempDir() + "/onelicense"}, ctx: ctx, dir: t.TempDir()}
+	s := &runner{Settings: Settings{Binary: t.TempDir() + "/onelicense"}, ctx: ctx, dir: t.TempDir()}
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", s.Binary, "..").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	site := s.newSite("server")
+	site := s.newServerProcess("server")
 	if err := site.start(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +38,14 @@ func TestServerIsKilledInTheMiddleOfSyncs(t *testing.T) {
 			t.Fatal(code)
 		}
 	}
-	must(v.setUp(site.setup))
-	product, code := v.ask("POST", "/products", object{"name": "Acme CAD"})
+	must(v.setUp(site.setupLink))
+	product, code := v.request("POST", "/products", object{"name": "Acme CAD"})
 	must(code)
-	version, code := v.offer(product.text("id"), "2026", object{
+	version, code := v.createVersion(product.text("id"), "2026", object{
 		"type": "calls", "trigger": "every_call", "interval": 60_000, "max_retries": 3, "grace": 600_000, "activation_limit": programs,
 	})
 	must(code)
-	licence, code := v.grant(version, object{"name": "x", "contexts": []string{"ui"}, "allowance": 1_000_000, "entitlements": []object{{"name": "rendering"}}})
+	licence, code := v.createLicense(version, object{"name": "x", "contexts": []string{"ui"}, "allowance": 1_000_000, "entitlements": []object{{"name": "rendering"}}})
 	must(code)
 	certificate, err := v.keys(product.text("id"))
 	if err != nil {
@@ -103,7 +103,7 @@ func TestServerIsKilledInTheMiddleOfSyncs(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if used := v.used(licence); used != strconv.Itoa(acknowledged) {
+	if used := v.callsUsed(licence); used != strconv.Itoa(acknowledged) {
 		t.Errorf("the server counts %s calls, granted were %d", used, acknowledged)
 	}
 }

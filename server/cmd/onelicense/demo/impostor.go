@@ -13,9 +13,9 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// impostor is a server that says yes to everything, in perfect form, signed by keys of its own: what somebody would put behind a changed
+// newImpostor is a server that says yes to everything, in perfect form, signed by keys of its own: what somebody would put behind a changed
 // hosts file.
-func impostor() (*httptest.Server, error) {
+func newImpostor() (*httptest.Server, error) {
 	secret, err := pgp.Generate("Impostor", rand.Reader, time.Now())
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func impostor() (*httptest.Server, error) {
 		now := lease.Time(time.Now().UnixMilli())
 		yes := lease.Lease{
 			Product: request.Product, License: request.License, Activation: request.Activation(), Generation: request.Generation, Number: request.Number,
-			Link: lease.Next(request.Previous, hash), Request: hash, Nonce: request.Nonce, Time: now, Epoch: request.Epoch, Verdict: license.CodeOK,
+			Link: lease.NextLink(request.Previous, hash), Request: hash, Nonce: request.Nonce, Time: now, Epoch: request.Epoch, Verdict: license.CodeOK,
 			Settings: lease.Settings{Type: lease.Perpetual, Trigger: lease.Interval, Interval: 3_600_000},
 			Counters: lease.Counters{Counted: request.Counted}, NotAfter: now + 3_600_000,
 		}
@@ -40,7 +40,7 @@ func impostor() (*httptest.Server, error) {
 		if err != nil {
 			return
 		}
-		_, _ = w.Write(lease.Beside{Keyring: secret.Public().Certificate()}.Append(text))
+		_, _ = w.Write(lease.Attachments{Keyring: secret.Public().Certificate()}.Append(text))
 	})
 	s := httptest.NewUnstartedServer(handler)
 	if s.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {

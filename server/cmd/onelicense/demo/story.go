@@ -6,26 +6,26 @@ import (
 	"os"
 )
 
-// server is the second act: a server on the embedded store, a vendor, and programs. An error means that the story cannot go on.
-func (s *stage) server() (err error) {
+// serverStory is the second act: a server on the embedded store, a vendor, and programs. An error means that the story cannot go on.
+func (s *runner) serverStory() (err error) {
 	s.heading("A vendor and a server")
-	site := s.newSite("server")
+	site := s.newServerProcess("server")
 	if err := site.start(s.ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, site.stop()) }()
 	s.verdict("the server starts in an empty directory", "ok", "ok")
 	v := newVendor(site.url())
-	s.verdict("the one-time link makes the owner", "ok", v.setUp(site.setup))
-	s.verdict("a second time it makes nobody", "bad_setup_token", newVendor(site.url()).setUp(site.setup))
-	product, code := v.ask("POST", "/products", object{"name": "Acme CAD"})
+	s.verdict("the one-time link makes the owner", "ok", v.setUp(site.setupLink))
+	s.verdict("a second time it makes nobody", "bad_setup_token", newVendor(site.url()).setUp(site.setupLink))
+	product, code := v.request("POST", "/products", object{"name": "Acme CAD"})
 	s.verdict("the vendor makes a product, with a keyring of its own", "ok", code)
-	t := terms{product: product.text("id")}
-	t.version, code = v.offer(t.product, "2026", object{
+	t := programInput{product: product.text("id")}
+	t.version, code = v.createVersion(t.product, "2026", object{
 		"type": "time_and_calls", "trigger": "interval", "interval": 60_000, "max_retries": 2, "grace": 600_000, "activation_limit": 20, "clock_tolerance": 300_000,
 	})
 	s.verdict("a version: calls and time are limited, usage is synced", "ok", code)
-	strict, code := v.offer(t.product, "2026 strict", object{
+	strict, code := v.createVersion(t.product, "2026 strict", object{
 		"type": "calls", "trigger": "every_call", "interval": 60_000, "activation_limit": 20,
 	})
 	s.verdict("another: each call asks the server", "ok", code)
@@ -34,7 +34,7 @@ func (s *stage) server() (err error) {
 	if err != nil {
 		return err
 	}
-	if product, code = v.ask("GET", "/products/"+t.product, nil); code != "ok" {
+	if product, code = v.request("GET", "/products/"+t.product, nil); code != "ok" {
 		return fmt.Errorf("reading the product: %s", code)
 	}
 	t.server = site.url() + "/api/v1#" + product.text("root")
@@ -43,89 +43,89 @@ func (s *stage) server() (err error) {
 		"name": "Plant 7", "customer": "Initech", "contexts": []string{"ui", "automation"}, "allowance": 1_000, "expires": inAYear(),
 		"entitlements": []object{{"name": "rendering", "slots": 4}, {"name": "solid_modeling"}},
 	}
-	shared, code := v.grant(t.version, rights)
+	shared, code := v.createLicense(t.version, rights)
 	s.verdict("a license: 1000 calls, a year, 4 slots of rendering", "ok", code)
-	file, code := v.ask("GET", "/licenses/"+shared+"/file", nil)
+	file, code := v.request("GET", "/licenses/"+shared+"/file", nil)
 	if code == "ok" {
-		code = s.genuine(file.text("text"), certificate)
+		code = s.verifyIssued(file.text("text"), certificate)
 	}
 	s.verdict("its file is genuine under the product's keys", "ok", code)
 
 	for _, p := range s.Programs {
-		if err := s.program(v, p, t, strict); err != nil {
+		if err := s.programStory(v, p, t, strict); err != nil {
 			return err
 		}
 	}
 	t.license = shared
-	if err := s.together(v, t, site); err != nil {
+	if err := s.sharedLicenseStory(v, t, site); err != nil {
 		return err
 	}
 	s.summary()
-	if s.Stay && s.wrong == 0 {
-		s.stay(site, t)
+	if s.KeepRunning && s.failures == 0 {
+		s.waitForInterrupt(site, t)
 	}
 	return nil
 }
 
-// genuine checks a file that the server issued, with the command that everybody has.
-func (s *stage) genuine(file string, certificate []byte) string {
+// verifyIssued checks a file that the server issued, with the command that everybody has.
+func (s *runner) verifyIssued(file string, certificate []byte) string {
 	if err := errors.Join(
 		os.WriteFile(s.path("issued.txt"), []byte(file), 0o600),
 		os.WriteFile(s.path("product.asc"), certificate, 0o600),
 	); err != nil {
 		return err.Error()
 	}
-	return s.command("verify", s.path("issued.txt"), "--key", s.path("product.asc"))
+	return s.runCommand("verify", s.path("issued.txt"), "--key", s.path("product.asc"))
 }
 
-// program shows one licensed program: what it may do, and where it ends.
-func (s *stage) program(v *vendor, p Program, t terms, strict string) error {
+// programStory shows one licensed program: what it may do, and where it ends.
+func (s *runner) programStory(v *vendor, p Program, t programInput, strict string) error {
 	s.heading("A program in " + p.Name)
 	license := object{"name": p.Name, "contexts": []string{"ui"}, "allowance": 5, "entitlements": []object{{"name": "rendering", "slots": 1}}}
-	counted, code := v.grant(strict, license)
+	counted, code := v.createLicense(strict, license)
 	if code != "ok" {
 		return fmt.Errorf("making a license: %s", code)
 	}
 	license["expires"] = inAYear()
-	if t.license, code = v.grant(t.version, license); code != "ok" {
+	if t.license, code = v.createLicense(t.version, license); code != "ok" {
 		return fmt.Errorf("making a license: %s", code)
 	}
 	state := func(name string) string { return p.Name + "-" + name }
 
-	s.verdict("activates, counts 3 calls, reports them", "ok", s.play(p, t, state("a"), "consume=3", "sync"))
-	s.verdict("the server has counted", "3", v.used(t.license))
-	s.verdict("is started again: 2 calls are left, a third is not", "exhausted", s.play(p, t, state("a"), "consume=3"))
-	s.verdict("the server has counted", "5", v.used(t.license))
-	s.verdict("reserves rendering, checks, releases", "ok", s.play(p, t, state("a"), "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering"))
-	s.verdict("an entitlement that the license lacks", "unknown_entitlement", s.play(p, t, state("a"), "reserve=ui:teleport"))
+	s.verdict("activates, counts 3 calls, reports them", "ok", s.runToEnd(p, t, state("a"), "consume=3", "sync"))
+	s.verdict("the server has counted", "3", v.callsUsed(t.license))
+	s.verdict("is started again: 2 calls are left, a third is not", "exhausted", s.runToEnd(p, t, state("a"), "consume=3"))
+	s.verdict("the server has counted", "5", v.callsUsed(t.license))
+	s.verdict("reserves rendering, checks, releases", "ok", s.runToEnd(p, t, state("a"), "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering"))
+	s.verdict("an entitlement that the license lacks", "unknown_entitlement", s.runToEnd(p, t, state("a"), "reserve=ui:teleport"))
 
 	each := t
 	each.version, each.license = strict, counted
-	s.verdict("each call asks the server: 5 are granted", "ok", s.play(p, each, state("b"), "consume=5"))
-	s.verdict("the sixth of 5", "exhausted", s.play(p, each, state("b"), "consume=1"))
+	s.verdict("each call asks the server: 5 are granted", "ok", s.runToEnd(p, each, state("b"), "consume=5"))
+	s.verdict("the sixth of 5", "exhausted", s.runToEnd(p, each, state("b"), "consume=1"))
 
-	_, code = v.ask("POST", "/licenses/"+t.license+"/suspend", object{})
+	_, code = v.request("POST", "/licenses/"+t.license+"/suspend", object{})
 	s.verdict("the vendor suspends the license", "ok", code)
-	s.verdict("the program is told", "suspended", s.play(p, t, state("a"), "sync"))
-	_, code = v.ask("POST", "/licenses/"+t.license+"/reinstate", object{})
-	s.verdict("reinstated, it works again", "ok", first(code, func() string { return s.play(p, t, state("a"), "sync") }))
+	s.verdict("the program is told", "suspended", s.runToEnd(p, t, state("a"), "sync"))
+	_, code = v.request("POST", "/licenses/"+t.license+"/reinstate", object{})
+	s.verdict("reinstated, it works again", "ok", codeOr(code, func() string { return s.runToEnd(p, t, state("a"), "sync") }))
 
-	fake, err := impostor()
+	fake, err := newImpostor()
 	if err != nil {
 		return err
 	}
 	defer fake.Close()
 	lured := t
-	_, pin, _ := cut(t.server)
+	_, pin, _ := splitServer(t.server)
 	lured.server = fake.URL + "/api/v1#" + pin
-	s.verdict("a fake server that says yes to everything", "wrong_root", s.play(p, lured, state("c"), "sync"))
+	s.verdict("a fake server that says yes to everything", "wrong_root", s.runToEnd(p, lured, state("c"), "sync"))
 	lured.server = "http://licenses.invalid/api/v1"
-	s.verdict("an address without the pinned key", "unpinned", s.play(p, lured, state("d"), "sync"))
+	s.verdict("an address without the pinned key", "unpinned", s.runToEnd(p, lured, state("d"), "sync"))
 	return nil
 }
 
-// together shows what holds across programs and crashes.
-func (s *stage) together(v *vendor, t terms, site *site) error {
+// sharedLicenseStory shows what holds across programs and crashes.
+func (s *runner) sharedLicenseStory(v *vendor, t programInput, site *serverProcess) error {
 	if len(s.Programs) == 0 {
 		return nil
 	}
@@ -138,10 +138,10 @@ func (s *stage) together(v *vendor, t terms, site *site) error {
 			return err
 		}
 		holders = append(holders, r)
-		s.verdict(fmt.Sprintf("seat %d of 4 of rendering, in %s", i+1, p.Name), "ok", r.says("reserve"))
+		s.verdict(fmt.Sprintf("seat %d of 4 of rendering, in %s", i+1, p.Name), "ok", r.verdictOf("reserve"))
 	}
 	fifth := s.Programs[len(s.Programs)-1]
-	s.verdict("a fifth seat of four", "no_slots", s.play(fifth, t, "seat-5", "reserve=ui:rendering"))
+	s.verdict("a fifth seat of four", "no_slots", s.runToEnd(fifth, t, "seat-5", "reserve=ui:rendering"))
 
 	if err := site.kill(); err != nil {
 		return err
@@ -152,25 +152,25 @@ func (s *stage) together(v *vendor, t terms, site *site) error {
 	}
 	s.verdict("and comes back", "ok", "ok")
 	for i, r := range holders {
-		r.goOn()
-		s.verdict(fmt.Sprintf("seat %d carries on and reports", i+1), "ok", r.says("sync"))
+		r.resume()
+		s.verdict(fmt.Sprintf("seat %d carries on and reports", i+1), "ok", r.verdictOf("sync"))
 	}
 	for _, r := range holders {
-		if err := r.end(); err != nil {
+		if err := r.wait(); err != nil {
 			s.verdict("a program ends", "ok", err.Error())
 		}
 	}
-	s.verdict("4 × 11 calls, none lost, none twice", "44", v.used(t.license))
-	s.verdict("the seats are free again", "ok", s.play(fifth, t, "seat-5", "reserve=ui:rendering"))
+	s.verdict("4 × 11 calls, none lost, none twice", "44", v.callsUsed(t.license))
+	s.verdict("the seats are free again", "ok", s.runToEnd(fifth, t, "seat-5", "reserve=ui:rendering"))
 	return nil
 }
 
-// stay leaves the server, with all that was made, to be looked at.
-func (s *stage) stay(site *site, t terms) {
+// waitForInterrupt leaves the server, with all that was made, to be looked at.
+func (s *runner) waitForInterrupt(site *serverProcess, t programInput) {
 	fmt.Fprintf(s.Out, `
 The server keeps running until you press Ctrl-C, with everything that the story made:
   the pages:  %s   log in as %s with %q
   a program:  %s --server '%s' --product %s --version %s --license %s --storage /tmp/try consume=3 sync status
-`, site.url(), owner, password, shell(s.Programs[0].Command), t.server, t.product, t.version, t.license)
+`, site.url(), owner, password, joinCommand(s.Programs[0].Command), t.server, t.product, t.version, t.license)
 	<-s.ctx.Done()
 }

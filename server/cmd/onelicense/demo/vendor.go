@@ -21,7 +21,7 @@ type vendor struct {
 
 func newVendor(site string) *vendor {
 	jar, _ := cookiejar.New(nil) // its only error is about options, and there are none
-	return &vendor{base: site + "/api/v1", http: &http.Client{Jar: jar, Timeout: patience}}
+	return &vendor{base: site + "/api/v1", http: &http.Client{Jar: jar, Timeout: stepTimeout}}
 }
 
 // object is a JSON object; its members are read by name where the story needs them.
@@ -29,8 +29,8 @@ type object map[string]any
 
 func (o object) text(member string) string { s, _ := o[member].(string); return s }
 
-// ask sends a request and gives the answer, or the problem's code.
-func (v *vendor) ask(method, path string, body any) (object, string) {
+// request sends a request and gives the answer, or the problem's code.
+func (v *vendor) request(method, path string, body any) (object, string) {
 	var in io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -81,7 +81,7 @@ func (v *vendor) setUp(link string) string {
 	if err != nil {
 		return err.Error()
 	}
-	session, code := v.ask("POST", "/setup", object{
+	session, code := v.request("POST", "/setup", object{
 		"token": u.Query().Get("token"), "organisation": "Acme", "name": "Ada", "email": owner, "password": password,
 	})
 	if code == "ok" {
@@ -90,15 +90,15 @@ func (v *vendor) setUp(link string) string {
 	return code
 }
 
-// offer makes a version with a policy.
-func (v *vendor) offer(product, name string, policy object) (version, code string) {
-	o, code := v.ask("POST", "/products/"+product+"/versions", object{"name": name, "policy": policy})
+// createVersion makes a version with a policy.
+func (v *vendor) createVersion(product, name string, policy object) (version, code string) {
+	o, code := v.request("POST", "/products/"+product+"/versions", object{"name": name, "policy": policy})
 	return o.text("id"), code
 }
 
-// grant makes a license under a version.
-func (v *vendor) grant(version string, license object) (id, code string) {
-	o, code := v.ask("POST", "/versions/"+version+"/licenses", license)
+// createLicense makes a license under a version.
+func (v *vendor) createLicense(version string, license object) (id, code string) {
+	o, code := v.request("POST", "/versions/"+version+"/licenses", license)
 	return o.text("id"), code
 }
 
@@ -112,9 +112,9 @@ func (v *vendor) keys(product string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(answer.Body, 1<<16))
 }
 
-// used is what the server has counted.
-func (v *vendor) used(license string) string {
-	o, code := v.ask("GET", "/licenses/"+license, nil)
+// callsUsed is what the server has counted.
+func (v *vendor) callsUsed(license string) string {
+	o, code := v.request("GET", "/licenses/"+license, nil)
 	if code != "ok" {
 		return code
 	}

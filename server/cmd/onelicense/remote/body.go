@@ -16,50 +16,50 @@ import (
 type body struct {
 	schema  *schema
 	file    string
-	members []flagged
+	members []bodyFlag
 }
 
-// flagged is a member of the body with a flag: where it stands, and its value.
-type flagged struct {
+// bodyFlag is a member of the body with a flag: where it stands, and its value.
+type bodyFlag struct {
 	path []string
-	*member
+	*flagValue
 }
 
-// flags adds a flag for each member. Members of a record within get dots, as in the field of a problem: --policy.max-retries. A name that is
+// addFlags adds a flag for each member. Members of a record within get dots, as in the field of a problem: --policy.max-retries. A name that is
 // taken gets body. before it.
-func (b *body) flags(d *document, f *pflag.FlagSet) {
+func (b *body) addFlags(d *document, f *pflag.FlagSet) {
 	f.StringVar(&b.file, "file", "", "file with the JSON to send, - for standard input; flags beat it")
-	b.add(d, f, b.schema, nil)
+	b.addSchemaFlags(d, f, b.schema, nil)
 }
 
-func (b *body) add(d *document, f *pflag.FlagSet, s *schema, path []string) {
-	for _, name := range s.names() {
+func (b *body) addSchemaFlags(d *document, f *pflag.FlagSet, s *schema, path []string) {
+	for _, name := range s.memberNames() {
 		of, at := d.resolve(s.Properties[name]), append(slices.Clone(path), name)
-		if of.is("object") && len(of.Properties) > 0 {
-			b.add(d, f, of, at)
+		if of.hasType("object") && len(of.Properties) > 0 {
+			b.addSchemaFlags(d, f, of, at)
 			continue
 		}
-		m := &member{schema: of, document: d, optional: len(path) > 0 && b.edits()}
-		flag := hyphened(strings.Join(at, "."))
-		if f.Lookup(flag) != nil || slices.Contains(ours, flag) {
+		m := &flagValue{schema: of, document: d, optional: len(path) > 0 && b.needsRevision()}
+		flag := kebabCase(strings.Join(at, "."))
+		if f.Lookup(flag) != nil || slices.Contains(reservedFlags, flag) {
 			flag = "body." + flag
 		}
-		added := f.VarPF(m, flag, "", about(of, len(path) == 0 && slices.Contains(s.Required, name)))
-		if of.is("boolean") {
+		added := f.VarPF(m, flag, "", flagHelp(of, len(path) == 0 && slices.Contains(s.Required, name)))
+		if of.hasType("boolean") {
 			added.NoOptDefVal = "true"
 		}
-		b.members = append(b.members, flagged{at, m})
+		b.members = append(b.members, bodyFlag{at, m})
 	}
 }
 
-// about describes a value for the help.
-func about(s *schema, required bool) string {
+// flagHelp describes a value for the help.
+func flagHelp(s *schema, required bool) string {
 	var parts []string
 	if s.Description != "" {
 		parts = append(parts, strings.TrimSuffix(s.Description, "."))
 	}
 	if len(s.Enum) > 0 {
-		parts = append(parts, "one of "+words(s.Enum))
+		parts = append(parts, "one of "+joinWords(s.Enum))
 	}
 	if required {
 		parts = append(parts, "required")
@@ -67,9 +67,9 @@ func about(s *schema, required bool) string {
 	return strings.Join(parts, "; ")
 }
 
-// given tells whether there is anything to send.
-func (b *body) given() bool {
-	return b.file != "" || slices.ContainsFunc(b.members, func(m flagged) bool { return m.given })
+// isGiven tells whether there is anything to send.
+func (b *body) isGiven() bool {
+	return b.file != "" || slices.ContainsFunc(b.members, func(m bodyFlag) bool { return m.isSet })
 }
 
 // read gives what the call says of the body.
@@ -78,14 +78,14 @@ func (b *body) read(cmd *cobra.Command) (map[string]any, error) {
 	if b.file != "" {
 		text, err := readAll(cmd, b.file)
 		if err != nil {
-			return nil, Usage{err}
+			return nil, UsageError{err}
 		}
-		if err := decode(string(text), &all); err != nil || all == nil {
-			return nil, Usage{errors.Join(fmt.Errorf("%s is not one JSON object", b.file), err)}
+		if err := decodeJSON(string(text), &all); err != nil || all == nil {
+			return nil, UsageError{errors.Join(fmt.Errorf("%s is not one JSON object", b.file), err)}
 		}
 	}
 	for _, m := range b.members {
-		if !m.given {
+		if !m.isSet {
 			continue
 		}
 		within := all
@@ -102,22 +102,22 @@ func (b *body) read(cmd *cobra.Command) (map[string]any, error) {
 	return all, nil
 }
 
-// whole refuses what lacks a member that must be there.
-func (b *body) whole(all map[string]any) error {
+// checkRequired refuses what lacks a member that must be there.
+func (b *body) checkRequired(all map[string]any) error {
 	var missing []string
 	for _, name := range b.schema.Required {
 		if _, ok := all[name]; !ok {
-			missing = append(missing, hyphened(name))
+			missing = append(missing, kebabCase(name))
 		}
 	}
 	if len(missing) > 0 {
-		return Usage{fmt.Errorf("to be given by flags or in --file: %s", strings.Join(missing, ", "))}
+		return UsageError{fmt.Errorf("to be given by flags or in --file: %s", strings.Join(missing, ", "))}
 	}
 	return nil
 }
 
-// maxFile is more than any server takes in one request.
-const maxFile = 64 << 20
+// maxFileSize is more than any server takes in one request.
+const maxFileSize = 64 << 20
 
 // readAll reads a file, or standard input for "-".
 func readAll(cmd *cobra.Command, path string) ([]byte, error) {
@@ -130,9 +130,9 @@ func readAll(cmd *cobra.Command, path string) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s has more than %d bytes", path, maxFile)
+	text, err := io.ReadAll(io.LimitReader(in, maxFileSize+1))
+	if err == nil && len(text) > maxFileSize {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxFileSize)
 	}
 	return text, err
 }

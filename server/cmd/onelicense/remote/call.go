@@ -26,25 +26,25 @@ import (
 // call is one command line of a route.
 type call struct {
 	*operation
-	settings   *Settings
-	parameters []given
-	body       *body
-	raw, kind  string // file to send where that is no JSON object, and its type
-	out        string // file for an answer that is not JSON
+	settings         *Settings
+	parameters       []parameterFlag
+	body             *body
+	rawFile, rawType string // file to send where that is no JSON object, and its type
+	out              string // file for an answer that is not JSON
 
 	json, all, yes bool
 }
 
-// given is a parameter of the query or the header, with its value.
-type given struct {
+// parameterFlag is a parameter of the query or the header, with its value.
+type parameterFlag struct {
 	parameter
-	*member
+	*flagValue
 }
 
 func (c *call) run(cmd *cobra.Command, args []string) (err error) {
-	path, err := c.address(args)
+	path, err := c.buildPath(args)
 	if err != nil {
-		return Usage{err}
+		return UsageError{err}
 	}
 	client, done, err := c.settings.Client(cmd)
 	if err != nil {
@@ -55,7 +55,7 @@ func (c *call) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.ends() && !c.yes {
+	if c.isDestructive() && !c.yes {
 		if err := confirm(cmd, fmt.Sprintf("%s %s?", cmd.CommandPath(), strings.Join(args, " "))); err != nil {
 			return err
 		}
@@ -63,27 +63,27 @@ func (c *call) run(cmd *cobra.Command, args []string) (err error) {
 	response, err := c.send(cmd.Context(), client, path, payload)
 	if err == nil {
 		defer response.Body.Close()
-		err = c.answered(cmd, client, path, response)
+		err = c.printResponse(cmd, client, path, response)
 	}
 	var p *apiclient.Problem
 	if errors.As(err, &p) {
-		if c.Action == personal && c.settings.as == "" {
-			err = Hint{err, "only a person may do this, and no token: give --as EMAIL"}
+		if c.Action == selfAction && c.settings.as == "" {
+			err = HintedError{err, "only a person may do this, and no token: give --as EMAIL"}
 		}
 		if c.json {
-			err = errors.Join(err, print(cmd.OutOrStdout(), p))
+			err = errors.Join(err, printJSON(cmd.OutOrStdout(), p))
 		}
 	}
 	return err
 }
 
-// address is the path with its arguments in it. What cannot be right is found here, for it could make another path.
-func (c *call) address(args []string) (string, error) {
+// buildPath is the path with its arguments in it. What cannot be right is found here, for it could make another path.
+func (c *call) buildPath(args []string) (string, error) {
 	path := c.path
-	for i, p := range c.at("path") {
+	for i, p := range c.parametersIn("path") {
 		s := c.document.resolve(p.Schema)
 		if ok, err := regexp.MatchString(s.Pattern, args[i]); err == nil && !ok || strings.Trim(args[i], ".") == "" {
-			return "", fmt.Errorf("%s: %q is not of the form %s", c.argument(p), args[i], s.Pattern)
+			return "", fmt.Errorf("%s: %q is not of the form %s", c.argumentName(p), args[i], s.Pattern)
 		}
 		path = strings.Replace(path, "{"+p.Name+"}", url.PathEscape(args[i]), 1)
 	}
@@ -92,43 +92,43 @@ func (c *call) address(args []string) (string, error) {
 
 // payload is the body; nil when there is none.
 func (c *call) payload(cmd *cobra.Command, client *apiclient.Client, path string) ([]byte, error) {
-	if c.raw != "" {
-		text, err := readAll(cmd, c.raw)
+	if c.rawFile != "" {
+		text, err := readAll(cmd, c.rawFile)
 		if err != nil {
-			return nil, Usage{err}
+			return nil, UsageError{err}
 		}
 		return text, nil
 	}
-	if c.body == nil || !c.RequestBody.Required && !c.body.given() {
+	if c.body == nil || !c.RequestBody.Required && !c.body.isGiven() {
 		return nil, nil
 	}
 	members, err := c.body.read(cmd)
 	if err != nil {
 		return nil, err
 	}
-	if c.body.edits() {
-		if err := c.edit(cmd.Context(), client, path, members); err != nil {
+	if c.body.needsRevision() {
+		if err := c.mergeCurrent(cmd.Context(), client, path, members); err != nil {
 			return nil, err
 		}
 	}
-	if err := c.body.whole(members); err != nil {
+	if err := c.body.checkRequired(members); err != nil {
 		return nil, err
 	}
 	return json.Marshal(members)
 }
 
-func (c *call) matches() bool {
-	return slices.ContainsFunc(c.parameters, func(p given) bool { return p.given && http.CanonicalHeaderKey(p.parameter.Name) == "If-Match" })
+func (c *call) hasIfMatch() bool {
+	return slices.ContainsFunc(c.parameters, func(p parameterFlag) bool { return p.isSet && http.CanonicalHeaderKey(p.parameter.Name) == "If-Match" })
 }
 
 func (c *call) send(ctx context.Context, client *apiclient.Client, path string, payload []byte) (*http.Response, error) {
 	query, header := url.Values{}, http.Header{}
 	for _, p := range c.parameters {
 		switch {
-		case p.given && p.In == "query":
-			query[p.parameter.Name] = texts(p.value)
-		case p.given:
-			header[http.CanonicalHeaderKey(p.parameter.Name)] = texts(p.value)
+		case p.isSet && p.In == "query":
+			query[p.parameter.Name] = formatValues(p.value)
+		case p.isSet:
+			header[http.CanonicalHeaderKey(p.parameter.Name)] = formatValues(p.value)
 		case http.CanonicalHeaderKey(p.parameter.Name) == "Idempotency-Key":
 			header.Set("Idempotency-Key", rand.Text()) // so that it can be sent again
 		}
@@ -143,13 +143,13 @@ func (c *call) send(ctx context.Context, client *apiclient.Client, path string, 
 	}
 	request.Header = header
 	if payload != nil {
-		request.Header.Set(contentType, cmp.Or(c.kind, c.operation.kind(c.raw)))
+		request.Header.Set(contentType, cmp.Or(c.rawType, c.operation.fileType(c.rawFile)))
 	}
 	return client.Do(request)
 }
 
-// texts are the texts of a parameter's value.
-func texts(value any) []string {
+// formatValues are the texts of a parameter's value.
+func formatValues(value any) []string {
 	list, ok := value.([]any)
 	if !ok {
 		return []string{fmt.Sprint(value)}
@@ -161,12 +161,12 @@ func texts(value any) []string {
 	return all
 }
 
-// answered prints the answer.
-func (c *call) answered(cmd *cobra.Command, client *apiclient.Client, path string, response *http.Response) error {
+// printResponse prints the answer.
+func (c *call) printResponse(cmd *cobra.Command, client *apiclient.Client, path string, response *http.Response) error {
 	out := cmd.OutOrStdout()
 	switch {
 	case response.StatusCode >= http.StatusBadRequest: // a signed refusal of the client protocol
-		return c.refused(cmd, response.Body)
+		return c.printSignedRefusal(cmd, response.Body)
 	case response.StatusCode == http.StatusNoContent:
 		if !c.json {
 			fmt.Fprintln(out, "done")
@@ -179,18 +179,18 @@ func (c *call) answered(cmd *cobra.Command, client *apiclient.Client, path strin
 	if err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
-	if c.listed() != nil {
-		return c.list(cmd, client, path, text)
+	if c.itemSchema() != nil {
+		return c.printList(cmd, client, path, text)
 	}
-	if a := c.answer(); c.json || a == nil || !a.is("object") {
-		return print(out, json.RawMessage(text))
+	if a := c.responseSchema(); c.json || a == nil || !a.hasType("object") {
+		return printJSON(out, json.RawMessage(text))
 	}
-	return record(out, text)
+	return printRecord(out, text)
 }
 
-// refused passes on a signed refusal, which is for the program that asked, and tells people what it says.
-func (c *call) refused(cmd *cobra.Command, from io.Reader) error {
-	text, err := io.ReadAll(io.LimitReader(from, maxFile))
+// printSignedRefusal passes on a signed refusal, which is for the program that asked, and tells people what it says.
+func (c *call) printSignedRefusal(cmd *cobra.Command, from io.Reader) error {
+	text, err := io.ReadAll(io.LimitReader(from, maxFileSize))
 	if err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
@@ -203,8 +203,8 @@ func (c *call) refused(cmd *cobra.Command, from io.Reader) error {
 	}
 	first, _, _ := bytes.Cut(text, []byte("\n"))
 	_ = json.Unmarshal(first, &said)
-	refusal := &license.Error{Code: said.Code, Detail: shown(said.Detail)}
-	return Hint{refusal, refusal.Code.Verdict().Do + "; the answer is for the program all the same, which then says so too"}
+	refusal := &license.Error{Code: said.Code, Detail: printable(said.Detail)}
+	return HintedError{refusal, refusal.Code.Verdict().Do + "; the answer is for the program all the same, which then says so too"}
 }
 
 func (c *call) save(out io.Writer, from io.Reader) error {
@@ -226,14 +226,14 @@ type page struct {
 	Next  string            `json:"next,omitempty"`
 }
 
-// list prints a page, or with --all every page from it on as one.
-func (c *call) list(cmd *cobra.Command, client *apiclient.Client, path string, text []byte) error {
+// printList prints a page, or with --all every page from it on as one.
+func (c *call) printList(cmd *cobra.Command, client *apiclient.Client, path string, text []byte) error {
 	var whole page
 	if err := json.Unmarshal(text, &whole); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
 	for c.all && whole.Next != "" {
-		next, err := c.next(cmd.Context(), client, path, whole.Next)
+		next, err := c.nextPage(cmd.Context(), client, path, whole.Next)
 		if err != nil {
 			return err
 		}
@@ -243,22 +243,22 @@ func (c *call) list(cmd *cobra.Command, client *apiclient.Client, path string, t
 		if whole.Items == nil {
 			whole.Items = []json.RawMessage{}
 		}
-		return errors.Join(print(cmd.OutOrStdout(), whole), c.failed(whole.Items))
+		return errors.Join(printJSON(cmd.OutOrStdout(), whole), c.bulkError(whole.Items))
 	}
-	if err := c.document.table(cmd.OutOrStdout(), c.listed(), whole.Items); err != nil {
+	if err := c.document.printTable(cmd.OutOrStdout(), c.itemSchema(), whole.Items); err != nil {
 		return err
 	}
 	if whole.Next != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "There are more: --all, or --cursor %s\n", whole.Next)
 	}
-	return c.failed(whole.Items)
+	return c.bulkError(whole.Items)
 }
 
-// failed is the error of a call that did many things, of which some failed: each item says of itself whether it did.
-func (c *call) failed(items []json.RawMessage) error {
+// bulkError is the error of a call that did many things, of which some failed: each item says of itself whether it did.
+func (c *call) bulkError(items []json.RawMessage) error {
 	count := 0
-	for name, s := range c.listed().Properties {
-		if !c.document.resolve(s).problem() {
+	for name, s := range c.itemSchema().Properties {
+		if !c.document.resolve(s).isProblem() {
 			continue
 		}
 		for _, raw := range items {
@@ -269,20 +269,20 @@ func (c *call) failed(items []json.RawMessage) error {
 		}
 	}
 	if count > 0 {
-		return some{count, len(items)}
+		return partialFailure{count, len(items)}
 	}
 	return nil
 }
 
-// some is the error of a call of which a part failed.
-type some struct{ failed, of int }
+// partialFailure is the error of a call of which a part failed.
+type partialFailure struct{ failed, total int }
 
-func (s some) Error() string { return fmt.Sprintf("%d of %d failed", s.failed, s.of) }
+func (s partialFailure) Error() string { return fmt.Sprintf("%d of %d failed", s.failed, s.total) }
 
-func (c *call) next(ctx context.Context, client *apiclient.Client, path, cursor string) (page, error) {
+func (c *call) nextPage(ctx context.Context, client *apiclient.Client, path, cursor string) (page, error) {
 	for _, p := range c.parameters {
 		if p.parameter.Name == "cursor" {
-			p.given, p.value = true, cursor
+			p.isSet, p.value = true, cursor
 		}
 	}
 	response, err := c.send(ctx, client, path, nil)
@@ -297,8 +297,8 @@ func (c *call) next(ctx context.Context, client *apiclient.Client, path, cursor 
 // confirm asks a person. A script has to say it beforehand.
 func confirm(cmd *cobra.Command, question string) error {
 	in := cmd.InOrStdin()
-	if !terminal(in) {
-		return Usage{errors.New("it cannot be undone: confirm it with --yes")}
+	if !terminalFD(in) {
+		return UsageError{errors.New("it cannot be undone: confirm it with --yes")}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s It cannot be undone. [y/N] ", question)
 	answer, err := bufio.NewReader(in).ReadString('\n')
@@ -311,8 +311,8 @@ func confirm(cmd *cobra.Command, question string) error {
 	return nil
 }
 
-// success is what a success has as its body.
-func (o *operation) success() content {
+// successResponse is what a success has as its body.
+func (o *operation) successResponse() content {
 	for status, r := range o.Responses {
 		if status[0] == '2' {
 			return r.Content

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	product = "5edb10fecc150913cb7640f6"
-	version = "5edb1105cc150913cb7640f7"
-	sold    = "5edb1264cc150913cb7640f8"
+	product   = "5edb10fecc150913cb7640f6"
+	version   = "5edb1105cc150913cb7640f7"
+	licenseID = "5edb1264cc150913cb7640f8"
 )
 
-// answers gives these JSON texts, one for each request.
-func answers(texts ...string) http.HandlerFunc {
+// respondJSON gives these JSON texts, one for each request.
+func respondJSON(texts ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, texts[0])
@@ -29,8 +29,8 @@ func answers(texts ...string) http.HandlerFunc {
 }
 
 // Members come from a file and from flags, and flags beat the file.
-func TestBody(t *testing.T) {
-	l := listen(t)
+func TestBodyFromFileAndFlags(t *testing.T) {
+	l := newTestServer(t)
 	_, _, err := run(t, `{"name":"Big","contexts":["ui"],"entitlements":[],"metadata":{"a":"b"},"overrides":{"grace":5}}`,
 		"licenses", "create", version, "--file=-", "--contexts=ui,automation", "--contexts=cli", "--entitlements", "name=rendering,slots=5",
 		"--entitlements", `{"name":"export"}`, "--metadata", "note=x=y", "--metadata", "kind=big", "--overrides.max_retries", "3", "--allowance=9007199254740993")
@@ -48,8 +48,8 @@ func TestBody(t *testing.T) {
 }
 
 // What cannot be right is a mistake in the call, and nothing is sent.
-func TestMistakes(t *testing.T) {
-	l := listen(t)
+func TestUsageErrors(t *testing.T) {
+	l := newTestServer(t)
 	for name, args := range map[string][]string{
 		"missing members":    {"licenses", "create", version},
 		"an unknown word":    {"versions", "create", product, "--policy.type=eternal"},
@@ -78,8 +78,8 @@ func TestMistakes(t *testing.T) {
 
 // An edit that names no revision is of the record as it is.
 func TestEditReadsTheRevision(t *testing.T) {
-	l := listen(t)
-	l.answer = answers(`{"id":"`+product+`","revision":41}`, `{"id":"`+product+`","name":"CAM","revision":42}`, `{}`)
+	l := newTestServer(t)
+	l.respond = respondJSON(`{"id":"`+product+`","revision":41}`, `{"id":"`+product+`","name":"CAM","revision":42}`, `{}`)
 	out, _, err := run(t, "", "products", "edit", product, "--name", "CAM")
 	if err != nil || !strings.Contains(out, "CAM") {
 		t.Fatal(out, err)
@@ -90,7 +90,7 @@ func TestEditReadsTheRevision(t *testing.T) {
 	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--revision", "7"); err != nil || len(l.requests) != 3 {
 		t.Errorf("%v; it asks %v", err, l.requests)
 	}
-	l.answer = answers(`{}`)
+	l.respond = respondJSON(`{}`)
 	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--if-match", `"7"`); err != nil || l.requests[3].header.Get("If-Match") != `"7"` ||
 		strings.Contains(string(l.requests[3].body), "revision") {
 		t.Errorf("%v; it asks %v", err, l.requests)
@@ -98,9 +98,9 @@ func TestEditReadsTheRevision(t *testing.T) {
 }
 
 // A record within a record is replaced by the server as a whole, and PUT replaces all: what an edit does not name stays.
-func TestEditKeepsWhatItDoesNotName(t *testing.T) {
+func TestEditKeepsUnnamedMembers(t *testing.T) {
 	const there = `{"id":"` + version + `","name":"1.0","revision":41,"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":7,"of_tomorrow":1}}`
-	const terms = `{"id":"` + sold + `","status":"active","revision":5,"overrides":{"grace":9,"interval":60000}}`
+	const terms = `{"id":"` + licenseID + `","status":"active","revision":5,"overrides":{"grace":9,"interval":60000}}`
 	const door = `{"require_mfa":false,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`
 	for name, c := range map[string]struct {
 		there, sent string
@@ -113,31 +113,31 @@ func TestEditKeepsWhatItDoesNotName(t *testing.T) {
 		"an ETag that was read before": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8}}`,
 			[]string{"versions", "edit", version, "--policy.grace=8", `--if-match="40"`}},
 		"nothing of the policy": {there, `{"name":"2.0","revision":41}`, []string{"versions", "edit", version, "--name=2.0"}},
-		"a first override":      {`{"revision":5,"overrides":{}}`, `{"overrides":{"grace":8},"revision":5}`, []string{"licenses", "edit", sold, "--overrides.grace=8"}},
+		"a first override":      {`{"revision":5,"overrides":{}}`, `{"overrides":{"grace":8},"revision":5}`, []string{"licenses", "edit", licenseID, "--overrides.grace=8"}},
 		"an override is taken away": {terms, `{"overrides":{"interval":60000},"revision":5}`,
-			[]string{"licenses", "edit", sold, "--overrides.grace=null"}},
+			[]string{"licenses", "edit", licenseID, "--overrides.grace=null"}},
 		"the rules of the door": {door, `{"require_mfa":true,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`,
 			[]string{"organisation", "change-access-settings", "--require-mfa"}},
 		"a provider's client": {door, `{"require_mfa":false,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"you","domains":["example.com"]}}`,
 			[]string{"organisation", "change-access-settings", "--oidc.client-id=you"}},
 		"no provider any more": {door, `{"require_mfa":false,"revision":3}`, []string{"organisation", "change-access-settings", "--file=-"}},
 	} {
-		l := listen(t)
-		l.answer = answers(c.there, `{}`)
+		l := newTestServer(t)
+		l.respond = respondJSON(c.there, `{}`)
 		if _, _, err := run(t, `{"require_mfa":false}`, c.args...); err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if got := l.requests[len(l.requests)-1].body; !sameBody(got, []byte(c.sent)) {
 			t.Errorf("%s: it sends %s, want %s", name, got, c.sent)
 		}
 	}
-	l := listen(t)
+	l := newTestServer(t)
 	if _, _, err := run(t, "", "versions", "create", product, "--name=1", "--policy.type=calls", "--policy.grace=null"); err == nil || len(l.requests) != 0 {
 		t.Errorf("nothing is there to take it away from: %v", err)
 	}
 }
 
-func TestNull(t *testing.T) {
-	l := listen(t)
+func TestNullValues(t *testing.T) {
+	l := newTestServer(t)
 	if _, _, err := run(t, "", "licenses", "edit", version, "--expires", "null", "--revision", "1"); err != nil {
 		t.Fatal(err)
 	}
@@ -148,10 +148,10 @@ func TestNull(t *testing.T) {
 
 // A list is a table for people and JSON for programs; a name that would move the cursor is shown as what it is.
 func TestLists(t *testing.T) {
-	l := listen(t)
+	l := newTestServer(t)
 	first := `{"items":[{"id":"1","name":"CAD\u001b[2J\u202e","archived":false,"metadata":{},"revision":1}],"next":"c2"}`
 	second := `{"items":[{"id":"2","name":"CAM","archived":true,"metadata":{},"revision":1}]}`
-	l.answer = answers(first, first, second, first, second, `{"items":[]}`)
+	l.respond = respondJSON(first, first, second, first, second, `{"items":[]}`)
 
 	out, errs, err := run(t, "", "products", "list", "--limit=1")
 	if err != nil || !strings.HasPrefix(out, "ID  NAME") || !strings.Contains(out, `CAD\x1b[2J\u202e`) || !strings.Contains(errs, "--cursor c2") {
@@ -175,10 +175,10 @@ func TestLists(t *testing.T) {
 
 // A table has the columns in which something stands, also of records within the items; a terminal that is narrower gets records.
 func TestTable(t *testing.T) {
-	l := listen(t)
+	l := newTestServer(t)
 	events := `{"items":[{"id":"evt_1","type":"activation.refused","timestamp":"2030-01-02T03:04:05Z","data":{"organisation":"o","customer":"Globex","details":{"code":"machine_limit"}}},` +
 		`{"id":"evt_2","type":"license.created","timestamp":"2030-01-02T03:04:04Z","data":{"organisation":"o","customer":"","details":{}}}]}`
-	l.answer = answers(events)
+	l.respond = respondJSON(events)
 	out, _, err := run(t, "", "events", "list")
 	want := "ID     DATA CUSTOMER  DATA DETAILS        TIMESTAMP             TYPE\n" +
 		"evt_1  Globex         code=machine_limit  2030-01-02T03:04:05Z  activation.refused\n" +
@@ -186,10 +186,10 @@ func TestTable(t *testing.T) {
 	if err != nil || out != want {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if got := widest(out); got != 82 {
+	if got := maxLineWidth(out); got != 82 {
 		t.Errorf("it is %d wide", got)
 	}
-	records := listed([]column{{"id"}, {"data", "customer"}}, []any{
+	records := formatRecords([]column{{"id"}, {"data", "customer"}}, []any{
 		map[string]any{"id": "1", "data": map[string]any{"customer": "Globex"}}, map[string]any{"id": "2", "data": nil},
 	})
 	if want := "id             1\ndata.customer  Globex\n\nid  2\n"; records != want {
@@ -198,12 +198,12 @@ func TestTable(t *testing.T) {
 }
 
 // Of many things that were to be done each says whether it was, and one that was not is a failure.
-func TestSomeOfMany(t *testing.T) {
-	l := listen(t)
-	const done = `{"items":[{"id":"` + version + `"},{"id":"` + sold + `","error":{"code":"not_found","detail":"there is no such record","status":404}}]}`
-	l.answer = answers(done, done, `{"items":[{"id":"`+version+`"}]}`)
+func TestPartialFailure(t *testing.T) {
+	l := newTestServer(t)
+	const done = `{"items":[{"id":"` + version + `"},{"id":"` + licenseID + `","error":{"code":"not_found","detail":"there is no such record","status":404}}]}`
+	l.respond = respondJSON(done, done, `{"items":[{"id":"`+version+`"}]}`)
 	for _, format := range [][]string{nil, {"--json"}} {
-		out, _, err := run(t, "", append([]string{"licenses", "suspend-many", "--ids", version + "," + sold}, format...)...)
+		out, _, err := run(t, "", append([]string{"licenses", "suspend-many", "--ids", version + "," + licenseID}, format...)...)
 		if err == nil || err.Error() != "1 of 2 failed" || !strings.Contains(out, "there is no such record") {
 			t.Errorf("%v: %v\n%s", format, err, out)
 		}
@@ -214,8 +214,8 @@ func TestSomeOfMany(t *testing.T) {
 }
 
 func TestRecord(t *testing.T) {
-	l := listen(t)
-	l.answer = answers(`{"name":"v1","id":"2","policy":{"type":"calls","grace":12345678901234567},"contexts":["a","b"],"entitlements":[{"name":"x","slots":5},{"name":"y"}]}`)
+	l := newTestServer(t)
+	l.respond = respondJSON(`{"name":"v1","id":"2","policy":{"type":"calls","grace":12345678901234567},"contexts":["a","b"],"entitlements":[{"name":"x","slots":5},{"name":"y"}]}`)
 	out, _, err := run(t, "", "versions", "get", version)
 	want := "id            2\nname          v1\ncontexts      a,b\nentitlements  name=x,slots=5\nentitlements  name=y\npolicy.grace  12345678901234567\npolicy.type   calls\n"
 	if err != nil || out != want {
@@ -224,9 +224,9 @@ func TestRecord(t *testing.T) {
 }
 
 // Text answers go to standard output or to a file, as they are.
-func TestTextAnswer(t *testing.T) {
-	l := listen(t)
-	l.answer = func(w http.ResponseWriter, _ *http.Request) {
+func TestTextResponse(t *testing.T) {
+	l := newTestServer(t)
+	l.respond = func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=us-ascii")
 		_, _ = io.WriteString(w, "one\ntwo\n")
 	}
@@ -245,9 +245,9 @@ func TestTextAnswer(t *testing.T) {
 // A problem is told with its title, detail, code, members and what to do; in JSON it is the document.
 //
 // proves part of B04
-func TestProblem(t *testing.T) {
-	l := listen(t)
-	l.answer = func(w http.ResponseWriter, _ *http.Request) {
+func TestProblemOutput(t *testing.T) {
+	l := newTestServer(t)
+	l.respond = func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_, _ = io.WriteString(w, `{"type":"about:blank","title":"Unprocessable Entity","status":422,"code":"invalid","detail":"name: is missing",`+
@@ -259,15 +259,15 @@ func TestProblem(t *testing.T) {
 		t.Fatalf("%v %s", err, out)
 	}
 	var told strings.Builder
-	Explain(&told, p)
+	PrintError(&told, p)
 	if want := "Unprocessable Entity: name: is missing (invalid)\n  name: is missing\nwhat to do: correct the values"; !strings.HasPrefix(told.String(), want) {
 		t.Errorf("it says\n%s", &told)
 	}
-	if text := advice(&apiclient.Problem{Code: "revoked", Status: 403}); text == byStatus[403] {
+	if text := hintFor(&apiclient.Problem{Code: "revoked", Status: 403}); text == hintsByStatus[403] {
 		t.Errorf("a verdict's own advice is not told: %s", text)
 	}
 	for _, code := range []string{"", "internal", "of tomorrow"} {
-		if advice(&apiclient.Problem{Code: code, Status: 500}) == "" {
+		if hintFor(&apiclient.Problem{Code: code, Status: 500}) == "" {
 			t.Errorf("no advice about %q", code)
 		}
 	}
@@ -277,17 +277,17 @@ func TestProblem(t *testing.T) {
 //
 // proves part of B11
 func TestProfiles(t *testing.T) {
-	l := listen(t)
+	l := newTestServer(t)
 	t.Setenv("ONELICENSE_URL", "")
 	t.Setenv("ONELICENSE_TOKEN", "")
-	l.answer = func(w http.ResponseWriter, r *http.Request) {
+	l.respond = func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer olt_good" {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = io.WriteString(w, `{"code":"bad_session","status":401,"title":"Unauthorized","detail":"no"}`)
 			return
 		}
-		answers(`{"member":{"email":"ada@acme.test"},"organisation":{"name":"Acme"},"items":[]}`)(w, r)
+		respondJSON(`{"member":{"email":"ada@acme.test"},"organisation":{"name":"Acme"},"items":[]}`)(w, r)
 	}
 	if _, _, err := run(t, "olt_bad\n", "login", "--server", l.URL); err == nil {
 		t.Error("a token that does not work is stored")
@@ -343,7 +343,7 @@ func TestProfiles(t *testing.T) {
 }
 
 func TestCompletion(t *testing.T) {
-	listen(t)
+	newTestServer(t)
 	out, _, err := run(t, "", "__complete", "versions", "create", product, "--policy.type", "")
 	if err != nil || !strings.Contains(out, "perpetual\n") {
 		t.Errorf("%q %v", out, err)

@@ -29,20 +29,20 @@ The token is stored in a file that only you can read, once it has worked. In scr
 			if err != nil {
 				return err
 			}
-			name, _ := s.chosen(known)
-			t := target{URL: cmp.Or(s.server, os.Getenv(urlVariable), known.Profiles[name].URL)}
+			name, _ := s.profileName(known)
+			t := serverTarget{URL: cmp.Or(s.server, os.Getenv(urlVariable), known.Profiles[name].URL)}
 			if t.URL == "" {
-				return Usage{errors.New("which server? Give --server")}
+				return UsageError{errors.New("which server? Give --server")}
 			}
 			if s.as != "" {
-				t.Token, err = s.newToken(c, t)
+				t.Token, err = s.createToken(c, t)
 			} else {
-				t.Token, err = secret(c, "Token: ", "")
+				t.Token, err = readSecret(c, "Token: ", "")
 			}
 			if err != nil {
 				return err
 			}
-			client, err := s.dial(t, s.transport())
+			client, err := s.newClient(t, s.transport())
 			if err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ The token is stored in a file that only you can read, once it has worked. In scr
 			if err := known.write(); err != nil {
 				return fmt.Errorf("storing the token: %w", err)
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "profile %s: %s of %s at %s\n", name, shown(who.Member.Email), shown(who.Organisation.Name), client.URL(""))
+			_, err = fmt.Fprintf(c.OutOrStdout(), "profile %s: %s of %s at %s\n", name, printable(who.Member.Email), printable(who.Organisation.Name), client.URL(""))
 			return err
 		},
 	}
@@ -73,7 +73,7 @@ func logoutCommand(s *Settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			name, _ := s.chosen(known)
+			name, _ := s.profileName(known)
 			if _, ok := known.Profiles[name]; !ok {
 				return fmt.Errorf("there is no profile %q", name)
 			}
@@ -101,7 +101,7 @@ func profilesCommand() *cobra.Command {
 			}
 			if len(args) == 1 {
 				if _, ok := known.Profiles[args[0]]; !ok {
-					return Usage{fmt.Errorf("there is no profile %q", args[0])}
+					return UsageError{fmt.Errorf("there is no profile %q", args[0])}
 				}
 				known.Current = args[0]
 				return known.write()
@@ -116,7 +116,7 @@ func profilesCommand() *cobra.Command {
 				for _, name := range known.names() {
 					list = append(list, profile{name, known.Profiles[name].URL, name == known.Current})
 				}
-				return print(c.OutOrStdout(), list)
+				return printJSON(c.OutOrStdout(), list)
 			}
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, name := range known.names() {
@@ -124,7 +124,7 @@ func profilesCommand() *cobra.Command {
 				if name == known.Current {
 					mark = "*"
 				}
-				fmt.Fprintf(w, "%s %s\t%s\n", mark, shown(name), shown(known.Profiles[name].URL))
+				fmt.Fprintf(w, "%s %s\t%s\n", mark, printable(name), printable(known.Profiles[name].URL))
 			}
 			return w.Flush()
 		},
@@ -140,29 +140,29 @@ func profilesCommand() *cobra.Command {
 	return c
 }
 
-// maxSecret is more than any token or password has.
-const maxSecret = 4096
+// maxSecretSize is more than any token or password has.
+const maxSecretSize = 4096
 
-// descriptor is a stream that may be a terminal.
-type descriptor interface{ Fd() uintptr }
+// fileDescriptor is a stream that may be a terminal.
+type fileDescriptor interface{ Fd() uintptr }
 
-func terminal(stream any) bool {
-	d, ok := stream.(descriptor)
+func terminalFD(stream any) bool {
+	d, ok := stream.(fileDescriptor)
 	return ok && term.IsTerminal(int(d.Fd()))
 }
 
-// secret reads a line from standard input; on a terminal it asks and does not show it. Where a variable could have said it, an error says so.
-func secret(c *cobra.Command, question, variable string) (string, error) {
+// readSecret reads a line from standard input; on a terminal it asks and does not show it. Where a variable could have said it, an error says so.
+func readSecret(c *cobra.Command, question, variable string) (string, error) {
 	in := c.InOrStdin()
 	var line []byte
 	var err error
-	if terminal(in) {
-		f := in.(descriptor)
+	if terminalFD(in) {
+		f := in.(fileDescriptor)
 		fmt.Fprint(c.ErrOrStderr(), question)
 		line, err = term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(c.ErrOrStderr())
 	} else {
-		line, err = io.ReadAll(io.LimitReader(in, maxSecret))
+		line, err = io.ReadAll(io.LimitReader(in, maxSecretSize))
 	}
 	if err != nil {
 		return "", fmt.Errorf("reading a secret: %w", err)
@@ -173,7 +173,7 @@ func secret(c *cobra.Command, question, variable string) (string, error) {
 		if variable != "" {
 			what += ", which " + variable + " may hold instead"
 		}
-		return "", Usage{errors.New("standard input is not one line: the " + what)}
+		return "", UsageError{errors.New("standard input is not one line: the " + what)}
 	}
 	return text, nil
 }

@@ -24,16 +24,16 @@ const (
 // defaultProfile is used when nobody names one.
 const defaultProfile = "default"
 
-// target is a server and the token for it.
-type target struct {
+// serverTarget is a server and the token for it.
+type serverTarget struct {
 	URL   string `json:"url"`
 	Token string `json:"token,omitempty"`
 }
 
 // profiles is the file in the user's own configuration directory.
 type profiles struct {
-	Current  string            `json:"current"`
-	Profiles map[string]target `json:"profiles"`
+	Current  string                  `json:"current"`
+	Profiles map[string]serverTarget `json:"profiles"`
 }
 
 func (p profiles) names() []string { return slices.Sorted(maps.Keys(p.Profiles)) }
@@ -54,7 +54,7 @@ func readProfiles() (p profiles, err error) {
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return profiles{Current: defaultProfile, Profiles: map[string]target{}}, nil
+		return profiles{Current: defaultProfile, Profiles: map[string]serverTarget{}}, nil
 	}
 	if err != nil {
 		return p, err
@@ -70,7 +70,7 @@ func readProfiles() (p profiles, err error) {
 		return p, fmt.Errorf("%s: %w", path, err)
 	}
 	if p.Profiles == nil {
-		p.Profiles = map[string]target{}
+		p.Profiles = map[string]serverTarget{}
 	}
 	return p, nil
 }
@@ -89,15 +89,15 @@ func (p profiles) write() error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	err = print(f, p)
+	err = printJSON(f, p)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
 }
 
-// chosen is the name of the profile that flag, environment or file choose.
-func (s *Settings) chosen(p profiles) (name string, asked bool) {
+// profileName is the name of the profile that flag, environment or file choose.
+func (s *Settings) profileName(p profiles) (name string, asked bool) {
 	if s.profile != "" {
 		return s.profile, true
 	}
@@ -111,32 +111,32 @@ func (s *Settings) chosen(p profiles) (name string, asked bool) {
 }
 
 // target is the server to ask. A profile's token is only for the profile's server.
-func (s *Settings) target() (target, error) {
+func (s *Settings) target() (serverTarget, error) {
 	known, err := readProfiles()
 	if err != nil {
-		return target{}, err
+		return serverTarget{}, err
 	}
-	name, asked := s.chosen(known)
+	name, asked := s.profileName(known)
 	t, ok := known.Profiles[name]
 	if asked && !ok {
-		return t, Usage{fmt.Errorf("there is no profile %q: onelicense login --profile %s --server URL", name, name)}
+		return t, UsageError{fmt.Errorf("there is no profile %q: onelicense login --profile %s --server URL", name, name)}
 	}
 	for _, address := range []string{os.Getenv(urlVariable), s.server} {
-		if address != "" && !same(address, t.URL) {
-			t = target{URL: address}
+		if address != "" && !sameServer(address, t.URL) {
+			t = serverTarget{URL: address}
 		}
 	}
 	if token := os.Getenv(tokenVariable); token != "" {
 		t.Token = token
 	}
 	if t.URL == "" {
-		return t, Usage{fmt.Errorf("which server? Log in (onelicense login --server URL), or give --server or %s", urlVariable)}
+		return t, UsageError{fmt.Errorf("which server? Log in (onelicense login --server URL), or give --server or %s", urlVariable)}
 	}
 	return t, nil
 }
 
-// same tells whether two addresses are those of one server.
-func same(a, b string) bool {
+// sameServer tells whether two addresses are those of one server.
+func sameServer(a, b string) bool {
 	one, err := apiclient.New(a, apiclient.Options{})
 	if err != nil {
 		return false

@@ -16,10 +16,10 @@ import (
 
 const password = "correct horse battery"
 
-// vendor starts a server, makes its owner with the command line and logs in.
-func vendor(t *testing.T) {
+// newVendor starts a server, makes its owner with the command line and logs in.
+func newVendor(t *testing.T) {
 	t.Helper()
-	l := listen(t)
+	l := newTestServer(t)
 	t.Setenv("ONELICENSE_TOKEN", "")
 	s, err := server.Open(server.Config{Data: filepath.Join(t.TempDir(), "data")})
 	if err != nil {
@@ -63,9 +63,9 @@ func must(t *testing.T, in string, args ...string) string {
 	return out
 }
 
-// elsewhere are the codes of a request that did not reach its route, or reached it without being let in or understood.
-var elsewhere = []string{
-	apiclient.NotTheAPI, "no_route", "method_not_allowed", "malformed", "media_type", "too_large", "not_authenticated", "bad_session", "bad_token", "bad_csrf",
+// nonAPICommands are the codes of a request that did not reach its route, or reached it without being let in or understood.
+var nonAPICommands = []string{
+	apiclient.CodeNotTheAPI, "no_route", "method_not_allowed", "malformed", "media_type", "too_large", "not_authenticated", "bad_session", "bad_token", "bad_csrf",
 	"forbidden", "out_of_scope", "internal",
 }
 
@@ -73,8 +73,8 @@ var elsewhere = []string{
 //
 // proves B11
 func TestEveryCommandOnAServer(t *testing.T) {
-	vendor(t)
-	all, err := read(spec.OpenAPI)
+	newVendor(t)
+	all, err := parseDocument(spec.OpenAPI)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,17 +83,17 @@ func TestEveryCommandOnAServer(t *testing.T) {
 	for _, op := range all {
 		t.Run(op.ID, func(t *testing.T) {
 			args, _, in := commandLine(t, op)
-			if op.Action == personal {
+			if op.Action == selfAction {
 				args = append(args, "--as", "ada@acme.test")
 			}
 			_, _, err := run(t, in, args...)
 			var p *apiclient.Problem
-			var part some
+			var part partialFailure
 			switch {
 			case err == nil, errors.As(err, &part):
 			case !errors.As(err, &p):
 				t.Errorf("%q: %v", args, err)
-			case slices.Contains(elsewhere, p.Code) && op.ID != "sync": // its body is nothing that this can make up
+			case slices.Contains(nonAPICommands, p.Code) && op.ID != "sync": // its body is nothing that this can make up
 				t.Errorf("%q: %v", args, p)
 			}
 		})
@@ -103,8 +103,8 @@ func TestEveryCommandOnAServer(t *testing.T) {
 // A vendor's day, with nothing but the command line.
 //
 // proves part of B11
-func TestVendorsDay(t *testing.T) {
-	vendor(t)
+func TestVendorWorkflow(t *testing.T) {
+	newVendor(t)
 	id := func(out string) string {
 		t.Helper()
 		var record struct{ ID string }
@@ -130,7 +130,7 @@ func TestVendorsDay(t *testing.T) {
 	if out := must(t, "", "client", "product-keys", product); !strings.Contains(out, "BEGIN PGP PUBLIC KEY") {
 		t.Errorf("the keys:\n%s", out)
 	}
-	var u Usage
+	var u UsageError
 	if _, _, err := run(t, "", "licenses", "revoke", license); !errors.As(err, &u) {
 		t.Errorf("it is revoked unasked: %v", err)
 	}

@@ -15,23 +15,23 @@ import (
 	"golang.org/x/term"
 )
 
-// print writes JSON as people read it.
-func print(out io.Writer, value any) error {
+// printJSON writes JSON as people read it.
+func printJSON(out io.Writer, value any) error {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(value)
 }
 
-// details are members that a list leaves out: they are long, or matter only to who edits.
-var details = []string{"description", "metadata", "revision", "updated", "policy", "overrides", "changed", "evidence", "attempts", "body", "chain", "previous", "organisation"}
+// hiddenColumns are members that a list leaves out: they are long, or matter only to who edits.
+var hiddenColumns = []string{"description", "metadata", "revision", "updated", "policy", "overrides", "changed", "evidence", "attempts", "body", "chain", "previous", "organisation"}
 
 // column is a member of a list's items, or one of a record within: an actor's name, say.
 type column []string
 
 func (c column) name() string { return strings.Join(c, ".") }
 
-func (c column) in(item any) any {
+func (c column) valueIn(item any) any {
 	for _, name := range c {
 		below, _ := item.(map[string]any)
 		item = below[name]
@@ -42,13 +42,13 @@ func (c column) in(item any) any {
 // columns are the members of an item that fit into one cell: first those that say which it is, then the rest by name.
 func (d *document) columns(item *schema) []column {
 	var all []column
-	for _, name := range item.names() {
+	for _, name := range item.memberNames() {
 		s := d.resolve(item.Properties[name])
-		if slices.Contains(details, name) {
+		if slices.Contains(hiddenColumns, name) {
 			continue
 		}
-		if len(s.Properties) == 0 || s.problem() {
-			if !s.is("array") || d.resolve(s.Items).scalar() {
+		if len(s.Properties) == 0 || s.isProblem() {
+			if !s.hasType("array") || d.resolve(s.Items).isScalar() {
 				all = append(all, column{name})
 			}
 			continue
@@ -57,37 +57,39 @@ func (d *document) columns(item *schema) []column {
 			all = append(all, append(column{name}, below...))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b column) int { return rank(a.name()) - rank(b.name()) })
+	slices.SortStableFunc(all, func(a, b column) int { return columnRank(a.name()) - columnRank(b.name()) })
 	return all
 }
 
-// problem tells whether it is what went wrong with an item: told in one cell, and a failure of the call.
-func (s *schema) problem() bool { return s.Properties["code"] != nil && s.Properties["detail"] != nil }
+// isProblem tells whether it is what went wrong with an item: told in one cell, and a failure of the call.
+func (s *schema) isProblem() bool {
+	return s.Properties["code"] != nil && s.Properties["detail"] != nil
+}
 
-// table prints a list: its columns where something stands. On a terminal that is narrower it is one record below the other.
-func (d *document) table(out io.Writer, item *schema, items []json.RawMessage) error {
+// printTable prints a list: its columns where something stands. On a terminal that is narrower it is one record below the other.
+func (d *document) printTable(out io.Writer, item *schema, items []json.RawMessage) error {
 	if len(items) == 0 {
 		_, err := fmt.Fprintln(out, "none")
 		return err
 	}
 	all := make([]any, len(items))
 	for n, raw := range items {
-		if err := decode(string(raw), &all[n]); err != nil {
+		if err := decodeJSON(string(raw), &all[n]); err != nil {
 			return err
 		}
 	}
 	columns := slices.DeleteFunc(d.columns(item), func(c column) bool {
-		return !slices.ContainsFunc(all, func(one any) bool { return cell(c.in(one)) != nothing })
+		return !slices.ContainsFunc(all, func(one any) bool { return formatCell(c.valueIn(one)) != emptyCell })
 	})
-	text := tabulated(columns, all)
-	if width := widthOf(out); width > 0 && widest(text) > width {
-		text = listed(columns, all)
+	text := formatTable(columns, all)
+	if width := terminalWidth(out); width > 0 && maxLineWidth(text) > width {
+		text = formatRecords(columns, all)
 	}
 	_, err := io.WriteString(out, text)
 	return err
 }
 
-func tabulated(columns []column, items []any) string {
+func formatTable(columns []column, items []any) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	line := func(of func(column) string) {
@@ -101,13 +103,13 @@ func tabulated(columns []column, items []any) string {
 		return strings.ToUpper(strings.NewReplacer("_", " ", ".", " ").Replace(c.name()))
 	})
 	for _, one := range items {
-		line(func(c column) string { return cell(c.in(one)) })
+		line(func(c column) string { return formatCell(c.valueIn(one)) })
 	}
 	_ = w.Flush() // a Builder takes everything
 	return text.String()
 }
 
-func listed(columns []column, items []any) string {
+func formatRecords(columns []column, items []any) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for n, one := range items {
@@ -115,7 +117,7 @@ func listed(columns []column, items []any) string {
 			fmt.Fprintln(w)
 		}
 		for _, c := range columns {
-			if shown := cell(c.in(one)); shown != nothing {
+			if shown := formatCell(c.valueIn(one)); shown != emptyCell {
 				fmt.Fprintf(w, "%s\t%s\n", c.name(), shown)
 			}
 		}
@@ -124,108 +126,108 @@ func listed(columns []column, items []any) string {
 	return text.String()
 }
 
-func widest(text string) (most int) {
+func maxLineWidth(text string) (most int) {
 	for line := range strings.Lines(text) {
 		most = max(most, utf8.RuneCountInString(strings.TrimRight(line, " \n")))
 	}
 	return most
 }
 
-// widthOf is that of a terminal; 0 for everything else, which has room for any line.
-func widthOf(out io.Writer) int {
-	if !terminal(out) {
+// terminalWidth is that of a terminal; 0 for everything else, which has room for any line.
+func terminalWidth(out io.Writer) int {
+	if !terminalFD(out) {
 		return 0
 	}
-	width, _, err := term.GetSize(int(out.(descriptor).Fd()))
+	width, _, err := term.GetSize(int(out.(fileDescriptor).Fd()))
 	if err != nil {
 		return 0
 	}
 	return width
 }
 
-// record prints one record, a member to a line.
-func record(out io.Writer, text []byte) error {
+// printRecord prints one record, a member to a line.
+func printRecord(out io.Writer, text []byte) error {
 	var value any
-	if err := decode(string(text), &value); err != nil {
+	if err := decodeJSON(string(text), &value); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	lines(w, "", value)
+	printMember(w, "", value)
 	return w.Flush()
 }
 
-func lines(w io.Writer, name string, value any) {
+func printMember(w io.Writer, name string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
 		for _, below := range slices.SortedStableFunc(maps.Keys(v), func(a, b string) int {
-			if r := rank(a) - rank(b); r != 0 {
+			if r := columnRank(a) - columnRank(b); r != 0 {
 				return r
 			}
 			return strings.Compare(a, b)
 		}) {
-			lines(w, strings.TrimPrefix(name+"."+below, "."), v[below])
+			printMember(w, strings.TrimPrefix(name+"."+below, "."), v[below])
 		}
 	case []any:
 		if slices.ContainsFunc(v, func(e any) bool { _, ok := e.(map[string]any); return ok }) {
 			for _, e := range v {
-				fmt.Fprintf(w, "%s\t%s\n", shown(name), cell(e))
+				fmt.Fprintf(w, "%s\t%s\n", printable(name), formatCell(e))
 			}
 			return
 		}
-		fmt.Fprintf(w, "%s\t%s\n", shown(name), cell(v))
+		fmt.Fprintf(w, "%s\t%s\n", printable(name), formatCell(v))
 	default:
-		fmt.Fprintf(w, "%s\t%s\n", shown(name), cell(v))
+		fmt.Fprintf(w, "%s\t%s\n", printable(name), formatCell(v))
 	}
 }
 
-// rank puts first what tells records apart.
-func rank(name string) int {
+// columnRank puts first what tells records apart.
+func columnRank(name string) int {
 	if i := slices.Index([]string{"id", "name"}, name); i >= 0 {
 		return i
 	}
 	return 2
 }
 
-// nothing is what a cell shows where there is nothing.
-const nothing = "-"
+// emptyCell is what a cell shows where there is nothing.
+const emptyCell = "-"
 
-// cell writes a value in one line.
-func cell(value any) string {
+// formatCell writes a value in one line.
+func formatCell(value any) string {
 	switch v := value.(type) {
 	case nil:
-		return nothing
+		return emptyCell
 	case string:
 		if v == "" {
-			return nothing
+			return emptyCell
 		}
-		return shown(v)
+		return printable(v)
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
-			parts[i] = cell(e)
+			parts[i] = formatCell(e)
 		}
 		if len(parts) == 0 {
-			return nothing
+			return emptyCell
 		}
 		return strings.Join(parts, ",")
 	case map[string]any:
 		if len(v) == 0 {
-			return nothing
+			return emptyCell
 		}
 		if code, detail := v["code"], v["detail"]; code != nil && detail != nil {
-			return cell(code) + ": " + cell(detail)
+			return formatCell(code) + ": " + formatCell(detail)
 		}
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			parts = append(parts, shown(name)+"="+cell(v[name]))
+			parts = append(parts, printable(name)+"="+formatCell(v[name]))
 		}
 		return strings.Join(parts, ",")
 	}
 	return fmt.Sprint(value)
 }
 
-// shown is a text that does nothing to a terminal: what a customer is called must not move the cursor.
-func shown(text string) string {
+// printable is a text that does nothing to a terminal: what a customer is called must not move the cursor.
+func printable(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) || r == unicode.ReplacementChar }) {
 		return text
 	}

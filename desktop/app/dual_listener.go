@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"net"
+	"sync"
+)
+
+// dualListener is a listener with two: one inside this process, which always works and no other program can knock at, and one on the loopback
+// interface, for the licensed programs on this machine.
+type dualListener struct {
+	loopback net.Listener // nil: only the inner one
+	accepted chan net.Conn
+	closed   chan struct{}
+	once     sync.Once
+}
+
+func newDualListener(outer net.Listener) *dualListener {
+	d := &dualListener{loopback: outer, accepted: make(chan net.Conn), closed: make(chan struct{})}
+	if outer != nil {
+		go d.acceptLoopback()
+	}
+	return d
+}
+
+// acceptLoopback lets in who comes from outside, until the listener is closed.
+func (d *dualListener) acceptLoopback() {
+	for {
+		c, err := d.loopback.Accept()
+		if err != nil {
+			return
+		}
+		select {
+		case d.accepted <- c:
+		case <-d.closed:
+			c.Close()
+			return
+		}
+	}
+}
+
+// dialInProcess comes in through the inner door.
+func (d *dualListener) dialInProcess(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case d.accepted <- theirs:
+		return ours, nil
+	case <-d.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (d *dualListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-d.accepted:
+		return c, nil
+	case <-d.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (d *dualListener) Close() error {
+	err := net.ErrClosed
+	d.once.Do(func() {
+		close(d.closed)
+		err = nil
+		if d.loopback != nil {
+			err = d.loopback.Close()
+		}
+	})
+	return err
+}
+
+func (d *dualListener) Addr() net.Addr {
+	if d.loopback != nil {
+		return d.loopback.Addr()
+	}
+	return inProcessAddr{}
+}
+
+// inProcessAddr is the address of a server that only this process reaches.
+type inProcessAddr struct{}
+
+func (inProcessAddr) Network() string { return "inside" }
+func (inProcessAddr) String() string  { return "localhost" }

@@ -1,0 +1,59 @@
+package onelicense
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// Verdict is an answer of the client core: a row of spec/verdicts.md with what decided it.
+type Verdict = abi.Verdict
+
+// Status is how a client stands, for people and diagnostics.
+type Status = abi.Status
+
+// License is a verified license file.
+type License = abi.License
+
+// Receipt is what a lease proves: that the server has taken these counts of this activation, in answer to this request.
+type Receipt = abi.Receipt
+
+// Error is a refusal: the whole verdict, with code, class, message, detail, what to do, license, context and entitlement.
+// AllowContinue says whether the program may go on all the same.
+type Error struct{ Verdict }
+
+// Error says code, message and detail, and no secret.
+func (e *Error) Error() string { return formatVerdict(e.Verdict) }
+
+// CodeOf is the code of the refusal in err's chain; ok without an error, and internal for an error that is no refusal.
+func CodeOf(err error) license.Code {
+	if err == nil {
+		return license.CodeOK
+	}
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		return refusal.Code
+	}
+	return license.CodeInternal
+}
+
+func newError(code license.Code, format string, args ...any) *Error {
+	return &Error{abi.Describe(code, fmt.Sprintf(format, args...))}
+}
+
+// errorOf is nil for a verdict that grants what was asked.
+func errorOf(v Verdict) error {
+	if v.OK {
+		return nil
+	}
+	return &Error{v}
+}
+
+func formatVerdict(v Verdict) string {
+	s := fmt.Sprintf("onelicense: %s: %s", v.Code, v.Message)
+	if v.Detail != "" {
+		s += " (" + v.Detail + ")"
+	}
+	return s
+}

@@ -1,0 +1,58 @@
+//go:build !native
+
+package onelicense
+
+import (
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// The compiled module is machine code: whoever can write the cache can run code in the program. So it lives in a directory that only
+// this user can write, each module in a folder of its own, or else there is none.
+
+// cacheLifetime is how long a module that nobody uses any more stays in the cache.
+const cacheLifetime = 60 * 24 * time.Hour
+
+// openCache gives the folder for the module with the hash, and tells whether something is in it; "" when there is no safe one.
+func openCache(sum [32]byte) (folder string, warm bool) {
+	user, err := os.UserCacheDir()
+	if err != nil {
+		return "", false
+	}
+	return openCacheIn(user, sum)
+}
+
+func openCacheIn(user string, sum [32]byte) (folder string, warm bool) {
+	if !isSafeParent(user) {
+		return "", false
+	}
+	root := filepath.Join(user, "onelicense", "wazero")
+	folder = filepath.Join(root, hex.EncodeToString(sum[:8]))
+	if os.MkdirAll(folder, 0o700) != nil {
+		return "", false
+	}
+	compiled, _ := filepath.Glob(filepath.Join(folder, "wazero-*", "*"))
+	for _, path := range append([]string{filepath.Dir(root), root, folder}, compiled...) {
+		if !isOwnedByUser(path) || !isOwnedByUser(filepath.Dir(path)) && path != filepath.Dir(root) {
+			return "", false
+		}
+		warm = warm || filepath.Dir(filepath.Dir(path)) == folder && !strings.HasSuffix(path, ".tmp")
+	}
+	now := time.Now()
+	os.Chtimes(folder, now, now)
+	prune(root, now)
+	return folder, warm
+}
+
+// prune removes the modules of programs that were updated or removed.
+func prune(root string, now time.Time) {
+	entries, _ := os.ReadDir(root)
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && now.Sub(info.ModTime()) > cacheLifetime {
+			os.RemoveAll(filepath.Join(root, entry.Name()))
+		}
+	}
+}

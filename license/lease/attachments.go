@@ -1,0 +1,60 @@
+package lease
+
+import (
+	"bytes"
+	"encoding/base64"
+
+	"github.com/onelicense/onelicense/license"
+)
+
+// Attachments is what travels beside an answer, each a line of its own after the answer's two: a word and base64. None of it is trusted
+// because of where it came: a keyring must have the pinned root, the others are signed.
+type Attachments struct {
+	Keyring    []byte // the product's certificate, when the client's is another
+	List       []byte // the text of the product's newest statement, when the client's is older
+	Delegation []byte // the text of the delegation of the relay that answers
+}
+
+// lines are the words, in the order of the lines.
+func (b *Attachments) lines() []attachmentLine {
+	return []attachmentLine{{"keyring ", &b.Keyring}, {"list ", &b.List}, {"delegation ", &b.Delegation}}
+}
+
+type attachmentLine struct {
+	word  string
+	value *[]byte
+}
+
+// Append adds what there is to the signed text of an answer.
+func (b Attachments) Append(answer []byte) []byte {
+	answer = answer[:len(answer):len(answer)]
+	for _, line := range b.lines() {
+		if *line.value != nil {
+			answer = append(answer, line.word+base64.StdEncoding.EncodeToString(*line.value)+"\n"...)
+		}
+	}
+	return answer
+}
+
+// SplitAttachments takes an answer and what travels beside it apart.
+func SplitAttachments(answer []byte) (signed []byte, b Attachments, err error) {
+	parts := bytes.SplitAfterN(answer, []byte("\n"), 3)
+	if len(parts) < 3 {
+		return answer, b, nil
+	}
+	signed, rest := answer[:len(parts[0])+len(parts[1])], parts[2]
+	for _, line := range b.lines() {
+		value, ok := bytes.CutPrefix(rest, []byte(line.word))
+		if !ok {
+			continue
+		}
+		value, rest, _ = bytes.Cut(value, []byte("\n"))
+		if *line.value, err = base64.StdEncoding.Strict().DecodeString(string(value)); err != nil || bytes.ContainsRune(value, '\r') { // which Go skips
+			return nil, b, license.Refuse(license.CodeLeaseMalformed, "beside it, %s: %v", line.word, err)
+		}
+	}
+	if len(rest) > 0 {
+		return nil, b, license.Refuse(license.CodeLeaseMalformed, "%d bytes too many beside it", len(rest))
+	}
+	return signed, b, nil
+}

@@ -1,0 +1,175 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// SetupLifetime is how long a setup token is good. A new start makes a new one.
+const SetupLifetime = 24 * time.Hour
+
+// SetupInput is what the first owner says.
+type SetupInput struct {
+	Token        string
+	Organisation string
+	Name         string
+	Email        string
+	Password     string
+}
+
+// IsAdditionalOrganisation tells whether it is for a server that has an owner, by a link of NewOrganisation.
+func (f SetupInput) IsAdditionalOrganisation() bool { return strings.Contains(f.Token, "_") }
+
+// NewSetupToken makes the token by which the first owner is made, and voids an earlier one; empty when the server has an owner. There is
+// no other way to the first account: no default password, and no open registration.
+func (s *Service) NewSetupToken(ctx context.Context) (string, error) {
+	if owned, err := s.store.HasOwner(ctx); owned || err != nil {
+		return "", err
+	}
+	token := s.newToken(ctx)
+	return token, s.store.SetSetupToken(ctx, SetupToken{
+		Hash: hashToken("setup", token), Expires: lease.Time(s.now().Add(SetupLifetime).UnixMilli()),
+	})
+}
+
+var errBadSetupToken = &Error{Code: "bad_setup_token", Detail: "the token is wrong, used or too old; the server prints a new one at each start"}
+
+// SetUp makes the organisation and its owner and logs them in. The token is looked at before anything else, so that who does not have it
+// learns nothing and costs nothing. It is the server's, or one of NewOrganisation.
+func (s *Service) SetUp(ctx context.Context, f SetupInput, address string) (token string, who Identity, err error) {
+	further := f.IsAdditionalOrganisation()
+	var ticket licensing.Entry
+	if further {
+		ticket, _, err = s.lookupLink(ctx, organisationLinkKind, f.Token, address)
+	} else {
+		err = s.checkSetupToken(ctx, f.Token, address)
+	}
+	if err != nil {
+		return "", Identity{}, err
+	}
+	if err := f.validate(); err != nil {
+		return "", Identity{}, err
+	}
+	hash, err := s.hash(ctx, f.Password)
+	if err != nil {
+		return "", Identity{}, err
+	}
+	now := s.timestamp()
+	org := licensing.Organisation{ID: s.newID(ctx), Name: f.Organisation, Created: now}
+	owner := Member{
+		ID: s.newID(ctx), Organisation: org.ID, Email: normaliseEmail(f.Email), Name: f.Name, Role: Owner, Password: hash, Revision: 1, Created: now,
+	}
+	if further {
+		err = s.createAdditionalOrganisation(ctx, ticket, org, owner)
+	} else {
+		err = s.store.CreateFirstOwner(ctx, hashToken("setup", f.Token), org, owner)
+		switch {
+		case errors.Is(err, licensing.ErrNotFound): // another request was first
+			err = errBadSetupToken
+		case errors.Is(err, licensing.ErrExists):
+			err = &Error{Code: "already_set_up", Detail: "the server has an owner"}
+		}
+	}
+	if err == nil {
+		err = s.rememberPlace(ctx, owner.Email, networkOf(address))
+	}
+	if err != nil {
+		return "", Identity{}, err
+	}
+	return s.createSession(ctx, owner, AuthPassword)
+}
+
+func (s *Service) checkSetupToken(ctx context.Context, token, address string) error {
+	setup, err := s.store.SetupToken(ctx)
+	switch {
+	case errors.Is(err, licensing.ErrNotFound):
+	case err != nil:
+		return err
+	case setup.Hash == hashToken("setup", token) && s.timestamp() < setup.Expires:
+		return nil
+	}
+	return s.countFailure(ctx, "setup", address, errBadSetupToken)
+}
+
+// NewOrganisationLink gives the link by which a further organisation is founded on a server that has one. Whoever operates the server makes it.
+func (s *Service) NewOrganisationLink(ctx context.Context) (link string, until lease.Time, err error) {
+	secret, e, err := s.createLink(ctx, organisationLinkKind, s.newID(ctx), "", SetupLifetime, oneTimeToken{})
+	return s.linkTo(setupPage, secret), e.Until, err
+}
+
+// createAdditionalOrganisation makes a further organisation and its owner. What a crash in between leaves is an organisation without people, which nobody
+// can see.
+func (s *Service) createAdditionalOrganisation(ctx context.Context, ticket licensing.Entry, org licensing.Organisation, owner Member) error {
+	if err := s.checkEmailUnused(ctx, owner.Email); err != nil {
+		return err
+	}
+	if err := s.consumeLink(ctx, ticket); err != nil {
+		return err
+	}
+	if err := s.store.CreateOrganisation(ctx, org); err != nil {
+		return err
+	}
+	return s.store.CreateMember(ctx, owner)
+}
+
+// checkEmailUnused tells whether an address is nobody's: else ErrExists.
+func (s *Service) checkEmailUnused(ctx context.Context, email string) error {
+	_, err := s.store.MemberByEmail(ctx, email)
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	} else if err == nil {
+		err = licensing.ErrExists
+	}
+	return err
+}
+
+func (f SetupInput) validate() error {
+	if err := checkLine("organisation", f.Organisation); err != nil {
+		return err
+	}
+	if err := checkLine("name", f.Name); err != nil {
+		return err
+	}
+	if err := checkEmail("email", f.Email); err != nil {
+		return err
+	}
+	return checkPassword("password", f.Password)
+}
+
+// maxLineLength is the number of characters of a name of a person or organisation.
+const maxLineLength = 200
+
+// checkLine wants something that can be shown in one line.
+func checkLine(field, s string) error {
+	switch {
+	case strings.TrimSpace(s) == "":
+		return &licensing.Invalid{Field: field, Problem: "is empty"}
+	case s != strings.TrimSpace(s):
+		return &licensing.Invalid{Field: field, Problem: "begins or ends with a blank"}
+	case utf8.RuneCountInString(s) > maxLineLength:
+		return &licensing.Invalid{Field: field, Problem: "is longer than 200 characters"}
+	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || r == utf8.RuneError }):
+		return &licensing.Invalid{Field: field, Problem: "holds a character that cannot be shown"}
+	}
+	return nil
+}
+
+// checkEmail wants the form of an address; only a message sent there could tell more.
+func checkEmail(field, email string) error {
+	if err := checkLine(field, strings.TrimSpace(email)); err != nil {
+		return err
+	}
+	a, err := mail.ParseAddress(strings.TrimSpace(email))
+	if err != nil || a.Address != strings.TrimSpace(email) { // nothing around it, and no form that mail servers take for another
+		return &licensing.Invalid{Field: field, Problem: "is not an e-mail address"}
+	}
+	return nil
+}

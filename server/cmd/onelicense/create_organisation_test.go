@@ -1,0 +1,34 @@
+package main
+
+import (
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/onelicense/onelicense/server"
+	"github.com/onelicense/onelicense/server/masterkey"
+)
+
+// What opens the data beside a server gets the master key from where the server does.
+func TestOperatorsCommandsTakeTheMasterKey(t *testing.T) {
+	data, key := filepath.Join(t.TempDir(), "data"), make([]byte, masterkey.Size)
+	s, err := server.Open(server.Config{Data: data, MasterKey: masterkey.Static(key)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(key)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if exit, _, errs := run(nil, "found", "--data", data, "--master-key-file", file); exit != exitRefused || !strings.Contains(errs, "no owner yet") {
+		t.Errorf("found: exit %d, %s", exit, errs)
+	}
+	if exit, out, errs := run(nil, "settle-epoch", "--data", data, "--master-key-file", file); exit != exitOK || !strings.Contains(out, "nothing waits") {
+		t.Errorf("settle-epoch: exit %d, %s%s", exit, out, errs)
+	}
+}

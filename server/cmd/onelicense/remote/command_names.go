@@ -1,0 +1,93 @@
+package remote
+
+import (
+	"net/http"
+	"strings"
+	"unicode"
+)
+
+// Names come from the document: a command's group is the route's tag, and its verb what the route's name says beside that. The tag licenses
+// has createLicense (create), createLicenses (create-many), licenses (list), license (get) and licenseFile (file).
+
+func (o *operation) group() string { return kebabCase(o.Tags[0]) }
+
+func (o *operation) verb() string {
+	many := kebabCase(o.Tags[0])
+	one := singular(many)
+	var rest []string
+	plural := false
+	for word := range strings.SplitSeq(kebabCase(o.ID), "-") {
+		switch word {
+		case one:
+		case many:
+			plural = true
+		default:
+			rest = append(rest, word)
+		}
+	}
+	verb := strings.Join(rest, "-")
+	switch {
+	case verb == "" && o.method == http.MethodGet && o.itemSchema() != nil:
+		return "list"
+	case verb == "" && o.method == http.MethodGet:
+		return "get"
+	case verb == "":
+		return kebabCase(o.ID)
+	case plural && o.document.hasOtherCommand(strings.Replace(o.ID, capitalize(o.Tags[0]), capitalize(singular(o.Tags[0])), 1), o):
+		return verb + "-many"
+	}
+	return verb
+}
+
+// hasOtherCommand tells whether another route than this one has a name.
+func (d *document) hasOtherCommand(id string, but *operation) bool {
+	for _, methods := range d.Paths {
+		for _, op := range methods {
+			if op.ID == id && op != but {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// argumentName is how a command's use names what stands in the path: after the collection that it is one of.
+func (o *operation) argumentName(p parameter) string {
+	before, _, _ := strings.Cut(o.path, "/{"+p.Name+"}")
+	name := before[strings.LastIndexByte(before, '/')+1:]
+	if p.Name != "id" {
+		name = p.Name
+	}
+	return strings.ToUpper(strings.ReplaceAll(singular(kebabCase(name)), "-", "_"))
+}
+
+func singular(noun string) string {
+	if rest, ok := strings.CutSuffix(noun, "ies"); ok {
+		return rest + "y"
+	}
+	return strings.TrimSuffix(noun, "s")
+}
+
+func capitalize(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// kebabCase writes a name of the document as commands and flags are written: setUp, max_retries and exportCSV as set-up, max-retries and
+// export-csv.
+func kebabCase(name string) string {
+	var b strings.Builder
+	before := '-'
+	for _, r := range name {
+		switch {
+		case r == '_' || r == ' ':
+			b.WriteByte('-')
+		case unicode.IsUpper(r):
+			if unicode.IsLower(before) || unicode.IsDigit(before) {
+				b.WriteByte('-')
+			}
+			b.WriteRune(unicode.ToLower(r))
+		default:
+			b.WriteRune(r)
+		}
+		before = r
+	}
+	return b.String()
+}

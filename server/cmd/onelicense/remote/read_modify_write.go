@@ -1,0 +1,109 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/onelicense/onelicense/server/apiclient"
+)
+
+// An edit is made from the record as it is. The API replaces a record within a record, such as a policy, as a whole, and so does PUT with all of
+// it; a flag means one member and leaves the others. So the record is read, and what the call does not say is sent back as it was. If it was
+// changed in between, the revision is another one, and the server refuses.
+
+// revision is the member that says which state of a record an edit was made from; the header If-Match is another way to say it.
+const revision = "revision"
+
+// needsRevision tells whether the body is of a record that was read.
+func (b *body) needsRevision() bool { return b.schema.Properties[revision] != nil }
+
+// mergeCurrent puts below the members of a call what the record says, as far as the call is silent on what would be lost.
+func (c *call) mergeCurrent(ctx context.Context, client *apiclient.Client, path string, members map[string]any) error {
+	_, named := members[revision]
+	named = named || c.hasIfMatch()
+	parts := c.body.partialMembers(c.method == http.MethodPut)
+	if named && len(parts) == 0 {
+		return nil
+	}
+	there, err := fetchCurrent(ctx, client, path)
+	if err != nil {
+		return err
+	}
+	for _, name := range parts {
+		said, given := members[name]
+		if one, ok := merge(c.document, c.body.schema.Properties[name], there[name], said, given); ok {
+			members[name] = one
+		}
+	}
+	if !named {
+		members[revision] = there[revision]
+	}
+	return nil
+}
+
+// partialMembers are the members that flags give in part. Where the whole record is replaced, also those that they do not give. A file is whole.
+func (b *body) partialMembers(whole bool) (names []string) {
+	if b.file != "" {
+		return nil
+	}
+	for _, name := range b.schema.memberNames() {
+		some, all := false, true
+		for _, m := range b.members {
+			if m.path[0] == name {
+				some, all = some || m.isSet, all && m.isSet && !m.isRemoval()
+			}
+		}
+		if name != revision && !all && (some || whole) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// merge is a member as it may be sent: what is there, and over it what is said. There may be nothing of either.
+func merge(d *document, s *schema, there, said any, given bool) (any, bool) {
+	s = d.resolve(s)
+	if len(s.Properties) == 0 {
+		if given {
+			return said, said != nil || s.hasType("null")
+		}
+		return there, there != nil
+	}
+	record, _ := there.(map[string]any)
+	more, _ := said.(map[string]any)
+	if record == nil && !given {
+		return nil, false
+	}
+	all := map[string]any{}
+	for _, name := range s.memberNames() {
+		said, given := more[name]
+		if one, ok := merge(d, s.Properties[name], record[name], said, given); ok {
+			all[name] = one
+		}
+	}
+	return all, true
+}
+
+// fetchCurrent is the record as it is.
+func fetchCurrent(ctx context.Context, client *apiclient.Client, path string) (map[string]any, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, client.URL(path), nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	var record map[string]any
+	if err == nil {
+		err = decodeJSON(string(text), &record)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the record that is to be edited: %w", err)
+	}
+	return record, nil
+}

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/audit"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// failingStore is the store of a node that ends after some write of a request: the write is made, nobody hears of it, and nothing comes after it.
+type failingStore struct {
+	store
+	left atomic.Int64 // writes that it will see the end of
+	dead atomic.Bool
+}
+
+// write makes one, if the node lives. What is done without being asked for is not counted, for nobody knows when it comes.
+func (m *failingStore) write(ctx context.Context, do func() error) error {
+	if m.dead.Load() {
+		return licensing.ErrUnavailable
+	}
+	if ctx.Value(requestIDKey{}) == nil || m.left.Add(-1) >= 0 {
+		return do()
+	}
+	m.dead.Store(true)
+	_ = do() // nobody hears of it
+	return licensing.ErrUnavailable
+}
+
+func (m *failingStore) CreateEntry(ctx context.Context, e licensing.Entry) error {
+	return m.write(ctx, func() error { return m.store.CreateEntry(ctx, e) })
+}
+
+func (m *failingStore) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
+	return e, m.write(ctx, func() (err error) { e, err = m.store.ReplaceEntry(ctx, e); return err })
+}
+
+func (m *failingStore) DeleteEntry(ctx context.Context, kind, id string, revision int64) error {
+	return m.write(ctx, func() error { return m.store.DeleteEntry(ctx, kind, id, revision) })
+}
+
+func (m *failingStore) CreateLicense(ctx context.Context, l licensing.License) error {
+	return m.write(ctx, func() error { return m.store.CreateLicense(ctx, l) })
+}
+
+func (m *failingStore) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
+	return l, m.write(ctx, func() (err error) { l, err = m.store.UpdateLicense(ctx, l); return err })
+}
+
+func (m *failingStore) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
+	return m.write(ctx, func() error { return m.store.DeleteLicense(ctx, org, id, revision) })
+}
+
+func (m *failingStore) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
+	return p, m.write(ctx, func() (err error) { p, err = m.store.UpdateProduct(ctx, p); return err })
+}
+
+func (m *failingStore) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
+	return m.write(ctx, func() error { return m.store.Deactivate(ctx, org, key, now) })
+}
+
+// startFailing starts a server whose node can be made to end, or the next one on what it left behind; everybody stays logged in.
+func startFailing(t *testing.T, before *testServer, c Config, people ...*user) (*testServer, *failingStore) {
+	t.Helper()
+	m := &failingStore{}
+	m.left.Store(math.MaxInt64)
+	c.wrapStore = func(s store) store { m.store = s; return m }
+	if before != nil {
+		before.storeRemoved = true
+		_ = before.s.Close() // a dead node's complaints
+	}
+	w := startServerWith(t, c)
+	if before != nil {
+		w.clock.advance(before.clock.now().Sub(w.clock.now()))
+	}
+	for _, p := range people {
+		p.w = w
+	}
+	return w, m
+}
+
+// A node that ends at any point of a change leaves a line in the audit log and an event if it has changed anything, and never two lines.
+//
+// proves part of B07, N10
+func TestInterruptedChangeIsAudited(t *testing.T) {
+	c := Config{Data: filepath.Join(t.TempDir(), "data")}
+	w, m := startFailing(t, nil, c)
+	p := w.owner()
+	_, version, _ := p.createLicense("perpetual", licenseBody("One"))
+	state := func(id string) string {
+		r := p.do("GET", "/licenses/"+id, nil)
+		return fmt.Sprint(r.status, r.header.Get("ETag"))
+	}
+	for _, change := range []struct {
+		action, event, method, path string
+		body                        func(id string) any
+	}{
+		{"suspendLicense", "license.suspended", "POST", "/licenses/%s/suspend", nil},
+		{"editLicense", "license.changed", "PATCH", "/licenses/%s", func(string) any { return map[string]any{"revision": 1, "customer": "Initech"} }},
+		{"deleteLicense", "license.deleted", "DELETE", "/licenses/%s", nil},
+		{"suspendLicenses", "license.suspended", "POST", "/bulk/licenses/suspend", func(id string) any { return map[string]any{"ids": []string{id}} }},
+	} {
+		for writes := int64(0); ; writes++ {
+			id := p.must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", licenseBody("Next"))["id"].(string)
+			before, path, body := state(id), change.path, any(nil)
+			if change.body != nil {
+				body = change.body(id)
+			}
+			if strings.Contains(path, "%s") {
+				path = fmt.Sprintf(path, id)
+			}
+			m.left.Store(writes)
+			r := p.do(change.method, path, body)
+			died := m.dead.Load()
+			if m.left.Store(math.MaxInt64); died {
+				w, m = startFailing(t, w, c, p)
+			}
+			w.clock.advance(audit.MaxDuration)
+			if err := w.s.flushAudit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var about []audit.Line
+			for _, l := range p.auditLines("action=" + change.action) {
+				if l.Request == r.header.Get("X-Request-ID") {
+					about = append(about, l)
+				}
+			}
+			changed := state(id) != before
+			what := fmt.Sprintf("%s, whose node ended: %v, after %d writes, which changed anything: %v", change.action, died, writes, changed)
+			if len(about) > 1 || changed && len(about) == 0 || !changed && len(about) == 1 && !about[0].Unknown || !died && (!changed || about[0].Unknown) {
+				t.Errorf("%s: %+v", what, about)
+			}
+			if len(about) == 1 && (about[0].Actor.Name != "Ada Owner" || about[0].Address == "" || fmt.Sprint(about[0].Records) != "[licenses/"+id+"]") {
+				t.Errorf("%s: %+v", what, about)
+			}
+			// The change has its own event, or there is one that says where to look.
+			var list struct {
+				Items []struct {
+					Type string
+					Data struct{ License string }
+				}
+			}
+			p.do("GET", "/events?limit=50", nil).decode(&list)
+			told := map[string]int{}
+			for _, e := range list.Items {
+				if e.Data.License == id {
+					told[e.Type]++
+				}
+			}
+			if cut := told["server.interrupted"]; changed && told[change.event]+cut == 0 || !changed && told[change.event] > 0 || cut > 1 || !died && cut > 0 {
+				t.Errorf("%s: told %v", what, told)
+			}
+			if left, err := w.s.store.DueEntries(t.Context(), "audit_begun", 1<<50, 10); err != nil || len(left) != 0 {
+				t.Errorf("%s: left behind %v %v", what, left, err)
+			}
+			if !died {
+				break
+			}
+		}
+	}
+	if _, err := audit.Verify(bytes.NewReader(p.do("GET", "/audit/export", nil).body)); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,140 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// A message is an entry until the mail server has taken it. Its text may hold a link by which somebody gets in, so it is sealed.
+
+const (
+	mailKind      = "mail"
+	mailRetention = 24 * time.Hour // links in it do not live longer
+)
+
+// mailRetryDelays are the pauses after failures; the last one goes on.
+var mailRetryDelays = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+// mailClaimDuration is for how long a node has a message to itself: longer than its steps can take.
+const mailClaimDuration = 4 * smtpTimeout
+
+// mailRecord is the body of its entry.
+type mailRecord struct {
+	Sealed   []byte `json:"sealed"`
+	Failures int    `json:"failures,omitempty"`
+}
+
+// Mail takes one message of plain text, and sends it soon.
+func (s *Service) Mail(ctx context.Context, to, subject, text string) error {
+	if s.SMTP.Host == "" {
+		return errors.New("no mail server is set")
+	}
+	if _, err := mail.ParseAddress(to); err != nil {
+		return &licensing.Invalid{Field: "email", Problem: "is not an e-mail address"}
+	}
+	id, now := string(newID()), s.timestamp()
+	m := mailMessage{ID: id, To: to, Subject: subject, Text: text}
+	err := s.Store.CreateEntry(ctx, licensing.Entry{
+		Kind: mailKind, ID: id, Created: now, Due: now, Until: now + lease.Time(mailRetention.Milliseconds()),
+		Body: encode(mailRecord{Sealed: s.seal.Seal(nil, nil, encode(m), mailPurpose(id))}),
+	})
+	s.wakeUp()
+	return err
+}
+
+func mailPurpose(id string) []byte { return []byte("onelicense/mail/1\n" + id) }
+
+// startMailWorker sends the messages that are due, one after the other. When the mail server is away, all wait.
+func (s *Service) startMailWorker(ctx context.Context) error {
+	if s.SMTP.Host == "" || int64(s.timestamp()) < s.mailRetryAt.Load() || !s.lock(mailKind) {
+		return nil
+	}
+	s.working.Go(func() {
+		defer s.unlock(mailKind)
+		if !s.runTask(ctx, "sending mail", s.sendDueMails) || !s.runTask(ctx, "sending digests", s.sendDueDigests) {
+			s.mailRetryAt.Store(int64(s.timestamp()) + mailRetryDelays[0].Milliseconds()/2)
+		}
+	})
+	return nil
+}
+
+func (s *Service) sendDueMails(ctx context.Context) error {
+	due, err := s.Store.DueEntries(ctx, mailKind, s.timestamp(), batchSize)
+	for _, e := range due {
+		if err == nil {
+			err = s.sendMail(ctx, e)
+		}
+	}
+	return err
+}
+
+func (s *Service) sendMail(ctx context.Context, e licensing.Entry) error {
+	e, err := s.claimEntry(ctx, e)
+	if isConflict(err) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	k, err := decode[mailRecord](e)
+	if err != nil {
+		return err
+	}
+	text, err := s.seal.Open(nil, nil, k.Sealed, mailPurpose(e.ID))
+	if err != nil {
+		return fmt.Errorf("the message %s was sealed with another master key: %w", e.ID, err)
+	}
+	m, err := decode[mailMessage](licensing.Entry{Kind: e.Kind, ID: e.ID, Body: text})
+	if err != nil {
+		return err
+	}
+	err = s.SMTP.send(ctx, m, s.Now())
+	if err == nil || errors.Is(err, errMessageRejected) {
+		if err != nil {
+			s.Log.Error("a message was refused", "message", e.ID, "error", err)
+		}
+		return s.deleteEntry(ctx, e)
+	}
+	e.Due = s.timestamp() + mailRetryDelay(k.Failures)
+	k.Failures++
+	e.Body = encode(k)
+	if _, failed := s.Store.ReplaceEntry(ctx, e); failed != nil && !isConflict(failed) {
+		return errors.Join(err, failed)
+	}
+	return err
+}
+
+// claimEntry takes an entry for this node.
+func (s *Service) claimEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
+	e.Due = s.timestamp() + lease.Time(mailClaimDuration.Milliseconds())
+	return s.Store.ReplaceEntry(ctx, e)
+}
+
+func (s *Service) deleteEntry(ctx context.Context, e licensing.Entry) error {
+	if err := s.Store.DeleteEntry(ctx, e.Kind, e.ID, e.Revision); err != nil && !isConflict(err) {
+		return err
+	}
+	return nil
+}
+
+// mailRetryDelay is the pause after so many failures before.
+func mailRetryDelay(failures int) lease.Time {
+	return lease.Time(jittered(mailRetryDelays[min(failures, len(mailRetryDelays)-1)]).Milliseconds())
+}
+
+// oneLine is text without what ends a line, or could be taken for it.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
+}

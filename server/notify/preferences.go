@@ -1,0 +1,78 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// What somebody is told by mail: what they have chosen; if nothing, what their organisation has; if nothing, the usual. The last two are for
+// those who answer for it.
+
+const preferencesKind = "notice_choice"
+
+// Preferences is what is told by mail.
+type Preferences struct {
+	Events   []licensing.EventType `json:"events"`
+	IsCustom bool                  `json:"-"` // and not what is usual
+}
+
+// Preferences is a member's own, or with an empty id the organisation's.
+func (s *Service) Preferences(ctx context.Context, org, member license.ID) (Preferences, error) {
+	e, err := licensing.OrgEntry(ctx, s.Store, org, preferencesKind, preferencesID(org, member))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return Preferences{Events: DefaultEvents}, nil
+	} else if err != nil {
+		return Preferences{}, err
+	}
+	c, err := decode[Preferences](e)
+	c.IsCustom = true
+	return c, err
+}
+
+// SetPreferences sets it; nil forgets it.
+func (s *Service) SetPreferences(ctx context.Context, org, member license.ID, events []licensing.EventType) error {
+	id := preferencesID(org, member)
+	if events == nil {
+		if err := s.Store.DeleteEntry(ctx, preferencesKind, id, 0); err != nil && !isConflict(err) {
+			return err
+		}
+		return nil
+	}
+	for _, e := range events {
+		if !slices.Contains(EventTypes(), e) {
+			return &licensing.Invalid{Field: "events", Problem: fmt.Sprintf("names %q, which is no event", string(e))}
+		}
+	}
+	for range 10 {
+		e, err := s.Store.Entry(ctx, preferencesKind, id)
+		if errors.Is(err, licensing.ErrNotFound) {
+			err = s.Store.CreateEntry(ctx, licensing.Entry{Kind: preferencesKind, ID: id, Org: org, Created: s.timestamp(), Body: encode(Preferences{Events: events})})
+		} else if err == nil {
+			e.Body = encode(Preferences{Events: events})
+			_, err = s.Store.ReplaceEntry(ctx, e)
+		}
+		if !errors.Is(err, licensing.ErrExists) && !isConflict(err) {
+			return err
+		}
+	}
+	return licensing.ErrStale
+}
+
+func (s *Service) eventsFor(ctx context.Context, org license.ID, p Recipient) ([]licensing.EventType, error) {
+	c, err := s.Preferences(ctx, org, p.ID)
+	switch {
+	case err != nil || c.IsCustom:
+		return c.Events, err
+	case !p.GetsDefaults:
+		return nil, nil
+	}
+	c, err = s.Preferences(ctx, org, "")
+	return c.Events, err
+}
+
+func preferencesID(org, member license.ID) string { return string(org) + ":" + string(member) }

@@ -1,0 +1,40 @@
+package problem
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// proves S25
+func TestFromError(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		code   license.Code
+		status int
+	}{
+		"a problem":        {New(Exists, "taken"), Exists, http.StatusConflict},
+		"a field":          {&licensing.Invalid{Field: "name", Problem: "is missing"}, Invalid, http.StatusUnprocessableEntity},
+		"a refusal":        {license.Refuse(license.CodeUnknownProduct, "x"), license.CodeUnknownProduct, http.StatusNotFound},
+		"no record":        {licensing.ErrNotFound, NotFound, http.StatusNotFound},
+		"the store away":   {licensing.ErrUnavailable, Unavailable, http.StatusServiceUnavailable},
+		"something secret": {errors.New("password=hunter2"), license.CodeInternal, http.StatusInternalServerError},
+	} {
+		p := FromError(fmt.Errorf("doing it: %w", c.err))
+		if p.Code != c.code || p.Status != c.status || p.Title != http.StatusText(c.status) {
+			t.Errorf("%s: %d %s %q", name, p.Status, p.Code, p.Title)
+		}
+		if !errors.Is(p, c.err) {
+			t.Errorf("%s: the cause is lost to the log", name)
+		}
+		if document := string(p.JSON()); strings.Contains(document, "hunter2") || !json.Valid([]byte(document)) {
+			t.Errorf("%s: %s", name, document)
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package server
+
+import (
+	"context"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/notify"
+)
+
+// SMTP is the server that takes our mail.
+type SMTP = notify.SMTP
+
+// mailer sends members their links: the one that is set, or the queue for the mail server; nil when there is neither.
+func (s *Server) mailer() access.Mailer {
+	if s.config.Mailer != nil || s.config.SMTP.Host == "" {
+		return s.config.Mailer
+	}
+	return s.notify
+}
+
+// recipients are the members of an organisation who may be told of what happens. Owners and admins are told of the usual.
+func (s *Server) recipients(ctx context.Context, org license.ID) (all []notify.Recipient, err error) {
+	page := licensing.Page{Limit: 200}
+	for {
+		found, err := s.access.Members(ctx, org, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range found.Items {
+			if !m.Disabled {
+				all = append(all, notify.Recipient{ID: m.ID, Email: m.Email, GetsDefaults: m.Role == access.Owner || m.Role == access.Admin})
+			}
+		}
+		if page.After = found.Next; page.After == "" {
+			return all, nil
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// baseDocument is what all records of the catalogue have.
+type baseDocument struct {
+	ID       string         `bson:"_id"`
+	Org      string         `bson:"org"`
+	NameKey  string         `bson:"name_key"` // of the document that makes the name unique; empty for a license
+	Folded   string         `bson:"folded"`   // what a search looks through
+	Revision int64          `bson:"revision"`
+	Created  date           `bson:"created"`
+	Updated  date           `bson:"updated"`
+	Metadata []metadataItem `bson:"metadata"`
+}
+
+// metadataItem of the vendor's metadata. Its keys are free text, which names of members are not.
+type metadataItem struct {
+	Key   string `bson:"k"`
+	Value string `bson:"v"`
+}
+
+func newBaseDocument(m licensing.Record, nameKey, folded string) baseDocument {
+	d := baseDocument{ID: string(m.ID), Org: string(m.Organisation), NameKey: nameKey, Folded: folded, Revision: m.Revision,
+		Created: dateOf(m.Created), Updated: dateOf(m.Updated)}
+	if m.Metadata != nil {
+		d.Metadata = []metadataItem{}
+	}
+	for _, k := range slices.Sorted(maps.Keys(m.Metadata)) {
+		d.Metadata = append(d.Metadata, metadataItem{k, m.Metadata[k]})
+	}
+	return d
+}
+
+func (d baseDocument) record() licensing.Record {
+	m := licensing.Record{ID: license.ID(d.ID), Organisation: license.ID(d.Org), Revision: d.Revision, Created: timeOf(d.Created), Updated: timeOf(d.Updated)}
+	if d.Metadata != nil {
+		m.Metadata = map[string]string{}
+	}
+	for _, e := range d.Metadata {
+		m.Metadata[e.Key] = e.Value
+	}
+	return m
+}
+
+func (d baseDocument) position() (date, string) { return d.Created, d.ID }
+
+// replaceRecord replaces a record that is still at the revision which the edit was made from; m is the document's meta.
+func (s *Store) replaceRecord(ctx context.Context, c *mongo.Collection, m *baseDocument, document any) error {
+	m.Revision++
+	members, err := fields(document)
+	if err != nil {
+		return err
+	}
+	return s.editRecord(ctx, c, m.ID, m.Org, m.NameKey, m.Revision-1, bson.D{{Key: "$set", Value: members}})
+}
+
+// editRecord changes a record that is still at the revision, and gives it the name of that key if it has another one.
+func (s *Store) editRecord(ctx context.Context, c *mongo.Collection, id, org, nameKey string, revision int64, update bson.D) error {
+	present, err := findOne[namedDocument](ctx, c, newDoc("_id", id, "org", org), project("name_key", "revision"))
+	switch {
+	case err != nil:
+		return err
+	case present.Revision != revision:
+		return licensing.ErrStale
+	}
+	var left, taken uniqueName
+	if present.NameKey != nameKey {
+		if left, err = s.readName(ctx, present.NameKey); err != nil {
+			return err
+		}
+		if taken, err = s.claimName(ctx, nameKey, id, c); err != nil {
+			return err
+		}
+	}
+	met, err := s.updateOne(ctx, c, byID(id, "org", org, "revision", revision), update)
+	if err != nil {
+		return err
+	}
+	if !met {
+		if taken.ID != "" {
+			err = s.releaseName(ctx, taken)
+		}
+		return errors.Join(s.staleOrNotFound(ctx, c, id), err)
+	}
+	if left.ID != "" {
+		return s.releaseName(ctx, left)
+	}
+	return nil
+}
+
+// A record is not deleted while there are others below it, whoever makes one at the same time. The two sides each say what they are doing
+// before they look for the other: a deletion marks the record, then looks below it, then deletes it if the mark is still there; a creation
+// writes the child, then looks at the parent, wipes a mark off, and takes the child back if the parent is gone.
+
+// deleteLeaf deletes a record that has none below it. Its mark may be left behind by a node that dies; it means nothing by itself.
+func (s *Store) deleteLeaf(ctx context.Context, c *mongo.Collection, org, id license.ID, revision int64, below *mongo.Collection, parent string) error {
+	for {
+		record, err := findOne[baseDocument](ctx, c, newDoc("_id", string(id), "org", string(org)), project("name_key", "revision"))
+		switch {
+		case err != nil:
+			return err
+		case revision != 0 && record.Revision != revision:
+			return licensing.ErrStale
+		}
+		mark := newToken()
+		if met, err := s.updateOne(ctx, c, byID(string(id), "org", string(org)), newDoc("$set", newDoc("leaving", mark))); err != nil {
+			return err
+		} else if !met {
+			return licensing.ErrNotFound
+		}
+		if used, err := exists(ctx, below, newDoc(parent, string(id))); err != nil {
+			return err
+		} else if used {
+			_, err := s.updateOne(ctx, c, byID(string(id), "leaving", mark), newDoc("$unset", newDoc("leaving", "")))
+			return errors.Join(err, licensing.ErrInUse)
+		}
+		met, err := s.deleteOne(ctx, c, append(byID(string(id), "leaving", mark), atRevision(revision)...))
+		if err != nil {
+			return err
+		}
+		if met {
+			_, err := s.deleteOne(ctx, s.names, byID(record.NameKey, "of", string(id)))
+			return err
+		}
+	}
+}
+
+// atRevision is the condition that a record has the given revision; 0: any.
+func atRevision(revision int64) bson.D {
+	if revision == 0 {
+		return nil
+	}
+	return newDoc("revision", revision)
+}
+
+// verifyParent makes sure that a parent outlives the child which was just written; ErrNotFound when it does not.
+func (s *Store) verifyParent(ctx context.Context, c *mongo.Collection, id string) error {
+	for {
+		parent, err := findOne[struct{ Org, Leaving string }](ctx, c, newDoc("_id", id), project("org", "leaving"))
+		if err == nil && parent.Org == "" {
+			err = licensing.ErrNotFound
+		}
+		if err != nil || parent.Leaving == "" {
+			return err
+		}
+		if _, err := s.updateOne(ctx, c, byID(id, "leaving", parent.Leaving), newDoc("$unset", newDoc("leaving", ""))); err != nil {
+			return err
+		}
+	}
+}

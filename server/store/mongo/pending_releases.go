@@ -1,0 +1,155 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// pendingRelease is what an activation has given up and the pools and the meter do not know yet. It was written together with what made it so, and
+// whoever meets it pays it.
+type pendingRelease struct {
+	Token         string     `bson:"mark"`
+	Release       []seat     `bson:"release"`
+	Swap          []seatSwap `bson:"swap"`
+	Leave         bool       `bson:"depart"` // the machine's place too
+	VendorRelease bool       `bson:"free"`   // the same, for the vendor: a newcomer may have it
+}
+
+// seatSwap is a seat that was dropped and wanted in one request: it stays where it is, and is another.
+type seatSwap struct {
+	OldToken string `bson:"was"` // its mark before
+	NewSeat  seat   `bson:"now"`
+}
+
+// releasePending pays what is owed. Several may do it at a time.
+func (s *Store) releasePending(ctx context.Context, d activation) error {
+	o := d.Pending
+	if err := parallelEach(len(o.Release), func(i int) error {
+		return s.releaseSeat(ctx, o.Release[i].Bucket, d.Activation, o.Release[i].Token)
+	}); err != nil {
+		return err
+	}
+	if err := parallelEach(len(o.Swap), func(i int) error { return s.swapSeat(ctx, d.Activation, o.Swap[i]) }); err != nil {
+		return err
+	}
+	if o.Leave || o.VendorRelease {
+		err := s.meterWriter.submit(ctx, d.License, pendingWrite[*meter]{token: claimToken{d.ID, o.Token}, apply: func(m *meter) error { m.vacate(d.Activation, o); return nil }})
+		if err != nil && !errors.Is(err, errTokenClosed) && !errors.Is(err, licensing.ErrNotFound) {
+			return err
+		}
+	}
+	_, err := s.updateOne(ctx, s.activations, byID(d.ID, "owed.mark", o.Token), newDoc("$unset", newDoc("owed", "", "open", ""), "$inc", newDoc("rev", int64(1))))
+	return err
+}
+
+// Deactivate implements licensing.Chains. A request that is under way is taken back.
+func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
+	if err := s.updateAndRelease(ctx, org, key, func(d *activation) (bson.D, pendingRelease) {
+		if d.Closed != 0 {
+			return nil, pendingRelease{}
+		}
+		return newDoc("closed", dateOf(now), "held", bson.A{}), pendingRelease{Release: d.Seats, VendorRelease: true}
+	}); err != nil {
+		return err
+	}
+	// What it had given up itself is freed too; that twice is once.
+	err := s.meterWriter.submit(ctx, string(key.License), pendingWrite[*meter]{apply: func(m *meter) error {
+		r := m.record()
+		r.Release(key.Activation, false)
+		m.setRecord(r)
+		return nil
+	}})
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// NameActivation implements licensing.Chains. Whatever is under way leaves the name alone.
+func (s *Store) NameActivation(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
+	id := activationID(key)
+	met, err := s.updateOne(ctx, s.activations, byID(id, "org", string(org), "generation", newDoc("$gt", int64(0))),
+		newDoc("$set", newDoc("name", name, "folded", foldCase(string(key.Activation), name))))
+	if err == nil && !met {
+		err = licensing.ErrNotFound
+	}
+	return err
+}
+
+// FreeReservation implements licensing.Chains. A request that is under way is taken back.
+func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string, _ lease.Time) error {
+	return s.updateAndRelease(ctx, org, key, func(d *activation) (bson.D, pendingRelease) {
+		kept, left := []seat{}, []seat{}
+		for _, h := range d.Seats {
+			if h.Entitlement == entitlement {
+				left = append(left, h)
+			} else {
+				kept = append(kept, h)
+			}
+		}
+		if len(left) == 0 {
+			return nil, pendingRelease{}
+		}
+		return newDoc("held", kept), pendingRelease{Release: left}
+	})
+}
+
+// updateAndRelease makes a change by which the activation owes something, and pays it. decide gives nothing when there is nothing to do.
+func (s *Store) updateAndRelease(ctx context.Context, org license.ID, key licensing.ActivationKey, decide func(*activation) (bson.D, pendingRelease)) error {
+	return s.updateIdle(ctx, byID(activationID(key), "org", string(org)), func(*activation) error { return nil }, func(d activation) error {
+		set, owes := decide(&d)
+		if set == nil {
+			return nil
+		}
+		owes.Token, d.Pending = newToken(), &owes
+		open := bson.NewDateTimeFromTime(s.now())
+		err := s.updateActivation(ctx, &d, byID(d.ID, "rev", d.Rev), newDoc("$set", slices.Concat(set, newDoc("owed", owes, "open", open))))
+		if err != nil {
+			return err
+		}
+		return s.releasePending(ctx, d)
+	})
+}
+
+// updateIdle makes a change of an activation when nothing is under way and nothing is owed; a request that is under way is taken back. What
+// check says is final.
+func (s *Store) updateIdle(ctx context.Context, filter bson.D, check func(*activation) error, change func(activation) error) error {
+	end, err := s.activationLocks.lock(ctx, filter[0].Value.(string))
+	if err != nil {
+		return err
+	}
+	defer end()
+	for attempt := 0; ; attempt++ {
+		d, err := findOne[activation](ctx, s.activations, filter)
+		if err == nil && !d.isActivated() {
+			err = licensing.ErrNotFound
+		}
+		if err == nil {
+			err = check(&d)
+		}
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.Pending != nil:
+			err = orRetry(s.releasePending(ctx, d))
+		case d.Claim != nil:
+			err = orRetry(s.undoClaim(ctx, d))
+		default:
+			err = change(d)
+		}
+		if !errors.Is(err, errRetry) {
+			return err
+		}
+		if err := backOff(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,260 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// An advance that takes something outside of the activation's own document, calls, a machine's place, seats, goes like this:
+//
+//  1. claim: the activation says which request is under way and all that is to be done for it.
+//  2. take: the meter is charged and seats are placed, each with the claim's mark, so that twice is once.
+//  3. commit: the lease, the new head and what is to be given back are stored, and the claim ends.
+//  4. give back: dropped and lapsed seats, the place of a machine that said goodbye (owed.go).
+//
+// Nothing is given back before the commit, so until then all of it can be undone. A node that dies in between leaves a claim behind. The
+// same request again, on whatever node, completes it from what the claim says. Anybody else who needs the activation, another request or
+// the vendor, takes it back: the request was never answered, so it never happened, and if it comes again it is decided anew. Both are
+// right also while the node that was thought dead is only slow: its commit names revision and mark, and what it takes is fenced by the
+// mark (desk.go).
+
+// claim is an advance under way.
+type claim struct {
+	Token       string      `bson:"mark"`
+	Generation  int64       `bson:"generation"`
+	Number      int64       `bson:"number"`
+	Link        string      `bson:"link"`
+	Request     string      `bson:"request"`
+	Revision    int64       `bson:"revision"` // of the license that it was decided on
+	At          date        `bson:"at"`       // by the clock of the node
+	Charges     bool        `bson:"charges"`  // the meter has a part in it
+	MeterBefore meterTotals `bson:",inline"`  // by the meter then; what is decided without it is decided on this
+	Undoing     bool        `bson:"undoing"`
+	Plan        plan        `bson:"plan"`
+}
+
+// plan is what is to be done: an Advance without its Compose.
+type plan struct {
+	Now           date                 `bson:"now"`
+	Activation    string               `bson:"who"` // the activation
+	Charge        usageCharge          `bson:",inline"`
+	Reserve       []reservationRequest `bson:"want"`
+	Release       []string             `bson:"drop"`
+	Until         date                 `bson:"until"`
+	Goodbye       bool                 `bson:"goodbye"`
+	LastReport    licensing.LastReport `bson:"seen"`
+	NewActivation *activationLimits    `bson:"activate,omitempty"`
+	Reactivation  *reactivationLimits  `bson:"restore,omitempty"`
+}
+
+type usageCharge struct {
+	Counted    int64 `bson:"counted"`
+	Allowance  int64 `bson:"allowance"`
+	Period     date  `bson:"period"`
+	Block      int64 `bson:"block"`
+	EndPrepaid bool  `bson:"lapse"`
+	Extra      int64 `bson:"extra"`
+}
+
+// reservationRequest is all that a request wants of one entitlement.
+type reservationRequest struct {
+	Entitlement string `bson:"entitlement"`
+	Context     string `bson:"context"`
+	Slots       int64  `bson:"slots"`
+	Pool        int64  `bson:"pool"` // slots by the license, 0: no limit; says where a seat goes that needs no free one
+	Until       date   `bson:"until"`
+	Reduced     bool   `bson:"narrowed,omitempty"` // there may have been more slots before
+}
+
+type activationLimits struct {
+	Limit       int64 `bson:"limit"`
+	Window      int64 `bson:"window"`
+	MaxMachines int64 `bson:"max_machines"`
+	MoveLimit   int64 `bson:"move_limit"`
+	MoveWindow  int64 `bson:"move_window"`
+	Elsewhere   bool  `bson:"elsewhere,omitempty"`
+}
+
+type reactivationLimits struct {
+	Budget  int64                         `bson:"budget"`
+	Window  int64                         `bson:"window"`
+	History licensing.ReactivationHistory `bson:"past"`
+}
+
+func newPlan(a *licensing.Advance, l licenseLimits) plan {
+	p := plan{Now: dateOf(a.Now), Activation: string(a.Key.Activation), Charge: newUsageCharge(a.UsageCharge), Release: a.Release, Until: dateOf(a.Until), Goodbye: a.Goodbye, LastReport: a.LastReport}
+	for _, w := range a.Reserve {
+		next := reservationRequest{w.Entitlement, w.Context, w.Slots, l.slotsOf(w.Entitlement), dateOf(w.Until), l.mayBeOverCapacity(w.Entitlement)}
+		at := p.requestIndex(w.Entitlement)
+		if at < 0 {
+			p.Reserve = append(p.Reserve, next)
+			continue
+		}
+		// Of two the second finds the first's seat.
+		first := &p.Reserve[at]
+		first.Until = max(first.Until, next.Until)
+		if first.Slots >= 0 && (next.Slots < 0 || next.Slots > first.Slots) {
+			first.Slots = next.Slots
+		}
+	}
+	if a.NewActivation != nil {
+		limit := activationLimits(*a.NewActivation)
+		p.NewActivation = &limit
+	}
+	if a.Reactivation != nil {
+		p.Reactivation = &reactivationLimits{a.Reactivation.Budget, a.Reactivation.Window, a.Reactivation.History}
+	}
+	return p
+}
+
+func newUsageCharge(c licensing.UsageCharge) usageCharge {
+	return usageCharge{c.Counted, c.Allowance, dateOf(c.Period), c.Block, c.EndPrepaid, c.Extra}
+}
+
+func (c usageCharge) record() licensing.UsageCharge {
+	return licensing.UsageCharge{Counted: c.Counted, Allowance: c.Allowance, Period: timeOf(c.Period), Block: c.Block, EndPrepaid: c.EndPrepaid, Extra: c.Extra}
+}
+
+// totals is the activation's after the charge, when the meter says this.
+func (p *plan) totals(d activation, said meterTotals) licensing.UsageTotals {
+	return p.Charge.record().Apply(licensing.UsageTotals{Counted: d.Counted, Charged: d.Charged, Used: said.Used, Period: timeOf(said.Period), UsedBeforePeriod: said.UsedBeforePeriod})
+}
+
+// requestIndex is the index of the want of an entitlement; -1: it is not wanted.
+func (p *plan) requestIndex(entitlement string) int {
+	return slices.IndexFunc(p.Reserve, func(w reservationRequest) bool { return w.Entitlement == entitlement })
+}
+
+// needsSeats tells whether seats may be taken or promised for longer than any renewal.
+func (p *plan) needsSeats() bool { return !p.Goodbye && len(p.Reserve) > 0 }
+
+// reactivate charges the activation's own budget of re-activations and replaces its past.
+func (d *activation) reactivate(p *plan) error {
+	if p.Reactivation == nil {
+		return nil
+	}
+	end := d.ReactivationWindowStart + date(p.Reactivation.Window)
+	if p.Now >= end || d.ReactivationCount == 0 {
+		d.ReactivationWindowStart, d.ReactivationCount = p.Now, 0
+		end = p.Now + date(p.Reactivation.Window)
+	}
+	if d.ReactivationCount >= p.Reactivation.Budget {
+		return limitError(license.CodeRestoredTooOften, end, "%d re-activations in %d ms", d.ReactivationCount, p.Reactivation.Window)
+	}
+	d.ReactivationCount++
+	d.Reactivations = p.Reactivation.History
+	return nil
+}
+
+func (c *claim) matches(a *licensing.Advance) bool {
+	return c.Request == string(a.Request) && a.To == lease.Position{Generation: c.Generation, Number: c.Number, Link: lease.Hash(c.Link)}
+}
+
+// errRetry asks to read the activation again: somebody else has changed it, or is about to.
+var errRetry = errors.New("somebody else is at work")
+
+// writeClaim writes ahead what is to be done. The document is made by a first activation.
+func (s *Store) writeClaim(ctx context.Context, d *activation, a *licensing.Advance, p plan, said meterTotals, charges bool) error {
+	now := bson.NewDateTimeFromTime(s.now())
+	d.Claim = &claim{Token: newToken(), Generation: a.To.Generation, Number: a.To.Number, Link: string(a.To.Link), Request: string(a.Request),
+		Revision: a.Revision, At: now, Charges: charges, MeterBefore: said, Plan: p}
+	d.OpenSince = now
+	if d.ID == "" {
+		d.ID, d.Rev, d.License, d.Activation = activationID(a.Key), 1, string(a.Key.License), string(a.Key.Activation)
+		d.Org, d.Device, d.Folded = string(a.Org), a.Device, string(a.Key.Activation)
+		err := s.insert(ctx, s.activations, d)
+		if errors.Is(err, licensing.ErrExists) {
+			return errRetry
+		}
+		return err
+	}
+	return s.updateActivation(ctx, d, newDoc("_id", d.ID, "rev", d.Rev), newDoc("$set", newDoc("claim", d.Claim, "open", now)))
+}
+
+// updateActivation makes a change of an activation that is still as it was read; errAgain when it is not.
+func (s *Store) updateActivation(ctx context.Context, d *activation, filter, update bson.D) error {
+	met, err := s.updateOne(ctx, s.activations, filter, append(update, bson.E{Key: "$inc", Value: newDoc("rev", int64(1))}))
+	if err == nil && !met {
+		return errRetry
+	}
+	d.Rev++
+	return err
+}
+
+// undoClaim takes a claim back: first the mark is shut, so that nothing more is taken under it, then what was taken goes back, then the claim
+// ends. Several may do it at a time.
+func (s *Store) undoClaim(ctx context.Context, d activation) error {
+	c := d.Claim
+	mine := func() bson.D { return byID(d.ID, "rev", d.Rev, "claim.mark", c.Token) }
+	if !c.Undoing {
+		if err := s.updateActivation(ctx, &d, mine(), newDoc("$set", newDoc("claim.undoing", true))); err != nil {
+			return err
+		}
+	}
+	if c.Charges {
+		err := s.meterWriter.submit(ctx, d.License, pendingWrite[*meter]{apply: func(m *meter) error { m.undoCharge(d.Activation, c.Token); return nil }})
+		if err != nil && !errors.Is(err, licensing.ErrNotFound) {
+			return err
+		}
+	}
+	if c.Plan.needsSeats() {
+		for _, w := range c.Plan.Reserve {
+			if err := s.releasePlacedSeats(ctx, d, w.Entitlement); err != nil {
+				return err
+			}
+		}
+		for _, held := range d.Seats {
+			if c.Plan.requestIndex(held.Entitlement) < 0 {
+				continue
+			}
+			if err := s.undoRenewal(ctx, held.Bucket, d.Activation, c.Token); err != nil {
+				return err
+			}
+		}
+	}
+	if !d.isActivated() {
+		met, err := s.deleteOne(ctx, s.activations, mine())
+		if err == nil && !met {
+			return errRetry
+		}
+		return err
+	}
+	return s.updateActivation(ctx, &d, mine(), newDoc("$unset", newDoc("claim", "", "open", "")))
+}
+
+// releasePlacedSeats frees the seats of one entitlement that were placed under the activation's claim.
+func (s *Store) releasePlacedSeats(ctx context.Context, d activation, entitlement string) error {
+	placed, err := s.bucketsOfClaim(ctx, d, entitlement)
+	if err != nil {
+		return err
+	}
+	for _, n := range placed {
+		if err := s.releaseSeat(ctx, bucketID(poolID(d.License, entitlement), n), d.Activation, d.Claim.Token); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bucketsOfClaim finds the buckets in which seats were placed under the activation's claim. It searches the whole pool: that is only needed
+// where a node left a claim behind.
+func (s *Store) bucketsOfClaim(ctx context.Context, d activation, entitlement string) ([]int64, error) {
+	found, err := findAll[bucket](ctx, s.pools, newDoc("pool", poolID(d.License, entitlement), "seats."+d.Activation+".mark", d.Claim.Token),
+		options.Find().SetProjection(newDoc("n", 1)))
+	var ns []int64
+	for _, b := range found {
+		ns = append(ns, b.N)
+	}
+	return ns, err
+}
+
+// isAbandoned tells whether a claim has been under way for so long that its node is taken for dead.
+func (s *Store) isAbandoned(at date) bool { return s.now().Sub(at.Time()) >= s.abandonedAfter }

@@ -1,0 +1,117 @@
+package client
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/wasm/abi"
+)
+
+// currentCode is how the license stands right now, by the last lease, the last failure and the clock.
+func (ch *chain) currentCode() license.Code {
+	c := ch.c
+	switch {
+	case ch.state == closed, ch.isDeactivating():
+		return license.CodeDeactivated
+	//mutant:stories never: what is final does not ride the grace
+	case ch.problem.Class == license.ClassFinal:
+		return ch.problem.Code // never rides the grace
+	case ch.keyProblem.Code != "":
+		return ch.keyProblem.Code
+	case c.statement != nil && c.statement.Revokes(ch.license):
+		return license.CodeRevoked
+	case ch.current == nil && ch.problem.Code != "":
+		return ch.problem.Code
+	case ch.current == nil:
+		return license.CodeNotRunning
+	case c.clock.isSetBack(ch.current.Settings.ClockTolerance):
+		return license.CodeClockSetBack
+	case ch.current.Settings.Type.LimitsTime() && ch.current.Expires > 0 && c.clock.now() >= ch.current.Expires:
+		return license.CodeExpired
+	//mutant:stories never: a lease ends
+	case c.clock.now() > ch.current.NotAfter && !(ch.startedInTime && (ch.state == saving || ch.state == sending)): // an exchange in time is waited for
+		return license.CodeLeaseExpired
+	case ch.failures > ch.current.Settings.MaxRetries:
+		return license.CodeGrace
+	}
+	return license.CodeOK
+}
+
+// verdict is the same for people, with what decided it.
+func (ch *chain) verdict() abi.Verdict {
+	code := ch.currentCode()
+	detail := ""
+	switch {
+	case code == ch.problem.Code:
+		return ch.problem
+	case code == ch.keyProblem.Code:
+		return ch.keyProblem
+	case code == license.CodeRevoked:
+		detail = fmt.Sprintf("by the product's list %d of %s", ch.c.statement.Number, ch.c.statement.Time)
+	case code == license.CodeClockSetBack:
+		detail = fmt.Sprintf("the clock says %s, the latest signed time is %s", ch.c.clock.wall, ch.c.clock.mark)
+	case code == license.CodeExpired:
+		detail = fmt.Sprintf("at %s, now is %s", ch.current.Expires, ch.c.clock.now())
+	case code == license.CodeLeaseExpired || code == license.CodeGrace:
+		detail = fmt.Sprintf("the lease allows to go on until %s; %d failed attempts, the last: %s %s",
+			ch.current.NotAfter, ch.failures, ch.problem.Code, ch.problem.Detail)
+	}
+	v := abi.Describe(code, detail)
+	v.License = ch.license
+	return v
+}
+
+// notifyChange tells the program when a license stands otherwise than it was last told. While a start or a goodbye is under way,
+// and with it, its answer says that.
+func (ch *chain) notifyChange() {
+	if !ch.c.running || ch.current == nil && ch.problem.Code == "" || ch.isStarting() || ch.isDeactivating() {
+		return
+	}
+	code := ch.currentCode()
+	if ch.notifiedCode != "" && code != ch.notifiedCode {
+		v := ch.verdict()
+		v.License = ch.license
+		if code == license.CodeLeaseExpired && ch.hasBorrowed() {
+			v.AllowContinue = true // with what it has borrowed
+		}
+		ch.c.notify(v)
+	}
+	ch.notifiedCode = code
+}
+
+// usageDetail is the detail of exhausted.
+func (ch *chain) usageDetail() string {
+	return fmt.Sprintf("%d of %d calls are used", ch.current.Counters.Used+ch.unconfirmedCount(), ch.current.Counters.Allowance)
+}
+
+// httpDetail is the detail of server_error: what the problem says, if it is one, else how the answer begins.
+func httpDetail(e abi.Event) string {
+	var problem struct{ Code, Title, Detail string }
+	if json.Unmarshal([]byte(e.Body), &problem) == nil && problem.Code != "" {
+		return fmt.Sprintf("HTTP status %d, %.64s: %.300s", e.Status, problem.Code, cmp.Or(problem.Detail, problem.Title))
+	}
+	return fmt.Sprintf("HTTP status %d: %.300s", e.Status, e.Body)
+}
+
+// Status of all licenses.
+func (c *Client) Status() abi.Status {
+	s := abi.Status{Root: c.root, Pinned: c.cfg.pin != "" || c.cfg.Keyring != "", Files: c.fileVerdicts}
+	for _, ch := range c.chains {
+		one := abi.LicenseStatus{
+			License: ch.license, Activation: ch.activation, State: string(ch.state), Verdict: ch.verdict(), Pending: ch.unconfirmedCount(),
+		}
+		for _, h := range c.holds {
+			if h.ch == ch {
+				one.Holds = append(one.Holds, abi.Hold{Slot: h.Slot, Count: h.count})
+			}
+		}
+		if l := ch.current; l != nil {
+			one.Generation, one.Number, one.Counters = l.Generation, l.Number, l.Counters
+			one.Expires, one.NotAfter, one.Reservations, one.Relay, one.Receipt = l.Expires, l.NotAfter, l.Reservations, ch.relay, ch.currentText
+		}
+		s.Licenses = append(s.Licenses, one)
+	}
+	return s
+}
