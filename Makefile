@@ -5,6 +5,9 @@ PYTHON  := build/venv/bin/python
 FUZZTIME ?= 20s
 SEEDS    ?= 10000
 
+# The modules of the workspace: what programs embed, the server, and the desktop app.
+modules := ./... ./server/... ./desktop/...
+
 # What a Wails window is built with.
 window := desktop,production,webkit2_41
 
@@ -53,16 +56,16 @@ wasm: ## build the client core into wasm/dist and the hosts' package folders
 
 gen: frontend/node_modules/.ready ## write the generated files anew
 	go run ./internal/gen/verdicts
-	go run ./internal/gen/openapi
+	go run ./server/internal/gen/openapi
 	cd frontend && npm run --silent schema
-	go run ./internal/gen/apiclient
+	go run ./server/internal/gen/apiclient
 	go run ./internal/gen/vectors
 
 ##
 test: deps test-go test-sim test-mongo test-image test-hosts test-api test-web test-desktop test-demo ## set up what the tests need and run them all
 
 test-go: ## the Go tests
-	go test ./...
+	go test $(modules)
 	go test -tags native ./hosts/go
 
 # SQLite is C that was translated to Go. Its memory is not Go's, so the detector learns nothing from it, and with each of its accesses looked
@@ -74,13 +77,13 @@ test-race: ## the server's Go tests under the race detector, which needs a C com
 		./server/protocol ./server/store/memory ./server/store/sqlite
 
 test-sim: ## more of the simulated world than test-go lives through, and that it notices each rule that is taken away
-	go test ./wasm/sim -run TestSearch -depth 5
-	go test ./wasm/sim -run TestYears -first 1001 -seeds 500
-	go test -tags mutants ./wasm/sim -run TestMutants -timeout 60m
+	go test ./server/sim -run TestSearch -depth 5
+	go test ./server/sim -run TestYears -first 1001 -seeds 500
+	go test -tags mutants ./server/sim -run TestMutants -timeout 60m
 
 sim: ## ten thousand years, and the search two steps deeper
-	go test ./wasm/sim -run TestSearch -depth 6 -timeout 0 -v
-	go test ./wasm/sim -run TestYears -first 1 -seeds $(SEEDS) -timeout 0 -v
+	go test ./server/sim -run TestSearch -depth 6 -timeout 0 -v
+	go test ./server/sim -run TestYears -first 1 -seeds $(SEEDS) -timeout 0 -v
 
 test-web: build build/venv/.ready ## the pages, by themselves and in Chromium against the real server
 	cd frontend && npm test
@@ -117,10 +120,10 @@ check-format:
 
 # The window needs cgo; with Go's own network and users, everything else is what it is without, and is not compiled and read again.
 check-go:
-	go vet -tags mongo,mutants ./...
+	go vet -tags mongo,mutants $(modules)
 	go vet -tags native ./hosts/go
 	GOOS=wasip1 GOARCH=wasm go vet ./wasm/...
-	CGO_ENABLED=1 go tool staticcheck -tags mongo,mutants,$(window),netgo,osusergo ./...
+	CGO_ENABLED=1 go tool staticcheck -tags mongo,mutants,$(window),netgo,osusergo $(modules)
 	go tool staticcheck -tags native ./hosts/go
 
 # Not from the test cache: it does not see what `go list` reads.
@@ -145,8 +148,8 @@ screenshots: build desktop ## docs/screenshots: every page and the window, light
 features: ## which test proves which row of spec/features.md, and which rows have none
 	@go run ./internal/gen/features
 
-bench: ## throughput, latency and cost of the server on both stores, into bench/results
-	scripts/with-mongo --or-without go run ./bench
+bench: ## throughput, latency and cost of the server on both stores, into server/bench/results
+	scripts/with-mongo --or-without go run ./server/bench
 
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz

@@ -20,7 +20,7 @@ func TestOpenAPIDocumentIsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("spec/openapi.json is out of date: go run ./internal/gen/openapi")
+		t.Error("spec/openapi.json is out of date: go run ./server/internal/gen/openapi")
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The rules of the chain that need more than one holder or more than one history of the server. The simulated world (wasm/sim) has them
+// The rules of the chain that need more than one holder or more than one history of the server. The simulated world (server/sim) has them
 // happen in every order; here each stands for itself.
 
 const day = 24 * time.Hour

@@ -18,7 +18,7 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 	"github.com/onelicense/onelicense/wasm/abi"
 	"github.com/onelicense/onelicense/wasm/client"
-	"github.com/onelicense/onelicense/wasm/sim"
+	"github.com/onelicense/onelicense/wasm/trace"
 )
 
 // The attacks that a program meets on its customer's machine and on the way to its server, one test each, named after the attack.
@@ -131,11 +131,11 @@ func TestStateRollback(t *testing.T) {
 // copied is the machine copied while it runs: same memory, same disk, same clocks. From here on each draws its own randomness.
 func copied(w *world) *world {
 	c := *w
-	c.m, c.random, c.answers, c.trace = client.NewModule(parse), &stream{seed: "the copy"}, maps.Clone(w.answers), sim.Trace{}
+	c.m, c.random, c.answers, c.trace = client.NewModule(parse), &stream{seed: "the copy"}, maps.Clone(w.answers), trace.Trace{}
 	record(&c)
 	c.trace.BeginRun()
 	for _, e := range w.trace.Runs[len(w.trace.Runs)-1] {
-		c.note(sim.Exchange{Call: e.Call, Reply: string(c.m.Call([]byte(e.Call)))})
+		c.note(trace.Exchange{Call: e.Call, Reply: string(c.m.Call([]byte(e.Call)))})
 	}
 	return &c
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/wasm/abi"
 	"github.com/onelicense/onelicense/wasm/client"
-	"github.com/onelicense/onelicense/wasm/sim"
+	"github.com/onelicense/onelicense/wasm/trace"
 )
 
 func newModule() *client.Module { return client.NewModule(parseOnce) }
@@ -30,7 +30,7 @@ func FuzzCall(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		var s sim.Trace
+		var s trace.Trace
 		if err := json.Unmarshal(b, &s); err != nil {
 			f.Fatal(err)
 		}

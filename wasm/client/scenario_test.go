@@ -14,7 +14,7 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 	"github.com/onelicense/onelicense/wasm/abi"
 	"github.com/onelicense/onelicense/wasm/client"
-	"github.com/onelicense/onelicense/wasm/sim"
+	"github.com/onelicense/onelicense/wasm/trace"
 )
 
 const (
@@ -101,7 +101,7 @@ type world struct {
 	calls   int64
 	answers map[int64]abi.Verdict
 	told    []abi.Verdict
-	trace   sim.Trace
+	trace   trace.Trace
 }
 
 func newWorld(t testing.TB) *world {
@@ -138,7 +138,7 @@ func (w *world) do(c abi.Call) abi.Reply {
 		w.t.Fatal(err)
 	}
 	out := w.m.Call(in)
-	w.note(sim.Exchange{Call: string(in), Reply: string(out)})
+	w.note(trace.Exchange{Call: string(in), Reply: string(out)})
 	var r abi.Reply
 	d := json.NewDecoder(bytes.NewReader(out))
 	d.DisallowUnknownFields()
@@ -264,7 +264,7 @@ func (w *world) consume(n int64) int64 {
 // hot is consume without JSON.
 func (w *world) hot(n int32) int32 {
 	answer := w.m.Consume(w.handle, int64(n), w.now)
-	w.note(sim.Exchange{Consume: &sim.ConsumeCall{Handle: w.handle, N: n, Now: w.now}, Answer: answer})
+	w.note(trace.Exchange{Consume: &trace.ConsumeCall{Handle: w.handle, N: n, Now: w.now}, Answer: answer})
 	return answer
 }
 

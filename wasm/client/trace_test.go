@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/onelicense/onelicense/wasm/sim"
+	"github.com/onelicense/onelicense/wasm/trace"
 )
 
 // Every story of this package is also a trace in spec/vectors/client: what went into the module and what came out, byte for byte, for
@@ -18,7 +18,7 @@ var (
 
 const traces = "../../spec/vectors/client"
 
-func (w *world) note(e sim.Exchange) { w.trace.Add(e) }
+func (w *world) note(e trace.Exchange) { w.trace.Add(e) }
 
 var told = map[string]int{} // worlds by test, for stories with several
 

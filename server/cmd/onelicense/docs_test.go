@@ -16,7 +16,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 	line := regexp.MustCompile("(?m)^ *(?:\\$ )?onelicense (.*(?:\\\\\n.*)*)$|`onelicense ([a-z][^`]*)`")
 	found := 0
 	var pages []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "spec/*.md", "bench/*.md", "hosts/*/*.md", "frontend/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "spec/*.md", "server/bench/*.md", "hosts/*/*.md", "frontend/*.md"} {
 		some, err := filepath.Glob("../../../" + pattern)
 		if err != nil {
 			t.Fatal(err)

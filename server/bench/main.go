@@ -2,8 +2,8 @@
 // that checks a signature, signs an answer and writes it durably could do on the same machine at best. README.md has the method, results/
 // the figures.
 //
-//	go run ./bench
-//	go run ./bench -clients 32 -seconds 10 -pools 10000 -out ""
+//	go run ./server/bench
+//	go run ./server/bench -clients 32 -seconds 10 -pools 10000 -out ""
 //
 // The embedded store is always measured, MongoDB when $TEST_MONGODB_URI names one (scripts/with-mongo starts a stand-in).
 package main
@@ -23,7 +23,7 @@ func main() {
 	pools := flag.String("pools", "100,10000,100000", "sizes of the pools of seats, a list")
 	stores := flag.String("stores", "", "embedded, mongodb or both, a list; empty: what there is")
 	seconds := flag.Float64("seconds", 2, "how long each row is measured")
-	out := flag.String("out", "bench/results", "directory for the report and its plots; empty: print only")
+	out := flag.String("out", "server/bench/results", "directory for the report and its plots; empty: print only")
 	add := flag.Bool("add", false, "keep the rows that an earlier run has written there and this one does not measure")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
 	flag.Parse()

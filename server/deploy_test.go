@@ -1,4 +1,4 @@
-package onelicense_test
+package server_test
 
 // The files in deploy/ name settings, ports, users and each other. These tests hold them to the program and to each other.
 
@@ -47,7 +47,7 @@ func (o object) text(path ...any) string { s, _ := o.at(path...).(string); retur
 
 func documents(t *testing.T, path string) (list []object) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("deploy", path))
+	text, err := os.ReadFile(filepath.Join("..", "deploy", path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func settingsOf(t *testing.T, flags, environment map[string]string) config.Setti
 // imageSettings is the environment that the image itself brings.
 func imageSettings(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("deploy", "Dockerfile"))
+	text, err := os.ReadFile(filepath.Join("..", "deploy", "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func imageSettings(t *testing.T) map[string]string {
 //
 // proves part of B13
 func TestImageData(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("deploy", "Dockerfile"))
+	text, err := os.ReadFile(filepath.Join("..", "deploy", "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestCompose(t *testing.T) {
 	if members != 3 || servers != 3 {
 		t.Errorf("%d members, %d servers", members, servers)
 	}
-	proxy, err := os.ReadFile(filepath.Join("deploy", "Caddyfile"))
+	proxy, err := os.ReadFile(filepath.Join("..", "deploy", "Caddyfile"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-const page = "../../docs/scaling.md"
+const page = "../../../docs/scaling.md"
 
 // The page shows what the simulation says now.
 func TestPageIsUpToDate(t *testing.T) {
@@ -16,7 +16,7 @@ func TestPageIsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := table(1); !strings.Contains(string(text), want) {
-		t.Errorf("docs/scaling.md has another table than `go run ./bench/shards`:\n%s", want)
+		t.Errorf("docs/scaling.md has another table than `go run ./server/bench/shards`:\n%s", want)
 	}
 }
 

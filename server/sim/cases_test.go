@@ -17,6 +17,7 @@ import (
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
 	"github.com/onelicense/onelicense/wasm/abi"
+	"github.com/onelicense/onelicense/wasm/trace"
 )
 
 // Single stories of the world, with real OpenPGP keys. What each machine's module saw in them is a trace in spec/vectors/client, for every
@@ -76,16 +77,16 @@ func parsePGP(b []byte) (license.Keyring, error) {
 
 // watch makes a machine's calls a trace. The name is the test's, with the machine's if there are several.
 func (s *scenario) watch(m *Machine) *Machine {
-	trace := &Trace{Name: snake(s.t.Name())}
+	recording := &trace.Trace{Name: snake(s.t.Name())}
 	if len(s.Machines) > 1 {
-		trace.Name += "_" + strings.ReplaceAll(m.Name, "'", "_copy")
+		recording.Name += "_" + strings.ReplaceAll(m.Name, "'", "_copy")
 	}
-	m.Core = trace.Record(parsePGP)
+	m.Core = Record(recording, parsePGP)
 	s.t.Cleanup(func() {
 		if s.t.Failed() || !*compare {
 			return
 		}
-		if err := trace.CompareOrWrite(traces, *update); err != nil {
+		if err := recording.CompareOrWrite(traces, *update); err != nil {
 			s.t.Error(err)
 		}
 	})

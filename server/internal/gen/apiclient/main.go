@@ -13,8 +13,9 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	const at = "internal/gen/apiclient/"
+	const at = "server/internal/gen/apiclient/"
 	cmd := exec.Command("go", "tool", "-modfile="+at+"tool.mod", "oapi-codegen", "-config", at+"config.yaml", "spec/openapi.json")
+	cmd.Env = append(os.Environ(), "GOWORK=off") // a list of its own is no part of the workspace
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		log.Fatalf("generating the API client: %v", err)

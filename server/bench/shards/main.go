@@ -2,7 +2,7 @@
 // that the store gives its documents, once hashed and once ranged, and each request's reads and writes are counted where they land. It prints
 // the table of docs/scaling.md. The same seed gives the same table.
 //
-//	go run ./bench/shards
+//	go run ./server/bench/shards
 package main
 
 import (
