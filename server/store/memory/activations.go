@@ -100,12 +100,5 @@ func (s *Store) SaveReactivationHistory(_ context.Context, key licensing.Activat
 	if held == nil {
 		return licensing.ErrNotFound
 	}
-	if held.record.Head != head || held.record.Reactivations.Revision != past.Revision-1 {
-		return licensing.ErrStale
-	}
-	held.record.Reactivations = past
-	if restores {
-		held.record.ReactivationCount, held.record.ReactivationWindowStart = 0, 0
-	}
-	return nil
+	return held.record.ReplaceHistory(head, past, restores)
 }

@@ -2,17 +2,14 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Advance implements licensing.Chains. Everything is worked out beside the records and put into them at the end, so that a refusal on
-// the way has changed nothing.
+// Advance implements licensing.SyncStore. It works on copies and stores them at the end, so that a refusal on the way has changed nothing.
 func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -21,100 +18,74 @@ func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document,
 		return nil, licensing.ErrNotFound
 	}
 	held := b.activations[a.Key.Activation]
-	known := held != nil
-	if !known {
+	exists := held != nil
+	if !exists {
 		held = &activation{}
 	}
-	is := held.record
-	switch {
-	case known && is.Head == a.To && is.Request == a.Request:
-		return is.Lease, nil
-	case b.record.Revision != a.Revision || is.Head != a.From || (!known || is.Closed != 0) != (a.NewActivation != nil):
-		return nil, licensing.ErrStale
-	case a.Reactivation != nil && is.Reactivations.Revision != a.Reactivation.History.Revision-1:
-		return nil, licensing.ErrStale
+	if a.IsAnsweredBy(&held.record) {
+		return held.record.Lease, nil
 	}
-
-	meter := b.meter
-	if a.NewActivation != nil {
-		if err := meter.Join(a.NewActivation, a.Now, a.Key.Activation); err != nil {
-			return nil, err
-		}
-		is.Created, is.Closed = a.Now, 0
-	}
-	if a.Reactivation != nil {
-		if is.ReactivationCount == 0 || int64(a.Now) >= int64(is.ReactivationWindowStart)+a.Reactivation.Window {
-			is.ReactivationWindowStart, is.ReactivationCount = a.Now, 0
-		}
-		if is.ReactivationCount >= a.Reactivation.Budget {
-			return nil, limitError(license.CodeRestoredTooOften, int64(is.ReactivationWindowStart)+a.Reactivation.Window, "%d re-activations in %d ms", is.ReactivationCount, a.Reactivation.Window)
-		}
-		is.ReactivationCount++
-		is.Reactivations = a.Reactivation.History
-	}
-	account := meter.Charge(a.UsageCharge, is.Counted, is.Charged)
-	is.Counted, is.Charged = account.Counted, account.Charged
-	if a.Goodbye {
-		is.Closed = a.Now
-		meter.Leave(a.Key.Activation)
-	}
-	is.ActivationKey, is.Organisation, is.Device = a.Key, a.Org, a.Device
-	is.Head, is.Request, is.LastSync, is.LastReport = a.To, a.Request, a.Now, a.LastReport
-
-	out := account.Outcome()
-	seats := s.updateSeats(&a, b, held, &out)
-	var err error
-	if is.Lease, err = a.Compose(out); err != nil {
+	if err := a.CheckPreconditions(b.record.Revision, &held.record); err != nil {
 		return nil, err
 	}
 
+	meter := b.meter
+	next, totals, err := a.Apply(held.record, &meter)
+	if err != nil {
+		return nil, err
+	}
+	seats := s.nextSeats(&a, b, held)
+	out := totals.Outcome()
+	out.SetSeats(&a, records(seats))
+	if next.Lease, err = a.Compose(out); err != nil {
+		return nil, err
+	}
+
+	slices.SortFunc(seats, func(a, b seat) int { return strings.Compare(a.record.Entitlement, b.record.Entitlement) })
 	b.meter = meter
-	held.record, held.seats = is, seats
-	if !known {
+	held.record, held.seats = next, seats
+	if !exists {
 		held.seq = s.nextSeq()
 		b.activations[a.Key.Activation] = held
 	}
-	return is.Lease, nil
+	return next.Lease, nil
 }
 
-// updateSeats is what the activation holds after the advance; it writes the same into the outcome.
-func (s *Store) updateSeats(a *licensing.Advance, b *licenseState, held *activation, out *licensing.Outcome) []seat {
+// nextSeats returns the seats that the activation holds after the advance: those that it keeps, then those that it is granted.
+func (s *Store) nextSeats(a *licensing.Advance, b *licenseState, held *activation) []seat {
 	if len(held.seats)+len(a.Reserve) == 0 {
 		return nil
 	}
-	kept := make([]seat, 0, len(held.seats)+len(a.Reserve))
+	seats := make([]seat, 0, len(held.seats)+len(a.Reserve))
 	for _, r := range held.seats {
-		if !a.Goodbye && r.record.Until > a.Now && !slices.Contains(a.Release, r.record.Entitlement) {
-			r.record.Until = max(r.record.Until, a.Until)
-			kept = append(kept, r)
+		if a.KeepsSeat(r.record) {
+			r.record.Until = a.SeatDeadline(r.record)
+			seats = append(seats, r)
 		}
 	}
-	for _, want := range a.Reserve {
-		at := slices.IndexFunc(kept, func(r seat) bool { return r.record.Entitlement == want.Entitlement })
-		switch {
-		case at >= 0:
-			kept[at].record.Until = max(kept[at].record.Until, want.Until)
-		case !a.Goodbye && (want.Slots == licensing.Unlimited || seatsTaken(b, held, want.Entitlement, a.Now) < want.Slots):
-			kept = append(kept, seat{s.nextSeq(), licensing.Reservation{ActivationKey: a.Key, Entitlement: want.Entitlement, Context: want.Context,
+	for _, want := range a.SeatRequests() {
+		isHeld := slices.ContainsFunc(seats, func(r seat) bool { return r.record.Entitlement == want.Entitlement })
+		if !isHeld && want.HasFreeSlot(seatsTaken(b, held, want.Entitlement, a.Now)) {
+			seats = append(seats, seat{s.nextSeq(), licensing.Reservation{ActivationKey: a.Key, Entitlement: want.Entitlement, Context: want.Context,
 				Since: a.Now, Until: want.Until}})
-		default:
-			out.Denied = append(out.Denied, lease.Denial{Slot: want.Slot, Code: license.CodeNoSlots})
 		}
 	}
-	if len(kept) > 0 {
-		out.Reservations = make([]lease.Reservation, len(kept))
-	}
-	for n, r := range kept {
-		out.Reservations[n] = lease.Reservation{Slot: lease.Slot{Entitlement: r.record.Entitlement, Context: r.record.Context}, Until: r.record.Until}
-	}
-	slices.SortFunc(kept, func(a, b seat) int { return strings.Compare(a.record.Entitlement, b.record.Entitlement) })
-	return kept
+	return seats
 }
 
-// seatsTaken is how many slots of the entitlement the others hold. Slots that were granted whatever others hold count as any.
-func seatsTaken(b *licenseState, but *activation, entitlement string, now lease.Time) (n int64) {
+// records returns the reservations of the seats, in their order.
+func records(seats []seat) []licensing.Reservation {
+	var all []licensing.Reservation
+	for _, r := range seats {
+		all = append(all, r.record)
+	}
+	return all
+}
+
+// seatsTaken returns how many slots of the entitlement other activations hold, those that were granted without a free slot included.
+func seatsTaken(b *licenseState, except *activation, entitlement string, now lease.Time) (n int64) {
 	for _, a := range b.activations {
-		if a == but {
+		if a == except {
 			continue
 		}
 		for _, r := range a.seats {
@@ -124,8 +95,4 @@ func seatsTaken(b *licenseState, but *activation, entitlement string, now lease.
 		}
 	}
 	return n
-}
-
-func limitError(code license.Code, retryAt int64, format string, args ...any) error {
-	return &licensing.Limit{Code: code, Detail: fmt.Sprintf(format, args...), RetryAt: lease.Time(retryAt)}
 }

@@ -77,6 +77,15 @@ func (d activation) record() licensing.Activation {
 	}
 }
 
+// setRecord takes over what an advance has made of the record. The name and what the store adds are not the advance's.
+func (d *activation) setRecord(r licensing.Activation) {
+	d.Generation, d.Number, d.Link, d.Request, d.Lease = r.Head.Generation, r.Head.Number, string(r.Head.Link), string(r.Request), r.Lease
+	d.Device, d.Counted, d.Charged = r.Device, r.Counted, r.Charged
+	d.Created, d.LastSync, d.Closed = dateOf(r.Created), dateOf(r.LastSync), dateOf(r.Closed)
+	d.ReactivationCount, d.ReactivationWindowStart = r.ReactivationCount, dateOf(r.ReactivationWindowStart)
+	d.Reactivations, d.LastReport = r.Reactivations, r.LastReport
+}
+
 // sortedSeats is what it holds in the order of names.
 func (d activation) sortedSeats() []seat {
 	return slices.SortedFunc(slices.Values(d.Seats), func(a, b seat) int { return cmp.Compare(a.Entitlement, b.Entitlement) })

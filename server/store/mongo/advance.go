@@ -48,13 +48,14 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (lease.Docume
 	if d.Pending != nil {
 		return nil, errors.Join(s.releasePending(ctx, d), errRetry)
 	}
-	if d.isActivated() && d.head() == a.To && d.Request == string(a.Request) {
+	stored := d.record()
+	if a.IsAnsweredBy(&stored) {
 		return d.Lease, nil
 	}
 	// A claim's past was made from the one that is stored as long as the claim stands: whoever remembers another takes the claim back
 	// first. So what was decided on another past neither completes a claim nor takes it back.
-	if a.Reactivation != nil && d.Reactivations.Revision != a.Reactivation.History.Revision-1 {
-		return nil, licensing.ErrStale
+	if err := a.CheckHistory(&stored); err != nil {
+		return nil, err
 	}
 	if c := d.Claim; c != nil {
 		switch {
@@ -65,8 +66,8 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (lease.Docume
 		}
 		return nil, errRetry
 	}
-	if l.Revision != a.Revision || d.head() != a.From || (d.Closed != 0 || !d.isActivated()) != (a.NewActivation != nil) {
-		return nil, licensing.ErrStale
+	if err := a.CheckPreconditions(l.Revision, &stored); err != nil {
+		return nil, err
 	}
 	p := newPlan(a, l)
 	charges, err := s.dryRun(d, m, a, &p)
@@ -160,35 +161,36 @@ func (s *Store) load(ctx context.Context, a *licensing.Advance) (d activation, m
 
 // dryRun decides on what was read, without changing anything: most refusals end here. It tells whether the meter is to be charged.
 func (s *Store) dryRun(d activation, m *meter, a *licensing.Advance, p *plan) (charges bool, err error) {
-	if err := d.reactivate(p); err != nil {
-		return false, err
-	}
 	trial := m.record()
-	if err := p.join(&trial, d); err != nil {
+	_, totals, err := p.advance(a).Apply(d.record(), &trial)
+	if err != nil {
 		return false, err
 	}
-	account := p.totals(d, m.totals())
-	out := account.Outcome()
+	out := totals.Outcome()
 	for _, w := range p.Reserve {
 		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Until: timeOf(w.Until)})
 	}
 	_, err = a.Compose(out)
-	return account.Used != m.Used || p.NewActivation != nil, err
+	return totals.Used != m.Used || p.NewActivation != nil, err
 }
 
 // execute does what the plan says, under the activation's claim if there is one. again is set when another may have begun with it.
 func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance, p *plan, m *meter, again bool) (lease.Document, error) {
+	planned, stored := p.advance(a), d.record()
 	// What is decided without the meter must charge nothing, also if others have been given calls back since.
-	said := m.totals()
+	before := m.totals()
 	if d.Claim != nil {
-		said = d.Claim.MeterBefore
+		before = d.Claim.MeterBefore
 	}
-	account := p.totals(d, said)
+	totals := before.charge(planned, &stored)
 	if c := d.Claim; c != nil && c.Charges {
-		err := s.meterWriter.submit(ctx, d.License, pendingWrite[*meter]{token: claimToken{d.ID, c.Token}, preloaded: m, hasPreloaded: !again && len(m.Traces) < maxUnprunedTraces, apply: func(m *meter) (err error) {
-			account, err = m.charge(c.Token, p, d)
-			return err
-		}})
+		err := s.meterWriter.submit(ctx, d.License, pendingWrite[*meter]{
+			token: claimToken{d.ID, c.Token}, preloaded: m, hasPreloaded: !again && len(m.Traces) < maxUnprunedTraces,
+			apply: func(m *meter) (err error) {
+				totals, err = m.charge(c.Token, planned, &stored)
+				return err
+			},
+		})
 		if limit := (*licensing.Limit)(nil); errors.As(err, &limit) || errors.Is(err, licensing.ErrNotFound) {
 			return nil, errors.Join(s.undoClaim(ctx, d), err)
 		} else if errors.Is(err, errTokenClosed) {
@@ -197,14 +199,14 @@ func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance,
 			return nil, err
 		}
 	}
-	got, err := s.updateSeats(ctx, d, p, again)
+	got, err := s.updateSeats(ctx, d, p, planned, again)
 	if errors.Is(err, errTokenClosed) {
 		return nil, errors.Join(s.releaseStraySeats(ctx, d, got), errRetry)
 	} else if err != nil {
 		return nil, err
 	}
-	out := account.Outcome()
-	got.addTo(&out)
+	out := totals.Outcome()
+	got.addTo(&out, a)
 	document, err := a.Compose(out)
 	if err != nil {
 		if d.Claim != nil {
@@ -212,7 +214,12 @@ func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance,
 		}
 		return nil, err
 	}
-	next, err := s.commit(ctx, d, a, p, got, account, document)
+	record, err := planned.NextActivation(stored, totals)
+	if err != nil {
+		return nil, err
+	}
+	record.Lease = document
+	next, err := s.commit(ctx, d, record, got, p.Goodbye)
 	if errors.Is(err, errRetry) {
 		return nil, errors.Join(s.releaseStraySeats(ctx, d, got), errRetry)
 	} else if err != nil {
@@ -225,21 +232,10 @@ func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance,
 	return document, nil
 }
 
-// commit stores the lease and ends the claim.
-func (s *Store) commit(ctx context.Context, d activation, a *licensing.Advance, p *plan, got seatResult, account licensing.UsageTotals, document lease.Document) (activation, error) {
+// commit stores the activation with its new lease and ends the claim.
+func (s *Store) commit(ctx context.Context, d activation, record licensing.Activation, got seatResult, isGoodbye bool) (activation, error) {
 	next := d
-	if err := next.reactivate(p); err != nil {
-		return next, err
-	}
-	if p.NewActivation != nil {
-		next.Created, next.Closed = p.Now, 0
-	}
-	if p.Goodbye {
-		next.Closed = p.Now
-	}
-	next.Generation, next.Number, next.Link = a.To.Generation, a.To.Number, string(a.To.Link)
-	next.Request, next.Lease, next.LastSync, next.Counted, next.Device = string(a.Request), document, p.Now, account.Counted, a.Device
-	next.Charged, next.LastReport = account.Charged, p.LastReport
+	next.setRecord(record)
 	next.Seats = slices.Concat(got.kept, got.taken)
 	set := newDoc("generation", next.Generation, "number", next.Number, "link", next.Link, "request", next.Request, "lease", next.Lease,
 		"last_sync", next.LastSync, "counted", next.Counted, "granted", next.Charged, "device", next.Device, "created", next.Created, "closed", next.Closed,
@@ -250,8 +246,8 @@ func (s *Store) commit(ctx context.Context, d activation, a *licensing.Advance, 
 		filter = append(filter, bson.E{Key: "claim.mark", Value: d.Claim.Token})
 		unset = newDoc("claim", "")
 	}
-	if next.Claim = nil; len(got.released)+len(got.swaps) > 0 || p.Goodbye {
-		next.Pending = &pendingRelease{Token: newToken(), Release: got.released, Swap: got.swaps, Leave: p.Goodbye}
+	if next.Claim = nil; len(got.released)+len(got.swaps) > 0 || isGoodbye {
+		next.Pending = &pendingRelease{Token: newToken(), Release: got.released, Swap: got.swaps, Leave: isGoodbye}
 		next.OpenSince = bson.NewDateTimeFromTime(s.now())
 		set = append(set, bson.E{Key: "owed", Value: next.Pending}, bson.E{Key: "open", Value: next.OpenSince})
 	} else if d.Claim != nil {

@@ -6,7 +6,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
@@ -67,6 +66,12 @@ type meterTotals struct {
 }
 
 func (m *meter) totals() meterTotals { return meterTotals{m.Used, m.Period, m.UsedBeforePeriod} }
+
+// charge returns what is charged after the advance when the meter was at these totals before it. It changes no meter.
+func (t meterTotals) charge(a *licensing.Advance, stored *licensing.Activation) licensing.UsageTotals {
+	return a.UsageCharge.Apply(licensing.UsageTotals{Counted: stored.Counted, Charged: stored.Charged,
+		Used: t.Used, Period: timeOf(t.Period), UsedBeforePeriod: t.UsedBeforePeriod})
+}
 
 // newMeter is that of a new license, without its _id.
 func newMeter() bson.D {
@@ -156,16 +161,18 @@ func (m *meter) setTrace(key string, t trace) {
 }
 
 // charge adds what an advance takes: a machine's place and one activation of the window for a first one, and its calls.
-func (m *meter) charge(mark string, p *plan, d activation) (licensing.UsageTotals, error) {
-	if done, ok := m.Traces[d.Activation]; ok && done.Token == mark {
-		return p.totals(d, done.MeterBefore), nil
+func (m *meter) charge(token string, a *licensing.Advance, stored *licensing.Activation) (licensing.UsageTotals, error) {
+	key := string(a.Key.Activation)
+	if done, ok := m.Traces[key]; ok && done.Token == token {
+		return done.MeterBefore.charge(a, stored), nil
 	}
-	t, r := trace{Token: mark, MeterBefore: m.totals()}, m.record()
+	t, r := trace{Token: token, MeterBefore: m.totals()}, m.record()
 	was := r
-	if err := p.join(&r, d); err != nil {
-		return licensing.UsageTotals{}, err
+	after, err := a.ChargeMeter(&r, stored)
+	if err != nil {
+		return after, err
 	}
-	if p.NewActivation != nil {
+	if a.NewActivation != nil {
 		t.Machine, t.Window, t.Place = 1, dateOf(r.WindowFrom), r.Places-was.Places
 		if r.Moves != was.Moves || r.MovesFrom != was.MovesFrom {
 			t.Move, t.MoveWindow = 1, dateOf(r.MovesFrom)
@@ -176,20 +183,10 @@ func (m *meter) charge(mark string, p *plan, d activation) (licensing.UsageTotal
 			}
 		}
 	}
-	after := r.Charge(p.Charge.record(), d.Counted, d.Charged)
 	t.Calls, t.Period = after.Used-m.Used, dateOf(r.Period)
 	m.setRecord(r)
-	m.setTrace(d.Activation, t)
+	m.setTrace(key, t)
 	return after, nil
-}
-
-// join takes a machine's place if the plan needs one.
-func (p *plan) join(m *licensing.Meter, d activation) error {
-	if p.NewActivation == nil {
-		return nil
-	}
-	limit := licensing.ActivationLimits(*p.NewActivation)
-	return m.Join(&limit, timeOf(p.Now), lease.Hash(p.Activation))
 }
 
 // undoCharge undoes a charge, if it was made. It is written in any case: the raised revision stops a charge that is on its way.
@@ -236,8 +233,4 @@ func (m *meter) vacate(key string, o *pendingRelease) {
 	}
 	m.setRecord(r)
 	m.setTrace(key, trace{Token: o.Token})
-}
-
-func limitError(code license.Code, retryAt date, format string, args ...any) error {
-	return &licensing.Limit{Code: code, Detail: fmt.Sprintf(format, args...), RetryAt: lease.Time(retryAt)}
 }

@@ -8,28 +8,28 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
 // seatResult is what became of an activation's seats. Nothing of left has been given back yet.
 type seatResult struct {
-	kept     []seat // held before and renewed
-	taken    []seat // of this request's wants
-	denied   []reservationRequest
+	kept     []seat     // held before and renewed
+	taken    []seat     // of this request's wants
 	released []seat     // dropped, or lapsed
 	swaps    []seatSwap // of those taken, which were other seats before
 }
 
-// addTo puts it into an outcome.
-func (g *seatResult) addTo(out *licensing.Outcome) {
+// addTo puts the seats into the outcome of an advance.
+func (g *seatResult) addTo(out *licensing.Outcome, a *licensing.Advance) {
+	var held []licensing.Reservation
 	for _, s := range slices.Concat(g.kept, g.taken) {
-		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: s.Entitlement, Context: s.Context}, Until: timeOf(s.Until)})
+		held = append(held, s.record())
 	}
-	for _, w := range g.denied {
-		out.Denied = append(out.Denied, lease.Denial{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Code: license.CodeNoSlots})
-	}
+	out.SetSeats(a, held)
+}
+
+func (s seat) record() licensing.Reservation {
+	return licensing.Reservation{Entitlement: s.Entitlement, Context: s.Context, Since: timeOf(s.Since), Until: timeOf(s.Until)}
 }
 
 // heldSeat is a seat that is held and stays held, if it is still there.
@@ -42,17 +42,17 @@ type heldSeat struct {
 }
 
 // updateSeats renews what is held and takes what is wanted. With an error it still tells what was taken.
-func (s *Store) updateSeats(ctx context.Context, d activation, p *plan, again bool) (got seatResult, err error) {
+func (s *Store) updateSeats(ctx context.Context, d activation, p *plan, planned *licensing.Advance, again bool) (got seatResult, err error) {
 	var holdings []heldSeat
 	for _, held := range d.sortedSeats() {
-		dropped, at := slices.Contains(p.Release, held.Entitlement), p.requestIndex(held.Entitlement)
-		if p.Goodbye || held.Until <= p.Now || dropped && at < 0 {
+		isReleased, at := planned.ReleasesSeat(held.Entitlement), p.requestIndex(held.Entitlement)
+		if !planned.HoldsSeat(held.record()) || isReleased && at < 0 {
 			got.released = append(got.released, held)
 		} else {
-			holdings = append(holdings, heldSeat{seat: held, request: at, isReplaced: dropped})
+			holdings = append(holdings, heldSeat{seat: held, request: at, isReplaced: isReleased})
 		}
 	}
-	if err := parallelEach(len(holdings), func(i int) error { return s.renewSeat(ctx, d, p, &holdings[i]) }); err != nil {
+	if err := parallelEach(len(holdings), func(i int) error { return s.renewSeat(ctx, d, p, planned, &holdings[i]) }); err != nil {
 		return got, err
 	}
 	results, done, elsewhere := make([]*seat, len(p.Reserve)), make([]bool, len(p.Reserve)), make([]string, len(p.Reserve))
@@ -80,11 +80,9 @@ func (s *Store) updateSeats(ctx context.Context, d activation, p *plan, again bo
 		}
 		return err
 	})
-	for i, w := range p.Reserve {
+	for i := range p.Reserve {
 		if results[i] != nil {
 			got.taken = append(got.taken, *results[i])
-		} else if !done[i] {
-			got.denied = append(got.denied, w)
 		}
 	}
 	return got, err
@@ -103,15 +101,15 @@ func parallelEach(n int, f func(i int) error) error {
 }
 
 // renewSeat sees to it that a seat outlives the request. One that is wanted for longer is promised under the claim.
-func (s *Store) renewSeat(ctx context.Context, d activation, p *plan, h *heldSeat) error {
+func (s *Store) renewSeat(ctx context.Context, d activation, p *plan, planned *licensing.Advance, h *heldSeat) error {
 	o, claim, slots := pendingWrite[*bucket]{activation: d.Activation}, "", int64(licensing.Unlimited)
 	if h.request >= 0 {
 		if d.Claim != nil {
 			claim, o.token = d.Claim.Token, claimToken{d.ID, d.Claim.Token}
 		}
-		h.Until, slots = max(h.Until, p.Reserve[h.request].Until), p.Reserve[h.request].Slots
+		slots = p.Reserve[h.request].Slots
 	}
-	h.Until = max(h.Until, p.Until)
+	h.Until = dateOf(planned.SeatDeadline(h.seat.record()))
 	o.apply = func(b *bucket) error {
 		h.fits = !h.isReplaced || slots < 0 || b.hasRoom(d.Activation, p.Now, bucketCapacity(b.N, slots))
 		h.isThere = b.renew(d.Activation, h.Token, h.Until, claim)

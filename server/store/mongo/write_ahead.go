@@ -8,7 +8,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
@@ -90,20 +89,11 @@ type reactivationLimits struct {
 }
 
 func newPlan(a *licensing.Advance, l licenseLimits) plan {
-	p := plan{Now: dateOf(a.Now), Activation: string(a.Key.Activation), Charge: newUsageCharge(a.UsageCharge), Release: a.Release, Until: dateOf(a.Until), Goodbye: a.Goodbye, LastReport: a.LastReport}
-	for _, w := range a.Reserve {
-		next := reservationRequest{w.Entitlement, w.Context, w.Slots, l.slotsOf(w.Entitlement), dateOf(w.Until), l.mayBeOverCapacity(w.Entitlement)}
-		at := p.requestIndex(w.Entitlement)
-		if at < 0 {
-			p.Reserve = append(p.Reserve, next)
-			continue
-		}
-		// Of two the second finds the first's seat.
-		first := &p.Reserve[at]
-		first.Until = max(first.Until, next.Until)
-		if first.Slots >= 0 && (next.Slots < 0 || next.Slots > first.Slots) {
-			first.Slots = next.Slots
-		}
+	p := plan{Now: dateOf(a.Now), Activation: string(a.Key.Activation), Charge: newUsageCharge(a.UsageCharge), Release: a.Release, Until: dateOf(a.Until),
+		Goodbye: a.Goodbye, LastReport: a.LastReport}
+	for _, w := range a.SeatRequests() {
+		p.Reserve = append(p.Reserve, reservationRequest{w.Entitlement, w.Context, w.Slots, l.slotsOf(w.Entitlement), dateOf(w.Until),
+			l.mayBeOverCapacity(w.Entitlement)})
 	}
 	if a.NewActivation != nil {
 		limit := activationLimits(*a.NewActivation)
@@ -115,17 +105,36 @@ func newPlan(a *licensing.Advance, l licenseLimits) plan {
 	return p
 }
 
+// advance returns the advance that the plan was made from, to apply the domain's rules to it. Whoever completes the plan of another sends the
+// same request at another time: then the plan has what was decided first, and a has the rest.
+func (p *plan) advance(a *licensing.Advance) *licensing.Advance {
+	planned := *a
+	planned.Now, planned.UsageCharge, planned.Release, planned.Until = timeOf(p.Now), p.Charge.record(), p.Release, timeOf(p.Until)
+	planned.Goodbye, planned.LastReport = p.Goodbye, p.LastReport
+	planned.Reserve, planned.NewActivation, planned.Reactivation = nil, nil, nil
+	for _, w := range p.Reserve {
+		planned.Reserve = append(planned.Reserve, w.record())
+	}
+	if p.NewActivation != nil {
+		limit := licensing.ActivationLimits(*p.NewActivation)
+		planned.NewActivation = &limit
+	}
+	if p.Reactivation != nil {
+		planned.Reactivation = &licensing.ReactivationLimits{Budget: p.Reactivation.Budget, Window: p.Reactivation.Window, History: p.Reactivation.History}
+	}
+	return &planned
+}
+
+func (w reservationRequest) record() licensing.ReservationRequest {
+	return licensing.ReservationRequest{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Slots: w.Slots, Until: timeOf(w.Until)}
+}
+
 func newUsageCharge(c licensing.UsageCharge) usageCharge {
 	return usageCharge{c.Counted, c.Allowance, dateOf(c.Period), c.Block, c.EndPrepaid, c.Extra}
 }
 
 func (c usageCharge) record() licensing.UsageCharge {
 	return licensing.UsageCharge{Counted: c.Counted, Allowance: c.Allowance, Period: timeOf(c.Period), Block: c.Block, EndPrepaid: c.EndPrepaid, Extra: c.Extra}
-}
-
-// totals is the activation's after the charge, when the meter says this.
-func (p *plan) totals(d activation, said meterTotals) licensing.UsageTotals {
-	return p.Charge.record().Apply(licensing.UsageTotals{Counted: d.Counted, Charged: d.Charged, Used: said.Used, Period: timeOf(said.Period), UsedBeforePeriod: said.UsedBeforePeriod})
 }
 
 // requestIndex is the index of the want of an entitlement; -1: it is not wanted.
@@ -135,24 +144,6 @@ func (p *plan) requestIndex(entitlement string) int {
 
 // needsSeats tells whether seats may be taken or promised for longer than any renewal.
 func (p *plan) needsSeats() bool { return !p.Goodbye && len(p.Reserve) > 0 }
-
-// reactivate charges the activation's own budget of re-activations and replaces its past.
-func (d *activation) reactivate(p *plan) error {
-	if p.Reactivation == nil {
-		return nil
-	}
-	end := d.ReactivationWindowStart + date(p.Reactivation.Window)
-	if p.Now >= end || d.ReactivationCount == 0 {
-		d.ReactivationWindowStart, d.ReactivationCount = p.Now, 0
-		end = p.Now + date(p.Reactivation.Window)
-	}
-	if d.ReactivationCount >= p.Reactivation.Budget {
-		return limitError(license.CodeRestoredTooOften, end, "%d re-activations in %d ms", d.ReactivationCount, p.Reactivation.Window)
-	}
-	d.ReactivationCount++
-	d.Reactivations = p.Reactivation.History
-	return nil
-}
 
 func (c *claim) matches(a *licensing.Advance) bool {
 	return c.Request == string(a.Request) && a.To == lease.Position{Generation: c.Generation, Number: c.Number, Link: lease.Hash(c.Link)}

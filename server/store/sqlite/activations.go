@@ -62,13 +62,9 @@ func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.Activ
 		if err != nil {
 			return err
 		}
-		if held.Head != head || held.Reactivations.Revision != past.Revision-1 {
-			return licensing.ErrStale
+		if err := held.ReplaceHistory(head, past, restores); err != nil {
+			return err
 		}
-		if restores {
-			held.ReactivationCount, held.ReactivationWindowStart = 0, 0
-		}
-		held.Reactivations = past
 		return saveActivation(t, true, held)
 	})
 }

@@ -41,6 +41,7 @@ func (s *Store) Advance(ctx context.Context, a licensing.Advance) (lease.Documen
 	return document, err
 }
 
+// advance makes an advance within a transaction.
 func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
 	of, err := t.meter(a.Key.License)
 	if err != nil {
@@ -49,118 +50,90 @@ func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
 	if of.org != a.Org {
 		return nil, licensing.ErrNotFound
 	}
-	was, err := t.activation(a.Key)
-	known := err == nil
+	stored, err := t.activation(a.Key)
+	exists := err == nil
 	if err == licensing.ErrNotFound {
-		was = &cachedActivation{hasNoSeats: true}
+		stored = &cachedActivation{hasNoSeats: true}
 	} else if err != nil {
 		return nil, err
 	}
-	switch {
-	case known && was.Head == a.To && was.Request == a.Request:
-		return was.Lease, nil
-	case of.revision != a.Revision || was.Head != a.From || (was.Closed != 0 || !known) != (a.NewActivation != nil):
-		return nil, licensing.ErrStale
-	case a.Reactivation != nil && was.Reactivations.Revision != a.Reactivation.History.Revision-1:
-		return nil, licensing.ErrStale
+	if a.IsAnsweredBy(&stored.Activation) {
+		return stored.Lease, nil
 	}
-	now, held := of.Meter, was.Activation
-	if a.NewActivation != nil {
-		if err := now.Join(a.NewActivation, a.Now, a.Key.Activation); err != nil {
-			return nil, err
-		}
-		held.Created, held.Closed = a.Now, 0
-	}
-	if a.Reactivation != nil {
-		if err := reactivate(&held, a); err != nil {
-			return nil, err
-		}
-	}
-	account := now.Charge(a.UsageCharge, held.Counted, held.Charged)
-	held.Counted, held.Charged = account.Counted, account.Charged
-	out := account.Outcome()
-	if err := updateSeats(t, a, was.hasNoSeats, &out); err != nil {
+	if err := a.CheckPreconditions(of.revision, &stored.Activation); err != nil {
 		return nil, err
 	}
-	if a.Goodbye {
-		held.Closed = a.Now
-		now.Leave(a.Key.Activation)
-	}
-	held.ActivationKey, held.Organisation, held.Device = a.Key, a.Org, a.Device
-	held.Head, held.Request, held.LastSync, held.LastReport = a.To, a.Request, a.Now, a.LastReport
-	if held.Lease, err = a.Compose(out); err != nil {
+	meter := of.Meter
+	next, totals, err := a.Apply(stored.Activation, &meter)
+	if err != nil {
 		return nil, err
 	}
-	if err := saveActivation(t, known, held); err != nil {
+	seats, err := updateSeats(t, a, stored.hasNoSeats)
+	if err != nil {
 		return nil, err
 	}
-	t.cacheAdvance(&cachedActivation{held, len(out.Reservations) == 0}, of, now)
-	return held.Lease, nil
+	out := totals.Outcome()
+	out.SetSeats(a, seats)
+	if next.Lease, err = a.Compose(out); err != nil {
+		return nil, err
+	}
+	if err := saveActivation(t, exists, next); err != nil {
+		return nil, err
+	}
+	t.cacheAdvance(&cachedActivation{next, len(seats) == 0}, of, meter)
+	return next.Lease, nil
 }
 
-// reactivate charges the activation's own budget and gives it its new past.
-func reactivate(held *licensing.Activation, a *licensing.Advance) error {
-	end := held.ReactivationWindowStart + lease.Time(a.Reactivation.Window)
-	if a.Now >= end || held.ReactivationCount == 0 {
-		held.ReactivationWindowStart, held.ReactivationCount = a.Now, 0
-		end = a.Now + lease.Time(a.Reactivation.Window)
-	}
-	if held.ReactivationCount >= a.Reactivation.Budget {
-		return limitError(license.CodeRestoredTooOften, int64(end), "%d re-activations in %d ms", held.ReactivationCount, a.Reactivation.Window)
-	}
-	held.ReactivationCount++
-	held.Reactivations = a.Reactivation.History
-	return nil
-}
-
-// updateSeats drops, renews and grants, and tells what is held after that.
-func updateSeats(t *tx, a *licensing.Advance, bare bool, out *licensing.Outcome) error {
+// updateSeats releases, renews and grants, and returns the seats that the activation holds after that: those that it keeps, then those that
+// it is granted.
+func updateSeats(t *tx, a *licensing.Advance, hasNoSeats bool) ([]licensing.Reservation, error) {
 	var held []licensing.Reservation
-	if !bare {
+	if !hasNoSeats {
 		var err error
 		if held, err = seatsOf(t, a.Key); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	kept := held[:0]
+	seats := held[:0]
 	renew := false
 	for _, r := range held {
-		if a.Goodbye || r.Until <= a.Now || slices.Contains(a.Release, r.Entitlement) {
+		if !a.KeepsSeat(r) {
 			if err := releaseSeat(t, r.ActivationKey, r.Entitlement); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
 		renew = renew || r.Until < a.Until
-		kept = append(kept, r)
+		seats = append(seats, r)
 	}
-	if renew {
-		if _, err := t.exec(`UPDATE reservations SET until = max(until, ?) WHERE license = ? AND activation = ?`, a.Until, a.Key.License, a.Key.Activation); err != nil {
-			return err
+	if renew { // one statement for all of them
+		if _, err := t.exec(`UPDATE reservations SET until = max(until, ?) WHERE license = ? AND activation = ?`,
+			a.Until, a.Key.License, a.Key.Activation); err != nil {
+			return nil, err
 		}
 	}
-	for _, r := range kept {
-		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: r.Entitlement, Context: r.Context}, Until: max(r.Until, a.Until)})
-	}
-	for _, want := range a.Reserve {
-		if at := slices.IndexFunc(out.Reservations, func(r lease.Reservation) bool { return r.Entitlement == want.Entitlement }); at >= 0 {
-			if err := extendSeat(t, a.Key, &out.Reservations[at], want.Until); err != nil {
-				return err
-			}
+	for n := range seats {
+		r := &seats[n]
+		renewed := max(r.Until, a.Until)
+		if r.Until = a.SeatDeadline(*r); r.Until == renewed {
 			continue
 		}
-		granted := false
-		if !a.Goodbye {
-			var err error
-			if granted, err = grantSeat(t, a, want); err != nil {
-				return err
-			}
-		}
-		if granted {
-			out.Reservations = append(out.Reservations, lease.Reservation{Slot: want.Slot, Until: want.Until})
-		} else {
-			out.Denied = append(out.Denied, lease.Denial{Slot: want.Slot, Code: license.CodeNoSlots})
+		if err := extendSeat(t, a.Key, r.Entitlement, r.Until); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	for _, want := range a.SeatRequests() {
+		if slices.ContainsFunc(seats, func(r licensing.Reservation) bool { return r.Entitlement == want.Entitlement }) {
+			continue
+		}
+		granted, err := grantSeat(t, a, want)
+		if err != nil {
+			return nil, err
+		}
+		if granted {
+			seats = append(seats, licensing.Reservation{ActivationKey: a.Key, Entitlement: want.Entitlement, Context: want.Context,
+				Since: a.Now, Until: want.Until})
+		}
+	}
+	return seats, nil
 }

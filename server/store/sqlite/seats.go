@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"fmt"
-
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
@@ -19,13 +17,10 @@ func seatsOf(t *tx, key licensing.ActivationKey) (held []licensing.Reservation, 
 	return held, err
 }
 
-// extendSeat moves the deadline of a held slot, never back.
-func extendSeat(t *tx, key licensing.ActivationKey, r *lease.Reservation, until lease.Time) error {
-	if until <= r.Until {
-		return nil
-	}
-	r.Until = until
-	_, err := t.exec(`UPDATE reservations SET until = ? WHERE license = ? AND activation = ? AND entitlement = ?`, until, key.License, key.Activation, r.Entitlement)
+// extendSeat sets a later deadline of a held seat.
+func extendSeat(t *tx, key licensing.ActivationKey, entitlement string, until lease.Time) error {
+	_, err := t.exec(`UPDATE reservations SET until = ? WHERE license = ? AND activation = ? AND entitlement = ?`,
+		until, key.License, key.Activation, entitlement)
 	return err
 }
 
@@ -33,7 +28,7 @@ func extendSeat(t *tx, key licensing.ActivationKey, r *lease.Reservation, until 
 // searched for slots that have lapsed, and again as long as there are any: more may be taken than the pool has slots, by those who were
 // granted theirs whatever others held.
 func grantSeat(t *tx, a *licensing.Advance, want licensing.ReservationRequest) (bool, error) {
-	if want.Slots == 0 {
+	if !want.HasFreeSlot(0) {
 		return false, nil
 	}
 	taken, err := takeSlot(t, a.Key.License, want)
@@ -53,6 +48,8 @@ func grantSeat(t *tx, a *licensing.Advance, want licensing.ReservationRequest) (
 	return true, err
 }
 
+// takeSlot counts one more slot of the pool as taken if one is free: the condition is that of ReservationRequest.HasFreeSlot, as a query, so
+// that the count of a large pool need not be read.
 func takeSlot(t *tx, id license.ID, want licensing.ReservationRequest) (bool, error) {
 	n, err := t.exec(`INSERT INTO pools VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET used = used + 1 WHERE used < ?3 OR ?3 < 0`,
 		id, want.Entitlement, want.Slots)
@@ -82,8 +79,4 @@ func releaseSeat(t *tx, key licensing.ActivationKey, entitlement string) error {
 	}
 	_, err = t.exec(`UPDATE pools SET used = used - 1 WHERE license = ? AND entitlement = ?`, key.License, entitlement)
 	return err
-}
-
-func limitError(code license.Code, retryAt int64, format string, args ...any) error {
-	return &licensing.Limit{Code: code, Detail: fmt.Sprintf(format, args...), RetryAt: lease.Time(retryAt)}
 }
