@@ -15,7 +15,7 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/audit"
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 // mutatingRoutes are the routes that change something and have done so in some test. Each time, world.audited has looked for the line.
@@ -225,9 +225,9 @@ func TestServerEventIsAuditedOnce(t *testing.T) {
 	p := w.owner()
 	var head audit.ChainHead
 	p.do("GET", "/audit/head", nil).decode(&head)
-	for _, n := range []licensing.Event{
-		{Type: licensing.WebhookDisabled, Key: "hook:1", Org: license.ID(head.Chain), Time: lease.Time(w.clock.now().UnixMilli()), Details: map[string]any{"webhook": "hook"}},
-		{Type: licensing.ServerRestored, Key: "org:2", Org: license.ID(head.Chain), Time: lease.Time(w.clock.now().UnixMilli()), Details: map[string]any{"epoch": 2}},
+	for _, n := range []events.Event{
+		{Type: events.WebhookDisabled, Key: "hook:1", Org: license.ID(head.Chain), Time: lease.Time(w.clock.now().UnixMilli()), Details: map[string]any{"webhook": "hook"}},
+		{Type: events.ServerRestored, Key: "org:2", Org: license.ID(head.Chain), Time: lease.Time(w.clock.now().UnixMilli()), Details: map[string]any{"epoch": 2}},
 	} {
 		for range 3 {
 			if err := w.s.auditEvent(t.Context(), n); err != nil {

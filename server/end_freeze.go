@@ -36,7 +36,7 @@ func EndFreeze(ctx context.Context, c Config) (epoch int64, since time.Time, err
 	if err != nil || was.Since == 0 {
 		return was.Value, since, err
 	}
-	if err := domain.EndFreeze(ctx); err != nil {
+	if err := domain.Leasing.EndFreeze(ctx); err != nil {
 		return was.Value, since, err
 	}
 	since = was.Since.Std().UTC()

@@ -10,6 +10,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 	"github.com/onelicense/onelicense/server/metrics"
 	"github.com/onelicense/onelicense/server/problem"
 	"github.com/onelicense/onelicense/server/protocol"
@@ -73,7 +74,7 @@ type instrumentedService struct {
 	instrumentation
 }
 
-func (w instrumentedService) Sync(ctx context.Context, body []byte, address string) (a licensing.Answer, err error) {
+func (w instrumentedService) Sync(ctx context.Context, body []byte, address string) (a leasing.Answer, err error) {
 	var span traces.Span
 	if w.traces != nil {
 		ctx, span = w.traces.Start(ctx, "licensing.Sync")

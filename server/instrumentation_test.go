@@ -20,6 +20,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 	"github.com/onelicense/onelicense/server/metrics"
 	"github.com/onelicense/onelicense/server/protocol"
 	"github.com/onelicense/onelicense/server/traces"
@@ -226,4 +227,4 @@ func (noopStore) Activation(context.Context, licensing.ActivationKey) (a licensi
 
 type noopService struct{ protocol.Service }
 
-func (noopService) Sync(context.Context, []byte, string) (a licensing.Answer, err error) { return }
+func (noopService) Sync(context.Context, []byte, string) (a leasing.Answer, err error) { return }

@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/audit"
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 // jobs is the work that nobody asks for: it goes on from Open to Close, on every node. Each task must be right when several nodes do it
@@ -39,17 +39,17 @@ func (s *Server) startJobs() {
 		return s.store.DeleteExpiredEntries(ctx, lease.Time(s.config.Now().UnixMilli()))
 	})
 	s.runEvery(ctx, auditFlushInterval, "audit log", s.flushAudit)
-	s.runEvery(ctx, expiryReminderInterval, "expiring licenses", s.domain.RecordExpiring)
+	s.runEvery(ctx, expiryReminderInterval, "expiring licenses", s.domain.Events.RecordExpiring)
 	s.jobs.tasks.Go(func() { s.notify.Run(ctx) })
 }
 
 // auditEvent writes a line for what the server does by itself, once, though each node hands the notice out and may do so again.
-func (s *Server) auditEvent(ctx context.Context, n licensing.Event) error {
+func (s *Server) auditEvent(ctx context.Context, n events.Event) error {
 	line := audit.Line{ID: string(lease.HashOf([]byte(string(n.Type) + "\n" + n.Key)))[:16], Time: n.Time.Std().UTC(), Actor: audit.Actor{Kind: "system"}, Action: string(n.Type)}
 	switch n.Type {
-	case licensing.WebhookDisabled:
+	case events.WebhookDisabled:
 		line.Records = []string{fmt.Sprint("webhooks/", n.Details["webhook"])}
-	case licensing.ServerRestored:
+	case events.ServerRestored:
 		line.Records = []string{fmt.Sprint("epochs/", n.Details["epoch"])}
 		if err := s.audit.AppendOnce(ctx, "", line); err != nil {
 			return err
@@ -62,8 +62,8 @@ func (s *Server) auditEvent(ctx context.Context, n licensing.Event) error {
 
 // reportInterrupted tells of a change that was cut short, for its own events may be lost with the node.
 func (s *Server) reportInterrupted(ctx context.Context, org license.ID, line audit.Line) error {
-	n := licensing.Event{
-		Key: line.ID, Type: licensing.ServerInterrupted, Org: org, Time: lease.Time(s.config.Now().UnixMilli()),
+	n := events.Event{
+		Key: line.ID, Type: events.ServerInterrupted, Org: org, Time: lease.Time(s.config.Now().UnixMilli()),
 		Details: map[string]any{"action": line.Action, "records": strings.Join(line.Records, " "), "request": line.Request},
 	}
 	for _, record := range line.Records {

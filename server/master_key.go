@@ -97,7 +97,7 @@ func serverSecret(ctx context.Context, entries licensing.Entries, keys *issuer.I
 // reencryptKeys brings what is sealed under another key at hand under the present one. A server that can open nothing has the wrong key, and does
 // not start.
 func (s *Server) reencryptKeys(ctx context.Context) error {
-	r, err := s.domain.ReencryptKeys(ctx, s.store.EachProduct)
+	r, err := s.domain.Keys.ReencryptKeys(ctx, s.store.EachProduct)
 	if err != nil {
 		return fmt.Errorf("sealing the products' keys under the present master key, of which %d are done: %w", r.Reencrypted, err)
 	}

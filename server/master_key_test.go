@@ -12,6 +12,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/services"
 	"github.com/onelicense/onelicense/server/masterkey"
 )
 
@@ -118,16 +119,16 @@ func TestMasterKeyRotationResumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	tired := &failingUpdateStore{Store: w.s.store, strength: 1}
-	domain := licensing.New(tired, both, licensing.Options{Clock: w.clock.now, Secret: key(3)})
-	r, err := domain.ReencryptKeys(t.Context(), w.s.store.EachProduct)
+	domain := services.New(tired, both, services.Options{Clock: w.clock.now, Secret: key(3)})
+	r, err := domain.Keys.ReencryptKeys(t.Context(), w.s.store.EachProduct)
 	if !errors.Is(err, licensing.ErrUnavailable) || r.Reencrypted != 1 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	tired.strength = 100
-	if r, err = domain.ReencryptKeys(t.Context(), w.s.store.EachProduct); err != nil || r.Reencrypted != 2 || r.Products != 3 || r.Unreadable != nil {
+	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.s.store.EachProduct); err != nil || r.Reencrypted != 2 || r.Products != 3 || r.Unreadable != nil {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err = domain.ReencryptKeys(t.Context(), w.s.store.EachProduct); err != nil || r.Reencrypted != 0 {
+	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.s.store.EachProduct); err != nil || r.Reencrypted != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for _, id := range products {
@@ -149,7 +150,7 @@ func TestMasterKeyRotationResumes(t *testing.T) {
 	if _, err := w.s.store.UpdateProduct(t.Context(), damaged); err != nil {
 		t.Fatal(err)
 	}
-	if r, err = domain.ReencryptKeys(t.Context(), w.s.store.EachProduct); err != nil || len(r.Unreadable) != 1 {
+	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.s.store.EachProduct); err != nil || len(r.Unreadable) != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -106,7 +106,7 @@ func TestVendorEvents(t *testing.T) {
 	}
 
 	w.clock.advance(24 * time.Hour) // a week before the end
-	if err := w.s.domain.RecordExpiring(t.Context()); err != nil {
+	if err := w.s.domain.Events.RecordExpiring(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if e := receive(t, events); e.Type != kinds[2] {

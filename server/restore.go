@@ -163,7 +163,7 @@ func beginEpoch(ctx context.Context, c Config) (epoch int64, err error) {
 	if err := store.EachProduct(ctx, canDecrypt(keys)); err != nil {
 		return 0, err
 	}
-	raised, err := domain.RaiseEpoch(ctx)
+	raised, err := domain.Leasing.RaiseEpoch(ctx)
 	if err != nil {
 		return 0, err
 	}

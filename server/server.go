@@ -32,7 +32,8 @@ import (
 	"github.com/onelicense/onelicense/server/audit"
 	"github.com/onelicense/onelicense/server/config"
 	"github.com/onelicense/onelicense/server/issuer"
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
+	"github.com/onelicense/onelicense/server/licensing/services"
 	"github.com/onelicense/onelicense/server/masterkey"
 	"github.com/onelicense/onelicense/server/metrics"
 	"github.com/onelicense/onelicense/server/notify"
@@ -80,7 +81,7 @@ type Server struct {
 	access     *access.Service
 	audit      *audit.Log
 	notify     *notify.Service
-	domain     *licensing.Service
+	domain     *services.Services
 	app        *fiber.App
 	routes     []api.Route
 	setupToken string
@@ -179,9 +180,9 @@ func (s *Server) wire(master []byte) error {
 	for path := range linkPages {
 		s.app.Get(path, s.linkPage)
 	}
-	protocol.Register(s.app.Group(api.Prefix), s.rateLimited(s.instrumentation.wrapService(domain)), s.config.Log)
+	protocol.Register(s.app.Group(api.Prefix), s.rateLimited(s.instrumentation.wrapService(protocol.Join(domain.Leasing, domain.Keys))), s.config.Log)
 	management := api.Register(s.app, api.Config{
-		Access: s.access, Licensing: domain, Audit: s.audit, Notify: s.notify, Log: s.config.Log, Secure: s.usesTLS(),
+		Access: s.access, Catalogue: domain.Catalogue, Leasing: domain.Leasing, Keys: domain.Keys, Events: domain.Events, Audit: s.audit, Notify: s.notify, Log: s.config.Log, Secure: s.usesTLS(),
 		Entries: s.store, Secret: answers, Now: s.config.Now,
 	})
 	s.routes = management.Routes()
@@ -190,12 +191,12 @@ func (s *Server) wire(master []byte) error {
 }
 
 // newLicensing joins the domain with its store and its issuer.
-func newLicensing(store store, keys *issuer.Issuer, secret []byte, now func() time.Time, tell licensing.EventSink) (*licensing.Service, error) {
+func newLicensing(store store, keys *issuer.Issuer, secret []byte, now func() time.Time, tell events.Sink) (*services.Services, error) {
 	challenges, err := hkdf.Key(sha256.New, secret, nil, "onelicense/challenges/1", 32)
 	if err != nil {
 		return nil, err
 	}
-	return licensing.New(store, keys, licensing.Options{Clock: now, Secret: challenges, Events: tell}), nil
+	return services.New(store, keys, services.Options{Clock: now, Secret: challenges, Events: tell}), nil
 }
 
 // usesTLS tells whether browsers reach the server by TLS, its own or a proxy's.

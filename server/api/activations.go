@@ -80,15 +80,14 @@ func (b ActivationPathInput) key() licensing.ActivationKey {
 // registerActivations registers what is known of installations, and how the vendor takes back what they hold.
 func (a *API) registerActivations() {
 	const tag = "activations"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/activations", id: "activations", tag: tag, action: access.ReadLicenses,
 		summary: "List the installations of a license, newest first",
 	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Activation]], error) {
-		if _, err := l.License(ctx, who.Organisation(), in.id()); err != nil {
+		if _, err := a.Catalogue.License(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that the license is there
 		}
-		found, err := l.Activations(ctx, who.Organisation(), in.id(), in.page())
+		found, err := a.Leasing.Activations(ctx, who.Organisation(), in.id(), in.page())
 		return replyList(found, err, toActivation)
 	})
 	addRoute(a, operation{
@@ -101,7 +100,7 @@ func (a *API) registerActivations() {
 			}}
 		},
 	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*fileResponse, error) {
-		text, err := l.Receipt(ctx, who.Organisation(), in.key())
+		text, err := a.Leasing.Receipt(ctx, who.Organisation(), in.key())
 		if err != nil {
 			return nil, err
 		}
@@ -111,35 +110,35 @@ func (a *API) registerActivations() {
 		method: "PATCH", path: "/licenses/{id}/activations/{activation}", id: "nameActivation", tag: tag, action: access.EditLicenses,
 		status: http.StatusNoContent, summary: "Give an installation a name, by which a search finds it",
 	}, func(ctx context.Context, who access.Identity, in *ActivationBodyInput[ActivationEdit]) (*empty, error) {
-		return nil, l.NameActivation(ctx, who.Organisation(), in.key(), in.Body.Name)
+		return nil, a.Leasing.NameActivation(ctx, who.Organisation(), in.key(), in.Body.Name)
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/licenses/{id}/activations/{activation}/forgive", id: "forgive", tag: tag, action: access.DeactivateActivations,
 		status: http.StatusNoContent, summary: "Forgive an installation its restores, turns and changed machine, so that it may go on",
 	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*empty, error) {
-		return nil, l.ClearCloneEvidence(ctx, who.Organisation(), in.key())
+		return nil, a.Leasing.ClearCloneEvidence(ctx, who.Organisation(), in.key())
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/licenses/{id}/activations/{activation}/deactivate", id: "deactivate", tag: tag, action: access.DeactivateActivations,
 		status: http.StatusNoContent, summary: "Deactivate an installation and free what it holds, its place among the machines too",
 	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*empty, error) {
-		return nil, l.Deactivate(ctx, who.Organisation(), in.key())
+		return nil, a.Leasing.Deactivate(ctx, who.Organisation(), in.key())
 	})
 	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/reservations", id: "reservations", tag: tag, action: access.ReadLicenses,
 		summary: "List the slots that are held",
 	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Reservation]], error) {
-		if _, err := l.License(ctx, who.Organisation(), in.id()); err != nil {
+		if _, err := a.Catalogue.License(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that the license is there
 		}
-		found, err := l.Reservations(ctx, who.Organisation(), in.id(), in.page())
+		found, err := a.Leasing.Reservations(ctx, who.Organisation(), in.id(), in.page())
 		return replyList(found, err, toReservation)
 	})
 	addRoute(a, operation{
 		method: "DELETE", path: "/licenses/{id}/activations/{activation}/reservations/{entitlement}", id: "release", tag: tag,
 		action: access.DeactivateActivations, status: http.StatusNoContent, summary: "Take a slot back; the program learns it with its next sync",
 	}, func(ctx context.Context, who access.Identity, in *ReservationPathInput) (*empty, error) {
-		return nil, l.FreeReservation(ctx, who.Organisation(), in.key(), in.Entitlement)
+		return nil, a.Leasing.FreeReservation(ctx, who.Organisation(), in.key(), in.Entitlement)
 	})
 }
 

@@ -23,6 +23,10 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/audit"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/catalogue"
+	"github.com/onelicense/onelicense/server/licensing/events"
+	"github.com/onelicense/onelicense/server/licensing/keys"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 	"github.com/onelicense/onelicense/server/notify"
 	"github.com/onelicense/onelicense/server/problem"
 )
@@ -33,7 +37,10 @@ const Prefix = "/api/v1"
 // Config is what the routes stand on.
 type Config struct {
 	Access    *access.Service
-	Licensing *licensing.Service
+	Catalogue *catalogue.Service
+	Leasing   *leasing.Service
+	Keys      *keys.Service
+	Events    *events.Service
 	Audit     *audit.Log
 	Notify    *notify.Service
 	Entries   licensing.Entries // where answers are kept for those who ask again

@@ -75,20 +75,19 @@ func (a *API) forEach(ctx context.Context, n int, do func(ctx context.Context, i
 // registerBulkOperations registers the calls about many licenses.
 func (a *API) registerBulkOperations() {
 	const tag = "licenses"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "POST", path: "/versions/{id}/licenses/bulk", id: "createLicenses", tag: tag, action: access.EditLicenses,
 		summary: "Make up to 500 licenses from one template",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[LicensesNew]) (*response[AllDone], error) {
 		wanted := in.Body.Template.license()
 		wanted.Organisation, wanted.Version = who.Organisation(), in.id()
-		if err := l.ValidateLicense(ctx, wanted); err != nil {
+		if err := a.Catalogue.ValidateLicense(ctx, wanted); err != nil {
 			return nil, prefixField("template", err) // it would be wrong as often as it is wanted
 		}
 		return reply(a.forEach(ctx, in.Body.Count, func(ctx context.Context, i int) (license.ID, error) {
 			one := wanted
 			one.Name = strings.ReplaceAll(wanted.Name, "{n}", strconv.Itoa(i+1))
-			made, err := l.CreateLicense(ctx, one)
+			made, err := a.Catalogue.CreateLicense(ctx, one)
 			if err != nil {
 				return "", err
 			}
@@ -110,7 +109,7 @@ func (a *API) registerBulkOperations() {
 				return err
 			}},
 		{operation{path: "/bulk/licenses/delete", id: "deleteLicenses", action: access.RevokeLicenses, summary: "Delete up to 500 licenses with their activations"},
-			func(ctx context.Context, org, id license.ID) error { return l.DeleteLicense(ctx, org, id, 0) }},
+			func(ctx context.Context, org, id license.ID) error { return a.Catalogue.DeleteLicense(ctx, org, id, 0) }},
 	} {
 		op.method, op.tag, op.status = "POST", tag, http.StatusOK
 		addRoute(a, op.operation, func(ctx context.Context, who access.Identity, in *bodyInput[LicenseIDs]) (*response[AllDone], error) {
@@ -125,12 +124,12 @@ func (a *API) registerBulkOperations() {
 // setLicenseStatus suspends or reinstates a license, whatever else is edited meanwhile.
 func (a *API) setLicenseStatus(ctx context.Context, org, id license.ID, status licensing.Status) (licensing.License, error) {
 	return retryOnConflict(func() (licensing.License, error) {
-		one, err := a.Licensing.License(ctx, org, id)
+		one, err := a.Catalogue.License(ctx, org, id)
 		if err != nil || one.Status == status {
 			return one, err
 		}
 		one.Status = status
-		return a.Licensing.UpdateLicense(ctx, one)
+		return a.Catalogue.UpdateLicense(ctx, one)
 	})
 }
 

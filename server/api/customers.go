@@ -7,6 +7,7 @@ import (
 
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/catalogue"
 )
 
 // Customer is whom licenses are for.
@@ -38,19 +39,18 @@ type CustomerEdit struct {
 	Metadata  *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
 }
 
-func toCustomer(c licensing.Customer) Customer {
+func toCustomer(c catalogue.Customer) Customer {
 	return Customer{string(c.ID), c.Name, c.Email, c.Reference, nonNilMap(c.Metadata), c.Revision, timestamp(c.Created), timestamp(c.Updated)}
 }
 
 // registerCustomers registers the routes of customers. Their licenses are listed by the filter customer_id.
 func (a *API) registerCustomers() {
 	const tag = "customers"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "POST", path: "/customers", id: "createCustomer", tag: tag, action: access.EditLicenses, status: http.StatusCreated,
 		summary: "Make a customer",
 	}, func(ctx context.Context, who access.Identity, in *bodyInput[CustomerNew]) (*response[Customer], error) {
-		c, err := l.CreateCustomer(ctx, licensing.Customer{
+		c, err := a.Catalogue.CreateCustomer(ctx, catalogue.Customer{
 			Record: licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
 			Name:   in.Body.Name, Email: in.Body.Email, Reference: in.Body.Reference,
 		})
@@ -60,21 +60,21 @@ func (a *API) registerCustomers() {
 		method: "GET", path: "/customers", id: "customers", tag: tag, action: access.ReadLicenses,
 		summary: "List customers, newest first; a search looks through name, e-mail and reference",
 	}, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Customer]], error) {
-		found, err := l.Customers(ctx, who.Organisation(), in.page())
+		found, err := a.Catalogue.Customers(ctx, who.Organisation(), in.page())
 		return replyList(found, err, toCustomer)
 	})
 	addRoute(a, operation{
 		method: "GET", path: "/customers/{id}", id: "customer", tag: tag, action: access.ReadLicenses,
 		summary: "Read a customer",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Customer], error) {
-		c, err := l.Customer(ctx, who.Organisation(), in.id())
+		c, err := a.Catalogue.Customer(ctx, who.Organisation(), in.id())
 		return reply(toCustomer(c), err)
 	})
 	addRoute(a, operation{
 		method: "PATCH", path: "/customers/{id}", id: "editCustomer", tag: tag, action: access.EditLicenses,
 		summary: "Edit a customer",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CustomerEdit]) (*response[Customer], error) {
-		c, err := l.Customer(ctx, who.Organisation(), in.id())
+		c, err := a.Catalogue.Customer(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
@@ -83,13 +83,13 @@ func (a *API) registerCustomers() {
 		assign(&c.Email, in.Body.Email)
 		assign(&c.Reference, in.Body.Reference)
 		assign(&c.Metadata, in.Body.Metadata)
-		c, err = l.UpdateCustomer(ctx, c)
+		c, err = a.Catalogue.UpdateCustomer(ctx, c)
 		return reply(toCustomer(c), err)
 	})
 	addRoute(a, operation{
 		method: "DELETE", path: "/customers/{id}", id: "deleteCustomer", tag: tag, action: access.RevokeLicenses, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a customer that has no licenses",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
-		return nil, l.DeleteCustomer(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
+		return nil, a.Catalogue.DeleteCustomer(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/catalogue"
 	"github.com/onelicense/onelicense/server/problem"
 )
 
@@ -143,7 +144,7 @@ func (a *API) registerFullExportImport() {
 			o.Responses = map[string]*huma.Response{"200": {Description: "One JSON object in each line; the last one is the end.", Content: lines}}
 		},
 	}, func(ctx context.Context, who access.Identity, _ *empty) (*huma.StreamResponse, error) {
-		org, err := a.Licensing.Organisation(ctx, who.Organisation())
+		org, err := a.Catalogue.Organisation(ctx, who.Organisation())
 		if err != nil {
 			return nil, err
 		}
@@ -172,13 +173,13 @@ func (a *API) registerFullExportImport() {
 func (a *API) writeFullExport(ctx context.Context, org licensing.Organisation, to io.Writer) error {
 	buffered := bufio.NewWriterSize(to, 64<<10)
 	out := json.NewEncoder(buffered)
-	l, n := a.Licensing, Counts{}
+	n := Counts{}
 	err := out.Encode(exportLine{Head: &exportHeader{exportFormat, exportVersion, Organisation{string(org.ID), org.Name, timestamp(org.Created)}, a.Now().UTC()}})
 	if err != nil {
 		return err
 	}
 	products := func(page licensing.Page) (licensing.Listing[licensing.Product], error) {
-		return l.Products(ctx, org.ID, page)
+		return a.Catalogue.Products(ctx, org.ID, page)
 	}
 	err = forEachRecord(products, func(p licensing.Product) error {
 		n.Products++
@@ -187,7 +188,7 @@ func (a *API) writeFullExport(ctx context.Context, org licensing.Organisation, t
 	if err == nil {
 		err = forEachRecord(products, func(p licensing.Product) error {
 			return forEachRecord(func(page licensing.Page) (licensing.Listing[licensing.Version], error) {
-				return l.Versions(ctx, org.ID, p.ID, page)
+				return a.Catalogue.Versions(ctx, org.ID, p.ID, page)
 			}, func(v licensing.Version) error {
 				n.Versions++
 				described := toVersion(v)
@@ -196,22 +197,22 @@ func (a *API) writeFullExport(ctx context.Context, org licensing.Organisation, t
 		})
 	}
 	told := map[license.ID]bool{}
-	tell := func(c licensing.Customer) error {
+	tell := func(c catalogue.Customer) error {
 		n.Customers++
 		told[c.ID] = true
 		described := toCustomer(c)
 		return out.Encode(exportLine{Customer: &described})
 	}
 	if err == nil {
-		err = forEachRecord(func(page licensing.Page) (licensing.Listing[licensing.Customer], error) {
-			return l.Customers(ctx, org.ID, page)
+		err = forEachRecord(func(page licensing.Page) (licensing.Listing[catalogue.Customer], error) {
+			return a.Catalogue.Customers(ctx, org.ID, page)
 		}, tell)
 	}
 	if err == nil {
 		err = forEachRecord(func(page licensing.Page) (licensing.Listing[licensing.License], error) {
-			return l.Licenses(ctx, org.ID, licensing.LicenseFilter{}, page)
+			return a.Catalogue.Licenses(ctx, org.ID, licensing.LicenseFilter{}, page)
 		}, func(one licensing.License) error {
-			usage, err := l.Usage(ctx, org.ID, one.ID)
+			usage, err := a.Leasing.Usage(ctx, org.ID, one.ID)
 			if errors.Is(err, licensing.ErrNotFound) {
 				return nil // deleted meanwhile
 			} else if err != nil {
@@ -220,7 +221,7 @@ func (a *API) writeFullExport(ctx context.Context, org licensing.Organisation, t
 			described := toLicense(one)
 			described.Used = &usage.Used
 			if one.CustomerID != "" && !told[one.CustomerID] { // the customer was made meanwhile
-				c, err := l.Customer(ctx, org.ID, one.CustomerID)
+				c, err := a.Catalogue.Customer(ctx, org.ID, one.CustomerID)
 				if errors.Is(err, licensing.ErrNotFound) {
 					described.CustomerID = "" // and deleted
 				} else if err = errors.Join(err, tell(c)); err != nil {
@@ -249,7 +250,7 @@ func (a *API) writeFullExport(ctx context.Context, org licensing.Organisation, t
 // exportHistory writes what happened to a license, and what was used of it in the periods that are over.
 func (a *API) exportHistory(ctx context.Context, out *json.Encoder, org, id license.ID, n *Counts) error {
 	err := forEachRecord(func(page licensing.Page) (licensing.Listing[licensing.HistoryEntry], error) {
-		return a.Licensing.History(ctx, org, id, page)
+		return a.Events.History(ctx, org, id, page)
 	},
 		func(x licensing.HistoryEntry) error {
 			n.Events++
@@ -259,7 +260,7 @@ func (a *API) exportHistory(ctx context.Context, out *json.Encoder, org, id lice
 		return err
 	}
 	return forEachRecord(func(page licensing.Page) (licensing.Listing[licensing.Period], error) {
-		return a.Licensing.Periods(ctx, org, id, page)
+		return a.Leasing.Periods(ctx, org, id, page)
 	},
 		func(x licensing.Period) error {
 			n.Periods++
@@ -270,7 +271,7 @@ func (a *API) exportHistory(ctx context.Context, out *json.Encoder, org, id lice
 // exportInstallations writes what is known of a license's installations.
 func (a *API) exportInstallations(ctx context.Context, out *json.Encoder, org, id license.ID, n *Counts) error {
 	err := forEachRecord(func(page licensing.Page) (licensing.Listing[licensing.Activation], error) {
-		return a.Licensing.Activations(ctx, org, id, page)
+		return a.Leasing.Activations(ctx, org, id, page)
 	},
 		func(x licensing.Activation) error {
 			n.Activations++
@@ -280,7 +281,7 @@ func (a *API) exportInstallations(ctx context.Context, out *json.Encoder, org, i
 		return err
 	}
 	return forEachRecord(func(page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
-		return a.Licensing.Reservations(ctx, org, id, page)
+		return a.Leasing.Reservations(ctx, org, id, page)
 	},
 		func(x licensing.Reservation) error {
 			n.Reservations++
@@ -309,7 +310,7 @@ func forEachRecord[T any](list func(licensing.Page) (licensing.Listing[T], error
 // importAll reads an export twice: once to the end, to see that all of it is good, and then to make what it holds.
 func (a *API) importAll(ctx context.Context, org license.ID, in *FullImportInput) (Restored, error) {
 	done := Restored{DryRun: in.DryRun, Renamed: map[string]string{}}
-	there, err := a.Licensing.Products(ctx, org, licensing.Page{Limit: 1})
+	there, err := a.Catalogue.Products(ctx, org, licensing.Page{Limit: 1})
 	if err != nil {
 		return done, err
 	}
@@ -337,7 +338,7 @@ func (a *API) importAll(ctx context.Context, org license.ID, in *FullImportInput
 			old = p.Product.ID
 			if !in.DryRun {
 				var x licensing.Product
-				x, err = a.Licensing.ImportProduct(ctx, licensing.Product{Record: importedRecord(org, old, p.Product.Created, p.Product.Updated, p.Product.Metadata),
+				x, err = a.Catalogue.ImportProduct(ctx, licensing.Product{Record: importedRecord(org, old, p.Product.Created, p.Product.Updated, p.Product.Metadata),
 					Name: p.Product.Name, Description: p.Product.Description, Archived: p.Product.Archived})
 				made = x.ID
 			}
@@ -345,14 +346,14 @@ func (a *API) importAll(ctx context.Context, org license.ID, in *FullImportInput
 			old = p.Version.ID
 			if !in.DryRun {
 				var x licensing.Version
-				x, err = a.Licensing.ImportVersion(ctx, p.Version.forImport(importedRecord(org, old, p.Version.Created, p.Version.Updated, p.Version.Metadata), id(p.Version.Product)))
+				x, err = a.Catalogue.ImportVersion(ctx, p.Version.forImport(importedRecord(org, old, p.Version.Created, p.Version.Updated, p.Version.Metadata), id(p.Version.Product)))
 				made = x.ID
 			}
 		case p.Customer != nil:
 			old = p.Customer.ID
 			if !in.DryRun {
-				var x licensing.Customer
-				x, err = a.Licensing.ImportCustomer(ctx, licensing.Customer{Record: importedRecord(org, old, p.Customer.Created, p.Customer.Updated, p.Customer.Metadata),
+				var x catalogue.Customer
+				x, err = a.Catalogue.ImportCustomer(ctx, catalogue.Customer{Record: importedRecord(org, old, p.Customer.Created, p.Customer.Updated, p.Customer.Metadata),
 					Name: p.Customer.Name, Email: p.Customer.Email, Reference: p.Customer.Reference})
 				made = x.ID
 			}
@@ -362,7 +363,7 @@ func (a *API) importAll(ctx context.Context, org license.ID, in *FullImportInput
 				var x licensing.License
 				l := p.License.forImport(importedRecord(org, old, p.License.Created, p.License.Updated, p.License.Metadata), id(p.License.Version))
 				l.CustomerID = id(p.License.CustomerID)
-				x, err = a.Licensing.ImportLicense(ctx, l)
+				x, err = a.Catalogue.ImportLicense(ctx, l)
 				made = x.ID
 			}
 		default:

@@ -83,7 +83,7 @@ func (a *API) registerLicenseImportExport() {
 			f.Product, f.Version = license.ID(in.Product), license.ID(in.Version)
 			page := in.page()
 			page.Limit = exportPageSize
-			first, err := a.Licensing.Licenses(ctx, who.Organisation(), f, page)
+			first, err := a.Catalogue.Licenses(ctx, who.Organisation(), f, page)
 			if err != nil {
 				return nil, err // while it can still be said
 			}
@@ -98,7 +98,7 @@ func (a *API) registerLicenseImportExport() {
 					if page.After = listing.Next; page.After == "" {
 						return out.close()
 					}
-					if listing, err = a.Licensing.Licenses(context.WithoutCancel(ctx), who.Organisation(), f, page); err != nil {
+					if listing, err = a.Catalogue.Licenses(context.WithoutCancel(ctx), who.Organisation(), f, page); err != nil {
 						a.Log.Error("an export was cut short", "error", err)
 						return err
 					}
@@ -116,7 +116,7 @@ func (a *API) registerLicenseImportExport() {
 			o.RequestBody = &huma.RequestBody{Required: true, Content: content, Description: fmt.Sprintf("At most %d licenses and %d bytes.", maxImportLicenses, maxImportBytes)}
 		},
 	}, func(ctx context.Context, who access.Identity, in *ImportLicensesInput) (*response[Imported], error) {
-		if _, err := a.Licensing.Version(ctx, who.Organisation(), in.id()); err != nil {
+		if _, err := a.Catalogue.Version(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that it is there
 		}
 		list, where, wrong, err := readImport(in)
@@ -130,7 +130,7 @@ func (a *API) registerLicenseImportExport() {
 		}
 		if len(wrong) == 0 { // else what could not be read is told first
 			for i := range wanted {
-				if err := wrong.add(where[i], a.Licensing.ValidateLicense(ctx, wanted[i])); err != nil {
+				if err := wrong.add(where[i], a.Catalogue.ValidateLicense(ctx, wanted[i])); err != nil {
 					return nil, err
 				}
 			}
@@ -143,7 +143,7 @@ func (a *API) registerLicenseImportExport() {
 			if in.DryRun {
 				break
 			}
-			made, err := a.Licensing.CreateLicense(licensing.WithItem(ctx), wanted[i])
+			made, err := a.Catalogue.CreateLicense(licensing.WithItem(ctx), wanted[i])
 			if err != nil {
 				return nil, fmt.Errorf("%s, after %d licenses were made: %w", where[i], i, err)
 			}

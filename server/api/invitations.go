@@ -75,7 +75,7 @@ func (a *API) registerInvitations() {
 		method: "POST", path: "/invitations", id: "invite", tag: tag, action: access.EditMembers, status: http.StatusCreated,
 		summary: "Invite a person, for a week",
 	}, func(ctx context.Context, who access.Identity, in *bodyInput[InvitationNew]) (*response[InvitationMade], error) {
-		org, err := a.Licensing.Organisation(ctx, who.Organisation())
+		org, err := a.Catalogue.Organisation(ctx, who.Organisation())
 		if err != nil {
 			return nil, err
 		}

@@ -65,7 +65,6 @@ type KeyPathInput struct {
 // registerKeys registers the routes of a product's keys.
 func (a *API) registerKeys() {
 	const tag = "keys"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "GET", path: "/products/{id}/keyring", id: "keyring", tag: tag, action: access.ReadKeys,
 		summary: "List the keys of a product",
@@ -80,14 +79,14 @@ func (a *API) registerKeys() {
 		if in.Body.Expires != nil {
 			end = *in.Body.Expires
 		}
-		_, err := l.AddKey(ctx, who.Organisation(), in.id(), license.Use(in.Body.Use), end)
+		_, err := a.Keys.AddKey(ctx, who.Organisation(), in.id(), license.Use(in.Body.Use), end)
 		return a.replyKeyring(ctx, who, in.id(), err)
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/products/{id}/certificate", id: "learnKeys", tag: tag, action: access.EditKeys,
 		summary: "Take over what the root has certified and revoked elsewhere",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CertificateNew]) (*response[Keyring], error) {
-		_, err := l.ImportCertificate(ctx, who.Organisation(), in.id(), []byte(in.Body.Certificate))
+		_, err := a.Keys.ImportCertificate(ctx, who.Organisation(), in.id(), []byte(in.Body.Certificate))
 		return a.replyKeyring(ctx, who, in.id(), err)
 	})
 	for _, op := range []struct {
@@ -105,7 +104,7 @@ func (a *API) registerKeys() {
 	} {
 		op.path, op.tag, op.status = "/products/{id}/keyring/{key}"+op.path, tag, http.StatusOK
 		addRoute(a, op.operation, func(ctx context.Context, who access.Identity, in *KeyPathInput) (*response[Keyring], error) {
-			_, err := l.ChangeKeyState(ctx, who.Organisation(), in.id(), in.Key, op.turn)
+			_, err := a.Keys.ChangeKeyState(ctx, who.Organisation(), in.id(), in.Key, op.turn)
 			return a.replyKeyring(ctx, who, in.id(), err)
 		})
 	}
@@ -113,7 +112,7 @@ func (a *API) registerKeys() {
 		method: "POST", path: "/products/{id}/list", id: "publishList", tag: tag, action: access.EditKeys,
 		summary: "Make the product's next statement, also if there is nothing new",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[ListNew]) (*response[Keyring], error) {
-		_, err := l.PublishStatement(ctx, who.Organisation(), in.id(), in.Body.MaxAge)
+		_, err := a.Keys.PublishStatement(ctx, who.Organisation(), in.id(), in.Body.MaxAge)
 		return a.replyKeyring(ctx, who, in.id(), err)
 	})
 }
@@ -123,7 +122,7 @@ func (a *API) replyKeyring(ctx context.Context, who access.Identity, product lic
 	if err != nil {
 		return nil, err
 	}
-	p, keys, err := a.Licensing.Keys(ctx, who.Organisation(), product)
+	p, keys, err := a.Keys.Keys(ctx, who.Organisation(), product)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +136,7 @@ func (a *API) replyKeyring(ctx context.Context, who access.Identity, product lic
 			Request: string(k.Request), Created: k.Created, Expires: optionalTime(k.Expires), Revoked: optionalTime(k.Revoked),
 		})
 	}
-	said, err := a.Licensing.Statement(p)
+	said, err := a.Keys.Statement(p)
 	if said.Number > 0 {
 		described.Statement = &Statement{said.Number, timestamp(said.Time), said.MaxAge, len(said.Keys), len(said.Licenses)}
 	}

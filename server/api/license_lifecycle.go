@@ -8,6 +8,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/catalogue"
 )
 
 // RenewalNew is more of what a license is limited by.
@@ -57,19 +58,18 @@ type Event struct {
 // registerLicenseLifecycle registers what happens to a license in its life, and what has happened.
 func (a *API) registerLicenseLifecycle() {
 	const tag = "licenses"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "POST", path: "/licenses/{id}/renew", id: "renewLicense", tag: tag, action: access.EditLicenses, status: http.StatusOK,
 		summary: "Give a license more time, calls or maintenance; once for each key",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[RenewalNew]) (*response[License], error) {
-		one, err := l.Renew(ctx, who.Organisation(), in.id(), licensing.Renewal(in.Body))
+		one, err := a.Catalogue.Renew(ctx, who.Organisation(), in.id(), catalogue.Renewal(in.Body))
 		return reply(toLicense(one), err)
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/licenses/{id}/transfer", id: "transferLicense", tag: tag, action: access.EditLicenses, status: http.StatusOK,
 		summary: "Make a license another customer's, with or without its installations",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[TransferNew]) (*response[License], error) {
-		one, err := l.Transfer(ctx, who.Organisation(), in.id(), licensing.Transfer{
+		one, err := a.Catalogue.Transfer(ctx, who.Organisation(), in.id(), catalogue.Transfer{
 			Key: in.Body.Key, Customer: in.Body.Customer, CustomerID: license.ID(in.Body.CustomerID), CloseInstallations: in.Body.Close,
 		})
 		return reply(toLicense(one), err)
@@ -82,14 +82,14 @@ func (a *API) registerLicenseLifecycle() {
 		for n, p := range in.Body.Parts {
 			parts[n] = licensing.PartValue(p)
 		}
-		one, err := l.BindMachine(ctx, who.Organisation(), in.id(), parts)
+		one, err := a.Catalogue.BindMachine(ctx, who.Organisation(), in.id(), parts)
 		return reply(toLicense(one), err)
 	})
 	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/history", id: "licenseHistory", tag: tag, action: access.ReadLicenses,
 		summary: "List the renewals and transfers of a license, newest first",
 	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Event]], error) {
-		found, err := l.History(ctx, who.Organisation(), in.id(), in.page())
+		found, err := a.Events.History(ctx, who.Organisation(), in.id(), in.page())
 		return replyList(found, err, toHistoryEntry)
 	})
 }

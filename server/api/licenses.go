@@ -34,14 +34,13 @@ type fileResponse struct {
 // registerLicenses registers the routes of licenses.
 func (a *API) registerLicenses() {
 	const tag = "licenses"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "POST", path: "/versions/{id}/licenses", id: "createLicense", tag: tag, action: access.EditLicenses, status: http.StatusCreated,
 		summary: "Make a license under a version",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[LicenseNew]) (*response[License], error) {
 		wanted := in.Body.license()
 		wanted.Organisation, wanted.Version = who.Organisation(), in.id()
-		made, err := l.CreateLicense(ctx, wanted)
+		made, err := a.Catalogue.CreateLicense(ctx, wanted)
 		return reply(toLicense(made), err)
 	})
 	a.registerLicenseLists()
@@ -49,7 +48,7 @@ func (a *API) registerLicenses() {
 		method: "GET", path: "/licenses/{id}", id: "license", tag: tag, action: access.ReadLicenses,
 		summary: "Read a license, with its usage",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {
-		u, err := l.Usage(ctx, who.Organisation(), in.id())
+		u, err := a.Leasing.Usage(ctx, who.Organisation(), in.id())
 		described := toLicense(u.License)
 		described.Used = &u.Used
 		return reply(described, err)
@@ -58,12 +57,12 @@ func (a *API) registerLicenses() {
 		method: "PATCH", path: "/licenses/{id}", id: "editLicense", tag: tag, action: access.EditLicenses,
 		summary: "Edit a license",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[LicenseEdit]) (*response[License], error) {
-		one, err := l.License(ctx, who.Organisation(), in.id())
+		one, err := a.Catalogue.License(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
 		in.Body.apply(&one)
-		one, err = l.UpdateLicense(ctx, one)
+		one, err = a.Catalogue.UpdateLicense(ctx, one)
 		return reply(toLicense(one), err)
 	})
 	for _, op := range []struct {
@@ -87,12 +86,12 @@ func (a *API) registerLicenses() {
 		archived := op.id == "archiveLicense"
 		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {
 			one, err := retryOnConflict(func() (licensing.License, error) {
-				one, err := l.License(ctx, who.Organisation(), in.id())
+				one, err := a.Catalogue.License(ctx, who.Organisation(), in.id())
 				if err != nil || one.Archived == archived {
 					return one, err
 				}
 				one.Archived = archived
-				return l.UpdateLicense(ctx, one)
+				return a.Catalogue.UpdateLicense(ctx, one)
 			})
 			return reply(toLicense(one), err)
 		})
@@ -101,14 +100,14 @@ func (a *API) registerLicenses() {
 		method: "POST", path: "/licenses/{id}/revoke", id: "revokeLicense", tag: tag, action: access.RevokeLicenses,
 		summary: "Revoke a license and its files, for good: the product's next statement lists it",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {
-		one, err := l.RevokeLicense(ctx, who.Organisation(), in.id())
+		one, err := a.Catalogue.RevokeLicense(ctx, who.Organisation(), in.id())
 		return reply(toLicense(one), err)
 	})
 	addRoute(a, operation{
 		method: "DELETE", path: "/licenses/{id}", id: "deleteLicense", tag: tag, action: access.RevokeLicenses, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a license with its activations",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
-		return nil, l.DeleteLicense(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
+		return nil, a.Catalogue.DeleteLicense(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})
 	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/file", id: "licenseFile", tag: tag, action: access.IssueLicenses,
@@ -120,7 +119,7 @@ func (a *API) registerLicenses() {
 			}}
 		},
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*fileResponse, error) {
-		text, err := l.LicenseFile(ctx, who.Organisation(), in.id())
+		text, err := a.Catalogue.LicenseFile(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +135,7 @@ func (a *API) registerLicenses() {
 			}}
 		},
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*fileResponse, error) {
-		text, err := l.UnsignedFile(ctx, who.Organisation(), in.id())
+		text, err := a.Catalogue.UnsignedFile(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +151,7 @@ func (a *API) registerLicenses() {
 			}}
 		},
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[SignatureNew]) (*fileResponse, error) {
-		text, err := l.SignedFile(ctx, who.Organisation(), in.id(), in.Body.decoded())
+		text, err := a.Catalogue.SignedFile(ctx, who.Organisation(), in.id(), in.Body.decoded())
 		if err != nil {
 			return nil, err
 		}

@@ -46,16 +46,15 @@ func fromTimestamp(t time.Time) lease.Time {
 // registerLicenseLists registers the three lists of licenses: of a version, of a product, and of the organisation.
 func (a *API) registerLicenseLists() {
 	const tag = "licenses"
-	l := a.Licensing
 	list := func(ctx context.Context, who access.Identity, in LicenseListInput, f licensing.LicenseFilter) (*response[List[License]], error) {
-		found, err := l.Licenses(ctx, who.Organisation(), f, in.page())
+		found, err := a.Catalogue.Licenses(ctx, who.Organisation(), f, in.page())
 		return replyList(found, err, toLicense)
 	}
 	addRoute(a, operation{
 		method: "GET", path: "/versions/{id}/licenses", id: "licenses", tag: tag, action: access.ReadLicenses,
 		summary: "List the licenses of a version",
 	}, func(ctx context.Context, who access.Identity, in *IDLicenseListInput) (*response[List[License]], error) {
-		if _, err := l.Version(ctx, who.Organisation(), in.id()); err != nil {
+		if _, err := a.Catalogue.Version(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that it is there
 		}
 		f := in.licenseFilter()
@@ -66,7 +65,7 @@ func (a *API) registerLicenseLists() {
 		method: "GET", path: "/products/{id}/licenses", id: "productLicenses", tag: tag, action: access.ReadLicenses,
 		summary: "List the licenses of all versions of a product",
 	}, func(ctx context.Context, who access.Identity, in *IDLicenseListInput) (*response[List[License]], error) {
-		if _, err := l.Product(ctx, who.Organisation(), in.id()); err != nil {
+		if _, err := a.Catalogue.Product(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that it is there
 		}
 		f := in.licenseFilter()

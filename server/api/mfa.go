@@ -89,7 +89,7 @@ func (a *API) registerMFA() {
 		method: "POST", path: path, id: "enrolSecondFactor", tag: tag, action: access.ActionSelf, status: http.StatusCreated,
 		summary: "Make a secret for an authenticator; it is asked for when a code of it was shown",
 	}, func(ctx context.Context, who access.Identity, _ *empty) (*response[Enrolment], error) {
-		org, err := a.Licensing.Organisation(ctx, who.Organisation())
+		org, err := a.Catalogue.Organisation(ctx, who.Organisation())
 		if err != nil {
 			return nil, err
 		}

@@ -56,12 +56,11 @@ func toProduct(p licensing.Product) Product {
 // registerProducts registers the routes of products.
 func (a *API) registerProducts() {
 	const tag = "products"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "POST", path: "/products", id: "createProduct", tag: tag, action: access.EditCatalogue, status: http.StatusCreated,
 		summary: "Make a product, and its keys",
 	}, func(ctx context.Context, who access.Identity, in *bodyInput[ProductNew]) (*response[Product], error) {
-		p, err := l.CreateProductWithKeys(ctx, licensing.Product{
+		p, err := a.Catalogue.CreateProductWithKeys(ctx, licensing.Product{
 			Record: licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
 			Name:   in.Body.Name, Description: in.Body.Description,
 		}, licensing.NewKeys{Version: in.Body.Keys.Version, Private: []byte(in.Body.Keys.Private)})
@@ -71,26 +70,26 @@ func (a *API) registerProducts() {
 		method: "GET", path: "/products", id: "products", tag: tag, action: access.ReadCatalogue,
 		summary: "List products",
 	}, func(ctx context.Context, who access.Identity, in *ArchivableListInput) (*response[List[Product]], error) {
-		found, err := l.Products(ctx, who.Organisation(), in.page())
+		found, err := a.Catalogue.Products(ctx, who.Organisation(), in.page())
 		return replyList(found, err, toProduct)
 	})
 	addRoute(a, operation{
 		method: "GET", path: "/products/{id}", id: "product", tag: tag, action: access.ReadCatalogue,
 		summary: "Read a product",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Product], error) {
-		p, err := l.Product(ctx, who.Organisation(), in.id())
+		p, err := a.Catalogue.Product(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
 		described := toProduct(p)
-		described.Root, err = l.RootFingerprint(p)
+		described.Root, err = a.Keys.RootFingerprint(p)
 		return reply(described, err)
 	})
 	addRoute(a, operation{
 		method: "PATCH", path: "/products/{id}", id: "editProduct", tag: tag, action: access.EditCatalogue,
 		summary: "Edit a product",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[ProductEdit]) (*response[Product], error) {
-		p, err := l.Product(ctx, who.Organisation(), in.id())
+		p, err := a.Catalogue.Product(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +97,7 @@ func (a *API) registerProducts() {
 		assign(&p.Name, in.Body.Name)
 		assign(&p.Description, in.Body.Description)
 		assign(&p.Metadata, in.Body.Metadata)
-		p, err = l.UpdateProduct(ctx, p)
+		p, err = a.Catalogue.UpdateProduct(ctx, p)
 		return reply(toProduct(p), err)
 	})
 	for _, op := range []operation{
@@ -109,12 +108,12 @@ func (a *API) registerProducts() {
 		archived := op.id == "archiveProduct"
 		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Product], error) {
 			p, err := retryOnConflict(func() (licensing.Product, error) {
-				p, err := l.Product(ctx, who.Organisation(), in.id())
+				p, err := a.Catalogue.Product(ctx, who.Organisation(), in.id())
 				if err != nil || p.Archived == archived {
 					return p, err
 				}
 				p.Archived = archived
-				return l.UpdateProduct(ctx, p)
+				return a.Catalogue.UpdateProduct(ctx, p)
 			})
 			return reply(toProduct(p), err)
 		})
@@ -123,7 +122,7 @@ func (a *API) registerProducts() {
 		method: "DELETE", path: "/products/{id}", id: "deleteProduct", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a product that has no versions",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
-		return nil, l.DeleteProduct(ctx, who.Organisation(), license.ID(in.ID), ifMatchRevision(ctx))
+		return nil, a.Catalogue.DeleteProduct(ctx, who.Organisation(), license.ID(in.ID), ifMatchRevision(ctx))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 )
 
 // Waiting is one place in the line for slots of an entitlement.
@@ -66,12 +67,11 @@ func toHold(h licensing.Hold) Hold {
 // registerQueueAndHolds registers who waits for slots, and for whom some are kept.
 func (a *API) registerQueueAndHolds() {
 	const tag = "activations"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/queue", id: "queue", tag: tag, action: access.ReadLicenses,
 		summary: "List who waits for slots, by entitlement and in order",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Queue], error) {
-		all, err := l.Queue(ctx, who.Organisation(), in.id())
+		all, err := a.Leasing.Queue(ctx, who.Organisation(), in.id())
 		q := Queue{Items: []Waiting{}}
 		for _, w := range all {
 			q.Items = append(q.Items, Waiting{w.Entitlement, string(w.Activation), w.Position, timestamp(w.Since), timestamp(w.Until), optionalTimestamp(w.Expected)})
@@ -82,7 +82,7 @@ func (a *API) registerQueueAndHolds() {
 		method: "GET", path: "/licenses/{id}/holds", id: "holds", tag: tag, action: access.ReadLicenses,
 		summary: "List the slots that are kept for somebody",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Holds], error) {
-		all, err := l.Holds(ctx, who.Organisation(), in.id())
+		all, err := a.Leasing.Holds(ctx, who.Organisation(), in.id())
 		h := Holds{Items: []Hold{}}
 		for _, one := range all {
 			h.Items = append(h.Items, toHold(one))
@@ -94,17 +94,17 @@ func (a *API) registerQueueAndHolds() {
 		summary: "Keep slots for a user or a machine; who has one now keeps it",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[HoldNew]) (*response[Hold], error) {
 		b := in.Body
-		n := licensing.NewHold{Entitlement: b.Entitlement, Slots: b.Slots, Note: b.Note, Activation: lease.Hash(b.Activation), From: fromOptionalTimestamp(b.From), Until: fromOptionalTimestamp(&b.Until)}
+		n := leasing.NewHold{Entitlement: b.Entitlement, Slots: b.Slots, Note: b.Note, Activation: lease.Hash(b.Activation), From: fromOptionalTimestamp(b.From), Until: fromOptionalTimestamp(&b.Until)}
 		if b.Part != nil {
 			n.Part = licensing.PartValue(*b.Part)
 		}
-		h, err := l.CreateHold(ctx, who.Organisation(), in.id(), n)
+		h, err := a.Leasing.CreateHold(ctx, who.Organisation(), in.id(), n)
 		return reply(toHold(h), err)
 	})
 	addRoute(a, operation{
 		method: "DELETE", path: "/licenses/{id}/holds/{hold}", id: "deleteHold", tag: tag, action: access.EditLicenses, status: http.StatusNoContent,
 		summary: "Let others have what was kept",
 	}, func(ctx context.Context, who access.Identity, in *HoldPathInput) (*empty, error) {
-		return nil, l.DeleteHold(ctx, who.Organisation(), in.id(), license.ID(in.Hold))
+		return nil, a.Leasing.DeleteHold(ctx, who.Organisation(), in.id(), license.ID(in.Hold))
 	})
 }

@@ -127,7 +127,7 @@ func (a *API) newSessionResponse(ctx context.Context, token string, who access.I
 }
 
 func (a *API) toSession(ctx context.Context, who access.Identity) (Session, error) {
-	org, err := a.Licensing.Organisation(ctx, who.Organisation())
+	org, err := a.Catalogue.Organisation(ctx, who.Organisation())
 	if err != nil {
 		return Session{}, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 )
 
 // Usage is what was used of a license, and what its limits leave.
@@ -38,26 +39,25 @@ type Window struct {
 // registerUsage registers what was used.
 func (a *API) registerUsage() {
 	const tag = "usage"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/usage", id: "usage", tag: tag, action: access.ReadLicenses,
 		summary: "What was used of a license, and the times of it",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Usage], error) {
-		u, err := l.Usage(ctx, who.Organisation(), in.id())
+		u, err := a.Leasing.Usage(ctx, who.Organisation(), in.id())
 		return reply(toUsage(u), err)
 	})
 	addRoute(a, operation{
 		method: "GET", path: "/licenses/{id}/usage/periods", id: "usagePeriods", tag: tag, action: access.ReadLicenses,
 		summary: "What was used in the periods that are over, newest first",
 	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Period]], error) {
-		found, err := l.Periods(ctx, who.Organisation(), in.id(), in.page())
+		found, err := a.Leasing.Periods(ctx, who.Organisation(), in.id(), in.page())
 		return replyList(found, err, toPeriod)
 	})
 }
 
 func toPeriod(p licensing.Period) Period { return Period{From: timestamp(p.From), Used: p.Used} }
 
-func toUsage(u licensing.Usage) Usage {
+func toUsage(u leasing.Usage) Usage {
 	described := Usage{
 		Used: u.Used, Allowance: u.License.Allowance, Machines: u.Machines,
 		LastActivation: optionalTimestamp(u.LastActivation), LastSync: optionalTimestamp(u.LastSync),

@@ -138,12 +138,11 @@ func (p Policy) policy() licensing.Policy {
 // registerVersions registers the routes of versions.
 func (a *API) registerVersions() {
 	const tag = "versions"
-	l := a.Licensing
 	addRoute(a, operation{
 		method: "POST", path: "/products/{id}/versions", id: "createVersion", tag: tag, action: access.EditCatalogue, status: http.StatusCreated,
 		summary: "Make a version of a product",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[VersionNew]) (*response[Version], error) {
-		v, err := l.CreateVersion(ctx, licensing.Version{
+		v, err := a.Catalogue.CreateVersion(ctx, licensing.Version{
 			Record:  licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
 			Product: in.id(), Name: in.Body.Name, Description: in.Body.Description, Released: fromOptionalTimestamp(in.Body.Released), Policy: in.Body.Policy.policy(),
 		})
@@ -153,24 +152,24 @@ func (a *API) registerVersions() {
 		method: "GET", path: "/products/{id}/versions", id: "versions", tag: tag, action: access.ReadCatalogue,
 		summary: "List the versions of a product",
 	}, func(ctx context.Context, who access.Identity, in *IDArchivableListInput) (*response[List[Version]], error) {
-		if _, err := l.Product(ctx, who.Organisation(), in.id()); err != nil {
+		if _, err := a.Catalogue.Product(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that it is there
 		}
-		found, err := l.Versions(ctx, who.Organisation(), in.id(), in.page())
+		found, err := a.Catalogue.Versions(ctx, who.Organisation(), in.id(), in.page())
 		return replyList(found, err, toVersion)
 	})
 	addRoute(a, operation{
 		method: "GET", path: "/versions/{id}", id: "version", tag: tag, action: access.ReadCatalogue,
 		summary: "Read a version",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Version], error) {
-		v, err := l.Version(ctx, who.Organisation(), in.id())
+		v, err := a.Catalogue.Version(ctx, who.Organisation(), in.id())
 		return reply(toVersion(v), err)
 	})
 	addRoute(a, operation{
 		method: "PATCH", path: "/versions/{id}", id: "editVersion", tag: tag, action: access.EditCatalogue,
 		summary: "Edit a version",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[VersionEdit]) (*response[Version], error) {
-		v, err := l.Version(ctx, who.Organisation(), in.id())
+		v, err := a.Catalogue.Version(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +183,7 @@ func (a *API) registerVersions() {
 		if in.Body.Policy != nil {
 			v.Policy = in.Body.Policy.policy()
 		}
-		v, err = l.UpdateVersion(ctx, v)
+		v, err = a.Catalogue.UpdateVersion(ctx, v)
 		return reply(toVersion(v), err)
 	})
 	for _, op := range []operation{
@@ -195,12 +194,12 @@ func (a *API) registerVersions() {
 		archived := op.id == "archiveVersion"
 		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Version], error) {
 			v, err := retryOnConflict(func() (licensing.Version, error) {
-				v, err := l.Version(ctx, who.Organisation(), in.id())
+				v, err := a.Catalogue.Version(ctx, who.Organisation(), in.id())
 				if err != nil || v.Archived == archived {
 					return v, err
 				}
 				v.Archived = archived
-				return l.UpdateVersion(ctx, v)
+				return a.Catalogue.UpdateVersion(ctx, v)
 			})
 			return reply(toVersion(v), err)
 		})
@@ -209,6 +208,6 @@ func (a *API) registerVersions() {
 		method: "DELETE", path: "/versions/{id}", id: "deleteVersion", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
 		conditional: true, summary: "Delete a version that has no licenses",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
-		return nil, l.DeleteVersion(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
+		return nil, a.Catalogue.DeleteVersion(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})
 }

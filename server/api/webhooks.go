@@ -9,7 +9,7 @@ import (
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/access"
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 	"github.com/onelicense/onelicense/server/notify"
 )
 
@@ -98,7 +98,7 @@ func toWebhook(w notify.Webhook) Webhook {
 	return Webhook{string(w.ID), w.Name, w.URL, toEventTypes(w.Events), w.Disabled, w.DisabledReason, w.Revision, timestamp(w.Created)}
 }
 
-func toEventTypes(list []licensing.EventType) []EventType {
+func toEventTypes(list []events.Type) []EventType {
 	types := make([]EventType, 0, len(list))
 	for _, t := range list {
 		types = append(types, EventType(t))
@@ -106,10 +106,10 @@ func toEventTypes(list []licensing.EventType) []EventType {
 	return types
 }
 
-func fromEventTypes(list []EventType) []licensing.EventType {
-	types := make([]licensing.EventType, 0, len(list))
+func fromEventTypes(list []EventType) []events.Type {
+	types := make([]events.Type, 0, len(list))
 	for _, t := range list {
-		types = append(types, licensing.EventType(t))
+		types = append(types, events.Type(t))
 	}
 	return types
 }
@@ -142,7 +142,7 @@ func (a *API) registerEvents() {
 			continue
 		}
 		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Happened]], error) {
-			if _, err := a.Licensing.License(ctx, who.Organisation(), in.id()); err != nil {
+			if _, err := a.Catalogue.License(ctx, who.Organisation(), in.id()); err != nil {
 				return nil, err // an empty list would say that the license is there
 			}
 			return list(ctx, who, in.id(), in.PageInput)

@@ -434,12 +434,12 @@ func TestEpochPropagatesToOtherNodes(t *testing.T) {
 	s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.Prepaid = 10 })
 	p := s.program(1)
 	equal(t, "granted", p.sync(t).Counters.Granted, 10)
-	here := s.Service
+	here := s.domain
 	s.restart(t) // the other node
 	s.wait(time.Hour)
 	_, err := s.RaiseEpoch(t.Context())
 	must(t, err)
-	s.Service = here
+	s.domain = here
 	s.wait(2 * time.Second)
 	l := p.sync(t, counts(5))
 	equal(t, "granted in the freeze", l.Counters.Granted, 10)

@@ -9,11 +9,12 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/catalogue"
 )
 
-func (s *server) customer(t *testing.T, name, reference string) licensing.Customer {
+func (s *server) customer(t *testing.T, name, reference string) catalogue.Customer {
 	t.Helper()
-	c, err := s.CreateCustomer(t.Context(), licensing.Customer{Record: s.meta(), Name: name, Email: name + "@example.com", Reference: reference})
+	c, err := s.CreateCustomer(t.Context(), catalogue.Customer{Record: s.meta(), Name: name, Email: name + "@example.com", Reference: reference})
 	must(t, err)
 	return c
 }
@@ -39,7 +40,7 @@ func TestCustomersOfLicenses(t *testing.T) {
 		t.Errorf("deleted with a license: %v", err)
 	}
 	bob := s.customer(t, "Bob", "")
-	l, err = s.Transfer(t.Context(), s.org, l.ID, licensing.Transfer{CustomerID: bob.ID})
+	l, err = s.Transfer(t.Context(), s.org, l.ID, catalogue.Transfer{CustomerID: bob.ID})
 	must(t, err)
 	equal(t, "transferred", l.Customer, "Bob")
 	history, err := s.History(t.Context(), s.org, l.ID, licensing.Page{})
@@ -56,7 +57,7 @@ func TestCustomersOfLicenses(t *testing.T) {
 	if _, err := s.UpdateLicense(t.Context(), l); !errors.As(err, &wrong) {
 		t.Errorf("a license given to nobody: %v", err)
 	}
-	if _, err := s.Transfer(t.Context(), s.org, l.ID, licensing.Transfer{CustomerID: ada.ID}); !errors.As(err, &wrong) {
+	if _, err := s.Transfer(t.Context(), s.org, l.ID, catalogue.Transfer{CustomerID: ada.ID}); !errors.As(err, &wrong) {
 		t.Errorf("a license transferred to nobody: %v", err)
 	}
 }
@@ -64,7 +65,7 @@ func TestCustomersOfLicenses(t *testing.T) {
 func TestReferencesAreUnique(t *testing.T) {
 	s := newServer(t)
 	ada := s.customer(t, "Ada", "K1")
-	taken := licensing.Customer{Record: s.meta(), Name: "Bob", Reference: "K1"}
+	taken := catalogue.Customer{Record: s.meta(), Name: "Bob", Reference: "K1"}
 	if _, err := s.CreateCustomer(t.Context(), taken); !errors.Is(err, licensing.ErrExists) {
 		t.Errorf("%v", err)
 	}
@@ -81,13 +82,13 @@ func TestReferencesAreUnique(t *testing.T) {
 	must(t, s.DeleteCustomer(t.Context(), s.org, bob.ID, bob.Revision))
 	s.customer(t, "Cid", "K1")
 	s.customer(t, "Dan", "K2")
-	if _, err := s.UpdateCustomer(t.Context(), licensing.Customer{Record: licensing.Record{ID: ada.ID, Organisation: s.org, Revision: 1}, Name: "Ada"}); !errors.Is(err, licensing.ErrStale) {
+	if _, err := s.UpdateCustomer(t.Context(), catalogue.Customer{Record: licensing.Record{ID: ada.ID, Organisation: s.org, Revision: 1}, Name: "Ada"}); !errors.Is(err, licensing.ErrStale) {
 		t.Errorf("an old edit: %v", err)
 	}
 
 	// What a crash has left behind is taken after a while.
 	must(t, s.store.CreateEntry(t.Context(), licensing.Entry{Kind: "customer_reference", ID: string(s.org) + ":" + string(lease.HashOf([]byte("lost"))), Org: s.org, Created: ms(startTime), Body: []byte(ada.ID)}))
-	if _, err := s.CreateCustomer(t.Context(), licensing.Customer{Record: s.meta(), Name: "Eve", Reference: "lost"}); !errors.Is(err, licensing.ErrExists) {
+	if _, err := s.CreateCustomer(t.Context(), catalogue.Customer{Record: s.meta(), Name: "Eve", Reference: "lost"}); !errors.Is(err, licensing.ErrExists) {
 		t.Errorf("%v", err)
 	}
 	s.wait(time.Minute)
@@ -158,7 +159,7 @@ func TestTrialOnTransfer(t *testing.T) {
 		t.Errorf("a second one by an edit: %v", err)
 	}
 	for range 2 {
-		if _, err := s.Transfer(t.Context(), s.org, bobs.ID, licensing.Transfer{Key: "sold", CustomerID: ada.ID}); !errors.As(err, &wrong) || wrong.Field != "trial" {
+		if _, err := s.Transfer(t.Context(), s.org, bobs.ID, catalogue.Transfer{Key: "sold", CustomerID: ada.ID}); !errors.As(err, &wrong) || wrong.Field != "trial" {
 			t.Errorf("a second one by a transfer: %v", err)
 		}
 	}
@@ -167,10 +168,10 @@ func TestTrialOnTransfer(t *testing.T) {
 		t.Errorf("nobody's by an edit: %v", err)
 	}
 	for range 2 {
-		_, err = s.Transfer(t.Context(), s.org, bobs.ID, licensing.Transfer{Key: "given", CustomerID: cid.ID})
+		_, err = s.Transfer(t.Context(), s.org, bobs.ID, catalogue.Transfer{Key: "given", CustomerID: cid.ID})
 		must(t, err)
 	}
-	for _, c := range []licensing.Customer{bob, cid} {
+	for _, c := range []catalogue.Customer{bob, cid} {
 		if _, err := s.licenseFor(t, c.ID, trial); !errors.As(err, &wrong) || wrong.Field != "trial" {
 			t.Errorf("%s tries twice: %v", c.Name, err)
 		}

@@ -2,6 +2,7 @@ package licensing
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"unicode/utf8"
 
@@ -69,4 +70,19 @@ func (e Entry) Check() error {
 		return NewInvalid("body", "has %d bytes, at most %d are allowed", len(e.Body), MaxEntryBody)
 	}
 	return nil
+}
+
+// DeleteEntries deletes the entries of a list. What a crash leaves behind belongs to nothing and is shown to nobody.
+func DeleteEntries(ctx context.Context, store Entries, kind string, org license.ID, list string) error {
+	for {
+		found, err := store.Entries(ctx, kind, org, list, Page{Limit: 200})
+		if err != nil || len(found.Items) == 0 {
+			return err
+		}
+		for _, e := range found.Items {
+			if err := store.DeleteEntry(ctx, kind, e.ID, 0); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+		}
+	}
 }

@@ -12,20 +12,21 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 // eventRecorder remembers what it was told, once for each key, as an outbox does.
 type eventRecorder struct {
 	mu    sync.Mutex
 	known map[string]bool
-	news  []licensing.Event
+	news  []events.Event
 	calls int
 	fails bool
 }
 
 var errSinkFailed = errors.New("nobody listens")
 
-func (t *eventRecorder) Record(_ context.Context, n licensing.Event) error {
+func (t *eventRecorder) Record(_ context.Context, n events.Event) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.calls++
@@ -44,7 +45,7 @@ func (t *eventRecorder) Record(_ context.Context, n licensing.Event) error {
 }
 
 // expectEvents wants exactly these types since the last time.
-func (s *server) expectEvents(t *testing.T, want ...licensing.EventType) []licensing.Event {
+func (s *server) expectEvents(t *testing.T, want ...events.Type) []events.Event {
 	t.Helper()
 	s.events.mu.Lock()
 	defer s.events.mu.Unlock()
@@ -70,26 +71,26 @@ func (s *server) expectEvents(t *testing.T, want ...licensing.EventType) []licen
 // proves part of B14
 func TestEventsOfVendorChanges(t *testing.T) {
 	s := newServer(t)
-	s.expectEvents(t, licensing.LicenseCreated)
+	s.expectEvents(t, events.LicenseCreated)
 	s.edit(t, func(l *licensing.License) { l.Customer = "Initech" })
-	if n := s.expectEvents(t, licensing.LicenseChanged)[0]; n.Customer != "Initech" || n.Details["revision"] != int64(2) {
+	if n := s.expectEvents(t, events.LicenseChanged)[0]; n.Customer != "Initech" || n.Details["revision"] != int64(2) {
 		t.Errorf("%+v", n)
 	}
 	s.edit(t, func(l *licensing.License) { l.Status = licensing.Suspended })
-	s.expectEvents(t, licensing.LicenseSuspended)
+	s.expectEvents(t, events.LicenseSuspended)
 	s.edit(t, func(l *licensing.License) { l.Status = licensing.Active })
-	s.expectEvents(t, licensing.LicenseReinstated)
+	s.expectEvents(t, events.LicenseReinstated)
 	p := s.program(1)
 	p.sync(t)
-	s.expectEvents(t, licensing.ActivationCreated)
+	s.expectEvents(t, events.ActivationCreated)
 	key := licensing.ActivationKey{License: s.license.ID, Activation: p.activation()}
 	must(t, s.Deactivate(t.Context(), s.org, key))
 	must(t, s.Deactivate(t.Context(), s.org, key)) // it is closed already
-	if n := s.expectEvents(t, licensing.ActivationClosed)[0]; n.Activation != key.Activation || n.Details["by"] != "vendor" {
+	if n := s.expectEvents(t, events.ActivationClosed)[0]; n.Activation != key.Activation || n.Details["by"] != "vendor" {
 		t.Errorf("%+v", n)
 	}
 	s.edit(t, func(l *licensing.License) { l.Status = licensing.Revoked })
-	s.expectEvents(t, licensing.LicenseRevoked)
+	s.expectEvents(t, events.LicenseRevoked)
 	stale := s.license
 	stale.Revision--
 	if _, err := s.UpdateLicense(t.Context(), stale); !errors.Is(err, licensing.ErrStale) {
@@ -97,7 +98,7 @@ func TestEventsOfVendorChanges(t *testing.T) {
 	}
 	s.expectEvents(t)
 	must(t, s.DeleteLicense(t.Context(), s.org, s.license.ID, 0))
-	s.expectEvents(t, licensing.LicenseDeleted)
+	s.expectEvents(t, events.LicenseDeleted)
 }
 
 // A sync that passes no threshold tells nothing.
@@ -108,30 +109,30 @@ func TestUsageEvents(t *testing.T) {
 	p, q := s.program(1), s.program(2)
 	p.sync(t)
 	q.sync(t)
-	s.expectEvents(t, licensing.LicenseCreated, licensing.ActivationCreated, licensing.ActivationCreated)
+	s.expectEvents(t, events.LicenseCreated, events.ActivationCreated, events.ActivationCreated)
 	calls := s.events.calls
 	p.sync(t, counts(50))
 	q.sync(t, counts(39))
 	equal(t, "tellings below the threshold", s.events.calls, calls)
 	q.sync(t, counts(41))
-	if n := s.expectEvents(t, licensing.LicenseNearlyExhausted)[0]; fmt.Sprint(n.Details) != "map[allowance:100 used:91]" {
+	if n := s.expectEvents(t, events.LicenseNearlyExhausted)[0]; fmt.Sprint(n.Details) != "map[allowance:100 used:91]" {
 		t.Errorf("%+v", n)
 	}
 	calls = s.events.calls
 	p.sync(t, counts(59))
 	equal(t, "tellings above it", s.events.calls, calls)
 	p.sync(t, counts(70))
-	if n := s.expectEvents(t, licensing.LicenseExhausted)[0]; fmt.Sprint(n.Details) != "map[allowance:100 used:100]" {
+	if n := s.expectEvents(t, events.LicenseExhausted)[0]; fmt.Sprint(n.Details) != "map[allowance:100 used:100]" {
 		t.Errorf("%+v", n)
 	}
 	p.sync(t, counts(80))
 	q.sync(t, counts(80))
 	s.expectEvents(t) // it was told for this allowance
 	s.edit(t, func(l *licensing.License) { l.Allowance = 200 })
-	s.expectEvents(t, licensing.LicenseChanged)
+	s.expectEvents(t, events.LicenseChanged)
 	p.sync(t, counts(110))
 	q.sync(t, counts(120))
-	s.expectEvents(t, licensing.LicenseNearlyExhausted, licensing.LicenseExhausted)
+	s.expectEvents(t, events.LicenseNearlyExhausted, events.LicenseExhausted)
 }
 
 // The server ends, or cannot tell, between a sync and its answer: the program asks again, and it is told then.
@@ -139,7 +140,7 @@ func TestUsageEvents(t *testing.T) {
 // proves part of B14
 func TestEventIsRecordedBeforeReply(t *testing.T) {
 	s := newServer(t, withHighLimits, func(_ *licensing.Policy, l *licensing.License) { l.Allowance = 100 })
-	s.expectEvents(t, licensing.LicenseCreated)
+	s.expectEvents(t, events.LicenseCreated)
 	p := s.program(1)
 	lost := func(with ...func(*lease.Request)) {
 		t.Helper()
@@ -153,30 +154,30 @@ func TestEventIsRecordedBeforeReply(t *testing.T) {
 		p.send(t, p.sent)
 	}
 	lost()
-	s.expectEvents(t, licensing.ActivationCreated)
+	s.expectEvents(t, events.ActivationCreated)
 	lost(counts(95))
-	s.expectEvents(t, licensing.LicenseNearlyExhausted)
+	s.expectEvents(t, events.LicenseNearlyExhausted)
 	lost(counts(200))
-	s.expectEvents(t, licensing.LicenseExhausted)
+	s.expectEvents(t, events.LicenseExhausted)
 	lost(counts(200), goodbye)
-	s.expectEvents(t, licensing.ActivationClosed)
+	s.expectEvents(t, events.ActivationClosed)
 }
 
 // proves part of B14
 func TestLimitEvents(t *testing.T) {
 	s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.MaxMachines = 1 })
 	s.program(1).sync(t)
-	s.expectEvents(t, licensing.LicenseCreated, licensing.ActivationCreated)
+	s.expectEvents(t, events.LicenseCreated, events.ActivationCreated)
 	for range 3 {
 		s.program(2).refused(t, license.CodeMachineLimit)
 		s.program(3).refused(t, license.CodeMachineLimit)
 	}
-	if n := s.expectEvents(t, licensing.ActivationRefused)[0]; n.Details["code"] != "machine_limit" {
+	if n := s.expectEvents(t, events.ActivationRefused)[0]; n.Details["code"] != "machine_limit" {
 		t.Errorf("%+v", n)
 	}
 	s.wait(24 * time.Hour)
 	s.program(2).refused(t, license.CodeMachineLimit)
-	s.expectEvents(t, licensing.ActivationRefused)
+	s.expectEvents(t, events.ActivationRefused)
 }
 
 // proves part of B14
@@ -184,10 +185,10 @@ func TestCloneEvents(t *testing.T) {
 	s := newServer(t, withHighLimits)
 	here := s.program(1)
 	here.sync(t)
-	s.expectEvents(t, licensing.LicenseCreated, licensing.ActivationCreated)
+	s.expectEvents(t, events.LicenseCreated, events.ActivationCreated)
 	there := here.copy()
 	alternateSyncs(t, here, there)
-	news := s.expectEvents(t, licensing.ActivationRestored, licensing.ActivationRestored, licensing.CloneSuspected, licensing.CloneSuspected)
+	news := s.expectEvents(t, events.ActivationRestored, events.ActivationRestored, events.CloneSuspected, events.CloneSuspected)
 	if n := news[2]; n.Details["alternations"] != int64(1) || n.Details["refused"] != false || n.Details["address"] != "192.0.2.1" {
 		t.Errorf("%+v", n)
 	}
@@ -202,20 +203,20 @@ func TestReactivationEvents(t *testing.T) {
 	here := s.program(1)
 	here.sync(t)
 	alternateSyncs(t, here, here.copy())
-	if news := s.events.news; news[len(news)-1].Type != licensing.RestoredTooOften {
+	if news := s.events.news; news[len(news)-1].Type != events.RestoredTooOften {
 		t.Errorf("%+v", news)
 	}
 	s.events.news = nil
 	other := s.program(2)
 	other.sync(t)
-	s.expectEvents(t, licensing.ActivationCreated)
+	s.expectEvents(t, events.ActivationCreated)
 	before := s.store.Copy()
 	other.sync(t)
 	s.expectEvents(t)
 	s.rollBack(t, before)
 	knows := func(r *lease.Request) { r.Epoch = 5 }
 	other.sync(t, knows)
-	if n := s.expectEvents(t, licensing.ServerRestored)[0]; n.Details["epoch"] != int64(6) {
+	if n := s.expectEvents(t, events.ServerRestored)[0]; n.Details["epoch"] != int64(6) {
 		t.Errorf("%+v", n)
 	}
 	other.sync(t, knows)
@@ -226,8 +227,8 @@ func TestReactivationEvents(t *testing.T) {
 func TestExpiryReminders(t *testing.T) {
 	ends := startTime.Add(40 * 24 * time.Hour)
 	s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Expires = ms(ends) })
-	s.expectEvents(t, licensing.LicenseCreated)
-	at := func(when time.Time, want ...licensing.EventType) []licensing.Event {
+	s.expectEvents(t, events.LicenseCreated)
+	at := func(when time.Time, want ...events.Type) []events.Event {
 		t.Helper()
 		s.wait(when.Sub(s.clock()))
 		must(t, s.RecordExpiring(t.Context()))
@@ -235,21 +236,21 @@ func TestExpiryReminders(t *testing.T) {
 		return s.expectEvents(t, want...)
 	}
 	at(startTime.Add(9 * 24 * time.Hour))
-	if n := at(startTime.Add(10*24*time.Hour), licensing.LicenseExpiring)[0]; fmt.Sprint(n.Details) != "map[days:30 expires:2026-04-13T12:00:00Z]" {
+	if n := at(startTime.Add(10*24*time.Hour), events.LicenseExpiring)[0]; fmt.Sprint(n.Details) != "map[days:30 expires:2026-04-13T12:00:00Z]" {
 		t.Errorf("%+v", n)
 	}
 	at(startTime.Add(32 * 24 * time.Hour))
-	at(startTime.Add(33*24*time.Hour), licensing.LicenseExpiring)
+	at(startTime.Add(33*24*time.Hour), events.LicenseExpiring)
 
 	// The end is moved: what was due says nothing, and the new one is announced.
 	s.edit(t, func(l *licensing.License) { l.Expires = ms(ends.Add(30 * 24 * time.Hour)) })
-	s.expectEvents(t, licensing.LicenseChanged)
+	s.expectEvents(t, events.LicenseChanged)
 	at(ends.Add(-24 * time.Hour))
-	at(ends, licensing.LicenseExpiring) // 30 days before the new one
+	at(ends, events.LicenseExpiring) // 30 days before the new one
 	at(ends.Add(24 * time.Hour))
 
 	// Nobody looked for long: what is out of date is not told.
-	if n := at(ends.Add(31*24*time.Hour), licensing.LicenseExpired)[0]; n.Details["days"] != nil {
+	if n := at(ends.Add(31*24*time.Hour), events.LicenseExpired)[0]; n.Details["days"] != nil {
 		t.Errorf("%+v", n)
 	}
 	at(ends.Add(400 * 24 * time.Hour))
@@ -259,9 +260,9 @@ func TestExpiryReminders(t *testing.T) {
 
 	// A crash between the telling and the moving of its entry: it is one notice.
 	s.edit(t, func(l *licensing.License) { l.Expires = ms(s.clock().Add(30 * 24 * time.Hour).Add(time.Hour)) })
-	s.expectEvents(t, licensing.LicenseChanged)
+	s.expectEvents(t, events.LicenseChanged)
 	before := s.store.Copy()
-	at(s.clock().Add(time.Hour), licensing.LicenseExpiring)
+	at(s.clock().Add(time.Hour), events.LicenseExpiring)
 	s.rollBack(t, before)
 	at(s.clock())
 }
@@ -269,12 +270,12 @@ func TestExpiryReminders(t *testing.T) {
 // proves part of B14
 func TestKeyEvents(t *testing.T) {
 	s := newServer(t)
-	s.expectEvents(t, licensing.LicenseCreated)
+	s.expectEvents(t, events.LicenseCreated)
 	_, err := s.UpdateStatement(t.Context(), s.org, s.product.ID, func(l *lease.Statement) {
 		l.Keys = append(l.Keys, lease.KeyStatement{Key: strings.Repeat("a", 40), Status: lease.Compromised}, lease.KeyStatement{Key: strings.Repeat("b", 40), Status: lease.Retired})
 	})
 	must(t, err)
-	if n := s.expectEvents(t, licensing.KeysChanged, licensing.KeysCompromised)[1]; n.Details["key"] != strings.Repeat("a", 40) || n.Product != s.product.ID {
+	if n := s.expectEvents(t, events.KeysChanged, events.KeysCompromised)[1]; n.Details["key"] != strings.Repeat("a", 40) || n.Product != s.product.ID {
 		t.Errorf("%+v", n)
 	}
 	_, err = s.UpdateStatement(t.Context(), s.org, s.product.ID, func(*lease.Statement) {})

@@ -86,3 +86,11 @@ const (
 	CompromiseKey    KeyAction = "compromise" // nothing it ever signed is good; another signs at once
 	CancelKeyRequest KeyAction = "take back"  // a requested key is forgotten
 )
+
+// SetKeys puts keys into the record.
+func (p *Product) SetKeys(r SealedKeys, err error) error {
+	if err == nil {
+		p.Keyring, p.SealedKeys = r.Certificate, r.Sealed
+	}
+	return err
+}

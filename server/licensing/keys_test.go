@@ -14,6 +14,7 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/services"
 	"github.com/onelicense/onelicense/server/store/memory"
 )
 
@@ -32,11 +33,11 @@ func (s *interruptedStore) UpdateProduct(ctx context.Context, p licensing.Produc
 }
 
 // node is another node of the same server.
-func (s *server) node(t *testing.T, store licensing.Store) *licensing.Service {
+func (s *server) node(t *testing.T, store licensing.Store) domain {
 	t.Helper()
 	keys, err := issuer.New(bytes.Repeat([]byte{1}, issuer.MasterKeySize), nil)
 	must(t, err)
-	return licensing.New(store, keys, licensing.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32)})
+	return newDomain(store, keys, services.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32)})
 }
 
 func refusedWith(t *testing.T, err error, want license.Code) {

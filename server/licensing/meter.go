@@ -133,3 +133,6 @@ func (m *Meter) removeVacated(who lease.Hash) bool {
 	}
 	return at >= 0
 }
+
+// ReactivationBudget is how many re-activations an installation has in its long window.
+const ReactivationBudget = 3

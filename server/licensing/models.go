@@ -234,3 +234,79 @@ type Reservation struct {
 	Since       lease.Time
 	Until       lease.Time
 }
+
+// FingerprintAction is what is done about a machine of which more parts have changed than the policy tolerates.
+type FingerprintAction string
+
+// The actions. What has changed is kept for the vendor in any case.
+const (
+	FingerprintReport FingerprintAction = "report" // nothing else
+	FingerprintRefuse FingerprintAction = "refuse"
+)
+
+// HistoryEntry is one thing that happened to a license: what was asked for, and what the license was after it.
+type HistoryEntry struct {
+	Key  string      `json:"key"` // the caller's own, so that the same again does nothing; else the time
+	Kind HistoryKind `json:"kind"`
+	Time lease.Time  `json:"time"`
+
+	Extend           int64      `json:"extend,omitempty"`      // a renewal: milliseconds
+	Calls            int64      `json:"calls,omitempty"`       // a renewal: on top of the allowance
+	MaintenanceAdded int64      `json:"maintained,omitempty"`  // a renewal: milliseconds of maintenance
+	From             string     `json:"from,omitempty"`        // a transfer: the customer before
+	To               string     `json:"to,omitempty"`          // a transfer: the customer after
+	FromID           license.ID `json:"from_id,omitempty"`     // a transfer: the record of the customer before
+	ToID             license.ID `json:"to_id,omitempty"`       // a transfer: and after
+	Expires          lease.Time `json:"expires,omitempty"`     // of the license, after
+	Allowance        int64      `json:"allowance,omitempty"`   // of the license, after
+	Maintenance      lease.Time `json:"maintenance,omitempty"` // of the license, after
+}
+
+// HistoryKind says what happened.
+type HistoryKind string
+
+// The kinds of history entries.
+const (
+	Started     HistoryKind = "started"     // its term began, with its first activation
+	Renewed     HistoryKind = "renewed"     // it was given more time, calls or maintenance
+	Transferred HistoryKind = "transferred" // it is another customer's
+)
+
+// Hold keeps slots of an entitlement for a user or a machine that has not come yet. Holds stand in the license: a grant that was decided
+// before one was made is decided again.
+type Hold struct {
+	ID          license.ID            `json:"id"`
+	Entitlement string                `json:"entitlement"`
+	Slots       int64                 `json:"slots"`
+	Note        string                `json:"note,omitempty"`       // for people: who it is for
+	Activation  lease.Hash            `json:"activation,omitempty"` // the installation that it is for,
+	Part        lease.FingerprintPart `json:"part"`                 // or any whose fingerprint has this part
+	From        lease.Time            `json:"from"`
+	Until       lease.Time            `json:"until"`
+}
+
+// IsActiveAt tells whether the hold is in force.
+func (h *Hold) IsActiveAt(now lease.Time) bool { return h.From <= now && now < h.Until }
+
+// StartTerm gives a new license the end of its term, if the term counts from the creation.
+func (l *License) StartTerm() error {
+	if l.Term.After == 0 {
+		l.Term = Term{}
+		return nil
+	}
+	if l.Expires != 0 {
+		return NewInvalid("expires_after", "is given beside expires: one of them is the end")
+	}
+	if l.Term.From == "" {
+		l.Term.From = FromCreation
+	}
+	if l.Term.From == FromCreation {
+		l.Expires = l.Created + lease.Time(l.Term.After)
+	}
+	return nil
+}
+
+// AwaitsFirstActivation tells whether the license has a term that nobody's activation has begun yet.
+func (l *License) AwaitsFirstActivation() bool {
+	return l.Term.From == FromActivation && l.Expires == 0
+}

@@ -14,12 +14,12 @@ const (
 	minInterval    = 1_000
 	MaxDuration    = 10 * 366 * 24 * 3600 * 1000
 	minTerm        = 1_000
-	maxDelay       = 24 * 3600 * 1000
-	maxRetries     = 1_000
-	maxJournal     = 1_000_000
+	MaxDelay       = 24 * 3600 * 1000
+	MaxRetries     = 1_000
+	MaxJournal     = 1_000_000
 	maxMachines    = 1_000_000_000
 	maxActivations = 1_000_000_000
-	maxPrepaid     = 1_000_000_000
+	MaxPrepaid     = 1_000_000_000
 )
 
 // The defaults of what cannot be 0: an hour, or the minute of a heartbeat, and the journal of DESIGN's ABI.
@@ -107,17 +107,17 @@ func (p Policy) Check(at string) error {
 	}
 	return FirstError(
 		CheckRange(at+".interval", p.Interval, minInterval, MaxDuration),
-		CheckRange(at+".max_retries", int64(p.MaxRetries), 0, maxRetries),
+		CheckRange(at+".max_retries", int64(p.MaxRetries), 0, MaxRetries),
 		CheckRange(at+".grace", p.Grace, 0, MaxDuration),
-		CheckRange(at+".activation_delay", p.ActivationDelay, 0, maxDelay),
+		CheckRange(at+".activation_delay", p.ActivationDelay, 0, MaxDelay),
 		CheckRange(at+".clock_tolerance", p.ClockTolerance, 0, MaxDuration),
-		CheckRange(at+".journal_every", p.JournalEvery, 1, maxJournal),
+		CheckRange(at+".journal_every", p.JournalEvery, 1, MaxJournal),
 		CheckRange(at+".activation_limit", p.ActivationLimit, 0, maxActivations),
 		CheckRange(at+".max_machines", p.MaxMachines, 0, maxMachines),
 		CheckRange(at+".move_limit", p.MoveLimit, 0, maxMachines),
 		CheckRange(at+".queue", p.Queue, 0, MaxDuration),
 		CheckRange(at+".max_borrow", p.MaxBorrow, 0, MaxDuration),
-		CheckRange(at+".prepaid", p.Prepaid, 0, maxPrepaid),
+		CheckRange(at+".prepaid", p.Prepaid, 0, MaxPrepaid),
 		CheckRange(at+".fingerprint_tolerance", p.FingerprintTolerance, 0, lease.MaxFingerprintParts),
 		CheckRange(at+".clone_limit", p.CloneLimit, 1, ReactivationBudget),
 	)

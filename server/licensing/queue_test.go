@@ -11,6 +11,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 )
 
 // withQueue has two seats of modeling and a line in which a place is kept for ten minutes.
@@ -26,7 +27,7 @@ func (p *program) requestSeat(t *testing.T, with ...func(*lease.Request)) bool {
 	return holdsSeat(p.sync(t, append(with, wants("modeling@ui"))...))
 }
 
-func (s *server) waiting(t *testing.T) []licensing.Waiting {
+func (s *server) waiting(t *testing.T) []leasing.Waiting {
 	t.Helper()
 	all, err := s.Queue(t.Context(), s.org, s.license.ID)
 	must(t, err)
@@ -119,7 +120,7 @@ func TestConcurrentQueue(t *testing.T) {
 	}
 }
 
-func (s *server) hold(t *testing.T, h licensing.NewHold) licensing.Hold {
+func (s *server) hold(t *testing.T, h leasing.NewHold) licensing.Hold {
 	t.Helper()
 	if h.Entitlement == "" {
 		h.Entitlement = "modeling"
@@ -141,7 +142,7 @@ func (s *server) asUser(name string) func(*lease.Request) {
 // proves part of N06
 func TestHoldForUser(t *testing.T) {
 	s := newServer(t, withQueue)
-	s.hold(t, licensing.NewHold{Part: user("ada"), Note: "Ada", Until: ms(startTime) + aDay})
+	s.hold(t, leasing.NewHold{Part: user("ada"), Note: "Ada", Until: ms(startTime) + aDay})
 	a, b, ada := s.program(1), s.program(2), s.program(3)
 	equal(t, "the free one", a.requestSeat(t), true)
 	equal(t, "the other is Ada's", b.requestSeat(t, s.asUser("bob")), false)
@@ -162,7 +163,7 @@ func TestHoldForMachineExpires(t *testing.T) {
 	s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Expires += 1000 * aDay })
 	a, b, mine := s.program(1), s.program(2), s.program(3)
 	mine.sync(t)
-	h := s.hold(t, licensing.NewHold{Activation: mine.activation(), From: ms(startTime) + 60*minute, Until: ms(startTime) + 120*minute})
+	h := s.hold(t, leasing.NewHold{Activation: mine.activation(), From: ms(startTime) + 60*minute, Until: ms(startTime) + 120*minute})
 	equal(t, "a", a.requestSeat(t), true)
 	equal(t, "b, before its time", b.requestSeat(t), true)
 	s.wait(time.Hour)
@@ -178,7 +179,7 @@ func TestHoldForMachineExpires(t *testing.T) {
 	must(t, err)
 	equal(t, "holds", len(holds), 0)
 
-	h = s.hold(t, licensing.NewHold{Activation: mine.activation(), Until: ms(startTime) + aDay})
+	h = s.hold(t, leasing.NewHold{Activation: mine.activation(), Until: ms(startTime) + aDay})
 	a.sync(t, releases("modeling"))
 	equal(t, "a, while it is held", a.requestSeat(t), false)
 	must(t, s.DeleteHold(t.Context(), s.org, s.license.ID, h.ID))
@@ -191,8 +192,8 @@ func TestHoldForMachineExpires(t *testing.T) {
 func TestInvalidHolds(t *testing.T) {
 	s := newServer(t)
 	until := ms(startTime) + aDay
-	s.hold(t, licensing.NewHold{Part: user("ada"), Slots: 1, Until: until})
-	for name, h := range map[string]licensing.NewHold{
+	s.hold(t, leasing.NewHold{Part: user("ada"), Slots: 1, Until: until})
+	for name, h := range map[string]leasing.NewHold{
 		"for nobody":       {Until: until},
 		"for two":          {Activation: lease.OriginLink, Part: user("bob"), Until: until},
 		"no installation":  {Activation: "x", Until: until},
@@ -212,16 +213,16 @@ func TestInvalidHolds(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	s.hold(t, licensing.NewHold{Part: user("bob"), Slots: 2, From: until, Until: until + 1}) // at another time there is room
+	s.hold(t, leasing.NewHold{Part: user("bob"), Slots: 2, From: until, Until: until + 1}) // at another time there is room
 	s.license, _ = s.License(t.Context(), s.org, s.license.ID)
 	s.edit(t, func(l *licensing.License) { l.Name, l.Holds = "renamed", nil })
 	holds, err := s.Holds(t.Context(), s.org, s.license.ID)
 	must(t, err)
 	equal(t, "an edit leaves them", len(holds), 2)
 	for n := range 62 {
-		s.hold(t, licensing.NewHold{Part: user(fmt.Sprint(n)), From: until + lease.Time(2*n+2), Until: until + lease.Time(2*n+3)})
+		s.hold(t, leasing.NewHold{Part: user(fmt.Sprint(n)), From: until + lease.Time(2*n+2), Until: until + lease.Time(2*n+3)})
 	}
-	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, licensing.NewHold{Entitlement: "modeling", Part: user("one too many"), From: 9 * until, Until: 10 * until}); err == nil {
+	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, leasing.NewHold{Entitlement: "modeling", Part: user("one too many"), From: 9 * until, Until: 10 * until}); err == nil {
 		t.Error("holds without end")
 	}
 }
@@ -245,7 +246,7 @@ func TestDeleteLicenseDeletesQueue(t *testing.T) {
 func TestReleaseByAnotherInstallation(t *testing.T) {
 	for _, back := range []func(*lease.Request){releases("modeling"), goodbye} {
 		s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Entitlements[0].Slots = 1 })
-		s.hold(t, licensing.NewHold{Part: user("ada"), Until: ms(startTime) + aDay})
+		s.hold(t, leasing.NewHold{Part: user("ada"), Until: ms(startTime) + aDay})
 		p := s.program(1)
 		equal(t, "ada", p.requestSeat(t, s.asUser("ada")), true)
 		p.sync(t, s.asUser("bob"), back)
@@ -268,7 +269,7 @@ func TestFreedSlotGoesToNextInQueue(t *testing.T) {
 	equal(t, "c, which has waited", c.requestSeat(t), true)
 	a.sync(t, goodbye)
 
-	s.hold(t, licensing.NewHold{Part: user("ada"), Until: ms(startTime) + aDay})
+	s.hold(t, leasing.NewHold{Part: user("ada"), Until: ms(startTime) + aDay})
 	equal(t, "b has it still", b.requestSeat(t), true)
 	must(t, s.FreeReservation(t.Context(), s.org, b.key(), "modeling"))
 	equal(t, "b, which had it", b.requestSeat(t), false)
@@ -314,23 +315,23 @@ func TestDeactivatedInstallationLeavesQueue(t *testing.T) {
 func TestHoldOfManySlots(t *testing.T) {
 	s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Entitlements[0].Slots = 100_000 })
 	until := ms(startTime) + aDay
-	s.hold(t, licensing.NewHold{Part: user("ada"), Slots: 3999, Until: until})
+	s.hold(t, leasing.NewHold{Part: user("ada"), Slots: 3999, Until: until})
 	var wrong *licensing.Invalid
-	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, licensing.NewHold{Entitlement: "modeling", Part: user("bob"), Slots: 2, Until: until}); !errors.As(err, &wrong) || wrong.Field != "slots" {
+	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, leasing.NewHold{Entitlement: "modeling", Part: user("bob"), Slots: 2, Until: until}); !errors.As(err, &wrong) || wrong.Field != "slots" {
 		t.Errorf("%v", err)
 	}
-	s.hold(t, licensing.NewHold{Part: user("bob"), Until: until})
+	s.hold(t, leasing.NewHold{Part: user("bob"), Until: until})
 }
 
 // Holds that follow one another are not held at a time.
 func TestConsecutiveHolds(t *testing.T) {
 	s := newServer(t)
 	from := ms(startTime) + aDay
-	s.hold(t, licensing.NewHold{Part: user("ada"), From: from, Until: from + 10})
-	s.hold(t, licensing.NewHold{Part: user("bob"), From: from + 10, Until: from + 20})
-	s.hold(t, licensing.NewHold{Part: user("cid"), From: from, Until: from + 20})
+	s.hold(t, leasing.NewHold{Part: user("ada"), From: from, Until: from + 10})
+	s.hold(t, leasing.NewHold{Part: user("bob"), From: from + 10, Until: from + 20})
+	s.hold(t, leasing.NewHold{Part: user("cid"), From: from, Until: from + 20})
 	for _, at := range []lease.Time{from, from + 10} {
-		if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, licensing.NewHold{Entitlement: "modeling", Part: user("dan"), From: at, Until: at + 1}); err == nil {
+		if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, leasing.NewHold{Entitlement: "modeling", Part: user("dan"), From: at, Until: at + 1}); err == nil {
 			t.Error("a third of two")
 		}
 	}

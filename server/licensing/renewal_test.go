@@ -9,6 +9,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/catalogue"
 )
 
 const aDay = 24 * 60 * minute
@@ -81,13 +82,13 @@ func TestRenew(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
 	p.sync(t, counts(10))
-	renew := func(r licensing.Renewal) licensing.License {
+	renew := func(r catalogue.Renewal) licensing.License {
 		t.Helper()
 		l, err := s.Renew(t.Context(), s.org, s.license.ID, r)
 		must(t, err)
 		return l
 	}
-	order := licensing.Renewal{Key: "order 1", Extend: aDay, Calls: 5, Maintenance: 30 * aDay}
+	order := catalogue.Renewal{Key: "order 1", Extend: aDay, Calls: 5, Maintenance: 30 * aDay}
 	for range 3 { // the order comes again
 		l := renew(order)
 		equal(t, "end", l.Expires, ms(startTime)+2*aDay)
@@ -95,24 +96,24 @@ func TestRenew(t *testing.T) {
 		equal(t, "maintenance", l.Maintenance, ms(startTime)+30*aDay)
 	}
 	var wrong *licensing.Invalid
-	if _, err := s.Renew(t.Context(), s.org, s.license.ID, licensing.Renewal{Key: "order 1", Extend: 2 * aDay}); !errors.As(err, &wrong) || wrong.Field != "key" {
+	if _, err := s.Renew(t.Context(), s.org, s.license.ID, catalogue.Renewal{Key: "order 1", Extend: 2 * aDay}); !errors.As(err, &wrong) || wrong.Field != "key" {
 		t.Errorf("one key for two orders: %v", err)
 	}
 	equal(t, "counted", p.sync(t, counts(15)).Verdict, license.CodeOK)
 
 	s.wait(72 * time.Hour)
 	p.refused(t, license.CodeExpired)
-	equal(t, "what has run out counts from now", renew(licensing.Renewal{Key: "order 2", Extend: aDay}).Expires, ms(startTime)+4*aDay)
+	equal(t, "what has run out counts from now", renew(catalogue.Renewal{Key: "order 2", Extend: aDay}).Expires, ms(startTime)+4*aDay)
 	p.sync(t, counts(15))
 	for n := range 9 { // more than the license itself remembers
-		renew(licensing.Renewal{Key: fmt.Sprint("more ", n), Calls: 1})
+		renew(catalogue.Renewal{Key: fmt.Sprint("more ", n), Calls: 1})
 	}
 	equal(t, "an old order", renew(order).Allowance, 24)
 	history, err := s.History(t.Context(), s.org, s.license.ID, licensing.Page{})
 	must(t, err)
 	equal(t, "history", len(history.Items), 11)
 
-	_, err = s.Renew(t.Context(), s.org, s.license.ID, licensing.Renewal{Key: "nothing"})
+	_, err = s.Renew(t.Context(), s.org, s.license.ID, catalogue.Renewal{Key: "nothing"})
 	if !errors.As(err, &wrong) {
 		t.Errorf("a renewal of nothing: %v", err)
 	}
@@ -125,7 +126,7 @@ func TestRenew(t *testing.T) {
 // proves part of B05
 func TestRenewBeforeTermStarts(t *testing.T) {
 	s := newServer(t, withTerm(aDay, licensing.FromActivation))
-	_, err := s.Renew(t.Context(), s.org, s.license.ID, licensing.Renewal{Key: "1", Extend: aDay})
+	_, err := s.Renew(t.Context(), s.org, s.license.ID, catalogue.Renewal{Key: "1", Extend: aDay})
 	must(t, err)
 	equal(t, "end", s.program(1).sync(t).Expires, ms(startTime)+2*aDay)
 }
@@ -135,21 +136,21 @@ func TestTransfer(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
 	p.sync(t, counts(4))
-	move := func(tr licensing.Transfer) {
+	move := func(tr catalogue.Transfer) {
 		t.Helper()
 		l, err := s.Transfer(t.Context(), s.org, s.license.ID, tr)
 		must(t, err)
 		equal(t, "customer", l.Customer, tr.Customer)
 	}
-	move(licensing.Transfer{Customer: "Miller"})
+	move(catalogue.Transfer{Customer: "Miller"})
 	p.sync(t, counts(4))
 	s.wait(time.Second)
-	move(licensing.Transfer{Key: "sold", Customer: "Smith", CloseInstallations: true})
+	move(catalogue.Transfer{Key: "sold", Customer: "Smith", CloseInstallations: true})
 	p.refused(t, license.CodeDeactivated)
 	s.wait(time.Second)
 	theirs := s.program(2)
 	equal(t, "what was used", theirs.sync(t).Counters.Used, 4)
-	move(licensing.Transfer{Key: "sold", Customer: "Smith", CloseInstallations: true}) // again: it closes nothing of the new one's
+	move(catalogue.Transfer{Key: "sold", Customer: "Smith", CloseInstallations: true}) // again: it closes nothing of the new one's
 	theirs.sync(t)
 }
 
@@ -176,7 +177,7 @@ func TestMaintenance(t *testing.T) {
 	}
 	p.sync(t, as(inside)) // and back
 	p.sync(t)
-	_, err := s.Renew(t.Context(), s.org, s.license.ID, licensing.Renewal{Key: "1", Maintenance: aDay})
+	_, err := s.Renew(t.Context(), s.org, s.license.ID, catalogue.Renewal{Key: "1", Maintenance: aDay})
 	must(t, err)
 	p.sync(t, as(outside))
 

@@ -183,3 +183,25 @@ func (e *Limit) Error() string { return e.Unwrap().Error() }
 
 // Unwrap makes the code found by errors.As.
 func (e *Limit) Unwrap() error { return &license.Error{Code: e.Code, Detail: e.Detail} }
+
+// IgnoreNotFound is what a look-up failed with, beside finding nothing.
+func IgnoreNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrStale) {
+		return nil
+	}
+	return err
+}
+
+// Reader are passed on to the store as they are.
+type Reader interface {
+	Organisation(ctx context.Context, id license.ID) (Organisation, error)
+	Product(ctx context.Context, org, id license.ID) (Product, error)
+	Products(ctx context.Context, org license.ID, page Page) (Listing[Product], error)
+	Version(ctx context.Context, org, id license.ID) (Version, error)
+	Versions(ctx context.Context, org, product license.ID, page Page) (Listing[Version], error)
+	License(ctx context.Context, org, id license.ID) (License, error)
+	Licenses(ctx context.Context, org license.ID, filter LicenseFilter, page Page) (Listing[License], error)
+}
+
+// MaxAttempts is how often a sync decides anew because the records were changed under it. Each time somebody else got something done.
+const MaxAttempts = 8

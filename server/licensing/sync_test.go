@@ -16,12 +16,37 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/catalogue"
+	"github.com/onelicense/onelicense/server/licensing/events"
+	"github.com/onelicense/onelicense/server/licensing/keys"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
+	"github.com/onelicense/onelicense/server/licensing/services"
 	"github.com/onelicense/onelicense/server/store/memory"
 )
 
-// server is a service over the reference store, with a clock that the test moves.
+// domain has the methods of all services of the domain.
+type domain struct {
+	*catalogueService
+	*leasingService
+	*keyService
+	*eventService
+}
+
+type (
+	catalogueService = catalogue.Service
+	leasingService   = leasing.Service
+	keyService       = keys.Service
+	eventService     = events.Service
+)
+
+func newDomain(store licensing.Store, keys licensing.Issuer, o services.Options) domain {
+	all := services.New(store, keys, o)
+	return domain{all.Catalogue, all.Leasing, all.Keys, all.Events}
+}
+
+// server is the domain over the reference store, with a clock that the test moves.
 type server struct {
-	*licensing.Service
+	domain
 	store   *memory.Store
 	org     license.ID
 	product licensing.Product
@@ -81,7 +106,7 @@ func (s *server) restart(t *testing.T) {
 	t.Helper()
 	keys, err := issuer.New(bytes.Repeat([]byte{1}, issuer.MasterKeySize), nil)
 	must(t, err)
-	s.Service = licensing.New(s.store, keys, licensing.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32), Events: &s.events})
+	s.domain = newDomain(s.store, keys, services.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32), Events: &s.events})
 }
 
 // rollBack puts the records back to what they were, and starts a new process on them.

@@ -1,6 +1,8 @@
 package licensing
 
-import "github.com/onelicense/onelicense/license/lease"
+import (
+	"github.com/onelicense/onelicense/license/lease"
+)
 
 // UsageTotals is what an activation has counted and what was charged for it, and what was charged for its license altogether.
 type UsageTotals struct {

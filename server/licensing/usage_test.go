@@ -7,6 +7,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 )
 
 // withPeriod gives the license ten calls in every period, and no end.
@@ -16,7 +17,7 @@ func withPeriod(kind licensing.PeriodKind, length int64) func(*licensing.Policy,
 	}
 }
 
-func (s *server) usage(t *testing.T) licensing.Usage {
+func (s *server) usage(t *testing.T) leasing.Usage {
 	t.Helper()
 	u, err := s.Usage(t.Context(), s.org, s.license.ID)
 	must(t, err)

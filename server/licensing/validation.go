@@ -3,8 +3,11 @@ package licensing
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/onelicense/onelicense/license/lease"
 )
 
 // Limits of what a vendor writes.
@@ -74,3 +77,5 @@ func FirstError(errs ...error) error {
 	}
 	return nil
 }
+
+func FormatTime(t lease.Time) string { return time.UnixMilli(int64(t)).UTC().Format(time.RFC3339) }

@@ -16,6 +16,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 const (
@@ -51,7 +52,7 @@ type Delivery struct {
 	Created     lease.Time
 	NextAttempt lease.Time // when it is tried again; 0: not any more
 	Event       string     // its id
-	Type        licensing.EventType
+	Type        events.Type
 	State       State
 	Body        string // as it is sent
 	Attempts    []Attempt
@@ -68,12 +69,12 @@ type Attempt struct {
 
 // deliveryRecord is the body of its entry.
 type deliveryRecord struct {
-	Event    string              `json:"event"`
-	Type     licensing.EventType `json:"type"`
-	State    State               `json:"state"`
-	Body     string              `json:"body"`
-	Failures int                 `json:"failures,omitempty"` // since it was made or replayed
-	Attempts []Attempt           `json:"attempts,omitempty"`
+	Event    string      `json:"event"`
+	Type     events.Type `json:"type"`
+	State    State       `json:"state"`
+	Body     string      `json:"body"`
+	Failures int         `json:"failures,omitempty"` // since it was made or replayed
+	Attempts []Attempt   `json:"attempts,omitempty"`
 }
 
 func deliveryOf(e licensing.Entry) (Delivery, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 // Notices to people are gathered: what happens within some minutes comes in one message, and there are never two messages to one person
@@ -34,10 +35,10 @@ type Recipient struct {
 type Recipients func(context.Context, license.ID) ([]Recipient, error)
 
 // DefaultEvents is what those who answer for an organisation are told by mail unless they have chosen otherwise: what wants something to be done.
-var DefaultEvents = []licensing.EventType{
-	licensing.LicenseExpiring, licensing.LicenseExpired, licensing.LicenseNearlyExhausted, licensing.LicenseExhausted, licensing.CloneSuspected,
-	licensing.RestoredTooOften, licensing.KeysCompromised, licensing.ServerRestored, licensing.ServerInterrupted,
-	licensing.WebhookDisabled,
+var DefaultEvents = []events.Type{
+	events.LicenseExpiring, events.LicenseExpired, events.LicenseNearlyExhausted, events.LicenseExhausted, events.CloneSuspected,
+	events.RestoredTooOften, events.KeysCompromised, events.ServerRestored, events.ServerInterrupted,
+	events.WebhookDisabled,
 }
 
 // digest is the body of its entry.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/events.md anew")
@@ -33,7 +33,7 @@ func TestEventTable(t *testing.T) {
 	}
 	var table strings.Builder
 	table.WriteString("| event | told when | made |\n|---|---|---|\n")
-	for _, n := range licensing.EventTypes {
+	for _, n := range events.Types {
 		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", n.Type, n.About, n.Made)
 	}
 	want := head + begin + table.String() + end + tail

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 // How events read in a letter: short, and plain in both forms.
@@ -51,31 +51,31 @@ func (l emailContent) render() (text, html string) {
 }
 
 // headlines are the types in words.
-var headlines = map[licensing.EventType]string{
-	licensing.LicenseCreated:         "A license was made",
-	licensing.LicenseChanged:         "A license was changed",
-	licensing.LicenseSuspended:       "A license was suspended",
-	licensing.LicenseReinstated:      "A license was reinstated",
-	licensing.LicenseRevoked:         "A license was revoked",
-	licensing.LicenseDeleted:         "A license was deleted",
-	licensing.LicenseExpiring:        "A license ends soon",
-	licensing.LicenseExpired:         "A license has ended",
-	licensing.LicenseNearlyExhausted: "A license is nearly used up",
-	licensing.LicenseExhausted:       "A license is used up",
-	licensing.ActivationCreated:      "An installation was activated",
-	licensing.ActivationClosed:       "An installation was closed",
-	licensing.ActivationRefused:      "An installation met a limit",
-	licensing.ActivationRestored:     "An installation came back from an older state",
-	licensing.CloneSuspected:         "Two seem to share one installation",
-	licensing.RestoredTooOften:       "An installation came back from an older state too often",
-	licensing.KeysChanged:            "The keys of a product were changed",
-	licensing.KeysCompromised:        "A key was declared compromised",
-	licensing.ServerRestored:         "The server was restored from a backup",
-	licensing.ServerInterrupted:      "A change was cut short; look whether it was done",
-	licensing.WebhookDisabled:        "A webhook was switched off",
+var headlines = map[events.Type]string{
+	events.LicenseCreated:         "A license was made",
+	events.LicenseChanged:         "A license was changed",
+	events.LicenseSuspended:       "A license was suspended",
+	events.LicenseReinstated:      "A license was reinstated",
+	events.LicenseRevoked:         "A license was revoked",
+	events.LicenseDeleted:         "A license was deleted",
+	events.LicenseExpiring:        "A license ends soon",
+	events.LicenseExpired:         "A license has ended",
+	events.LicenseNearlyExhausted: "A license is nearly used up",
+	events.LicenseExhausted:       "A license is used up",
+	events.ActivationCreated:      "An installation was activated",
+	events.ActivationClosed:       "An installation was closed",
+	events.ActivationRefused:      "An installation met a limit",
+	events.ActivationRestored:     "An installation came back from an older state",
+	events.CloneSuspected:         "Two seem to share one installation",
+	events.RestoredTooOften:       "An installation came back from an older state too often",
+	events.KeysChanged:            "The keys of a product were changed",
+	events.KeysCompromised:        "A key was declared compromised",
+	events.ServerRestored:         "The server was restored from a backup",
+	events.ServerInterrupted:      "A change was cut short; look whether it was done",
+	events.WebhookDisabled:        "A webhook was switched off",
 }
 
-func headline(t licensing.EventType) string { return headlines[t] }
+func headline(t events.Type) string { return headlines[t] }
 
 // eventLine is an event in one line.
 func eventLine(e Event) string {
@@ -85,17 +85,17 @@ func eventLine(e Event) string {
 	}
 	d := e.Data.Details
 	switch e.Type {
-	case licensing.LicenseExpiring:
+	case events.LicenseExpiring:
 		text += fmt.Sprintf(" (in %s days, %v)", formatNumber(d["days"]), d["expires"])
-	case licensing.LicenseExpired:
+	case events.LicenseExpired:
 		text += fmt.Sprintf(" (%v)", d["expires"])
-	case licensing.LicenseNearlyExhausted, licensing.LicenseExhausted:
+	case events.LicenseNearlyExhausted, events.LicenseExhausted:
 		text += fmt.Sprintf(" (%s of %s)", formatNumber(d["used"]), formatNumber(d["allowance"]))
-	case licensing.ActivationRefused:
+	case events.ActivationRefused:
 		text += fmt.Sprintf(" (%v)", d["code"])
-	case licensing.ServerInterrupted:
+	case events.ServerInterrupted:
 		text += fmt.Sprintf(" (%v)", d["action"])
-	case licensing.WebhookDisabled:
+	case events.WebhookDisabled:
 		text += fmt.Sprintf(": %v, %v", d["url"], d["reason"])
 	}
 	return text

@@ -23,7 +23,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 // mailServer is a mail server: STARTTLS and a login, as the providers' have.
@@ -288,7 +288,7 @@ func TestEventsAreSentInOneDigest(t *testing.T) {
 	w := newFixture(t)
 	p := w.newMailServer()
 	s := w.nodeWithMail(p)
-	tell := func(key string, kind licensing.EventType, customer string) {
+	tell := func(key string, kind events.Type, customer string) {
 		t.Helper()
 		n := w.newEvent(key)
 		n.Type, n.Customer, n.Details = kind, customer, map[string]any{"used": 91_000_000, "allowance": 100_000_000}
@@ -296,12 +296,12 @@ func TestEventsAreSentInOneDigest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tell("1", licensing.LicenseNearlyExhausted, "<b>Initech</b>\r\n.\r\n")
-	tell("2", licensing.LicenseSuspended, "nobody wants to know")
+	tell("1", events.LicenseNearlyExhausted, "<b>Initech</b>\r\n.\r\n")
+	tell("2", events.LicenseSuspended, "nobody wants to know")
 	w.runAll(s)
 	p.received(0)
 	w.advance(digestInterval / 2)
-	tell("3", licensing.CloneSuspected, "Globex")
+	tell("3", events.CloneSuspected, "Globex")
 	w.runAll(s)
 	w.advance(digestInterval / 2)
 	w.runAll(s)
@@ -322,7 +322,7 @@ func TestEventsAreSentInOneDigest(t *testing.T) {
 
 	// Hundreds are one letter too.
 	for i := range 150 {
-		tell(fmt.Sprint("many ", i), licensing.CloneSuspected, "Globex")
+		tell(fmt.Sprint("many ", i), events.CloneSuspected, "Globex")
 	}
 	for range 3 {
 		w.runAll(s)
@@ -339,14 +339,14 @@ func TestPreferences(t *testing.T) {
 	w := newFixture(t)
 	p := w.newMailServer()
 	s := w.nodeWithMail(p)
-	choose := func(member license.ID, events ...licensing.EventType) {
+	choose := func(member license.ID, events ...events.Type) {
 		t.Helper()
 		if err := s.SetPreferences(t.Context(), acme, member, events); err != nil {
 			t.Fatal(err)
 		}
 	}
 	n := 0
-	letters := func(kind licensing.EventType, want ...string) {
+	letters := func(kind events.Type, want ...string) {
 		t.Helper()
 		n++
 		notice := w.newEvent(fmt.Sprint(n))
@@ -365,22 +365,22 @@ func TestPreferences(t *testing.T) {
 			t.Errorf("%s: to %v, want %v", kind, to, want)
 		}
 	}
-	letters(licensing.LicenseExpired, "<ada@acme.test>")
-	letters(licensing.LicenseCreated)
-	choose(bob, licensing.LicenseCreated)
-	letters(licensing.LicenseCreated, "<bob@acme.test>")
-	choose("", licensing.LicenseRevoked) // the organisation
-	letters(licensing.LicenseExpired)
-	letters(licensing.LicenseRevoked, "<ada@acme.test>")
-	if err := s.SetPreferences(t.Context(), acme, ada, []licensing.EventType{}); err != nil {
+	letters(events.LicenseExpired, "<ada@acme.test>")
+	letters(events.LicenseCreated)
+	choose(bob, events.LicenseCreated)
+	letters(events.LicenseCreated, "<bob@acme.test>")
+	choose("", events.LicenseRevoked) // the organisation
+	letters(events.LicenseExpired)
+	letters(events.LicenseRevoked, "<ada@acme.test>")
+	if err := s.SetPreferences(t.Context(), acme, ada, []events.Type{}); err != nil {
 		t.Fatal(err)
 	}
-	letters(licensing.LicenseRevoked)
+	letters(events.LicenseRevoked)
 	if err := s.SetPreferences(t.Context(), acme, ada, nil); err != nil {
 		t.Fatal(err)
 	}
-	letters(licensing.LicenseRevoked, "<ada@acme.test>")
-	if err := s.SetPreferences(t.Context(), acme, ada, []licensing.EventType{"license.eaten"}); err == nil {
+	letters(events.LicenseRevoked, "<ada@acme.test>")
+	if err := s.SetPreferences(t.Context(), acme, ada, []events.Type{"license.eaten"}); err == nil {
 		t.Error("there is no such event")
 	}
 }
@@ -447,7 +447,7 @@ func TestDigestSurvivesAnOutage(t *testing.T) {
 	p.set(true, nil)
 	for i := range 5 {
 		n := w.newEvent(fmt.Sprint(i))
-		n.Type = licensing.CloneSuspected
+		n.Type = events.CloneSuspected
 		if err := s.Record(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 // Config is what the service stands on.
@@ -40,7 +41,7 @@ type Config struct {
 	Recipients Recipients // who may be told by mail; nil: nobody
 	URL        string     // of the pages, for links in letters; empty: there are none
 	// OnDelivered is called for every notice that is handed out, at least once; nil: nothing is.
-	OnDelivered func(context.Context, licensing.Event) error
+	OnDelivered func(context.Context, events.Event) error
 }
 
 // Service hands notices out. It is safe for concurrent use.

@@ -10,6 +10,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 const (
@@ -18,10 +19,10 @@ const (
 )
 
 // retention is how long a notice is. Installations come and go by the thousand, and each has a record of its own.
-func retention(t licensing.EventType) time.Duration {
+func retention(t events.Type) time.Duration {
 	const day = 24 * time.Hour
 	switch t {
-	case licensing.ActivationCreated, licensing.ActivationClosed, licensing.ActivationRestored:
+	case events.ActivationCreated, events.ActivationClosed, events.ActivationRestored:
 		return 14 * day
 	}
 	return 90 * day
@@ -29,10 +30,10 @@ func retention(t licensing.EventType) time.Duration {
 
 // Event is a notice as the world sees it. Its JSON is the body of a webhook's request.
 type Event struct {
-	ID        string              `json:"id"` // the same however often it comes
-	Type      licensing.EventType `json:"type"`
-	Timestamp time.Time           `json:"timestamp"`
-	Data      Data                `json:"data"`
+	ID        string      `json:"id"` // the same however often it comes
+	Type      events.Type `json:"type"`
+	Timestamp time.Time   `json:"timestamp"`
+	Data      Data        `json:"data"`
 }
 
 // Data is what an event is about; what does not apply is left out.
@@ -47,7 +48,7 @@ type Data struct {
 	Details      map[string]any `json:"details,omitempty" doc:"Of the type; docs/events.md."`
 }
 
-func eventOf(n licensing.Event) Event {
+func eventOf(n events.Event) Event {
 	return Event{
 		ID: eventID(n), Type: n.Type, Timestamp: time.UnixMilli(int64(n.Time)).UTC(),
 		Data: Data{n.Org, n.Product, n.Version, n.License, n.Name, n.Customer, n.Activation, n.Details},
@@ -55,12 +56,12 @@ func eventOf(n licensing.Event) Event {
 }
 
 // eventID is a function of the notice's key, so that one that is told twice is one.
-func eventID(n licensing.Event) string {
+func eventID(n events.Event) string {
 	return "evt_" + string(lease.HashOf([]byte(string(n.Org) + "\n" + string(n.Type) + "\n" + n.Key)))[:32]
 }
 
 // Record implements licensing.Notices: it keeps the notice, and this node hands it out soon, or another does.
-func (s *Service) Record(ctx context.Context, n licensing.Event) error {
+func (s *Service) Record(ctx context.Context, n events.Event) error {
 	id := eventID(n)
 	if s.recentEvents.has(id) {
 		return nil
@@ -94,7 +95,7 @@ func (s *Service) dispatchDue(ctx context.Context) error {
 func (s *Service) dispatchBatch(ctx context.Context, due []licensing.Entry) error {
 	var errs []error
 	for _, e := range due { // one that fails holds up no other
-		n, err := decode[licensing.Event](e)
+		n, err := decode[events.Event](e)
 		if err == nil {
 			err = s.dispatch(ctx, n)
 		}
@@ -109,7 +110,7 @@ func (s *Service) dispatchBatch(ctx context.Context, due []licensing.Entry) erro
 	return errors.Join(errs...)
 }
 
-func (s *Service) dispatch(ctx context.Context, n licensing.Event) error {
+func (s *Service) dispatch(ctx context.Context, n events.Event) error {
 	if s.OnDelivered != nil {
 		if err := s.OnDelivered(ctx, n); err != nil {
 			return err
@@ -132,7 +133,7 @@ func (s *Service) dispatch(ctx context.Context, n licensing.Event) error {
 func (s *Service) Events(ctx context.Context, org, license license.ID, page licensing.Page) (licensing.Listing[Event], error) {
 	found, err := s.Store.Entries(ctx, eventKind, org, string(license), page)
 	return convertListing(found, err, func(e licensing.Entry) (Event, error) {
-		n, err := decode[licensing.Event](e)
+		n, err := decode[events.Event](e)
 		return eventOf(n), err
 	})
 }
@@ -171,8 +172,8 @@ func (r *recentIDs) add(id string) {
 }
 
 // EventTypes lists the types of event that one can ask for.
-func EventTypes() (types []licensing.EventType) {
-	for _, t := range licensing.EventTypes {
+func EventTypes() (types []events.Type) {
+	for _, t := range events.Types {
 		types = append(types, t.Type)
 	}
 	return types

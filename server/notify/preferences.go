@@ -8,6 +8,7 @@ import (
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 // What somebody is told by mail: what they have chosen; if nothing, what their organisation has; if nothing, the usual. The last two are for
@@ -17,8 +18,8 @@ const preferencesKind = "notice_choice"
 
 // Preferences is what is told by mail.
 type Preferences struct {
-	Events   []licensing.EventType `json:"events"`
-	IsCustom bool                  `json:"-"` // and not what is usual
+	Events   []events.Type `json:"events"`
+	IsCustom bool          `json:"-"` // and not what is usual
 }
 
 // Preferences is a member's own, or with an empty id the organisation's.
@@ -35,7 +36,7 @@ func (s *Service) Preferences(ctx context.Context, org, member license.ID) (Pref
 }
 
 // SetPreferences sets it; nil forgets it.
-func (s *Service) SetPreferences(ctx context.Context, org, member license.ID, events []licensing.EventType) error {
+func (s *Service) SetPreferences(ctx context.Context, org, member license.ID, events []events.Type) error {
 	id := preferencesID(org, member)
 	if events == nil {
 		if err := s.Store.DeleteEntry(ctx, preferencesKind, id, 0); err != nil && !isConflict(err) {
@@ -63,7 +64,7 @@ func (s *Service) SetPreferences(ctx context.Context, org, member license.ID, ev
 	return licensing.ErrStale
 }
 
-func (s *Service) eventsFor(ctx context.Context, org license.ID, p Recipient) ([]licensing.EventType, error) {
+func (s *Service) eventsFor(ctx context.Context, org license.ID, p Recipient) ([]events.Type, error) {
 	c, err := s.Preferences(ctx, org, p.ID)
 	switch {
 	case err != nil || c.IsCustom:

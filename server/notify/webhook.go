@@ -14,6 +14,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 const (
@@ -36,7 +37,7 @@ type Webhook struct {
 	Created        lease.Time
 	Name           string
 	URL            string
-	Events         []licensing.EventType
+	Events         []events.Type
 	Disabled       bool
 	DisabledReason string // why the server disabled it; empty: a member did
 
@@ -45,12 +46,12 @@ type Webhook struct {
 
 // webhookRecord is the body of its entry.
 type webhookRecord struct {
-	Name     string                `json:"name"`
-	URL      string                `json:"url"`
-	Events   []licensing.EventType `json:"events"`
-	Disabled bool                  `json:"disabled,omitempty"`
-	Reason   string                `json:"reason,omitempty"`
-	Secrets  []sealedSecret        `json:"secrets"` // the newest first
+	Name     string         `json:"name"`
+	URL      string         `json:"url"`
+	Events   []events.Type  `json:"events"`
+	Disabled bool           `json:"disabled,omitempty"`
+	Reason   string         `json:"reason,omitempty"`
+	Secrets  []sealedSecret `json:"secrets"` // the newest first
 }
 
 // sealedSecret is a secret that only a node with the key can read.

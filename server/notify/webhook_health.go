@@ -10,6 +10,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
 // A webhook whose receiver has taken nothing for long is switched off, and so is one whose receiver says that it is gone. Since when it
@@ -70,8 +71,8 @@ func (s *Service) clearFailure(ctx context.Context, id license.ID) error {
 
 // disable switches a webhook off. The notice is told first: told twice it is one, and one too many does less harm than none.
 func (s *Service) disable(ctx context.Context, w Webhook, reason string) error {
-	n := licensing.Event{
-		Key: fmt.Sprintf("%s:%d", w.ID, w.Revision), Type: licensing.WebhookDisabled, Org: w.Org, Time: s.timestamp(),
+	n := events.Event{
+		Key: fmt.Sprintf("%s:%d", w.ID, w.Revision), Type: events.WebhookDisabled, Org: w.Org, Time: s.timestamp(),
 		Details: map[string]any{"webhook": string(w.ID), "url": w.URL, "reason": reason},
 	}
 	if err := s.Record(ctx, n); err != nil {

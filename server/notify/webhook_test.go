@@ -20,6 +20,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/events"
 	"github.com/onelicense/onelicense/server/store/memory"
 	"github.com/onelicense/onelicense/server/store/sqlite"
 )
@@ -67,8 +68,8 @@ func (w *fixture) runAll(s *Service) {
 	}
 }
 
-func (w *fixture) newEvent(key string) licensing.Event {
-	return licensing.Event{Key: key, Type: licensing.LicenseSuspended, Org: acme, Time: lease.Time(w.now().UnixMilli()), License: "bbbbbbbbbbbbbbbbbbbbbbbb", Customer: "Initech"}
+func (w *fixture) newEvent(key string) events.Event {
+	return events.Event{Key: key, Type: events.LicenseSuspended, Org: acme, Time: lease.Time(w.now().UnixMilli()), License: "bbbbbbbbbbbbbbbbbbbbbbbb", Customer: "Initech"}
 }
 
 func (w *fixture) record(s *Service, keys ...string) {
@@ -117,7 +118,7 @@ func respondStatus(code int) http.HandlerFunc {
 // createWebhook asks for suspensions at an address.
 func (w *fixture) createWebhook(s *Service, url string) (string, Webhook) {
 	w.Helper()
-	secret, hook, err := s.CreateWebhook(w.Context(), Webhook{Org: acme, Name: "ours", URL: url, Events: []licensing.EventType{licensing.LicenseSuspended}})
+	secret, hook, err := s.CreateWebhook(w.Context(), Webhook{Org: acme, Name: "ours", URL: url, Events: []events.Type{events.LicenseSuspended}})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func TestEventIsDeliveredAndSigned(t *testing.T) {
 	r := w.newReceiver(func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprint(rw, "thank you") })
 	secret, hook := w.createWebhook(s, r.URL)
 	w.record(s, "1", "1")
-	if err := s.Record(t.Context(), licensing.Event{Key: "2", Type: licensing.LicenseCreated, Org: acme, Time: 1}); err != nil {
+	if err := s.Record(t.Context(), events.Event{Key: "2", Type: events.LicenseCreated, Org: acme, Time: 1}); err != nil {
 		t.Fatal(err) // it is not asked for
 	}
 	w.runAll(s)
@@ -271,9 +272,9 @@ func TestWebhookIsDisabledAfterDaysOfFailure(t *testing.T) {
 	if err != nil || !h.Disabled || !strings.Contains(h.DisabledReason, "2030-01-02T03:04:05Z") {
 		t.Errorf("%+v %v", h, err)
 	}
-	events, err := s.Events(t.Context(), acme, "", licensing.Page{})
-	if err != nil || events.Items[0].Type != licensing.WebhookDisabled || events.Items[0].Data.Details["url"] != hook.URL {
-		t.Errorf("%+v %v", events.Items, err)
+	recorded, err := s.Events(t.Context(), acme, "", licensing.Page{})
+	if err != nil || recorded.Items[0].Type != events.WebhookDisabled || recorded.Items[0].Data.Details["url"] != hook.URL {
+		t.Errorf("%+v %v", recorded.Items, err)
 	}
 	w.record(s, "3")
 	w.runAll(s)
@@ -631,7 +632,7 @@ func TestPrivateAddressesAreNotDialled(t *testing.T) {
 func TestWebhookValidation(t *testing.T) {
 	w := newFixture(t)
 	s := New(Config{Store: w.store, Key: bytes.Repeat([]byte{7}, 32), Now: w.now})
-	good := Webhook{Org: acme, URL: "https://example.com/hook", Events: []licensing.EventType{licensing.LicenseCreated}}
+	good := Webhook{Org: acme, URL: "https://example.com/hook", Events: []events.Type{events.LicenseCreated}}
 	for field, change := range map[string]func(*Webhook){
 		"url":     func(w *Webhook) { w.URL = "http://example.com" },
 		"url 2":   func(w *Webhook) { w.URL = "https://user:secret@example.com" },
@@ -639,7 +640,7 @@ func TestWebhookValidation(t *testing.T) {
 		"url 4":   func(w *Webhook) { w.URL = "file:///etc/passwd" },
 		"url 5":   func(w *Webhook) { w.URL = "https://example.com/" + strings.Repeat("a", maxURLLength) },
 		"events":  func(w *Webhook) { w.Events = nil },
-		"events2": func(w *Webhook) { w.Events = []licensing.EventType{"license.made"} },
+		"events2": func(w *Webhook) { w.Events = []events.Type{"license.made"} },
 		"name":    func(w *Webhook) { w.Name = "a\r\nb" },
 	} {
 		bad := good

@@ -18,15 +18,33 @@ import (
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 	"github.com/onelicense/onelicense/server/problem"
 )
 
-// Service is what the endpoint needs of the domain.
+// Service answers what programs ask: syncs, and the public keys and statements of products.
 type Service interface {
-	Sync(ctx context.Context, body []byte, address string) (licensing.Answer, error)
+	Syncer
+	KeySource
+}
+
+// Syncer answers syncs.
+type Syncer interface {
+	Sync(ctx context.Context, body []byte, address string) (leasing.Answer, error)
+}
+
+// KeySource gives out what is public of a product's keys.
+type KeySource interface {
 	ProductKeyring(ctx context.Context, product license.ID) ([]byte, error)
 	RevocationList(ctx context.Context, product license.ID) ([]byte, error)
+}
+
+// Join returns a service of two parts.
+func Join(syncs Syncer, keys KeySource) Service {
+	return struct {
+		Syncer
+		KeySource
+	}{syncs, keys}
 }
 
 // Register adds the routes:

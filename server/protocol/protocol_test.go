@@ -19,18 +19,19 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 	"github.com/onelicense/onelicense/server/problem"
 	"github.com/onelicense/onelicense/server/protocol"
 )
 
 // fakeService answers what the test says.
 type fakeService struct {
-	sync    func(body []byte) (licensing.Answer, error)
+	sync    func(body []byte) (leasing.Answer, error)
 	keyring func(license.ID) ([]byte, error)
 	list    func(license.ID) ([]byte, error)
 }
 
-func (s fakeService) Sync(_ context.Context, body []byte, _ string) (licensing.Answer, error) {
+func (s fakeService) Sync(_ context.Context, body []byte, _ string) (leasing.Answer, error) {
 	return s.sync(body)
 }
 
@@ -88,21 +89,21 @@ func (a answer) problem(t *testing.T, status int, code license.Code) problem.Pro
 func TestSignedReplies(t *testing.T) {
 	cases := []struct {
 		name   string
-		answer licensing.Answer
+		answer leasing.Answer
 		status int
 		retry  string
 	}{
-		{"lease", licensing.Answer{}, 200, ""},
-		{"final", licensing.Answer{Refused: license.CodeRevoked}, 403, ""},
-		{"retry_at", licensing.Answer{Refused: license.CodeActivationLimit, Time: 10_000, RetryAt: 12_001}, 429, "3"},
-		{"retry_past", licensing.Answer{Refused: license.CodeFrozen, Time: 10_000, RetryAt: 9_000}, 429, "1"},
-		{"recover", licensing.Answer{Refused: license.CodeStaleState}, 409, ""},
-		{"request", licensing.Answer{Refused: license.CodeChallengeInvalid}, 400, ""},
+		{"lease", leasing.Answer{}, 200, ""},
+		{"final", leasing.Answer{Refused: license.CodeRevoked}, 403, ""},
+		{"retry_at", leasing.Answer{Refused: license.CodeActivationLimit, Time: 10_000, RetryAt: 12_001}, 429, "3"},
+		{"retry_past", leasing.Answer{Refused: license.CodeFrozen, Time: 10_000, RetryAt: 9_000}, 429, "1"},
+		{"recover", leasing.Answer{Refused: license.CodeStaleState}, 409, ""},
+		{"request", leasing.Answer{Refused: license.CodeChallengeInvalid}, 400, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.answer.Body = []byte("signed\ntext\n")
-			a := ask(t, fakeService{sync: func(body []byte) (licensing.Answer, error) {
+			a := ask(t, fakeService{sync: func(body []byte) (leasing.Answer, error) {
 				if string(body) != "a request" {
 					t.Errorf("body %q", body)
 				}
@@ -119,7 +120,7 @@ func TestSignedReplies(t *testing.T) {
 // proves S24, S25
 func TestUnsignedReplies(t *testing.T) {
 	fails := func(err error) fakeService {
-		return fakeService{sync: func([]byte) (licensing.Answer, error) { return licensing.Answer{}, err }}
+		return fakeService{sync: func([]byte) (leasing.Answer, error) { return leasing.Answer{}, err }}
 	}
 	ask(t, fakeService{}, io.Discard, "POST", "/api/v1/sync", make([]byte, lease.MaxRequest+1)).problem(t, 413, problem.TooLarge)
 	_, _, malformed := lease.OpenRequest([]byte("hello"))
@@ -132,7 +133,7 @@ func TestUnsignedReplies(t *testing.T) {
 		t.Errorf("outside %q, log %q", p.Detail, log.String())
 	}
 	log.Reset()
-	panics := fakeService{sync: func([]byte) (licensing.Answer, error) { panic("a bug") }}
+	panics := fakeService{sync: func([]byte) (leasing.Answer, error) { panic("a bug") }}
 	ask(t, panics, &log, "POST", "/api/v1/sync", nil).problem(t, 500, license.CodeInternal)
 	if !strings.Contains(log.String(), "a bug") {
 		t.Errorf("log %q", log.String())

@@ -13,7 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 	"github.com/onelicense/onelicense/server/problem"
 )
 
@@ -47,16 +47,16 @@ type rateLimited struct {
 	licenses  *tokenBuckets[licenseKey]
 }
 
-func (l *rateLimited) Sync(ctx context.Context, body []byte, address string) (licensing.Answer, error) {
+func (l *rateLimited) Sync(ctx context.Context, body []byte, address string) (leasing.Answer, error) {
 	now := l.Now().Sub(l.start) // by the monotonic clock: a machine whose time is set limits as before
 	if wait := l.addresses.take(addressPrefix(address), now); wait > 0 {
 		l.OnRefused("address")
-		return licensing.Answer{}, &rateLimitError{"from this address", wait}
+		return leasing.Answer{}, &rateLimitError{"from this address", wait}
 	}
 	if id, ok := peekLicense(body); ok {
 		if wait := l.licenses.take(id, now); wait > 0 {
 			l.OnRefused("license")
-			return licensing.Answer{}, &rateLimitError{"for this license", wait}
+			return leasing.Answer{}, &rateLimitError{"for this license", wait}
 		}
 	}
 	return l.Service.Sync(ctx, body, address)

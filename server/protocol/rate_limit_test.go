@@ -13,7 +13,7 @@ import (
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
-	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/leasing"
 	"github.com/onelicense/onelicense/server/problem"
 )
 
@@ -23,9 +23,9 @@ type counting struct {
 	through int
 }
 
-func (c *counting) Sync(context.Context, []byte, string) (licensing.Answer, error) {
+func (c *counting) Sync(context.Context, []byte, string) (leasing.Answer, error) {
 	c.through++
-	return licensing.Answer{}, nil
+	return leasing.Answer{}, nil
 }
 
 // gate is a limited service and a clock that is moved by hand.

@@ -14,6 +14,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/services"
 	"github.com/onelicense/onelicense/server/store/memory"
 	"github.com/onelicense/onelicense/wasm/abi"
 	"github.com/onelicense/onelicense/wasm/client"
@@ -39,7 +40,7 @@ type holder struct {
 type searchWorld struct {
 	now       lease.Time
 	store     *memory.Store
-	domain    *licensing.Service
+	domain    *services.Services
 	org       license.ID
 	license   license.ID
 	cfg       abi.Config
@@ -64,17 +65,17 @@ func (c counter) Read(p []byte) (int, error) {
 func newSearchWorld(holders int) *searchWorld {
 	s := &searchWorld{now: begin, store: memory.New()}
 	s.restart()
-	org, err := s.domain.CreateOrganisation(ctx, "Acme")
+	org, err := s.domain.Catalogue.CreateOrganisation(ctx, "Acme")
 	check(err)
 	meta := licensing.Record{Organisation: org.ID}
-	p, err := s.domain.CreateProduct(ctx, licensing.Product{Record: meta, Name: "CAD"})
+	p, err := s.domain.Catalogue.CreateProduct(ctx, licensing.Product{Record: meta, Name: "CAD"})
 	check(err)
-	v, err := s.domain.CreateVersion(ctx, licensing.Version{Record: meta, Product: p.ID, Name: "1", Policy: licensing.Policy{
+	v, err := s.domain.Catalogue.CreateVersion(ctx, licensing.Version{Record: meta, Product: p.ID, Name: "1", Policy: licensing.Policy{
 		Settings:        lease.Settings{Type: lease.Calls, Trigger: lease.Interval, Interval: day, MaxRetries: 3, Grace: day, JournalEvery: 1},
 		ActivationLimit: 1, MaxMachines: 1,
 	}})
 	check(err)
-	l, err := s.domain.CreateLicense(ctx, licensing.License{Record: meta, Version: v.ID, Allowance: 1000, Contexts: []string{ui},
+	l, err := s.domain.Catalogue.CreateLicense(ctx, licensing.License{Record: meta, Version: v.ID, Allowance: 1000, Contexts: []string{ui},
 		Entitlements: []license.Entitlement{{Name: modeling, Slots: 1}}})
 	check(err)
 	s.org, s.license = org.ID, l.ID
@@ -95,7 +96,7 @@ func newSearchWorld(holders int) *searchWorld {
 
 func (s *searchWorld) restart() {
 	drawn := int64(0)
-	s.domain = licensing.New(s.store, fakeIssuer{root: "acme"}, licensing.Options{Clock: func() time.Time { return s.now.Std() }, Random: counter{&drawn}, Epoch: 1,
+	s.domain = services.New(s.store, fakeIssuer{root: "acme"}, services.Options{Clock: func() time.Time { return s.now.Std() }, Random: counter{&drawn}, Epoch: 1,
 		Secret: []byte("the challenges' secret, 32 bytes")})
 }
 
@@ -133,7 +134,7 @@ func (s *searchWorld) step(h *holder, e abi.Event) {
 }
 
 func (s *searchWorld) deliver(body string) (int, string) {
-	a, err := s.domain.Sync(context.Background(), []byte(body), "")
+	a, err := s.domain.Leasing.Sync(context.Background(), []byte(body), "")
 	check(err)
 	if a.Refused != "" {
 		return 403, string(a.Body)
@@ -198,13 +199,13 @@ func (s *searchWorld) moves() map[string]func() {
 }
 
 func (s *searchWorld) suspend(on bool) {
-	l, err := s.domain.License(ctx, s.org, s.license)
+	l, err := s.domain.Catalogue.License(ctx, s.org, s.license)
 	check(err)
 	s.suspended, l.Status = on, licensing.Active
 	if on {
 		l.Status = licensing.Suspended
 	}
-	_, err = s.domain.UpdateLicense(ctx, l)
+	_, err = s.domain.Catalogue.UpdateLicense(ctx, l)
 	check(err)
 }
 
@@ -235,12 +236,12 @@ func (s *searchWorld) activation() licensing.ActivationKey {
 // heal mends everything: the license is active, the administrator says that nothing is outstanding, and each holder reaches the server.
 func (s *searchWorld) heal() {
 	s.suspend(false)
-	check(s.domain.EndFreeze(ctx))
+	check(s.domain.Leasing.EndFreeze(ctx))
 	for range 3 {
 		for _, h := range s.holders {
 			s.syncs(h)
 		}
-		check(s.domain.EndFreeze(ctx))
+		check(s.domain.Leasing.EndFreeze(ctx))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/services"
 	"github.com/onelicense/onelicense/server/store/memory"
 )
 
@@ -33,7 +34,7 @@ const (
 type Server struct {
 	w       *World
 	store   *memory.Store
-	domain  *licensing.Service
+	domain  *services.Services
 	issuer  licensing.Issuer
 	Org     license.ID
 	Product licensing.Product
@@ -59,15 +60,15 @@ func newServer(w *World, terms LicenseTerms) *Server {
 		s.issuer = fakeIssuer{root: "acme"}
 	}
 	s.restart()
-	org, err := s.domain.CreateOrganisation(ctx, "Acme")
+	org, err := s.domain.Catalogue.CreateOrganisation(ctx, "Acme")
 	check(err)
 	s.Org = org.ID
 	meta := licensing.Record{Organisation: s.Org}
-	s.Product, err = s.domain.CreateProduct(ctx, licensing.Product{Record: meta, Name: "CAD"})
+	s.Product, err = s.domain.Catalogue.CreateProduct(ctx, licensing.Product{Record: meta, Name: "CAD"})
 	check(err)
-	s.Version, err = s.domain.CreateVersion(ctx, licensing.Version{Record: meta, Product: s.Product.ID, Name: "1", Policy: terms.Policy})
+	s.Version, err = s.domain.Catalogue.CreateVersion(ctx, licensing.Version{Record: meta, Product: s.Product.ID, Name: "1", Policy: terms.Policy})
 	check(err)
-	s.License, err = s.domain.CreateLicense(ctx, licensing.License{
+	s.License, err = s.domain.Catalogue.CreateLicense(ctx, licensing.License{
 		Record: meta, Version: s.Version.ID, Contexts: []string{ui, batch}, Allowance: terms.Allowance, Expires: terms.Expires,
 		Entitlements: []license.Entitlement{{Name: modeling, Slots: terms.Slots}, {Name: rendering}},
 	})
@@ -86,7 +87,7 @@ func check(err error) {
 
 // restart makes a new process over the same records.
 func (s *Server) restart() {
-	s.domain = licensing.New(s.store, s.issuer, licensing.Options{
+	s.domain = services.New(s.store, s.issuer, services.Options{
 		Clock: s.w.clock, Random: randomness{s.w}, Epoch: 1, Secret: []byte("the challenges' secret, 32 bytes"),
 	})
 }
@@ -104,7 +105,7 @@ func (s *Server) respond(body string) (status int, text string) {
 		s.w.ahead = lease.Time(s.w.between(-s.Skew, s.Skew))
 		defer func() { s.w.ahead = 0 }()
 	}
-	a, err := s.domain.Sync(ctx, []byte(body), "192.0.2.1")
+	a, err := s.domain.Leasing.Sync(ctx, []byte(body), "192.0.2.1")
 	if e := (*license.Error)(nil); errors.As(err, &e) {
 		return 400, `{"code":"` + string(e.Code) + `","title":"refused"}`
 	}
@@ -160,7 +161,7 @@ func (s *Server) RollBack(to *memory.Store, told bool) {
 	s.reread()
 	if told {
 		s.KeepKeys()
-		_, err := s.domain.RaiseEpoch(ctx)
+		_, err := s.domain.Leasing.RaiseEpoch(ctx)
 		check(err)
 	} else {
 		s.undetectedRollback = true
@@ -172,7 +173,7 @@ func (s *Server) RollBack(to *memory.Store, told bool) {
 func (s *Server) counted() map[lease.Hash]int64 {
 	all := map[lease.Hash]int64{}
 	for page := (licensing.Page{Limit: 200}); ; {
-		l, err := s.domain.Activations(ctx, s.Org, s.License.ID, page)
+		l, err := s.domain.Leasing.Activations(ctx, s.Org, s.License.ID, page)
 		check(err)
 		for _, a := range l.Items {
 			all[a.Activation] = a.Counted
@@ -191,11 +192,11 @@ func (s *Server) longest() int64 {
 
 func (s *Server) reread() {
 	var err error
-	s.License, err = s.domain.License(ctx, s.Org, s.License.ID)
+	s.License, err = s.domain.Catalogue.License(ctx, s.Org, s.License.ID)
 	check(err)
-	s.Version, err = s.domain.Version(ctx, s.Org, s.Version.ID)
+	s.Version, err = s.domain.Catalogue.Version(ctx, s.Org, s.Version.ID)
 	check(err)
-	s.Product, err = s.domain.Product(ctx, s.Org, s.Product.ID)
+	s.Product, err = s.domain.Catalogue.Product(ctx, s.Org, s.Product.ID)
 	check(err)
 }
 
@@ -203,7 +204,7 @@ func (s *Server) reread() {
 func (s *Server) Edit(change func(*licensing.License)) {
 	change(&s.License)
 	var err error
-	s.License, err = s.domain.UpdateLicense(ctx, s.License)
+	s.License, err = s.domain.Catalogue.UpdateLicense(ctx, s.License)
 	check(err)
 }
 
@@ -211,7 +212,7 @@ func (s *Server) Edit(change func(*licensing.License)) {
 func (s *Server) EditPolicy(change func(*licensing.Policy)) {
 	change(&s.Version.Policy)
 	var err error
-	s.Version, err = s.domain.UpdateVersion(ctx, s.Version)
+	s.Version, err = s.domain.Catalogue.UpdateVersion(ctx, s.Version)
 	check(err)
 }
 
@@ -256,6 +257,6 @@ func (s *Server) setKeys(keys certificate) {
 // Publish makes the product's next statement.
 func (s *Server) Publish(change func(*lease.Statement)) {
 	var err error
-	s.Product, err = s.domain.UpdateStatement(ctx, s.Org, s.Product.ID, change)
+	s.Product, err = s.domain.Keys.UpdateStatement(ctx, s.Org, s.Product.ID, change)
 	check(err)
 }

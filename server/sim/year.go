@@ -239,7 +239,7 @@ func (u *yearPlan) machine(m *Machine) {
 		if _, known := w.Server.Activation(m.activation); known && !m.copied {
 			m.evicted[m.activation] = true
 			m.note("is deactivated by the vendor")
-			check(w.Server.domain.Deactivate(ctx, w.Server.Org, key))
+			check(w.Server.domain.Leasing.Deactivate(ctx, w.Server.Org, key))
 		}
 	})
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/licensing/services"
 )
 
 // What requests cost is counted here and not timed: what is sent is the same on any machine, and any MongoDB.
@@ -99,7 +100,7 @@ func (c cost) row(what string) string {
 type costScene struct {
 	t        *testing.T
 	s        *Store
-	service  *licensing.Service
+	service  *services.Services
 	commands *commandCounter
 	license  licensing.License
 }
@@ -119,23 +120,23 @@ func newCostScene(t *testing.T, slots int) *costScene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.service = licensing.New(k.s, keys, licensing.Options{Clock: k.s.now, Secret: bytes.Repeat([]byte("s"), 32)})
+	k.service = services.New(k.s, keys, services.Options{Clock: k.s.now, Secret: bytes.Repeat([]byte("s"), 32)})
 	ctx := t.Context()
-	org, err := k.service.CreateOrganisation(ctx, "shop")
+	org, err := k.service.Catalogue.CreateOrganisation(ctx, "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := licensing.Record{Organisation: org.ID}
-	product, err := k.service.CreateProduct(ctx, licensing.Product{Record: m, Name: "product"})
+	product, err := k.service.Catalogue.CreateProduct(ctx, licensing.Product{Record: m, Name: "product"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, err := k.service.CreateVersion(ctx, licensing.Version{Record: m, Product: product.ID, Name: "1", Policy: licensing.Policy{
+	version, err := k.service.Catalogue.CreateVersion(ctx, licensing.Version{Record: m, Product: product.ID, Name: "1", Policy: licensing.Policy{
 		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, Grace: 3600_000}, ActivationLimit: 1000}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k.license, err = k.service.CreateLicense(ctx, licensing.License{Record: m, Version: version.ID, Contexts: []string{"ui"}, Allowance: 1 << 40,
+	if k.license, err = k.service.Catalogue.CreateLicense(ctx, licensing.License{Record: m, Version: version.ID, Contexts: []string{"ui"}, Allowance: 1 << 40,
 		Entitlements: []license.Entitlement{{Name: "seat", Slots: slots}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +194,7 @@ func (c *costInstallation) sync(fill func(*lease.Request)) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	answer, err := k.service.Sync(k.t.Context(), body, "192.0.2.1")
+	answer, err := k.service.Leasing.Sync(k.t.Context(), body, "192.0.2.1")
 	if err != nil || answer.Refused != "" {
 		k.t.Fatalf("%s %v", answer.Body, err)
 	}

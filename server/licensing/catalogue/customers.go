@@ -1,0 +1,261 @@
+package catalogue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Customer is whom licenses are for. A license may name its customer's record; the name that stands in the license itself is for people.
+type Customer struct {
+	licensing.Record
+	Name      string
+	Email     string
+	Reference string // the vendor's own name for it elsewhere, such as a number in its shop; unique within the organisation where it is given
+}
+
+// The entries of customers. A reference is one of its own, whose id is what must be unique; its body is the customer that has it. It is made
+// before the customer and deleted after it, so one that a crash has left behind is known by its customer's not having it.
+const (
+	customerKind  = "customer"
+	referenceKind = "customer_reference"
+)
+
+// customerRecord is what stands in an entry.
+type customerRecord struct {
+	Name      string            `json:"name"`
+	Email     string            `json:"email,omitempty"`
+	Reference string            `json:"reference,omitempty"`
+	Metadata  map[string]string `json:"metadata,omitempty"`
+	Updated   lease.Time        `json:"updated"`
+	Deleting  bool              `json:"leaving,omitempty"` // somebody is about to delete it, and looks whether it has licenses
+}
+
+// maxEmail is the length of an address, in characters.
+const maxEmail = 254
+
+func (c Customer) check() error {
+	if at := strings.IndexByte(c.Email, '@'); c.Email != "" && (at < 1 || at == len(c.Email)-1 || strings.ContainsAny(c.Email, " \t\r\n")) {
+		return licensing.NewInvalid("email", "is no address")
+	}
+	return licensing.FirstError(licensing.CheckText("name", c.Name, 1, licensing.MaxText), licensing.CheckText("email", c.Email, 0, maxEmail), licensing.CheckText("reference", c.Reference, 0, licensing.MaxText), licensing.CheckMetadata(c.Metadata))
+}
+
+func (c Customer) entry(leaving bool) (licensing.Entry, error) {
+	body, err := json.Marshal(customerRecord{c.Name, c.Email, c.Reference, c.Metadata, c.Updated, leaving})
+	return licensing.Entry{Kind: customerKind, ID: string(c.ID), Org: c.Organisation, Search: strings.Join([]string{c.Name, c.Email, c.Reference}, "\n"),
+		Revision: c.Revision, Created: c.Created, Body: body}, err
+}
+
+func parseCustomer(e licensing.Entry) (c Customer, leaving bool, err error) {
+	var b customerRecord
+	if err := json.Unmarshal(e.Body, &b); err != nil {
+		return c, false, fmt.Errorf("the customer %s: %w", e.ID, err)
+	}
+	record := licensing.Record{ID: license.ID(e.ID), Organisation: e.Org, Revision: e.Revision, Created: e.Created, Updated: b.Updated, Metadata: b.Metadata}
+	return Customer{record, b.Name, b.Email, b.Reference}, b.Deleting, nil
+}
+
+// CreateCustomer makes a customer; ErrExists when another has its reference.
+func (s *Service) CreateCustomer(ctx context.Context, c Customer) (Customer, error) {
+	if err := c.check(); err != nil {
+		return Customer{}, err
+	}
+	if err := s.initRecord(ctx, &c.Record); err != nil {
+		return Customer{}, err
+	}
+	return licensing.CreatedOrExisting(ctx, c, s.storeNewCustomer(ctx, c), func() (Customer, error) { return s.Customer(ctx, c.Organisation, c.ID) })
+}
+
+// storeNewCustomer writes a new customer, after its reference.
+func (s *Service) storeNewCustomer(ctx context.Context, c Customer) error {
+	if err := s.claimReference(ctx, c); err != nil {
+		return err
+	}
+	e, err := c.entry(false)
+	if err != nil {
+		return err
+	}
+	return s.store.CreateEntry(ctx, e)
+}
+
+// Customer reads one.
+func (s *Service) Customer(ctx context.Context, org, id license.ID) (Customer, error) {
+	e, err := licensing.OrgEntry(ctx, s.store, org, customerKind, string(id))
+	if err != nil {
+		return Customer{}, err
+	}
+	c, _, err := parseCustomer(e)
+	return c, err
+}
+
+// Customers lists them, newest first; a search looks through name, e-mail and reference.
+func (s *Service) Customers(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Customer], error) {
+	found, err := s.store.Entries(ctx, customerKind, org, "", page)
+	all := licensing.Listing[Customer]{Items: make([]Customer, len(found.Items)), Next: found.Next}
+	for n, e := range found.Items {
+		if err == nil {
+			all.Items[n], _, err = parseCustomer(e)
+		}
+	}
+	return all, err
+}
+
+// UpdateCustomer changes all but the id. Licenses keep the name that they have.
+func (s *Service) UpdateCustomer(ctx context.Context, c Customer) (Customer, error) {
+	if err := c.check(); err != nil {
+		return Customer{}, err
+	}
+	old, err := s.Customer(ctx, c.Organisation, c.ID)
+	if err != nil {
+		return Customer{}, err
+	}
+	if old.Revision != c.Revision {
+		return Customer{}, licensing.ErrStale
+	}
+	c.Created, c.Updated = old.Created, s.env.Now()
+	if c.Reference != old.Reference {
+		if err := s.claimReference(ctx, c); err != nil {
+			return Customer{}, err
+		}
+	}
+	if c, err = s.replaceCustomer(ctx, c, false); err != nil || c.Reference == old.Reference {
+		return c, err
+	}
+	return c, s.releaseReference(ctx, old)
+}
+
+func (s *Service) replaceCustomer(ctx context.Context, c Customer, leaving bool) (Customer, error) {
+	e, err := c.entry(leaving)
+	if err != nil {
+		return c, err
+	}
+	if e, err = s.store.ReplaceEntry(ctx, e); err != nil {
+		return c, err
+	}
+	c.Revision = e.Revision
+	return c, nil
+}
+
+// DeleteCustomer refuses with ErrInUse while licenses name it. It says that the customer is about to leave before it looks for licenses, and
+// who makes one looks for that after it: so one of the two sees the other (named).
+func (s *Service) DeleteCustomer(ctx context.Context, org, id license.ID, revision int64) error {
+	c, err := s.Customer(ctx, org, id)
+	if err != nil {
+		return err
+	}
+	if revision != 0 && c.Revision != revision {
+		return licensing.ErrStale
+	}
+	if c, err = s.replaceCustomer(ctx, c, true); err != nil {
+		return err
+	}
+	used, err := s.store.Licenses(ctx, org, licensing.LicenseFilter{CustomerID: id}, licensing.Page{Limit: 1})
+	if err == nil && len(used.Items) > 0 {
+		_, err = s.replaceCustomer(ctx, c, false)
+		return errors.Join(err, licensing.ErrInUse)
+	} else if err != nil {
+		return err
+	}
+	if err := s.store.DeleteEntry(ctx, customerKind, string(id), c.Revision); err != nil {
+		return err
+	}
+	return s.releaseReference(ctx, c)
+}
+
+// confirmCustomer is called after a license was written that names a customer: it makes sure that the customer stays.
+func (s *Service) confirmCustomer(ctx context.Context, l licensing.License) error {
+	for l.CustomerID != "" {
+		e, err := licensing.OrgEntry(ctx, s.store, l.Organisation, customerKind, string(l.CustomerID))
+		if errors.Is(err, licensing.ErrNotFound) {
+			return licensing.NewInvalid("customer_id", "is no customer's")
+		} else if err != nil {
+			return err
+		}
+		c, leaving, err := parseCustomer(e)
+		if err != nil || !leaving {
+			return err
+		}
+		if _, err = s.replaceCustomer(ctx, c, false); !errors.Is(err, licensing.ErrStale) && !errors.Is(err, licensing.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolveCustomer looks a license's customer up, and gives the license its name if it has none of its own.
+func (s *Service) resolveCustomer(ctx context.Context, l *licensing.License) error {
+	if l.CustomerID == "" {
+		return nil
+	}
+	c, err := s.Customer(ctx, l.Organisation, l.CustomerID)
+	if errors.Is(err, licensing.ErrNotFound) {
+		return licensing.NewInvalid("customer_id", "is no customer's")
+	}
+	if l.Customer == "" {
+		l.Customer = c.Name
+	}
+	return err
+}
+
+func referenceID(c Customer) string {
+	return string(c.Organisation) + ":" + string(lease.HashOf([]byte(c.Reference)))
+}
+
+// claimReference takes a customer's reference for it, also from one that has not got it any more.
+func (s *Service) claimReference(ctx context.Context, c Customer) error {
+	if c.Reference == "" {
+		return nil
+	}
+	e := licensing.Entry{Kind: referenceKind, ID: referenceID(c), Org: c.Organisation, Created: s.env.Now(), Body: []byte(c.ID)}
+	for range licensing.MaxAttempts {
+		err := s.store.CreateEntry(ctx, e)
+		if !errors.Is(err, licensing.ErrExists) {
+			return err
+		}
+		kept, err := s.store.Entry(ctx, e.Kind, e.ID)
+		if errors.Is(err, licensing.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		if license.ID(kept.Body) == c.ID {
+			return nil
+		}
+		holder, err := s.Customer(ctx, c.Organisation, license.ID(kept.Body))
+		switch {
+		case err != nil && !errors.Is(err, licensing.ErrNotFound):
+			return err
+		case err == nil && holder.Reference == c.Reference, kept.Created+referenceClaimGrace > s.env.Now():
+			return licensing.ErrExists
+		}
+		if err := s.store.DeleteEntry(ctx, e.Kind, e.ID, kept.Revision); err != nil && !errors.Is(err, licensing.ErrNotFound) && !errors.Is(err, licensing.ErrStale) {
+			return err
+		}
+	}
+	return licensing.ErrStale
+}
+
+// referenceClaimGrace is how long a reference belongs to who has taken it, though the customer does not have it yet.
+const referenceClaimGrace = 60_000
+
+// releaseReference lets others have a reference.
+func (s *Service) releaseReference(ctx context.Context, c Customer) error {
+	if c.Reference == "" {
+		return nil
+	}
+	kept, err := s.store.Entry(ctx, referenceKind, referenceID(c))
+	if err == nil && license.ID(kept.Body) == c.ID {
+		err = s.store.DeleteEntry(ctx, referenceKind, kept.ID, kept.Revision)
+	}
+	if errors.Is(err, licensing.ErrNotFound) || errors.Is(err, licensing.ErrStale) {
+		return nil
+	}
+	return err
+}

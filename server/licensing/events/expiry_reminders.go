@@ -1,0 +1,112 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// A license that ends has an entry that is due at the next time when something is to be said of it. It is written before the end is, and what
+// is said goes by the license as it is then: an entry too many says nothing.
+
+const (
+	expiryKind = "license_expiry"
+	Day        = 24 * 3600 * 1000
+)
+
+// reminderDays is when an end is announced.
+var reminderDays = []lease.Time{30, 7, 1, 0}
+
+// nextReminder is the first announcement of an end after now; 0: there is none any more.
+func nextReminder(expires, now lease.Time) lease.Time {
+	for _, days := range reminderDays {
+		if at := expires - days*Day; expires != 0 && at > now {
+			return at
+		}
+	}
+	return 0
+}
+
+// scheduleReminder makes or moves the license's entry.
+func scheduleReminder(ctx context.Context, store licensing.Entries, l licensing.License, now lease.Time) error {
+	due := nextReminder(l.Expires, now)
+	for due != 0 {
+		held, err := store.Entry(ctx, expiryKind, string(l.ID))
+		switch {
+		case errors.Is(err, licensing.ErrNotFound):
+			err = store.CreateEntry(ctx, licensing.Entry{Kind: expiryKind, ID: string(l.ID), Org: l.Organisation, Created: now, Due: due})
+		case err == nil && held.Due > 0 && held.Due <= due:
+			return nil // it is looked at in time
+		case err == nil:
+			held.Due = due
+			_, err = store.ReplaceEntry(ctx, held)
+		}
+		if !errors.Is(err, licensing.ErrExists) && !errors.Is(err, licensing.ErrStale) && !errors.Is(err, licensing.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// RecordExpiring tells of the licenses that end soon. It is to be called now and then, on any node.
+func (s *Service) RecordExpiring(ctx context.Context) error {
+	if s.sink == nil {
+		return nil
+	}
+	now := s.env.Now()
+	for {
+		due, err := s.store.DueEntries(ctx, expiryKind, now, 100)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		for _, e := range due {
+			if err := s.recordExpiring(ctx, e, now); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// recordExpiring says what is due, and then moves the entry: what was said twice is one notice.
+func (s *Service) recordExpiring(ctx context.Context, e licensing.Entry, now lease.Time) error {
+	terms, err := s.store.LicenseContext(ctx, license.ID(e.ID))
+	if err != nil && !errors.Is(err, licensing.ErrNotFound) {
+		return err
+	}
+	l := &terms.License
+	next := lease.Time(0)
+	if err == nil && terms.Version.Policy.Type.LimitsTime() && l.Status != licensing.Revoked && !l.Archived {
+		next = nextReminder(l.Expires, now)
+		for i := len(reminderDays) - 1; i >= 0; i-- {
+			if days := reminderDays[i]; l.Expires != 0 && l.Expires-days*Day <= now {
+				if err := s.recordExpiry(ctx, l, days, now); err != nil {
+					return err
+				}
+				break // an earlier one that nobody was there to tell is out of date
+			}
+		}
+	}
+	if next == 0 {
+		err = s.store.DeleteEntry(ctx, expiryKind, e.ID, e.Revision)
+	} else {
+		e.Due = next
+		_, err = s.store.ReplaceEntry(ctx, e)
+	}
+	if errors.Is(err, licensing.ErrStale) || errors.Is(err, licensing.ErrNotFound) {
+		return nil // another node was quicker, or the end was moved
+	}
+	return err
+}
+
+func (s *Service) recordExpiry(ctx context.Context, l *licensing.License, days, now lease.Time) error {
+	n := LicenseExpiring.NewLicenseEvent(l, fmt.Sprintf("%s:%d:%d", l.ID, l.Expires, days), now)
+	n.Details = map[string]any{"expires": licensing.FormatTime(l.Expires), "days": int64(days)}
+	if days == 0 {
+		n.Type, n.Details = LicenseExpired, map[string]any{"expires": licensing.FormatTime(l.Expires)}
+	}
+	return s.sink.Record(ctx, n)
+}

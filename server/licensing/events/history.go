@@ -1,0 +1,145 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// What happened to a license is written into the license itself by the same update that makes it happen, so neither is there without the
+// other. There it has a few places; from there it is copied into an entry of its own, at the latest before it leaves its place.
+
+const (
+	maxRecentHistory = 4 // events that a license itself remembers
+	historyEntryKind = "license_event"
+)
+
+// MaxKey is the length of a caller's own key, in characters.
+const MaxKey = 100
+
+// changeOnce makes a change of a license that is remembered under its key. If it has happened before, the license is given as it is, with the
+// event of then; same tells whether what happened was the same.
+func (s *Service) ChangeOnce(ctx context.Context, org, id license.ID, key string, same func(licensing.HistoryEntry) bool, change func(*licensing.License, licensing.Policy) (licensing.HistoryEntry, error)) (licensing.License, licensing.HistoryEntry, error) {
+	if err := licensing.CheckText("key", key, 1, MaxKey); err != nil {
+		return licensing.License{}, licensing.HistoryEntry{}, err
+	}
+	for range licensing.MaxAttempts {
+		l, err := s.store.License(ctx, org, id)
+		if err != nil {
+			return licensing.License{}, licensing.HistoryEntry{}, err
+		}
+		if e, known, err := s.findHistory(ctx, &l, key); err != nil {
+			return licensing.License{}, licensing.HistoryEntry{}, err
+		} else if known && !same(e) {
+			return licensing.License{}, licensing.HistoryEntry{}, licensing.NewInvalid("key", "was used for something else at %s", licensing.FormatTime(e.Time))
+			//mutant:tests never: a renewal comes once
+		} else if known {
+			return l, e, nil
+		}
+		v, err := s.store.Version(ctx, org, l.Version)
+		if err != nil {
+			return licensing.License{}, licensing.HistoryEntry{}, fmt.Errorf("the license's version: %w", err)
+		}
+		if l.Status == licensing.Revoked {
+			return licensing.License{}, licensing.HistoryEntry{}, licensing.NewInvalid("status", "is revoked: the license was ended for good")
+		}
+		e, err := change(&l, v.Policy)
+		if err != nil {
+			return licensing.License{}, licensing.HistoryEntry{}, err
+		}
+		e.Key = key
+		if err := s.RecordHistory(ctx, &l, e); err != nil {
+			return licensing.License{}, licensing.HistoryEntry{}, err
+		}
+		if err := l.Check(v.Policy); err != nil {
+			return licensing.License{}, licensing.HistoryEntry{}, err
+		}
+		if l, err = s.store.UpdateLicense(ctx, l); !errors.Is(err, licensing.ErrStale) {
+			return l, l.RecentHistory[len(l.RecentHistory)-1], err
+		}
+	}
+	return licensing.License{}, licensing.HistoryEntry{}, licensing.ErrStale
+}
+
+// findHistory looks for the event with the key.
+func (s *Service) findHistory(ctx context.Context, l *licensing.License, key string) (licensing.HistoryEntry, bool, error) {
+	if at := slices.IndexFunc(l.RecentHistory, func(e licensing.HistoryEntry) bool { return e.Key == key }); at >= 0 {
+		return l.RecentHistory[at], true, nil
+	}
+	kept, err := s.store.Entry(ctx, historyEntryKind, historyID(l.ID, key))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return licensing.HistoryEntry{}, false, nil
+	} else if err != nil {
+		return licensing.HistoryEntry{}, false, err
+	}
+	e, err := parseHistory(kept)
+	return e, true, err
+}
+
+// recordHistory notes what is about to be done to the license, and keeps what has to make room for it.
+func (s *Service) RecordHistory(ctx context.Context, l *licensing.License, e licensing.HistoryEntry) error {
+	e.Time, e.Expires, e.Allowance, e.Maintenance = s.env.Now(), l.Expires, l.Allowance, l.Maintenance
+	if e.Key == "" {
+		e.Key = string(e.Kind) + " " + licensing.FormatTime(e.Time)
+	}
+	l.Updated = e.Time
+	l.RecentHistory = append(slices.Clone(l.RecentHistory), e)
+	for len(l.RecentHistory) > maxRecentHistory {
+		if err := s.saveHistory(ctx, l, l.RecentHistory[0]); err != nil {
+			return err
+		}
+		l.RecentHistory = l.RecentHistory[1:]
+	}
+	return nil
+}
+
+// saveHistory makes an event's entry, if there is none.
+func (s *Service) saveHistory(ctx context.Context, l *licensing.License, e licensing.HistoryEntry) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	err = s.store.CreateEntry(ctx, licensing.Entry{Kind: historyEntryKind, ID: historyID(l.ID, e.Key), Org: l.Organisation, List: string(l.ID), Search: e.Key, Created: e.Time, Body: body})
+	if errors.Is(err, licensing.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+func historyID(id license.ID, key string) string {
+	return string(id) + ":" + string(lease.HashOf([]byte(key)))
+}
+
+func parseHistory(kept licensing.Entry) (e licensing.HistoryEntry, err error) {
+	if err = json.Unmarshal(kept.Body, &e); err != nil {
+		err = fmt.Errorf("the event %s: %w", kept.ID, err)
+	}
+	return e, err
+}
+
+// History is what happened to a license, newest first.
+func (s *Service) History(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.HistoryEntry], error) {
+	l, err := s.store.License(ctx, org, id)
+	if err != nil {
+		return licensing.Listing[licensing.HistoryEntry]{}, err
+	}
+	for _, e := range l.RecentHistory {
+		if err := s.saveHistory(ctx, &l, e); err != nil {
+			return licensing.Listing[licensing.HistoryEntry]{}, err
+		}
+	}
+	kept, err := s.store.Entries(ctx, historyEntryKind, org, string(id), page)
+	events := licensing.Listing[licensing.HistoryEntry]{Items: make([]licensing.HistoryEntry, len(kept.Items)), Next: kept.Next}
+	for n := range kept.Items {
+		if err == nil {
+			events.Items[n], err = parseHistory(kept.Items[n])
+		}
+	}
+	return events, err
+}

@@ -1,0 +1,288 @@
+package leasing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/license/lease"
+	"github.com/onelicense/onelicense/server/licensing"
+)
+
+// Whoever is denied a slot stands in line for it, and who has a hold goes before the line. Both are kept in the same way: a want is brought
+// to the store with as many slots fewer as are due to others before it. So the limit stays the store's, in one document; what stands in the
+// line's own entry decides only who comes first, and a race, or an entry that was not written, can disturb no more than that. A claim that
+// was lost keeps a slot free until its holder's next sync notes it again.
+
+// queue is who waits for slots of a license, in the order in which they came, and who has taken what was held for it.
+type queue struct {
+	Waiting []queueEntry `json:"waiting,omitempty"`
+	Claims  []holdClaim  `json:"claims,omitempty"`
+}
+
+type queueEntry struct {
+	Entitlement string     `json:"entitlement"`
+	Activation  lease.Hash `json:"activation"`
+	Since       lease.Time `json:"since"`
+	Asked       lease.Time `json:"asked"` // the last time; who does not ask any more is passed over after a while
+}
+
+// holdClaim is a slot of a hold that its holder has.
+type holdClaim struct {
+	Hold       license.ID `json:"hold"`
+	Activation lease.Hash `json:"activation"`
+	Until      lease.Time `json:"until"`
+}
+
+// maxQueueLength is how many stand in the line of one license. Who comes later is denied and may come again.
+const maxQueueLength = 1000
+
+const queueKind = "seat_line"
+
+// touchesQueue tells whether the request has to do with the line or with a hold: only then is the entry read.
+func (x *syncRequest) touchesQueue() bool {
+	r, holds := x.request, x.license.License.Holds
+	asks := len(r.Want) > 0 || r.Goodbye
+	if asks && x.policy.Queue > 0 || (asks || len(r.Drop) > 0) && len(holds) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(holds, func(h licensing.Hold) bool { return isHoldFor(&h, x) })
+}
+
+// readQueue reads who is before whom.
+func (s *Service) readQueue(ctx context.Context, id license.ID) (l queue, kept licensing.Entry, err error) {
+	kept, err = s.store.Entry(ctx, queueKind, string(id))
+	if errors.Is(err, licensing.ErrNotFound) {
+		return queue{}, licensing.Entry{Kind: queueKind, ID: string(id)}, nil
+	} else if err != nil {
+		return queue{}, licensing.Entry{}, fmt.Errorf("license %s: reading its line: %w", id, err)
+	}
+	if err = json.Unmarshal(kept.Body, &l); err != nil {
+		err = fmt.Errorf("license %s: its line: %w", id, err)
+	}
+	return l, kept, err
+}
+
+// stillWaiting tells whether an entry of the queue counts: its installation has asked again within the queue's timeout.
+func (x *syncRequest) stillWaiting(w queueEntry) bool {
+	//mutant:tests always: who does not ask is passed over
+	return w.Asked+lease.Time(x.policy.Queue) > x.now
+}
+
+// slotsReservedForOthers is how many slots of the entitlement are due to others before the one who asks.
+func (x *syncRequest) slotsReservedForOthers(entitlement string) (n int64) {
+	holder := false
+	for _, h := range x.license.License.Holds {
+		if h.Entitlement != entitlement || !h.IsActiveAt(x.now) {
+			continue
+		}
+		left := h.Slots
+		for _, c := range x.queue.Claims {
+			//mutant:tests never: what was taken of a hold is not held any more
+			if c.Hold == h.ID && c.Until > x.now && c.Activation != x.key.Activation {
+				left--
+			}
+		}
+		//mutant:tests drop 1: a slot that is held ahead is for one
+		if isHoldFor(&h, x) && left > 0 {
+			holder = true
+		} else {
+			n += max(0, left)
+		}
+	}
+	//mutant:tests never: who has a slot held goes before the line
+	if holder {
+		return n
+	}
+	for _, w := range x.queue.Waiting {
+		if w.Entitlement != entitlement || !x.stillWaiting(w) {
+			continue
+		}
+		if w.Activation == x.key.Activation {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// updateQueue writes down what has become of the wants. What cannot be written is only an order, and is left.
+func (s *Service) updateQueue(ctx context.Context, x *syncRequest) {
+	for range licensing.MaxAttempts {
+		next, changed := x.nextQueue()
+		if !changed {
+			return
+		}
+		err := s.writeQueue(ctx, x.license.License.Organisation, x.queueEntry, next)
+		if !errors.Is(err, licensing.ErrStale) {
+			return
+		}
+		if x.queue, x.queueEntry, err = s.readQueue(ctx, x.key.License); err != nil {
+			return
+		}
+	}
+}
+
+// writeQueue writes the line in the place of what was read; ErrStale when it is another by now.
+func (s *Service) writeQueue(ctx context.Context, org license.ID, e licensing.Entry, next queue) (err error) {
+	if e.Body, err = json.Marshal(next); err != nil {
+		return err
+	}
+	if e.Revision == 0 {
+		e.Org, e.Created = org, s.env.Now()
+		err = s.store.CreateEntry(ctx, e)
+	} else {
+		_, err = s.store.ReplaceEntry(ctx, e)
+	}
+	if errors.Is(err, licensing.ErrExists) || errors.Is(err, licensing.ErrNotFound) {
+		return licensing.ErrStale
+	}
+	return err
+}
+
+// leaveQueue is called after the vendor has taken something from an installation: what it had of a hold is kept for whom the hold is for again.
+// One that is closed waits for nothing either.
+func (s *Service) leaveQueue(ctx context.Context, org license.ID, key licensing.ActivationKey, closed bool) error {
+	for range licensing.MaxAttempts {
+		l, kept, err := s.readQueue(ctx, key.License)
+		if err != nil {
+			return err
+		}
+		before := len(l.Waiting) + len(l.Claims)
+		l.Claims = slices.DeleteFunc(l.Claims, func(c holdClaim) bool { return c.Activation == key.Activation })
+		l.Waiting = slices.DeleteFunc(l.Waiting, func(w queueEntry) bool { return closed && w.Activation == key.Activation })
+		if len(l.Waiting)+len(l.Claims) == before {
+			return nil
+		}
+		if err = s.writeQueue(ctx, org, kept, l); !errors.Is(err, licensing.ErrStale) {
+			return err
+		}
+	}
+	return nil // others write it all the time, and it is only an order
+}
+
+// nextQueue is the line after the request, without those who are passed over, and whether it is another one.
+func (x *syncRequest) nextQueue() (next queue, changed bool) {
+	mine, o := x.key.Activation, x.advanced
+	denied := map[string]bool{}
+	for _, d := range o.Denied {
+		denied[d.Entitlement] = x.policy.Queue > 0
+	}
+	for _, w := range x.queue.Waiting {
+		if !x.stillWaiting(w) {
+			continue
+		}
+		if w.Activation == mine {
+			if x.request.Goodbye || holdsSlot(o.Reservations, w.Entitlement) {
+				continue
+			}
+			if denied[w.Entitlement] {
+				w.Asked = x.now
+				delete(denied, w.Entitlement)
+			}
+		}
+		next.Waiting = append(next.Waiting, w)
+	}
+	if !x.request.Goodbye {
+		for _, d := range o.Denied {
+			if denied[d.Entitlement] && len(next.Waiting) < maxQueueLength {
+				next.Waiting = append(next.Waiting, queueEntry{d.Entitlement, mine, x.now, x.now})
+			}
+		}
+	}
+	for _, c := range x.queue.Claims {
+		if c.Activation != mine && c.Until > x.now {
+			next.Claims = append(next.Claims, c)
+		}
+	}
+	for _, h := range x.license.License.Holds {
+		taken := int64(0)
+		for _, c := range next.Claims {
+			if c.Hold == h.ID {
+				taken++
+			}
+		}
+		if at := slices.IndexFunc(o.Reservations, func(r lease.Reservation) bool { return r.Entitlement == h.Entitlement }); at >= 0 &&
+			h.IsActiveAt(x.now) && isHoldFor(&h, x) && taken < h.Slots {
+			next.Claims = append(next.Claims, holdClaim{h.ID, mine, o.Reservations[at].Until})
+		}
+	}
+	return next, !slices.Equal(next.Waiting, x.queue.Waiting) || !slices.Equal(next.Claims, x.queue.Claims)
+}
+
+func holdsSlot(held []lease.Reservation, entitlement string) bool {
+	return slices.ContainsFunc(held, func(r lease.Reservation) bool { return r.Entitlement == entitlement })
+}
+
+// Waiting is one place in a line.
+type Waiting struct {
+	Entitlement string
+	Activation  lease.Hash
+	Position    int64 // from 1
+	Since       lease.Time
+	Until       lease.Time // when it is passed over, unless it asks again
+	Expected    lease.Time // when so many of the slots that are held now will lapse, if nobody renews or returns one; 0: there are fewer
+}
+
+// Queue is who waits for slots of a license, by entitlement and in order.
+func (s *Service) Queue(ctx context.Context, org, id license.ID) ([]Waiting, error) {
+	l, err := s.store.License(ctx, org, id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.store.Version(ctx, org, l.Version)
+	if err != nil {
+		return nil, fmt.Errorf("the license's version: %w", err)
+	}
+	x := &syncRequest{now: s.env.Now(), policy: v.Policy.WithOverrides(l.Overrides)}
+	if x.queue, _, err = s.readQueue(ctx, id); err != nil {
+		return nil, err
+	}
+	ends, err := s.slotDeadlines(ctx, org, id, x)
+	if err != nil {
+		return nil, err
+	}
+	position, all := map[string]int64{}, []Waiting{}
+	for _, w := range x.queue.Waiting {
+		if !x.stillWaiting(w) {
+			continue
+		}
+		position[w.Entitlement]++
+		next := Waiting{w.Entitlement, w.Activation, position[w.Entitlement], w.Since, w.Asked + lease.Time(x.policy.Queue), 0}
+		if of := ends[w.Entitlement]; next.Position <= int64(len(of)) {
+			next.Expected = of[next.Position-1]
+		}
+		all = append(all, next)
+	}
+	return all, nil
+}
+
+// slotDeadlines of the slots that are held of each entitlement which somebody waits for, the earliest first.
+func (s *Service) slotDeadlines(ctx context.Context, org, id license.ID, x *syncRequest) (map[string][]lease.Time, error) {
+	ends := map[string][]lease.Time{}
+	if len(x.queue.Waiting) == 0 {
+		return ends, nil
+	}
+	page := licensing.Page{Limit: 200}
+	for {
+		held, err := s.store.Reservations(ctx, org, id, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range held.Items {
+			if r.Until > x.now {
+				ends[r.Entitlement] = append(ends[r.Entitlement], r.Until)
+			}
+		}
+		if page.After = held.Next; page.After == "" {
+			break
+		}
+	}
+	for _, of := range ends {
+		slices.Sort(of)
+	}
+	return ends, nil
+}

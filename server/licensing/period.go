@@ -1,0 +1,51 @@
+package licensing
+
+import (
+	"time"
+
+	"github.com/onelicense/onelicense/license/lease"
+)
+
+// PeriodAt is the one of the allowance in which a time lies: its start and its end; both 0 where there are no periods.
+func (p Policy) PeriodAt(created, now lease.Time) (from, until lease.Time) {
+	t := now.Std().UTC()
+	year, month, day := t.Date()
+	at := func(year int, month time.Month, day int) lease.Time {
+		return lease.Time(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).UnixMilli())
+	}
+	switch p.Period {
+	case PeriodDay:
+		return at(year, month, day), at(year, month, day+1)
+	case PeriodWeek:
+		day -= (int(t.Weekday()) + 6) % 7
+		return at(year, month, day), at(year, month, day+7)
+	case PeriodMonth:
+		return at(year, month, 1), at(year, month+1, 1)
+	case PeriodYear:
+		return at(year, 1, 1), at(year+1, 1, 1)
+	case PeriodFixed:
+		length := lease.Time(p.PeriodLength)
+		from = created + max(0, now-created)/length*length
+		return from, from + length
+	}
+	return 0, 0
+}
+
+func (p Policy) checkPeriod(at string) error {
+	switch p.Period {
+	case "":
+	case PeriodDay, PeriodWeek, PeriodMonth, PeriodYear, PeriodFixed:
+		if !p.Type.LimitsCalls() {
+			return NewInvalid(at+".period", "is %s, but the type %s does not count calls", p.Period, p.Type)
+		}
+	default:
+		return NewInvalid(at+".period", "is %q, allowed are day, week, month, year, fixed", p.Period)
+	}
+	if p.Period == PeriodFixed {
+		return CheckRange(at+".period_length", p.PeriodLength, minTerm, MaxDuration)
+	}
+	if p.PeriodLength != 0 {
+		return NewInvalid(at+".period_length", "is %d, but only fixed periods have a length", p.PeriodLength)
+	}
+	return nil
+}
