@@ -1,6 +1,6 @@
 // Everything with the keys alone: no click, no pointer.
 
-import { expect, owner, test } from "./world.ts";
+import { expect, owner, test } from "./fixtures.ts";
 
 test("a license is made with the keyboard only", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Keys");

@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { clones, programs } from "./populate.ts";
+import { runClones, runPrograms } from "./populate.ts";
 import { root } from "./server.ts";
-import { accessible, expect, logIn, run, test } from "./world.ts";
+import { expectAccessible, expect, logIn, run, test } from "./fixtures.ts";
 
 // proves U11
 // proves part of U06
@@ -14,7 +14,7 @@ test("counters, installations and reservations, and how they are taken back", as
   const product = await vendor.product("Acme Used");
   const version = await vendor.version(product.id, "1", { max_machines: 5 });
   const license = await vendor.license(version.id);
-  await programs({ product: product.id, version: version.id, license: license.id, url: vendor.url });
+  await runPrograms({ product: product.id, version: version.id, license: license.id, url: vendor.url });
   await logIn(page, `/licenses/${license.id}`);
   await expect(page.getByText("447", { exact: true })).toBeVisible();
   await expect(page.getByText("553 left")).toBeVisible();
@@ -23,13 +23,13 @@ test("counters, installations and reservations, and how they are taken back", as
   await expect(installations.locator('td [data-state="closed"]:visible')).toHaveCount(1);
   const reservations = page.getByRole("table", { name: "Reservations" });
   await expect(reservations.getByRole("row")).toHaveCount(4);
-  await accessible(page, "license in use");
+  await expectAccessible(page, "license in use");
 
   await reservations.getByRole("button", { name: /^Release solid_modeling/ }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Release" }).click();
   await expect(reservations.getByRole("row")).toHaveCount(3);
   await installations.getByRole("button", { name: /^Deactivate/ }).first().click();
-  await accessible(page, "the question before deactivating");
+  await expectAccessible(page, "the question before deactivating");
   await page.getByRole("dialog").getByRole("button", { name: "Deactivate" }).click();
   await expect(installations.locator('td [data-state="closed"]:visible')).toHaveCount(2);
   await expect(reservations.getByRole("row")).toHaveCount(2);
@@ -38,36 +38,36 @@ test("counters, installations and reservations, and how they are taken back", as
   const button = await page.getByRole("button", { name: /^Release rendering/ }).boundingBox();
   expect((button?.x ?? 0) + (button?.width ?? 999), "the button is on the page").toBeLessThanOrEqual(390);
   expect(await page.evaluate(() => document.documentElement.scrollWidth), "nothing stands out at the side").toBeLessThanOrEqual(390);
-  await accessible(page, "license in use, narrow");
+  await expectAccessible(page, "license in use, narrow");
 });
 
 test("a copied machine is found, its evidence shown, and it is forgiven", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Copied");
   const version = await vendor.version(product.id, "1", { prepaid: 50, statistics: true, clone_action: "suspend" });
   const license = await vendor.license(version.id);
-  expect(await clones({ product: product.id, version: version.id, license: license.id, url: vendor.url })).toBe("cloned");
+  expect(await runClones({ product: product.id, version: version.id, license: license.id, url: vendor.url })).toBe("cloned");
   await logIn(page, `/licenses/${license.id}`);
   const installations = page.getByRole("table", { name: "Installations" });
   await expect(installations.locator('[data-state="cloned"]:visible')).toHaveCount(1);
   await expect(installations.getByText("restored 2×")).toBeVisible();
-  await accessible(page, "license of a clone");
+  await expectAccessible(page, "license of a clone");
 
   await installations.getByRole("button", { name: /^Details of/ }).click();
   const details = page.getByRole("dialog", { name: /^Installation/ });
   await expect(details.getByRole("table").getByRole("row")).toHaveCount(4);
   await expect(details.locator('[data-state="turned"]:visible')).toHaveCount(2);
   await expect(details.locator('[data-state="refused"]:visible')).toHaveCount(1);
-  await accessible(page, "details of a clone");
+  await expectAccessible(page, "details of a clone");
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await details.evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth), "nothing stands out at the side").toBeLessThanOrEqual(0);
-  await accessible(page, "details of a clone, narrow");
+  await expectAccessible(page, "details of a clone, narrow");
   await page.setViewportSize({ width: 1280, height: 860 });
 
   // The question has the keys to itself.
   await details.getByRole("button", { name: "Forgive" }).click();
   const question = page.getByRole("dialog", { name: "Forgive this installation?" });
   await expect(question.getByRole("button", { name: "Cancel" })).toBeFocused();
-  await accessible(page, "the question before forgiving");
+  await expectAccessible(page, "the question before forgiving");
   await page.keyboard.press("Escape");
   await expect(question).toBeHidden();
   await expect(details).toBeVisible();
@@ -92,7 +92,7 @@ test("the instructions' code runs as it stands", async ({ page, vendor }) => {
   await expect(page.getByText("package main")).toBeVisible({ timeout: 30_000 });
   await expect(page.getByText("Whoever owns the machine can change the program")).toBeVisible();
   await expect(page.getByText("let them run a relay")).toBeVisible();
-  await accessible(page, "instructions");
+  await expectAccessible(page, "instructions");
   const code = async (language: string, file: string) => {
     await page.getByRole("tab", { name: language }).click();
     return page.getByRole("region", { name: file }).innerText();
@@ -137,7 +137,7 @@ test("a long list comes page by page, newest first, and is searched", async ({ p
   await expect(rows).toHaveCount(51);
   await expect(rows.nth(1)).toContainText("Seat 55");
   await expect(page.getByText("50 shown, newest first")).toBeVisible();
-  await accessible(page, "a long list");
+  await expectAccessible(page, "a long list");
   await page.getByRole("button", { name: "Load more" }).click();
   await expect(rows).toHaveCount(56);
   await expect(page.getByText("55 in all, newest first")).toBeVisible();
@@ -148,5 +148,5 @@ test("a long list comes page by page, newest first, and is searched", async ({ p
   await expect(rows).toHaveCount(8);
   await page.getByRole("searchbox").fill("nobody");
   await expect(page.getByText("Nothing has “nobody” in its name")).toBeVisible();
-  await accessible(page, "nothing found");
+  await expectAccessible(page, "nothing found");
 });

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { root } from "./server.ts";
-import { run, type Vendor } from "./world.ts";
+import { run, type Vendor } from "./fixtures.ts";
 
-export interface Made {
+export interface SampleData {
   product: string;
   version: string;
   license: string;
@@ -19,11 +19,11 @@ export interface Made {
 
 const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
 
-export async function populate(vendor: Vendor): Promise<Made> {
+export async function populate(vendor: Vendor): Promise<SampleData> {
   const empty = await vendor.product("Acme Viewer", { description: "Free to look, not to change." });
   await vendor.product("Acme Simulation", { description: "Finite elements and flow, on up to 64 cores." });
   const old = await vendor.product("Acme Draft 4", { description: "Succeeded by Acme CAD." });
-  await vendor.ask("POST", `/products/${old.id}/archive`);
+  await vendor.request("POST", `/products/${old.id}/archive`);
   const product = await vendor.product("Acme CAD", { description: "Solid modelling for plants and machines.", metadata: { team: "desktop", sku: "CAD-27" } });
   await vendor.version(product.id, "2025", { type: "perpetual" });
   await vendor.version(product.id, "2026 strict", { trigger: "every_call", interval: 60_000 });
@@ -31,17 +31,17 @@ export async function populate(vendor: Vendor): Promise<Made> {
   const grants = { expires: inDays(240), entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling", slots: 10 }, { name: "part_operations" }] };
   await vendor.license(version.id, { ...grants, name: "Trial", customer: "Hooli", allowance: 100, expires: inDays(-3) });
   const suspended = await vendor.license(version.id, { ...grants, name: "Head office", customer: "Globex", allowance: 250_000 });
-  await vendor.ask("POST", `/licenses/${suspended.id}/suspend`);
+  await vendor.request("POST", `/licenses/${suspended.id}/suspend`);
   const revoked = await vendor.license(version.id, { ...grants, name: "Workstation 12", customer: "Umbrella" });
-  await vendor.ask("POST", `/licenses/${revoked.id}/revoke`);
+  await vendor.request("POST", `/licenses/${revoked.id}/revoke`);
   await vendor.license(version.id, { ...grants, name: "Design team", customer: "Stark Industries", allowance: 50_000 });
   const license = await vendor.license(version.id, { ...grants, name: "Plant 7", customer: "Initech", overrides: { max_machines: 12, grace: 3 * 86_400_000 }, metadata: { order: "A-20271", contact: "peter@initech.example" } });
-  const keys = await vendor.ask("GET", `/products/${product.id}/keys`);
-  await programs({ product: product.id, version: version.id, license: license.id, url: vendor.url });
-  return { product: product.id, version: version.id, license: license.id, empty: empty.id, keys, file: await vendor.ask("GET", `/licenses/${license.id}/file`) };
+  const keys = await vendor.request("GET", `/products/${product.id}/keys`);
+  await runPrograms({ product: product.id, version: version.id, license: license.id, url: vendor.url });
+  return { product: product.id, version: version.id, license: license.id, empty: empty.id, keys, file: await vendor.request("GET", `/licenses/${license.id}/file`) };
 }
 
-interface Where {
+interface LicenseRef {
   product: string;
   version: string;
   license: string;
@@ -49,11 +49,11 @@ interface Where {
 }
 
 /** Runs a program on the machine whose files are in a folder, and gives what it printed. */
-const onMachine = ({ product, version, license, url }: Where, files: string, steps: string[]) =>
+const onMachine = ({ product, version, license, url }: LicenseRef, files: string, steps: string[]) =>
   run("node", ["--input-type=module", "-e", program, url, product, version, license, files, ...steps], { cwd: join(root, "hosts/js") });
 
 /** Three machines: two that work, one that went. What they hold stays held, because they end without a word. */
-export async function programs(where: Where) {
+export async function runPrograms(where: LicenseRef) {
   const folder = await mkdtemp(join(tmpdir(), "onelicense-programs-"));
   const machine = (name: string, ...steps: string[]) => onMachine(where, join(folder, name), steps);
   machine("a", "reserve=ui:rendering", "reserve=ui:solid_modeling", "consume=312", "sync", "vanish");
@@ -63,7 +63,7 @@ export async function programs(where: Where) {
 }
 
 /** A machine whose files were copied: both go on, and take turns until the server calls them clones. Gives the last one's verdict. */
-export async function clones(where: Where): Promise<string> {
+export async function runClones(where: LicenseRef): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "onelicense-clones-"));
   const machine = (name: string, ...steps: string[]) => onMachine(where, join(folder, name), steps);
   machine("a", "consume=12");

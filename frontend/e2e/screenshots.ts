@@ -7,7 +7,7 @@ import type { Page } from "@playwright/test";
 
 import { populate } from "./populate.ts";
 import { root } from "./server.ts";
-import { expect, logIn, test } from "./world.ts";
+import { expect, logIn, test } from "./fixtures.ts";
 
 const folder = join(root, "docs/screenshots");
 mkdirSync(folder, { recursive: true });
@@ -46,9 +46,9 @@ async function narrow(page: Page, name: string) {
   await grow(page, 1280, 800);
 }
 
-test("pictures of every page", async ({ page, vendor, bare }) => {
+test("pictures of every page", async ({ page, vendor, emptyServer }) => {
   test.setTimeout(300_000);
-  await page.goto(bare.setup);
+  await page.goto(emptyServer.setup);
   await expect(page.getByLabel("Organisation")).toBeVisible();
   await shoot(page, "setup");
 

@@ -1,6 +1,6 @@
 // In, out, and what happens when the session or the server is gone.
 
-import { accessible, expect, logIn, owner, test } from "./world.ts";
+import { expectAccessible, expect, logIn, owner, test } from "./fixtures.ts";
 
 // proves U01
 test("log in, log out; what is wrong is said", async ({ page, vendor }) => {
@@ -8,7 +8,7 @@ test("log in, log out; what is wrong is said", async ({ page, vendor }) => {
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
   await expect(page.getByText("Your session has ended")).toBeHidden();
-  await accessible(page, "login");
+  await expectAccessible(page, "login");
   await page.getByLabel("E-mail").fill(owner.email);
   await page.getByLabel("Password", { exact: true }).fill("wrong");
   await page.getByRole("button", { name: "Log in" }).click();
@@ -35,7 +35,7 @@ test("an ended session leads to the login and back", async ({ page, vendor }) =>
   expect((await page.request.delete("/api/v1/session", { headers: { "X-CSRF-Token": csrf_token } })).status()).toBe(204);
   await page.getByRole("link", { name: "Edit" }).click();
   await expect(page.getByText("Log in to go on where you were")).toBeVisible();
-  await accessible(page, "login after an ended session");
+  await expectAccessible(page, "login after an ended session");
   await page.getByLabel("E-mail").fill(owner.email);
   await page.getByLabel("Password", { exact: true }).fill(owner.password);
   await page.getByRole("button", { name: "Log in" }).click();
@@ -52,7 +52,7 @@ test("no network: the page says so, and goes on when it is back", async ({ page,
   await page.context().setOffline(true);
   await page.getByRole("table").getByRole("link", { name: "Acme Offline" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "No connection" }).first()).toBeVisible();
-  await accessible(page, "no network");
+  await expectAccessible(page, "no network");
   await page.context().setOffline(false);
   await page.getByRole("button", { name: "Try again" }).first().click();
   await expect(page.getByRole("heading", { name: "Acme Offline" })).toBeVisible();
@@ -65,7 +65,7 @@ test("without a network a page that never came is not the browser's error", asyn
   await page.getByRole("button", { name: owner.name }).click();
   await page.getByRole("menuitem", { name: "Account" }).click();
   await expect(page.getByRole("alert")).toContainText("The page was not loaded");
-  await accessible(page, "a page that did not come");
+  await expectAccessible(page, "a page that did not come");
   await page.unroute(/\/assets\/Account-.*\.js$/);
   await page.getByRole("button", { name: "Try again" }).click();
   await expect(page.getByRole("heading", { name: "Account" })).toBeVisible();
@@ -89,7 +89,7 @@ test("somebody else's change is not overwritten", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Conflict");
   await logIn(page, `/products/${product.id}/edit`);
   await page.getByLabel("Description").fill("mine");
-  await vendor.ask("PATCH", `/products/${product.id}`, { revision: 1, description: "theirs" });
+  await vendor.request("PATCH", `/products/${product.id}`, { revision: 1, description: "theirs" });
   await page.getByRole("button", { name: "Save changes" }).click();
   await expect(page.getByRole("alert")).toContainText("changed this record while you were editing");
   await page.getByRole("button", { name: "Load it again" }).click();
@@ -102,7 +102,7 @@ test("somebody else's change is not overwritten", async ({ page, vendor }) => {
 test("a password is changed with the old one", async ({ page, vendor }) => {
   void vendor;
   await logIn(page, "/account");
-  await accessible(page, "account");
+  await expectAccessible(page, "account");
   await page.getByLabel("Present password").fill("wrong");
   await page.getByLabel("New password", { exact: true }).fill(owner.password);
   await page.getByLabel("New password again").fill("another");

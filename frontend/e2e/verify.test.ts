@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { root } from "./server.ts";
-import { accessible, expect, logIn, test } from "./world.ts";
+import { expectAccessible, expect, logIn, test } from "./fixtures.ts";
 
 const vectors = join(root, "spec/vectors/license");
 const vector = (name: string) => join(vectors, name);
@@ -16,7 +16,7 @@ const folderInput = 'input[type="file"][webkitdirectory]';
 // proves part of N01
 test("a genuine file, changed ones, and what to do about them", async ({ page }) => {
   await page.goto("/#/verify");
-  await accessible(page, "verifier");
+  await expectAccessible(page, "verifier");
   await page.locator(files).setInputFiles([vector("plain.txt"), vector("changed_line_3.txt"), vector("three_lines.txt"), vector("another_products_key.txt")]);
   await expect(page.getByText("as soon as the key is there")).toBeVisible();
   await page.getByLabel("OpenPGP public key").fill(await readFile(vector("product.asc"), "utf8"));
@@ -27,12 +27,12 @@ test("a genuine file, changed ones, and what to do about them", async ({ page })
   await expect(verdict(1)).toContainText("What to do: fetch a new copy of the file from the vendor");
   await expect(verdict(2)).toHaveAttribute("data-verdict", "file_lines");
   await expect(verdict(3)).toHaveAttribute("data-verdict", "key_unknown");
-  await accessible(page, "verdicts");
+  await expectAccessible(page, "verdicts");
 
   // Another key: everything is judged anew.
   await page.getByLabel("OpenPGP public key").fill("not a key");
   await expect(verdict(0)).toHaveAttribute("data-verdict", "keyring_invalid");
-  await accessible(page, "a key that is none");
+  await expectAccessible(page, "a key that is none");
 });
 
 test("a file of 100 MB, a folder, and a file that has gone", async ({ page }) => {
@@ -103,7 +103,7 @@ test("a member takes the key of a product", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Verify");
   const version = await vendor.version(product.id);
   const license = await vendor.license(version.id);
-  const file = await vendor.ask("GET", `/licenses/${license.id}/file`);
+  const file = await vendor.request("GET", `/licenses/${license.id}/file`);
   await logIn(page);
   await page.getByRole("link", { name: "Verify a file" }).click();
   await page.getByRole("combobox", { name: "Product" }).fill("verify");

@@ -2,15 +2,15 @@
 
 import { readFile } from "node:fs/promises";
 
-import { accessible, expect, owner, test } from "./world.ts";
+import { expectAccessible, expect, owner, test } from "./fixtures.ts";
 
 test.describe.configure({ mode: "serial" });
 
 // proves U01 U02 U03 U04 U05 U09 U10
-test("from the one-time link to a license", async ({ page, bare }) => {
-  await page.goto(bare.setup);
+test("from the one-time link to a license", async ({ page, emptyServer }) => {
+  await page.goto(emptyServer.setup);
   await expect(page).toHaveURL(/#\/setup\?token=[0-9a-f]{64}$/);
-  await accessible(page, "setup");
+  await expectAccessible(page, "setup");
   await page.getByLabel("Organisation").fill(owner.organisation);
   await page.getByLabel("Your name").fill(owner.name);
   await page.getByLabel("E-mail").fill(owner.email);
@@ -19,16 +19,16 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   // The server's own words, above the form and next to the field.
   await expect(page.getByRole("alert")).toContainText("Unprocessable Entity");
   await expect(page.getByLabel("Password", { exact: true })).toHaveAttribute("aria-invalid", "true");
-  await accessible(page, "setup, refused");
+  await expectAccessible(page, "setup, refused");
   await page.getByLabel("Password", { exact: true }).fill(owner.password);
   await page.getByRole("button", { name: "Create the organisation" }).click();
 
   // An empty list says what to do.
   await expect(page.getByRole("heading", { name: "Products" })).toBeVisible();
   await expect(page.getByText("Begin with a product")).toBeVisible();
-  await accessible(page, "no products");
+  await expectAccessible(page, "no products");
   await page.getByRole("link", { name: "New product" }).first().click();
-  await accessible(page, "new product");
+  await expectAccessible(page, "new product");
   await page.getByRole("button", { name: "Create the product" }).click();
   await expect(page.getByText("This cannot be empty")).toBeVisible();
   await page.getByLabel("Name").fill("Acme CAD");
@@ -39,10 +39,10 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   await page.getByRole("button", { name: "Create the product" }).click();
   await expect(page.getByRole("heading", { name: "Acme CAD" })).toBeVisible();
   await expect(page.getByText("desktop")).toBeVisible();
-  await accessible(page, "product without versions");
+  await expectAccessible(page, "product without versions");
 
   // A name that is taken is said next to the name.
-  await page.goto(`${bare.url}/#/products/new`);
+  await page.goto(`${emptyServer.url}/#/products/new`);
   await page.getByLabel("Name").fill("Acme CAD");
   await page.getByRole("button", { name: "Create the product" }).click();
   await expect(page.getByRole("alert")).toContainText("Conflict");
@@ -54,7 +54,7 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   await page.getByRole("link", { name: "New version" }).first().click();
   await page.getByRole("button", { name: "More settings" }).click();
   await expect(page.getByLabel("Write down every")).toBeVisible();
-  await accessible(page, "new version");
+  await expectAccessible(page, "new version");
   await page.getByRole("radio", { name: "At every call" }).click();
   await expect(page.getByLabel("Write down every")).toBeHidden();
   await page.getByLabel("Prepaid calls").fill("20");
@@ -63,7 +63,7 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   await page.getByRole("radio", { name: "Refuse both" }).click();
   await page.getByLabel("Borrowing", { exact: true }).fill("2");
   await page.getByLabel("Unit of Borrowing").selectOption("days");
-  await accessible(page, "new version, all of it");
+  await expectAccessible(page, "new version, all of it");
   await expect(page.getByLabel("Heartbeat every", { exact: true })).toHaveValue("1");
   await page.getByRole("radio", { name: "Time and calls" }).click();
   await page.getByLabel("Name").fill("2027");
@@ -81,11 +81,11 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   });
   await expect(page.getByRole("heading", { name: "2027" })).toBeVisible();
   await expect(page.getByText("36 h")).toBeVisible();
-  await accessible(page, "version without licenses");
+  await expectAccessible(page, "version without licenses");
 
   // A license under it.
   await page.getByRole("link", { name: "New license" }).first().click();
-  await accessible(page, "new license");
+  await expectAccessible(page, "new license");
   await page.getByLabel("Name", { exact: true }).fill("Plant 7");
   await page.getByLabel("Customer").fill("Initech");
   await page.getByLabel("Calls allowed").fill("1000");
@@ -102,7 +102,7 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   await page.getByLabel("Activation delay", { exact: true }).fill("0");
   await page.getByRole("button", { name: "Create the license" }).click();
   await expect(page.getByText("1 to 64 letters")).toBeVisible();
-  await accessible(page, "new license, refused");
+  await expectAccessible(page, "new license, refused");
   await page.getByLabel("Entitlement 2", { exact: true }).fill("solid_modeling");
   const license = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/licenses"));
   await page.getByRole("button", { name: "Create the license" }).click();
@@ -112,7 +112,7 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   });
   await expect(page.getByRole("heading", { name: "Plant 7" })).toBeVisible();
   await expect(page.getByText("Nobody has activated this license yet")).toBeVisible();
-  await accessible(page, "license without installations");
+  await expectAccessible(page, "license without installations");
 
   // Edit it: the form begins with what is there, and sends what is otherwise.
   await page.getByRole("link", { name: "Edit" }).click();
@@ -121,7 +121,7 @@ test("from the one-time link to a license", async ({ page, bare }) => {
   await page.getByRole("button", { name: "Add an entry" }).click();
   await page.getByLabel("Key 1").fill("order");
   await page.getByLabel("Value 1").fill("A-1");
-  await accessible(page, "edit license");
+  await expectAccessible(page, "edit license");
   const edit = page.waitForRequest((request) => request.method() === "PATCH");
   await page.getByRole("button", { name: "Save changes" }).click();
   expect((await edit).postDataJSON()).toEqual({ revision: 1, allowance: 2000, metadata: { order: "A-1" } });
@@ -139,7 +139,7 @@ test("from the one-time link to a license", async ({ page, bare }) => {
     await page.getByRole("menuitem", { name: item }).click();
   };
   await menu("Suspend");
-  await accessible(page, "a question");
+  await expectAccessible(page, "a question");
   await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   await expect(page.locator('[data-state="active"]')).toBeVisible();
   await menu("Suspend");

@@ -4,13 +4,13 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { makeQueryClient } from "./api/query";
-import { makeRouter } from "./router";
+import { createQueryClient } from "./api/queryClient";
+import { createAppRouter } from "./router";
 import { cssVariables, schemeManager, theme } from "./theme";
 
 export function App() {
-  const [client] = useState(makeQueryClient);
-  const [router] = useState(() => makeRouter(client));
+  const [client] = useState(createQueryClient);
+  const [router] = useState(() => createAppRouter(client));
   return (
     <MantineProvider theme={theme} colorSchemeManager={schemeManager} defaultColorScheme="auto" cssVariablesResolver={cssVariables}>
       <QueryClientProvider client={client}>

@@ -4,58 +4,58 @@ import type { QueryClient } from "@tanstack/react-query";
 import { createHashHistory, createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect, type RouterHistory } from "@tanstack/react-router";
 
 import { setOnSessionEnd } from "./api/client";
-import { codeOf, isSessionEnd, noPage } from "./api/problem";
-import { leave } from "./api/query";
+import { errorCode, isSessionEnd, pageLoadError } from "./api/problem";
+import { endSession } from "./api/queryClient";
 import { sessionQuery } from "./api/requests";
 import { PageSkeleton } from "./components/Page";
-import { Shell } from "./components/Shell";
-import { Failure, FailureAlone, NotFound } from "./pages/Failure";
+import { AppLayout } from "./components/AppLayout";
+import { ErrorPage, StandaloneErrorPage, NotFound } from "./pages/ErrorPage";
 
 interface Context {
   client: QueryClient;
 }
 
-const framed = () => (
-  <Shell>
+const layout = () => (
+  <AppLayout>
     <Outlet />
-  </Shell>
+  </AppLayout>
 );
 
 const root = createRootRouteWithContext<Context>()({
   component: Outlet,
-  errorComponent: FailureAlone,
+  errorComponent: StandaloneErrorPage,
   notFoundComponent: NotFound,
 });
 
 /** Pages for everybody. Whoever is logged in sees them in the same frame as the others. */
-const open = createRoute({
+const publicRoute = createRoute({
   getParentRoute: () => root,
-  id: "open",
+  id: "public",
   beforeLoad: ({ context }) => context.client.ensureQueryData(sessionQuery).then(nothing, nothing),
-  component: framed,
-  errorComponent: FailureAlone,
+  component: layout,
+  errorComponent: StandaloneErrorPage,
 });
 
 const nothing = () => {};
 
 /** Pages for members. Without a session they lead to the login, and from there back. */
-const inside = createRoute({
+const memberRoute = createRoute({
   getParentRoute: () => root,
-  id: "inside",
+  id: "member",
   beforeLoad: async ({ context, location }) => {
     try {
       await context.client.ensureQueryData(sessionQuery);
     } catch (error) {
       if (!isSessionEnd(error)) throw error;
-      throw redirect({ to: "/login", search: whence(location.href, codeOf(error)) });
+      throw redirect({ to: "/login", search: loginSearch(location.href, errorCode(error)) });
     }
   },
-  component: framed,
-  errorComponent: FailureAlone,
+  component: layout,
+  errorComponent: StandaloneErrorPage,
 });
 
 /** What the login page must know to lead back. The first visit of all is not the end of a session. */
-const whence = (href: string, code = "") => ({
+const loginSearch = (href: string, code = "") => ({
   ...(href !== "/" && href !== "/products" && { next: href }),
   ...(code !== "not_authenticated" && { ended: "yes" }),
 });
@@ -64,53 +64,53 @@ interface Search {
   search?: string;
 }
 
-const searched = (search: Record<string, unknown>): Search => (search.search ? { search: String(search.search) } : {});
+const parseListSearch = (search: Record<string, unknown>): Search => (search.search ? { search: String(search.search) } : {});
 
 type Load = () => Promise<{ default: React.ComponentType }>;
 
-const loads: Load[] = [];
+const pageLoaders: Load[] = [];
 
 /** A page's script comes when it is first wanted. That it does not come is told like everything else that the server was asked for. */
-function lazy(load: Load) {
-  loads.push(load);
+function lazyPage(load: Load) {
+  pageLoaders.push(load);
   return lazyRouteComponent(() =>
     load().catch((error: unknown) => {
-      throw noPage(error);
+      throw pageLoadError(error);
     }),
   );
 }
 
 /** Once one is in, all pages come while nothing else is done: later the network may be gone. */
-const fetchPages = () => void Promise.allSettled(loads.map((load) => load()));
+const preloadPages = () => void Promise.allSettled(pageLoaders.map((load) => load()));
 
 const page = <const P extends string>(path: P, load: Load) =>
-  createRoute({ getParentRoute: () => inside, path, validateSearch: searched, component: lazy(load) });
+  createRoute({ getParentRoute: () => memberRoute, path, validateSearch: parseListSearch, component: lazyPage(load) });
 
 const setup = createRoute({
-  getParentRoute: () => open,
+  getParentRoute: () => publicRoute,
   path: "/setup",
   validateSearch: (search): { token?: string } => (search.token ? { token: String(search.token) } : {}),
-  component: lazy(() => import("./pages/people/Setup")),
+  component: lazyPage(() => import("./pages/people/Setup")),
 });
 
 const login = createRoute({
-  getParentRoute: () => open,
+  getParentRoute: () => publicRoute,
   path: "/login",
   validateSearch: (search): { next?: string; ended?: string } => ({
     ...(search.next ? { next: String(search.next) } : {}),
     ...(search.ended ? { ended: "yes" } : {}),
   }),
-  component: lazy(() => import("./pages/people/Login")),
+  component: lazyPage(() => import("./pages/people/Login")),
 });
 
 const verify = createRoute({
-  getParentRoute: () => open,
+  getParentRoute: () => publicRoute,
   path: "/verify",
-  component: lazy(() => import("./pages/verify/Verify")),
+  component: lazyPage(() => import("./pages/verify/Verify")),
 });
 
 const home = createRoute({
-  getParentRoute: () => inside,
+  getParentRoute: () => memberRoute,
   path: "/",
   beforeLoad: () => {
     throw redirect({ to: "/products", replace: true });
@@ -118,8 +118,8 @@ const home = createRoute({
 });
 
 const tree = root.addChildren([
-  open.addChildren([setup, login, verify]),
-  inside.addChildren([
+  publicRoute.addChildren([setup, login, verify]),
+  memberRoute.addChildren([
     home,
     page("/account", () => import("./pages/people/Account")),
     page("/products", () => import("./pages/products/Products")),
@@ -136,7 +136,7 @@ const tree = root.addChildren([
   ]),
 ]);
 
-const SETTLED = 1_500; // ms after the first page
+const PRELOAD_DELAY_MS = 1_500; // ms after the first page
 
 /** Plain text after ?, not JSON: "5" is what somebody searched for, not a number. */
 const parseSearch = (text: string) => Object.fromEntries(new URLSearchParams(text));
@@ -146,7 +146,7 @@ function stringifySearch(search: Record<string, unknown>) {
   return text && `?${text}`;
 }
 
-export function makeRouter(client: QueryClient, history: RouterHistory = createHashHistory()) {
+export function createAppRouter(client: QueryClient, history: RouterHistory = createHashHistory()) {
   const router = createRouter({
     routeTree: tree,
     history,
@@ -154,7 +154,7 @@ export function makeRouter(client: QueryClient, history: RouterHistory = createH
     parseSearch,
     stringifySearch,
     defaultPendingComponent: PageSkeleton,
-    defaultErrorComponent: Failure,
+    defaultErrorComponent: ErrorPage,
     defaultNotFoundComponent: NotFound,
     defaultPendingMs: 300,
     scrollRestoration: true,
@@ -162,12 +162,12 @@ export function makeRouter(client: QueryClient, history: RouterHistory = createH
   setOnSessionEnd((code) => {
     const { pathname, href } = router.state.location;
     if (pathname === "/login") return;
-    void leave(client, () => router.navigate({ to: "/login", search: { ...whence(href, code), ended: "yes" } }));
+    void endSession(client, () => router.navigate({ to: "/login", search: { ...loginSearch(href, code), ended: "yes" } }));
   });
   const stop = router.subscribe("onRendered", () => {
     if (!client.getQueryData(sessionQuery.queryKey)) return;
     stop();
-    setTimeout(fetchPages, SETTLED);
+    setTimeout(preloadPages, PRELOAD_DELAY_MS);
   });
   // A screen reader is led to the new page, and the next tab begins there.
   router.subscribe("onRendered", ({ fromLocation, pathChanged }) => {
@@ -178,6 +178,6 @@ export function makeRouter(client: QueryClient, history: RouterHistory = createH
 
 declare module "@tanstack/react-router" {
   interface Register {
-    router: ReturnType<typeof makeRouter>;
+    router: ReturnType<typeof createAppRouter>;
   }
 }

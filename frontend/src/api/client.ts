@@ -2,15 +2,15 @@
 
 import createClient, { type Middleware } from "openapi-fetch";
 
-import { ApiError, isSessionEnd, noNetwork, refused } from "./problem";
+import { ApiError, isSessionEnd, networkError, errorFromResponse } from "./problem";
 import type { paths } from "./schema";
 
 let csrf = "";
 let onSessionEnd: (code: string) => void = () => {};
 
 /** Every request that changes something shows this token; it comes with the session. */
-export const setCSRF = (token: string) => {
-  csrf = token;
+export const setCSRF = (csrfHeader: string) => {
+  csrf = csrfHeader;
 };
 
 /** Hears that a request was refused because nobody is logged in any more. */
@@ -41,15 +41,15 @@ interface Reply<T> {
  * The answer to a request, or an ApiError.
  * @param quiet for requests that ask whether somebody is logged in: that nobody is, is an answer
  */
-export async function answer<T>(request: Promise<Reply<T>>, quiet = false): Promise<T> {
+export async function unwrap<T>(request: Promise<Reply<T>>, quiet = false): Promise<T> {
   let reply: Reply<T>;
   try {
     reply = await request;
   } catch (error) {
-    throw error instanceof ApiError ? error : noNetwork(error);
+    throw error instanceof ApiError ? error : networkError(error);
   }
   if (reply.response.ok) return reply.data as T;
-  const error = refused(reply.error, reply.response);
+  const error = errorFromResponse(reply.error, reply.response);
   if (!quiet && isSessionEnd(error)) onSessionEnd(error.code);
   throw error;
 }

@@ -15,20 +15,20 @@ export class ApiError extends Error {
   }
 }
 
-const make = (status: number, code: string, title: string, detail: string) =>
+const newError = (status: number, code: string, title: string, detail: string) =>
   new ApiError({ type: "about:blank", status, code, title, detail });
 
 /** The request did not reach the server, or no answer came back. */
-export const noNetwork = (reason: unknown) =>
-  make(0, "no_network", "No connection", `The server was not reached (${reason instanceof Error ? reason.message : String(reason)}).`);
+export const networkError = (reason: unknown) =>
+  newError(0, "no_network", "No connection", `The server was not reached (${reason instanceof Error ? reason.message : String(reason)}).`);
 
 /** The script of a page did not come: no network, or the server has newer pages than this window. */
-export const noPage = (reason: unknown) => make(0, "no_page", "No connection", `The page was not loaded (${reason instanceof Error ? reason.message : String(reason)}).`);
+export const pageLoadError = (reason: unknown) => newError(0, "no_page", "No connection", `The page was not loaded (${reason instanceof Error ? reason.message : String(reason)}).`);
 
 /** Reads the answer to a refused request. What is not a problem document comes from something in between. */
-export function refused(body: unknown, response: Response): ApiError {
+export function errorFromResponse(body: unknown, response: Response): ApiError {
   if (isProblem(body)) return new ApiError(body);
-  return make(response.status, "unexpected", response.statusText || "Unexpected answer", `The server, or something before it, answered with status ${response.status}.`);
+  return newError(response.status, "unexpected", response.statusText || "Unexpected answer", `The server, or something before it, answered with status ${response.status}.`);
 }
 
 function isProblem(body: unknown): body is Problem {
@@ -36,15 +36,18 @@ function isProblem(body: unknown): body is Problem {
 }
 
 /** Any error as a problem, for showing it. */
-export function problemOf(error: unknown): Problem {
+export function toProblem(error: unknown): Problem {
   if (error instanceof ApiError) return error.problem;
   const detail = error instanceof Error ? error.message : String(error);
-  return make(0, "page_failed", "The page failed", detail).problem;
+  return newError(0, "page_failed", "The page failed", detail).problem;
 }
 
-export const codeOf = (error: unknown) => (error instanceof ApiError ? error.code : undefined);
+export const errorCode = (error: unknown) => (error instanceof ApiError ? error.code : undefined);
 
-/** The codes that mean: log in again. */
-const endings = new Set(["not_authenticated", "bad_session", "session_expired"]);
+/** isEditConflict reports that the record was changed since it was read. */
+export const isEditConflict = (error: unknown) => errorCode(error) === "edit_conflict";
 
-export const isSessionEnd = (error: unknown) => endings.has(codeOf(error) ?? "");
+/** The codes that require a new login. */
+const sessionEndCodes = new Set(["not_authenticated", "bad_session", "session_expired"]);
+
+export const isSessionEnd = (error: unknown) => sessionEndCodes.has(errorCode(error) ?? "");

@@ -2,7 +2,8 @@
 
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import { answer, http, setCSRF } from "./client";
+import { unwrap, http, setCSRF } from "./client";
+import { queryKeys } from "./queryKeys";
 import type { components } from "./schema";
 import type { Page, Session } from "./types";
 
@@ -10,29 +11,29 @@ type Schemas = components["schemas"];
 
 const byId = (id: string) => ({ params: { path: { id } } });
 
-const opened = (session: Session) => {
+const storeCSRF = (session: Session) => {
   setCSRF(session.csrf_token);
   return session;
 };
 
 // People
 
-export const setUp = async (body: Schemas["Setup"]) => opened(await answer(http.POST("/api/v1/setup", { body }), true));
-export const login = async (body: Schemas["Login"]) => opened(await answer(http.POST("/api/v1/session", { body }), true));
-export const logout = () => answer(http.DELETE("/api/v1/session"));
-export const changePassword = (body: Schemas["Password"]) => answer(http.PUT("/api/v1/session/password", { body }));
+export const setUpServer = async (body: Schemas["Setup"]) => storeCSRF(await unwrap(http.POST("/api/v1/setup", { body }), true));
+export const login = async (body: Schemas["Login"]) => storeCSRF(await unwrap(http.POST("/api/v1/session", { body }), true));
+export const logout = () => unwrap(http.DELETE("/api/v1/session"));
+export const changePassword = (body: Schemas["Password"]) => unwrap(http.PUT("/api/v1/session/password", { body }));
 
 /** Who is logged in. It fails with a session code when nobody is. */
 export const sessionQuery = queryOptions({
-  queryKey: ["session"],
-  queryFn: async () => opened(await answer(http.GET("/api/v1/session"), true)),
+  queryKey: queryKeys.session,
+  queryFn: async () => storeCSRF(await unwrap(http.GET("/api/v1/session"), true)),
   staleTime: 60_000,
 });
 
 // Lists
 
 /** Reads a list page by page. `search` is a part of the name. */
-function list<T>(key: readonly unknown[], search: string, read: (query: { cursor?: string; search?: string }) => Promise<Page<T>>) {
+function listQuery<T>(key: readonly unknown[], search: string, read: (query: { cursor?: string; search?: string }) => Promise<Page<T>>) {
   return infiniteQueryOptions({
     queryKey: [...key, "list", search],
     initialPageParam: "",
@@ -43,78 +44,78 @@ function list<T>(key: readonly unknown[], search: string, read: (query: { cursor
 }
 
 export const productsQuery = (search = "") =>
-  list(["products"], search, (query) => answer(http.GET("/api/v1/products", { params: { query } })));
+  listQuery(queryKeys.products, search, (query) => unwrap(http.GET("/api/v1/products", { params: { query } })));
 export const versionsQuery = (product: string, search = "") =>
-  list(["products", product, "versions"], search, (query) =>
-    answer(http.GET("/api/v1/products/{id}/versions", { params: { path: { id: product }, query } })),
+  listQuery(queryKeys.versions(product), search, (query) =>
+    unwrap(http.GET("/api/v1/products/{id}/versions", { params: { path: { id: product }, query } })),
   );
 export const licensesQuery = (version: string, search = "") =>
-  list(["versions", version, "licenses"], search, (query) =>
-    answer(http.GET("/api/v1/versions/{id}/licenses", { params: { path: { id: version }, query } })),
+  listQuery(queryKeys.licenses(version), search, (query) =>
+    unwrap(http.GET("/api/v1/versions/{id}/licenses", { params: { path: { id: version }, query } })),
   );
 export const activationsQuery = (license: string) =>
-  list(["licenses", license, "activations"], "", (query) =>
-    answer(http.GET("/api/v1/licenses/{id}/activations", { params: { path: { id: license }, query } })),
+  listQuery(queryKeys.activations(license), "", (query) =>
+    unwrap(http.GET("/api/v1/licenses/{id}/activations", { params: { path: { id: license }, query } })),
   );
 export const reservationsQuery = (license: string) =>
-  list(["licenses", license, "reservations"], "", (query) =>
-    answer(http.GET("/api/v1/licenses/{id}/reservations", { params: { path: { id: license }, query } })),
+  listQuery(queryKeys.reservations(license), "", (query) =>
+    unwrap(http.GET("/api/v1/licenses/{id}/reservations", { params: { path: { id: license }, query } })),
   );
 
 // Products
 
 export const productQuery = (id: string) =>
-  queryOptions({ queryKey: ["products", id], queryFn: () => answer(http.GET("/api/v1/products/{id}", byId(id))) });
+  queryOptions({ queryKey: queryKeys.product(id), queryFn: () => unwrap(http.GET("/api/v1/products/{id}", byId(id))) });
 /** The certificate with the product's public keys, armored. It never changes without a rotation. */
-export const keysQuery = (id: string) =>
+export const publicKeysQuery = (id: string) =>
   queryOptions({
-    queryKey: ["products", id, "keys"],
-    queryFn: () => answer(http.GET("/api/v1/products/{id}/keys", { ...byId(id), parseAs: "text" })),
+    queryKey: queryKeys.publicKeys(id),
+    queryFn: () => unwrap(http.GET("/api/v1/products/{id}/keys", { ...byId(id), parseAs: "text" })),
     staleTime: 300_000,
   });
-export const createProduct = (body: Schemas["ProductNew"]) => answer(http.POST("/api/v1/products", { body }));
-export const editProduct = (id: string, body: Schemas["ProductEdit"]) => answer(http.PATCH("/api/v1/products/{id}", { ...byId(id), body }));
-export const archiveProduct = (id: string) => answer(http.POST("/api/v1/products/{id}/archive", byId(id)));
-export const unarchiveProduct = (id: string) => answer(http.POST("/api/v1/products/{id}/unarchive", byId(id)));
-export const deleteProduct = (id: string) => answer(http.DELETE("/api/v1/products/{id}", byId(id)));
+export const createProduct = (body: Schemas["ProductNew"]) => unwrap(http.POST("/api/v1/products", { body }));
+export const updateProduct = (id: string, body: Schemas["ProductEdit"]) => unwrap(http.PATCH("/api/v1/products/{id}", { ...byId(id), body }));
+export const archiveProduct = (id: string) => unwrap(http.POST("/api/v1/products/{id}/archive", byId(id)));
+export const unarchiveProduct = (id: string) => unwrap(http.POST("/api/v1/products/{id}/unarchive", byId(id)));
+export const deleteProduct = (id: string) => unwrap(http.DELETE("/api/v1/products/{id}", byId(id)));
 
 // Versions
 
 export const versionQuery = (id: string) =>
-  queryOptions({ queryKey: ["versions", id], queryFn: () => answer(http.GET("/api/v1/versions/{id}", byId(id))) });
+  queryOptions({ queryKey: queryKeys.version(id), queryFn: () => unwrap(http.GET("/api/v1/versions/{id}", byId(id))) });
 export const createVersion = (product: string, body: Schemas["VersionNew"]) =>
-  answer(http.POST("/api/v1/products/{id}/versions", { ...byId(product), body }));
-export const editVersion = (id: string, body: Schemas["VersionEdit"]) => answer(http.PATCH("/api/v1/versions/{id}", { ...byId(id), body }));
-export const archiveVersion = (id: string) => answer(http.POST("/api/v1/versions/{id}/archive", byId(id)));
-export const unarchiveVersion = (id: string) => answer(http.POST("/api/v1/versions/{id}/unarchive", byId(id)));
-export const deleteVersion = (id: string) => answer(http.DELETE("/api/v1/versions/{id}", byId(id)));
+  unwrap(http.POST("/api/v1/products/{id}/versions", { ...byId(product), body }));
+export const updateVersion = (id: string, body: Schemas["VersionEdit"]) => unwrap(http.PATCH("/api/v1/versions/{id}", { ...byId(id), body }));
+export const archiveVersion = (id: string) => unwrap(http.POST("/api/v1/versions/{id}/archive", byId(id)));
+export const unarchiveVersion = (id: string) => unwrap(http.POST("/api/v1/versions/{id}/unarchive", byId(id)));
+export const deleteVersion = (id: string) => unwrap(http.DELETE("/api/v1/versions/{id}", byId(id)));
 
 // Licenses
 
 export const licenseQuery = (id: string) =>
-  queryOptions({ queryKey: ["licenses", id], queryFn: () => answer(http.GET("/api/v1/licenses/{id}", byId(id))) });
+  queryOptions({ queryKey: queryKeys.license(id), queryFn: () => unwrap(http.GET("/api/v1/licenses/{id}", byId(id))) });
 export const createLicense = (version: string, body: Schemas["LicenseNew"]) =>
-  answer(http.POST("/api/v1/versions/{id}/licenses", { ...byId(version), body }));
-export const editLicense = (id: string, body: Schemas["LicenseEdit"]) => answer(http.PATCH("/api/v1/licenses/{id}", { ...byId(id), body }));
-export const suspendLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/suspend", byId(id)));
-export const archiveLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/archive", byId(id)));
-export const unarchiveLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/unarchive", byId(id)));
-export const reinstateLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/reinstate", byId(id)));
-export const revokeLicense = (id: string) => answer(http.POST("/api/v1/licenses/{id}/revoke", byId(id)));
-export const deleteLicense = (id: string) => answer(http.DELETE("/api/v1/licenses/{id}", byId(id)));
+  unwrap(http.POST("/api/v1/versions/{id}/licenses", { ...byId(version), body }));
+export const updateLicense = (id: string, body: Schemas["LicenseEdit"]) => unwrap(http.PATCH("/api/v1/licenses/{id}", { ...byId(id), body }));
+export const suspendLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/suspend", byId(id)));
+export const archiveLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/archive", byId(id)));
+export const unarchiveLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/unarchive", byId(id)));
+export const reinstateLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/reinstate", byId(id)));
+export const revokeLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/revoke", byId(id)));
+export const deleteLicense = (id: string) => unwrap(http.DELETE("/api/v1/licenses/{id}", byId(id)));
 /** The signed license file, as exact bytes. */
-export const licenseFile = async (id: string) =>
-  new Uint8Array((await answer(http.GET("/api/v1/licenses/{id}/file", { ...byId(id), parseAs: "arrayBuffer" }))) as ArrayBuffer);
+export const downloadLicenseFile = async (id: string) =>
+  new Uint8Array((await unwrap(http.GET("/api/v1/licenses/{id}/file", { ...byId(id), parseAs: "arrayBuffer" }))) as ArrayBuffer);
 
 // Installations
 
-export const deactivate = (license: string, activation: string) =>
-  answer(http.POST("/api/v1/licenses/{id}/activations/{activation}/deactivate", { params: { path: { id: license, activation } } }));
+export const deactivateInstallation = (license: string, activation: string) =>
+  unwrap(http.POST("/api/v1/licenses/{id}/activations/{activation}/deactivate", { params: { path: { id: license, activation } } }));
 /** Makes its budget of restores whole again and forgets the turns that were counted; the evidence stays. */
-export const forgive = (license: string, activation: string) =>
-  answer(http.POST("/api/v1/licenses/{id}/activations/{activation}/forgive", { params: { path: { id: license, activation } } }));
-export const release = (license: string, activation: string, entitlement: string) =>
-  answer(
+export const clearEvidence = (license: string, activation: string) =>
+  unwrap(http.POST("/api/v1/licenses/{id}/activations/{activation}/forgive", { params: { path: { id: license, activation } } }));
+export const releaseReservation = (license: string, activation: string, entitlement: string) =>
+  unwrap(
     http.DELETE("/api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement}", {
       params: { path: { id: license, activation, entitlement } },
     }),

@@ -5,23 +5,23 @@ import { useTranslation } from "@/i18n";
 
 import { ProblemAlert } from "./ProblemAlert";
 
-export interface Question {
+export interface Confirmation {
   title: string;
   /** What will happen, and whether it can be undone. */
   text: string;
   /** The deed, as a verb: never "OK". */
-  verb: string;
+  confirmLabel: string;
   danger?: boolean;
   run: () => Promise<unknown>;
 }
 
 interface Props {
-  question: Question | undefined;
+  confirmation: Confirmation | undefined;
   close: () => void;
 }
 
 /** Asks before something is done that others will feel. When the server refuses, its reason stands in the question. */
-export function ConfirmDialog({ question, close }: Props) {
+export function ConfirmDialog({ confirmation: question, close }: Props) {
   const { t } = useTranslation();
   const deed = useMutation({ mutationFn: async () => question?.run() });
   const leave = () => {
@@ -38,7 +38,7 @@ export function ConfirmDialog({ question, close }: Props) {
             {t("do.cancel")}
           </Button>
           <Button color={question?.danger ? "red" : undefined} loading={deed.isPending} onClick={() => deed.mutate(undefined, { onSuccess: leave })}>
-            {question?.verb}
+            {question?.confirmLabel}
           </Button>
         </Group>
       </Stack>

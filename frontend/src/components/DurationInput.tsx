@@ -4,7 +4,7 @@ import { type ReactNode, useState } from "react";
 
 import { useTranslation } from "@/i18n";
 
-import { amountOf, millis, type Unit, unitOf, units } from "./units";
+import { inUnit, millis, type Unit, largestUnit, units } from "./format";
 
 interface Props {
   label: string;
@@ -20,7 +20,7 @@ interface Props {
 export function DurationInput({ label, description, value = "", onChange, error, labelProps }: Props) {
   const { t } = useTranslation();
   const id = useId();
-  const [unit, setUnit] = useState<Unit>(() => unitOf(value || 0));
+  const [unit, setUnit] = useState<Unit>(() => largestUnit(value || 0));
   const choices: readonly Unit[] = unit === "ms" ? ["ms", ...units] : units;
   return (
     <Input.Wrapper id={id} label={label} labelProps={labelProps} description={description} error={error} inputWrapperOrder={["label", "input", "description", "error"]}>
@@ -29,7 +29,7 @@ export function DurationInput({ label, description, value = "", onChange, error,
           id={id}
           error={Boolean(error)}
           aria-describedby={description ? `${id}-description` : undefined}
-          value={value === "" ? "" : amountOf(value, unit)}
+          value={value === "" ? "" : inUnit(value, unit)}
           onChange={(amount) => onChange(amount === "" ? "" : Math.round(Number(amount) * millis[unit]))}
           min={0}
           allowNegative={false}
@@ -44,7 +44,7 @@ export function DurationInput({ label, description, value = "", onChange, error,
           value={unit}
           onChange={(event) => {
             const next = event.currentTarget.value as Unit;
-            if (value !== "") onChange(Math.round(amountOf(value, unit) * millis[next])); // the amount stays, its unit changes
+            if (value !== "") onChange(Math.round(inUnit(value, unit) * millis[next])); // the amount stays, its unit changes
             setUnit(next);
           }}
         />

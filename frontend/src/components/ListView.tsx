@@ -8,7 +8,7 @@ import { useTranslation } from "@/i18n";
 
 import { ProblemAlert } from "./ProblemAlert";
 
-const PAUSE = 250; // ms without a key before the search begins
+const SEARCH_DELAY_MS = 250; // ms without a key before the search begins
 
 export interface Column<T> {
   title: string;
@@ -16,7 +16,7 @@ export interface Column<T> {
   /** Left out where there is no room: the first column says the rest. */
   wideOnly?: boolean;
   /** Hides the title from the eye: a column of buttons. */
-  silent?: boolean;
+  hiddenTitle?: boolean;
   align?: "right";
 }
 
@@ -37,7 +37,7 @@ export function ListView<T>({ label, query, columns, keyOf, empty, search, bare 
   const { t } = useTranslation();
   const rows = query.data;
   const searching = search?.text ?? "";
-  const nothingAtAll = rows?.length === 0 && !searching;
+  const isEmpty = rows?.length === 0 && !searching;
   const body = (
     <>
       {query.isError && rows === undefined && (
@@ -45,18 +45,18 @@ export function ListView<T>({ label, query, columns, keyOf, empty, search, bare 
           <ProblemAlert error={query.error} action={{ label: t("do.retry"), run: () => void query.refetch() }} />
         </Stack>
       )}
-      {query.isPending && <Rows label={t("list.loading")} />}
+      {query.isPending && <LoadingRows label={t("list.loading")} />}
       {rows?.length === 0 && (
         <EmptyState
           py={36}
           px="md"
           size="sm"
           withIndicatorBackground
-          icon={nothingAtAll ? empty.icon : <IconSearch />}
-          title={nothingAtAll ? empty.title : t("list.nothingFound", { search: searching })}
-          description={nothingAtAll ? empty.text : t("list.nothingFoundDo")}
+          icon={isEmpty ? empty.icon : <IconSearch />}
+          title={isEmpty ? empty.title : t("list.nothingFound", { search: searching })}
+          description={isEmpty ? empty.text : t("list.nothingFoundDo")}
         >
-          {nothingAtAll && empty.action && <EmptyState.Actions>{empty.action}</EmptyState.Actions>}
+          {isEmpty && empty.action && <EmptyState.Actions>{empty.action}</EmptyState.Actions>}
         </EmptyState>
       )}
       {rows !== undefined && rows.length > 0 && (
@@ -65,7 +65,7 @@ export function ListView<T>({ label, query, columns, keyOf, empty, search, bare 
             <Table.Tr>
               {columns.map((column) => (
                 <Table.Th key={column.title} ta={column.align} visibleFrom={column.wideOnly ? "sm" : undefined}>
-                  {column.silent ? <span className="unseen">{column.title}</span> : column.title}
+                  {column.hiddenTitle ? <span className="unseen">{column.title}</span> : column.title}
                 </Table.Th>
               ))}
             </Table.Tr>
@@ -87,7 +87,7 @@ export function ListView<T>({ label, query, columns, keyOf, empty, search, bare 
   );
   return (
     <Stack gap="sm">
-      {search && !nothingAtAll && <Search key={label} {...search} />}
+      {search && !isEmpty && <SearchField key={label} {...search} />}
       {bare ? <div className="list">{body}</div> : <Paper className="list">{body}</Paper>}
       {query.isError && rows !== undefined && <ProblemAlert error={query.error} action={{ label: t("do.retry"), run: () => void query.refetch() }} />}
       {rows !== undefined && rows.length > 0 && (!bare || query.hasNextPage) && (
@@ -106,10 +106,10 @@ export function ListView<T>({ label, query, columns, keyOf, empty, search, bare 
   );
 }
 
-function Search({ text, set }: { text: string; set: (text: string) => void }) {
+function SearchField({ text, set }: { text: string; set: (text: string) => void }) {
   const { t } = useTranslation();
   const [typed, setTyped] = useState(text);
-  const later = useDebouncedCallback(set, PAUSE);
+  const later = useDebouncedCallback(set, SEARCH_DELAY_MS);
   return (
     <TextInput
       type="search"
@@ -127,7 +127,7 @@ function Search({ text, set }: { text: string; set: (text: string) => void }) {
   );
 }
 
-function Rows({ label }: { label: string }) {
+function LoadingRows({ label }: { label: string }) {
   return (
     <Stack p="md" gap="md" role="status" aria-label={label}>
       {[70, 50, 60].map((width) => (

@@ -1,16 +1,16 @@
 import { expect, it } from "vitest";
 
-import { entriesOf, metadataOf, wrongEntry } from "./MetadataInput";
+import { toEntries, toMetadata, findInvalidEntry } from "./MetadataInput";
 
 // proves U10
 it("entries and metadata are the same in two shapes", () => {
   const metadata = { order: "A-1", empty: "" };
-  expect(metadataOf(entriesOf(metadata))).toEqual(metadata);
-  expect(metadataOf([{ key: "", value: "" }, { key: "a", value: "1" }])).toEqual({ a: "1" });
+  expect(toMetadata(toEntries(metadata))).toEqual(metadata);
+  expect(toMetadata([{ key: "", value: "" }, { key: "a", value: "1" }])).toEqual({ a: "1" });
 });
 
 it("a value without key and a key that is there twice are named by their row", () => {
-  expect(wrongEntry([{ key: "a", value: "" }, { key: "", value: "" }])).toBeUndefined();
-  expect(wrongEntry([{ key: "a", value: "" }, { key: "", value: "x" }])).toEqual({ row: 1, wrong: "missing" });
-  expect(wrongEntry([{ key: "a", value: "1" }, { key: "b", value: "" }, { key: "a", value: "2" }])).toEqual({ row: 2, wrong: "repeated" });
+  expect(findInvalidEntry([{ key: "a", value: "" }, { key: "", value: "" }])).toBeUndefined();
+  expect(findInvalidEntry([{ key: "a", value: "" }, { key: "", value: "x" }])).toEqual({ row: 1, reason: "missing" });
+  expect(findInvalidEntry([{ key: "a", value: "1" }, { key: "b", value: "" }, { key: "a", value: "2" }])).toEqual({ row: 2, reason: "repeated" });
 });

@@ -3,26 +3,32 @@ import { IconPlus, IconX } from "@tabler/icons-react";
 import { useRef } from "react";
 
 import type { Metadata } from "@/api/types";
-import { useTranslation } from "@/i18n";
+import { t as translate, useTranslation } from "@/i18n";
 
 export interface Entry {
   key: string;
   value: string;
 }
 
-export const entriesOf = (metadata: Metadata): Entry[] => Object.entries(metadata).map(([key, value]) => ({ key, value }));
+export const toEntries = (metadata: Metadata): Entry[] => Object.entries(metadata).map(([key, value]) => ({ key, value }));
 
 /** Rows that were left empty are nothing. */
-export const metadataOf = (entries: Entry[]): Metadata =>
+export const toMetadata = (entries: Entry[]): Metadata =>
   Object.fromEntries(entries.filter(({ key, value }) => key !== "" || value !== "").map(({ key, value }) => [key, value]));
 
 /** What keeps entries from being metadata, by row; nothing when they are good. */
-export function wrongEntry(entries: Entry[]): { row: number; wrong: "missing" | "repeated" } | undefined {
+export function findInvalidEntry(entries: Entry[]): { row: number; reason: "missing" | "repeated" } | undefined {
   for (const [row, { key, value }] of entries.entries()) {
-    if (key === "" && value !== "") return { row, wrong: "missing" };
-    if (key !== "" && entries.findIndex((other) => other.key === key) < row) return { row, wrong: "repeated" };
+    if (key === "" && value !== "") return { row, reason: "missing" };
+    if (key !== "" && entries.findIndex((other) => other.key === key) < row) return { row, reason: "repeated" };
   }
   return undefined;
+}
+
+/** validateMetadata returns the error text for entries that are not valid metadata, or null. */
+export function validateMetadata(entries: Entry[]): string | null {
+  const found = findInvalidEntry(entries);
+  return found ? translate(`metadata.${found.reason}`, { n: found.row + 1 }) : null;
 }
 
 interface Props {

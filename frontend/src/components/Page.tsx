@@ -7,7 +7,7 @@ import { useTranslation } from "@/i18n";
 
 import { ProblemAlert } from "./ProblemAlert";
 
-export interface Crumb {
+export interface Breadcrumb {
   label: string | undefined;
   to: string;
 }
@@ -16,24 +16,24 @@ interface Props {
   title: string;
   lead?: ReactNode;
   /** What the page is below. One whose name is not known yet has none. */
-  above?: Crumb[];
+  breadcrumbs?: Breadcrumb[];
   /** Beside the title: a status. */
-  mark?: ReactNode;
+  status?: ReactNode;
   actions?: ReactNode;
   children: ReactNode;
   narrow?: boolean;
 }
 
 /** The frame of every page: where one is, what it is, what can be done. */
-export function Page({ title, lead, above = [], mark, actions, children, narrow = false }: Props) {
+export function Page({ title, lead, breadcrumbs = [], status, actions, children, narrow = false }: Props) {
   const { t } = useTranslation();
   useDocumentTitle(t("titleOf", { page: title }));
   return (
     <Stack gap="lg" maw={narrow ? 720 : 1120} mx="auto" w="100%" px={{ base: "md", sm: "xl" }} py={{ base: "md", sm: "lg" }}>
       <Stack gap={6} component="header">
-        {above.length > 0 && (
+        {breadcrumbs.length > 0 && (
           <Breadcrumbs component="nav" aria-label={t("do.back")} separatorMargin={6} fz="sm" style={{ flexWrap: "wrap", rowGap: 2 }}>
-            {above.map((crumb) =>
+            {breadcrumbs.map((crumb) =>
               crumb.label === undefined ? (
                 <Skeleton key={crumb.to} w={90} h={12} />
               ) : (
@@ -50,7 +50,7 @@ export function Page({ title, lead, above = [], mark, actions, children, narrow 
               <Title order={1} className="break">
                 {title}
               </Title>
-              {mark}
+              {status}
             </Group>
             {lead && (
               <Text c="dimmed" size="sm" maw={720} component="div">
@@ -68,12 +68,12 @@ export function Page({ title, lead, above = [], mark, actions, children, narrow 
 
 interface LoadProps<T> {
   query: { data: T | undefined; error: unknown; refetch: () => unknown };
-  above?: Crumb[];
+  breadcrumbs?: Breadcrumb[];
   children: (data: T) => ReactNode;
 }
 
 /** Waits for what a page is about. */
-export function Loaded<T>({ query, children }: LoadProps<T>) {
+export function LoadedPage<T>({ query, children }: LoadProps<T>) {
   const { t } = useTranslation();
   if (query.data !== undefined) return children(query.data);
   if (query.error) {

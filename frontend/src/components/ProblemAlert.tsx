@@ -2,7 +2,7 @@ import { Alert, Button, List, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconPlugConnectedX } from "@tabler/icons-react";
 import { useEffect, useRef } from "react";
 
-import { problemOf } from "@/api/problem";
+import { toProblem } from "@/api/problem";
 import { useTranslation } from "@/i18n";
 
 interface Props {
@@ -16,14 +16,14 @@ interface Props {
 /** What the server, or the way to it, said no with. */
 export function ProblemAlert({ error, action, focus = false }: Props) {
   const { t } = useTranslation();
-  const problem = problemOf(error);
-  const at = useRef<HTMLDivElement>(null);
+  const problem = toProblem(error);
+  const alert = useRef<HTMLDivElement>(null);
   const offline = ["no_network", "no_page"].includes(problem.code);
   useEffect(() => {
-    if (focus) at.current?.focus();
+    if (focus) alert.current?.focus();
   }, [focus, error]);
   return (
-    <Alert ref={at} tabIndex={-1} role="alert" color="red" title={problem.title} icon={offline ? <IconPlugConnectedX /> : <IconAlertTriangle />} data-code={problem.code} className="problem">
+    <Alert ref={alert} tabIndex={-1} role="alert" color="red" title={problem.title} icon={offline ? <IconPlugConnectedX /> : <IconAlertTriangle />} data-code={problem.code} className="problem">
       <Stack gap={6} align="flex-start">
         {(problem.errors?.length ?? 0) > 1 ? (
           <List size="sm">

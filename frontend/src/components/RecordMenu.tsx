@@ -4,9 +4,9 @@ import { type ReactNode, useState } from "react";
 
 import { useTranslation } from "@/i18n";
 
-import { ConfirmDialog, type Question } from "./ConfirmDialog";
+import { ConfirmDialog, type Confirmation } from "./ConfirmDialog";
 
-export interface Deed extends Question {
+export interface RecordAction extends Confirmation {
   label: string;
   icon: ReactNode;
   /** One's role may take it. */
@@ -14,10 +14,10 @@ export interface Deed extends Question {
 }
 
 /** What is seldom done to a record, each behind its question. */
-export function RecordMenu({ deeds }: { deeds: Deed[] }) {
+export function RecordMenu({ actions }: { actions: RecordAction[] }) {
   const { t } = useTranslation();
-  const [question, ask] = useState<Question>();
-  const allowed = deeds.filter((deed) => deed.allowed);
+  const [confirmation, setConfirmation] = useState<Confirmation>();
+  const allowed = actions.filter((action) => action.allowed);
   if (allowed.length === 0) return null;
   return (
     <>
@@ -28,14 +28,14 @@ export function RecordMenu({ deeds }: { deeds: Deed[] }) {
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          {allowed.map((deed) => (
-            <Menu.Item key={deed.label} leftSection={deed.icon} c={deed.danger ? "var(--bad)" : undefined} onClick={() => ask(deed)}>
-              {deed.label}
+          {allowed.map((action) => (
+            <Menu.Item key={action.label} leftSection={action.icon} c={action.danger ? "var(--bad)" : undefined} onClick={() => setConfirmation(action)}>
+              {action.label}
             </Menu.Item>
           ))}
         </Menu.Dropdown>
       </Menu>
-      <ConfirmDialog question={question} close={() => ask(undefined)} />
+      <ConfirmDialog confirmation={confirmation} close={() => setConfirmation(undefined)} />
     </>
   );
 }

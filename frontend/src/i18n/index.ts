@@ -18,4 +18,4 @@ void i18next.use(initReactI18next).init({
 });
 
 export { useTranslation } from "react-i18next";
-export const t = i18next.t;
+export { t } from "i18next";

@@ -3,15 +3,15 @@ import userEvent from "@testing-library/user-event";
 import { http, HttpResponse } from "msw";
 import { expect, it } from "vitest";
 
-import { activation, at, license, open, problem, product, server, usual, version, withServer } from "@/testing/pages";
+import { activation, apiURL, license, openPage, problem, product, server, defaultHandlers, version, useMockServer } from "@/testing/renderApp";
 
-withServer();
+useMockServer();
 
 // proves U09
 it("what the server finds wrong stands above the form and next to the field", async () => {
   server.use(
-    ...usual(),
-    http.post(at(`/versions/${version.id}/licenses`), () =>
+    ...defaultHandlers(),
+    http.post(apiURL(`/versions/${version.id}/licenses`), () =>
       problem(422, "invalid", "Unprocessable Entity", "entitlements.0.slots is 9, allowed are 0 to 8", [
         { field: "entitlements[0].slots", detail: "is 9, allowed are 0 to 8" },
         { field: "contexts.1", detail: "repeats ui" },
@@ -20,7 +20,7 @@ it("what the server finds wrong stands above the form and next to the field", as
     ),
   );
   const user = userEvent.setup();
-  open(`/versions/${version.id}/licenses/new`);
+  openPage(`/versions/${version.id}/licenses/new`);
   await user.type(await screen.findByLabelText("Calls allowed"), "10");
   await user.type(screen.getAllByLabelText("Contexts")[0]!, "ui{Enter}");
   // The first row is left empty, so that the server's first entitlement is the form's second.
@@ -38,11 +38,11 @@ it("what the server finds wrong stands above the form and next to the field", as
 // proves part of S07
 it("a role is offered what it is allowed, and nothing else", async () => {
   server.use(
-    ...usual("viewer"),
-    http.get(at(`/licenses/${license.id}/activations`), () => HttpResponse.json({ items: [activation] })),
-    http.get(at(`/licenses/${license.id}/reservations`), () => HttpResponse.json({ items: null })),
+    ...defaultHandlers("viewer"),
+    http.get(apiURL(`/licenses/${license.id}/activations`), () => HttpResponse.json({ items: [activation] })),
+    http.get(apiURL(`/licenses/${license.id}/reservations`), () => HttpResponse.json({ items: null })),
   );
-  open(`/licenses/${license.id}`);
+  openPage(`/licenses/${license.id}`);
   expect(await screen.findByRole("heading", { name: "Plant 7" })).toBeTruthy();
   expect(await screen.findByText("No slot is held")).toBeTruthy();
   expect(await within(screen.getByRole("table", { name: "Installations" })).findByText("dddddddd")).toBeTruthy();
@@ -55,13 +55,13 @@ it("a role is offered what it is allowed, and nothing else", async () => {
 it("an expired session leads to the login, with the way back", async () => {
   const ended = () => problem(401, "session_expired", "Unauthorized", "the session has ended; log in again");
   server.use(
-    http.get(at(`/versions/${version.id}`), () => {
-      server.use(http.get(at("/session"), ended));
+    http.get(apiURL(`/versions/${version.id}`), () => {
+      server.use(http.get(apiURL("/session"), ended));
       return ended();
     }),
-    ...usual(),
+    ...defaultHandlers(),
   );
-  const { router } = open(`/versions/${version.id}`);
+  const { router } = openPage(`/versions/${version.id}`);
   await waitFor(() => expect(router.state.location.pathname).toBe("/login"));
   expect(router.state.location.search).toEqual({ next: `/versions/${version.id}`, ended: "yes" });
 });
@@ -69,15 +69,15 @@ it("an expired session leads to the login, with the way back", async () => {
 it("changes carry the token against forged requests", async () => {
   let token: string | null = null;
   server.use(
-    ...usual(),
-    http.get(at(`/products/${product.id}/versions`), () => HttpResponse.json({ items: [] })),
-    http.post(at(`/products/${product.id}/archive`), ({ request }) => {
+    ...defaultHandlers(),
+    http.get(apiURL(`/products/${product.id}/versions`), () => HttpResponse.json({ items: [] })),
+    http.post(apiURL(`/products/${product.id}/archive`), ({ request }) => {
       token = request.headers.get("X-CSRF-Token");
       return HttpResponse.json({ ...product, archived: true });
     }),
   );
   const user = userEvent.setup();
-  open(`/products/${product.id}`);
+  openPage(`/products/${product.id}`);
   await user.click(await screen.findByRole("button", { name: "More actions" }));
   await user.click(await screen.findByRole("menuitem", { name: "Archive" }));
   expect(token).toBeNull(); // it asks first
@@ -86,7 +86,7 @@ it("changes carry the token against forged requests", async () => {
 });
 
 it("an answer that is not the server's is told as such", async () => {
-  server.use(http.get(at("/products"), () => new HttpResponse("<h1>Bad gateway</h1>", { status: 500, statusText: "Oops" })), ...usual());
-  open("/products");
+  server.use(http.get(apiURL("/products"), () => new HttpResponse("<h1>Bad gateway</h1>", { status: 500, statusText: "Oops" })), ...defaultHandlers());
+  openPage("/products");
   expect((await screen.findByRole("alert")).textContent).toContain("answered with status 500");
 });

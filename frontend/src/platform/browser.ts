@@ -1,6 +1,6 @@
-import type { Platform } from ".";
+import type { Platform } from "./types";
 
-const URL_LIFE = 60_000; // ms; the browser may still be reading when the click is over
+const URL_LIFETIME_MS = 60_000; // ms; the browser may still be reading when the click is over
 
 export const browser: Platform = {
   serverOrigin: () => location.origin,
@@ -11,7 +11,7 @@ export const browser: Platform = {
     link.href = url;
     link.download = name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(url), URL_LIFE);
+    setTimeout(() => URL.revokeObjectURL(url), URL_LIFETIME_MS);
   },
 
   async copy(text) {

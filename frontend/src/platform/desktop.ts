@@ -1,12 +1,14 @@
 // What the desktop window offers in place of the browser. Its other half is desktop/app/native.go.
 
-import type { LocalFile, Platform } from ".";
+import type { LocalFile } from "@/verifier/types";
+
+import type { Platform } from "./types";
 
 /** The methods of desktop/app.Native: a test there holds the names together. */
 interface Native {
   Opened(): Promise<Chosen[]>;
   Choose(): Promise<Chosen[]>;
-  Judge(id: number, keyring: string): Promise<Awaited<ReturnType<LocalFile["judge"]>>>;
+  Judge(id: number, keyring: string): Promise<Awaited<ReturnType<LocalFile["verify"]>>>;
   ChooseKeyring(): Promise<string>;
   SaveFile(name: string, base64: string): Promise<boolean>;
   Copy(text: string): Promise<void>;
@@ -29,30 +31,30 @@ const { go, runtime } = globalThis as Window;
 /** Nothing in a browser. */
 export const native = go?.app?.Native;
 
-const BLOCK = 0x8000; // bytes that become arguments of one call
+const CHUNK_BYTES = 0x8000; // bytes that become arguments of one call
 
 function base64(contents: Uint8Array<ArrayBuffer> | string) {
   const bytes = typeof contents === "string" ? new TextEncoder().encode(contents) : contents;
   let text = "";
-  for (let at = 0; at < bytes.length; at += BLOCK) text += String.fromCharCode(...bytes.subarray(at, at + BLOCK));
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) text += String.fromCharCode(...bytes.subarray(at, at + CHUNK_BYTES));
   return btoa(text);
 }
 
 export function desktop(native: Native): Platform {
   let show: ((files: LocalFile[]) => void) | undefined;
   let waiting: LocalFile[] = [];
-  const localFile = ({ id, name }: Chosen): LocalFile => ({ name, judge: (keyring) => native.Judge(id, keyring) });
+  const toLocalFile = ({ id, name }: Chosen): LocalFile => ({ name, verify: (keyring) => native.Judge(id, keyring) });
 
   /** Leads to the page that shows license files, and gives them to it when it is there. */
-  async function opened() {
-    const files = (await native.Opened()).map(localFile);
+  async function showOpenedFiles() {
+    const files = (await native.Opened()).map(toLocalFile);
     if (files.length === 0) return;
     location.hash = "#/verify";
     if (show) show(files);
     else waiting = files;
   }
-  runtime?.EventsOn("opened", () => void opened());
-  void opened();
+  runtime?.EventsOn("opened", () => void showOpenedFiles());
+  void showOpenedFiles();
 
   return {
     serverOrigin: () => document.querySelector<HTMLMetaElement>("meta[name=onelicense-server]")?.content || location.origin,

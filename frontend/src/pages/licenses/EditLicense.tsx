@@ -1,43 +1,43 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 
-import { editLicense, licenseQuery } from "@/api/requests";
-import { Loaded, Page } from "@/components/Page";
+import { invalidateLicense } from "@/api/cache";
+import { updateLicense, licenseQuery } from "@/api/requests";
+import { licenseName } from "@/components/licenseLabels";
+import { LoadedPage, Page } from "@/components/Page";
 import { useTranslation } from "@/i18n";
 
-import { nameOf } from "../versions/Version";
-import { useAbove } from "./above";
+import { useBreadcrumbs } from "./useBreadcrumbs";
 import { LicenseForm } from "./LicenseForm";
-import { editOf } from "./terms";
+import { toUpdateInput } from "./licenseValues";
 
 export default function EditLicense() {
   const { t } = useTranslation();
-  const { id } = useParams({ from: "/inside/licenses/$id/edit" });
+  const { id } = useParams({ from: "/member/licenses/$id/edit" });
   const client = useQueryClient();
   const navigate = useNavigate();
   // The form keeps what it began with: an edit must name the revision that its person saw.
   const query = useQuery({ ...licenseQuery(id), staleTime: Infinity, refetchOnMount: "always" });
-  const { crumbs, version } = useAbove(query.data);
+  const { crumbs, version } = useBreadcrumbs(query.data);
   const both = query.data && version.data && !query.isRefetching ? { license: query.data, version: version.data } : undefined;
   return (
-    <Loaded query={{ data: both, error: query.error ?? version.error, refetch: query.refetch }}>
+    <LoadedPage query={{ data: both, error: query.error ?? version.error, refetch: query.refetch }}>
       {({ license, version }) => (
-        <Page title={t("license.edit")} above={[...crumbs, { label: nameOf(license), to: `/licenses/${id}` }]} narrow>
+        <Page title={t("license.edit")} breadcrumbs={[...crumbs, { label: licenseName(license), to: `/licenses/${id}` }]} narrow>
           <LicenseForm
             version={version}
             license={license}
-            send={(values) => editLicense(id, editOf(values, license, version.policy))}
-            verb={t("do.save")}
-            leave={`/licenses/${id}`}
+            send={(values) => updateLicense(id, toUpdateInput(values, license, version.policy))}
+            submitLabel={t("do.save")}
+            cancelTo={`/licenses/${id}`}
             reload={() => void query.refetch()}
-            done={() => {
-              void client.invalidateQueries({ queryKey: ["licenses", id] });
-              void client.invalidateQueries({ queryKey: ["versions", license.version, "licenses"] });
+            onSuccess={() => {
+              void invalidateLicense(client, license);
               void navigate({ to: "/licenses/$id", params: { id }, replace: true });
             }}
           />
         </Page>
       )}
-    </Loaded>
+    </LoadedPage>
   );
 }

@@ -1,37 +1,40 @@
 import { Button, Group, Modal, Stack, Table, Text, Title } from "@mantine/core";
 import { useDidUpdate } from "@mantine/hooks";
-import { type ReactNode, useRef } from "react";
+import { useRef } from "react";
 
 import type { Activation, Evidence } from "@/api/types";
-import { Below, Mark, type State, Value, When } from "@/components/bits";
-import { Fact, Facts } from "@/components/Facts";
-import { number, short } from "@/components/units";
+import { DescriptionItem, DescriptionList } from "@/components/DescriptionList";
+import { CopyableValue } from "@/components/CopyableValue";
+import { Timestamp } from "@/components/Timestamp";
+import { SecondaryText } from "@/components/SecondaryText";
+import { StatusBadges } from "@/components/StatusBadge";
+import { formatNumber, shortId } from "@/components/format";
 import { useTranslation } from "@/i18n";
 
-import { standing, traces } from "./past";
+import { installationStatuses, evidenceStatuses } from "./cloneHistory";
 
 interface Props {
   /** Whose details are open. */
   activation: Activation | undefined;
   close: () => void;
   /** Asks before it forgives; nothing where there is nothing to forgive, or one may not. */
-  forgive?: () => void;
+  clearEvidence?: () => void;
   /** A question stands above, and Escape is meant for that. */
-  covered: boolean;
+  dialogOpen: boolean;
 }
 
 /** What the server knows of one installation, and what speaks for its being two. */
-export function InstallationDetails({ activation, close, forgive, covered }: Props) {
+export function InstallationDetails({ activation, close, clearEvidence: forgive, dialogOpen }: Props) {
   const { t } = useTranslation();
   return (
     <Modal
       opened={activation !== undefined}
       onClose={close}
       size={760}
-      title={activation && t("activation.detailsTitle", { id: short(activation.id) })}
+      title={activation && t("activation.detailsTitle", { id: shortId(activation.id) })}
       styles={{ title: { fontWeight: 620 } }}
-      closeOnEscape={!covered}
-      closeOnClickOutside={!covered}
+      closeOnEscape={!dialogOpen}
+      closeOnClickOutside={!dialogOpen}
     >
       {activation && <Details activation={activation} forgive={forgive} />}
     </Modal>
@@ -49,39 +52,39 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
   }, [forgive === undefined]);
   return (
     <Stack gap="lg">
-      <Facts>
-        <Fact label={t("activation.device")}>
-          <Value text={id} what={t("activation.device")} />
-        </Fact>
-        <Fact label={t("field.status")}>
+      <DescriptionList>
+        <DescriptionItem label={t("activation.device")}>
+          <CopyableValue text={id} what={t("activation.device")} />
+        </DescriptionItem>
+        <DescriptionItem label={t("field.status")}>
           <Group gap={6} ref={status} tabIndex={-1}>
-            <Marks states={standing(activation)} />
-            {ended && <When at={ended} />}
+            <StatusBadges statuses={installationStatuses(activation)} />
+            {ended && <Timestamp at={ended} />}
           </Group>
-        </Fact>
-        <Fact label={t("activation.calls")}>
-          {number(counted)}
-          {granted > counted && `, ${t("activation.prepaid", { calls: number(granted - counted) })}`}
-        </Fact>
-        <Fact label={t("activation.since")}>
-          <When at={created} as="moment" />
-        </Fact>
-        <Fact label={t("activation.lastSync")}>
-          <When at={last_sync} />
+        </DescriptionItem>
+        <DescriptionItem label={t("activation.calls")}>
+          {formatNumber(counted)}
+          {granted > counted && `, ${t("activation.prepaid", { calls: formatNumber(granted - counted) })}`}
+        </DescriptionItem>
+        <DescriptionItem label={t("activation.since")}>
+          <Timestamp at={created} as="datetime" />
+        </DescriptionItem>
+        <DescriptionItem label={t("activation.lastSync")}>
+          <Timestamp at={last_sync} />
           {address && ` ${t("activation.from", { address })}`}
-        </Fact>
-        <Fact label={t("activation.chain")}>{t("activation.lease", { number: number(leases), chain: number(generation) })}</Fact>
-        <Fact label={t("activation.restores")}>{generation > 1 ? t("activation.restoresOf", { all: number(generation - 1), present: number(restores) }) : t("policy.none")}</Fact>
-        {statistics?.program && <Fact label={t("activation.program")}>{statistics.program}</Fact>}
-        {statistics?.platform && <Fact label={t("activation.platform")}>{statistics.platform}</Fact>}
-        {statistics?.host && <Fact label={t("activation.host")}>{statistics.host}</Fact>}
+        </DescriptionItem>
+        <DescriptionItem label={t("activation.chain")}>{t("activation.lease", { number: formatNumber(leases), chain: formatNumber(generation) })}</DescriptionItem>
+        <DescriptionItem label={t("activation.restores")}>{generation > 1 ? t("activation.restoresOf", { all: formatNumber(generation - 1), present: formatNumber(restores) }) : t("policy.none")}</DescriptionItem>
+        {statistics?.program && <DescriptionItem label={t("activation.program")}>{statistics.program}</DescriptionItem>}
+        {statistics?.platform && <DescriptionItem label={t("activation.platform")}>{statistics.platform}</DescriptionItem>}
+        {statistics?.host && <DescriptionItem label={t("activation.host")}>{statistics.host}</DescriptionItem>}
         {statistics?.numbers?.map(({ name, value }) => (
-          <Fact key={name} label={name}>
-            {number(value)}
-          </Fact>
+          <DescriptionItem key={name} label={name}>
+            {formatNumber(value)}
+          </DescriptionItem>
         ))}
-      </Facts>
-      {activation.evidence.length > 0 && <Past evidence={activation.evidence} />}
+      </DescriptionList>
+      {activation.evidence.length > 0 && <EvidenceTable evidence={activation.evidence} />}
       {forgive && (
         <Group justify="space-between" gap="sm">
           <Text size="sm" c="dimmed" flex="1 1 280px">
@@ -97,9 +100,9 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
 }
 
 /** The evidence, latest first. */
-function Past({ evidence }: { evidence: Evidence[] }) {
+function EvidenceTable({ evidence }: { evidence: Evidence[] }) {
   const { t } = useTranslation();
-  const shown = ({ generation, number: lease }: Evidence) => (lease > 0 ? t("activation.lease", { number: number(lease), chain: number(generation) }) : t("activation.noLease"));
+  const shown = ({ generation, number: lease }: Evidence) => (lease > 0 ? t("activation.lease", { number: formatNumber(lease), chain: formatNumber(generation) }) : t("activation.noLease"));
   return (
     <Stack gap={4}>
       <Title order={3}>{t("activation.evidence")}</Title>
@@ -121,14 +124,14 @@ function Past({ evidence }: { evidence: Evidence[] }) {
             {evidence.toReversed().map((one) => (
               <Table.Tr key={`${one.time} ${one.generation} ${one.number}`}>
                 <Table.Td>
-                  <When at={one.time} as="moment" />
-                  <Below narrow>
+                  <Timestamp at={one.time} as="datetime" />
+                  <SecondaryText narrow>
                     {one.address && <div className="mono">{one.address}</div>}
                     {shown(one)}
                     <Group gap={4} mt={4}>
-                      <Marks states={traces(one)} />
+                      <StatusBadges statuses={evidenceStatuses(one)} />
                     </Group>
-                  </Below>
+                  </SecondaryText>
                 </Table.Td>
                 <Table.Td visibleFrom="sm" className="mono break">
                   {one.address ?? t("activation.unknown")}
@@ -137,7 +140,7 @@ function Past({ evidence }: { evidence: Evidence[] }) {
                 <Table.Td className="break">{one.differs.length > 0 ? one.differs.join(", ") : t("activation.nothing")}</Table.Td>
                 <Table.Td visibleFrom="sm">
                   <Stack gap={4} align="flex-start">
-                    <Marks states={traces(one)} />
+                    <StatusBadges statuses={evidenceStatuses(one)} />
                   </Stack>
                 </Table.Td>
               </Table.Tr>
@@ -148,5 +151,3 @@ function Past({ evidence }: { evidence: Evidence[] }) {
     </Stack>
   );
 }
-
-export const Marks = ({ states }: { states: State[] }): ReactNode => states.map((state) => <Mark key={state} state={state} />);

@@ -3,35 +3,39 @@ import { IconDevices } from "@tabler/icons-react";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { useMay } from "@/api/may";
-import { activationsQuery, deactivate, forgive } from "@/api/requests";
+import { usePermissions } from "@/api/permissions";
+import { invalidateUsage } from "@/api/cache";
+import { activationsQuery, deactivateInstallation, clearEvidence } from "@/api/requests";
 import type { Activation, License } from "@/api/types";
-import { Below, Device, When } from "@/components/bits";
-import { ConfirmDialog, type Question } from "@/components/ConfirmDialog";
+import { ConfirmDialog, type Confirmation } from "@/components/ConfirmDialog";
 import { ListView } from "@/components/ListView";
 import { Section } from "@/components/Section";
-import { number, short } from "@/components/units";
+import { DeviceId } from "@/components/CopyableValue";
+import { Timestamp } from "@/components/Timestamp";
+import { SecondaryText } from "@/components/SecondaryText";
+import { StatusBadges } from "@/components/StatusBadge";
+import { formatNumber, shortId } from "@/components/format";
 import { useTranslation } from "@/i18n";
 
-import { InstallationDetails, Marks } from "./InstallationDetails";
-import { forgivable, standing } from "./past";
+import { InstallationDetails } from "./InstallationDetails";
+import { hasEvidenceToClear, installationStatuses } from "./cloneHistory";
 
 /** The machines that activated a license. */
 export function Installations({ license }: { license: License }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const may = usePermissions();
   const client = useQueryClient();
   const query = useInfiniteQuery(activationsQuery(license.id));
-  const [question, ask] = useState<Question>();
+  const [confirmation, setConfirmation] = useState<Confirmation>();
   const [opened, open] = useState<string>();
   const detailed = query.data?.find(({ id }) => id === opened);
-  const changed = () => client.invalidateQueries({ queryKey: ["licenses", license.id] });
-  const askToForgive = ({ id }: Activation) =>
-    ask({
+  const changed = () => invalidateUsage(client, license.id);
+  const confirmClearEvidence = ({ id }: Activation) =>
+    setConfirmation({
       title: t("activation.forgiveTitle"),
-      text: t("activation.forgive_", { id: short(id) }),
-      verb: t("activation.forgive"),
-      run: () => forgive(license.id, id).then(changed),
+      text: t("activation.forgive_", { id: shortId(id) }),
+      confirmLabel: t("activation.forgive"),
+      run: () => clearEvidence(license.id, id).then(changed),
     });
   return (
     <Section title={t("activation.title")} lead={t("activation.lead")} flush>
@@ -46,54 +50,54 @@ export function Installations({ license }: { license: License }) {
             title: t("activation.device"),
             cell: ({ id, generation, ...past }) => (
               <>
-                <Device id={id} what={t("activation.device")} />
-                {generation > 1 && <Below>{t("activation.restored", { count: generation - 1 })}</Below>}
-                <Below narrow>
+                <DeviceId id={id} what={t("activation.device")} />
+                {generation > 1 && <SecondaryText>{t("activation.restored", { count: generation - 1 })}</SecondaryText>}
+                <SecondaryText narrow>
                   <Stack gap={4} align="flex-start">
-                    <Marks states={standing(past)} />
+                    <StatusBadges statuses={installationStatuses(past)} />
                   </Stack>
-                </Below>
+                </SecondaryText>
               </>
             ),
           },
-          { title: t("field.status"), cell: (past) => <Stack gap={4} align="flex-start"><Marks states={standing(past)} /></Stack>, wideOnly: true },
+          { title: t("field.status"), cell: (past) => <Stack gap={4} align="flex-start"><StatusBadges statuses={installationStatuses(past)} /></Stack>, wideOnly: true },
           {
             title: t("activation.calls"),
             cell: ({ counted, granted }) => (
               <>
-                <span className="tabular">{number(counted)}</span>
+                <span className="tabular">{formatNumber(counted)}</span>
                 {granted > counted && (
                   <Box visibleFrom="sm">
-                    <Below>{t("activation.prepaid", { calls: number(granted - counted) })}</Below>
+                    <SecondaryText>{t("activation.prepaid", { calls: formatNumber(granted - counted) })}</SecondaryText>
                   </Box>
                 )}
               </>
             ),
             align: "right",
           },
-          { title: t("activation.since"), cell: ({ created }) => <When at={created} as="moment" />, wideOnly: true },
-          { title: t("activation.lastSync"), cell: ({ last_sync }) => <When at={last_sync} />, wideOnly: true },
+          { title: t("activation.since"), cell: ({ created }) => <Timestamp at={created} as="datetime" />, wideOnly: true },
+          { title: t("activation.lastSync"), cell: ({ last_sync }) => <Timestamp at={last_sync} />, wideOnly: true },
           {
             title: t("do.actions"),
-            silent: true,
+            hiddenTitle: true,
             align: "right",
             cell: ({ id, closed }) => (
               <Group gap={6} justify="flex-end">
-                <Button size="compact-sm" variant="subtle" aria-label={t("activation.detailsThis", { id: short(id) })} onClick={() => open(id)}>
+                <Button size="compact-sm" variant="subtle" aria-label={t("activation.detailsThis", { id: shortId(id) })} onClick={() => open(id)}>
                   {t("activation.details")}
                 </Button>
                 {!closed && may("deactivate") && (
                   <Button
                     size="compact-sm"
                     variant="default"
-                    aria-label={t("activation.deactivateThis", { id: short(id) })}
+                    aria-label={t("activation.deactivateThis", { id: shortId(id) })}
                     onClick={() =>
-                      ask({
+                      setConfirmation({
                         title: t("activation.deactivateTitle"),
-                        text: t("activation.deactivate_", { id: short(id) }),
-                        verb: t("activation.deactivate"),
+                        text: t("activation.deactivate_", { id: shortId(id) }),
+                        confirmLabel: t("activation.deactivate"),
                         danger: true,
-                        run: () => deactivate(license.id, id).then(changed),
+                        run: () => deactivateInstallation(license.id, id).then(changed),
                       })
                     }
                   >
@@ -108,10 +112,10 @@ export function Installations({ license }: { license: License }) {
       <InstallationDetails
         activation={detailed}
         close={() => open(undefined)}
-        forgive={detailed && forgivable(detailed) && may("forgive") ? () => askToForgive(detailed) : undefined}
-        covered={question !== undefined}
+        clearEvidence={detailed && hasEvidenceToClear(detailed) && may("forgive") ? () => confirmClearEvidence(detailed) : undefined}
+        dialogOpen={confirmation !== undefined}
       />
-      <ConfirmDialog question={question} close={() => ask(undefined)} />
+      <ConfirmDialog confirmation={confirmation} close={() => setConfirmation(undefined)} />
     </Section>
   );
 }

@@ -3,42 +3,42 @@ import { IconAlertTriangle, IconDownload, IconServer2, IconWorldOff } from "@tab
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 
-import { keysQuery, licenseQuery } from "@/api/requests";
+import { publicKeysQuery, licenseQuery } from "@/api/requests";
 import type { License, Product } from "@/api/types";
-import { CopyButton, Value } from "@/components/bits";
-import { Fact, Facts } from "@/components/Facts";
-import { Loaded, Page } from "@/components/Page";
+import { DescriptionItem, DescriptionList } from "@/components/DescriptionList";
+import { LoadedPage, Page } from "@/components/Page";
 import { ProblemAlert } from "@/components/ProblemAlert";
+import { CopyableValue, CopyButton } from "@/components/CopyableValue";
+import { licenseName } from "@/components/licenseLabels";
+import { keyFileName } from "@/components/keyFileName";
 import { Section } from "@/components/Section";
 import { useTranslation } from "@/i18n";
 import { platform } from "@/platform";
 
-import { keyFileName } from "../products/Product";
-import { nameOf } from "../versions/Version";
-import { useAbove } from "./above";
-import { samples } from "./samples";
+import { useBreadcrumbs } from "./useBreadcrumbs";
+import { codeSamples } from "./codeSamples";
 
 export default function Instructions() {
   const { t } = useTranslation();
-  const { id } = useParams({ from: "/inside/licenses/$id/instructions" });
+  const { id } = useParams({ from: "/member/licenses/$id/instructions" });
   const query = useQuery(licenseQuery(id));
-  const { crumbs, product } = useAbove(query.data);
+  const { crumbs, product } = useBreadcrumbs(query.data);
   return (
-    <Loaded query={query}>
+    <LoadedPage query={query}>
       {(license) => (
-        <Page title={t("instructions.title")} lead={t("instructions.lead")} above={[...crumbs, { label: nameOf(license), to: `/licenses/${id}` }]}>
-          <Body license={license} product={product} />
+        <Page title={t("instructions.title")} lead={t("instructions.lead")} breadcrumbs={[...crumbs, { label: licenseName(license), to: `/licenses/${id}` }]}>
+          <InstructionsBody license={license} product={product} />
         </Page>
       )}
-    </Loaded>
+    </LoadedPage>
   );
 }
 
 const loopback = /^https?:\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
 
-function Body({ license, product }: { license: License; product: UseQueryResult<Product> }) {
+function InstructionsBody({ license, product }: { license: License; product: UseQueryResult<Product> }) {
   const { t } = useTranslation();
-  const keys = useQuery(keysQuery(license.product));
+  const keys = useQuery(publicKeysQuery(license.product));
   const root = product.data?.root;
   const origin = platform.serverOrigin();
   const values = root && {
@@ -66,16 +66,16 @@ function Body({ license, product }: { license: License; product: UseQueryResult<
         </Stack>
       )}
       <Section title={t("instructions.code")}>
-        {values ? <Code values={values} /> : !error && <Skeleton h={320} radius="md" role="status" aria-label={t("list.loading")} />}
+        {values ? <CodeTabs values={values} /> : !error && <Skeleton h={320} radius="md" role="status" aria-label={t("list.loading")} />}
       </Section>
       <Section title={t("instructions.values")} lead={t("instructions.server_url")}>
-        <Facts>
+        <DescriptionList>
           {(["server_url", "product_id", "version_id", "license_id"] as const).map((name) => (
-            <Fact key={name} label={name}>
-              {values ? <Value text={values[name]} what={name} /> : <Skeleton h={14} w={220} />}
-            </Fact>
+            <DescriptionItem key={name} label={name}>
+              {values ? <CopyableValue text={values[name]} what={name} /> : <Skeleton h={14} w={220} />}
+            </DescriptionItem>
           ))}
-        </Facts>
+        </DescriptionList>
       </Section>
       <Section
         title={t("instructions.keyTitle")}
@@ -93,13 +93,13 @@ function Body({ license, product }: { license: License; product: UseQueryResult<
       >
         <Stack gap="xs">
           {root && (
-            <Facts>
-              <Fact label={t("product.root")}>
-                <Value text={root} what={t("product.root")} />
-              </Fact>
-            </Facts>
+            <DescriptionList>
+              <DescriptionItem label={t("product.root")}>
+                <CopyableValue text={root} what={t("product.root")} />
+              </DescriptionItem>
+            </DescriptionList>
           )}
-          {keys.data ? <Block label={t("instructions.keyBlock")} text={keys.data} high={180} /> : !error && <Skeleton h={120} radius="md" />}
+          {keys.data ? <CodeBlock label={t("instructions.keyBlock")} text={keys.data} high={180} /> : !error && <Skeleton h={120} radius="md" />}
         </Stack>
       </Section>
       <Warnings />
@@ -107,22 +107,22 @@ function Body({ license, product }: { license: License; product: UseQueryResult<
   );
 }
 
-function Code({ values }: { values: Parameters<(typeof samples)[number]["code"]>[0] }) {
+function CodeTabs({ values }: { values: Parameters<(typeof codeSamples)[number]["code"]>[0] }) {
   const { t } = useTranslation();
   return (
-    <Tabs defaultValue={samples[0]!.language} keepMounted={false} variant="pills">
+    <Tabs defaultValue={codeSamples[0]!.language} keepMounted={false} variant="pills">
       <Tabs.List mb="md" aria-label={t("instructions.code")}>
-        {samples.map(({ language }) => (
+        {codeSamples.map(({ language }) => (
           <Tabs.Tab key={language} value={language}>
             {language}
           </Tabs.Tab>
         ))}
       </Tabs.List>
-      {samples.map(({ language, install, file, code }) => (
+      {codeSamples.map(({ language, install, file, code }) => (
         <Tabs.Panel key={language} value={language}>
           <Stack gap="sm">
-            <Captioned title={t("instructions.install")} text={install} />
-            <Captioned title={file} text={code(values)} />
+            <CaptionedCode title={t("instructions.install")} text={install} />
+            <CaptionedCode title={file} text={code(values)} />
           </Stack>
         </Tabs.Panel>
       ))}
@@ -130,7 +130,7 @@ function Code({ values }: { values: Parameters<(typeof samples)[number]["code"]>
   );
 }
 
-function Captioned({ title, text }: { title: string; text: string }) {
+function CaptionedCode({ title, text }: { title: string; text: string }) {
   return (
     <Stack gap={4}>
       <Group justify="space-between">
@@ -139,16 +139,16 @@ function Captioned({ title, text }: { title: string; text: string }) {
         </Text>
         <CopyButton text={text} what={title} />
       </Group>
-      <Block label={title} text={text} />
+      <CodeBlock label={title} text={text} />
     </Stack>
   );
 }
 
 /** Code that can be scrolled with the keys, too. */
-function Block({ label, text, high }: { label: string; text: string; high?: number }) {
+function CodeBlock({ label, text, high: maxHeight }: { label: string; text: string; high?: number }) {
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reached
-    <pre className="code" tabIndex={0} role="region" aria-label={label} style={{ maxHeight: high }}>
+    <pre className="code" tabIndex={0} role="region" aria-label={label} style={{ maxHeight: maxHeight }}>
       {text}
     </pre>
   );

@@ -1,56 +1,66 @@
 import { Alert, Badge, Button, Grid, Group, Paper, Progress, SimpleGrid, Stack, Table, Text, VisuallyHidden } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
-import { IconArchive, IconArchiveOff, IconBan, IconCode, IconDownload, IconPencil, IconPlayerPause, IconPlayerPlay, IconTrash } from "@tabler/icons-react";
+import { IconArchive, IconBan, IconCode, IconDownload, IconPencil, IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 
-import { useMay } from "@/api/may";
-import { activationsQuery, archiveLicense, deleteLicense, licenseFile, licenseQuery, reinstateLicense, reservationsQuery, revokeLicense, suspendLicense, unarchiveLicense } from "@/api/requests";
+import { usePermissions } from "@/api/permissions";
+import { invalidateLicense, removeLicense } from "@/api/cache";
+import { activationsQuery, downloadLicenseFile, licenseQuery, reinstateLicense, reservationsQuery, revokeLicense, suspendLicense } from "@/api/requests";
 import type { License as Record, Reservation, Version } from "@/api/types";
-import { Mark, stateOf, When } from "@/components/bits";
-import { RecordFacts } from "@/components/Facts";
-import { Loaded, Page } from "@/components/Page";
+import { RecordDetails } from "@/components/DescriptionList";
+import { LoadedPage, Page } from "@/components/Page";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RecordMenu } from "@/components/RecordMenu";
 import { Section } from "@/components/Section";
-import { date, exact, number, relative } from "@/components/units";
+import { formatDate, formatFullDateTime, formatNumber, formatRelative } from "@/components/format";
+import { Timestamp } from "@/components/Timestamp";
+import { licenseName, licenseStatus } from "@/components/licenseLabels";
+import { StatusBadge } from "@/components/StatusBadge";
+import { useRecordActions } from "@/components/useRecordActions";
 import { LinkButton } from "@/components/LinkButton";
 import { useTranslation } from "@/i18n";
 import { platform } from "@/platform";
 
-import { counted, expiring } from "../versions/policy";
-import { PolicyFacts } from "../versions/PolicyFacts";
-import { nameOf } from "../versions/Version";
-import { useAbove } from "./above";
+import { limitsCalls, limitsTime } from "../versions/policy";
+import { PolicyDetails } from "../versions/PolicyDetails";
+import { useBreadcrumbs } from "./useBreadcrumbs";
 import { Installations } from "./Installations";
 import { Reservations } from "./Reservations";
 
-const FRESH = 10_000; // ms between two looks at the counters
+const REFRESH_MS = 10_000; // ms between two looks at the counters
 
 export default function License() {
-  const { id } = useParams({ from: "/inside/licenses/$id" });
-  return <Loaded query={useQuery({ ...licenseQuery(id), refetchInterval: FRESH })}>{(license) => <Shown key={id} license={license} />}</Loaded>;
+  const { id } = useParams({ from: "/member/licenses/$id" });
+  return <LoadedPage query={useQuery({ ...licenseQuery(id), refetchInterval: REFRESH_MS })}>{(license) => <LicensePage key={id} license={license} />}</LoadedPage>;
 }
 
-function Shown({ license }: { license: Record }) {
+function LicensePage({ license }: { license: Record }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const may = usePermissions();
   const client = useQueryClient();
   const navigate = useNavigate();
-  const { crumbs, version } = useAbove(license);
-  const name = nameOf(license);
+  const { crumbs, version } = useBreadcrumbs(license);
+  const name = licenseName(license);
   const { id, status, archived } = license;
-  const changed = async () => {
-    await client.invalidateQueries({ queryKey: ["licenses", id] });
-    await client.invalidateQueries({ queryKey: ["versions", license.version, "licenses"] });
-  };
-  const saving = useMutation({ mutationFn: async () => platform.saveFile(`${id}.txt`, await licenseFile(id), "text/plain") });
+  const changed = () => invalidateLicense(client, license);
+  const { archive, remove } = useRecordActions({
+    kind: "license",
+    id,
+    name,
+    archived,
+    onChange: changed,
+    onDelete: async () => {
+      await navigate({ to: "/versions/$id", params: { id: license.version } });
+      await removeLicense(client, license);
+    },
+  });
+  const saving = useMutation({ mutationFn: async () => platform.saveFile(`${id}.txt`, await downloadLicenseFile(id), "text/plain") });
   return (
     <Page
       title={name}
       lead={license.name && license.customer}
-      above={crumbs}
-      mark={<Mark state={stateOf(license)} />}
+      breadcrumbs={crumbs}
+      status={<StatusBadge status={licenseStatus(license)} />}
       actions={
         <>
           <LinkButton leftSection={<IconCode size={16} />} to="/licenses/$id/instructions" params={{ id }}>
@@ -67,40 +77,22 @@ function Shown({ license }: { license: Record }) {
             </LinkButton>
           )}
           <RecordMenu
-            deeds={[
+            actions={[
               status === "suspended"
                 ? {
-                    label: t("license.reinstateDo"), icon: <IconPlayerPlay size={16} />, allowed: may("reinstateLicense"), verb: t("license.reinstateDo"),
+                    label: t("license.reinstateDo"), icon: <IconPlayerPlay size={16} />, allowed: may("reinstateLicense"), confirmLabel: t("license.reinstateDo"),
                     title: t("license.reinstateTitle", { name }), text: t("license.reinstate"), run: () => reinstateLicense(id).then(changed),
                   }
                 : {
-                    label: t("license.suspendDo"), icon: <IconPlayerPause size={16} />, allowed: may("suspendLicense") && status === "active", verb: t("license.suspendDo"), danger: true,
+                    label: t("license.suspendDo"), icon: <IconPlayerPause size={16} />, allowed: may("suspendLicense") && status === "active", confirmLabel: t("license.suspendDo"), danger: true,
                     title: t("license.suspendTitle", { name }), text: t("license.suspend"), run: () => suspendLicense(id).then(changed),
                   },
-              archived
-                ? {
-                    label: t("do.unarchive"), icon: <IconArchiveOff size={16} />, allowed: may("unarchiveLicense"), verb: t("do.unarchive"),
-                    title: t("license.unarchiveTitle", { name }), text: t("license.unarchive"), run: () => unarchiveLicense(id).then(changed),
-                  }
-                : {
-                    label: t("do.archive"), icon: <IconArchive size={16} />, allowed: may("archiveLicense"), verb: t("do.archive"), danger: true,
-                    title: t("license.archiveTitle", { name }), text: t("license.archive"), run: () => archiveLicense(id).then(changed),
-                  },
+              archive,
               {
-                label: t("license.revokeDo"), icon: <IconBan size={16} />, allowed: may("revokeLicense") && status !== "revoked", verb: t("license.revokeDo"), danger: true,
+                label: t("license.revokeDo"), icon: <IconBan size={16} />, allowed: may("revokeLicense") && status !== "revoked", confirmLabel: t("license.revokeDo"), danger: true,
                 title: t("license.revokeTitle", { name }), text: t("license.revoke"), run: () => revokeLicense(id).then(changed),
               },
-              {
-                label: t("do.delete"), icon: <IconTrash size={16} />, allowed: may("deleteLicense"), verb: t("do.delete"), danger: true,
-                title: t("license.deleteTitle", { name }), text: t("license.delete"),
-                run: async () => {
-                  await deleteLicense(id);
-                  notifications.show({ message: t("license.deleted", { name }), color: "petrol" });
-                  await navigate({ to: "/versions/$id", params: { id: license.version } });
-                  client.removeQueries({ queryKey: ["licenses", id] });
-                  await client.invalidateQueries({ queryKey: ["versions", license.version, "licenses"] });
-                },
-              },
+              remove,
             ]}
           />
         </>
@@ -114,14 +106,14 @@ function Shown({ license }: { license: Record }) {
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 6 }}>
           <Stack gap="lg">
-            <Grants license={license} />
+            <Entitlements license={license} />
             <Section title={t("product.record")}>
-              <RecordFacts record={license} />
+              <RecordDetails record={license} />
             </Section>
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 6 }}>
-          <Section title={t("policy.title")}>{version.data && <PolicyFacts policy={version.data.policy} overrides={license.overrides} />}</Section>
+          <Section title={t("policy.title")}>{version.data && <PolicyDetails policy={version.data.policy} overrides={license.overrides} />}</Section>
         </Grid.Col>
       </Grid>
     </Page>
@@ -131,57 +123,57 @@ function Shown({ license }: { license: Record }) {
 /** The four numbers that one looks for first. */
 function Counters({ license, version }: { license: Record; version: Version | undefined }) {
   const { t } = useTranslation();
-  const activations = useInfiniteQuery({ ...activationsQuery(license.id), refetchInterval: FRESH });
-  const reservations = useInfiniteQuery({ ...reservationsQuery(license.id), refetchInterval: FRESH });
+  const activations = useInfiniteQuery({ ...activationsQuery(license.id), refetchInterval: REFRESH_MS });
+  const reservations = useInfiniteQuery({ ...reservationsQuery(license.id), refetchInterval: REFRESH_MS });
   const policy = version && { ...version.policy, ...license.overrides };
   const active = activations.data?.filter((activation) => !activation.closed);
   const latest = activations.data?.map((activation) => activation.last_sync).toSorted().at(-1);
   const more = (query: { hasNextPage: boolean }) => (query.hasNextPage ? "+" : "");
   const { used = 0, allowance } = license;
   const slots = license.entitlements.reduce((sum, entitlement) => sum + (entitlement.slots ?? 0), 0);
-  const limited = policy && counted(policy.type);
+  const limited = policy && limitsCalls(policy.type);
   return (
     <SimpleGrid cols={{ base: 2, lg: 4 }} spacing={{ base: "xs", sm: "md" }}>
-      <Figure
+      <Counter
         label={t("license.used")}
-        value={number(used)}
-        beside={limited ? t("license.usedOf", { allowance: number(allowance) }) : undefined}
-        below={limited ? (used >= allowance ? t("license.nothingLeft") : t("license.left", { left: number(allowance - used) })) : t("license.noCallLimit")}
-        share={limited && allowance > 0 ? used / allowance : undefined}
+        value={formatNumber(used)}
+        suffix={limited ? t("license.usedOf", { allowance: formatNumber(allowance) }) : undefined}
+        note={limited ? (used >= allowance ? t("license.nothingLeft") : t("license.left", { left: formatNumber(allowance - used) })) : t("license.noCallLimit")}
+        fraction={limited && allowance > 0 ? used / allowance : undefined}
       />
-      <Figure
+      <Counter
         label={t("license.expires")}
-        value={policy && expiring(policy.type) && license.expires ? <time dateTime={license.expires} title={exact(license.expires)}>{date(license.expires)}</time> : t("license.never")}
-        below={policy && expiring(policy.type) && license.expires ? relative(license.expires) : policy && t(`policy.typeHints.${policy.type}`)}
+        value={policy && limitsTime(policy.type) && license.expires ? <time dateTime={license.expires} title={formatFullDateTime(license.expires)}>{formatDate(license.expires)}</time> : t("license.never")}
+        note={policy && limitsTime(policy.type) && license.expires ? formatRelative(license.expires) : policy && t(`policy.typeHints.${policy.type}`)}
       />
-      <Figure
+      <Counter
         label={t("license.installations")}
-        value={active ? `${number(active.length)}${more(activations)}` : "–"}
-        beside={policy && policy.max_machines > 0 ? t("license.ofMachines", { count: policy.max_machines }) : undefined}
-        below={
+        value={active ? `${formatNumber(active.length)}${more(activations)}` : "–"}
+        suffix={policy && policy.max_machines > 0 ? t("license.ofMachines", { count: policy.max_machines }) : undefined}
+        note={
           <>
-            {t("license.lastSync")} {latest ? <When at={latest} /> : t("license.neverSynced")}
+            {t("license.lastSync")} {latest ? <Timestamp at={latest} /> : t("license.neverSynced")}
           </>
         }
-        share={active && policy && policy.max_machines > 0 ? active.length / policy.max_machines : undefined}
+        fraction={active && policy && policy.max_machines > 0 ? active.length / policy.max_machines : undefined}
       />
-      <Figure label={t("license.held")} value={reservations.data ? `${number(reservations.data.length)}${more(reservations)}` : "–"} below={slots > 0 ? t("license.heldOf", { count: slots }) : t("license.heldFree")} />
+      <Counter label={t("license.held")} value={reservations.data ? `${formatNumber(reservations.data.length)}${more(reservations)}` : "–"} note={slots > 0 ? t("license.heldOf", { count: slots }) : t("license.heldFree")} />
     </SimpleGrid>
   );
 }
 
-const NEARLY = 0.9; // of a limit, from which on it deserves a look
+const NEAR_LIMIT = 0.9; // of a limit, from which on it deserves a look
 
-interface FigureProps {
+interface CounterProps {
   label: string;
   value: React.ReactNode;
-  beside?: string;
-  below?: React.ReactNode;
+  suffix?: string;
+  note?: React.ReactNode;
   /** Of a limit, from 0 to 1. */
-  share?: number;
+  fraction?: number;
 }
 
-function Figure({ label, value, beside, below, share }: FigureProps) {
+function Counter({ label, value, suffix, note, fraction }: CounterProps) {
   return (
     <Paper p="md" radius="md">
       <Stack gap={4} h="100%">
@@ -192,22 +184,22 @@ function Figure({ label, value, beside, below, share }: FigureProps) {
           <Text fz={22} fw={620} lh={1.25} className="tabular">
             {value}
           </Text>
-          {beside && (
+          {suffix && (
             <Text size="sm" c="dimmed">
-              {beside}
+              {suffix}
             </Text>
           )}
         </Group>
-        {share !== undefined && <Progress value={Math.min(share, 1) * 100} size={5} color={share >= NEARLY ? "orange" : "petrol"} aria-label={label} my={3} />}
+        {fraction !== undefined && <Progress value={Math.min(fraction, 1) * 100} size={5} color={fraction >= NEAR_LIMIT ? "orange" : "petrol"} aria-label={label} my={3} />}
         <Text size="xs" c="dimmed" component="div">
-          {below}
+          {note}
         </Text>
       </Stack>
     </Paper>
   );
 }
 
-function Grants({ license }: { license: Record }) {
+function Entitlements({ license }: { license: Record }) {
   const { t } = useTranslation();
   const reservations = useInfiniteQuery(reservationsQuery(license.id));
   const held = (name: string) => (reservations.data ?? []).filter((reservation: Reservation) => reservation.entitlement === name).length;
@@ -242,7 +234,7 @@ function Grants({ license }: { license: Record }) {
                 {reservations.data ? held(name) : "–"}
               </Table.Td>
               <Table.Td ta="right" className="tabular">
-                {slots === 0 ? t("license.unlimited") : number(slots)}
+                {slots === 0 ? t("license.unlimited") : formatNumber(slots)}
               </Table.Td>
             </Table.Tr>
           ))}

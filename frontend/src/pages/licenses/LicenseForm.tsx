@@ -6,57 +6,57 @@ import { IconPlus, IconX } from "@tabler/icons-react";
 
 import type { License, Version } from "@/api/types";
 import { DurationInput } from "@/components/DurationInput";
-import { MetadataInput } from "@/components/MetadataInput";
-import { ProblemAlert } from "@/components/ProblemAlert";
+import { MetadataInput, validateMetadata } from "@/components/MetadataInput";
 import { Section } from "@/components/Section";
-import { zone } from "@/components/units";
+import { timeZone } from "@/components/format";
+import { FormActions } from "@/components/FormActions";
+import { CountInput } from "@/components/CountInput";
+import { FormProblem } from "@/components/FormProblem";
 import { useSubmit } from "@/components/useSubmit";
 import { useTranslation } from "@/i18n";
 
-import { conflict, FormEnd, metadataRule } from "../products/ProductForm";
-import { applies, cloneActions, counted, expiring, hintOf, isDuration, labelOf, spoken, triggers } from "../versions/policy";
-import { CountInput } from "../versions/PolicyFields";
-import { faults, type LicenseValues, momentOf, overridable, valuesOf } from "./terms";
+import { settingApplies, cloneActions, limitsCalls, limitsTime, settingHint, isDuration, settingLabel, formatSetting, triggers } from "../versions/policy";
+import { findErrors, type LicenseValues, expiryOf, overridable, toLicenseValues } from "./licenseValues";
 
 interface Props {
   version: Version;
   license?: License;
   send: (values: LicenseValues) => Promise<License>;
-  done: (license: License) => void;
-  verb: string;
-  leave: string;
+  onSuccess: (license: License) => void;
+  submitLabel: string;
+  cancelTo: string;
   reload?: () => void;
 }
 
 type Form = UseFormReturnType<LicenseValues>;
 
-export function LicenseForm({ version, license, send, done, verb, leave, reload }: Props) {
+export function LicenseForm({ version, license, send, onSuccess, submitLabel, cancelTo, reload }: Props) {
   const { t } = useTranslation();
   const { policy } = version;
   const say = { needed: t("license.needed"), needOne: t("license.needOne"), rule: t("license.namesRule"), repeated: t("license.repeated") };
   const form: Form = useForm<LicenseValues>({
-    initialValues: valuesOf(license),
+    initialValues: toLicenseValues(license),
     validate: (values) => ({
-      ...Object.fromEntries(Object.entries(faults(values, policy)).map(([path, fault]) => [path, say[fault]])),
-      ...(metadataRule(values.metadata) && { metadata: metadataRule(values.metadata) }),
+      ...Object.fromEntries(Object.entries(findErrors(values, policy)).map(([path, fault]) => [path, say[fault]])),
+      ...(validateMetadata(values.metadata) && { metadata: validateMetadata(values.metadata) }),
     }),
   });
-  const { submit, pending, error } = useSubmit({ form, send, done, place: (field) => place(field, form.getValues()) });
+  const { submit, pending, error } = useSubmit({ form, send, onSuccess, fieldPath: (field) => fieldPath(field, form.getValues()) });
   return (
     <form onSubmit={submit} noValidate>
       <Stack>
-        {error && <ProblemAlert error={error} focus action={conflict(error) && reload ? { label: t("do.reload"), run: reload } : undefined} />}
+        <FormProblem error={error} reload={reload} />
         <Section title={t("license.who")}>
           <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
             <TextInput label={t("field.name")} description={t("license.nameHint")} maxLength={200} autoFocus={!license} data-autofocus inputWrapperOrder={["label", "input", "description", "error"]} {...form.getInputProps("name")} />
             <TextInput label={t("license.customer")} maxLength={200} {...form.getInputProps("customer")} />
           </SimpleGrid>
         </Section>
-        {(counted(policy.type) || expiring(policy.type)) && (
+        {(limitsCalls(policy.type) || limitsTime(policy.type)) && (
           <Section title={t("license.limits")}>
             <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
-              {counted(policy.type) && <CountInput label={t("license.allowance")} description={t("license.allowanceHint")} {...form.getInputProps("allowance")} />}
-              {expiring(policy.type) && <Expiry form={form} />}
+              {limitsCalls(policy.type) && <CountInput label={t("license.allowance")} description={t("license.allowanceHint")} {...form.getInputProps("allowance")} />}
+              {limitsTime(policy.type) && <Expiry form={form} />}
             </SimpleGrid>
           </Section>
         )}
@@ -72,14 +72,14 @@ export function LicenseForm({ version, license, send, done, verb, leave, reload 
         <Section title={t("field.metadata")}>
           <MetadataInput bare {...form.getInputProps("metadata")} />
         </Section>
-        <FormEnd verb={verb} pending={pending} leave={leave} />
+        <FormActions submitLabel={submitLabel} pending={pending} cancelTo={cancelTo} />
       </Stack>
     </form>
   );
 }
 
 /** Where the form has a field that the server names. The server counts the entitlements that it was sent, the form also the rows left empty. */
-function place(field: string, values: LicenseValues): string | undefined {
+function fieldPath(field: string, values: LicenseValues): string | undefined {
   const [head = "", index, part] = field.split(".");
   if (head === "expires") return "day";
   if (head === "contexts" || head === "metadata") return head;
@@ -94,14 +94,14 @@ function place(field: string, values: LicenseValues): string | undefined {
 function Expiry({ form }: { form: Form }) {
   const { t } = useTranslation();
   const values = form.getValues();
-  const at = momentOf(values);
+  const at = expiryOf(values);
   const past = at !== undefined && new Date(at).getTime() <= Date.now();
   return (
     <Stack gap="xs">
       <Group gap="xs" align="flex-start" wrap="nowrap">
         <DateInput
           label={t("license.expires")}
-          description={t("license.expiresHint", { zone: zone() })}
+          description={t("license.expiresHint", { zone: timeZone() })}
           placeholder="2027-12-31"
           valueFormat="YYYY-MM-DD"
           inputWrapperOrder={["label", "input", "description", "error"]}
@@ -162,11 +162,11 @@ function OverrideFields({ form, version: { policy } }: { form: Form; version: Ve
   const own = form.getValues().overrides;
   const trigger = own.trigger ?? policy.trigger;
   const choice = (name: "trigger" | "clone_action", options: readonly { value: string; label: string }[]) => (
-    <Override
+    <OverrideField
       label={t(`policy.${name}`)}
-      from={options.find(({ value }) => value === policy[name])?.label ?? policy[name]}
-      on={own[name] !== null}
-      set={(on) => form.setFieldValue(`overrides.${name}`, on ? policy[name] : null)}
+      versionValue={options.find(({ value }) => value === policy[name])?.label ?? policy[name]}
+      overridden={own[name] !== null}
+      setOverridden={(on) => form.setFieldValue(`overrides.${name}`, on ? policy[name] : null)}
     >
       <Radio.Group aria-label={t(`policy.${name}`)} {...form.getInputProps(`overrides.${name}`)}>
         <Group gap="lg" style={{ rowGap: 6 }}>
@@ -175,19 +175,19 @@ function OverrideFields({ form, version: { policy } }: { form: Form; version: Ve
           ))}
         </Group>
       </Radio.Group>
-    </Override>
+    </OverrideField>
   );
   return (
     <Stack gap="md">
       {choice("trigger", triggers.map((value) => ({ value, label: t(`policy.triggers.${value}`) })))}
-      {overridable.filter((setting) => applies(setting, policy)).map((setting) => {
-        const label = labelOf(setting, trigger);
+      {overridable.filter((setting) => settingApplies(setting, policy)).map((setting) => {
+        const label = settingLabel(setting, trigger);
         const path = `overrides.${setting}`;
-        const common = { label, labelProps: { className: "unseen" }, description: hintOf(setting, trigger), ...form.getInputProps(path) };
+        const common = { label, labelProps: { className: "unseen" }, description: settingHint(setting, trigger), ...form.getInputProps(path) };
         return (
-          <Override key={setting} label={label} from={spoken(setting, policy)} on={own[setting] !== null} set={(on) => form.setFieldValue(path, on ? policy[setting] : null)}>
+          <OverrideField key={setting} label={label} versionValue={formatSetting(setting, policy)} overridden={own[setting] !== null} setOverridden={(on) => form.setFieldValue(path, on ? policy[setting] : null)}>
             {isDuration(setting) ? <DurationInput {...common} value={own[setting] ?? ""} /> : <CountInput {...common} />}
-          </Override>
+          </OverrideField>
         );
       })}
       {choice("clone_action", cloneActions.map((value) => ({ value, label: t(`policy.cloneActions.${value}`) })))}
@@ -197,18 +197,18 @@ function OverrideFields({ form, version: { policy } }: { form: Form; version: Ve
 
 interface OverrideProps {
   label: string;
-  from: string;
-  on: boolean;
-  set: (on: boolean) => void;
+  versionValue: string;
+  overridden: boolean;
+  setOverridden: (on: boolean) => void;
   children: React.ReactNode;
 }
 
-function Override({ label, from, on, set, children }: OverrideProps) {
+function OverrideField({ label, versionValue, overridden, setOverridden, children }: OverrideProps) {
   const { t } = useTranslation();
   return (
     <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs" verticalSpacing={6}>
-      <Switch size="sm" label={label} aria-label={t("license.own", { what: label })} description={t("license.fromVersion", { value: from })} checked={on} onChange={(event) => set(event.currentTarget.checked)} />
-      {on ? children : <span />}
+      <Switch size="sm" label={label} aria-label={t("license.own", { what: label })} description={t("license.fromVersion", { value: versionValue })} checked={overridden} onChange={(event) => setOverridden(event.currentTarget.checked)} />
+      {overridden ? children : <span />}
     </SimpleGrid>
   );
 }

@@ -1,41 +1,42 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 
+import { invalidateLicenses } from "@/api/cache";
 import { createLicense, productQuery, versionQuery } from "@/api/requests";
-import { Loaded, Page } from "@/components/Page";
+import { LoadedPage, Page } from "@/components/Page";
 import { useTranslation } from "@/i18n";
 
 import { LicenseForm } from "./LicenseForm";
-import { newOf } from "./terms";
+import { toCreateInput } from "./licenseValues";
 
 export default function NewLicense() {
   const { t } = useTranslation();
-  const { id } = useParams({ from: "/inside/versions/$id/licenses/new" });
+  const { id } = useParams({ from: "/member/versions/$id/licenses/new" });
   const client = useQueryClient();
   const navigate = useNavigate();
   const query = useQuery(versionQuery(id));
   const product = useQuery({ ...productQuery(query.data?.product ?? ""), enabled: query.data !== undefined });
   return (
-    <Loaded query={query}>
+    <LoadedPage query={query}>
       {(version) => (
         <Page
           title={t("license.new")}
           lead={`${t(`policy.types.${version.policy.type}`)}: ${t(`policy.typeHints.${version.policy.type}`)}`}
-          above={[{ label: t("product.title"), to: "/products" }, { label: product.data?.name, to: `/products/${version.product}` }, { label: version.name, to: `/versions/${id}` }]}
+          breadcrumbs={[{ label: t("product.title"), to: "/products" }, { label: product.data?.name, to: `/products/${version.product}` }, { label: version.name, to: `/versions/${id}` }]}
           narrow
         >
           <LicenseForm
             version={version}
-            send={(values) => createLicense(id, newOf(values, version.policy))}
-            verb={t("license.create")}
-            leave={`/versions/${id}`}
-            done={(license) => {
-              void client.invalidateQueries({ queryKey: ["versions", id, "licenses"] });
+            send={(values) => createLicense(id, toCreateInput(values, version.policy))}
+            submitLabel={t("license.create")}
+            cancelTo={`/versions/${id}`}
+            onSuccess={(license) => {
+              void invalidateLicenses(client, id);
               void navigate({ to: "/licenses/$id", params: { id: license.id }, replace: true });
             }}
           />
         </Page>
       )}
-    </Loaded>
+    </LoadedPage>
   );
 }

@@ -3,23 +3,26 @@ import { IconTicket } from "@tabler/icons-react";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { useMay } from "@/api/may";
-import { release, reservationsQuery } from "@/api/requests";
+import { usePermissions } from "@/api/permissions";
+import { invalidateUsage } from "@/api/cache";
+import { releaseReservation, reservationsQuery } from "@/api/requests";
 import type { License } from "@/api/types";
-import { Below, Device, When } from "@/components/bits";
-import { ConfirmDialog, type Question } from "@/components/ConfirmDialog";
+import { ConfirmDialog, type Confirmation } from "@/components/ConfirmDialog";
 import { ListView } from "@/components/ListView";
 import { Section } from "@/components/Section";
-import { short } from "@/components/units";
+import { DeviceId } from "@/components/CopyableValue";
+import { Timestamp } from "@/components/Timestamp";
+import { SecondaryText } from "@/components/SecondaryText";
+import { shortId } from "@/components/format";
 import { useTranslation } from "@/i18n";
 
 /** Which machine holds which slot, since when, and the way to take it back. */
 export function Reservations({ license }: { license: License }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const may = usePermissions();
   const client = useQueryClient();
   const query = useInfiniteQuery(reservationsQuery(license.id));
-  const [question, ask] = useState<Question>();
+  const [confirmation, setConfirmation] = useState<Confirmation>();
   return (
     <Section title={t("reservation.title")} lead={t("reservation.lead")} flush>
       <ListView
@@ -34,35 +37,35 @@ export function Reservations({ license }: { license: License }) {
             cell: ({ entitlement, context, activation }) => (
               <>
                 <span className="mono break">{entitlement}</span>
-                <Below>{context}</Below>
-                <Below narrow>
-                  <Device id={activation} what={t("reservation.device")} />
-                </Below>
+                <SecondaryText>{context}</SecondaryText>
+                <SecondaryText narrow>
+                  <DeviceId id={activation} what={t("reservation.device")} />
+                </SecondaryText>
               </>
             ),
           },
-          { title: t("reservation.device"), cell: ({ activation }) => <Device id={activation} what={t("reservation.device")} />, wideOnly: true },
-          { title: t("reservation.since"), cell: ({ since }) => <When at={since} /> },
-          { title: t("reservation.until"), cell: ({ until }) => <When at={until} />, wideOnly: true },
+          { title: t("reservation.device"), cell: ({ activation }) => <DeviceId id={activation} what={t("reservation.device")} />, wideOnly: true },
+          { title: t("reservation.since"), cell: ({ since }) => <Timestamp at={since} /> },
+          { title: t("reservation.until"), cell: ({ until }) => <Timestamp at={until} />, wideOnly: true },
           {
             title: t("reservation.release"),
-            silent: true,
+            hiddenTitle: true,
             align: "right",
             cell: ({ activation, entitlement }) =>
               may("release") && (
                 <Button
                   size="compact-sm"
                   variant="default"
-                  aria-label={t("reservation.releaseThis", { entitlement, id: short(activation) })}
+                  aria-label={t("reservation.releaseThis", { entitlement, id: shortId(activation) })}
                   onClick={() =>
-                    ask({
+                    setConfirmation({
                       title: t("reservation.releaseTitle", { entitlement }),
-                      text: t("reservation.release_", { id: short(activation) }),
-                      verb: t("reservation.release"),
+                      text: t("reservation.release_", { id: shortId(activation) }),
+                      confirmLabel: t("reservation.release"),
                       danger: true,
                       run: async () => {
-                        await release(license.id, activation, entitlement);
-                        await client.invalidateQueries({ queryKey: ["licenses", license.id] });
+                        await releaseReservation(license.id, activation, entitlement);
+                        await invalidateUsage(client, license.id);
                       },
                     })
                   }
@@ -73,7 +76,7 @@ export function Reservations({ license }: { license: License }) {
           },
         ]}
       />
-      <ConfirmDialog question={question} close={() => ask(undefined)} />
+      <ConfirmDialog confirmation={confirmation} close={() => setConfirmation(undefined)} />
     </Section>
   );
 }

@@ -4,9 +4,9 @@ import { http, HttpResponse } from "msw";
 import { expect, it } from "vitest";
 
 import type { Activation, Session } from "@/api/types";
-import { activation, at, license, open, problem, server, usual, withServer } from "@/testing/pages";
+import { activation, apiURL, license, openPage, problem, server, defaultHandlers, useMockServer } from "@/testing/renderApp";
 
-withServer();
+useMockServer();
 
 const cloned: Activation = {
   ...activation, granted: 115, generation: 3, number: 2, restores: 2, cloned: "2026-01-03T00:00:00Z", address: "192.0.2.7",
@@ -20,9 +20,9 @@ const cloned: Activation = {
 /** A server with these installations. */
 function holds(installations: () => Activation[], role?: Session["member"]["role"]) {
   server.use(
-    ...usual(role),
-    http.get(at(`/licenses/${license.id}/activations`), () => HttpResponse.json({ items: installations() })),
-    http.get(at(`/licenses/${license.id}/reservations`), () => HttpResponse.json({ items: null })),
+    ...defaultHandlers(role),
+    http.get(apiURL(`/licenses/${license.id}/activations`), () => HttpResponse.json({ items: installations() })),
+    http.get(apiURL(`/licenses/${license.id}/reservations`), () => HttpResponse.json({ items: null })),
   );
 }
 
@@ -35,7 +35,7 @@ it("an installation says in words that it was restored, is suspected, is refused
     { ...cloned, id: ids[1], cloned: undefined },
     { ...cloned, id: ids[2] },
   ]);
-  open(`/licenses/${license.id}`);
+  openPage(`/licenses/${license.id}`);
   const quiet = await row(ids[0]);
   expect(quiet.textContent).not.toMatch(/restored|clone|prepaid/i);
   const suspect = await row(ids[1]);
@@ -51,7 +51,7 @@ it("an installation says in words that it was restored, is suspected, is refused
 it("has details that hold the evidence, latest first", async () => {
   holds(() => [cloned]);
   const user = userEvent.setup();
-  open(`/licenses/${license.id}`);
+  openPage(`/licenses/${license.id}`);
   await user.click(await screen.findByRole("button", { name: "Details of dddddddd" }));
   const dialog = await screen.findByRole("dialog", { name: "Installation dddddddd" });
   for (const text of ["95, 20 prepaid", "2 of chain 3", "2× in all, 2 of them in the present window", "27.1", "linux/amd64", "1,200"]) expect(within(dialog).getByText(text)).toBeTruthy();
@@ -67,7 +67,7 @@ it("asks before it forgives, and a refusal stands in the question", async () => 
   let now = cloned;
   holds(() => [now]);
   server.use(
-    http.post(at(`/licenses/${license.id}/activations/${cloned.id}/forgive`), () => {
+    http.post(apiURL(`/licenses/${license.id}/activations/${cloned.id}/forgive`), () => {
       asked++;
       if (asked === 1) return problem(409, "stale", "Conflict", "it changed at the same time");
       now = { ...cloned, cloned: undefined, restores: 0 };
@@ -75,7 +75,7 @@ it("asks before it forgives, and a refusal stands in the question", async () => 
     }),
   );
   const user = userEvent.setup();
-  open(`/licenses/${license.id}`);
+  openPage(`/licenses/${license.id}`);
   await user.click(await screen.findByRole("button", { name: "Details of dddddddd" }));
   await user.click(await screen.findByRole("button", { name: "Forgive" }));
   const question = await screen.findByRole("dialog", { name: "Forgive this installation?" });
@@ -96,7 +96,7 @@ it("asks before it forgives, and a refusal stands in the question", async () => 
 it("who may not forgive still sees why", async () => {
   holds(() => [cloned], "developer");
   const user = userEvent.setup();
-  open(`/licenses/${license.id}`);
+  openPage(`/licenses/${license.id}`);
   await user.click(await screen.findByRole("button", { name: "Details of dddddddd" }));
   const dialog = await screen.findByRole("dialog", { name: "Installation dddddddd" });
   expect(within(dialog).getByText("hostname, disk")).toBeTruthy();

@@ -4,12 +4,12 @@ import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 
 import { changePassword, sessionQuery } from "@/api/requests";
-import { When } from "@/components/bits";
-import { Fact, Facts } from "@/components/Facts";
-import { Loaded, Page } from "@/components/Page";
-import { Password } from "@/components/Password";
+import { DescriptionItem, DescriptionList } from "@/components/DescriptionList";
+import { LoadedPage, Page } from "@/components/Page";
+import { PasswordField } from "@/components/PasswordField";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { Section } from "@/components/Section";
+import { Timestamp } from "@/components/Timestamp";
 import { useSubmit } from "@/components/useSubmit";
 import { useTranslation } from "@/i18n";
 
@@ -17,28 +17,28 @@ export default function Account() {
   const { t } = useTranslation();
   const query = useQuery(sessionQuery);
   return (
-    <Loaded query={query}>
+    <LoadedPage query={query}>
       {({ member, organisation, expires }) => (
         <Page title={t("account.title")} narrow>
           <Section title={t("account.you")}>
-            <Facts>
-              <Fact label={t("field.name")}>{member.name}</Fact>
-              <Fact label={t("login.email")}>{member.email}</Fact>
-              <Fact label={t("account.role")}>{t(`role.${member.role}`)}</Fact>
-              <Fact label={t("account.organisation")}>{organisation.name}</Fact>
+            <DescriptionList>
+              <DescriptionItem label={t("field.name")}>{member.name}</DescriptionItem>
+              <DescriptionItem label={t("login.email")}>{member.email}</DescriptionItem>
+              <DescriptionItem label={t("account.role")}>{t(`role.${member.role}`)}</DescriptionItem>
+              <DescriptionItem label={t("account.organisation")}>{organisation.name}</DescriptionItem>
               {expires !== undefined && (
-                <Fact label={t("account.session")}>
-                  <When at={expires} />
-                </Fact>
+                <DescriptionItem label={t("account.session")}>
+                  <Timestamp at={expires} />
+                </DescriptionItem>
               )}
-            </Facts>
+            </DescriptionList>
           </Section>
           <Section title={t("account.password")} lead={t("account.passwordLead")}>
             <ChangePassword />
           </Section>
         </Page>
       )}
-    </Loaded>
+    </LoadedPage>
   );
 }
 
@@ -55,7 +55,7 @@ function ChangePassword() {
   const { submit, pending, error } = useSubmit({
     form,
     send: (values) => changePassword({ old: values.old, new: values.new }),
-    done: () => {
+    onSuccess: () => {
       form.reset();
       notifications.show({ message: t("account.done"), color: "petrol" });
     },
@@ -64,9 +64,9 @@ function ChangePassword() {
     <form onSubmit={submit} noValidate>
       <Stack maw={360}>
         {error && <ProblemAlert error={error} focus />}
-        <Password label={t("account.old")} autoComplete="current-password" {...form.getInputProps("old")} />
-        <Password label={t("account.new")} description={t("setup.passwordHint")} autoComplete="new-password" {...form.getInputProps("new")} />
-        <Password label={t("account.repeat")} autoComplete="new-password" {...form.getInputProps("repeat")} />
+        <PasswordField label={t("account.old")} autoComplete="current-password" {...form.getInputProps("old")} />
+        <PasswordField label={t("account.new")} description={t("setup.passwordHint")} autoComplete="new-password" {...form.getInputProps("new")} />
+        <PasswordField label={t("account.repeat")} autoComplete="new-password" {...form.getInputProps("repeat")} />
         <div>
           <Button type="submit" loading={pending}>
             {t("account.submit")}

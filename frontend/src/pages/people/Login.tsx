@@ -5,17 +5,17 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useRouter, useSearch } from "@tanstack/react-router";
 import { useEffect } from "react";
 
-import { enter } from "@/api/query";
+import { startSession } from "@/api/queryClient";
 import { login, sessionQuery } from "@/api/requests";
-import { Door } from "@/components/Door";
-import { Password } from "@/components/Password";
+import { AuthLayout } from "@/components/AuthLayout";
+import { PasswordField } from "@/components/PasswordField";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { useSubmit } from "@/components/useSubmit";
 import { useTranslation } from "@/i18n";
 
 export default function Login() {
   const { t } = useTranslation();
-  const { next = "/products", ended } = useSearch({ from: "/open/login" });
+  const { next = "/products", ended } = useSearch({ from: "/public/login" });
   const router = useRouter();
   const client = useQueryClient();
   const { data: session } = useQuery({ ...sessionQuery, enabled: false });
@@ -30,7 +30,7 @@ export default function Login() {
   const { submit, pending, error } = useSubmit({
     form,
     send: login,
-    done: (session) => enter(client, session),
+    onSuccess: (session) => startSession(client, session),
   });
   // Whoever is in, by this form or from before, goes on to where they wanted to be.
   useEffect(() => {
@@ -38,10 +38,10 @@ export default function Login() {
   }, [session, back, router]);
   if (session) return null;
   return (
-    <Door
+    <AuthLayout
       title={t("login.title")}
       lead={t("login.lead")}
-      below={
+      footer={
         <Stack gap={6} px="xs">
           <Text size="sm" c="dimmed">
             {t("login.firstTime")}
@@ -61,12 +61,12 @@ export default function Login() {
         <Stack>
           {error && <ProblemAlert error={error} focus />}
           <TextInput label={t("login.email")} type="email" autoComplete="username" autoFocus data-autofocus {...form.getInputProps("email")} />
-          <Password label={t("login.password")} autoComplete="current-password" {...form.getInputProps("password")} />
+          <PasswordField label={t("login.password")} autoComplete="current-password" {...form.getInputProps("password")} />
           <Button type="submit" loading={pending} fullWidth mt={4}>
             {t("login.submit")}
           </Button>
         </Stack>
       </form>
-    </Door>
+    </AuthLayout>
   );
 }

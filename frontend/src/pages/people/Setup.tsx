@@ -4,18 +4,18 @@ import { IconKey } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 
-import { codeOf } from "@/api/problem";
-import { enter } from "@/api/query";
-import { setUp } from "@/api/requests";
-import { Door } from "@/components/Door";
-import { Password } from "@/components/Password";
+import { errorCode } from "@/api/problem";
+import { startSession } from "@/api/queryClient";
+import { setUpServer } from "@/api/requests";
+import { AuthLayout } from "@/components/AuthLayout";
+import { PasswordField } from "@/components/PasswordField";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { useSubmit } from "@/components/useSubmit";
 import { useTranslation } from "@/i18n";
 
 export default function Setup() {
   const { t } = useTranslation();
-  const { token = "" } = useSearch({ from: "/open/setup" });
+  const { token = "" } = useSearch({ from: "/public/setup" });
   const navigate = useNavigate();
   const client = useQueryClient();
   const needed = (value: string) => (value.trim() ? null : t("license.needed"));
@@ -25,19 +25,19 @@ export default function Setup() {
   });
   const { submit, pending, error } = useSubmit({
     form,
-    send: (values) => setUp({ ...values, token }),
-    done: (session) => {
-      enter(client, session);
+    send: (values) => setUpServer({ ...values, token }),
+    onSuccess: (session) => {
+      startSession(client, session);
       void navigate({ to: "/products", replace: true });
     },
   });
   return (
-    <Door title={t("setup.title")} lead={t("setup.lead")}>
+    <AuthLayout title={t("setup.title")} lead={t("setup.lead")}>
       {token ? (
         <form onSubmit={submit} noValidate>
           <Stack>
             {error && <ProblemAlert error={error} focus />}
-            {codeOf(error) === "already_set_up" && (
+            {errorCode(error) === "already_set_up" && (
               <Anchor component={Link} to="/login" size="sm">
                 {t("nav.login")}
               </Anchor>
@@ -45,7 +45,7 @@ export default function Setup() {
             <TextInput label={t("setup.organisation")} description={t("setup.organisationHint")} autoComplete="organization" autoFocus data-autofocus {...form.getInputProps("organisation")} />
             <TextInput label={t("setup.name")} autoComplete="name" {...form.getInputProps("name")} />
             <TextInput label={t("setup.email")} type="email" autoComplete="username" {...form.getInputProps("email")} />
-            <Password label={t("setup.password")} description={t("setup.passwordHint")} autoComplete="new-password" {...form.getInputProps("password")} />
+            <PasswordField label={t("setup.password")} description={t("setup.passwordHint")} autoComplete="new-password" {...form.getInputProps("password")} />
             <Button type="submit" loading={pending} fullWidth mt={4}>
               {t("setup.submit")}
             </Button>
@@ -56,6 +56,6 @@ export default function Setup() {
           {t("setup.noToken")}
         </Alert>
       )}
-    </Door>
+    </AuthLayout>
   );
 }

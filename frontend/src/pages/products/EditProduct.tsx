@@ -1,37 +1,37 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 
-import { editProduct, productQuery } from "@/api/requests";
-import { Loaded, Page } from "@/components/Page";
+import { storeProduct } from "@/api/cache";
+import { updateProduct, productQuery } from "@/api/requests";
+import { LoadedPage, Page } from "@/components/Page";
 import { useTranslation } from "@/i18n";
 
 import { ProductForm } from "./ProductForm";
 
 export default function EditProduct() {
   const { t } = useTranslation();
-  const { id } = useParams({ from: "/inside/products/$id/edit" });
+  const { id } = useParams({ from: "/member/products/$id/edit" });
   const client = useQueryClient();
   const navigate = useNavigate();
   // The form keeps what it began with: an edit must name the revision that its person saw.
   const query = useQuery({ ...productQuery(id), staleTime: Infinity, refetchOnMount: "always" });
   return (
-    <Loaded query={query.isRefetching ? { ...query, data: undefined } : query}>
+    <LoadedPage query={query.isRefetching ? { ...query, data: undefined } : query}>
       {(product) => (
-        <Page title={t("product.edit")} above={[{ label: t("product.title"), to: "/products" }, { label: product.name, to: `/products/${id}` }]} narrow>
+        <Page title={t("product.edit")} breadcrumbs={[{ label: t("product.title"), to: "/products" }, { label: product.name, to: `/products/${id}` }]} narrow>
           <ProductForm
             product={product}
-            send={(values) => editProduct(id, { ...values, revision: product.revision })}
-            verb={t("do.save")}
-            leave={`/products/${id}`}
+            send={(values) => updateProduct(id, { ...values, revision: product.revision })}
+            submitLabel={t("do.save")}
+            cancelTo={`/products/${id}`}
             reload={() => void query.refetch()}
-            done={(changed) => {
-              client.setQueryData(productQuery(id).queryKey, changed);
-              void client.invalidateQueries({ queryKey: ["products"] });
+            onSuccess={(changed) => {
+              void storeProduct(client, changed);
               void navigate({ to: "/products/$id", params: { id }, replace: true });
             }}
           />
         </Page>
       )}
-    </Loaded>
+    </LoadedPage>
   );
 }

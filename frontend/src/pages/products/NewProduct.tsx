@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 
+import { invalidateProducts } from "@/api/cache";
 import { createProduct } from "@/api/requests";
 import { Page } from "@/components/Page";
 import { useTranslation } from "@/i18n";
@@ -12,13 +13,13 @@ export default function NewProduct() {
   const client = useQueryClient();
   const navigate = useNavigate();
   return (
-    <Page title={t("product.new")} above={[{ label: t("product.title"), to: "/products" }]} narrow>
+    <Page title={t("product.new")} breadcrumbs={[{ label: t("product.title"), to: "/products" }]} narrow>
       <ProductForm
         send={createProduct}
-        verb={t("product.create")}
-        leave="/products"
-        done={({ id }) => {
-          void client.invalidateQueries({ queryKey: ["products"] });
+        submitLabel={t("product.create")}
+        cancelTo="/products"
+        onSuccess={({ id }) => {
+          void invalidateProducts(client);
           void navigate({ to: "/products/$id", params: { id }, replace: true });
         }}
       />

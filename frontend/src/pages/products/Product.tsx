@@ -1,41 +1,55 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
-import { IconArchive, IconArchiveOff, IconDownload, IconPencil, IconPlus, IconStack2, IconTrash } from "@tabler/icons-react";
+import { IconArchive, IconDownload, IconPencil, IconPlus, IconStack2 } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 
-import { useMay } from "@/api/may";
-import { archiveProduct, deleteProduct, keysQuery, productQuery, unarchiveProduct, versionsQuery } from "@/api/requests";
+import { usePermissions } from "@/api/permissions";
+import { invalidateProducts, removeProduct } from "@/api/cache";
+import { publicKeysQuery, productQuery, versionsQuery } from "@/api/requests";
 import type { Product as Record } from "@/api/types";
-import { Below, Mark, When } from "@/components/bits";
-import { RecordFacts } from "@/components/Facts";
+import { RecordDetails } from "@/components/DescriptionList";
 import { ListView } from "@/components/ListView";
-import { Loaded, Page } from "@/components/Page";
+import { LoadedPage, Page } from "@/components/Page";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RecordMenu } from "@/components/RecordMenu";
 import { Section } from "@/components/Section";
+import { Timestamp } from "@/components/Timestamp";
+import { SecondaryText } from "@/components/SecondaryText";
+import { StatusBadge } from "@/components/StatusBadge";
+import { keyFileName } from "@/components/keyFileName";
+import { useRecordActions } from "@/components/useRecordActions";
 import { LinkButton } from "@/components/LinkButton";
 import { useTranslation } from "@/i18n";
 import { platform } from "@/platform";
 
 export default function Product() {
-  const { id } = useParams({ from: "/inside/products/$id" });
-  return <Loaded query={useQuery(productQuery(id))}>{(product) => <Shown key={id} product={product} />}</Loaded>;
+  const { id } = useParams({ from: "/member/products/$id" });
+  return <LoadedPage query={useQuery(productQuery(id))}>{(product) => <ProductPage key={id} product={product} />}</LoadedPage>;
 }
 
-function Shown({ product }: { product: Record }) {
+function ProductPage({ product }: { product: Record }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const may = usePermissions();
   const client = useQueryClient();
   const navigate = useNavigate();
   const { id, name, archived } = product;
-  const changed = () => client.invalidateQueries({ queryKey: ["products"] });
+  const { archive, remove } = useRecordActions({
+    kind: "product",
+    id,
+    name,
+    archived,
+    onChange: () => invalidateProducts(client),
+    onDelete: async () => {
+      await navigate({ to: "/products" });
+      await removeProduct(client, id);
+    },
+  });
   return (
     <Page
       title={name}
       lead={product.description && <span style={{ whiteSpace: "pre-line" }}>{product.description}</span>}
-      above={[{ label: t("product.title"), to: "/products" }]}
-      mark={archived && <Mark state="archived" />}
+      breadcrumbs={[{ label: t("product.title"), to: "/products" }]}
+      status={archived && <StatusBadge status="archived" />}
       actions={
         <>
           {may("editProduct") && (
@@ -44,28 +58,7 @@ function Shown({ product }: { product: Record }) {
             </LinkButton>
           )}
           <RecordMenu
-            deeds={[
-              archived
-                ? {
-                    label: t("do.unarchive"), icon: <IconArchiveOff size={16} />, allowed: may("unarchiveProduct"), verb: t("do.unarchive"),
-                    title: t("product.unarchiveTitle", { name }), text: t("product.unarchive"), run: () => unarchiveProduct(id).then(changed),
-                  }
-                : {
-                    label: t("do.archive"), icon: <IconArchive size={16} />, allowed: may("archiveProduct"), verb: t("do.archive"), danger: true,
-                    title: t("product.archiveTitle", { name }), text: t("product.archive"), run: () => archiveProduct(id).then(changed),
-                  },
-              {
-                label: t("do.delete"), icon: <IconTrash size={16} />, allowed: may("deleteProduct"), verb: t("do.delete"), danger: true,
-                title: t("product.deleteTitle", { name }), text: t("product.delete"),
-                run: async () => {
-                  await deleteProduct(id);
-                  notifications.show({ message: t("product.deleted", { name }), color: "petrol" });
-                  await navigate({ to: "/products" });
-                  client.removeQueries({ queryKey: ["products", id] });
-                  await changed();
-                },
-              },
-            ]}
+            actions={[archive, remove]}
           />
         </>
       }
@@ -74,11 +67,11 @@ function Shown({ product }: { product: Record }) {
       <Versions product={product} />
       <Group align="flex-start" gap="lg" grow preventGrowOverflow={false}>
         <div style={{ flex: "1 1 300px" }}>
-          <Keys product={product} />
+          <PublicKeySection product={product} />
         </div>
         <div style={{ flex: "1 1 300px" }}>
           <Section title={t("product.record")}>
-            <RecordFacts record={product} />
+            <RecordDetails record={product} />
           </Section>
         </div>
       </Group>
@@ -88,9 +81,9 @@ function Shown({ product }: { product: Record }) {
 
 function Versions({ product }: { product: Record }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const may = usePermissions();
   const navigate = useNavigate();
-  const { search = "" } = useSearch({ from: "/inside/products/$id" });
+  const { search = "" } = useSearch({ from: "/member/products/$id" });
   const query = useInfiniteQuery(versionsQuery(product.id, search));
   const { id } = product;
   const add = may("createVersion") && (
@@ -120,7 +113,7 @@ function Versions({ product }: { product: Record }) {
                 <Link className="name break" to="/versions/$id" params={{ id: version.id }}>
                   {version.name}
                 </Link>
-                <Below>{version.description}</Below>
+                <SecondaryText>{version.description}</SecondaryText>
               </>
             ),
           },
@@ -129,24 +122,24 @@ function Versions({ product }: { product: Record }) {
             cell: ({ policy }) => (
               <>
                 {t(`policy.types.${policy.type}`)}
-                <Below>{t(`policy.triggers.${policy.trigger}`)}</Below>
+                <SecondaryText>{t(`policy.triggers.${policy.trigger}`)}</SecondaryText>
               </>
             ),
             wideOnly: true,
           },
-          { title: t("field.status"), cell: (version) => <Mark state={version.archived ? "archived" : "offered"} /> },
-          { title: t("field.created"), cell: (version) => <When at={version.created} />, wideOnly: true },
+          { title: t("field.status"), cell: (version) => <StatusBadge status={version.archived ? "archived" : "offered"} /> },
+          { title: t("field.created"), cell: (version) => <Timestamp at={version.created} />, wideOnly: true },
         ]}
       />
     </Stack>
   );
 }
 
-function Keys({ product }: { product: Record }) {
+function PublicKeySection({ product }: { product: Record }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const saving = useMutation({
-    mutationFn: async () => platform.saveFile(keyFileName(product.name), await client.fetchQuery(keysQuery(product.id)), "application/pgp-keys"),
+    mutationFn: async () => platform.saveFile(keyFileName(product.name), await client.fetchQuery(publicKeysQuery(product.id)), "application/pgp-keys"),
   });
   return (
     <Section title={t("product.keys")} lead={t("product.keysLead")}>
@@ -159,6 +152,3 @@ function Keys({ product }: { product: Record }) {
     </Section>
   );
 }
-
-/** A name that every system takes. */
-export const keyFileName = (product: string) => `${product.replaceAll(/[^\w.-]+/g, "-").replaceAll(/^[-.]+|[-.]+$/g, "") || "product"}.pub.asc`;

@@ -2,18 +2,20 @@ import { IconBox, IconPlus } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 
-import { useMay } from "@/api/may";
+import { usePermissions } from "@/api/permissions";
 import { productsQuery } from "@/api/requests";
-import { Below, Mark, When } from "@/components/bits";
 import { ListView } from "@/components/ListView";
 import { Page } from "@/components/Page";
+import { Timestamp } from "@/components/Timestamp";
+import { SecondaryText } from "@/components/SecondaryText";
+import { StatusBadge } from "@/components/StatusBadge";
 import { LinkButton } from "@/components/LinkButton";
 import { useTranslation } from "@/i18n";
 
 export default function Products() {
   const { t } = useTranslation();
-  const may = useMay();
-  const { search = "" } = useSearch({ from: "/inside/products" });
+  const may = usePermissions();
+  const { search = "" } = useSearch({ from: "/member/products" });
   const navigate = useNavigate();
   const query = useInfiniteQuery(productsQuery(search));
   const add = may("createProduct") && (
@@ -37,12 +39,12 @@ export default function Products() {
                 <Link className="name break" to="/products/$id" params={{ id: product.id }}>
                   {product.name}
                 </Link>
-                <Below>{product.description}</Below>
+                <SecondaryText>{product.description}</SecondaryText>
               </>
             ),
           },
-          { title: t("field.status"), cell: (product) => <Mark state={product.archived ? "archived" : "offered"} /> },
-          { title: t("field.created"), cell: (product) => <When at={product.created} />, wideOnly: true },
+          { title: t("field.status"), cell: (product) => <StatusBadge status={product.archived ? "archived" : "offered"} /> },
+          { title: t("field.created"), cell: (product) => <Timestamp at={product.created} />, wideOnly: true },
         ]}
       />
     </Page>

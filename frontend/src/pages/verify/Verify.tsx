@@ -5,38 +5,39 @@ import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-quer
 import { moduleSha256 } from "onelicense";
 import { useEffect, useRef, useState } from "react";
 
-import { problemOf } from "@/api/problem";
-import { keysQuery, productsQuery, sessionQuery } from "@/api/requests";
+import { toProblem } from "@/api/problem";
+import { publicKeysQuery, productsQuery, sessionQuery } from "@/api/requests";
 import { Page } from "@/components/Page";
 import { Section } from "@/components/Section";
 import { useTranslation } from "@/i18n";
 import { platform } from "@/platform";
-import { type Candidate, candidate, check, dropped, fromFolder, opened, type Result } from "@/verifier/files";
+import { type Candidate, toCandidate, verifyCandidate, readDrop, fromFolder, fromLocalFile } from "@/verifier/files";
+import type { Result } from "@/verifier/types";
 
-import { Verdicts } from "./Verdicts";
+import { VerifyResults } from "./VerifyResults";
 
-const TYPING = 300; // ms without a key before the certificate is tried
+const TYPING_DELAY_MS = 300; // ms without a key before the certificate is tried
 
 export default function Verify() {
   const { t } = useTranslation();
   const [keyring, setKeyring] = useState("");
   const [chosen, setChosen] = useState<{ candidates: Candidate[]; empty: string[] }>({ candidates: [], empty: [] });
-  const [settled] = useDebouncedValue(keyring.trim(), TYPING);
-  const { results, checking } = useVerdicts(chosen.candidates, settled);
-  useEffect(() => platform.onOpened?.((files) => setChosen({ candidates: files.map(opened), empty: [] })), []);
+  const [settled] = useDebouncedValue(keyring.trim(), TYPING_DELAY_MS);
+  const { results, checking } = useVerification(chosen.candidates, settled);
+  useEffect(() => platform.onOpened?.((files) => setChosen({ candidates: files.map(fromLocalFile), empty: [] })), []);
   return (
     <Page title={t("verify.title")} lead={t("verify.lead")} narrow>
       <Section title={t("verify.keyStep")} lead={t("verify.keyHint")}>
         <KeyInput value={keyring} onChange={setKeyring} />
       </Section>
       <Section title={t("verify.fileStep")}>
-        <Drop onChoose={setChosen} />
+        <DropZone onChoose={setChosen} />
         <Text size="sm" c="dimmed" mt="xs" role="status">
-          {!settled && chosen.candidates.some(needsKey) && t("verify.needKey")}
+          {!settled && chosen.candidates.some(needsKeyring) && t("verify.needKey")}
           {checking && t("verify.checking", { name: checking })}
         </Text>
       </Section>
-      <Verdicts results={results} empty={chosen.empty} clear={() => setChosen({ candidates: [], empty: [] })} />
+      <VerifyResults results={results} empty={chosen.empty} clear={() => setChosen({ candidates: [], empty: [] })} />
       <Text size="xs" c="dimmed" className="mono break">
         client.wasm sha256 {moduleSha256}
       </Text>
@@ -44,20 +45,20 @@ export default function Verify() {
   );
 }
 
-const needsKey = ({ judge }: Candidate) => !judge;
+const needsKeyring = ({ verifyLocally: judge }: Candidate) => !judge;
 
 /** Judges one file after the other, and all of them anew when the key is another. */
-function useVerdicts(candidates: Candidate[], keyring: string) {
+function useVerification(candidates: Candidate[], keyring: string) {
   const [results, setResults] = useState<Result[]>([]);
   const [checking, setChecking] = useState("");
   useEffect(() => {
     setResults([]);
-    const judged = keyring ? candidates : candidates.filter((one) => !needsKey(one));
+    const judged = keyring ? candidates : candidates.filter((one) => !needsKeyring(one));
     let stopped = false;
     const run = async () => {
       for (const one of judged) {
         setChecking(one.name);
-        const result = await check(one, keyring);
+        const result = await verifyCandidate(one, keyring);
         if (stopped) return;
         setResults((before) => [...before, result]);
       }
@@ -72,7 +73,7 @@ function useVerdicts(candidates: Candidate[], keyring: string) {
   return { results, checking };
 }
 
-const LARGEST_KEY = 2 ** 20; // bytes
+const MAX_KEY_BYTES = 2 ** 20; // bytes
 
 function KeyInput({ value, onChange }: { value: string; onChange: (keyring: string) => void }) {
   const { t } = useTranslation();
@@ -81,7 +82,7 @@ function KeyInput({ value, onChange }: { value: string; onChange: (keyring: stri
   const read = async (file: File | null) => {
     if (!file) return;
     setError("");
-    if (file.size > LARGEST_KEY) return setError(t("verify.keyTooLarge", { name: file.name }));
+    if (file.size > MAX_KEY_BYTES) return setError(t("verify.keyTooLarge", { name: file.name }));
     try {
       onChange(await file.text());
     } catch (reason) {
@@ -91,7 +92,7 @@ function KeyInput({ value, onChange }: { value: string; onChange: (keyring: stri
   return (
     <Stack gap="sm">
       <Group gap="sm" align="flex-end">
-        {session && <ProductKey onKey={onChange} onError={setError} />}
+        {session && <ProductKeySelect onKey={onChange} onError={setError} />}
         <FileButton onChange={(file) => void read(file)} accept=".asc,.gpg,.pgp,.pub,.txt">
           {(props) => (
             <Button {...props} variant="default" leftSection={<IconKey size={16} />}>
@@ -120,11 +121,11 @@ function KeyInput({ value, onChange }: { value: string; onChange: (keyring: stri
 }
 
 /** For members: the key of one of their products. */
-function ProductKey({ onKey, onError }: { onKey: (keyring: string) => void; onError: (text: string) => void }) {
+function ProductKeySelect({ onKey, onError }: { onKey: (keyring: string) => void; onError: (text: string) => void }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const [search, setSearch] = useState("");
-  const [asked] = useDebouncedValue(search, TYPING);
+  const [asked] = useDebouncedValue(search, TYPING_DELAY_MS);
   const { data = [] } = useInfiniteQuery(productsQuery(asked));
   const [known, setKnown] = useState<string | null>(null);
   return (
@@ -143,16 +144,16 @@ function ProductKey({ onKey, onError }: { onKey: (keyring: string) => void; onEr
         onError("");
         if (!id) return;
         try {
-          onKey(await client.fetchQuery(keysQuery(id)));
+          onKey(await client.fetchQuery(publicKeysQuery(id)));
         } catch (error) {
-          onError(problemOf(error).detail);
+          onError(toProblem(error).detail);
         }
       }}
     />
   );
 }
 
-function Drop({ onChoose }: { onChoose: (chosen: { candidates: Candidate[]; empty: string[] }) => void }) {
+function DropZone({ onChoose }: { onChoose: (chosen: { candidates: Candidate[]; empty: string[] }) => void }) {
   const { t } = useTranslation();
   const [over, setOver] = useState(false);
   const folder = useRef<HTMLInputElement>(null);
@@ -170,14 +171,14 @@ function Drop({ onChoose }: { onChoose: (chosen: { candidates: Candidate[]; empt
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        void dropped(event.dataTransfer).then(onChoose);
+        void readDrop(event.dataTransfer).then(onChoose);
       }}
     >
       <Stack align="center" gap="sm">
         <IconFileCertificate size={34} stroke={1.4} color="var(--mantine-color-dimmed)" aria-hidden />
         <Text fw={570}>{t("verify.drop")}</Text>
         <Group gap="xs" justify="center">
-          <FileButton multiple onChange={(files) => files.length > 0 && onChoose({ candidates: files.map((file) => candidate(file)), empty: [] })}>
+          <FileButton multiple onChange={(files) => files.length > 0 && onChoose({ candidates: files.map((file) => toCandidate(file)), empty: [] })}>
             {(props) => (
               <Button {...props} variant="default" leftSection={<IconFileCertificate size={16} />}>
                 {t("verify.chooseFiles")}

@@ -1,47 +1,58 @@
 import { Alert, Grid, Group, Stack, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
-import { IconArchive, IconArchiveOff, IconFileCertificate, IconPencil, IconPlus, IconTrash } from "@tabler/icons-react";
+import { IconArchive, IconFileCertificate, IconPencil, IconPlus } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 
-import { useMay } from "@/api/may";
-import { archiveVersion, deleteVersion, licensesQuery, productQuery, unarchiveVersion, versionQuery } from "@/api/requests";
+import { usePermissions } from "@/api/permissions";
+import { invalidateVersion, removeVersion } from "@/api/cache";
+import { licensesQuery, productQuery, versionQuery } from "@/api/requests";
 import type { License, Version as Record } from "@/api/types";
-import { Below, Mark, stateOf, When } from "@/components/bits";
-import { RecordFacts } from "@/components/Facts";
+import { RecordDetails } from "@/components/DescriptionList";
 import { ListView } from "@/components/ListView";
-import { Loaded, Page } from "@/components/Page";
+import { LoadedPage, Page } from "@/components/Page";
 import { RecordMenu } from "@/components/RecordMenu";
 import { Section } from "@/components/Section";
-import { date, number, short } from "@/components/units";
+import { formatDate, formatNumber, shortId } from "@/components/format";
+import { Timestamp } from "@/components/Timestamp";
+import { SecondaryText } from "@/components/SecondaryText";
+import { licenseName, licenseStatus } from "@/components/licenseLabels";
+import { StatusBadge } from "@/components/StatusBadge";
+import { useRecordActions } from "@/components/useRecordActions";
 import { LinkButton } from "@/components/LinkButton";
 import { useTranslation } from "@/i18n";
 
-import { counted, expiring } from "./policy";
-import { PolicyFacts } from "./PolicyFacts";
+import { limitsCalls, limitsTime } from "./policy";
+import { PolicyDetails } from "./PolicyDetails";
 
 export default function Version() {
-  const { id } = useParams({ from: "/inside/versions/$id" });
-  return <Loaded query={useQuery(versionQuery(id))}>{(version) => <Shown key={id} version={version} />}</Loaded>;
+  const { id } = useParams({ from: "/member/versions/$id" });
+  return <LoadedPage query={useQuery(versionQuery(id))}>{(version) => <VersionPage key={id} version={version} />}</LoadedPage>;
 }
 
-function Shown({ version }: { version: Record }) {
+function VersionPage({ version }: { version: Record }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const may = usePermissions();
   const client = useQueryClient();
   const navigate = useNavigate();
   const { id, name, archived, product } = version;
   const above = useQuery(productQuery(product));
-  const changed = async () => {
-    await client.invalidateQueries({ queryKey: ["versions", id] });
-    await client.invalidateQueries({ queryKey: ["products", product, "versions"] });
-  };
+  const { archive, remove } = useRecordActions({
+    kind: "version",
+    id,
+    name,
+    archived,
+    onChange: () => invalidateVersion(client, version),
+    onDelete: async () => {
+      await navigate({ to: "/products/$id", params: { id: product } });
+      await removeVersion(client, version);
+    },
+  });
   return (
     <Page
       title={name}
       lead={version.description && <span style={{ whiteSpace: "pre-line" }}>{version.description}</span>}
-      above={[{ label: t("product.title"), to: "/products" }, { label: above.data?.name, to: `/products/${product}` }]}
-      mark={archived && <Mark state="archived" />}
+      breadcrumbs={[{ label: t("product.title"), to: "/products" }, { label: above.data?.name, to: `/products/${product}` }]}
+      status={archived && <StatusBadge status="archived" />}
       actions={
         <>
           {may("editVersion") && (
@@ -50,28 +61,7 @@ function Shown({ version }: { version: Record }) {
             </LinkButton>
           )}
           <RecordMenu
-            deeds={[
-              archived
-                ? {
-                    label: t("do.unarchive"), icon: <IconArchiveOff size={16} />, allowed: may("unarchiveVersion"), verb: t("do.unarchive"),
-                    title: t("version.unarchiveTitle", { name }), text: t("version.unarchive"), run: () => unarchiveVersion(id).then(changed),
-                  }
-                : {
-                    label: t("do.archive"), icon: <IconArchive size={16} />, allowed: may("archiveVersion"), verb: t("do.archive"), danger: true,
-                    title: t("version.archiveTitle", { name }), text: t("version.archive"), run: () => archiveVersion(id).then(changed),
-                  },
-              {
-                label: t("do.delete"), icon: <IconTrash size={16} />, allowed: may("deleteVersion"), verb: t("do.delete"), danger: true,
-                title: t("version.deleteTitle", { name }), text: t("version.delete"),
-                run: async () => {
-                  await deleteVersion(id);
-                  notifications.show({ message: t("version.deleted", { name }), color: "petrol" });
-                  await navigate({ to: "/products/$id", params: { id: product } });
-                  client.removeQueries({ queryKey: ["versions", id] });
-                  await client.invalidateQueries({ queryKey: ["products", product, "versions"] });
-                },
-              },
-            ]}
+            actions={[archive, remove]}
           />
         </>
       }
@@ -81,12 +71,12 @@ function Shown({ version }: { version: Record }) {
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 6 }}>
           <Section title={t("policy.title")} lead={t("version.lead")}>
-            <PolicyFacts policy={version.policy} />
+            <PolicyDetails policy={version.policy} />
           </Section>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 6 }}>
           <Section title={t("product.record")}>
-            <RecordFacts record={version} />
+            <RecordDetails record={version} />
           </Section>
         </Grid.Col>
       </Grid>
@@ -96,9 +86,9 @@ function Shown({ version }: { version: Record }) {
 
 function Licenses({ version }: { version: Record }) {
   const { t } = useTranslation();
-  const may = useMay();
+  const may = usePermissions();
   const navigate = useNavigate();
-  const { search = "" } = useSearch({ from: "/inside/versions/$id" });
+  const { search = "" } = useSearch({ from: "/member/versions/$id" });
   const { id, policy } = version;
   const query = useInfiniteQuery(licensesQuery(id, search));
   const add = may("createLicense") && (
@@ -126,21 +116,18 @@ function Licenses({ version }: { version: Record }) {
             cell: (license) => (
               <>
                 <Link className="name break" to="/licenses/$id" params={{ id: license.id }}>
-                  {nameOf(license)}
+                  {licenseName(license)}
                 </Link>
-                <Below>{license.name && license.customer ? license.customer : short(license.id)}</Below>
+                <SecondaryText>{license.name && license.customer ? license.customer : shortId(license.id)}</SecondaryText>
               </>
             ),
           },
-          { title: t("field.status"), cell: (license) => <Mark state={stateOf(license)} /> },
-          ...(counted(policy.type) ? [{ title: t("license.allowance"), cell: (license: License) => <span className="tabular">{number(license.allowance)}</span>, wideOnly: true, align: "right" as const }] : []),
-          ...(expiring(policy.type) ? [{ title: t("license.expires"), cell: (license: License) => (license.expires ? date(license.expires) : t("license.never")), wideOnly: true }] : []),
-          { title: t("field.created"), cell: (license) => <When at={license.created} />, wideOnly: true },
+          { title: t("field.status"), cell: (license) => <StatusBadge status={licenseStatus(license)} /> },
+          ...(limitsCalls(policy.type) ? [{ title: t("license.allowance"), cell: (license: License) => <span className="tabular">{formatNumber(license.allowance)}</span>, wideOnly: true, align: "right" as const }] : []),
+          ...(limitsTime(policy.type) ? [{ title: t("license.expires"), cell: (license: License) => (license.expires ? formatDate(license.expires) : t("license.never")), wideOnly: true }] : []),
+          { title: t("field.created"), cell: (license) => <Timestamp at={license.created} />, wideOnly: true },
         ]}
       />
     </Stack>
   );
 }
-
-/** What a license is called: a name is not asked for. */
-export const nameOf = (license: Pick<License, "id" | "name" | "customer">) => license.name || license.customer || short(license.id);

@@ -2,17 +2,17 @@ import { Stack, Textarea, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 
 import type { Metadata, PolicyNew, Version } from "@/api/types";
-import { entriesOf, MetadataInput, metadataOf } from "@/components/MetadataInput";
-import { ProblemAlert } from "@/components/ProblemAlert";
+import { MetadataInput, toEntries, toMetadata, validateMetadata } from "@/components/MetadataInput";
 import { Section } from "@/components/Section";
+import { FormActions } from "@/components/FormActions";
+import { FormProblem } from "@/components/FormProblem";
 import { useSubmit } from "@/components/useSubmit";
 import { useTranslation } from "@/i18n";
 
-import { conflict, FormEnd, metadataRule } from "../products/ProductForm";
-import { beginning, missing, policyOf, type PolicyValues } from "./policy";
+import { defaultPolicy, missingSettings, toPolicyInput, type PolicyValues } from "./policy";
 import { PolicyFields } from "./PolicyFields";
 
-export interface VersionSent {
+export interface VersionInput {
   name: string;
   description: string;
   policy: PolicyNew;
@@ -21,48 +21,48 @@ export interface VersionSent {
 
 interface Props {
   version?: Version;
-  send: (values: VersionSent) => Promise<Version>;
-  done: (version: Version) => void;
-  verb: string;
-  leave: string;
+  send: (values: VersionInput) => Promise<Version>;
+  onSuccess: (version: Version) => void;
+  submitLabel: string;
+  cancelTo: string;
   reload?: () => void;
 }
 
-export function VersionForm({ version, send, done, verb, leave, reload }: Props) {
+export function VersionForm({ version, send, onSuccess, submitLabel, cancelTo, reload }: Props) {
   const { t } = useTranslation();
   const form = useForm({
     initialValues: {
       name: version?.name ?? "",
       description: version?.description ?? "",
-      policy: (version ? { ...version.policy } : beginning) as PolicyValues,
-      metadata: entriesOf(version?.metadata ?? {}),
+      policy: (version ? { ...version.policy } : defaultPolicy) as PolicyValues,
+      metadata: toEntries(version?.metadata ?? {}),
     },
     validate: (values) => ({
       ...(!values.name.trim() && { name: t("license.needed") }),
-      ...Object.fromEntries(missing(values.policy).map((setting) => [`policy.${setting}`, t("license.needed")])),
-      ...(metadataRule(values.metadata) && { metadata: metadataRule(values.metadata) }),
+      ...Object.fromEntries(missingSettings(values.policy).map((setting) => [`policy.${setting}`, t("license.needed")])),
+      ...(validateMetadata(values.metadata) && { metadata: validateMetadata(values.metadata) }),
     }),
   });
   const { submit, pending, error } = useSubmit({
     form,
-    send: ({ policy, metadata, ...values }) => send({ ...values, policy: policyOf(policy, version?.policy), metadata: metadataOf(metadata) }),
-    done,
+    send: ({ policy, metadata, ...values }) => send({ ...values, policy: toPolicyInput(policy, version?.policy), metadata: toMetadata(metadata) }),
+    onSuccess,
   });
   return (
     <form onSubmit={submit} noValidate>
       <Stack>
-        {error && <ProblemAlert error={error} focus action={conflict(error) && reload ? { label: t("do.reload"), run: reload } : undefined} />}
+        <FormProblem error={error} reload={reload} />
         <Section title={t("version.what")}>
           <Stack>
             <TextInput label={t("field.name")} description={t("version.nameHint")} maxLength={200} autoFocus={!version} data-autofocus {...form.getInputProps("name")} />
             <Textarea label={t("field.description")} autosize minRows={2} maxRows={8} {...form.getInputProps("description")} />
           </Stack>
         </Section>
-        <PolicyFields form={form} fixed={version !== undefined} />
+        <PolicyFields form={form} typeFixed={version !== undefined} />
         <Section title={t("field.metadata")}>
           <MetadataInput bare {...form.getInputProps("metadata")} />
         </Section>
-        <FormEnd verb={verb} pending={pending} leave={leave} />
+        <FormActions submitLabel={submitLabel} pending={pending} cancelTo={cancelTo} />
       </Stack>
     </form>
   );

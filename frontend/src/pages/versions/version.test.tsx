@@ -4,12 +4,12 @@ import { http, HttpResponse } from "msw";
 import { expect, it } from "vitest";
 
 import type { Policy } from "@/api/types";
-import { at, license, open, product, server, usual, version, withServer } from "@/testing/pages";
+import { apiURL, license, openPage, product, server, defaultHandlers, version, useMockServer } from "@/testing/renderApp";
 
-withServer();
+useMockServer();
 
 /** A page's lists, empty: forms lead to it. */
-const nothing = [`/versions/${version.id}/licenses`, `/licenses/${license.id}/activations`, `/licenses/${license.id}/reservations`].map((path) => http.get(at(path), () => HttpResponse.json({ items: null })));
+const nothing = [`/versions/${version.id}/licenses`, `/licenses/${license.id}/activations`, `/licenses/${license.id}/reservations`].map((path) => http.get(apiURL(path), () => HttpResponse.json({ items: null })));
 
 const strict: Policy = { ...version.policy, journal_every: 7, prepaid: 20, max_borrow: 86_400_000, statistics: true, clone_action: "suspend", clone_limit: 3 };
 
@@ -17,7 +17,7 @@ const strict: Policy = { ...version.policy, journal_every: 7, prepaid: 20, max_b
 function sent(method: "post" | "patch", path: string, answer: object) {
   const bodies: { policy: Policy; overrides: object }[] = [];
   server.use(
-    http[method](at(path), async ({ request }) => {
+    http[method](apiURL(path), async ({ request }) => {
       bodies.push((await request.json()) as (typeof bodies)[number]);
       return HttpResponse.json(answer);
     }),
@@ -27,10 +27,10 @@ function sent(method: "post" | "patch", path: string, answer: object) {
 
 // proves part of U04
 it("a new version shows what its type and choices make of use, and sends that", async () => {
-  server.use(...usual(), ...nothing);
+  server.use(...defaultHandlers(), ...nothing);
   const bodies = sent("post", `/products/${product.id}/versions`, version);
   const user = userEvent.setup();
-  open(`/products/${product.id}/versions/new`);
+  openPage(`/products/${product.id}/versions/new`);
   await user.type(await screen.findByLabelText("Name"), "2028");
   await user.click(screen.getByRole("button", { name: "More settings" }));
   await user.click(screen.getByRole("button", { name: "Clones and borrowing" }));
@@ -53,10 +53,10 @@ it("a new version shows what its type and choices make of use, and sends that", 
 // proves part of U10
 it("an edit resets nothing of a policy", async () => {
   const before = { ...version, policy: { ...strict, trigger: "every_call" as const } };
-  server.use(http.get(at(`/versions/${version.id}`), () => HttpResponse.json(before)), ...usual(), ...nothing);
+  server.use(http.get(apiURL(`/versions/${version.id}`), () => HttpResponse.json(before)), ...defaultHandlers(), ...nothing);
   const bodies = sent("patch", `/versions/${version.id}`, before);
   const user = userEvent.setup();
-  open(`/versions/${version.id}/edit`);
+  openPage(`/versions/${version.id}/edit`);
   await user.type(await screen.findByLabelText("Description"), "Renamed");
   await user.click(screen.getByRole("button", { name: "Save changes" }));
   await waitFor(() => expect(bodies).toHaveLength(1));
@@ -64,8 +64,8 @@ it("an edit resets nothing of a policy", async () => {
 });
 
 it("a version's page says its policy in words", async () => {
-  server.use(http.get(at(`/versions/${version.id}`), () => HttpResponse.json({ ...version, policy: strict })), ...usual(), ...nothing);
-  open(`/versions/${version.id}`);
+  server.use(http.get(apiURL(`/versions/${version.id}`), () => HttpResponse.json({ ...version, policy: strict })), ...defaultHandlers(), ...nothing);
+  openPage(`/versions/${version.id}`);
   const fact = async (label: string) => (await screen.findByText(label)).nextSibling?.textContent;
   expect(await fact("Prepaid calls")).toBe("20 calls");
   expect(await fact("Borrowing")).toBe("1 d");
@@ -77,10 +77,10 @@ it("a version's page says its policy in words", async () => {
 // proves part of U10
 it("a license's own values stay, also those that its form has no field for", async () => {
   const own = { ...license, overrides: { prepaid: 20, clone_action: "suspend", seats: "newest_wins" } };
-  server.use(http.get(at(`/licenses/${license.id}`), () => HttpResponse.json(own)), ...usual(), ...nothing);
+  server.use(http.get(apiURL(`/licenses/${license.id}`), () => HttpResponse.json(own)), ...defaultHandlers(), ...nothing);
   const bodies = sent("patch", `/licenses/${license.id}`, own);
   const user = userEvent.setup();
-  open(`/licenses/${license.id}/edit`);
+  openPage(`/licenses/${license.id}/edit`);
   expect((await screen.findByLabelText<HTMLInputElement>("Prepaid calls")).value).toBe("20");
   await user.click(screen.getByRole("switch", { name: "Own value for Borrowing" }));
   await user.click(screen.getByRole("button", { name: "Save changes" }));

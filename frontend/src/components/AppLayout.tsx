@@ -5,22 +5,22 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tansta
 import { Link, useLocation, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useEffect } from "react";
 
-import { leave } from "@/api/query";
+import { endSession } from "@/api/queryClient";
 import { logout, productsQuery, sessionQuery } from "@/api/requests";
 import type { Session } from "@/api/types";
 import { useTranslation } from "@/i18n";
 
 import { Logo } from "./Logo";
 
-const RECENT = 6; // products in the side bar
+const MAX_RECENT = 6; // products in the side bar
 
 /** What stands around every page: for whoever is logged in the way to everything else, for others the way to log in. */
-export function Shell({ children }: { children: ReactNode }) {
+export function AppLayout({ children }: { children: ReactNode }) {
   const { data: session } = useQuery({ ...sessionQuery, retry: false, enabled: false });
-  return session ? <Inside session={session}>{children}</Inside> : <Outside>{children}</Outside>;
+  return session ? <MemberLayout session={session}>{children}</MemberLayout> : <PublicLayout>{children}</PublicLayout>;
 }
 
-function Skip() {
+function SkipLink() {
   const { t } = useTranslation();
   return (
     <a
@@ -36,14 +36,14 @@ function Skip() {
   );
 }
 
-function Inside({ session, children }: { session: Session; children: ReactNode }) {
+function MemberLayout({ session, children }: { session: Session; children: ReactNode }) {
   const { t } = useTranslation();
   const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
   useEffect(close, [pathname, close]);
   return (
     <AppShell header={{ height: { base: 52, sm: 0 } }} navbar={{ width: 248, breakpoint: "sm", collapsed: { mobile: !opened } }} transitionDuration={0}>
-      <Skip />
+      <SkipLink />
       <AppShell.Header hiddenFrom="sm" px="md">
         <Group h="100%" justify="space-between">
           <Logo />
@@ -58,7 +58,7 @@ function Inside({ session, children }: { session: Session; children: ReactNode }
           <Navigation />
         </AppShell.Section>
         <AppShell.Section p="xs" style={{ borderTop: "1px solid var(--line)" }}>
-          <Person session={session} />
+          <UserMenu session={session} />
         </AppShell.Section>
       </AppShell.Navbar>
       <AppShell.Main id="content" tabIndex={-1}>
@@ -72,7 +72,7 @@ function Navigation() {
   const { t } = useTranslation();
   const { pathname } = useLocation();
   const { data } = useInfiniteQuery(productsQuery());
-  const recent = data?.slice(0, RECENT) ?? [];
+  const recent = data?.slice(0, MAX_RECENT) ?? [];
   const link = { style: { borderRadius: "var(--mantine-radius-md)" }, variant: "light", activeOptions: { exact: true } } as const;
   return (
     <>
@@ -95,13 +95,13 @@ function Navigation() {
   );
 }
 
-function Person({ session }: { session: Session }) {
+function UserMenu({ session }: { session: Session }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const navigate = useNavigate();
   const leaving = useMutation({
     mutationFn: logout,
-    onSuccess: () => leave(client, () => navigate({ to: "/login" })),
+    onSuccess: () => endSession(client, () => navigate({ to: "/login" })),
   });
   return (
     <Menu position="top-start" width={228} shadow="md" withinPortal={false}>
@@ -126,7 +126,7 @@ function Person({ session }: { session: Session }) {
         <Menu.Item component={Link} to="/account" leftSection={<IconUser size={16} />}>
           {t("nav.account")}
         </Menu.Item>
-        <SchemeItems />
+        <ColorSchemeItems />
         <Menu.Divider />
         <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => leaving.mutate()}>
           {t("nav.logout")}
@@ -138,7 +138,7 @@ function Person({ session }: { session: Session }) {
 
 const schemes = ["light", "dark", "auto"] as const;
 
-function SchemeItems() {
+function ColorSchemeItems() {
   const { t } = useTranslation();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
@@ -154,13 +154,13 @@ function SchemeItems() {
   );
 }
 
-function Outside({ children }: { children: ReactNode }) {
+function PublicLayout({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const { pathname } = useLocation();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <>
-      <Skip />
+      <SkipLink />
       <Group component="header" justify="space-between" px={{ base: "md", sm: "xl" }} py="sm" mih={56}>
         <Logo />
         <Group gap="md">

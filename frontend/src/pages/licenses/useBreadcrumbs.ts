@@ -2,19 +2,19 @@ import { useQuery } from "@tanstack/react-query";
 
 import { productQuery, versionQuery } from "@/api/requests";
 import type { License } from "@/api/types";
-import type { Crumb } from "@/components/Page";
+import type { Breadcrumb } from "@/components/Page";
 import { useTranslation } from "@/i18n";
 
 /** What a license is below: its product and version, and the way to them. */
-export function useAbove(license: License | undefined) {
+export function useBreadcrumbs(license: License | undefined) {
   const { t } = useTranslation();
   const enabled = license !== undefined;
   const product = useQuery({ ...productQuery(license?.product ?? ""), enabled });
   const version = useQuery({ ...versionQuery(license?.version ?? ""), enabled });
-  const crumbs: Crumb[] = [
+  const breadcrumbs: Breadcrumb[] = [
     { label: t("product.title"), to: "/products" },
     { label: product.data?.name, to: `/products/${license?.product}` },
     { label: version.data?.name, to: `/versions/${license?.version}` },
   ];
-  return { crumbs, product, version };
+  return { crumbs: breadcrumbs, product, version };
 }

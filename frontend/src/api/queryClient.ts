@@ -6,7 +6,7 @@ import { sessionQuery } from "./requests";
 import type { Session } from "./types";
 
 /** What was read, kept for a moment. Without a network it asks all the same: the server may be on this machine. */
-export const makeQueryClient = () =>
+export const createQueryClient = () =>
   new QueryClient({
     defaultOptions: {
       queries: {
@@ -21,20 +21,20 @@ export const makeQueryClient = () =>
   });
 
 /** Forgets what the person before has read. The session itself stays where its watchers look. */
-function forget(client: QueryClient) {
+function clearQueries(client: QueryClient) {
   client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionQuery.queryKey[0] });
 }
 
 /** Somebody has come in. */
-export function enter(client: QueryClient, session: Session) {
-  forget(client);
+export function startSession(client: QueryClient, session: Session) {
+  clearQueries(client);
   client.setQueryData(sessionQuery.queryKey, session);
 }
 
 /** Nobody is in any more. `away` leads to a page for everybody; until it has, the page that is still shown keeps what it shows. */
-export async function leave(client: QueryClient, away: () => Promise<void>) {
+export async function endSession(client: QueryClient, away: () => Promise<void>) {
   setCSRF("");
   client.getQueryCache().find({ queryKey: sessionQuery.queryKey })?.reset();
   await away();
-  forget(client);
+  clearQueries(client);
 }

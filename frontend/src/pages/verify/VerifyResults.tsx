@@ -1,13 +1,12 @@
 import { Badge, Button, Group, Stack, Text, ThemeIcon } from "@mantine/core";
 import { IconCheck, IconFolderOff, IconX } from "@tabler/icons-react";
 
-import { When } from "@/components/bits";
-import { Fact, Facts } from "@/components/Facts";
+import { DescriptionItem, DescriptionList } from "@/components/DescriptionList";
 import { Section } from "@/components/Section";
-import { number, size as bytes } from "@/components/units";
+import { Timestamp } from "@/components/Timestamp";
+import { formatNumber, size as bytes } from "@/components/format";
 import { useTranslation } from "@/i18n";
-import type { Result } from "@/verifier/files";
-import type { Verdict } from "@/verifier/module";
+import type { Result, Verdict } from "@/verifier/types";
 
 interface Props {
   results: Result[];
@@ -17,7 +16,7 @@ interface Props {
 }
 
 /** What was found, file by file, with the reason and the advice. */
-export function Verdicts({ results, empty, clear }: Props) {
+export function VerifyResults({ results, empty, clear }: Props) {
   const { t } = useTranslation();
   if (results.length === 0 && empty.length === 0) return null;
   return (
@@ -45,16 +44,15 @@ export function Verdicts({ results, empty, clear }: Props) {
         ))}
         {results.map((result, i) => (
           // oxlint-disable-next-line react/no-array-index-key -- two files may have one name
-          <Shown key={i} result={result} />
+          <ResultItem key={i} result={result} />
         ))}
       </Stack>
     </Section>
   );
 }
 
-function Shown({ result: { name, size, verdict } }: { result: Result }) {
+function ResultItem({ result: { name, size, verdict } }: { result: Result }) {
   const { t } = useTranslation();
-  if (!verdict) return null;
   return (
     <Group component="li" gap="sm" align="flex-start" wrap="nowrap" data-verdict={verdict.genuine ? "ok" : verdict.answer.code}>
       <ThemeIcon variant="outline" size={28} radius="xl" style={{ color: verdict.genuine ? "var(--good)" : "var(--bad)", borderColor: "currentColor", flexShrink: 0 }}>
@@ -74,20 +72,20 @@ function Shown({ result: { name, size, verdict } }: { result: Result }) {
             </Text>
           )}
         </Group>
-        {verdict.genuine ? <Genuine license={verdict.license} /> : <Refused answer={verdict.answer} />}
+        {verdict.genuine ? <LicenseDetails license={verdict.license} /> : <VerdictDetails answer={verdict.answer} />}
       </Stack>
     </Group>
   );
 }
 
-function Genuine({ license }: { license: Extract<Verdict, { genuine: true }>["license"] }) {
+function LicenseDetails({ license }: { license: Extract<Verdict, { genuine: true }>["license"] }) {
   const { t } = useTranslation();
   return (
-    <Facts>
-      <Fact label={t("verify.license")}>
+    <DescriptionList>
+      <DescriptionItem label={t("verify.license")}>
         <span className="mono">{license.id}</span>
-      </Fact>
-      <Fact label={t("verify.contexts")}>
+      </DescriptionItem>
+      <DescriptionItem label={t("verify.contexts")}>
         <Group gap={6}>
           {license.contexts.map((context) => (
             <Badge key={context} className="mono">
@@ -95,31 +93,31 @@ function Genuine({ license }: { license: Extract<Verdict, { genuine: true }>["li
             </Badge>
           ))}
         </Group>
-      </Fact>
-      <Fact label={t("verify.entitlements")}>
+      </DescriptionItem>
+      <DescriptionItem label={t("verify.entitlements")}>
         <Group gap={6}>
           {license.entitlements.map(({ name, slots }) => (
             <Badge key={name} className="mono">
               {name}
-              {slots ? ` · ${number(slots)}` : ""}
+              {slots ? ` · ${formatNumber(slots)}` : ""}
             </Badge>
           ))}
         </Group>
-      </Fact>
-      <Fact label={t("verify.signed")}>
-        <When at={license.signed} as="moment" />
-      </Fact>
-      <Fact label={t("verify.signedBy")}>
+      </DescriptionItem>
+      <DescriptionItem label={t("verify.signed")}>
+        <Timestamp at={license.signed} as="datetime" />
+      </DescriptionItem>
+      <DescriptionItem label={t("verify.signedBy")}>
         <span className="mono">{license.key}</span>
-      </Fact>
-      <Fact label={t("verify.root")}>
+      </DescriptionItem>
+      <DescriptionItem label={t("verify.root")}>
         <span className="mono">{license.root}</span>
-      </Fact>
-    </Facts>
+      </DescriptionItem>
+    </DescriptionList>
   );
 }
 
-function Refused({ answer }: { answer: Extract<Verdict, { genuine: false }>["answer"] }) {
+function VerdictDetails({ answer }: { answer: Extract<Verdict, { genuine: false }>["answer"] }) {
   const { t } = useTranslation();
   return (
     <>

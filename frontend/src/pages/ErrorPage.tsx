@@ -3,14 +3,14 @@ import { IconMapOff } from "@tabler/icons-react";
 import { useQueryErrorResetBoundary } from "@tanstack/react-query";
 import { type ErrorComponentProps, useRouter } from "@tanstack/react-router";
 
-import { codeOf } from "@/api/problem";
+import { errorCode } from "@/api/problem";
 import { Page } from "@/components/Page";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { LinkButton } from "@/components/LinkButton";
 import { useTranslation } from "@/i18n";
 
 /** A page that could not be shown: the server is away, or the page has a fault. */
-export function Failure({ error, reset }: ErrorComponentProps) {
+export function ErrorPage({ error, reset }: ErrorComponentProps) {
   const { t } = useTranslation();
   const router = useRouter();
   const queries = useQueryErrorResetBoundary();
@@ -22,7 +22,7 @@ export function Failure({ error, reset }: ErrorComponentProps) {
           label: t("do.retry"),
           run: () => {
             // The server may have newer pages than this window. But without it, asking for them would show the browser's own error page.
-            if (codeOf(error) === "no_page") return void fetch("/", { cache: "no-store" }).then(() => location.reload(), () => {});
+            if (errorCode(error) === "no_page") return void fetch("/", { cache: "no-store" }).then(() => location.reload(), () => {});
             queries.reset();
             reset();
             void router.invalidate();
@@ -34,9 +34,9 @@ export function Failure({ error, reset }: ErrorComponentProps) {
 }
 
 /** The same, where not even the frame of the pages could be shown. */
-export const FailureAlone = (props: ErrorComponentProps) => (
+export const StandaloneErrorPage = (props: ErrorComponentProps) => (
   <main id="content" tabIndex={-1}>
-    <Failure {...props} />
+    <ErrorPage {...props} />
   </main>
 );
 

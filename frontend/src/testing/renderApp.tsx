@@ -8,12 +8,12 @@ import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll } from "vitest";
 
-import { makeQueryClient } from "@/api/query";
+import { createQueryClient } from "@/api/queryClient";
 import type { Activation, License, Product, Session, Version } from "@/api/types";
-import { makeRouter } from "@/router";
+import { createAppRouter } from "@/router";
 import { cssVariables, theme } from "@/theme";
 
-export const at = (path: string) => `${location.origin}/api/v1${path}`;
+export const apiURL = (path: string) => `${location.origin}/api/v1${path}`;
 
 export const session = (role: Session["member"]["role"] = "owner"): Session => ({
   member: { id: "1".repeat(24), name: "Ada", email: "ada@acme.example", role },
@@ -53,24 +53,24 @@ export const server = setupServer();
 await Promise.all(Object.values(import.meta.glob(["../pages/**/*.tsx", "!**/*.test.tsx"])).map((load) => load()));
 
 /** Each test file with pages calls it once. */
-export function withServer() {
+export function useMockServer() {
   beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
   afterEach(() => server.resetHandlers());
   afterAll(() => server.close());
 }
 
 /** What every page asks for. */
-export const usual = (role?: Session["member"]["role"]) => [
-  http.get(at("/session"), () => HttpResponse.json(session(role))),
-  http.get(at("/products"), () => HttpResponse.json({ items: [product] })),
-  http.get(at(`/products/${product.id}`), () => HttpResponse.json(product)),
-  http.get(at(`/versions/${version.id}`), () => HttpResponse.json(version)),
-  http.get(at(`/licenses/${license.id}`), () => HttpResponse.json(license)),
+export const defaultHandlers = (role?: Session["member"]["role"]) => [
+  http.get(apiURL("/session"), () => HttpResponse.json(session(role))),
+  http.get(apiURL("/products"), () => HttpResponse.json({ items: [product] })),
+  http.get(apiURL(`/products/${product.id}`), () => HttpResponse.json(product)),
+  http.get(apiURL(`/versions/${version.id}`), () => HttpResponse.json(version)),
+  http.get(apiURL(`/licenses/${license.id}`), () => HttpResponse.json(license)),
 ];
 
-export function open(path: string) {
-  const client = makeQueryClient();
-  const router = makeRouter(client, createMemoryHistory({ initialEntries: [path] }));
+export function openPage(path: string) {
+  const client = createQueryClient();
+  const router = createAppRouter(client, createMemoryHistory({ initialEntries: [path] }));
   const view = render(
     <MantineProvider theme={theme} cssVariablesResolver={cssVariables} env="test">
       <QueryClientProvider client={client}>

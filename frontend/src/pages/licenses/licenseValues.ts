@@ -1,9 +1,9 @@
 // A license as forms hold it, and what of it is sent: only what applies to the type and trigger.
 
 import type { CloneAction, Entitlement, License, LicenseEdit, LicenseNew, Overrides, Policy, Trigger } from "@/api/types";
-import { type Entry, entriesOf, metadataOf } from "@/components/MetadataInput";
+import { type Entry, toEntries, toMetadata } from "@/components/MetadataInput";
 
-import { counted, expiring, type Setting, type Typed } from "../versions/policy";
+import { limitsCalls, limitsTime, type Setting, type NumberField } from "../versions/policy";
 
 /** The settings of which a license can have its own. */
 export const overridable = ["interval", "max_retries", "grace", "prepaid", "activation_limit", "max_machines", "activation_delay", "max_borrow"] as const satisfies readonly Setting[];
@@ -12,21 +12,21 @@ export interface LicenseValues {
   name: string;
   customer: string;
   contexts: string[];
-  entitlements: { name: string; slots: Typed }[];
-  allowance: Typed;
+  entitlements: { name: string; slots: NumberField }[];
+  allowance: NumberField;
   /** The day, as 2027-01-31; null: none yet. */
   day: string | null;
   /** The time of the day, as 23:59. */
   time: string;
   /** null: the version's. */
-  overrides: { trigger: Trigger | null; clone_action: CloneAction | null } & Record<(typeof overridable)[number], Typed | null>;
+  overrides: { trigger: Trigger | null; clone_action: CloneAction | null } & Record<(typeof overridable)[number], NumberField | null>;
   metadata: Entry[];
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/; // spec/license-file.md
-export const isName = (text: string) => NAME.test(text);
+export const isValidName = (text: string) => NAME.test(text);
 
-export function valuesOf(license?: License): LicenseValues {
+export function toLicenseValues(license?: License): LicenseValues {
   const own = license?.overrides ?? {};
   return {
     name: license?.name ?? "",
@@ -48,7 +48,7 @@ export function valuesOf(license?: License): LicenseValues {
       max_borrow: own.max_borrow ?? null,
       prepaid: own.prepaid ?? null,
     },
-    metadata: entriesOf(license?.metadata ?? {}),
+    metadata: toEntries(license?.metadata ?? {}),
   };
 }
 
@@ -66,17 +66,17 @@ function localTime(at: string) {
 }
 
 /** The moment that day and time name; nothing when they name none. */
-export function momentOf({ day, time }: Pick<LicenseValues, "day" | "time">): string | undefined {
+export function expiryOf({ day, time }: Pick<LicenseValues, "day" | "time">): string | undefined {
   if (!day || !/^\d{1,2}:\d{2}/.test(time)) return undefined;
   const at = new Date(`${day}T${time.padStart(5, "0")}`);
   return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }
 
 /** A row that was left empty is nothing. */
-const rights = (rows: LicenseValues["entitlements"]): Entitlement[] =>
+const filledEntitlements = (rows: LicenseValues["entitlements"]): Entitlement[] =>
   rows.filter(({ name, slots }) => name !== "" || Number(slots) > 0).map(({ name, slots }) => (slots ? { name, slots } : { name }));
 
-function overridesOf(values: LicenseValues["overrides"]): Overrides {
+function toOverrides(values: LicenseValues["overrides"]): Overrides {
   const sent: Overrides = {};
   if (values.trigger !== null) sent.trigger = values.trigger;
   if (values.clone_action !== null) sent.clone_action = values.clone_action;
@@ -88,56 +88,56 @@ function overridesOf(values: LicenseValues["overrides"]): Overrides {
 }
 
 /** What a license has of its own and no form shows: it stays, though all are replaced. */
-const unseen = (own: Overrides, shown: LicenseValues["overrides"]): Overrides => Object.fromEntries(Object.entries(own).filter(([name]) => !(name in shown)));
+const hiddenOverrides = (own: Overrides, shown: LicenseValues["overrides"]): Overrides => Object.fromEntries(Object.entries(own).filter(([name]) => !(name in shown)));
 
 /** The license to be made. */
-export function newOf(values: LicenseValues, { type }: Pick<Policy, "type">): LicenseNew {
-  const overrides = overridesOf(values.overrides);
-  const metadata = metadataOf(values.metadata);
+export function toCreateInput(values: LicenseValues, { type }: Pick<Policy, "type">): LicenseNew {
+  const overrides = toOverrides(values.overrides);
+  const metadata = toMetadata(values.metadata);
   return {
     ...(values.name && { name: values.name }),
     ...(values.customer && { customer: values.customer }),
     contexts: values.contexts,
-    entitlements: rights(values.entitlements),
-    ...(counted(type) && values.allowance !== "" && { allowance: values.allowance }),
-    ...(expiring(type) && { expires: momentOf(values) }),
+    entitlements: filledEntitlements(values.entitlements),
+    ...(limitsCalls(type) && values.allowance !== "" && { allowance: values.allowance }),
+    ...(limitsTime(type) && { expires: expiryOf(values) }),
     ...(Object.keys(overrides).length > 0 && { overrides }),
     ...(Object.keys(metadata).length > 0 && { metadata }),
   };
 }
 
 /** The change: what is otherwise than it was, and nothing else. */
-export function editOf(values: LicenseValues, license: License, policy: Pick<Policy, "type">): LicenseEdit {
-  const before = valuesOf(license);
+export function toUpdateInput(values: LicenseValues, license: License, policy: Pick<Policy, "type">): LicenseEdit {
+  const before = toLicenseValues(license);
   const sent: LicenseEdit = { revision: license.revision };
   const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
   if (values.name !== before.name) sent.name = values.name;
   if (values.customer !== before.customer) sent.customer = values.customer;
   if (differs(values.contexts, before.contexts)) sent.contexts = values.contexts;
-  if (differs(rights(values.entitlements), rights(before.entitlements))) sent.entitlements = rights(values.entitlements);
-  if (counted(policy.type) && values.allowance !== "" && values.allowance !== before.allowance) sent.allowance = values.allowance;
+  if (differs(filledEntitlements(values.entitlements), filledEntitlements(before.entitlements))) sent.entitlements = filledEntitlements(values.entitlements);
+  if (limitsCalls(policy.type) && values.allowance !== "" && values.allowance !== before.allowance) sent.allowance = values.allowance;
   // A moment that was not touched keeps its seconds, which the form does not show.
-  if (expiring(policy.type) && (values.day !== before.day || values.time !== before.time)) sent.expires = momentOf(values);
-  if (differs(overridesOf(values.overrides), overridesOf(before.overrides))) sent.overrides = { ...unseen(license.overrides, values.overrides), ...overridesOf(values.overrides) };
-  if (differs(metadataOf(values.metadata), license.metadata)) sent.metadata = metadataOf(values.metadata);
+  if (limitsTime(policy.type) && (values.day !== before.day || values.time !== before.time)) sent.expires = expiryOf(values);
+  if (differs(toOverrides(values.overrides), toOverrides(before.overrides))) sent.overrides = { ...hiddenOverrides(license.overrides, values.overrides), ...toOverrides(values.overrides) };
+  if (differs(toMetadata(values.metadata), license.metadata)) sent.metadata = toMetadata(values.metadata);
   return sent;
 }
 
 /** What keeps values from being a license, by the form's paths. The words are the caller's. */
-export type Fault = "needed" | "needOne" | "rule" | "repeated";
+export type FieldFault = "needed" | "needOne" | "rule" | "repeated";
 
-export function faults(values: LicenseValues, { type }: Pick<Policy, "type">): Record<string, Fault> {
-  const found: Record<string, Fault> = {};
+export function findErrors(values: LicenseValues, { type }: Pick<Policy, "type">): Record<string, FieldFault> {
+  const found: Record<string, FieldFault> = {};
   if (values.contexts.length === 0) found.contexts = "needOne";
-  else if (!values.contexts.every(isName)) found.contexts = "rule";
-  if (rights(values.entitlements).length === 0) found["entitlements.0.name"] = "needOne";
+  else if (!values.contexts.every(isValidName)) found.contexts = "rule";
+  if (filledEntitlements(values.entitlements).length === 0) found["entitlements.0.name"] = "needOne";
   for (const [i, { name, slots }] of values.entitlements.entries()) {
     if (name === "" && !slots) continue;
-    if (!isName(name)) found[`entitlements.${i}.name`] = "rule";
+    if (!isValidName(name)) found[`entitlements.${i}.name`] = "rule";
     else if (values.entitlements.findIndex((other) => other.name === name) < i) found[`entitlements.${i}.name`] = "repeated";
   }
-  if (counted(type) && !values.allowance) found.allowance = "needed";
-  if (expiring(type) && !momentOf(values)) found[values.day ? "time" : "day"] = "needed";
+  if (limitsCalls(type) && !values.allowance) found.allowance = "needed";
+  if (limitsTime(type) && !expiryOf(values)) found[values.day ? "time" : "day"] = "needed";
   for (const setting of overridable) if (values.overrides[setting] === "") found[`overrides.${setting}`] = "needed";
   return found;
 }

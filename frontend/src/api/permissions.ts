@@ -1,12 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { sessionQuery } from "./requests";
-import { rights } from "./rights";
+import { operationRoles } from "./operationRoles";
 
-export type Operation = keyof typeof rights;
+export type Operation = keyof typeof operationRoles;
 
 /** Tells whether one's role is allowed an operation, so that the page does not offer what the server would refuse. */
-export function useMay() {
+export function usePermissions() {
   const { data } = useQuery(sessionQuery);
-  return (operation: Operation) => (rights[operation] as readonly string[]).includes(data?.member.role ?? "");
+  return (operation: Operation) => (operationRoles[operation] as readonly string[]).includes(data?.member.role ?? "");
 }

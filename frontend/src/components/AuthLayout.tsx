@@ -8,11 +8,11 @@ interface Props {
   title: string;
   lead: string;
   children: ReactNode;
-  below?: ReactNode;
+  footer?: ReactNode;
 }
 
 /** The frame of the pages before one is in. */
-export function Door({ title, lead, children, below }: Props) {
+export function AuthLayout({ title, lead, children, footer }: Props) {
   const { t } = useTranslation();
   useDocumentTitle(t("titleOf", { page: title }));
   return (
@@ -29,7 +29,7 @@ export function Door({ title, lead, children, below }: Props) {
             {children}
           </Stack>
         </Paper>
-        {below}
+        {footer}
       </Stack>
     </Center>
   );

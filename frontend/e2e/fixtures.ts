@@ -23,28 +23,28 @@ export class Vendor {
 
   async setUp(link: string) {
     const token = new URL(link).searchParams.get("token");
-    this.#csrf = (await this.ask("POST", "/setup", { ...owner, token })).csrf_token;
+    this.#csrf = (await this.request("POST", "/setup", { ...owner, token })).csrf_token;
   }
 
   async login() {
-    this.#csrf = (await this.ask("POST", "/session", { email: owner.email, password: owner.password })).csrf_token;
+    this.#csrf = (await this.request("POST", "/session", { email: owner.email, password: owner.password })).csrf_token;
   }
 
-  async ask(method: string, path: string, data?: object) {
+  async request(method: string, path: string, data?: object) {
     const response = await this.#request.fetch(`${this.url}/api/v1${path}`, { method, data, headers: { "X-CSRF-Token": this.#csrf } });
     const text = await response.text();
     expect(response.ok(), `${method} ${path}: ${text}`).toBe(true);
     return text.startsWith("{") ? JSON.parse(text) : text;
   }
 
-  product = (name = "Acme CAD", more: object = {}) => this.ask("POST", "/products", { name, ...more });
+  product = (name = "Acme CAD", more: object = {}) => this.request("POST", "/products", { name, ...more });
   version = (product: string, name = "2027", policy: object = {}) =>
-    this.ask("POST", `/products/${product}/versions`, {
+    this.request("POST", `/products/${product}/versions`, {
       name,
       policy: { type: "calls", trigger: "interval", interval: 3_600_000, max_retries: 3, grace: 86_400_000, activation_limit: 20, ...policy },
     });
   license = (version: string, more: object = {}) =>
-    this.ask("POST", `/versions/${version}/licenses`, {
+    this.request("POST", `/versions/${version}/licenses`, {
       name: "Plant 7",
       customer: "Initech",
       contexts: ["ui", "automation"],
@@ -56,7 +56,7 @@ export class Vendor {
 
 interface Fixtures {
   /** An empty server: nobody owns it yet. */
-  bare: Server;
+  emptyServer: Server;
   /** The vendor's own program, logged in. */
   vendor: Vendor;
 }
@@ -87,7 +87,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     expect(faults).toEqual([]);
   },
   // oxlint-disable-next-line no-empty-pattern
-  bare: async ({}, use) => {
+  emptyServer: async ({}, use) => {
     const server = await serve();
     await use(server);
     await server.stop();
@@ -95,15 +95,15 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   vendor: async ({ playwright, server }, use) => {
     const request = await playwright.request.newContext();
     const vendor = new Vendor(request, server.url);
-    if (owned.has(server)) await vendor.login();
+    if (serversSetUp.has(server)) await vendor.login();
     else await vendor.setUp(server.setup);
-    owned.add(server);
+    serversSetUp.add(server);
     await use(vendor);
     await request.dispose();
   },
 });
 
-const owned = new WeakSet<Server>();
+const serversSetUp = new WeakSet<Server>();
 
 /** Logs in by the form, as a person does. */
 export async function logIn(page: Page, path = "/") {
@@ -117,7 +117,7 @@ export async function logIn(page: Page, path = "/") {
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Waits until colours have changed: in between, they are neither the old ones nor the new. */
-async function settled(page: Page) {
+async function waitForTransitions(page: Page) {
   await page.evaluate(async () => {
     await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
     const ending = document.getAnimations().filter((a) => Number.isFinite(a.effect?.getComputedTiming().endTime));
@@ -127,7 +127,7 @@ async function settled(page: Page) {
 
 /** Everything that axe finds on the page as it stands, in words. */
 export async function violations(page: Page): Promise<string[]> {
-  await settled(page);
+  await waitForTransitions(page);
   await page.evaluate(axe); // not as a script of the page: its policy forbids that
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: { run: (options: object) => Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
@@ -137,7 +137,7 @@ export async function violations(page: Page): Promise<string[]> {
 }
 
 /** In both colours: what fails in one often passes in the other. */
-export async function accessible(page: Page, where: string) {
+export async function expectAccessible(page: Page, where: string) {
   await expect(page.locator("h1").first()).toBeAttached();
   for (const scheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme: scheme });

@@ -1,6 +1,6 @@
 // The code that is pasted into a program, with the values of one license. e2e runs it as it stands here.
 
-export interface Values {
+export interface SampleValues {
   server_url: string;
   product_id: string;
   version_id: string;
@@ -10,16 +10,16 @@ export interface Values {
   entitlement: string;
 }
 
-export interface Sample {
+export interface CodeSample {
   language: string;
   file: string;
   install: string;
-  code: (values: Values) => string;
+  code: (values: SampleValues) => string;
 }
 
-const q = (text: string) => JSON.stringify(text); // the same in all three languages, for what the server allows in these
+const quote = (text: string) => JSON.stringify(text); // the same in all three languages, for what the server allows in these
 
-export const samples: Sample[] = [
+export const codeSamples: CodeSample[] = [
   {
     language: "Go",
     file: "main.go",
@@ -42,10 +42,10 @@ func main() {
 
 func run(ctx context.Context) error {
 	client, err := onelicense.New(ctx, onelicense.Config{
-		ServerURL: ${q(v.server_url)},
-		ProductID: ${q(v.product_id)},
-		VersionID: ${q(v.version_id)},
-		LicenseID: ${q(v.license_id)},
+		ServerURL: ${quote(v.server_url)},
+		ProductID: ${quote(v.product_id)},
+		VersionID: ${quote(v.version_id)},
+		LicenseID: ${quote(v.license_id)},
 	})
 	if err != nil {
 		return err // not activated: the program does not go on
@@ -53,10 +53,10 @@ func run(ctx context.Context) error {
 	defer client.Close(ctx)
 
 	// One slot, for as long as it is held.
-	if err := client.Reserve(ctx, ${q(v.context)}, ${q(v.entitlement)}); err != nil {
+	if err := client.Reserve(ctx, ${quote(v.context)}, ${quote(v.entitlement)}); err != nil {
 		return err
 	}
-	defer client.Release(${q(v.context)}, ${q(v.entitlement)})
+	defer client.Release(${quote(v.context)}, ${quote(v.entitlement)})
 
 	fmt.Println("licensed")
 	return client.Consume(ctx) // at the end of every licensed call
@@ -71,19 +71,19 @@ func run(ctx context.Context) error {
 
 # Raises LicenseError when the program may not go on.
 client = OneLicenseClient(
-    server_url=${q(v.server_url)},
-    product_id=${q(v.product_id)},
-    version_id=${q(v.version_id)},
-    license_id=${q(v.license_id)},
+    server_url=${quote(v.server_url)},
+    product_id=${quote(v.product_id)},
+    version_id=${quote(v.version_id)},
+    license_id=${quote(v.license_id)},
 )
 
 # One slot, for as long as it is held.
-client.reserve(${q(v.context)}, ${q(v.entitlement)})
+client.reserve(${quote(v.context)}, ${quote(v.entitlement)})
 try:
     print("licensed")
     client.consume()  # at the end of every licensed call
 finally:
-    client.release(${q(v.context)}, ${q(v.entitlement)})
+    client.release(${quote(v.context)}, ${quote(v.entitlement)})
     client.shutdown()
 `,
   },
@@ -95,19 +95,19 @@ finally:
 
 // Rejects with a LicenseError when the program may not go on.
 const client = await OneLicenseClient.create({
-  server_url: ${q(v.server_url)},
-  product_id: ${q(v.product_id)},
-  version_id: ${q(v.version_id)},
-  license_id: ${q(v.license_id)},
+  server_url: ${quote(v.server_url)},
+  product_id: ${quote(v.product_id)},
+  version_id: ${quote(v.version_id)},
+  license_id: ${quote(v.license_id)},
 });
 
 // One slot, for as long as it is held.
-await client.reserve(${q(v.context)}, ${q(v.entitlement)});
+await client.reserve(${quote(v.context)}, ${quote(v.entitlement)});
 try {
   console.log("licensed");
   await client.consume(); // at the end of every licensed call
 } finally {
-  await client.release(${q(v.context)}, ${q(v.entitlement)});
+  await client.release(${quote(v.context)}, ${quote(v.entitlement)});
   await client.shutdown();
 }
 `,

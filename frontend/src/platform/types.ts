@@ -1,0 +1,12 @@
+import type { LocalFile } from "@/verifier/types";
+
+/** Platform has what the web does not offer in the same way everywhere. The desktop window replaces the browser's functions with its own. */
+export interface Platform {
+  /** Returns the origin at which programs reach the server, such as https://licenses.example.com. */
+  serverOrigin(): string;
+  /** Saves a file where the user chooses. */
+  saveFile(name: string, contents: Uint8Array<ArrayBuffer> | string, type: string): Promise<void>;
+  copy(text: string): Promise<void>;
+  /** Calls show for license files that were opened with the program, until the returned function is called. Browsers do not have it. */
+  onOpened?(show: (files: LocalFile[]) => void): () => void;
+}
