@@ -41,7 +41,15 @@ export class Vendor {
   version = (product: string, name = "2027", policy: object = {}) =>
     this.request("POST", `/products/${product}/versions`, {
       name,
-      policy: { type: "calls", trigger: "interval", interval: 3_600_000, max_retries: 3, grace: 86_400_000, activation_limit: 20, ...policy },
+      policy: {
+        type: "calls",
+        trigger: "interval",
+        interval: 3_600_000,
+        max_retries: 3,
+        grace: 86_400_000,
+        activation_limit: 20,
+        ...policy,
+      },
     });
   license = (version: string, more: object = {}) =>
     this.request("POST", `/versions/${version}/licenses`, {
@@ -130,9 +138,17 @@ export async function violations(page: Page): Promise<string[]> {
   await waitForTransitions(page);
   await page.evaluate(axe); // not as a script of the page: its policy forbids that
   return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run: (options: object) => Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run: (
+          options: object,
+        ) => Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary: string }[] }[] }>;
+      };
+    };
     const { violations } = await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
-    return violations.flatMap(({ id, help, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${help}\n  ${html}\n  ${failureSummary}`));
+    return violations.flatMap(({ id, help, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${help}\n  ${html}\n  ${failureSummary}`),
+    );
   });
 }
 
@@ -149,7 +165,12 @@ export async function expectAccessible(page: Page, where: string) {
 
 /** Runs a program and gives what it printed; it must succeed, or end itself as if the machine had been switched off. */
 export function run(command: string, args: string[], options: { cwd: string; env?: NodeJS.ProcessEnv }): string {
-  const { status, signal, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", timeout: 600_000, ...options, env: { ...process.env, ...options.env } });
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: "utf8",
+    timeout: 600_000,
+    ...options,
+    env: { ...process.env, ...options.env },
+  });
   expect(signal === "SIGKILL" ? 0 : status, `${command} ${args.join(" ")}: ${error?.message ?? ""}${stdout}${stderr}`).toBe(0);
   return stdout;
 }

@@ -28,7 +28,10 @@ test("counters, installations and reservations, and how they are taken back", as
   await reservations.getByRole("button", { name: /^Release solid_modeling/ }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Release" }).click();
   await expect(reservations.getByRole("row")).toHaveCount(3);
-  await installations.getByRole("button", { name: /^Deactivate/ }).first().click();
+  await installations
+    .getByRole("button", { name: /^Deactivate/ })
+    .first()
+    .click();
   await expectAccessible(page, "the question before deactivating");
   await page.getByRole("dialog").getByRole("button", { name: "Deactivate" }).click();
   await expect(installations.locator('td [data-state="closed"]:visible')).toHaveCount(2);
@@ -59,7 +62,9 @@ test("a copied machine is found, its evidence shown, and it is forgiven", async 
   await expect(details.locator('[data-state="refused"]:visible')).toHaveCount(1);
   await expectAccessible(page, "details of a clone");
   await page.setViewportSize({ width: 390, height: 844 });
-  expect(await details.evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth), "nothing stands out at the side").toBeLessThanOrEqual(0);
+  expect(await details.evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth), "nothing stands out at the side").toBeLessThanOrEqual(
+    0,
+  );
   await expectAccessible(page, "details of a clone, narrow");
   await page.setViewportSize({ width: 1280, height: 860 });
 
@@ -109,10 +114,20 @@ test("the instructions' code runs as it stands", async ({ page, vendor }) => {
   expect(run("node", [await put("main.mjs", await code("Node", "main.mjs"))], { cwd: folder, env })).toContain("licensed");
 
   const python = process.env.PYTHON ?? join(root, "build/venv/bin/python");
-  expect(run(python, [await put("main.py", await code("Python", "main.py"))], { cwd: folder, env: { ...env, PYTHONPATH: join(root, "hosts/python") } })).toContain("licensed");
+  expect(
+    run(python, [await put("main.py", await code("Python", "main.py"))], {
+      cwd: folder,
+      env: { ...env, PYTHONPATH: join(root, "hosts/python") },
+    }),
+  ).toContain("licensed");
 
-  const go = { GOCACHE: run("go", ["env", "GOCACHE"], { cwd: root }).trim(), GOMODCACHE: run("go", ["env", "GOMODCACHE"], { cwd: root }).trim() };
-  expect(run("go", ["run", await put("main.go", await code("Go", "main.go"))], { cwd: root, env: { ...env, ...go } })).toContain("licensed");
+  const go = {
+    GOCACHE: run("go", ["env", "GOCACHE"], { cwd: root }).trim(),
+    GOMODCACHE: run("go", ["env", "GOMODCACHE"], { cwd: root }).trim(),
+  };
+  expect(run("go", ["run", await put("main.go", await code("Go", "main.go"))], { cwd: root, env: { ...env, ...go } })).toContain(
+    "licensed",
+  );
   await rm(folder, { recursive: true, force: true });
 
   // Three programs, one call each.

@@ -24,21 +24,40 @@ export async function populate(vendor: Vendor): Promise<SampleData> {
   await vendor.product("Acme Simulation", { description: "Finite elements and flow, on up to 64 cores." });
   const old = await vendor.product("Acme Draft 4", { description: "Succeeded by Acme CAD." });
   await vendor.request("POST", `/products/${old.id}/archive`);
-  const product = await vendor.product("Acme CAD", { description: "Solid modelling for plants and machines.", metadata: { team: "desktop", sku: "CAD-27" } });
+  const product = await vendor.product("Acme CAD", {
+    description: "Solid modelling for plants and machines.",
+    metadata: { team: "desktop", sku: "CAD-27" },
+  });
   await vendor.version(product.id, "2025", { type: "perpetual" });
   await vendor.version(product.id, "2026 strict", { trigger: "every_call", interval: 60_000 });
   const version = await vendor.version(product.id, "2027", { type: "time_and_calls", max_machines: 8, clock_tolerance: 300_000 });
-  const grants = { expires: inDays(240), entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling", slots: 10 }, { name: "part_operations" }] };
+  const grants = {
+    expires: inDays(240),
+    entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling", slots: 10 }, { name: "part_operations" }],
+  };
   await vendor.license(version.id, { ...grants, name: "Trial", customer: "Hooli", allowance: 100, expires: inDays(-3) });
   const suspended = await vendor.license(version.id, { ...grants, name: "Head office", customer: "Globex", allowance: 250_000 });
   await vendor.request("POST", `/licenses/${suspended.id}/suspend`);
   const revoked = await vendor.license(version.id, { ...grants, name: "Workstation 12", customer: "Umbrella" });
   await vendor.request("POST", `/licenses/${revoked.id}/revoke`);
   await vendor.license(version.id, { ...grants, name: "Design team", customer: "Stark Industries", allowance: 50_000 });
-  const license = await vendor.license(version.id, { ...grants, name: "Plant 7", customer: "Initech", overrides: { max_machines: 12, grace: 3 * 86_400_000 }, metadata: { order: "A-20271", contact: "peter@initech.example" } });
+  const license = await vendor.license(version.id, {
+    ...grants,
+    name: "Plant 7",
+    customer: "Initech",
+    overrides: { max_machines: 12, grace: 3 * 86_400_000 },
+    metadata: { order: "A-20271", contact: "peter@initech.example" },
+  });
   const keys = await vendor.request("GET", `/products/${product.id}/keys`);
   await runPrograms({ product: product.id, version: version.id, license: license.id, url: vendor.url });
-  return { product: product.id, version: version.id, license: license.id, empty: empty.id, keys, file: await vendor.request("GET", `/licenses/${license.id}/file`) };
+  return {
+    product: product.id,
+    version: version.id,
+    license: license.id,
+    empty: empty.id,
+    keys,
+    file: await vendor.request("GET", `/licenses/${license.id}/file`),
+  };
 }
 
 interface LicenseRef {

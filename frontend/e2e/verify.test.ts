@@ -17,7 +17,9 @@ const folderInput = 'input[type="file"][webkitdirectory]';
 test("a genuine file, changed ones, and what to do about them", async ({ page }) => {
   await page.goto("/#/verify");
   await expectAccessible(page, "verifier");
-  await page.locator(files).setInputFiles([vector("plain.txt"), vector("changed_line_3.txt"), vector("three_lines.txt"), vector("another_products_key.txt")]);
+  await page
+    .locator(files)
+    .setInputFiles([vector("plain.txt"), vector("changed_line_3.txt"), vector("three_lines.txt"), vector("another_products_key.txt")]);
   await expect(page.getByText("as soon as the key is there")).toBeVisible();
   await page.getByLabel("OpenPGP public key").fill(await readFile(vector("product.asc"), "utf8"));
   const verdict = (n: number) => page.locator("[data-verdict]").nth(n);
@@ -89,11 +91,14 @@ test("a file of 100 MB, a folder, and a file that has gone", async ({ page }) =>
 test("dropped files", async ({ page }) => {
   await page.goto("/#/verify");
   await page.getByLabel("OpenPGP public key").fill(await readFile(vector("product.asc"), "utf8"));
-  const transfer = await page.evaluateHandle((text) => {
-    const data = new DataTransfer();
-    data.items.add(new File([text], "dropped.txt"));
-    return data;
-  }, await readFile(vector("plain.txt"), "latin1"));
+  const transfer = await page.evaluateHandle(
+    (text) => {
+      const data = new DataTransfer();
+      data.items.add(new File([text], "dropped.txt"));
+      return data;
+    },
+    await readFile(vector("plain.txt"), "latin1"),
+  );
   await page.getByTestId("drop").dispatchEvent("dragover", { dataTransfer: transfer });
   await page.getByTestId("drop").dispatchEvent("drop", { dataTransfer: transfer });
   await expect(page.locator('[data-verdict="ok"]')).toContainText("dropped.txt");

@@ -75,9 +75,20 @@ test("from the one-time link to a license", async ({ page, emptyServer }) => {
   await page.getByRole("button", { name: "Create the version" }).click();
   const { policy } = (await made).postDataJSON();
   expect(policy).toEqual({
-    type: "time_and_calls", trigger: "every_call", interval: 60_000, max_retries: 0, grace: 36 * 3_600_000,
-    activation_delay: 0, activation_limit: 10, max_machines: 0, clock_tolerance: 300_000,
-    prepaid: 20, max_borrow: 2 * 86_400_000, statistics: true, clone_action: "suspend", clone_limit: 2,
+    type: "time_and_calls",
+    trigger: "every_call",
+    interval: 60_000,
+    max_retries: 0,
+    grace: 36 * 3_600_000,
+    activation_delay: 0,
+    activation_limit: 10,
+    max_machines: 0,
+    clock_tolerance: 300_000,
+    prepaid: 20,
+    max_borrow: 2 * 86_400_000,
+    statistics: true,
+    clone_action: "suspend",
+    clone_limit: 2,
   });
   await expect(page.getByRole("heading", { name: "2027" })).toBeVisible();
   await expect(page.getByText("36 h")).toBeVisible();
@@ -107,8 +118,13 @@ test("from the one-time link to a license", async ({ page, emptyServer }) => {
   const license = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/licenses"));
   await page.getByRole("button", { name: "Create the license" }).click();
   expect((await license).postDataJSON()).toEqual({
-    name: "Plant 7", customer: "Initech", allowance: 1000, expires: "2031-05-04T21:59:00.000Z", contexts: ["ui", "automation"],
-    entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling" }], overrides: { activation_delay: 0 },
+    name: "Plant 7",
+    customer: "Initech",
+    allowance: 1000,
+    expires: "2031-05-04T21:59:00.000Z",
+    contexts: ["ui", "automation"],
+    entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling" }],
+    overrides: { activation_delay: 0 },
   });
   await expect(page.getByRole("heading", { name: "Plant 7" })).toBeVisible();
   await expect(page.getByText("Nobody has activated this license yet")).toBeVisible();

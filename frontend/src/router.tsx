@@ -1,7 +1,16 @@
 // The addresses. They stand behind #, so that the same pages work from a server and from a window that has none.
 
 import type { QueryClient } from "@tanstack/react-query";
-import { createHashHistory, createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect, type RouterHistory } from "@tanstack/react-router";
+import {
+  createHashHistory,
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+  type RouterHistory,
+} from "@tanstack/react-router";
 
 import { setOnSessionEnd } from "./api/client";
 import { errorCode, isSessionEnd, pageLoadError } from "./api/problem";
@@ -142,7 +151,9 @@ const PRELOAD_DELAY_MS = 1_500; // ms after the first page
 const parseSearch = (text: string) => Object.fromEntries(new URLSearchParams(text));
 
 function stringifySearch(search: Record<string, unknown>) {
-  const text = new URLSearchParams(Object.entries(search).filter((entry): entry is [string, string] => typeof entry[1] === "string")).toString();
+  const text = new URLSearchParams(
+    Object.entries(search).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  ).toString();
   return text && `?${text}`;
 }
 
@@ -171,7 +182,8 @@ export function createAppRouter(client: QueryClient, history: RouterHistory = cr
   });
   // A screen reader is led to the new page, and the next tab begins there.
   router.subscribe("onRendered", ({ fromLocation, pathChanged }) => {
-    if (fromLocation && pathChanged && !document.querySelector("[data-autofocus]:focus, input:focus")) document.getElementById("content")?.focus({ preventScroll: true });
+    if (fromLocation && pathChanged && !document.querySelector("[data-autofocus]:focus, input:focus"))
+      document.getElementById("content")?.focus({ preventScroll: true });
   });
   return router;
 }

@@ -22,7 +22,8 @@ export function removeProduct(client: QueryClient, id: string) {
 }
 
 /** invalidateVersions marks the version lists of a product as stale. */
-export const invalidateVersions = (client: QueryClient, product: string) => client.invalidateQueries({ queryKey: queryKeys.versions(product) });
+export const invalidateVersions = (client: QueryClient, product: string) =>
+  client.invalidateQueries({ queryKey: queryKeys.versions(product) });
 
 /** invalidateVersion marks a version, its licenses and the lists that contain it as stale. */
 export async function invalidateVersion(client: QueryClient, { id, product }: Pick<Version, "id" | "product">) {
@@ -43,7 +44,8 @@ export function removeVersion(client: QueryClient, { id, product }: Pick<Version
 }
 
 /** invalidateLicenses marks the license lists of a version as stale. */
-export const invalidateLicenses = (client: QueryClient, version: string) => client.invalidateQueries({ queryKey: queryKeys.licenses(version) });
+export const invalidateLicenses = (client: QueryClient, version: string) =>
+  client.invalidateQueries({ queryKey: queryKeys.licenses(version) });
 
 /** invalidateUsage marks a license, its installations and its reservations as stale. */
 export const invalidateUsage = (client: QueryClient, license: string) => client.invalidateQueries({ queryKey: queryKeys.license(license) });

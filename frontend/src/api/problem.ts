@@ -23,12 +23,18 @@ export const networkError = (reason: unknown) =>
   newError(0, "no_network", "No connection", `The server was not reached (${reason instanceof Error ? reason.message : String(reason)}).`);
 
 /** The script of a page did not come: no network, or the server has newer pages than this window. */
-export const pageLoadError = (reason: unknown) => newError(0, "no_page", "No connection", `The page was not loaded (${reason instanceof Error ? reason.message : String(reason)}).`);
+export const pageLoadError = (reason: unknown) =>
+  newError(0, "no_page", "No connection", `The page was not loaded (${reason instanceof Error ? reason.message : String(reason)}).`);
 
 /** Reads the answer to a refused request. What is not a problem document comes from something in between. */
 export function errorFromResponse(body: unknown, response: Response): ApiError {
   if (isProblem(body)) return new ApiError(body);
-  return newError(response.status, "unexpected", response.statusText || "Unexpected answer", `The server, or something before it, answered with status ${response.status}.`);
+  return newError(
+    response.status,
+    "unexpected",
+    response.statusText || "Unexpected answer",
+    `The server, or something before it, answered with status ${response.status}.`,
+  );
 }
 
 function isProblem(body: unknown): body is Problem {

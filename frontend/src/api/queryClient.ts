@@ -13,7 +13,8 @@ export const createQueryClient = () =>
         networkMode: "always",
         staleTime: 2_000,
         // The server's word is not changed by asking again; a connection may come back.
-        retry: (failures, error) => failures < 1 && error instanceof ApiError && (error.problem.status === 0 || error.problem.status >= 502),
+        retry: (failures, error) =>
+          failures < 1 && error instanceof ApiError && (error.problem.status === 0 || error.problem.status >= 502),
         retryDelay: 400,
       },
       mutations: { networkMode: "always", retry: false },

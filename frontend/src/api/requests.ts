@@ -74,7 +74,8 @@ export const publicKeysQuery = (id: string) =>
     staleTime: 300_000,
   });
 export const createProduct = (body: Schemas["ProductNew"]) => unwrap(http.POST("/api/v1/products", { body }));
-export const updateProduct = (id: string, body: Schemas["ProductEdit"]) => unwrap(http.PATCH("/api/v1/products/{id}", { ...byId(id), body }));
+export const updateProduct = (id: string, body: Schemas["ProductEdit"]) =>
+  unwrap(http.PATCH("/api/v1/products/{id}", { ...byId(id), body }));
 export const archiveProduct = (id: string) => unwrap(http.POST("/api/v1/products/{id}/archive", byId(id)));
 export const unarchiveProduct = (id: string) => unwrap(http.POST("/api/v1/products/{id}/unarchive", byId(id)));
 export const deleteProduct = (id: string) => unwrap(http.DELETE("/api/v1/products/{id}", byId(id)));
@@ -85,7 +86,8 @@ export const versionQuery = (id: string) =>
   queryOptions({ queryKey: queryKeys.version(id), queryFn: () => unwrap(http.GET("/api/v1/versions/{id}", byId(id))) });
 export const createVersion = (product: string, body: Schemas["VersionNew"]) =>
   unwrap(http.POST("/api/v1/products/{id}/versions", { ...byId(product), body }));
-export const updateVersion = (id: string, body: Schemas["VersionEdit"]) => unwrap(http.PATCH("/api/v1/versions/{id}", { ...byId(id), body }));
+export const updateVersion = (id: string, body: Schemas["VersionEdit"]) =>
+  unwrap(http.PATCH("/api/v1/versions/{id}", { ...byId(id), body }));
 export const archiveVersion = (id: string) => unwrap(http.POST("/api/v1/versions/{id}/archive", byId(id)));
 export const unarchiveVersion = (id: string) => unwrap(http.POST("/api/v1/versions/{id}/unarchive", byId(id)));
 export const deleteVersion = (id: string) => unwrap(http.DELETE("/api/v1/versions/{id}", byId(id)));
@@ -96,7 +98,8 @@ export const licenseQuery = (id: string) =>
   queryOptions({ queryKey: queryKeys.license(id), queryFn: () => unwrap(http.GET("/api/v1/licenses/{id}", byId(id))) });
 export const createLicense = (version: string, body: Schemas["LicenseNew"]) =>
   unwrap(http.POST("/api/v1/versions/{id}/licenses", { ...byId(version), body }));
-export const updateLicense = (id: string, body: Schemas["LicenseEdit"]) => unwrap(http.PATCH("/api/v1/licenses/{id}", { ...byId(id), body }));
+export const updateLicense = (id: string, body: Schemas["LicenseEdit"]) =>
+  unwrap(http.PATCH("/api/v1/licenses/{id}", { ...byId(id), body }));
 export const suspendLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/suspend", byId(id)));
 export const archiveLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/archive", byId(id)));
 export const unarchiveLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/unarchive", byId(id)));

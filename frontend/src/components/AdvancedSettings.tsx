@@ -15,7 +15,14 @@ export function AdvancedSettings({ label, hasError, children }: Props) {
   const opened = expanded || hasError;
   return (
     <div>
-      <Button variant="subtle" size="compact-sm" px={4} onClick={toggle} aria-expanded={opened} rightSection={<IconChevronDown size={14} style={{ rotate: opened ? "180deg" : undefined }} />}>
+      <Button
+        variant="subtle"
+        size="compact-sm"
+        px={4}
+        onClick={toggle}
+        aria-expanded={opened}
+        rightSection={<IconChevronDown size={14} style={{ rotate: opened ? "180deg" : undefined }} />}
+      >
         {label}
       </Button>
       <Collapse expanded={opened}>

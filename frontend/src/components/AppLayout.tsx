@@ -1,4 +1,19 @@
-import { AppShell, Anchor, Avatar, Burger, Group, Menu, NavLink, ScrollArea, SegmentedControl, Stack, Text, UnstyledButton, useMantineColorScheme, type MantineColorScheme } from "@mantine/core";
+import {
+  AppShell,
+  Anchor,
+  Avatar,
+  Burger,
+  Group,
+  Menu,
+  NavLink,
+  ScrollArea,
+  SegmentedControl,
+  Stack,
+  Text,
+  UnstyledButton,
+  useMantineColorScheme,
+  type MantineColorScheme,
+} from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconBox, IconChevronRight, IconFileCertificate, IconLogout, IconUser } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -42,7 +57,11 @@ function MemberLayout({ session, children }: { session: Session; children: React
   const { pathname } = useLocation();
   useEffect(close, [pathname, close]);
   return (
-    <AppShell header={{ height: { base: 52, sm: 0 } }} navbar={{ width: 248, breakpoint: "sm", collapsed: { mobile: !opened } }} transitionDuration={0}>
+    <AppShell
+      header={{ height: { base: 52, sm: 0 } }}
+      navbar={{ width: 248, breakpoint: "sm", collapsed: { mobile: !opened } }}
+      transitionDuration={0}
+    >
       <SkipLink />
       <AppShell.Header hiddenFrom="sm" px="md">
         <Group h="100%" justify="space-between">
@@ -77,8 +96,24 @@ function Navigation() {
   return (
     <>
       <Stack gap={2}>
-        <NavLink {...link} component={Link} to="/products" label={t("nav.products")} leftSection={<IconBox size={18} />} active={pathname === "/products"} aria-current={pathname === "/products" ? "page" : undefined} />
-        <NavLink {...link} component={Link} to="/verify" label={t("nav.verify")} leftSection={<IconFileCertificate size={18} />} active={pathname === "/verify"} aria-current={pathname === "/verify" ? "page" : undefined} />
+        <NavLink
+          {...link}
+          component={Link}
+          to="/products"
+          label={t("nav.products")}
+          leftSection={<IconBox size={18} />}
+          active={pathname === "/products"}
+          aria-current={pathname === "/products" ? "page" : undefined}
+        />
+        <NavLink
+          {...link}
+          component={Link}
+          to="/verify"
+          label={t("nav.verify")}
+          leftSection={<IconFileCertificate size={18} />}
+          active={pathname === "/verify"}
+          aria-current={pathname === "/verify" ? "page" : undefined}
+        />
       </Stack>
       {recent.length > 0 && (
         <Stack gap={2} mt="lg">
@@ -87,7 +122,19 @@ function Navigation() {
           </Text>
           {recent.map((product) => {
             const active = pathname.startsWith(`/products/${product.id}`);
-            return <NavLink {...link} key={product.id} component={Link} to={`/products/${product.id}`} label={product.name} py={6} active={active} aria-current={active ? "page" : undefined} styles={{ label: { overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" } }} />;
+            return (
+              <NavLink
+                {...link}
+                key={product.id}
+                component={Link}
+                to={`/products/${product.id}`}
+                label={product.name}
+                py={6}
+                active={active}
+                aria-current={active ? "page" : undefined}
+                styles={{ label: { overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" } }}
+              />
+            );
           })}
         </Stack>
       )}
@@ -146,7 +193,14 @@ function ColorSchemeItems() {
       <Menu.Divider />
       <Menu.Label>{t("nav.scheme")}</Menu.Label>
       {schemes.map((scheme) => (
-        <Menu.Item key={scheme} role="menuitemradio" aria-checked={colorScheme === scheme} closeMenuOnClick={false} onClick={() => setColorScheme(scheme)} rightSection={colorScheme === scheme ? "✓" : undefined}>
+        <Menu.Item
+          key={scheme}
+          role="menuitemradio"
+          aria-checked={colorScheme === scheme}
+          closeMenuOnClick={false}
+          onClick={() => setColorScheme(scheme)}
+          rightSection={colorScheme === scheme ? "✓" : undefined}
+        >
           {t(`nav.${scheme}`)}
         </Menu.Item>
       ))}

@@ -37,7 +37,11 @@ export function ConfirmDialog({ confirmation: question, close }: Props) {
           <Button variant="default" onClick={leave} data-autofocus>
             {t("do.cancel")}
           </Button>
-          <Button color={question?.danger ? "red" : undefined} loading={deed.isPending} onClick={() => deed.mutate(undefined, { onSuccess: leave })}>
+          <Button
+            color={question?.danger ? "red" : undefined}
+            loading={deed.isPending}
+            onClick={() => deed.mutate(undefined, { onSuccess: leave })}
+          >
             {question?.confirmLabel}
           </Button>
         </Group>

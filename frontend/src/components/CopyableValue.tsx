@@ -53,4 +53,3 @@ export function DeviceId({ id, what }: { id: string; what: string }) {
     </Group>
   );
 }
-

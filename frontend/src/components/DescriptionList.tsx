@@ -6,7 +6,6 @@ import { Timestamp } from "./Timestamp";
 import type { Metadata } from "@/api/types";
 import { useTranslation } from "@/i18n";
 
-
 /** Names and values, one under the other. What has no value is left out. */
 export function DescriptionList({ children }: { children: ReactNode }) {
   return (

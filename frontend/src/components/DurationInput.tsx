@@ -23,7 +23,14 @@ export function DurationInput({ label, description, value = "", onChange, error,
   const [unit, setUnit] = useState<Unit>(() => largestUnit(value || 0));
   const choices: readonly Unit[] = unit === "ms" ? ["ms", ...units] : units;
   return (
-    <Input.Wrapper id={id} label={label} labelProps={labelProps} description={description} error={error} inputWrapperOrder={["label", "input", "description", "error"]}>
+    <Input.Wrapper
+      id={id}
+      label={label}
+      labelProps={labelProps}
+      description={description}
+      error={error}
+      inputWrapperOrder={["label", "input", "description", "error"]}
+    >
       <Group gap={0} wrap="nowrap" className="joined">
         <NumberInput
           id={id}

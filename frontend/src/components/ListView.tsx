@@ -89,7 +89,9 @@ export function ListView<T>({ label, query, columns, keyOf, empty, search, bare 
     <Stack gap="sm">
       {search && !isEmpty && <SearchField key={label} {...search} />}
       {bare ? <div className="list">{body}</div> : <Paper className="list">{body}</Paper>}
-      {query.isError && rows !== undefined && <ProblemAlert error={query.error} action={{ label: t("do.retry"), run: () => void query.refetch() }} />}
+      {query.isError && rows !== undefined && (
+        <ProblemAlert error={query.error} action={{ label: t("do.retry"), run: () => void query.refetch() }} />
+      )}
       {rows !== undefined && rows.length > 0 && (!bare || query.hasNextPage) && (
         <Group justify="space-between" px={bare ? "md" : 4} pb={bare ? "sm" : 0}>
           <Text size="xs" c="dimmed" role="status">

@@ -6,11 +6,32 @@ import { toEntries, toMetadata, findInvalidEntry } from "./MetadataInput";
 it("entries and metadata are the same in two shapes", () => {
   const metadata = { order: "A-1", empty: "" };
   expect(toMetadata(toEntries(metadata))).toEqual(metadata);
-  expect(toMetadata([{ key: "", value: "" }, { key: "a", value: "1" }])).toEqual({ a: "1" });
+  expect(
+    toMetadata([
+      { key: "", value: "" },
+      { key: "a", value: "1" },
+    ]),
+  ).toEqual({ a: "1" });
 });
 
 it("a value without key and a key that is there twice are named by their row", () => {
-  expect(findInvalidEntry([{ key: "a", value: "" }, { key: "", value: "" }])).toBeUndefined();
-  expect(findInvalidEntry([{ key: "a", value: "" }, { key: "", value: "x" }])).toEqual({ row: 1, reason: "missing" });
-  expect(findInvalidEntry([{ key: "a", value: "1" }, { key: "b", value: "" }, { key: "a", value: "2" }])).toEqual({ row: 2, reason: "repeated" });
+  expect(
+    findInvalidEntry([
+      { key: "a", value: "" },
+      { key: "", value: "" },
+    ]),
+  ).toBeUndefined();
+  expect(
+    findInvalidEntry([
+      { key: "a", value: "" },
+      { key: "", value: "x" },
+    ]),
+  ).toEqual({ row: 1, reason: "missing" });
+  expect(
+    findInvalidEntry([
+      { key: "a", value: "1" },
+      { key: "b", value: "" },
+      { key: "a", value: "2" },
+    ]),
+  ).toEqual({ row: 2, reason: "repeated" });
 });

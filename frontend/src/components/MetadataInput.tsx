@@ -54,9 +54,26 @@ export function MetadataInput({ value = [], onChange, error, bare = false }: Pro
         {value.map((entry, row) => (
           // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while their keys are typed
           <Group key={row} gap="xs" wrap="nowrap" data-row>
-            <TextInput style={{ flex: 2 }} aria-label={t("metadata.key", { n: row + 1 })} placeholder={t("metadata.keyPlaceholder")} value={entry.key} onChange={(e) => change(row, { key: e.currentTarget.value })} />
-            <TextInput style={{ flex: 3 }} aria-label={t("metadata.value", { n: row + 1 })} placeholder={t("metadata.valuePlaceholder")} value={entry.value} onChange={(e) => change(row, { value: e.currentTarget.value })} />
-            <ActionIcon variant="subtle" color="gray" aria-label={t("do.remove", { what: entry.key || String(row + 1) })} onClick={() => onChange(value.filter((_, i) => i !== row))}>
+            <TextInput
+              style={{ flex: 2 }}
+              aria-label={t("metadata.key", { n: row + 1 })}
+              placeholder={t("metadata.keyPlaceholder")}
+              value={entry.key}
+              onChange={(e) => change(row, { key: e.currentTarget.value })}
+            />
+            <TextInput
+              style={{ flex: 3 }}
+              aria-label={t("metadata.value", { n: row + 1 })}
+              placeholder={t("metadata.valuePlaceholder")}
+              value={entry.value}
+              onChange={(e) => change(row, { value: e.currentTarget.value })}
+            />
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={t("do.remove", { what: entry.key || String(row + 1) })}
+              onClick={() => onChange(value.filter((_, i) => i !== row))}
+            >
               <IconX size={16} />
             </ActionIcon>
           </Group>

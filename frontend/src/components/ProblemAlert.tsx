@@ -23,7 +23,16 @@ export function ProblemAlert({ error, action, focus = false }: Props) {
     if (focus) alert.current?.focus();
   }, [focus, error]);
   return (
-    <Alert ref={alert} tabIndex={-1} role="alert" color="red" title={problem.title} icon={offline ? <IconPlugConnectedX /> : <IconAlertTriangle />} data-code={problem.code} className="problem">
+    <Alert
+      ref={alert}
+      tabIndex={-1}
+      role="alert"
+      color="red"
+      title={problem.title}
+      icon={offline ? <IconPlugConnectedX /> : <IconAlertTriangle />}
+      data-code={problem.code}
+      className="problem"
+    >
       <Stack gap={6} align="flex-start">
         {(problem.errors?.length ?? 0) > 1 ? (
           <List size="sm">
@@ -32,11 +41,15 @@ export function ProblemAlert({ error, action, focus = false }: Props) {
             ))}
           </List>
         ) : (
-          <Text size="sm" className="break">{problem.detail}</Text>
+          <Text size="sm" className="break">
+            {problem.detail}
+          </Text>
         )}
         {problem.code === "edit_conflict" && <Text size="sm">{t("problem.stale")}</Text>}
         {offline && <Text size="sm">{t("problem.noConnectionDo")}</Text>}
-        <Text size="xs" c="dimmed" className="mono">{t("problem.code", { code: problem.code })}</Text>
+        <Text size="xs" c="dimmed" className="mono">
+          {t("problem.code", { code: problem.code })}
+        </Text>
         {action && (
           <Button variant="default" size="xs" mt={4} onClick={action.run}>
             {action.label}

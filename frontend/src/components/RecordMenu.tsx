@@ -29,7 +29,12 @@ export function RecordMenu({ actions }: { actions: RecordAction[] }) {
         </Menu.Target>
         <Menu.Dropdown>
           {allowed.map((action) => (
-            <Menu.Item key={action.label} leftSection={action.icon} c={action.danger ? "var(--bad)" : undefined} onClick={() => setConfirmation(action)}>
+            <Menu.Item
+              key={action.label}
+              leftSection={action.icon}
+              c={action.danger ? "var(--bad)" : undefined}
+              onClick={() => setConfirmation(action)}
+            >
               {action.label}
             </Menu.Item>
           ))}

@@ -50,4 +50,5 @@ export function StatusBadge({ status }: { status: Status }) {
 }
 
 /** StatusBadges shows several statuses of one record. */
-export const StatusBadges = ({ statuses }: { statuses: Status[] }): ReactNode => statuses.map((status) => <StatusBadge key={status} status={status} />);
+export const StatusBadges = ({ statuses }: { statuses: Status[] }): ReactNode =>
+  statuses.map((status) => <StatusBadge key={status} status={status} />);

@@ -4,7 +4,14 @@ import { inUnit, formatDuration, millis, formatRelative, size, largestUnit } fro
 
 describe("durations", () => {
   it("are told in the largest unit that divides them", () => {
-    for (const [ms, unit] of [[86_400_000, "d"], [90 * millis.min, "min"], [36 * millis.h, "h"], [1_000, "s"], [1_500, "ms"], [0, "min"]] as const) {
+    for (const [ms, unit] of [
+      [86_400_000, "d"],
+      [90 * millis.min, "min"],
+      [36 * millis.h, "h"],
+      [1_000, "s"],
+      [1_500, "ms"],
+      [0, "min"],
+    ] as const) {
       expect(largestUnit(ms)).toBe(unit);
       expect(inUnit(ms, unit) * millis[unit]).toBe(ms);
     }

@@ -53,7 +53,10 @@ interface Options {
 }
 
 /** useRecordActions returns the actions that every kind of record has: one that archives or unarchives it, and one that deletes it. */
-export function useRecordActions({ kind, id, name, archived, onChange, onDelete }: Options): { archive: RecordAction; remove: RecordAction } {
+export function useRecordActions({ kind, id, name, archived, onChange, onDelete }: Options): {
+  archive: RecordAction;
+  remove: RecordAction;
+} {
   const { t } = useTranslation();
   const may = usePermissions();
   const direction = archived ? "unarchive" : "archive";

@@ -30,7 +30,8 @@ export function useSubmit<V, T>({ form, send, onSuccess, fieldPath = (field) => 
   }
 
   /** The first field that is wrong, in the order of the page, gets the focus. */
-  const focusFirstError = () => requestAnimationFrame(() => document.querySelector<HTMLElement>('form [aria-invalid="true"], form [data-error] input')?.focus());
+  const focusFirstError = () =>
+    requestAnimationFrame(() => document.querySelector<HTMLElement>('form [aria-invalid="true"], form [data-error] input')?.focus());
 
   return {
     submit: (event?: FormEvent<HTMLFormElement>) => form.onSubmit((values) => sending.mutate(values), focusFirstError)(event),

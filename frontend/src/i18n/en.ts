@@ -103,7 +103,8 @@ export const en = {
     password: "Password",
     passwordHint: "12 characters or more. There is no way to read it back.",
     submit: "Create the organisation",
-    noToken: "This address lacks the one-time token. Open the whole link that the server printed when it started; each start prints a new one until there is an owner.",
+    noToken:
+      "This address lacks the one-time token. Open the whole link that the server printed when it started; each start prints a new one until there is an owner.",
     done: "This server has an owner already.",
   },
   login: {
@@ -150,7 +151,8 @@ export const en = {
     nameHint: "Unique within your organisation. Customers do not see it.",
     archived: "This product is archived: its licenses no longer work.",
     keys: "Signing key",
-    keysLead: "Made with the product. Programs pin its fingerprint, so that neither a fake server nor a forged file passes; each license's instructions page shows it. The private part never leaves the server.",
+    keysLead:
+      "Made with the product. Programs pin its fingerprint, so that neither a fake server nor a forged file passes; each license's instructions page shows it. The private part never leaves the server.",
     record: "Record",
     root: "Root fingerprint",
     downloadKey: "Download the public key",
@@ -159,7 +161,8 @@ export const en = {
     unarchiveTitle: "Offer “{{name}}” again?",
     unarchive: "Its licenses work again from their next sync.",
     deleteTitle: "Delete “{{name}}”?",
-    delete: "The product goes, and its signing keys with it: files that were signed with them cannot be issued again. Only a product without versions can be deleted. This cannot be undone.",
+    delete:
+      "The product goes, and its signing keys with it: files that were signed with them cannot be issued again. Only a product without versions can be deleted. This cannot be undone.",
     deleted: "“{{name}}” is deleted",
   },
   version: {
@@ -167,7 +170,8 @@ export const en = {
     lead: "A version carries the policy that its licenses follow.",
     new: "New version",
     emptyTitle: "No versions yet",
-    empty: "A version carries the policy: what limits a license, and how often programs speak to the server. Make the first one, then license customers under it.",
+    empty:
+      "A version carries the policy: what limits a license, and how often programs speak to the server. Make the first one, then license customers under it.",
     emptyViewer: "This product has no versions yet.",
     create: "Create the version",
     edit: "Edit the version",
@@ -226,7 +230,8 @@ export const en = {
     journal_every: "Write down every",
     journal_everyHint: "Calls between two writes to the machine's disk. A crash can lose at most so many.",
     prepaid: "Prepaid calls",
-    prepaidHint: "Calls that each lease grants ahead, charged at once; what is not used lapses. 0: calls are charged when they are reported.",
+    prepaidHint:
+      "Calls that each lease grants ahead, charged at once; what is not used lapses. 0: calls are charged when they are reported.",
     statistics: "Statistics",
     statisticsHint: "Programs report their version, platform and numbers of their own each time.",
     max_borrow: "Borrowing",
@@ -365,7 +370,8 @@ export const en = {
     platform: "Platform",
     host: "Package",
     evidence: "What speaks for a clone",
-    evidenceLead: "Each time somebody came back with an older state than the server's, in the last 90 days, latest first. One that came back alone is often a backup; two that take turns are two machines.",
+    evidenceLead:
+      "Each time somebody came back with an older state than the server's, in the last 90 days, latest first. One that came back alone is often a backup; two that take turns are two machines.",
     when: "When",
     address: "Address",
     shown: "Lease shown",
@@ -377,7 +383,8 @@ export const en = {
     forgive: "Forgive",
     forgiveHint: "If this was an honest mistake, forgive it: the installation can be restored as often as a new one.",
     forgiveTitle: "Forgive this installation?",
-    forgive_: "The restores and turns of device {{id}} count no longer. If it is refused as cloned, all who hold it may go on at their next sync, clones too. The evidence stays.",
+    forgive_:
+      "The restores and turns of device {{id}} count no longer. If it is refused as cloned, all who hold it may go on at their next sync, clones too. The evidence stays.",
     deactivate: "Deactivate",
     deactivateThis: "Deactivate {{id}}",
     deactivateTitle: "Deactivate this installation?",
@@ -396,7 +403,8 @@ export const en = {
     release: "Release",
     releaseThis: "Release {{entitlement}} of {{id}}",
     releaseTitle: "Take back {{entitlement}}?",
-    release_: "The slot is free at once for another machine. Device {{id}} learns it with its next sync, and may go on using it until then.",
+    release_:
+      "The slot is free at once for another machine. Device {{id}} learns it with its next sync, and may go on using it until then.",
   },
   instructions: {
     title: "Instructions",
@@ -408,7 +416,8 @@ export const en = {
     program: "Program",
     keyTitle: "Public key",
     keyBlock: "The armored key",
-    keyLead: "For programs that take license files instead of the four values, and for checking a file by hand with GnuPG. It is no secret.",
+    keyLead:
+      "For programs that take license files instead of the four values, and for checking a file by hand with GnuPG. It is no secret.",
     failed: "The fingerprint could not be read, and without it a fake server would be trusted. The code is shown once this works.",
     warnTitle: "What this does not stop",
     warn: [
@@ -419,13 +428,15 @@ export const en = {
     vmTitle: "Virtual machines",
     vm: "A virtual machine can be copied, snapshotted and set back, and the program in it cannot tell. The server notices a copy when both sides report, because each answer continues the one before; until then both run, and clones that share every answer look like one machine. Where customers run your program in virtual machines and seats or calls matter, let them run a relay on hardware that you both trust; without one, calls counted between a snapshot and its restore can be lost.",
     originTitle: "This address works on this machine only",
-    origin: "You opened these pages as {{origin}}. Programs elsewhere need the public address of the server; set it with --public-url and open the pages there.",
+    origin:
+      "You opened these pages as {{origin}}. Programs elsewhere need the public address of the server; set it with --public-url and open the pages there.",
   },
   verify: {
     title: "Verify a license file",
     lead: "The same module that runs in licensed programs checks the file in this page. Nothing is uploaded.",
     keyStep: "The product's public key",
-    keyHint: "The file says which license it is; the key says whose signature to believe. Take it from the vendor, not from whoever sent the file.",
+    keyHint:
+      "The file says which license it is; the key says whose signature to believe. Take it from the vendor, not from whoever sent the file.",
     keyPaste: "Paste",
     keyFile: "From a file",
     keyProduct: "Of a product",

@@ -22,7 +22,11 @@ export function ErrorPage({ error, reset }: ErrorComponentProps) {
           label: t("do.retry"),
           run: () => {
             // The server may have newer pages than this window. But without it, asking for them would show the browser's own error page.
-            if (errorCode(error) === "no_page") return void fetch("/", { cache: "no-store" }).then(() => location.reload(), () => {});
+            if (errorCode(error) === "no_page")
+              return void fetch("/", { cache: "no-store" }).then(
+                () => location.reload(),
+                () => {},
+              );
             queries.reset();
             reset();
             void router.invalidate();
@@ -47,9 +51,7 @@ export function NotFound() {
       <Page title={t("problem.notFoundTitle")} narrow>
         <EmptyState withIndicatorBackground icon={<IconMapOff />} title={t("problem.notFound")}>
           <EmptyState.Actions>
-            <LinkButton to="/products">
-              {t("problem.home")}
-            </LinkButton>
+            <LinkButton to="/products">{t("problem.home")}</LinkButton>
           </EmptyState.Actions>
         </EmptyState>
       </Page>

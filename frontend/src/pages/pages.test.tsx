@@ -3,7 +3,18 @@ import userEvent from "@testing-library/user-event";
 import { http, HttpResponse } from "msw";
 import { expect, it } from "vitest";
 
-import { activation, apiURL, license, openPage, problem, product, server, defaultHandlers, version, useMockServer } from "@/testing/renderApp";
+import {
+  activation,
+  apiURL,
+  license,
+  openPage,
+  problem,
+  product,
+  server,
+  defaultHandlers,
+  version,
+  useMockServer,
+} from "@/testing/renderApp";
 
 useMockServer();
 
@@ -86,7 +97,10 @@ it("changes carry the token against forged requests", async () => {
 });
 
 it("an answer that is not the server's is told as such", async () => {
-  server.use(http.get(apiURL("/products"), () => new HttpResponse("<h1>Bad gateway</h1>", { status: 500, statusText: "Oops" })), ...defaultHandlers());
+  server.use(
+    http.get(apiURL("/products"), () => new HttpResponse("<h1>Bad gateway</h1>", { status: 500, statusText: "Oops" })),
+    ...defaultHandlers(),
+  );
   openPage("/products");
   expect((await screen.findByRole("alert")).textContent).toContain("answered with status 500");
 });

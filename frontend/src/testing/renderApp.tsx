@@ -27,25 +27,64 @@ const times = { created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z"
 export const product: Product = { id: "a".repeat(24), name: "Acme CAD", description: "", archived: false, ...times };
 
 export const version: Version = {
-  id: "b".repeat(24), product: product.id, name: "2027", description: "", archived: false,
+  id: "b".repeat(24),
+  product: product.id,
+  name: "2027",
+  description: "",
+  archived: false,
   policy: {
-    type: "calls", trigger: "interval", interval: 3_600_000, max_retries: 3, grace: 86_400_000, activation_delay: 0, activation_limit: 10,
-    max_machines: 0, clock_tolerance: 300_000, journal_every: 100, prepaid: 0, max_borrow: 0, statistics: false, clone_action: "refuse", clone_limit: 2,
+    type: "calls",
+    trigger: "interval",
+    interval: 3_600_000,
+    max_retries: 3,
+    grace: 86_400_000,
+    activation_delay: 0,
+    activation_limit: 10,
+    max_machines: 0,
+    clock_tolerance: 300_000,
+    journal_every: 100,
+    prepaid: 0,
+    max_borrow: 0,
+    statistics: false,
+    clone_action: "refuse",
+    clone_limit: 2,
   },
   ...times,
 };
 
 export const license: License = {
-  id: "c".repeat(24), product: product.id, version: version.id, name: "Plant 7", customer: "Initech", contexts: ["ui"], entitlements: [{ name: "rendering", slots: 4 }],
-  allowance: 1000, used: 447, status: "active", archived: false, overrides: {}, ...times,
+  id: "c".repeat(24),
+  product: product.id,
+  version: version.id,
+  name: "Plant 7",
+  customer: "Initech",
+  contexts: ["ui"],
+  entitlements: [{ name: "rendering", slots: 4 }],
+  allowance: 1000,
+  used: 447,
+  status: "active",
+  archived: false,
+  overrides: {},
+  ...times,
 };
 
 export const activation: Activation = {
-  id: "d".repeat(64), counted: 95, granted: 95, generation: 1, number: 7, restores: 0, evidence: [], created: times.created, last_sync: times.created,
+  id: "d".repeat(64),
+  counted: 95,
+  granted: 95,
+  generation: 1,
+  number: 7,
+  restores: 0,
+  evidence: [],
+  created: times.created,
+  last_sync: times.created,
 };
 
 export const problem = (status: number, code: string, title: string, detail: string, errors?: { field: string; detail: string }[]) =>
-  HttpResponse.json({ type: "about:blank", status, code, title, detail, errors }, { status, headers: { "Content-Type": "application/problem+json" } });
+  HttpResponse.json(
+    { type: "about:blank", status, code, title, detail, errors },
+    { status, headers: { "Content-Type": "application/problem+json" } },
+  );
 
 export const server = setupServer();
 

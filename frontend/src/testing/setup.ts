@@ -11,7 +11,16 @@ const nothing = () => {};
 // What Mantine asks of a browser and happy-dom does not have.
 Object.defineProperty(globalThis, "matchMedia", {
   configurable: true, // each file of a worker asks anew
-  value: (query: string) => ({ matches: false, media: query, onchange: null, addEventListener: nothing, removeEventListener: nothing, addListener: nothing, removeListener: nothing, dispatchEvent: nothing }),
+  value: (query: string) => ({
+    matches: false,
+    media: query,
+    onchange: null,
+    addEventListener: nothing,
+    removeEventListener: nothing,
+    addListener: nothing,
+    removeListener: nothing,
+    dispatchEvent: nothing,
+  }),
 });
 
 Object.defineProperty(document, "fonts", { configurable: true, value: new EventTarget() });

@@ -1,4 +1,17 @@
-import { Alert, Badge, Button, createTheme, type CSSVariablesResolver, Drawer, Input, localStorageColorSchemeManager, Modal, NumberInput, Paper, Table } from "@mantine/core";
+import {
+  Alert,
+  Badge,
+  Button,
+  createTheme,
+  type CSSVariablesResolver,
+  Drawer,
+  Input,
+  localStorageColorSchemeManager,
+  Modal,
+  NumberInput,
+  Paper,
+  Table,
+} from "@mantine/core";
 
 /** public/scheme.js reads the same place before the page is drawn. */
 export const schemeManager = localStorageColorSchemeManager({ key: "onelicense-scheme" });
@@ -35,7 +48,11 @@ export const theme = createTheme({
       styles: (_, { color }) => {
         const tone = color === "red" ? "var(--bad)" : "var(--warn)";
         return {
-          root: { background: `color-mix(in srgb, ${tone} 5%, var(--surface))`, borderColor: "var(--line)", borderInlineStart: `3px solid ${tone}` },
+          root: {
+            background: `color-mix(in srgb, ${tone} 5%, var(--surface))`,
+            borderColor: "var(--line)",
+            borderInlineStart: `3px solid ${tone}`,
+          },
           icon: { color: tone },
           title: { color: "var(--mantine-color-text)", fontWeight: 620 },
         };
@@ -46,7 +63,9 @@ export const theme = createTheme({
     Drawer: Drawer.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
     Input: Input.extend({ defaultProps: { size: "sm" } }),
     // Its header is none of the page's.
-    Modal: Modal.extend({ defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" }, attributes: { header: { role: "none" } } } }),
+    Modal: Modal.extend({
+      defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" }, attributes: { header: { role: "none" } } },
+    }),
     NumberInput: NumberInput.extend({ defaultProps: { hideControls: true, size: "sm" } }),
     Paper: Paper.extend({ defaultProps: { withBorder: true } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: "sm", horizontalSpacing: "md", highlightOnHover: true } }),

@@ -23,7 +23,11 @@ export const toCandidate = (file: File, name = file.webkitRelativePath || file.n
 });
 
 /** A file that was opened with the desktop program. */
-export const fromLocalFile = ({ name, verify: judge }: LocalFile): Candidate => ({ name, verifyLocally: judge, read: () => Promise.reject(new Error("only the program reads it")) });
+export const fromLocalFile = ({ name, verify: judge }: LocalFile): Candidate => ({
+  name,
+  verifyLocally: judge,
+  read: () => Promise.reject(new Error("only the program reads it")),
+});
 
 /** Judges a file. One that has gone or may not be read gets its verdict too. */
 export async function verifyCandidate({ name, size, read, verifyLocally: program }: Candidate, keyring: string): Promise<Result> {
@@ -40,7 +44,11 @@ export async function verifyCandidate({ name, size, read, verifyLocally: program
 const isLicenseFileName = (name: string) => /\.txt$/i.test(name);
 
 /** The license files among what was chosen from a folder. */
-export const fromFolder = (files: Iterable<File>): Candidate[] => [...files].filter((file) => isLicenseFileName(file.name)).toSorted((a, b) => a.name.localeCompare(b.name)).map((file) => toCandidate(file));
+export const fromFolder = (files: Iterable<File>): Candidate[] =>
+  [...files]
+    .filter((file) => isLicenseFileName(file.name))
+    .toSorted((a, b) => a.name.localeCompare(b.name))
+    .map((file) => toCandidate(file));
 
 /**
  * What was dropped. A folder gives its license files, and itself when it has none: then nothing can be read. The entries have to be taken before

@@ -43,7 +43,20 @@ export function InstallationDetails({ activation, close, clearEvidence: forgive,
 
 function Details({ activation, forgive }: { activation: Activation; forgive?: () => void }) {
   const { t } = useTranslation();
-  const { id, closed, cloned, counted, granted, generation, number: leases, restores, address, created, last_sync, statistics } = activation;
+  const {
+    id,
+    closed,
+    cloned,
+    counted,
+    granted,
+    generation,
+    number: leases,
+    restores,
+    address,
+    created,
+    last_sync,
+    statistics,
+  } = activation;
   const ended = closed ?? cloned;
   const status = useRef<HTMLDivElement>(null);
   // Once it is forgiven, the button that was pressed is gone.
@@ -73,8 +86,14 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
           <Timestamp at={last_sync} />
           {address && ` ${t("activation.from", { address })}`}
         </DescriptionItem>
-        <DescriptionItem label={t("activation.chain")}>{t("activation.lease", { number: formatNumber(leases), chain: formatNumber(generation) })}</DescriptionItem>
-        <DescriptionItem label={t("activation.restores")}>{generation > 1 ? t("activation.restoresOf", { all: formatNumber(generation - 1), present: formatNumber(restores) }) : t("policy.none")}</DescriptionItem>
+        <DescriptionItem label={t("activation.chain")}>
+          {t("activation.lease", { number: formatNumber(leases), chain: formatNumber(generation) })}
+        </DescriptionItem>
+        <DescriptionItem label={t("activation.restores")}>
+          {generation > 1
+            ? t("activation.restoresOf", { all: formatNumber(generation - 1), present: formatNumber(restores) })
+            : t("policy.none")}
+        </DescriptionItem>
         {statistics?.program && <DescriptionItem label={t("activation.program")}>{statistics.program}</DescriptionItem>}
         {statistics?.platform && <DescriptionItem label={t("activation.platform")}>{statistics.platform}</DescriptionItem>}
         {statistics?.host && <DescriptionItem label={t("activation.host")}>{statistics.host}</DescriptionItem>}
@@ -102,7 +121,8 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
 /** The evidence, latest first. */
 function EvidenceTable({ evidence }: { evidence: Evidence[] }) {
   const { t } = useTranslation();
-  const shown = ({ generation, number: lease }: Evidence) => (lease > 0 ? t("activation.lease", { number: formatNumber(lease), chain: formatNumber(generation) }) : t("activation.noLease"));
+  const shown = ({ generation, number: lease }: Evidence) =>
+    lease > 0 ? t("activation.lease", { number: formatNumber(lease), chain: formatNumber(generation) }) : t("activation.noLease");
   return (
     <Stack gap={4}>
       <Title order={3}>{t("activation.evidence")}</Title>

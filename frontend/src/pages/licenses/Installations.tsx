@@ -60,7 +60,15 @@ export function Installations({ license }: { license: License }) {
               </>
             ),
           },
-          { title: t("field.status"), cell: (past) => <Stack gap={4} align="flex-start"><StatusBadges statuses={installationStatuses(past)} /></Stack>, wideOnly: true },
+          {
+            title: t("field.status"),
+            cell: (past) => (
+              <Stack gap={4} align="flex-start">
+                <StatusBadges statuses={installationStatuses(past)} />
+              </Stack>
+            ),
+            wideOnly: true,
+          },
           {
             title: t("activation.calls"),
             cell: ({ counted, granted }) => (
@@ -83,7 +91,12 @@ export function Installations({ license }: { license: License }) {
             align: "right",
             cell: ({ id, closed }) => (
               <Group gap={6} justify="flex-end">
-                <Button size="compact-sm" variant="subtle" aria-label={t("activation.detailsThis", { id: shortId(id) })} onClick={() => open(id)}>
+                <Button
+                  size="compact-sm"
+                  variant="subtle"
+                  aria-label={t("activation.detailsThis", { id: shortId(id) })}
+                  onClick={() => open(id)}
+                >
                   {t("activation.details")}
                 </Button>
                 {!closed && may("deactivate") && (

@@ -26,7 +26,11 @@ export default function Instructions() {
   return (
     <LoadedPage query={query}>
       {(license) => (
-        <Page title={t("instructions.title")} lead={t("instructions.lead")} breadcrumbs={[...crumbs, { label: licenseName(license), to: `/licenses/${id}` }]}>
+        <Page
+          title={t("instructions.title")}
+          lead={t("instructions.lead")}
+          breadcrumbs={[...crumbs, { label: licenseName(license), to: `/licenses/${id}` }]}
+        >
           <InstructionsBody license={license} product={product} />
         </Page>
       )}
@@ -59,7 +63,10 @@ function InstructionsBody({ license, product }: { license: License; product: Use
       )}
       {error && (
         <Stack gap="xs">
-          <ProblemAlert error={error} action={{ label: t("do.retry"), run: () => void (product.error ? product.refetch() : keys.refetch()) }} />
+          <ProblemAlert
+            error={error}
+            action={{ label: t("do.retry"), run: () => void (product.error ? product.refetch() : keys.refetch()) }}
+          />
           <Text size="sm" c="dimmed">
             {t("instructions.failed")}
           </Text>
@@ -84,7 +91,12 @@ function InstructionsBody({ license, product }: { license: License; product: Use
           keys.data && (
             <Group gap={4}>
               <CopyButton text={keys.data} what={t("instructions.keyTitle")} />
-              <Button size="xs" variant="default" leftSection={<IconDownload size={14} />} onClick={() => void platform.saveFile(keyFileName(product.data?.name ?? "product"), keys.data, "application/pgp-keys")}>
+              <Button
+                size="xs"
+                variant="default"
+                leftSection={<IconDownload size={14} />}
+                onClick={() => void platform.saveFile(keyFileName(product.data?.name ?? "product"), keys.data, "application/pgp-keys")}
+              >
                 {t("do.download")}
               </Button>
             </Group>
@@ -99,7 +111,11 @@ function InstructionsBody({ license, product }: { license: License; product: Use
               </DescriptionItem>
             </DescriptionList>
           )}
-          {keys.data ? <CodeBlock label={t("instructions.keyBlock")} text={keys.data} high={180} /> : !error && <Skeleton h={120} radius="md" />}
+          {keys.data ? (
+            <CodeBlock label={t("instructions.keyBlock")} text={keys.data} high={180} />
+          ) : (
+            !error && <Skeleton h={120} radius="md" />
+          )}
         </Stack>
       </Section>
       <Warnings />

@@ -5,7 +5,15 @@ import { useNavigate, useParams } from "@tanstack/react-router";
 
 import { usePermissions } from "@/api/permissions";
 import { invalidateLicense, removeLicense } from "@/api/cache";
-import { activationsQuery, downloadLicenseFile, licenseQuery, reinstateLicense, reservationsQuery, revokeLicense, suspendLicense } from "@/api/requests";
+import {
+  activationsQuery,
+  downloadLicenseFile,
+  licenseQuery,
+  reinstateLicense,
+  reservationsQuery,
+  revokeLicense,
+  suspendLicense,
+} from "@/api/requests";
 import type { License as Record, Reservation, Version } from "@/api/types";
 import { RecordDetails } from "@/components/DescriptionList";
 import { LoadedPage, Page } from "@/components/Page";
@@ -31,7 +39,11 @@ const REFRESH_MS = 10_000; // ms between two looks at the counters
 
 export default function License() {
   const { id } = useParams({ from: "/member/licenses/$id" });
-  return <LoadedPage query={useQuery({ ...licenseQuery(id), refetchInterval: REFRESH_MS })}>{(license) => <LicensePage key={id} license={license} />}</LoadedPage>;
+  return (
+    <LoadedPage query={useQuery({ ...licenseQuery(id), refetchInterval: REFRESH_MS })}>
+      {(license) => <LicensePage key={id} license={license} />}
+    </LoadedPage>
+  );
 }
 
 function LicensePage({ license }: { license: Record }) {
@@ -80,17 +92,34 @@ function LicensePage({ license }: { license: Record }) {
             actions={[
               status === "suspended"
                 ? {
-                    label: t("license.reinstateDo"), icon: <IconPlayerPlay size={16} />, allowed: may("reinstateLicense"), confirmLabel: t("license.reinstateDo"),
-                    title: t("license.reinstateTitle", { name }), text: t("license.reinstate"), run: () => reinstateLicense(id).then(changed),
+                    label: t("license.reinstateDo"),
+                    icon: <IconPlayerPlay size={16} />,
+                    allowed: may("reinstateLicense"),
+                    confirmLabel: t("license.reinstateDo"),
+                    title: t("license.reinstateTitle", { name }),
+                    text: t("license.reinstate"),
+                    run: () => reinstateLicense(id).then(changed),
                   }
                 : {
-                    label: t("license.suspendDo"), icon: <IconPlayerPause size={16} />, allowed: may("suspendLicense") && status === "active", confirmLabel: t("license.suspendDo"), danger: true,
-                    title: t("license.suspendTitle", { name }), text: t("license.suspend"), run: () => suspendLicense(id).then(changed),
+                    label: t("license.suspendDo"),
+                    icon: <IconPlayerPause size={16} />,
+                    allowed: may("suspendLicense") && status === "active",
+                    confirmLabel: t("license.suspendDo"),
+                    danger: true,
+                    title: t("license.suspendTitle", { name }),
+                    text: t("license.suspend"),
+                    run: () => suspendLicense(id).then(changed),
                   },
               archive,
               {
-                label: t("license.revokeDo"), icon: <IconBan size={16} />, allowed: may("revokeLicense") && status !== "revoked", confirmLabel: t("license.revokeDo"), danger: true,
-                title: t("license.revokeTitle", { name }), text: t("license.revoke"), run: () => revokeLicense(id).then(changed),
+                label: t("license.revokeDo"),
+                icon: <IconBan size={16} />,
+                allowed: may("revokeLicense") && status !== "revoked",
+                confirmLabel: t("license.revokeDo"),
+                danger: true,
+                title: t("license.revokeTitle", { name }),
+                text: t("license.revoke"),
+                run: () => revokeLicense(id).then(changed),
               },
               remove,
             ]}
@@ -98,7 +127,11 @@ function LicensePage({ license }: { license: Record }) {
         </>
       }
     >
-      {archived && <Alert color="yellow" icon={<IconArchive />}>{t("license.archived")}</Alert>}
+      {archived && (
+        <Alert color="yellow" icon={<IconArchive />}>
+          {t("license.archived")}
+        </Alert>
+      )}
       {saving.isError && <ProblemAlert error={saving.error} focus />}
       <Counters license={license} version={version.data} />
       <Installations license={license} />
@@ -113,7 +146,9 @@ function LicensePage({ license }: { license: Record }) {
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 6 }}>
-          <Section title={t("policy.title")}>{version.data && <PolicyDetails policy={version.data.policy} overrides={license.overrides} />}</Section>
+          <Section title={t("policy.title")}>
+            {version.data && <PolicyDetails policy={version.data.policy} overrides={license.overrides} />}
+          </Section>
         </Grid.Col>
       </Grid>
     </Page>
@@ -127,7 +162,10 @@ function Counters({ license, version }: { license: Record; version: Version | un
   const reservations = useInfiniteQuery({ ...reservationsQuery(license.id), refetchInterval: REFRESH_MS });
   const policy = version && { ...version.policy, ...license.overrides };
   const active = activations.data?.filter((activation) => !activation.closed);
-  const latest = activations.data?.map((activation) => activation.last_sync).toSorted().at(-1);
+  const latest = activations.data
+    ?.map((activation) => activation.last_sync)
+    .toSorted()
+    .at(-1);
   const more = (query: { hasNextPage: boolean }) => (query.hasNextPage ? "+" : "");
   const { used = 0, allowance } = license;
   const slots = license.entitlements.reduce((sum, entitlement) => sum + (entitlement.slots ?? 0), 0);
@@ -138,13 +176,31 @@ function Counters({ license, version }: { license: Record; version: Version | un
         label={t("license.used")}
         value={formatNumber(used)}
         suffix={limited ? t("license.usedOf", { allowance: formatNumber(allowance) }) : undefined}
-        note={limited ? (used >= allowance ? t("license.nothingLeft") : t("license.left", { left: formatNumber(allowance - used) })) : t("license.noCallLimit")}
+        note={
+          limited
+            ? used >= allowance
+              ? t("license.nothingLeft")
+              : t("license.left", { left: formatNumber(allowance - used) })
+            : t("license.noCallLimit")
+        }
         fraction={limited && allowance > 0 ? used / allowance : undefined}
       />
       <Counter
         label={t("license.expires")}
-        value={policy && limitsTime(policy.type) && license.expires ? <time dateTime={license.expires} title={formatFullDateTime(license.expires)}>{formatDate(license.expires)}</time> : t("license.never")}
-        note={policy && limitsTime(policy.type) && license.expires ? formatRelative(license.expires) : policy && t(`policy.typeHints.${policy.type}`)}
+        value={
+          policy && limitsTime(policy.type) && license.expires ? (
+            <time dateTime={license.expires} title={formatFullDateTime(license.expires)}>
+              {formatDate(license.expires)}
+            </time>
+          ) : (
+            t("license.never")
+          )
+        }
+        note={
+          policy && limitsTime(policy.type) && license.expires
+            ? formatRelative(license.expires)
+            : policy && t(`policy.typeHints.${policy.type}`)
+        }
       />
       <Counter
         label={t("license.installations")}
@@ -157,7 +213,11 @@ function Counters({ license, version }: { license: Record; version: Version | un
         }
         fraction={active && policy && policy.max_machines > 0 ? active.length / policy.max_machines : undefined}
       />
-      <Counter label={t("license.held")} value={reservations.data ? `${formatNumber(reservations.data.length)}${more(reservations)}` : "–"} note={slots > 0 ? t("license.heldOf", { count: slots }) : t("license.heldFree")} />
+      <Counter
+        label={t("license.held")}
+        value={reservations.data ? `${formatNumber(reservations.data.length)}${more(reservations)}` : "–"}
+        note={slots > 0 ? t("license.heldOf", { count: slots }) : t("license.heldFree")}
+      />
     </SimpleGrid>
   );
 }
@@ -190,7 +250,15 @@ function Counter({ label, value, suffix, note, fraction }: CounterProps) {
             </Text>
           )}
         </Group>
-        {fraction !== undefined && <Progress value={Math.min(fraction, 1) * 100} size={5} color={fraction >= NEAR_LIMIT ? "orange" : "petrol"} aria-label={label} my={3} />}
+        {fraction !== undefined && (
+          <Progress
+            value={Math.min(fraction, 1) * 100}
+            size={5}
+            color={fraction >= NEAR_LIMIT ? "orange" : "petrol"}
+            aria-label={label}
+            my={3}
+          />
+        )}
         <Text size="xs" c="dimmed" component="div">
           {note}
         </Text>

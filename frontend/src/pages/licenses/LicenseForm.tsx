@@ -1,4 +1,17 @@
-import { ActionIcon, Alert, Button, Group, Input, NumberInput, Radio, SimpleGrid, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
+import {
+  ActionIcon,
+  Alert,
+  Button,
+  Group,
+  Input,
+  NumberInput,
+  Radio,
+  SimpleGrid,
+  Stack,
+  Switch,
+  TagsInput,
+  TextInput,
+} from "@mantine/core";
 import { DateInput, TimeInput } from "@mantine/dates";
 import "@mantine/dates/styles.css";
 import { useForm, type UseFormReturnType } from "@mantine/form";
@@ -15,7 +28,17 @@ import { FormProblem } from "@/components/FormProblem";
 import { useSubmit } from "@/components/useSubmit";
 import { useTranslation } from "@/i18n";
 
-import { settingApplies, cloneActions, limitsCalls, limitsTime, settingHint, isDuration, settingLabel, formatSetting, triggers } from "../versions/policy";
+import {
+  settingApplies,
+  cloneActions,
+  limitsCalls,
+  limitsTime,
+  settingHint,
+  isDuration,
+  settingLabel,
+  formatSetting,
+  triggers,
+} from "../versions/policy";
 import { findErrors, type LicenseValues, expiryOf, overridable, toLicenseValues } from "./licenseValues";
 
 interface Props {
@@ -48,21 +71,38 @@ export function LicenseForm({ version, license, send, onSuccess, submitLabel, ca
         <FormProblem error={error} reload={reload} />
         <Section title={t("license.who")}>
           <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
-            <TextInput label={t("field.name")} description={t("license.nameHint")} maxLength={200} autoFocus={!license} data-autofocus inputWrapperOrder={["label", "input", "description", "error"]} {...form.getInputProps("name")} />
+            <TextInput
+              label={t("field.name")}
+              description={t("license.nameHint")}
+              maxLength={200}
+              autoFocus={!license}
+              data-autofocus
+              inputWrapperOrder={["label", "input", "description", "error"]}
+              {...form.getInputProps("name")}
+            />
             <TextInput label={t("license.customer")} maxLength={200} {...form.getInputProps("customer")} />
           </SimpleGrid>
         </Section>
         {(limitsCalls(policy.type) || limitsTime(policy.type)) && (
           <Section title={t("license.limits")}>
             <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
-              {limitsCalls(policy.type) && <CountInput label={t("license.allowance")} description={t("license.allowanceHint")} {...form.getInputProps("allowance")} />}
+              {limitsCalls(policy.type) && (
+                <CountInput label={t("license.allowance")} description={t("license.allowanceHint")} {...form.getInputProps("allowance")} />
+              )}
               {limitsTime(policy.type) && <Expiry form={form} />}
             </SimpleGrid>
           </Section>
         )}
         <Section title={t("license.grants")} lead={license && t("license.fileStale")}>
           <Stack>
-            <TagsInput label={t("license.contexts")} description={t("license.contextsHint")} splitChars={[",", " ", ";"]} acceptValueOnBlur clearable={false} {...form.getInputProps("contexts")} />
+            <TagsInput
+              label={t("license.contexts")}
+              description={t("license.contextsHint")}
+              splitChars={[",", " ", ";"]}
+              acceptValueOnBlur
+              clearable={false}
+              {...form.getInputProps("contexts")}
+            />
             <Entitlements form={form} />
           </Stack>
         </Section>
@@ -129,7 +169,14 @@ function Entitlements({ form }: { form: Form }) {
         {rows.map((row, i) => (
           // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while theirs are typed
           <Group key={i} gap="xs" wrap="nowrap" align="flex-start">
-            <TextInput style={{ flex: 3 }} aria-label={t("license.entitlement", { n: i + 1 })} placeholder={t("license.entitlementPlaceholder")} className="mono" maxLength={64} {...form.getInputProps(`entitlements.${i}.name`)} />
+            <TextInput
+              style={{ flex: 3 }}
+              aria-label={t("license.entitlement", { n: i + 1 })}
+              placeholder={t("license.entitlementPlaceholder")}
+              className="mono"
+              maxLength={64}
+              {...form.getInputProps(`entitlements.${i}.name`)}
+            />
             <NumberInput
               style={{ flex: 1, minWidth: 84 }}
               aria-label={t("license.slots", { name: row.name || t("license.entitlement", { n: i + 1 }) })}
@@ -141,13 +188,25 @@ function Entitlements({ form }: { form: Form }) {
               thousandSeparator=" "
               {...form.getInputProps(`entitlements.${i}.slots`)}
             />
-            <ActionIcon mt={4} variant="subtle" color="gray" aria-label={t("do.remove", { what: row.name || t("license.entitlement", { n: i + 1 }) })} disabled={rows.length === 1} onClick={() => form.removeListItem("entitlements", i)}>
+            <ActionIcon
+              mt={4}
+              variant="subtle"
+              color="gray"
+              aria-label={t("do.remove", { what: row.name || t("license.entitlement", { n: i + 1 }) })}
+              disabled={rows.length === 1}
+              onClick={() => form.removeListItem("entitlements", i)}
+            >
               <IconX size={16} />
             </ActionIcon>
           </Group>
         ))}
         <div>
-          <Button variant="default" size="xs" leftSection={<IconPlus size={14} />} onClick={() => form.insertListItem("entitlements", { name: "", slots: 0 })}>
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<IconPlus size={14} />}
+            onClick={() => form.insertListItem("entitlements", { name: "", slots: 0 })}
+          >
             {t("license.addEntitlement")}
           </Button>
         </div>
@@ -179,18 +238,37 @@ function OverrideFields({ form, version: { policy } }: { form: Form; version: Ve
   );
   return (
     <Stack gap="md">
-      {choice("trigger", triggers.map((value) => ({ value, label: t(`policy.triggers.${value}`) })))}
-      {overridable.filter((setting) => settingApplies(setting, policy)).map((setting) => {
-        const label = settingLabel(setting, trigger);
-        const path = `overrides.${setting}`;
-        const common = { label, labelProps: { className: "unseen" }, description: settingHint(setting, trigger), ...form.getInputProps(path) };
-        return (
-          <OverrideField key={setting} label={label} versionValue={formatSetting(setting, policy)} overridden={own[setting] !== null} setOverridden={(on) => form.setFieldValue(path, on ? policy[setting] : null)}>
-            {isDuration(setting) ? <DurationInput {...common} value={own[setting] ?? ""} /> : <CountInput {...common} />}
-          </OverrideField>
-        );
-      })}
-      {choice("clone_action", cloneActions.map((value) => ({ value, label: t(`policy.cloneActions.${value}`) })))}
+      {choice(
+        "trigger",
+        triggers.map((value) => ({ value, label: t(`policy.triggers.${value}`) })),
+      )}
+      {overridable
+        .filter((setting) => settingApplies(setting, policy))
+        .map((setting) => {
+          const label = settingLabel(setting, trigger);
+          const path = `overrides.${setting}`;
+          const common = {
+            label,
+            labelProps: { className: "unseen" },
+            description: settingHint(setting, trigger),
+            ...form.getInputProps(path),
+          };
+          return (
+            <OverrideField
+              key={setting}
+              label={label}
+              versionValue={formatSetting(setting, policy)}
+              overridden={own[setting] !== null}
+              setOverridden={(on) => form.setFieldValue(path, on ? policy[setting] : null)}
+            >
+              {isDuration(setting) ? <DurationInput {...common} value={own[setting] ?? ""} /> : <CountInput {...common} />}
+            </OverrideField>
+          );
+        })}
+      {choice(
+        "clone_action",
+        cloneActions.map((value) => ({ value, label: t(`policy.cloneActions.${value}`) })),
+      )}
     </Stack>
   );
 }
@@ -207,7 +285,14 @@ function OverrideField({ label, versionValue, overridden, setOverridden, childre
   const { t } = useTranslation();
   return (
     <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs" verticalSpacing={6}>
-      <Switch size="sm" label={label} aria-label={t("license.own", { what: label })} description={t("license.fromVersion", { value: versionValue })} checked={overridden} onChange={(event) => setOverridden(event.currentTarget.checked)} />
+      <Switch
+        size="sm"
+        label={label}
+        aria-label={t("license.own", { what: label })}
+        description={t("license.fromVersion", { value: versionValue })}
+        checked={overridden}
+        onChange={(event) => setOverridden(event.currentTarget.checked)}
+      />
       {overridden ? children : <span />}
     </SimpleGrid>
   );

@@ -22,7 +22,11 @@ export default function NewLicense() {
         <Page
           title={t("license.new")}
           lead={`${t(`policy.types.${version.policy.type}`)}: ${t(`policy.typeHints.${version.policy.type}`)}`}
-          breadcrumbs={[{ label: t("product.title"), to: "/products" }, { label: product.data?.name, to: `/products/${version.product}` }, { label: version.name, to: `/versions/${id}` }]}
+          breadcrumbs={[
+            { label: t("product.title"), to: "/products" },
+            { label: product.data?.name, to: `/products/${version.product}` },
+            { label: version.name, to: `/versions/${id}` },
+          ]}
           narrow
         >
           <LicenseForm

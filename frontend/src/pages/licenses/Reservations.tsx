@@ -44,7 +44,11 @@ export function Reservations({ license }: { license: License }) {
               </>
             ),
           },
-          { title: t("reservation.device"), cell: ({ activation }) => <DeviceId id={activation} what={t("reservation.device")} />, wideOnly: true },
+          {
+            title: t("reservation.device"),
+            cell: ({ activation }) => <DeviceId id={activation} what={t("reservation.device")} />,
+            wideOnly: true,
+          },
           { title: t("reservation.since"), cell: ({ since }) => <Timestamp at={since} /> },
           { title: t("reservation.until"), cell: ({ until }) => <Timestamp at={until} />, wideOnly: true },
           {

@@ -5,7 +5,15 @@ import { activation } from "@/testing/renderApp";
 
 import { hasEvidenceToClear, installationStatuses, isSuspectedClone } from "./cloneHistory";
 
-const seen = (more: Partial<Evidence> = {}): Evidence => ({ time: "2026-01-01T00:00:00Z", generation: 1, number: 4, differs: [], alternation: false, refused: false, ...more });
+const seen = (more: Partial<Evidence> = {}): Evidence => ({
+  time: "2026-01-01T00:00:00Z",
+  generation: 1,
+  number: 4,
+  differs: [],
+  alternation: false,
+  refused: false,
+  ...more,
+});
 const restored = seen();
 const turned = seen({ alternation: true });
 const refused = seen({ alternation: true, refused: true });

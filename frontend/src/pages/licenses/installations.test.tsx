@@ -9,11 +9,25 @@ import { activation, apiURL, license, openPage, problem, server, defaultHandlers
 useMockServer();
 
 const cloned: Activation = {
-  ...activation, granted: 115, generation: 3, number: 2, restores: 2, cloned: "2026-01-03T00:00:00Z", address: "192.0.2.7",
+  ...activation,
+  granted: 115,
+  generation: 3,
+  number: 2,
+  restores: 2,
+  cloned: "2026-01-03T00:00:00Z",
+  address: "192.0.2.7",
   statistics: { program: "27.1", platform: "linux/amd64", numbers: [{ name: "drawings", value: 1200 }] },
   evidence: [
     { time: "2026-01-01T00:00:00Z", generation: 0, number: 0, differs: [], alternation: false, refused: false },
-    { time: "2026-01-03T00:00:00Z", generation: 2, number: 4, address: "198.51.100.9", differs: ["hostname", "disk"], alternation: true, refused: true },
+    {
+      time: "2026-01-03T00:00:00Z",
+      generation: 2,
+      number: 4,
+      address: "198.51.100.9",
+      differs: ["hostname", "disk"],
+      alternation: true,
+      refused: true,
+    },
   ],
 };
 
@@ -26,7 +40,8 @@ function holds(installations: () => Activation[], role?: Session["member"]["role
   );
 }
 
-const row = async (id: string) => (await within(await screen.findByRole("table", { name: "Installations" })).findByText(id.slice(0, 8))).closest("tr")!;
+const row = async (id: string) =>
+  (await within(await screen.findByRole("table", { name: "Installations" })).findByText(id.slice(0, 8))).closest("tr")!;
 
 it("an installation says in words that it was restored, is suspected, is refused", async () => {
   const ids = ["1", "2", "3"].map((digit) => digit.repeat(64)) as [string, string, string];
@@ -54,10 +69,12 @@ it("has details that hold the evidence, latest first", async () => {
   openPage(`/licenses/${license.id}`);
   await user.click(await screen.findByRole("button", { name: "Details of dddddddd" }));
   const dialog = await screen.findByRole("dialog", { name: "Installation dddddddd" });
-  for (const text of ["95, 20 prepaid", "2 of chain 3", "2× in all, 2 of them in the present window", "27.1", "linux/amd64", "1,200"]) expect(within(dialog).getByText(text)).toBeTruthy();
+  for (const text of ["95, 20 prepaid", "2 of chain 3", "2× in all, 2 of them in the present window", "27.1", "linux/amd64", "1,200"])
+    expect(within(dialog).getByText(text)).toBeTruthy();
   expect(dialog.textContent).toContain("from 192.0.2.7");
   const [, latest, first] = within(within(dialog).getByRole("table", { name: "What speaks for a clone" })).getAllByRole("row");
-  for (const text of ["198.51.100.9", "4 of chain 2", "hostname, disk", "Took turns", "Refused as a clone"]) expect(latest!.textContent).toContain(text);
+  for (const text of ["198.51.100.9", "4 of chain 2", "hostname, disk", "Took turns", "Refused as a clone"])
+    expect(latest!.textContent).toContain(text);
   for (const text of ["not known", "none", "nothing known", "Restored"]) expect(first!.textContent).toContain(text);
   expect(first!.textContent).not.toContain("turns");
 });

@@ -5,7 +5,14 @@ import { license as held } from "@/testing/renderApp";
 
 import { toUpdateInput, findErrors, isValidName, expiryOf, toCreateInput, toLicenseValues } from "./licenseValues";
 
-const filled = () => ({ ...toLicenseValues(), contexts: ["ui"], entitlements: [{ name: "rendering", slots: 0 as const }], allowance: 5, day: "2030-01-01", time: "23:59" });
+const filled = () => ({
+  ...toLicenseValues(),
+  contexts: ["ui"],
+  entitlements: [{ name: "rendering", slots: 0 as const }],
+  allowance: 5,
+  day: "2030-01-01",
+  time: "23:59",
+});
 
 // proves U04
 describe("a new license sends only what applies to its type", () => {
@@ -20,7 +27,17 @@ describe("a new license sends only what applies to its type", () => {
   });
 
   it("leaves out rows that were left empty", () => {
-    const sent = toCreateInput({ ...filled(), entitlements: [{ name: "a", slots: 2 }, { name: "", slots: 0 }], metadata: [{ key: "", value: "" }] }, { type: "perpetual" });
+    const sent = toCreateInput(
+      {
+        ...filled(),
+        entitlements: [
+          { name: "a", slots: 2 },
+          { name: "", slots: 0 },
+        ],
+        metadata: [{ key: "", value: "" }],
+      },
+      { type: "perpetual" },
+    );
     expect(sent.entitlements).toEqual([{ name: "a", slots: 2 }]);
     expect(sent.metadata).toBeUndefined();
   });
@@ -55,7 +72,10 @@ describe("an edit sends what is otherwise, and nothing else", () => {
   });
 
   it("overrides that the form does not show", () => {
-    const own = { ...license, overrides: { grace: 5, prepaid: 20, max_borrow: 0, clone_action: "suspend", seats: "newest_wins" } as License["overrides"] };
+    const own = {
+      ...license,
+      overrides: { grace: 5, prepaid: 20, max_borrow: 0, clone_action: "suspend", seats: "newest_wins" } as License["overrides"],
+    };
     const values = toLicenseValues(own);
     expect(toUpdateInput(values, own, { type: "calls" })).toEqual({ revision: 1 });
     const sent = toUpdateInput({ ...values, overrides: { ...values.overrides, prepaid: 0, max_borrow: null } }, own, { type: "calls" });
@@ -69,14 +89,29 @@ describe("what keeps values from being a license", () => {
   it("names what is missing, by type", () => {
     const bare = { ...toLicenseValues(), time: "23:59" };
     expect(findErrors(bare, { type: "perpetual" })).toEqual({ contexts: "needOne", "entitlements.0.name": "needOne" });
-    expect(findErrors({ ...filled(), allowance: "", day: null }, { type: "time_and_calls" })).toEqual({ allowance: "needed", day: "needed" });
+    expect(findErrors({ ...filled(), allowance: "", day: null }, { type: "time_and_calls" })).toEqual({
+      allowance: "needed",
+      day: "needed",
+    });
     expect(findErrors({ ...filled(), allowance: 0 }, { type: "calls" })).toEqual({ allowance: "needed" });
   });
 
   it("names are those of a license file", () => {
     for (const good of ["a", "solid_modeling", "3d.view-2", "x".repeat(64)]) expect(isValidName(good)).toBe(true);
     for (const bad of ["", "-a", "a b", "ü", "x".repeat(65), "a:5", "a,b"]) expect(isValidName(bad)).toBe(false);
-    expect(findErrors({ ...filled(), entitlements: [{ name: "a", slots: 0 }, { name: "a", slots: 1 }, { name: "b c", slots: 0 }] }, { type: "perpetual" })).toEqual({
+    expect(
+      findErrors(
+        {
+          ...filled(),
+          entitlements: [
+            { name: "a", slots: 0 },
+            { name: "a", slots: 1 },
+            { name: "b c", slots: 0 },
+          ],
+        },
+        { type: "perpetual" },
+      ),
+    ).toEqual({
       "entitlements.1.name": "repeated",
       "entitlements.2.name": "rule",
     });

@@ -6,7 +6,16 @@ import { type Entry, toEntries, toMetadata } from "@/components/MetadataInput";
 import { limitsCalls, limitsTime, type Setting, type NumberField } from "../versions/policy";
 
 /** The settings of which a license can have its own. */
-export const overridable = ["interval", "max_retries", "grace", "prepaid", "activation_limit", "max_machines", "activation_delay", "max_borrow"] as const satisfies readonly Setting[];
+export const overridable = [
+  "interval",
+  "max_retries",
+  "grace",
+  "prepaid",
+  "activation_limit",
+  "max_machines",
+  "activation_delay",
+  "max_borrow",
+] as const satisfies readonly Setting[];
 
 export interface LicenseValues {
   name: string;
@@ -88,7 +97,8 @@ function toOverrides(values: LicenseValues["overrides"]): Overrides {
 }
 
 /** What a license has of its own and no form shows: it stays, though all are replaced. */
-const hiddenOverrides = (own: Overrides, shown: LicenseValues["overrides"]): Overrides => Object.fromEntries(Object.entries(own).filter(([name]) => !(name in shown)));
+const hiddenOverrides = (own: Overrides, shown: LicenseValues["overrides"]): Overrides =>
+  Object.fromEntries(Object.entries(own).filter(([name]) => !(name in shown)));
 
 /** The license to be made. */
 export function toCreateInput(values: LicenseValues, { type }: Pick<Policy, "type">): LicenseNew {
@@ -114,11 +124,13 @@ export function toUpdateInput(values: LicenseValues, license: License, policy: P
   if (values.name !== before.name) sent.name = values.name;
   if (values.customer !== before.customer) sent.customer = values.customer;
   if (differs(values.contexts, before.contexts)) sent.contexts = values.contexts;
-  if (differs(filledEntitlements(values.entitlements), filledEntitlements(before.entitlements))) sent.entitlements = filledEntitlements(values.entitlements);
+  if (differs(filledEntitlements(values.entitlements), filledEntitlements(before.entitlements)))
+    sent.entitlements = filledEntitlements(values.entitlements);
   if (limitsCalls(policy.type) && values.allowance !== "" && values.allowance !== before.allowance) sent.allowance = values.allowance;
   // A moment that was not touched keeps its seconds, which the form does not show.
   if (limitsTime(policy.type) && (values.day !== before.day || values.time !== before.time)) sent.expires = expiryOf(values);
-  if (differs(toOverrides(values.overrides), toOverrides(before.overrides))) sent.overrides = { ...hiddenOverrides(license.overrides, values.overrides), ...toOverrides(values.overrides) };
+  if (differs(toOverrides(values.overrides), toOverrides(before.overrides)))
+    sent.overrides = { ...hiddenOverrides(license.overrides, values.overrides), ...toOverrides(values.overrides) };
   if (differs(toMetadata(values.metadata), license.metadata)) sent.metadata = toMetadata(values.metadata);
   return sent;
 }

@@ -65,7 +65,12 @@ function ChangePassword() {
       <Stack maw={360}>
         {error && <ProblemAlert error={error} focus />}
         <PasswordField label={t("account.old")} autoComplete="current-password" {...form.getInputProps("old")} />
-        <PasswordField label={t("account.new")} description={t("setup.passwordHint")} autoComplete="new-password" {...form.getInputProps("new")} />
+        <PasswordField
+          label={t("account.new")}
+          description={t("setup.passwordHint")}
+          autoComplete="new-password"
+          {...form.getInputProps("new")}
+        />
         <PasswordField label={t("account.repeat")} autoComplete="new-password" {...form.getInputProps("repeat")} />
         <div>
           <Button type="submit" loading={pending}>

@@ -60,7 +60,14 @@ export default function Login() {
       <form onSubmit={submit} noValidate>
         <Stack>
           {error && <ProblemAlert error={error} focus />}
-          <TextInput label={t("login.email")} type="email" autoComplete="username" autoFocus data-autofocus {...form.getInputProps("email")} />
+          <TextInput
+            label={t("login.email")}
+            type="email"
+            autoComplete="username"
+            autoFocus
+            data-autofocus
+            {...form.getInputProps("email")}
+          />
           <PasswordField label={t("login.password")} autoComplete="current-password" {...form.getInputProps("password")} />
           <Button type="submit" loading={pending} fullWidth mt={4}>
             {t("login.submit")}

@@ -42,10 +42,22 @@ export default function Setup() {
                 {t("nav.login")}
               </Anchor>
             )}
-            <TextInput label={t("setup.organisation")} description={t("setup.organisationHint")} autoComplete="organization" autoFocus data-autofocus {...form.getInputProps("organisation")} />
+            <TextInput
+              label={t("setup.organisation")}
+              description={t("setup.organisationHint")}
+              autoComplete="organization"
+              autoFocus
+              data-autofocus
+              {...form.getInputProps("organisation")}
+            />
             <TextInput label={t("setup.name")} autoComplete="name" {...form.getInputProps("name")} />
             <TextInput label={t("setup.email")} type="email" autoComplete="username" {...form.getInputProps("email")} />
-            <PasswordField label={t("setup.password")} description={t("setup.passwordHint")} autoComplete="new-password" {...form.getInputProps("password")} />
+            <PasswordField
+              label={t("setup.password")}
+              description={t("setup.passwordHint")}
+              autoComplete="new-password"
+              {...form.getInputProps("password")}
+            />
             <Button type="submit" loading={pending} fullWidth mt={4}>
               {t("setup.submit")}
             </Button>

@@ -18,7 +18,14 @@ export default function EditProduct() {
   return (
     <LoadedPage query={query.isRefetching ? { ...query, data: undefined } : query}>
       {(product) => (
-        <Page title={t("product.edit")} breadcrumbs={[{ label: t("product.title"), to: "/products" }, { label: product.name, to: `/products/${id}` }]} narrow>
+        <Page
+          title={t("product.edit")}
+          breadcrumbs={[
+            { label: t("product.title"), to: "/products" },
+            { label: product.name, to: `/products/${id}` },
+          ]}
+          narrow
+        >
           <ProductForm
             product={product}
             send={(values) => updateProduct(id, { ...values, revision: product.revision })}

@@ -57,13 +57,15 @@ function ProductPage({ product }: { product: Record }) {
               {t("do.edit")}
             </LinkButton>
           )}
-          <RecordMenu
-            actions={[archive, remove]}
-          />
+          <RecordMenu actions={[archive, remove]} />
         </>
       }
     >
-      {archived && <Alert color="yellow" icon={<IconArchive />}>{t("product.archived")}</Alert>}
+      {archived && (
+        <Alert color="yellow" icon={<IconArchive />}>
+          {t("product.archived")}
+        </Alert>
+      )}
       <Versions product={product} />
       <Group align="flex-start" gap="lg" grow preventGrowOverflow={false}>
         <div style={{ flex: "1 1 300px" }}>
@@ -103,8 +105,16 @@ function Versions({ product }: { product: Record }) {
         label={t("version.title")}
         query={query}
         keyOf={(version) => version.id}
-        search={{ text: search, set: (text) => void navigate({ to: "/products/$id", params: { id }, search: text ? { search: text } : {}, replace: true }) }}
-        empty={{ title: t("version.emptyTitle"), text: t(add ? "version.empty" : "version.emptyViewer"), icon: <IconStack2 />, action: add }}
+        search={{
+          text: search,
+          set: (text) => void navigate({ to: "/products/$id", params: { id }, search: text ? { search: text } : {}, replace: true }),
+        }}
+        empty={{
+          title: t("version.emptyTitle"),
+          text: t(add ? "version.empty" : "version.emptyViewer"),
+          icon: <IconStack2 />,
+          action: add,
+        }}
         columns={[
           {
             title: t("field.name"),
@@ -139,7 +149,8 @@ function PublicKeySection({ product }: { product: Record }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const saving = useMutation({
-    mutationFn: async () => platform.saveFile(keyFileName(product.name), await client.fetchQuery(publicKeysQuery(product.id)), "application/pgp-keys"),
+    mutationFn: async () =>
+      platform.saveFile(keyFileName(product.name), await client.fetchQuery(publicKeysQuery(product.id)), "application/pgp-keys"),
   });
   return (
     <Section title={t("product.keys")} lead={t("product.keysLead")}>

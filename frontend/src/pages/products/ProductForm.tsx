@@ -41,7 +41,14 @@ export function ProductForm({ product, send, onSuccess, submitLabel, cancelTo, r
         <FormProblem error={error} reload={reload} />
         <Paper p="md" radius="md">
           <Stack>
-            <TextInput label={t("field.name")} description={t("product.nameHint")} maxLength={200} autoFocus={!product} data-autofocus {...form.getInputProps("name")} />
+            <TextInput
+              label={t("field.name")}
+              description={t("product.nameHint")}
+              maxLength={200}
+              autoFocus={!product}
+              data-autofocus
+              {...form.getInputProps("name")}
+            />
             <Textarea label={t("field.description")} autosize minRows={2} maxRows={8} {...form.getInputProps("description")} />
             <MetadataInput {...form.getInputProps("metadata")} />
           </Stack>

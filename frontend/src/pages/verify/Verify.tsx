@@ -178,7 +178,10 @@ function DropZone({ onChoose }: { onChoose: (chosen: { candidates: Candidate[]; 
         <IconFileCertificate size={34} stroke={1.4} color="var(--mantine-color-dimmed)" aria-hidden />
         <Text fw={570}>{t("verify.drop")}</Text>
         <Group gap="xs" justify="center">
-          <FileButton multiple onChange={(files) => files.length > 0 && onChoose({ candidates: files.map((file) => toCandidate(file)), empty: [] })}>
+          <FileButton
+            multiple
+            onChange={(files) => files.length > 0 && onChoose({ candidates: files.map((file) => toCandidate(file)), empty: [] })}
+          >
             {(props) => (
               <Button {...props} variant="default" leftSection={<IconFileCertificate size={16} />}>
                 {t("verify.chooseFiles")}

@@ -55,7 +55,12 @@ function ResultItem({ result: { name, size, verdict } }: { result: Result }) {
   const { t } = useTranslation();
   return (
     <Group component="li" gap="sm" align="flex-start" wrap="nowrap" data-verdict={verdict.genuine ? "ok" : verdict.answer.code}>
-      <ThemeIcon variant="outline" size={28} radius="xl" style={{ color: verdict.genuine ? "var(--good)" : "var(--bad)", borderColor: "currentColor", flexShrink: 0 }}>
+      <ThemeIcon
+        variant="outline"
+        size={28}
+        radius="xl"
+        style={{ color: verdict.genuine ? "var(--good)" : "var(--bad)", borderColor: "currentColor", flexShrink: 0 }}
+      >
         {verdict.genuine ? <IconCheck size={16} /> : <IconX size={16} />}
       </ThemeIcon>
       <Stack gap={6} style={{ minWidth: 0, flex: 1 }}>

@@ -22,7 +22,11 @@ export default function EditVersion() {
         <Page
           title={t("version.edit")}
           lead={t("version.changedPolicy")}
-          breadcrumbs={[{ label: t("product.title"), to: "/products" }, { label: product.data?.name, to: `/products/${version.product}` }, { label: version.name, to: `/versions/${id}` }]}
+          breadcrumbs={[
+            { label: t("product.title"), to: "/products" },
+            { label: product.data?.name, to: `/products/${version.product}` },
+            { label: version.name, to: `/versions/${id}` },
+          ]}
           narrow
         >
           <VersionForm

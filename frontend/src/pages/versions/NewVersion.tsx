@@ -16,7 +16,15 @@ export default function NewVersion() {
   return (
     <LoadedPage query={useQuery(productQuery(id))}>
       {(product) => (
-        <Page title={t("version.new")} lead={t("version.lead")} breadcrumbs={[{ label: t("product.title"), to: "/products" }, { label: product.name, to: `/products/${id}` }]} narrow>
+        <Page
+          title={t("version.new")}
+          lead={t("version.lead")}
+          breadcrumbs={[
+            { label: t("product.title"), to: "/products" },
+            { label: product.name, to: `/products/${id}` },
+          ]}
+          narrow
+        >
           <VersionForm
             send={(values) => createVersion(id, values)}
             submitLabel={t("version.create")}

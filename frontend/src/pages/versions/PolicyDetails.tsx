@@ -6,7 +6,18 @@ import { useTranslation } from "@/i18n";
 
 import { settingApplies, settingLabel, type Setting, formatSetting } from "./policy";
 
-const order: Setting[] = ["interval", "max_retries", "grace", "prepaid", "clock_tolerance", "journal_every", "activation_limit", "max_machines", "activation_delay", "max_borrow"];
+const order: Setting[] = [
+  "interval",
+  "max_retries",
+  "grace",
+  "prepaid",
+  "clock_tolerance",
+  "journal_every",
+  "activation_limit",
+  "max_machines",
+  "activation_delay",
+  "max_borrow",
+];
 
 /** A policy in words; of a license, with what it has of its own. */
 export function PolicyDetails({ policy, overrides = {} }: { policy: Policy; overrides?: Overrides }) {

@@ -8,7 +8,18 @@ import { AdvancedSettings } from "@/components/AdvancedSettings";
 import { Section } from "@/components/Section";
 import { useTranslation } from "@/i18n";
 
-import { settingApplies, cloneActions, settingHint, intervalFor, isDuration, settingLabel, type PolicyValues, type Setting, triggers, types } from "./policy";
+import {
+  settingApplies,
+  cloneActions,
+  settingHint,
+  intervalFor,
+  isDuration,
+  settingLabel,
+  type PolicyValues,
+  type Setting,
+  triggers,
+  types,
+} from "./policy";
 
 interface PolicyForm {
   policy: PolicyValues;
@@ -27,7 +38,10 @@ export function PolicyFields<V extends PolicyForm>({ form, typeFixed }: Props<V>
   const at = form as unknown as UseFormReturnType<PolicyForm>;
   const { policy } = at.getValues();
   const { trigger } = policy;
-  const inputs = (...settings: Setting[]) => settings.filter((setting) => settingApplies(setting, policy)).map((setting) => <SettingInput key={setting} form={at} setting={setting} />);
+  const inputs = (...settings: Setting[]) =>
+    settings
+      .filter((setting) => settingApplies(setting, policy))
+      .map((setting) => <SettingInput key={setting} form={at} setting={setting} />);
   const hasError = (...settings: (keyof PolicyValues)[]) => settings.some((setting) => at.errors[`policy.${setting}`]);
   return (
     <>
@@ -35,7 +49,13 @@ export function PolicyFields<V extends PolicyForm>({ form, typeFixed }: Props<V>
         <Radio.Group aria-label={t("policy.type")} {...at.getInputProps("policy.type")}>
           <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
             {types.map((type) => (
-              <RadioCard key={type} value={type} label={t(`policy.types.${type}`)} hint={t(`policy.typeHints.${type}`)} disabled={typeFixed && policy.type !== type} />
+              <RadioCard
+                key={type}
+                value={type}
+                label={t(`policy.types.${type}`)}
+                hint={t(`policy.typeHints.${type}`)}
+                disabled={typeFixed && policy.type !== type}
+              />
             ))}
           </SimpleGrid>
         </Radio.Group>
@@ -66,7 +86,13 @@ export function PolicyFields<V extends PolicyForm>({ form, typeFixed }: Props<V>
             <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="md">
               {inputs("prepaid", "clock_tolerance", "journal_every")}
             </SimpleGrid>
-            <Switch size="sm" label={t("policy.statistics")} aria-label={t("policy.statistics")} description={t("policy.statisticsHint")} {...at.getInputProps("policy.statistics", { type: "checkbox" })} />
+            <Switch
+              size="sm"
+              label={t("policy.statistics")}
+              aria-label={t("policy.statistics")}
+              description={t("policy.statisticsHint")}
+              {...at.getInputProps("policy.statistics", { type: "checkbox" })}
+            />
           </AdvancedSettings>
         </Stack>
       </Section>
@@ -76,10 +102,19 @@ export function PolicyFields<V extends PolicyForm>({ form, typeFixed }: Props<V>
             {inputs("activation_limit", "max_machines", "activation_delay")}
           </SimpleGrid>
           <AdvancedSettings label={t("policy.copies")} hasError={hasError("clone_action", "clone_limit", "max_borrow")}>
-            <Radio.Group label={t("policy.clone_action")} description={t("policy.clone_actionHint")} {...at.getInputProps("policy.clone_action")}>
+            <Radio.Group
+              label={t("policy.clone_action")}
+              description={t("policy.clone_actionHint")}
+              {...at.getInputProps("policy.clone_action")}
+            >
               <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="sm" mt={6}>
                 {cloneActions.map((value) => (
-                  <RadioCard key={value} value={value} label={t(`policy.cloneActions.${value}`)} hint={t(`policy.cloneActionHints.${value}`)} />
+                  <RadioCard
+                    key={value}
+                    value={value}
+                    label={t(`policy.cloneActions.${value}`)}
+                    hint={t(`policy.cloneActionHints.${value}`)}
+                  />
                 ))}
               </SimpleGrid>
             </Radio.Group>
@@ -95,7 +130,11 @@ export function PolicyFields<V extends PolicyForm>({ form, typeFixed }: Props<V>
 
 function SettingInput({ form, setting }: { form: UseFormReturnType<PolicyForm>; setting: Setting }) {
   const { trigger } = form.getValues().policy;
-  const common = { label: settingLabel(setting, trigger), description: settingHint(setting, trigger), ...form.getInputProps(`policy.${setting}`) };
+  const common = {
+    label: settingLabel(setting, trigger),
+    description: settingHint(setting, trigger),
+    ...form.getInputProps(`policy.${setting}`),
+  };
   if (isDuration(setting)) return <DurationInput {...common} />;
   return <CountInput {...common} {...(setting === "clone_limit" && cloneLimitRange)} />;
 }

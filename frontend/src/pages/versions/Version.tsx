@@ -51,7 +51,10 @@ function VersionPage({ version }: { version: Record }) {
     <Page
       title={name}
       lead={version.description && <span style={{ whiteSpace: "pre-line" }}>{version.description}</span>}
-      breadcrumbs={[{ label: t("product.title"), to: "/products" }, { label: above.data?.name, to: `/products/${product}` }]}
+      breadcrumbs={[
+        { label: t("product.title"), to: "/products" },
+        { label: above.data?.name, to: `/products/${product}` },
+      ]}
       status={archived && <StatusBadge status="archived" />}
       actions={
         <>
@@ -60,13 +63,15 @@ function VersionPage({ version }: { version: Record }) {
               {t("do.edit")}
             </LinkButton>
           )}
-          <RecordMenu
-            actions={[archive, remove]}
-          />
+          <RecordMenu actions={[archive, remove]} />
         </>
       }
     >
-      {archived && <Alert color="yellow" icon={<IconArchive />}>{t("version.archived")}</Alert>}
+      {archived && (
+        <Alert color="yellow" icon={<IconArchive />}>
+          {t("version.archived")}
+        </Alert>
+      )}
       <Licenses version={version} />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 6 }}>
@@ -108,8 +113,16 @@ function Licenses({ version }: { version: Record }) {
         label={t("license.title")}
         query={query}
         keyOf={(license) => license.id}
-        search={{ text: search, set: (text) => void navigate({ to: "/versions/$id", params: { id }, search: text ? { search: text } : {}, replace: true }) }}
-        empty={{ title: t("license.emptyTitle"), text: t(add ? "license.empty" : "license.emptyViewer"), icon: <IconFileCertificate />, action: add }}
+        search={{
+          text: search,
+          set: (text) => void navigate({ to: "/versions/$id", params: { id }, search: text ? { search: text } : {}, replace: true }),
+        }}
+        empty={{
+          title: t("license.emptyTitle"),
+          text: t(add ? "license.empty" : "license.emptyViewer"),
+          icon: <IconFileCertificate />,
+          action: add,
+        }}
         columns={[
           {
             title: t("field.name"),
@@ -123,8 +136,25 @@ function Licenses({ version }: { version: Record }) {
             ),
           },
           { title: t("field.status"), cell: (license) => <StatusBadge status={licenseStatus(license)} /> },
-          ...(limitsCalls(policy.type) ? [{ title: t("license.allowance"), cell: (license: License) => <span className="tabular">{formatNumber(license.allowance)}</span>, wideOnly: true, align: "right" as const }] : []),
-          ...(limitsTime(policy.type) ? [{ title: t("license.expires"), cell: (license: License) => (license.expires ? formatDate(license.expires) : t("license.never")), wideOnly: true }] : []),
+          ...(limitsCalls(policy.type)
+            ? [
+                {
+                  title: t("license.allowance"),
+                  cell: (license: License) => <span className="tabular">{formatNumber(license.allowance)}</span>,
+                  wideOnly: true,
+                  align: "right" as const,
+                },
+              ]
+            : []),
+          ...(limitsTime(policy.type)
+            ? [
+                {
+                  title: t("license.expires"),
+                  cell: (license: License) => (license.expires ? formatDate(license.expires) : t("license.never")),
+                  wideOnly: true,
+                },
+              ]
+            : []),
           { title: t("field.created"), cell: (license) => <Timestamp at={license.created} />, wideOnly: true },
         ]}
       />

@@ -45,7 +45,8 @@ export function VersionForm({ version, send, onSuccess, submitLabel, cancelTo, r
   });
   const { submit, pending, error } = useSubmit({
     form,
-    send: ({ policy, metadata, ...values }) => send({ ...values, policy: toPolicyInput(policy, version?.policy), metadata: toMetadata(metadata) }),
+    send: ({ policy, metadata, ...values }) =>
+      send({ ...values, policy: toPolicyInput(policy, version?.policy), metadata: toMetadata(metadata) }),
     onSuccess,
   });
   return (
@@ -54,7 +55,14 @@ export function VersionForm({ version, send, onSuccess, submitLabel, cancelTo, r
         <FormProblem error={error} reload={reload} />
         <Section title={t("version.what")}>
           <Stack>
-            <TextInput label={t("field.name")} description={t("version.nameHint")} maxLength={200} autoFocus={!version} data-autofocus {...form.getInputProps("name")} />
+            <TextInput
+              label={t("field.name")}
+              description={t("version.nameHint")}
+              maxLength={200}
+              autoFocus={!version}
+              data-autofocus
+              {...form.getInputProps("name")}
+            />
             <Textarea label={t("field.description")} autosize minRows={2} maxRows={8} {...form.getInputProps("description")} />
           </Stack>
         </Section>

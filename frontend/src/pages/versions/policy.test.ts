@@ -16,7 +16,12 @@ it("what is written down on the machine applies to reporting at an interval only
 
 // proves U05
 it("0 is sent where it is chosen", () => {
-  expect(toPolicyInput({ ...defaultPolicy, max_retries: 0, grace: 0, activation_limit: 0 })).toMatchObject({ max_retries: 0, grace: 0, activation_limit: 0, activation_delay: 0 });
+  expect(toPolicyInput({ ...defaultPolicy, max_retries: 0, grace: 0, activation_limit: 0 })).toMatchObject({
+    max_retries: 0,
+    grace: 0,
+    activation_limit: 0,
+    activation_delay: 0,
+  });
 });
 
 it("an interval that was not chosen goes along with the trigger", () => {
@@ -27,18 +32,38 @@ it("an interval that was not chosen goes along with the trigger", () => {
 
 // proves part of U04
 it("calls are granted ahead where calls are counted, and turns are counted where something follows", () => {
-  for (const type of ["calls", "time_and_calls"] as const) expect(toPolicyInput({ ...defaultPolicy, type, prepaid: 50 })).toHaveProperty("prepaid", 50);
-  for (const type of ["time", "perpetual"] as const) expect(toPolicyInput({ ...defaultPolicy, type, prepaid: 50 })).not.toHaveProperty("prepaid");
-  expect(toPolicyInput({ ...defaultPolicy, clone_action: "suspend", clone_limit: 3 })).toMatchObject({ clone_action: "suspend", clone_limit: 3 });
+  for (const type of ["calls", "time_and_calls"] as const)
+    expect(toPolicyInput({ ...defaultPolicy, type, prepaid: 50 })).toHaveProperty("prepaid", 50);
+  for (const type of ["time", "perpetual"] as const)
+    expect(toPolicyInput({ ...defaultPolicy, type, prepaid: 50 })).not.toHaveProperty("prepaid");
+  expect(toPolicyInput({ ...defaultPolicy, clone_action: "suspend", clone_limit: 3 })).toMatchObject({
+    clone_action: "suspend",
+    clone_limit: 3,
+  });
   expect(toPolicyInput({ ...defaultPolicy, clone_action: "report" })).not.toHaveProperty("clone_limit");
-  expect(missingSettings({ ...defaultPolicy, type: "time", clone_action: "report", prepaid: "", clone_limit: "", max_borrow: "" })).toEqual(["max_borrow"]);
+  expect(missingSettings({ ...defaultPolicy, type: "time", clone_action: "report", prepaid: "", clone_limit: "", max_borrow: "" })).toEqual(
+    ["max_borrow"],
+  );
 });
 
 // proves part of U10
 describe("an edit replaces the whole policy", () => {
   const before: Policy = {
-    type: "calls", trigger: "interval", interval: 7_000, max_retries: 1, grace: 2, activation_delay: 3, activation_limit: 4, max_machines: 5, clock_tolerance: 6,
-    journal_every: 7, prepaid: 8, max_borrow: 9, statistics: true, clone_action: "suspend", clone_limit: 3,
+    type: "calls",
+    trigger: "interval",
+    interval: 7_000,
+    max_retries: 1,
+    grace: 2,
+    activation_delay: 3,
+    activation_limit: 4,
+    max_machines: 5,
+    clock_tolerance: 6,
+    journal_every: 7,
+    prepaid: 8,
+    max_borrow: 9,
+    statistics: true,
+    clone_action: "suspend",
+    clone_limit: 3,
   };
 
   it("what was not touched is sent as it was", () => expect(toPolicyInput({ ...before }, before)).toEqual(before));

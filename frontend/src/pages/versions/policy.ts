@@ -72,7 +72,8 @@ export const defaultPolicy: PolicyValues = {
 const usualInterval: Record<Trigger, number> = { interval: millis.h, every_call: millis.min };
 
 /** With another trigger the interval is another thing: one that was not chosen goes along. */
-export const intervalFor = (next: Trigger, interval: NumberField): NumberField => (Object.values(usualInterval).includes(Number(interval)) ? usualInterval[next] : interval);
+export const intervalFor = (next: Trigger, interval: NumberField): NumberField =>
+  Object.values(usualInterval).includes(Number(interval)) ? usualInterval[next] : interval;
 
 /** The policy as it is sent: what applies. It replaces the one before, whose other settings stay as they were, also those that nobody here knows. */
 export function toPolicyInput(values: PolicyValues, before?: Policy): PolicyNew {
@@ -89,14 +90,17 @@ export function toPolicyInput(values: PolicyValues, before?: Policy): PolicyNew 
 export const missingSettings = (values: PolicyValues): Setting[] =>
   [...durations, ...counts].filter((setting) => settingApplies(setting, values) && values[setting] === "");
 
-export const settingLabel = (setting: Setting, trigger: Trigger) => (setting === "interval" ? t(`policy.interval.${trigger}`) : t(`policy.${setting}`));
-export const settingHint = (setting: Setting, trigger: Trigger) => (setting === "interval" ? t(`policy.intervalHint.${trigger}`) : t(`policy.${setting}Hint`));
+export const settingLabel = (setting: Setting, trigger: Trigger) =>
+  setting === "interval" ? t(`policy.interval.${trigger}`) : t(`policy.${setting}`);
+export const settingHint = (setting: Setting, trigger: Trigger) =>
+  setting === "interval" ? t(`policy.intervalHint.${trigger}`) : t(`policy.${setting}Hint`);
 
 /** A setting's value in words. */
 export function formatSetting(setting: Setting, policy: Pick<Policy, Setting>): string {
   const value = policy[setting];
   if (setting === "max_machines") return value === 0 ? t("policy.noLimit") : formatNumber(value);
-  if (setting === "activation_limit") return value === 0 ? t("policy.nobody") : t("policy.perInterval", { count: value, interval: formatDuration(policy.interval) });
+  if (setting === "activation_limit")
+    return value === 0 ? t("policy.nobody") : t("policy.perInterval", { count: value, interval: formatDuration(policy.interval) });
   if (setting === "clone_limit") return formatNumber(value);
   if (setting === "max_borrow" && value === 0) return t("policy.notAllowed");
   if (setting === "prepaid" && value > 0) return `${formatNumber(value)} ${t("policy.calls")}`;

@@ -9,9 +9,19 @@ import { apiURL, license, openPage, product, server, defaultHandlers, version, u
 useMockServer();
 
 /** A page's lists, empty: forms lead to it. */
-const nothing = [`/versions/${version.id}/licenses`, `/licenses/${license.id}/activations`, `/licenses/${license.id}/reservations`].map((path) => http.get(apiURL(path), () => HttpResponse.json({ items: null })));
+const nothing = [`/versions/${version.id}/licenses`, `/licenses/${license.id}/activations`, `/licenses/${license.id}/reservations`].map(
+  (path) => http.get(apiURL(path), () => HttpResponse.json({ items: null })),
+);
 
-const strict: Policy = { ...version.policy, journal_every: 7, prepaid: 20, max_borrow: 86_400_000, statistics: true, clone_action: "suspend", clone_limit: 3 };
+const strict: Policy = {
+  ...version.policy,
+  journal_every: 7,
+  prepaid: 20,
+  max_borrow: 86_400_000,
+  statistics: true,
+  clone_action: "suspend",
+  clone_limit: 3,
+};
 
 /** What one request with a body was sent. */
 function sent(method: "post" | "patch", path: string, answer: object) {
@@ -53,7 +63,11 @@ it("a new version shows what its type and choices make of use, and sends that", 
 // proves part of U10
 it("an edit resets nothing of a policy", async () => {
   const before = { ...version, policy: { ...strict, trigger: "every_call" as const } };
-  server.use(http.get(apiURL(`/versions/${version.id}`), () => HttpResponse.json(before)), ...defaultHandlers(), ...nothing);
+  server.use(
+    http.get(apiURL(`/versions/${version.id}`), () => HttpResponse.json(before)),
+    ...defaultHandlers(),
+    ...nothing,
+  );
   const bodies = sent("patch", `/versions/${version.id}`, before);
   const user = userEvent.setup();
   openPage(`/versions/${version.id}/edit`);
@@ -64,7 +78,11 @@ it("an edit resets nothing of a policy", async () => {
 });
 
 it("a version's page says its policy in words", async () => {
-  server.use(http.get(apiURL(`/versions/${version.id}`), () => HttpResponse.json({ ...version, policy: strict })), ...defaultHandlers(), ...nothing);
+  server.use(
+    http.get(apiURL(`/versions/${version.id}`), () => HttpResponse.json({ ...version, policy: strict })),
+    ...defaultHandlers(),
+    ...nothing,
+  );
   openPage(`/versions/${version.id}`);
   const fact = async (label: string) => (await screen.findByText(label)).nextSibling?.textContent;
   expect(await fact("Prepaid calls")).toBe("20 calls");
@@ -77,7 +95,11 @@ it("a version's page says its policy in words", async () => {
 // proves part of U10
 it("a license's own values stay, also those that its form has no field for", async () => {
   const own = { ...license, overrides: { prepaid: 20, clone_action: "suspend", seats: "newest_wins" } };
-  server.use(http.get(apiURL(`/licenses/${license.id}`), () => HttpResponse.json(own)), ...defaultHandlers(), ...nothing);
+  server.use(
+    http.get(apiURL(`/licenses/${license.id}`), () => HttpResponse.json(own)),
+    ...defaultHandlers(),
+    ...nothing,
+  );
   const bodies = sent("patch", `/licenses/${license.id}`, own);
   const user = userEvent.setup();
   openPage(`/licenses/${license.id}/edit`);
