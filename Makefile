@@ -73,8 +73,8 @@ test-go: ## the Go tests
 uninstrumented := $(foreach package,modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory,-gcflags=$(package)=-race=false)
 
 test-race: ## the server's Go tests under the race detector, which needs a C compiler; ten minutes or more, so not a part of test
-	CGO_ENABLED=1 go test -race $(uninstrumented) -p 1 -timeout 60m ./server ./server/access ./server/api ./server/audit ./server/licensing/... ./server/metrics ./server/notify \
-		./server/protocol ./server/store/memory ./server/store/sqlite
+	CGO_ENABLED=1 go test -race $(uninstrumented) -p 1 -timeout 60m ./server ./server/access ./server/api ./server/audit ./server/data ./server/httpd ./server/licensing/... ./server/notify \
+		./server/ops ./server/protocol ./server/store/memory ./server/store/sqlite ./server/telemetry/...
 
 test-sim: ## more of the simulated world than test-go lives through, and that it notices each rule that is taken away
 	go test ./server/sim -run TestSearch -depth 5

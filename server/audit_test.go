@@ -31,7 +31,7 @@ func (w *testServer) checkAudited(method, path string, r reply) {
 	path, _, _ = strings.Cut(path, "?")
 	mutatingRoutes.Lock()
 	defer mutatingRoutes.Unlock()
-	for _, route := range w.s.routes {
+	for _, route := range w.s.Routes() {
 		if !route.Mutates {
 			continue
 		}

@@ -5,8 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/onelicense/onelicense/server/access"
+	"github.com/onelicense/onelicense/server/data"
+	"github.com/onelicense/onelicense/server/ops"
 )
 
 // otherOrganisation is the owner of another organisation, founded by a link of whoever operates the server.
@@ -53,12 +56,15 @@ func TestFurtherOrganisations(t *testing.T) {
 }
 
 func TestNewOrganisationLink(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
-	if _, _, err := NewOrganisationLink(t.Context(), Config{Data: data}); err == nil || !strings.Contains(err.Error(), "there is no") || exists(data) {
+	dir := filepath.Join(t.TempDir(), "data")
+	const url = "https://licenses.example.com/"
+	create := func() (string, time.Time, error) {
+		return ops.NewOrganisationLink(t.Context(), data.Options{Dir: dir}, url, time.Now)
+	}
+	if _, _, err := create(); err == nil || !strings.Contains(err.Error(), "there is no") || data.Exists(dir) {
 		t.Errorf("no server: %v", err)
 	}
-	c := Config{Data: data, PublicURL: "https://licenses.example.com/"}
-	s, err := Open(c)
+	s, err := Open(Config{Data: dir, PublicURL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,13 +72,13 @@ func TestNewOrganisationLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := NewOrganisationLink(t.Context(), c); err == nil {
+	if _, _, err := create(); err == nil {
 		t.Error("two processes hold one directory")
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	link, until, err := NewOrganisationLink(t.Context(), c)
+	link, until, err := create()
 	if err != nil || !strings.HasPrefix(link, "https://licenses.example.com/setup?token=") || until.IsZero() {
 		t.Errorf("%q %v %v", link, until, err)
 	}

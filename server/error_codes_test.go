@@ -41,7 +41,7 @@ func (w *testServer) checkDocumented(method, path string, r reply) {
 		return
 	}
 	path, _, _ = strings.Cut(path, "?")
-	for _, route := range w.s.routes {
+	for _, route := range w.s.Routes() {
 		if route.Method != method || !routeRegexp(route.Path).MatchString(path) {
 			continue
 		}

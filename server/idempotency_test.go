@@ -19,11 +19,11 @@ func key(k string) map[string]string { return map[string]string{"Idempotency-Key
 // storedResponse is the one entry of a request with a key.
 func (w *testServer) storedResponse() licensing.Entry {
 	w.Helper()
-	owner, err := w.s.store.MemberByEmail(w.Context(), "owner@acme.test")
+	owner, err := w.s.data.Store.MemberByEmail(w.Context(), "owner@acme.test")
 	if err != nil {
 		w.Fatal(err)
 	}
-	found, err := w.s.store.Entries(w.Context(), "request", owner.Organisation, "", licensing.Page{})
+	found, err := w.s.data.Store.Entries(w.Context(), "request", owner.Organisation, "", licensing.Page{})
 	if err != nil || len(found.Items) != 1 {
 		w.Fatalf("%d entries, %v", len(found.Items), err)
 	}
@@ -43,7 +43,7 @@ func (w *testServer) markUnanswered() {
 	if e.Body, err = json.Marshal(o); err != nil {
 		w.Fatal(err)
 	}
-	if _, err := w.s.store.ReplaceEntry(w.Context(), e); err != nil {
+	if _, err := w.s.data.Store.ReplaceEntry(w.Context(), e); err != nil {
 		w.Fatal(err)
 	}
 }

@@ -15,11 +15,13 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/audit"
 	"github.com/onelicense/onelicense/server/licensing"
+	"github.com/onelicense/onelicense/server/store"
+	"github.com/onelicense/onelicense/server/telemetry"
 )
 
 // failingStore is the store of a node that ends after some write of a request: the write is made, nobody hears of it, and nothing comes after it.
 type failingStore struct {
-	store
+	store.Store
 	left atomic.Int64 // writes that it will see the end of
 	dead atomic.Bool
 }
@@ -29,7 +31,7 @@ func (m *failingStore) write(ctx context.Context, do func() error) error {
 	if m.dead.Load() {
 		return licensing.ErrUnavailable
 	}
-	if ctx.Value(requestIDKey{}) == nil || m.left.Add(-1) >= 0 {
+	if telemetry.RequestID(ctx) == "" || m.left.Add(-1) >= 0 {
 		return do()
 	}
 	m.dead.Store(true)
@@ -38,35 +40,35 @@ func (m *failingStore) write(ctx context.Context, do func() error) error {
 }
 
 func (m *failingStore) CreateEntry(ctx context.Context, e licensing.Entry) error {
-	return m.write(ctx, func() error { return m.store.CreateEntry(ctx, e) })
+	return m.write(ctx, func() error { return m.Store.CreateEntry(ctx, e) })
 }
 
 func (m *failingStore) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
-	return e, m.write(ctx, func() (err error) { e, err = m.store.ReplaceEntry(ctx, e); return err })
+	return e, m.write(ctx, func() (err error) { e, err = m.Store.ReplaceEntry(ctx, e); return err })
 }
 
 func (m *failingStore) DeleteEntry(ctx context.Context, kind, id string, revision int64) error {
-	return m.write(ctx, func() error { return m.store.DeleteEntry(ctx, kind, id, revision) })
+	return m.write(ctx, func() error { return m.Store.DeleteEntry(ctx, kind, id, revision) })
 }
 
 func (m *failingStore) CreateLicense(ctx context.Context, l licensing.License) error {
-	return m.write(ctx, func() error { return m.store.CreateLicense(ctx, l) })
+	return m.write(ctx, func() error { return m.Store.CreateLicense(ctx, l) })
 }
 
 func (m *failingStore) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
-	return l, m.write(ctx, func() (err error) { l, err = m.store.UpdateLicense(ctx, l); return err })
+	return l, m.write(ctx, func() (err error) { l, err = m.Store.UpdateLicense(ctx, l); return err })
 }
 
 func (m *failingStore) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
-	return m.write(ctx, func() error { return m.store.DeleteLicense(ctx, org, id, revision) })
+	return m.write(ctx, func() error { return m.Store.DeleteLicense(ctx, org, id, revision) })
 }
 
 func (m *failingStore) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
-	return p, m.write(ctx, func() (err error) { p, err = m.store.UpdateProduct(ctx, p); return err })
+	return p, m.write(ctx, func() (err error) { p, err = m.Store.UpdateProduct(ctx, p); return err })
 }
 
 func (m *failingStore) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
-	return m.write(ctx, func() error { return m.store.Deactivate(ctx, org, key, now) })
+	return m.write(ctx, func() error { return m.Store.Deactivate(ctx, org, key, now) })
 }
 
 // startFailing starts a server whose node can be made to end, or the next one on what it left behind; everybody stays logged in.
@@ -74,7 +76,7 @@ func startFailing(t *testing.T, before *testServer, c Config, people ...*user) (
 	t.Helper()
 	m := &failingStore{}
 	m.left.Store(math.MaxInt64)
-	c.wrapStore = func(s store) store { m.store = s; return m }
+	c.WrapStore = func(s store.Store) store.Store { m.Store = s; return m }
 	if before != nil {
 		before.storeRemoved = true
 		_ = before.s.Close() // a dead node's complaints
@@ -160,7 +162,7 @@ func TestInterruptedChangeIsAudited(t *testing.T) {
 			if cut := told["server.interrupted"]; changed && told[change.event]+cut == 0 || !changed && told[change.event] > 0 || cut > 1 || !died && cut > 0 {
 				t.Errorf("%s: told %v", what, told)
 			}
-			if left, err := w.s.store.DueEntries(t.Context(), "audit_begun", 1<<50, 10); err != nil || len(left) != 0 {
+			if left, err := w.s.data.Store.DueEntries(t.Context(), "audit_begun", 1<<50, 10); err != nil || len(left) != 0 {
 				t.Errorf("%s: left behind %v %v", what, left, err)
 			}
 			if !died {

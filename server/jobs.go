@@ -15,37 +15,56 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-// jobs is the work that nobody asks for: it goes on from Open to Close, on every node. Each task must be right when several nodes do it
-// at a time, and when none does for a while.
+// jobs is the background work of a node, from Open to Close. Each job must be correct when several nodes run it at the same time, and when
+// none has run it for a while.
 type jobs struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 }
 
-// pruneInterval is how often what may be forgotten is.
-const pruneInterval = time.Minute
+// job is one task that runs again and again.
+type job struct {
+	name     string
+	interval time.Duration
+	run      func(context.Context) error
+}
 
-// auditFlushInterval is how soon lines of the audit log are written that wait.
-const auditFlushInterval = 5 * time.Second
+func (s *Server) jobList() []job {
+	return []job{
+		{"prune expired entries", time.Minute, func(ctx context.Context) error {
+			return s.data.Store.DeleteExpiredEntries(ctx, lease.Time(s.config.Now().UnixMilli()))
+		}},
+		{"write pending audit entries", 5 * time.Second, s.flushAudit},
+		{"remind of expiring licenses", time.Minute, s.domain.Events.RecordExpiring},
+	}
+}
 
-// expiryReminderInterval is how soon after its time the end of a license is announced.
-const expiryReminderInterval = time.Minute
-
-// startJobs starts a task for each thing to be done.
 func (s *Server) startJobs() {
-	ctx, stop := context.WithCancel(context.Background())
-	s.jobs.cancel = stop
-	s.runEvery(ctx, pruneInterval, "tidying", func(ctx context.Context) error {
-		return s.store.DeleteExpiredEntries(ctx, lease.Time(s.config.Now().UnixMilli()))
-	})
-	s.runEvery(ctx, auditFlushInterval, "audit log", s.flushAudit)
-	s.runEvery(ctx, expiryReminderInterval, "expiring licenses", s.domain.Events.RecordExpiring)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.jobs.cancel = cancel
+	for _, j := range s.jobList() {
+		s.runEvery(ctx, j)
+	}
 	s.jobs.tasks.Go(func() { s.notify.Run(ctx) })
 }
 
-// auditEvent writes a line for what the server does by itself, once, though each node hands the notice out and may do so again.
+// RunJobs runs every job once and waits for the mail that requests have caused. Tests call it instead of waiting for the intervals.
+func (s *Server) RunJobs(ctx context.Context) error {
+	s.access.Wait()
+	var errs []error
+	for _, j := range s.jobList() {
+		errs = append(errs, recoverJob(ctx, j))
+	}
+	return errors.Join(errs...)
+}
+
+// auditEvent writes an audit entry for what the server does by itself. Each node delivers the event and may do so more than once, so the
+// entry's id is derived from the event.
 func (s *Server) auditEvent(ctx context.Context, n events.Event) error {
-	line := audit.Line{ID: string(lease.HashOf([]byte(string(n.Type) + "\n" + n.Key)))[:16], Time: n.Time.Std().UTC(), Actor: audit.Actor{Kind: "system"}, Action: string(n.Type)}
+	line := audit.Line{
+		ID:   string(lease.HashOf([]byte(string(n.Type) + "\n" + n.Key)))[:16],
+		Time: n.Time.Std().UTC(), Actor: audit.Actor{Kind: "system"}, Action: string(n.Type),
+	}
 	switch n.Type {
 	case events.WebhookDisabled:
 		line.Records = []string{fmt.Sprint("webhooks/", n.Details["webhook"])}
@@ -60,7 +79,7 @@ func (s *Server) auditEvent(ctx context.Context, n events.Event) error {
 	return s.audit.AppendOnce(ctx, n.Org, line)
 }
 
-// reportInterrupted tells of a change that was cut short, for its own events may be lost with the node.
+// reportInterrupted emits an event for a change that was interrupted: the change's own events may be lost with the node.
 func (s *Server) reportInterrupted(ctx context.Context, org license.ID, line audit.Line) error {
 	n := events.Event{
 		Key: line.ID, Type: events.ServerInterrupted, Org: org, Time: lease.Time(s.config.Now().UnixMilli()),
@@ -74,18 +93,19 @@ func (s *Server) reportInterrupted(ctx context.Context, org license.ID, line aud
 	return s.notify.Record(ctx, n)
 }
 
-// flushAudit writes the lines that are owed, those of what was cut short, and those of failed logins.
+// flushAudit writes the audit entries that are pending, those of interrupted changes, and those of failed logins.
 func (s *Server) flushAudit(ctx context.Context) error {
-	return errors.Join(s.audit.WriteUnwritten(ctx), s.audit.WriteInterrupted(ctx), s.audit.WriteFailedLogins(ctx, func(ctx context.Context, email string) (org, member license.ID, err error) {
+	memberOf := func(ctx context.Context, email string) (org, member license.ID, err error) {
 		m, err := s.access.MemberByEmail(ctx, email)
 		return m.Organisation, m.ID, err
-	}))
+	}
+	return errors.Join(s.audit.WriteUnwritten(ctx), s.audit.WriteInterrupted(ctx), s.audit.WriteFailedLogins(ctx, memberOf))
 }
 
-// runEvery does a task again and again. What fails is logged, and tried again the next time.
-func (s *Server) runEvery(ctx context.Context, interval time.Duration, name string, task func(context.Context) error) {
+// runEvery runs a job at its interval until ctx ends. A failure is logged, and the job runs again at the next interval.
+func (s *Server) runEvery(ctx context.Context, j job) {
 	s.jobs.tasks.Go(func() {
-		ticker := time.NewTicker(interval)
+		ticker := time.NewTicker(j.interval)
 		defer ticker.Stop()
 		for {
 			select {
@@ -93,27 +113,27 @@ func (s *Server) runEvery(ctx context.Context, interval time.Duration, name stri
 			case <-ctx.Done():
 				return
 			}
-			if err := recoverTask(ctx, task); err != nil && ctx.Err() == nil {
-				s.config.Log.Error("upkeep failed", "task", name, "error", err)
+			if err := recoverJob(ctx, j); err != nil && ctx.Err() == nil {
+				s.config.Log.Error("background job failed", "job", j.name, "error", err)
 			}
 		}
 	})
 }
 
-// recoverTask makes an error of a panic: a bug in a task that nobody asked for must not end what they did ask for.
-func recoverTask(ctx context.Context, task func(context.Context) error) (err error) {
+// recoverJob runs a job and turns a panic into an error: a bug in a background job must not end the server.
+func recoverJob(ctx context.Context, j job) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("a task panicked: %v\n%s", r, debug.Stack())
+			err = fmt.Errorf("a job panicked: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return task(ctx)
+	return j.run(ctx)
 }
 
-// stopAndWait ends the tasks and waits for them.
-func (u *jobs) stopAndWait() {
-	if u.cancel != nil {
-		u.cancel()
+// stopAndWait ends the jobs and waits for them.
+func (j *jobs) stopAndWait() {
+	if j.cancel != nil {
+		j.cancel()
 	}
-	u.tasks.Wait()
+	j.tasks.Wait()
 }

@@ -167,7 +167,7 @@ func runningProgram(t *testing.T, keys int) {
 // listText is the statement as it is served now.
 func (s *Server) listText(t *testing.T, product string) []byte {
 	t.Helper()
-	p, err := s.store.ProductWithKeys(t.Context(), license.ID(product))
+	p, err := s.data.Store.ProductWithKeys(t.Context(), license.ID(product))
 	if err != nil {
 		t.Fatal(err)
 	}

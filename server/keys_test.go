@@ -17,6 +17,7 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/license/pgp"
 	"github.com/onelicense/onelicense/server/api"
+	"github.com/onelicense/onelicense/server/data"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
 )
@@ -74,7 +75,7 @@ func (w *testServer) revocationList(product string) *lease.Statement {
 // stolenSigner is what a thief of the master key and the database has now.
 func (w *testServer) stolenSigner(product string) license.Signer {
 	w.Helper()
-	master, err := os.ReadFile(filepath.Join(w.s.config.Data, masterKeyFile))
+	master, err := os.ReadFile(filepath.Join(w.s.config.Data, data.MasterKeyFile))
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func (w *testServer) stolenSigner(product string) license.Signer {
 	if err != nil {
 		w.Fatal(err)
 	}
-	p, err := w.s.store.ProductWithKeys(w.Context(), license.ID(product))
+	p, err := w.s.data.Store.ProductWithKeys(w.Context(), license.ID(product))
 	if err != nil {
 		w.Fatal(err)
 	}

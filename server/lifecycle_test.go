@@ -38,12 +38,12 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			return Config{Data: d}
-		}, "master.key may be read by others (mode 0640)"},
+		}, "master.key is readable by other users (mode 0640)"},
 		{"master_key_short", func(t *testing.T, d string) Config {
 			once(t, d)
 			write(t, filepath.Join(d, "master.key"), make([]byte, 31), 0o600)
 			return Config{Data: d}
-		}, "master.key has 31 bytes, not 32"},
+		}, "master.key is not a master key: it has 31 bytes, want 32"},
 		{"in_use", func(t *testing.T, d string) Config {
 			s, err := Open(Config{Data: d})
 			if err != nil {

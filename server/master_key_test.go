@@ -10,10 +10,13 @@ import (
 	"testing"
 
 	"github.com/onelicense/onelicense/license"
+	"github.com/onelicense/onelicense/server/config"
+	"github.com/onelicense/onelicense/server/data"
 	"github.com/onelicense/onelicense/server/issuer"
 	"github.com/onelicense/onelicense/server/licensing"
 	"github.com/onelicense/onelicense/server/licensing/services"
 	"github.com/onelicense/onelicense/server/masterkey"
+	"github.com/onelicense/onelicense/server/ops"
 )
 
 // testKeySource is where a master key is kept.
@@ -31,19 +34,19 @@ func (v testKeySource) Key(context.Context) ([]byte, error) {
 //
 // proves part of N04
 func TestMasterKeyRotation(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
-	w := startServerWith(t, Config{Data: data, MasterKey: testKeySource{key: 1}})
+	dir := filepath.Join(t.TempDir(), "data")
+	w := startServerWith(t, Config{Data: dir, MasterKey: testKeySource{key: 1}})
 	p := w.owner()
 	product, _, id := p.createLicense("perpetual", licenseBody("One"))
 	root := w.certificate(product).Root()
 	second := p.must(201, "POST", "/products", map[string]any{"name": "Two"})
-	if found, _ := filepath.Glob(filepath.Join(data, masterKeyFile+"*")); found != nil {
+	if found, _ := filepath.Glob(filepath.Join(dir, data.MasterKeyFile+"*")); found != nil {
 		t.Errorf("keys in the data directory: %v", found)
 	}
 	again := func(c Config) *testServer {
 		t.Helper()
 		stop(t, w)
-		c.Data = data
+		c.Data = dir
 		w = startServerWith(t, c)
 		p = w.login("owner@acme.test")
 		return w
@@ -60,7 +63,7 @@ func TestMasterKeyRotation(t *testing.T) {
 	signs()
 	again(Config{MasterKey: testKeySource{key: 2}, PreviousMasterKey: testKeySource{key: 1}})
 	signs()
-	if !strings.Contains(w.log.String(), "sealed keys anew under the present master key") {
+	if !strings.Contains(w.log.String(), "encrypted keys with the current master key") {
 		t.Error("nothing was sealed anew")
 	}
 	again(Config{MasterKey: testKeySource{key: 2}})
@@ -76,11 +79,11 @@ func TestMasterKeyRotation(t *testing.T) {
 		"the old key":          {Config{MasterKey: testKeySource{key: 1}}, "master-key", "does not open: the master key is another one"},
 		"a key of its own":     {Config{}, "", "master.key is missing"},
 		"a vault out of reach": {Config{MasterKey: testKeySource{gone: errors.New("no route to the vault")}}, "master-key", "no route to the vault"},
-		"another, too":         {Config{MasterKey: testKeySource{key: 2}, PreviousMasterKey: testKeySource{gone: errors.New("no route")}}, "other-master-key", "no route"},
+		"another, too":         {Config{MasterKey: testKeySource{key: 2}, PreviousMasterKey: testKeySource{gone: errors.New("no route")}}, "previous-master-key", "no route"},
 	} {
-		c.config.Data = data
+		c.config.Data = dir
 		_, err := Open(c.config)
-		var about *SettingError
+		var about *config.SettingError
 		if !strings.Contains(errorText(err), c.want) || errors.As(err, &about) && about.Setting != c.about {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -118,21 +121,21 @@ func TestMasterKeyRotationResumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tired := &failingUpdateStore{Store: w.s.store, strength: 1}
+	tired := &failingUpdateStore{Store: w.s.data.Store, strength: 1}
 	domain := services.New(tired, both, services.Options{Clock: w.clock.now, Secret: key(3)})
-	r, err := domain.Keys.ReencryptKeys(t.Context(), w.s.store.EachProduct)
+	r, err := domain.Keys.ReencryptKeys(t.Context(), w.s.data.Store.EachProduct)
 	if !errors.Is(err, licensing.ErrUnavailable) || r.Reencrypted != 1 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	tired.strength = 100
-	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.s.store.EachProduct); err != nil || r.Reencrypted != 2 || r.Products != 3 || r.Unreadable != nil {
+	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.s.data.Store.EachProduct); err != nil || r.Reencrypted != 2 || r.Products != 3 || r.Unreadable != nil {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.s.store.EachProduct); err != nil || r.Reencrypted != 0 {
+	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.s.data.Store.EachProduct); err != nil || r.Reencrypted != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for _, id := range products {
-		p, err := w.s.store.ProductWithKeys(t.Context(), id)
+		p, err := w.s.data.Store.ProductWithKeys(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,16 +144,16 @@ func TestMasterKeyRotationResumes(t *testing.T) {
 		}
 	}
 	// One record that was damaged keeps no other from being opened.
-	damaged, err := w.s.store.ProductWithKeys(t.Context(), products[0])
+	damaged, err := w.s.data.Store.ProductWithKeys(t.Context(), products[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	damaged.SealedKeys = slices.Clone(damaged.SealedKeys)
 	damaged.SealedKeys[20] ^= 1
-	if _, err := w.s.store.UpdateProduct(t.Context(), damaged); err != nil {
+	if _, err := w.s.data.Store.UpdateProduct(t.Context(), damaged); err != nil {
 		t.Fatal(err)
 	}
-	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.s.store.EachProduct); err != nil || len(r.Unreadable) != 1 {
+	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.s.data.Store.EachProduct); err != nil || len(r.Unreadable) != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -172,19 +175,19 @@ func (s *failingUpdateStore) UpdateProduct(ctx context.Context, p licensing.Prod
 //
 // proves part of B12, N04
 func TestRestoreWithExternalKeySource(t *testing.T) {
-	data, kept, to := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "kept"), filepath.Join(t.TempDir(), "to")
-	w := startServerWith(t, Config{Data: data, MasterKey: testKeySource{key: 1}})
+	dir, kept, to := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "kept"), filepath.Join(t.TempDir(), "to")
+	w := startServerWith(t, Config{Data: dir, MasterKey: testKeySource{key: 1}})
 	w.owner().must(201, "POST", "/products", map[string]any{"name": "One"})
-	if _, err := Backup(t.Context(), BackupConfig{Data: data, To: kept, Now: w.clock.now}); err != nil {
+	if _, err := ops.Backup(t.Context(), ops.BackupOptions{Data: dir, To: kept, Now: w.clock.now}); err != nil {
 		t.Fatal(err)
 	}
-	restore := RestoreConfig{From: kept, Data: to, Now: w.clock.now}
+	restore := ops.RestoreOptions{From: kept, Data: to, Now: w.clock.now}
 	restore.KeySource = testKeySource{key: 2}
-	if _, _, err := Restore(t.Context(), restore); !strings.Contains(errorText(err), "another one") {
+	if _, _, err := ops.Restore(t.Context(), restore); !strings.Contains(errorText(err), "another one") {
 		t.Errorf("with the wrong key: %v", err)
 	}
 	restore.KeySource, restore.PreviousKeySource = testKeySource{key: 2}, testKeySource{key: 1} // it is about to be changed
-	if _, _, err := Restore(t.Context(), restore); err != nil {
+	if _, _, err := ops.Restore(t.Context(), restore); err != nil {
 		t.Errorf("with both keys: %v", err)
 	}
 	to = filepath.Join(t.TempDir(), "to")
@@ -196,10 +199,10 @@ func TestRestoreWithExternalKeySource(t *testing.T) {
 			t.Errorf("a server in the middle of a restore: %v", err)
 		}
 	}}
-	if _, _, err := Restore(t.Context(), restore); err != nil || !asked {
+	if _, _, err := ops.Restore(t.Context(), restore); err != nil || !asked {
 		t.Fatalf("%v, asked: %t", err, asked)
 	}
-	if found, _ := filepath.Glob(filepath.Join(to, masterKeyFile+"*")); found != nil {
+	if found, _ := filepath.Glob(filepath.Join(to, data.MasterKeyFile+"*")); found != nil {
 		t.Errorf("keys in the data directory: %v", found)
 	}
 	again := startServerWith(t, Config{Data: to, MasterKey: testKeySource{key: 1}})

@@ -172,7 +172,7 @@ func TestPermissionsOfEveryRouteAndRole(t *testing.T) {
 	lacking := map[access.Action]*user{}
 
 	walked := map[string]bool{}
-	for _, route := range logoutLast(w.s.routes) {
+	for _, route := range logoutLast(w.s.Routes()) {
 		name := route.Method + " " + strings.TrimPrefix(route.Path, "/api/v1")
 		right, known := permissions[name]
 		if !known {
@@ -267,7 +267,7 @@ func TestTenantIsolation(t *testing.T) {
 		before[path] = string(r.body)
 	}
 	rival := w.otherOrganisation()
-	for _, route := range w.s.routes {
+	for _, route := range w.s.Routes() {
 		path := strings.TrimPrefix(route.Path, "/api/v1")
 		if !strings.Contains(path, "{") {
 			continue
@@ -292,7 +292,7 @@ func TestTenantIsolation(t *testing.T) {
 	if r := p.w.withToken(secret).do("GET", "/products", nil); r.status != http.StatusOK {
 		t.Errorf("a token was revoked by another: %d %s", r.status, r.body)
 	}
-	for _, route := range w.s.routes {
+	for _, route := range w.s.Routes() {
 		if route.Method != http.MethodGet || strings.Contains(route.Path, "{") {
 			continue
 		}

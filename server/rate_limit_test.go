@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/onelicense/onelicense/server/httpd"
 )
 
 // A program that asks too often is told so without a signature being checked or made, and one at another address is served.
@@ -15,7 +17,7 @@ import (
 // proves part of B10
 func TestSyncRateLimits(t *testing.T) {
 	w := startServerWith(t, Config{
-		Data: filepath.Join(t.TempDir(), "data"), SyncRateAddress: 1, SyncRateBurst: 3 * time.Second,
+		Data: filepath.Join(t.TempDir(), "data"), SyncRates: httpd.SyncRates{PerAddress: 1, Burst: 3 * time.Second},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	ask := func(address string) reply {
@@ -47,7 +49,7 @@ func TestSyncRateLimits(t *testing.T) {
 // proves B10
 func TestLoginAndSyncRateLimitsAreIndependent(t *testing.T) {
 	w := startServerWith(t, Config{
-		Data: filepath.Join(t.TempDir(), "data"), SyncRateAddress: 1, SyncRateBurst: 3 * time.Second,
+		Data: filepath.Join(t.TempDir(), "data"), SyncRates: httpd.SyncRates{PerAddress: 1, Burst: 3 * time.Second},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	w.owner()

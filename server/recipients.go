@@ -9,10 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/notify"
 )
 
-// SMTP is the server that takes our mail.
-type SMTP = notify.SMTP
-
-// mailer sends members their links: the one that is set, or the queue for the mail server; nil when there is neither.
+// mailer returns what sends members their links: the configured mailer, or the queue for the mail server; nil when there is neither.
 func (s *Server) mailer() access.Mailer {
 	if s.config.Mailer != nil || s.config.SMTP.Host == "" {
 		return s.config.Mailer
@@ -20,7 +17,7 @@ func (s *Server) mailer() access.Mailer {
 	return s.notify
 }
 
-// recipients are the members of an organisation who may be told of what happens. Owners and admins are told of the usual.
+// recipients returns the members of an organisation who may be notified of events. Owners and admins receive the usual ones by default.
 func (s *Server) recipients(ctx context.Context, org license.ID) (all []notify.Recipient, err error) {
 	page := licensing.Page{Limit: 200}
 	for {

@@ -19,12 +19,12 @@ func TestRecipients(t *testing.T) {
 	w.member("", "help@acme.test", access.Support)
 	w.member("", "left@acme.test", access.Admin)
 	w.otherOrganisation()
-	left, err := w.s.store.MemberByEmail(t.Context(), "left@acme.test")
+	left, err := w.s.data.Store.MemberByEmail(t.Context(), "left@acme.test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	left.Disabled = true
-	if _, err := w.s.store.UpdateMember(t.Context(), left); err != nil {
+	if _, err := w.s.data.Store.UpdateMember(t.Context(), left); err != nil {
 		t.Fatal(err)
 	}
 	people, err := w.s.recipients(t.Context(), left.Organisation)
@@ -48,7 +48,7 @@ func TestLinkMailIsQueued(t *testing.T) {
 		SMTP: SMTP{Host: "127.0.0.1", Port: 1, From: "licenses@acme.test", TLS: "none"}})
 	w.owner().must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "new@acme.test", "role": "viewer"})
 	hour := lease.Time(w.clock.now().UnixMilli() + 3_600_000)
-	if waiting, err := w.s.store.DueEntries(t.Context(), "mail", hour, 10); err != nil || len(waiting) != 1 {
+	if waiting, err := w.s.data.Store.DueEntries(t.Context(), "mail", hour, 10); err != nil || len(waiting) != 1 {
 		t.Errorf("%d messages wait: %v", len(waiting), err)
 	}
 }

@@ -21,7 +21,7 @@ func TestHealth(t *testing.T) {
 		}
 	}
 	w.storeRemoved = true
-	if err := w.s.store.Close(); err != nil {
+	if err := w.s.data.Store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	p.send("GET", "/readyz", nil, nil).wantProblem(http.StatusServiceUnavailable, "unavailable")

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -28,6 +29,7 @@ const password = "correct horse battery"
 type testServer struct {
 	*testing.T
 	s            *Server
+	addr         net.Addr
 	url          string
 	storeRemoved bool // the test took the store away
 	clock        *clock
@@ -103,7 +105,7 @@ func startServerWith(t *testing.T, c Config) *testServer {
 			t.Error(err)
 		}
 	})
-	w.url = "http://" + l.Addr().String()
+	w.addr, w.url = l.Addr(), "http://"+l.Addr().String()
 	return w
 }
 
@@ -142,7 +144,7 @@ func setupBody(token string) map[string]string {
 // member puts somebody into an organisation, with the owner's password.
 func (w *testServer) member(org license.ID, email string, role access.Role) {
 	w.Helper()
-	owner, err := w.s.store.MemberByEmail(w.Context(), "owner@acme.test")
+	owner, err := w.s.data.Store.MemberByEmail(w.Context(), "owner@acme.test")
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -150,12 +152,14 @@ func (w *testServer) member(org license.ID, email string, role access.Role) {
 	if m.Organisation == "" {
 		m.Organisation = owner.Organisation
 	}
-	if err := w.s.store.CreateMember(w.Context(), m); err != nil {
+	if err := w.s.data.Store.CreateMember(w.Context(), m); err != nil {
 		w.Fatal(err)
 	}
 }
 
-func randomID() license.ID { return license.ID(requestID() + requestID()[:8]) }
+func randomID() license.ID { return license.ID(fmt.Sprintf("%024x", idCounter.Add(1))) }
+
+var idCounter atomic.Int64
 
 func (w *testServer) login(email string) *user {
 	w.Helper()

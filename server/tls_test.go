@@ -88,7 +88,7 @@ func TestTLS(t *testing.T) {
 	if err := os.Remove(p.key); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.servedSerial(); got != 2 || !strings.Contains(w.log.String(), "the old one is shown on") {
+	if got := w.servedSerial(); got != 2 || !strings.Contains(w.log.String(), "still serving the previous one") {
 		t.Errorf("in the middle of the next renewal it shows %d and logs %s", got, w.log)
 	}
 	p.renew(3)
@@ -106,7 +106,7 @@ func TestTLS(t *testing.T) {
 	if got := r.header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
 		t.Errorf("HSTS %q", got)
 	}
-	if link := w.s.URL(w.s.listenerAddress()); link != w.url {
+	if link := w.s.URL(w.addr); link != w.url {
 		t.Errorf("it calls itself %s", link)
 	}
 }

@@ -44,8 +44,20 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.SyncRateAddress != 500 || s.SyncRateLicense != 500 || s.AllowPrivateAddresses {
+		t.Errorf("%+v", s)
+	}
 	if s.Listen != "127.0.0.1:4000" || s.Data != "d" || s.Mongo != "" || s.ReadTimeout != 15*time.Second {
 		t.Errorf("%+v", s)
+	}
+}
+
+// The word none removes a rate limit, and a boolean of the file has no quotes.
+func TestNoneAndBooleans(t *testing.T) {
+	w := fixture{T: t, file: "allow-private-addresses = true\nsync-rate-license = 7\n", flags: map[string]string{"sync-rate-address": "none"}}
+	s, err := w.read()
+	if err != nil || s.SyncRateAddress != 0 || s.SyncRateLicense != 7 || !s.AllowPrivateAddresses {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
@@ -71,7 +83,7 @@ func TestSourcePrecedence(t *testing.T) {
 //
 // proves S28
 func TestAllFaultsAreReported(t *testing.T) {
-	w := fixture{T: t, file: "lisen = \"x\"\nread-timeout = true\nidle-timeout = \"1y\"\nmongo = \"pass word\"\n",
+	w := fixture{T: t, file: "lisen = \"x\"\nsync-rate-address = 0\nread-timeout = true\nidle-timeout = \"1y\"\nmongo = \"pass word\"\n",
 		env:   map[string]string{"ONELICENSE_LISTEN": "localhost", "ONELICENSE_STOP_DELAY": "-1s"},
 		flags: map[string]string{"data": "", "public-url": "example.com", "log-format": "xml", "log-level": "loud", "write-timeout": "1ms"}}
 	_, err := w.read()
@@ -80,17 +92,19 @@ func TestAllFaultsAreReported(t *testing.T) {
 	}
 	lines := strings.Split(err.Error(), "\n")
 	wants := []string{
-		`setting --data (ONELICENSE_DATA, or data in the file): is missing; allowed: a directory`,
-		`setting --idle-timeout (ONELICENSE_IDLE_TIMEOUT, or idle-timeout in the file) = "1y", from the file "`,
-		`setting lisen, from the file "`,
-		`setting --listen (ONELICENSE_LISTEN, or listen in the file) = "localhost", from the environment: is not of the form host:port; allowed: host:port`,
-		`setting --log-format (ONELICENSE_LOG_FORMAT, or log-format in the file) = "xml", from the command line: is neither; allowed: text or json`,
-		`setting --log-level (ONELICENSE_LOG_LEVEL, or log-level in the file) = "loud"`,
-		`setting --mongo (ONELICENSE_MONGO, or mongo in the file), from the file "`,
-		`setting --public-url (ONELICENSE_PUBLIC_URL, or public-url in the file) = "example.com"`,
-		`setting --read-timeout (ONELICENSE_READ_TIMEOUT, or read-timeout in the file), from the file "`,
-		`setting --stop-delay (ONELICENSE_STOP_DELAY, or stop-delay in the file) = "-1s", from the environment: is too short; allowed: a duration`,
-		`setting --write-timeout (ONELICENSE_WRITE_TIMEOUT, or write-timeout in the file) = "1ms"`,
+		`data: required; use a directory; it is created if missing (set by --data, ONELICENSE_DATA, or data in the file)`,
+		`idle-timeout: "1y" is not a duration; use a duration from 100ms to 24h (from the file "`,
+		`lisen: unknown setting; docs/configuration.md lists them (from the file "`,
+		`listen: "localhost" is not of the form host:port; use host:port; port 0 picks a free port, an empty host listens on all addresses ` +
+			`(from the environment; set by --listen, ONELICENSE_LISTEN, or listen in the file)`,
+		`log-format: "xml" is not valid; use text or json (from the command line; set by --log-format, ONELICENSE_LOG_FORMAT, or log-format in the file)`,
+		`log-level: "loud" is not valid; use debug, info, warn or error (`,
+		`mongo: the value is not a MongoDB address; use mongodb://… or mongodb+srv://… (from the file "`,
+		`public-url: "example.com" is not the base URL of a server; use https://host`,
+		`read-timeout: "true" is not a duration; use a duration`,
+		`stop-delay: "-1s" is too short; use a duration from 0s to 10m (from the environment; `,
+		`sync-rate-address: "0" is too low; use a number from 1 to 1000000, or none for no limit (from the file "`,
+		`write-timeout: "1ms" is too short; use`,
 	}
 	if len(lines) != len(wants) {
 		t.Errorf("%d faults, want %d:\n%s", len(lines), len(wants), err)
@@ -110,9 +124,9 @@ func TestInvalidSettingsFile(t *testing.T) {
 	for name, c := range map[string]struct{ file, says string }{
 		"no TOML":      {"listen: x", "line 1"},
 		"twice":        {"data = \"a\"\ndata = \"b\"", "data"},
-		"a table":      {"[log]\nformat = \"json\"", "log, from the file"},
+		"a table":      {"[log]\nformat = \"json\"", "log: unknown setting"},
 		"itself":       {"config = \"x\"", "config"},
-		"list of ints": {"listen = [1]", "list of other things"},
+		"list of ints": {"listen = [1]", "something other than strings"},
 	} {
 		if _, err := (fixture{T: t, file: c.file}).read(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
@@ -120,7 +134,7 @@ func TestInvalidSettingsFile(t *testing.T) {
 	}
 	for name, path := range map[string]string{"missing": filepath.Join(t.TempDir(), "nowhere"), "directory": t.TempDir(), "endless": "/dev/zero"} {
 		_, err := fixture{T: t, flags: map[string]string{FileSetting: path}}.read()
-		if err == nil || !strings.Contains(err.Error(), "--config (ONELICENSE_CONFIG)") || !strings.Contains(err.Error(), path) {
+		if err == nil || !strings.Contains(err.Error(), "--config or ONELICENSE_CONFIG") || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -132,16 +146,16 @@ func TestSettingCombinations(t *testing.T) {
 		flags map[string]string
 		says  string
 	}{
-		"certificate without key":  {map[string]string{"tls-certificate": "x"}, "goes with --tls-key"},
-		"key without certificate":  {map[string]string{"tls-key": "x"}, "goes with --tls-key"},
-		"certificate that is none": {map[string]string{"tls-certificate": "/dev/null", "tls-key": "/dev/null"}, "a certificate that fits"},
-		"mail from nobody":         {map[string]string{"smtp-host": "mail"}, "is no e-mail address, and smtp-host is set"},
-		"mail with half a login":   {map[string]string{"smtp-host": "mail", "smtp-from": "a@b.test", "smtp-user": "u"}, "goes with --smtp-password"},
+		"certificate without key":  {map[string]string{"tls-certificate": "x"}, "goes with tls-key"},
+		"key without certificate":  {map[string]string{"tls-key": "x"}, "goes with tls-key"},
+		"certificate that is none": {map[string]string{"tls-certificate": "/dev/null", "tls-key": "/dev/null"}, "a certificate that matches"},
+		"mail from nobody":         {map[string]string{"smtp-host": "mail"}, "required with smtp-host"},
+		"mail with half a login":   {map[string]string{"smtp-host": "mail", "smtp-from": "a@b.test", "smtp-user": "u"}, "goes with smtp-password"},
 		"mail password in the clear": {map[string]string{"smtp-host": "mail", "smtp-from": "a@b.test", "smtp-user": "u", "smtp-password": "p",
-			"smtp-tls": "none"}, "in the clear"},
-		"proxies by name":             {map[string]string{"trusted-proxies": "proxy"}, `"proxy", which is no address`},
-		"proxies everywhere":          {map[string]string{"trusted-proxies": "0.0.0.0/0"}, `"0.0.0.0/0", which is no address`},
-		"a network with a host in it": {map[string]string{"trusted-proxies": "::1,10.0.0.1/8"}, `"10.0.0.1/8", which is no address`},
+			"smtp-tls": "none"}, "unencrypted"},
+		"proxies by name":             {map[string]string{"trusted-proxies": "proxy"}, `"proxy", which is neither an address`},
+		"proxies everywhere":          {map[string]string{"trusted-proxies": "0.0.0.0/0"}, `"0.0.0.0/0", which is neither an address`},
+		"a network with a host in it": {map[string]string{"trusted-proxies": "::1,10.0.0.1/8"}, `"10.0.0.1/8", which is neither an address`},
 	} {
 		if _, err := (fixture{T: t, flags: c.flags}).read(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
@@ -169,7 +183,7 @@ func TestSecretsFromFiles(t *testing.T) {
 		t.Errorf("%q, %v", s.Mongo, err)
 	}
 	w.env["ONELICENSE_MONGO"], w.flags = "mongodb://env", nil
-	if _, err := w.read(); err == nil || !strings.Contains(err.Error(), "is given twice") || strings.Contains(err.Error(), "mongodb://env") {
+	if _, err := w.read(); err == nil || !strings.Contains(err.Error(), "given twice") || strings.Contains(err.Error(), "mongodb://env") {
 		t.Errorf("twice: %v", err)
 	}
 	for name, path := range map[string]string{
@@ -177,7 +191,7 @@ func TestSecretsFromFiles(t *testing.T) {
 		"other": w.write("other", "hush"),
 	} {
 		_, err := fixture{T: t, flags: map[string]string{"mongo-file": path}}.read()
-		if err == nil || !strings.Contains(err.Error(), "--mongo (") || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "hush") {
+		if err == nil || !strings.Contains(err.Error(), "mongo: ") || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -223,8 +237,8 @@ func TestTraces(t *testing.T) {
 		"for traces":   {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://c/v1/traces"}, true, ""},
 		"switched off": {map[string]string{endpoint: "http://localhost:4318", "OTEL_SDK_DISABLED": "true"}, false, ""},
 		"to nobody":    {map[string]string{endpoint: "http://localhost:4318", "OTEL_TRACES_EXPORTER": "none"}, false, ""},
-		"no scheme":    {map[string]string{endpoint: "localhost:4318"}, false, "setting " + endpoint + ` = "localhost:4318"`},
-		"by grpc":      {map[string]string{endpoint: "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, false, "allowed: http/protobuf"},
+		"no scheme":    {map[string]string{endpoint: "localhost:4318"}, false, endpoint + `: "localhost:4318" is not`},
+		"by grpc":      {map[string]string{endpoint: "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, false, "use http/protobuf"},
 		"by another":   {map[string]string{endpoint: "http://c:1", "OTEL_TRACES_EXPORTER": "zipkin"}, false, "OTEL_TRACES_EXPORTER"},
 	} {
 		s, err := fixture{T: t, env: c.env}.read()
@@ -241,15 +255,15 @@ func TestTraces(t *testing.T) {
 func TestMasterKeySourcesAreExclusive(t *testing.T) {
 	key := strings.Repeat("A", 43) + "="
 	for says, flags := range map[string]map[string]string{
-		"does not go with --master-key":       {"master-key": key, "master-key-command": "x"},
-		"does not go with --other-master-key": {"other-master-key": key, "other-master-key-command": "x"},
-		"32 bytes in base64":                  {"master-key": key[4:]},
+		"conflicts with master-key":          {"master-key": key, "master-key-command": "x"},
+		"conflicts with previous-master-key": {"previous-master-key": key, "previous-master-key-command": "x"},
+		"32 bytes in base64":                 {"master-key": key[4:]},
 	} {
 		if _, err := (fixture{T: t, flags: flags}).read(); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), key[4:]) {
 			t.Errorf("%v: %v", flags, err)
 		}
 	}
-	if s, err := (fixture{T: t, flags: map[string]string{"master-key": key, "other-master-key-command": "x y"}}).read(); err != nil || len(s.MasterKey) != 32 {
+	if s, err := (fixture{T: t, flags: map[string]string{"master-key": key, "previous-master-key-command": "x y"}}).read(); err != nil || len(s.MasterKey) != 32 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -10,7 +10,7 @@ func Reference() string {
 	var b strings.Builder
 	for _, s := range settings {
 		fmt.Fprintf(&b, "### %s\n\n%s\n\n", s.Name, s.Description)
-		row := func(what, text string) { fmt.Fprintf(&b, "- %s: %s\n", what, text) }
+		row := func(label, text string) { fmt.Fprintf(&b, "- %s: %s\n", label, text) }
 		row("flag", "`--"+s.Name+"`")
 		row("variable", "`"+s.Variable()+"`")
 		if s.Secret {

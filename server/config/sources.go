@@ -14,11 +14,11 @@ import (
 
 // layer is one source of settings.
 type layer struct {
-	name   string
+	name   string // follows "from" in errors
 	lookup func(setting string) (string, bool)
 }
 
-// settingValue is a setting's text and where it comes from; from is empty for the default.
+// settingValue is a setting's text and its source; the source is empty for the default.
 type settingValue struct {
 	text, from string
 	unreadable error // its file could not be read
@@ -47,7 +47,7 @@ func find(layers []layer, setting string) (settingValue, bool) {
 	return settingValue{}, false
 }
 
-// resolve is what the first layer that knows the setting says, or else its default.
+// resolve returns the value of the first layer that has the setting, or its default.
 func (s Setting) resolve(layers []layer, faults *Faults) settingValue {
 	for _, l := range layers {
 		text, given := l.lookup(s.Name)
@@ -56,7 +56,7 @@ func (s Setting) resolve(layers []layer, faults *Faults) settingValue {
 			switch {
 			case ok && given:
 				*faults = append(*faults, Fault{Setting: s.Name, From: l.name,
-					Problem: fmt.Sprintf("is given twice, by itself and as the file of --%s (%s)", s.FileName(), environmentName(s.FileName())), Allowed: "one of them"})
+					Problem: fmt.Sprintf("given twice, directly and by the file of %s; set one of them", s.FileName())})
 			case ok:
 				text, err := readSecretFile(path)
 				return settingValue{text, "the file " + strconv.Quote(path), err}
@@ -72,10 +72,10 @@ func (s Setting) resolve(layers []layer, faults *Faults) settingValue {
 	return settingValue{text: s.Default}
 }
 
-// maxSecretSize has room for any address; a larger file is a mistake.
+// maxSecretSize, in bytes, is ample for any address; a larger file is a mistake.
 const maxSecretSize = 16 << 10
 
-// readSecretFile reads a secret out of a file, without the line's end that editors and shells put there.
+// readSecretFile reads a secret from a file, without the line break that editors and shells put at its end.
 func readSecretFile(path string) (string, error) {
 	text, err := readLimited(path, maxSecretSize)
 	if err != nil {
@@ -91,11 +91,11 @@ func readSecretFile(path string) (string, error) {
 	return line, nil
 }
 
-// maxFileSize is far above what a person writes.
+// maxFileSize, in bytes, is far above what a person writes.
 const maxFileSize = 1 << 20
 
-// readFile reads the file of settings, which is TOML with a flat list of keys. What it cannot use is a fault: a key that is mistyped would
-// otherwise be a setting that silently is not set.
+// readFile reads the settings file, which is TOML with a flat list of keys. An unknown key is a fault: a mistyped one would otherwise be a
+// setting that silently does nothing.
 func readFile(path string, faults *Faults) layer {
 	values := map[string]string{}
 	l := layer{"the file " + strconv.Quote(path), func(setting string) (string, bool) { v, ok := values[setting]; return v, ok }}
@@ -104,22 +104,22 @@ func readFile(path string, faults *Faults) layer {
 	}
 	text, err := readLimited(path, maxFileSize)
 	if err != nil {
-		fault(FileSetting, "cannot be read: "+err.Error(), "a file in TOML")
+		fault(FileSetting, "cannot read the file: "+err.Error(), "a TOML file")
 		return l
 	}
 	var keys map[string]any
 	if err := toml.Unmarshal(text, &keys); err != nil {
-		fault(FileSetting, err.Error(), "a file in TOML")
+		fault(FileSetting, err.Error(), "a TOML file")
 		return l
 	}
 	for key, v := range keys {
 		if !isKnown(key) {
-			fault(key, "is no setting", "docs/configuration.md lists the settings")
+			fault(key, "unknown setting; docs/configuration.md lists them", "")
 			continue
 		}
 		text, err := formatValue(v)
 		if err != nil {
-			fault(key, err.Error(), "a text, a number, or a list of texts")
+			fault(key, err.Error(), "a string, a number, true or false, or a list of strings")
 			continue
 		}
 		values[key] = text
@@ -131,11 +131,13 @@ func isKnown(key string) bool {
 	return slices.ContainsFunc(settings, func(s Setting) bool { return s.Name == key || s.Secret && s.FileName() == key })
 }
 
-// formatValue is a value of the file as it would be written on a command line.
+// formatValue returns a value of the file as it would be written on a command line.
 func formatValue(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
 		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
 	case int64:
 		return strconv.FormatInt(v, 10), nil
 	case float64:
@@ -145,25 +147,25 @@ func formatValue(v any) (string, error) {
 		for _, item := range v {
 			text, ok := item.(string)
 			if !ok {
-				return "", errors.New("is a list of other things than texts")
+				return "", errors.New("the list contains something other than strings")
 			}
 			texts = append(texts, text)
 		}
 		return strings.Join(texts, ","), nil
 	}
-	return "", errors.New("has the wrong type")
+	return "", errors.New("the value has the wrong type")
 }
 
-// readLimited reads a file and refuses one that is too large, or endless.
-func readLimited(path string, most int64) ([]byte, error) {
+// readLimited reads a file and refuses one that is larger than limit bytes, or endless.
+func readLimited(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("the file is larger than %d bytes", most)
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("the file is larger than %d bytes", limit)
 	}
 	return text, err
 }

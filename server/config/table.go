@@ -13,100 +13,107 @@ import (
 	"time"
 )
 
-// The settings. Kubernetes puts variables of its own beside ours, named after services: ONELICENSE_PORT, ONELICENSE_SERVICE_HOST and the
-// like for a service "onelicense". No setting may be called port or service-…, and variables that are no setting are left alone.
+// settings lists every setting. Kubernetes adds variables that are named after services: ONELICENSE_PORT, ONELICENSE_SERVICE_HOST and the
+// like for a service "onelicense". So no setting may be called port or service-…, and unknown variables are ignored.
 var settings = []Setting{
 	{
-		Name: "listen", Default: "127.0.0.1:4000", Allowed: "host:port; port 0 is a free one, no host is every address",
-		Description: "Address and port to listen at.",
+		Name: "listen", Default: "127.0.0.1:4000",
+		Allowed:     "host:port; port 0 picks a free port, an empty host listens on all addresses",
+		Description: "Address and port to listen on.",
 		set:         func(s *Settings, text string) error { s.Listen = text; return checkAddress(text) },
 	},
 	{
-		Name: "data", Allowed: "a directory; it is made if there is none",
-		Description: "Directory of the master key and, on the embedded store, of the database. It must be given.",
+		Name: "data", Allowed: "a directory; it is created if missing",
+		Description: "Directory of the master key and, with the embedded store, of the database. Required.",
 		set: func(s *Settings, text string) error {
 			s.Data = text
 			if text == "" {
-				return errors.New("is missing")
+				return errors.New("required")
 			}
 			return nil
 		},
 	},
 	{
 		Name: "mongo", Secret: true, Allowed: "mongodb://… or mongodb+srv://…",
-		Description: "Address of the database, with its password. Without it, the embedded store in the data directory is used.",
+		Description: "Address of the MongoDB database, including its password. Without it, the server uses the embedded store in the " +
+			"data directory.",
 		set: func(s *Settings, text string) error {
 			s.Mongo = text
 			if text != "" && !strings.HasPrefix(text, "mongodb://") && !strings.HasPrefix(text, "mongodb+srv://") {
-				return errors.New("is no address of a MongoDB")
+				return errors.New("is not a MongoDB address")
 			}
 			return nil
 		},
 	},
 	{
 		Name: "master-key", Secret: true, Allowed: "32 bytes in base64",
-		Description: "Key that seals the products' private keys. Without it and master-key-command, the file master.key in the data directory, which is made there at first.",
-		set:         func(s *Settings, text string) (err error) { s.MasterKey, err = parseMasterKey(text); return err },
+		Description: "Key that encrypts the products' private keys. Without it and master-key-command, the server uses the file " +
+			"master.key in the data directory, and creates it at the first start.",
+		set: func(s *Settings, text string) (err error) { s.MasterKey, err = parseMasterKey(text); return err },
 	},
 	{
-		Name: "master-key-command", Allowed: "a program and its arguments, with blanks between; no shell reads it",
-		Description: "Program that writes the master key to its standard output, in base64 or as its 32 bytes, within half a minute.",
+		Name: "master-key-command", Allowed: "a program and its arguments, separated by spaces; no shell is used",
+		Description: "Program that prints the master key to standard output within 30 seconds, in base64 or as 32 raw bytes.",
 		set:         func(s *Settings, text string) error { s.MasterKeyCommand = text; return nil },
 	},
 	{
-		Name: "other-master-key", Secret: true, Allowed: "32 bytes in base64",
-		Description: "Master key that only opens: the one before the present one, or the one after it, while the nodes change from one to the other.",
+		Name: "previous-master-key", Secret: true, Allowed: "32 bytes in base64",
+		Description: "Master key that is used for decryption only: the key before the current one, or the one after it, while nodes change " +
+			"from one to the other.",
 		set: func(s *Settings, text string) (err error) {
 			s.PreviousMasterKey, err = parseMasterKey(text)
 			return err
 		},
 	},
 	{
-		Name: "other-master-key-command", Allowed: "a program and its arguments, with blanks between; no shell reads it",
-		Description: "Program that writes the other master key.",
+		Name: "previous-master-key-command", Allowed: "a program and its arguments, separated by spaces; no shell is used",
+		Description: "Program that prints the previous master key, like master-key-command.",
 		set:         func(s *Settings, text string) error { s.PreviousMasterKeyCommand = text; return nil },
 	},
 	{
 		Name: "public-url", Allowed: "https://host or http://host, without a path",
-		Description: "How browsers and programs reach the server. Without it, the address that it listens at.",
-		set:         func(s *Settings, text string) error { s.PublicURL = text; return CheckPublicURL(text) },
+		Description: "URL at which browsers and programs reach the server. Without it, the address that the server listens on.",
+		set:         func(s *Settings, text string) error { s.PublicURL = text; return checkBaseURL(text) },
 	},
 	{
-		Name: "tls-certificate", Allowed: "a file in PEM, with the certificates in between; together with tls-key",
-		Description: "Certificate of the server, to speak TLS without a proxy. It is read again when the file changes.",
+		Name: "tls-certificate", Allowed: "a PEM file, including intermediate certificates; requires tls-key",
+		Description: "Certificate of the server, to serve HTTPS without a proxy. It is reloaded when the file changes.",
 		set:         func(s *Settings, text string) error { s.TLSCertificate = text; return nil },
 	},
 	{
-		Name: "tls-key", Allowed: "a file in PEM",
+		Name: "tls-key", Allowed: "a PEM file",
 		Description: "Private key of the certificate.",
 		set:         func(s *Settings, text string) error { s.TLSKey = text; return nil },
 	},
 	{
-		Name: "trusted-proxies", Allowed: "addresses or networks, such as 10.0.0.0/8,::1, with commas between them; in the file also a list",
-		Description: "Proxies whose X-Forwarded-For is believed. Without them every client that comes through a proxy has the proxy's address, for rate limits and in the audit trail.",
+		Name: "trusted-proxies", Allowed: "addresses or networks separated by commas, such as 10.0.0.0/8,::1; in the file also a list",
+		Description: "Proxies whose X-Forwarded-For header is trusted. Without them, all clients behind a proxy share its address in " +
+			"rate limits and in the audit log.",
 		set: func(s *Settings, text string) (err error) {
 			s.TrustedProxies, err = parseNetworks(text)
 			return err
 		},
 	},
 	{
-		Name: "sync-rate-address", Default: "500", Allowed: "a number from 0 to 1000000; 0: no limit",
-		Description: "How many requests per second programs at one address may send, on each server. The default serves 10000 machines behind one address that sync every 20 seconds, and all of them at once after a break.",
-		set:         number(func(s *Settings) *int { return &s.SyncRateAddress }, 0, 1_000_000),
+		Name: "sync-rate-address", Default: "500", Allowed: "a number from 1 to 1000000, or none for no limit",
+		Description: "Requests per second that programs at one address may send to each server. The default serves 10000 machines behind one " +
+			"address that sync every 20 seconds, including all of them at once after an interruption.",
+		set: numberOrNone(func(s *Settings) *int { return &s.SyncRateAddress }, 1_000_000),
 	},
 	{
-		Name: "sync-rate-license", Default: "500", Allowed: "a number from 0 to 1000000; 0: no limit",
-		Description: "How many requests per second programs may send for one license, on each server.",
-		set:         number(func(s *Settings) *int { return &s.SyncRateLicense }, 0, 1_000_000),
+		Name: "sync-rate-license", Default: "500", Allowed: "a number from 1 to 1000000, or none for no limit",
+		Description: "Requests per second that programs may send to each server for one license.",
+		set:         numberOrNone(func(s *Settings) *int { return &s.SyncRateLicense }, 1_000_000),
 	},
 	{
 		Name: "sync-rate-burst", Default: "20s", Allowed: "a duration from 0s to 1h",
-		Description: "For how long the two rates can be saved up. Who was silent for so long may send as much at once.",
-		set:         duration(func(s *Settings) *time.Duration { return &s.SyncRateBurst }, 0, time.Hour),
+		Description: "Time over which unused rate accumulates: after a pause of this length, this many seconds' worth of requests " +
+			"may be sent at once.",
+		set: duration(func(s *Settings) *time.Duration { return &s.SyncRateBurst }, 0, time.Hour),
 	},
 	{
-		Name: "metrics-listen", Allowed: "host:port; empty: no metrics",
-		Description: "Address and port at which /metrics is served to Prometheus. It is a port of its own, because the numbers tell how much business is done and the public port is everybody's.",
+		Name: "metrics-listen", Allowed: "host:port; empty disables metrics",
+		Description: "Address and port that serve /metrics to Prometheus. The port is a separate one because metrics disclose business figures.",
 		set: func(s *Settings, text string) error {
 			s.MetricsListen = text
 			if text == "" {
@@ -116,8 +123,8 @@ var settings = []Setting{
 		},
 	},
 	{
-		Name: "smtp-host", Allowed: "a name or an address",
-		Description: "The mail server that takes our mail: notices, invitations, new passwords. Without it none is sent.",
+		Name: "smtp-host", Allowed: "a host name or an address",
+		Description: "Mail server for notifications, invitations and password resets. Without it, no mail is sent.",
 		set:         func(s *Settings, text string) error { s.SMTPHost = text; return nil },
 	},
 	{
@@ -127,84 +134,86 @@ var settings = []Setting{
 	},
 	{
 		Name: "smtp-tls", Default: "starttls", Allowed: "starttls, tls or none",
-		Description: "How the mail server speaks TLS: after STARTTLS, from the first byte (port 465), or not at all. Without TLS there is no login.",
+		Description: "TLS of the mail connection: after STARTTLS, from the first byte (port 465), or none. Without TLS, smtp-user is refused.",
 		set: func(s *Settings, text string) error {
 			s.SMTPTLS = text
 			if text != "starttls" && text != "tls" && text != "none" {
-				return errors.New("is none of them")
+				return errors.New("is not valid")
 			}
 			return nil
 		},
 	},
 	{
-		Name: "smtp-user", Allowed: "a name",
-		Description: "Login at the mail server. Without it there is none.",
+		Name: "smtp-user", Allowed: "a user name; requires smtp-password",
+		Description: "User name for the mail server. Without it, the server does not log in.",
 		set:         func(s *Settings, text string) error { s.SMTPUser = text; return nil },
 	},
 	{
 		Name: "smtp-password", Secret: true, Allowed: "a password",
-		Description: "Password at the mail server.",
+		Description: "Password for the mail server.",
 		set:         func(s *Settings, text string) error { s.SMTPPassword = text; return nil },
 	},
 	{
-		Name: "smtp-from", Allowed: "an address, such as Licenses <licenses@example.com>",
-		Description: "Whom our mail is from. It must be given with smtp-host.",
+		Name: "smtp-from", Allowed: "an e-mail address, such as Licenses <licenses@example.com>",
+		Description: "Sender of all mail. Required with smtp-host.",
 		set:         func(s *Settings, text string) error { s.SMTPFrom = text; return nil },
 	},
 	{
-		Name: "private-addresses", Default: "no", Allowed: "yes or no",
-		Description: "Whether webhooks and providers of logins may be at private and local addresses, and webhooks without TLS. Whoever may name them can then reach what this server can reach.",
+		Name: "allow-private-addresses", Default: "false", Allowed: "true or false", Boolean: true,
+		Description: "Allow webhooks and OIDC providers at private addresses, and webhooks without TLS. Anyone who can configure them can then " +
+			"reach your internal network.",
 		set: func(s *Settings, text string) error {
-			s.AllowPrivateAddresses = text == "yes"
-			if text != "yes" && text != "no" {
-				return errors.New("is neither")
+			s.AllowPrivateAddresses = text == "true"
+			if text != "true" && text != "false" {
+				return errors.New("is not valid")
 			}
 			return nil
 		},
 	},
 	{
 		Name: "log-format", Default: "text", Allowed: "text or json",
-		Description: "How the log on stderr is written.",
+		Description: "Format of the log on standard error.",
 		set: func(s *Settings, text string) error {
 			s.LogFormat = text
 			if text != "text" && text != "json" {
-				return errors.New("is neither")
+				return errors.New("is not valid")
 			}
 			return nil
 		},
 	},
 	{
 		Name: "log-level", Default: "info", Allowed: "debug, info, warn or error",
-		Description: "What is logged, and everything above it. At debug, each exchange with a program has a line.",
+		Description: "Least severity that is logged. At debug, every sync of a program is logged.",
 		set: func(s *Settings, text string) error {
 			levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 			level, ok := levels[text]
 			s.LogLevel = level
 			if !ok {
-				return errors.New("is none of them")
+				return errors.New("is not valid")
 			}
 			return nil
 		},
 	},
 	{
 		Name: "read-timeout", Default: "15s", Allowed: "a duration from 100ms to 1h, such as 15s",
-		Description: "How long a client may take to send a request. Then the connection is closed.",
+		Description: "Time a client has to send a request before the connection is closed.",
 		set:         duration(func(s *Settings) *time.Duration { return &s.ReadTimeout }, 100*time.Millisecond, time.Hour),
 	},
 	{
 		Name: "write-timeout", Default: "15s", Allowed: "a duration from 100ms to 1h",
-		Description: "How long a client may take to receive an answer.",
+		Description: "Time a client has to receive a response before the connection is closed.",
 		set:         duration(func(s *Settings) *time.Duration { return &s.WriteTimeout }, 100*time.Millisecond, time.Hour),
 	},
 	{
 		Name: "idle-timeout", Default: "2m", Allowed: "a duration from 100ms to 24h",
-		Description: "How long a connection is kept for the next request. Longer than that of a proxy in front.",
+		Description: "Time an idle connection is kept open for the next request. Set it longer than the idle timeout of a proxy in front.",
 		set:         duration(func(s *Settings) *time.Duration { return &s.IdleTimeout }, 100*time.Millisecond, 24*time.Hour),
 	},
 	{
 		Name: "stop-delay", Default: "0s", Allowed: "a duration from 0s to 10m",
-		Description: "How long, when it is told to stop, the server goes on while /readyz says 503, so that a balancer stops sending before it stops listening.",
-		set:         duration(func(s *Settings) *time.Duration { return &s.StopDelay }, 0, 10*time.Minute),
+		Description: "Time between the signal to stop and the end of listening. Meanwhile /readyz answers 503, so that a load balancer " +
+			"stops sending requests.",
+		set: duration(func(s *Settings) *time.Duration { return &s.StopDelay }, 0, 10*time.Minute),
 	},
 }
 
@@ -230,20 +239,21 @@ func parseNetworks(text string) (list []netip.Prefix, err error) {
 		}
 		p, err := netip.ParsePrefix(item)
 		if err != nil || p != p.Masked() || p.Bits() == 0 {
-			return nil, fmt.Errorf("has %q, which is no address and no network", item)
+			return nil, fmt.Errorf("contains %q, which is neither an address nor a network", item)
 		}
 		list = append(list, p)
 	}
 	return list, nil
 }
 
-func duration(of func(*Settings) *time.Duration, least, most time.Duration) func(*Settings, string) error {
+// duration returns a setter that accepts durations from least to most.
+func duration(field func(*Settings) *time.Duration, least, most time.Duration) func(*Settings, string) error {
 	return func(s *Settings, text string) error {
 		d, err := time.ParseDuration(text)
-		*of(s) = d
+		*field(s) = d
 		switch {
 		case err != nil:
-			return errors.New("is no duration")
+			return errors.New("is not a duration")
 		case d < least:
 			return errors.New("is too short")
 		case d > most:
@@ -253,13 +263,14 @@ func duration(of func(*Settings) *time.Duration, least, most time.Duration) func
 	}
 }
 
-func number(of func(*Settings) *int, least, most int) func(*Settings, string) error {
+// number returns a setter that accepts numbers from least to most.
+func number(field func(*Settings) *int, least, most int) func(*Settings, string) error {
 	return func(s *Settings, text string) error {
 		n, err := strconv.Atoi(text)
-		*of(s) = n
+		*field(s) = n
 		switch {
 		case err != nil:
-			return errors.New("is no number")
+			return errors.New("is not a number")
 		case n < least:
 			return errors.New("is too low")
 		case n > most:
@@ -269,27 +280,46 @@ func number(of func(*Settings) *int, least, most int) func(*Settings, string) er
 	}
 }
 
-// CheckPublicURL tells what is wrong with a public URL; empty is right.
+// numberOrNone returns a setter that accepts numbers from 1 to most, and none for no limit, which it stores as 0.
+func numberOrNone(field func(*Settings) *int, most int) func(*Settings, string) error {
+	parse := number(field, 1, most)
+	return func(s *Settings, text string) error {
+		if text == "none" {
+			*field(s) = 0
+			return nil
+		}
+		return parse(s, text)
+	}
+}
+
+// CheckPublicURL returns an error that names the setting when text is neither empty nor the base URL of a server.
 func CheckPublicURL(text string) error {
+	if err := checkBaseURL(text); err != nil {
+		return &SettingError{Setting: "public-url", Err: fmt.Errorf("%q %w; use https://host", text, err)}
+	}
+	return nil
+}
+
+func checkBaseURL(text string) error {
 	if text == "" {
 		return nil
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" ||
 		u.Fragment != "" || u.User != nil {
-		return fmt.Errorf("%q is not of the form https://host", text)
+		return errors.New("is not the base URL of a server")
 	}
 	return nil
 }
 
-// parseMasterKey reads a key of 32 bytes; none is nil.
+// parseMasterKey decodes a key of 32 bytes. It returns nil for an empty text.
 func parseMasterKey(text string) ([]byte, error) {
 	if text == "" {
 		return nil, nil
 	}
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(key) != 32 {
-		return nil, errors.New("is something else")
+		return nil, errors.New("is not a master key")
 	}
 	return key, nil
 }

@@ -1,7 +1,7 @@
-// Package masterkey gets the key that seals the products' private keys from where it is kept apart from the data: from a setting, or from
-// a command that asks whatever keeps it, such as age, a cloud's KMS or a hardware module.
+// Package masterkey reads the key that encrypts the products' private keys from where it is kept apart from the data: from a setting, or
+// from a command that calls a key store such as age, a cloud's KMS or a hardware module.
 //
-// A Source is asked once, when a server starts. Another kind of keeper is another Source.
+// A Source is called once, when a server starts. Another kind of key store is another Source.
 package masterkey
 
 import (
@@ -18,80 +18,80 @@ import (
 // Size is the number of bytes of a master key.
 const Size = 32
 
-// Source gives a master key. Its errors hold nothing of the key.
+// Source returns a master key. Its errors contain nothing of the key.
 type Source interface {
 	Key(context.Context) ([]byte, error)
 }
 
-// Static is a key that is at hand.
+// Static is a Source that returns a key given directly.
 type Static []byte
 
-// Key implements Source.
-func (g Static) Key(context.Context) ([]byte, error) {
-	if len(g) != Size {
-		return nil, fmt.Errorf("the key has %d bytes, not %d", len(g), Size)
+// Key returns a copy of the key, or an error unless it has Size bytes.
+func (s Static) Key(context.Context) ([]byte, error) {
+	if len(s) != Size {
+		return nil, fmt.Errorf("the key has %d bytes, want %d", len(s), Size)
 	}
-	return bytes.Clone(g), nil
+	return bytes.Clone(s), nil
 }
 
-// Command runs a program that writes the key to its standard output, in base64 or as its bytes.
+// Command is a Source that runs a program, which writes the key to its standard output, in base64 or as raw bytes.
 type Command struct {
-	Line    string        // program and arguments, with blanks between; no shell reads it
-	Timeout time.Duration // 0: half a minute, in which a person can still touch a token
+	Line    string        // program and arguments, separated by spaces; no shell is used
+	Timeout time.Duration // 0: 30 seconds, in which a person can still touch a hardware token
 }
 
 const (
 	defaultTimeout = 30 * time.Second
-	maxOutput      = 4096 // bytes of output; a key is far smaller
-	maxErrorText   = 400  // bytes of what the program complains of
+	maxOutput      = 4096 // bytes; a key is far smaller
+	maxErrorText   = 400  // bytes of the program's standard error that are repeated
 )
 
-// Key implements Source.
+// Key runs the program. It returns an error when the program fails, takes longer than the timeout, or prints something else than a key.
 func (c Command) Key(ctx context.Context) ([]byte, error) {
 	words := strings.Fields(c.Line)
 	if len(words) == 0 {
 		return nil, errors.New("the command is empty")
 	}
-	limit := c.Timeout
-	if limit == 0 {
-		limit = defaultTimeout
+	timeout := c.Timeout
+	if timeout == 0 {
+		timeout = defaultTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.WaitDelay = time.Second // for what it has started, and what may hold its output open
-	out, complaint := &boundedBuffer{limit: maxOutput + 1}, &boundedBuffer{limit: maxErrorText}
+	cmd.WaitDelay = time.Second // for processes it has started, which may hold its output open
+	out, errs := &boundedBuffer{limit: maxOutput + 1}, &boundedBuffer{limit: maxErrorText}
 	defer clear(out.data)
-	cmd.Stdout, cmd.Stderr = out, complaint
+	cmd.Stdout, cmd.Stderr = out, errs
 	err := cmd.Run()
-	switch said := strings.TrimSpace(strings.ToValidUTF8(string(complaint.data), "?")); {
+	switch text := strings.TrimSpace(strings.ToValidUTF8(string(errs.data), "?")); {
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s gave no key within %s", words[0], limit)
-	case err != nil && said != "":
-		return nil, fmt.Errorf("%s: %w: %s", words[0], err, said)
+		return nil, fmt.Errorf("%s did not print a key within %s", words[0], timeout)
+	case err != nil && text != "":
+		return nil, fmt.Errorf("%s: %w: %s", words[0], err, text)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", words[0], err)
 	}
 	key, err := Parse(out.data)
 	if err != nil {
-		return nil, fmt.Errorf("what %s wrote %w", words[0], err)
+		return nil, fmt.Errorf("the output of %s %w", words[0], err)
 	}
 	return key, nil
 }
 
-// Parse reads a key: its bytes, or their base64 on one line.
+// Parse returns the key that data contains, as raw bytes or as base64 on one line. Its error reads as the predicate of a sentence.
 func Parse(data []byte) ([]byte, error) {
 	if len(data) == Size {
 		return bytes.Clone(data), nil
 	}
 	key, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(data)))
 	if err != nil || len(key) != Size {
-		return nil, fmt.Errorf("is neither %d bytes nor their base64", Size)
+		return nil, fmt.Errorf("is not a master key: want %d bytes, raw or in base64", Size)
 	}
 	return key, nil
 }
 
-// boundedBuffer keeps the beginning of what is written to it.
+// boundedBuffer keeps the first limit bytes that are written to it and discards the rest.
 type boundedBuffer struct {
 	data  []byte
 	limit int

@@ -55,9 +55,9 @@ func TestCommandErrors(t *testing.T) {
 		"fails":          {script(t, "echo the vault is locked >&2; exit 3"), "exit status 3: the vault is locked"},
 		"fails quietly":  {script(t, "exit 1"), "exit status 1"},
 		"is missing":     {"/nowhere/vault get", "no such file"},
-		"too short":      {script(t, "echo "+half), "is neither 32 bytes nor their base64"},
-		"endless":        {script(t, "head -c 100000 /dev/zero"), "is neither"},
-		"nothing":        {script(t, ":"), "is neither"},
+		"too short":      {script(t, "echo "+half), "is not a master key: want 32 bytes, raw or in base64"},
+		"endless":        {script(t, "head -c 100000 /dev/zero"), "is not a master key"},
+		"nothing":        {script(t, ":"), "is not a master key"},
 		"no command":     {" ", "the command is empty"},
 		"complains much": {script(t, "head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1"), "exit status 1: xxx"},
 	} {
@@ -70,7 +70,7 @@ func TestCommandErrors(t *testing.T) {
 
 func TestCommandTimeout(t *testing.T) {
 	hangs := script(t, "sleep 600")
-	if _, err := (Command{Line: hangs, Timeout: 50 * time.Millisecond}).Key(t.Context()); err == nil || !strings.Contains(err.Error(), "gave no key within 50ms") {
+	if _, err := (Command{Line: hangs, Timeout: 50 * time.Millisecond}).Key(t.Context()); err == nil || !strings.Contains(err.Error(), "did not print a key within 50ms") {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

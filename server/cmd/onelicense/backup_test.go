@@ -20,6 +20,7 @@ import (
 	onelicense "github.com/onelicense/onelicense/hosts/go"
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server"
+	"github.com/onelicense/onelicense/server/ops"
 )
 
 const ownersPassword = "correct horse battery"
@@ -136,13 +137,13 @@ func (s *backupShop) running() *onelicense.Client {
 func TestBackupUnderLoadAndRestore(t *testing.T) {
 	s := openShop(t)
 	kept := filepath.Join(t.TempDir(), "backup")
-	var manifest server.Manifest
+	var manifest ops.Manifest
 	s.lostAndRestored(func() {
 		s.read(&manifest, "backup", "--data", s.data, kept)
 		if manifest.Contains("master.key") || !manifest.Contains("onelicense.db") || manifest.Epoch == 0 {
 			t.Fatalf("%+v", manifest)
 		}
-		if out := s.must("restore", "--check", kept); !strings.Contains(out, "is whole") {
+		if out := s.must("restore", "--check", kept); !strings.Contains(out, "verified the backup") {
 			t.Error(out)
 		}
 	}, func() {
@@ -285,10 +286,10 @@ func TestRestoreRefuses(t *testing.T) {
 			text[len(text)/2] ^= 1
 			return os.WriteFile(path, text, 0o600)
 		}, "damaged"},
-		"no manifest":      {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "cut short"},
-		"no database":      {func(dir string) error { return os.Remove(filepath.Join(dir, "onelicense.db")) }, "not whole"},
+		"no manifest":      {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "incomplete"},
+		"no database":      {func(dir string) error { return os.Remove(filepath.Join(dir, "onelicense.db")) }, "incomplete"},
 		"another type":     {rewrite("onelicense/backup/1", "onelicense/backup/2"), "onelicense/backup/2"},
-		"a path":           {rewrite(`"onelicense.db"`, `"../onelicense.db"`), "no name of a file"},
+		"a path":           {rewrite(`"onelicense.db"`, `"../onelicense.db"`), "not a file name"},
 		"no JSON":          {rewrite(`{`, `[`), "manifest.json"},
 		"without database": {rewrite(`"onelicense.db"`, `"manifest.json"`), "damaged"},
 	} {
@@ -310,11 +311,11 @@ func TestRestoreRefuses(t *testing.T) {
 	if exit, _, errs := run(nil, "restore", "--data", to, "--master-key", other, kept()); exit != exitRefused || !strings.Contains(errs, "31") {
 		t.Errorf("a key that is none: exit %d, %s", exit, errs)
 	}
-	if exit, out, errs := run(nil, "restore", "--data", to, kept("--with-master-key")); exit != exitOK || !strings.Contains(out, "epoch "+strconv.FormatInt(now.Unix()+1, 10)+" has begun") {
+	if exit, out, errs := run(nil, "restore", "--data", to, kept("--with-master-key")); exit != exitOK || !strings.Contains(out, "began epoch "+strconv.FormatInt(now.Unix()+1, 10)) {
 		t.Errorf("a good one: exit %d, %s%s", exit, out, errs)
 	}
-	for _, says := range []string{"granted again", "nothing waits"} {
-		if exit, out, errs := run(nil, "settle-epoch", "--data", to); exit != exitOK || !strings.Contains(out, says) {
+	for _, says := range []string{"ended the freeze", "there is no freeze"} {
+		if exit, out, errs := run(nil, "epoch", "end-freeze", "--data", to); exit != exitOK || !strings.Contains(out, says) {
 			t.Errorf("settled: exit %d, %s%s", exit, out, errs)
 		}
 	}

@@ -6,35 +6,43 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onelicense/onelicense/server"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
+	"github.com/onelicense/onelicense/server/ops"
 )
 
-func createOrganisationCommand(w environment) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "found",
-		Short: "Print a link by which a further organisation is founded on this server",
-		Long: `Print a one-time link by which a further organisation is founded, with its owner, on a server that has an organisation. It takes the settings
-of serve, and goes by --data, --mongo and --public-url.
+// organisationCommand returns the commands about organisations that work on the server's data. The API's commands are added beside them.
+func organisationCommand(e environment) *cobra.Command {
+	cmd := remote.NewParent("organisation", "Create, export, import and configure organisations")
+	cmd.Long = `create-link works on the data of a server on this machine; the other commands call the API of a server.`
+	cmd.AddCommand(createOrganisationCommand(e))
+	return cmd
+}
 
-On MongoDB the nodes go on; on the embedded database the server must be stopped meanwhile, for one process holds it at a time.`,
-		Example: "  onelicense found --data /var/lib/onelicense --public-url https://licenses.example.com",
+func createOrganisationCommand(e environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "create-link",
+		Short: "Print a one-time link for creating another organisation",
+		Long: `Print a one-time link for creating another organisation, with its owner, on a server that already has one. The command
+takes the settings of serve, and uses data, mongo, the master key and public-url.
+
+With MongoDB the nodes may keep running. With the embedded store, stop the server first: one process at a time holds
+the data.`,
+		Example: "  onelicense organisation create-link --data /var/lib/onelicense --public-url https://licenses.example.com",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := readSettings(cmd.Flags())
 			if err != nil {
 				return err
 			}
-			at := s.PublicURL
-			if at == "" {
-				at = scheme(s) + "://" + s.Listen
+			url := s.PublicURL
+			if url == "" {
+				url = scheme(s) + "://" + s.Listen
 			}
-			link, until, err := server.NewOrganisationLink(cmd.Context(), server.Config{
-				Data: s.Data, Mongo: s.Mongo, MasterKey: masterKeySource(s.MasterKey, s.MasterKeyCommand), PublicURL: at, Now: w.now,
-			})
+			link, expires, err := ops.NewOrganisationLink(cmd.Context(), dataOptions(s), url, e.now)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\ngood once, until %s\n", link, until.Format(time.RFC3339))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nvalid once, until %s\n", link, expires.Format(time.RFC3339))
 			return err
 		},
 	}

@@ -25,10 +25,10 @@ func TestOperatorsCommandsTakeTheMasterKey(t *testing.T) {
 	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(key)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if exit, _, errs := run(nil, "found", "--data", data, "--master-key-file", file); exit != exitRefused || !strings.Contains(errs, "no owner yet") {
+	if exit, _, errs := run(nil, "organisation", "create-link", "--data", data, "--master-key-file", file); exit != exitRefused || !strings.Contains(errs, "no owner yet") {
 		t.Errorf("found: exit %d, %s", exit, errs)
 	}
-	if exit, out, errs := run(nil, "settle-epoch", "--data", data, "--master-key-file", file); exit != exitOK || !strings.Contains(out, "nothing waits") {
-		t.Errorf("settle-epoch: exit %d, %s%s", exit, out, errs)
+	if exit, out, errs := run(nil, "epoch", "end-freeze", "--data", data, "--master-key-file", file); exit != exitOK || !strings.Contains(out, "there is no freeze") {
+		t.Errorf("epoch end-freeze: exit %d, %s%s", exit, out, errs)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/onelicense/onelicense/server"
+	"github.com/onelicense/onelicense/server/ops"
 )
 
 // The exit code says whether something is wrong; the findings say what, for people and for programs.
@@ -21,7 +22,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	exit, out, errs := run(nil, "doctor", "--data", data, "--offline", "--json")
-	var findings []server.Finding
+	var findings []ops.Finding
 	if err := json.Unmarshal([]byte(out), &findings); err != nil || exit != exitOK || errs != "" || len(findings) < 8 {
 		t.Errorf("exit %d, %v: %s%s", exit, err, out, errs)
 	}
@@ -35,7 +36,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	exit, out, errs = run(nil, "doctor", "--data", data, "--offline")
-	if exit != exitRefused || !strings.Contains(out, "put the one there that was kept apart") || !strings.Contains(errs, "1 of ") {
+	if exit != exitRefused || !strings.Contains(out, "restore master.key from your separate copy") || !strings.Contains(errs, "1 of ") {
 		t.Errorf("without the key: exit %d\n%s%s", exit, out, errs)
 	}
 	if exit, _, _ := run(nil, "doctor", "--data", data, "--patient", "x"); exit != exitUsage {

@@ -14,32 +14,32 @@ import (
 	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
 )
 
-// environment is what commands take from outside, so that tests can choose it.
+// environment holds what commands take from outside, so that tests can replace it.
 type environment struct {
 	now    func() time.Time
 	random io.Reader
 
-	transport http.RoundTripper // nil: the system's
+	transport http.RoundTripper // nil: http.DefaultTransport
 }
 
-// remote is the world of the commands that ask a server.
-func (w environment) remote() remote.Environment {
-	return remote.Environment{UserAgent: strings.Replace(version(), " ", "/", 1), Transport: w.transport}
+// remote returns the environment of the commands that call a server's API.
+func (e environment) remote() remote.Environment {
+	return remote.Environment{UserAgent: strings.Replace(version(), " ", "/", 1), Transport: e.transport}
 }
 
-// The exit codes. A script can tell a refused license from a mistake in its own call.
+// The exit codes. A script can tell a refused license from invalid usage.
 const (
 	exitOK      = 0
 	exitRefused = 1 // or failed
 	exitUsage   = 2
 )
 
-// workError is an error of the work itself; every other error that comes out of cobra is one of usage.
+// workError is an error of a command's work; every other error that cobra returns is one of usage.
 type workError struct{ error }
 
-func (f workError) Unwrap() error { return f.error }
+func (e workError) Unwrap() error { return e.error }
 
-// wrapErrors marks the errors of a command's body.
+// wrapErrors makes the errors of a command's body work errors, except usage errors.
 func wrapErrors(body func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		err := body(cmd, args)
@@ -52,11 +52,12 @@ func wrapErrors(body func(cmd *cobra.Command, args []string) error) func(*cobra.
 	}
 }
 
-// usageError is an error in the body of a command that is a mistake in the call.
+// usageError is an error in the body of a command that invalid usage caused.
 type usageError struct{ error }
 
-func (u usageError) Unwrap() error { return u.error }
+func (e usageError) Unwrap() error { return e.error }
 
+// execute runs a command and returns the exit code. It prints the error to standard error.
 func execute(cmd *cobra.Command, args []string) int {
 	if args == nil {
 		args = []string{} // cobra takes nil for the arguments of the process
@@ -67,33 +68,33 @@ func execute(cmd *cobra.Command, args []string) int {
 		return exitOK
 	}
 	remote.PrintError(cmd.ErrOrStderr(), err)
-	var f workError
-	if errors.As(err, &f) {
+	var e workError
+	if errors.As(err, &e) {
 		return exitRefused
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "see %s --help\n", called.CommandPath())
 	return exitUsage
 }
 
-// checkedWriter is standard output, and remembers that something did not get there: a disk that is full must not look like a success.
+// checkedWriter is standard output that remembers the first failed write: output lost on a full disk must not look like a success.
 type checkedWriter struct {
 	*os.File
 	err error
 }
 
-func (k *checkedWriter) Write(p []byte) (int, error) {
-	n, err := k.File.Write(p)
-	if k.err == nil {
-		k.err = err
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.File.Write(p)
+	if w.err == nil {
+		w.err = err
 	}
 	return n, err
 }
 
-// exitCode is the exit code when it has been seen whether all was written.
-func (k *checkedWriter) exitCode(exit int, errs io.Writer) int {
-	if exit != exitOK || k.err == nil {
+// exitCode returns the exit code of a command that ended with the given one: a failed write makes success a failure.
+func (w *checkedWriter) exitCode(exit int, errs io.Writer) int {
+	if exit != exitOK || w.err == nil {
 		return exit
 	}
-	fmt.Fprintln(errs, k.err)
+	fmt.Fprintln(errs, w.err)
 	return exitRefused
 }

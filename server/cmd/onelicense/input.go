@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// readFile reads a file, or standard input for "-", and never more than one byte past the limit: enough to know that there is
-// more. What cannot be read is file_unreadable.
+// readFile reads a file, or standard input for "-". It reads at most limit+1 bytes: enough for the caller to notice a longer file. Its
+// errors have the code file_unreadable.
 func readFile(cmd *cobra.Command, path string, limit int64) ([]byte, error) {
 	in := cmd.InOrStdin()
 	if path != "-" {
@@ -28,7 +28,7 @@ func readFile(cmd *cobra.Command, path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// readKey reads a certificate or secret key. A path that cannot be read is a mistake in the call, not a verdict on a license.
+// readKey reads a certificate or private key. An unreadable path is a usage error, not a verdict on a license.
 func readKey(cmd *cobra.Command, path string) ([]byte, error) {
 	data, err := readFile(cmd, path, 2*pgp.MaxCertificate)
 	if err != nil {

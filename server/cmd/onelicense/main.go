@@ -28,7 +28,7 @@ func root(w environment) *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.AddCommand(serveCommand(), createOrganisationCommand(w), endFreezeCommand(w), healthcheckCommand(), backupCommand(w), restoreCommand(w), doctorCommand(w), licenseCommand(w), auditCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), organisationCommand(w), epochCommand(w), healthcheckCommand(), backupCommand(w), restoreCommand(w), doctorCommand(w), licenseCommand(w), auditCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
 	cmd.AddGroup(&cobra.Group{ID: "here", Title: "Here:"})
 	for _, c := range cmd.Commands() {
 		c.GroupID = "here"

@@ -15,7 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/onelicense/onelicense/server"
+	"github.com/onelicense/onelicense/server/ops"
 )
 
 // What is done beside servers whose data is on MongoDB.
@@ -121,8 +121,8 @@ func TestWrongDatabaseIsNotCreated(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"restore", "--data", data, "--mongo", uri, "--master-key", key},
-		{"settle-epoch", "--data", data, "--mongo", uri},
-		{"found", "--data", data, "--mongo", uri},
+		{"epoch", "end-freeze", "--data", data, "--mongo", uri},
+		{"organisation", "create-link", "--data", data, "--mongo", uri},
 	} {
 		if exit, out, errs := run(nil, args...); exit != exitRefused || out != "" || !strings.Contains(errs, "there is nothing in the database") {
 			t.Errorf("%q: exit %d, %s%s", args, exit, out, errs)
@@ -147,24 +147,24 @@ func TestDoctorOnMongo(t *testing.T) {
 	}
 	s.server.stop(t) // with its last lines
 	db := databaseOf(t, uri)
-	found := func(now time.Time, args ...string) map[string]server.Finding {
+	found := func(now time.Time, args ...string) map[string]ops.Finding {
 		t.Helper()
 		_, out, errs := runAt(func() time.Time { return now }, nil, append([]string{"doctor", "--data", s.data, "--mongo", uri, "--offline", "--json"}, args...)...)
-		var list []server.Finding
+		var list []ops.Finding
 		if err := json.Unmarshal([]byte(out), &list); err != nil {
 			t.Fatalf("%v: %s%s", err, out, errs)
 		}
-		all := map[string]server.Finding{}
+		all := map[string]ops.Finding{}
 		for _, f := range list {
-			if there, ok := all[f.Code]; !ok || there.Level == server.Good {
+			if there, ok := all[f.Code]; !ok || there.Level == ops.Good {
 				all[f.Code] = f
 			}
 		}
 		return all
 	}
 	well := found(time.Now())
-	for code, says := range map[string]string{"database": "answers", "schema": "version", "product_keys": "1 products", "upkeep": "nothing waits", "clock": "not behind", "audit": "lines in"} {
-		if f := well[code]; f.Level != server.Good || !strings.Contains(f.Detail, says) {
+	for code, says := range map[string]string{"database": "answers", "schema": "version", "product_keys": "all 1 products", "background_jobs": "no overdue", "clock": "not behind", "audit": "entries in"} {
+		if f := well[code]; f.Level != ops.Good || !strings.Contains(f.Detail, says) {
 			t.Errorf("%s of a server that is well: %+v", code, f)
 		}
 	}
@@ -189,24 +189,24 @@ func TestDoctorOnMongo(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func() error
 		code  string
-		level server.Level
+		level ops.Level
 		says  string
 	}{
-		"nothing there": {func() error { return db.Drop(t.Context()) }, "database", server.Bad, "nothing in it"},
-		"of tomorrow":   {set("settings", id("schema"), bson.D{{Key: "version", Value: int64(1000)}}), "schema", server.Bad, "1000"},
-		"of yesterday":  {set("settings", id("schema"), bson.D{{Key: "version", Value: int64(1)}}), "schema", server.Warning, "version 1 of"},
-		"an entry left": {func() error { _, err := db.Collection("entries").InsertOne(t.Context(), entry); return err }, "upkeep", server.Warning, "1 record"},
+		"nothing there": {func() error { return db.Drop(t.Context()) }, "database", ops.Bad, "empty"},
+		"of tomorrow":   {set("settings", id("schema"), bson.D{{Key: "version", Value: int64(1000)}}), "schema", ops.Bad, "1000"},
+		"of yesterday":  {set("settings", id("schema"), bson.D{{Key: "version", Value: int64(1)}}), "schema", ops.Warning, "schema version 1"},
+		"an entry left": {func() error { _, err := db.Collection("entries").InsertOne(t.Context(), entry); return err }, "background_jobs", ops.Warning, "overdue records: 1"},
 		"a request left": {func() error {
 			_, err := db.Collection("activations").InsertOne(t.Context(), bson.D{{Key: "_id", Value: "x"}, {Key: "open", Value: bson.DateTime(1)}})
 			return err
-		}, "upkeep", server.Warning, "1 record"},
-		"a clock set back": {set("settings", id("heartbeat"), bson.D{{Key: "at", Value: bson.NewDateTimeFromTime(time.Now().Add(time.Hour))}}), "clock", server.Bad, "has written at"},
-		"a line changed":   {set("entries", bson.D{{Key: "_id", Value: line["_id"]}}, bson.D{{Key: "body", Value: []byte(strings.Replace(string(line["body"].(bson.Binary).Data), "Ada", "Eve", 1))}}), "audit", server.Bad, "was changed"},
+		}, "background_jobs", ops.Warning, "overdue records: 1"},
+		"a clock set back": {set("settings", id("heartbeat"), bson.D{{Key: "at", Value: bson.NewDateTimeFromTime(time.Now().Add(time.Hour))}}), "clock", ops.Bad, "a server wrote at"},
+		"a line changed":   {set("entries", bson.D{{Key: "_id", Value: line["_id"]}}, bson.D{{Key: "body", Value: []byte(strings.Replace(string(line["body"].(bson.Binary).Data), "Ada", "Eve", 1))}}), "audit", ops.Bad, "was changed"},
 		"a line removed": {func() error {
 			_, err := db.Collection("entries").DeleteOne(t.Context(), bson.D{{Key: "_id", Value: line["_id"]}})
 			return err
-		}, "audit", server.Bad, ""},
-		"an epoch after a restore": {set("settings", id("epoch"), bson.D{{Key: "value", Value: int64(1)}, {Key: "since", Value: bson.DateTime(1)}}), "restored", server.Good, "1970"},
+		}, "audit", ops.Bad, ""},
+		"an epoch after a restore": {set("settings", id("epoch"), bson.D{{Key: "value", Value: int64(1)}, {Key: "since", Value: bson.DateTime(1)}}), "restored", ops.Good, "1970"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			restoreDump(t, db, whole)
@@ -234,10 +234,10 @@ func TestDoctorOnMongo(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.data, "master.key"), make([]byte, 32), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if f := found(time.Now())["product_keys"]; f.Level != server.Bad || !strings.Contains(f.Detail, "another one") {
+	if f := found(time.Now())["product_keys"]; f.Level != ops.Bad || !strings.Contains(f.Detail, "another one") {
 		t.Errorf("with another master key: %+v", f)
 	}
-	if f := found(time.Now(), "--mongo", "mongodb://user:geheim@127.0.0.1:1/x")["database"]; f.Level != server.Bad || strings.Contains(f.Detail, "geheim") || !strings.Contains(f.Detail, "127.0.0.1:1") {
+	if f := found(time.Now(), "--mongo", "mongodb://user:geheim@127.0.0.1:1/x")["database"]; f.Level != ops.Bad || strings.Contains(f.Detail, "geheim") || !strings.Contains(f.Detail, "127.0.0.1:1") {
 		t.Errorf("nobody answers: %+v", f)
 	}
 }

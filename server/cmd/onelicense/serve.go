@@ -17,23 +17,25 @@ import (
 
 	"github.com/onelicense/onelicense/server"
 	"github.com/onelicense/onelicense/server/config"
+	"github.com/onelicense/onelicense/server/data"
+	"github.com/onelicense/onelicense/server/httpd"
 	"github.com/onelicense/onelicense/server/masterkey"
 )
 
-// serveCommand makes the command that runs the server.
 func serveCommand() *cobra.Command {
 	var check bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: `Run the server, on the embedded store or on MongoDB, until it gets SIGINT or SIGTERM. Requests under way are finished first; a second
-signal cuts them short.
+		Long: `Run the server, with the embedded store or with MongoDB, until it receives SIGINT or SIGTERM. It finishes the requests
+under way first; a second signal ends it at once.
 
-In an empty data directory it makes the master key, which seals the products' private keys, and for as long as there is no owner each
-start prints a one-time link to make one. There is no default password.
+In an empty data directory it creates the master key, which encrypts the products' private keys. Until there is an
+owner, each start prints a one-time link that creates one. There is no default password.
 
-Each setting can also be given in the environment, --public-url as ONELICENSE_PUBLIC_URL, and in a file (--config), as public-url. A flag
-beats the environment, and the environment the file. docs/configuration.md describes them all.`,
+Each setting can also be given in the environment (--public-url as ONELICENSE_PUBLIC_URL) and in a file named by
+--config (as public-url). Flags take precedence over the environment, the environment over the file.
+docs/configuration.md describes all settings.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			settings, err := readSettings(c.Flags())
@@ -41,27 +43,30 @@ beats the environment, and the environment the file. docs/configuration.md descr
 				return err
 			}
 			if check {
-				_, err := fmt.Fprintln(c.OutOrStdout(), "the settings are right")
+				_, err := fmt.Fprintln(c.OutOrStdout(), "the settings are valid")
 				return err
 			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
-			context.AfterFunc(ctx, stop) // the second signal is the system's
+			context.AfterFunc(ctx, stop) // the second signal has its default effect
 			return serve(ctx, settings, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	settingsFlags(c.Flags())
-	c.Flags().BoolVar(&check, "check", false, "only check the settings, and tell of everything that is wrong with them")
+	c.Flags().BoolVar(&check, "check", false, "check the settings, report all that are invalid, and exit")
 	return c
 }
 
-// settingsFlags adds a flag for each setting. All are texts: the settings say themselves what they may be.
+// settingsFlags adds a flag for each setting. All take text, which package config checks.
 func settingsFlags(f *pflag.FlagSet) {
 	f.String(config.FileSetting, "", "file with settings, in TOML")
 	for _, s := range config.Table() {
 		f.String(s.Name, "", flagHelp(s))
+		if s.Boolean {
+			f.Lookup(s.Name).NoOptDefVal = "true"
+		}
 		if s.Secret {
-			f.String(s.FileName(), "", "file that holds --"+s.Name)
+			f.String(s.FileName(), "", "file that contains --"+s.Name)
 		}
 	}
 }
@@ -74,7 +79,7 @@ func flagHelp(s config.Setting) string {
 	return text
 }
 
-// readSettings reads the settings from wherever they are given.
+// readSettings reads the settings from flags, environment and file. Its errors are usage errors.
 func readSettings(f *pflag.FlagSet) (config.Settings, error) {
 	given := map[string]string{}
 	f.Visit(func(flag *pflag.Flag) { given[flag.Name] = flag.Value.String() })
@@ -85,7 +90,16 @@ func readSettings(f *pflag.FlagSet) (config.Settings, error) {
 	return settings, nil
 }
 
-// masterKeySource is where a master key comes from; nil when nothing is set.
+// dataOptions returns what the settings say about the data.
+func dataOptions(s config.Settings) data.Options {
+	return data.Options{
+		Dir: s.Data, Mongo: s.Mongo,
+		MasterKey:         masterKeySource(s.MasterKey, s.MasterKeyCommand),
+		PreviousMasterKey: masterKeySource(s.PreviousMasterKey, s.PreviousMasterKeyCommand),
+	}
+}
+
+// masterKeySource returns the source of a master key; nil when neither key nor command is set.
 func masterKeySource(key []byte, command string) masterkey.Source {
 	switch {
 	case key != nil:
@@ -96,37 +110,39 @@ func masterKeySource(key []byte, command string) masterkey.Source {
 	return nil
 }
 
-// serve serves until ctx ends. What a person or a script must know goes to out, the log to logs.
+// serve runs the server until ctx ends. It writes addresses and the setup link to out, and the log to logs.
 func serve(ctx context.Context, s config.Settings, out, logs io.Writer) error {
-	log := logger(s, logs)
-	// The addresses first: when one is taken, nothing else has happened yet.
+	log := newLogger(s, logs)
+	// Listen first: when the port is taken, nothing else has happened yet.
 	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return config.Fault{Setting: "listen", Problem: err.Error()}
 	}
-	w, err := openTelemetry(ctx, s, log)
+	exporters, err := openTelemetry(ctx, s, log)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	defer w.close(log)
+	defer exporters.close(log)
+	d := dataOptions(s)
 	srv, err := server.Open(server.Config{
-		Data: s.Data, Mongo: s.Mongo, PublicURL: s.PublicURL, Log: log,
+		Data: d.Dir, Mongo: d.Mongo, MasterKey: d.MasterKey, PreviousMasterKey: d.PreviousMasterKey,
+		PublicURL: s.PublicURL, Log: log, Telemetry: exporters.Telemetry,
 		ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout,
 		TLSCertificate: s.TLSCertificate, TLSKey: s.TLSKey, TrustedProxies: s.TrustedProxies,
-		SyncRateAddress: s.SyncRateAddress, SyncRateLicense: s.SyncRateLicense, SyncRateBurst: s.SyncRateBurst,
+		SyncRates:             httpd.SyncRates{PerAddress: s.SyncRateAddress, PerLicense: s.SyncRateLicense, Burst: s.SyncRateBurst},
 		AllowPrivateAddresses: s.AllowPrivateAddresses,
-		SMTP:                  server.SMTP{Host: s.SMTPHost, Port: s.SMTPPort, User: s.SMTPUser, Password: s.SMTPPassword, From: s.SMTPFrom, TLS: s.SMTPTLS},
-		Metrics:               w.metrics, Traces: w.traces,
-		MasterKey: masterKeySource(s.MasterKey, s.MasterKeyCommand), PreviousMasterKey: masterKeySource(s.PreviousMasterKey, s.PreviousMasterKeyCommand),
+		SMTP: server.SMTP{
+			Host: s.SMTPHost, Port: s.SMTPPort, User: s.SMTPUser, Password: s.SMTPPassword, From: s.SMTPFrom, TLS: s.SMTPTLS,
+		},
 	})
 	if err != nil {
-		about := &server.SettingError{Setting: "data", Err: err}
-		errors.As(err, &about)
-		return errors.Join(config.Fault{Setting: about.Setting, Problem: about.Err.Error()}, l.Close())
+		cause := &config.SettingError{Setting: "data", Err: err}
+		errors.As(err, &cause)
+		return errors.Join(config.Fault{Setting: cause.Setting, Problem: cause.Err.Error()}, l.Close())
 	}
 	fmt.Fprintf(out, "listening on %s://%s\n", scheme(s), l.Addr())
 	if link := srv.SetupURL(l.Addr()); link != "" {
-		fmt.Fprintf(out, "There is no owner yet. This link makes one, once, within 24 hours: %s\n", link)
+		fmt.Fprintf(out, "There is no owner yet. Create one with this one-time link within 24 hours: %s\n", link)
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
@@ -152,7 +168,7 @@ func scheme(s config.Settings) string {
 	return "http"
 }
 
-func logger(s config.Settings, to io.Writer) *slog.Logger {
+func newLogger(s config.Settings, to io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.LogLevel}
 	if s.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(to, options))

@@ -34,12 +34,12 @@ func TestServeRefusesSettings(t *testing.T) {
 		exit int
 		says string
 	}{
-		{"no_data", "", exitUsage, "--data (ONELICENSE_DATA, or data in the file)"},
-		{"listen_without_port", "--data " + data + " --listen localhost", exitUsage, "--listen (ONELICENSE_LISTEN"},
+		{"no_data", "", exitUsage, "data: required; use a directory"},
+		{"listen_without_port", "--data " + data + " --listen localhost", exitUsage, "set by --listen, ONELICENSE_LISTEN"},
 		{"listen_beyond_ports", "--data " + data + " --listen 127.0.0.1:65536", exitUsage, "--listen"},
 		{"listen_taken", "--data " + data + " --listen " + taken.Addr().String(), exitRefused, "--listen"},
-		{"public_url", "--data " + data + " --public-url example.com", exitUsage, "--public-url (ONELICENSE_PUBLIC_URL"},
-		{"log_format", "--data " + data + " --log-format xml", exitUsage, "--log-format (ONELICENSE_LOG_FORMAT"},
+		{"public_url", "--data " + data + " --public-url example.com", exitUsage, "set by --public-url, ONELICENSE_PUBLIC_URL"},
+		{"log_format", "--data " + data + " --log-format xml", exitUsage, `log-format: "xml" is not valid; use text or json`},
 		{"data_below_a_file", "--listen 127.0.0.1:0 --data " + filepath.Join(file, "data"), exitRefused, "--data"},
 		{"checked_only", "--check --listen x --log-format xml", exitUsage, "--log-format"},
 		{"unknown_setting", "--data " + data + " --lisen x", exitUsage, "--lisen"},

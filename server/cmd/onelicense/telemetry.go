@@ -9,55 +9,59 @@ import (
 	"time"
 
 	"github.com/onelicense/onelicense/server/config"
-	"github.com/onelicense/onelicense/server/metrics"
-	"github.com/onelicense/onelicense/server/traces"
+	"github.com/onelicense/onelicense/server/telemetry"
+	"github.com/onelicense/onelicense/server/telemetry/metrics"
+	"github.com/onelicense/onelicense/server/telemetry/traces"
 )
 
-// telemetry is what looks at a running server from outside, as far as the settings want it.
-type telemetry struct {
-	metrics *metrics.Metrics // nil: not wanted
-	traces  *traces.Tracer   // nil: not wanted
-	server  *http.Server     // of the metrics
+// exporters are the metrics and traces that the settings enable.
+type exporters struct {
+	telemetry.Telemetry
+	metricsServer *http.Server // nil: no metrics
 }
 
-// tracesTimeout is how long the last spans may take to be sent.
+// tracesTimeout bounds how long sending the last spans may take.
 const tracesTimeout = 3 * time.Second
 
-// openTelemetry opens the port of the metrics, which goes on to the very end: the last numbers are those of the stop.
-func openTelemetry(ctx context.Context, s config.Settings, log *slog.Logger) (w telemetry, err error) {
+// openTelemetry starts what the settings enable. The metrics are served until close, after the server has stopped, so that the last values
+// can be scraped.
+func openTelemetry(ctx context.Context, s config.Settings, log *slog.Logger) (e exporters, err error) {
 	name, commit := buildInfo()
 	if s.MetricsListen != "" {
 		l, err := net.Listen("tcp", s.MetricsListen)
 		if err != nil {
-			return w, config.Fault{Setting: "metrics-listen", Problem: err.Error()}
+			return e, config.Fault{Setting: "metrics-listen", Problem: err.Error()}
 		}
-		w.metrics = metrics.New(metrics.Build{Version: name, Commit: commit, Go: runtime.Version()})
-		pages := http.NewServeMux()
-		pages.Handle("GET /metrics", w.metrics.Handler())
-		w.server = &http.Server{Handler: pages, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-		log.Info("serving metrics", "at", "http://"+l.Addr().String()+"/metrics")
-		go func() { _ = w.server.Serve(l) }() // until close, which is its only end
+		e.Metrics = metrics.New(metrics.Build{Version: name, Commit: commit, Go: runtime.Version()})
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", e.Metrics.Handler())
+		e.metricsServer = &http.Server{
+			Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		}
+		log.Info("serving metrics", "url", "http://"+l.Addr().String()+"/metrics")
+		go func() { _ = e.metricsServer.Serve(l) }() // until close
 	}
 	if s.Traces {
-		if w.traces, err = traces.Open(ctx, name, log); err != nil {
-			w.close(log)
-			return w, err
+		if e.Traces, err = traces.Open(ctx, name, log); err != nil {
+			e.close(log)
+			return e, err
 		}
 		log.Info("sending traces")
 	}
-	return w, nil
+	return e, nil
 }
 
-// close sends the last spans, if somebody takes them.
-func (w telemetry) close(log *slog.Logger) {
-	if w.traces != nil {
+// close sends the last spans and stops serving the metrics.
+func (e exporters) close(log *slog.Logger) {
+	if e.Traces != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), tracesTimeout)
 		defer cancel()
-		if err := w.traces.Close(ctx); err != nil {
-			log.Warn("the last traces are lost", "error", err)
+		if err := e.Traces.Close(ctx); err != nil {
+			log.Warn("the last spans were lost", "error", err)
 		}
 	}
-	if w.server != nil {
-		_ = w.server.Close() // its requests are cut short: the process ends
+	if e.metricsServer != nil {
+		_ = e.metricsServer.Close() // interrupts requests: the process ends
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// release is set by -ldflags "-X main.release=v1.2.3" where the build does not know it from the module.
+// release is set by -ldflags "-X main.release=v1.2.3" where the build cannot take the version from the module.
 var release string
 
-// buildInfo says what was built and from which commit.
+// buildInfo returns the version and the commit of this program; the commit is empty when it is unknown.
 func buildInfo() (name, commit string) {
 	name = release
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -33,7 +33,7 @@ func buildInfo() (name, commit string) {
 	return name, commit
 }
 
-// version says what was built, from which commit and with which Go.
+// version returns one line with the version, the commit, the Go release and the platform.
 func version() string {
 	name, commit := buildInfo()
 	if commit != "" {
@@ -46,7 +46,7 @@ func versionCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "version",
-		Short: "Say what was built, from which commit",
+		Short: "Print version and commit",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asJSON {
