@@ -10,29 +10,30 @@ type Class string
 // The classes. Only Final ends the work at once and never rides the grace; Recover means the core knows what to do by itself;
 // Request means that these bytes can never be accepted, so that the core forms a new request.
 const (
-	ClassOK      Class = "ok"
-	ClassFinal   Class = "final"
-	ClassRetryAt Class = "retry-at"
-	ClassRecover Class = "recover"
-	ClassRequest Class = "request"
-	ClassPassing Class = "passing"
-	ClassFile    Class = "file"
-	ClassCaller  Class = "caller"
+	ClassOK        Class = "ok"
+	ClassFinal     Class = "final"
+	ClassRetryAt   Class = "retry-at"
+	ClassRecover   Class = "recover"
+	ClassRequest   Class = "request"
+	ClassTransient Class = "transient"
+	ClassFile      Class = "file"
+	ClassUsage     Class = "usage"
 )
 
 // Verdict is one row of the table.
 type Verdict struct {
-	Code          Code
-	Class         Class
-	AllowContinue bool
-	Message       string // one sentence for people
-	Do            string // what to do about it
+	Code             Code
+	Class            Class
+	AllowContinue    bool
+	OfflineTolerable bool   // says no more than that the server was not heard: a program that is started offline goes on
+	Message          string // one sentence for people
+	Do               string // what to do about it
 }
 
-// Verdict looks the code up. An unknown code, from a server newer than this program, is passing and does not allow to continue.
+// Verdict looks the code up. An unknown code, from a server newer than this program, is transient and does not allow to continue.
 func (c Code) Verdict() Verdict {
 	if v, ok := verdicts[c]; ok {
 		return v
 	}
-	return Verdict{Code: c, Class: ClassPassing, Message: "The server gave a reason that this program does not know.", Do: "update the program"}
+	return Verdict{Code: c, Class: ClassTransient, Message: "The server gave a reason that this program does not know.", Do: "update the program"}
 }

@@ -18,6 +18,7 @@ func TestVerdictsMatchTable(t *testing.T) {
 	var rows []struct {
 		Code, Class, Message, Do string
 		AllowContinue            bool `json:"allow_continue"`
+		OfflineTolerable         bool `json:"offline_tolerable"`
 	}
 	if err := json.Unmarshal(data, &rows); err != nil {
 		t.Fatal(err)
@@ -26,7 +27,8 @@ func TestVerdictsMatchTable(t *testing.T) {
 		t.Fatalf("only %d verdicts", len(rows))
 	}
 	for _, r := range rows {
-		want := license.Verdict{Code: license.Code(r.Code), Class: license.Class(r.Class), AllowContinue: r.AllowContinue, Message: r.Message, Do: r.Do}
+		want := license.Verdict{Code: license.Code(r.Code), Class: license.Class(r.Class), AllowContinue: r.AllowContinue,
+			OfflineTolerable: r.OfflineTolerable, Message: r.Message, Do: r.Do}
 		if got := license.Code(r.Code).Verdict(); got != want {
 			t.Errorf("got %v, want %v: run go run ./internal/gen/verdicts", got, want)
 		}
@@ -37,7 +39,7 @@ func TestVerdictsMatchTable(t *testing.T) {
 func TestUnknownCodeIsTransient(t *testing.T) {
 	for _, code := range []license.Code{"", "from_the_future", "OK"} {
 		v := code.Verdict()
-		if v.Class != license.ClassPassing || v.AllowContinue || v.Code != code || v.Message == "" || v.Do == "" {
+		if v.Class != license.ClassTransient || v.AllowContinue || v.OfflineTolerable || v.Code != code || v.Message == "" || v.Do == "" {
 			t.Errorf("%q: %v", code, v)
 		}
 	}
@@ -48,7 +50,7 @@ func TestClasses(t *testing.T) {
 	for code, class := range map[license.Code]license.Class{
 		license.CodeOK: license.ClassOK, license.CodeGrace: license.ClassOK, license.CodeRevoked: license.ClassFinal, license.CodeCloned: license.ClassFinal,
 		license.CodeActivationLimit: license.ClassRetryAt, license.CodeStaleState: license.ClassRecover, license.CodeRequestMalformed: license.ClassRequest,
-		license.CodeExhausted: license.ClassPassing, license.CodeKeyCompromised: license.ClassFile, license.CodeNotRunning: license.ClassCaller,
+		license.CodeExhausted: license.ClassTransient, license.CodeKeyCompromised: license.ClassFile, license.CodeNotRunning: license.ClassUsage,
 	} {
 		v := code.Verdict()
 		if v.Class != class || v.AllowContinue != (class == license.ClassOK || class == license.ClassRecover) {

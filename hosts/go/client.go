@@ -106,7 +106,7 @@ func (c *Client) start(ctx context.Context, inst *instance, loader Loader) error
 	if err != nil {
 		return toError(err)
 	}
-	if err := m.call(ctx, abi.Event{Type: abi.EventStart}); err != nil && !m.offline.isOfflineTolerable(CodeOf(err)) {
+	if err := m.call(ctx, abi.Event{Type: abi.EventStart}); err != nil && !isOfflineTolerated(err) {
 		return err
 	}
 	if loader != nil {

@@ -64,7 +64,7 @@ type FilesConfig struct {
 func (c *Config) settings() abi.Config {
 	return abi.Config{
 		ServerURL: c.ServerURL, ProductID: license.ID(c.ProductID), VersionID: license.ID(c.VersionID), LicenseID: license.ID(c.LicenseID),
-		Keyring: c.Keyring, AllowUnpinned: c.AllowUnpinned, Timeout: c.Timeout.Milliseconds(),
+		Keyring: c.Keyring, AllowUnpinned: c.AllowUnpinned, Offline: c.Offline, Timeout: c.Timeout.Milliseconds(),
 		Fingerprint: c.fingerprint(), Program: c.Program, Platform: platform, Host: hostName(),
 	}
 }

@@ -20,7 +20,6 @@ type runner struct {
 	transport Transport
 	storage   Storage
 	settings  abi.Config
-	offline   offlineMode // of the settings
 
 	saves    *workQueue[pendingSave]
 	verdicts *workQueue[unsolicitedVerdict]
@@ -64,7 +63,7 @@ type unsolicitedVerdict struct {
 func newRunner(e *engine, cfg *Config, tell func(unsolicitedVerdict)) *runner {
 	m := &runner{
 		engine: e, clock: cfg.Clock, transport: cfg.Transport, storage: cfg.Storage, settings: cfg.settings(),
-		offline: offlineMode(cfg.Offline), calls: map[int64]chan<- callResult{}, starting: true, stopped: abi.Describe(license.CodeNotRunning, ""),
+		calls: map[int64]chan<- callResult{}, starting: true, stopped: abi.Describe(license.CodeNotRunning, ""),
 		stopTimer: func() {},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -235,7 +234,7 @@ func (m *runner) setTimer(in int64) {
 // deliverVerdict answers a call of the program, or says what nobody asked for; the caller holds the lock.
 func (m *runner) deliverVerdict(e abi.Effect) {
 	if e.Call == 0 {
-		m.verdicts.put(unsolicitedVerdict{*e.Verdict, m.starting || m.offline.isOfflineTolerable(e.Verdict.Code)})
+		m.verdicts.put(unsolicitedVerdict{*e.Verdict, m.starting || e.Verdict.OfflineTolerated})
 		return
 	}
 	if answer, ok := m.calls[e.Call]; ok {

@@ -2,8 +2,8 @@ package onelicense
 
 import (
 	"context"
+	"errors"
 
-	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
@@ -22,15 +22,8 @@ func (c *Client) ImportAnswer(ctx context.Context, answer string) error {
 	return c.call(ctx, abi.Event{Type: abi.EventImport, Body: answer})
 }
 
-// offlineMode is Config.Offline.
-type offlineMode bool
-
-// isOfflineTolerable tells whether a verdict says no more than that the server was not reached and what is at hand does not suffice, which an import
-// can still make good. The list is the same in every host.
-func (o offlineMode) isOfflineTolerable(code license.Code) bool {
-	switch code {
-	case license.CodeUnreachable, license.CodeServerError, license.CodeLeaseExpired:
-		return bool(o)
-	}
-	return false
+// isOfflineTolerated reports whether the module lets the program start in spite of a refusal, since Config.Offline is set.
+func isOfflineTolerated(err error) bool {
+	refusal, ok := errors.AsType[*Error](err)
+	return ok && refusal.OfflineTolerated
 }

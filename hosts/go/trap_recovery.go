@@ -54,7 +54,7 @@ func (m *runner) repeatCall(e abi.Event) {
 	}
 	go func() {
 		a := <-answer
-		if !a.OK && a.Code != license.CodeNotRunning && !m.offline.isOfflineTolerable(a.Code) {
+		if !a.OK && a.Code != license.CodeNotRunning && !a.OfflineTolerated {
 			m.verdicts.put(unsolicitedVerdict{a.Verdict, false})
 		}
 	}()

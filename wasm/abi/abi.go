@@ -62,6 +62,7 @@ type Config struct {
 
 	Keyring       string `json:"keyring,omitempty"`        // the product's certificate, armored; needed for files
 	AllowUnpinned bool   `json:"allow_unpinned,omitempty"` // go on without a pinned root; on loopback this is always allowed
+	Offline       bool   `json:"offline,omitempty"`        // the program runs where no server is reached, and exchanges requests by hand
 	Timeout       int64  `json:"timeout,omitempty"`        // of one exchange with the server in ms; 0: 10 000
 
 	// Fingerprint is what tells this machine from others, part by part. The values do not leave the core: the server gets HMACs under the
@@ -165,6 +166,10 @@ type Verdict struct {
 	Entitlement   string        `json:"entitlement,omitempty"`
 	RetryAt       lease.Time    `json:"retry_at,omitempty"`
 	File          string        `json:"file,omitempty"` // a license file that was refused
+
+	// OfflineTolerated is set, with Config.Offline, in a refused start and in a verdict without a call when the refusal says no more than that
+	// the server was not heard: the program is neither kept from starting nor stopped, since an import can still make it good.
+	OfflineTolerated bool `json:"offline_tolerated,omitempty"`
 }
 
 // Status is how a client stands, for people and diagnostics.

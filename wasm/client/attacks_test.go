@@ -112,13 +112,13 @@ func TestStateRollback(t *testing.T) {
 	yesterday := w.disk
 	w.offline = true
 	w.expect(w.consume(10), license.CodeOK)
-	w.expect(w.consume(1), license.CodeNotPrepaid)
+	w.expect(w.consume(1), license.CodePrepaidExhausted)
 	for range 2 {
 		w.crash()
 		w.disk = yesterday
 		w.open()
 		w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeOK)
-		w.expect(w.consume(1), license.CodeNotPrepaid)
+		w.expect(w.consume(1), license.CodePrepaidExhausted)
 	}
 	w.offline = false
 	w.pass(5 * minute)
@@ -705,7 +705,7 @@ func TestPatchedHost(t *testing.T) {
 		w.disk = resealed(t, genuine, func(_, chain map[string]any) { chain["counted"] = -1000 })
 		w.open()
 		w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeOK)
-		w.expect(w.consume(1), license.CodeNotPrepaid)
+		w.expect(w.consume(1), license.CodePrepaidExhausted)
 		w.crash()
 		w.disk = resealed(t, genuine, func(_, chain map[string]any) {
 			chain["lease"] = strings.Replace(chain["lease"].(string), `"allowance":100`, `"allowance":999`, 1)

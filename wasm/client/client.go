@@ -305,7 +305,16 @@ func (c *Client) answerCall(number int64, v abi.Verdict) {
 }
 
 // notify says what nobody asked for.
-func (c *Client) notify(v abi.Verdict) { c.emit(abi.Effect{Type: abi.EffectNotify, Verdict: &v}) }
+func (c *Client) notify(v abi.Verdict) {
+	v.OfflineTolerated = c.isOfflineTolerated(v)
+	c.emit(abi.Effect{Type: abi.EffectNotify, Verdict: &v})
+}
+
+// isOfflineTolerated reports whether a program that was started offline goes on in spite of v. Which codes that are is a column of
+// spec/verdicts.json.
+func (c *Client) isOfflineTolerated(v abi.Verdict) bool {
+	return c.cfg.Offline && !v.OK && v.Code.Verdict().OfflineTolerable
+}
 
 // save writes the whole state and gives the id of the save.
 func (c *Client) save() int64 {

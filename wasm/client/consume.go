@@ -92,7 +92,7 @@ func (ch *chain) hasAllowance(k *call) bool {
 // exhaustionVerdict is why there is nothing left.
 func (ch *chain) exhaustionVerdict() abi.Verdict {
 	if ch.current.Settings.Prepaid > 0 && ch.current.Counters.Remaining() > 0 {
-		return abi.Describe(license.CodeNotPrepaid, fmt.Sprintf("%d calls of %d that were granted are counted", ch.counted, ch.current.Counters.Granted))
+		return abi.Describe(license.CodePrepaidExhausted, fmt.Sprintf("%d calls of %d that were granted are counted", ch.counted, ch.current.Counters.Granted))
 	}
 	return abi.Describe(license.CodeExhausted, ch.usageDetail())
 }

@@ -137,6 +137,7 @@ func (ch *chain) resolve(k *call, v abi.Verdict) {
 	}
 	if k.kind == callStart {
 		ch.notifiedCode = ch.currentCode()
+		v.OfflineTolerated = ch.c.isOfflineTolerated(v)
 	}
 	v.License, v.Context, v.Entitlement = ch.license, k.slot.Context, k.slot.Entitlement
 	ch.c.answerCall(k.number, v)

@@ -91,17 +91,18 @@ type world struct {
 	diskFull bool
 	wake     int64 // mono of the timer; 0: none
 
-	sent    []abi.Effect // on their way to the server, with hold
-	hold    bool         // requests wait in sent instead of being answered
-	offline bool
-	todo    []abi.Effect
-	busy    bool
-	posts   int // requests that left the machine
-	saves   int
-	calls   int64
-	answers map[int64]abi.Verdict
-	told    []abi.Verdict
-	trace   trace.Trace
+	sent     []abi.Effect // on their way to the server, with hold
+	hold     bool         // requests wait in sent instead of being answered
+	offline  bool
+	todo     []abi.Effect
+	busy     bool
+	posts    int // requests that left the machine
+	saves    int
+	calls    int64
+	answers  map[int64]abi.Verdict
+	told     []abi.Verdict
+	exported string // the request that the last export was answered with
+	trace    trace.Trace
 }
 
 func newWorld(t testing.TB) *world {
@@ -200,6 +201,9 @@ func (w *world) carry(f abi.Effect) {
 			w.t.Fatalf("call %d is answered twice", f.Call)
 		}
 		w.answers[f.Call] = *f.Verdict
+		if f.Body != "" {
+			w.exported = f.Body
+		}
 	case abi.EffectWake:
 		w.wake = 0
 		if f.In >= 0 {

@@ -282,6 +282,42 @@ func TestUnreachableServerAtTheFirstStart(t *testing.T) {
 	w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeOK)
 }
 
+// A program that was started offline gets the same refusal, marked as tolerated: it is activated by hand. What the server says stands, and so
+// does what a call is refused.
+//
+// proves part of S23
+func TestOfflineStartIsTolerated(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Offline, w.offline = true, true
+	w.open()
+	if v := w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeUnreachable); !v.OfflineTolerated || v.AllowContinue {
+		t.Fatalf("%+v", v)
+	}
+	if v := w.expect(w.consume(1), license.CodeUnreachable); v.OfflineTolerated {
+		t.Fatalf("a refused call is tolerated: %+v", v)
+	}
+	w.expect(w.call(abi.Event{Type: abi.EventExport}), license.CodeOK)
+	_, answer := w.server.answer(w.exported)
+	w.expect(w.call(abi.Event{Type: abi.EventImport, Body: answer}), license.CodeOK)
+	w.expect(w.consume(1), license.CodeOK)
+
+	w.pass(3 * hour)
+	expired := w.told[len(w.told)-1]
+	if expired.Code != license.CodeLeaseExpired || !expired.OfflineTolerated {
+		t.Fatalf("%+v", expired)
+	}
+	w.expect(w.consume(1), license.CodeLeaseExpired)
+	w.crash()
+	w.open()
+	if v := w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeLeaseExpired); !v.OfflineTolerated {
+		t.Fatalf("%+v", v)
+	}
+	w.offline, w.server.refusal = false, license.CodeSuspended
+	if v := w.expect(w.call(abi.Event{Type: abi.EventSync}), license.CodeSuspended); v.OfflineTolerated {
+		t.Fatalf("%+v", v)
+	}
+}
+
 // proves C06 C18
 func TestRestartWithoutTheServerRidesTheLease(t *testing.T) {
 	w := started(t, nil)

@@ -3,7 +3,7 @@
 /**
  * The verdicts of One License: every code and what it means. The same table in every language; spec/verdicts.md explains it.
  *
- * @typedef {"ok"|"final"|"retry-at"|"recover"|"request"|"passing"|"file"|"caller"} VerdictClass
+ * @typedef {"ok"|"final"|"retry-at"|"recover"|"request"|"transient"|"file"|"usage"} VerdictClass
  * @typedef {{code: string, class: VerdictClass, allowContinue: boolean, message: string, do: string}} Verdict
  */
 
@@ -61,7 +61,7 @@ export const codes = Object.freeze({
   NUMBER_TOO_HIGH: "number_too_high",
   EXHAUSTED: "exhausted",
   NO_SLOTS: "no_slots",
-  NOT_PREPAID: "not_prepaid",
+  PREPAID_EXHAUSTED: "prepaid_exhausted",
   BORROW_NOT_ALLOWED: "borrow_not_allowed",
   UNKNOWN_ENTITLEMENT: "unknown_entitlement",
   CONTEXT_NOT_ALLOWED: "context_not_allowed",
@@ -147,49 +147,49 @@ export const verdicts = Object.freeze({
   protocol_unsupported: Object.freeze({ code: "protocol_unsupported", class: "request", allowContinue: false, message: "The server does not speak this version of the protocol.", do: "update the client or the server" }),
   challenge_invalid: Object.freeze({ code: "challenge_invalid", class: "request", allowContinue: false, message: "The challenge does not belong to this activation's present state.", do: "nothing; the client asks for a new one" }),
   number_too_high: Object.freeze({ code: "number_too_high", class: "request", allowContinue: false, message: "A counter in the request is higher than a counter can be.", do: "update the client" }),
-  exhausted: Object.freeze({ code: "exhausted", class: "passing", allowContinue: false, message: "The allowance of this license is used up.", do: "ask the vendor for a larger allowance" }),
-  no_slots: Object.freeze({ code: "no_slots", class: "passing", allowContinue: false, message: "All slots of this entitlement are taken.", do: "release it elsewhere, or try again later" }),
-  not_prepaid: Object.freeze({ code: "not_prepaid", class: "passing", allowContinue: false, message: "The calls that were paid for are used up and no more could be fetched.", do: "restore the connection to the server" }),
-  borrow_not_allowed: Object.freeze({ code: "borrow_not_allowed", class: "passing", allowContinue: false, message: "The license does not allow to borrow a slot.", do: "reserve without borrowing, or ask the vendor to allow it" }),
-  unknown_entitlement: Object.freeze({ code: "unknown_entitlement", class: "passing", allowContinue: false, message: "The license does not grant this entitlement.", do: "ask the vendor for a license that has it" }),
-  context_not_allowed: Object.freeze({ code: "context_not_allowed", class: "passing", allowContinue: false, message: "The license does not allow this entitlement in this context.", do: "use it in an allowed context" }),
-  lease_full: Object.freeze({ code: "lease_full", class: "passing", allowContinue: false, message: "The installation holds as many reservations as a lease can carry.", do: "release one that is no longer needed" }),
-  unreachable: Object.freeze({ code: "unreachable", class: "passing", allowContinue: false, message: "The server could not be reached.", do: "check the network and server_url" }),
-  server_error: Object.freeze({ code: "server_error", class: "passing", allowContinue: false, message: "The server answered with an error that it did not sign.", do: "try again later; if it lasts, contact the vendor" }),
-  unpinned: Object.freeze({ code: "unpinned", class: "passing", allowContinue: false, message: "The server's keys are not pinned, so a fake server could not be told from the real one.", do: "copy server_url with its fingerprint from the instructions page" }),
-  wrong_root: Object.freeze({ code: "wrong_root", class: "passing", allowContinue: false, message: "The server presents keys of another root: it is not the vendor's server.", do: "check server_url; somebody may be impersonating the server" }),
-  lease_malformed: Object.freeze({ code: "lease_malformed", class: "passing", allowContinue: false, message: "The server's answer is not a lease.", do: "try again; if it lasts, contact the vendor" }),
-  lease_other_request: Object.freeze({ code: "lease_other_request", class: "passing", allowContinue: false, message: "The answer belongs to another request.", do: "try again; somebody may be replaying answers" }),
-  lease_other_device: Object.freeze({ code: "lease_other_device", class: "passing", allowContinue: false, message: "The answer belongs to another device or license.", do: "try again; somebody may be replaying answers" }),
-  lease_old: Object.freeze({ code: "lease_old", class: "passing", allowContinue: false, message: "The answer is older than what is already known.", do: "try again; somebody may be replaying answers" }),
-  epoch_lower: Object.freeze({ code: "epoch_lower", class: "passing", allowContinue: false, message: "The server was rolled back to an earlier state.", do: "the vendor must raise the server's epoch" }),
-  delegation_invalid: Object.freeze({ code: "delegation_invalid", class: "passing", allowContinue: false, message: "The relay may not answer this.", do: "connect the relay to the server so that it fetches a new delegation" }),
-  statement_malformed: Object.freeze({ code: "statement_malformed", class: "passing", allowContinue: false, message: "The list of revoked keys and licenses, or the delegation, does not have the required form.", do: "fetch it again from the vendor" }),
-  statement_missing: Object.freeze({ code: "statement_missing", class: "passing", allowContinue: false, message: "The answer names a list of revoked keys and licenses that did not come with it.", do: "check what stands between the program and the server" }),
-  statement_old: Object.freeze({ code: "statement_old", class: "passing", allowContinue: false, message: "The list of revoked keys and licenses is older than one already seen.", do: "fetch the newest list from the vendor; if the server sent it, somebody may be showing old answers" }),
-  lease_expired: Object.freeze({ code: "lease_expired", class: "passing", allowContinue: false, message: "The lease has run out.", do: "restore the connection to the server" }),
-  clock_set_back: Object.freeze({ code: "clock_set_back", class: "passing", allowContinue: false, message: "The clock of this computer was set back.", do: "set the clock right, or let the program reach the server" }),
-  storage_failed: Object.freeze({ code: "storage_failed", class: "passing", allowContinue: false, message: "The program could not store its license state.", do: "check space and rights of the storage directory" }),
-  state_invalid: Object.freeze({ code: "state_invalid", class: "passing", allowContinue: false, message: "The stored license state is damaged or was changed.", do: "let the program reach the server; it activates anew" }),
-  state_foreign: Object.freeze({ code: "state_foreign", class: "passing", allowContinue: false, message: "The stored license state belongs to another product or server root.", do: "give each product its own storage directory" }),
-  not_running: Object.freeze({ code: "not_running", class: "caller", allowContinue: false, message: "The licensing client is not running.", do: "initialise first" }),
-  missing_setting: Object.freeze({ code: "missing_setting", class: "caller", allowContinue: false, message: "A setting is missing.", do: "give the setting" }),
-  bad_setting: Object.freeze({ code: "bad_setting", class: "caller", allowContinue: false, message: "A setting has a value that is not allowed.", do: "correct the setting" }),
-  bad_call: Object.freeze({ code: "bad_call", class: "caller", allowContinue: false, message: "A call has an argument that is not allowed.", do: "correct the call" }),
-  not_reserved: Object.freeze({ code: "not_reserved", class: "caller", allowContinue: false, message: "The entitlement is not reserved.", do: "reserve it first" }),
-  no_license: Object.freeze({ code: "no_license", class: "caller", allowContinue: false, message: "No local license grants this.", do: "install a license that grants it" }),
-  in_use: Object.freeze({ code: "in_use", class: "caller", allowContinue: false, message: "The license state is in use by another process.", do: "give each process its own storage directory" }),
-  module_mismatch: Object.freeze({ code: "module_mismatch", class: "caller", allowContinue: false, message: "The client module is not the one this host was made for.", do: "install the host package again" }),
-  internal: Object.freeze({ code: "internal", class: "caller", allowContinue: false, message: "The licensing client failed in a way it should not.", do: "report it with the diagnostic text" }),
+  exhausted: Object.freeze({ code: "exhausted", class: "transient", allowContinue: false, message: "The allowance of this license is used up.", do: "ask the vendor for a larger allowance" }),
+  no_slots: Object.freeze({ code: "no_slots", class: "transient", allowContinue: false, message: "All slots of this entitlement are taken.", do: "release it elsewhere, or try again later" }),
+  prepaid_exhausted: Object.freeze({ code: "prepaid_exhausted", class: "transient", allowContinue: false, message: "The calls that were paid for are used up and no more could be fetched.", do: "restore the connection to the server" }),
+  borrow_not_allowed: Object.freeze({ code: "borrow_not_allowed", class: "transient", allowContinue: false, message: "The license does not allow to borrow a slot.", do: "reserve without borrowing, or ask the vendor to allow it" }),
+  unknown_entitlement: Object.freeze({ code: "unknown_entitlement", class: "transient", allowContinue: false, message: "The license does not grant this entitlement.", do: "ask the vendor for a license that has it" }),
+  context_not_allowed: Object.freeze({ code: "context_not_allowed", class: "transient", allowContinue: false, message: "The license does not allow this entitlement in this context.", do: "use it in an allowed context" }),
+  lease_full: Object.freeze({ code: "lease_full", class: "transient", allowContinue: false, message: "The installation holds as many reservations as a lease can carry.", do: "release one that is no longer needed" }),
+  unreachable: Object.freeze({ code: "unreachable", class: "transient", allowContinue: false, message: "The server could not be reached.", do: "check the network and server_url" }),
+  server_error: Object.freeze({ code: "server_error", class: "transient", allowContinue: false, message: "The server answered with an error that it did not sign.", do: "try again later; if it lasts, contact the vendor" }),
+  unpinned: Object.freeze({ code: "unpinned", class: "transient", allowContinue: false, message: "The server's keys are not pinned, so a fake server could not be told from the real one.", do: "copy server_url with its fingerprint from the instructions page" }),
+  wrong_root: Object.freeze({ code: "wrong_root", class: "transient", allowContinue: false, message: "The server presents keys of another root: it is not the vendor's server.", do: "check server_url; somebody may be impersonating the server" }),
+  lease_malformed: Object.freeze({ code: "lease_malformed", class: "transient", allowContinue: false, message: "The server's answer is not a lease.", do: "try again; if it lasts, contact the vendor" }),
+  lease_other_request: Object.freeze({ code: "lease_other_request", class: "transient", allowContinue: false, message: "The answer belongs to another request.", do: "try again; somebody may be replaying answers" }),
+  lease_other_device: Object.freeze({ code: "lease_other_device", class: "transient", allowContinue: false, message: "The answer belongs to another device or license.", do: "try again; somebody may be replaying answers" }),
+  lease_old: Object.freeze({ code: "lease_old", class: "transient", allowContinue: false, message: "The answer is older than what is already known.", do: "try again; somebody may be replaying answers" }),
+  epoch_lower: Object.freeze({ code: "epoch_lower", class: "transient", allowContinue: false, message: "The server was rolled back to an earlier state.", do: "the vendor must raise the server's epoch" }),
+  delegation_invalid: Object.freeze({ code: "delegation_invalid", class: "transient", allowContinue: false, message: "The relay may not answer this.", do: "connect the relay to the server so that it fetches a new delegation" }),
+  statement_malformed: Object.freeze({ code: "statement_malformed", class: "transient", allowContinue: false, message: "The list of revoked keys and licenses, or the delegation, does not have the required form.", do: "fetch it again from the vendor" }),
+  statement_missing: Object.freeze({ code: "statement_missing", class: "transient", allowContinue: false, message: "The answer names a list of revoked keys and licenses that did not come with it.", do: "check what stands between the program and the server" }),
+  statement_old: Object.freeze({ code: "statement_old", class: "transient", allowContinue: false, message: "The list of revoked keys and licenses is older than one already seen.", do: "fetch the newest list from the vendor; if the server sent it, somebody may be showing old answers" }),
+  lease_expired: Object.freeze({ code: "lease_expired", class: "transient", allowContinue: false, message: "The lease has run out.", do: "restore the connection to the server" }),
+  clock_set_back: Object.freeze({ code: "clock_set_back", class: "transient", allowContinue: false, message: "The clock of this computer was set back.", do: "set the clock right, or let the program reach the server" }),
+  storage_failed: Object.freeze({ code: "storage_failed", class: "transient", allowContinue: false, message: "The program could not store its license state.", do: "check space and rights of the storage directory" }),
+  state_invalid: Object.freeze({ code: "state_invalid", class: "transient", allowContinue: false, message: "The stored license state is damaged or was changed.", do: "let the program reach the server; it activates anew" }),
+  state_foreign: Object.freeze({ code: "state_foreign", class: "transient", allowContinue: false, message: "The stored license state belongs to another product or server root.", do: "give each product its own storage directory" }),
+  not_running: Object.freeze({ code: "not_running", class: "usage", allowContinue: false, message: "The licensing client is not running.", do: "initialise first" }),
+  missing_setting: Object.freeze({ code: "missing_setting", class: "usage", allowContinue: false, message: "A setting is missing.", do: "give the setting" }),
+  bad_setting: Object.freeze({ code: "bad_setting", class: "usage", allowContinue: false, message: "A setting has a value that is not allowed.", do: "correct the setting" }),
+  bad_call: Object.freeze({ code: "bad_call", class: "usage", allowContinue: false, message: "A call has an argument that is not allowed.", do: "correct the call" }),
+  not_reserved: Object.freeze({ code: "not_reserved", class: "usage", allowContinue: false, message: "The entitlement is not reserved.", do: "reserve it first" }),
+  no_license: Object.freeze({ code: "no_license", class: "usage", allowContinue: false, message: "No local license grants this.", do: "install a license that grants it" }),
+  in_use: Object.freeze({ code: "in_use", class: "usage", allowContinue: false, message: "The license state is in use by another process.", do: "give each process its own storage directory" }),
+  module_mismatch: Object.freeze({ code: "module_mismatch", class: "usage", allowContinue: false, message: "The client module is not the one this host was made for.", do: "install the host package again" }),
+  internal: Object.freeze({ code: "internal", class: "usage", allowContinue: false, message: "The licensing client failed in a way it should not.", do: "report it with the diagnostic text" }),
 });
 
 /**
- * Looks a code up. An unknown one, from a server newer than this program, is passing and does not allow to continue.
+ * Looks a code up. An unknown one, from a server newer than this program, is transient and does not allow to continue.
  * @param {string} code
  * @returns {Readonly<Verdict>}
  */
 export function verdict(code) {
   return Object.hasOwn(verdicts, code)
     ? verdicts[code]
-    : { code, class: "passing", allowContinue: false, message: "The server gave a reason that this program does not know.", do: "update the program" };
+    : { code, class: "transient", allowContinue: false, message: "The server gave a reason that this program does not know.", do: "update the program" };
 }

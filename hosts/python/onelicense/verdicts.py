@@ -2,7 +2,7 @@
 """The verdicts of One License: a constant for every code, and what each one means.
 
 The same table in every language; spec/verdicts.md explains it. A code that is not
-in the table, from a newer server, is passing and does not allow to continue.
+in the table, from a newer server, is transient and does not allow to continue.
 """
 
 from typing import Dict, NamedTuple
@@ -70,7 +70,7 @@ CHALLENGE_INVALID = "challenge_invalid"
 NUMBER_TOO_HIGH = "number_too_high"
 EXHAUSTED = "exhausted"
 NO_SLOTS = "no_slots"
-NOT_PREPAID = "not_prepaid"
+PREPAID_EXHAUSTED = "prepaid_exhausted"
 BORROW_NOT_ALLOWED = "borrow_not_allowed"
 UNKNOWN_ENTITLEMENT = "unknown_entitlement"
 CONTEXT_NOT_ALLOWED = "context_not_allowed"
@@ -457,238 +457,238 @@ VERDICTS: Dict[str, Verdict] = {
     ),
     EXHAUSTED: Verdict(
         EXHAUSTED,
-        "passing",
+        "transient",
         False,
         "The allowance of this license is used up.",
         "ask the vendor for a larger allowance",
     ),
     NO_SLOTS: Verdict(
         NO_SLOTS,
-        "passing",
+        "transient",
         False,
         "All slots of this entitlement are taken.",
         "release it elsewhere, or try again later",
     ),
-    NOT_PREPAID: Verdict(
-        NOT_PREPAID,
-        "passing",
+    PREPAID_EXHAUSTED: Verdict(
+        PREPAID_EXHAUSTED,
+        "transient",
         False,
         "The calls that were paid for are used up and no more could be fetched.",
         "restore the connection to the server",
     ),
     BORROW_NOT_ALLOWED: Verdict(
         BORROW_NOT_ALLOWED,
-        "passing",
+        "transient",
         False,
         "The license does not allow to borrow a slot.",
         "reserve without borrowing, or ask the vendor to allow it",
     ),
     UNKNOWN_ENTITLEMENT: Verdict(
         UNKNOWN_ENTITLEMENT,
-        "passing",
+        "transient",
         False,
         "The license does not grant this entitlement.",
         "ask the vendor for a license that has it",
     ),
     CONTEXT_NOT_ALLOWED: Verdict(
         CONTEXT_NOT_ALLOWED,
-        "passing",
+        "transient",
         False,
         "The license does not allow this entitlement in this context.",
         "use it in an allowed context",
     ),
     LEASE_FULL: Verdict(
         LEASE_FULL,
-        "passing",
+        "transient",
         False,
         "The installation holds as many reservations as a lease can carry.",
         "release one that is no longer needed",
     ),
     UNREACHABLE: Verdict(
         UNREACHABLE,
-        "passing",
+        "transient",
         False,
         "The server could not be reached.",
         "check the network and server_url",
     ),
     SERVER_ERROR: Verdict(
         SERVER_ERROR,
-        "passing",
+        "transient",
         False,
         "The server answered with an error that it did not sign.",
         "try again later; if it lasts, contact the vendor",
     ),
     UNPINNED: Verdict(
         UNPINNED,
-        "passing",
+        "transient",
         False,
         "The server's keys are not pinned, so a fake server could not be told from the real one.",
         "copy server_url with its fingerprint from the instructions page",
     ),
     WRONG_ROOT: Verdict(
         WRONG_ROOT,
-        "passing",
+        "transient",
         False,
         "The server presents keys of another root: it is not the vendor's server.",
         "check server_url; somebody may be impersonating the server",
     ),
     LEASE_MALFORMED: Verdict(
         LEASE_MALFORMED,
-        "passing",
+        "transient",
         False,
         "The server's answer is not a lease.",
         "try again; if it lasts, contact the vendor",
     ),
     LEASE_OTHER_REQUEST: Verdict(
         LEASE_OTHER_REQUEST,
-        "passing",
+        "transient",
         False,
         "The answer belongs to another request.",
         "try again; somebody may be replaying answers",
     ),
     LEASE_OTHER_DEVICE: Verdict(
         LEASE_OTHER_DEVICE,
-        "passing",
+        "transient",
         False,
         "The answer belongs to another device or license.",
         "try again; somebody may be replaying answers",
     ),
     LEASE_OLD: Verdict(
         LEASE_OLD,
-        "passing",
+        "transient",
         False,
         "The answer is older than what is already known.",
         "try again; somebody may be replaying answers",
     ),
     EPOCH_LOWER: Verdict(
         EPOCH_LOWER,
-        "passing",
+        "transient",
         False,
         "The server was rolled back to an earlier state.",
         "the vendor must raise the server's epoch",
     ),
     DELEGATION_INVALID: Verdict(
         DELEGATION_INVALID,
-        "passing",
+        "transient",
         False,
         "The relay may not answer this.",
         "connect the relay to the server so that it fetches a new delegation",
     ),
     STATEMENT_MALFORMED: Verdict(
         STATEMENT_MALFORMED,
-        "passing",
+        "transient",
         False,
         "The list of revoked keys and licenses, or the delegation, does not have the required form.",
         "fetch it again from the vendor",
     ),
     STATEMENT_MISSING: Verdict(
         STATEMENT_MISSING,
-        "passing",
+        "transient",
         False,
         "The answer names a list of revoked keys and licenses that did not come with it.",
         "check what stands between the program and the server",
     ),
     STATEMENT_OLD: Verdict(
         STATEMENT_OLD,
-        "passing",
+        "transient",
         False,
         "The list of revoked keys and licenses is older than one already seen.",
         "fetch the newest list from the vendor; if the server sent it, somebody may be showing old answers",
     ),
     LEASE_EXPIRED: Verdict(
         LEASE_EXPIRED,
-        "passing",
+        "transient",
         False,
         "The lease has run out.",
         "restore the connection to the server",
     ),
     CLOCK_SET_BACK: Verdict(
         CLOCK_SET_BACK,
-        "passing",
+        "transient",
         False,
         "The clock of this computer was set back.",
         "set the clock right, or let the program reach the server",
     ),
     STORAGE_FAILED: Verdict(
         STORAGE_FAILED,
-        "passing",
+        "transient",
         False,
         "The program could not store its license state.",
         "check space and rights of the storage directory",
     ),
     STATE_INVALID: Verdict(
         STATE_INVALID,
-        "passing",
+        "transient",
         False,
         "The stored license state is damaged or was changed.",
         "let the program reach the server; it activates anew",
     ),
     STATE_FOREIGN: Verdict(
         STATE_FOREIGN,
-        "passing",
+        "transient",
         False,
         "The stored license state belongs to another product or server root.",
         "give each product its own storage directory",
     ),
     NOT_RUNNING: Verdict(
         NOT_RUNNING,
-        "caller",
+        "usage",
         False,
         "The licensing client is not running.",
         "initialise first",
     ),
     MISSING_SETTING: Verdict(
         MISSING_SETTING,
-        "caller",
+        "usage",
         False,
         "A setting is missing.",
         "give the setting",
     ),
     BAD_SETTING: Verdict(
         BAD_SETTING,
-        "caller",
+        "usage",
         False,
         "A setting has a value that is not allowed.",
         "correct the setting",
     ),
     BAD_CALL: Verdict(
         BAD_CALL,
-        "caller",
+        "usage",
         False,
         "A call has an argument that is not allowed.",
         "correct the call",
     ),
     NOT_RESERVED: Verdict(
         NOT_RESERVED,
-        "caller",
+        "usage",
         False,
         "The entitlement is not reserved.",
         "reserve it first",
     ),
     NO_LICENSE: Verdict(
         NO_LICENSE,
-        "caller",
+        "usage",
         False,
         "No local license grants this.",
         "install a license that grants it",
     ),
     IN_USE: Verdict(
         IN_USE,
-        "caller",
+        "usage",
         False,
         "The license state is in use by another process.",
         "give each process its own storage directory",
     ),
     MODULE_MISMATCH: Verdict(
         MODULE_MISMATCH,
-        "caller",
+        "usage",
         False,
         "The client module is not the one this host was made for.",
         "install the host package again",
     ),
     INTERNAL: Verdict(
         INTERNAL,
-        "caller",
+        "usage",
         False,
         "The licensing client failed in a way it should not.",
         "report it with the diagnostic text",
@@ -697,8 +697,8 @@ VERDICTS: Dict[str, Verdict] = {
 
 
 def verdict(code: str) -> Verdict:
-    """Look a code up; an unknown one is passing and does not allow to continue."""
+    """Look a code up; an unknown one is transient and does not allow to continue."""
     known = VERDICTS.get(code)
     if known is not None:
         return known
-    return Verdict(code, "passing", False, "The server gave a reason that this program does not know.", "update the program")
+    return Verdict(code, "transient", False, "The server gave a reason that this program does not know.", "update the program")

@@ -17,7 +17,8 @@ func goSource(rows []row) []byte {
 	b.WriteString(")\n\nvar verdicts = map[Code]Verdict{\n")
 	for _, r := range rows {
 		name := "Code" + camel(r.Code)
-		fmt.Fprintf(&b, "\t%s: {%s, Class%s, %t, %q, %q},\n", name, name, camel(strings.ReplaceAll(r.Class, "-", "_")), r.AllowContinue, r.Message, r.Do)
+		fmt.Fprintf(&b, "\t%s: {Code: %s, Class: Class%s, AllowContinue: %t, OfflineTolerable: %t,\n\t\tMessage: %q,\n\t\tDo: %q},\n",
+			name, name, camel(strings.ReplaceAll(r.Class, "-", "_")), r.AllowContinue, r.OfflineTolerable, r.Message, r.Do)
 	}
 	b.WriteString("}\n")
 	out, err := format.Source(b.Bytes())
@@ -33,7 +34,7 @@ func pythonSource(rows []row) []byte {
 """The verdicts of One License: a constant for every code, and what each one means.
 
 The same table in every language; spec/verdicts.md explains it. A code that is not
-in the table, from a newer server, is passing and does not allow to continue.
+in the table, from a newer server, is transient and does not allow to continue.
 """
 
 from typing import Dict, NamedTuple
@@ -66,11 +67,11 @@ class Verdict(NamedTuple):
 
 
 def verdict(code: str) -> Verdict:
-    """Look a code up; an unknown one is passing and does not allow to continue."""
+    """Look a code up; an unknown one is transient and does not allow to continue."""
     known = VERDICTS.get(code)
     if known is not None:
         return known
-    return Verdict(code, "passing", False, %s, %s)
+    return Verdict(code, "transient", False, %s, %s)
 `, quote(unknownMessage), quote(unknownDo))
 	return b.Bytes()
 }
@@ -88,7 +89,7 @@ func javascriptSource(rows []row) []byte {
 /**
  * The verdicts of One License: every code and what it means. The same table in every language; spec/verdicts.md explains it.
  *
- * @typedef {"ok"|"final"|"retry-at"|"recover"|"request"|"passing"|"file"|"caller"} VerdictClass
+ * @typedef {"ok"|"final"|"retry-at"|"recover"|"request"|"transient"|"file"|"usage"} VerdictClass
  * @typedef {{code: string, class: VerdictClass, allowContinue: boolean, message: string, do: string}} Verdict
  */
 
@@ -106,14 +107,14 @@ export const codes = Object.freeze({
 	fmt.Fprintf(&b, `});
 
 /**
- * Looks a code up. An unknown one, from a server newer than this program, is passing and does not allow to continue.
+ * Looks a code up. An unknown one, from a server newer than this program, is transient and does not allow to continue.
  * @param {string} code
  * @returns {Readonly<Verdict>}
  */
 export function verdict(code) {
   return Object.hasOwn(verdicts, code)
     ? verdicts[code]
-    : { code, class: "passing", allowContinue: false, message: %s, do: %s };
+    : { code, class: "transient", allowContinue: false, message: %s, do: %s };
 }
 `, quote(unknownMessage), quote(unknownDo))
 	return b.Bytes()
@@ -123,7 +124,7 @@ func typescriptSource(rows []row) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `// %s
 
-export type VerdictClass = "ok" | "final" | "retry-at" | "recover" | "request" | "passing" | "file" | "caller";
+export type VerdictClass = "ok" | "final" | "retry-at" | "recover" | "request" | "transient" | "file" | "usage";
 
 /** The codes of this version of the table; a newer server may send others. */
 export type Code =
@@ -152,7 +153,7 @@ export const codes: Readonly<{
 
 export const verdicts: Readonly<Record<Code, Readonly<Verdict>>>;
 
-/** Looks a code up. An unknown one is passing and does not allow to continue. */
+/** Looks a code up. An unknown one is transient and does not allow to continue. */
 export function verdict(code: string): Readonly<Verdict>;
 `)
 	return b.Bytes()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const goodRow = `{"code":"a_b","class":"final","allow_continue":false,"message":"M.","when":"w","evidence":"e","changed":"c","do":"d"}`
+const goodRow = `{"code":"a_b","class":"final","allow_continue":false,"offline_tolerable":false,"message":"M.","when":"w","evidence":"e","changed":"c","do":"d"}`
 
 func TestParseRefusesInvalidTables(t *testing.T) {
 	if _, err := parse([]byte("[" + goodRow + "]")); err != nil {
@@ -22,6 +22,7 @@ func TestParseRefusesInvalidTables(t *testing.T) {
 		"two_lines":      "[" + strings.Replace(goodRow, "M.", `M.\nN.`, 1) + "]",
 		"unknown_member": "[" + strings.Replace(goodRow, `"when"`, `"why"`, 1) + "]",
 		"final_goes_on":  "[" + strings.Replace(goodRow, "false", "true", 1) + "]",
+		"final_offline":  "[" + strings.Replace(goodRow, `"offline_tolerable":false`, `"offline_tolerable":true`, 1) + "]",
 		"more":           "[" + goodRow + "][]",
 		"no_json":        "codes",
 	} {
