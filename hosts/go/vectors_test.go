@@ -1,8 +1,11 @@
 package onelicense
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -79,17 +82,26 @@ type story struct {
 	}
 }
 
+func gunzip(t testing.TB, compressed []byte) io.Reader {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(compressed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
+
 // proves part of N11
 func TestTracesByteForByte(t *testing.T) {
 	e := compiled(t)
-	paths, err := filepath.Glob(filepath.Join(vectorDir, "client", "*.json"))
+	paths, err := filepath.Glob(filepath.Join(vectorDir, "client", "*.json.gz"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("%d traces, %v", len(paths), err)
 	}
 	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".json"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".json.gz"), func(t *testing.T) {
 			var s story
-			if err := json.Unmarshal(read(t, "client", filepath.Base(path)), &s); err != nil {
+			if err := json.NewDecoder(gunzip(t, read(t, "client", filepath.Base(path)))).Decode(&s); err != nil {
 				t.Fatal(err)
 			}
 			for n, run := range s.Runs {

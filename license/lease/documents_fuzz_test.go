@@ -2,10 +2,12 @@ package lease
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -233,16 +235,13 @@ var material = regexp.MustCompile(`\{\\{0,7}"type\\{0,7}":\\{0,7}"onelicense/[a-
 // real gives documents of one type out of the traces.
 func real(f *testing.F, kind string) (list [][]byte) {
 	f.Helper()
-	files, err := filepath.Glob("../../spec/vectors/client/*.json")
+	files, err := filepath.Glob("../../spec/vectors/client/*.json.gz")
 	if err != nil || len(files) == 0 {
 		f.Fatal("no traces", err)
 	}
 	seen := map[int]bool{}
 	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
+		b := gunzip(f, file)
 		for _, found := range material.FindAll(b, 40) {
 			t := found
 			for bytes.Contains(t, []byte(`\"`)) || bytes.HasSuffix(t, []byte(`\n`)) {
@@ -260,6 +259,24 @@ func real(f *testing.F, kind string) (list [][]byte) {
 		}
 	}
 	return list
+}
+
+func gunzip(f *testing.F, path string) []byte {
+	f.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer file.Close()
+	z, err := gzip.NewReader(file)
+	if err != nil {
+		f.Fatal(path, err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		f.Fatal(path, err)
+	}
+	return b
 }
 
 // An answer is believed if and only if it is in its one form and signed by the keyring, or by the relay. proves part of N03

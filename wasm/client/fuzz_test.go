@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,17 +20,13 @@ func newModule() *client.Module { return client.NewModule(parseOnce) }
 // Whatever a host says, the module answers in JSON, without a panic of its own, and what it saves can be read again. A line is a call; one of three
 // numbers is a consume. Two clients are open already. proves C14
 func FuzzCall(f *testing.F) {
-	files, err := filepath.Glob(filepath.Join(traces, "*.json"))
+	files, err := filepath.Glob(filepath.Join(traces, "*"+trace.Extension))
 	if err != nil || len(files) == 0 {
 		f.Fatal("no traces", err)
 	}
 	for _, file := range files {
-		b, err := os.ReadFile(file)
+		s, err := trace.Load(file)
 		if err != nil {
-			f.Fatal(err)
-		}
-		var s trace.Trace
-		if err := json.Unmarshal(b, &s); err != nil {
 			f.Fatal(err)
 		}
 		var calls []string

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
 
 import { initialize, LicenseError, Licensing, machineParts, MemoryStorage, OneLicenseClient, root as rootOf } from "onelicense";
 
@@ -84,7 +85,7 @@ test("a server that never answers", async (t) => {
 
 // proves C02 N03
 test("answers that are none", async (t) => {
-  const trace = JSON.parse(readFileSync(join(root, "spec/vectors/client/activates_and_beats_at_the_interval.json"), "utf8"));
+  const trace = JSON.parse(gunzipSync(readFileSync(join(root, "spec/vectors/client/activates_and_beats_at_the_interval.json.gz"))).toString());
   const genuine = trace.runs.flat().map(({ call }) => JSON.parse(call ?? "{}").event?.body).find((body) => body?.includes("onelicense/lease/1"));
   let answer;
   const { url } = await server(t, (response) => answer(response));

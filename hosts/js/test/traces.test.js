@@ -4,19 +4,20 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
 
 import { platform } from "../src/node.js";
 import { root } from "../testkit/index.js";
 
 const folder = `${root}spec/vectors/client/`;
-const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+const names = readdirSync(folder).filter((name) => name.endsWith(".json.gz"));
 
 test("there are traces", () => assert.ok(names.length >= 20));
 
 for (const name of names) {
   test(`replays ${name} byte for byte`, async () => {
     const module = await platform.loadModule();
-    for (const run of JSON.parse(readFileSync(folder + name, "utf8")).runs) {
+    for (const run of JSON.parse(gunzipSync(readFileSync(folder + name)).toString()).runs) {
       const engine = await platform.startEngine(module, platform.clock);
       for (const { call, reply, consume, answer = 0 } of run) {
         if (consume) assert.equal(engine.consume(consume.handle, consume.n, consume.now), answer);
