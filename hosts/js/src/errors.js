@@ -16,6 +16,7 @@ import { verdict as row } from "./verdicts.js";
  * @property {string} [entitlement]
  * @property {number} [retry_at] ms since 1970
  * @property {string} [file] a license file that was refused
+ * @property {boolean} [offline_tolerated] the setting `offline` lets the program start, or go on, in spite of it
  * @property {string} [body] of an export: the request
  */
 

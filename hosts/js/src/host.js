@@ -10,10 +10,6 @@ const POLL = 1; // what consume answers when it has counted and effects wait
 const COUNTED = 0;
 const UNKNOWN = -1;
 
-// What says no more than that the server was not reached and what is at hand does not suffice, which an import can still make good: it neither
-// keeps an offline program from starting nor stops it. The list is the same in every host.
-const SILENCE = ["unreachable", "server_error", "lease_expired"];
-
 /**
  * What differs between Node and browsers, and what tests replace.
  *
@@ -86,11 +82,7 @@ export class Host {
     this.#handle = this.#new(engine, state);
     this.#engine = engine;
     const verdict = await this.#start();
-    if (!verdict.ok && !this.#excuses(verdict)) throw new LicenseError(verdict);
-  }
-
-  #excuses({ code }) {
-    return this.#settings.offline && SILENCE.includes(code);
+    if (!verdict.ok && !verdict.offline_tolerated) throw new LicenseError(verdict);
   }
 
   /**
@@ -293,7 +285,7 @@ export class Host {
 
   // The program is told after the event is through, so that what it calls then is an event of its own.
   #tell(verdict) {
-    const goOn = verdict.allow_continue || this.#starting || this.#excuses(verdict);
+    const goOn = verdict.allow_continue || this.#starting || verdict.offline_tolerated;
     queueMicrotask(() => {
       if (this.#settings.on_verdict) this.#settings.on_verdict(verdict);
       else standardHandler(verdict, goOn);
@@ -331,7 +323,7 @@ export class Host {
       this.#handle = this.#new(engine, this.#journal.last);
       this.#engine = engine;
       const verdict = await this.#start();
-      if (!verdict.ok && !this.#excuses(verdict)) this.#tell(verdict);
+      if (!verdict.ok && !verdict.offline_tolerated) this.#tell(verdict);
     } catch (error) {
       this.#tell(error instanceof LicenseError ? error.verdict : describe("internal", reason(error)));
     }

@@ -1,8 +1,8 @@
 import { refusal } from "./errors.js";
 
 const TEXTS = ["server_url", "product_id", "version_id", "license_id", "keyring", "program"];
-const CONFIG = [...TEXTS, "fingerprint", "allow_unpinned", "timeout"];
-const OWN = ["storage", "offline", "on_verdict", "shutdown_timeout", "module_url", "transport", "clock"];
+const CONFIG = [...TEXTS, "fingerprint", "allow_unpinned", "offline", "timeout"];
+const OWN = ["storage", "on_verdict", "shutdown_timeout", "module_url", "transport", "clock"];
 
 /**
  * Reads the settings of the program. The module judges those that are its own; a name that nobody knows is refused here, because a
@@ -18,17 +18,16 @@ export function read(settings, more = []) {
   }
   const pick = (names) => Object.fromEntries(names.filter((n) => settings[n] !== undefined).map((n) => [n, settings[n]]));
   const config = pick(CONFIG);
-  for (const [name, type] of [["allow_unpinned", "boolean"], ["timeout", "number"]]) {
+  for (const [name, type] of [["allow_unpinned", "boolean"], ["offline", "boolean"], ["timeout", "number"]]) {
     if (config[name] !== undefined && typeof config[name] !== type) throw refusal("bad_setting", `${name} is not a ${type}`);
   }
   for (const name of TEXTS) {
     if (config[name] !== undefined && typeof config[name] !== "string") throw refusal("bad_setting", `${name} is not a string`);
   }
   if (config.fingerprint !== undefined) config.fingerprint = parts(config.fingerprint);
-  const { shutdown_timeout = 5_000, offline = false, ...own } = pick(OWN);
-  if (typeof offline !== "boolean") throw refusal("bad_setting", "offline is not a boolean");
+  const { shutdown_timeout = 5_000, ...own } = pick(OWN);
   if (!(shutdown_timeout >= 0)) throw refusal("bad_setting", "shutdown_timeout is not a number of milliseconds");
-  return { config, shutdown_timeout, offline, ...own };
+  return { config, shutdown_timeout, ...own };
 }
 
 /** The parts of a fingerprint, as abi.Part. */

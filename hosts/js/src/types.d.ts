@@ -24,6 +24,8 @@ export interface Answer {
   readonly retry_at?: number;
   /** The license file that this is about. */
   readonly file?: string;
+  /** The setting `offline` lets the program start, or go on, in spite of it. */
+  readonly offline_tolerated?: boolean;
 }
 
 /** A refusal. `message` is the verdict's message and detail; `verdict` the whole of it. Tell refusals apart by `code`. */
@@ -41,6 +43,7 @@ export class LicenseError extends Error {
   readonly entitlement?: string;
   readonly retry_at?: number;
   readonly file?: string;
+  readonly offline_tolerated?: boolean;
 }
 
 /** How a client stands. Times are ms since 1970. */

@@ -18,7 +18,7 @@ class Verdict:
 
     ok: bool
     code: str  #: stable, the same in every language
-    cls: str  #: ok, final, retry-at, recover, request, passing, file or caller
+    cls: str  #: ok, final, retry-at, recover, request, transient, file or usage
     allow_continue: bool
     message: str  #: one sentence for people
     detail: str = ""  #: what decided it
@@ -28,6 +28,7 @@ class Verdict:
     entitlement: str = ""
     retry_at: Optional[datetime] = None  #: not before this time, in UTC
     file: str = ""  #: name of a license file that was refused
+    offline_tolerated: bool = False  #: the setting ``offline`` lets the program start, or go on, in spite of it
 
     @classmethod
     def of(cls, code: str, detail: str = "", **more: Any) -> "Verdict":
@@ -52,6 +53,7 @@ class Verdict:
             entitlement=v.get("entitlement", ""),
             retry_at=datetime.fromtimestamp(retry_at / 1000, timezone.utc) if retry_at else None,
             file=v.get("file", ""),
+            offline_tolerated=v.get("offline_tolerated", False),
         )
 
     def __str__(self) -> str:
@@ -80,6 +82,7 @@ class LicenseError(Exception):
     entitlement: str
     retry_at: Optional[datetime]
     file: str
+    offline_tolerated: bool
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict)

@@ -91,7 +91,7 @@ class Host:
         """Start, once it is open; when that is refused it is closed again. Raises LicenseError."""
         try:
             verdict = self.ask("start")
-            if not verdict.ok and not self._settings.excuses(verdict):
+            if not verdict.ok and not verdict.offline_tolerated:
                 raise LicenseError(verdict)
         except BaseException:
             self.abort()
@@ -410,7 +410,7 @@ class Host:
 
     def _restarted(self, answer: "concurrent.futures.Future[Answered]") -> None:
         verdict, _ = answer.result()
-        if not verdict.ok and not self._settings.excuses(verdict):
+        if not verdict.ok and not verdict.offline_tolerated:
             self._tell(verdict)
 
     def _die(self, verdict: Verdict) -> None:

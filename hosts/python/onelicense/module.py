@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "e2663d2f2e7fb0d1456d16f88e3e86d05a6fb8016c4563677c6b6e9c33e2d87e"
+SHA256 = "060ef28494ccc46b7b391d6ab96321b1fadb8dc78eaf969f2cdf1e4676c6dde5"

@@ -79,6 +79,7 @@ class Settings:
             "license_id": self.license_id or "",
             "keyring": self.keyring or "",
             "allow_unpinned": bool(self.allow_unpinned),
+            "offline": bool(self.offline),
             "timeout": self._milliseconds(),
             "fingerprint": self._parts(),
             "program": self.program or "",
@@ -107,14 +108,9 @@ class Settings:
             return stores.Directory(where)
         return where
 
-    def excuses(self, verdict: Verdict) -> bool:
-        """Whether a verdict says no more than that the server was not reached and what is at hand does not suffice, which an import can still
-        make good, and the program is offline. The list is the same in every host."""
-        return self.offline and verdict.code in (verdicts.UNREACHABLE, verdicts.SERVER_ERROR, verdicts.LEASE_EXPIRED)
-
     def tell(self, verdict: Verdict, starting: bool) -> None:
         """Pass a verdict on that nobody asked for. While a start is on its way, its answer decides, and not what is found by the way."""
-        fails = not verdict.allow_continue and not starting and not self.excuses(verdict)
+        fails = not verdict.allow_continue and not starting and not verdict.offline_tolerated
         if not fails:
             log.log(logging.INFO if verdict.ok else logging.WARNING, "%s", verdict)
         for wanted, handler in ((self.on_verdict is not None, self.on_verdict), (fails, self.on_failure)):

@@ -137,7 +137,8 @@ def test_the_first_readme_still_works(monkeypatch):
     exec(snippet(), scope)
     assert isinstance(scope["l"], OneLicenceClient)
     assert script.calls[0]["config"] == {
-        "server_url": "http://localhost:4000/api/v1", **IDS, "keyring": "", "allow_unpinned": False, "timeout": 10_000, "fingerprint": [], "program": "",
+        "server_url": "http://localhost:4000/api/v1", **IDS, "keyring": "", "allow_unpinned": False, "offline": False, "timeout": 10_000,
+        "fingerprint": [], "program": "",
         "platform": machine.platform(), "host": f"python/{onelicense.__version__}",
     }
     scope["l"].shutdown()
@@ -321,11 +322,11 @@ def test_the_module_works_in_a_forked_process():
 
 def test_an_error_has_all_of_its_verdict():
     v = Verdict.read(
-        {"ok": False, "code": "no_slots", "class": "passing", "allow_continue": False, "message": "m", "do": "d", "license": "l", "context": "c",
+        {"ok": False, "code": "no_slots", "class": "transient", "allow_continue": False, "message": "m", "do": "d", "license": "l", "context": "c",
          "entitlement": "e", "retry_at": 1_700_000_000_500, "file": "f", "detail": "x", "a_later_one": 1}
     )
     e = LicenseError(v)
-    assert (e.ok, e.code, e.cls, e.allow_continue, e.message, e.do) == (False, "no_slots", "passing", False, "m", "d")
+    assert (e.ok, e.code, e.cls, e.allow_continue, e.message, e.do) == (False, "no_slots", "transient", False, "m", "d")
     assert (e.license, e.context, e.entitlement, e.file, e.detail) == ("l", "c", "e", "f", "x")
     assert e.retry_at.timestamp() == 1_700_000_000.5
     assert str(e) == "m (no_slots: x) What to do: d."
@@ -336,7 +337,7 @@ def test_an_error_has_all_of_its_verdict():
 
 def test_a_code_of_a_newer_server_does_not_allow_to_continue():
     v = Verdict.of("from_the_future")
-    assert (v.ok, v.allow_continue, v.cls) == (False, False, "passing")
+    assert (v.ok, v.allow_continue, v.cls) == (False, False, "transient")
 
 
 def test_the_table_is_that_of_the_specification():

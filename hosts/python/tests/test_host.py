@@ -257,46 +257,41 @@ def test_what_nobody_asked_for_goes_to_the_handlers():
         assert failed.code() == "revoked" and failed.verdicts.empty()
 
 
-SILENCE = {"unreachable", "server_error", "lease_expired"}
-
-
-@pytest.mark.parametrize("code", sorted(row.code for row in verdicts.VERDICTS.values() if not row.allow_continue))
-def test_offline_excuses_silence_only(code):
+@pytest.mark.parametrize("tolerated", [False, True])
+def test_refusal_that_the_module_tolerates(tolerated):
     """The start, what is told later, and the start of an instance that replaces a broken one."""
     told, failed = Handler(), Handler()
     answers = trap(1, "consume")
 
     def answer(event):
         if event["type"] == "start":
-            return [notify(event["call"], code)]
-        return [*willing(event), notify(code=code), notify(code="grace")] if event["type"] == "sync" else answers(event)
+            return [notify(event["call"], "unreachable", offline_tolerated=tolerated)]
+        found = [notify(code="lease_expired", offline_tolerated=True), notify(code="grace")]
+        return [*willing(event), *found] if event["type"] == "sync" else answers(event)
 
-    def start(offline):
-        script = Script(answer)
-        script.counts = [2]
-        return client(script, offline=offline, on_verdict=told, on_failure=failed)
-
-    for offline in (False, True):
-        if not offline or code not in SILENCE:
-            with pytest.raises(LicenseError) as e:
-                start(offline)
-            assert e.value.code == code
-    if code in SILENCE:
-        with start(True) as c:
-            c.sync()
-            assert (told.code(), told.code()) == (code, "grace")
-            with pytest.raises(LicenseError):
-                c.consume()
-            c.sync()  # of the new instance
-            assert (told.code(), told.code()) == (code, "grace")
-        assert failed.verdicts.empty()
+    script = Script(answer)
+    script.counts = [2]
+    if not tolerated:
+        with pytest.raises(LicenseError) as e:
+            client(script, offline=True, on_verdict=told, on_failure=failed)
+        assert e.value.code == "unreachable" and not e.value.offline_tolerated
+        return
+    with client(script, offline=True, on_verdict=told, on_failure=failed) as c:
+        c.sync()
+        assert (told.code(), told.code()) == ("lease_expired", "grace")
+        with pytest.raises(LicenseError):
+            c.consume()
+        c.sync()  # of the new instance
+        assert (told.code(), told.code()) == ("lease_expired", "grace")
+    assert failed.verdicts.empty()
 
 
-def test_offline_does_not_excuse_a_refusal_later():
+def test_refusal_that_is_not_tolerated_stops_an_offline_program():
     failed = Handler()
 
     def answer(event):
-        return [*willing(event), notify(code="lease_expired"), notify(code="suspended")] if event["type"] == "sync" else willing(event)
+        found = [notify(code="lease_expired", offline_tolerated=True), notify(code="suspended")]
+        return [*willing(event), *found] if event["type"] == "sync" else willing(event)
 
     with client(Script(answer), offline=True, on_failure=failed) as c:
         c.sync()
@@ -388,7 +383,7 @@ def test_a_broken_module_is_replaced_from_the_saved_state():
 def test_an_answer_internal_breaks_the_module_as_well():
     def answer(event):
         if event["type"] == "sync" and event["call"] == 2:
-            return {"error": {"code": "internal", "class": "caller", "ok": False, "allow_continue": False, "message": "", "detail": "index", "do": ""}}
+            return {"error": {"code": "internal", "class": "usage", "ok": False, "allow_continue": False, "message": "", "detail": "index", "do": ""}}
         return willing(event)
 
     script = Script(answer)
