@@ -9,20 +9,20 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// Module is what one instance of the module holds: clients by handle. Nothing panics out of it: what was recovered is answered as
-// internal, and the host must then throw the instance away.
+// Module holds the clients of one instance of the WebAssembly module, by handle. No panic leaves it: a recovered one is answered with the
+// code internal, and the host must then discard the instance.
 type Module struct {
 	parse   func(certificate []byte) (license.Keyring, error)
 	clients map[int32]*Client
 	handles int32
 }
 
-// NewModule makes an empty one; parse reads a certificate.
+// NewModule returns a Module without clients; parse reads a certificate.
 func NewModule(parse func(certificate []byte) (license.Keyring, error)) *Module {
 	return &Module{parse: cacheLast(parse), clients: map[int32]*Client{}}
 }
 
-// cacheLast remembers the last certificate: a host that verifies many files, or asks twice, has it parsed once.
+// cacheLast returns a parse that remembers the last certificate, so that a host that verifies many files has it parsed once.
 func cacheLast(parse func([]byte) (license.Keyring, error)) func([]byte) (license.Keyring, error) {
 	var last []byte
 	var keys license.Keyring
@@ -39,8 +39,8 @@ func cacheLast(parse func([]byte) (license.Keyring, error)) func([]byte) (licens
 	}
 }
 
-// Call performs an abi.Call in JSON and gives the abi.Reply in JSON. The result is named, so that nothing partial gets out when
-// something is recovered.
+// Call decodes an abi.Call from JSON, executes it and returns the abi.Reply as JSON. The result is named so that a recovered panic
+// replaces a partial one.
 func (m *Module) Call(in []byte) (out []byte) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -58,7 +58,7 @@ func (m *Module) Call(in []byte) (out []byte) {
 	return encodeReply(reply)
 }
 
-// Consume is Client.Consume by handle.
+// Consume calls Client.Consume of the client with the handle. It returns abi.ConsumeUnknown if there is none, or if it panicked.
 func (m *Module) Consume(handle int32, n int64, now lease.Time) (answer int32) {
 	defer func() {
 		if recover() != nil {
@@ -72,6 +72,7 @@ func (m *Module) Consume(handle int32, n int64, now lease.Time) (answer int32) {
 	return c.Consume(n, now)
 }
 
+// dispatch executes one call.
 func (m *Module) dispatch(c abi.Call) (abi.Reply, error) {
 	switch c.Op {
 	case abi.OpNew:
@@ -105,6 +106,7 @@ func (m *Module) dispatch(c abi.Call) (abi.Reply, error) {
 	return abi.Reply{}, license.Refuse(license.CodeBadCall, "operation %q, or a step without an event", c.Op)
 }
 
+// newClient makes a client and returns its handle and status.
 func (m *Module) newClient(c abi.Call) (abi.Reply, error) {
 	if c.Config == nil {
 		return abi.Reply{}, license.Refuse(license.CodeMissingSetting, "config")
@@ -119,6 +121,7 @@ func (m *Module) newClient(c abi.Call) (abi.Reply, error) {
 	return abi.Reply{Handle: m.handles, Status: &status}, nil
 }
 
+// verifyFile verifies a license file, with the product's statement if the call has one.
 func (m *Module) verifyFile(c abi.Call) (abi.Reply, error) {
 	keys, err := m.parse([]byte(c.Keys))
 	if err != nil {
@@ -137,8 +140,8 @@ func (m *Module) verifyFile(c abi.Call) (abi.Reply, error) {
 	return abi.Reply{License: abi.DescribeLicense(l)}, nil
 }
 
-// verifyReceipt judges a lease at its own time: what it confirms stays confirmed when it has run out, and its key with it, unless the key was
-// compromised.
+// verifyReceipt verifies a lease at its own time: what it confirms stays confirmed after it has expired, and so does its key, unless the
+// key was compromised.
 func (m *Module) verifyReceipt(c abi.Call) (abi.Reply, error) {
 	keys, err := m.parse([]byte(c.Keys))
 	if err != nil {
@@ -166,7 +169,7 @@ func errorReply(err error) []byte {
 func encodeReply(r abi.Reply) []byte {
 	b, err := json.Marshal(r)
 	if err != nil {
-		panic(err) // strings and numbers: a bug of ours
+		panic(err) // a Reply holds only strings and numbers, so this is a bug of ours
 	}
 	return b
 }

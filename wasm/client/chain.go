@@ -11,48 +11,49 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// chain is one license of the client: its device key, the last lease, and the request that is not answered yet.
+// chain holds the state of one license: its device key, the last lease, and the request that is not answered yet. Times named mono are
+// milliseconds of the monotonic clock.
 type chain struct {
 	c           *Client
 	license     license.ID
 	file        *license.License // nil when only the id is known
-	deviceIndex int              // activations of this license by this installation, before this one
+	deviceIndex int              // number of earlier activations of this license by this installation
 	device      ed25519.PrivateKey
 	activation  lease.Hash
 
 	state         state
-	awaitedEffect int64 // the effect whose answer moves the chain on
+	awaitedEffect int64 // id of the effect whose result moves the chain
 	current       *lease.Lease
-	currentText   string          // of held
-	relay         string          // public key of the relay that gave it; empty: the server
-	delegation    string          // text of the one that the relay answered under
-	requestText   string          // saved, not answered by a lease
-	request       *lease.Request  // the same, parsed
-	requestHash   lease.Hash      // of the same
-	keyProblem    abi.Verdict     // held was saved, and its key is good no longer; empty code: that is not so
-	accepted      *verifiedAnswer // verified, on its way into take
-	resent        bool            // the same bytes were sent before: what answers them may be old
+	currentText   string          // its signed text
+	relay         string          // public key of the relay that issued it; empty: the server
+	delegation    string          // signed text of the relay's delegation
+	requestText   string          // signed; not answered by a lease yet
+	request       *lease.Request  // requestText, parsed
+	requestHash   lease.Hash      // of its document
+	keyProblem    abi.Verdict     // why the key of a restored lease is not accepted any more; empty code: it is
+	accepted      *verifiedAnswer // a verified answer, for acceptLease or close
+	resent        bool            // these bytes were sent before, so their answer may be old
 
-	counted    int64 // calls, cumulative; what the server has confirmed stands in held
-	savedCount int64 // of these on the disk
+	counted    int64 // calls, cumulative; current holds how many the server has confirmed
+	savedCount int64 // value of counted in the last save
 
-	problem       abi.Verdict // why the last exchange failed; empty code: it did not
-	failures      int         // in a row
-	retryAt       int64       // mono; when waiting, or ready after a failure
+	problem       abi.Verdict // why the last exchange failed; empty code: it succeeded
+	failures      int         // failed exchanges in a row
+	retryAt       int64       // mono; in the state waiting, or ready after a failure
 	syncAt        int64       // mono; the next sync of a ready chain
-	delayUntil    int64       // mono; the end of the activation delay
-	startedInTime bool        // the exchange began before the lease ran out
-	syncAgain     bool        // another request after this exchange
+	delayUntil    int64       // mono; end of the activation delay
+	startedInTime bool        // the exchange began before the lease expired
+	syncAgain     bool        // send another request after this exchange
 	goodbye       bool
-	challenge     string // for the next request: activate anew
-	generation    int64  // that the challenge is for
+	challenge     string // for the next request, which re-activates; empty: none
+	generation    int64  // of the re-activation that the challenge is for
 	notifiedCode  license.Code
-	earlySyncAt   int64 // mono; of the last sync that a refused call caused
+	earlySyncAt   int64 // mono; of the last sync before its time
 
-	calls []*call // waiting for the server
+	calls []*call // of the program, waiting for the server
 }
 
-// activate begins the chain of the nth activation: a new device, nothing held.
+// activate resets the chain to an activation that does not exist yet: a new device key, no lease, no request.
 func (ch *chain) activate(nth int) {
 	ch.deviceIndex = nth
 	ch.device = deviceKey(ch.c.secret, ch.license, nth)
@@ -61,8 +62,8 @@ func (ch *chain) activate(nth int) {
 	ch.current, ch.currentText, ch.requestText, ch.request, ch.relay, ch.delegation, ch.keyProblem = nil, "", "", nil, "", "", abi.Verdict{}
 }
 
-// restoreSaved takes over what was saved. The lease must still be genuine; one whose key is good no longer grants nothing, but it still says
-// where the chain is. What was prepaid is spent: a state that is restored from a copy would otherwise have the calls twice.
+// restoreSaved takes over a saved chain. Its lease must be genuine; a lease whose key is not accepted any more grants nothing but still
+// holds the chain's position. Prepaid calls count as used: otherwise a state restored from a copy would have them twice.
 func (ch *chain) restoreSaved(s savedChain) error {
 	if s.Lease != "" && ch.c.keys == nil {
 		return license.Refuse(license.CodeStateInvalid, "its lease comes without a keyring")
@@ -95,7 +96,7 @@ func (ch *chain) restoreSaved(s savedChain) error {
 	return nil
 }
 
-// sendNew makes the next request and saves it; it is sent when the save is confirmed.
+// sendNew makes the next request and saves it. It is sent when the save is confirmed.
 func (ch *chain) sendNew() {
 	c := ch.c
 	r := &lease.Request{
@@ -135,18 +136,19 @@ func (ch *chain) sendNew() {
 	ch.save()
 }
 
-// save is where an exchange begins.
+// save begins an exchange by saving the request.
 func (ch *chain) save() {
 	ch.startedInTime = ch.current != nil && ch.c.clock.now() <= ch.current.NotAfter+timerTolerance
 	ch.awaitedEffect = ch.c.save()
 }
 
-// resend is save for bytes that were sent before.
+// resend saves and sends a request that was sent before, unchanged.
 func (ch *chain) resend() {
 	ch.resent = true
 	ch.save()
 }
 
+// send posts the saved request and answers the exports that waited for it.
 func (ch *chain) send() {
 	ch.answerExports()
 	ch.awaitedEffect = ch.c.nextEffectID()
@@ -155,15 +157,15 @@ func (ch *chain) send() {
 	})
 }
 
-// isImported tells whether the answer at hand was carried here.
+// isImported reports whether the answer being applied was imported by hand.
 func (ch *chain) isImported() bool {
 	return slices.ContainsFunc(ch.calls, func(k *call) bool { return k.kind == callImport })
 }
 
-// requestSyncAgain remembers that one more request is wanted once the present one is answered.
+// requestSyncAgain asks for one more request once the present one is answered.
 func (ch *chain) requestSyncAgain() { ch.syncAgain = true }
 
-// acceptLease makes the lease the new head, answers the calls that the request carried, and goes on to those that it did not.
+// acceptLease makes the lease the current one, answers the calls that the request carried, and continues with the others.
 func (ch *chain) acceptLease() {
 	c, l := ch.c, ch.accepted.Lease
 	first := ch.current == nil && l.Generation == 1
@@ -176,25 +178,25 @@ func (ch *chain) acceptLease() {
 	if first {
 		ch.delayUntil = c.clock.mono + l.Settings.ActivationDelay
 	}
-	// A reply that was long on its way, by hand or lost and asked for again, tells an old time and ends soon.
+	// A reply that took long, by hand or because the first one was lost, has an old time and expires soon.
 	ch.syncAgain = ch.syncAgain || ch.resent && c.clock.wall > l.Time+lease.Time(ch.interval()/2)
 	asked, byHand := ch.request, ch.isImported()
 	ch.requestText, ch.request, ch.accepted = "", nil, nil
 	if first || l.Settings.Trigger != lease.EveryCall {
 		c.save()
 	} else {
-		c.dirty = true // with each call: the request on the disk would only fetch the same lease again
+		c.dirty = true // not a save for each call: the request on the disk would only fetch the same lease again
 	}
 	ch.answerAfterLease()
 	ch.revokeHolds()
-	// What came by hand was asked for by a call that has been answered: it is kept for the next one, until the next sync.
+	// A slot in an imported lease was requested by a call that has been answered since: it is kept for the next call, until the next sync.
 	if ch.syncAgain || len(ch.leakedReservations(nil)) > 0 && len(asked.Drop) == 0 && !byHand {
 		ch.fire(due)
 	}
 }
 
-// close ends the chain after a goodbye. What the goodbye carried is granted as far as the lease says; what came after it is not. The
-// next start of the program would activate as a new device.
+// close ends the chain after a goodbye. Calls that the goodbye carried are granted as far as its lease says, later ones are refused. The
+// next start of the program activates as a new device.
 func (ch *chain) close() {
 	counted := ch.accepted.Lease.Counters.Counted
 	ch.activate(ch.deviceIndex + 1)
@@ -221,7 +223,7 @@ func (ch *chain) recordFailure() {
 	ch.answerAfterFailure()
 }
 
-// discardRequest gives the request up: the server will never accept these bytes. Nothing of it was counted there.
+// discardRequest gives up a request that the server will never accept. The server has counted nothing of it.
 func (ch *chain) discardRequest() {
 	ch.removeFromRequest()
 	ch.requestText, ch.request = "", nil
@@ -229,21 +231,21 @@ func (ch *chain) discardRequest() {
 	ch.recordFailure()
 }
 
-// reactivate activates anew: the next generation, with the challenge that the refusal brought. The server's count stands.
+// reactivate sends a request for the next generation with the challenge of the refusal. The server's count stands.
 func (ch *chain) reactivate() {
 	ch.removeFromRequest()
 	ch.requestText, ch.request = "", nil
 	ch.sendNew()
 }
 
-// reactivateAsNew activates as a new device: the program was started again after its activation was taken away, or given back. It is then one newcomer among
-// others, and pays like one.
+// reactivateAsNew activates as a new device, because the program was started again after its activation was taken away or given back. It
+// then counts against the activation limits like any other.
 func (ch *chain) reactivateAsNew() {
 	ch.removeFromRequest()
 	ch.activate(ch.deviceIndex + 1)
 	ch.problem, ch.failures = abi.Verdict{}, 0
 	ch.accepted, ch.goodbye = nil, false
-	for _, k := range ch.takeCalls() { // who wants to leave is out already
+	for _, k := range ch.takeCalls() { // a waiting deactivation is done already
 		if k.kind == callGoodbye {
 			ch.resolve(k, abi.Describe(license.CodeOK, ""))
 		} else {
@@ -253,17 +255,18 @@ func (ch *chain) reactivateAsNew() {
 	ch.sendNew()
 }
 
-// isDeactivating tells whether a goodbye is on its way: the server may have given the activation to another by now, so nothing is granted on it.
+// isDeactivating reports whether a goodbye is on its way. The server may have given the activation to another installation by now, so
+// nothing is granted on it.
 func (ch *chain) isDeactivating() bool { return ch.request != nil && ch.request.Goodbye }
 
-// refuseCalls answers the calls of a closed chain.
+// refuseCalls refuses the calls of a closed chain.
 func (ch *chain) refuseCalls() {
 	for _, k := range ch.takeCalls() {
 		ch.resolve(k, abi.Describe(license.CodeDeactivated, "by this program"))
 	}
 }
 
-// confirmedCount is what the server has accepted of the chain's count.
+// confirmedCount returns how many calls of the chain the server has accepted.
 func (ch *chain) confirmedCount() int64 {
 	if ch.current == nil {
 		return 0
@@ -271,5 +274,5 @@ func (ch *chain) confirmedCount() int64 {
 	return ch.current.Counters.Counted
 }
 
-// unconfirmedCount is what was counted here and is not confirmed yet.
+// unconfirmedCount returns how many calls were counted here and are not confirmed yet.
 func (ch *chain) unconfirmedCount() int64 { return ch.counted - ch.confirmedCount() }

@@ -1,8 +1,8 @@
-// Package client is the client core: a machine without I/O that holds a program's licenses (spec/lease.md).
+// Package client implements the client core: a state machine without I/O that holds a program's licenses (spec/lease.md).
 //
-// New makes a Client from the program's settings and the saved state; Step feeds it one event and gives the effects to carry out.
-// Consume is the one hot call. There is no clock, no network, no randomness and no global here: given the same events, the effects are
-// the same, byte for byte, in every runtime.
+// New makes a Client from the program's settings and the saved state; Step feeds it one event and returns the effects that the host must
+// carry out. Consume is the only frequent call. The package has no clock, network, randomness or global state of its own: the same events
+// give the same effects, byte for byte, in every runtime.
 package client
 
 import (
@@ -13,19 +13,19 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// Client holds the licenses of one product for one installation.
+// Client holds the licenses of one product for one installation. It must be used by one goroutine at a time.
 type Client struct {
 	cfg   settings
 	parse func(certificate []byte) (license.Keyring, error)
 
-	root          string // of the product: pinned, or of the first keyring seen when that is allowed
+	root          string // fingerprint of the product's root key: pinned, or of the first keyring seen when that is allowed
 	keys          license.Keyring
 	certificate   []byte
-	secret        []byte // all device keys are derived from it
+	secret        []byte // of the installation; all device keys are derived from it
 	issuers       []issuer
-	statement     *lease.Statement // the newest that was seen
+	statement     *lease.Statement // the product's newest that was seen; nil: none
 	statementText string
-	numbers       []lease.NamedNumber // of the program's own, for the statistics
+	numbers       []lease.NamedNumber // set by the program, sent with the statistics
 	clock         clock
 	random        drbg
 
@@ -34,16 +34,17 @@ type Client struct {
 	holds        []*hold
 	fileVerdicts []abi.Verdict
 
-	lastEffectID int64 // of effects
-	dirty        bool  // something changed since the last save
-	savedAt      int64 // mono of the last save
-	failedSaves  int   // saves in a row that failed
-	wakeAt       int64 // mono of the timer that the host has; 0: none
+	lastEffectID int64
+	dirty        bool  // the state has changed since the last save
+	savedAt      int64 // monotonic time of the last save
+	failedSaves  int   // in a row
+	wakeAt       int64 // monotonic time of the timer that the host has; 0: none
 	effects      []abi.Effect
 }
 
-// New checks the settings and takes over the saved state, if there is one. random is 32 fresh bytes; parse reads a certificate.
-// A damaged state is not fatal: the client begins anew and says so in its first step.
+// New checks the settings and restores the saved state; state is empty at the first start. random must hold 32 fresh bytes; parse reads a
+// certificate. A damaged state is not fatal: the client starts over and reports that in its first step. Errors have the codes
+// missing_setting, bad_setting, bad_call, wrong_root, keyring_invalid or state_foreign.
 func New(cfg abi.Config, state string, random []byte, parse func([]byte) (license.Keyring, error)) (*Client, error) {
 	checked, err := checkConfig(cfg)
 	if err != nil {
@@ -65,7 +66,7 @@ func New(cfg abi.Config, state string, random []byte, parse func([]byte) (licens
 		if v.Code != license.CodeStateInvalid {
 			return nil, err
 		}
-		v.AllowContinue = true // it begins anew; what that costs, the server says
+		v.AllowContinue = true // it starts over; the server decides what that costs
 		*c = Client{cfg: checked, parse: parse, random: c.random}
 		if err := c.initialise(); err != nil {
 			return nil, err
@@ -75,7 +76,7 @@ func New(cfg abi.Config, state string, random []byte, parse func([]byte) (licens
 	return c, nil
 }
 
-// initialise sets a new installation up.
+// initialise sets up a new installation: its secret, the pinned root and the configured keyring.
 func (c *Client) initialise() error {
 	c.secret = c.random.bytes(32)
 	c.root = c.cfg.pin
@@ -95,7 +96,8 @@ func (c *Client) initialise() error {
 	return nil
 }
 
-// Step takes one event and gives what the host must do, in this order.
+// Step takes one event and returns the effects that the host must carry out, in this order. An event that is not valid is refused with
+// bad_call and changes nothing.
 func (c *Client) Step(e abi.Event) ([]abi.Effect, error) {
 	if e.Now < 0 || e.Now > lease.MaxCount || e.Mono < 0 || e.Mono > lease.MaxCount {
 		return nil, license.Refuse(license.CodeBadCall, "now %d, mono %d", e.Now, e.Mono)
@@ -106,7 +108,7 @@ func (c *Client) Step(e abi.Event) ([]abi.Effect, error) {
 	if !known {
 		return nil, license.Refuse(license.CodeBadCall, "event %q", e.Type)
 	}
-	c.runDueTimers() // first: what is due by now is not late because something else happened too
+	c.runDueTimers() // first, so that a due sync is not delayed by another event
 	handle(c, e)
 	c.finishStep()
 	out := c.effects
@@ -135,7 +137,8 @@ var handlers = map[string]func(*Client, abi.Event){
 	abi.EventImport:     (*Client).importAnswer,
 }
 
-// finishStep does what every event may have made necessary: timers that are due, changes to tell, the journal, the next timer.
+// finishStep does what any event may have made necessary: runs due timers, reports changed verdicts, writes the journal and sets the next
+// timer.
 func (c *Client) finishStep() {
 	c.runDueTimers()
 	for _, ch := range c.chains {
@@ -149,12 +152,15 @@ func (c *Client) finishStep() {
 	c.setTimer()
 }
 
+// runDueTimers runs the due timers of all chains.
 func (c *Client) runDueTimers() {
 	for _, ch := range c.chains {
 		ch.runTimers()
 	}
 }
 
+// start activates the license that the program names, or resumes its chain. Without a license id it only allows calls: licenses then come
+// as files.
 func (c *Client) start(e abi.Event) {
 	switch {
 	case c.running:
@@ -167,7 +173,7 @@ func (c *Client) start(e abi.Event) {
 	c.running = true
 	if c.cfg.pin == "" && c.cfg.Keyring == "" {
 		v := abi.Describe(license.CodeUnpinned, c.cfg.ServerURL)
-		v.AllowContinue = true // the vendor opted in, or the server is on loopback: this is a warning
+		v.AllowContinue = true // a warning: the vendor opted in, or the server is on loopback
 		c.notify(v)
 	}
 	if c.cfg.LicenseID == "" {
@@ -177,6 +183,7 @@ func (c *Client) start(e abi.Event) {
 	c.chainOf(c.cfg.LicenseID).enqueue(&call{number: e.Call, kind: callStart})
 }
 
+// onReply passes the server's reply to the chain that waits for it.
 func (c *Client) onReply(e abi.Event) {
 	for _, ch := range c.chains {
 		if ch.state == sending && ch.awaitedEffect == e.ID {
@@ -186,6 +193,7 @@ func (c *Client) onReply(e abi.Event) {
 	}
 }
 
+// onFailed reports a request without a reply to the chain that waits for it.
 func (c *Client) onFailed(e abi.Event) {
 	for _, ch := range c.chains {
 		if ch.state == sending && ch.awaitedEffect == e.ID {
@@ -195,7 +203,7 @@ func (c *Client) onFailed(e abi.Event) {
 	}
 }
 
-// onSaved: a chain that waits for an older save than the one confirmed is on the disk as well, since each save is the whole state.
+// onSaved moves the chains that wait for a save. Each save holds the whole state, so a confirmed save confirms all earlier ones.
 func (c *Client) onSaved(e abi.Event, on trigger) {
 	if on == saveFailed {
 		c.dirty = true
@@ -213,7 +221,7 @@ func (c *Client) onSaved(e abi.Event, on trigger) {
 	}
 }
 
-// sync asks the server now.
+// sync asks the server now, whatever the trigger of the policy.
 func (c *Client) sync(e abi.Event) {
 	ch := c.mainChain(e.Call)
 	if ch == nil {
@@ -222,7 +230,7 @@ func (c *Client) sync(e abi.Event) {
 	ch.enqueue(&call{number: e.Call, kind: callSync})
 }
 
-// deactivate gives the activation back: the machine is free for another.
+// deactivate gives the activation back, so that another machine can use it.
 func (c *Client) deactivate(e abi.Event) {
 	ch := c.mainChain(e.Call)
 	if ch == nil {
@@ -232,8 +240,8 @@ func (c *Client) deactivate(e abi.Event) {
 	ch.enqueue(&call{number: e.Call, kind: callGoodbye})
 }
 
-// shutdown reports what is not reported and releases what is held. The call is answered when all licenses have done so; what could
-// not be reported is saved and goes with the next run.
+// shutdown reports unconfirmed usage and releases all holds. The call is answered when every license has done so; what could not be
+// reported is saved and sent in the next run.
 func (c *Client) shutdown(e abi.Event) {
 	if !c.running {
 		c.answerCall(e.Call, abi.Describe(license.CodeNotRunning, "shutdown"))
@@ -260,7 +268,8 @@ func (c *Client) shutdown(e abi.Event) {
 	}
 }
 
-// mainChain is the license that the program named, or the first that it has; nil after answering that there is none.
+// mainChain returns the chain of the license that the program named, or of the first loaded one. If there is none it answers the call and
+// returns nil.
 func (c *Client) mainChain(number int64) *chain {
 	if !c.running {
 		c.answerCall(number, abi.Describe(license.CodeNotRunning, ""))
@@ -273,6 +282,7 @@ func (c *Client) mainChain(number int64) *chain {
 	return ch
 }
 
+// firstLoaded returns the first chain whose license is loaded; nil: none.
 func (c *Client) firstLoaded() *chain {
 	if i := slices.IndexFunc(c.chains, (*chain).isLoaded); i >= 0 {
 		return c.chains[i]
@@ -280,7 +290,7 @@ func (c *Client) firstLoaded() *chain {
 	return nil
 }
 
-// chainOf of the license; made if there is none yet.
+// chainOf returns the chain of a license and makes it if there is none.
 func (c *Client) chainOf(id license.ID) *chain {
 	for _, ch := range c.chains {
 		if ch.license == id {
@@ -293,18 +303,20 @@ func (c *Client) chainOf(id license.ID) *chain {
 	return ch
 }
 
+// emit appends an effect to those that the present step returns.
 func (c *Client) emit(e abi.Effect) { c.effects = append(c.effects, e) }
 
+// nextEffectID returns a number that no effect has had.
 func (c *Client) nextEffectID() int64 { c.lastEffectID++; return c.lastEffectID }
 
-// answerCall resolves a call of the program; 0 is nobody's call.
+// answerCall answers a call of the program; number 0 stands for no call.
 func (c *Client) answerCall(number int64, v abi.Verdict) {
 	if number != 0 {
 		c.emit(abi.Effect{Type: abi.EffectNotify, Call: number, Verdict: &v})
 	}
 }
 
-// notify says what nobody asked for.
+// notify sends a verdict that answers no call.
 func (c *Client) notify(v abi.Verdict) {
 	v.OfflineTolerated = c.isOfflineTolerated(v)
 	c.emit(abi.Effect{Type: abi.EffectNotify, Verdict: &v})
@@ -316,7 +328,7 @@ func (c *Client) isOfflineTolerated(v abi.Verdict) bool {
 	return c.cfg.Offline && !v.OK && v.Code.Verdict().OfflineTolerable
 }
 
-// save writes the whole state and gives the id of the save.
+// save writes the whole state and returns the id of the effect.
 func (c *Client) save() int64 {
 	id := c.nextEffectID()
 	c.dirty, c.savedAt = false, c.clock.mono

@@ -10,18 +10,18 @@ import (
 
 const defaultTimeout = 10_000 // ms for one exchange with the server
 
-// settings is a checked Config.
+// settings holds a checked Config.
 type settings struct {
 	abi.Config
-	endpoint string // where requests are posted
-	pin      string // fingerprint of the root, upper-case hex; empty: none
-	unpinned bool   // going on without a pin is allowed
+	endpoint string // URL that requests are posted to
+	pin      string // fingerprint of the root key, upper-case hex; empty: not pinned
+	unpinned bool   // a missing pin is allowed
 }
 
-// maxPartValue of one part of a fingerprint, in bytes.
+// maxPartValue is the largest value of a fingerprint part, in bytes.
 const maxPartValue = 1024
 
-// checkConfig reads a Config; the first thing wrong is named.
+// checkConfig checks a Config. The error has the code missing_setting or bad_setting and names the first setting that is wrong.
 func checkConfig(c abi.Config) (settings, error) {
 	s := settings{Config: c}
 	if c.ServerURL == "" {
@@ -73,7 +73,7 @@ func checkConfig(c abi.Config) (settings, error) {
 	return s, nil
 }
 
-// fingerprint is the machine's as the server of one license is told it.
+// fingerprint returns the machine's fingerprint as it is sent to the server for one license.
 func (s *settings) fingerprint(id license.ID) (parts []lease.FingerprintPart) {
 	for _, p := range s.Fingerprint {
 		parts = append(parts, lease.NewFingerprintPart(id, p.Name, p.Value))
@@ -81,13 +81,13 @@ func (s *settings) fingerprint(id license.ID) (parts []lease.FingerprintPart) {
 	return parts
 }
 
-// isFingerprint tells whether s can be one: 40 digits for a v4 key, 64 for a v6 key.
+// isFingerprint reports whether s has the form of a key fingerprint: 40 digits for a v4 key, 64 for a v6 key.
 func isFingerprint(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789ABCDEF") == ""
 }
 
-// urlHost takes the host out of an http or https address without user, query or blanks. (net/url would be a tenth of a megabyte of
-// module for this one line.)
+// urlHost returns the host of an http or https address without user, query or blanks. net/url would add a tenth of a megabyte to the
+// module for this one function.
 func urlHost(address string) (string, bool) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	host, _, _ := strings.Cut(rest, "/")
@@ -102,7 +102,7 @@ func urlHost(address string) (string, bool) {
 	return host, host != ""
 }
 
-// isLoopback is by name only: the core resolves nothing.
+// isLoopback reports whether a host name is that of this machine. It goes by the name only: the core resolves nothing.
 func isLoopback(host string) bool {
 	return host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.") && strings.Trim(host, "0123456789.") == ""
 }

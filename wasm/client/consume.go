@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	maxConsume        = 1_000_000_000 // calls at once
-	earlySyncInterval = 1_000         // ms between two syncs that refused calls have caused
+	maxConsume        = 1_000_000_000 // calls in one event
+	earlySyncInterval = 1_000         // ms between two syncs that refused or prepaid calls cause before their time
 )
 
-// consume counts calls. Every-call: the server is asked at once and its answer is the answer. Interval: what the lease leaves is
-// counted here; past it the call is refused, and the server asked in the background whether there is more by now.
+// consume counts calls. With the trigger every_call the server is asked and its answer is the answer. With interval the calls are counted
+// against what the lease leaves; beyond that the call is refused, and the server is asked in the background whether there is more by now.
 func (c *Client) consume(e abi.Event) {
 	if e.N < 1 || e.N > maxConsume {
 		c.answerCall(e.Call, abi.Describe(license.CodeBadCall, fmt.Sprintf("n is %d", e.N)))
@@ -40,8 +40,8 @@ func (c *Client) consume(e abi.Event) {
 	}
 }
 
-// Consume is consume without JSON, for the case in which nothing is to be said: the lease is good, the trigger is interval, and
-// there is enough left. It answers with one of the abi.Consume… values.
+// Consume is consume without JSON, for the common case: the lease is good, the trigger is interval, and enough calls are left. It returns
+// one of the abi.Consume… values.
 func (c *Client) Consume(n int64, now lease.Time) int32 {
 	ch := c.firstLoaded()
 	if !c.running || ch == nil || n < 1 || n > maxConsume || now < 0 || now > lease.MaxCount {
@@ -56,17 +56,18 @@ func (c *Client) Consume(n int64, now lease.Time) int32 {
 		return abi.ConsumeNotCounted
 	}
 	if idle || ch.isJournalDue() || ch.isRefillDue() {
-		return abi.ConsumePoll // the host must set the journal's timer, or save now
+		return abi.ConsumePoll // the host must set the journal timer or save now
 	}
 	return abi.ConsumeCounted
 }
 
+// isUsable reports whether the license allows calls right now.
 func (ch *chain) isUsable() bool {
 	code := ch.currentCode()
 	return code == license.CodeOK || code == license.CodeGrace
 }
 
-// countCalls takes n calls from what the lease leaves.
+// countCalls counts n calls if the lease leaves so many.
 func (ch *chain) countCalls(n int64) bool {
 	if ch.current.Settings.Type.LimitsCalls() && n > ch.remaining() {
 		return false
@@ -76,7 +77,7 @@ func (ch *chain) countCalls(n int64) bool {
 	return true
 }
 
-// remaining is how many calls may be counted before the server has said more: what is prepaid, or what the license has left.
+// remaining returns how many calls may be counted until the server is asked again: of the prepaid ones, or of the allowance.
 func (ch *chain) remaining() int64 {
 	if ch.current.Settings.Prepaid > 0 {
 		return ch.current.Counters.Granted - ch.counted
@@ -84,12 +85,12 @@ func (ch *chain) remaining() int64 {
 	return ch.current.Counters.Remaining() - ch.unconfirmedCount()
 }
 
-// hasAllowance tells whether what the lease leaves is enough for a call that a request has carried.
+// hasAllowance reports whether the lease leaves enough for a call that a request has carried.
 func (ch *chain) hasAllowance(k *call) bool {
 	return !ch.current.Settings.Type.LimitsCalls() || k.countAfter-ch.counted <= ch.remaining()
 }
 
-// exhaustionVerdict is why there is nothing left.
+// exhaustionVerdict returns the refusal of a call when nothing is left.
 func (ch *chain) exhaustionVerdict() abi.Verdict {
 	if ch.current.Settings.Prepaid > 0 && ch.current.Counters.Remaining() > 0 {
 		return abi.Describe(license.CodePrepaidExhausted, fmt.Sprintf("%d calls of %d that were granted are counted", ch.counted, ch.current.Counters.Granted))
@@ -97,13 +98,13 @@ func (ch *chain) exhaustionVerdict() abi.Verdict {
 	return abi.Describe(license.CodeExhausted, ch.usageDetail())
 }
 
-// isRefillDue tells whether half of what was prepaid is spent, and the server may have more.
+// isRefillDue reports whether half of the prepaid calls are used and the server may grant more.
 func (ch *chain) isRefillDue() bool {
 	return ch.current != nil && ch.state == ready && ch.failures == 0 && ch.current.Settings.Prepaid > 0 && ch.current.Counters.Remaining() > 0 &&
 		ch.remaining() <= ch.current.Settings.Prepaid/2 && ch.unconfirmedCount() > 0
 }
 
-// isJournalDue tells whether so much was counted since the last save that a crash would lose more than the license puts up with.
+// isJournalDue reports whether so many calls were counted since the last save that a crash would lose more than the policy accepts.
 func (ch *chain) isJournalDue() bool {
 	return ch.current != nil && ch.counted-ch.savedCount >= max(ch.current.Settings.JournalEvery, 1)
 }

@@ -5,13 +5,14 @@ import (
 	"encoding/binary"
 )
 
-// drbg makes random bytes from what the host gives: each event's bytes are mixed into the pool, so that a copied machine
-// goes its own way with the next event. Same events, same bytes.
+// drbg is a deterministic random bit generator, seeded by the host: the bytes of each event are mixed into its pool, so that a copied
+// machine diverges with the next event. The same events give the same bytes.
 type drbg struct {
 	pool  [32]byte
 	draws uint64
 }
 
+// reseed mixes bytes from the host into the pool.
 func (g *drbg) reseed(b []byte) {
 	if len(b) > 0 {
 		g.pool = sha256.Sum256(append(g.pool[:], b...))
@@ -19,14 +20,14 @@ func (g *drbg) reseed(b []byte) {
 	}
 }
 
-// bytes gives n ≤ 32 bytes.
+// bytes returns n bytes, at most 32.
 func (g *drbg) bytes(n int) []byte {
 	g.draws++
 	out := sha256.Sum256(binary.BigEndian.AppendUint64(append([]byte("draw"), g.pool[:]...), g.draws))
 	return out[:n]
 }
 
-// between gives a number from low to high − 1, to keep clients from coming all at once.
+// between returns a number from low to high − 1. It spreads the syncs of many clients over time.
 func (g *drbg) between(low, high int64) int64 {
 	if high <= low {
 		return low

@@ -10,13 +10,14 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// issuer is what is remembered of one who answers: the server, or a relay in its name. None of it goes down.
+// issuer holds what is known of the server, or of a relay that answers in its name. Neither number ever decreases.
 type issuer struct {
-	Relay      string `json:"relay,omitempty"` // its public key; empty: the server
+	Relay      string `json:"relay,omitempty"` // public key; empty: the server
 	Epoch      int64  `json:"epoch"`
-	Delegation int64  `json:"delegation,omitempty"` // number of the relay's newest
+	Delegation int64  `json:"delegation,omitempty"` // number of the relay's newest delegation
 }
 
+// knownIssuer returns the record of a relay, or of the server if relay is empty.
 func (c *Client) knownIssuer(relay string) issuer {
 	for _, i := range c.issuers {
 		if i.Relay == relay {
@@ -26,6 +27,7 @@ func (c *Client) knownIssuer(relay string) issuer {
 	return issuer{Relay: relay}
 }
 
+// recordIssuer raises the record of an issuer to the numbers that were seen.
 func (c *Client) recordIssuer(seen issuer) {
 	for i := range c.issuers {
 		if known := &c.issuers[i]; known.Relay == seen.Relay {
@@ -36,8 +38,8 @@ func (c *Client) recordIssuer(seen issuer) {
 	c.issuers = append(c.issuers, seen)
 }
 
-// updateIssuer takes over who has spoken, and when. With a new epoch the server may have put its clock right: it is then as if nothing had been
-// heard before.
+// updateIssuer records the issuer of an answer and its time. A new epoch may mean that the server's clock was corrected: earlier signed
+// times then no longer count.
 func (c *Client) updateIssuer(from issuer, signed lease.Time, fresh bool) {
 	if known := c.knownIssuer(from.Relay).Epoch; known > 0 && from.Epoch > known && signed < c.clock.mark {
 		c.clock.mark, c.clock.synced = signed, false
@@ -46,15 +48,15 @@ func (c *Client) updateIssuer(from issuer, signed lease.Time, fresh bool) {
 	c.clock.observeTime(signed, fresh)
 }
 
-// verifiedAnswer is a verified lease or refusal, with who gave it.
+// verifiedAnswer is a verified lease or refusal with its issuer.
 type verifiedAnswer struct {
 	*lease.Answer
-	relay      string // public key; empty: the server
-	delegation string // text
-	number     int64  // of the delegation
+	relay      string // public key; empty: the server itself
+	delegation string // signed text
+	number     int64  // of the delegation; 0: none
 }
 
-// verifyAnswer verifies an answer: of the server, or of a relay under a delegation that covers it.
+// verifyAnswer verifies an answer of the server, or of a relay under a delegation that covers it.
 func (c *Client) verifyAnswer(signed, delegation []byte, keys license.Keyring, now time.Time) (*verifiedAnswer, error) {
 	keys = c.statement.ApplyTo(keys)
 	if len(delegation) == 0 {
@@ -97,18 +99,20 @@ func (c *Client) verifyAnswer(signed, delegation []byte, keys license.Keyring, n
 	return &verifiedAnswer{a, d.Key, string(delegation), d.Number}, nil
 }
 
-// parseUnverifiedLease reads a lease for what it says of the chain's place, which a server holds against its own records; it proves nothing.
+// parseUnverifiedLease reads a lease without checking its signature. Its position in the chain is sent to the server, which compares it
+// with its own records; it proves nothing here.
 func parseUnverifiedLease(text []byte) (*verifiedAnswer, error) {
 	document, _, _ := bytes.Cut(text, []byte("\n"))
 	l := new(lease.Lease)
 	return &verifiedAnswer{Answer: &lease.Answer{Lease: l, Text: text}}, json.Unmarshal(document, l)
 }
 
+// isStatement reports whether data begins like a signed statement.
 func isStatement(data []byte) bool {
 	return bytes.HasPrefix(data, []byte(`{"type":"`+lease.TypeStatement+`"`))
 }
 
-// verifyStatement verifies a statement of the product; one that is older than the one at hand is refused.
+// verifyStatement verifies a statement of the product. A statement older than the current one is refused with statement_old.
 func (c *Client) verifyStatement(text []byte, keys license.Keyring) (*lease.Statement, error) {
 	if keys == nil {
 		return nil, license.Refuse(license.CodeKeyringInvalid, "no keyring is known yet")
@@ -125,7 +129,7 @@ func (c *Client) verifyStatement(text []byte, keys license.Keyring) (*lease.Stat
 	return s, nil
 }
 
-// acceptStatement takes a newer statement over.
+// acceptStatement verifies a statement and makes it the current one.
 func (c *Client) acceptStatement(text []byte, keys license.Keyring) error {
 	s, err := c.verifyStatement(text, keys)
 	if err != nil {
@@ -135,7 +139,8 @@ func (c *Client) acceptStatement(text []byte, keys license.Keyring) error {
 	return nil
 }
 
-// adoptStatement makes a verified statement the newest. Files whose key it calls compromised grant nothing any more.
+// adoptStatement makes a verified statement the current one. License files signed by a key that it calls compromised grant nothing any
+// more.
 func (c *Client) adoptStatement(s *lease.Statement, text string) {
 	if text == c.statementText {
 		return

@@ -8,12 +8,12 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// loadFiles takes the contents of the license directory. A file that is refused is named in the status; the others serve. Of two files
-// for one license the younger signature counts.
+// loadFiles takes the contents of the license directory. A file that is refused is listed in the status with its reason; the others are
+// used. Of two files for one license the one with the later signature counts.
 func (c *Client) loadFiles(e abi.Event) {
 	c.fileVerdicts = nil
 	loaded := 0
-	for _, f := range e.Files { // first, whatever its name: it decides on the others
+	for _, f := range e.Files { // statements first, whatever their names: they decide on the license files
 		if isStatement(f.Data) {
 			v := abi.Describe(license.CodeOK, "")
 			if err := c.acceptStatement(f.Data, c.keys); err != nil {
@@ -37,6 +37,7 @@ func (c *Client) loadFiles(e abi.Event) {
 	c.answerCall(e.Call, abi.Describe(license.CodeOK, fmt.Sprintf("%d of %d license files loaded", loaded, len(c.fileVerdicts))))
 }
 
+// loadFile verifies one license file and returns its verdict.
 func (c *Client) loadFile(f abi.File) abi.Verdict {
 	switch {
 	case f.Error != "":

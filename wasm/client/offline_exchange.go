@@ -6,10 +6,8 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// The exchange by hand, for machines that reach no server: the request is exported, carried to where the server is, and its answer
-// imported. They are the same bytes as on the wire, so it does not matter which way either of them goes, or whether both do.
-
-// exportRequest gives the request that waits for an answer; a new one if none does. It is answered when the request is on the disk.
+// exportRequest answers with the request that waits for the server, or makes a new one. The call is answered when the request is on the
+// disk. An exported request has the same bytes as one on the wire, so either way of transport works, and both together do no harm.
 func (c *Client) exportRequest(e abi.Event) {
 	ch := c.mainChain(e.Call)
 	if ch == nil {
@@ -19,13 +17,13 @@ func (c *Client) exportRequest(e abi.Event) {
 	switch ch.state {
 	case sending:
 		ch.answerExports()
-	case saving: // answered when the save is
+	case saving: // send answers when the save is confirmed
 	default:
 		ch.fire(due)
 	}
 }
 
-// answerExports gives the present request, which is on the disk, to who asked for it.
+// answerExports answers waiting exports with the present request, which is on the disk.
 func (ch *chain) answerExports() {
 	for _, k := range ch.takeCalls() {
 		if k.kind != callExport {
@@ -38,7 +36,8 @@ func (ch *chain) answerExports() {
 	}
 }
 
-// importAnswer takes an answer that was carried here. One that is not to be believed is named to who brought it, and nothing moves.
+// importAnswer takes an answer that was carried here by hand. An answer that does not verify is refused with its reason and changes
+// nothing.
 func (c *Client) importAnswer(e abi.Event) {
 	ch := c.mainChain(e.Call)
 	if ch == nil {
@@ -57,7 +56,7 @@ func (c *Client) importAnswer(e abi.Event) {
 	ch.applyReply(a)
 }
 
-// toUnixLineEnds undoes what a carrier may have done to the ends of lines.
+// toUnixLineEnds turns CRLF into LF, since mail and editors change line ends.
 func toUnixLineEnds(body string) []byte {
 	text := make([]byte, 0, len(body))
 	for i := range len(body) {
@@ -68,7 +67,7 @@ func toUnixLineEnds(body string) []byte {
 	return text
 }
 
-// setStatistics takes the program's own numbers. They go with the next sync, if the policy asks for them.
+// setStatistics sets the program's own numbers. They are sent with the next sync if the policy asks for statistics.
 func (c *Client) setStatistics(e abi.Event) {
 	if !lease.ValidNumbers(e.Numbers) {
 		c.answerCall(e.Call, abi.Describe(license.CodeBadCall, "statistics: at most 16 numbers with different names, each below 2^53"))

@@ -25,24 +25,24 @@ const (
 type call struct {
 	number        int64
 	kind          callKind
-	inRequest     bool       // the request on its way carries it
-	n, countAfter int64      // consume: how many calls, and the chain's count with them
+	inRequest     bool       // the present request carries it
+	n, countAfter int64      // consume: number of calls, and the chain's count including them
 	slot          lease.Slot // reserve
 	borrow        int64      // reserve: ms
-	triedChains   []*chain   // reserve: licenses that said no
-	openParts     *int       // shutdown: chains that have not answered yet, shared among them
+	triedChains   []*chain   // reserve: licenses that have refused it
+	openParts     *int       // shutdown: number of chains that have not answered yet; shared by their calls
 }
 
-// maxReservationsPerRequest of one request: what an answer can speak of, with room to spare.
+// maxReservationsPerRequest limits a request so that its answer fits into a lease with room to spare.
 const maxReservationsPerRequest = 8
 
-// enqueue queues a call and sees to it that a request carries it.
+// enqueue queues a call and makes sure that a request will carry it.
 func (ch *chain) enqueue(k *call) {
 	ch.calls = append(ch.calls, k)
 	ch.fire(due)
 }
 
-// addToRequest puts a call into the request. Calls of the program are counted here, not before: what is refused without having been sent
+// addToRequest puts a call into a request. Calls are counted here and not before, so that a call that is refused without having been sent
 // costs nothing. A re-activation carries no counts, since the server's number stands.
 func (ch *chain) addToRequest(k *call, r *lease.Request) {
 	switch {
@@ -58,13 +58,13 @@ func (ch *chain) addToRequest(k *call, r *lease.Request) {
 	case k.kind == callReserve && !slices.ContainsFunc(r.Want, func(w lease.ReservationRequest) bool { return w.Entitlement == k.slot.Entitlement }):
 		r.Want = append(r.Want, lease.ReservationRequest{Slot: k.slot, Borrow: k.borrow})
 	case k.kind == callReserve && !slices.Contains(r.Want, lease.ReservationRequest{Slot: k.slot, Borrow: k.borrow}):
-		ch.syncAgain = true // the same entitlement in another context: one after the other
+		ch.syncAgain = true // the same entitlement in another context: one request after the other
 		return
 	}
 	k.inRequest = true
 }
 
-// removeFromRequest takes the calls out of a request that is given up.
+// removeFromRequest undoes addToRequest for all calls of a request that is given up.
 func (ch *chain) removeFromRequest() {
 	for _, k := range ch.calls {
 		if k.inRequest && k.kind == callConsume {
@@ -94,7 +94,7 @@ func (ch *chain) answerAfterLease() {
 	}
 }
 
-// answerDelayedStarts answers the starts that waited for the activation delay.
+// answerDelayedStarts answers the starts that waited for the end of the activation delay.
 func (ch *chain) answerDelayedStarts() {
 	for _, k := range ch.takeCalls() {
 		if k.kind == callStart && k.inRequest {
@@ -105,12 +105,12 @@ func (ch *chain) answerDelayedStarts() {
 	}
 }
 
-// answerAfterFailure answers all calls after a failed exchange: what the last lease allows goes on, but nothing new is granted.
+// answerAfterFailure answers all calls after a failed exchange: what the last lease allows continues, nothing new is granted.
 func (ch *chain) answerAfterFailure() {
 	for _, k := range ch.takeCalls() {
 		v := ch.verdict()
 		switch {
-		case ch.isDeactivating() && k.kind != callConsume && k.kind != callReserve: // the goodbye itself, or who waits for it
+		case ch.isDeactivating() && k.kind != callConsume && k.kind != callReserve: // the goodbye itself, or a call that waits for it
 			v = ch.problem
 			v.OK, v.AllowContinue = false, false
 		case v.OK && k.kind == callStart:
@@ -128,7 +128,7 @@ func (ch *chain) answerAfterFailure() {
 	}
 }
 
-// resolve answers one call with what belongs to it.
+// resolve answers one call and completes its verdict with license and slot.
 func (ch *chain) resolve(k *call, v abi.Verdict) {
 	if k.openParts != nil {
 		if *k.openParts--; *k.openParts > 0 {
@@ -143,10 +143,12 @@ func (ch *chain) resolve(k *call, v abi.Verdict) {
 	ch.c.answerCall(k.number, v)
 }
 
+// isStarting reports whether a start waits for the server.
 func (ch *chain) isStarting() bool {
 	return slices.ContainsFunc(ch.calls, func(k *call) bool { return k.kind == callStart })
 }
 
+// takeCalls empties the queue and returns it.
 func (ch *chain) takeCalls() []*call {
 	calls := ch.calls
 	ch.calls = nil

@@ -9,16 +9,16 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// hold is what the program holds of one entitlement in one context: a reference count on a reservation of one license. Several
-// holds may share one reservation; the server hears of the last release only.
+// hold counts the program's reservations of one entitlement in one context, on a slot of one license. Several holds may share one slot;
+// the server is told only of the last release.
 type hold struct {
 	lease.Slot
 	ch    *chain
 	count int
 }
 
-// reserve takes a hold. A hold on the same is counted; a license that already holds the entitlement and is good for the context
-// serves next; else the licenses are asked in their order until one grants it.
+// reserve takes a hold. A hold on the same slot is counted; a license that already holds the entitlement and covers the context is used
+// next; otherwise the licenses are asked in order until one grants it.
 func (c *Client) reserve(e abi.Event) {
 	slot, ok := c.requestedSlot(e)
 	if !ok {
@@ -26,7 +26,7 @@ func (c *Client) reserve(e abi.Event) {
 	}
 	for _, h := range c.holds {
 		if e.Borrow > 0 {
-			break // only the server can grant more than the lease does
+			break // only the server can extend a slot beyond the lease
 		}
 		if h.Slot == slot || h.Entitlement == slot.Entitlement && h.ch.file != nil && h.ch.file.Grants(slot.Context, slot.Entitlement) {
 			if v := h.ch.verdictFor(slot.Entitlement); !v.OK {
@@ -46,8 +46,8 @@ func (c *Client) reserve(e abi.Event) {
 	c.askNextLicense(&call{number: e.Call, kind: callReserve, slot: slot, borrow: e.Borrow}, abi.Describe(license.CodeNoLicense, c.missingEntitlement(slot)))
 }
 
-// chainGranting is the license whose lease grants the slot already, though the program does not hold it: it was asked for by hand, and the call
-// that did so was answered before the lease came.
+// chainGranting returns the license whose lease grants the slot already although the program does not hold it: the request was exported,
+// and the reserve was answered before the lease was imported.
 func (c *Client) chainGranting(slot lease.Slot) *chain {
 	for _, ch := range c.chains {
 		if ch.current != nil && ch.isLoaded() && ch.request == nil && ch.verdict().OK &&
@@ -58,7 +58,7 @@ func (c *Client) chainGranting(slot lease.Slot) *chain {
 	return nil
 }
 
-// askNextLicense asks the next license that may grant the call; if there is none, v is the answer.
+// askNextLicense asks the next license that may grant the call; if there is none, it answers v.
 func (c *Client) askNextLicense(k *call, v abi.Verdict) {
 	for _, ch := range c.chains {
 		if !slices.Contains(k.triedChains, ch) && ch.canGrant(k.slot) {
@@ -74,7 +74,7 @@ func (c *Client) askNextLicense(k *call, v abi.Verdict) {
 	c.answerSlot(k.number, k.slot, v)
 }
 
-// answerReserve answers a reserve whose request was leased: granted, or the next license.
+// answerReserve answers a reserve after a lease: with the hold, or by asking the next license.
 func (ch *chain) answerReserve(k *call) {
 	for _, r := range ch.current.Reservations {
 		if r.Entitlement == k.slot.Entitlement && !slices.ContainsFunc(ch.current.Denied, func(d lease.Denial) bool { return d.Slot == k.slot }) {
@@ -97,7 +97,7 @@ func (ch *chain) answerReserve(k *call) {
 	ch.c.askNextLicense(k, v)
 }
 
-// release gives one hold back. The answer is not OK when there was none, and then nothing changes.
+// release returns one hold. If there was none, the call is answered with not_reserved and nothing changes.
 func (c *Client) release(e abi.Event) {
 	slot, ok := c.requestedSlot(e)
 	if !ok {
@@ -118,7 +118,8 @@ func (c *Client) release(e abi.Event) {
 	c.answerSlot(e.Call, slot, abi.Describe(license.CodeOK, ""))
 }
 
-// check tells whether an entitlement is reserved, in the context or, without one, in any, and its license still good.
+// check reports whether an entitlement is reserved in the context, or in any context if that is empty, and whether its license is still
+// good.
 func (c *Client) check(e abi.Event) {
 	slot := lease.Slot{Entitlement: e.Entitlement, Context: e.Context}
 	v := abi.Describe(license.CodeNotReserved, "")
@@ -136,7 +137,7 @@ func (c *Client) check(e abi.Event) {
 	c.answerSlot(e.Call, slot, v)
 }
 
-// requestedSlot reads the slot of an event, or answers why it is none.
+// requestedSlot reads the slot of an event. If it is not valid, it answers the call and returns false.
 func (c *Client) requestedSlot(e abi.Event) (lease.Slot, bool) {
 	slot := lease.Slot{Entitlement: e.Entitlement, Context: e.Context}
 	switch {
@@ -152,11 +153,13 @@ func (c *Client) requestedSlot(e abi.Event) (lease.Slot, bool) {
 	return slot, false
 }
 
+// answerSlot answers a call and names the slot in the verdict.
 func (c *Client) answerSlot(number int64, slot lease.Slot, v abi.Verdict) {
 	v.Context, v.Entitlement = slot.Context, slot.Entitlement
 	c.answerCall(number, v)
 }
 
+// addHold counts one more hold on the slot of the chain's license.
 func (c *Client) addHold(ch *chain, slot lease.Slot) {
 	for _, h := range c.holds {
 		if h.Slot == slot && h.ch == ch {
@@ -167,14 +170,14 @@ func (c *Client) addHold(ch *chain, slot lease.Slot) {
 	c.holds = append(c.holds, &hold{slot, ch, 1})
 }
 
-// isNeeded tells whether anything is held, or wanted, of the chain's entitlement.
+// isNeeded reports whether the program holds or waits for the entitlement of the chain's license.
 func (c *Client) isNeeded(ch *chain, entitlement string) bool {
 	return slices.ContainsFunc(c.holds, func(h *hold) bool { return h.ch == ch && h.Entitlement == entitlement }) ||
 		slices.ContainsFunc(ch.calls, func(k *call) bool { return k.kind == callReserve && k.slot.Entitlement == entitlement })
 }
 
-// leakedReservations lists what the server keeps for this chain and the program does not hold or want: left over from a release, or from a run that
-// crashed.
+// leakedReservations returns the slots that the server keeps for this chain and the program neither holds nor wants: left over from a
+// release, or from a run that crashed.
 func (ch *chain) leakedReservations(want []lease.ReservationRequest) []lease.Slot {
 	if ch.current == nil {
 		return nil
@@ -189,7 +192,7 @@ func (ch *chain) leakedReservations(want []lease.ReservationRequest) []lease.Slo
 	return drop
 }
 
-// verdictFor is the standing of what is held of an entitlement: a slot that was borrowed outlives the lease.
+// verdictFor returns the verdict on a held entitlement: a borrowed slot outlives the lease.
 func (ch *chain) verdictFor(entitlement string) abi.Verdict {
 	v := ch.verdict()
 	if v.Code == license.CodeLeaseExpired && ch.isBorrowed(entitlement) {
@@ -199,18 +202,19 @@ func (ch *chain) verdictFor(entitlement string) abi.Verdict {
 	return v
 }
 
+// isBorrowed reports whether the reservation of the entitlement has not ended yet.
 func (ch *chain) isBorrowed(entitlement string) bool {
 	return ch.current != nil && slices.ContainsFunc(ch.current.Reservations, func(r lease.Reservation) bool {
 		return r.Entitlement == entitlement && ch.c.clock.now() <= r.Until
 	})
 }
 
-// hasBorrowed tells whether the program holds anything that outlives the lease.
+// hasBorrowed reports whether the program holds a slot that outlives the lease.
 func (ch *chain) hasBorrowed() bool {
 	return slices.ContainsFunc(ch.c.holds, func(h *hold) bool { return h.ch == ch && ch.isBorrowed(h.Entitlement) })
 }
 
-// dropExpiredBorrows takes holds away whose time has passed while no lease has renewed them, and says so.
+// dropExpiredBorrows drops and reports holds whose time has passed without a new lease.
 func (ch *chain) dropExpiredBorrows() {
 	if ch.current == nil || ch.currentCode() != license.CodeLeaseExpired {
 		return
@@ -222,18 +226,19 @@ func (ch *chain) dropExpiredBorrows() {
 	})
 }
 
-// revokeHolds takes holds away whose reservation the server no longer keeps, and says so.
+// revokeHolds drops and reports holds whose reservation the server no longer keeps.
 func (ch *chain) revokeHolds() {
 	ch.dropHolds(func(entitlement string) bool {
 		return slices.ContainsFunc(ch.current.Reservations, func(r lease.Reservation) bool { return r.Entitlement == entitlement })
 	}, func() abi.Verdict {
 		v := abi.Describe(license.CodeNotReserved, "the server has taken the reservation back")
-		v.AllowContinue = true // without this entitlement
+		v.AllowContinue = true // but without this entitlement
 		return v
 	})
 }
 
-// dropHolds takes the chain's holds away but for those that keep says, and tells why, if there is something to tell.
+// dropHolds drops the chain's holds except those that keep selects, and reports each with the verdict that why makes; nil: none is
+// reported.
 func (ch *chain) dropHolds(keep func(entitlement string) bool, why func() abi.Verdict) {
 	ch.c.holds = slices.DeleteFunc(ch.c.holds, func(h *hold) bool {
 		if h.ch != ch || keep(h.Entitlement) {
@@ -248,7 +253,8 @@ func (ch *chain) dropHolds(keep func(entitlement string) bool, why func() abi.Ve
 	})
 }
 
-// canGrant: a license that came as a file grants what the file says; of one that the program names only the server knows.
+// canGrant reports whether the license may grant the slot. A license file says so itself; for a license known only by its id the server
+// decides.
 func (ch *chain) canGrant(slot lease.Slot) bool {
 	if ch.file != nil {
 		return ch.file.Grants(slot.Context, slot.Entitlement)
@@ -256,14 +262,16 @@ func (ch *chain) canGrant(slot lease.Slot) bool {
 	return ch.isLoaded()
 }
 
-// isLoaded tells whether the program has the license in this run: by its id, or as a file that is genuine. A chain from the saved
-// state whose file is gone, or was changed, grants nothing.
+// isLoaded reports whether the program has the license in this run: by its id, or as a genuine file. A restored chain whose file is
+// missing or was changed grants nothing.
 func (ch *chain) isLoaded() bool { return ch.file != nil || ch.license == ch.c.cfg.LicenseID }
 
+// grantsInOtherContext reports whether the license file grants the entitlement in any of its contexts.
 func (ch *chain) grantsInOtherContext(slot lease.Slot) bool {
 	return ch.file != nil && slices.ContainsFunc(ch.file.Contexts, func(context string) bool { return ch.file.Grants(context, slot.Entitlement) })
 }
 
+// missingEntitlement returns the detail of the refusal when no license grants the slot.
 func (c *Client) missingEntitlement(slot lease.Slot) string {
 	loaded := 0
 	for _, ch := range c.chains {

@@ -8,14 +8,15 @@ import (
 
 // Durations in ms.
 const (
-	journalInterval = 1_000      // at most one journal write a second
-	defaultInterval = 60_000     // between syncs when the license gives no interval
-	firstRetryDelay = 2_000      // before the first lease
-	maxPause        = 86_400_000 // whatever a server asks for
-	timerTolerance  = 2_000      // of a timer, by no fault of the program's
-	clockDrift      = 5          // between the wall and the monotonic clock; no reason for another timer
+	journalInterval = 1_000      // between two journal writes
+	defaultInterval = 60_000     // between two syncs if the license gives no interval
+	firstRetryDelay = 2_000      // after the first failure before there is a lease
+	maxPause        = 86_400_000 // the longest, whatever a server asks for
+	timerTolerance  = 2_000      // how late a timer may fire without the program's fault
+	clockDrift      = 5          // between wall and monotonic clock; smaller differences set no new timer
 )
 
+// interval returns the ms between two syncs.
 func (ch *chain) interval() int64 {
 	if ch.current == nil || ch.current.Settings.Interval <= 0 {
 		return defaultInterval
@@ -23,14 +24,15 @@ func (ch *chain) interval() int64 {
 	return ch.current.Settings.Interval
 }
 
-// retryDelay is how long to wait after a failed exchange: what the server asked for; else the interval divided by the retries, with
-// jitter so that clients do not all come back at once; else, before the first lease, doubling from firstRetry to the heartbeat.
+// retryDelay returns the ms to wait after a failed exchange: what the server asked for; otherwise the interval divided by the number of
+// retries, with jitter so that clients do not all come back at once; before the first lease it doubles from firstRetryDelay up to
+// defaultInterval.
 func (ch *chain) retryDelay() int64 {
 	p := &ch.problem
 	switch {
 	case p.RetryAt > 0:
 		wait := min(max(int64(p.RetryAt-ch.c.clock.now()), 1_000), maxPause)
-		return wait + ch.c.random.between(0, wait/10) // all were told the same time
+		return wait + ch.c.random.between(0, wait/10) // all clients were told the same time
 	case p.Class == license.ClassFinal:
 		return ch.interval()
 	case ch.current == nil:
@@ -41,10 +43,10 @@ func (ch *chain) retryDelay() int64 {
 	return wait - ch.c.random.between(0, wait/10)
 }
 
-// journalDelay is the time between two writes of the journal: a second, and longer while the disk takes none.
+// journalDelay returns the ms between two journal writes: a second, and longer while saves fail.
 func (c *Client) journalDelay() int64 { return journalInterval << min(c.failedSaves, 6) }
 
-// runTimers fires what is due by now.
+// runTimers does what is due by now: ends the activation delay, starts the next sync.
 func (ch *chain) runTimers() {
 	if ch.delayUntil > 0 && ch.c.clock.mono >= ch.delayUntil {
 		ch.delayUntil = 0
@@ -59,7 +61,7 @@ func (ch *chain) runTimers() {
 	}
 }
 
-// nextSyncAt is the monotonic time of the next sync by itself; 0: none.
+// nextSyncAt returns the monotonic time of the next sync without a call of the program; 0: none.
 func (ch *chain) nextSyncAt() int64 {
 	switch {
 	case !ch.c.running || !ch.isLoaded():
@@ -74,7 +76,7 @@ func (ch *chain) nextSyncAt() int64 {
 	return 0
 }
 
-// setTimer asks the host to wake the core when the next thing is due, if that has changed.
+// setTimer asks the host to wake the core at the next due time, if that has changed.
 func (c *Client) setTimer() {
 	var at int64
 	sooner := func(t int64) {
@@ -101,7 +103,7 @@ func (c *Client) setTimer() {
 		sooner(c.savedAt + c.journalDelay())
 	}
 	if at == c.wakeAt || c.wakeAt > 0 && at >= c.wakeAt-clockDrift {
-		return // a timer that fires early sets the next one
+		return // the timer that fires first sets the next one
 	}
 	c.wakeAt = at
 	in := int64(-1)

@@ -15,11 +15,12 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// snapshotVersion is that of the saved form; a program reads its own and older ones.
+// snapshotVersion is the version of the saved format. A program reads its own and older versions.
 const snapshotVersion = 1
 
-// snapshot is all that outlives the process: one line of JSON, and one with its MAC under the installation's secret. The MAC finds
-// damage and clumsy changes; what a lease grants is proven by the vendor's signature on it, every time it is loaded.
+// snapshot holds everything that outlives the process. It is saved as one line of JSON and one line with its MAC under the installation's
+// secret. The MAC detects damage and simple manipulation; what a lease grants is proven by the vendor's signature, each time it is
+// loaded.
 type snapshot struct {
 	Version     int          `json:"version"`
 	Product     license.ID   `json:"product"`
@@ -38,10 +39,11 @@ type savedChain struct {
 	Device     int        `json:"device"`
 	Counted    int64      `json:"counted"`
 	Lease      string     `json:"lease,omitempty"`
-	Delegation string     `json:"delegation,omitempty"` // of the relay that gave it
-	Request    string     `json:"request,omitempty"`    // not yet answered by a lease
+	Delegation string     `json:"delegation,omitempty"` // of the relay that issued the lease
+	Request    string     `json:"request,omitempty"`    // not answered by a lease yet
 }
 
+// snapshot returns the state to be saved.
 func (c *Client) snapshot() string {
 	s := snapshot{
 		Version: snapshotVersion, Product: c.cfg.ProductID, Root: c.root, Certificate: c.certificate, Secret: c.secret,
@@ -54,31 +56,32 @@ func (c *Client) snapshot() string {
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // strings and numbers: a bug of ours
+		panic(err) // a snapshot holds only strings and numbers, so this is a bug of ours
 	}
 	return string(b) + "\n" + snapshotMAC(c.secret, b) + "\n"
 }
 
+// snapshotMAC returns the hex MAC of a snapshot's JSON.
 func snapshotMAC(secret, b []byte) string {
 	m := hmac.New(sha256.New, derive(secret, "snapshot"))
 	m.Write(b)
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// derive makes the keys of one installation from its one secret.
+// derive returns a key for one purpose, derived from the installation's secret.
 func derive(secret []byte, purpose string) []byte {
 	m := hmac.New(sha256.New, secret)
 	m.Write([]byte("onelicense/" + purpose))
 	return m.Sum(nil)
 }
 
-// deviceKey is the key of the nth activation of a license by this installation.
+// deviceKey returns the device key of the nth activation of a license by this installation.
 func deviceKey(secret []byte, id license.ID, nth int) ed25519.PrivateKey {
 	return ed25519.PrivateKey(circl.NewKeyFromSeed(derive(secret, "device/"+string(id)+"/"+strconv.Itoa(nth))))
 }
 
-// restoreSnapshot takes over a saved state. A damaged one is state_invalid; one of another product or root is state_foreign, and must not
-// be overwritten.
+// restoreSnapshot takes over a saved state. A damaged one is refused with state_invalid; one of another product or root with
+// state_foreign, and it must not be overwritten.
 func (c *Client) restoreSnapshot(state string) error {
 	body, mac, _ := strings.Cut(state, "\n")
 	var s snapshot
@@ -97,7 +100,7 @@ func (c *Client) restoreSnapshot(state string) error {
 		return license.Refuse(license.CodeStateForeign, "its root is %s, the pinned one %s", s.Root, c.root)
 	}
 	c.secret, c.issuers, c.clock.mark = s.Secret, s.Issuers, s.Mark
-	for _, ch := range c.chains { // of a license that the state does not know: its device is this installation's too
+	for _, ch := range c.chains { // a license that the state does not hold gets a device key of the restored secret
 		ch.activate(0)
 	}
 	for _, i := range s.Issuers {
@@ -111,7 +114,7 @@ func (c *Client) restoreSnapshot(state string) error {
 			return license.Refuse(license.CodeStateInvalid, "its keyring does not parse")
 		}
 		certificate := s.Certificate
-		if c.keys != nil { // the program brings one along, which may be newer
+		if c.keys != nil { // the program has a keyring in its settings, which may be newer
 			if keys, certificate, err = keys.Merge(c.keys); err != nil {
 				return err
 			}
@@ -119,7 +122,7 @@ func (c *Client) restoreSnapshot(state string) error {
 		c.keys, c.certificate, c.root = keys, certificate, s.Root
 	}
 	if s.List != "" {
-		// It was verified when it came. Its key may be good no longer; what it says stands.
+		// It was verified when it arrived. Its key may not be accepted any more; what it says stands.
 		list, err := lease.ParseTrustedStatement([]byte(s.List))
 		if err != nil {
 			return license.Refuse(license.CodeStateInvalid, "its list does not parse")

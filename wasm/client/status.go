@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// currentCode is how the license stands right now, by the last lease, the last failure and the clock.
+// currentCode returns the license's state right now: by the last lease, the last failure and the clock.
 func (ch *chain) currentCode() license.Code {
 	c := ch.c
 	switch {
@@ -17,7 +17,7 @@ func (ch *chain) currentCode() license.Code {
 		return license.CodeDeactivated
 	//mutant:stories never: what is final does not ride the grace
 	case ch.problem.Class == license.ClassFinal:
-		return ch.problem.Code // never rides the grace
+		return ch.problem.Code // a final refusal has no grace
 	case ch.keyProblem.Code != "":
 		return ch.keyProblem.Code
 	case c.statement != nil && c.statement.Revokes(ch.license):
@@ -30,8 +30,9 @@ func (ch *chain) currentCode() license.Code {
 		return license.CodeClockSetBack
 	case ch.current.Settings.Type.LimitsTime() && ch.current.Expires > 0 && c.clock.now() >= ch.current.Expires:
 		return license.CodeExpired
+	// The answer to an exchange that began in time is waited for.
 	//mutant:stories never: a lease ends
-	case c.clock.now() > ch.current.NotAfter && !(ch.startedInTime && (ch.state == saving || ch.state == sending)): // an exchange in time is waited for
+	case c.clock.now() > ch.current.NotAfter && !(ch.startedInTime && (ch.state == saving || ch.state == sending)):
 		return license.CodeLeaseExpired
 	case ch.failures > ch.current.Settings.MaxRetries:
 		return license.CodeGrace
@@ -39,7 +40,7 @@ func (ch *chain) currentCode() license.Code {
 	return license.CodeOK
 }
 
-// verdict is the same for people, with what decided it.
+// verdict returns currentCode as a verdict, with the evidence as its detail.
 func (ch *chain) verdict() abi.Verdict {
 	code := ch.currentCode()
 	detail := ""
@@ -63,8 +64,8 @@ func (ch *chain) verdict() abi.Verdict {
 	return v
 }
 
-// notifyChange tells the program when a license stands otherwise than it was last told. While a start or a goodbye is under way,
-// and with it, its answer says that.
+// notifyChange notifies the program when the state of a license has changed since it was last told. While a start or a goodbye is on its
+// way, the answer to that reports the state.
 func (ch *chain) notifyChange() {
 	if !ch.c.running || ch.current == nil && ch.problem.Code == "" || ch.isStarting() || ch.isDeactivating() {
 		return
@@ -74,19 +75,19 @@ func (ch *chain) notifyChange() {
 		v := ch.verdict()
 		v.License = ch.license
 		if code == license.CodeLeaseExpired && ch.hasBorrowed() {
-			v.AllowContinue = true // with what it has borrowed
+			v.AllowContinue = true // with the borrowed slots
 		}
 		ch.c.notify(v)
 	}
 	ch.notifiedCode = code
 }
 
-// usageDetail is the detail of exhausted.
+// usageDetail returns the detail of the code exhausted.
 func (ch *chain) usageDetail() string {
 	return fmt.Sprintf("%d of %d calls are used", ch.current.Counters.Used+ch.unconfirmedCount(), ch.current.Counters.Allowance)
 }
 
-// httpDetail is the detail of server_error: what the problem says, if it is one, else how the answer begins.
+// httpDetail returns the detail of server_error: code and detail of a problem document, else the beginning of the body.
 func httpDetail(e abi.Event) string {
 	var problem struct{ Code, Title, Detail string }
 	if json.Unmarshal([]byte(e.Body), &problem) == nil && problem.Code != "" {
@@ -95,7 +96,7 @@ func httpDetail(e abi.Event) string {
 	return fmt.Sprintf("HTTP status %d: %.300s", e.Status, e.Body)
 }
 
-// Status of all licenses.
+// Status returns the state of all licenses. It changes nothing.
 func (c *Client) Status() abi.Status {
 	s := abi.Status{Root: c.root, Pinned: c.cfg.pin != "" || c.cfg.Keyring != "", Files: c.fileVerdicts}
 	for _, ch := range c.chains {

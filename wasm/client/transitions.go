@@ -1,33 +1,33 @@
 package client
 
-// State of one license's chain.
+// state is the state of one license's chain.
 type state string
 
 const (
-	ready   state = "ready"   // nothing is asked
-	saving  state = "saving"  // a request is on its way to the disk
-	sending state = "sending" // a request is on its way to the server
-	waiting state = "waiting" // a request was not answered by a lease; the same bytes are sent again
-	closed  state = "closed"  // the activation was given back
+	ready   state = "ready"   // no request is open
+	saving  state = "saving"  // a request is being saved
+	sending state = "sending" // a request was sent
+	waiting state = "waiting" // a request was not answered by a lease; the same bytes will be sent again
+	closed  state = "closed"  // the activation was given back; no request is sent
 )
 
-// trigger is what moves a chain.
+// trigger is an event that moves a chain.
 type trigger string
 
 const (
-	due         trigger = "due"      // a timer, or a call that needs the server
-	saved       trigger = "saved"    // the host confirmed the Save
-	saveFailed  trigger = "unsaved"  // the host could not save
-	leased      trigger = "leased"   // a lease that answers the request
-	goodbye     trigger = "farewell" // the lease that answers a goodbye
-	failed      trigger = "failed"   // no answer, or one that is not to be trusted
-	refused     trigger = "refused"  // a signed refusal; the same bytes may be accepted later
-	invalid     trigger = "rejected" // a signed refusal of class request: these bytes never will be
-	staleState  trigger = "stale"    // stale_state, with a challenge
-	deactivated trigger = "ousted"   // the activation is gone, and the program was started again
+	due         trigger = "due"         // a timer is due, or a call needs the server
+	saved       trigger = "saved"       // the host confirmed the Save
+	saveFailed  trigger = "save_failed" // the host could not save
+	leased      trigger = "leased"      // a lease answers the request
+	goodbye     trigger = "goodbye"     // a lease answers a goodbye
+	failed      trigger = "failed"      // no answer, or one that does not verify
+	refused     trigger = "refused"     // a signed refusal; the same bytes may be accepted later
+	invalid     trigger = "invalid"     // a signed refusal of class request: these bytes will never be accepted
+	staleState  trigger = "stale_state" // the refusal stale_state, with a challenge
+	deactivated trigger = "deactivated" // the activation is gone, and the program was started again
 )
 
-// transition is one transition. What is not in the table does not happen: the trigger is then ignored.
+// transition is one row of the state table. A trigger without a row for the present state is ignored.
 type transition struct {
 	from   state
 	on     trigger
@@ -36,40 +36,40 @@ type transition struct {
 	reason string
 }
 
-// transitions is the whole machine of one chain. Write ahead: a request is sent only from saving, after the host has confirmed that it is on
-// the disk, and the same bytes are sent until a lease answers them.
+// transitions is the state table of a chain. Requests are written ahead: one is sent only from saving, after the host has confirmed that it is
+// on the disk, and the same bytes are sent until a lease answers them.
 var transitions []transition
 
-// (In init, because the actions fire triggers themselves.)
+// In init, because the actions fire triggers themselves.
 func init() {
 	transitions = []transition{
 		{ready, due, saving, (*chain).sendNew, "make the next request and save it"},
-		{saving, saved, sending, (*chain).send, "it is on the disk: send it"},
-		{saving, saveFailed, waiting, (*chain).recordFailure, "what is not on the disk is not sent"},
+		{saving, saved, sending, (*chain).send, "send the saved request"},
+		{saving, saveFailed, waiting, (*chain).recordFailure, "a request that is not on the disk is not sent"},
 		{saving, due, saving, (*chain).requestSyncAgain, "after this exchange"},
 		{sending, due, sending, (*chain).requestSyncAgain, "after this exchange"},
-		{sending, leased, ready, (*chain).acceptLease, "the lease is the new head"},
+		{sending, leased, ready, (*chain).acceptLease, "make the lease the current one"},
 		{sending, goodbye, closed, (*chain).close, "the activation is given back"},
-		{sending, failed, waiting, (*chain).recordFailure, "count the failure, answer by the last lease"},
+		{sending, failed, waiting, (*chain).recordFailure, "count the failure; calls are answered by the last lease"},
 		//mutant:stories element 3 ready; 4 (*chain).discardRequest: after a refusal too
 		{sending, refused, waiting, (*chain).recordFailure, "final codes act at once; the same bytes may be accepted later"},
-		{sending, invalid, ready, (*chain).discardRequest, "form another request at the next try"},
+		{sending, invalid, ready, (*chain).discardRequest, "make another request at the next attempt"},
 		//mutant:stories element 3 waiting; 4 (*chain).recordFailure: a stale state activates anew
-		{sending, staleState, saving, (*chain).reactivate, "activate anew with the challenge"},
+		{sending, staleState, saving, (*chain).reactivate, "re-activate with the challenge"},
 		{sending, deactivated, saving, (*chain).reactivateAsNew, "activate as a new device"},
 		//mutant:stories element 4 (*chain).sendNew: the same bytes are sent again
-		{waiting, due, saving, (*chain).resend, "the same bytes again"},
-		{waiting, leased, ready, (*chain).acceptLease, "an answer that was carried by hand"},
-		{waiting, goodbye, closed, (*chain).close, "the same, to a goodbye"},
-		{waiting, refused, waiting, (*chain).recordFailure, "the same, and it says no"},
-		{waiting, invalid, ready, (*chain).discardRequest, "the same: these bytes never will be accepted"},
-		{waiting, staleState, saving, (*chain).reactivate, "the same: activate anew with the challenge"},
-		{waiting, deactivated, saving, (*chain).reactivateAsNew, "the same: activate as a new device"},
-		{closed, due, closed, (*chain).refuseCalls, "a closed chain asks nothing"},
+		{waiting, due, saving, (*chain).resend, "send the same bytes again"},
+		{waiting, leased, ready, (*chain).acceptLease, "an imported answer"},
+		{waiting, goodbye, closed, (*chain).close, "an imported answer to a goodbye"},
+		{waiting, refused, waiting, (*chain).recordFailure, "an imported refusal"},
+		{waiting, invalid, ready, (*chain).discardRequest, "an imported refusal: make another request at the next attempt"},
+		{waiting, staleState, saving, (*chain).reactivate, "an imported refusal: re-activate with the challenge"},
+		{waiting, deactivated, saving, (*chain).reactivateAsNew, "an imported refusal: activate as a new device"},
+		{closed, due, closed, (*chain).refuseCalls, "a closed chain sends nothing; calls are refused"},
 	}
 }
 
-// fire moves the chain by one row.
+// fire looks up the transition of the present state, moves the chain and runs its action.
 func (ch *chain) fire(on trigger) {
 	for i := range transitions {
 		if r := &transitions[i]; r.from == ch.state && r.on == on {

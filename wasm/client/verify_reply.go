@@ -10,13 +10,13 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// handleReply judges what came back for the request and fires what it amounts to. Anything that is not a genuine answer to just this request
-// is a failed exchange with a name; it moves nothing else.
+// handleReply verifies the server's reply and fires its trigger. Anything but a genuine answer to exactly this request is a failed
+// exchange with a code; it changes nothing else.
 func (ch *chain) handleReply(e abi.Event) {
 	if !strings.HasPrefix(e.Body, `{"type":"onelicense/`) {
 		v := abi.Describe(license.CodeServerError, httpDetail(e))
 		if e.RetryAfter > 0 {
-			// Anybody on the way can say so: it is obeyed no longer than the next sync would have waited anyway.
+			// Retry-After is not signed: it is obeyed no longer than until the next sync would be due anyway.
 			v.RetryAt = ch.c.clock.now() + lease.Time(min(e.RetryAfter, ch.interval()/1000+1)*1000)
 		}
 		ch.failExchange(v)
@@ -30,16 +30,16 @@ func (ch *chain) handleReply(e abi.Event) {
 	ch.applyReply(a)
 }
 
-// verifiedReply is an answer that may be believed, with what came beside it.
+// verifiedReply is a verified answer with its attachments.
 type verifiedReply struct {
 	*verifiedAnswer
-	keys          license.Keyring // that it was verified with
-	certificate   []byte          // of them, if it is a new one
+	keys          license.Keyring // keyring that it was verified with
+	certificate   []byte          // of the keyring, if that is new
 	statement     *lease.Statement
 	statementText string
 }
 
-// applyReply takes over what a genuine answer brings and fires what it amounts to.
+// applyReply takes over the attachments of a verified answer and fires its trigger.
 func (ch *chain) applyReply(a *verifiedReply) {
 	c := ch.c
 	if a.certificate != nil {
@@ -52,7 +52,7 @@ func (ch *chain) applyReply(a *verifiedReply) {
 		c.updateIssuer(issuer{a.relay, l.Epoch, a.number}, l.Time, !ch.resent && !ch.isImported())
 		ch.accepted = a.verifiedAnswer
 		switch {
-		case ch.request.Goodbye && !ch.goodbye: // the goodbye of an earlier run
+		case ch.request.Goodbye && !ch.goodbye: // the goodbye of an earlier run was answered
 			ch.fire(deactivated)
 		case ch.request.Goodbye:
 			ch.fire(goodbye)
@@ -79,20 +79,20 @@ func (ch *chain) applyReply(a *verifiedReply) {
 	}
 }
 
-// failExchange is an exchange without a genuine answer.
+// failExchange records an exchange without a genuine answer.
 func (ch *chain) failExchange(v abi.Verdict) {
 	if ch.problem.Class == license.ClassFinal {
-		v = ch.problem // an outage does not lift what the server has said for good
+		v = ch.problem // an outage does not lift a final refusal
 	}
 	ch.problem = v
 	ch.fire(failed)
 }
 
-// maxCertificate bounds what may grow together from many certificates: every one of them must be readable again.
+// maxCertificate limits a merged certificate in bytes: a snapshot with it must remain readable.
 const maxCertificate = 32 << 10
 
-// verifyReply decides whether an answer may be believed: signed under the pinned root, by the server or a relay in its name, for this request of
-// this device, not older than what is known, not from a server that was rolled back.
+// verifyReply verifies an answer: signed under the pinned root, by the server or a delegated relay, for this request of this device, not
+// older than what is known, and not from a server that was rolled back.
 func (ch *chain) verifyReply(body []byte) (*verifiedReply, error) {
 	c := ch.c
 	signed, beside, err := lease.SplitAttachments(body)
@@ -113,7 +113,7 @@ func (ch *chain) verifyReply(body []byte) (*verifiedReply, error) {
 			if j.keys, j.certificate, err = j.keys.Merge(c.keys); err != nil {
 				return nil, err
 			}
-			if len(j.certificate) > maxCertificate { // somebody pads it
+			if len(j.certificate) > maxCertificate { // somebody pads it; ignored
 				j.keys, j.certificate = c.keys, nil
 			}
 		}
@@ -147,7 +147,7 @@ func (ch *chain) verifyReply(body []byte) (*verifiedReply, error) {
 	return j, nil
 }
 
-// checkStatement holds an answer to the list that it names: who takes the list away from beside it gains nothing.
+// checkStatement checks that the statement which an answer names is at hand, so that removing the attachment gains an attacker nothing.
 func (c *Client) checkStatement(named *lease.StatementRef, j *verifiedReply) error {
 	list, text := c.statement, c.statementText
 	if j.statement != nil {
@@ -164,7 +164,7 @@ func (c *Client) checkStatement(named *lease.StatementRef, j *verifiedReply) err
 	return nil
 }
 
-// checkAddressee holds an answer to the request that it must answer.
+// checkAddressee checks that an answer is for this product, license, activation and request, and not of an earlier epoch.
 func (ch *chain) checkAddressee(product, id license.ID, activation, request lease.Hash, nonce, relay string, epoch int64) error {
 	seen := ch.c.knownIssuer(relay).Epoch
 	switch {
@@ -180,8 +180,8 @@ func (ch *chain) checkAddressee(product, id license.ID, activation, request leas
 	return nil
 }
 
-// checkPosition holds a lease to its place in the chain. Time goes back only with a new epoch: so a server whose clock once ran ahead can be put
-// right.
+// checkPosition checks that a lease has the requested position in the chain. Its time may go back only with a new epoch, so that a server
+// whose clock once ran ahead can be corrected.
 func (ch *chain) checkPosition(l *lease.Lease, j *verifiedReply) error {
 	want := lease.Position{Generation: ch.request.Generation, Number: ch.request.Number, Link: lease.NextLink(ch.request.Previous, ch.requestHash)}
 	if l.Position() != want {
@@ -193,8 +193,8 @@ func (ch *chain) checkPosition(l *lease.Lease, j *verifiedReply) error {
 	return nil
 }
 
-// verificationTime is the time that signatures are judged at: ours, or the document's own if our clock is behind it. What keeps an
-// answer from being an old one is the nonce.
+// verificationTime returns the time that signatures are checked at: the client's, or the document's own if the clock here is behind it.
+// The nonce proves that an answer is not an old one.
 func (c *Client) verificationTime(text []byte) time.Time {
 	return max(c.clock.now(), lease.ClaimedTime(text)).Std()
 }
