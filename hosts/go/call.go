@@ -9,13 +9,13 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// trapError is the end of an instance.
+// trapError reports that an instance has failed and must be closed.
 type trapError struct{ why string }
 
 func (t *trapError) Error() string { return t.why }
 
-// invoke makes one call. The error is a *trap, or a refusal of the module or of this host; after a trap and a refusal with the code
-// internal the instance must be closed.
+// invoke makes one call. The error is a *trapError, or a refusal by the module or this host. After a trap, or a refusal with the code
+// internal, the instance must be closed.
 func (i *instance) invoke(c *abi.Call) (*abi.Reply, error) {
 	in, err := json.Marshal(c)
 	if err != nil {

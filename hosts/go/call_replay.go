@@ -12,10 +12,10 @@ import (
 // made again: the core is a machine without I/O, so the same calls give the same state, byte for byte. The history holds all calls
 // since the instance began; the move makes them again and compares each answer.
 
-// maxCallLog bounds what is kept, in bytes. A client that does more before the compiler is done stays in the interpreter.
+// maxCallLog limits the log in bytes. A client that does more before the compiler is done stays in the interpreter.
 const maxCallLog = 16 << 20
 
-// callRecord is one call by its bytes, or a run of equal counts.
+// callRecord is one call by its bytes, or a number of equal counts in a row.
 type callRecord struct {
 	in  []byte
 	out [sha256.Size]byte
@@ -26,12 +26,13 @@ type callRecord struct {
 	times     int
 }
 
-const recordSize = 128 // roughly, besides in
+const recordSize = 128 // bytes of a record in memory, roughly, without its input
 
+// callLog holds all calls of an instance.
 type callLog struct {
 	records []callRecord
 	size    int
-	frozen  bool // the last record may be being replayed: it must not change
+	frozen  bool // a replay may be reading the last record: it must not change
 }
 
 func (h *callLog) addCall(in, out []byte) { h.add(callRecord{in: in, out: sha256.Sum256(out)}) }
@@ -55,7 +56,7 @@ func (h *callLog) add(r callRecord) {
 	h.records = append(h.records, r)
 }
 
-// recordsFrom gives the records from the nth on, which will not change any more; not ok when the history was too long to keep.
+// recordsFrom returns the records from the nth on, which do not change any more. It returns false if the log became too long to be kept.
 func (h *callLog) recordsFrom(n int) (records []callRecord, ok bool) {
 	h.frozen = true
 	if h.size > maxCallLog {
@@ -64,9 +65,9 @@ func (h *callLog) recordsFrom(n int) (records []callRecord, ok bool) {
 	return h.records[n:len(h.records):len(h.records)], true
 }
 
-var errDiverged = errors.New("the compiled module answers otherwise than the interpreter")
+var errDiverged = errors.New("the compiled module answers differently than the interpreter")
 
-// replay makes the calls again.
+// replay repeats the calls and compares each answer.
 func (i *instance) replay(records []callRecord) error {
 	for _, r := range records {
 		if r.in == nil {
@@ -85,18 +86,18 @@ func (i *instance) replay(records []callRecord) error {
 	return nil
 }
 
-// stopRecording: an instance that keeps nothing between its calls need not be made again.
+// stopRecording drops the log: an instance that keeps nothing between its calls never needs a replay.
 func (i *instance) stopRecording() { i.log = nil }
 
-// started is told of the instance that the client runs in; the caller holds the lock.
+// started begins the move to the compiled module for an instance that the client now runs in. The caller holds the lock.
 func (m *runner) started(inst *instance) {
 	if inst.log != nil {
 		go m.upgradeEngine(m.generation)
 	}
 }
 
-// upgradeEngine moves the client from the interpreter to the compiled module: it makes all calls again there, most of them while
-// the client goes on, the last few while it waits.
+// upgradeEngine moves the client from the interpreter to the compiled module. It repeats all calls there: most of them while the client
+// goes on, the last few while it waits.
 func (m *runner) upgradeEngine(run int) {
 	select {
 	case <-m.engine.ready:
@@ -112,6 +113,8 @@ func (m *runner) upgradeEngine(run int) {
 	}
 }
 
+// replayInto repeats the calls of the present instance in another one and puts that in its place. It returns false if that is not
+// possible; the present instance then stays.
 func (m *runner) replayInto(run int, fresh *instance) (moved bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

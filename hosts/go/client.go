@@ -13,8 +13,8 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// Client holds the licenses of one product for one installation. Many goroutines may use it at once. A nil Client, and one that is
-// closed, refuses everything as not_running.
+// Client holds the licenses of one product for one installation. Many goroutines may use it at once. A nil Client and a closed one refuse
+// every call with not_running.
 type Client struct {
 	runner          *runner
 	onVerdict       func(Verdict)
@@ -23,10 +23,10 @@ type Client struct {
 	closeErr        error
 }
 
-// New activates the license, or goes on with the activation that this installation has, and waits for the activation delay if there
-// is one. It refuses when the program may not go on: wrong ids, expired, limits reached, server not reached and no grace left,
-// storage in use by another process; Config.Offline is for machines that reach no server. From then on the license is kept in sync in
-// the background until Close.
+// New activates the license, or resumes the activation that this installation has, and waits for the activation delay if there is one. It
+// returns an *Error when the program may not go on: wrong ids, license expired, limits reached, server not reached and no grace left,
+// storage in use by another process. Config.Offline is for machines that reach no server. From then on the license is synced in the
+// background until Close.
 func New(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.LicenseID == "" {
 		return nil, newError(license.CodeMissingSetting, "license_id")
@@ -38,8 +38,8 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 	return openClient(ctx, e, cfg, nil)
 }
 
-// Initialize loads the license files of a directory, and the product's lists of revoked licenses; no license is activated before it is
-// needed. A file that is refused does not keep the others from serving: Status names it with its reason.
+// Initialize loads the license files of a directory and the product's revocation lists. A license is activated only when it is needed. A
+// file that is refused does not keep the others from being used: Status lists it with its reason.
 func Initialize(ctx context.Context, cfg FilesConfig) (*Client, error) {
 	switch {
 	case cfg.Keyring == "":
@@ -59,6 +59,7 @@ func Initialize(ctx context.Context, cfg FilesConfig) (*Client, error) {
 	return openClient(ctx, e, cfg.Config, cfg.Loader)
 }
 
+// openClient checks the settings, opens storage and transport, and starts the client in inst.
 func openClient(ctx context.Context, e *engine, cfg Config, loader Loader) (*Client, error) {
 	inst, err := e.instance()
 	if err != nil {
@@ -80,7 +81,8 @@ func openClient(ctx context.Context, e *engine, cfg Config, loader Loader) (*Cli
 	return c, nil
 }
 
-// checkSettings lets the module judge the settings before anything is done with them: the default storage directory is named after ids.
+// checkSettings lets the module check the settings before anything is done with them: the default storage directory is named after the
+// ids.
 func (i *instance) checkSettings(settings abi.Config) error {
 	reply, err := i.invoke(&abi.Call{Op: abi.OpNew, Config: &settings, Random: randomBytes(32)})
 	if err == nil {
@@ -92,6 +94,7 @@ func (i *instance) checkSettings(settings abi.Config) error {
 	return nil
 }
 
+// start restores the saved state, starts the module's client and gives it the license files.
 func (c *Client) start(ctx context.Context, inst *instance, loader Loader) error {
 	m := c.runner
 	state, files, err := m.loadState(loader)
@@ -120,7 +123,7 @@ func (c *Client) start(ctx context.Context, inst *instance, loader Loader) error
 	return nil
 }
 
-// loadState reads what was saved and what the program has as files.
+// loadState reads the saved state and the license files.
 func (m *runner) loadState(loader Loader) (state string, files []File, err error) {
 	if state, err = m.storage.Load(); err != nil {
 		return "", nil, newError(license.CodeStorageFailed, "%v", err)
@@ -133,16 +136,16 @@ func (m *runner) loadState(loader Loader) (state string, files []File, err error
 	return state, files, nil
 }
 
-// toError makes a trap an *Error.
+// toError returns err as an *Error; a trap becomes one with the code internal.
 func toError(err error) error { return &Error{verdictOf(err)} }
 
-// onUnsolicitedVerdict is told what nobody asked for. While New is at work its own error is what stops the program, and with Config.Offline silence of the
-// server does not.
+// onUnsolicitedVerdict passes a verdict that answers no call to Config.OnVerdict, or logs it and stops the program if it does not allow
+// to continue. While New runs, its own error stops the program instead; with Config.Offline a tolerated verdict does not stop it.
 func (c *Client) onUnsolicitedVerdict(n unsolicitedVerdict) {
 	switch {
 	case c.onVerdict != nil:
 		c.onVerdict(n.Verdict)
-	case n.goOn:
+	case n.mayContinue:
 		n.AllowContinue = true
 		logOrExit(n.Verdict)
 	default:
@@ -152,15 +155,15 @@ func (c *Client) onUnsolicitedVerdict(n unsolicitedVerdict) {
 
 var errNotRunning = &Error{abi.Describe(license.CodeNotRunning, "")}
 
-// isOpen tells whether the client was ever opened.
+// isOpen reports whether the client was ever opened.
 func (c *Client) isOpen() bool { return c != nil && c.runner != nil }
 
 // Consume counts one call; see ConsumeN.
 func (c *Client) Consume(ctx context.Context) error { return c.ConsumeN(ctx, 1) }
 
-// ConsumeN counts n calls, all or none. With the trigger interval it neither waits nor uses the network, but for a program that counts
-// faster than the disk can write it down; with every_call the server's answer is the answer. When ctx ends first, it is unknown
-// whether the calls were counted.
+// ConsumeN counts n calls, all or none. With the trigger interval it neither waits nor uses the network, except in a program that counts
+// faster than the disk can be written; with every_call it returns the server's answer. If ctx ends first, it is unknown whether the calls
+// were counted.
 func (c *Client) ConsumeN(ctx context.Context, n int64) error {
 	if !c.isOpen() {
 		return errNotRunning
@@ -176,7 +179,7 @@ func (c *Client) ConsumeN(ctx context.Context, n int64) error {
 	return c.runner.call(ctx, abi.Event{Type: abi.EventConsume, N: n})
 }
 
-// count is the fast path. Not counted and no error: the module must be asked in full.
+// count is the fast path of ConsumeN. If it returns neither true nor an error, the module must be asked in full.
 func (m *runner) count(n int32) (counted bool, err error) {
 	m.mu.Lock()
 	if m.inst == nil {
@@ -187,13 +190,13 @@ func (m *runner) count(n int32) (counted bool, err error) {
 	switch {
 	case err != nil || answer == abi.ConsumeUnknown:
 		if err == nil {
-			err = &trapError{"it lost its client"}
+			err = &trapError{"the module has lost its client"}
 		}
 		m.recoverFromTrap(err)
 		m.mu.Unlock()
 		return false, toError(err)
 	case answer == abi.ConsumePoll:
-		m.step(abi.Event{Type: abi.EventPoll}) // refuses nothing
+		m.step(abi.Event{Type: abi.EventPoll}) // the module never refuses it
 		m.mu.Unlock()
 		m.saves.waitForBatch()
 		return true, nil
@@ -202,7 +205,8 @@ func (m *runner) count(n int32) (counted bool, err error) {
 	return answer == abi.ConsumeCounted, nil
 }
 
-// Reserve takes a hold on an entitlement in a context. The server is asked for the first one; more are counted here. Each needs its Release.
+// Reserve takes a hold on an entitlement in a context. The server is asked for the first hold; further ones are counted locally. Each
+// needs its own Release.
 func (c *Client) Reserve(ctx context.Context, context, entitlement string, options ...ReserveOption) error {
 	e := abi.Event{Type: abi.EventReserve, Context: context, Entitlement: entitlement}
 	for _, option := range options {
@@ -211,16 +215,17 @@ func (c *Client) Reserve(ctx context.Context, context, entitlement string, optio
 	return c.call(ctx, e)
 }
 
-// ReserveOption is something more that Reserve asks for.
+// ReserveOption changes what Reserve asks for.
 type ReserveOption func(*abi.Event)
 
-// Borrow asks the server to leave the slot here for so long, also while it is not reached, if the policy allows it. Release gives it back
-// early.
+// Borrow asks the server to leave the slot with this installation for d, also while the server is not reached, if the policy allows it.
+// Release gives the slot back early.
 func Borrow(d time.Duration) ReserveOption {
 	return func(e *abi.Event) { e.Borrow = d.Round(time.Millisecond).Milliseconds() }
 }
 
-// Release gives one hold back; false when there was none, and then nothing has changed. The server hears of the last one, in the background.
+// Release returns one hold. It returns false if there was none, and then nothing has changed. The server is told of the last release in
+// the background.
 func (c *Client) Release(context, entitlement string) (bool, error) {
 	err := c.call(background, abi.Event{Type: abi.EventRelease, Context: context, Entitlement: entitlement})
 	if CodeOf(err) == license.CodeNotReserved {
@@ -229,13 +234,14 @@ func (c *Client) Release(context, entitlement string) (bool, error) {
 	return err == nil, err
 }
 
-// Check is nil when the entitlement is reserved in the context, or, if that is empty, in any, and its license is still good. It asks
-// nobody. Call it where a missing reservation may not be ignored.
+// Check returns nil if the entitlement is reserved in the context, or in any context if that is empty, and its license is still good. It
+// uses no network. Call it where a missing reservation must not be ignored.
 func (c *Client) Check(context, entitlement string) error {
 	return c.call(background, abi.Event{Type: abi.EventCheck, Context: context, Entitlement: entitlement})
 }
 
-// MustCheck is Check for code that has no way to go on: what Check refuses goes to Config.OnVerdict, or without one stops the program.
+// MustCheck is Check for code that cannot continue without the entitlement: a refusal goes to Config.OnVerdict, or without one stops the
+// program.
 func (c *Client) MustCheck(context, entitlement string) {
 	err := c.Check(context, entitlement)
 	if err == nil {
@@ -248,11 +254,10 @@ func (c *Client) MustCheck(context, entitlement string) {
 	}
 }
 
-// Sync asks the server now, whatever the trigger.
+// Sync asks the server now, whatever the trigger of the policy.
 func (c *Client) Sync(ctx context.Context) error { return c.call(ctx, abi.Event{Type: abi.EventSync}) }
 
-// Statistics sets the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for
-// statistics.
+// Statistics replaces the program's own numbers, at most 16. They are sent with the next sync if the policy asks for statistics.
 func (c *Client) Statistics(numbers map[string]int64) error {
 	e := abi.Event{Type: abi.EventStatistics}
 	e.Numbers = slices.Grow(e.Numbers, len(numbers))[:len(numbers)]
@@ -262,12 +267,12 @@ func (c *Client) Statistics(numbers map[string]int64) error {
 	return c.call(background, e)
 }
 
-// Deactivate gives the activation back, so that another machine can have it. The client must still be closed.
+// Deactivate gives the activation back, so that another machine can use it. The client must still be closed.
 func (c *Client) Deactivate(ctx context.Context) error {
 	return c.call(ctx, abi.Event{Type: abi.EventDeactivate})
 }
 
-// Status tells how the licenses stand. It asks nobody. The Receipt of a license is its last lease as the server signed it, for
+// Status returns the state of all licenses. It uses no network. The Receipt of a license is its last lease as the server signed it, for
 // VerifyReceipt.
 func (c *Client) Status() (Status, error) {
 	if !c.isOpen() {
@@ -276,8 +281,8 @@ func (c *Client) Status() (Status, error) {
 	return c.runner.status()
 }
 
-// Close reports what is not reported, releases what is held, and lets go of the storage. It waits at most Config.ShutdownTimeout. What
-// could not be reported by then is saved and goes with the next run; the error says so. A second Close does nothing.
+// Close reports unreported usage, releases all holds and closes the storage. It waits at most Config.ShutdownTimeout. Usage that could
+// not be reported by then is saved and sent in the next run; the error says so. A second Close does nothing.
 func (c *Client) Close(ctx context.Context) error {
 	if !c.isOpen() {
 		return nil
@@ -291,7 +296,7 @@ func (c *Client) Close(ctx context.Context) error {
 	return c.closeErr
 }
 
-// stopAndClose stops the machine and closes the storage when the last state is on it.
+// stopAndClose stops the runner and closes the storage once the last state is written.
 func (c *Client) stopAndClose(ctx context.Context) error {
 	flushed := c.runner.stop()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.shutdownTimeout)
@@ -317,7 +322,7 @@ func (c *Client) call(ctx context.Context, e abi.Event) error {
 	return err
 }
 
-// callWithBody is ask with the text that comes with the answer.
+// callWithBody is call that also returns the text of the answer.
 func (c *Client) callWithBody(ctx context.Context, e abi.Event) (string, error) {
 	if !c.isOpen() {
 		v := errNotRunning.Verdict

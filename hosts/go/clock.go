@@ -2,11 +2,11 @@ package onelicense
 
 import "time"
 
-// Clock tells the time and wakes the client.
+// Clock is the client's source of time and timers.
 type Clock interface {
-	// Now is the time of day.
+	// Now returns the time of day.
 	Now() time.Time
-	// Monotonic is the time since an origin that stays the same for the whole process.
+	// Monotonic returns the time since an origin that stays the same for the whole process.
 	Monotonic() time.Duration
 	// AfterFunc calls f in its own goroutine after d. stop keeps f from being called if that has not begun.
 	AfterFunc(d time.Duration, f func()) (stop func())

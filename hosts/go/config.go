@@ -11,33 +11,33 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// Config is what a program says about itself. The first four values are printed by the instructions page; the rest may stay zero.
+// Config holds the settings of a program. The instructions page prints the first four; the others may stay zero.
 type Config struct {
-	ServerURL string // https://host/api/v1#ROOT; the fragment pins the product's root key
+	ServerURL string // https://host/api/v1#FINGERPRINT; the fragment pins the product's root key
 	ProductID string // 24 hex digits, as are the next two
 	VersionID string
 	LicenseID string // for New only
 
 	Keyring       string        // the product's certificate, armored; needed for license files
-	AllowUnpinned bool          // go on without a pinned root; a server on loopback needs no permission
+	AllowUnpinned bool          // accept a server without a pinned root key; always allowed on loopback
 	Timeout       time.Duration // of one exchange with the server; 0: 10 s
 
-	// Fingerprint is what tells this machine from others, name → value, at most 16; such as MachineParts(), or a dongle's number. The
-	// values stay here: the server gets hashes.
+	// Fingerprint identifies this machine by parts, name → value, at most 16: MachineParts(), for example, or the number of a dongle. The
+	// values stay in this process: the server gets hashes.
 	Fingerprint map[string]string
-	Program     string // the program's own version; told to the server if the policy asks for statistics
+	Program     string // version of the program; sent to the server if the policy asks for statistics
 
 	// Offline is for a machine that reaches no server: New goes on when all that is wrong is that nothing was heard from it (unreachable,
 	// server_error) and the last lease, if there was one, has run out (lease_expired), so that the activation or the renewal can be made by
 	// hand: ExportRequest, then ImportAnswer. Until then calls are answered with their verdict. Nor do these three stop the program later
-	// when there is no OnVerdict. All else fails as without it.
+	// when there is no OnVerdict. Every other failure is as without it. spec/verdicts.md marks these codes; the module decides.
 	Offline bool
 
-	// StorageDir keeps the state of this installation; one process at a time may use it. Empty: a folder of the product in the
+	// StorageDir is the directory for the state of this installation; one process at a time may use it. Empty: a folder of the product in the
 	// user's private configuration directory.
 	StorageDir string
 
-	// OnVerdict hears what nobody asked for: each change of the license's standing, warnings, and what MustCheck refuses. It is
+	// OnVerdict is called with each verdict that answers no call: changes of a license's state, warnings, and refusals of MustCheck. It is
 	// called from one goroutine, in order, and may call the client. If it is nil, verdicts are logged, and one that does not allow to
 	// continue stops the program with exit status 1; deferred functions do not run then.
 	OnVerdict func(Verdict)
@@ -48,19 +48,20 @@ type Config struct {
 	// HTTPClient replaces the default one, for a proxy or a private certificate authority. Redirects are never followed.
 	HTTPClient *http.Client
 
-	// Storage, Transport and Clock replace the parts of the host, for tests and unusual surroundings. StorageDir and HTTPClient then mean nothing.
+	// Storage, Transport and Clock replace parts of the host, for tests and unusual environments. StorageDir and HTTPClient are then ignored.
 	Storage   Storage
 	Transport Transport
 	Clock     Clock
 }
 
-// FilesConfig is for a program whose licenses come as files. Config.Keyring is required, Config.LicenseID stays empty.
+// FilesConfig holds the settings of a program whose licenses come as files. Config.Keyring is required, Config.LicenseID stays empty.
 type FilesConfig struct {
 	Config
-	Directory string // all its files *.txt and *.list are loaded; one that does not exist holds none
+	Directory string // its files *.txt and *.list are loaded; a missing directory holds none
 	Loader    Loader // replaces Directory
 }
 
+// settings returns the module's part of the settings.
 func (c *Config) settings() abi.Config {
 	return abi.Config{
 		ServerURL: c.ServerURL, ProductID: license.ID(c.ProductID), VersionID: license.ID(c.VersionID), LicenseID: license.ID(c.LicenseID),
@@ -69,7 +70,7 @@ func (c *Config) settings() abi.Config {
 	}
 }
 
-// setDefaults sets what was left out. The ids were checked by the module before.
+// setDefaults completes the settings and opens the storage. The ids were checked by the module before.
 func (c *Config) setDefaults() error {
 	if c.ShutdownTimeout <= 0 {
 		c.ShutdownTimeout = 5 * time.Second
@@ -102,7 +103,7 @@ func (c *Config) setDefaults() error {
 	return nil
 }
 
-// logOrExit is what happens without an OnVerdict.
+// logOrExit is the default OnVerdict: it logs the verdict, and ends the program if that does not allow to continue.
 func logOrExit(v Verdict) {
 	if v.AllowContinue {
 		log.Print(formatVerdict(v))

@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	memoryPages      = 1024        // of 64 KiB: a module that wants more than 64 MiB traps
-	cacheLoadTimeout = time.Second // for a compiled module from the disk cache, before the interpreter takes over
+	memoryPages      = 1024        // of 64 KiB: a module that needs more than 64 MiB traps
+	cacheLoadTimeout = time.Second // for loading a compiled module from the disk cache; the interpreter is used after that
 
-	// compileDelay is what the interpreter gets before the compiler takes a processor for seconds: a program that wants one verdict, or is
+	// compileDelay is how long the interpreter runs before the compiler takes a processor for seconds: a program that wants one verdict, or is
 	// being activated, is done by then.
 	compileDelay = 2 * time.Second
 )
 
-// engine runs the module. Compiling takes seconds and loading compiled code from the cache a tenth of one, so without a cache the
-// interpreter answers first and the compiler works in the background; ready is closed when it is done.
+// engine runs the module. Compiling takes seconds and loading compiled code from the cache a tenth of a second, so without a cache the
+// interpreter answers first while the compiler works in the background; ready is closed when it is done.
 type engine struct {
 	module        []byte
-	cache         string         // folder; empty: none
+	cache         string         // folder of the compiled module; empty: none
 	idleInstances chan *instance // for Verify, which needs no client
 
 	compiler sync.Once
@@ -41,7 +41,7 @@ type engine struct {
 	compiledBackend    *backend // the compiler; nil until ready, and for good where there is none
 }
 
-// backend is one way to run the module.
+// backend is one way to run the module: wazero's interpreter or its compiler.
 type backend struct {
 	engine        *engine
 	isInterpreter bool // the interpreter
@@ -56,7 +56,7 @@ var shared struct {
 	err error
 }
 
-// sharedEngine is the one of this process: all clients share the compiled module.
+// sharedEngine returns the engine of this process: all clients share the compiled module.
 func sharedEngine() (*engine, error) {
 	shared.once.Do(func() {
 		var sum [32]byte
@@ -68,7 +68,7 @@ func sharedEngine() (*engine, error) {
 	return shared.engine, shared.err
 }
 
-// checkModuleHash holds the module to its published hash.
+// checkModuleHash compares the module with its published hash. The error has the code module_mismatch.
 func checkModuleHash(module []byte, want string) ([32]byte, error) {
 	sum := sha256.Sum256(module)
 	if got := hex.EncodeToString(sum[:]); got != want {
@@ -77,8 +77,8 @@ func checkModuleHash(module []byte, want string) ([32]byte, error) {
 	return sum, nil
 }
 
-// Warm waits until the module is compiled, and with it the cache of this user filled: an installer calls it so that the first start of
-// the program is a fast one. It is never needed.
+// Warm waits until the module is compiled, and the user's cache with it: an installer calls it so that the first start of the program is
+// fast. Calling it is never required.
 func Warm(ctx context.Context) error {
 	e, err := sharedEngine()
 	if err != nil {
@@ -95,6 +95,7 @@ func Warm(ctx context.Context) error {
 	}
 }
 
+// newEngine returns an engine that can answer: with the compiled module from the cache, or with the interpreter.
 func newEngine(module []byte, cache string, warm bool) (*engine, error) {
 	e := &engine{module: module, cache: cache, idleInstances: make(chan *instance, runtime.GOMAXPROCS(0)), ready: make(chan struct{})}
 	if !compilerExists {
@@ -117,7 +118,7 @@ func newEngine(module []byte, cache string, warm bool) (*engine, error) {
 	return e, nil
 }
 
-// wazero compiles for these two processors.
+// compilerExists reports whether wazero has a compiler for this processor.
 const compilerExists = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
 
 // compile makes the compiled module, once.
@@ -143,6 +144,7 @@ func (e *engine) compileNow() {
 	e.closeIdleInterpreters()
 }
 
+// startInterpreter makes the interpreter unless there is a backend already.
 func (e *engine) startInterpreter() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -158,6 +160,7 @@ func (e *engine) startInterpreter() error {
 	return nil
 }
 
+// newBackend loads the module into a new runtime.
 func (e *engine) newBackend(config wazero.RuntimeConfig) (*backend, error) {
 	ctx := context.Background()
 	r := wazero.NewRuntimeWithConfig(ctx, config.WithMemoryLimitPages(memoryPages))
@@ -171,7 +174,7 @@ func (e *engine) newBackend(config wazero.RuntimeConfig) (*backend, error) {
 	return nil, errors.Join(newError(license.CodeInternal, "loading the module: %v", err), r.Close(ctx))
 }
 
-// acquireBackend gives the best tier there is, with one more instance to count.
+// acquireBackend returns the best backend there is and counts one more instance of it.
 func (e *engine) acquireBackend() (*backend, error) {
 	if err := e.startInterpreter(); err != nil {
 		return nil, err
@@ -186,7 +189,8 @@ func (e *engine) acquireBackend() (*backend, error) {
 	return t, nil
 }
 
-// release counts one instance less; the interpreter, which takes much memory, goes with its last one.
+// release counts one instance less. The interpreter needs much memory and is closed with its last instance once there is a compiled
+// module.
 func (t *backend) release() {
 	t.engine.mu.Lock()
 	t.instances--
@@ -195,7 +199,7 @@ func (t *backend) release() {
 	spare.close()
 }
 
-// isCompiling tells whether the compiled module is still to come.
+// isCompiling reports whether the compiled module is not ready yet.
 func (e *engine) isCompiling() bool {
 	select {
 	case <-e.ready:
@@ -205,14 +209,14 @@ func (e *engine) isCompiling() bool {
 	}
 }
 
-// isOutdated tells whether the instance could be replaced by a compiled one.
+// isOutdated reports whether the instance is interpreted although there is a compiled module.
 func (e *engine) isOutdated(inst *instance) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return inst.backend.isInterpreter && e.compiledBackend != nil
 }
 
-// takeUnusedInterpreter takes the interpreter out if nobody needs it any more.
+// takeUnusedInterpreter removes and returns the interpreter if nothing needs it any more; nil otherwise. The caller holds the lock.
 func (e *engine) takeUnusedInterpreter() *backend {
 	t := e.interpreterBackend
 	if t == nil || e.compiledBackend == nil || t.instances > 0 {
@@ -228,7 +232,7 @@ func (t *backend) close() {
 	}
 }
 
-// closeIdleInterpreters ends the instances at rest that run in the interpreter.
+// closeIdleInterpreters closes the idle instances that are interpreted.
 func (e *engine) closeIdleInterpreters() {
 	for range cap(e.idleInstances) {
 		select {

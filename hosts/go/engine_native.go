@@ -13,13 +13,13 @@ import (
 	"github.com/onelicense/onelicense/wasm/client"
 )
 
-// With the build tag native the client core is compiled into the program, instead of the published module and an engine for it (doc.go
-// says when to want that). Everything outside this file is the same: calls go in and out as bytes, and an instance that answers
+// With the build tag native the client core is compiled into the program, in place of the published module and an engine for it (doc.go
+// says when that is useful). Everything outside this file is the same: calls go in and out as bytes, and an instance that answers
 // internal is thrown away and a new one made from the last saved state.
 //
-// What the module's walls gave is gone: a core that loops or runs out of memory takes the program with it.
+// The isolation of the module is lost: a core that loops or runs out of memory affects the whole program.
 
-// engine makes instances; there is nothing to load or to compile.
+// engine makes instances; there is nothing to load or compile.
 type engine struct {
 	idleInstances chan *instance // for Verify, which needs no client
 }

@@ -24,10 +24,10 @@ type Receipt = abi.Receipt
 // AllowContinue says whether the program may go on all the same.
 type Error struct{ Verdict }
 
-// Error says code, message and detail, and no secret.
+// Error returns code, message and detail. They hold no secret.
 func (e *Error) Error() string { return formatVerdict(e.Verdict) }
 
-// CodeOf is the code of the refusal in err's chain; ok without an error, and internal for an error that is no refusal.
+// CodeOf returns the code of the first *Error in err's chain: ok if err is nil, internal if there is none.
 func CodeOf(err error) license.Code {
 	if err == nil {
 		return license.CodeOK
@@ -42,7 +42,7 @@ func newError(code license.Code, format string, args ...any) *Error {
 	return &Error{abi.Describe(code, fmt.Sprintf(format, args...))}
 }
 
-// errorOf is nil for a verdict that grants what was asked.
+// errorOf returns the verdict as an error, or nil if it grants what was asked.
 func errorOf(v Verdict) error {
 	if v.OK {
 		return nil

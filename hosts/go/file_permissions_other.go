@@ -4,7 +4,7 @@ package onelicense
 
 import "os"
 
-// isOwnedByUser tells whether path is a plain file or directory. The user's cache directory is private by its access list here.
+// isOwnedByUser reports whether path is a plain file or directory. Here an access list makes the user's cache directory private.
 func isOwnedByUser(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && (info.IsDir() || info.Mode().IsRegular())

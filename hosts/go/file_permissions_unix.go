@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// isOwnedByUser tells whether path is a plain file or directory of this user that nobody else can write.
+// isOwnedByUser reports whether path is a plain file or directory of this user that nobody else can write.
 func isOwnedByUser(path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.IsDir() && !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 {
@@ -17,8 +17,7 @@ func isOwnedByUser(path string) bool {
 	return ok && int(owner.Uid) == os.Geteuid()
 }
 
-// isSafeParent tells whether nobody else can put something in the place of what this user has in the directory; one that is missing will be
-// made.
+// isSafeParent reports whether nobody else can replace what this user has in the directory. A missing directory is safe: it will be made.
 func isSafeParent(dir string) bool {
 	info, err := os.Stat(dir)
 	return err != nil || info.Mode().Perm()&0o022 == 0 || info.Mode()&os.ModeSticky != 0

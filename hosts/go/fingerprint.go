@@ -12,11 +12,11 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// What is known of the machine and of this package: for the statistics, and, if the program wants it there, for the fingerprint.
+// Facts about the machine and this package: for the statistics and, if the program asks for it, for the fingerprint.
 
-// MachineParts are parts for Config.Fingerprint that every machine has: host_name, platform, and machine_id where it can be read. The
-// values stay in this process: the server gets hashes under the license's id. Nothing of this is used unless the program says so. The map
-// is the caller's, who may add to it.
+// MachineParts returns parts for Config.Fingerprint that every machine has: host_name, platform, and machine_id where it can be read.
+// Nothing of this is used unless the program sets it. The values stay in this process: the server gets hashes under the license's id. The
+// map belongs to the caller, who may add to it.
 func MachineParts() map[string]string {
 	return machineParts("/etc/machine-id", "/var/lib/dbus/machine-id")
 }
@@ -35,7 +35,7 @@ func machineParts(ids ...string) map[string]string {
 	return parts
 }
 
-// readID is empty where there is none.
+// readID returns the trimmed contents of a small file, or nothing if it cannot be read.
 func readID(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -49,12 +49,12 @@ func readID(path string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// platform is what the statistics call it, like linux/amd64.
+// platform is the platform in the statistics, like linux/amd64.
 const platform = runtime.GOOS + "/" + runtime.GOARCH
 
 const modulePath = "github.com/onelicense/onelicense"
 
-// hostName is what the statistics call this package: its version is the one that the program was built with.
+// hostName returns the name and version of this package for the statistics. The version is the one that the program was built with.
 func hostName() string {
 	info, _ := debug.ReadBuildInfo()
 	return "go/" + moduleVersion(info)
@@ -79,7 +79,7 @@ func moduleVersion(info *debug.BuildInfo) string {
 	return version[:min(len(version), 60)]
 }
 
-// fingerprint in the order of names, so that a request does not depend on that of a map.
+// fingerprint returns the parts in the order of their names, so that the same machine always sends the same request.
 func (c *Config) fingerprint() (parts []abi.FingerprintPart) {
 	for _, name := range slices.Sorted(maps.Keys(c.Fingerprint)) {
 		parts = append(parts, abi.FingerprintPart{Name: name, Value: c.Fingerprint[name]})

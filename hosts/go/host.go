@@ -12,8 +12,8 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// runner runs one client of the module: it feeds events and carries out effects. Everything about the instance happens under one
-// lock; effects that take time are only begun there.
+// runner runs one client of the module: it feeds events and applies effects. The instance is used under one lock only; effects that take
+// time are only begun there.
 type runner struct {
 	engine    *engine
 	clock     Clock
@@ -24,21 +24,21 @@ type runner struct {
 	saves    *workQueue[pendingSave]
 	verdicts *workQueue[unsolicitedVerdict]
 
-	ctx    context.Context // of what runs in the background; ended by stop
+	ctx    context.Context // of all background work; ended by stop
 	cancel context.CancelFunc
 
 	mu          sync.Mutex
-	inst        *instance // nil when the machine does not run
-	stopped     Verdict   // why it does not
+	inst        *instance // nil: not running
+	stopped     Verdict   // why there is no instance
 	handle      int32
-	generation  int    // counts instances: what belongs to an earlier one is dropped
-	state       string // of the last Save: what a new instance goes on from
-	files       []File // of the program; a new instance is given them again
+	generation  int    // counts instances: events for an earlier one are dropped
+	state       string // of the last Save effect: a new instance resumes from it
+	files       []File // license files; a new instance is given them again
 	calls       map[int64]chan<- callResult
 	lastCall    int64
-	starting    bool // the program is still being asked to wait
+	starting    bool // New has not returned yet
 	stopTimer   func()
-	timerID     int // counts timers, so that one that was replaced does nothing
+	timerID     int // counts timers, so that a replaced one does nothing
 	recentTraps []time.Duration
 }
 
@@ -48,19 +48,20 @@ type pendingSave struct {
 	state string
 }
 
-// callResult is the verdict on a call of the program, and the text that comes with it.
+// callResult is the verdict on a call of the program and the text that comes with it.
 type callResult struct {
 	Verdict
 	body string
 }
 
-// unsolicitedVerdict is a verdict that nobody asked for.
+// unsolicitedVerdict is a verdict that answers no call.
 type unsolicitedVerdict struct {
 	Verdict
-	goOn bool // whatever it says: something else stops the program, or the program said that this does not
+	mayContinue bool // does not stop the program, whatever it says: New returns an error instead, or the module tolerates it offline
 }
 
-func newRunner(e *engine, cfg *Config, tell func(unsolicitedVerdict)) *runner {
+// newRunner returns a runner without an instance. notify is called from one goroutine with each verdict that answers no call.
+func newRunner(e *engine, cfg *Config, notify func(unsolicitedVerdict)) *runner {
 	m := &runner{
 		engine: e, clock: cfg.Clock, transport: cfg.Transport, storage: cfg.Storage, settings: cfg.settings(),
 		calls: map[int64]chan<- callResult{}, starting: true, stopped: abi.Describe(license.CodeNotRunning, ""),
@@ -70,13 +71,13 @@ func newRunner(e *engine, cfg *Config, tell func(unsolicitedVerdict)) *runner {
 	m.saves = newWorkQueue(m.writeStates)
 	m.verdicts = newWorkQueue(func(batch []unsolicitedVerdict) {
 		for _, n := range batch {
-			tell(n)
+			notify(n)
 		}
 	})
 	return m
 }
 
-// openClient makes the client in a new instance, from the last saved state; the caller holds the lock.
+// openClient makes the client in a new instance, from the last saved state. The caller holds the lock.
 func (m *runner) openClient(inst *instance) error {
 	reply, err := inst.invoke(&abi.Call{Op: abi.OpNew, Config: &m.settings, State: m.state, Random: randomBytes(32)})
 	if err != nil {
@@ -95,7 +96,7 @@ func (m *runner) call(ctx context.Context, e abi.Event) error {
 	return err
 }
 
-// callWithBody is ask with the text that comes with the answer.
+// callWithBody is call that also returns the text of the answer.
 func (m *runner) callWithBody(ctx context.Context, e abi.Event) (body string, err error) {
 	answer := make(chan callResult, 1)
 	m.mu.Lock()
@@ -113,14 +114,14 @@ func (m *runner) callWithBody(ctx context.Context, e abi.Event) (body string, er
 	delete(m.calls, number)
 	m.mu.Unlock()
 	select {
-	case a := <-answer: // in the same moment
+	case a := <-answer: // it came at the same moment
 		return a.body, errorOf(a.Verdict)
 	default:
 		return "", fmt.Errorf("onelicense: %s: %w", e.Type, context.Cause(ctx))
 	}
 }
 
-// beginCall feeds a call; the caller holds the lock.
+// beginCall feeds an event that is a call of the program. The caller holds the lock.
 func (m *runner) beginCall(e abi.Event, answer chan<- callResult) (number int64, err error) {
 	if m.inst == nil {
 		v := m.stopped
@@ -137,8 +138,8 @@ func (m *runner) beginCall(e abi.Event, answer chan<- callResult) (number int64,
 	return e.Call, nil
 }
 
-// step feeds one event and carries out its effects; the caller holds the lock. A trap is dealt with here, and is no error; an error
-// is a refusal of this event.
+// step feeds one event and applies its effects. The caller holds the lock. A trap is handled here and is no error; an error is the
+// module's refusal of this event.
 func (m *runner) step(e abi.Event) error {
 	if m.inst == nil {
 		return nil
@@ -159,20 +160,20 @@ func (m *runner) step(e abi.Event) error {
 	return nil
 }
 
-// feedBackground brings an event from the background, if it is still for the instance that it belongs to.
+// feedBackground feeds an event from the background if it belongs to the present instance.
 func (m *runner) feedBackground(run int, e abi.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if run != m.generation {
 		return
 	}
-	// The module refuses no event of ours but an answer that no call can hold, which comes from something else than a server.
+	// The only event of ours that the module refuses is a reply larger than a call may be, which no server sends.
 	if err := m.step(e); err != nil && e.Type == abi.EventReply {
 		m.step(abi.Event{Type: abi.EventFailed, ID: e.ID, Detail: verdictOf(err).Detail})
 	}
 }
 
-// applyEffect begins one effect; the caller holds the lock.
+// applyEffect begins one effect. The caller holds the lock.
 func (m *runner) applyEffect(e abi.Effect) {
 	switch e.Type {
 	case abi.EffectSend:
@@ -187,6 +188,7 @@ func (m *runner) applyEffect(e abi.Effect) {
 	}
 }
 
+// send posts a request and feeds the reply or the failure.
 func (m *runner) send(run int, e abi.Effect) {
 	ctx, cancel := context.WithTimeout(m.ctx, time.Duration(e.Timeout)*time.Millisecond)
 	defer cancel()
@@ -201,7 +203,7 @@ func (m *runner) send(run int, e abi.Effect) {
 	m.feedBackground(run, abi.Event{Type: abi.EventReply, ID: e.ID, Status: answer.Status, RetryAfter: answer.RetryAfter, Body: answer.Body})
 }
 
-// writeStates puts the last of the states on the disk: each is the whole, so the earlier ones are then saved too.
+// writeStates saves the last of the states. Each is the whole state, so the earlier ones are saved with it.
 func (m *runner) writeStates(batch []pendingSave) {
 	result := abi.Event{Type: abi.EventSaved}
 	if err := m.storage.Save(batch[len(batch)-1].state); err != nil {
@@ -213,7 +215,7 @@ func (m *runner) writeStates(batch []pendingSave) {
 	}
 }
 
-// setTimer sets the one timer; the caller holds the lock.
+// setTimer sets the one timer to fire in so many ms; negative: none. The caller holds the lock.
 func (m *runner) setTimer(in int64) {
 	m.stopTimer()
 	m.timerID++
@@ -231,7 +233,7 @@ func (m *runner) setTimer(in int64) {
 	})
 }
 
-// deliverVerdict answers a call of the program, or says what nobody asked for; the caller holds the lock.
+// deliverVerdict answers a call of the program, or queues a verdict that answers none. The caller holds the lock.
 func (m *runner) deliverVerdict(e abi.Effect) {
 	if e.Call == 0 {
 		m.verdicts.put(unsolicitedVerdict{*e.Verdict, m.starting || e.Verdict.OfflineTolerated})
@@ -243,7 +245,7 @@ func (m *runner) deliverVerdict(e abi.Effect) {
 	}
 }
 
-// closeInstance ends the instance and answers all calls in progress with v; the caller holds the lock.
+// closeInstance closes the instance and answers all open calls with v. The caller holds the lock.
 func (m *runner) closeInstance(v Verdict) {
 	if m.inst != nil {
 		m.inst.close()
@@ -257,7 +259,7 @@ func (m *runner) closeInstance(v Verdict) {
 	}
 }
 
-// status asks the module; the caller does not hold the lock.
+// status asks the module for the status. The caller does not hold the lock.
 func (m *runner) status() (Status, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -275,7 +277,7 @@ func (m *runner) status() (Status, error) {
 	return *reply.Status, nil
 }
 
-// stop ends everything but the writes that are still to be made; flushed is closed when they are.
+// stop ends everything but the writes that are still to be made; flushed is closed when they are done.
 func (m *runner) stop() (flushed <-chan struct{}) {
 	m.mu.Lock()
 	m.stopped = abi.Describe(license.CodeNotRunning, "")
@@ -286,6 +288,7 @@ func (m *runner) stop() (flushed <-chan struct{}) {
 	return m.saves.close()
 }
 
+// verdictOf returns the verdict of an error; one that is no *Error has the code internal.
 func verdictOf(err error) Verdict {
 	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal.Verdict
@@ -293,7 +296,7 @@ func verdictOf(err error) Verdict {
 	return abi.Describe(license.CodeInternal, err.Error())
 }
 
-// setMillis writes t as the ABI wants times: milliseconds since 1970.
+// setMillis sets *to to t in the form of the ABI: milliseconds since 1970.
 func setMillis[T ~int64](to *T, t time.Time) { *to = T(t.UnixMilli()) }
 
 func randomBytes(n int) []byte {

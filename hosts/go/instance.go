@@ -18,8 +18,8 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// instance is one running module with its own memory. Only one goroutine may use it at a time. After a trap, or an answer that says
-// internal, it is poisoned: it may go on answering, but from a broken runtime. It must then be closed and another one taken.
+// instance is one running module with its own memory. Only one goroutine may use it at a time. After a trap, or an answer with the code
+// internal, its state can no longer be trusted, even if it still answers: it must be closed and another one made.
 type instance struct {
 	backend *backend
 	module  api.Module
@@ -30,7 +30,7 @@ type instance struct {
 	stack                      [3]uint64
 }
 
-// instance starts a new one.
+// instance starts a new instance.
 func (e *engine) instance() (*instance, error) {
 	t, err := e.acquireBackend()
 	if err != nil {
@@ -49,13 +49,13 @@ func (e *engine) instance() (*instance, error) {
 	version, err := i.run(i.module.ExportedFunction("abi_version"))
 	if err != nil || version != abi.Version || i.alloc == nil || i.free == nil || i.call == nil || i.consume == nil {
 		i.close()
-		return nil, newError(license.CodeModuleMismatch, "it speaks version %d of the ABI, this host speaks %d", version, abi.Version)
+		return nil, newError(license.CodeModuleMismatch, "the module has ABI version %d, this host needs %d", version, abi.Version)
 	}
 	return i, nil
 }
 
-// moduleConfig are all that the module has of the world: no arguments, no environment, no files. Randomness and clocks are the system's,
-// because those that wazero has by default are fixed, the same in every process.
+// moduleConfig returns the module's environment: no arguments, no variables, no files. Randomness and clocks are the system's, because
+// wazero's defaults are fixed, the same in every process.
 func moduleConfig(stderr io.Writer) wazero.ModuleConfig {
 	return wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").
 		WithRandSource(rand.Reader).WithSysWalltime().WithSysNanotime().WithStderr(stderr)
@@ -66,7 +66,8 @@ func (i *instance) close() {
 	i.backend.release()
 }
 
-// callBytes moves bytes in and out. The memory may have grown with each call, so no view of it outlives one.
+// callBytes passes the bytes of a call to the module and returns those of its answer. The memory may grow with each call, so no view of
+// it outlives one.
 func (i *instance) callBytes(in []byte) ([]byte, error) {
 	p, err := i.run(i.alloc, uint64(len(in)))
 	if err != nil {
@@ -77,7 +78,7 @@ func (i *instance) callBytes(in []byte) ([]byte, error) {
 	}
 	memory := i.module.Memory()
 	if !memory.Write(uint32(p), in) {
-		return nil, i.newTrap(errors.New("alloc gave memory that it does not have"))
+		return nil, i.newTrap(errors.New("alloc returned an address outside of the module's memory"))
 	}
 	answer, err := i.run(i.call, uint64(uint32(p)), uint64(len(in)))
 	if err != nil {
@@ -85,7 +86,7 @@ func (i *instance) callBytes(in []byte) ([]byte, error) {
 	}
 	head, ok := memory.Read(uint32(answer), 4)
 	if !ok {
-		return nil, i.newTrap(errors.New("its answer lies outside of its memory"))
+		return nil, i.newTrap(errors.New("its answer begins outside of its memory"))
 	}
 	text, ok := memory.Read(uint32(answer)+4, binary.LittleEndian.Uint32(head))
 	if !ok {
@@ -100,14 +101,14 @@ func (i *instance) callBytes(in []byte) ([]byte, error) {
 	return out, nil
 }
 
-// recordCall remembers a call for the move to the compiled module. A status changes nothing there.
+// recordCall records a call for the move to the compiled module. A status call changes nothing and is left out.
 func (i *instance) recordCall(op string, in, out []byte) {
 	if i.log != nil && op != abi.OpStatus {
 		i.log.addCall(in, out)
 	}
 }
 
-// count is the hot call: one of the abi.Consume… values.
+// count calls the export consume and returns one of the abi.Consume… values.
 func (i *instance) count(handle, n int32, now float64) (int32, error) {
 	answer, err := i.run(i.consume, uint64(uint32(handle)), uint64(uint32(n)), api.EncodeF64(now))
 	if err == nil && i.log != nil {
@@ -116,10 +117,10 @@ func (i *instance) count(handle, n int32, now float64) (int32, error) {
 	return answer, err
 }
 
-// run calls an export with at most three parameters and a result of 32 bits or none.
+// run calls an export with at most three parameters and at most one result of 32 bits.
 func (i *instance) run(f api.Function, params ...uint64) (int32, error) {
 	if f == nil {
-		return 0, i.newTrap(errors.New("it lacks an export"))
+		return 0, i.newTrap(errors.New("the module lacks an export"))
 	}
 	copy(i.stack[:], params)
 	if err := f.CallWithStack(context.Background(), i.stack[:]); err != nil {
@@ -128,13 +129,13 @@ func (i *instance) run(f api.Function, params ...uint64) (int32, error) {
 	return int32(uint32(i.stack[0])), nil
 }
 
-// newTrap names the cause: the first line of the engine's error, and of what the module wrote to stderr.
+// newTrap returns a trap with its cause: the first line of the engine's error and of what the module wrote to stderr.
 func (i *instance) newTrap(err error) error {
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	return &trapError{fmt.Sprintf("%.300s %.300s", first, i.stderr.String())}
 }
 
-// stderrBuffer keeps the beginning of what the module writes to stderr, where a panic says what it is.
+// stderrBuffer keeps the beginning of what the module writes to stderr, where a panic explains itself.
 type stderrBuffer struct {
 	mu   sync.Mutex
 	text []byte

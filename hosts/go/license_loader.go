@@ -15,11 +15,11 @@ import (
 
 const (
 	maxFile  = 64 << 10         // bytes of one license file
-	maxList  = (1 << 20) + 4096 // bytes of a list of revoked licenses
-	maxFiles = 2 << 20          // bytes of all of them: they go into the module in one call
+	maxList  = (1 << 20) + 4096 // bytes of a revocation list
+	maxFiles = 2 << 20          // bytes of all files together: they go into the module in one call
 )
 
-// File is a license file, or a list of revoked licenses. One that could not be read has an Error instead of Data; the status then names it.
+// File is a license file or a revocation list. A file that could not be read has an Error instead of Data; Status then lists it.
 type File = abi.File
 
 // Loader finds license files.
@@ -27,8 +27,8 @@ type Loader interface {
 	Load() ([]File, error)
 }
 
-// DirectoryLoader finds all files *.txt and *.list in the directory, in the order of their names, in capitals or not. Which of them are
-// licenses and which are lists of revoked ones does not depend on the name. A directory that does not exist holds none.
+// DirectoryLoader returns a Loader for all files *.txt and *.list of a directory, in the order of their names, in any case. The contents
+// decide which files are licenses and which are revocation lists, not the names. A missing directory holds none.
 func DirectoryLoader(directory string) Loader { return directoryLoader(directory) }
 
 type directoryLoader string
@@ -62,14 +62,14 @@ func (d directoryLoader) Load() ([]File, error) {
 	return files, nil
 }
 
-// readFile reads a regular file only: a pipe would never end. Of one that is too large, it reads enough for the module to see that.
+// readFile reads a regular file only: a pipe would never end. Of a file that is too large it reads enough for the module to notice.
 func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, withoutPath(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file")
+		return nil, errors.New("not a regular file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -80,13 +80,13 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, withoutPath(err)
 	}
-	if !bytes.HasPrefix(data, []byte("{")) { // a list is JSON, a license file is not
+	if !bytes.HasPrefix(data, []byte("{")) { // a revocation list is JSON, a license file is not
 		data = data[:min(len(data), maxFile+1)]
 	}
 	return data, nil
 }
 
-// withoutPath leaves the path out, which the status names already.
+// withoutPath removes the path from a file system error: Status names the file already.
 func withoutPath(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err

@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// The compiled module is machine code: whoever can write the cache can run code in the program. So it lives in a directory that only
-// this user can write, each module in a folder of its own, or else there is none.
+// The compiled module is machine code: anybody who can write the cache can run code in the program. So it is kept in a directory that only
+// this user can write, each module in a folder of its own; without such a directory there is no cache.
 
-// cacheLifetime is how long a module that nobody uses any more stays in the cache.
+// cacheLifetime is how long a module that no program uses any more stays in the cache.
 const cacheLifetime = 60 * 24 * time.Hour
 
-// openCache gives the folder for the module with the hash, and tells whether something is in it; "" when there is no safe one.
+// openCache returns the folder for the module with the hash, and whether it holds a compiled module already. The folder is empty if there
+// is no safe one.
 func openCache(sum [32]byte) (folder string, warm bool) {
 	user, err := os.UserCacheDir()
 	if err != nil {
@@ -25,6 +26,7 @@ func openCache(sum [32]byte) (folder string, warm bool) {
 	return openCacheIn(user, sum)
 }
 
+// openCacheIn is openCache for a given directory of the user's caches.
 func openCacheIn(user string, sum [32]byte) (folder string, warm bool) {
 	if !isSafeParent(user) {
 		return "", false
@@ -47,7 +49,7 @@ func openCacheIn(user string, sum [32]byte) (folder string, warm bool) {
 	return folder, warm
 }
 
-// prune removes the modules of programs that were updated or removed.
+// prune removes the compiled modules of programs that were updated or removed.
 func prune(root string, now time.Time) {
 	entries, _ := os.ReadDir(root)
 	for _, entry := range entries {

@@ -13,17 +13,17 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// Storage keeps the state of one installation. The client calls it from one goroutine at a time.
+// Storage stores the state of one installation. The client calls it from one goroutine at a time.
 type Storage interface {
-	// Load gives what was saved last; empty when nothing was.
+	// Load returns the state that was saved last; empty if there is none.
 	Load() (string, error)
-	// Save replaces it: when it returns nil, the new state survives a power cut, and at no time is there neither the old nor the new.
+	// Save replaces the state: when it returns nil, the new state survives a power cut, and at any time either the old or the new one is there.
 	Save(state string) error
-	// Close lets another client have the storage.
+	// Close releases the storage for another client.
 	Close() error
 }
 
-// Directory is the Storage in a private directory: the file state, and the file lock, held while it is open.
+// Directory is a Storage in a private directory: the file state, and the file lock, which is held while it is open.
 type Directory struct {
 	path string
 	lock *flock.Flock
@@ -46,13 +46,14 @@ func OpenDirectory(path string) (*Directory, error) {
 	return &Directory{path, lock}, nil
 }
 
+// Load implements Storage.
 func (d *Directory) Load() (string, error) {
 	info, err := os.Stat(d.file())
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err == nil && info.Size() > abi.MaxCall/2 {
-		err = fmt.Errorf("%s has %d bytes, which no state has", d.file(), info.Size())
+		err = fmt.Errorf("%s has %d bytes, more than any state", d.file(), info.Size())
 	}
 	if err != nil {
 		return "", err
@@ -61,7 +62,7 @@ func (d *Directory) Load() (string, error) {
 	return string(state), err
 }
 
-// Save writes a new file beside the old one and renames it over: each step is on the disk before the next begins.
+// Save implements Storage. It writes a new file and renames it over the old one; each step is on the disk before the next begins.
 func (d *Directory) Save(state string) (err error) {
 	fresh := d.file() + ".new" // a fixed name: the lock keeps others away, and what a crash left is overwritten
 	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -81,6 +82,7 @@ func (d *Directory) Save(state string) (err error) {
 	return syncDirectory(d.path)
 }
 
+// Close implements Storage.
 func (d *Directory) Close() error { return d.lock.Close() }
 
 func (d *Directory) file() string { return filepath.Join(d.path, "state") }

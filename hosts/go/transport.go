@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of a server's answer, in bytes: the largest list of revoked licenses, which may travel beside it, fits.
+// maxAnswer limits the server's answer in bytes: the largest revocation list, which may be attached to it, fits.
 const maxAnswer = 2 << 20
 
-// Answer is what a server said.
+// Answer is the server's HTTP answer.
 type Answer struct {
 	Status     int    // HTTP status
 	RetryAfter int64  // seconds; 0: none
@@ -24,15 +24,14 @@ type Answer struct {
 }
 
 // Transport posts one request to the server. The context carries the timeout of the whole exchange. An error means that there was no
-// answer; any HTTP status is one.
+// answer; any HTTP status is an answer.
 type Transport interface {
 	Post(ctx context.Context, url, body string) (Answer, error)
 }
 
 type httpTransport struct{ client http.Client }
 
-// newHTTPTransport posts with a copy of the client that follows no redirect: an answer comes from the server of the settings or
-// not at all.
+// newHTTPTransport posts with a copy of the client that follows no redirect: an answer comes from the configured server or not at all.
 func newHTTPTransport(client *http.Client) *httpTransport {
 	t := &httpTransport{}
 	if client != nil {
@@ -55,7 +54,7 @@ func (t *httpTransport) Post(ctx context.Context, address, body string) (Answer,
 	response, err := t.client.Do(request)
 	if err != nil {
 		if outer, ok := errors.AsType[*url.Error](err); ok {
-			err = outer.Err // without the address, which the program knows
+			err = outer.Err // without the address, which is in the settings
 		}
 		return Answer{}, err
 	}
@@ -70,10 +69,10 @@ func (t *httpTransport) Post(ctx context.Context, address, body string) (Answer,
 	return Answer{response.StatusCode, retryAfter(response.Header.Get("Retry-After"), time.Now()), string(text)}, nil
 }
 
-// closeIdle lets go of connections that only this client has.
+// closeIdle closes idle connections that only this client uses.
 func (t *httpTransport) closeIdle() { t.client.CloseIdleConnections() }
 
-// retryAfter reads the header in both of its forms.
+// retryAfter parses a Retry-After header in either of its forms and returns seconds.
 func retryAfter(header string, now time.Time) int64 {
 	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
 		return max(seconds, 0)

@@ -7,14 +7,14 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// A module that traps again and again is given up: at most maxRestarts in each restartWindow.
+// A module that keeps trapping is given up: at most maxRestarts in each restartWindow.
 const (
 	maxRestarts   = 3
 	restartWindow = time.Minute
 )
 
-// recoverFromTrap throws a trapped instance away and goes on in a new one from the last saved state; the caller holds the lock. Calls in
-// progress are answered with internal. Reservations are lost with the instance, and the program is told.
+// recoverFromTrap discards a trapped instance and resumes in a new one from the last saved state. The caller holds the lock. Open calls
+// are answered with internal. Reservations are lost with the instance, and the program is told.
 func (m *runner) recoverFromTrap(cause error) {
 	v := abi.Describe(license.CodeInternal, cause.Error())
 	m.closeInstance(v)
@@ -37,7 +37,7 @@ func (m *runner) recoverFromTrap(cause error) {
 		m.verdicts.put(unsolicitedVerdict{m.stopped, false})
 		return
 	}
-	v.AllowContinue = true // the new instance says so if not
+	v.AllowContinue = true // if the program must stop, the new instance says so
 	m.verdicts.put(unsolicitedVerdict{v, false})
 	m.repeatCall(abi.Event{Type: abi.EventStart})
 	if m.files != nil {
@@ -45,7 +45,7 @@ func (m *runner) recoverFromTrap(cause error) {
 	}
 }
 
-// repeatCall makes a call in the program's stead; a refusal goes where verdicts go that nobody asked for. The caller holds the lock.
+// repeatCall makes a call in place of the program. A refusal is delivered as a verdict that answers no call. The caller holds the lock.
 func (m *runner) repeatCall(e abi.Event) {
 	answer := make(chan callResult, 1)
 	if _, err := m.beginCall(e, answer); err != nil {

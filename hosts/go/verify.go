@@ -10,8 +10,8 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// Verify tells what a license file grants, after its signature was checked with the product's keyring (a certificate, armored): now,
-// without a client, a server or storage. A file that is not genuine is refused with its code.
+// Verify returns what a license file grants, after checking its signature with the product's keyring (an armored certificate), as of now.
+// It needs no client, server or storage. A file that is not genuine is refused with its code.
 func Verify(ctx context.Context, file, keyring []byte, options ...VerifyOption) (*License, error) {
 	return VerifyAt(ctx, file, keyring, time.Now(), options...)
 }
@@ -31,22 +31,22 @@ func VerifyAt(ctx context.Context, file, keyring []byte, now time.Time, options 
 	return reply.License, nil
 }
 
-// VerifyOption is something more that Verify looks at.
+// VerifyOption adds a check to Verify.
 type VerifyOption func(*abi.Call) error
 
-// WithList holds the file to the product's list of revoked licenses as well. One that is not genuine refuses every file.
+// WithList also checks the file against the product's revocation list. A list that is not genuine refuses every file.
 func WithList(list []byte) VerifyOption {
 	return func(c *abi.Call) error {
 		if len(list) == 0 {
-			return newError(license.CodeStatementMalformed, "the list is empty") // to the module it would be none
+			return newError(license.CodeStatementMalformed, "the list is empty") // the module takes an empty list for none
 		}
-		c.List = strings.ToValidUTF8(string(list), "\uFFFD") // what is not UTF-8 is not signed so
+		c.List = strings.ToValidUTF8(string(list), "\uFFFD") // bytes that are not UTF-8 cannot verify
 		return nil
 	}
 }
 
-// VerifyReceipt tells what a lease proves, the Receipt of a LicenseStatus, after its signature was checked with the product's keyring (a
-// certificate, armored): also long after it has run out. Nothing is sent anywhere.
+// VerifyReceipt returns what a lease proves, also long after it has expired, after checking its signature with the product's keyring (an
+// armored certificate). text is the Receipt of a LicenseStatus. Nothing is sent anywhere.
 func VerifyReceipt(ctx context.Context, text string, keyring []byte) (*Receipt, error) {
 	reply, err := invokeShared(ctx, &abi.Call{Op: abi.OpReceipt, File: []byte(text), Keys: string(keyring)})
 	if err != nil {
@@ -61,7 +61,7 @@ func verifyCall(file, keyring []byte, now time.Time) *abi.Call {
 	return c
 }
 
-// Root is the fingerprint of a keyring's root key: what is pinned at the end of a ServerURL.
+// Root returns the fingerprint of a keyring's root key, which is pinned at the end of a ServerURL.
 func Root(ctx context.Context, keyring []byte) (string, error) {
 	reply, err := invokeShared(ctx, &abi.Call{Op: abi.OpRoot, Keys: string(keyring)})
 	if err != nil {
@@ -81,7 +81,7 @@ func invokeShared(ctx context.Context, c *abi.Call) (*abi.Reply, error) {
 	return e.invoke(c)
 }
 
-// invoke makes a call that needs no client, in one of the instances kept for that.
+// invoke makes a call that needs no client, in one of the idle instances.
 func (e *engine) invoke(c *abi.Call) (*abi.Reply, error) {
 	inst, err := e.acquireInstance()
 	if err != nil {
@@ -91,7 +91,7 @@ func (e *engine) invoke(c *abi.Call) (*abi.Reply, error) {
 	return reply, e.releaseInstance(inst, err)
 }
 
-// acquireInstance takes an instance that is at rest, or a new one.
+// acquireInstance returns an idle instance or a new one.
 func (e *engine) acquireInstance() (*instance, error) {
 	select {
 	case inst := <-e.idleInstances:
@@ -106,7 +106,7 @@ func (e *engine) acquireInstance() (*instance, error) {
 	return inst, nil
 }
 
-// releaseInstance puts an instance to rest, unless the call ended it. It returns the error of the call, a trap as a refusal.
+// releaseInstance makes the instance idle again unless the call ended it. It returns the error of the call, a trap as a refusal.
 func (e *engine) releaseInstance(inst *instance, err error) error {
 	if t, ok := errors.AsType[*trapError](err); ok {
 		inst.close()

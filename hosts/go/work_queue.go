@@ -2,16 +2,17 @@ package onelicense
 
 import "sync"
 
-// workQueue hands what is put into it to one goroutine, in order, all that has come together at a time. Putting never waits.
+// workQueue passes items to one goroutine in order, all that have come together in one batch. Adding an item never waits.
 type workQueue[T any] struct {
 	mu     sync.Mutex
 	moved  sync.Cond
 	items  []T
-	busy   bool // a batch is being worked on
+	busy   bool // a batch is being processed
 	closed bool
-	done   chan struct{} // closed when the last item was worked on
+	done   chan struct{} // closed when the last item was processed
 }
 
+// newWorkQueue starts the goroutine, which calls work with each batch.
 func newWorkQueue[T any](work func([]T)) *workQueue[T] {
 	b := &workQueue[T]{done: make(chan struct{})}
 	b.moved.L = &b.mu
@@ -50,7 +51,8 @@ func (b *workQueue[T]) put(item T) {
 	}
 }
 
-// waitForBatch waits while something lies in the box and something else is being worked on.
+// waitForBatch waits while items are queued behind a batch that is being processed, so that a fast producer does not run ahead without
+// limit.
 func (b *workQueue[T]) waitForBatch() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,7 +61,7 @@ func (b *workQueue[T]) waitForBatch() {
 	}
 }
 
-// close takes nothing more; done is closed when all that was put before is worked on.
+// close accepts no more items; done is closed when all earlier ones are processed.
 func (b *workQueue[T]) close() (done <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
