@@ -1,7 +1,7 @@
-// Command onelicense-desktop is One License in a window of its own: the same pages as in a browser, on a server in this program or on
-// another one, and license files opened from this machine.
+// Command onelicense-desktop shows One License in a window of its own: the same pages as in a browser, on a server in this program or on
+// a remote one, and license files opened from this machine.
 //
-// It is built with -tags desktop,production,webkit2_41; without them it is a stub, so that the rest of the module needs no window.
+// It is built with -tags desktop,production,webkit2_41; without them it is a stub, so that the rest of the module needs no GUI libraries.
 package main
 
 import (

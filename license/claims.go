@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The limits of what a license says. They keep a verifier's work bounded before anything is trusted, and lie far above what
+// The limits of a license's text. They bound a verifier's work before anything is trusted, and lie far above what
 // a license for people to read would hold.
 const (
 	MaxContexts     = 64
@@ -14,7 +14,7 @@ const (
 	MaxSlots        = 1_000_000
 )
 
-// Valid tells whether the id has its one form, 24 lower-case hex digits.
+// Valid reports whether the id has its only form, 24 lower-case hex digits.
 func (id ID) Valid() bool {
 	if len(id) != 24 {
 		return false
@@ -27,8 +27,8 @@ func (id ID) Valid() bool {
 	return true
 }
 
-// ValidName tells whether s can name a context or an entitlement: [A-Za-z0-9][A-Za-z0-9_.-]{0,63}. Names are ASCII so that no
-// two of them look alike; labels for people live on the server.
+// ValidName reports whether s can name a context or an entitlement: [A-Za-z0-9][A-Za-z0-9_.-]{0,63}. Names are ASCII so that no two of
+// them look alike; labels for people are kept on the server.
 func ValidName(s string) bool {
 	if s == "" || len(s) > MaxName {
 		return false
@@ -44,7 +44,7 @@ func ValidName(s string) bool {
 	return true
 }
 
-// Grants tells whether the license is good for the entitlement in the context.
+// Grants reports whether the license grants the entitlement in the context.
 func (c Claims) Grants(context, entitlement string) bool {
 	for _, name := range c.Contexts {
 		if name != context {
@@ -59,8 +59,8 @@ func (c Claims) Grants(context, entitlement string) bool {
 	return false
 }
 
-// Text writes the three lines that are signed, each with its LF. It refuses claims that ParseClaims would not give back:
-// what can be written can be read, and means the same.
+// Text returns the three lines that are signed, each with its LF. It refuses claims that ParseClaims would not return: what can be
+// written can be read, and means the same.
 func (c Claims) Text() ([]byte, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (c Claims) Text() ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// ParseClaims reads what Text writes, and nothing else. Of a file, only verified text may come here.
+// ParseClaims reads what Text writes, and nothing else. Of a license file, only verified text may be passed to it.
 func ParseClaims(text []byte) (Claims, error) {
 	lines := strings.SplitAfter(string(text), "\n")
 	if len(lines) != 4 || lines[3] != "" {
@@ -112,7 +112,7 @@ func ParseClaims(text []byte) (Claims, error) {
 	return c, nil
 }
 
-// splitItems splits a line at its commas and bounds their number before anything is allocated for it.
+// splitItems splits a line at its commas. It checks their number before anything is allocated for them.
 func splitItems(line string, code Code, most int) ([]string, error) {
 	line = strings.TrimSuffix(line, "\n")
 	if line == "" {
@@ -124,7 +124,7 @@ func splitItems(line string, code Code, most int) ([]string, error) {
 	return strings.Split(line, ","), nil
 }
 
-// parseEntitlement reads `name` or `name:slots`. The name is judged by check.
+// parseEntitlement reads `name` or `name:slots`. validate checks the name.
 func parseEntitlement(entry string) (Entitlement, error) {
 	name, slots, counted := strings.Cut(entry, ":")
 	if !counted {
@@ -138,7 +138,7 @@ func parseEntitlement(entry string) (Entitlement, error) {
 	return Entitlement{Name: name, Slots: n}, nil
 }
 
-// validate holds every rule on claims, for both directions.
+// validate checks every rule on claims, for both directions.
 func (c Claims) validate() error {
 	if !c.ID.Valid() {
 		return Refuse(CodeFileID, "%.80q", string(c.ID))

@@ -1,13 +1,13 @@
 package license
 
-// Code is the stable name of a verdict. The list is spec/verdicts.json, from which codes_gen.go and the constants of every other
+// Code is the stable name of a verdict. The table is spec/verdicts.json, from which codes_gen.go and the constants of every other
 // language are generated; a code never changes its meaning.
 type Code string
 
-// Class says what a client does about a code (spec/verdicts.md).
+// Class groups codes by the client's reaction to them (spec/verdicts.md).
 type Class string
 
-// The classes. Only Final ends the work at once and never rides the grace; Recover means the core knows what to do by itself;
+// The classes. Only Final ends the work at once, without a grace period; Recover means that the core knows what to do by itself;
 // Request means that these bytes can never be accepted, so that the core forms a new request.
 const (
 	ClassOK        Class = "ok"
@@ -30,7 +30,7 @@ type Verdict struct {
 	Do               string // what to do about it
 }
 
-// Verdict looks the code up. An unknown code, from a server newer than this program, is transient and does not allow to continue.
+// Verdict returns the row of a code. An unknown code, from a server newer than this program, is transient and does not allow to continue.
 func (c Code) Verdict() Verdict {
 	if v, ok := verdicts[c]; ok {
 		return v

@@ -2,13 +2,13 @@ package license
 
 import "encoding/base64"
 
-// EncodeSignature writes a signature packet as one line of standard base64, without a line end.
+// EncodeSignature returns a signature packet as one line of standard base64, without a line end.
 func EncodeSignature(packet []byte) string {
 	return base64.StdEncoding.EncodeToString(packet)
 }
 
-// DecodeSignature reads what EncodeSignature writes, and nothing else. Go's decoder skips line ends and, unless told, stray
-// bits; comparing with the encoding of the result leaves no second way to write a packet.
+// DecodeSignature reads what EncodeSignature writes, and nothing else. Go's decoder skips line ends and, by default, stray bits;
+// comparing with the encoding of the result leaves no second way to write a packet. Errors have the code signature_encoding.
 func DecodeSignature(line string) ([]byte, error) {
 	packet, err := base64.StdEncoding.DecodeString(line)
 	switch {

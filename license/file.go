@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// MaxFile is the size in bytes past which a file is refused unread.
+// MaxFile is the size in bytes above which a file is refused unread.
 const MaxFile = 65536
 
-// Open verifies a license file and reads it: the only way to a *License. The order is the defence (spec/license-file.md): size,
-// bytes, lines, encoding of the signature, the signature over exactly these bytes, and only then the meaning of the lines.
-// What it refuses is an *Error.
+// Open verifies a license file and reads it; it is the only way to get a *License. The order of the checks is part of the defence
+// (spec/license-file.md): size, bytes, lines, encoding of the signature, the signature over exactly these bytes, and only then the
+// meaning of the lines. Every error is an *Error.
 func Open(file []byte, keys Keyring, now time.Time) (*License, error) {
 	text, line, err := splitFile(file)
 	if err != nil {
@@ -28,8 +28,8 @@ func Open(file []byte, keys Keyring, now time.Time) (*License, error) {
 	if err != nil {
 		return nil, err
 	}
-	// ParseClaims is strict enough that this cannot differ. It stands here because everything rests on it: a text that means
-	// something must be the one way to say it.
+	// ParseClaims is strict enough that this cannot differ. It is checked all the same because everything depends on it: a text that means
+	// something must be the only way to write that.
 	again, err := claims.Text()
 	if err != nil {
 		return nil, err
@@ -40,8 +40,8 @@ func Open(file []byte, keys Keyring, now time.Time) (*License, error) {
 	return &License{Claims: claims, Signature: signature, Root: keys.Root()}, nil
 }
 
-// splitFile gives the signed text with LF line ends, and the signature line without its own. Mail and editors turn LF into CRLF and
-// drop the last line end, so both are forgiven, and nothing else is: all line ends are of one kind.
+// splitFile returns the signed text with LF line ends, and the signature line without its own. Mail and editors turn LF into CRLF and
+// drop the last line end; both are accepted, and nothing else is: all line ends are of one kind.
 func splitFile(file []byte) (text []byte, signature string, err error) {
 	if len(file) > MaxFile {
 		return nil, "", Refuse(CodeFileTooLarge, "%d bytes, at most %d", len(file), MaxFile)

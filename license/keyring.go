@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Use says what a key may sign, and with it which OpenPGP signature type the document carries.
+// Use is the purpose that a key may sign for. It also decides which OpenPGP signature type the document carries.
 type Use string
 
 // The uses of a key (spec/license-file.md, "Keys"). A file is signed in text mode (0x01), everything else in binary mode (0x00),
@@ -17,36 +17,38 @@ const (
 	UseDelegation Use = "delegation"
 )
 
-// Keyring is a product's public keys: one certificate whose primary key is the root. It is the only judge of signatures;
-// license/pgp has the OpenPGP one.
+// Keyring holds a product's public keys: one certificate whose primary key is the root. It alone decides whether a signature is good;
+// license/pgp has the OpenPGP implementation.
 type Keyring interface {
-	// Root is the fingerprint of the primary key, upper-case hex: what an app pins, and so what the product is.
+	// Root returns the fingerprint of the primary key, upper-case hex. Apps pin it: it identifies the product.
 	Root() string
-	// Verify checks one detached signature (binary packet) over message for the use at the time now. What it refuses is an
-	// *Error with one of the signature_… and key_… codes.
+	// Verify checks one detached signature (binary packet) over message for the use at the time now. Every error is an
+	// *Error with one of the codes signature_… and key_….
 	Verify(use Use, message, signature []byte, now time.Time) (Signature, error)
-	// Merge is this keyring with all that another one of the same root has besides, and its certificate: keys are added and revoked, and
-	// never forgotten.
+	// Merge returns this keyring with everything that another one of the same root adds, and its certificate. Keys are added and revoked, and
+	// never removed. A keyring of another root is refused with wrong_root.
 	Merge(with Keyring) (merged Keyring, certificate []byte, err error)
 }
 
-// Signature tells who signed and when, after it was verified.
+// Signature holds the key and the time of a verified signature.
 type Signature struct {
 	Key     string // fingerprint of the signing key, upper-case hex
 	Created time.Time
 }
 
-// Signer holds private keys. It picks the key that is good for the use at the time now.
+// Signer holds private keys.
 type Signer interface {
+	// Sign signs with the key that is good for the use at the time now, and returns the signature packet.
 	Sign(use Use, message []byte, now time.Time) (signature []byte, err error)
 }
 
-// Error is a refusal with a stable code from spec/verdicts.json and what decided it.
+// Error is a refusal with a stable code from spec/verdicts.json and the evidence for it.
 type Error struct {
 	Code   Code
-	Detail string // what was found, for people; holds no secret
+	Detail string // evidence, for people; holds no secret
 }
 
+// Error returns code, message and detail.
 func (e *Error) Error() string {
 	if e.Detail == "" {
 		return fmt.Sprintf("%s: %s", e.Code, e.Code.Verdict().Message)
@@ -54,7 +56,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s (%s)", e.Code, e.Code.Verdict().Message, e.Detail)
 }
 
-// Refuse makes an *Error; format and args become its detail.
+// Refuse returns an *Error; format and args become its detail.
 func Refuse(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
 }

@@ -1,20 +1,19 @@
-// Package license reads and writes license files: four lines of text, the last of which signs the first three
-// (spec/license-file.md).
+// Package license reads and writes license files: four lines of text, of which the last signs the first three (spec/license-file.md).
 //
-// Start with Open, which verifies first and parses only what was verified; a *License comes from nowhere else. Seal makes a file.
-// Keys and signatures are behind Keyring and Signer, which package license/pgp implements; time is always an argument.
+// Start with Open, which verifies a file and parses only what was verified; it is the only source of a *License. Seal makes a file.
+// Keyring and Signer stand for keys and signatures; package license/pgp implements them. Time is always an argument.
 package license
 
-// ID names a product, version or license: 24 lower-case hex digits. It is not a secret.
+// ID identifies a product, version or license: 24 lower-case hex digits. It is not a secret.
 type ID string
 
-// Entitlement is a named right. Slots is how many installations may hold it at once; 0 means that the file states no number.
+// Entitlement is a named right. Slots is how many installations may hold it at the same time; 0 means that the file states no number.
 type Entitlement struct {
 	Name  string
 	Slots int
 }
 
-// Claims is what a license file says: its first three lines.
+// Claims holds the first three lines of a license file.
 type Claims struct {
 	ID           ID
 	Contexts     []string
@@ -25,5 +24,5 @@ type Claims struct {
 type License struct {
 	Claims
 	Signature Signature
-	Root      string // fingerprint of the keyring's root, and so the product
+	Root      string // fingerprint of the keyring's root key, which identifies the product
 }

@@ -2,7 +2,7 @@ package license
 
 import "time"
 
-// Seal makes a license file: the text of the claims and its signature, each line with LF.
+// Seal returns a license file: the text of the claims and its signature, each line with LF.
 func Seal(c Claims, s Signer, now time.Time) ([]byte, error) {
 	text, err := c.Text()
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 func main() {}
 
-// module is what this instance holds. Its parse is the one place where the machine meets OpenPGP.
+// module holds the clients of this instance. Its parse function is the only connection between the core and OpenPGP.
 var module = client.NewModule(func(certificate []byte) (license.Keyring, error) {
 	k, err := pgp.ParseLazy(certificate)
 	if err != nil {
@@ -25,13 +25,13 @@ var module = client.NewModule(func(certificate []byte) (license.Keyring, error) 
 	return k, nil
 })
 
-// buffers keeps what the host may touch alive: Go does not move it, and does not free it before free.
+// buffers keeps memory that the host may access alive until free: Go does not move it.
 var buffers = map[int32][]byte{}
 
 //go:wasmexport abi_version
 func abiVersion() int32 { return abi.Version }
 
-// alloc gives n bytes for a call; 0 if that is too many.
+// alloc returns n bytes for a call; 0 if n is not in range.
 //
 //go:wasmexport alloc
 func alloc(n int32) int32 {
@@ -44,8 +44,8 @@ func alloc(n int32) int32 {
 //go:wasmexport free
 func free(p int32) { delete(buffers, p) }
 
-// call takes n bytes of JSON at p, which alloc gave, and gives the address of the answer: its length as 32 bits, little-endian, then
-// JSON. The host frees both.
+// call takes n bytes of JSON at p, which alloc returned, and returns the address of the answer: its length as 32 bits, little-endian,
+// then JSON. The host frees both.
 //
 //go:wasmexport call
 func call(p, n int32) int32 {
@@ -57,13 +57,14 @@ func call(p, n int32) int32 {
 	return keep(append(binary.LittleEndian.AppendUint32(make([]byte, 0, 4+len(out)), uint32(len(out))), out...))
 }
 
-// consume is the one hot call; see client.Consume. now is in ms.
+// consume counts calls without JSON; see client.Client.Consume. now is in ms.
 //
 //go:wasmexport consume
 func consume(handle, n int32, now float64) int32 {
 	return module.Consume(handle, int64(n), lease.Time(now))
 }
 
+// keep registers a buffer and returns its address.
 func keep(b []byte) int32 {
 	p := int32(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
 	buffers[p] = b

@@ -1,13 +1,13 @@
-// Package app is the desktop program but for its window: the server in it or the remote one, the pages, and what pages may ask of the machine.
-// It runs without a screen, so that it is tested without one.
+// Package app implements the desktop program without its window: the embedded or remote server, the pages, and what pages may ask of the
+// machine. It runs without a screen, so that it can be tested without one.
 //
 //	a, err := app.Open(app.Config{Dir: dir, Pages: frontend.Assets()})
 //	…
 //	wails.Run(a.Options())
 //	a.Close()
 //
-// The pages speak the same HTTP API as in a browser. It is answered by a proxy that keeps the session itself: the window has no cookies, and
-// no script ever sees what a session is opened with.
+// The pages use the same HTTP API as in a browser. A proxy answers it and keeps the session cookie itself: the window has no cookies, and
+// no script ever sees the session's secret.
 package app
 
 import (
@@ -25,16 +25,16 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Config is what the program is started with. Dir and Pages must be given.
+// Config holds the settings of the program. Dir and Pages must be set.
 type Config struct {
-	Dir    string       // of everything that the program keeps; made, for this user alone, if there is none
+	Dir    string       // holds all data of the program; created for this user alone if it is missing
 	Pages  fs.FS        // the built pages
-	Server string       // where to connect from now on: a URL, or Embedded; empty: as it was
+	Server string       // server to use from now on: a URL, or Embedded; empty: the one in the settings
 	Files  []string     // license files to show first
 	Log    *slog.Logger // nil: no log
 }
 
-// App is the program. One process has a directory at a time.
+// App is the program. One process at a time has a data directory.
 type App struct {
 	config   Config
 	lock     *flock.Flock
@@ -46,16 +46,16 @@ type App struct {
 
 	mu     sync.Mutex
 	server *backend
-	failed error         // why there is no server
-	ready  chan struct{} // closed when there is one, or none can be had
+	failed error         // why there is no server; nil: there is one
+	ready  chan struct{} // closed when the first server is open or has failed
 	closed bool
 }
 
-// errAlreadyOpen is what a window shows that should not be there: without a session bus the first one is not found.
-var errAlreadyOpen = errors.New("the program is open already, in a window that could not be reached; close that one first")
+// errAlreadyOpen is shown by a second window, which only appears if the first one could not be found: without a session bus.
+var errAlreadyOpen = errors.New("the program is already open in another window, which could not be reached; close that window first")
 
-// Open takes the directory and reads the settings. When another process has the directory, the App is a second one: it opens no server, and
-// its window only gives way to the first one's.
+// Open takes the directory and reads the settings. If another process has the directory, the App is a second instance: it opens no
+// server, and its window only hands over to the first one.
 func Open(c Config) (*App, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -83,7 +83,7 @@ func Open(c Config) (*App, error) {
 	return a, nil
 }
 
-// Start opens the server that the settings name, and returns when it answers or cannot. The pages may be asked for before.
+// Start opens the server that the settings name. It returns when the server answers or has failed. The pages may be requested before.
 func (a *App) Start(ctx context.Context) {
 	if !a.first {
 		a.switchServer(nil, errAlreadyOpen)
@@ -96,7 +96,7 @@ func (a *App) Start(ctx context.Context) {
 	a.switchServer(server, err)
 }
 
-// connect makes the backend that a setting names.
+// connect opens the server that a setting names: a URL or Embedded.
 func (a *App) connect(ctx context.Context, where string) (*backend, error) {
 	if where == "" || where == Embedded {
 		return openEmbedded(ctx, a.config.Dir, a.settings, a.config.Log)
@@ -104,7 +104,7 @@ func (a *App) connect(ctx context.Context, where string) (*backend, error) {
 	return openRemote(where, a.config.Log)
 }
 
-// switchServer puts a server in the place of the one before, which is closed.
+// switchServer replaces the present server and closes it.
 func (a *App) switchServer(server *backend, err error) {
 	a.mu.Lock()
 	before := a.server
@@ -124,7 +124,7 @@ func (a *App) switchServer(server *backend, err error) {
 	}
 }
 
-// backend waits for the server of the start, and is why there is none otherwise.
+// backend waits until the first server is open or has failed, and returns the present one or why there is none.
 func (a *App) backend(ctx context.Context) (*backend, error) {
 	select {
 	case <-a.ready:
@@ -139,7 +139,7 @@ func (a *App) backend(ctx context.Context) (*backend, error) {
 	return a.server, a.failed
 }
 
-// Close lets the requests under way finish and gives the directory back.
+// Close lets open requests finish and releases the directory.
 func (a *App) Close() error {
 	a.mu.Lock()
 	if a.closed {
@@ -156,7 +156,7 @@ func (a *App) Close() error {
 	return errors.Join(append(errs, a.lock.Close())...)
 }
 
-// ServeHTTP answers what the window asks for: the API from the server, everything else from the pages.
+// ServeHTTP answers the window: the API from the server, everything else from the pages.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/api/") {
 		a.serveAPI(w, r)
@@ -165,6 +165,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.servePage(w, r)
 }
 
+// logError logs err, if there is one, with what was being done.
 func (a *App) logError(doing string, err error) {
 	if err != nil {
 		a.config.Log.Error(doing, "error", err)

@@ -232,7 +232,7 @@ func TestSecondStart(t *testing.T) {
 	dir := t.TempDir()
 	enter(t, start(t, dir, Config{}))
 	second := start(t, dir, Config{Server: "https://elsewhere.example"})
-	if code, text := (&page{t: t, app: second}).ask("GET", sessionPath, ""); code != http.StatusServiceUnavailable || !strings.Contains(text, "open already") {
+	if code, text := (&page{t: t, app: second}).ask("GET", sessionPath, ""); code != http.StatusServiceUnavailable || !strings.Contains(text, "already open") {
 		t.Errorf("the second answers %d %s", code, text)
 	}
 	if text, _ := os.ReadFile(filepath.Join(dir, settingsFile)); bytes.Contains(text, []byte("elsewhere")) {

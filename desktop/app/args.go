@@ -11,21 +11,21 @@ import (
 	"runtime"
 )
 
-// Args is what the command line says.
+// Args holds the command line.
 type Args struct {
 	Dir    string
 	Server string
 	Files  []string
 }
 
-// Usage is what the program says when it is asked, or not understood.
-const Usage = `usage: onelicense-desktop [--server URL|embedded] [--data DIRECTORY] [license file ...]
+// Usage is the help text.
+const Usage = `usage: onelicense-desktop [--server URL|embedded] [--data DIRECTORY] [LICENSE_FILE ...]
 
-  --server  connect to this server from now on; embedded: the one in this program
-  --data    keep everything in this directory, with a server and a window of its own
+  --server  server to connect to from now on: a URL, or embedded for the server in this program
+  --data    data directory; each one has its own server and window
 `
 
-// ParseArgs reads the command line of a program started in a directory.
+// ParseArgs parses the command line of a program that was started in dir.
 func ParseArgs(args []string, dir string) (Args, error) {
 	var a Args
 	f := flag.NewFlagSet("onelicense-desktop", flag.ContinueOnError)
@@ -47,7 +47,7 @@ func ParseArgs(args []string, dir string) (Args, error) {
 	return a, nil
 }
 
-// absolute makes paths independent of the directory that the program was started in. A desktop may hand over addresses of files.
+// absolute makes paths independent of the directory that the program was started in. A desktop may pass file:// URLs.
 func absolute(dir string, paths []string) []string {
 	var all []string
 	for _, path := range paths {
@@ -62,7 +62,7 @@ func absolute(dir string, paths []string) []string {
 	return all
 }
 
-// dataDir is where a person's programs keep what is not settings and does not travel to other machines.
+// dataDir returns the directory for data that is not settings and stays on this machine.
 func dataDir() (string, error) {
 	switch runtime.GOOS {
 	case "windows":

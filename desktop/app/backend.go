@@ -18,16 +18,15 @@ import (
 const (
 	apiPrefix      = "/api/v1"
 	sessionPath    = apiPrefix + "/session"
-	requestTimeout = 30 * time.Second // for one request of this program's own
-	maxResponse    = 8 << 20          // bytes of an answer to one
+	requestTimeout = 30 * time.Second // for a request that the program itself makes
+	maxResponse    = 8 << 20          // bytes of the answer to such a request
 )
 
-// backend is a server as the window sees it: where it is, and the session that is open on it. The session's cookie lives here only, and ends
-// with the program.
+// backend is the server that the window uses, with the session on it. The session cookie is kept only here, and ends with the program.
 type backend struct {
 	base     *url.URL
 	embedded bool
-	address  string // an origin: where programs reach it
+	address  string // origin at which licensed programs reach it
 	jar      http.CookieJar
 	client   *http.Client
 	proxy    *httputil.ReverseProxy
@@ -35,7 +34,7 @@ type backend struct {
 	close    func() error
 }
 
-// newBackend is a server behind a transport.
+// newBackend returns a backend that reaches base through a transport.
 func newBackend(base *url.URL, transport *http.Transport, log *slog.Logger) *backend {
 	jar, _ := cookiejar.New(nil) // it never fails
 	b := &backend{base: base, jar: jar, client: &http.Client{Transport: transport, Jar: jar, Timeout: requestTimeout}}
@@ -57,7 +56,8 @@ func newBackend(base *url.URL, transport *http.Transport, log *slog.Logger) *bac
 	return b
 }
 
-// rewriteRequest sends a page's request on, with the session that the page does not know. Nothing tells the server that the page is shown in a window.
+// rewriteRequest adds the session, which the page does not know, to a page's request. Nothing tells the server that the page is shown in
+// a window.
 func (b *backend) rewriteRequest(p *httputil.ProxyRequest) {
 	p.SetURL(b.base)
 	for _, name := range []string{"Cookie", "Origin", "Referer", "Accept-Encoding"} {
@@ -68,7 +68,7 @@ func (b *backend) rewriteRequest(p *httputil.ProxyRequest) {
 	}
 }
 
-// storeCookies keeps what the server tells a browser to remember.
+// storeCookies keeps the cookies of an answer and removes them from it.
 func (b *backend) storeCookies(r *http.Response) error {
 	if cookies := r.Cookies(); len(cookies) > 0 {
 		b.jar.SetCookies(b.base, cookies)
@@ -77,14 +77,14 @@ func (b *backend) storeCookies(r *http.Response) error {
 	return nil
 }
 
-// serveAPI hands a request to the server.
+// serveAPI passes a request to the server.
 func (a *App) serveAPI(w http.ResponseWriter, r *http.Request) {
 	b, err := a.backend(r.Context())
 	if err != nil {
 		writeProblem(w, http.StatusServiceUnavailable, "no_server", "No server", err.Error())
 		return
 	}
-	// Who asks who is logged in is where a session begins; so it is there, and there only, that the owner of the embedded server is let in.
+	// Each page begins by asking for its session. The owner of the embedded server is logged in then, and only then.
 	if b.account != nil && r.Method == http.MethodGet && r.URL.Path == sessionPath {
 		if err := b.account.login(r.Context(), b); err != nil {
 			a.config.Log.Error("the owner was not logged in", "error", err)
@@ -93,14 +93,14 @@ func (a *App) serveAPI(w http.ResponseWriter, r *http.Request) {
 	b.proxy.ServeHTTP(w, r)
 }
 
-// writeProblem answers with a problem document, as the server does.
+// writeProblem answers with a problem document in the form of the server's.
 func writeProblem(w http.ResponseWriter, status int, code, title, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail})
 }
 
-// apiError is the server's no to a request of this program's own.
+// apiError is the server's refusal of a request that the program itself made.
 type apiError struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
@@ -109,12 +109,13 @@ type apiError struct {
 
 func (r *apiError) Error() string { return fmt.Sprintf("%d %s: %s", r.Status, r.Code, r.Detail) }
 
+// isUnauthorized reports whether the server answered 401.
 func isUnauthorized(err error) bool {
 	r, ok := errors.AsType[*apiError](err)
 	return ok && r.Status == http.StatusUnauthorized
 }
 
-// call makes a request of this program's own, in the window's session.
+// call makes a request of the program itself, in the window's session.
 func (b *backend) call(ctx context.Context, method, path string, in any) ([]byte, error) {
 	var body io.Reader
 	if in != nil {
@@ -142,7 +143,7 @@ func (b *backend) call(ctx context.Context, method, path string, in any) ([]byte
 	}
 	if reply.StatusCode >= http.StatusBadRequest {
 		no := &apiError{Status: reply.StatusCode}
-		_ = json.Unmarshal(text, no) // what is no problem document is told by its status
+		_ = json.Unmarshal(text, no) // without a problem document the status says enough
 		return nil, fmt.Errorf("%s %s: %w", method, path, no)
 	}
 	return text, nil

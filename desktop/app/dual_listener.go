@@ -6,15 +6,16 @@ import (
 	"sync"
 )
 
-// dualListener is a listener with two: one inside this process, which always works and no other program can knock at, and one on the loopback
-// interface, for the licensed programs on this machine.
+// dualListener accepts connections from two sources: from inside this process, which always works and which no other program can use, and
+// from the loopback interface, for the licensed programs on this machine.
 type dualListener struct {
-	loopback net.Listener // nil: only the inner one
+	loopback net.Listener // nil: only connections from inside the process
 	accepted chan net.Conn
 	closed   chan struct{}
 	once     sync.Once
 }
 
+// newDualListener returns a listener that also accepts the connections of loopback, unless that is nil.
 func newDualListener(outer net.Listener) *dualListener {
 	d := &dualListener{loopback: outer, accepted: make(chan net.Conn), closed: make(chan struct{})}
 	if outer != nil {
@@ -23,7 +24,7 @@ func newDualListener(outer net.Listener) *dualListener {
 	return d
 }
 
-// acceptLoopback lets in who comes from outside, until the listener is closed.
+// acceptLoopback passes on connections from the loopback interface until the listener is closed.
 func (d *dualListener) acceptLoopback() {
 	for {
 		c, err := d.loopback.Accept()
@@ -39,7 +40,7 @@ func (d *dualListener) acceptLoopback() {
 	}
 }
 
-// dialInProcess comes in through the inner door.
+// dialInProcess connects from inside the process.
 func (d *dualListener) dialInProcess(ctx context.Context, _, _ string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	select {

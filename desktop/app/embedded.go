@@ -14,14 +14,14 @@ import (
 	"github.com/onelicense/onelicense/server"
 )
 
-// Embedded is the setting for the server inside this program.
+// Embedded is the value of the server setting for the server in this program.
 const Embedded = "embedded"
 
-// programsAddress is where programs on this machine reach the embedded server. It is always the same, because they are built with it; it is
-// the one of `onelicense serve`, for which this server stands in.
+// programsAddress is the address at which programs on this machine reach the embedded server. It is fixed because programs are built with
+// it; it is the default of `onelicense serve`, which this server replaces.
 const programsAddress = "127.0.0.1:4000"
 
-// openEmbedded opens the server in this program, and makes its owner when it has none.
+// openEmbedded opens the server in this program. At the first start it creates the owner's account.
 func openEmbedded(ctx context.Context, dir string, s *settings, log *slog.Logger) (*backend, error) {
 	outer := listenForPrograms(ctx, s.Listen, log)
 	d := newDualListener(outer)
@@ -44,13 +44,13 @@ func openEmbedded(ctx context.Context, dir string, s *settings, log *slog.Logger
 	b.account = &localAccount{password: passwordStore{dir: dir, settings: s, log: log}}
 	if setup := inner.SetupURL(d.Addr()); setup != "" {
 		if err := b.account.create(ctx, b, setup); err != nil {
-			return nil, errors.Join(fmt.Errorf("making the owner of the server in this program: %w", err), b.close())
+			return nil, errors.Join(fmt.Errorf("creating the owner of the server in this program: %w", err), b.close())
 		}
 	}
 	return b, nil
 }
 
-// listenForPrograms opens the outer door. Without it the window works all the same.
+// listenForPrograms opens the listener for licensed programs on this machine. If it fails, it returns nil: the window works without it.
 func listenForPrograms(ctx context.Context, address string, log *slog.Logger) net.Listener {
 	if address == "" {
 		address = programsAddress

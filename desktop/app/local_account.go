@@ -13,22 +13,23 @@ import (
 	"sync"
 )
 
-// Who the owner of an embedded server is. Nobody writes to this address, and nobody types it.
+// The owner's account on an embedded server. No mail is sent to this address, and nobody types it.
 const (
 	ownerEmail        = "owner@desktop.localhost"
 	ownerOrganisation = "My organisation"
 )
 
-// localAccount is the person at this machine. Nothing has to be installed or chosen to begin: the program makes the owner with the server's one-time
-// token and a random password, and logs in with it by itself. Who can read this person's files has the server anyway.
+// localAccount is the account of this machine's user on the embedded server. Nothing has to be installed or chosen first: the program
+// creates the account with the server's one-time token and a random password, and logs in by itself. Anybody who can read this user's
+// files can access the server anyway.
 type localAccount struct {
 	password passwordStore
 
 	mu       sync.Mutex
-	loginErr error // the server does not know the password: asking again would only lock the door
+	loginErr error // the server refused the password; further attempts would only be rate limited
 }
 
-// create makes the organisation and its owner. The password is kept first, so that a crash in between leaves nobody locked out.
+// create makes the organisation and its owner. The password is stored first, so that a crash in between locks nobody out.
 func (o *localAccount) create(ctx context.Context, b *backend, setup string) error {
 	link, err := url.Parse(setup)
 	if err != nil {
@@ -47,7 +48,7 @@ func (o *localAccount) create(ctx context.Context, b *backend, setup string) err
 	return err
 }
 
-// login logs the owner in, unless they are.
+// login logs the owner in, unless there is a session already.
 func (o *localAccount) login(ctx context.Context, b *backend) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -64,7 +65,7 @@ func (o *localAccount) login(ctx context.Context, b *backend) error {
 	}
 	_, err = b.call(ctx, http.MethodPost, "/session", map[string]string{"email": ownerEmail, "password": password})
 	if isUnauthorized(err) {
-		o.loginErr = errors.New("the owner's password was changed")
+		o.loginErr = errors.New("the owner's password was changed; log in with the new one")
 		return o.loginErr
 	}
 	return err
@@ -78,14 +79,14 @@ func randomPassword() (string, error) {
 	return hex.EncodeToString(b[:]), nil
 }
 
-// personName is what the system calls the person, when it can be shown.
+// personName returns the system's name of the user, if it can be shown.
 func personName() string {
 	u, err := user.Current()
 	if err != nil {
 		return "Owner"
 	}
 	for _, name := range []string{u.Name, u.Username} {
-		name, _, _ = strings.Cut(name, ",") // what comes after it in a passwd file is rooms and telephones
+		name, _, _ = strings.Cut(name, ",") // in a passwd file, office and telephone numbers follow
 		if name = strings.TrimSpace(name); name != "" && len(name) <= 64 && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return name
 		}

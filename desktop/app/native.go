@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,19 +9,19 @@ import (
 	"github.com/wailsapp/wails/v2/pkg/runtime"
 )
 
-// Native is what pages may ask of the machine: files, dialogs, the clipboard, and which server is meant. frontend/src/platform/desktop.ts is
-// the one caller. Each method returns an error instead of panicking: the page would wait for the answer for ever.
+// Native has the methods that pages may call: files, dialogs, the clipboard, and the choice of the server. Their only caller is
+// frontend/src/platform/desktop.ts. They return errors and never panic: after a panic the page would wait for the answer for ever.
 type Native struct{ app *App }
 
-// largestKey is more than any keyring has, in bytes.
+// largestKey limits a keyring file in bytes, far above any real one.
 const largestKey = 1 << 20
 
-// Opened are the license files that the program was asked to show since the last time.
+// Opened returns the license files that the program was asked to open since the last call.
 func (n *Native) Opened() ([]Chosen, error) {
 	return recoverPanic(n.app, func() ([]Chosen, error) { return n.app.files.takeOpened(), nil })
 }
 
-// Choose asks the person for license files; none when they change their mind.
+// Choose lets the user choose license files; none if the dialog is cancelled.
 func (n *Native) Choose() ([]Chosen, error) {
 	return recoverPanic(n.app, func() ([]Chosen, error) {
 		paths, err := n.app.window.chooseFiles("Open license files", licenseFiles)
@@ -30,7 +29,7 @@ func (n *Native) Choose() ([]Chosen, error) {
 	})
 }
 
-// Judge verifies a file that was chosen, by a keyring or, without one, by the keys of the server's products.
+// Judge verifies a chosen file with a keyring, or without one with the keys of the server's products.
 func (n *Native) Judge(id int, keyring string) (FileVerdict, error) {
 	return recoverPanic(n.app, func() (FileVerdict, error) {
 		file, err := n.app.files.get(id)
@@ -41,7 +40,7 @@ func (n *Native) Judge(id int, keyring string) (FileVerdict, error) {
 	})
 }
 
-// ChooseKeyring asks the person for a file with a product's public key and reads it; empty when they change their mind.
+// ChooseKeyring lets the user choose a file with a product's public key and returns its contents; empty if the dialog is cancelled.
 func (n *Native) ChooseKeyring() (string, error) {
 	return recoverPanic(n.app, func() (string, error) {
 		path, err := n.app.window.chooseFile("Open a public key", keyFiles)
@@ -52,7 +51,7 @@ func (n *Native) ChooseKeyring() (string, error) {
 	})
 }
 
-// SaveFile asks the person where and writes there; false when they change their mind.
+// SaveFile lets the user choose a path and writes the file there; false if the dialog is cancelled.
 func (n *Native) SaveFile(name string, contents []byte) (bool, error) {
 	return recoverPanic(n.app, func() (bool, error) {
 		path, err := n.app.window.saveAs(name)
@@ -69,25 +68,25 @@ func (n *Native) Copy(text string) error {
 	return err
 }
 
-// ServerLocation is the server that the pages speak to.
+// ServerLocation describes the server that the pages use.
 type ServerLocation struct {
 	Server  string `json:"server"`           // a URL, or Embedded
-	Address string `json:"address"`          // where programs reach it
-	Secret  string `json:"secret,omitempty"` // where the embedded server's owner has the password: keychain or file
+	Address string `json:"address"`          // origin at which licensed programs reach it
+	Secret  string `json:"secret,omitempty"` // where the owner's password of the embedded server is stored: keychain or file
 }
 
-// Where tells which server it is.
+// Where returns the server that the pages use.
 func (n *Native) Where() (ServerLocation, error) {
 	return recoverPanic(n.app, func() (ServerLocation, error) { return n.app.serverLocation() })
 }
 
-// UseServer connects to another server, from now on and after the next start, and shows its first page.
+// UseServer switches to another server, now and for later starts, and shows its first page.
 func (n *Native) UseServer(where string) error {
 	_, err := recoverPanic(n.app, func() (struct{}, error) { return struct{}{}, n.app.UseServer(where) })
 	return err
 }
 
-// recoverPanic makes an error of a panic, which is logged whole.
+// recoverPanic turns a panic into an error and logs it with its stack.
 func recoverPanic[T any](a *App, do func() (T, error)) (result T, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -106,7 +105,7 @@ func readKeyring(path string) (string, error) {
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, largestKey+1))
 	if err == nil && len(text) > largestKey {
-		err = errors.New("it is too large for a key")
+		err = fmt.Errorf("more than %d bytes, too large for a key", largestKey)
 	}
 	if err != nil {
 		return "", fmt.Errorf("reading %s: %w", path, err)

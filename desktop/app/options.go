@@ -14,10 +14,10 @@ import (
 	"github.com/wailsapp/wails/v2/pkg/runtime"
 )
 
-// Title is the window's, and the program's name for people.
+// Title is the title of the window and the program's display name.
 const Title = "One License"
 
-// Options are the window's.
+// Options returns the settings of the window.
 func (a *App) Options() *options.App {
 	return &options.App{
 		Title:     Title,
@@ -40,13 +40,13 @@ func (a *App) Options() *options.App {
 	}
 }
 
-// instanceID tells one data directory from another: each has its own window.
+// instanceID returns a name for a data directory: each directory has its own window.
 func instanceID(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return hex.EncodeToString(sum[:8])
 }
 
-// secondStart is called when the program is started again: this window comes to the front, with the files that were meant.
+// secondStart is called when the program is started again: it brings this window to the front and opens the files of that start.
 func (a *App) secondStart(second options.SecondInstanceData) {
 	start, err := ParseArgs(second.Args, second.WorkingDirectory)
 	a.logError("a second start", err)
@@ -54,7 +54,7 @@ func (a *App) secondStart(second options.SecondInstanceData) {
 	a.show(start.Files)
 }
 
-// show hands license files to the page.
+// show passes license files to the page.
 func (a *App) show(paths []string) {
 	if len(paths) > 0 {
 		a.files.addOpened(paths)

@@ -13,7 +13,7 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// Where a password can be kept.
+// The places for a password.
 const (
 	inKeychain = "keychain"
 	inFile     = "file"
@@ -21,32 +21,33 @@ const (
 
 const (
 	keychainService  = "One License"
-	keychainPatience = 3 * time.Second // a keychain that asks a person for something has no screen to do it on before the window opens
+	keychainPatience = 3 * time.Second // a keychain that wants to ask the user something cannot do so before the window opens
 	passwordFile     = "owner.password"
 )
 
-// passwordStore is one password in the system's keychain, or in a file when there is no keychain that answers. The settings name the place, so that it
-// is not guessed later, and the page can say it. The file is no worse than what lies beside it: the server's own key.
+// passwordStore stores one password in the system's keychain, or in a file if no keychain answers. The settings record which, so that
+// reading does not guess and the page can show it. The file is no less safe than the server's own key beside it.
 type passwordStore struct {
 	dir      string
 	settings *settings
 	log      *slog.Logger
 }
 
-// save stores the password and remembers where.
+// save stores the password and records the place.
 func (s passwordStore) save(ctx context.Context, password string) error {
 	place := inKeychain
 	_, err := withTimeout(ctx, func() (string, error) { return "", keyring.Set(keychainService, s.dir, password) })
 	if err != nil {
-		s.log.Info("the keychain does not take the owner's password; it is kept in a file", "error", err)
+		s.log.Info("the keychain cannot store the owner's password; it is stored in a file", "error", err)
 		place = inFile
 		if err := writePrivate(filepath.Join(s.dir, passwordFile), []byte(password+"\n")); err != nil {
-			return fmt.Errorf("keeping the owner's password: %w", err)
+			return fmt.Errorf("storing the owner's password: %w", err)
 		}
 	}
 	return s.settings.setSecretIn(place)
 }
 
+// read returns the stored password.
 func (s passwordStore) read(ctx context.Context) (string, error) {
 	if s.settings.secretIn() == inFile {
 		text, err := os.ReadFile(filepath.Join(s.dir, passwordFile))
@@ -55,9 +56,9 @@ func (s passwordStore) read(ctx context.Context) (string, error) {
 	return withTimeout(ctx, func() (string, error) { return keyring.Get(keychainService, s.dir) })
 }
 
-// withTimeout asks the keychain and does not wait for ever.
+// withTimeout asks the keychain and waits at most keychainPatience.
 func withTimeout(ctx context.Context, ask func() (string, error)) (string, error) {
-	ctx, stop := context.WithTimeoutCause(ctx, keychainPatience, errors.New("the keychain does not answer"))
+	ctx, stop := context.WithTimeoutCause(ctx, keychainPatience, errors.New("the keychain does not answer in time"))
 	defer stop()
 	type answer struct {
 		text string

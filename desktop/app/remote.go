@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,7 +9,7 @@ import (
 	"strings"
 )
 
-// openRemote connects to somebody's server. Nothing is asked of it before a page does.
+// openRemote returns a backend for a remote server. No request is sent before a page makes one.
 func openRemote(text string, log *slog.Logger) (*backend, error) {
 	base, err := serverURL(text)
 	if err != nil {
@@ -21,19 +20,19 @@ func openRemote(text string, log *slog.Logger) (*backend, error) {
 	return b, nil
 }
 
-// serverURL reads the address of a server: https, or http to this machine, where nobody listens in between.
+// serverURL parses the address of a server: https, or http on this machine, where no traffic can be intercepted.
 func serverURL(text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSuffix(text, "/"))
 	if err != nil {
-		return nil, fmt.Errorf("the address of the server: %w", err)
+		return nil, fmt.Errorf("server address: %w", err)
 	}
 	switch {
 	case u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return nil, fmt.Errorf("the address of the server: %q is not of the form https://host", text)
+		return nil, fmt.Errorf("server address %q is not of the form https://host", text)
 	case u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()):
 		return u, nil
 	}
-	return nil, errors.New("the address of the server must begin with https://; passwords travel there")
+	return nil, fmt.Errorf("server address %q must begin with https://, since passwords are sent to it", text)
 }
 
 func isLoopback(host string) bool {

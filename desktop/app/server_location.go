@@ -11,6 +11,7 @@ var (
 	errClosing  = errors.New("the window is closing")
 )
 
+// serverLocation returns the server that the pages use.
 func (a *App) serverLocation() (ServerLocation, error) {
 	b, err := a.backend(a.window.context())
 	if err != nil {
@@ -23,11 +24,11 @@ func (a *App) serverLocation() (ServerLocation, error) {
 	return w, nil
 }
 
-// UseServer remembers a server and goes over to it. The session on the one before ends with it.
+// UseServer stores a server in the settings and switches to it. The session on the previous one ends.
 func (a *App) UseServer(where string) error {
 	ctx := context.WithoutCancel(a.window.context())
 	if !a.first {
-		return errAlreadyOpen // the settings are the first one's
+		return errAlreadyOpen // the settings belong to the first instance
 	}
 	if _, err := a.backend(ctx); errors.Is(err, errClosing) {
 		return err
@@ -35,7 +36,7 @@ func (a *App) UseServer(where string) error {
 	if err := a.settings.setServer(where); err != nil {
 		return err
 	}
-	a.switchServer(nil, errChanging) // the embedded server gives its directory back before it is opened again
+	a.switchServer(nil, errChanging) // the embedded server must release its directory before it is opened again
 	server, err := a.connect(ctx, where)
 	a.switchServer(server, err)
 	if err == nil {

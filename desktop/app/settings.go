@@ -12,11 +12,11 @@ import (
 
 const settingsFile = "settings.json"
 
-// settings are what the program remembers. Server and Listen are a person's to edit, too.
+// settings holds what the program remembers. The user may edit Server and Listen, too.
 type settings struct {
-	Server string `json:"server,omitempty"` // a URL, or Embedded, which empty means
-	Listen string `json:"listen,omitempty"` // where the embedded server takes programs; empty: the usual address
-	Secret string `json:"secret,omitempty"` // where the owner's password is kept
+	Server string `json:"server,omitempty"` // a URL or Embedded; empty: Embedded
+	Listen string `json:"listen,omitempty"` // address at which the embedded server listens for programs; empty: programsAddress
+	Secret string `json:"secret,omitempty"` // where the owner's password is stored
 
 	mu   sync.Mutex
 	path string
@@ -37,7 +37,7 @@ func readSettings(dir string) (*settings, error) {
 	return s, nil
 }
 
-// setServer remembers where to connect, when it is an address.
+// setServer checks and stores the server to use.
 func (s *settings) setServer(where string) error {
 	if where != Embedded {
 		if _, err := serverURL(where); err != nil {
@@ -70,12 +70,12 @@ func (s *settings) change(f func()) error {
 		return err
 	}
 	if err := writePrivate(s.path, append(text, '\n')); err != nil {
-		return fmt.Errorf("keeping the settings: %w", err)
+		return fmt.Errorf("saving the settings: %w", err)
 	}
 	return nil
 }
 
-// writePrivate replaces a file whole, for this user alone.
+// writePrivate replaces a file atomically; only this user can read it.
 func writePrivate(path string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
 	if err != nil {

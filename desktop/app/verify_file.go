@@ -15,25 +15,25 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// maxReadBytes is one byte more than a license file may have: the module says of so much that it is too large, however large the file is.
+// maxReadBytes is one byte more than a license file may have, so that the module reports a larger file as too large.
 const maxReadBytes = 64<<10 + 1
 
-// FileVerdict is what became of one license file, in the shape that the pages' own verifier gives.
+// FileVerdict is the result for one license file, in the form that the pages' own verifier returns.
 type FileVerdict struct {
 	Name    string  `json:"name"`
 	Size    int64   `json:"size,omitempty"`
 	Verdict Verdict `json:"verdict"`
 }
 
-// Verdict is a genuine license or the reason why not.
+// Verdict holds either a genuine license or the refusal.
 type Verdict struct {
 	Genuine bool                `json:"genuine"`
 	License *onelicense.License `json:"license,omitempty"`
 	Answer  *onelicense.Verdict `json:"answer,omitempty"`
 }
 
-// verifyFile verifies a file, with the shipped module and never with other code, by a keyring; or, without one, by the keys of the products on the
-// server. Every file gets a verdict: one that cannot be read, too.
+// verifyFile verifies a file with the shipped module and no other code: with a keyring, or without one with the keys of the server's
+// products. Every file gets a verdict, also one that cannot be read.
 func (a *App) verifyFile(ctx context.Context, file chosenFile, keyring string) FileVerdict {
 	j := FileVerdict{Name: file.name}
 	data, size, err := readLicense(file.path)
@@ -49,9 +49,9 @@ func (a *App) verifyFile(ctx context.Context, file chosenFile, keyring string) F
 	return j
 }
 
-// verifyByProducts looks for the product that signed a file. The first that knows the key decides.
+// verifyByProducts looks for the product that signed a file. The first product that has the key decides.
 func (a *App) verifyByProducts(ctx context.Context, data []byte) Verdict {
-	nobody := newVerdict(license.CodeKeyUnknown, errors.New("no product on the server has the key that signed it"))
+	nobody := newVerdict(license.CodeKeyUnknown, errors.New("no product on the server has the signing key"))
 	found := refusedVerdict(nobody)
 	err := a.eachKeyring(ctx, func(keyring string) bool {
 		v := verifyWithKeyring(ctx, data, keyring)
@@ -62,12 +62,12 @@ func (a *App) verifyByProducts(ctx context.Context, data []byte) Verdict {
 		return false
 	})
 	if err != nil {
-		return refusedVerdict(newVerdict(license.CodeKeyUnknown, fmt.Errorf("the products' keys were not read from the server: %w", err)))
+		return refusedVerdict(newVerdict(license.CodeKeyUnknown, fmt.Errorf("the products' keys could not be read from the server: %w", err)))
 	}
 	return found
 }
 
-// eachKeyring gives the keys of one product after the other, as long as more are wanted.
+// eachKeyring calls more with the keyring of one product after the other, until it returns false.
 func (a *App) eachKeyring(ctx context.Context, more func(keyring string) bool) error {
 	b, err := a.backend(ctx)
 	if err != nil {
@@ -113,7 +113,7 @@ func verifyWithKeyring(ctx context.Context, data []byte, keyring string) Verdict
 
 func refusedVerdict(v onelicense.Verdict) Verdict { return Verdict{Answer: &v} }
 
-// newVerdict is a refusal that the module was not asked for.
+// newVerdict returns a refusal that does not come from the module.
 func newVerdict(code license.Code, reason error) onelicense.Verdict {
 	row := code.Verdict()
 	return onelicense.Verdict{
@@ -121,7 +121,8 @@ func newVerdict(code license.Code, reason error) onelicense.Verdict {
 	}
 }
 
-// readLicense reads of a file what a license can be. Only regular files are opened: a pipe would be waited for.
+// readLicense reads as much of a file as a license can have, and returns its size. Only regular files are opened: reading a pipe might
+// never end.
 func readLicense(path string) ([]byte, int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -129,9 +130,9 @@ func readLicense(path string) ([]byte, int64, error) {
 	}
 	switch {
 	case info.IsDir():
-		return nil, 0, errors.New("it is a folder")
+		return nil, 0, errors.New("it is a directory")
 	case !info.Mode().IsRegular():
-		return nil, 0, errors.New("it is not a file")
+		return nil, 0, errors.New("it is not a regular file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -145,7 +146,7 @@ func readLicense(path string) ([]byte, int64, error) {
 	return data, info.Size(), nil
 }
 
-// withoutPath is a system's error without the path, which is named beside it.
+// withoutPath removes the path from a file system error: the verdict names the file already.
 func withoutPath(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err

@@ -32,7 +32,7 @@ func TestVerifyFile(t *testing.T) {
 		{"genuine.txt", "", ""},
 		{"tampered.txt", "signature_invalid", ""},
 		{"huge.txt", "file_too_large", ""},
-		{"folder.txt", "file_unreadable", "it is a folder"},
+		{"folder.txt", "file_unreadable", "it is a directory"},
 		{"gone.txt", "file_unreadable", ""},
 		{"none.txt", "file_unreadable", ""},
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/wailsapp/wails/v2/pkg/runtime"
 )
 
-// Events that the page hears.
+// Events for the page.
 const eventOpened = "opened" // license files wait to be shown
 
-// window is the window, once there is one. The runtime ends the program when it is called with another context than its own, so everything
-// that is asked of it goes through here.
+// window calls the GUI runtime once there is a window. The runtime ends the program if it is called with another context than its own, so
+// every call to it goes through here.
 type window struct {
 	mu  sync.Mutex
 	ctx context.Context
@@ -26,7 +26,7 @@ func (w *window) opened(ctx context.Context) {
 	w.ctx = ctx
 }
 
-// context is the window's, or one that never ends.
+// context returns the window's context, or one that never ends.
 func (w *window) context() context.Context {
 	if ctx, ok := w.get(); ok {
 		return ctx
@@ -72,7 +72,7 @@ func (w *window) copy(text string) error {
 	return runtime.ClipboardSetText(ctx, text)
 }
 
-// bringToFront shows the window before all others.
+// bringToFront shows the window above all others.
 func (w *window) bringToFront() {
 	if ctx, ok := w.get(); ok {
 		runtime.WindowShow(ctx)
@@ -80,13 +80,14 @@ func (w *window) bringToFront() {
 	}
 }
 
+// emit sends an event to the page.
 func (w *window) emit(event string) {
 	if ctx, ok := w.get(); ok {
 		runtime.EventsEmit(ctx, event)
 	}
 }
 
-// reload loads the first page anew.
+// reload loads the first page again.
 func (w *window) reload() {
 	if ctx, ok := w.get(); ok {
 		runtime.WindowReloadApp(ctx)

@@ -10,22 +10,22 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Document is a lease or a refusal that is not signed yet. A server stores it and signs it when it is sent, again if need be: what
-// the client relies on is the document, not the bytes of one signature.
+// Document is a lease or a refusal that is not signed yet. A server stores it and signs it when it is sent, again if necessary: a client
+// relies on the document, not on the bytes of one signature.
 type Document []byte
 
-// Document of the lease.
+// Document returns the lease as a document.
 func (l Lease) Document() Document { l.Type = TypeLease; return encode(l) }
 
-// Document of the refusal.
+// Document returns the refusal as a document.
 func (r Refusal) Document() Document { r.Type = TypeRefusal; return encode(r) }
 
-// Sign makes the signed text of a document.
+// Sign returns the signed text of a document.
 func (d Document) Sign(by license.Signer, now time.Time) ([]byte, error) {
 	return signDocument(license.UseLease, d, by, now)
 }
 
-// SignByRelay signs a document as a relay does: with its own key, which a delegation names.
+// SignByRelay signs a document with a relay's own key, which a delegation names.
 func (d Document) SignByRelay(relay ed25519.PrivateKey) []byte {
 	return joinSignature(d, ed25519.Sign(relay, d))
 }
@@ -34,12 +34,12 @@ func (d Document) SignByRelay(relay ed25519.PrivateKey) []byte {
 type Answer struct {
 	Lease   *Lease
 	Refusal *Refusal
-	Text    []byte // the signed text, without what travels beside it
-	Key     string // that signed: a fingerprint, or a relay's public key
+	Text    []byte // the signed text, without attachments
+	Key     string // signing key: a fingerprint, or a relay's public key
 }
 
-// Open verifies the signed text of a lease or refusal and then reads it. Whether it is the answer to one's own request, and new
-// enough, is for the caller to check.
+// Open verifies the signed text of a lease or refusal and then reads it. The caller must check that it answers its own request and is new
+// enough.
 func Open(t []byte, keys license.Keyring, now time.Time) (*Answer, error) {
 	return openAnswer(t, func(document, signature []byte) (string, error) {
 		s, err := keys.Verify(license.UseLease, document, signature, now)
@@ -86,8 +86,8 @@ func openAnswer(t []byte, verify func(document, signature []byte) (key string, e
 	return a, nil
 }
 
-// ClaimedTime reads the time that a signed document claims, before it is verified. It serves only to choose the time of the
-// verification on a machine whose clock is behind; what proves that an answer is fresh is the nonce in it.
+// ClaimedTime reads the time that a signed document claims, before it is verified. It only serves to choose the verification time on a
+// machine whose clock is behind; the nonce in an answer proves that it is fresh.
 func ClaimedTime(t []byte) Time {
 	var claim struct {
 		Time Time `json:"time"`
@@ -99,8 +99,8 @@ func ClaimedTime(t []byte) Time {
 	return claim.Time
 }
 
-// String is the instant for people, to the second.
+// String formats the time for people, to the second.
 func (t Time) String() string { return t.Std().UTC().Format("2006-01-02T15:04:05Z") }
 
-// Std is the same instant as a time.Time.
+// Std returns the time as a time.Time.
 func (t Time) Std() time.Time { return time.UnixMilli(int64(t)) }

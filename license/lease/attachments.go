@@ -7,15 +7,15 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Attachments is what travels beside an answer, each a line of its own after the answer's two: a word and base64. None of it is trusted
-// because of where it came: a keyring must have the pinned root, the others are signed.
+// Attachments holds what is sent along with an answer: one more line each, a word and base64. None of it is trusted because of its
+// origin: a keyring must have the pinned root, the others are signed.
 type Attachments struct {
-	Keyring    []byte // the product's certificate, when the client's is another
-	List       []byte // the text of the product's newest statement, when the client's is older
-	Delegation []byte // the text of the delegation of the relay that answers
+	Keyring    []byte // the product's certificate, if the client has another one
+	List       []byte // the text of the product's newest statement, if the client's is older
+	Delegation []byte // the text of the answering relay's delegation
 }
 
-// lines are the words, in the order of the lines.
+// lines returns the words and values in the order of the lines.
 func (b *Attachments) lines() []attachmentLine {
 	return []attachmentLine{{"keyring ", &b.Keyring}, {"list ", &b.List}, {"delegation ", &b.Delegation}}
 }
@@ -25,7 +25,7 @@ type attachmentLine struct {
 	value *[]byte
 }
 
-// Append adds what there is to the signed text of an answer.
+// Append returns the signed text of an answer with the attachments.
 func (b Attachments) Append(answer []byte) []byte {
 	answer = answer[:len(answer):len(answer)]
 	for _, line := range b.lines() {
@@ -36,7 +36,7 @@ func (b Attachments) Append(answer []byte) []byte {
 	return answer
 }
 
-// SplitAttachments takes an answer and what travels beside it apart.
+// SplitAttachments separates an answer from its attachments.
 func SplitAttachments(answer []byte) (signed []byte, b Attachments, err error) {
 	parts := bytes.SplitAfterN(answer, []byte("\n"), 3)
 	if len(parts) < 3 {

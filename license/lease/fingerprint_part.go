@@ -8,8 +8,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// NewFingerprintPart makes the part of a fingerprint that a value has under a license. The program makes it of what it finds on its machine, a vendor
-// of a value that the customer has told: both get the same.
+// NewFingerprintPart returns the part of a fingerprint for a value under a license. A program computes it from what it finds on its
+// machine, a vendor from a value that the customer reports: both get the same.
 func NewFingerprintPart(id license.ID, name, value string) FingerprintPart {
 	m := hmac.New(sha256.New, []byte(id))
 	m.Write([]byte("onelicense/part/" + name + "/" + value))

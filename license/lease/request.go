@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Sign makes the text of a request with the device's key, which it also writes into the request.
+// Sign returns the text of a request, signed with the device's key, which it also writes into the request.
 func (r *Request) Sign(device ed25519.PrivateKey) []byte {
 	r.Type = TypeRequest
 	r.Device = hex.EncodeToString(device.Public().(ed25519.PublicKey))
@@ -17,19 +17,20 @@ func (r *Request) Sign(device ed25519.PrivateKey) []byte {
 	return joinSignature(document, circl.Sign(circl.PrivateKey(device), document))
 }
 
-// RequestHash is the hash of a request's document, which the answer must name.
+// RequestHash returns the hash of a request's document, which the answer must name.
 func RequestHash(request []byte) Hash {
 	document, _, _ := bytes.Cut(request, []byte("\n"))
 	return HashOf(document)
 }
 
-// Activation is the id of the activation that the request belongs to.
+// Activation returns the id of the activation that the request belongs to.
 func (r *Request) Activation() Hash {
 	key, _ := hex.DecodeString(r.Device)
 	return ActivationID(key)
 }
 
-// OpenRequest checks the device's signature and then the form of a request. The hash is the one that the answer must name.
+// OpenRequest checks the device's signature and then the form of a request. It also returns the hash that the answer must name. Errors
+// have the codes request_malformed, request_signature, protocol_unsupported or number_too_high.
 func OpenRequest(t []byte) (*Request, Hash, error) {
 	if len(t) > MaxRequest {
 		return nil, "", license.Refuse(license.CodeRequestMalformed, "%d bytes, at most %d are allowed", len(t), MaxRequest)
@@ -55,7 +56,7 @@ func OpenRequest(t []byte) (*Request, Hash, error) {
 	return &r, HashOf(document), nil
 }
 
-// validate holds the values to their ranges. Whether they fit the server's records is the server's affair.
+// validate checks the ranges of all values. The server checks them against its records.
 func (r *Request) validate() error {
 	bad := func(member string) error {
 		return license.Refuse(license.CodeRequestMalformed, "%s is out of range", member)
@@ -118,12 +119,12 @@ func (r *Request) validate() error {
 
 func (s Slot) valid() bool { return license.ValidName(s.Entitlement) && license.ValidName(s.Context) }
 
-// Valid holds statistics to their limits.
+// Valid reports whether the statistics are within their limits.
 func (s Statistics) Valid() bool {
 	return isShortASCII(s.Program) && isShortASCII(s.Platform) && isShortASCII(s.Host) && ValidNumbers(s.Numbers)
 }
 
-// ValidNumbers holds numbers to their limits: not too many, each with a name of its own.
+// ValidNumbers reports whether the numbers are within their limits: not too many, each with a name of its own.
 func ValidNumbers(list []NamedNumber) bool {
 	seen := map[string]bool{}
 	for _, n := range list {
@@ -135,7 +136,7 @@ func ValidNumbers(list []NamedNumber) bool {
 	return len(list) <= MaxStatisticsNumbers
 }
 
-// isShortASCII is printable ASCII, so that no encoding has two forms of it.
+// isShortASCII reports whether s is printable ASCII of at most MaxStatisticsText bytes, so that it has the same form in every encoding.
 func isShortASCII(s string) bool {
 	for _, c := range []byte(s) {
 		if c < ' ' || c > '~' {

@@ -6,7 +6,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// ApplyTo is the keyring with what the statement says of its keys since. A nil statement says nothing.
+// ApplyTo returns the keyring with the statement's key revocations applied. A nil statement changes nothing.
 func (s *Statement) ApplyTo(keys license.Keyring) license.Keyring {
 	if s == nil {
 		return keys
@@ -33,7 +33,8 @@ func (k statementKeyring) Verify(use license.Use, message, signature []byte, now
 	return s, nil
 }
 
-// OpenFile is license.Open with what the product's newest statement says of keys and licenses; nil when there is none at hand.
+// OpenFile is license.Open that also checks the product's newest statement: revoked keys, revoked licenses, and the largest age of the
+// statement. list is nil if there is none.
 func OpenFile(data []byte, keys license.Keyring, list *Statement, now time.Time) (*license.License, error) {
 	l, err := license.Open(data, list.ApplyTo(keys), now)
 	switch {

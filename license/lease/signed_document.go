@@ -8,18 +8,18 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// encode writes a document as one line of JSON, always the same for the same value.
+// encode returns a document as one line of JSON, always the same for the same value.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // the documents hold strings, numbers and lists: a bug of ours
+		panic(err) // documents hold only strings, numbers and lists, so this is a bug of ours
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// decode reads a document of the given type. The bytes must be what encode writes for the value read.
+// decode reads a document of the given type. The bytes must be those that encode writes for the value read.
 func decode(document []byte, kind string, v any) error {
 	if !bytes.HasPrefix(document, []byte(`{"type":"`+kind+`",`)) {
 		return license.Refuse(license.CodeProtocolUnsupported, "the document is not of type %s", kind)
@@ -33,12 +33,12 @@ func decode(document []byte, kind string, v any) error {
 	return nil
 }
 
-// joinSignature joins a document and its signature: two lines.
+// joinSignature returns a document and its signature as two lines.
 func joinSignature(document, signature []byte) []byte {
 	return append(append(document[:len(document):len(document)], '\n'), license.EncodeSignature(signature)+"\n"...)
 }
 
-// splitSignature takes the two lines of a signed document apart.
+// splitSignature separates the two lines of a signed document.
 func splitSignature(t []byte) (document, signature []byte, err error) {
 	document, line, _ := bytes.Cut(t, []byte("\n"))
 	line, rest, ended := bytes.Cut(line, []byte("\n"))
@@ -49,7 +49,7 @@ func splitSignature(t []byte) (document, signature []byte, err error) {
 	return document, signature, err
 }
 
-// documentType reads the type of a document without trusting anything else of it.
+// documentType returns the type of a document; it trusts nothing else in it.
 func documentType(document []byte) string {
 	const head = `{"type":"`
 	if !bytes.HasPrefix(document, []byte(head)) {

@@ -6,9 +6,9 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Statement is what a product says of its keys and licenses to everybody: which keys are good no longer, and which licenses are revoked,
-// also where nobody asks a server. It is signed by a key of the use statement; the numbers of a product's statements rise, and who has seen
-// one accepts none with a lower number. Each is whole: it repeats what the ones before it said.
+// Statement publishes which keys of a product are not accepted any more and which licenses are revoked, for programs that ask no server
+// too. It is signed by a key of the use statement. The numbers of a product's statements increase, and a client accepts none with a lower
+// number than it has seen. Each statement is complete: it repeats what the earlier ones said.
 type Statement struct {
 	Type     string         `json:"type"`
 	Product  license.ID     `json:"product"`
@@ -19,38 +19,38 @@ type Statement struct {
 	Licenses []license.ID   `json:"licenses,omitempty"` // revoked, in the order of ids
 }
 
-// KeyStatement says that a key is good no longer.
+// KeyStatement says that a key is not accepted any more.
 type KeyStatement struct {
 	Key    string    `json:"key"`    // fingerprint, upper-case hex
-	Status KeyStatus `json:"status"` // why
+	Status KeyStatus `json:"status"` // reason
 	Since  Time      `json:"since"`
 }
 
-// KeyStatus says what became of a key, in the words of an OpenPGP revocation.
+// KeyStatus is the reason why a key is not accepted any more, in the words of an OpenPGP revocation.
 type KeyStatus string
 
-// The statuses. What a compromised key has signed is worth nothing, whenever it says that it was signed; what a retired one signed before
+// The statuses. Nothing that a compromised key has signed is accepted, whatever time it claims; what a retired key signed before
 // Since stays good.
 const (
 	Compromised KeyStatus = "compromised"
 	Retired     KeyStatus = "retired"
 )
 
-// Document of the statement.
+// Document returns the statement as a document.
 func (s Statement) Document() []byte { s.Type = TypeStatement; return encode(s) }
 
-// SignStatement makes the text of a statement.
+// SignStatement returns the signed text of a statement.
 func SignStatement(s Statement, by license.Signer, now time.Time) ([]byte, error) {
 	return signDocument(license.UseStatement, s.Document(), by, now)
 }
 
-// OpenStatement verifies the text of a statement and then reads it. Whether it is new enough is for the caller to check.
+// OpenStatement verifies the text of a statement and then reads it. The caller must check that it is new enough.
 func OpenStatement(t []byte, keys license.Keyring, now time.Time) (*Statement, error) {
 	s := new(Statement)
 	return s, openDocument(license.UseStatement, TypeStatement, MaxStatement, t, keys, now, s)
 }
 
-// Revokes tells whether the license is revoked.
+// Revokes reports whether the license is revoked.
 func (s *Statement) Revokes(id license.ID) bool {
 	for _, revoked := range s.Licenses {
 		if revoked == id {
@@ -60,7 +60,7 @@ func (s *Statement) Revokes(id license.ID) bool {
 	return false
 }
 
-// ParseTrustedStatement reads the text of a statement that was verified before, and kept where nobody else writes.
+// ParseTrustedStatement reads the text of a statement that was verified before and kept where nobody else writes.
 func ParseTrustedStatement(t []byte) (*Statement, error) {
 	document, _, err := splitSignature(t)
 	if err != nil {
@@ -70,7 +70,7 @@ func ParseTrustedStatement(t []byte) (*Statement, error) {
 	return s, decode(document, TypeStatement, s)
 }
 
-// Key gives what the statement says of a key.
+// Key returns what the statement says of a key; false: nothing.
 func (s *Statement) Key(fingerprint string) (KeyStatement, bool) {
 	for _, k := range s.Keys {
 		if k.Key == fingerprint {
@@ -80,22 +80,22 @@ func (s *Statement) Key(fingerprint string) (KeyStatement, bool) {
 	return KeyStatement{}, false
 }
 
-// Delegation lets a relay answer in the product's name, for one license and no longer than it says. It is signed by a key of the use
-// delegation. What a relay signs with its own key is worth nothing without it.
+// Delegation allows a relay to answer in the product's name, for one license and a limited time. It is signed by a key of the use
+// delegation. Without it, a relay's signatures are worth nothing.
 type Delegation struct {
 	Type         string     `json:"type"`
 	Product      license.ID `json:"product"`
 	License      license.ID `json:"license"`
 	Key          string     `json:"key"`    // the relay's Ed25519 public key, 64 hex digits
-	Number       int64      `json:"number"` // of the relay's delegations; none is accepted after one with a higher number
-	Epoch        int64      `json:"epoch"`  // of the server that gave it
+	Number       int64      `json:"number"` // increases with each delegation of the relay; a lower one is not accepted after a higher one
+	Epoch        int64      `json:"epoch"`  // of the server that issued it
 	Time         Time       `json:"time"`
 	Allowance    int64      `json:"allowance"` // calls that the relay may hand out
 	Entitlements []Pool     `json:"entitlements,omitempty"`
 	NotAfter     Time       `json:"not_after"` // no lease of the relay lasts longer
 }
 
-// Grants tells whether the relay may hand out slots of the entitlement.
+// Grants reports whether the relay may hand out slots of the entitlement.
 func (d *Delegation) Grants(entitlement string) bool {
 	for _, p := range d.Entitlements {
 		if p.Entitlement == entitlement {
@@ -105,13 +105,13 @@ func (d *Delegation) Grants(entitlement string) bool {
 	return false
 }
 
-// Pool is how many slots of an entitlement a relay may hand out.
+// Pool limits how many slots of an entitlement a relay may hand out.
 type Pool struct {
 	Entitlement string `json:"entitlement"`
 	Slots       int64  `json:"slots"`
 }
 
-// SignDelegation makes the text of a delegation.
+// SignDelegation returns the signed text of a delegation.
 func SignDelegation(d Delegation, by license.Signer, now time.Time) ([]byte, error) {
 	d.Type = TypeDelegation
 	return signDocument(license.UseDelegation, encode(d), by, now)

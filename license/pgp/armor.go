@@ -14,11 +14,12 @@ const (
 	privateBlock = "PGP PRIVATE KEY BLOCK"
 )
 
-// MaxCertificate bounds the work for a certificate. A product's keyring has a few hundred bytes per key.
+// MaxCertificate limits a certificate in bytes, and with it the work of checking one. A product's keyring has a few hundred bytes per
+// key.
 const MaxCertificate = 65536
 
-// dearmor gives the binary packets of a certificate or secret key. Armored text must be one block with nothing around it: the
-// armor decoder by itself skips what comes before and never looks at what comes after.
+// dearmor returns the binary packets of a certificate or secret key. Armored text must be one block with nothing around it: the armor
+// decoder alone skips what comes before it and ignores what comes after it.
 func dearmor(data []byte, block string) ([]byte, error) {
 	if len(data) > 2*MaxCertificate {
 		return nil, license.Refuse(license.CodeKeyringInvalid, "%d bytes", len(data))
@@ -43,6 +44,7 @@ func dearmor(data []byte, block string) ([]byte, error) {
 	return data, nil
 }
 
+// enarmor returns packets as armored text.
 func enarmor(data []byte, block string) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := armor.Encode(&b, block, nil)
@@ -59,5 +61,5 @@ func enarmor(data []byte, block string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Armored is the certificate as text, to be sent and pasted.
+// Armored returns the certificate as armored text.
 func (k *Keyring) Armored() ([]byte, error) { return enarmor(k.certificate, publicBlock) }

@@ -8,9 +8,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// certificate gathers packets: a primary key, its user ids, its subkeys, and after each of them the signatures about it.
-// go-crypto's own reader is not used because it forgets direct-key signatures of v4 keys, accepts self-signatures by SHA-1 and
-// lets a revocation expire.
+// certificate collects packets: a primary key, its user ids, its subkeys, and after each of them the signatures about it. go-crypto's own
+// reader is not used because it drops direct-key signatures of v4 keys, accepts self-signatures with SHA-1 and lets a revocation expire.
 type certificate struct {
 	primary    *packet.PublicKey
 	components []*component // the first is about the primary key itself
@@ -23,6 +22,7 @@ type component struct {
 	signatures []*packet.Signature
 }
 
+// addPacket adds the next packet of the certificate.
 func (c *certificate) addPacket(p *packet.OpaquePacket) error {
 	if c.primary == nil && p.Tag != tagPublicKey && p.Tag != tagSecretKey {
 		return license.Refuse(license.CodeKeyringInvalid, "it begins with packet %d, not with a public key", p.Tag)
@@ -42,7 +42,7 @@ func (c *certificate) addPacket(p *packet.OpaquePacket) error {
 		c.primary = primary
 		c.components = append(c.components, &component{})
 	case tagPublicSubkey:
-		// A subkey of an algorithm from the future does not spoil the others: its part stays empty.
+		// A subkey of an unknown algorithm does not invalidate the others: its component stays empty.
 		about := &component{}
 		if parsed, err := p.Parse(); err == nil {
 			about.subkey, _ = parsed.(*packet.PublicKey)
@@ -70,10 +70,10 @@ func (c *certificate) addSignature(p *packet.OpaquePacket) error {
 	if isRevocation(p.Contents) {
 		return license.Refuse(license.CodeKeyringInvalid, "a revocation cannot be read")
 	}
-	return nil // a stranger's, or of a kind that says nothing to us
+	return nil // a third party's, or of a type that has no meaning here
 }
 
-// isRevocation tells whether the body of a signature packet that did not parse is about a key's revocation.
+// isRevocation reports whether the body of a signature packet that did not parse is a key revocation.
 func isRevocation(body []byte) bool {
 	at := 1
 	if len(body) > 0 && body[0] < 4 {
@@ -86,6 +86,7 @@ func isRevocation(body []byte) bool {
 	return kind == packet.SigTypeKeyRevocation || kind == packet.SigTypeSubkeyRevocation
 }
 
+// buildKeyring checks the primary key and its revocations, and lists the subkeys with bindings that are still to be checked.
 func (c *certificate) buildKeyring() (*Keyring, error) {
 	if c.primary == nil {
 		return nil, license.Refuse(license.CodeKeyringInvalid, "it holds no key")
@@ -114,7 +115,7 @@ func (c *certificate) buildKeyring() (*Keyring, error) {
 		twice = twice || slices.ContainsFunc(keyring.keys, k.sameFingerprint)
 		keyring.keys = append(keyring.keys, k)
 	}
-	// A key may be there twice if only one of the two is bound. Nobody writes such certificates, so they may cost more.
+	// A key may be present twice if only one of the two is bound. Such certificates are rare, so all bindings are checked at once.
 	if twice {
 		if err := keyring.checkAllBindings(); err != nil {
 			return nil, err
@@ -123,8 +124,8 @@ func (c *certificate) buildKeyring() (*Keyring, error) {
 	return keyring, nil
 }
 
-// isAcceptable tells whether a self-signature may be believed: its hash is on the list, because a collision in a weak one could bind
-// another key, and it makes no demand that is not understood.
+// isAcceptable reports whether a self-signature may be used: its hash is on the list, because a collision in a weak one could bind
+// another key, and it has no critical notation that is not understood.
 func isAcceptable(s *packet.Signature) bool {
 	if s == nil || !isAcceptedHash(s.Hash) {
 		return false
@@ -137,8 +138,8 @@ func isAcceptable(s *packet.Signature) bool {
 	return true
 }
 
-// primarySelfSignature finds the newest valid self-signature: a direct-key signature or, before version 6, one on a user id that is
-// not revoked.
+// primarySelfSignature returns the newest valid self-signature of the primary key: a direct-key signature or, before version 6, one on a
+// user id that is not revoked.
 func (c *certificate) primarySelfSignature() *packet.Signature {
 	var newest *packet.Signature
 	for i, about := range c.components {
@@ -156,11 +157,11 @@ func (c *certificate) primarySelfSignature() *packet.Signature {
 	return newest
 }
 
-// newestSelfSignature finds the newest valid self-signature of a part, and the newest that revokes it.
+// newestSelfSignature returns the newest valid self-signature of a component, and the newest one that revokes it.
 func (c *certificate) newestSelfSignature(direct bool, about *component) (self, revoked *packet.Signature) {
 	for _, s := range about.signatures {
 		if s.Version != c.primary.Version || s.PubKeyAlgo != c.primary.PubKeyAlgo || s.IssuerKeyId != nil && *s.IssuerKeyId != c.primary.KeyId {
-			continue // a stranger's
+			continue // a third party's
 		}
 		target := &self
 		switch s.SigType {
@@ -187,8 +188,8 @@ func (c *certificate) newestSelfSignature(direct bool, about *component) (self, 
 	return self, revoked
 }
 
-// newestBinding finds the newest valid binding of a subkey. A key that may sign has signed back, or it could be taken from another
-// certificate and claimed; VerifyKeySignature checks that.
+// newestBinding returns the newest valid binding of a subkey. A key that may sign must have signed back, otherwise it could be taken from
+// another certificate and claimed; VerifyKeySignature checks that.
 func (c *certificate) newestBinding(about *component) *packet.Signature {
 	var newest *packet.Signature
 	for _, s := range about.signatures {
@@ -203,6 +204,8 @@ func (c *certificate) newestBinding(about *component) *packet.Signature {
 	return newest
 }
 
+// revokedPrimary returns the revocations of the primary key. One that does not verify makes the certificate invalid: it must not be
+// possible to hide a revocation by damaging it.
 func (c *certificate) revokedPrimary() (revocation, error) {
 	var all []*packet.Signature
 	for _, about := range c.components {
@@ -219,6 +222,7 @@ func (c *certificate) revokedPrimary() (revocation, error) {
 	return combineRevocations(all), nil
 }
 
+// revokedSubkey returns the revocations of a subkey.
 func (c *certificate) revokedSubkey(about *component) (revocation, error) {
 	var all []*packet.Signature
 	for _, s := range c.signaturesAbout(about.subkey) {
@@ -233,7 +237,7 @@ func (c *certificate) revokedSubkey(about *component) (revocation, error) {
 	return combineRevocations(all), nil
 }
 
-// signaturesAbout are the signatures about a subkey, wherever it is there: what revokes one copy revokes all.
+// signaturesAbout returns the signatures about a subkey from all its copies: a revocation of one copy revokes all.
 func (c *certificate) signaturesAbout(key *packet.PublicKey) (all []*packet.Signature) {
 	for _, about := range c.components {
 		if about.subkey != nil && bytes.Equal(about.subkey.Fingerprint, key.Fingerprint) {
@@ -243,8 +247,8 @@ func (c *certificate) signaturesAbout(key *packet.PublicKey) (all []*packet.Sign
 	return all
 }
 
-// combineRevocations reads the reasons. Only superseded and retired spare the past: who gives another reason, or none, may have lost the
-// key. A revocation does not expire.
+// combineRevocations reads the reasons of revocations. Only superseded and retired spare earlier signatures: with another reason, or
+// none, the key may have been stolen. A revocation does not expire.
 func combineRevocations(all []*packet.Signature) revocation {
 	var r revocation
 	for _, s := range all {

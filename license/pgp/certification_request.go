@@ -11,13 +11,13 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// A root that lies offline certifies keys that were made elsewhere. What is carried to it is a Request, what is carried back is the
-// certificate, which is public. The private part of the new key never travels.
+// An offline root certifies keys that were made elsewhere. A CertificationRequest is carried to it, and the
+// certificate, which is public, is carried back. The private part of the new key is never moved.
 
 const requestBlock = "ONE LICENSE CERTIFICATION REQUEST"
 
-// CertificationRequest is a key that wants to be a subkey of a root elsewhere. It has signed back to that root, and its signature names the use: a
-// request cannot be turned to another root or use on the way.
+// CertificationRequest is a key that is to become a subkey of an offline root. It has signed back to that root, and its signature names
+// the use: a request cannot be redirected to another root or use on the way.
 type CertificationRequest struct {
 	Key     string // fingerprint, upper-case hex
 	Use     license.Use
@@ -25,10 +25,10 @@ type CertificationRequest struct {
 
 	public  *packet.PublicKey
 	back    *packet.Signature
-	packets []*packet.OpaquePacket // the key, with its private part where it was made, and the signature
+	packets []*packet.OpaquePacket // the key, with its private part if it was made here, and the signature
 }
 
-// NewCertificationRequest makes a key for the use and asks the keyring's root for it.
+// NewCertificationRequest makes a key for the use and a request to the keyring's root.
 func NewCertificationRequest(root *Keyring, use license.Use, random io.Reader, now time.Time) (*CertificationRequest, error) {
 	_, secretKey, back, err := newCrossSignedKey(root.root.public, use, useNotation(use), random, now)
 	if err != nil {
@@ -41,7 +41,7 @@ func NewCertificationRequest(root *Keyring, use license.Use, random io.Reader, n
 	return parseRequestPackets(packets)
 }
 
-// ParseCertificationRequest reads what Armored or Serialize wrote. Whether its signature is good is found out by the root that it is for.
+// ParseCertificationRequest reads what Armored or Serialize wrote. Certify checks the signature.
 func ParseCertificationRequest(data []byte) (*CertificationRequest, error) {
 	binary, err := dearmor(data, requestBlock)
 	if err != nil {
@@ -54,6 +54,7 @@ func ParseCertificationRequest(data []byte) (*CertificationRequest, error) {
 	return parseRequestPackets(packets)
 }
 
+// parseRequestPackets reads a request from its two packets.
 func parseRequestPackets(packets []*packet.OpaquePacket) (*CertificationRequest, error) {
 	no := func(what string) (*CertificationRequest, error) {
 		return nil, license.Refuse(license.CodeKeyringInvalid, "the request %s", what)
@@ -90,7 +91,7 @@ func parseRequestPackets(packets []*packet.OpaquePacket) (*CertificationRequest,
 	return r, nil
 }
 
-// Armored is the request as text, without the private part.
+// Armored returns the request as text, without the private part.
 func (r *CertificationRequest) Armored() ([]byte, error) {
 	half, err := publicKeyPacket(r.public)
 	if err != nil {
@@ -103,7 +104,7 @@ func (r *CertificationRequest) Armored() ([]byte, error) {
 	return enarmor(data, requestBlock)
 }
 
-// Serialize writes the request in binary, with the private part in the clear if it is here.
+// Serialize returns the request in binary, with the private part unencrypted if it is present.
 func (r *CertificationRequest) Serialize() ([]byte, error) { return serialize(r.packets) }
 
 func serialize(packets []*packet.OpaquePacket) ([]byte, error) {
@@ -116,8 +117,8 @@ func serialize(packets []*packet.OpaquePacket) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Certify takes the key of a request for the root's own, until end if that is not zero. The use is the one that the holder of the root has
-// in mind: a request for another is refused.
+// Certify binds the key of a request to the root, until end if that is not zero. use is the use that the holder of the root intends: a
+// request for another one is refused.
 func (s *SecretKeyring) Certify(r *CertificationRequest, use license.Use, end, now time.Time) (*SecretKeyring, error) {
 	root, err := s.rootKey()
 	switch {
@@ -148,8 +149,8 @@ func (s *SecretKeyring) Certify(r *CertificationRequest, use license.Use, end, n
 	return newSecretKeyring(packets)
 }
 
-// Merge adds what a certificate of the same root has besides: keys, revocations. Keys that were requested here and that the root has taken
-// come with their private parts.
+// Merge adds the keys and revocations of another certificate of the same root. Keys that were requested here and certified by the root
+// get their private parts.
 func (s *SecretKeyring) Merge(from *Keyring, requested ...*CertificationRequest) (*SecretKeyring, error) {
 	_, certificate, err := s.public.Merge(from)
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// maxDetached is more than the largest RSA key needs.
+// maxDetached is more than a signature of the largest RSA key needs, in bytes.
 const maxDetached = 8192
 
-// ParseDetached is the packet of a detached signature as it stands in a license file, from what gpg --detach-sign wrote with or without --armor.
-// Whether the signature is good is for Verify to say.
+// ParseDetached returns the signature packet, as a license file holds it, from the output of gpg --detach-sign, with or without --armor.
+// It does not check the signature.
 func ParseDetached(data []byte) ([]byte, error) {
 	text := bytes.TrimSpace(data)
 	switch {

@@ -17,7 +17,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// allUses lists the uses, in the order in which Generate makes their keys.
+// allUses lists the uses in the order in which Generate makes their keys.
 var allUses = []license.Use{license.UseFile, license.UseLease, license.UseStatement, license.UseDelegation}
 
 // The versions of keys. Version 4 is read by every GnuPG since 2.1, version 6 (RFC 9580) by none yet.
@@ -26,15 +26,15 @@ const (
 	V6 = 6
 )
 
-// Generate makes the keys of one product: a primary key that only certifies, and one signing subkey for each use. They are
-// Ed25519 keys of version 4 under the older algorithm number 22. They do not expire: a key that is expired now accepts nothing
-// (see Verify), so an end belongs to a plan of rotation, not to a default.
-// It reads 32 bytes of randomness for each key: for the root, then for file, lease, statement and delegation.
+// Generate makes the keys of one product: a primary key that only certifies, and one signing subkey for each use. They are Ed25519 keys
+// of version 4 with the older algorithm number 22. They do not expire: an expired key accepts nothing (see Verify), so an expiry belongs
+// into a plan of rotation, not into a default. It reads 32 bytes of randomness for each key: for the root, then for file, lease,
+// statement and delegation.
 func Generate(name string, random io.Reader, now time.Time) (*SecretKeyring, error) {
 	return GenerateVersion(V4, name, random, now)
 }
 
-// GenerateVersion is Generate for a version of keys, V4 or V6.
+// GenerateVersion is Generate for keys of a given version, V4 or V6.
 func GenerateVersion(version int, name string, random io.Reader, now time.Time) (*SecretKeyring, error) {
 	if name == "" || len(name) > 255 || !utf8.ValidString(name) || bytes.ContainsFunc([]byte(name), unicode.IsControl) {
 		return nil, license.Refuse(license.CodeBadCall, "a key's name is 1 to 255 bytes of UTF-8 without control characters")
@@ -47,7 +47,7 @@ func GenerateVersion(version int, name string, random io.Reader, now time.Time) 
 		return nil, err
 	}
 	packets := []*packet.OpaquePacket{secretKey}
-	if version == V6 { // what a version 6 key says of itself does not stand with a name
+	if version == V6 { // a version 6 key describes itself in a direct-key signature, not in that of a user id
 		direct := newSelfSignature(root, packet.SigTypeDirectSignature, now)
 		if err := direct.SignDirectKeyBinding(&root.PublicKey, root, deterministicConfig(root, direct)); err != nil {
 			return nil, fmt.Errorf("certify the root: %w", err)
@@ -73,19 +73,19 @@ func GenerateVersion(version int, name string, random io.Reader, now time.Time) 
 	return newSecretKeyring(packets)
 }
 
-// newSelfSignature says of the root that it certifies.
+// newSelfSignature returns an unsigned self-signature of a root key that certifies.
 func newSelfSignature(root *packet.PrivateKey, kind packet.SignatureType, now time.Time) *packet.Signature {
 	self := newSignature(&root.PublicKey, kind, now)
 	self.FlagsValid, self.FlagCertify = true, true
 	return self
 }
 
-// AddKey makes one more key for the use, which is a rotation: Sign takes the newest. The primary key must be at hand.
+// AddKey makes one more key for the use. That is a rotation: Sign uses the newest key. The private primary key must be present.
 func (s *SecretKeyring) AddKey(use license.Use, random io.Reader, now time.Time) (*SecretKeyring, error) {
 	return s.AddKeyUntil(use, time.Time{}, random, now)
 }
 
-// AddKeyUntil is AddKey with an end, after which nothing that the key signed is accepted; zero: none.
+// AddKeyUntil is AddKey for a key with an expiry, after which nothing that it signed is accepted; zero: none.
 func (s *SecretKeyring) AddKeyUntil(use license.Use, end time.Time, random io.Reader, now time.Time) (*SecretKeyring, error) {
 	root, err := s.rootKey()
 	if err != nil {
@@ -98,6 +98,7 @@ func (s *SecretKeyring) AddKeyUntil(use license.Use, end time.Time, random io.Re
 	return newSecretKeyring(append(slices.Clone(s.packets), subkey...))
 }
 
+// rootKey returns the private primary key.
 func (s *SecretKeyring) rootKey() (*packet.PrivateKey, error) {
 	root := s.private[s.public.root.fingerprint]
 	if root == nil {
@@ -119,7 +120,7 @@ func newSubkey(root *packet.PrivateKey, use license.Use, end time.Time, random i
 	return appendSignature([]*packet.OpaquePacket{secretKey}, binding)
 }
 
-// newCrossSignedKey makes a key for the use and has it sign back to the root: it wants to be its subkey.
+// newCrossSignedKey makes a key for the use and lets it sign back to the root, which proves that it agrees to be its subkey.
 func newCrossSignedKey(root *packet.PublicKey, use license.Use, saying []*packet.Notation, random io.Reader, now time.Time) (
 	subkey *packet.PrivateKey, secretKey *packet.OpaquePacket, back *packet.Signature, err error) {
 	if !slices.Contains(allUses, use) {
@@ -136,7 +137,7 @@ func newCrossSignedKey(root *packet.PublicKey, use license.Use, saying []*packet
 	return subkey, secretKey, back, nil
 }
 
-// signBinding makes the signature with which the root takes a key for its own: it names the use, and holds what the key signed back.
+// signBinding makes the signature with which the root binds a subkey: it names the use and holds the subkey's signature back.
 func signBinding(root *packet.PrivateKey, subkey *packet.PublicKey, back *packet.Signature, use license.Use, end, now time.Time) (*packet.Signature, error) {
 	binding := newSignature(&root.PublicKey, packet.SigTypeSubkeyBinding, now)
 	binding.FlagsValid, binding.FlagSign = true, true
@@ -156,6 +157,7 @@ func signBinding(root *packet.PrivateKey, subkey *packet.PublicKey, back *packet
 	return binding, nil
 }
 
+// useNotation returns the notation that names a use.
 func useNotation(use license.Use) []*packet.Notation {
 	return []*packet.Notation{{Name: Notation, Value: []byte(use), IsHumanReadable: true}}
 }
@@ -163,8 +165,8 @@ func useNotation(use license.Use) []*packet.Notation {
 // ed25519OID is the object identifier of Ed25519 under algorithm 22.
 var ed25519OID = []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01}
 
-// newKey writes a secret key packet from 32 random bytes and reads it back. go-crypto's own generators read randomness in
-// amounts they do not promise; this way the same bytes give the same key, which vectors and simulations need.
+// newKey writes a secret key packet from 32 random bytes and reads it back. go-crypto's own generators read an amount of randomness that
+// they do not promise; this way the same bytes give the same key, which vectors and simulations need.
 func newKey(tag uint8, version int, random io.Reader, now time.Time) (*packet.PrivateKey, *packet.OpaquePacket, error) {
 	seed := make([]byte, ed25519.SeedSize)
 	if _, err := io.ReadFull(random, seed); err != nil {
@@ -196,7 +198,7 @@ func newKey(tag uint8, version int, random io.Reader, now time.Time) (*packet.Pr
 	return parsed.(*packet.PrivateKey), p, nil
 }
 
-// encodeMPI writes an OpenPGP multiprecision integer.
+// encodeMPI encodes an OpenPGP multiprecision integer.
 func encodeMPI(b []byte) []byte {
 	for len(b) > 0 && b[0] == 0 {
 		b = b[1:]
@@ -208,12 +210,13 @@ func encodeMPI(b []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(size)), b...)
 }
 
-// appendSignature writes a signature after the packets that it is about.
+// appendSignature appends a signature after the packets that it is about.
 func appendSignature(packets []*packet.OpaquePacket, s *packet.Signature) ([]*packet.OpaquePacket, error) {
 	p, err := toOpaquePacket(s)
 	return append(packets, p), err
 }
 
+// toOpaquePacket serializes a signature.
 func toOpaquePacket(s *packet.Signature) (*packet.OpaquePacket, error) {
 	var b bytes.Buffer
 	if err := s.Serialize(&b); err != nil {

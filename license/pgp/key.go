@@ -12,8 +12,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Notation is the name of the notation in a key's self-signature that says what the key is for: file, lease, statement or
-// delegation, one notation for each use. A key without it is good for files only, so that plain GnuPG keys work.
+// Notation is the name of the notation in a key's self-signature that states the use of the key: file, lease, statement or delegation,
+// one notation for each use. A key without it is good for files only, so that plain GnuPG keys work.
 const Notation = "use@onelicense.github.io"
 
 const (
@@ -21,44 +21,44 @@ const (
 	maxRSA = 16384 // bounds the work that a certificate can ask for
 )
 
-// key is one key of a certificate with what its valid self-signatures say. expires and uses are empty until it is bound.
+// key is one key of a certificate with the contents of its valid self-signatures. expires and uses are empty until it is bound.
 type key struct {
 	public      *packet.PublicKey
 	fingerprint string
 	created     time.Time
 	revoked     revocation
 
-	pending *component // holds the binding that is still to be checked; nil: it was
-	bound   bool       // the key is one of the certificate's
+	pending *component // holds the binding that is still to be checked; nil: it was checked
+	bound   bool       // the key belongs to the certificate
 	expires time.Time  // zero: never
 	uses    []license.Use
 }
 
-// revocation is what the self-revocations of a key say. hard means that nothing the key ever signed is accepted.
+// revocation holds the self-revocations of a key. hard means that nothing the key ever signed is accepted.
 type revocation struct {
 	at   time.Time // the earliest; zero: none
 	hard bool
 }
 
-// newUnboundKey is a key of which only the packet and its revocations are known.
+// newUnboundKey returns a key of which only the packet and its revocations are known.
 func newUnboundKey(public *packet.PublicKey, revoked revocation, pending *component) *key {
 	return &key{public: public, fingerprint: fingerprint(public), created: public.CreationTime.UTC(), revoked: revoked, pending: pending}
 }
 
-// applySelfSignature joins a key with the newest of its valid self-signatures (for a subkey, its binding).
+// applySelfSignature binds a key by the newest of its valid self-signatures (for a subkey, its binding).
 func (k *key) applySelfSignature(self *packet.Signature) {
 	k.bound, k.uses = true, keyUses(k.public, self)
 	if n := self.KeyLifetimeSecs; n != nil && *n != 0 {
 		k.expires = k.public.CreationTime.Add(time.Duration(*n) * time.Second).UTC()
 	}
-	// A binding that has run out binds no more: the key ends with it.
+	// A binding that has expired binds no more: the key expires with it.
 	if n := self.SigLifetimeSecs; n != nil && *n != 0 {
 		k.expires = earlier(k.expires, self.CreationTime.Add(time.Duration(*n)*time.Second).UTC())
 	}
 }
 
-// keyUses reads what a key may sign. Only hashed notations get here: go-crypto drops the others. The root may serve plain GnuPG
-// users as a file key, and never more: whoever issues leases online must not need it.
+// keyUses returns what a key may sign. Only hashed notations are considered: go-crypto drops the others. The root may serve plain GnuPG
+// users as a file key, and nothing else: issuing leases online must not need it.
 func keyUses(public *packet.PublicKey, self *packet.Signature) []license.Use {
 	if !self.FlagsValid || !self.FlagSign || !isSupported(public) {
 		return nil
@@ -85,7 +85,7 @@ func keyUses(public *packet.PublicKey, self *packet.Signature) []license.Use {
 	})
 }
 
-// isSupported tells whether the key's algorithm is on the list at all.
+// isSupported reports whether the key's algorithm is on the list at all.
 func isSupported(public *packet.PublicKey) bool {
 	switch public.PubKeyAlgo {
 	case packet.PubKeyAlgoEdDSA:
@@ -101,7 +101,7 @@ func isRSA(public *packet.PublicKey) bool {
 	return public.PubKeyAlgo == packet.PubKeyAlgoRSA || public.PubKeyAlgo == packet.PubKeyAlgoRSASignOnly
 }
 
-// keySize is in bits, counted from the number itself: the length that a packet states may lie.
+// keySize returns the size of a key in bits, counted from the number itself: the length that a packet states may be false.
 func keySize(public *packet.PublicKey) int {
 	if n, ok := public.PublicKey.(*rsa.PublicKey); ok {
 		return n.N.BitLen()

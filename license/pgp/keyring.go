@@ -1,11 +1,11 @@
-// Package pgp is the OpenPGP side of a license: the judge of signatures (Keyring) and their maker (Secret). It is the only
-// importer of go-crypto. Time and randomness are arguments.
+// Package pgp implements license.Keyring and license.Signer with OpenPGP. It is the only importer of go-crypto. Time and randomness are
+// arguments.
 //
-// Start with Parse, which checks a certificate once; Verify is cheap after that. ParseLazy is for programs that want one verdict
-// soon. Generate makes the keys of a product.
+// Start with Parse, which checks a certificate once; Verify is cheap after that. ParseLazy is for programs that want one verdict soon.
+// Generate makes the keys of a product.
 //
-// What is accepted is a list, decided before go-crypto sees a byte (signature.go): go-crypto alone would take two signatures
-// for one, garbage after it, any signature type, SHA-1, and an issuer from the unsigned part of the packet.
+// An allow-list is applied before go-crypto sees a byte (signature.go): go-crypto alone would accept two signatures as one, garbage after
+// a signature, any signature type, SHA-1, and an issuer from the unsigned part of the packet.
 package pgp
 
 import (
@@ -15,25 +15,25 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Keyring is one certificate, checked: a product's root and its signing keys. Its answers never change. One from Parse may be used by
-// many at once; one from ParseLazy remembers what it has checked, so only one goroutine may use it at a time.
+// Keyring is one checked certificate: a product's root and its signing keys. Its answers never change. A keyring from Parse may be used
+// by many goroutines at once; one from ParseLazy remembers what it has checked, so only one goroutine may use it at a time.
 type Keyring struct {
 	root        *key
 	keys        []*key       // the root first, then the subkeys as the certificate has them
-	source      *certificate // of what is still to be checked; nil: nothing is
+	source      *certificate // has the bindings that are still to be checked; nil: all are
 	certificate []byte
 }
 
 var _ license.Keyring = (*Keyring)(nil)
 
-// Root is the fingerprint of the primary key, upper-case hex.
+// Root returns the fingerprint of the primary key, upper-case hex.
 func (k *Keyring) Root() string { return k.root.fingerprint }
 
-// Certificate is the certificate in its canonical binary form: the packets that were checked, with plain headers, without what
-// an implementation keeps for itself (trust, markers, padding).
+// Certificate returns the certificate in its canonical binary form: the packets that were checked, with plain headers, without packets
+// that are private to an implementation (trust, markers, padding).
 func (k *Keyring) Certificate() []byte { return slices.Clone(k.certificate) }
 
-// isBound tells whether a key is one of the certificate's, which is found out when it is first asked.
+// isBound reports whether a key belongs to the certificate. Its binding is checked at the first call.
 func (k *Keyring) isBound(key *key) bool {
 	if about := key.pending; about != nil {
 		key.pending = nil
@@ -44,7 +44,7 @@ func (k *Keyring) isBound(key *key) bool {
 	return key.bound
 }
 
-// checkAllBindings finds out all that there is to find out. After that nothing in the keyring changes.
+// checkAllBindings checks everything that is still unchecked. After that nothing in the keyring changes.
 func (k *Keyring) checkAllBindings() error {
 	var keys []*key
 	for _, key := range k.keys {
@@ -65,14 +65,14 @@ type Key struct {
 	Fingerprint string // upper-case hex
 	Primary     bool
 	Algorithm   string        // "Ed25519", "RSA 3072", …
-	Uses        []license.Use // what its signatures are accepted for; empty: it only certifies or encrypts
+	Uses        []license.Use // uses that its signatures are accepted for; empty: it only certifies or encrypts
 	Created     time.Time
 	Expires     time.Time // zero: never
 	Revoked     time.Time // zero: not revoked
 	State       State
 }
 
-// State says whether a key's signatures are accepted.
+// State is the state of a key, which decides whether its signatures are accepted.
 type State string
 
 // The states. Of a retired key, signatures made before it was retired are still accepted; of all others but Current, none.
@@ -115,7 +115,7 @@ func (k *Keyring) state(key *key, now time.Time) State {
 	return Current
 }
 
-// earlier gives the earlier of two times, of which zero means never.
+// earlier returns the earlier of two times; zero means never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

@@ -7,8 +7,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Merge implements license.Keyring: both certificates' packets, each once. Whoever shows an older certificate again brings no revoked key
-// back to life with it, and a vendor whose backup has lost a key is understood all the same.
+// Merge implements license.Keyring: it joins the packets of both certificates, each once. Presenting an older certificate again does not
+// restore a revoked key, and a certificate whose vendor has lost a key does not remove it.
 func (k *Keyring) Merge(with license.Keyring) (license.Keyring, []byte, error) {
 	other, ok := with.(*Keyring)
 	if !ok || other.Root() != k.Root() {
@@ -26,7 +26,7 @@ func (k *Keyring) Merge(with license.Keyring) (license.Keyring, []byte, error) {
 		return nil, nil, err
 	}
 	var groups [][]*packet.OpaquePacket
-	for _, g := range groupPackets(own) { // one of each: a key that is there with and without its binding would be bound twice
+	for _, g := range groupPackets(own) { // one of each: a key that is present with and without its binding would be bound twice
 		mergeGroup(&groups, g)
 	}
 	added := false
@@ -47,7 +47,7 @@ func (k *Keyring) Merge(with license.Keyring) (license.Keyring, []byte, error) {
 	return merged, merged.certificate, nil
 }
 
-// groupPackets takes a certificate apart: each key or user id with the signatures that follow it.
+// groupPackets splits a certificate into keys and user ids, each with the signatures that follow it.
 func groupPackets(packets []*packet.OpaquePacket) (groups [][]*packet.OpaquePacket) {
 	for _, p := range packets {
 		if p.Tag != tagSignature || len(groups) == 0 {
@@ -59,7 +59,7 @@ func groupPackets(packets []*packet.OpaquePacket) (groups [][]*packet.OpaquePack
 	return groups
 }
 
-// mergeGroup adds what the groups lack of one; it tells whether there was anything.
+// mergeGroup adds to groups what g has and they lack. It reports whether that was anything.
 func mergeGroup(groups *[][]*packet.OpaquePacket, g []*packet.OpaquePacket) (added bool) {
 	for i, known := range *groups {
 		if !equalPackets(known[0], g[0]) {

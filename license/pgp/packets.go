@@ -57,7 +57,7 @@ func ParseLazy(cert []byte) (*Keyring, error) {
 	return assembleKeyring(packets)
 }
 
-// splitPackets reads the packets of a certificate and drops those that mean nothing to others than their writer.
+// splitPackets reads the packets of a certificate and drops those that are private to an implementation.
 func splitPackets(data []byte) ([]*packet.OpaquePacket, error) {
 	r := packet.NewOpaqueReader(bytes.NewReader(data))
 	var list []*packet.OpaquePacket
@@ -76,7 +76,7 @@ func splitPackets(data []byte) ([]*packet.OpaquePacket, error) {
 	}
 }
 
-// assembleKeyring builds the keyring from public packets, with bindings that are still to be checked.
+// assembleKeyring builds a keyring from public packets, with bindings that are still to be checked.
 func assembleKeyring(packets []*packet.OpaquePacket) (*Keyring, error) {
 	c := &certificate{}
 	var canonical bytes.Buffer

@@ -9,18 +9,18 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// RevocationReason says why a key is revoked, and with it what becomes of its past.
+// RevocationReason is why a key is revoked. It decides whether the key's earlier signatures stay good.
 type RevocationReason byte
 
-// The reasons. ReasonCompromised kills everything the key ever signed; the others spare what it signed before.
+// The reasons. ReasonCompromised invalidates everything that the key ever signed; the others spare earlier signatures.
 const (
 	ReasonSuperseded  = RevocationReason(packet.KeySuperseded)
 	ReasonCompromised = RevocationReason(packet.KeyCompromised)
 	ReasonRetired     = RevocationReason(packet.KeyRetired)
 )
 
-// Revoke revokes one key from now on; for the root's fingerprint, all of them. The primary key must be at hand. The new
-// certificate must reach whoever verifies: a revocation that nobody has seen revokes nothing.
+// Revoke revokes one key from now on; with the root's fingerprint, all of them. The private primary key must be present. The new
+// certificate must reach the verifiers: a revocation that nobody has seen has no effect.
 func (s *SecretKeyring) Revoke(fingerprintOf string, reason RevocationReason, now time.Time) (*SecretKeyring, error) {
 	root, err := s.rootKey()
 	if err != nil {

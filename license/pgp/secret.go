@@ -14,17 +14,17 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// SecretKeyring is a product's private keys with their certificate. It never changes, so many may sign with it at once; AddKey and
-// Revoke make another. It holds the keys in the clear: encryption at rest is the issuer's affair.
+// SecretKeyring holds a product's private keys with their certificate. It never changes, so many goroutines may sign with it at once;
+// AddKey and Revoke return another one. The keys are unencrypted: the issuer encrypts them at rest.
 type SecretKeyring struct {
 	packets []*packet.OpaquePacket
 	public  *Keyring
-	private map[string]*packet.PrivateKey // by fingerprint; keys whose private part is elsewhere are missing
+	private map[string]*packet.PrivateKey // by fingerprint, without keys whose private part is elsewhere
 }
 
 var _ license.Signer = (*SecretKeyring)(nil)
 
-// ParseSecretKeyring reads what Serialize or Armored wrote, or what `gpg --export-secret-keys` did for a key without passphrase.
+// ParseSecretKeyring reads what Serialize or Armored wrote, or the output of `gpg --export-secret-keys` for a key without passphrase.
 func ParseSecretKeyring(data []byte) (*SecretKeyring, error) {
 	binary, err := dearmor(data, privateBlock)
 	if err != nil {
@@ -37,6 +37,7 @@ func ParseSecretKeyring(data []byte) (*SecretKeyring, error) {
 	return newSecretKeyring(packets)
 }
 
+// newSecretKeyring reads a secret keyring from its packets.
 func newSecretKeyring(packets []*packet.OpaquePacket) (*SecretKeyring, error) {
 	s := &SecretKeyring{packets: packets, private: map[string]*packet.PrivateKey{}}
 	var public []*packet.OpaquePacket
@@ -74,7 +75,7 @@ func newSecretKeyring(packets []*packet.OpaquePacket) (*SecretKeyring, error) {
 	return s, nil
 }
 
-// publicKeyPacket makes the public key packet out of a private key.
+// publicKeyPacket returns the packet of a public key.
 func publicKeyPacket(k *packet.PublicKey) (*packet.OpaquePacket, error) {
 	var b bytes.Buffer
 	if err := k.Serialize(&b); err != nil {
@@ -87,10 +88,10 @@ func publicKeyPacket(k *packet.PublicKey) (*packet.OpaquePacket, error) {
 	return p, nil
 }
 
-// Serialize writes the secret in binary, unencrypted.
+// Serialize returns the keyring in binary, unencrypted.
 func (s *SecretKeyring) Serialize() ([]byte, error) { return serialize(s.packets) }
 
-// Armored is Serialize as text.
+// Armored returns the keyring as armored text, unencrypted.
 func (s *SecretKeyring) Armored() ([]byte, error) {
 	data, err := s.Serialize()
 	if err != nil {
@@ -99,10 +100,10 @@ func (s *SecretKeyring) Armored() ([]byte, error) {
 	return enarmor(data, privateBlock)
 }
 
-// Public is the keyring that the secret's signatures are checked with.
+// Public returns the keyring that verifies the signatures.
 func (s *SecretKeyring) Public() *Keyring { return s.public }
 
-// SigningKey is the fingerprint of the key that Sign takes for the use at the time now; empty: there is none.
+// SigningKey returns the fingerprint of the key that Sign uses at the time now; empty: there is none.
 func (s *SecretKeyring) SigningKey(use license.Use, now time.Time) string {
 	private, err := s.privateKeyFor(use, now)
 	if err != nil {
@@ -111,7 +112,7 @@ func (s *SecretKeyring) SigningKey(use license.Use, now time.Time) string {
 	return fingerprint(&private.PublicKey)
 }
 
-// privateKeyFor picks the newest key that is good for the use at the time now; of two made in the same second, the one added later.
+// privateKeyFor returns the newest key that is good for the use at the time now; of two made in the same second, the one added later.
 func (s *SecretKeyring) privateKeyFor(use license.Use, now time.Time) (*packet.PrivateKey, error) {
 	var newest *key
 	for _, k := range s.public.keys {
@@ -128,13 +129,13 @@ func (s *SecretKeyring) privateKeyFor(use license.Use, now time.Time) (*packet.P
 	return s.private[newest.fingerprint], nil
 }
 
-// HasPrivateKey tells whether the private part of a key is here.
+// HasPrivateKey reports whether the private part of a key is present.
 func (s *SecretKeyring) HasPrivateKey(fingerprint string) bool { return s.private[fingerprint] != nil }
 
-// HasRootKey tells whether keys can be added and revoked here.
+// HasRootKey reports whether the private primary key is present, so that keys can be added and revoked.
 func (s *SecretKeyring) HasRootKey() bool { return s.HasPrivateKey(s.public.root.fingerprint) }
 
-// WithoutPrivateKeys is the secret without the private parts of some keys. The certificate stays the same.
+// WithoutPrivateKeys returns the keyring without the private parts of some keys. The certificate stays the same.
 func (s *SecretKeyring) WithoutPrivateKeys(fingerprints ...string) (*SecretKeyring, error) {
 	packets := slices.Clone(s.packets)
 	for i, p := range packets {
@@ -152,7 +153,7 @@ func (s *SecretKeyring) WithoutPrivateKeys(fingerprints ...string) (*SecretKeyri
 	return newSecretKeyring(packets)
 }
 
-// publicPartOf is the public half of a secret key packet that was read before, and the key's fingerprint.
+// publicPartOf returns the public part of a secret key packet that was read before, and the key's fingerprint.
 func publicPartOf(p *packet.OpaquePacket) (half *packet.OpaquePacket, name string, err error) {
 	parsed, err := p.Parse()
 	private, ok := parsed.(*packet.PrivateKey)
@@ -163,15 +164,15 @@ func publicPartOf(p *packet.OpaquePacket) (half *packet.OpaquePacket, name strin
 	return half, fingerprint(&private.PublicKey), err
 }
 
-// deterministicConfig is how everything is signed: nothing random is in a signature, so the same input gives the same bytes. A signature of version 6
-// has a salt, which only has to be unforeseeable for others: it follows from the key and from what is signed.
+// deterministicConfig returns the configuration for signing: signatures contain nothing random, so the same input gives the same bytes. A
+// signature of version 6 has a salt, which only has to be unpredictable for others: it is derived from the key and from what is signed.
 func deterministicConfig(by *packet.PrivateKey, signed *packet.Signature, subject ...[]byte) *packet.Config {
 	c := &packet.Config{Rand: refusingReader{}, NonDeterministicSignaturesViaNotation: packet.BoolPointer(false)}
 	if signed.Version < V6 {
 		return c
 	}
 	mac := hmac.New(sha256.New, privateKeyBytes(by))
-	_ = binary.Write(mac, binary.BigEndian, []uint64{uint64(signed.SigType), uint64(signed.CreationTime.Unix())}) // a hash takes all
+	_ = binary.Write(mac, binary.BigEndian, []uint64{uint64(signed.SigType), uint64(signed.CreationTime.Unix())}) // writing to a hash does not fail
 	for _, b := range subject {
 		mac.Write(b)
 	}
@@ -179,23 +180,24 @@ func deterministicConfig(by *packet.PrivateKey, signed *packet.Signature, subjec
 	return c
 }
 
-// privateKeyBytes is what only the holder of the key knows.
+// privateKeyBytes returns the serialized private key, which only its holder knows.
 func privateKeyBytes(k *packet.PrivateKey) []byte {
 	var b bytes.Buffer
 	if err := k.Serialize(&b); err != nil {
-		panic(err) // it was read from bytes, and a buffer takes all
+		panic(err) // it was read from bytes, and writing to a buffer does not fail
 	}
 	return b.Bytes()
 }
 
-// refusingReader proves that signing takes no randomness behind the caller's back.
+// refusingReader fails each read, which proves that signing uses no randomness.
 type refusingReader struct{}
 
 func (refusingReader) Read([]byte) (int, error) {
 	return 0, fmt.Errorf("signing must not need randomness")
 }
 
-// Sign makes one detached signature over message, as Verify wants it for the use. The time is cut to whole seconds.
+// Sign implements license.Signer: it returns one detached signature over message, as Verify expects it for the use. The time is truncated
+// to seconds.
 func (s *SecretKeyring) Sign(use license.Use, message []byte, now time.Time) ([]byte, error) {
 	private, err := s.privateKeyFor(use, now)
 	if err != nil {
@@ -221,12 +223,12 @@ func (s *SecretKeyring) Sign(use license.Use, message []byte, now time.Time) ([]
 	return b.Bytes(), nil
 }
 
-// withCRLF makes every line end CRLF, as OpenPGP does before it hashes text.
+// withCRLF turns every line end into CRLF, as OpenPGP does before it hashes text.
 func withCRLF(text []byte) []byte {
 	return bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
 }
 
-// newSignature is a signature packet by the key, with nothing said yet.
+// newSignature returns a signature packet by the key that is not signed yet.
 func newSignature(by *packet.PublicKey, kind packet.SignatureType, now time.Time) *packet.Signature {
 	id := by.KeyId
 	return &packet.Signature{

@@ -13,27 +13,27 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// The rules of this file, in the order in which they are checked. They come before go-crypto, which is more generous:
+// The rules of this file, in the order in which they are checked. They come before go-crypto, which accepts more:
 //
 //  1. One signature packet of definite length fills the whole input, and its fields fill the packet.
 //  2. Version 4 or 6; the type that the use asks for; SHA-256, SHA-384 or SHA-512; Ed25519 or RSA.
-//  3. Only hashed subpackets count. Creation time is there, and neither it, expiration nor an issuer is there twice.
+//  3. Only hashed subpackets count. A creation time is present, and neither it nor expiration nor an issuer is present twice.
 //  4. Numbers have no leading zero bits: one signature has one form.
 
-// signaturePacket is a signature packet that keeps the rules above.
+// signaturePacket is a signature packet that follows the rules above.
 type signaturePacket struct {
 	version     byte
 	kind        byte // signature type
 	algorithm   packet.PublicKeyAlgorithm
 	hash        crypto.Hash
 	created     time.Time
-	lifetime    uint32 // seconds; 0: for ever
+	lifetime    uint32 // seconds; 0: no expiration
 	fingerprint string // of the issuer, upper-case hex; empty: not stated
 	keyID       *uint64
 	hashedOnly  []byte // the packet without its unhashed subpackets
 }
 
-// acceptedHashes is the allow-list by OpenPGP's numbers, with the salt that version 6 wants.
+// acceptedHashes is the allow-list by OpenPGP's numbers, with the salt size that version 6 requires.
 var acceptedHashes = map[byte]struct {
 	hash crypto.Hash
 	salt int
@@ -43,6 +43,7 @@ func isAcceptedHash(h crypto.Hash) bool {
 	return h == crypto.SHA256 || h == crypto.SHA384 || h == crypto.SHA512
 }
 
+// malformed returns a refusal with the code signature_format.
 func malformed(format string, args ...any) error {
 	return license.Refuse(license.CodeSignatureFormat, format, args...)
 }
@@ -74,7 +75,7 @@ func parseSignature(data []byte, kind byte) (*signaturePacket, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, rest, err = d.subpacketArea(rest) // the unhashed subpackets: anybody may have written them
+	_, rest, err = d.subpacketArea(rest) // the unhashed subpackets: they are not signed
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func parseSignature(data []byte, kind byte) (*signaturePacket, error) {
 	return d, nil
 }
 
-// signatureBody gives the body of the one signature packet that data is.
+// signatureBody returns the body of the only packet in data, which must be a signature.
 func signatureBody(data []byte) ([]byte, error) {
 	if len(data) < 2 || data[0]&0x80 == 0 {
 		return nil, malformed("not an OpenPGP packet")
@@ -139,14 +140,14 @@ func signatureBody(data []byte) ([]byte, error) {
 			size = size<<8 | int(b)
 		}
 	}
-	// A 32-bit int may have gone negative: then it is no length either.
+	// A 32-bit int may have become negative, which is not a length either.
 	if size != len(body) {
 		return nil, malformed("a packet of %d bytes in %d", size, len(body))
 	}
 	return body, nil
 }
 
-// subpacketArea cuts off one subpacket area, which has its length first.
+// subpacketArea cuts off one subpacket area, which begins with its length.
 func (d *signaturePacket) subpacketArea(data []byte) (area, rest []byte, err error) {
 	width := 2
 	if d.version == 6 {
@@ -166,7 +167,7 @@ func (d *signaturePacket) subpacketArea(data []byte) (area, rest []byte, err err
 	return data[:size], data[size:], nil
 }
 
-// checkIntegers checks the signature proper, which must end where the packet ends.
+// checkIntegers checks the form of the signature's numbers, which must end where the packet ends.
 func (d *signaturePacket) checkIntegers(data []byte) error {
 	count, most := 0, 0
 	switch d.algorithm {
@@ -203,7 +204,7 @@ func (d *signaturePacket) checkIntegers(data []byte) error {
 	return nil
 }
 
-// The hashed subpackets that decide something (RFC 9580, section 5.2.3.7).
+// The hashed subpackets that are evaluated here (RFC 9580, section 5.2.3.7).
 const (
 	subCreated     = 2
 	subLifetime    = 3
@@ -212,7 +213,7 @@ const (
 	subFingerprint = 33
 )
 
-// readSubpackets reads the hashed area. Those it does not know are left to go-crypto, which refuses unknown critical ones.
+// readSubpackets reads the hashed area. Unknown subpackets are left to go-crypto, which refuses critical ones.
 func (d *signaturePacket) readSubpackets(data []byte) error {
 	seen := map[byte]bool{}
 	for len(data) > 0 {
@@ -231,7 +232,7 @@ func (d *signaturePacket) readSubpackets(data []byte) error {
 		}
 		switch {
 		case kind == subNotation && sub[0]&0x80 != 0:
-			// "Refuse me if you do not know me", and documents have no notations that we know.
+			// Critical means: refuse if unknown. No notation is known for documents.
 			return malformed("a critical notation")
 		case kind == subCreated && len(body) == 4:
 			d.created = time.Unix(int64(binary.BigEndian.Uint32(body)), 0).UTC()
@@ -253,6 +254,7 @@ func (d *signaturePacket) readSubpackets(data []byte) error {
 	return nil
 }
 
+// nextSubpacket cuts off one subpacket: its type and body.
 func nextSubpacket(data []byte) (sub, rest []byte, err error) {
 	size, width := 0, 0
 	switch first := data[0]; {
@@ -269,7 +271,7 @@ func nextSubpacket(data []byte) (sub, rest []byte, err error) {
 	return data[width : width+size], data[width+size:], nil
 }
 
-// encodeHashedOnly writes the packet anew without its unhashed subpackets, so that nobody after this sees them.
+// encodeHashedOnly writes the packet again without its unhashed subpackets, so that no later code sees them.
 func (d *signaturePacket) encodeHashedOnly(head, hashed, tail []byte) []byte {
 	width := 2
 	if d.version == 6 {
@@ -288,7 +290,7 @@ func (d *signaturePacket) encodeHashedOnly(head, hashed, tail []byte) []byte {
 	return b.Bytes()
 }
 
-// issuerName names who the packet says has signed, for the detail of a refusal.
+// issuerName returns the issuer that the packet states, for the detail of a refusal.
 func (d *signaturePacket) issuerName() string {
 	switch {
 	case d.fingerprint != "":

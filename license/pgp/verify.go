@@ -11,13 +11,13 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// ClockTolerance is how far in the future a signature may have been made: computers disagree by seconds to minutes.
+// ClockTolerance is how far in the future a signature may be: clocks differ by seconds to minutes.
 const ClockTolerance = 5 * time.Minute
 
-// Verify checks one detached signature over message. The order: the packet's form and the key, which need no cryptography;
-// then the cryptography; then the times, which only mean something once it is known who stated them.
+// Verify implements license.Keyring: it checks one detached signature over message. First it checks the packet's form and the key, which
+// need no cryptography; then the signature; then the times, which only mean something once their author is known.
 //
-// A key, and the root, must be valid both when the signature says it was made and now.
+// The key and the root must be valid both at the signature's time and now.
 func (k *Keyring) Verify(use license.Use, message, signature []byte, now time.Time) (license.Signature, error) {
 	d, err := parseSignature(signature, signatureType(use))
 	if err != nil {
@@ -36,7 +36,8 @@ func (k *Keyring) Verify(use license.Use, message, signature []byte, now time.Ti
 	return license.Signature{Key: key.fingerprint, Created: d.created}, nil
 }
 
-// signatureType is the OpenPGP signature type of a use's documents: text for files, so that line ends do not matter, binary for the rest.
+// signatureType returns the OpenPGP signature type of a use's documents: text for files, so that line ends do not matter, binary for the
+// rest.
 func signatureType(use license.Use) byte {
 	if use == license.UseFile {
 		return byte(packet.SigTypeText)
@@ -44,7 +45,7 @@ func signatureType(use license.Use) byte {
 	return byte(packet.SigTypeBinary)
 }
 
-// signingKey finds the key that the signature names and refuses it when it is not good for the use.
+// signingKey returns the key that the signature names, or a refusal if it is not good for the use.
 func (k *Keyring) signingKey(d *signaturePacket, use license.Use) (*key, error) {
 	key := k.findIssuer(d)
 	switch {
@@ -66,7 +67,7 @@ func (k *Keyring) signingKey(d *signaturePacket, use license.Use) (*key, error) 
 	return key, nil
 }
 
-// findIssuer goes by the fingerprint, and by the key id only where there is no fingerprint and no doubt.
+// findIssuer looks a key up by the fingerprint, and by the key id only if there is no fingerprint and the id is unique.
 func (k *Keyring) findIssuer(d *signaturePacket) *key {
 	var found *key
 	for _, key := range k.keys {
@@ -85,7 +86,7 @@ func (k *Keyring) findIssuer(d *signaturePacket) *key {
 	return found
 }
 
-// checkSignature does the cryptography.
+// checkSignature verifies the signature cryptographically.
 func checkSignature(key *key, d *signaturePacket, message []byte) error {
 	p, err := packet.Read(bytes.NewReader(d.hashedOnly))
 	parsed, ok := p.(*packet.Signature)
@@ -108,7 +109,7 @@ func checkSignature(key *key, d *signaturePacket, message []byte) error {
 	if err := key.public.VerifySignature(w, parsed); err != nil {
 		return license.Refuse(license.CodeSignatureInvalid, "key %s", key.fingerprint)
 	}
-	// go-crypto leaves the two bytes of the hash unchecked in version 4. GnuPG does not, and one signature shall have one form.
+	// go-crypto does not check the two bytes of the hash in version 4. GnuPG does, and a signature must have one form only.
 	if !bytes.HasPrefix(w.digest, parsed.HashTag[:]) {
 		return license.Refuse(license.CodeSignatureInvalid, "the first bytes of the hash differ, key %s", key.fingerprint)
 	}
@@ -126,7 +127,7 @@ func (w *digestRecorder) Sum(b []byte) []byte {
 	return append(b, w.digest...)
 }
 
-// checkTimes judges the signature's times against now, the key's and the root's.
+// checkTimes checks the signature's times against now and against those of the key and the root.
 func (k *Keyring) checkTimes(key *key, d *signaturePacket, now time.Time) error {
 	if d.created.After(now.Add(ClockTolerance)) {
 		return license.Refuse(license.CodeSignatureFuture, "made %s, now %s", formatTime(d.created), formatTime(now))

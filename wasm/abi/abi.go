@@ -1,7 +1,7 @@
-// Package abi is the language between the client core and its hosts (spec/abi.md): a host puts a Call into the module and gets a Reply.
+// Package abi defines the calls between the client core and its hosts (spec/abi.md): a host passes a Call to the module and gets a Reply.
 //
-// A host makes one client with OpNew, feeds it events with OpStep and carries out the effects that come back, in their order. It
-// decides nothing: there are four effects, and every answer to the program is one of them.
+// A host makes one client with OpNew, feeds it events with OpStep and carries out the returned effects in their order. It makes no
+// decisions: there are four effects, and every answer to the program is one of them.
 package abi
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// Version of this language; a host refuses a module with another one.
+// Version is the version of the ABI; a host refuses a module with another one.
 const Version = 1
 
-// MaxCall is the largest call in bytes; alloc refuses more. It has room for a whole directory of license files.
+// MaxCall is the largest call in bytes; alloc refuses more. A whole directory of license files fits.
 const MaxCall = 4 << 20
 
 // The operations.
@@ -24,11 +24,11 @@ const (
 	OpStatus  = "status"  // Handle → Status
 	OpClose   = "close"   // Handle
 	OpVerify  = "verify"  // File, Keys, Now, List → License
-	OpReceipt = "receipt" // File, Keys → Receipt: what a lease proves, also long after it has run out
+	OpReceipt = "receipt" // File, Keys → Receipt: what a lease proves, also long after it has expired
 	OpRoot    = "root"    // Keys → Root: the fingerprint to pin
 )
 
-// Call is what a host asks of the module.
+// Call is a host's request to the module.
 type Call struct {
 	Op     string     `json:"op"`
 	Handle int32      `json:"handle,omitempty"`
@@ -42,7 +42,7 @@ type Call struct {
 	Now    lease.Time `json:"now,omitempty"`
 }
 
-// Reply is what the module answers. Error is set when the call itself was wrong; the state of the client is then as before.
+// Reply is the module's answer. Error is set if the call itself was wrong; the state of the client is then unchanged.
 type Reply struct {
 	Handle  int32    `json:"handle,omitempty"`
 	Effects []Effect `json:"effects,omitempty"`
@@ -53,7 +53,7 @@ type Reply struct {
 	Error   *Verdict `json:"error,omitempty"`
 }
 
-// Config is what the program says about itself. The first four are what the instructions page prints.
+// Config holds the settings of a program. The instructions page prints the first four.
 type Config struct {
 	ServerURL string     `json:"server_url"` // https://host/api/v1#ROOT: the fragment pins the product's root key
 	ProductID license.ID `json:"product_id"`
@@ -61,14 +61,14 @@ type Config struct {
 	LicenseID license.ID `json:"license_id,omitempty"` // empty when licenses come as files
 
 	Keyring       string `json:"keyring,omitempty"`        // the product's certificate, armored; needed for files
-	AllowUnpinned bool   `json:"allow_unpinned,omitempty"` // go on without a pinned root; on loopback this is always allowed
-	Offline       bool   `json:"offline,omitempty"`        // the program runs where no server is reached, and exchanges requests by hand
+	AllowUnpinned bool   `json:"allow_unpinned,omitempty"` // accept a server without a pinned root; always allowed on loopback
+	Offline       bool   `json:"offline,omitempty"`        // no server is reached: requests and answers are exchanged by hand
 	Timeout       int64  `json:"timeout,omitempty"`        // of one exchange with the server in ms; 0: 10 000
 
-	// Fingerprint is what tells this machine from others, part by part. The values do not leave the core: the server gets HMACs under the
+	// Fingerprint identifies the machine by parts. The values do not leave the core: the server gets HMACs under the
 	// license's id.
 	Fingerprint []FingerprintPart `json:"fingerprint,omitempty"`
-	// The texts of the statistics, which are sent only if the policy asks for them: the program's version, and what the host knows.
+	// Program, Platform and Host go into the statistics, which are sent only if the policy asks for them.
 	Program  string `json:"program,omitempty"`
 	Platform string `json:"platform,omitempty"`
 	Host     string `json:"host,omitempty"`
@@ -82,7 +82,7 @@ type FingerprintPart struct {
 
 // The events.
 const (
-	EventStart      = "start"       // Call: activate, or go on from the saved state
+	EventStart      = "start"       // Call: activate, or resume from the saved state
 	EventFiles      = "files"       // Call, Files: the contents of the license directory
 	EventTimer      = "timer"       // the last Wake is due
 	EventReply      = "reply"       // ID, Status, Body: the answer to a Send
@@ -95,14 +95,14 @@ const (
 	EventCheck      = "check"       // Call, Context (empty: any), Entitlement
 	EventSync       = "sync"        // Call: now, whatever the trigger
 	EventDeactivate = "deactivate"  // Call: gives the activation back
-	EventShutdown   = "shutdown"    // Call: reports what is left and releases what is held
-	EventPoll       = "poll"        // fetches the effects that consume left behind
+	EventShutdown   = "shutdown"    // Call: reports unreported usage and releases all holds
+	EventPoll       = "poll"        // returns the effects that consume has caused
 	EventStatistics = "statistics"  // Call, Numbers: replaces the program's own numbers
 	EventExport     = "export"      // Call: the Notify's Body is the request, to be carried to the server by hand
 	EventImport     = "import"      // Call, Body: the answer that was carried back
 )
 
-// Event is something that happened. Now, Mono and Random come with every event: the core has no clock and no randomness of its own.
+// Event is an input of the client. Now, Mono and Random are set in every event: the core has no clock and no randomness of its own.
 type Event struct {
 	Type   string     `json:"type"`
 	Now    lease.Time `json:"now"`              // wall clock, ms since 1970
@@ -110,11 +110,11 @@ type Event struct {
 	Random []byte     `json:"random,omitempty"` // 16 fresh random bytes or more
 
 	Call        int64               `json:"call,omitempty"` // the host's number for a call of the program; its Notify carries it
-	ID          int64               `json:"id,omitempty"`   // of the effect that this answers
+	ID          int64               `json:"id,omitempty"`   // of the effect that this event answers
 	N           int64               `json:"n,omitempty"`
 	Context     string              `json:"context,omitempty"`
 	Entitlement string              `json:"entitlement,omitempty"`
-	Borrow      int64               `json:"borrow,omitempty"`      // ms for which the slot is to be held without the server; 0: as long as the lease
+	Borrow      int64               `json:"borrow,omitempty"`      // ms for which the slot is held without the server; 0: as long as the lease
 	Status      int                 `json:"status,omitempty"`      // HTTP status
 	RetryAfter  int64               `json:"retry_after,omitempty"` // of the HTTP answer, in seconds
 	Body        string              `json:"body,omitempty"`
@@ -138,7 +138,7 @@ const (
 	EffectNotify = "notify" // Verdict, and Call when it answers one
 )
 
-// Effect is something that the host must do.
+// Effect is an order to the host.
 type Effect struct {
 	Type    string   `json:"type"`
 	ID      int64    `json:"id,omitempty"`
@@ -151,8 +151,8 @@ type Effect struct {
 	Verdict *Verdict `json:"verdict,omitempty"`
 }
 
-// Verdict is an answer to the program: a row of spec/verdicts.md with what decided it. OK says whether what was asked is granted;
-// AllowContinue whether the program may go on. Texts come from the table, so that a host needs none of its own.
+// Verdict is an answer to the program: a row of spec/verdicts.md with its evidence. OK says whether the request is granted; AllowContinue
+// whether the program may continue. The texts come from the table, so that a host needs none of its own.
 type Verdict struct {
 	OK            bool          `json:"ok"`
 	Code          license.Code  `json:"code"`
@@ -172,15 +172,15 @@ type Verdict struct {
 	OfflineTolerated bool `json:"offline_tolerated,omitempty"`
 }
 
-// Status is how a client stands, for people and diagnostics.
+// Status is the state of a client, for people and diagnostics.
 type Status struct {
 	Root     string          `json:"root,omitempty"` // fingerprint of the product's root key
 	Pinned   bool            `json:"pinned"`
 	Licenses []LicenseStatus `json:"licenses,omitempty"`
-	Files    []Verdict       `json:"files,omitempty"` // one for each file that was given
+	Files    []Verdict       `json:"files,omitempty"` // one for each loaded file
 }
 
-// LicenseStatus is one license of a client.
+// LicenseStatus is the state of one license of a client.
 type LicenseStatus struct {
 	License      license.ID          `json:"license"`
 	Activation   lease.Hash          `json:"activation"`
@@ -189,29 +189,29 @@ type LicenseStatus struct {
 	Generation   int64               `json:"generation,omitempty"`
 	Number       int64               `json:"number,omitempty"`
 	Counters     lease.Counters      `json:"counters"`
-	Pending      int64               `json:"pending"` // counted, not confirmed yet
+	Pending      int64               `json:"pending"` // calls that are counted and not confirmed yet
 	Expires      lease.Time          `json:"expires,omitempty"`
 	NotAfter     lease.Time          `json:"not_after,omitempty"`
 	Reservations []lease.Reservation `json:"reservations,omitempty"`
-	Holds        []Hold              `json:"holds,omitempty"`   // what the program has reserved
-	Relay        string              `json:"relay,omitempty"`   // public key of the relay that answers in the server's name
-	Receipt      string              `json:"receipt,omitempty"` // the last lease as it was signed: what it confirms can be proven with it
+	Holds        []Hold              `json:"holds,omitempty"`   // reservations of the program
+	Relay        string              `json:"relay,omitempty"`   // public key of the relay that answers for the server; empty: none
+	Receipt      string              `json:"receipt,omitempty"` // the last lease as it was signed, which proves what it confirms
 }
 
-// Hold is how often the program has reserved an entitlement in a context, and not released it.
+// Hold counts how often the program has reserved an entitlement in a context and not released it.
 type Hold struct {
 	lease.Slot
 	Count int `json:"count"`
 }
 
-// Receipt is what a lease proves: that the server has taken these counts of this activation, in answer to this request.
+// Receipt is what a lease proves: that the server has accepted these counts of this activation, in answer to this request.
 type Receipt struct {
 	Product    license.ID     `json:"product"`
 	License    license.ID     `json:"license"`
 	Activation lease.Hash     `json:"activation"`
 	Generation int64          `json:"generation"`
 	Number     int64          `json:"number"`
-	Request    lease.Hash     `json:"request"` // of the bytes that the device had signed
+	Request    lease.Hash     `json:"request"` // hash of the document that the device signed
 	Time       lease.Time     `json:"time"`
 	Counters   lease.Counters `json:"counters"`
 	Root       string         `json:"root"`
@@ -234,15 +234,15 @@ type Entitlement struct {
 	Slots int    `json:"slots,omitempty"`
 }
 
-// What consume, the one call without JSON, answers.
+// The results of consume, the only call without JSON.
 const (
 	ConsumeCounted    int32 = 0  // counted
 	ConsumePoll       int32 = 1  // counted; effects wait: step with EventPoll
 	ConsumeNotCounted int32 = 2  // nothing was counted: step with EventConsume, which answers in full
-	ConsumeUnknown    int32 = -1 // no such handle, or something broke: throw the instance away
+	ConsumeUnknown    int32 = -1 // no such handle, or a failure: discard the instance
 )
 
-// Describe makes the verdict of a code. OK is for the caller to set.
+// Describe returns the verdict of a code. OK is set by its class; a caller may change it.
 func Describe(code license.Code, detail string) Verdict {
 	v := code.Verdict()
 	return Verdict{
@@ -251,7 +251,7 @@ func Describe(code license.Code, detail string) Verdict {
 	}
 }
 
-// DescribeError is the verdict of an error: of its code if it has one, else internal.
+// DescribeError returns the verdict of an error: of its code if it is a *license.Error, otherwise internal.
 func DescribeError(err error) Verdict {
 	if e, ok := errors.AsType[*license.Error](err); ok {
 		return Describe(e.Code, e.Detail)
@@ -259,7 +259,7 @@ func DescribeError(err error) Verdict {
 	return Describe(license.CodeInternal, err.Error())
 }
 
-// DescribeLicense makes the form of a license for hosts.
+// DescribeLicense returns a verified license in the form for hosts.
 func DescribeLicense(l *license.License) *License {
 	out := &License{
 		ID: l.ID, Contexts: l.Contexts, Root: l.Root, Key: l.Signature.Key, Signed: lease.Time(l.Signature.Created.UnixMilli()),
