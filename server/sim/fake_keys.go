@@ -10,8 +10,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// certificate is a product's keyring as this world has it: OpenPGP would cost more than all the rest together, and what it decides is
-// decided elsewhere (license/pgp). A signature is a hash under a secret that only issuers of the same root know.
+// certificate is a product's keyring in this world: OpenPGP would take more time than everything else together, and is tested in
+// license/pgp. A signature is a hash under a secret that only issuers of the same root know.
 type certificate struct {
 	RootName string   `json:"root"`
 	Keys     []string `json:"keys"` // the last one signs
@@ -34,9 +34,10 @@ func parse(b []byte) (license.Keyring, error) {
 	return c, nil
 }
 
+// Root implements license.Keyring.
 func (c certificate) Root() string { return rootOf(c.RootName) }
 
-// rootOf has the form of a fingerprint.
+// rootOf returns a root that has the form of a fingerprint.
 func rootOf(name string) string {
 	const digits = "0123456789ABCDEF"
 	sum := sha256.Sum256([]byte(name))
@@ -92,7 +93,7 @@ func (c certificate) Merge(with license.Keyring) (license.Keyring, []byte, error
 	return c, c.encode(), nil
 }
 
-// rotated is the certificate with another key to sign with; the old one may be called compromised.
+// rotated returns the certificate with another signing key; the old one may be marked as compromised.
 func (c certificate) rotated(name string, compromised bool) certificate {
 	c.Keys, c.Bad = slices.Clone(c.Keys), slices.Clone(c.Bad)
 	if compromised {

@@ -10,20 +10,20 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// What must hold in every world, whatever happens in it:
+// The invariants of every world:
 //
-//   - A client believes only what the server has said (no forged right).
-//   - No more installations hold an entitlement than it has slots, nor are activated than the license allows, but for what a server
-//     that was rolled back has granted before any program could tell it so.
-//   - A lease ends in time, and what the server has refused for good does not go on.
-//   - A machine that was never copied is never called a clone; one that neither its disk nor the server has rolled back never activates anew.
-//   - Two running copies are called so, or refused, before the budget of re-activations is spent.
+//   - A client accepts only what the server has issued (no forged right).
+//   - No more installations hold an entitlement than it has slots, nor are activated than the license allows, except for what a server
+//     that was rolled back has granted before any program could prove the rollback.
+//   - A lease expires in time, and a final refusal ends the work.
+//   - A machine that was never copied is never reported as a clone; without a rollback of its disk or the server it never re-activates.
+//   - Two running copies are reported as clones, or refused, before the budget of re-activations is used up.
 //   - A crash costs no more calls than the journal allows (Machine.Stop).
-//   - In the end, when all faults are mended: every machine that was not copied works, and every call that a program was told is good was
-//     charged exactly once, but for what crashes and restores have cost.
-//   - What is prepaid is never used twice by putting a disk back.
+//   - In the end, when all faults are repaired: every machine that was not copied works, and every call that a program was granted was
+//     charged exactly once, except for what crashes and restores have cost.
+//   - Prepaid calls are never used twice by restoring a disk.
 
-// checkInvariants looks at a machine after each step.
+// checkInvariants checks a machine after each step.
 func (m *Machine) checkInvariants() {
 	one, ok := m.License()
 	if !ok {
@@ -37,13 +37,13 @@ func (m *Machine) checkInvariants() {
 	if one.Number == 0 {
 		return
 	}
-	// A clock that is right ends a lease in time; only an exchange that began before is waited for. (One that is set right while the
+	// A correct clock ends a lease in time; only an exchange that began before is waited for. (A clock that is corrected while the
 	// machine sleeps loses that sleep: nothing else has measured it.)
 	if one.Verdict.OK && m.ClockOffset == 0 && m.steady && m.w.now > one.NotAfter+lease.Time(minute) && one.State == "ready" {
 		w.fault("%s: goes on with a lease that ended %.1f h ago", m.Name, float64(m.w.now-one.NotAfter)/float64(hour))
 	}
-	if one.Activation != m.activation { // a newcomer
-		// What the old one had not reported is refused with it, and what a rollback took from it nobody shows any more.
+	if one.Activation != m.activation { // a new activation
+		// What the old one had not reported is refused with it, and nothing proves any more what a rollback took from it.
 		used := m.used - one.Pending
 		old, _ := w.Server.Activation(m.activation)
 		m.lost += max(m.lostHere+used-m.confirmed, used-m.before-old.Counted, 0)
@@ -81,7 +81,7 @@ func (m *Machine) checkInvariants() {
 	w.checkSeats()
 }
 
-// checkRefusal: who was refused for good stops at once, whatever the last lease says.
+// checkRefusal checks that a final refusal stops a machine at once, whatever the last lease says.
 func (m *Machine) checkRefusal(e abi.Event) {
 	for _, code := range []license.Code{license.CodeSuspended, license.CodeCloned, license.CodeRevoked} {
 		if !m.sleeping() && e.Status == 403 && slices.Contains(m.w.Network.answers, e.Body) && strings.Contains(e.Body, `"code":"`+string(code)+`"`) {
@@ -101,7 +101,7 @@ func holds(one abi.LicenseStatus, entitlement string) bool {
 	return false
 }
 
-// seat tells whether the program holds one of modeling, and until when the server has granted it.
+// seat reports whether the program holds a seat of modeling, and until when the server has granted it.
 func (m *Machine) seat(one abi.LicenseStatus) (until lease.Time, held bool) {
 	for _, h := range one.Holds {
 		held = held || h.Entitlement == modeling
@@ -114,7 +114,7 @@ func (m *Machine) seat(one abi.LicenseStatus) (until lease.Time, held bool) {
 	return until, held
 }
 
-// checkSeats counts who holds what, by the time of the world.
+// checkSeats counts the holders of seats by the time of the world.
 func (w *World) checkSeats() {
 	seats, machines := map[lease.Hash]bool{}, map[lease.Hash]bool{}
 	for _, m := range w.Machines {
@@ -125,7 +125,7 @@ func (w *World) checkSeats() {
 		if !m.excess[""] {
 			machines[one.Activation] = true
 		}
-		// Of two copies one may have given back what the other still holds, until its lease ends. By the clock of a node that is ahead of
+		// Of two copies one may have returned what the other still holds, until its lease expires. By the clock of a node that is ahead of
 		// the one before a deadline comes that much earlier.
 		if until, held := m.seat(one); held && until-lease.Time(2*w.Server.Skew) > w.now && !m.excess[modeling] && !m.copied {
 			seats[one.Activation] = true
@@ -152,7 +152,7 @@ func (s *Server) slots() int {
 	return 0
 }
 
-// Repair takes all faults away and lets things settle: the network and the clocks are right again, the license is as it was sold, and so much
+// Repair ends all faults and lets the world settle: the network and the clocks are right again, the license is as it was sold, and enough
 // time passes that no old lease can be in the way.
 func (w *World) Repair() {
 	w.note("everything is mended")
@@ -172,16 +172,16 @@ func (w *World) Repair() {
 	for _, m := range w.Machines {
 		m.Start()
 		w.Pass(minute)
-		if m.proc == nil || !m.proc.ready { // the first start may only have found out what to do
+		if m.proc == nil || !m.proc.ready { // the first start may only have found out that it must re-activate
 			m.Start()
 			w.Pass(hour)
 		}
 	}
-	// What was told not to come back yet may do so by now.
+	// Clients that were told not to come back yet may do so by now.
 	w.Pass(2 * w.Server.longest())
 }
 
-// CheckOutcome looks at a mended world.
+// CheckOutcome checks a repaired world.
 func (w *World) CheckOutcome() {
 	var used, maybe int64
 	lost := w.Server.lost
@@ -203,8 +203,8 @@ func (w *World) CheckOutcome() {
 	switch {
 	case counts && charged > s.License.Allowance && s.healingUntil == 0:
 		w.fault("%d calls are charged of %d", charged, s.License.Allowance)
-	case counts && s.License.Allowance < 1_000_000: // what went past it is nobody's: it was refused
-	case copied: // who copies a machine may lose what it counts; what it may gain is judged with the prepaid ones
+	case counts && s.License.Allowance < 1_000_000: // calls beyond the allowance were refused
+	case copied: // a copied machine may lose counts; what it may gain is checked with prepaid licenses
 	case charged < used-lost:
 		for _, m := range w.Machines {
 			m.note("used %d, maybe %d, lost %d and %d, restored %d", m.used, m.uncertain, m.lost, m.lostHere, m.restored)
@@ -215,7 +215,7 @@ func (w *World) CheckOutcome() {
 	}
 }
 
-// checkMachineOutcome: an honest machine works in the end.
+// checkMachineOutcome checks that an honest machine works in the end.
 func (w *World) checkMachineOutcome(m *Machine) {
 	one, ok := m.License()
 	switch {
@@ -231,7 +231,7 @@ func (w *World) checkMachineOutcome(m *Machine) {
 	}
 }
 
-// checkCopiesOutcome: copies that both went on were found out.
+// checkCopiesOutcome checks that copies which both continued were detected.
 func (w *World) checkCopiesOutcome() {
 	lines := map[lease.Hash][]*Machine{}
 	for _, m := range w.Machines {

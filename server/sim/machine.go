@@ -7,42 +7,42 @@ import (
 	"github.com/onelicense/onelicense/wasm/client"
 )
 
-// Machine is a computer of a customer with one installation of the program: a disk, clocks, and now and then a process.
+// Machine is a customer's computer with one installation of the program: a disk, clocks, and at times a process.
 type Machine struct {
 	w    *World
 	Name string
 	cfg  abi.Config
-	Core func(cfg abi.Config, state string, random []byte) (Core, error) // what a process runs; nil: the client itself
+	Core func(cfg abi.Config, state string, random []byte) (Core, error) // makes the client of a process; nil: client.New
 
 	Offline     bool
-	ClockOffset int64 // by how much its clock is wrong
-	steady      bool  // nobody has set it since the process began
+	ClockOffset int64 // ms by which its clock is wrong
+	steady      bool  // the clock was not set since the process began
 	DiskFull    bool
-	LyingDisk   bool // its disk says that a save is done before it is
+	LyingDisk   bool // its disk confirms a save before it is durable
 	disk        string
 	last        int64      // id of the last request that was sent
-	asleep      lease.Time // until when; 0: it is awake
-	unsure      lease.Time // until when the journal may be behind: the disk was full, or the machine slept before it was due
+	asleep      lease.Time // asleep until then; 0: awake
+	unsure      lease.Time // the journal may be behind until then: the disk was full, or the machine slept before it was due
 	mono        int64      // the monotonic clock does not run while it sleeps
 	proc        *process
 
-	// What happened here, whatever anybody says of it.
-	used             int64 // calls that the program was told are good
-	uncertain        int64 // calls that were tried and not told so; they may have been counted all the same
+	// What really happened on this machine.
+	used             int64 // calls that the program was granted
+	uncertain        int64 // calls that were not granted; they may have been counted all the same
 	lost             int64 // calls that a crash or a restore may have cost
 	confirmed        int64 // used, as of the last lease
 	durable          int64 // used, as of the state on the disk
 	recent           []count
 	copied           bool // shares its activation with another machine
 	restored         int  // from a backup, or with a state that a lying disk kept
-	leases           int  // taken since it was copied
+	leases           int  // accepted since it was copied
 	excess           map[string]bool
-	evicted          map[lease.Hash]bool // activations that the vendor took, or that said goodbye
-	activation       lease.Hash          // the present one, and what was used and lost before and under it
+	evicted          map[lease.Hash]bool // activations that the vendor ended, or that said goodbye
+	activation       lease.Hash          // the present one; before and lostHere are what was used before and lost under it
 	position         lease.Position
 	before, lostHere int64
-	Codes            map[license.Code]int // that the program was told or answered
-	Final            license.Code         // the last one that ended the work
+	Codes            map[license.Code]int // how often the program got each code
+	Final            license.Code         // the last code that ended the work
 	LastStart        license.Code
 }
 
@@ -51,7 +51,7 @@ type count struct {
 	n  int64
 }
 
-// Core is the client as a process sees it.
+// Core is the client in the form that a process uses.
 type Core interface {
 	Step(abi.Event) ([]abi.Effect, error)
 	Status() abi.Status
@@ -74,20 +74,20 @@ type process struct {
 	saved  lease.Time // when the last save will be durable
 }
 
-// call of the program that is not answered yet.
+// call is a call of the program that is not answered yet.
 type call struct {
 	kind string
 	n    int64
 	done func(abi.Verdict, string)
 }
 
-// Backup is what an app's own backup keeps.
+// Backup is a copy of the disk that an app's own backup keeps.
 type Backup struct {
 	disk string
 	used int64
 }
 
-// NewMachine brings a new installation into the world. It is not running.
+// NewMachine adds a new installation to the world. It is not running.
 func (w *World) NewMachine(name string) *Machine {
 	root := rootOf("acme")
 	if keys, err := w.Server.issuer.Keyring(w.Server.Product.Keyring); err == nil {
@@ -107,7 +107,7 @@ func (w *World) NewMachine(name string) *Machine {
 
 func (m *Machine) note(format string, args ...any) { m.w.note(m.Name+": "+format, args...) }
 
-// Start begins a process, with what is on the disk.
+// Start begins a process with the state on the disk.
 func (m *Machine) Start() {
 	m.Stop()
 	p := &process{m: m, state: m.disk, seed: m.w.bytes(32), booted: m.w.now, open: map[int64]*call{}}
@@ -140,13 +140,13 @@ func (p *process) boot() bool {
 	return true
 }
 
-// SetClock makes the machine's clock wrong by so much, or right again.
+// SetClock makes the machine's clock wrong by so many ms, or right again.
 func (m *Machine) SetClock(wrong int64) {
 	m.ClockOffset, m.steady = wrong, m.steady && wrong == m.ClockOffset
 	m.note("its clock is %+.1f h off", float64(wrong)/float64(hour))
 }
 
-// Stop ends the process without a word: a crash, a kill, a power cut.
+// Stop ends the process without notice: a crash, a kill, a power cut.
 func (m *Machine) Stop() {
 	p := m.proc
 	if p == nil {
@@ -154,10 +154,10 @@ func (m *Machine) Stop() {
 	}
 	m.proc = nil
 	if m.LyingDisk {
-		m.restored++ // what it said was on the disk is not
+		m.restored++ // what it confirmed is not on the disk
 	}
 	lost := m.used - m.durable
-	// The journal bounds what a crash can cost: a second's worth, or its count.
+	// The journal limits what a crash can cost: one second, or its count.
 	bound := m.w.Server.Version.Policy.JournalEvery
 	for _, c := range m.recent {
 		if c.at >= m.w.now-lease.Time(2*second) {
@@ -175,20 +175,20 @@ func (m *Machine) Stop() {
 	m.note("stops, %d calls are not on the disk", lost)
 }
 
-// Backup keeps a copy of the disk.
+// Backup returns a copy of the disk.
 func (m *Machine) Backup() Backup { return Backup{m.disk, m.durable} }
 
-// Restore puts the disk back; what was there is gone.
+// Restore replaces the disk by a copy; its present contents are lost.
 func (m *Machine) Restore(b Backup) {
 	m.Stop()
 	m.note("is restored from a backup")
-	m.lost += max(0, m.used-max(b.used, m.confirmed)) // nobody sees them if no lease came since the backup
+	m.lost += max(0, m.used-max(b.used, m.confirmed)) // nothing proves them if there was no lease since the backup
 	m.disk, m.durable = b.disk, m.used
 	m.restored++
 }
 
-// Copy makes another machine with the same disk and, if there is one, the same process in the middle of whatever it does: the clone of a
-// virtual machine.
+// Copy makes another machine with the same disk and, if there is one, the same process in its present state: the clone of a virtual
+// machine.
 func (m *Machine) Copy(name string) *Machine {
 	c := m.w.NewMachine(name)
 	c.disk, c.ClockOffset, c.mono, c.cfg = m.disk, m.ClockOffset, m.mono, m.cfg
@@ -207,10 +207,10 @@ func (m *Machine) Copy(name string) *Machine {
 		}
 		q.log = append(q.log, p.log...)
 		c.proc = q
-		// Whatever it was waiting for does not come to it.
+		// The copy does not get what the original was waiting for.
 		c.w.after(timeout, func() {
 			if q.alive() {
-				for id := range int64(len(q.log) + 64) { // the one that it waits for is among them
+				for id := range int64(len(q.log) + 64) { // among them is the one that it waits for
 					q.step(abi.Event{Type: abi.EventSaveFailed, ID: id + 1, Detail: "the disk was copied"})
 					q.step(abi.Event{Type: abi.EventFailed, ID: id + 1, Detail: "the connection is another's"})
 				}
@@ -234,7 +234,7 @@ func (p *process) awake(do func()) {
 	}
 }
 
-// Sleep closes the lid.
+// Sleep suspends the machine for so many ms.
 func (m *Machine) Sleep(ms int64) {
 	if m.sleeping() {
 		return
@@ -247,7 +247,7 @@ func (m *Machine) Sleep(ms int64) {
 
 func (m *Machine) sleeping() bool { return m.asleep > m.w.now }
 
-// step feeds one event and carries out what follows, in order.
+// step feeds one event and applies its effects, in order.
 func (p *process) step(e abi.Event) {
 	p.awake(func() { p.stepNow(e) })
 }
@@ -302,7 +302,7 @@ func (p *process) applyEffect(f abi.Effect) {
 	}
 }
 
-// save is durable a little later, or never if the process ends before.
+// save makes a state durable a little later, or never if the process ends before.
 func (p *process) save(f abi.Effect) {
 	m, used := p.m, p.m.used
 	for _, c := range p.open { // calls that the saved request carries are answered after it
@@ -320,7 +320,7 @@ func (p *process) save(f abi.Effect) {
 		})
 		return
 	}
-	// One after the other: an older state never replaces a newer one.
+	// Saves are done in order: an older state never replaces a newer one.
 	p.saved = max(p.saved, m.w.now+lease.Time(m.w.between(0, 20)))
 	m.w.after(int64(p.saved-m.w.now), func() {
 		switch {
@@ -378,21 +378,21 @@ func (p *process) call(kind string, n int64, e abi.Event, done func(abi.Verdict,
 	p.step(e)
 }
 
-// Consume counts calls; nothing happens while the program does not run.
+// Consume counts calls; it does nothing while the program does not run.
 func (m *Machine) Consume(n int64) {
 	if p := m.proc; p != nil && p.ready && !m.sleeping() {
 		p.call("consume", n, abi.Event{Type: abi.EventConsume, N: n}, nil)
 	}
 }
 
-// Ask makes any other call of the program and tells its verdict when it comes.
+// Ask makes any other call of the program and passes its verdict to done.
 func (m *Machine) Ask(e abi.Event, done func(abi.Verdict, string)) {
 	if p := m.proc; p != nil && !m.sleeping() {
 		p.call(e.Type, 0, e, done)
 	}
 }
 
-// License is how the machine's license stands, by its own lights.
+// License returns the machine's license as its client reports it.
 func (m *Machine) License() (abi.LicenseStatus, bool) {
 	if m.proc == nil {
 		return abi.LicenseStatus{}, false

@@ -7,16 +7,16 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// Network is what lies between the machines and the server.
+// Network connects the machines with the server.
 type Network struct {
 	w *World
 
-	// In a hundred packets.
+	// Faults per hundred packets.
 	LoseRequest, LoseReply, Duplicate, Late float64
-	Forged                                  float64 // somebody answers in the server's stead
+	Forged                                  float64 // answered by an attacker in the server's place
 
-	packets []string // requests that were ever sent, for whoever kept them
-	answers []string // genuine answers, the same
+	packets []string // requests that an attacker has recorded
+	answers []string // genuine answers that an attacker has recorded
 	issued  map[string]bool
 }
 
@@ -25,7 +25,7 @@ const (
 	mostPackets = 64 // that are kept
 )
 
-// send carries a request of a process to the server, and brings back what comes of it.
+// send carries a request of a process to the server and brings back the answer, unless there is a fault.
 func (n *Network) send(p *process, f abi.Effect) {
 	n.keep(&n.packets, f.Body)
 	p.m.last = f.ID
@@ -69,7 +69,7 @@ func (n *Network) send(p *process, f abi.Effect) {
 	})
 }
 
-// deliver has the server answer.
+// deliver passes a request to the server and records the answer.
 func (n *Network) deliver(body string) (int, string) {
 	status, text := n.w.Server.respond(body)
 	if status == 200 || status == 403 {
@@ -90,7 +90,7 @@ func (n *Network) keep(list *[]string, text string) {
 	(*list)[n.w.random.IntN(mostPackets)] = text
 }
 
-// forge answers as somebody would who has no key, but everything that was ever said.
+// forge answers like an attacker who has no key, but every recorded answer.
 func (n *Network) forge(body string) abi.Event {
 	w := n.w
 	e := abi.Event{Type: abi.EventReply, Status: 200}

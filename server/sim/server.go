@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/store/memory"
 )
 
-// LicenseTerms are what the world's one license says.
+// LicenseTerms are the terms of the world's only license.
 type LicenseTerms struct {
 	Policy    licensing.Policy
 	Allowance int64
@@ -30,7 +30,7 @@ const (
 	batch     = "batch"
 )
 
-// Server is the vendor's: the domain over a store in memory that can be put back to what it was.
+// Server is the vendor's server: the domain over a store in memory that can be rolled back.
 type Server struct {
 	w       *World
 	store   *memory.Store
@@ -42,16 +42,16 @@ type Server struct {
 	License licensing.License
 
 	Down bool
-	Skew int64       // by how much the clocks of its nodes may be wrong
-	keys certificate // the newest, as the vendor has them
+	Skew int64       // ms by which the clocks of its nodes may be wrong
+	keys certificate // the newest keys, as the vendor has them
 	// undetectedRollback: the records were rolled back and no program has shown that yet. What is granted meanwhile may be granted twice; nothing can
 	// prevent that, and so it does not count as a fault.
 	undetectedRollback bool
 	epoch              int64
-	healingUntil       lease.Time // until when what was rolled back is being found out
+	healingUntil       lease.Time // until then the rollback is being detected
 	rollbacks          int
-	lost               int64 // calls of activations that are no more, which a rollback has cost: nobody is left to show them
-	highest            int64 // calls charged, as ever seen
+	lost               int64 // calls of ended activations that a rollback has cost: nothing proves them any more
+	highest            int64 // most calls that were ever charged
 }
 
 func newServer(w *World, terms LicenseTerms) *Server {
@@ -78,7 +78,7 @@ func newServer(w *World, terms LicenseTerms) *Server {
 
 var ctx = context.Background()
 
-// check is for what cannot fail in a world without real disks.
+// check panics on errors that cannot happen in a world without real disks.
 func check(err error) {
 	if err != nil {
 		panic(fmt.Sprintf("sim: %v", err))
@@ -96,7 +96,7 @@ type randomness struct{ w *World }
 
 func (r randomness) Read(p []byte) (int, error) { return copy(p, r.w.bytes(len(p))), nil }
 
-// respond is what the server says to a request.
+// respond returns the HTTP status and body of the server's answer.
 func (s *Server) respond(body string) (status int, text string) {
 	if s.Down {
 		return 503, `{"code":"store_unavailable","title":"down"}`
@@ -117,7 +117,7 @@ func (s *Server) respond(body string) (status int, text string) {
 	return 200, string(a.Body)
 }
 
-// checkPromises holds the server to what it promises of itself.
+// checkPromises checks what the server promises about itself.
 func (s *Server) checkPromises() {
 	epoch, err := s.store.Epoch(ctx, 1)
 	check(err)
@@ -128,23 +128,24 @@ func (s *Server) checkPromises() {
 	s.highest = max(s.highest, used)
 }
 
-// Used is how many calls were charged.
+// Used returns how many calls were charged.
 func (s *Server) Used() int64 {
 	meter, err := s.store.Meter(ctx, s.License.ID)
 	check(err)
 	return meter.Used
 }
 
-// Activation is what the server knows of one.
+// Activation returns the server's record of an activation.
 func (s *Server) Activation(id lease.Hash) (licensing.Activation, bool) {
 	a, err := s.store.Activation(ctx, licensing.ActivationKey{License: s.License.ID, Activation: id})
 	return a, err == nil
 }
 
-// Snapshot of the records.
+// Snapshot returns a copy of the records.
 func (s *Server) Snapshot() *memory.Store { return s.store.Copy() }
 
-// RollBack puts the records back. Told, it is a restore as the manual has it, which begins a new epoch; else nobody knows.
+// RollBack replaces the records by older ones. If told, the restore follows the manual and begins a new epoch; otherwise nobody knows of
+// it.
 func (s *Server) RollBack(to *memory.Store, told bool) {
 	s.w.note("the server is rolled back, told: %v", told)
 	before := s.counted()
@@ -152,7 +153,7 @@ func (s *Server) RollBack(to *memory.Store, told bool) {
 	s.restart()
 	s.rollbacks++
 	after := s.counted()
-	for _, m := range s.w.Machines { // these can still show what they have reported
+	for _, m := range s.w.Machines { // these can still prove what they have reported
 		delete(before, m.activation)
 	}
 	for id, n := range before {
@@ -169,7 +170,7 @@ func (s *Server) RollBack(to *memory.Store, told bool) {
 	s.healingUntil = s.w.now + lease.Time(s.longest())
 }
 
-// counted is what each activation has reported.
+// counted returns what each activation has reported.
 func (s *Server) counted() map[lease.Hash]int64 {
 	all := map[lease.Hash]int64{}
 	for page := (licensing.Page{Limit: 200}); ; {
@@ -184,7 +185,7 @@ func (s *Server) counted() map[lease.Hash]int64 {
 	}
 }
 
-// longest is how long the longest lease lasts.
+// longest returns how long the longest lease lasts, in ms.
 func (s *Server) longest() int64 {
 	p := s.Version.Policy
 	return max(2*p.Interval+p.Grace, p.MaxBorrow)
@@ -216,7 +217,7 @@ func (s *Server) EditPolicy(change func(*licensing.Policy)) {
 	check(err)
 }
 
-// Rotate gives the product another key to sign with.
+// Rotate gives the product another signing key.
 func (s *Server) Rotate(name string, compromised bool) {
 	keys, err := parse(s.Product.Keyring)
 	check(err)
@@ -226,7 +227,7 @@ func (s *Server) Rotate(name string, compromised bool) {
 	}
 }
 
-// KeepKeys is what the manual says about a restore: the keys that the vendor has elsewhere are put back, and revocations with them.
+// KeepKeys follows the manual for a restore: the keys that the vendor has elsewhere are restored, and revocations with them.
 func (s *Server) KeepKeys() {
 	if s.keys.RootName == "" {
 		return

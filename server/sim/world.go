@@ -20,19 +20,19 @@ const (
 // begin is when every world begins.
 const begin = lease.Time(1_790_000_000_000)
 
-// World is one product's server, the machines that its customers run, and what lies between them.
+// World holds one product's server, the machines of its customers, and the network between them.
 type World struct {
 	dice
 	Seed    uint64
 	now     lease.Time
-	ahead   lease.Time // the clock of the server's node that answers
+	ahead   lease.Time // skew of the answering node's clock
 	actions actionQueue
-	order   int64 // of things at the same time
+	order   int64 // order of actions at the same time
 	Server  *Server
 	Network *Network
 
 	Machines []*Machine
-	Faults   []string // broken invariants, in the order in which they were noticed
+	Faults   []string // broken invariants, in the order in which they were found
 	Journal  func(format string, args ...any)
 }
 
@@ -44,10 +44,10 @@ func NewWorld(seed uint64, terms LicenseTerms) *World {
 	return w
 }
 
-// clock is the one of the server's node that answers. It is right, but for what nodes may differ by.
+// clock returns the time of the answering node. It is right except for the skew between nodes.
 func (w *World) clock() time.Time { return (w.now + w.ahead).Std() }
 
-// dice decide all that is left open.
+// dice make all random decisions.
 type dice struct{ random *rand.Rand }
 
 func newDice(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 0x51b))} }
@@ -55,7 +55,7 @@ func newDice(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 0x51b))}
 // chance is true n times in a hundred.
 func (d dice) chance(n float64) bool { return d.random.Float64()*100 < n }
 
-// between gives a number from low to high.
+// between returns a number from low to high.
 func (d dice) between(low, high int64) int64 { return low + d.random.Int64N(high-low+1) }
 
 func (d dice) bytes(n int) []byte {
@@ -76,7 +76,7 @@ func (w *World) note(format string, args ...any) {
 	w.Journal("%8.3f  %s", float64(w.now-begin)/float64(hour), fmt.Sprintf(format, args...))
 }
 
-// scheduledAction is something that will happen.
+// scheduledAction is an action at a future time.
 type scheduledAction struct {
 	at    lease.Time
 	order int64
@@ -97,13 +97,13 @@ func (a *actionQueue) Pop() any {
 	return last
 }
 
-// after does something later.
+// after schedules an action in so many ms.
 func (w *World) after(ms int64, do func()) {
 	w.order++
 	heap.Push(&w.actions, scheduledAction{w.now + lease.Time(max(ms, 0)), w.order, do})
 }
 
-// Pass lets time go by, with all that happens in it.
+// Pass lets so many ms pass and runs the scheduled actions.
 func (w *World) Pass(ms int64) {
 	end := w.now + lease.Time(ms)
 	for len(w.actions) > 0 && w.actions[0].at <= end {

@@ -9,8 +9,8 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// Year lives through a year and more that follows from the seed, mends everything and gives the world to look at. Faults is empty if all
-// went well.
+// Year simulates a bit more than a year that follows from the seed, repairs everything and returns the world. Its Faults are empty if no
+// invariant was broken.
 func Year(seed uint64, journal func(format string, args ...any)) *World {
 	dice := newDice(seed)
 	w := NewWorld(seed, dice.randomTerms())
@@ -21,10 +21,10 @@ func Year(seed uint64, journal func(format string, args ...any)) *World {
 	return w
 }
 
-// pick gives one of several.
+// pick returns one of several values.
 func pick[T any](d dice, from ...T) T { return from[d.random.IntN(len(from))] }
 
-// randomTerms of a random license. Intervals are long, so that a year is short to compute.
+// randomTerms returns the terms of a random license. Intervals are long, so that a year is quick to simulate.
 func (w dice) randomTerms() LicenseTerms {
 	p := licensing.Policy{
 		Settings: lease.Settings{
@@ -48,7 +48,7 @@ func (w dice) randomTerms() LicenseTerms {
 	return t
 }
 
-// faultRates are what happens in a year, as chances in a hundred a day and machine, or a day.
+// faultRates are the rates of what happens in a year: chances in a hundred per day and machine, or per day.
 type faultRates struct {
 	consume, reserve, restart, crash, offline, sleep, clock, diskFull, backup, restore, lie, export float64
 	copies, memory                                                                                  bool
@@ -57,7 +57,7 @@ type faultRates struct {
 }
 
 func (w dice) randomFaultRates() faultRates {
-	some := func(often, most float64) float64 { // many worlds have none of it, so that each fault is also seen alone
+	some := func(often, most float64) float64 { // many worlds have none of it, so that each fault also occurs alone
 		if !w.chance(often) {
 			return 0
 		}
@@ -97,7 +97,7 @@ func (w *World) live(h faultRates) {
 	w.CheckOutcome()
 }
 
-// yearPlan is what makes things happen.
+// yearPlan schedules what happens in a year.
 type yearPlan struct {
 	w        *World
 	h        faultRates
@@ -107,7 +107,7 @@ type yearPlan struct {
 	keys     int
 }
 
-// often does something about so many times in a hundred days, at some time of this day.
+// often schedules an action at a random time of this day, so many times in a hundred days.
 func (u *yearPlan) often(chance float64, do func()) {
 	for ; chance > 0; chance -= 100 {
 		if u.w.chance(chance) {
@@ -169,7 +169,7 @@ func (u *yearPlan) day(d int64) {
 func (u *yearPlan) machine(m *Machine) {
 	w, h := u.w, u.h
 	if m.proc == nil || !m.proc.ready {
-		u.often(60, func() { // somebody tries again
+		u.often(60, func() { // the user tries again
 			if m.proc == nil || !m.proc.ready {
 				m.Start()
 			}
@@ -228,7 +228,7 @@ func (u *yearPlan) machine(m *Machine) {
 			if request == "" {
 				return
 			}
-			w.after(w.between(minute, 3*day), func() { // somebody carries it there and back
+			w.after(w.between(minute, 3*day), func() { // the user carries it there and back
 				_, answer := w.Network.deliver(request)
 				w.after(w.between(minute, 3*day), func() { m.Ask(abi.Event{Type: abi.EventImport, Body: answer}, nil) })
 			})
