@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "060ef28494ccc46b7b391d6ab96321b1fadb8dc78eaf969f2cdf1e4676c6dde5"
+SHA256 = "6ed6654ff2bc09bce5d57e62603bbf9701afc06363834d4d27374dcc700e16df"
