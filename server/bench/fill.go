@@ -29,7 +29,7 @@ func hold(s licensing.Store, l licensing.License, n, slots int) error {
 		Request: id, Device: string(id), Revision: l.Revision, Now: now, UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited}, Until: now + hour,
 		Reserve:       []licensing.ReservationRequest{{Slot: seat, Slots: int64(slots), Until: now + hour}},
 		NewActivation: &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000},
-		Compose: func(o licensing.Outcome) (lease.Document, error) {
+		Lease: func(o licensing.Outcome) (lease.Document, error) {
 			if len(o.Reservations) != 1 {
 				return nil, fmt.Errorf("holder %d has no seat", n)
 			}

@@ -80,7 +80,7 @@ type SyncStore interface {
 	Activations(ctx context.Context, org, license license.ID, page Page) (Listing[Activation], error)
 	Reservations(ctx context.Context, org, license license.ID, page Page) (Listing[Reservation], error)
 	// Advance makes one accepted request true, all of it or nothing; see Advance.
-	Advance(context.Context, Advance) (lease.Document, error)
+	Advance(context.Context, Advance) (AdvanceResult, error)
 	// NameActivation gives an activation the vendor's name for it, by which a search finds it.
 	NameActivation(ctx context.Context, org license.ID, key ActivationKey, name string) error
 	// Deactivate closes an activation for the vendor and frees what it held, its place among the machines too (Meter.Free), also if it
@@ -111,8 +111,8 @@ type SyncStore interface {
 //     next generation. It is refused by Meter.Admit.
 //   - Restore is set for a re-activation: reservations and machine stay, Past is replaced (ErrStale unless the present one's turn is one
 //     less), the budget is charged (restored_too_often).
-//   - Compose is called with the outcome and gives the lease; it is stored with the rest. It has no effects and is quick, and may be
-//     called more than once.
+//   - Lease returns the lease for the outcome, which is stored with the rest. It has no effects and is quick: a store may call it more than
+//     once, within a transaction.
 type Advance struct {
 	Key        ActivationKey
 	Org        license.ID
@@ -131,7 +131,14 @@ type Advance struct {
 
 	NewActivation *ActivationLimits
 	Reactivation  *ReactivationLimits
-	Compose       func(Outcome) (lease.Document, error)
+	Lease         func(Outcome) (lease.Document, error)
+}
+
+// AdvanceResult is what an Advance has done.
+type AdvanceResult struct {
+	Document lease.Document // the lease as it is stored
+	Outcome  Outcome        // zero if it was replayed
+	Replayed bool           // the same request had been stored before: the document is the lease of then
 }
 
 // Unlimited as an allowance or as a number of slots.

@@ -104,7 +104,7 @@ func (s instrumentedStore) Activation(ctx context.Context, key licensing.Activat
 	return s.Store.Activation(ctx, key)
 }
 
-func (s instrumentedStore) Advance(ctx context.Context, a licensing.Advance) (d lease.Document, err error) {
+func (s instrumentedStore) Advance(ctx context.Context, a licensing.Advance) (r licensing.AdvanceResult, err error) {
 	ctx, end := s.telemetry.startOperation(ctx, "Advance")
 	defer func() { end(err) }()
 	return s.Store.Advance(ctx, a)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 	"github.com/onelicense/onelicense/server/licensing/leasing"
 	"github.com/onelicense/onelicense/server/protocol"
@@ -42,7 +41,9 @@ func (noopStore) Epoch(context.Context, int64) (e licensing.Epoch, err error) { 
 func (noopStore) LicenseContext(context.Context, license.ID) (t licensing.LicenseContext, err error) {
 	return
 }
-func (noopStore) Advance(context.Context, licensing.Advance) (lease.Document, error) { return nil, nil }
+func (noopStore) Advance(context.Context, licensing.Advance) (r licensing.AdvanceResult, err error) {
+	return
+}
 func (noopStore) Activation(context.Context, licensing.ActivationKey) (a licensing.Activation, err error) {
 	return
 }

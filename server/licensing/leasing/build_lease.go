@@ -25,7 +25,9 @@ const (
 )
 
 // buildAdvance makes the advance of a step: usage, wants and drops, the deadlines and the lease to be written.
-func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Activation) (licensing.Advance, *refusal) {
+//
+// The function returned beside it makes the lease from what the store says has become of the advance. It has no effects.
+func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Activation) (licensing.Advance, func(licensing.Outcome) lease.Lease, *refusal) {
 	r, l := x.request, &x.license.License
 	a := licensing.Advance{
 		Key: x.key, Org: l.Organisation, From: at.from, To: at.to, Request: x.hash, Device: r.Device, Revision: l.Revision, Now: x.now,
@@ -107,22 +109,21 @@ func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Acti
 			continue
 		}
 		if room -= denialSize + names; room < 0 {
-			return a, newRefusal(license.CodeRequestMalformed, "%d wants are more than one answer can speak of", len(r.Want))
+			return a, nil, newRefusal(license.CodeRequestMalformed, "%d wants are more than one answer can speak of", len(r.Want))
 		}
 		denied = append(denied, lease.Denial{Slot: want.Slot, Code: code})
 	}
 	list := s.keys.ListRef(&x.license.Product)
-	a.Compose = func(o licensing.Outcome) (lease.Document, error) {
-		x.advanced, x.composed = o, true
-		if x.frozenRefusal() != nil { // then nothing else is in the way
-			o.Denied = slices.Clone(o.Denied)
-			for n := range o.Denied {
-				o.Denied[n].Code = license.CodeFrozen
-			}
+	build := func(o licensing.Outcome) lease.Lease { return x.buildLease(o, at, list, denied) }
+	a.Lease = func(o licensing.Outcome) (lease.Document, error) {
+		l := build(o)
+		document := l.Document()
+		if len(document) > lease.MaxLease {
+			return nil, fmt.Errorf("activation %s: the lease would have %d bytes, at most %d are allowed", l.Activation, len(document), lease.MaxLease)
 		}
-		return x.buildLease(o, at, list, denied)
+		return document, nil
 	}
-	return a, nil
+	return a, build, nil
 }
 
 // usageCharge is what the step costs.
@@ -153,8 +154,14 @@ func (x *syncRequest) usageCharge(at chainStep, held licensing.Activation) licen
 	return c
 }
 
-// buildLease writes the lease.
-func (x *syncRequest) buildLease(o licensing.Outcome, at chainStep, list *lease.StatementRef, denied []lease.Denial) (lease.Document, error) {
+// buildLease returns the lease for what has become of the advance; denied are the wants that were refused before it. It has no effects.
+func (x *syncRequest) buildLease(o licensing.Outcome, at chainStep, list *lease.StatementRef, denied []lease.Denial) lease.Lease {
+	if x.frozenRefusal() != nil { // then nothing else is in the way
+		o.Denied = slices.Clone(o.Denied)
+		for n := range o.Denied {
+			o.Denied[n].Code = license.CodeFrozen
+		}
+	}
 	l := lease.Lease{
 		Product:      x.request.Product,
 		License:      x.key.License,
@@ -192,13 +199,7 @@ func (x *syncRequest) buildLease(o licensing.Outcome, at chainStep, list *lease.
 	if x.policy.Type.LimitsTime() {
 		l.Expires = x.license.License.Expires
 	}
-	x.result.position, x.result.counters, x.result.verdict = at.to, l.Counters, l.Verdict
-	x.result.charged = o.Charged - max(x.result.before.Charged, x.result.before.Counted)
-	document := l.Document()
-	if len(document) > lease.MaxLease {
-		return nil, fmt.Errorf("activation %s: the lease would have %d bytes", x.key.Activation, len(document))
-	}
-	return document, nil
+	return l
 }
 
 // leaseTime is the time of the lease: now, but not before the chain's last. Where clocks of nodes differ, or one was put right, the program would

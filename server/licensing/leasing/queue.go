@@ -110,9 +110,9 @@ func (x *syncRequest) slotsReservedForOthers(entitlement string) (n int64) {
 }
 
 // updateQueue writes down what has become of the wants. What cannot be written is only an order, and is left.
-func (s *Service) updateQueue(ctx context.Context, x *syncRequest) {
+func (s *Service) updateQueue(ctx context.Context, x *syncRequest, o licensing.Outcome) {
 	for range licensing.MaxAttempts {
-		next, changed := x.nextQueue()
+		next, changed := x.nextQueue(o)
 		if !changed {
 			return
 		}
@@ -165,8 +165,8 @@ func (s *Service) leaveQueue(ctx context.Context, org license.ID, key licensing.
 }
 
 // nextQueue is the line after the request, without those who are passed over, and whether it is another one.
-func (x *syncRequest) nextQueue() (next queue, changed bool) {
-	mine, o := x.key.Activation, x.advanced
+func (x *syncRequest) nextQueue(o licensing.Outcome) (next queue, changed bool) {
+	mine := x.key.Activation
 	denied := map[string]bool{}
 	for _, d := range o.Denied {
 		denied[d.Entitlement] = x.policy.Queue > 0

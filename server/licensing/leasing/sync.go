@@ -34,10 +34,8 @@ type syncRequest struct {
 	address        string
 	epoch          licensing.Epoch
 	result         syncResult
-	advanced       licensing.Outcome // of the advance,
-	composed       bool              // if it was not made by another
-	queue          queue             // for slots
-	queueEntry     licensing.Entry   // that the line stands in
+	queue          queue           // for slots
+	queueEntry     licensing.Entry // that the line stands in
 }
 
 // Sync answers one request. It looks in this order: device signature, stored answer, status, position (spec/lease.md). An error is for a
@@ -110,21 +108,21 @@ func (s *Service) answer(ctx context.Context, x *syncRequest) (_ Answer, err err
 		return s.refuse(x, no)
 	}
 	x.result.reactivation = step.reactivation
-	lines := x.touchesQueue()
-	if lines {
+	usesQueue := x.touchesQueue()
+	if usesQueue {
 		if x.queue, x.queueEntry, err = s.readQueue(ctx, x.key.License); err != nil {
 			return Answer{}, err
 		}
 	}
-	advance, no := s.buildAdvance(x, step, held)
+	advance, build, no := s.buildAdvance(x, step, held)
 	if no != nil {
 		return s.refuse(x, no)
 	}
-	var document lease.Document
+	var advanced licensing.AdvanceResult
 	if x.license.License.AwaitsFirstActivation() && step.reactivation == nil { // that has a budget which only the store knows
 		err = s.startTerm(ctx, x, advance.NewActivation)
 	} else {
-		document, err = s.store.Advance(ctx, advance)
+		advanced, err = s.store.Advance(ctx, advance)
 	}
 	if limit := (*licensing.Limit)(nil); errors.As(err, &limit) {
 		return s.refuse(x, s.limitRefusal(x, limit))
@@ -133,13 +131,18 @@ func (s *Service) answer(ctx context.Context, x *syncRequest) (_ Answer, err err
 	} else if err != nil {
 		return Answer{}, err
 	}
-	if x.advanced.ClosedPeriod != (licensing.Period{}) {
+	if advanced.Replayed { // the same request came twice at the same time: this one is resent the lease of the other
+		return s.resend(x, advanced.Document)
+	}
+	x.result.setLease(build(advanced.Outcome))
+	x.result.charged = advanced.Outcome.Charged - max(held.Charged, held.Counted)
+	if advanced.Outcome.ClosedPeriod != (licensing.Period{}) {
 		_ = s.saveClosedPeriods(ctx, &x.license.License) // the meter has them still; whoever reads the usage tries again
 	}
-	if lines && x.composed {
-		s.updateQueue(ctx, x)
+	if usesQueue {
+		s.updateQueue(ctx, x, advanced.Outcome)
 	}
-	return s.sign(x, document, s.env.Clock(), Answer{})
+	return s.sign(x, advanced.Document, s.env.Clock(), Answer{})
 }
 
 // statusRefusal is what the vendor decided, and time.
@@ -199,7 +202,8 @@ func (s *Service) resend(x *syncRequest, document lease.Document) (Answer, error
 	if err != nil {
 		return Answer{}, fmt.Errorf("activation %s: the stored lease: %w", x.key.Activation, err)
 	}
-	x.result.resent, x.result.position, x.result.counters, x.result.verdict = true, stored.Position(), stored.Counters, stored.Verdict
+	x.result.resent = true
+	x.result.setLease(*stored)
 	//mutant:tests never: a stored lease is signed for the present epoch
 	if stored.Epoch < x.epoch.Value {
 		stored.Epoch = x.epoch.Value

@@ -25,6 +25,11 @@ type syncResult struct {
 	verdict      license.Code
 }
 
+// setLease notes what the lease says that was given.
+func (r *syncResult) setLease(l lease.Lease) {
+	r.position, r.counters, r.verdict = l.Position(), l.Counters, l.Verdict
+}
+
 // nearExhaustedDivisor is the part of an allowance that is left when a license is called nearly exhausted: a tenth.
 const nearExhaustedDivisor = 10
 

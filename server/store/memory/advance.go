@@ -10,12 +10,12 @@ import (
 )
 
 // Advance implements licensing.SyncStore. It works on copies and stores them at the end, so that a refusal on the way has changed nothing.
-func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document, error) {
+func (s *Store) Advance(_ context.Context, a licensing.Advance) (licensing.AdvanceResult, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.license(a.Org, a.Key.License)
 	if b == nil {
-		return nil, licensing.ErrNotFound
+		return licensing.AdvanceResult{}, licensing.ErrNotFound
 	}
 	held := b.activations[a.Key.Activation]
 	exists := held != nil
@@ -23,22 +23,22 @@ func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document,
 		held = &activation{}
 	}
 	if a.IsAnsweredBy(&held.record) {
-		return held.record.Lease, nil
+		return licensing.AdvanceResult{Document: held.record.Lease, Replayed: true}, nil
 	}
 	if err := a.CheckPreconditions(b.record.Revision, &held.record); err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 
 	meter := b.meter
 	next, totals, err := a.Apply(held.record, &meter)
 	if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	seats := s.nextSeats(&a, b, held)
 	out := totals.Outcome()
 	out.SetSeats(&a, records(seats))
-	if next.Lease, err = a.Compose(out); err != nil {
-		return nil, err
+	if next.Lease, err = a.Lease(out); err != nil {
+		return licensing.AdvanceResult{}, err
 	}
 
 	slices.SortFunc(seats, func(a, b seat) int { return strings.Compare(a.record.Entitlement, b.record.Entitlement) })
@@ -48,7 +48,7 @@ func (s *Store) Advance(_ context.Context, a licensing.Advance) (lease.Document,
 		held.seq = s.nextSeq()
 		b.activations[a.Key.Activation] = held
 	}
-	return next.Lease, nil
+	return licensing.AdvanceResult{Document: next.Lease, Outcome: out}, nil
 }
 
 // nextSeats returns the seats that the activation holds after the advance: those that it keeps, then those that it is granted.

@@ -19,66 +19,66 @@ const maxAttempts = 30
 //
 // The license's revision is read before the claim is written. A license that is suspended between the two gets at worst the leases that
 // were under way at that moment; every request that comes after the suspension was acknowledged is refused.
-func (s *Store) Advance(ctx context.Context, a licensing.Advance) (lease.Document, error) {
+func (s *Store) Advance(ctx context.Context, a licensing.Advance) (licensing.AdvanceResult, error) {
 	end, err := s.activationLocks.lock(ctx, activationID(a.Key))
 	if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	defer end()
 	for attempt := range maxAttempts {
-		document, err := s.advance(ctx, &a)
+		result, err := s.advance(ctx, &a)
 		if !errors.Is(err, errRetry) {
-			return document, err
+			return result, err
 		}
 		if err := backOff(ctx, attempt); err != nil {
-			return nil, err
+			return licensing.AdvanceResult{}, err
 		}
 	}
-	return nil, licensing.ErrStale
+	return licensing.AdvanceResult{}, licensing.ErrStale
 }
 
-func (s *Store) advance(ctx context.Context, a *licensing.Advance) (lease.Document, error) {
+func (s *Store) advance(ctx context.Context, a *licensing.Advance) (licensing.AdvanceResult, error) {
 	d, m, l, err := s.load(ctx, a)
 	if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	// What is begun is brought to its end, also when the one who asked has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTimeout)
 	defer cancel()
 	if d.Pending != nil {
-		return nil, errors.Join(s.releasePending(ctx, d), errRetry)
+		return licensing.AdvanceResult{}, errors.Join(s.releasePending(ctx, d), errRetry)
 	}
 	stored := d.record()
 	if a.IsAnsweredBy(&stored) {
-		return d.Lease, nil
+		return licensing.AdvanceResult{Document: d.Lease, Replayed: true}, nil
 	}
 	// A claim's past was made from the one that is stored as long as the claim stands: whoever remembers another takes the claim back
 	// first. So what was decided on another past neither completes a claim nor takes it back.
 	if err := a.CheckHistory(&stored); err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	if c := d.Claim; c != nil {
 		switch {
 		case c.matches(a) && !c.Undoing && c.Revision == a.Revision:
 			return s.execute(ctx, d, a, &c.Plan, m, true)
 		case c.matches(a), c.Undoing, s.isAbandoned(c.At):
-			return nil, orRetry(s.undoClaim(ctx, d))
+			return licensing.AdvanceResult{}, orRetry(s.undoClaim(ctx, d))
 		}
-		return nil, errRetry
+		return licensing.AdvanceResult{}, errRetry
 	}
 	if err := a.CheckPreconditions(l.Revision, &stored); err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	p := newPlan(a, l)
 	charges, err := s.dryRun(d, m, a, &p)
 	if limit := (*licensing.Limit)(nil); errors.As(err, &limit) {
-		return nil, s.recheck(ctx, d, a, err)
+		return licensing.AdvanceResult{}, s.recheck(ctx, d, a, err)
 	} else if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	if charges || p.needsSeats() {
 		if err := s.writeClaim(ctx, &d, a, p, m.totals(), charges); err != nil {
-			return nil, err
+			return licensing.AdvanceResult{}, err
 		}
 	}
 	return s.execute(ctx, d, a, &p, m, false)
@@ -170,12 +170,12 @@ func (s *Store) dryRun(d activation, m *meter, a *licensing.Advance, p *plan) (c
 	for _, w := range p.Reserve {
 		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Until: timeOf(w.Until)})
 	}
-	_, err = a.Compose(out)
+	_, err = a.Lease(out)
 	return totals.Used != m.Used || p.NewActivation != nil, err
 }
 
 // execute does what the plan says, under the activation's claim if there is one. again is set when another may have begun with it.
-func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance, p *plan, m *meter, again bool) (lease.Document, error) {
+func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance, p *plan, m *meter, again bool) (licensing.AdvanceResult, error) {
 	planned, stored := p.advance(a), d.record()
 	// What is decided without the meter must charge nothing, also if others have been given calls back since.
 	before := m.totals()
@@ -192,44 +192,44 @@ func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance,
 			},
 		})
 		if limit := (*licensing.Limit)(nil); errors.As(err, &limit) || errors.Is(err, licensing.ErrNotFound) {
-			return nil, errors.Join(s.undoClaim(ctx, d), err)
+			return licensing.AdvanceResult{}, errors.Join(s.undoClaim(ctx, d), err)
 		} else if errors.Is(err, errTokenClosed) {
-			return nil, errRetry
+			return licensing.AdvanceResult{}, errRetry
 		} else if err != nil {
-			return nil, err
+			return licensing.AdvanceResult{}, err
 		}
 	}
 	got, err := s.updateSeats(ctx, d, p, planned, again)
 	if errors.Is(err, errTokenClosed) {
-		return nil, errors.Join(s.releaseStraySeats(ctx, d, got), errRetry)
+		return licensing.AdvanceResult{}, errors.Join(s.releaseStraySeats(ctx, d, got), errRetry)
 	} else if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	out := totals.Outcome()
 	got.addTo(&out, a)
-	document, err := a.Compose(out)
+	document, err := a.Lease(out)
 	if err != nil {
 		if d.Claim != nil {
 			err = errors.Join(err, s.undoClaim(ctx, d))
 		}
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	record, err := planned.NextActivation(stored, totals)
 	if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	record.Lease = document
 	next, err := s.commit(ctx, d, record, got, p.Goodbye)
 	if errors.Is(err, errRetry) {
-		return nil, errors.Join(s.releaseStraySeats(ctx, d, got), errRetry)
+		return licensing.AdvanceResult{}, errors.Join(s.releaseStraySeats(ctx, d, got), errRetry)
 	} else if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	if next.Pending != nil {
 		// The lease is given already. If this fails, it is done by whoever comes next.
 		_ = s.releasePending(ctx, next)
 	}
-	return document, nil
+	return licensing.AdvanceResult{Document: document, Outcome: out}, nil
 }
 
 // commit stores the activation with its new lease and ends the claim.

@@ -59,7 +59,7 @@ func benchmark(b *testing.B, request func(*licensing.Advance)) {
 			a := licensing.Advance{Key: licensing.ActivationKey{License: "license", Activation: lease.HashOf([]byte(name))}, Org: "org", From: head,
 				To: lease.Position{Generation: 1, Number: number, Link: hash}, Request: hash, Device: name, Revision: 1, Now: 1000, Until: 1 << 40,
 				UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited},
-				Compose:     func(licensing.Outcome) (lease.Document, error) { return make(lease.Document, 1000), nil }}
+				Lease:       func(licensing.Outcome) (lease.Document, error) { return make(lease.Document, 1000), nil }}
 			if number == 1 {
 				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000}
 			}

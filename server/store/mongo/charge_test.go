@@ -23,7 +23,7 @@ func TestChargeIsTheSameWhoeverCompletesIt(t *testing.T) {
 		c.mustAdvance("a", "a activates", countsCalls(10))
 		a := c.advance("a", "a prepays", countsCalls(5), prepaysBlock)
 		var told []licensing.Outcome
-		a.Compose = func(o licensing.Outcome) (lease.Document, error) {
+		a.Lease = func(o licensing.Outcome) (lease.Document, error) {
 			told = append(told, o)
 			return lease.Document("{}"), nil
 		}

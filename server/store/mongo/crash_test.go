@@ -83,7 +83,7 @@ func (c *scene) advance(name, request string, with ...func(*licensing.Advance)) 
 	for _, f := range with {
 		f(&a)
 	}
-	a.Compose = func(o licensing.Outcome) (lease.Document, error) {
+	a.Lease = func(o licensing.Outcome) (lease.Document, error) {
 		return fmt.Appendf(nil, "%s counted %d granted %d holds %v denied %v", request, o.Counted, o.Charged, o.Reservations, o.Denied), nil
 	}
 	return a
@@ -91,7 +91,8 @@ func (c *scene) advance(name, request string, with ...func(*licensing.Advance)) 
 
 func (c *scene) mustAdvance(name, request string, with ...func(*licensing.Advance)) lease.Document {
 	c.t.Helper()
-	document, err := c.s.Advance(c.t.Context(), c.advance(name, request, with...))
+	done, err := c.s.Advance(c.t.Context(), c.advance(name, request, with...))
+	document := done.Document
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -158,7 +159,8 @@ var followUps = []struct {
 	next func(c *scene, a licensing.Advance, acknowledged lease.Document)
 }{
 	{"the_same_request_completes_it", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
-		document, err := c.s.Advance(c.t.Context(), a)
+		done, err := c.s.Advance(c.t.Context(), a)
+		document := done.Document
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -168,7 +170,8 @@ var followUps = []struct {
 	}},
 	{"the_same_request_completes_it_when_nothing_is_left", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
 		c.mustAdvance("b", "b uses the rest", countsCalls(1000))
-		document, err := c.s.Advance(c.t.Context(), a)
+		done, err := c.s.Advance(c.t.Context(), a)
+		document := done.Document
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -238,7 +241,8 @@ func (c *scene) checkVendorError(err error) {
 func TestCrashAtAnyWrite(t *testing.T) {
 	forEachWritePoint(t, func(c *scene, dying *Store, point int, a licensing.Advance, end func(lease.Document)) (reached bool) {
 		died := dying.crashAt(point)
-		acknowledged, err := dying.Advance(t.Context(), a)
+		done, err := dying.Advance(t.Context(), a)
+		acknowledged := done.Document
 		if err != nil && !errors.Is(err, errCrashed) {
 			c.t.Fatal(err)
 		}
@@ -262,7 +266,8 @@ func TestStallAtAnyWrite(t *testing.T) {
 		}
 		answered := make(chan answer, 1)
 		go func() {
-			document, err := slow.Advance(context.Background(), a)
+			done, err := slow.Advance(context.Background(), a)
+			document := done.Document
 			answered <- answer{document, err}
 		}()
 		select {

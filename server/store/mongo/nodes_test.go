@@ -25,7 +25,7 @@ func (n *multiNodeStore) nextNode() *Store {
 	return n.Store
 }
 
-func (n *multiNodeStore) Advance(ctx context.Context, a licensing.Advance) (lease.Document, error) {
+func (n *multiNodeStore) Advance(ctx context.Context, a licensing.Advance) (licensing.AdvanceResult, error) {
 	return n.nextNode().Advance(ctx, a)
 }
 

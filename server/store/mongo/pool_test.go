@@ -31,7 +31,7 @@ func TestSeatLimitAcrossBuckets(t *testing.T) {
 				a.Now, a.Until = now, now+1000
 				a.Reserve = []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
 			})
-			a.Compose = func(o licensing.Outcome) (lease.Document, error) {
+			a.Lease = func(o licensing.Outcome) (lease.Document, error) {
 				granted[i] = len(o.Reservations)
 				return lease.Document("{}"), nil
 			}
@@ -78,7 +78,7 @@ func TestOverdrawnPoolAcrossBuckets(t *testing.T) {
 				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1}
 			}
 		})
-		a.Compose = func(o licensing.Outcome) (lease.Document, error) {
+		a.Lease = func(o licensing.Outcome) (lease.Document, error) {
 			granted = len(o.Reservations) == 1
 			return lease.Document("{}"), nil
 		}

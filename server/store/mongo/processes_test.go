@@ -56,7 +56,8 @@ func serveNode(uri string) error {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		document, err := s.Advance(r.Context(), a.advance())
+		done, err := s.Advance(r.Context(), a.advance())
+		document := done.Document
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
@@ -65,14 +66,14 @@ func serveNode(uri string) error {
 	}))
 }
 
-// advanceMessage is an Advance as it goes to a node, which adds the Compose.
+// advanceMessage is an Advance as it goes to a node, which adds the Lease.
 type advanceMessage struct {
 	licensing.Advance
-	Compose *struct{} // hides the function, which cannot be sent
+	Lease *struct{} // hides the function, which cannot be sent
 }
 
 func (a advanceMessage) advance() licensing.Advance {
-	a.Advance.Compose = func(o licensing.Outcome) (lease.Document, error) { return json.Marshal(o) }
+	a.Advance.Lease = func(o licensing.Outcome) (lease.Document, error) { return json.Marshal(o) }
 	return a.Advance
 }
 

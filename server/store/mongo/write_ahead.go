@@ -40,7 +40,7 @@ type claim struct {
 	Plan        plan        `bson:"plan"`
 }
 
-// plan is what is to be done: an Advance without its Compose.
+// plan is what is to be done: an Advance without its Lease.
 type plan struct {
 	Now           date                 `bson:"now"`
 	Activation    string               `bson:"who"` // the activation

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
@@ -31,57 +30,57 @@ func saveMeter(t *tx, id license.ID, m licensing.Meter) error {
 	return err
 }
 
-// Advance implements licensing.Chains.
-func (s *Store) Advance(ctx context.Context, a licensing.Advance) (lease.Document, error) {
-	var document lease.Document
+// Advance implements licensing.SyncStore.
+func (s *Store) Advance(ctx context.Context, a licensing.Advance) (licensing.AdvanceResult, error) {
+	var result licensing.AdvanceResult
 	err := s.write(ctx, func(t *tx) (err error) {
-		document, err = advance(t, &a)
+		result, err = advance(t, &a)
 		return err
 	})
-	return document, err
+	return result, err
 }
 
 // advance makes an advance within a transaction.
-func advance(t *tx, a *licensing.Advance) (lease.Document, error) {
+func advance(t *tx, a *licensing.Advance) (licensing.AdvanceResult, error) {
 	of, err := t.meter(a.Key.License)
 	if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	if of.org != a.Org {
-		return nil, licensing.ErrNotFound
+		return licensing.AdvanceResult{}, licensing.ErrNotFound
 	}
 	stored, err := t.activation(a.Key)
 	exists := err == nil
 	if err == licensing.ErrNotFound {
 		stored = &cachedActivation{hasNoSeats: true}
 	} else if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	if a.IsAnsweredBy(&stored.Activation) {
-		return stored.Lease, nil
+		return licensing.AdvanceResult{Document: stored.Lease, Replayed: true}, nil
 	}
 	if err := a.CheckPreconditions(of.revision, &stored.Activation); err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	meter := of.Meter
 	next, totals, err := a.Apply(stored.Activation, &meter)
 	if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	seats, err := updateSeats(t, a, stored.hasNoSeats)
 	if err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	out := totals.Outcome()
 	out.SetSeats(a, seats)
-	if next.Lease, err = a.Compose(out); err != nil {
-		return nil, err
+	if next.Lease, err = a.Lease(out); err != nil {
+		return licensing.AdvanceResult{}, err
 	}
 	if err := saveActivation(t, exists, next); err != nil {
-		return nil, err
+		return licensing.AdvanceResult{}, err
 	}
 	t.cacheAdvance(&cachedActivation{next, len(seats) == 0}, of, meter)
-	return next.Lease, nil
+	return licensing.AdvanceResult{Document: next.Lease, Outcome: out}, nil
 }
 
 // updateSeats releases, renews and grants, and returns the seats that the activation holds after that: those that it keeps, then those that

@@ -48,7 +48,7 @@ func (c *countingInstallation) advance(t *tx) error {
 	a := licensing.Advance{
 		Key: c.key, Org: crashOrg, From: c.head, To: lease.Position{Generation: 1, Number: number, Link: lease.HashOf([]byte{byte(number)})}, Revision: 1,
 		UsageCharge: licensing.UsageCharge{Counted: number, Allowance: licensing.Unlimited},
-		Compose:     func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
+		Lease:       func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 	}
 	if number == 1 {
 		a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000}

@@ -167,7 +167,7 @@ func crashWorker(s *Store, n int) error {
 		a := licensing.Advance{
 			Key: key, Org: crashOrg, From: head, To: lease.Position{Generation: 1, Number: number, Link: request}, Request: request, Revision: 1,
 			Now: lease.Time(number), UsageCharge: licensing.UsageCharge{Counted: number, Allowance: licensing.Unlimited, Block: 5}, Until: 1 << 50,
-			Compose: func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
+			Lease: func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 		}
 		if head.Number == 0 {
 			a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000}

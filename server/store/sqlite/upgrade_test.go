@@ -83,7 +83,7 @@ func TestUpgradeFromFirstSchema(t *testing.T) {
 	if _, err := s.Advance(ctx, licensing.Advance{
 		Key: key, Org: crashOrg, From: head, To: lease.Position{Generation: 2, Number: 10}, Revision: 1, Now: 40, Until: 60,
 		UsageCharge: licensing.UsageCharge{Counted: 13, Allowance: 20, Block: 4}, LastReport: licensing.LastReport{Address: "192.0.2.7"},
-		Compose: func(o licensing.Outcome) (lease.Document, error) { out = o; return lease.Document("another"), nil },
+		Lease: func(o licensing.Outcome) (lease.Document, error) { out = o; return lease.Document("another"), nil },
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -421,7 +421,7 @@ func (a *generator) advance() (string, operation) {
 		if back {
 			n.From.Number--
 		}
-		n.Compose = func(o licensing.Outcome) (lease.Document, error) {
+		n.Lease = func(o licensing.Outcome) (lease.Document, error) {
 			if fails {
 				return nil, &licensing.Invalid{Field: "compose"}
 			}
@@ -429,11 +429,11 @@ func (a *generator) advance() (string, operation) {
 			text, err := json.Marshal(o)
 			return text, err
 		}
-		document, err := s.Advance(ctx, n)
-		said := describe(string(document), err)
+		done, err := s.Advance(ctx, n)
+		said := describe(fmt.Sprint(string(done.Document), done.Replayed, done.Outcome.Used, done.Outcome.Reservations), err)
 		if again { // the same bytes once more
-			document, err = s.Advance(ctx, n)
-			said += " and again " + describe(string(document), err)
+			done, err = s.Advance(ctx, n)
+			said += " and again " + describe(fmt.Sprint(string(done.Document), done.Replayed, done.Outcome.Used, done.Outcome.Reservations), err)
 		}
 		return said
 	}

@@ -40,7 +40,7 @@ func historyIsStored(t *testing.T, w *fixture) {
 	checkHistory(t, i, history(2))
 
 	a := i.nextAdvance(reactivatedAs(history(3), 9, 1000))
-	a.Compose = func(licensing.Outcome) (lease.Document, error) { return nil, errors.New("broken") }
+	a.Lease = func(licensing.Outcome) (lease.Document, error) { return nil, errors.New("broken") }
 	if _, err := w.Advance(ctx, a); err == nil {
 		t.Fatal("an advance without a lease")
 	}

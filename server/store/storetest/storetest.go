@@ -47,7 +47,7 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"stale_in_every_way", staleAdvances},
 		{"usage_is_cumulative_and_capped", cumulativeUsage},
 		{"usage_without_allowance", unlimitedUsage},
-		{"compose_fails_and_nothing_happened", failedCompose},
+		{"failed_lease_changes_nothing", failedLease},
 		{"window_of_activations", activationWindow},
 		{"machines", machineLimit},
 		{"restores", reactivationBudget},
@@ -216,7 +216,7 @@ func (i *installation) nextAdvance(with ...func(*licensing.Advance)) licensing.A
 		held, _ := i.w.Activation(ctx, i.key)
 		r.History.Revision = held.Reactivations.Revision + 1
 	}
-	a.Compose = func(o licensing.Outcome) (lease.Document, error) {
+	a.Lease = func(o licensing.Outcome) (lease.Document, error) {
 		return lease.Lease{License: a.Key.License, Activation: a.Key.Activation, Generation: a.To.Generation, Number: a.To.Number, Link: a.To.Link,
 			Request: a.Request, Time: a.Now, Counters: lease.Counters{Used: o.Used, Counted: o.Counted, Granted: o.Charged}, Reservations: o.Reservations, Denied: o.Denied,
 		}.Document(), nil
@@ -227,12 +227,15 @@ func (i *installation) nextAdvance(with ...func(*licensing.Advance)) licensing.A
 // tryAdvance advances and moves the head when it was accepted.
 func (i *installation) tryAdvance(with ...func(*licensing.Advance)) (*lease.Lease, error) {
 	a := i.nextAdvance(with...)
-	document, err := i.w.Advance(ctx, a)
+	done, err := i.w.Advance(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	i.head = a.To
-	return read(document)
+	if done.Replayed {
+		return nil, errors.New("the first advance to a lease is called replayed")
+	}
+	return read(done.Document)
 }
 
 // mustAdvance is try that must be accepted.
