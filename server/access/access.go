@@ -67,7 +67,7 @@ type SetupToken struct {
 // Store keeps people and sessions. Like the domain's store it answers licensing.ErrNotFound and licensing.ErrExists; what it has
 // acknowledged outlives a crash. store/storetest is its contract.
 type Store interface {
-	licensing.Entries
+	licensing.EntryStore
 	CreateOrganisation(context.Context, licensing.Organisation) error
 
 	// HasOwner tells whether the server has an owner, and so is past its setup.

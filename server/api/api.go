@@ -43,8 +43,8 @@ type Config struct {
 	Events    *events.Service
 	Audit     *audit.Log
 	Notify    *notify.Service
-	Entries   licensing.Entries // where answers are kept for those who ask again
-	Secret    []byte            // seals them; the same on every node
+	Entries   licensing.EntryStore // where answers are kept for those who ask again
+	Secret    []byte               // seals them; the same on every node
 	Now       func() time.Time
 	Log       *slog.Logger
 	Secure    bool // browsers reach the server by TLS: the session cookie is sent nowhere else

@@ -194,7 +194,7 @@ func TestConcurrentAppends(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = embedded.Close() })
-	for name, store := range map[string]licensing.Entries{"memory": memory.New(), "sqlite": embedded} {
+	for name, store := range map[string]licensing.EntryStore{"memory": memory.New(), "sqlite": embedded} {
 		nodes := []*Log{New(store, time.Now, discardLogger()), New(store, time.Now, discardLogger())}
 		var all sync.WaitGroup
 		for i := range 64 {
@@ -221,7 +221,7 @@ func TestConcurrentAppends(t *testing.T) {
 	}
 }
 
-type entries licensing.Entries // a name of its own, for the interface has a method of that name
+type entries licensing.EntryStore // a name of its own, for the interface has a method of that name
 
 // flakyStore is a store that fails before it writes, or after.
 type flakyStore struct {

@@ -31,7 +31,7 @@ type Log struct {
 	// OnInterrupted is told of what nobody knows whether it was done, before its line is written and at least once; nil: nobody is.
 	OnInterrupted func(ctx context.Context, org license.ID, line Line) error
 
-	store licensing.Entries
+	store licensing.EntryStore
 	log   *slog.Logger
 
 	mu     sync.Mutex
@@ -52,7 +52,7 @@ type chain struct {
 }
 
 // New makes the log. Each line's number and hash are written into log too: kept elsewhere, they are what a chain is held to.
-func New(store licensing.Entries, now func() time.Time, log *slog.Logger) *Log {
+func New(store licensing.EntryStore, now func() time.Time, log *slog.Logger) *Log {
 	return &Log{Now: now, store: store, log: log, chains: map[license.ID]*chain{}}
 }
 

@@ -49,7 +49,7 @@ func TestInterruptedChangeHasOneLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = embedded.Close() })
-	for name, store := range map[string]licensing.Entries{"memory": memory.New(), "sqlite": embedded} {
+	for name, store := range map[string]licensing.EntryStore{"memory": memory.New(), "sqlite": embedded} {
 		now := startTime.Add(time.Hour)
 		clock := func() time.Time { return now }
 		dead := New(store, clock, discardLogger())

@@ -62,7 +62,7 @@ func (d *Data) openKeys(ctx context.Context, o Options, master []byte) error {
 
 // serverSecret returns the secret that the first node to start creates and stores encrypted. The keys for challenges, webhooks and stored
 // responses are derived from it and not from the master key, so that they survive a change of that.
-func serverSecret(ctx context.Context, entries licensing.Entries, keys *issuer.Issuer) ([]byte, error) {
+func serverSecret(ctx context.Context, entries licensing.EntryStore, keys *issuer.Issuer) ([]byte, error) {
 	const kind, name = "secret", "server"
 	for {
 		e, err := entries.Entry(ctx, kind, name)

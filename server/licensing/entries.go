@@ -31,8 +31,8 @@ const (
 	MaxEntryBody = 1 << 20 // bytes
 )
 
-// Entries keeps them. There is one way to change an entry: read it, and replace it if it still has the revision that was read.
-type Entries interface {
+// EntryStore keeps entries. There is one way to change an entry: read it, and replace it if it still has the revision that was read.
+type EntryStore interface {
 	// CreateEntry refuses a second entry with this kind and id with ErrExists.
 	CreateEntry(context.Context, Entry) error
 	// Entry gives it to whoever knows its id, also after its Until; OrgEntry is for ids that strangers may choose.
@@ -51,7 +51,7 @@ type Entries interface {
 }
 
 // OrgEntry is an entry of the organisation; ErrNotFound when it is another's.
-func OrgEntry(ctx context.Context, store Entries, org license.ID, kind, id string) (Entry, error) {
+func OrgEntry(ctx context.Context, store EntryStore, org license.ID, kind, id string) (Entry, error) {
 	e, err := store.Entry(ctx, kind, id)
 	if err == nil && e.Org != org {
 		return Entry{}, ErrNotFound
@@ -73,7 +73,7 @@ func (e Entry) Check() error {
 }
 
 // DeleteEntries deletes the entries of a list. What a crash leaves behind belongs to nothing and is shown to nobody.
-func DeleteEntries(ctx context.Context, store Entries, kind string, org license.ID, list string) error {
+func DeleteEntries(ctx context.Context, store EntryStore, kind string, org license.ID, list string) error {
 	for {
 		found, err := store.Entries(ctx, kind, org, list, Page{Limit: 200})
 		if err != nil || len(found.Items) == 0 {

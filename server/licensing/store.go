@@ -32,7 +32,7 @@ type Listing[T any] struct {
 type Store interface {
 	CatalogStore
 	SyncStore
-	Entries
+	EntryStore
 	Ready(context.Context) error // nil while the store can be written
 	Close() error
 }

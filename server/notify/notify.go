@@ -30,7 +30,7 @@ import (
 
 // Config is what the service stands on.
 type Config struct {
-	Store licensing.Entries
+	Store licensing.EntryStore
 	Key   []byte           // 32 bytes, the same on every node: seals the webhooks' secrets
 	Now   func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: no log

@@ -30,7 +30,7 @@ const acme = license.ID("aaaaaaaaaaaaaaaaaaaaaaaa")
 // fixture is a store, a clock that the test moves, and nodes on them.
 type fixture struct {
 	*testing.T
-	store licensing.Entries
+	store licensing.EntryStore
 	mu    sync.Mutex
 	at    time.Time
 }
@@ -467,7 +467,7 @@ func TestTwoNodesDeliverOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = embedded.Close() })
-	for name, store := range map[string]licensing.Entries{"memory": memory.New(), "sqlite": embedded} {
+	for name, store := range map[string]licensing.EntryStore{"memory": memory.New(), "sqlite": embedded} {
 		w := newFixture(t)
 		w.store = store
 		nodes := []*Service{w.node(), w.node(), w.node()}
@@ -499,7 +499,7 @@ type dyingStore struct {
 	left int // writes that it still takes
 }
 
-type entries licensing.Entries
+type entries licensing.EntryStore
 
 var errKilled = errors.New("killed")
 

@@ -2,9 +2,7 @@ package catalogue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/onelicense/onelicense/license"
@@ -47,19 +45,23 @@ func (c Customer) check() error {
 	return licensing.FirstError(licensing.CheckText("name", c.Name, 1, licensing.MaxText), licensing.CheckText("email", c.Email, 0, maxEmail), licensing.CheckText("reference", c.Reference, 0, licensing.MaxText), licensing.CheckMetadata(c.Metadata))
 }
 
-func (c Customer) entry(leaving bool) (licensing.Entry, error) {
-	body, err := json.Marshal(customerRecord{c.Name, c.Email, c.Reference, c.Metadata, c.Updated, leaving})
-	return licensing.Entry{Kind: customerKind, ID: string(c.ID), Org: c.Organisation, Search: strings.Join([]string{c.Name, c.Email, c.Reference}, "\n"),
-		Revision: c.Revision, Created: c.Created, Body: body}, err
+func (c Customer) entry(isDeleting bool) licensing.TypedEntry[customerRecord] {
+	return licensing.TypedEntry[customerRecord]{
+		Entry: licensing.Entry{ID: string(c.ID), Org: c.Organisation, Search: strings.Join([]string{c.Name, c.Email, c.Reference}, "\n"),
+			Revision: c.Revision, Created: c.Created},
+		Value: customerRecord{c.Name, c.Email, c.Reference, c.Metadata, c.Updated, isDeleting},
+	}
 }
 
-func parseCustomer(e licensing.Entry) (c Customer, leaving bool, err error) {
-	var b customerRecord
-	if err := json.Unmarshal(e.Body, &b); err != nil {
-		return c, false, fmt.Errorf("the customer %s: %w", e.ID, err)
-	}
-	record := licensing.Record{ID: license.ID(e.ID), Organisation: e.Org, Revision: e.Revision, Created: e.Created, Updated: b.Updated, Metadata: b.Metadata}
-	return Customer{record, b.Name, b.Email, b.Reference}, b.Deleting, nil
+// customers returns the customers of all organisations.
+func (s *Service) customers() licensing.Entries[customerRecord] {
+	return licensing.EntriesOf[customerRecord](s.store, customerKind)
+}
+
+func newCustomer(e licensing.TypedEntry[customerRecord]) (Customer, error) {
+	record := licensing.Record{ID: license.ID(e.ID), Organisation: e.Org, Revision: e.Revision, Created: e.Created,
+		Updated: e.Value.Updated, Metadata: e.Value.Metadata}
+	return Customer{record, e.Value.Name, e.Value.Email, e.Value.Reference}, nil
 }
 
 // CreateCustomer makes a customer; ErrExists when another has its reference.
@@ -78,33 +80,27 @@ func (s *Service) storeNewCustomer(ctx context.Context, c Customer) error {
 	if err := s.claimReference(ctx, c); err != nil {
 		return err
 	}
-	e, err := c.entry(false)
-	if err != nil {
-		return err
-	}
-	return s.store.CreateEntry(ctx, e)
+	e := c.entry(false)
+	_, err := s.customers().Create(ctx, e.Entry, e.Value)
+	return err
 }
 
 // Customer reads one.
 func (s *Service) Customer(ctx context.Context, org, id license.ID) (Customer, error) {
-	e, err := licensing.OrgEntry(ctx, s.store, org, customerKind, string(id))
+	e, err := s.customers().GetOf(ctx, org, string(id))
 	if err != nil {
 		return Customer{}, err
 	}
-	c, _, err := parseCustomer(e)
-	return c, err
+	return newCustomer(e)
 }
 
 // Customers lists them, newest first; a search looks through name, e-mail and reference.
 func (s *Service) Customers(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Customer], error) {
-	found, err := s.store.Entries(ctx, customerKind, org, "", page)
-	all := licensing.Listing[Customer]{Items: make([]Customer, len(found.Items)), Next: found.Next}
-	for n, e := range found.Items {
-		if err == nil {
-			all.Items[n], _, err = parseCustomer(e)
-		}
+	found, err := s.customers().List(ctx, org, "", page)
+	if err != nil {
+		return licensing.Listing[Customer]{}, err
 	}
-	return all, err
+	return licensing.MapListing(found, newCustomer)
 }
 
 // UpdateCustomer changes all but the id. Licenses keep the name that they have.
@@ -131,12 +127,9 @@ func (s *Service) UpdateCustomer(ctx context.Context, c Customer) (Customer, err
 	return c, s.releaseReference(ctx, old)
 }
 
-func (s *Service) replaceCustomer(ctx context.Context, c Customer, leaving bool) (Customer, error) {
-	e, err := c.entry(leaving)
+func (s *Service) replaceCustomer(ctx context.Context, c Customer, isDeleting bool) (Customer, error) {
+	e, err := s.customers().Replace(ctx, c.entry(isDeleting))
 	if err != nil {
-		return c, err
-	}
-	if e, err = s.store.ReplaceEntry(ctx, e); err != nil {
 		return c, err
 	}
 	c.Revision = e.Revision
@@ -163,7 +156,7 @@ func (s *Service) DeleteCustomer(ctx context.Context, org, id license.ID, revisi
 	} else if err != nil {
 		return err
 	}
-	if err := s.store.DeleteEntry(ctx, customerKind, string(id), c.Revision); err != nil {
+	if err := s.customers().Delete(ctx, string(id), c.Revision); err != nil {
 		return err
 	}
 	return s.releaseReference(ctx, c)
@@ -172,14 +165,17 @@ func (s *Service) DeleteCustomer(ctx context.Context, org, id license.ID, revisi
 // confirmCustomer is called after a license was written that names a customer: it makes sure that the customer stays.
 func (s *Service) confirmCustomer(ctx context.Context, l licensing.License) error {
 	for l.CustomerID != "" {
-		e, err := licensing.OrgEntry(ctx, s.store, l.Organisation, customerKind, string(l.CustomerID))
+		e, err := s.customers().GetOf(ctx, l.Organisation, string(l.CustomerID))
 		if errors.Is(err, licensing.ErrNotFound) {
 			return licensing.NewInvalid("customer_id", "is no customer's")
 		} else if err != nil {
 			return err
 		}
-		c, leaving, err := parseCustomer(e)
-		if err != nil || !leaving {
+		if !e.Value.Deleting {
+			return nil
+		}
+		c, err := newCustomer(e)
+		if err != nil {
 			return err
 		}
 		if _, err = s.replaceCustomer(ctx, c, false); !errors.Is(err, licensing.ErrStale) && !errors.Is(err, licensing.ErrNotFound) {

@@ -32,7 +32,7 @@ func nextReminder(expires, now lease.Time) lease.Time {
 }
 
 // scheduleReminder makes or moves the license's entry.
-func scheduleReminder(ctx context.Context, store licensing.Entries, l licensing.License, now lease.Time) error {
+func scheduleReminder(ctx context.Context, store licensing.EntryStore, l licensing.License, now lease.Time) error {
 	due := nextReminder(l.Expires, now)
 	for due != 0 {
 		held, err := store.Entry(ctx, expiryKind, string(l.ID))

@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -72,14 +71,16 @@ func (s *Service) findHistory(ctx context.Context, l *licensing.License, key str
 	if at := slices.IndexFunc(l.RecentHistory, func(e licensing.HistoryEntry) bool { return e.Key == key }); at >= 0 {
 		return l.RecentHistory[at], true, nil
 	}
-	kept, err := s.store.Entry(ctx, historyEntryKind, historyID(l.ID, key))
+	stored, err := s.history().Get(ctx, historyID(l.ID, key))
 	if errors.Is(err, licensing.ErrNotFound) {
 		return licensing.HistoryEntry{}, false, nil
-	} else if err != nil {
-		return licensing.HistoryEntry{}, false, err
 	}
-	e, err := parseHistory(kept)
-	return e, true, err
+	return stored.Value, err == nil, err
+}
+
+// history returns the history entries that no longer fit into their licenses.
+func (s *Service) history() licensing.Entries[licensing.HistoryEntry] {
+	return licensing.EntriesOf[licensing.HistoryEntry](s.store, historyEntryKind)
 }
 
 // recordHistory notes what is about to be done to the license, and keeps what has to make room for it.
@@ -101,11 +102,8 @@ func (s *Service) RecordHistory(ctx context.Context, l *licensing.License, e lic
 
 // saveHistory makes an event's entry, if there is none.
 func (s *Service) saveHistory(ctx context.Context, l *licensing.License, e licensing.HistoryEntry) error {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	err = s.store.CreateEntry(ctx, licensing.Entry{Kind: historyEntryKind, ID: historyID(l.ID, e.Key), Org: l.Organisation, List: string(l.ID), Search: e.Key, Created: e.Time, Body: body})
+	entry := licensing.Entry{ID: historyID(l.ID, e.Key), Org: l.Organisation, List: string(l.ID), Search: e.Key, Created: e.Time}
+	_, err := s.history().Create(ctx, entry, e)
 	if errors.Is(err, licensing.ErrExists) {
 		return nil
 	}
@@ -114,13 +112,6 @@ func (s *Service) saveHistory(ctx context.Context, l *licensing.License, e licen
 
 func historyID(id license.ID, key string) string {
 	return string(id) + ":" + string(lease.HashOf([]byte(key)))
-}
-
-func parseHistory(kept licensing.Entry) (e licensing.HistoryEntry, err error) {
-	if err = json.Unmarshal(kept.Body, &e); err != nil {
-		err = fmt.Errorf("the event %s: %w", kept.ID, err)
-	}
-	return e, err
 }
 
 // History is what happened to a license, newest first.
@@ -134,12 +125,9 @@ func (s *Service) History(ctx context.Context, org, id license.ID, page licensin
 			return licensing.Listing[licensing.HistoryEntry]{}, err
 		}
 	}
-	kept, err := s.store.Entries(ctx, historyEntryKind, org, string(id), page)
-	events := licensing.Listing[licensing.HistoryEntry]{Items: make([]licensing.HistoryEntry, len(kept.Items)), Next: kept.Next}
-	for n := range kept.Items {
-		if err == nil {
-			events.Items[n], err = parseHistory(kept.Items[n])
-		}
+	stored, err := s.history().List(ctx, org, string(id), page)
+	if err != nil {
+		return licensing.Listing[licensing.HistoryEntry]{}, err
 	}
-	return events, err
+	return licensing.MapListing(stored, licensing.TypedEntry[licensing.HistoryEntry].Unwrap)
 }

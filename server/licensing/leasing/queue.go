@@ -2,7 +2,6 @@ package leasing
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,17 +52,19 @@ func (x *syncRequest) touchesQueue() bool {
 }
 
 // readQueue reads who is before whom.
-func (s *Service) readQueue(ctx context.Context, id license.ID) (l queue, kept licensing.Entry, err error) {
-	kept, err = s.store.Entry(ctx, queueKind, string(id))
+func (s *Service) readQueue(ctx context.Context, id license.ID) (queue, licensing.Entry, error) {
+	stored, err := s.queues().Get(ctx, string(id))
 	if errors.Is(err, licensing.ErrNotFound) {
-		return queue{}, licensing.Entry{Kind: queueKind, ID: string(id)}, nil
+		return queue{}, licensing.Entry{ID: string(id)}, nil
 	} else if err != nil {
-		return queue{}, licensing.Entry{}, fmt.Errorf("license %s: reading its line: %w", id, err)
+		return queue{}, licensing.Entry{}, fmt.Errorf("license %s: reading its queue: %w", id, err)
 	}
-	if err = json.Unmarshal(kept.Body, &l); err != nil {
-		err = fmt.Errorf("license %s: its line: %w", id, err)
-	}
-	return l, kept, err
+	return stored.Value, stored.Entry, nil
+}
+
+// queues returns the queues of all licenses.
+func (s *Service) queues() licensing.Entries[queue] {
+	return licensing.EntriesOf[queue](s.store, queueKind)
 }
 
 // stillWaiting tells whether an entry of the queue counts: its installation has asked again within the queue's timeout.
@@ -127,16 +128,11 @@ func (s *Service) updateQueue(ctx context.Context, x *syncRequest, o licensing.O
 }
 
 // writeQueue writes the line in the place of what was read; ErrStale when it is another by now.
-func (s *Service) writeQueue(ctx context.Context, org license.ID, e licensing.Entry, next queue) (err error) {
-	if e.Body, err = json.Marshal(next); err != nil {
-		return err
-	}
+func (s *Service) writeQueue(ctx context.Context, org license.ID, e licensing.Entry, next queue) error {
 	if e.Revision == 0 {
 		e.Org, e.Created = org, s.env.Now()
-		err = s.store.CreateEntry(ctx, e)
-	} else {
-		_, err = s.store.ReplaceEntry(ctx, e)
 	}
+	_, err := s.queues().Put(ctx, licensing.TypedEntry[queue]{Entry: e, Value: next})
 	if errors.Is(err, licensing.ErrExists) || errors.Is(err, licensing.ErrNotFound) {
 		return licensing.ErrStale
 	}

@@ -1,9 +1,7 @@
 package leasing
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -56,14 +54,10 @@ func (s *Service) saveClosedPeriods(ctx context.Context, l *licensing.License) e
 		return err
 	}
 	for _, p := range m.ClosedPeriods {
-		body, err := json.Marshal(p)
-		if err != nil {
-			return err
-		}
-		e := licensing.Entry{Kind: periodKind, ID: fmt.Sprintf("%s:%d", l.ID, p.From), Org: l.Organisation, List: string(l.ID), Created: p.From, Body: body}
-		err = s.store.CreateEntry(ctx, e)
+		e := licensing.Entry{ID: fmt.Sprintf("%s:%d", l.ID, p.From), Org: l.Organisation, List: string(l.ID), Created: p.From}
+		_, err := s.periods().Create(ctx, e, p)
 		if errors.Is(err, licensing.ErrExists) {
-			err = s.replaceIfDifferent(ctx, e)
+			err = s.replaceIfDifferent(ctx, e.ID, p)
 		}
 		if err != nil {
 			return err
@@ -72,14 +66,19 @@ func (s *Service) saveClosedPeriods(ctx context.Context, l *licensing.License) e
 	return nil
 }
 
-// replaceIfDifferent makes an entry say what it should: the meter stands above it.
-func (s *Service) replaceIfDifferent(ctx context.Context, e licensing.Entry) error {
-	kept, err := s.store.Entry(ctx, e.Kind, e.ID)
-	if err != nil || bytes.Equal(kept.Body, e.Body) {
+// periods returns the closed periods that are stored.
+func (s *Service) periods() licensing.Entries[licensing.Period] {
+	return licensing.EntriesOf[licensing.Period](s.store, periodKind)
+}
+
+// replaceIfDifferent corrects a stored period by the meter, which has the right number.
+func (s *Service) replaceIfDifferent(ctx context.Context, id string, p licensing.Period) error {
+	stored, err := s.periods().Get(ctx, id)
+	if err != nil || stored.Value == p {
 		return err
 	}
-	e.Revision = kept.Revision
-	if _, err = s.store.ReplaceEntry(ctx, e); errors.Is(err, licensing.ErrStale) {
+	stored.Value = p
+	if _, err = s.periods().Replace(ctx, stored); errors.Is(err, licensing.ErrStale) {
 		return nil // by somebody who has read the same meter
 	}
 	return err
@@ -94,12 +93,9 @@ func (s *Service) Periods(ctx context.Context, org, id license.ID, page licensin
 	if err := s.saveClosedPeriods(ctx, &l); err != nil {
 		return licensing.Listing[licensing.Period]{}, err
 	}
-	kept, err := s.store.Entries(ctx, periodKind, org, string(id), page)
-	periods := licensing.Listing[licensing.Period]{Items: make([]licensing.Period, len(kept.Items)), Next: kept.Next}
-	for n, e := range kept.Items {
-		if err == nil {
-			err = json.Unmarshal(e.Body, &periods.Items[n])
-		}
+	stored, err := s.periods().List(ctx, org, string(id), page)
+	if err != nil {
+		return licensing.Listing[licensing.Period]{}, err
 	}
-	return periods, err
+	return licensing.MapListing(stored, licensing.TypedEntry[licensing.Period].Unwrap)
 }

@@ -41,7 +41,7 @@ func (d entryDocument) record() licensing.Entry {
 
 func (d entryDocument) position() (date, string) { return d.Created, d.Key }
 
-// CreateEntry implements licensing.Entries, as all below.
+// CreateEntry implements licensing.EntryStore, as all below.
 func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
 	if err := e.Check(); err != nil {
 		return err

@@ -40,7 +40,7 @@ func readEntry(seq *int64, row scanner) (e licensing.Entry, err error) {
 	return e, mapNotFound(err)
 }
 
-// CreateEntry implements licensing.Entries, as all below.
+// CreateEntry implements licensing.EntryStore, as all below.
 func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
 	if err := e.Check(); err != nil {
 		return err
