@@ -20,7 +20,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -trimpath)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # generators write what the checks after them read; go itself uses every core
-.PHONY: help demo build wasm host-modules pages desktop gen test test-go test-race test-mongo test-image test-api test-web test-desktop test-demo test-hosts test-python test-js check check-format check-go \
+.PHONY: help demo build wasm host-modules pages desktop gen test test-go test-race test-mongo test-image test-api test-web test-desktop test-demo test-hosts test-python test-js check check-format check-go check-lint \
 	check-imports check-generated check-module check-hosts check-python check-js check-web screenshots features bench fuzz deps deps-demo demo-python
 
 help: ## list the targets
@@ -119,12 +119,22 @@ check-format:
 	[ -z "$$unformatted" ] || { echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; }
 
 # The window needs cgo; with Go's own network and users, everything else is what it is without, and is not compiled and read again.
-check-go:
+check-go: build/tools/.ready
 	go vet -tags mongo,mutants $(modules)
 	go vet -tags native ./hosts/go
 	GOOS=wasip1 GOARCH=wasm go vet ./wasm/...
-	CGO_ENABLED=1 go tool staticcheck -tags mongo,mutants,$(window),netgo,osusergo $(modules)
-	go tool staticcheck -tags native ./hosts/go
+	CGO_ENABLED=1 build/tools/staticcheck -tags mongo,mutants,$(window),netgo,osusergo $(modules)
+	build/tools/staticcheck -tags native ./hosts/go
+
+check-lint: build/tools/.ready ## names, comments, unchecked errors, response bodies that stay open, line length
+	go run ./internal/lint
+	build/tools/revive -config internal/lint/revive.toml ./...
+	build/tools/errcheck -ignoretests -exclude internal/lint/errcheck.txt ./... ./server/...
+	go vet -vettool=$(CURDIR)/build/tools/bodyclose ./hosts/go ./server/...
+
+build/tools/.ready: internal/lint/tools/go.mod
+	cd internal/lint/tools && GOWORK=off go build -o $(CURDIR)/build/tools/ tool
+	@touch $@
 
 # Not from the test cache: it does not see what `go list` reads.
 check-imports:
