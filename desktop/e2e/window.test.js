@@ -126,7 +126,7 @@ describe("a vendor with nothing installed", () => {
 
   test("opens a file with the window's menu and the system's dialog", async () => {
     await goTo(page, "#/products");
-    await page.sees("What you sell");
+    await page.sees("The programs that you license");
     tool("xdotool", "windowactivate", "--sync", program.window, "key", "ctrl+o");
     const dialog = () => tool("xdotool", "search", "--onlyvisible", "--name", "^Open license files$");
     const id = await until("there is a dialog", dialog);
@@ -142,7 +142,7 @@ describe("a vendor with nothing installed", () => {
 
   test("verifies in the page with a key, as in a browser", async () => {
     await goTo(page, "#/products");
-    await page.sees("What you sell");
+    await page.sees("The programs that you license");
     await goTo(page, "#/verify");
     writeFileSync(join(folder, "acme.asc"), made.keys);
     await page.type('input[type=file][accept*=".asc"]', join(folder, "acme.asc"));

@@ -1,4 +1,4 @@
-// What the walks start from: a server with an owner, and what a vendor has made by other means.
+// Fixtures of the end-to-end tests: a server with an owner, and records created through the API.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { type Server, serve } from "./server.ts";
 
 export const owner = { organisation: "Acme Software", name: "Ada Lovelace", email: "ada@acme.example", password: "correct horse battery" };
 
-/** The management API, as a vendor's own program would use it. */
+/** Client of the management API. */
 export class Vendor {
   readonly #request: APIRequestContext;
   readonly url: string;
@@ -63,9 +63,9 @@ export class Vendor {
 }
 
 interface Fixtures {
-  /** An empty server: nobody owns it yet. */
+  /** An empty server without an owner. */
   emptyServer: Server;
-  /** The vendor's own program, logged in. */
+  /** A logged-in client of the management API. */
   vendor: Vendor;
 }
 
@@ -75,7 +75,7 @@ interface WorkerFixtures {
 
 export const test = base.extend<Fixtures, WorkerFixtures>({
   server: [
-    // oxlint-disable-next-line no-empty-pattern -- the framework reads it
+    // oxlint-disable-next-line no-empty-pattern -- Playwright requires a destructuring pattern
     async ({}, use) => {
       const server = await serve();
       await use(server);
@@ -84,7 +84,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     { scope: "worker" },
   ],
   baseURL: async ({ server }, use) => use(server.url),
-  // The policy of the pages holds everywhere, and no page has a fault that it keeps to itself.
+  // No page may violate the Content-Security-Policy or throw an error.
   page: async ({ page }, use) => {
     const faults: string[] = [];
     page.on("pageerror", (error) => faults.push(error.message));
@@ -113,7 +113,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 
 const serversSetUp = new WeakSet<Server>();
 
-/** Logs in by the form, as a person does. */
+/** Logs in with the form. */
 export async function logIn(page: Page, path = "/") {
   await page.goto(`/#${path}`);
   await page.getByLabel("E-mail").fill(owner.email);
@@ -124,7 +124,7 @@ export async function logIn(page: Page, path = "/") {
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Waits until colours have changed: in between, they are neither the old ones nor the new. */
+/** Waits until transitions have ended: in between, colours are neither the old nor the new ones. */
 async function waitForTransitions(page: Page) {
   await page.evaluate(async () => {
     await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
@@ -133,10 +133,10 @@ async function waitForTransitions(page: Page) {
   });
 }
 
-/** Everything that axe finds on the page as it stands, in words. */
+/** Returns the accessibility violations that axe finds on the page. */
 export async function violations(page: Page): Promise<string[]> {
   await waitForTransitions(page);
-  await page.evaluate(axe); // not as a script of the page: its policy forbids that
+  await page.evaluate(axe); // not as a script element: the Content-Security-Policy forbids that
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
       axe: {
@@ -152,7 +152,7 @@ export async function violations(page: Page): Promise<string[]> {
   });
 }
 
-/** In both colours: what fails in one often passes in the other. */
+/** Expects no accessibility violations in the light and the dark scheme. */
 export async function expectAccessible(page: Page, where: string) {
   await expect(page.locator("h1").first()).toBeAttached();
   for (const scheme of ["light", "dark"] as const) {
@@ -163,7 +163,7 @@ export async function expectAccessible(page: Page, where: string) {
   await page.emulateMedia({ colorScheme: "light" });
 }
 
-/** Runs a program and gives what it printed; it must succeed, or end itself as if the machine had been switched off. */
+/** Runs a program and returns its output. It must exit with 0, or kill itself, which simulates a power cut. */
 export function run(command: string, args: string[], options: { cwd: string; env?: NodeJS.ProcessEnv }): string {
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
     encoding: "utf8",

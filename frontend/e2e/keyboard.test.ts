@@ -1,13 +1,13 @@
-// Everything with the keys alone: no click, no pointer.
+// Pages used with the keyboard only.
 
 import { expect, owner, test } from "./fixtures.ts";
 
-test("a license is made with the keyboard only", async ({ page, vendor }) => {
+test("create a license with the keyboard only", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Keys");
   const version = await vendor.version(product.id);
   const press = (...keys: string[]) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
   const type = (text: string) => page.keyboard.type(text);
-  /** Goes on with the tab key until something of this name has the focus. */
+  /** Presses Tab until an element with this name has the focus. */
   const reach = async (name: string | RegExp, most = 60) => {
     for (let n = 0; n < most; n++) {
       const found = await page.evaluate(() => {
@@ -29,7 +29,7 @@ test("a license is made with the keyboard only", async ({ page, vendor }) => {
   await press("Enter");
   await expect(page.getByRole("heading", { name: "2027" })).toBeVisible();
 
-  // The content can be had at once.
+  // The skip link leads to the content.
   await page.reload();
   await expect(page.getByRole("heading", { name: "2027" })).toBeVisible();
   await press("Tab");
@@ -58,7 +58,7 @@ test("a license is made with the keyboard only", async ({ page, vendor }) => {
   await expect(page.getByRole("heading", { name: "By keys" })).toBeVisible();
   await expect(page.getByText("of 3 allowed")).toBeVisible();
 
-  // The menu, the question, and back to where one was.
+  // The menu, the confirmation, and back.
   await reach("More actions");
   await press("Enter");
   await expect(page.getByRole("menuitem", { name: "Suspend" })).toBeVisible();

@@ -1,4 +1,4 @@
-// A license in use: what the page shows of it, and the code that it gives away.
+// The page of a license in use, and the code samples.
 
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { expectAccessible, expect, logIn, run, test } from "./fixtures.ts";
 
 // proves U11
 // proves part of U06
-test("counters, installations and reservations, and how they are taken back", async ({ page, vendor }) => {
+test("counters, installations and reservations, and releasing them", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Used");
   const version = await vendor.version(product.id, "1", { max_machines: 5 });
   const license = await vendor.license(version.id);
@@ -32,19 +32,19 @@ test("counters, installations and reservations, and how they are taken back", as
     .getByRole("button", { name: /^Deactivate/ })
     .first()
     .click();
-  await expectAccessible(page, "the question before deactivating");
+  await expectAccessible(page, "deactivate confirmation");
   await page.getByRole("dialog").getByRole("button", { name: "Deactivate" }).click();
   await expect(installations.locator('td [data-state="closed"]:visible')).toHaveCount(2);
   await expect(reservations.getByRole("row")).toHaveCount(2);
 
   await page.setViewportSize({ width: 390, height: 844 });
   const button = await page.getByRole("button", { name: /^Release rendering/ }).boundingBox();
-  expect((button?.x ?? 0) + (button?.width ?? 999), "the button is on the page").toBeLessThanOrEqual(390);
-  expect(await page.evaluate(() => document.documentElement.scrollWidth), "nothing stands out at the side").toBeLessThanOrEqual(390);
+  expect((button?.x ?? 0) + (button?.width ?? 999), "the button is inside the page").toBeLessThanOrEqual(390);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth), "no horizontal overflow").toBeLessThanOrEqual(390);
   await expectAccessible(page, "license in use, narrow");
 });
 
-test("a copied machine is found, its evidence shown, and it is forgiven", async ({ page, vendor }) => {
+test("detect a copied machine, show its evidence and clear the clone flag", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Copied");
   const version = await vendor.version(product.id, "1", { prepaid: 50, statistics: true, clone_action: "suspend" });
   const license = await vendor.license(version.id);
@@ -62,24 +62,22 @@ test("a copied machine is found, its evidence shown, and it is forgiven", async 
   await expect(details.locator('[data-state="refused"]:visible')).toHaveCount(1);
   await expectAccessible(page, "details of a clone");
   await page.setViewportSize({ width: 390, height: 844 });
-  expect(await details.evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth), "nothing stands out at the side").toBeLessThanOrEqual(
-    0,
-  );
+  expect(await details.evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth), "no horizontal overflow").toBeLessThanOrEqual(0);
   await expectAccessible(page, "details of a clone, narrow");
   await page.setViewportSize({ width: 1280, height: 860 });
 
-  // The question has the keys to itself.
-  await details.getByRole("button", { name: "Forgive" }).click();
-  const question = page.getByRole("dialog", { name: "Forgive this installation?" });
+  // Escape closes the confirmation only.
+  await details.getByRole("button", { name: "Clear clone flag" }).click();
+  const question = page.getByRole("dialog", { name: "Clear the clone flag?" });
   await expect(question.getByRole("button", { name: "Cancel" })).toBeFocused();
-  await expectAccessible(page, "the question before forgiving");
+  await expectAccessible(page, "clear flag confirmation");
   await page.keyboard.press("Escape");
   await expect(question).toBeHidden();
   await expect(details).toBeVisible();
-  await expect(details.getByRole("button", { name: "Forgive" })).toBeFocused();
+  await expect(details.getByRole("button", { name: "Clear clone flag" })).toBeFocused();
   await page.keyboard.press("Enter");
-  await question.getByRole("button", { name: "Forgive" }).click();
-  await expect(details.getByRole("button", { name: "Forgive" })).toBeHidden();
+  await question.getByRole("button", { name: "Clear clone flag" }).click();
+  await expect(details.getByRole("button", { name: "Clear clone flag" })).toBeHidden();
   await expect(details.locator(":focus")).toHaveText("Active");
   await expect(details.getByRole("table").getByRole("row")).toHaveCount(4);
   await page.keyboard.press("Escape");
@@ -89,7 +87,7 @@ test("a copied machine is found, its evidence shown, and it is forgiven", async 
 
 // proves U08
 // proves part of U07
-test("the instructions' code runs as it stands", async ({ page, vendor }) => {
+test("the code samples of the instructions run unchanged", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Paste");
   const version = await vendor.version(product.id);
   const license = await vendor.license(version.id);
@@ -130,11 +128,11 @@ test("the instructions' code runs as it stands", async ({ page, vendor }) => {
   );
   await rm(folder, { recursive: true, force: true });
 
-  // Three programs, one call each.
+  // Three programs have counted one call each.
   await page.goto(`/#/licenses/${license.id}`);
   await expect(page.getByText("997 left")).toBeVisible();
 
-  // The key, as GnuPG would read it.
+  // Download the public key.
   await page.goto(`/#/licenses/${license.id}/instructions`);
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download" }).click();
@@ -143,7 +141,7 @@ test("the instructions' code runs as it stands", async ({ page, vendor }) => {
 });
 
 // proves U02
-test("a long list comes page by page, newest first, and is searched", async ({ page, vendor }) => {
+test("page through and search a long list", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Long");
   const version = await vendor.version(product.id);
   for (let n = 1; n <= 55; n++) await vendor.license(version.id, { name: `Seat ${n}` });
@@ -155,13 +153,13 @@ test("a long list comes page by page, newest first, and is searched", async ({ p
   await expectAccessible(page, "a long list");
   await page.getByRole("button", { name: "Load more" }).click();
   await expect(rows).toHaveCount(56);
-  await expect(page.getByText("55 in all, newest first")).toBeVisible();
+  await expect(page.getByText("55 in total, newest first")).toBeVisible();
   await page.getByRole("searchbox").fill("seat 5");
   await expect(rows).toHaveCount(8); // 5 and 50 to 55
   await expect(page).toHaveURL(/\?search=seat/);
   await page.reload();
   await expect(rows).toHaveCount(8);
   await page.getByRole("searchbox").fill("nobody");
-  await expect(page.getByText("Nothing has “nobody” in its name")).toBeVisible();
+  await expect(page.getByText("No results for “nobody”")).toBeVisible();
   await expectAccessible(page, "nothing found");
 });

@@ -1,4 +1,4 @@
-// A vendor with customers whose programs run: made over the API and by the real client.
+// Sample data: a vendor with customers and running programs, created through the API and with the real client.
 
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -67,11 +67,11 @@ interface LicenseRef {
   url: string;
 }
 
-/** Runs a program on the machine whose files are in a folder, and gives what it printed. */
+/** Runs a program on a simulated machine, whose files are in a folder, and returns its output. */
 const onMachine = ({ product, version, license, url }: LicenseRef, files: string, steps: string[]) =>
   run("node", ["--input-type=module", "-e", program, url, product, version, license, files, ...steps], { cwd: join(root, "hosts/js") });
 
-/** Three machines: two that work, one that went. What they hold stays held, because they end without a word. */
+/** Runs programs on three machines: two stay active, one deactivates. The first two are killed, so their reservations stay. */
 export async function runPrograms(where: LicenseRef) {
   const folder = await mkdtemp(join(tmpdir(), "onelicense-programs-"));
   const machine = (name: string, ...steps: string[]) => onMachine(where, join(folder, name), steps);
@@ -81,7 +81,7 @@ export async function runPrograms(where: LicenseRef) {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** A machine whose files were copied: both go on, and take turns until the server calls them clones. Gives the last one's verdict. */
+/** Copies the files of a machine and runs both in turns until the server reports clones. Returns the last verdict. */
 export async function runClones(where: LicenseRef): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "onelicense-clones-"));
   const machine = (name: string, ...steps: string[]) => onMachine(where, join(folder, name), steps);
@@ -96,7 +96,8 @@ export async function runClones(where: LicenseRef): Promise<string> {
 const program = `
   import { OneLicenseClient } from "./src/node.js";
   const [server_url, product_id, version_id, license_id, storage, ...steps] = process.argv.slice(1);
-  const client = await OneLicenseClient.create({ server_url: server_url + "/api/v1", product_id, version_id, license_id, storage, on_verdict() {} }).catch((error) => {
+  const settings = { server_url: server_url + "/api/v1", product_id, version_id, license_id, storage, on_verdict() {} };
+  const client = await OneLicenseClient.create(settings).catch((error) => {
     if (steps[0] !== "refused") throw error;
     console.log(error.code);
     process.exit();

@@ -1,4 +1,4 @@
-// Pictures of every page, light and dark, for the documentation: docs/screenshots/*.png. They show a vendor with something to look at.
+// Takes screenshots of every page, light and dark, for the documentation: docs/screenshots/*.png.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ async function settle(page: Page) {
   await page.mouse.move(0, 0);
 }
 
-/** The window as high as the page: what is fixed to it goes along. */
+/** Makes the viewport as high as the page, so that fixed elements are at its edges. */
 async function grow(page: Page, width: number, least: number) {
   await page.setViewportSize({ width, height: least });
   await settle(page);
@@ -46,7 +46,7 @@ async function narrow(page: Page, name: string) {
   await grow(page, 1280, 800);
 }
 
-test("pictures of every page", async ({ page, vendor, emptyServer }) => {
+test("screenshots of every page", async ({ page, vendor, emptyServer }) => {
   test.setTimeout(300_000);
   await page.goto(emptyServer.setup);
   await expect(page.getByLabel("Organisation")).toBeVisible();
@@ -67,7 +67,7 @@ test("pictures of every page", async ({ page, vendor, emptyServer }) => {
     ["version", `/versions/${made.version}`, "Policy"],
     ["version-form", `/products/${made.product}/versions/new`, "What limits a license"],
     ["license", `/licenses/${made.license}`, "Reservations"],
-    ["license-form", `/versions/${made.version}/licenses/new`, "What it grants"],
+    ["license-form", `/versions/${made.version}/licenses/new`, "Grants"],
     ["instructions", `/licenses/${made.license}/instructions`, "Virtual machines"],
     ["account", "/account", "Change the password"],
   ] as const) {

@@ -1,4 +1,4 @@
-// The real server, with the pages in it, as a vendor runs it: on an empty data directory and a port that the system chooses.
+// Starts the real server with its pages, on an empty data directory and a free port.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -12,10 +12,10 @@ const binary = process.env.ONELICENSE_BINARY ?? join(root, "build/onelicense");
 
 export interface Server {
   url: string;
-  /** The one-time link that makes the owner. */
+  /** The one-time link that creates the owner. */
   setup: string;
   stop: () => Promise<void>;
-  /** Ends the process and starts another on the same data and address. */
+  /** Restarts the server with the same data and address. */
   kill: () => Promise<void>;
   restart: () => Promise<void>;
 }

@@ -1,9 +1,9 @@
-// In, out, and what happens when the session or the server is gone.
+// Login, logout, and the loss of the session or the server.
 
 import { expectAccessible, expect, logIn, owner, test } from "./fixtures.ts";
 
 // proves U01
-test("log in, log out; what is wrong is said", async ({ page, vendor }) => {
+test("log in and out, with errors", async ({ page, vendor }) => {
   void vendor;
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
@@ -26,11 +26,11 @@ test("log in, log out; what is wrong is said", async ({ page, vendor }) => {
 });
 
 // proves U01
-test("an ended session leads to the login and back", async ({ page, vendor }) => {
+test("an ended session redirects to the login and back", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Session");
   await logIn(page, `/products/${product.id}`);
   await expect(page.getByRole("heading", { name: "Acme Session" })).toBeVisible();
-  // Logged out in another tab.
+  // Log out in another tab.
   const { csrf_token } = await (await page.request.get("/api/v1/session")).json();
   expect((await page.request.delete("/api/v1/session", { headers: { "X-CSRF-Token": csrf_token } })).status()).toBe(204);
   await page.getByRole("link", { name: "Edit" }).click();
@@ -43,9 +43,9 @@ test("an ended session leads to the login and back", async ({ page, vendor }) =>
   await expect(page.getByLabel("Name")).toHaveValue("Acme Session");
 });
 
-test("no network: the page says so, and goes on when it is back", async ({ page, vendor }) => {
+test("reports a lost network and continues when it is back", async ({ page, vendor }) => {
   await vendor.product("Acme Offline");
-  const last = page.waitForRequest(/\/assets\/Instructions-.*\.js$/); // the pages that were not seen yet come by themselves
+  const last = page.waitForRequest(/\/assets\/Instructions-.*\.js$/); // pages not visited yet are preloaded
   await logIn(page);
   await last;
   await page.waitForLoadState("networkidle");
@@ -58,7 +58,7 @@ test("no network: the page says so, and goes on when it is back", async ({ page,
   await expect(page.getByRole("heading", { name: "Acme Offline" })).toBeVisible();
 });
 
-test("without a network a page that never came is not the browser's error", async ({ page, vendor }) => {
+test("reports a page that cannot be loaded without a network", async ({ page, vendor }) => {
   void vendor;
   await page.route(/\/assets\/Account-.*\.js$/, (route) => route.abort());
   await logIn(page);
@@ -71,7 +71,7 @@ test("without a network a page that never came is not the browser's error", asyn
   await expect(page.getByRole("heading", { name: "Account" })).toBeVisible();
 });
 
-test("a form that could not be sent keeps what was typed", async ({ page, vendor }) => {
+test("a form that could not be sent keeps its values", async ({ page, vendor }) => {
   void vendor;
   await logIn(page, "/products/new");
   await page.getByLabel("Name").fill("Acme Patience");
@@ -85,33 +85,33 @@ test("a form that could not be sent keeps what was typed", async ({ page, vendor
 });
 
 // proves U09
-test("somebody else's change is not overwritten", async ({ page, vendor }) => {
+test("an edit conflict does not overwrite the other change", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Conflict");
   await logIn(page, `/products/${product.id}/edit`);
   await page.getByLabel("Description").fill("mine");
   await vendor.request("PATCH", `/products/${product.id}`, { revision: 1, description: "theirs" });
   await page.getByRole("button", { name: "Save changes" }).click();
   await expect(page.getByRole("alert")).toContainText("changed this record while you were editing");
-  await page.getByRole("button", { name: "Load it again" }).click();
+  await page.getByRole("button", { name: "Reload" }).click();
   await expect(page.getByLabel("Description")).toHaveValue("theirs");
   await page.getByLabel("Description").fill("mine");
   await page.getByRole("button", { name: "Save changes" }).click();
   await expect(page.getByText("mine")).toBeVisible();
 });
 
-test("a password is changed with the old one", async ({ page, vendor }) => {
+test("change the password", async ({ page, vendor }) => {
   void vendor;
   await logIn(page, "/account");
   await expectAccessible(page, "account");
-  await page.getByLabel("Present password").fill("wrong");
+  await page.getByLabel("Current password").fill("wrong");
   await page.getByLabel("New password", { exact: true }).fill(owner.password);
-  await page.getByLabel("New password again").fill("another");
+  await page.getByLabel("Repeat the new password").fill("another");
   await page.getByRole("button", { name: "Change the password" }).click();
-  await expect(page.getByText("The two are not the same")).toBeVisible();
-  await page.getByLabel("New password again").fill(owner.password);
+  await expect(page.getByText("The passwords do not match")).toBeVisible();
+  await page.getByLabel("Repeat the new password").fill(owner.password);
   await page.getByRole("button", { name: "Change the password" }).click();
-  await expect(page.getByLabel("Present password")).toHaveAttribute("aria-invalid", "true");
-  await page.getByLabel("Present password").fill(owner.password);
+  await expect(page.getByLabel("Current password")).toHaveAttribute("aria-invalid", "true");
+  await page.getByLabel("Current password").fill(owner.password);
   await page.getByRole("button", { name: "Change the password" }).click();
-  await expect(page.getByText("The password is changed")).toBeVisible();
+  await expect(page.getByText("Password changed")).toBeVisible();
 });

@@ -1,4 +1,4 @@
-// The verifier: the module that programs run, in a page that needs no login.
+// The verify page, which needs no login.
 
 import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ const folderInput = 'input[type="file"][webkitdirectory]';
 
 // proves L22
 // proves part of N01
-test("a genuine file, changed ones, and what to do about them", async ({ page }) => {
+test("verify genuine and changed files, with advice", async ({ page }) => {
   await page.goto("/#/verify");
   await expectAccessible(page, "verifier");
   await page
@@ -31,13 +31,13 @@ test("a genuine file, changed ones, and what to do about them", async ({ page })
   await expect(verdict(3)).toHaveAttribute("data-verdict", "key_unknown");
   await expectAccessible(page, "verdicts");
 
-  // Another key: everything is judged anew.
+  // Another key: all files are verified again.
   await page.getByLabel("OpenPGP public key").fill("not a key");
   await expect(verdict(0)).toHaveAttribute("data-verdict", "keyring_invalid");
   await expectAccessible(page, "a key that is none");
 });
 
-test("a file of 100 MB, a folder, and a file that has gone", async ({ page }) => {
+test("verify a 100 MB file, a folder, and a deleted file", async ({ page }) => {
   const folder = await mkdtemp(join(tmpdir(), "onelicense-verify-"));
   await page.addInitScript(() => {
     for (const name of ["arrayBuffer", "stream", "text"] as const) {
@@ -104,7 +104,7 @@ test("dropped files", async ({ page }) => {
   await expect(page.locator('[data-verdict="ok"]')).toContainText("dropped.txt");
 });
 
-test("a member takes the key of a product", async ({ page, vendor }) => {
+test("a member selects the key of a product", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Verify");
   const version = await vendor.version(product.id);
   const license = await vendor.license(version.id);

@@ -1,4 +1,4 @@
-// The whole walk of a vendor, from the one-time link to a license that a program uses.
+// The work of a vendor, from the one-time link to a license in use.
 
 import { readFile } from "node:fs/promises";
 
@@ -7,7 +7,7 @@ import { expectAccessible, expect, owner, test } from "./fixtures.ts";
 test.describe.configure({ mode: "serial" });
 
 // proves U01 U02 U03 U04 U05 U09 U10
-test("from the one-time link to a license", async ({ page, emptyServer }) => {
+test("set up a server and create a license", async ({ page, emptyServer }) => {
   await page.goto(emptyServer.setup);
   await expect(page).toHaveURL(/#\/setup\?token=[0-9a-f]{64}$/);
   await expectAccessible(page, "setup");
@@ -16,14 +16,14 @@ test("from the one-time link to a license", async ({ page, emptyServer }) => {
   await page.getByLabel("E-mail").fill(owner.email);
   await page.getByLabel("Password", { exact: true }).fill("short");
   await page.getByRole("button", { name: "Create the organisation" }).click();
-  // The server's own words, above the form and next to the field.
+  // The error of the server, above the form and beside the field.
   await expect(page.getByRole("alert")).toContainText("Unprocessable Entity");
   await expect(page.getByLabel("Password", { exact: true })).toHaveAttribute("aria-invalid", "true");
   await expectAccessible(page, "setup, refused");
   await page.getByLabel("Password", { exact: true }).fill(owner.password);
   await page.getByRole("button", { name: "Create the organisation" }).click();
 
-  // An empty list says what to do.
+  // An empty list explains the next step.
   await expect(page.getByRole("heading", { name: "Products" })).toBeVisible();
   await expect(page.getByText("Begin with a product")).toBeVisible();
   await expectAccessible(page, "no products");
@@ -41,7 +41,7 @@ test("from the one-time link to a license", async ({ page, emptyServer }) => {
   await expect(page.getByText("desktop")).toBeVisible();
   await expectAccessible(page, "product without versions");
 
-  // A name that is taken is said next to the name.
+  // A duplicate name is reported beside the field.
   await page.goto(`${emptyServer.url}/#/products/new`);
   await page.getByLabel("Name").fill("Acme CAD");
   await page.getByRole("button", { name: "Create the product" }).click();
@@ -50,7 +50,7 @@ test("from the one-time link to a license", async ({ page, emptyServer }) => {
   await page.getByRole("link", { name: "Cancel" }).click();
   await page.getByRole("table").getByRole("link", { name: "Acme CAD" }).click();
 
-  // A version: only what applies is shown, and only that is sent.
+  // A version: only the settings that apply are shown and sent.
   await page.getByRole("link", { name: "New version" }).first().click();
   await page.getByRole("button", { name: "More settings" }).click();
   await expect(page.getByLabel("Write down every")).toBeVisible();
@@ -94,7 +94,7 @@ test("from the one-time link to a license", async ({ page, emptyServer }) => {
   await expect(page.getByText("36 h")).toBeVisible();
   await expectAccessible(page, "version without licenses");
 
-  // A license under it.
+  // A license of that version.
   await page.getByRole("link", { name: "New license" }).first().click();
   await expectAccessible(page, "new license");
   await page.getByLabel("Name", { exact: true }).fill("Plant 7");
@@ -127,10 +127,10 @@ test("from the one-time link to a license", async ({ page, emptyServer }) => {
     overrides: { activation_delay: 0 },
   });
   await expect(page.getByRole("heading", { name: "Plant 7" })).toBeVisible();
-  await expect(page.getByText("Nobody has activated this license yet")).toBeVisible();
+  await expect(page.getByText("This license has not been activated yet")).toBeVisible();
   await expectAccessible(page, "license without installations");
 
-  // Edit it: the form begins with what is there, and sends what is otherwise.
+  // Edit it: the form shows the current values and sends only changes.
   await page.getByRole("link", { name: "Edit" }).click();
   await expect(page.getByLabel("Calls allowed")).toHaveValue("1 000");
   await page.getByLabel("Calls allowed").fill("2000");
@@ -143,13 +143,13 @@ test("from the one-time link to a license", async ({ page, emptyServer }) => {
   expect((await edit).postDataJSON()).toEqual({ revision: 1, allowance: 2000, metadata: { order: "A-1" } });
   await expect(page.getByText("of 2,000")).toBeVisible();
 
-  // Its signed file.
+  // Download its signed file.
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "License file" }).click();
   const file = await (await download).path();
   expect((await readFile(file, "latin1")).split("\n")[1]).toBe("ui,automation");
 
-  // Suspend, reinstate, archive, revoke, delete: each asks first, and the first question can be taken back.
+  // Suspend, reinstate, archive, revoke, delete: each asks for confirmation, which can be cancelled.
   const menu = async (item: string) => {
     await page.getByRole("button", { name: "More actions" }).click();
     await page.getByRole("menuitem", { name: item }).click();
@@ -178,7 +178,7 @@ test("from the one-time link to a license", async ({ page, emptyServer }) => {
   await expect(page.getByRole("heading", { name: "2027" })).toBeVisible();
   await expect(page.getByText("No licenses yet")).toBeVisible();
 
-  // A product with versions is not deleted; the reason stands in the question.
+  // A product with versions cannot be deleted; the confirmation shows why.
   await page.getByRole("navigation", { name: "Back" }).getByRole("link", { name: "Acme CAD" }).click();
   await menu("Delete");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();

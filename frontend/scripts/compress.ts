@@ -5,10 +5,10 @@ import { brotliCompress, constants, gzip } from "node:zlib";
 
 import type { Plugin } from "vite";
 
-const SMALL = 1024; // bytes; below, compressing gains less than the header that announces it
+const SMALL = 1024; // bytes; below that, compression saves less than its header costs
 const COMPRESSIBLE = /\.(js|css|html|svg|wasm|json)$/;
 
-/** Lays compressed copies beside the built files, which the server sends as they are. */
+/** Writes compressed copies beside the built files. The server sends them unchanged. */
 export function compress(): Plugin {
   let out = "";
   return {

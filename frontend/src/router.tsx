@@ -1,4 +1,4 @@
-// The addresses. They stand behind #, so that the same pages work from a server and from a window that has none.
+// The routes. They are in the hash of the URL, so that the same pages work from a server and in the desktop window.
 
 import type { QueryClient } from "@tanstack/react-query";
 import {
@@ -36,7 +36,7 @@ const root = createRootRouteWithContext<Context>()({
   notFoundComponent: NotFound,
 });
 
-/** Pages for everybody. Whoever is logged in sees them in the same frame as the others. */
+/** Public pages. A logged-in member sees them in the same layout as the other pages. */
 const publicRoute = createRoute({
   getParentRoute: () => root,
   id: "public",
@@ -47,7 +47,7 @@ const publicRoute = createRoute({
 
 const nothing = () => {};
 
-/** Pages for members. Without a session they lead to the login, and from there back. */
+/** Pages for members. Without a session they redirect to the login, which leads back. */
 const memberRoute = createRoute({
   getParentRoute: () => root,
   id: "member",
@@ -63,7 +63,7 @@ const memberRoute = createRoute({
   errorComponent: StandaloneErrorPage,
 });
 
-/** What the login page must know to lead back. The first visit of all is not the end of a session. */
+/** Returns the search parameters of the login page: the way back, and whether a session ended. A first visit ends no session. */
 const loginSearch = (href: string, code = "") => ({
   ...(href !== "/" && href !== "/products" && { next: href }),
   ...(code !== "not_authenticated" && { ended: "yes" }),
@@ -79,7 +79,7 @@ type Load = () => Promise<{ default: React.ComponentType }>;
 
 const pageLoaders: Load[] = [];
 
-/** A page's script comes when it is first wanted. That it does not come is told like everything else that the server was asked for. */
+/** Loads the script of a page on first use. A failure is shown like that of any other request. */
 function lazyPage(load: Load) {
   pageLoaders.push(load);
   return lazyRouteComponent(() =>
@@ -89,7 +89,7 @@ function lazyPage(load: Load) {
   );
 }
 
-/** Once one is in, all pages come while nothing else is done: later the network may be gone. */
+/** Loads the scripts of all pages in the background after the login: later the network may be gone. */
 const preloadPages = () => void Promise.allSettled(pageLoaders.map((load) => load()));
 
 const page = <const P extends string>(path: P, load: Load) =>
@@ -145,9 +145,9 @@ const tree = root.addChildren([
   ]),
 ]);
 
-const PRELOAD_DELAY_MS = 1_500; // ms after the first page
+const PRELOAD_DELAY_MS = 1_500; // after the first page is rendered
 
-/** Plain text after ?, not JSON: "5" is what somebody searched for, not a number. */
+/** Parses search parameters as plain text, not as JSON: a search for "5" is not a number. */
 const parseSearch = (text: string) => Object.fromEntries(new URLSearchParams(text));
 
 function stringifySearch(search: Record<string, unknown>) {
@@ -180,7 +180,7 @@ export function createAppRouter(client: QueryClient, history: RouterHistory = cr
     stop();
     setTimeout(preloadPages, PRELOAD_DELAY_MS);
   });
-  // A screen reader is led to the new page, and the next tab begins there.
+  // Focus the content after navigation, for screen readers and for the next Tab key.
   router.subscribe("onRendered", ({ fromLocation, pathChanged }) => {
     if (fromLocation && pathChanged && !document.querySelector("[data-autofocus]:focus, input:focus"))
       document.getElementById("content")?.focus({ preventScroll: true });

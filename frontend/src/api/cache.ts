@@ -6,57 +6,57 @@ import { queryKeys } from "./queryKeys";
 import { productQuery, versionQuery } from "./requests";
 import type { License, Product, Version } from "./types";
 
-/** invalidateProducts marks all products, and the lists of their versions, as stale. */
+/** Marks all products, and the lists of their versions, as stale. */
 export const invalidateProducts = (client: QueryClient) => client.invalidateQueries({ queryKey: queryKeys.products });
 
-/** storeProduct replaces a product by the one that the server returned. */
+/** Replaces a product by the one that the server returned. */
 export function storeProduct(client: QueryClient, product: Product) {
   client.setQueryData(productQuery(product.id).queryKey, product);
   return invalidateProducts(client);
 }
 
-/** removeProduct drops a deleted product. Call it after leaving the product's page, which would read it again. */
+/** Drops a deleted product. Call it after leaving the product's page, which would read it again. */
 export function removeProduct(client: QueryClient, id: string) {
   client.removeQueries({ queryKey: queryKeys.product(id) });
   return invalidateProducts(client);
 }
 
-/** invalidateVersions marks the version lists of a product as stale. */
+/** Marks the version lists of a product as stale. */
 export const invalidateVersions = (client: QueryClient, product: string) =>
   client.invalidateQueries({ queryKey: queryKeys.versions(product) });
 
-/** invalidateVersion marks a version, its licenses and the lists that contain it as stale. */
+/** Marks a version, its licenses and the lists that contain it as stale. */
 export async function invalidateVersion(client: QueryClient, { id, product }: Pick<Version, "id" | "product">) {
   await client.invalidateQueries({ queryKey: queryKeys.version(id) });
   await invalidateVersions(client, product);
 }
 
-/** storeVersion replaces a version by the one that the server returned. */
+/** Replaces a version by the one that the server returned. */
 export function storeVersion(client: QueryClient, version: Version) {
   client.setQueryData(versionQuery(version.id).queryKey, version);
   return invalidateVersions(client, version.product);
 }
 
-/** removeVersion drops a deleted version. Call it after leaving the version's page. */
+/** Drops a deleted version. Call it after leaving the version's page. */
 export function removeVersion(client: QueryClient, { id, product }: Pick<Version, "id" | "product">) {
   client.removeQueries({ queryKey: queryKeys.version(id) });
   return invalidateVersions(client, product);
 }
 
-/** invalidateLicenses marks the license lists of a version as stale. */
+/** Marks the license lists of a version as stale. */
 export const invalidateLicenses = (client: QueryClient, version: string) =>
   client.invalidateQueries({ queryKey: queryKeys.licenses(version) });
 
-/** invalidateUsage marks a license, its installations and its reservations as stale. */
+/** Marks a license, its installations and its reservations as stale. */
 export const invalidateUsage = (client: QueryClient, license: string) => client.invalidateQueries({ queryKey: queryKeys.license(license) });
 
-/** invalidateLicense marks a license and the lists that contain it as stale. */
+/** Marks a license and the lists that contain it as stale. */
 export async function invalidateLicense(client: QueryClient, { id, version }: Pick<License, "id" | "version">) {
   await invalidateUsage(client, id);
   await invalidateLicenses(client, version);
 }
 
-/** removeLicense drops a deleted license. Call it after leaving the license's page. */
+/** Drops a deleted license. Call it after leaving the license's page. */
 export function removeLicense(client: QueryClient, { id, version }: Pick<License, "id" | "version">) {
   client.removeQueries({ queryKey: queryKeys.license(id) });
   return invalidateLicenses(client, version);

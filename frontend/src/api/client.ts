@@ -1,24 +1,24 @@
-// The one place that speaks to the server. Pages call the functions of ./requests; nothing else fetches.
+// The HTTP client, the only place that fetches. Pages call the functions of ./requests.
 
 import createClient, { type Middleware } from "openapi-fetch";
 
-import { ApiError, isSessionEnd, networkError, errorFromResponse } from "./problem";
+import { ApiError, errorFromResponse, isSessionEnd, networkError } from "./problem";
 import type { paths } from "./schema";
 
 let csrf = "";
 let onSessionEnd: (code: string) => void = () => {};
 
-/** Every request that changes something shows this token; it comes with the session. */
-export const setCSRF = (csrfHeader: string) => {
-  csrf = csrfHeader;
+/** Sets the CSRF token that every changing request sends. It comes with the session. */
+export const setCSRF = (token: string) => {
+  csrf = token;
 };
 
-/** Hears that a request was refused because nobody is logged in any more. */
-export const setOnSessionEnd = (hear: (code: string) => void) => {
-  onSessionEnd = hear;
+/** Sets the function that is called when a request was refused because the session has ended. */
+export const setOnSessionEnd = (listener: (code: string) => void) => {
+  onSessionEnd = listener;
 };
 
-const token: Middleware = {
+const csrfHeader: Middleware = {
   onRequest({ request }) {
     if (request.method !== "GET" && csrf) request.headers.set("X-CSRF-Token", csrf);
   },
@@ -27,9 +27,9 @@ const token: Middleware = {
 export const http = createClient<paths>({
   baseUrl: globalThis.location.origin,
   credentials: "same-origin",
-  fetch: (request) => globalThis.fetch(request), // looked up at each call, so that tests can stand in for the network
+  fetch: (request) => globalThis.fetch(request), // looked up at each call, so that tests can replace it
 });
-http.use(token);
+http.use(csrfHeader);
 
 interface Reply<T> {
   data?: T;
@@ -38,8 +38,8 @@ interface Reply<T> {
 }
 
 /**
- * The answer to a request, or an ApiError.
- * @param quiet for requests that ask whether somebody is logged in: that nobody is, is an answer
+ * Returns the data of a response, or throws an ApiError.
+ * @param quiet does not report the end of the session: for requests that ask whether somebody is logged in
  */
 export async function unwrap<T>(request: Promise<Reply<T>>, quiet = false): Promise<T> {
   let reply: Reply<T>;

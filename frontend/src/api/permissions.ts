@@ -5,7 +5,7 @@ import { operationRoles } from "./operationRoles";
 
 export type Operation = keyof typeof operationRoles;
 
-/** Tells whether one's role is allowed an operation, so that the page does not offer what the server would refuse. */
+/** Returns a function that reports whether the member's role permits an operation, so that pages offer only permitted actions. */
 export function usePermissions() {
   const { data } = useQuery(sessionQuery);
   return (operation: Operation) => (operationRoles[operation] as readonly string[]).includes(data?.member.role ?? "");

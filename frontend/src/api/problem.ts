@@ -1,6 +1,6 @@
 import type { Problem } from "./types";
 
-/** What went wrong with a request, always as a problem: also when no server answered, or something that is not ours. */
+/** Error of a request, always with a problem: also when no server answered, or something other than the server did. */
 export class ApiError extends Error {
   readonly problem: Problem;
 
@@ -18,15 +18,15 @@ export class ApiError extends Error {
 const newError = (status: number, code: string, title: string, detail: string) =>
   new ApiError({ type: "about:blank", status, code, title, detail });
 
-/** The request did not reach the server, or no answer came back. */
+/** Returns the error of a request that got no response. */
 export const networkError = (reason: unknown) =>
   newError(0, "no_network", "No connection", `The server was not reached (${reason instanceof Error ? reason.message : String(reason)}).`);
 
-/** The script of a page did not come: no network, or the server has newer pages than this window. */
+/** Returns the error of a page whose script did not load: no network, or the server has been updated since this window was opened. */
 export const pageLoadError = (reason: unknown) =>
   newError(0, "no_page", "No connection", `The page was not loaded (${reason instanceof Error ? reason.message : String(reason)}).`);
 
-/** Reads the answer to a refused request. What is not a problem document comes from something in between. */
+/** Returns the error of a response with an error status. Anything but a problem document comes from a proxy in between. */
 export function errorFromResponse(body: unknown, response: Response): ApiError {
   if (isProblem(body)) return new ApiError(body);
   return newError(
@@ -41,7 +41,7 @@ function isProblem(body: unknown): body is Problem {
   return typeof body === "object" && body !== null && "code" in body && "title" in body && "detail" in body;
 }
 
-/** Any error as a problem, for showing it. */
+/** Converts any error to a problem, for display. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof ApiError) return error.problem;
   const detail = error instanceof Error ? error.message : String(error);
@@ -50,7 +50,7 @@ export function toProblem(error: unknown): Problem {
 
 export const errorCode = (error: unknown) => (error instanceof ApiError ? error.code : undefined);
 
-/** isEditConflict reports that the record was changed since it was read. */
+/** Reports that the record was changed since it was read. */
 export const isEditConflict = (error: unknown) => errorCode(error) === "edit_conflict";
 
 /** The codes that require a new login. */

@@ -5,14 +5,14 @@ import { ApiError } from "./problem";
 import { sessionQuery } from "./requests";
 import type { Session } from "./types";
 
-/** What was read, kept for a moment. Without a network it asks all the same: the server may be on this machine. */
+/** Creates the cache of query results. It sends requests without a network too: the server may be on this machine. */
 export const createQueryClient = () =>
   new QueryClient({
     defaultOptions: {
       queries: {
         networkMode: "always",
         staleTime: 2_000,
-        // The server's word is not changed by asking again; a connection may come back.
+        // Retrying does not change an answer of the server, but a connection may come back.
         retry: (failures, error) =>
           failures < 1 && error instanceof ApiError && (error.problem.status === 0 || error.problem.status >= 502),
         retryDelay: 400,
@@ -21,21 +21,21 @@ export const createQueryClient = () =>
     },
   });
 
-/** Forgets what the person before has read. The session itself stays where its watchers look. */
+/** Drops everything that the previous member has read. The session query stays for its observers. */
 function clearQueries(client: QueryClient) {
   client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionQuery.queryKey[0] });
 }
 
-/** Somebody has come in. */
+/** Stores the session after a login. */
 export function startSession(client: QueryClient, session: Session) {
   clearQueries(client);
   client.setQueryData(sessionQuery.queryKey, session);
 }
 
-/** Nobody is in any more. `away` leads to a page for everybody; until it has, the page that is still shown keeps what it shows. */
-export async function endSession(client: QueryClient, away: () => Promise<void>) {
+/** Ends the session. `navigateAway` leads to a public page; the data of the current page is dropped only after that. */
+export async function endSession(client: QueryClient, navigateAway: () => Promise<void>) {
   setCSRF("");
   client.getQueryCache().find({ queryKey: sessionQuery.queryKey })?.reset();
-  await away();
+  await navigateAway();
   clearQueries(client);
 }

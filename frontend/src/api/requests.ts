@@ -1,4 +1,4 @@
-// What can be asked of the server, one function each, and the queries that read.
+// Every request to the server: a function for each change, a query for each read.
 
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
@@ -23,7 +23,7 @@ export const login = async (body: Schemas["Login"]) => storeCSRF(await unwrap(ht
 export const logout = () => unwrap(http.DELETE("/api/v1/session"));
 export const changePassword = (body: Schemas["Password"]) => unwrap(http.PUT("/api/v1/session/password", { body }));
 
-/** Who is logged in. It fails with a session code when nobody is. */
+/** The session of the logged-in member. Fails with a session code when nobody is logged in. */
 export const sessionQuery = queryOptions({
   queryKey: queryKeys.session,
   queryFn: async () => storeCSRF(await unwrap(http.GET("/api/v1/session"), true)),
@@ -32,7 +32,7 @@ export const sessionQuery = queryOptions({
 
 // Lists
 
-/** Reads a list page by page. `search` is a part of the name. */
+/** Returns a query that reads a list page by page. `search` matches a part of the name. */
 function listQuery<T>(key: readonly unknown[], search: string, read: (query: { cursor?: string; search?: string }) => Promise<Page<T>>) {
   return infiniteQueryOptions({
     queryKey: [...key, "list", search],
@@ -66,7 +66,7 @@ export const reservationsQuery = (license: string) =>
 
 export const productQuery = (id: string) =>
   queryOptions({ queryKey: queryKeys.product(id), queryFn: () => unwrap(http.GET("/api/v1/products/{id}", byId(id))) });
-/** The certificate with the product's public keys, armored. It never changes without a rotation. */
+/** The armored certificate with the product's public keys. It changes only when a key is rotated. */
 export const publicKeysQuery = (id: string) =>
   queryOptions({
     queryKey: queryKeys.publicKeys(id),
@@ -106,7 +106,7 @@ export const unarchiveLicense = (id: string) => unwrap(http.POST("/api/v1/licens
 export const reinstateLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/reinstate", byId(id)));
 export const revokeLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/revoke", byId(id)));
 export const deleteLicense = (id: string) => unwrap(http.DELETE("/api/v1/licenses/{id}", byId(id)));
-/** The signed license file, as exact bytes. */
+/** Returns the exact bytes of the signed license file. */
 export const downloadLicenseFile = async (id: string) =>
   new Uint8Array((await unwrap(http.GET("/api/v1/licenses/{id}/file", { ...byId(id), parseAs: "arrayBuffer" }))) as ArrayBuffer);
 
@@ -114,7 +114,7 @@ export const downloadLicenseFile = async (id: string) =>
 
 export const deactivateInstallation = (license: string, activation: string) =>
   unwrap(http.POST("/api/v1/licenses/{id}/activations/{activation}/deactivate", { params: { path: { id: license, activation } } }));
-/** Makes its budget of restores whole again and forgets the turns that were counted; the evidence stays. */
+/** Resets the count of reactivations and the clone flag of an installation. The recorded evidence stays. */
 export const clearEvidence = (license: string, activation: string) =>
   unwrap(http.POST("/api/v1/licenses/{id}/activations/{activation}/forgive", { params: { path: { id: license, activation } } }));
 export const releaseReservation = (license: string, activation: string, entitlement: string) =>

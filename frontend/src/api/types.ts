@@ -22,7 +22,7 @@ export type Trigger = Policy["trigger"];
 export type CloneAction = Policy["clone_action"];
 export type Metadata = Record<string, string>;
 
-/** A page of a list. */
+/** One page of a list. */
 export interface Page<T> {
   items: T[] | null;
   next?: string;

@@ -9,7 +9,7 @@ interface Props {
   children: React.ReactNode;
 }
 
-/** AdvancedSettings hides rarely used fields behind a button. */
+/** Hides rarely used fields behind a button. */
 export function AdvancedSettings({ label, hasError, children }: Props) {
   const [expanded, { toggle }] = useDisclosure(false);
   const opened = expanded || hasError;

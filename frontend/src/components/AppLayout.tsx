@@ -27,9 +27,9 @@ import { useTranslation } from "@/i18n";
 
 import { Logo } from "./Logo";
 
-const MAX_RECENT = 6; // products in the side bar
+const MAX_RECENT = 6; // products in the sidebar
 
-/** What stands around every page: for whoever is logged in the way to everything else, for others the way to log in. */
+/** Layout of every page: navigation for members, a login link for everybody else. */
 export function AppLayout({ children }: { children: ReactNode }) {
   const { data: session } = useQuery({ ...sessionQuery, retry: false, enabled: false });
   return session ? <MemberLayout session={session}>{children}</MemberLayout> : <PublicLayout>{children}</PublicLayout>;
@@ -42,7 +42,7 @@ function SkipLink() {
       className="skip"
       href="#content"
       onClick={(event) => {
-        event.preventDefault(); // the part after # is the page's address
+        event.preventDefault(); // the part after # is the route, so a plain anchor would navigate
         document.getElementById("content")?.focus();
       }}
     >

@@ -11,7 +11,7 @@ interface Props {
   footer?: ReactNode;
 }
 
-/** The frame of the pages before one is in. */
+/** Layout of the pages for visitors who are not logged in. */
 export function AuthLayout({ title, lead, children, footer }: Props) {
   const { t } = useTranslation();
   useDocumentTitle(t("titleOf", { page: title }));

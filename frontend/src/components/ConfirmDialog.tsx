@@ -7,9 +7,9 @@ import { ProblemAlert } from "./ProblemAlert";
 
 export interface Confirmation {
   title: string;
-  /** What will happen, and whether it can be undone. */
+  /** The consequences, and whether they can be undone. */
   text: string;
-  /** The deed, as a verb: never "OK". */
+  /** Label of the confirm button: the action as a verb, never "OK". */
   confirmLabel: string;
   danger?: boolean;
   run: () => Promise<unknown>;
@@ -20,7 +20,7 @@ interface Props {
   close: () => void;
 }
 
-/** Asks before something is done that others will feel. When the server refuses, its reason stands in the question. */
+/** Asks for confirmation before an action with consequences. If the server refuses, the dialog stays open and shows why. */
 export function ConfirmDialog({ confirmation: question, close }: Props) {
   const { t } = useTranslation();
   const deed = useMutation({ mutationFn: async () => question?.run() });

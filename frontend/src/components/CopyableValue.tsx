@@ -32,7 +32,7 @@ export function CopyButton({ text, what }: { text: string; what: string }) {
   );
 }
 
-/** CopyableValue shows an identifier or another value for programs, with a button that copies it. */
+/** Shows an identifier or another value for programs, with a button that copies it. */
 export function CopyableValue({ text, what }: { text: string; what: string }) {
   return (
     <Group gap={4} wrap="nowrap" align="center">
@@ -42,7 +42,7 @@ export function CopyableValue({ text, what }: { text: string; what: string }) {
   );
 }
 
-/** DeviceId shows the first characters of a device id; the tooltip and the copy button have the whole id. */
+/** Shows the first characters of a device id; the tooltip and the copy button have the whole id. */
 export function DeviceId({ id, what }: { id: string; what: string }) {
   return (
     <Group gap={2} wrap="nowrap">

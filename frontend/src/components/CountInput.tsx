@@ -2,7 +2,7 @@ import { NumberInput } from "@mantine/core";
 
 type CountProps = React.ComponentProps<typeof NumberInput>;
 
-/** CountInput is an input for a whole number of 0 or more, with its description below it. */
+/** Input for a whole number of 0 or more, with its description below it. */
 export function CountInput(props: CountProps) {
   return (
     <NumberInput

@@ -6,7 +6,7 @@ import { Timestamp } from "./Timestamp";
 import type { Metadata } from "@/api/types";
 import { useTranslation } from "@/i18n";
 
-/** Names and values, one under the other. What has no value is left out. */
+/** List of labels and values. */
 export function DescriptionList({ children }: { children: ReactNode }) {
   return (
     <DataList labelWidth={158} gap="xs" className="facts">
@@ -29,7 +29,7 @@ interface StoredRecord {
   metadata: Metadata;
 }
 
-/** What every record has. */
+/** Shows the members that every record has: id, times and metadata. */
 export function RecordDetails({ record, children }: { record: StoredRecord; children?: ReactNode }) {
   const { t } = useTranslation();
   return (

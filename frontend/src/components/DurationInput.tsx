@@ -16,7 +16,7 @@ interface Props {
   labelProps?: { className: string };
 }
 
-/** A duration in the unit that people choose; its value is in milliseconds. */
+/** Input for a duration with a choice of units. Its value is in milliseconds. */
 export function DurationInput({ label, description, value = "", onChange, error, labelProps }: Props) {
   const { t } = useTranslation();
   const id = useId();
@@ -51,7 +51,7 @@ export function DurationInput({ label, description, value = "", onChange, error,
           value={unit}
           onChange={(event) => {
             const next = event.currentTarget.value as Unit;
-            if (value !== "") onChange(Math.round(inUnit(value, unit) * millis[next])); // the amount stays, its unit changes
+            if (value !== "") onChange(Math.round(inUnit(value, unit) * millis[next])); // keep the number, change its unit
             setUnit(next);
           }}
         />

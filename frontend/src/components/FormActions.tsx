@@ -11,7 +11,7 @@ interface Props {
   cancelTo: string;
 }
 
-/** FormActions shows the buttons at the end of a form: cancel and submit. */
+/** Shows the buttons at the end of a form: cancel and submit. */
 export function FormActions({ submitLabel, pending, cancelTo }: Props) {
   const { t } = useTranslation();
   return (

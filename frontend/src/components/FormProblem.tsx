@@ -9,7 +9,7 @@ interface Props {
   reload?: () => void;
 }
 
-/** FormProblem shows why a form was refused. After an edit conflict it offers to reload the record. */
+/** Shows why a form was refused. After an edit conflict it offers to reload the record. */
 export function FormProblem({ error, reload }: Props) {
   const { t } = useTranslation();
   if (!error) return null;

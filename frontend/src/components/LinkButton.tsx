@@ -4,5 +4,5 @@ import type { AnchorHTMLAttributes, Ref } from "react";
 
 type Props = ButtonProps & Omit<AnchorHTMLAttributes<HTMLAnchorElement>, keyof ButtonProps> & { ref?: Ref<HTMLAnchorElement> };
 
-/** A button that leads somewhere; its address is checked like that of a Link. */
+/** A link that looks like a button. Its route is type-checked like that of Link. */
 export const LinkButton = createLink((props: Props) => <Button component="a" {...props} />);

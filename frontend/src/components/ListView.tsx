@@ -8,31 +8,31 @@ import { useTranslation } from "@/i18n";
 
 import { ProblemAlert } from "./ProblemAlert";
 
-const SEARCH_DELAY_MS = 250; // ms without a key before the search begins
+const SEARCH_DELAY_MS = 250; // after the last key press
 
 export interface Column<T> {
   title: string;
   cell: (row: T) => ReactNode;
-  /** Left out where there is no room: the first column says the rest. */
+  /** Hidden on narrow pages: the first column shows the value there. */
   wideOnly?: boolean;
-  /** Hides the title from the eye: a column of buttons. */
+  /** Shows the title to screen readers only: a column of buttons. */
   hiddenTitle?: boolean;
   align?: "right";
 }
 
 interface Props<T> {
-  /** What the list is of, for screen readers. */
+  /** The name of the list for screen readers. */
   label: string;
   query: UseInfiniteQueryResult<T[], Error>;
   columns: Column<T>[];
   keyOf: (row: T) => string;
   empty: { title: string; text: string; icon: ReactNode; action?: ReactNode };
   search?: { text: string; set: (text: string) => void };
-  /** Stands inside a section, whose edges it takes. */
+  /** Without a frame of its own: the list is inside a section. */
   bare?: boolean;
 }
 
-/** A list, newest first, with its search, its next pages, and what it says when there is nothing. */
+/** Shows a list, newest first, with search, further pages, and a text for an empty list. */
 export function ListView<T>({ label, query, columns, keyOf, empty, search, bare = false }: Props<T>) {
   const { t } = useTranslation();
   const rows = query.data;

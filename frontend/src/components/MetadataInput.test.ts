@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { toEntries, toMetadata, findInvalidEntry } from "./MetadataInput";
 
 // proves U10
-it("entries and metadata are the same in two shapes", () => {
+it("converts metadata to rows and back", () => {
   const metadata = { order: "A-1", empty: "" };
   expect(toMetadata(toEntries(metadata))).toEqual(metadata);
   expect(
@@ -14,7 +14,7 @@ it("entries and metadata are the same in two shapes", () => {
   ).toEqual({ a: "1" });
 });
 
-it("a value without key and a key that is there twice are named by their row", () => {
+it("reports the row of a missing or repeated key", () => {
   expect(
     findInvalidEntry([
       { key: "a", value: "" },

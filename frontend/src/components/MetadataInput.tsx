@@ -12,11 +12,11 @@ export interface Entry {
 
 export const toEntries = (metadata: Metadata): Entry[] => Object.entries(metadata).map(([key, value]) => ({ key, value }));
 
-/** Rows that were left empty are nothing. */
+/** Converts rows to metadata. Empty rows are left out. */
 export const toMetadata = (entries: Entry[]): Metadata =>
   Object.fromEntries(entries.filter(({ key, value }) => key !== "" || value !== "").map(({ key, value }) => [key, value]));
 
-/** What keeps entries from being metadata, by row; nothing when they are good. */
+/** Returns the first row that is not valid metadata, or undefined. */
 export function findInvalidEntry(entries: Entry[]): { row: number; reason: "missing" | "repeated" } | undefined {
   for (const [row, { key, value }] of entries.entries()) {
     if (key === "" && value !== "") return { row, reason: "missing" };
@@ -25,7 +25,7 @@ export function findInvalidEntry(entries: Entry[]): { row: number; reason: "miss
   return undefined;
 }
 
-/** validateMetadata returns the error text for entries that are not valid metadata, or null. */
+/** Returns the error text for entries that are not valid metadata, or null. */
 export function validateMetadata(entries: Entry[]): string | null {
   const found = findInvalidEntry(entries);
   return found ? translate(`metadata.${found.reason}`, { n: found.row + 1 }) : null;
@@ -35,11 +35,11 @@ interface Props {
   value?: Entry[];
   onChange: (entries: Entry[]) => void;
   error?: React.ReactNode;
-  /** It stands alone in a section of its name. */
+  /** Without a label: the section around it has one. */
   bare?: boolean;
 }
 
-/** The vendor's own keys and values. */
+/** Input for metadata: rows of a key and a value. */
 export function MetadataInput({ value = [], onChange, error, bare = false }: Props) {
   const { t } = useTranslation();
   const box = useRef<HTMLDivElement>(null);
@@ -52,7 +52,7 @@ export function MetadataInput({ value = [], onChange, error, bare = false }: Pro
     <Input.Wrapper labelElement="div" label={bare ? undefined : t("field.metadata")} description={t("metadata.hint")} error={error}>
       <Stack gap="xs" mt={6} ref={box} role="group" aria-label={t("field.metadata")}>
         {value.map((entry, row) => (
-          // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while their keys are typed
+          // oxlint-disable-next-line react/no-array-index-key -- rows have no stable key while their keys are being typed
           <Group key={row} gap="xs" wrap="nowrap" data-row>
             <TextInput
               style={{ flex: 2 }}

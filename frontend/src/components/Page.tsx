@@ -15,16 +15,16 @@ export interface Breadcrumb {
 interface Props {
   title: string;
   lead?: ReactNode;
-  /** What the page is below. One whose name is not known yet has none. */
+  /** The pages above this one. A label that is still loading is undefined. */
   breadcrumbs?: Breadcrumb[];
-  /** Beside the title: a status. */
+  /** Shown beside the title. */
   status?: ReactNode;
   actions?: ReactNode;
   children: ReactNode;
   narrow?: boolean;
 }
 
-/** The frame of every page: where one is, what it is, what can be done. */
+/** Frame of every page: breadcrumbs, title, status and actions. */
 export function Page({ title, lead, breadcrumbs = [], status, actions, children, narrow = false }: Props) {
   const { t } = useTranslation();
   useDocumentTitle(t("titleOf", { page: title }));
@@ -72,7 +72,7 @@ interface LoadProps<T> {
   children: (data: T) => ReactNode;
 }
 
-/** Waits for what a page is about. */
+/** Renders its children once the query has data; until then a skeleton, or the error with a way to retry. */
 export function LoadedPage<T>({ query, children }: LoadProps<T>) {
   const { t } = useTranslation();
   if (query.data !== undefined) return children(query.data);
@@ -86,7 +86,7 @@ export function LoadedPage<T>({ query, children }: LoadProps<T>) {
   return <PageSkeleton />;
 }
 
-/** The shape of a page that is on its way. */
+/** Placeholder of a page that is loading. */
 export function PageSkeleton() {
   const { t } = useTranslation();
   return (

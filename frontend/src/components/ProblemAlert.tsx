@@ -7,13 +7,13 @@ import { useTranslation } from "@/i18n";
 
 interface Props {
   error: unknown;
-  /** What can be done about it here. */
+  /** A remedy that this page offers. */
   action?: { label: string; run: () => void };
-  /** Moves the focus here when it appears: the answer to something that the person did. */
+  /** Moves the focus to the alert when it appears: it answers something that the user did. */
   focus?: boolean;
 }
 
-/** What the server, or the way to it, said no with. */
+/** Shows an error: a problem document of the server, or a network error. */
 export function ProblemAlert({ error, action, focus = false }: Props) {
   const { t } = useTranslation();
   const problem = toProblem(error);

@@ -1,6 +1,6 @@
 import { Radio, Stack, Text } from "@mantine/core";
 
-/** RadioCard is one option of a radio group, with a hint below its label. */
+/** One option of a radio group, with a hint below its label. */
 export function RadioCard({ value, label, hint, disabled = false }: { value: string; label: string; hint: string; disabled?: boolean }) {
   return (
     <Radio.Card value={value} disabled={disabled} p="sm" radius="md" className="choice" aria-label={label} aria-description={hint}>

@@ -9,11 +9,11 @@ import { ConfirmDialog, type Confirmation } from "./ConfirmDialog";
 export interface RecordAction extends Confirmation {
   label: string;
   icon: ReactNode;
-  /** One's role may take it. */
+  /** Whether the member's role permits it. */
   allowed: boolean;
 }
 
-/** What is seldom done to a record, each behind its question. */
+/** Menu of the rarely used actions of a record. Each asks for confirmation. */
 export function RecordMenu({ actions }: { actions: RecordAction[] }) {
   const { t } = useTranslation();
   const [confirmation, setConfirmation] = useState<Confirmation>();

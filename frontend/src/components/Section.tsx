@@ -6,11 +6,11 @@ interface Props {
   lead?: ReactNode;
   aside?: ReactNode;
   children: ReactNode;
-  /** The content brings its own edges: a table. */
+  /** Without padding: the content reaches the edges, such as a table. */
   flush?: boolean;
 }
 
-/** A part of a page, on paper. */
+/** A titled part of a page. */
 export function Section({ title, lead, aside, children, flush = false }: Props) {
   const id = useId();
   return (

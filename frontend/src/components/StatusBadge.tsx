@@ -38,7 +38,7 @@ const appearances = {
 
 export type Status = keyof typeof appearances;
 
-/** StatusBadge shows a status as text with an icon and a colour: colour alone carries no meaning. */
+/** Shows a status as text with an icon and a colour: colour alone carries no meaning. */
 export function StatusBadge({ status }: { status: Status }) {
   const { t } = useTranslation();
   const { color, icon } = appearances[status];
@@ -49,6 +49,6 @@ export function StatusBadge({ status }: { status: Status }) {
   );
 }
 
-/** StatusBadges shows several statuses of one record. */
+/** Shows several statuses of one record. */
 export const StatusBadges = ({ statuses }: { statuses: Status[] }): ReactNode =>
   statuses.map((status) => <StatusBadge key={status} status={status} />);

@@ -1,6 +1,6 @@
 import { formatDateTime, formatFullDateTime, formatRelative } from "./format";
 
-/** Timestamp shows a point in time, relative to now or as date and time; the tooltip has the full date and time. */
+/** Shows a point in time, relative to now or as date and time; the tooltip has the full date and time. */
 export function Timestamp({ at, as = "relative" }: { at: string | number; as?: "relative" | "datetime" }) {
   return (
     <time dateTime={new Date(at).toISOString()} title={formatFullDateTime(at)} className="tabular">

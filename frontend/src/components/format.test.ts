@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { inUnit, formatDuration, millis, formatRelative, size, largestUnit } from "./format";
 
 describe("durations", () => {
-  it("are told in the largest unit that divides them", () => {
+  it("use the largest unit that divides them", () => {
     for (const [ms, unit] of [
       [86_400_000, "d"],
       [90 * millis.min, "min"],
@@ -20,7 +20,7 @@ describe("durations", () => {
   });
 });
 
-it("moments are told by their distance", () => {
+it("formats times relative to now", () => {
   const now = Date.UTC(2027, 0, 1);
   expect(formatRelative(now - 1_000, now)).toBe("just now");
   expect(formatRelative(now + 1_000, now)).toBe("in a moment");
@@ -29,6 +29,6 @@ it("moments are told by their distance", () => {
   expect(formatRelative(now + 240 * millis.d, now)).toBe("in 8 months");
 });
 
-it("sizes are told in decimal units", () => {
+it("formats sizes in decimal units", () => {
   expect([size(246), size(65_537), size(104_857_600)]).toEqual(["246 bytes", "65.5 kB", "104.9 MB"]);
 });

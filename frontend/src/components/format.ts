@@ -1,11 +1,11 @@
-// Durations as people say them. The server's are whole milliseconds.
+// Formatting of numbers, durations, sizes and dates. Durations of the API are whole milliseconds.
 
 export const units = ["s", "min", "h", "d"] as const;
 export type Unit = (typeof units)[number] | "ms";
 
 export const millis: Record<Unit, number> = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** The largest unit in which a duration is a whole number. */
+/** Returns the largest unit in which the duration is a whole number. */
 export function largestUnit(ms: number): Unit {
   if (ms === 0) return "min";
   return (["d", "h", "min", "s"] as const).find((unit) => ms % millis[unit] === 0) ?? "ms";
@@ -13,7 +13,7 @@ export function largestUnit(ms: number): Unit {
 
 export const inUnit = (ms: number, unit: Unit) => ms / millis[unit];
 
-/** Such as "90 min" or "1 d". */
+/** Formats milliseconds, such as "90 min" or "1 d". */
 export function formatDuration(ms: number): string {
   const unit = largestUnit(ms);
   return `${formatNumber(inUnit(ms, unit))} ${unit}`;
@@ -21,7 +21,7 @@ export function formatDuration(ms: number): string {
 
 const numberFormat = new Intl.NumberFormat("en");
 
-/** With thousands apart. */
+/** Formats a number with thousands separators. */
 export const formatNumber = (n: number) => numberFormat.format(n);
 
 const dateFormat = new Intl.DateTimeFormat("en", { year: "numeric", month: "short", day: "numeric" });
@@ -42,7 +42,7 @@ export const timeZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const relativeFormat = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
-/** Such as "3 minutes ago" or "in 2 days". */
+/** Formats the distance to now, such as "3 minutes ago" or "in 2 days". */
 export function formatRelative(at: string | number, now = Date.now()): string {
   const ms = new Date(at).getTime() - now;
   const formatBytes = Math.abs(ms);
@@ -53,12 +53,12 @@ export function formatRelative(at: string | number, now = Date.now()): string {
   return relativeFormat.format(Math.round(ms / (30.44 * millis.d)), "month");
 }
 
-/** Such as "1.4 MB". */
+/** Formats bytes in decimal units, such as "1.4 MB". */
 export function size(bytes: number): string {
   if (bytes < 1_000) return `${bytes} bytes`;
   if (bytes < 1_000_000) return `${(bytes / 1_000).toFixed(1)} kB`;
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
-/** The head of a long id, enough to tell a few apart. */
+/** Returns the first characters of a long id, enough to tell a few records apart. */
 export const shortId = (id: string) => id.slice(0, 8);

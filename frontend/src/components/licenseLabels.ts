@@ -3,10 +3,10 @@ import type { License } from "@/api/types";
 
 import { shortId } from "./format";
 
-/** licenseName returns the label of a license: its name, else its customer, else the start of its id. Names are optional. */
+/** Returns the label of a license: its name, else its customer, else the start of its id. Names are optional. */
 export const licenseName = (license: Pick<License, "id" | "name" | "customer">) => license.name || license.customer || shortId(license.id);
 
-/** licenseStatus returns the status to show: an active license may also be archived or expired. */
+/** Returns the status to show: an active license may also be archived or expired. */
 export function licenseStatus(license: License, now = Date.now()): Status {
   if (license.status !== "active") return license.status;
   if (license.archived) return "archived";

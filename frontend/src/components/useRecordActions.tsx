@@ -52,7 +52,7 @@ interface Options {
   onDelete: () => Promise<unknown>;
 }
 
-/** useRecordActions returns the actions that every kind of record has: one that archives or unarchives it, and one that deletes it. */
+/** Returns the actions that every kind of record has: one that archives or unarchives it, and one that deletes it. */
 export function useRecordActions({ kind, id, name, archived, onChange, onDelete }: Options): {
   archive: RecordAction;
   remove: RecordAction;

@@ -9,27 +9,27 @@ interface Options<V, T> {
   send: (values: V) => Promise<T>;
   onSuccess: (result: T) => void;
   /**
-   * The form's path of a field that the server names; by default its own name, or the nearest part of it that the form has. Nothing: the
-   * form has no such field.
+   * Returns the form path of a field that the server names, or undefined when the form has no such field. By default the longest prefix of
+   * the name that the form has.
    */
   fieldPath?: (field: string) => string | undefined;
 }
 
-/** Sends a form, and brings what the server finds wrong next to the fields that it names. */
+/** Submits a form, and shows the errors of the server beside the fields that they name. */
 export function useSubmit<V, T>({ form, send, onSuccess, fieldPath = (field) => nearestField(form, field) }: Options<V, T>) {
   const sending = useMutation({ mutationFn: send, onSuccess, onError: (error) => showFieldErrors(error) });
 
   function showFieldErrors(error: unknown) {
     if (!(error instanceof ApiError)) return;
-    const wrongs = [...(error.problem.errors ?? [])];
-    if (errorCode(error) === "exists") wrongs.push({ field: "name", detail: error.problem.detail });
-    for (const wrong of wrongs) {
-      const path = fieldPath(wrong.field.replaceAll(/\[(\d+)\]/g, ".$1"));
-      if (path) form.setFieldError(path, wrong.detail);
+    const fieldErrors = [...(error.problem.errors ?? [])];
+    if (errorCode(error) === "exists") fieldErrors.push({ field: "name", detail: error.problem.detail });
+    for (const { field, detail } of fieldErrors) {
+      const path = fieldPath(field.replaceAll(/\[(\d+)\]/g, ".$1"));
+      if (path) form.setFieldError(path, detail);
     }
   }
 
-  /** The first field that is wrong, in the order of the page, gets the focus. */
+  /** Moves the focus to the first field with an error, in the order of the page. */
   const focusFirstError = () =>
     requestAnimationFrame(() => document.querySelector<HTMLElement>('form [aria-invalid="true"], form [data-error] input')?.focus());
 

@@ -9,7 +9,7 @@ import { ProblemAlert } from "@/components/ProblemAlert";
 import { LinkButton } from "@/components/LinkButton";
 import { useTranslation } from "@/i18n";
 
-/** A page that could not be shown: the server is away, or the page has a fault. */
+/** Shown in place of a page that failed: the server is unreachable, or the page has a bug. */
 export function ErrorPage({ error, reset }: ErrorComponentProps) {
   const { t } = useTranslation();
   const router = useRouter();
@@ -21,7 +21,8 @@ export function ErrorPage({ error, reset }: ErrorComponentProps) {
         action={{
           label: t("do.retry"),
           run: () => {
-            // The server may have newer pages than this window. But without it, asking for them would show the browser's own error page.
+            // The server may have newer pages than this window. The fetch comes first: reloading while the server is unreachable would show
+            // the error page of the browser.
             if (errorCode(error) === "no_page")
               return void fetch("/", { cache: "no-store" }).then(
                 () => location.reload(),
@@ -37,7 +38,7 @@ export function ErrorPage({ error, reset }: ErrorComponentProps) {
   );
 }
 
-/** The same, where not even the frame of the pages could be shown. */
+/** ErrorPage without the layout around it, for when the layout failed. */
 export const StandaloneErrorPage = (props: ErrorComponentProps) => (
   <main id="content" tabIndex={-1}>
     <ErrorPage {...props} />

@@ -19,7 +19,7 @@ import {
 useMockServer();
 
 // proves U09
-it("what the server finds wrong stands above the form and next to the field", async () => {
+it("shows server errors above the form and beside their fields", async () => {
   server.use(
     ...defaultHandlers(),
     http.post(apiURL(`/versions/${version.id}/licenses`), () =>
@@ -34,7 +34,7 @@ it("what the server finds wrong stands above the form and next to the field", as
   openPage(`/versions/${version.id}/licenses/new`);
   await user.type(await screen.findByLabelText("Calls allowed"), "10");
   await user.type(screen.getAllByLabelText("Contexts")[0]!, "ui{Enter}");
-  // The first row is left empty, so that the server's first entitlement is the form's second.
+  // The first row stays empty, so that the first entitlement of the request is the second row of the form.
   await user.click(screen.getByRole("button", { name: "Add an entitlement" }));
   await user.type(screen.getByLabelText("Entitlement 2"), "rendering");
   await user.click(screen.getByRole("button", { name: "Create the license" }));
@@ -47,7 +47,7 @@ it("what the server finds wrong stands above the form and next to the field", as
 });
 
 // proves part of S07
-it("a role is offered what it is allowed, and nothing else", async () => {
+it("offers only the actions that the role permits", async () => {
   server.use(
     ...defaultHandlers("viewer"),
     http.get(apiURL(`/licenses/${license.id}/activations`), () => HttpResponse.json({ items: [activation] })),
@@ -55,7 +55,7 @@ it("a role is offered what it is allowed, and nothing else", async () => {
   );
   openPage(`/licenses/${license.id}`);
   expect(await screen.findByRole("heading", { name: "Plant 7" })).toBeTruthy();
-  expect(await screen.findByText("No slot is held")).toBeTruthy();
+  expect(await screen.findByText("No reservations")).toBeTruthy();
   expect(await within(screen.getByRole("table", { name: "Installations" })).findByText("dddddddd")).toBeTruthy();
   for (const name of ["License file", "More actions", /^Deactivate/]) expect(screen.queryByRole("button", { name })).toBeNull();
   expect(screen.queryByRole("link", { name: "Edit" })).toBeNull();
@@ -63,7 +63,7 @@ it("a role is offered what it is allowed, and nothing else", async () => {
 });
 
 // proves U01
-it("an expired session leads to the login, with the way back", async () => {
+it("an expired session redirects to the login, which leads back", async () => {
   const ended = () => problem(401, "session_expired", "Unauthorized", "the session has ended; log in again");
   server.use(
     http.get(apiURL(`/versions/${version.id}`), () => {
@@ -77,7 +77,7 @@ it("an expired session leads to the login, with the way back", async () => {
   expect(router.state.location.search).toEqual({ next: `/versions/${version.id}`, ended: "yes" });
 });
 
-it("changes carry the token against forged requests", async () => {
+it("changing requests send the CSRF token", async () => {
   let token: string | null = null;
   server.use(
     ...defaultHandlers(),
@@ -91,12 +91,12 @@ it("changes carry the token against forged requests", async () => {
   openPage(`/products/${product.id}`);
   await user.click(await screen.findByRole("button", { name: "More actions" }));
   await user.click(await screen.findByRole("menuitem", { name: "Archive" }));
-  expect(token).toBeNull(); // it asks first
+  expect(token).toBeNull(); // a confirmation comes first
   await user.click(await screen.findByRole("button", { name: "Archive" }));
   await waitFor(() => expect(token).toBe("c".repeat(64)));
 });
 
-it("an answer that is not the server's is told as such", async () => {
+it("reports a response that is not from the server", async () => {
   server.use(
     http.get(apiURL("/products"), () => new HttpResponse("<h1>Bad gateway</h1>", { status: 500, statusText: "Oops" })),
     ...defaultHandlers(),

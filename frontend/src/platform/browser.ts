@@ -1,6 +1,6 @@
 import type { Platform } from "./types";
 
-const URL_LIFETIME_MS = 60_000; // ms; the browser may still be reading when the click is over
+const URL_LIFETIME_MS = 60_000; // the browser may still read the file after the click
 
 export const browser: Platform = {
   serverOrigin: () => location.origin,
@@ -16,7 +16,7 @@ export const browser: Platform = {
 
   async copy(text) {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
-    // Without TLS there is no clipboard for pages, but what is selected can be copied.
+    // The clipboard API needs a secure context; without one, selected text can still be copied.
     const area = document.createElement("textarea");
     area.value = text;
     area.style.position = "fixed";

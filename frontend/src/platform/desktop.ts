@@ -1,10 +1,10 @@
-// What the desktop window offers in place of the browser. Its other half is desktop/app/native.go.
+// The platform of the desktop window. Its counterpart is desktop/app/native.go.
 
 import type { LocalFile } from "@/verifier/types";
 
 import type { Platform } from "./types";
 
-/** The methods of desktop/app.Native: a test there holds the names together. */
+/** The methods of desktop/app.Native. A test in that package compares the names. */
 interface Native {
   Opened(): Promise<Chosen[]>;
   Choose(): Promise<Chosen[]>;
@@ -28,10 +28,10 @@ interface Window {
 
 const { go, runtime } = globalThis as Window;
 
-/** Nothing in a browser. */
+/** The Go methods of the desktop program; undefined in a browser. */
 export const native = go?.app?.Native;
 
-const CHUNK_BYTES = 0x8000; // bytes that become arguments of one call
+const CHUNK_BYTES = 0x8000; // bytes passed as arguments of one call
 
 function base64(contents: Uint8Array<ArrayBuffer> | string) {
   const bytes = typeof contents === "string" ? new TextEncoder().encode(contents) : contents;
@@ -45,7 +45,7 @@ export function desktop(native: Native): Platform {
   let waiting: LocalFile[] = [];
   const toLocalFile = ({ id, name }: Chosen): LocalFile => ({ name, verify: (keyring) => native.Judge(id, keyring) });
 
-  /** Leads to the page that shows license files, and gives them to it when it is there. */
+  /** Opens the verify page, and passes the opened files to it once it is mounted. */
   async function showOpenedFiles() {
     const files = (await native.Opened()).map(toLocalFile);
     if (files.length === 0) return;

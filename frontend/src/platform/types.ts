@@ -1,6 +1,6 @@
 import type { LocalFile } from "@/verifier/types";
 
-/** Platform has what the web does not offer in the same way everywhere. The desktop window replaces the browser's functions with its own. */
+/** Functions of the machine that the web does not offer in the same way everywhere. The desktop window has its own implementation. */
 export interface Platform {
   /** Returns the origin at which programs reach the server, such as https://licenses.example.com. */
   serverOrigin(): string;

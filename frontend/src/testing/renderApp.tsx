@@ -1,4 +1,4 @@
-// The whole app at one address, before a server that says what a test wants.
+// Renders the whole app at one route, against a mock server.
 
 import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";
@@ -88,17 +88,17 @@ export const problem = (status: number, code: string, title: string, detail: str
 
 export const server = setupServer();
 
-// In the app a page is loaded when it is first wanted. Here that would be a part of what the first test waits for.
+// The app loads a page on first use. Loading all of them here keeps that time out of the first test.
 await Promise.all(Object.values(import.meta.glob(["../pages/**/*.tsx", "!**/*.test.tsx"])).map((load) => load()));
 
-/** Each test file with pages calls it once. */
+/** Starts and stops the mock server. Call it once in each test file that renders pages. */
 export function useMockServer() {
   beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
   afterEach(() => server.resetHandlers());
   afterAll(() => server.close());
 }
 
-/** What every page asks for. */
+/** Handlers of the requests that every page sends. */
 export const defaultHandlers = (role?: Session["member"]["role"]) => [
   http.get(apiURL("/session"), () => HttpResponse.json(session(role))),
   http.get(apiURL("/products"), () => HttpResponse.json({ items: [product] })),

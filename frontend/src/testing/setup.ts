@@ -3,14 +3,14 @@ import "@/i18n";
 import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
-configure({ asyncUtilTimeout: 60_000 }); // what a test waits for comes, however busy the machine is; this ends one that waits in vain
+configure({ asyncUtilTimeout: 60_000 }); // long enough for a busy machine; it only ends a test that waits in vain
 afterEach(cleanup);
 
 const nothing = () => {};
 
-// What Mantine asks of a browser and happy-dom does not have.
+// Browser features that Mantine needs and happy-dom lacks.
 Object.defineProperty(globalThis, "matchMedia", {
-  configurable: true, // each file of a worker asks anew
+  configurable: true, // every test file of a worker defines it again
   value: (query: string) => ({
     matches: false,
     media: query,

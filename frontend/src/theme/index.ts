@@ -13,12 +13,12 @@ import {
   Table,
 } from "@mantine/core";
 
-/** public/scheme.js reads the same place before the page is drawn. */
+/** public/scheme.js reads the same key before the first paint. */
 export const schemeManager = localStorageColorSchemeManager({ key: "onelicense-scheme" });
 
 export const theme = createTheme({
   primaryColor: "petrol",
-  // With these two every text keeps a contrast of 4.5 and more on every surface that we use.
+  // With these two values every text has a contrast of at least 4.5 on every surface.
   primaryShade: { light: 8, dark: 8 },
   autoContrast: true,
   luminanceThreshold: 0.3,
@@ -62,7 +62,7 @@ export const theme = createTheme({
     Button: Button.extend({ defaultProps: { fw: 550, size: "sm" } }),
     Drawer: Drawer.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
     Input: Input.extend({ defaultProps: { size: "sm" } }),
-    // Its header is none of the page's.
+    // The header element of a modal is not a banner landmark.
     Modal: Modal.extend({
       defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" }, attributes: { header: { role: "none" } } },
     }),

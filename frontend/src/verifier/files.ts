@@ -1,35 +1,35 @@
-// The files that a person drops or chooses, as far as they have to be read.
+// Reading of dropped and chosen license files.
 
 import type { LocalFile, Result } from "./types";
 import { refusedVerdict, verifyFile } from "./verifyFile";
 
-/** One more byte than a license file may have: so much is enough for the module to say that it is too large. */
+/** Bytes read of a file: one more than a license file may have, enough for the module to refuse it as too large. */
 const MAX_READ = 65_537;
 
-/** Something to be judged: a file that the page reads, or one that the desktop program judges itself. */
+/** A file to verify: one that the page reads, or one that the desktop program verifies itself. */
 export interface Candidate {
   name: string;
   size?: number;
   read: () => Promise<Uint8Array>;
-  /** Without a keyring: by the keys of the server's products. */
+  /** Verifies in the desktop program; with an empty keyring, with the keys of the products on the server. */
   verifyLocally?: (keyring: string) => Promise<Result>;
 }
 
-/** A file is never read beyond what a license can be, however large it is. */
+/** Returns a candidate that reads at most MAX_READ bytes of a file. */
 export const toCandidate = (file: File, name = file.webkitRelativePath || file.name): Candidate => ({
   name,
   size: file.size,
   read: async () => new Uint8Array(await file.slice(0, MAX_READ).arrayBuffer()),
 });
 
-/** A file that was opened with the desktop program. */
+/** Returns a candidate for a file that was opened with the desktop program. */
 export const fromLocalFile = ({ name, verify: judge }: LocalFile): Candidate => ({
   name,
   verifyLocally: judge,
-  read: () => Promise.reject(new Error("only the program reads it")),
+  read: () => Promise.reject(new Error("only the desktop program can read this file")),
 });
 
-/** Judges a file. One that has gone or may not be read gets its verdict too. */
+/** Verifies a candidate. A file that cannot be read gets the verdict file_unreadable. */
 export async function verifyCandidate({ name, size, read, verifyLocally: program }: Candidate, keyring: string): Promise<Result> {
   if (program) return program(keyring).catch((error) => ({ name, verdict: refusedVerdict(error) }));
   let bytes: Uint8Array;
@@ -43,7 +43,7 @@ export async function verifyCandidate({ name, size, read, verifyLocally: program
 
 const isLicenseFileName = (name: string) => /\.txt$/i.test(name);
 
-/** The license files among what was chosen from a folder. */
+/** Returns the license files of a chosen folder, by name. */
 export const fromFolder = (files: Iterable<File>): Candidate[] =>
   [...files]
     .filter((file) => isLicenseFileName(file.name))
@@ -51,8 +51,8 @@ export const fromFolder = (files: Iterable<File>): Candidate[] =>
     .map((file) => toCandidate(file));
 
 /**
- * What was dropped. A folder gives its license files, and itself when it has none: then nothing can be read. The entries have to be taken before
- * anything is waited for: the browser forgets them after the event.
+ * Returns the dropped license files, and the names of dropped folders without any. All entries are taken before the first await, because the
+ * browser drops them after the event.
  */
 export async function readDrop(transfer: DataTransfer): Promise<{ candidates: Candidate[]; empty: string[] }> {
   const items = [...transfer.items].filter((item) => item.kind === "file");
@@ -71,13 +71,13 @@ export async function readDrop(transfer: DataTransfer): Promise<{ candidates: Ca
   return { candidates, empty };
 }
 
-/** Hosts look into a folder and not below it; so does this. */
+/** Reads a folder without its subfolders, as the hosts do. */
 async function readFolder(folder: FileSystemDirectoryEntry): Promise<Candidate[]> {
   const entries: FileSystemEntry[] = [];
   const reader = folder.createReader();
   for (;;) {
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject)).catch(() => []);
-    if (some.length === 0) break; // a reader gives a hundred at a time
+    if (some.length === 0) break; // a reader returns at most a hundred at a time
     entries.push(...some);
   }
   const files = entries.filter((entry) => entry.isFile && isLicenseFileName(entry.name)).toSorted((a, b) => a.name.localeCompare(b.name));

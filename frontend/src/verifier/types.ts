@@ -2,7 +2,7 @@
 
 import type { Answer, License } from "onelicense";
 
-/** Verdict is the result for one license file: the license, or the verdict that refused it. */
+/** The result for one license file: the license, or the verdict that refused it. */
 export type Verdict = { genuine: true; license: License } | { genuine: false; answer: Answer };
 
 export interface Result {
@@ -12,7 +12,7 @@ export interface Result {
   verdict: Verdict;
 }
 
-/** LocalFile is a license file that only the desktop program can read and verify. */
+/** A license file that only the desktop program can read and verify. */
 export interface LocalFile {
   name: string;
   /** Verifies the file with a keyring; with an empty keyring, with the keys of the products on the server. */

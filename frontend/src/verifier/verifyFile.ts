@@ -1,11 +1,11 @@
-// The client core in this page: the module that licensed programs run, in the host that they run it with. The host compares it with its known
-// hash before it runs, and nothing here judges anything.
+// Verification with the client core: the same module and host that licensed programs run. The host checks the hash of the module before it
+// runs; no licensing rule is implemented here.
 
 import { type Answer, type Code, LicenseError, verdict, verify } from "onelicense";
 
 import type { Verdict } from "./types";
 
-/** Judges the contents of one license file by a product's certificate. */
+/** Verifies the contents of one license file with a product's certificate. */
 export async function verifyFile(file: Uint8Array, keyring: string): Promise<Verdict> {
   try {
     return { genuine: true, license: await verify(file, keyring) };
@@ -14,7 +14,7 @@ export async function verifyFile(file: Uint8Array, keyring: string): Promise<Ver
   }
 }
 
-/** What went wrong, as a verdict with its advice; `code` for what is no verdict yet. */
+/** Converts an error to a verdict. `code` is used for errors that are not a LicenseError. */
 export function refusedVerdict(error: unknown, code: Code = "internal"): Verdict {
   if (error instanceof LicenseError) return { genuine: false, answer: error.verdict };
   const { class: kind, allowContinue, message, do: advice } = verdict(code);

@@ -16,7 +16,7 @@ export default function EditLicense() {
   const { id } = useParams({ from: "/member/licenses/$id/edit" });
   const client = useQueryClient();
   const navigate = useNavigate();
-  // The form keeps what it began with: an edit must name the revision that its person saw.
+  // The form keeps its initial data: an update must send the revision that the user saw.
   const query = useQuery({ ...licenseQuery(id), staleTime: Infinity, refetchOnMount: "always" });
   const { crumbs, version } = useBreadcrumbs(query.data);
   const both = query.data && version.data && !query.isRefetching ? { license: query.data, version: version.data } : undefined;

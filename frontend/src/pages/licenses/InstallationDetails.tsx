@@ -14,16 +14,16 @@ import { useTranslation } from "@/i18n";
 import { installationStatuses, evidenceStatuses } from "./cloneHistory";
 
 interface Props {
-  /** Whose details are open. */
+  /** The installation whose details are open. */
   activation: Activation | undefined;
   close: () => void;
-  /** Asks before it forgives; nothing where there is nothing to forgive, or one may not. */
+  /** Asks for confirmation, then clears the clone flag; undefined when there is nothing to clear, or the role does not permit it. */
   clearEvidence?: () => void;
-  /** A question stands above, and Escape is meant for that. */
+  /** A confirmation is open above: Escape closes that one. */
   dialogOpen: boolean;
 }
 
-/** What the server knows of one installation, and what speaks for its being two. */
+/** Dialog with the details of one installation and the evidence of clones. */
 export function InstallationDetails({ activation, close, clearEvidence: forgive, dialogOpen }: Props) {
   const { t } = useTranslation();
   return (
@@ -59,7 +59,7 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
   } = activation;
   const ended = closed ?? cloned;
   const status = useRef<HTMLDivElement>(null);
-  // Once it is forgiven, the button that was pressed is gone.
+  // Once the flag is cleared, the button that had the focus is gone.
   useDidUpdate(() => {
     if (!forgive) status.current?.focus();
   }, [forgive === undefined]);
@@ -107,10 +107,10 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
       {forgive && (
         <Group justify="space-between" gap="sm">
           <Text size="sm" c="dimmed" flex="1 1 280px">
-            {t("activation.forgiveHint")}
+            {t("activation.clearEvidenceHint")}
           </Text>
           <Button variant="default" onClick={forgive}>
-            {t("activation.forgive")}
+            {t("activation.clearEvidence")}
           </Button>
         </Group>
       )}
@@ -118,7 +118,7 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
   );
 }
 
-/** The evidence, latest first. */
+/** Table of the evidence, latest first. */
 function EvidenceTable({ evidence }: { evidence: Evidence[] }) {
   const { t } = useTranslation();
   const shown = ({ generation, number: lease }: Evidence) =>

@@ -20,7 +20,7 @@ import { useTranslation } from "@/i18n";
 import { InstallationDetails } from "./InstallationDetails";
 import { hasEvidenceToClear, installationStatuses } from "./cloneHistory";
 
-/** The machines that activated a license. */
+/** Lists the installations of a license. */
 export function Installations({ license }: { license: License }) {
   const { t } = useTranslation();
   const may = usePermissions();
@@ -32,9 +32,9 @@ export function Installations({ license }: { license: License }) {
   const changed = () => invalidateUsage(client, license.id);
   const confirmClearEvidence = ({ id }: Activation) =>
     setConfirmation({
-      title: t("activation.forgiveTitle"),
-      text: t("activation.forgive_", { id: shortId(id) }),
-      confirmLabel: t("activation.forgive"),
+      title: t("activation.clearEvidenceTitle"),
+      text: t("activation.clearEvidence_", { id: shortId(id) }),
+      confirmLabel: t("activation.clearEvidence"),
       run: () => clearEvidence(license.id, id).then(changed),
     });
   return (

@@ -160,10 +160,10 @@ function CaptionedCode({ title, text }: { title: string; text: string }) {
   );
 }
 
-/** Code that can be scrolled with the keys, too. */
+/** Code block that can be scrolled with the keyboard. */
 function CodeBlock({ label, text, high: maxHeight }: { label: string; text: string; high?: number }) {
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reached
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable with the keyboard
     <pre className="code" tabIndex={0} role="region" aria-label={label} style={{ maxHeight: maxHeight }}>
       {text}
     </pre>

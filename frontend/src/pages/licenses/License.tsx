@@ -35,7 +35,7 @@ import { useBreadcrumbs } from "./useBreadcrumbs";
 import { Installations } from "./Installations";
 import { Reservations } from "./Reservations";
 
-const REFRESH_MS = 10_000; // ms between two looks at the counters
+const REFRESH_MS = 10_000; // between two reads of the counters
 
 export default function License() {
   const { id } = useParams({ from: "/member/licenses/$id" });
@@ -155,7 +155,7 @@ function LicensePage({ license }: { license: Record }) {
   );
 }
 
-/** The four numbers that one looks for first. */
+/** The four key figures of a license. */
 function Counters({ license, version }: { license: Record; version: Version | undefined }) {
   const { t } = useTranslation();
   const activations = useInfiniteQuery({ ...activationsQuery(license.id), refetchInterval: REFRESH_MS });
@@ -222,14 +222,14 @@ function Counters({ license, version }: { license: Record; version: Version | un
   );
 }
 
-const NEAR_LIMIT = 0.9; // of a limit, from which on it deserves a look
+const NEAR_LIMIT = 0.9; // fraction of a limit from which on the bar is highlighted
 
 interface CounterProps {
   label: string;
   value: React.ReactNode;
   suffix?: string;
   note?: React.ReactNode;
-  /** Of a limit, from 0 to 1. */
+  /** Used fraction of the limit, from 0 to 1. */
   fraction?: number;
 }
 

@@ -118,7 +118,7 @@ export function LicenseForm({ version, license, send, onSuccess, submitLabel, ca
   );
 }
 
-/** Where the form has a field that the server names. The server counts the entitlements that it was sent, the form also the rows left empty. */
+/** Returns the form path of a field that the server names. The server counts only the rows that were sent, without the empty ones. */
 function fieldPath(field: string, values: LicenseValues): string | undefined {
   const [head = "", index, part] = field.split(".");
   if (head === "expires") return "day";
@@ -167,7 +167,7 @@ function Entitlements({ form }: { form: Form }) {
     <Input.Wrapper labelElement="div" label={t("license.entitlements")} description={t("license.entitlementsHint")}>
       <Stack gap="xs" mt={6} role="group" aria-label={t("license.entitlements")}>
         {rows.map((row, i) => (
-          // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while theirs are typed
+          // oxlint-disable-next-line react/no-array-index-key -- rows have no stable key while their names are being typed
           <Group key={i} gap="xs" wrap="nowrap" align="flex-start">
             <TextInput
               style={{ flex: 3 }}
@@ -215,7 +215,7 @@ function Entitlements({ form }: { form: Form }) {
   );
 }
 
-/** The version's policy, and what of it this license has otherwise. */
+/** Fields for the overrides of the version's policy. */
 function OverrideFields({ form, version: { policy } }: { form: Form; version: Version }) {
   const { t } = useTranslation();
   const own = form.getValues().overrides;

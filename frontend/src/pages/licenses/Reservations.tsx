@@ -16,7 +16,7 @@ import { SecondaryText } from "@/components/SecondaryText";
 import { shortId } from "@/components/format";
 import { useTranslation } from "@/i18n";
 
-/** Which machine holds which slot, since when, and the way to take it back. */
+/** Lists the reservations of a license, with a button to release each. */
 export function Reservations({ license }: { license: License }) {
   const { t } = useTranslation();
   const may = usePermissions();

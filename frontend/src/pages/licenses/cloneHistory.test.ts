@@ -18,30 +18,30 @@ const restored = seen();
 const turned = seen({ alternation: true });
 const refused = seen({ alternation: true, refused: true });
 
-it("a restored backup is no clone", () => {
+it("a restored backup is not suspected", () => {
   expect(isSuspectedClone({ restores: 2, evidence: [restored, restored] })).toBe(false);
   expect(installationStatuses({ ...activation, restores: 1, evidence: [restored] })).toEqual(["running"]);
 });
 
-it("two that take turns are suspected, refused or not", () => {
+it("alternating holders are suspected, refused or not", () => {
   expect(installationStatuses({ ...activation, restores: 2, evidence: [restored, turned] })).toEqual(["running", "suspected"]);
   expect(isSuspectedClone({ restores: 1, evidence: [restored, refused] })).toBe(true);
   expect(isSuspectedClone({ restores: 2, evidence: [refused, refused, refused] })).toBe(true);
 });
 
-it("what was forgiven speaks no longer, also when a backup is restored afterwards", () => {
+it("cleared evidence no longer counts, also after a later restore", () => {
   expect(isSuspectedClone({ restores: 0, evidence: [restored, turned, refused] })).toBe(false);
   expect(isSuspectedClone({ restores: 1, evidence: [restored, turned, refused, restored] })).toBe(false);
   expect(isSuspectedClone({ restores: 1, evidence: [restored, turned, refused, turned] })).toBe(true);
 });
 
-it("who is refused, and who is gone, does not run", () => {
+it("a refused or deactivated installation is not active", () => {
   const cloned = "2026-01-02T00:00:00Z";
   expect(installationStatuses({ ...activation, cloned, restores: 2, evidence: [restored, turned, refused] })).toEqual(["cloned"]);
   expect(installationStatuses({ ...activation, cloned, closed: cloned })).toEqual(["closed"]);
 });
 
-it("there is something to forgive where restores are counted or all are refused", () => {
+it("hasEvidenceToClear with counted reactivations or a clone flag", () => {
   expect(hasEvidenceToClear(activation)).toBe(false);
   expect(hasEvidenceToClear({ ...activation, restores: 1 })).toBe(true);
   expect(hasEvidenceToClear({ ...activation, cloned: activation.created })).toBe(true);

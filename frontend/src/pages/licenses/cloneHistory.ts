@@ -1,4 +1,4 @@
-// What an installation's past says of it.
+// Statuses of an installation, derived from the evidence of clones.
 
 import type { Status } from "@/components/StatusBadge";
 import type { Activation } from "@/api/types";
@@ -6,30 +6,30 @@ import type { Activation } from "@/api/types";
 type CloneHistory = Pick<Activation, "closed" | "cloned" | "restores" | "evidence">;
 
 /**
- * Two may hold one activation: the holder of a closed chain came back. Forgiving keeps the evidence and takes the restores back to 0, so
- * that only what is as late as the restores that are counted speaks against an installation.
+ * Reports whether two machines may hold one activation: the holder of a superseded chain of leases came back. Clearing the clone flag keeps
+ * the evidence and resets the count of reactivations, so only evidence as recent as the counted reactivations is considered.
  */
 export function isSuspectedClone({ restores, evidence }: Pick<CloneHistory, "restores" | "evidence">): boolean {
   let accepted = 0;
   for (const { alternation, refused } of evidence.toReversed()) {
     if (accepted === restores) return false;
     if (alternation) return true;
-    if (!refused) accepted++; // what was refused is no restore
+    if (!refused) accepted++; // a refused attempt is no reactivation
   }
   return false;
 }
 
-/** How an installation stands; one that still runs may be suspected, too. */
+/** Returns the statuses to show of an installation. An active one may also be suspected. */
 export function installationStatuses(past: CloneHistory): Status[] {
   if (past.closed) return ["closed"];
   if (past.cloned) return ["cloned"];
   return isSuspectedClone(past) ? ["running", "suspected"] : ["running"];
 }
 
-/** There is something to forgive. */
+/** Reports whether there are reactivations or a clone flag to clear. */
 export const hasEvidenceToClear = ({ closed, cloned, restores }: CloneHistory) => !closed && (cloned !== undefined || restores > 0);
 
-/** What one piece of evidence says. */
+/** Returns the statuses to show of one record of evidence. */
 export function evidenceStatuses({ alternation, refused }: Activation["evidence"][number]): Status[] {
   if (refused) return ["turned", "refused"];
   return [alternation ? "turned" : "restored"];

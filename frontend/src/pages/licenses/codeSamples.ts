@@ -1,11 +1,11 @@
-// The code that is pasted into a program, with the values of one license. e2e runs it as it stands here.
+// Code samples for a program, filled with the values of one license. The end-to-end tests run them unchanged.
 
 export interface SampleValues {
   server_url: string;
   product_id: string;
   version_id: string;
   license_id: string;
-  /** Something that the license grants, for the sample to hold. */
+  /** A context and an entitlement of the license that the sample reserves. */
   context: string;
   entitlement: string;
 }
@@ -17,7 +17,7 @@ export interface CodeSample {
   code: (values: SampleValues) => string;
 }
 
-const quote = (text: string) => JSON.stringify(text); // the same in all three languages, for what the server allows in these
+const quote = (text: string) => JSON.stringify(text); // the same syntax in all three languages for the characters that the server allows
 
 export const codeSamples: CodeSample[] = [
   {
@@ -36,7 +36,7 @@ import (
 
 func main() {
 	if err := run(context.Background()); err != nil {
-		log.Fatal(err) // not licensed: the code, what happened, what decided it
+		log.Fatal(err) // not licensed: prints the code, the message and the detail
 	}
 }
 
@@ -48,18 +48,18 @@ func run(ctx context.Context) error {
 		LicenseID: ${quote(v.license_id)},
 	})
 	if err != nil {
-		return err // not activated: the program does not go on
+		return err // not activated
 	}
 	defer client.Close(ctx)
 
-	// One slot, for as long as it is held.
+	// Take one slot until Release.
 	if err := client.Reserve(ctx, ${quote(v.context)}, ${quote(v.entitlement)}); err != nil {
 		return err
 	}
 	defer client.Release(${quote(v.context)}, ${quote(v.entitlement)})
 
 	fmt.Println("licensed")
-	return client.Consume(ctx) // at the end of every licensed call
+	return client.Consume(ctx) // count one licensed call
 }
 `,
   },
@@ -69,7 +69,7 @@ func run(ctx context.Context) error {
     install: "pip install onelicense",
     code: (v) => `from onelicense import OneLicenseClient
 
-# Raises LicenseError when the program may not go on.
+# Raises LicenseError when the program is not licensed.
 client = OneLicenseClient(
     server_url=${quote(v.server_url)},
     product_id=${quote(v.product_id)},
@@ -77,11 +77,11 @@ client = OneLicenseClient(
     license_id=${quote(v.license_id)},
 )
 
-# One slot, for as long as it is held.
+# Take one slot until release().
 client.reserve(${quote(v.context)}, ${quote(v.entitlement)})
 try:
     print("licensed")
-    client.consume()  # at the end of every licensed call
+    client.consume()  # count one licensed call
 finally:
     client.release(${quote(v.context)}, ${quote(v.entitlement)})
     client.shutdown()
@@ -93,7 +93,7 @@ finally:
     install: "npm install onelicense",
     code: (v) => `import { OneLicenseClient } from "onelicense";
 
-// Rejects with a LicenseError when the program may not go on.
+// Rejects with a LicenseError when the program is not licensed.
 const client = await OneLicenseClient.create({
   server_url: ${quote(v.server_url)},
   product_id: ${quote(v.product_id)},
@@ -101,11 +101,11 @@ const client = await OneLicenseClient.create({
   license_id: ${quote(v.license_id)},
 });
 
-// One slot, for as long as it is held.
+// Take one slot until release().
 await client.reserve(${quote(v.context)}, ${quote(v.entitlement)});
 try {
   console.log("licensed");
-  await client.consume(); // at the end of every licensed call
+  await client.consume(); // count one licensed call
 } finally {
   await client.release(${quote(v.context)}, ${quote(v.entitlement)});
   await client.shutdown();

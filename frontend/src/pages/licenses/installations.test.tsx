@@ -43,7 +43,7 @@ function holds(installations: () => Activation[], role?: Session["member"]["role
 const row = async (id: string) =>
   (await within(await screen.findByRole("table", { name: "Installations" })).findByText(id.slice(0, 8))).closest("tr")!;
 
-it("an installation says in words that it was restored, is suspected, is refused", async () => {
+it("shows restored, suspected and refused installations", async () => {
   const ids = ["1", "2", "3"].map((digit) => digit.repeat(64)) as [string, string, string];
   holds(() => [
     { ...activation, id: ids[0] },
@@ -63,23 +63,23 @@ it("an installation says in words that it was restored, is suspected, is refused
   expect(within(refused).queryByText("Active")).toBeNull();
 });
 
-it("has details that hold the evidence, latest first", async () => {
+it("the details show the evidence, latest first", async () => {
   holds(() => [cloned]);
   const user = userEvent.setup();
   openPage(`/licenses/${license.id}`);
   await user.click(await screen.findByRole("button", { name: "Details of dddddddd" }));
   const dialog = await screen.findByRole("dialog", { name: "Installation dddddddd" });
-  for (const text of ["95, 20 prepaid", "2 of chain 3", "2× in all, 2 of them in the present window", "27.1", "linux/amd64", "1,200"])
+  for (const text of ["95, 20 prepaid", "2 of chain 3", "2× in total, 2 of them in the current window", "27.1", "linux/amd64", "1,200"])
     expect(within(dialog).getByText(text)).toBeTruthy();
   expect(dialog.textContent).toContain("from 192.0.2.7");
-  const [, latest, first] = within(within(dialog).getByRole("table", { name: "What speaks for a clone" })).getAllByRole("row");
-  for (const text of ["198.51.100.9", "4 of chain 2", "hostname, disk", "Took turns", "Refused as a clone"])
+  const [, latest, first] = within(within(dialog).getByRole("table", { name: "Evidence of clones" })).getAllByRole("row");
+  for (const text of ["198.51.100.9", "4 of chain 2", "hostname, disk", "Alternated", "Refused as a clone"])
     expect(latest!.textContent).toContain(text);
-  for (const text of ["not known", "none", "nothing known", "Restored"]) expect(first!.textContent).toContain(text);
-  expect(first!.textContent).not.toContain("turns");
+  for (const text of ["unknown", "none", "nothing known", "Restored"]) expect(first!.textContent).toContain(text);
+  expect(first!.textContent).not.toContain("Alternated");
 });
 
-it("asks before it forgives, and a refusal stands in the question", async () => {
+it("asks before it clears the clone flag, and shows a refusal in the confirmation", async () => {
   let asked = 0;
   let now = cloned;
   holds(() => [now]);
@@ -94,28 +94,28 @@ it("asks before it forgives, and a refusal stands in the question", async () => 
   const user = userEvent.setup();
   openPage(`/licenses/${license.id}`);
   await user.click(await screen.findByRole("button", { name: "Details of dddddddd" }));
-  await user.click(await screen.findByRole("button", { name: "Forgive" }));
-  const question = await screen.findByRole("dialog", { name: "Forgive this installation?" });
+  await user.click(await screen.findByRole("button", { name: "Clear clone flag" }));
+  const question = await screen.findByRole("dialog", { name: "Clear the clone flag?" });
   expect(asked).toBe(0);
-  expect(question.textContent).toContain("clones too");
-  await user.click(within(question).getByRole("button", { name: "Forgive" }));
+  expect(question.textContent).toContain("including clones");
+  await user.click(within(question).getByRole("button", { name: "Clear clone flag" }));
   expect((await within(question).findByRole("alert")).textContent).toContain("it changed at the same time");
-  await user.click(within(question).getByRole("button", { name: "Forgive" }));
-  await waitFor(() => expect(screen.queryByRole("dialog", { name: "Forgive this installation?" })).toBeNull());
+  await user.click(within(question).getByRole("button", { name: "Clear clone flag" }));
+  await waitFor(() => expect(screen.queryByRole("dialog", { name: "Clear the clone flag?" })).toBeNull());
   // The details are still open, and say what is now: nothing is left to forgive, and the evidence is kept.
   const dialog = screen.getByRole("dialog", { name: "Installation dddddddd" });
-  await waitFor(() => expect(within(dialog).queryByRole("button", { name: "Forgive" })).toBeNull());
+  await waitFor(() => expect(within(dialog).queryByRole("button", { name: "Clear clone flag" })).toBeNull());
   expect(within(dialog).queryByText("Cloned, refused")).toBeNull();
   expect(within(dialog).getByText("hostname, disk")).toBeTruthy();
 });
 
 // proves part of S07
-it("who may not forgive still sees why", async () => {
+it("shows the evidence to roles that cannot clear the clone flag", async () => {
   holds(() => [cloned], "developer");
   const user = userEvent.setup();
   openPage(`/licenses/${license.id}`);
   await user.click(await screen.findByRole("button", { name: "Details of dddddddd" }));
   const dialog = await screen.findByRole("dialog", { name: "Installation dddddddd" });
   expect(within(dialog).getByText("hostname, disk")).toBeTruthy();
-  expect(within(dialog).queryByRole("button", { name: "Forgive" })).toBeNull();
+  expect(within(dialog).queryByRole("button", { name: "Clear clone flag" })).toBeNull();
 });

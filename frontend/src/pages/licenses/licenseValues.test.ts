@@ -15,7 +15,7 @@ const filled = () => ({
 });
 
 // proves U04
-describe("a new license sends only what applies to its type", () => {
+describe("toCreateInput sends only what applies to the type", () => {
   it.each([
     ["calls", ["allowance"]],
     ["time", ["expires"]],
@@ -26,7 +26,7 @@ describe("a new license sends only what applies to its type", () => {
     expect(Object.keys(sent).toSorted()).toEqual(["contexts", "entitlements", ...limits].toSorted());
   });
 
-  it("leaves out rows that were left empty", () => {
+  it("leaves out empty rows", () => {
     const sent = toCreateInput(
       {
         ...filled(),
@@ -44,28 +44,28 @@ describe("a new license sends only what applies to its type", () => {
 });
 
 // proves U05
-it("0 is a value of its own: an override of 0 is sent, one that follows the version is not", () => {
+it("sends an override of 0, and none where the version applies", () => {
   const values = filled();
   values.overrides = { ...values.overrides, grace: 0, max_retries: 0, activation_limit: null };
   expect(toCreateInput(values, { type: "calls" }).overrides).toEqual({ grace: 0, max_retries: 0 });
 });
 
 // proves part of U10
-describe("an edit sends what is otherwise, and nothing else", () => {
+describe("toUpdateInput sends only changes", () => {
   const license: License = { ...held, expires: "2030-05-04T21:59:59.123Z", metadata: { order: "1" } };
 
   it("nothing", () => expect(toUpdateInput(toLicenseValues(license), license, { type: "time_and_calls" })).toEqual({ revision: 1 }));
 
-  it("a moment that was not touched keeps its seconds", () => {
+  it("an unchanged expiry keeps its seconds", () => {
     const sent = toUpdateInput({ ...toLicenseValues(license), name: "Plant 8" }, license, { type: "time_and_calls" });
     expect(sent).toEqual({ revision: 1, name: "Plant 8" });
   });
 
-  it("metadata as a whole, also when the last entry goes", () => {
+  it("all metadata, also when the last entry is removed", () => {
     expect(toUpdateInput({ ...toLicenseValues(license), metadata: [] }, license, { type: "calls" }).metadata).toEqual({});
   });
 
-  it("an override that is taken back", () => {
+  it("a removed override", () => {
     const own = { ...license, overrides: { grace: 5 } };
     const values = toLicenseValues(own);
     expect(toUpdateInput({ ...values, overrides: { ...values.overrides, grace: null } }, own, { type: "calls" }).overrides).toEqual({});
@@ -83,10 +83,10 @@ describe("an edit sends what is otherwise, and nothing else", () => {
   });
 });
 
-describe("what keeps values from being a license", () => {
-  it("nothing does", () => expect(findErrors(filled(), { type: "time_and_calls" })).toEqual({}));
+describe("findErrors", () => {
+  it("accepts valid values", () => expect(findErrors(filled(), { type: "time_and_calls" })).toEqual({}));
 
-  it("names what is missing, by type", () => {
+  it("reports missing values by type", () => {
     const bare = { ...toLicenseValues(), time: "23:59" };
     expect(findErrors(bare, { type: "perpetual" })).toEqual({ contexts: "needOne", "entitlements.0.name": "needOne" });
     expect(findErrors({ ...filled(), allowance: "", day: null }, { type: "time_and_calls" })).toEqual({
@@ -96,7 +96,7 @@ describe("what keeps values from being a license", () => {
     expect(findErrors({ ...filled(), allowance: 0 }, { type: "calls" })).toEqual({ allowance: "needed" });
   });
 
-  it("names are those of a license file", () => {
+  it("accepts only names that a license file can contain", () => {
     for (const good of ["a", "solid_modeling", "3d.view-2", "x".repeat(64)]) expect(isValidName(good)).toBe(true);
     for (const bad of ["", "-a", "a b", "ü", "x".repeat(65), "a:5", "a,b"]) expect(isValidName(bad)).toBe(false);
     expect(
@@ -118,7 +118,7 @@ describe("what keeps values from being a license", () => {
   });
 });
 
-it("day and time are of the zone of the person", () => {
+it("expiryOf uses the local time zone", () => {
   expect(expiryOf({ day: "2030-01-01", time: "9:05" })).toBe(new Date("2030-01-01T09:05").toISOString());
   expect(expiryOf({ day: "2030-13-01", time: "09:05" })).toBeUndefined();
   expect(expiryOf({ day: null, time: "09:05" })).toBeUndefined();

@@ -1,11 +1,11 @@
-// A license as forms hold it, and what of it is sent: only what applies to the type and trigger.
+// The form values of a license, their validation, and the request made of them: only what applies to the type and trigger.
 
 import type { CloneAction, Entitlement, License, LicenseEdit, LicenseNew, Overrides, Policy, Trigger } from "@/api/types";
 import { type Entry, toEntries, toMetadata } from "@/components/MetadataInput";
 
 import { limitsCalls, limitsTime, type Setting, type NumberField } from "../versions/policy";
 
-/** The settings of which a license can have its own. */
+/** The settings that a license can override. */
 export const overridable = [
   "interval",
   "max_retries",
@@ -23,11 +23,11 @@ export interface LicenseValues {
   contexts: string[];
   entitlements: { name: string; slots: NumberField }[];
   allowance: NumberField;
-  /** The day, as 2027-01-31; null: none yet. */
+  /** Day of expiry, as 2027-01-31; null until one is chosen. */
   day: string | null;
-  /** The time of the day, as 23:59. */
+  /** Time of day of expiry, as 23:59. */
   time: string;
-  /** null: the version's. */
+  /** null: the value of the version applies. */
   overrides: { trigger: Trigger | null; clone_action: CloneAction | null } & Record<(typeof overridable)[number], NumberField | null>;
   metadata: Entry[];
 }
@@ -63,7 +63,7 @@ export function toLicenseValues(license?: License): LicenseValues {
 
 const pad = (n: number) => String(n).padStart(2, "0");
 
-/** Day and time in the zone of the person who looks. */
+/** Returns the day in the time zone of the browser. */
 function localDay(at: string) {
   const d = new Date(at);
   return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}`;
@@ -74,14 +74,14 @@ function localTime(at: string) {
   return `${pad(d.getHours())}:${pad(d.getMinutes())}`;
 }
 
-/** The moment that day and time name; nothing when they name none. */
+/** Returns the expiry as an ISO timestamp, or undefined when day and time are not valid. */
 export function expiryOf({ day, time }: Pick<LicenseValues, "day" | "time">): string | undefined {
   if (!day || !/^\d{1,2}:\d{2}/.test(time)) return undefined;
   const at = new Date(`${day}T${time.padStart(5, "0")}`);
   return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }
 
-/** A row that was left empty is nothing. */
+/** Returns the entitlements of the rows that are filled in. */
 const filledEntitlements = (rows: LicenseValues["entitlements"]): Entitlement[] =>
   rows.filter(({ name, slots }) => name !== "" || Number(slots) > 0).map(({ name, slots }) => (slots ? { name, slots } : { name }));
 
@@ -96,11 +96,11 @@ function toOverrides(values: LicenseValues["overrides"]): Overrides {
   return sent;
 }
 
-/** What a license has of its own and no form shows: it stays, though all are replaced. */
+/** Returns the overrides that the form has no field for. They must be sent along, because a request replaces all overrides. */
 const hiddenOverrides = (own: Overrides, shown: LicenseValues["overrides"]): Overrides =>
   Object.fromEntries(Object.entries(own).filter(([name]) => !(name in shown)));
 
-/** The license to be made. */
+/** Returns the body of a request that creates a license. */
 export function toCreateInput(values: LicenseValues, { type }: Pick<Policy, "type">): LicenseNew {
   const overrides = toOverrides(values.overrides);
   const metadata = toMetadata(values.metadata);
@@ -116,7 +116,7 @@ export function toCreateInput(values: LicenseValues, { type }: Pick<Policy, "typ
   };
 }
 
-/** The change: what is otherwise than it was, and nothing else. */
+/** Returns the body of an update: the revision and the members that changed. */
 export function toUpdateInput(values: LicenseValues, license: License, policy: Pick<Policy, "type">): LicenseEdit {
   const before = toLicenseValues(license);
   const sent: LicenseEdit = { revision: license.revision };
@@ -127,7 +127,7 @@ export function toUpdateInput(values: LicenseValues, license: License, policy: P
   if (differs(filledEntitlements(values.entitlements), filledEntitlements(before.entitlements)))
     sent.entitlements = filledEntitlements(values.entitlements);
   if (limitsCalls(policy.type) && values.allowance !== "" && values.allowance !== before.allowance) sent.allowance = values.allowance;
-  // A moment that was not touched keeps its seconds, which the form does not show.
+  // An unchanged expiry keeps its seconds, which the form does not show.
   if (limitsTime(policy.type) && (values.day !== before.day || values.time !== before.time)) sent.expires = expiryOf(values);
   if (differs(toOverrides(values.overrides), toOverrides(before.overrides)))
     sent.overrides = { ...hiddenOverrides(license.overrides, values.overrides), ...toOverrides(values.overrides) };
@@ -135,7 +135,7 @@ export function toUpdateInput(values: LicenseValues, license: License, policy: P
   return sent;
 }
 
-/** What keeps values from being a license, by the form's paths. The words are the caller's. */
+/** Kind of error of a field. The caller has the texts. */
 export type FieldFault = "needed" | "needOne" | "rule" | "repeated";
 
 export function findErrors(values: LicenseValues, { type }: Pick<Policy, "type">): Record<string, FieldFault> {

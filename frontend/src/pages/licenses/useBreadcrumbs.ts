@@ -5,7 +5,7 @@ import type { License } from "@/api/types";
 import type { Breadcrumb } from "@/components/Page";
 import { useTranslation } from "@/i18n";
 
-/** What a license is below: its product and version, and the way to them. */
+/** Returns the breadcrumbs of a license, and the queries of its product and version. */
 export function useBreadcrumbs(license: License | undefined) {
   const { t } = useTranslation();
   const enabled = license !== undefined;

@@ -32,7 +32,7 @@ export default function Login() {
     send: login,
     onSuccess: (session) => startSession(client, session),
   });
-  // Whoever is in, by this form or from before, goes on to where they wanted to be.
+  // A member who is logged in, by this form or already before, continues to the requested page.
   useEffect(() => {
     if (session) router.history.replace(back);
   }, [session, back, router]);

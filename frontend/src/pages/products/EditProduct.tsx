@@ -13,7 +13,7 @@ export default function EditProduct() {
   const { id } = useParams({ from: "/member/products/$id/edit" });
   const client = useQueryClient();
   const navigate = useNavigate();
-  // The form keeps what it began with: an edit must name the revision that its person saw.
+  // The form keeps its initial data: an update must send the revision that the user saw.
   const query = useQuery({ ...productQuery(id), staleTime: Infinity, refetchOnMount: "always" });
   return (
     <LoadedPage query={query.isRefetching ? { ...query, data: undefined } : query}>

@@ -20,7 +20,7 @@ interface Props {
   onSuccess: (product: Product) => void;
   submitLabel: string;
   cancelTo: string;
-  /** Reads the record anew after somebody else's change. */
+  /** Reads the record again after an edit conflict. */
   reload?: () => void;
 }
 

@@ -16,7 +16,7 @@ import type { Result } from "@/verifier/types";
 
 import { VerifyResults } from "./VerifyResults";
 
-const TYPING_DELAY_MS = 300; // ms without a key before the certificate is tried
+const TYPING_DELAY_MS = 300; // after the last key press, before the certificate is tried
 
 export default function Verify() {
   const { t } = useTranslation();
@@ -47,7 +47,7 @@ export default function Verify() {
 
 const needsKeyring = ({ verifyLocally: judge }: Candidate) => !judge;
 
-/** Judges one file after the other, and all of them anew when the key is another. */
+/** Verifies one file after the other, and all of them again when the key changes. */
 function useVerification(candidates: Candidate[], keyring: string) {
   const [results, setResults] = useState<Result[]>([]);
   const [checking, setChecking] = useState("");
@@ -120,7 +120,7 @@ function KeyInput({ value, onChange }: { value: string; onChange: (keyring: stri
   );
 }
 
-/** For members: the key of one of their products. */
+/** Select for members: fills in the key of one of their products. */
 function ProductKeySelect({ onKey, onError }: { onKey: (keyring: string) => void; onError: (text: string) => void }) {
   const { t } = useTranslation();
   const client = useQueryClient();
@@ -137,7 +137,7 @@ function ProductKeySelect({ onKey, onError }: { onKey: (keyring: string) => void
       data={data.map(({ id, name }) => ({ value: id, label: name }))}
       searchValue={search}
       onSearchChange={setSearch}
-      filter={({ options }) => options} // the server has searched
+      filter={({ options }) => options} // the server has filtered
       value={known}
       onChange={async (id) => {
         setKnown(id);
@@ -202,7 +202,7 @@ function DropZone({ onChoose }: { onChoose: (chosen: { candidates: Candidate[]; 
               const name = files[0]?.webkitRelativePath.split("/")[0] ?? t("verify.folder");
               const candidates = fromFolder(files);
               onChoose({ candidates, empty: candidates.length === 0 ? [name] : [] });
-              event.currentTarget.value = ""; // the same folder can be chosen again
+              event.currentTarget.value = ""; // so that the same folder can be chosen again
             }}
           />
         </Group>

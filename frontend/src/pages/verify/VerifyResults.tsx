@@ -10,12 +10,12 @@ import type { Result, Verdict } from "@/verifier/types";
 
 interface Props {
   results: Result[];
-  /** Folders without license files. */
+  /** Names of folders without license files. */
   empty: string[];
   clear: () => void;
 }
 
-/** What was found, file by file, with the reason and the advice. */
+/** Lists the results, file by file, with reason and advice. */
 export function VerifyResults({ results, empty, clear }: Props) {
   const { t } = useTranslation();
   if (results.length === 0 && empty.length === 0) return null;
@@ -43,7 +43,7 @@ export function VerifyResults({ results, empty, clear }: Props) {
           </Group>
         ))}
         {results.map((result, i) => (
-          // oxlint-disable-next-line react/no-array-index-key -- two files may have one name
+          // oxlint-disable-next-line react/no-array-index-key -- several files may have the same name
           <ResultItem key={i} result={result} />
         ))}
       </Stack>

@@ -13,7 +13,7 @@ export default function EditVersion() {
   const { id } = useParams({ from: "/member/versions/$id/edit" });
   const client = useQueryClient();
   const navigate = useNavigate();
-  // The form keeps what it began with: an edit must name the revision that its person saw.
+  // The form keeps its initial data: an update must send the revision that the user saw.
   const query = useQuery({ ...versionQuery(id), staleTime: Infinity, refetchOnMount: "always" });
   const product = useQuery({ ...productQuery(query.data?.product ?? ""), enabled: query.data !== undefined });
   return (

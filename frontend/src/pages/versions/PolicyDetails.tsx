@@ -19,7 +19,7 @@ const order: Setting[] = [
   "max_borrow",
 ];
 
-/** A policy in words; of a license, with what it has of its own. */
+/** Shows a policy; for a license, with its overrides marked. */
 export function PolicyDetails({ policy, overrides = {} }: { policy: Policy; overrides?: Overrides }) {
   const { t } = useTranslation();
   const own = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));

@@ -27,14 +27,14 @@ interface PolicyForm {
 
 interface Props<V extends PolicyForm> {
   form: UseFormReturnType<V>;
-  /** The type of a version that exists is for good. */
+  /** The type of an existing version cannot change. */
   typeFixed: boolean;
 }
 
-/** The policy of a version: what limits its licenses, and how their programs speak to the server. */
+/** Form fields of a version's policy. */
 export function PolicyFields<V extends PolicyForm>({ form, typeFixed }: Props<V>) {
   const { t } = useTranslation();
-  // The fields are the same in every form that holds a policy; their paths are not known to the type of one.
+  // The fields are the same in every form with a policy, but the type of a generic form does not know their paths.
   const at = form as unknown as UseFormReturnType<PolicyForm>;
   const { policy } = at.getValues();
   const { trigger } = policy;
@@ -139,4 +139,4 @@ function SettingInput({ form, setting }: { form: UseFormReturnType<PolicyForm>; 
   return <CountInput {...common} {...(setting === "clone_limit" && cloneLimitRange)} />;
 }
 
-const cloneLimitRange = { min: 1, max: 3 }; // of clone_limit: no installation has more re-activations than that
+const cloneLimitRange = { min: 1, max: 3 }; // of clone_limit: an installation has no more reactivations than that

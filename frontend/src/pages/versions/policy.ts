@@ -1,10 +1,10 @@
-// A policy as forms hold it, and what of it applies.
+// The form values of a policy, and which settings apply.
 
 import type { CloneAction, Policy, PolicyNew, PolicyType, Trigger } from "@/api/types";
 import { formatDuration, millis, formatNumber } from "@/components/format";
 import { t } from "@/i18n";
 
-/** A number that somebody is typing may be nothing yet. */
+/** The value of a number input; "" while it is empty. */
 export type NumberField = number | "";
 
 export interface PolicyValues {
@@ -29,28 +29,28 @@ export const types: readonly PolicyType[] = ["calls", "time", "time_and_calls", 
 export const triggers: readonly Trigger[] = ["interval", "every_call"];
 export const cloneActions: readonly CloneAction[] = ["refuse", "suspend", "report"];
 
-/** The settings that are numbers, in the order of the page. */
+/** The numeric settings, in the order of the page. */
 export const durations = ["interval", "grace", "activation_delay", "clock_tolerance", "max_borrow"] as const;
 export const counts = ["max_retries", "activation_limit", "max_machines", "journal_every", "prepaid", "clone_limit"] as const;
 export type Setting = (typeof durations)[number] | (typeof counts)[number];
 
 export const isDuration = (setting: Setting): setting is (typeof durations)[number] => (durations as readonly string[]).includes(setting);
 
-/** What a type limits. */
+/** Reports which limits a license type has. */
 export const limitsCalls = (type: PolicyType) => type === "calls" || type === "time_and_calls";
 export const limitsTime = (type: PolicyType) => type === "time" || type === "time_and_calls";
 
 type PolicyContext = Pick<Policy, "type" | "trigger" | "clone_action">;
 
-/** Whether a setting means anything with the rest of its policy. */
+/** Reports whether a setting has an effect together with the rest of the policy. */
 export function settingApplies(setting: Setting, { type, trigger, clone_action }: PolicyContext): boolean {
-  if (setting === "journal_every") return trigger === "interval"; // only calls that are counted on the machine are written down there
+  if (setting === "journal_every") return trigger === "interval"; // only calls counted on the machine are journaled
   if (setting === "prepaid") return limitsCalls(type);
-  if (setting === "clone_limit") return clone_action !== "report"; // nothing follows from it
+  if (setting === "clone_limit") return clone_action !== "report"; // reporting alone has no limit
   return true;
 }
 
-/** What a new version begins with: shown, so that it is chosen and not only met. */
+/** The initial values of a new version. The form shows all of them, so that they are a choice. */
 export const defaultPolicy: PolicyValues = {
   type: "calls",
   trigger: "interval",
@@ -71,11 +71,11 @@ export const defaultPolicy: PolicyValues = {
 
 const usualInterval: Record<Trigger, number> = { interval: millis.h, every_call: millis.min };
 
-/** With another trigger the interval is another thing: one that was not chosen goes along. */
+/** Returns the interval for another trigger: a default interval changes with the trigger, a chosen one stays. */
 export const intervalFor = (next: Trigger, interval: NumberField): NumberField =>
   Object.values(usualInterval).includes(Number(interval)) ? usualInterval[next] : interval;
 
-/** The policy as it is sent: what applies. It replaces the one before, whose other settings stay as they were, also those that nobody here knows. */
+/** Returns the policy to send: the settings that apply, and of the previous policy those that do not apply or are unknown to this form. */
 export function toPolicyInput(values: PolicyValues, before?: Policy): PolicyNew {
   const { type, trigger, statistics, clone_action } = values;
   const sent: PolicyNew = { ...before, type, trigger, statistics, clone_action };
@@ -86,7 +86,7 @@ export function toPolicyInput(values: PolicyValues, before?: Policy): PolicyNew 
   return sent;
 }
 
-/** The settings that lack their value. */
+/** Returns the settings that apply and have no value. */
 export const missingSettings = (values: PolicyValues): Setting[] =>
   [...durations, ...counts].filter((setting) => settingApplies(setting, values) && values[setting] === "");
 
@@ -95,7 +95,7 @@ export const settingLabel = (setting: Setting, trigger: Trigger) =>
 export const settingHint = (setting: Setting, trigger: Trigger) =>
   setting === "interval" ? t(`policy.intervalHint.${trigger}`) : t(`policy.${setting}Hint`);
 
-/** A setting's value in words. */
+/** Formats the value of a setting. */
 export function formatSetting(setting: Setting, policy: Pick<Policy, Setting>): string {
   const value = policy[setting];
   if (setting === "max_machines") return value === 0 ? t("policy.noLimit") : formatNumber(value);
