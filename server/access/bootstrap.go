@@ -46,9 +46,9 @@ var errBadSetupToken = &Error{Code: "bad_setup_token", Detail: "the token is wro
 // learns nothing and costs nothing. It is the server's, or one of NewOrganisation.
 func (s *Service) SetUp(ctx context.Context, f SetupInput, address string) (token string, who Identity, err error) {
 	further := f.IsAdditionalOrganisation()
-	var ticket licensing.Entry
+	var link licensing.TypedEntry[oneTimeToken]
 	if further {
-		ticket, _, err = s.lookupLink(ctx, organisationLinkKind, f.Token, address)
+		link, err = s.lookupLink(ctx, organisationLinkKind, f.Token, address)
 	} else {
 		err = s.checkSetupToken(ctx, f.Token, address)
 	}
@@ -68,7 +68,7 @@ func (s *Service) SetUp(ctx context.Context, f SetupInput, address string) (toke
 		ID: s.newID(ctx), Organisation: org.ID, Email: normaliseEmail(f.Email), Name: f.Name, Role: Owner, Password: hash, Revision: 1, Created: now,
 	}
 	if further {
-		err = s.createAdditionalOrganisation(ctx, ticket, org, owner)
+		err = s.createAdditionalOrganisation(ctx, link, org, owner)
 	} else {
 		err = s.store.CreateFirstOwner(ctx, hashToken("setup", f.Token), org, owner)
 		switch {
@@ -107,11 +107,11 @@ func (s *Service) NewOrganisationLink(ctx context.Context) (link string, until l
 
 // createAdditionalOrganisation makes a further organisation and its owner. What a crash in between leaves is an organisation without people, which nobody
 // can see.
-func (s *Service) createAdditionalOrganisation(ctx context.Context, ticket licensing.Entry, org licensing.Organisation, owner Member) error {
+func (s *Service) createAdditionalOrganisation(ctx context.Context, link licensing.TypedEntry[oneTimeToken], org licensing.Organisation, owner Member) error {
 	if err := s.checkEmailUnused(ctx, owner.Email); err != nil {
 		return err
 	}
-	if err := s.consumeLink(ctx, ticket); err != nil {
+	if err := s.consumeLink(ctx, link); err != nil {
 		return err
 	}
 	if err := s.store.CreateOrganisation(ctx, org); err != nil {

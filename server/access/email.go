@@ -99,10 +99,11 @@ func (s *Service) mailVerificationLink(ctx context.Context, m Member) error {
 
 // VerifyEmail marks the address as reaching its member, whom it returns, if it is still the one that the link was sent to.
 func (s *Service) VerifyEmail(ctx context.Context, secret, address string) (Member, error) {
-	e, t, err := s.lookupLink(ctx, verificationKind, secret, address)
+	e, err := s.lookupLink(ctx, verificationKind, secret, address)
 	if err != nil {
 		return Member{}, err
 	}
+	t := e.Value
 	m, err := s.updateWithRetry(ctx, Member{ID: t.Member, Organisation: e.Org}, func(m *Member) bool {
 		m.Verified = true
 		return m.Email == t.Email
@@ -175,10 +176,11 @@ func (s *Service) issueResetLink(ctx context.Context, m Member, by license.ID) (
 
 // ResetPassword sets a new password of the member whom it returns, and ends every session. Whoever has a second factor still needs it to log in.
 func (s *Service) ResetPassword(ctx context.Context, secret, password, address string) (Member, error) {
-	e, t, err := s.lookupLink(ctx, resetKind, secret, address)
+	e, err := s.lookupLink(ctx, resetKind, secret, address)
 	if err != nil {
 		return Member{}, err
 	}
+	t := e.Value
 	if err := checkPassword("password", password); err != nil {
 		return Member{}, err
 	}

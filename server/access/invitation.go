@@ -63,7 +63,7 @@ func (s *Service) Invite(ctx context.Context, who Identity, organisation, email 
 		return i, link, nil
 	}
 	if err := s.mailLink(ctx, invitationKind, email, organisation, link, InvitationLifetime); err != nil {
-		return i, "", errors.Join(err, s.store.DeleteEntry(ctx, invitationKind, e.ID, 0))
+		return i, "", errors.Join(err, s.links(invitationKind).Delete(ctx, e.ID, 0))
 	}
 	return i, "", nil
 }
@@ -85,15 +85,18 @@ func (s *Service) deleteExpired(ctx context.Context, kind string, id license.ID)
 	return err
 }
 
-func invitationOf(e licensing.Entry) (Invitation, error) {
-	t, err := decode[oneTimeToken](e)
-	return Invitation{ID: license.ID(e.ID), Email: t.Email, Role: t.Role, InvitedBy: t.Member, Created: e.Created, Expires: t.Expires}, err
+func invitationOf(e licensing.TypedEntry[oneTimeToken]) (Invitation, error) {
+	t := e.Value
+	return Invitation{ID: license.ID(e.ID), Email: t.Email, Role: t.Role, InvitedBy: t.Member, Created: e.Created, Expires: t.Expires}, nil
 }
 
 // Invitations lists those of the organisation that were not accepted yet, newest first.
 func (s *Service) Invitations(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Invitation], error) {
-	found, err := s.store.Entries(ctx, invitationKind, org, "", page)
-	return convertListing(found, err, invitationOf)
+	found, err := s.links(invitationKind).List(ctx, org, "", page)
+	if err != nil {
+		return licensing.Listing[Invitation]{}, err
+	}
+	return licensing.MapListing(found, invitationOf)
 }
 
 // RevokeInvitation ends one: whoever accepts it later is refused.
@@ -106,10 +109,11 @@ func (s *Service) RevokeInvitation(ctx context.Context, org, id license.ID) erro
 
 // AcceptInvitation makes the member and logs in.
 func (s *Service) AcceptInvitation(ctx context.Context, secret, name, password, address string) (token string, who Identity, err error) {
-	e, t, err := s.lookupLink(ctx, invitationKind, secret, address)
+	e, err := s.lookupLink(ctx, invitationKind, secret, address)
 	if err != nil {
 		return "", Identity{}, err
 	}
+	t := e.Value
 	if err := s.checkCreatorStillMay(ctx, e.Org, t.Member, t.Role); err != nil {
 		return "", Identity{}, err
 	}

@@ -48,14 +48,14 @@ func (s *Service) demoteOwner(ctx context.Context, m Member, remove bool) (Membe
 		} else if !other {
 			return m, &Error{Code: "last_owner", Detail: "an organisation has at least one owner: make another one first"}
 		}
-		e.Body = encode(c)
-		e, err = s.store.ReplaceEntry(ctx, e)
+		e.Value = c
+		e, err = s.ownerChanges().Replace(ctx, e)
 		if errors.Is(err, licensing.ErrStale) {
 			continue
 		} else if err != nil {
 			return m, err
 		}
-		changed, err := s.finishOwnerChange(ctx, e, c)
+		changed, err := s.finishOwnerChange(ctx, e)
 		if errors.Is(err, licensing.ErrStale) && !remove && !changed.isActiveOwner() && changed.Revision == m.Revision+1 ||
 			errors.Is(err, licensing.ErrNotFound) && remove {
 			err = nil // another node has made it
@@ -66,32 +66,29 @@ func (s *Service) demoteOwner(ctx context.Context, m Member, remove bool) (Membe
 }
 
 // ownersEntry is the organisation's entry, with nothing under way.
-func (s *Service) ownersEntry(ctx context.Context, org license.ID) (licensing.Entry, error) {
+func (s *Service) ownersEntry(ctx context.Context, org license.ID) (licensing.TypedEntry[ownerChange], error) {
 	for range maxRetries {
-		e, err := s.store.Entry(ctx, ownersKind, string(org))
+		e, err := s.ownerChanges().Get(ctx, string(org))
 		if errors.Is(err, licensing.ErrNotFound) {
-			err = s.store.CreateEntry(ctx, licensing.Entry{Kind: ownersKind, ID: string(org), Org: org, Created: s.timestamp(), Body: encode(ownerChange{})})
+			_, err = s.ownerChanges().Create(ctx, licensing.Entry{ID: string(org), Org: org, Created: s.timestamp()}, ownerChange{})
 			if err == nil || errors.Is(err, licensing.ErrExists) {
 				continue
 			}
 		}
-		if err != nil {
+		if err != nil || e.Value.Member == "" {
 			return e, err
 		}
-		c, err := decode[ownerChange](e)
-		if err != nil || c.Member == "" {
-			return e, err
-		}
-		if _, err := s.finishOwnerChange(ctx, e, c); err != nil && !errors.Is(err, licensing.ErrStale) && !errors.Is(err, licensing.ErrNotFound) {
+		if _, err := s.finishOwnerChange(ctx, e); err != nil && !errors.Is(err, licensing.ErrStale) && !errors.Is(err, licensing.ErrNotFound) {
 			return e, err
 		}
 	}
-	return licensing.Entry{}, licensing.ErrStale
+	return licensing.TypedEntry[ownerChange]{}, licensing.ErrStale
 }
 
 // finishOwnerChange makes the change that stands in the entry, and takes it out. With ErrStale it gives the member as it is: the change was
 // made by another, or has become impossible.
-func (s *Service) finishOwnerChange(ctx context.Context, e licensing.Entry, c ownerChange) (Member, error) {
+func (s *Service) finishOwnerChange(ctx context.Context, e licensing.TypedEntry[ownerChange]) (Member, error) {
+	c := e.Value
 	m, made := s.store.Member(ctx, e.Org, c.Member)
 	switch {
 	case made != nil:
@@ -106,8 +103,8 @@ func (s *Service) finishOwnerChange(ctx context.Context, e licensing.Entry, c ow
 	if made != nil && !errors.Is(made, licensing.ErrStale) && !errors.Is(made, licensing.ErrNotFound) {
 		return m, made // it is not known what became of it, so it stays written
 	}
-	e.Body = encode(ownerChange{})
-	if _, err := s.store.ReplaceEntry(ctx, e); err != nil && !errors.Is(err, licensing.ErrStale) {
+	e.Value = ownerChange{}
+	if _, err := s.ownerChanges().Replace(ctx, e); err != nil && !errors.Is(err, licensing.ErrStale) {
 		return m, err
 	}
 	return m, made

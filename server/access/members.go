@@ -83,12 +83,12 @@ func (s *Service) RemoveMember(ctx context.Context, who Identity, id license.ID,
 	}
 	// The tokens are worth nothing without their member already; this only tidies up.
 	for {
-		left, err := s.store.Entries(ctx, tokenKind, who.Organisation(), string(id), licensing.Page{})
+		left, err := s.tokens().List(ctx, who.Organisation(), string(id), licensing.Page{})
 		if err != nil || len(left.Items) == 0 {
 			return err
 		}
 		for _, e := range left.Items {
-			if err := s.store.DeleteEntry(ctx, tokenKind, e.ID, 0); err != nil && !errors.Is(err, licensing.ErrNotFound) {
+			if err := s.tokens().DeleteIfExists(ctx, e.ID); err != nil {
 				return err
 			}
 		}

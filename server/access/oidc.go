@@ -145,27 +145,23 @@ func (s *Service) BeginOIDC(ctx context.Context, org, member license.ID, address
 	if to, err = s.Provider.Begin(ctx, c, state, p.Nonce, p.Verifier); err != nil {
 		return "", "", err
 	}
-	return to, browser, s.store.CreateEntry(ctx, licensing.Entry{
-		Kind: oidcStateKind, ID: string(hashToken("state", state)), Org: org, Created: now, Until: addDuration(now, oidcLifetime), Body: encode(p),
-	})
+	_, err = s.oidcStates().Create(ctx, licensing.Entry{ID: string(hashToken("state", state)), Org: org, Created: now, Until: addDuration(now, oidcLifetime)}, p)
+	return to, browser, err
 }
 
 // FinishOIDC logs in whoever comes back from the provider. A state is good once, on whatever node.
 func (s *Service) FinishOIDC(ctx context.Context, state, code, issuer, browser, address string) (token string, who Identity, err error) {
-	e, err := s.store.Entry(ctx, oidcStateKind, string(hashToken("state", state)))
+	e, err := s.oidcStates().Get(ctx, string(hashToken("state", state)))
 	if errors.Is(err, licensing.ErrNotFound) {
 		return "", Identity{}, s.countFailure(ctx, oidcStateKind, address, errOIDCState)
 	} else if err != nil {
 		return "", Identity{}, err
 	}
-	p, err := decode[oidcState](e)
-	if err != nil {
-		return "", Identity{}, err
-	}
+	p := e.Value
 	if s.timestamp() >= e.Until || subtle.ConstantTimeCompare([]byte(hashToken("browser", browser)), []byte(p.Browser)) != 1 {
 		return "", Identity{}, s.countFailure(ctx, oidcStateKind, address, errOIDCState)
 	}
-	if err := s.store.DeleteEntry(ctx, oidcStateKind, e.ID, e.Revision); isWriteConflict(err) {
+	if err := s.oidcStates().Delete(ctx, e.ID, e.Revision); isWriteConflict(err) {
 		return "", Identity{}, errOIDCState
 	} else if err != nil {
 		return "", Identity{}, err
@@ -266,13 +262,10 @@ func (s *Service) findOrCreateOIDCMember(ctx context.Context, org, linking licen
 // createOIDCMember makes a member of somebody who was invited, or whom the organisation lets in without.
 func (s *Service) createOIDCMember(ctx context.Context, org license.ID, set OIDC, email, name string) (Member, error) {
 	role := set.DefaultRole
-	e, err := s.store.Entry(ctx, invitationKind, string(invitationID(org, email)))
+	e, err := s.links(invitationKind).Get(ctx, string(invitationID(org, email)))
 	switch {
 	case err == nil && s.timestamp() < e.Until:
-		t, err := decode[oneTimeToken](e)
-		if err != nil {
-			return Member{}, err
-		}
+		t := e.Value
 		if err := s.checkCreatorStillMay(ctx, org, t.Member, t.Role); err == errBadLink {
 			break
 		} else if err != nil {

@@ -36,15 +36,13 @@ type oneTimeToken struct {
 }
 
 // createLink makes a ticket and gives its secret. ErrExists when one with this id is there.
-func (s *Service) createLink(ctx context.Context, kind string, id, org license.ID, life time.Duration, t oneTimeToken) (secret string, e licensing.Entry, err error) {
+func (s *Service) createLink(ctx context.Context, kind string, id, org license.ID, life time.Duration, t oneTimeToken) (secret string, e licensing.TypedEntry[oneTimeToken], err error) {
 	now := s.timestamp()
 	secret = string(id) + "_" + s.newToken(ctx)
 	t.Hash, t.Expires, t.Mailed = hashToken(kind, secret), addDuration(now, life), s.Mailer != nil
-	e = licensing.Entry{Kind: kind, ID: string(id), Org: org, Search: t.Email, Created: now, Until: t.Expires, Body: encode(t)}
-	err = s.store.CreateEntry(ctx, e)
+	e, err = s.links(kind).Create(ctx, licensing.Entry{ID: string(id), Org: org, Search: t.Email, Created: now, Until: t.Expires}, t)
 	if licensing.IsReplay(ctx, err) { // the same call may have made it before
-		held, look := s.store.Entry(ctx, kind, e.ID)
-		if was, wrong := decode[oneTimeToken](held); look == nil && wrong == nil && was.Hash == t.Hash {
+		if held, look := s.links(kind).Get(ctx, e.ID); look == nil && held.Value.Hash == t.Hash {
 			e, err = held, nil
 		}
 	}
@@ -52,28 +50,28 @@ func (s *Service) createLink(ctx context.Context, kind string, id, org license.I
 }
 
 // lookupLink looks at a ticket that somebody shows. It stays until it is used up.
-func (s *Service) lookupLink(ctx context.Context, kind, secret, address string) (licensing.Entry, oneTimeToken, error) {
+func (s *Service) lookupLink(ctx context.Context, kind, secret, address string) (licensing.TypedEntry[oneTimeToken], error) {
 	id, _, _ := strings.Cut(secret, "_")
 	if len(id) != 24 {
-		return licensing.Entry{}, oneTimeToken{}, s.countFailure(ctx, kind, address, errBadLink)
+		return licensing.TypedEntry[oneTimeToken]{}, s.countFailure(ctx, kind, address, errBadLink)
 	}
-	e, err := s.store.Entry(ctx, kind, id)
+	e, err := s.links(kind).Get(ctx, id)
 	if errors.Is(err, licensing.ErrNotFound) {
-		return e, oneTimeToken{}, s.countFailure(ctx, kind, address, errBadLink)
+		return e, s.countFailure(ctx, kind, address, errBadLink)
 	} else if err != nil {
-		return e, oneTimeToken{}, err
+		return e, err
 	}
-	t, err := decode[oneTimeToken](e)
-	if err == nil && (subtle.ConstantTimeCompare([]byte(hashToken(kind, secret)), []byte(t.Hash)) != 1 || s.timestamp() >= t.Expires) {
+	t := e.Value
+	if subtle.ConstantTimeCompare([]byte(hashToken(kind, secret)), []byte(t.Hash)) != 1 || s.timestamp() >= t.Expires {
 		err = s.countFailure(ctx, kind, address, errBadLink)
 	}
-	return e, t, err
+	return e, err
 }
 
 // consumeLink makes sure that of all who show a ticket at a time one goes on. It comes before what the ticket is good for, so a crash right after
 // it costs a ticket, and never gives one twice.
-func (s *Service) consumeLink(ctx context.Context, e licensing.Entry) error {
-	err := s.store.DeleteEntry(ctx, e.Kind, e.ID, e.Revision)
+func (s *Service) consumeLink(ctx context.Context, e licensing.TypedEntry[oneTimeToken]) error {
+	err := s.links(e.Kind).Delete(ctx, e.ID, e.Revision)
 	if isWriteConflict(err) {
 		return errBadLink
 	}

@@ -118,7 +118,7 @@ func (a *attempt) succeed(ctx context.Context) error {
 		own = own[:last]
 	}
 	for _, l := range own {
-		if err := a.s.store.DeleteEntry(ctx, failureKind, l.id, 0); err != nil && !errors.Is(err, licensing.ErrNotFound) {
+		if err := a.s.counters().DeleteIfExists(ctx, l.id); err != nil {
 			return err
 		}
 	}
@@ -141,15 +141,13 @@ func (s *Service) countFailure(ctx context.Context, secret, address string, refu
 func (s *Service) checkLimit(ctx context.Context, l limit, count bool) (time.Duration, error) {
 	for range maxRetries {
 		now := s.timestamp()
-		e, err := s.store.Entry(ctx, failureKind, l.id)
-		t := counter{Since: now}
-		if err == nil {
-			t, err = decode[counter](e)
-		}
-		missing := errors.Is(err, licensing.ErrNotFound)
-		if err != nil && !missing {
+		e, err := s.counters().Get(ctx, l.id)
+		if errors.Is(err, licensing.ErrNotFound) {
+			e.Entry, e.Value = licensing.Entry{ID: l.id, Created: now}, counter{Since: now}
+		} else if err != nil {
 			return 0, err
 		}
+		t := e.Value
 		if wait := l.wait(t, now); wait > 0 || !count {
 			return wait, nil
 		}
@@ -157,14 +155,8 @@ func (s *Service) checkLimit(ctx context.Context, l limit, count bool) (time.Dur
 			t = counter{Since: now}
 		}
 		t.Failed, t.Last = t.Failed+1, now
-		e.Body, e.Until = encode(t), l.expiry(t)
-		if missing {
-			e.Kind, e.ID, e.Created = failureKind, l.id, now
-			err = s.store.CreateEntry(ctx, e)
-		} else {
-			_, err = s.store.ReplaceEntry(ctx, e)
-		}
-		if !isWriteConflict(err) {
+		e.Value, e.Until = t, l.expiry(t)
+		if _, err = s.counters().Put(ctx, e); !isWriteConflict(err) {
 			return 0, err
 		}
 	}
@@ -174,21 +166,16 @@ func (s *Service) checkLimit(ctx context.Context, l limit, count bool) (time.Dur
 // uncount takes one try back.
 func (s *Service) uncount(ctx context.Context, l limit) error {
 	for range maxRetries {
-		e, err := s.store.Entry(ctx, failureKind, l.id)
+		e, err := s.counters().Get(ctx, l.id)
 		if errors.Is(err, licensing.ErrNotFound) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		t, err := decode[counter](e)
-		if err != nil {
-			return err
-		}
-		if t.Failed--; t.Failed <= 0 {
-			err = s.store.DeleteEntry(ctx, failureKind, l.id, e.Revision)
+		if e.Value.Failed--; e.Value.Failed <= 0 {
+			err = s.counters().Delete(ctx, l.id, e.Revision)
 		} else {
-			e.Body = encode(t)
-			_, err = s.store.ReplaceEntry(ctx, e)
+			_, err = s.counters().Replace(ctx, e)
 		}
 		if !isWriteConflict(err) {
 			return err

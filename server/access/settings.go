@@ -20,15 +20,12 @@ const settingsKind = "access_settings"
 
 // Settings of the organisation.
 func (s *Service) Settings(ctx context.Context, org license.ID) (Settings, error) {
-	e, err := s.store.Entry(ctx, settingsKind, string(org))
+	e, err := s.settings().Get(ctx, string(org))
 	if errors.Is(err, licensing.ErrNotFound) {
 		return Settings{Revision: 1}, nil
-	} else if err != nil {
-		return Settings{}, err
 	}
-	set, err := decode[Settings](e)
-	set.Revision = e.Revision + 1
-	return set, err
+	e.Value.Revision = e.Revision + 1
+	return e.Value, err
 }
 
 // UpdateSettings replaces them if they are still at the revision, or with 0 at any. The secret of the provider's client is kept where none is given, for
@@ -50,14 +47,9 @@ func (s *Service) UpdateSettings(ctx context.Context, who Identity, set Settings
 		}
 		set.Revision = held.Revision
 	}
-	e := licensing.Entry{Kind: settingsKind, ID: string(org), Org: org, Created: s.timestamp(), Revision: set.Revision - 1, Body: encode(set)}
-	var err error
-	if e.Revision == 0 {
-		err = s.store.CreateEntry(ctx, e)
-		e.Revision = 1
-	} else {
-		e, err = s.store.ReplaceEntry(ctx, e)
-	}
+	e, err := s.settings().Put(ctx, licensing.TypedEntry[Settings]{
+		Entry: licensing.Entry{ID: string(org), Org: org, Created: s.timestamp(), Revision: set.Revision - 1}, Value: set,
+	})
 	if isWriteConflict(err) {
 		err = licensing.ErrStale
 	}

@@ -1,36 +1,33 @@
 package access
 
-import (
-	"encoding/json"
-	"fmt"
-
-	"github.com/onelicense/onelicense/server/licensing"
-)
+import "github.com/onelicense/onelicense/server/licensing"
 
 // What needs no table of its own is kept as entries, whose bodies are JSON.
 
-func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // strings and numbers: a bug of ours
-	}
-	return b
+func (s *Service) totpSecrets() licensing.Entries[totpRecord] {
+	return licensing.EntriesOf[totpRecord](s.store, totpKind)
 }
 
-func decode[T any](e licensing.Entry) (v T, err error) {
-	if err = json.Unmarshal(e.Body, &v); err != nil {
-		err = fmt.Errorf("reading the %s %s: %w", e.Kind, e.ID, err)
-	}
-	return v, err
+func (s *Service) tokens() licensing.Entries[tokenRecord] {
+	return licensing.EntriesOf[tokenRecord](s.store, tokenKind)
 }
 
-// convertListing makes a list of records of one of entries.
-func convertListing[T any](found licensing.Listing[licensing.Entry], err error, read func(licensing.Entry) (T, error)) (licensing.Listing[T], error) {
-	l := licensing.Listing[T]{Items: []T{}, Next: found.Next}
-	for i := 0; err == nil && i < len(found.Items); i++ {
-		var item T
-		item, err = read(found.Items[i])
-		l.Items = append(l.Items, item)
-	}
-	return l, err
+func (s *Service) settings() licensing.Entries[Settings] {
+	return licensing.EntriesOf[Settings](s.store, settingsKind)
+}
+
+func (s *Service) ownerChanges() licensing.Entries[ownerChange] {
+	return licensing.EntriesOf[ownerChange](s.store, ownersKind)
+}
+
+func (s *Service) links(kind string) licensing.Entries[oneTimeToken] {
+	return licensing.EntriesOf[oneTimeToken](s.store, kind)
+}
+
+func (s *Service) counters() licensing.Entries[counter] {
+	return licensing.EntriesOf[counter](s.store, failureKind)
+}
+
+func (s *Service) oidcStates() licensing.Entries[oidcState] {
+	return licensing.EntriesOf[oidcState](s.store, oidcStateKind)
 }

@@ -66,17 +66,16 @@ func (s *Service) CreateToken(ctx context.Context, who Identity, name string, sc
 	scope = slices.Compact(slices.Sorted(slices.Values(scope)))
 	id := s.newID(ctx)
 	secret = tokenPrefix + string(id) + "_" + s.newToken(ctx)
-	e := licensing.Entry{
-		Kind: tokenKind, ID: string(id), Org: who.Organisation(), List: string(who.Member.ID), Search: name, Created: now,
-		Body: encode(tokenRecord{Hash: hashToken("token", secret), Member: who.Member.ID, Name: name, Scope: scope, Expires: expires, Strong: who.Session.AuthMethod != AuthPassword}),
-	}
+	e := licensing.Entry{ID: string(id), Org: who.Organisation(), List: string(who.Member.ID), Search: name, Created: now}
 	if expires != 0 {
 		e.Until = expires + lease.Time(expiredRetention.Milliseconds())
 	}
-	if err := s.store.CreateEntry(ctx, e); err != nil && !licensing.IsReplay(ctx, err) {
+	created, err := s.tokens().Create(ctx, e, tokenRecord{Hash: hashToken("token", secret), Member: who.Member.ID, Name: name, Scope: scope,
+		Expires: expires, Strong: who.Session.AuthMethod != AuthPassword})
+	if err != nil && !licensing.IsReplay(ctx, err) {
 		return "", Token{}, err
 	}
-	t, err = tokenOf(e)
+	t, err = tokenOf(created)
 	return secret, t, err
 }
 
@@ -97,26 +96,29 @@ func checkScope(role Role, scope []Action) error {
 
 // Tokens lists those of a member, or with an empty id all of the organisation.
 func (s *Service) Tokens(ctx context.Context, org, member license.ID, page licensing.Page) (licensing.Listing[Token], error) {
-	found, err := s.store.Entries(ctx, tokenKind, org, string(member), page)
-	return convertListing(found, err, tokenOf)
+	found, err := s.tokens().List(ctx, org, string(member), page)
+	if err != nil {
+		return licensing.Listing[Token]{}, err
+	}
+	return licensing.MapListing(found, tokenOf)
 }
 
 // RevokeToken ends a token of the member, or with an empty id of anybody in the organisation.
 func (s *Service) RevokeToken(ctx context.Context, org, member, id license.ID) error {
-	e, err := licensing.OrgEntry(ctx, s.store, org, tokenKind, string(id))
+	e, err := s.tokens().GetOf(ctx, org, string(id))
 	if err != nil {
 		return err
 	}
 	if member != "" && e.List != string(member) {
 		return licensing.ErrNotFound
 	}
-	return s.store.DeleteEntry(ctx, tokenKind, string(id), 0)
+	return s.tokens().Delete(ctx, string(id), 0)
 }
 
-func tokenOf(e licensing.Entry) (Token, error) {
-	k, err := decode[tokenRecord](e)
+func tokenOf(e licensing.TypedEntry[tokenRecord]) (Token, error) {
+	k := e.Value
 	return Token{ID: license.ID(e.ID), Organisation: e.Org, Member: k.Member, Name: k.Name, Scope: k.Scope, Created: e.Created,
-		Expires: k.Expires, LastUsed: k.LastUsed}, err
+		Expires: k.Expires, LastUsed: k.LastUsed}, nil
 }
 
 // AuthenticateToken turns a token's secret into who it acts for. The ways to fail have the codes that those of a session have.
@@ -136,16 +138,13 @@ func (s *Service) LookupToken(ctx context.Context, secret string) (Identity, err
 	if !ok || len(id) != 24 || !strings.HasPrefix(secret, tokenPrefix) {
 		return Identity{}, errBadToken
 	}
-	e, err := s.store.Entry(ctx, tokenKind, id)
+	e, err := s.tokens().Get(ctx, id)
 	if errors.Is(err, licensing.ErrNotFound) {
 		return Identity{}, errBadToken
 	} else if err != nil {
 		return Identity{}, err
 	}
-	kept, err := decode[tokenRecord](e)
-	if err != nil {
-		return Identity{}, err
-	}
+	kept := e.Value
 	if subtle.ConstantTimeCompare([]byte(hashToken("token", secret)), []byte(kept.Hash)) != 1 {
 		return Identity{}, errBadToken
 	}
@@ -161,10 +160,9 @@ func (s *Service) LookupToken(ctx context.Context, secret string) (Identity, err
 		return Identity{}, err
 	}
 	if now >= kept.LastUsed+lease.Time(lastUsedPrecision.Milliseconds()) {
-		kept.LastUsed = now
-		e.Body = encode(kept)
+		e.Value.LastUsed = now
 		// Another request may have written it first, or the token be revoked by now; a failing store is the handler's affair.
-		_, _ = s.store.ReplaceEntry(ctx, e)
+		_, _ = s.tokens().Replace(ctx, e)
 	}
 	t, err := tokenOf(e)
 	if err != nil {

@@ -51,29 +51,27 @@ type MFAStatus struct {
 func totpPurpose(member license.ID) string { return "totp\n" + string(member) }
 
 // readTOTP gives the member's entry; the revision is 0 when there is none.
-func (s *Service) readTOTP(ctx context.Context, member license.ID) (licensing.Entry, totpRecord, error) {
-	e, err := s.store.Entry(ctx, totpKind, string(member))
+func (s *Service) readTOTP(ctx context.Context, member license.ID) (licensing.TypedEntry[totpRecord], error) {
+	e, err := s.totpSecrets().Get(ctx, string(member))
 	if errors.Is(err, licensing.ErrNotFound) {
-		return licensing.Entry{}, totpRecord{}, nil
-	} else if err != nil {
-		return e, totpRecord{}, err
+		return licensing.TypedEntry[totpRecord]{}, nil
 	}
-	k, err := decode[totpRecord](e)
-	return e, k, err
+	return e, err
 }
 
 // MFAStatusOf tells whether the member has one.
 func (s *Service) MFAStatusOf(ctx context.Context, who Identity) (MFAStatus, error) {
-	_, k, err := s.readTOTP(ctx, who.Member.ID)
-	return MFAStatus{k.Confirmed, len(k.Recovery)}, err
+	e, err := s.readTOTP(ctx, who.Member.ID)
+	return MFAStatus{e.Value.Confirmed, len(e.Value.Recovery)}, err
 }
 
 // EnrolTOTP makes a secret for the member's authenticator. It is asked for only after ConfirmTOTP; until then it can be made anew.
 func (s *Service) EnrolTOTP(ctx context.Context, who Identity, organisation string) (secret, uri string, err error) {
-	e, k, err := s.readTOTP(ctx, who.Member.ID)
+	e, err := s.readTOTP(ctx, who.Member.ID)
 	if err != nil {
 		return "", "", err
 	}
+	k := &e.Value
 	if k.Confirmed {
 		return "", "", &Error{Code: "mfa_enabled", Detail: "there is a second factor; disable it first"}
 	}
@@ -82,12 +80,9 @@ func (s *Service) EnrolTOTP(ctx context.Context, who Identity, organisation stri
 		return "", "", err
 	}
 	if e.Revision == 0 {
-		err = s.store.CreateEntry(ctx, licensing.Entry{Kind: totpKind, ID: string(who.Member.ID), Org: who.Organisation(), Created: s.timestamp(), Body: encode(k)})
-	} else {
-		e.Body = encode(k)
-		_, err = s.store.ReplaceEntry(ctx, e)
+		e.Entry = licensing.Entry{ID: string(who.Member.ID), Org: who.Organisation(), Created: s.timestamp()}
 	}
-	if isWriteConflict(err) {
+	if _, err = s.totpSecrets().Put(ctx, e); isWriteConflict(err) {
 		err = licensing.ErrStale
 	}
 	secret = base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(plain)
@@ -104,10 +99,11 @@ func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code,
 	if err != nil {
 		return nil, "", Identity{}, err
 	}
-	e, k, err := s.readTOTP(ctx, who.Member.ID)
+	e, err := s.readTOTP(ctx, who.Member.ID)
 	if err != nil {
 		return nil, "", Identity{}, err
 	}
+	k := &e.Value
 	if e.Revision == 0 || k.Confirmed {
 		return nil, "", Identity{}, &Error{Code: "mfa_not_begun", Detail: "ask for a secret first"}
 	}
@@ -116,14 +112,13 @@ func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code,
 			return nil, "", Identity{}, err
 		}
 	}
-	step, err := s.matchTOTP(who.Member.ID, k, code)
+	step, err := s.matchTOTP(who.Member.ID, *k, code)
 	if err != nil {
 		return nil, "", Identity{}, asCodeFieldError(err)
 	}
 	k.Confirmed, k.LastStep = true, step
 	recovery, k.Recovery = s.newRecoveryCodes(ctx)
-	e.Body = encode(k)
-	if _, err := s.store.ReplaceEntry(ctx, e); err != nil {
+	if _, err := s.totpSecrets().Replace(ctx, e); err != nil {
 		return nil, "", Identity{}, err
 	}
 	if err := a.succeed(ctx); err != nil {
@@ -142,17 +137,16 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, who Identity, password, 
 		return nil, err
 	}
 	for range maxRetries {
-		e, k, err := s.readTOTP(ctx, who.Member.ID)
+		e, err := s.readTOTP(ctx, who.Member.ID)
 		if err != nil {
 			return nil, err
 		}
-		if !k.Confirmed {
+		if !e.Value.Confirmed {
 			return nil, errMFANotEnrolled
 		}
 		var recovery []string
-		recovery, k.Recovery = s.newRecoveryCodes(ctx)
-		e.Body = encode(k)
-		if _, err = s.store.ReplaceEntry(ctx, e); !isWriteConflict(err) {
+		recovery, e.Value.Recovery = s.newRecoveryCodes(ctx)
+		if _, err = s.totpSecrets().Replace(ctx, e); !isWriteConflict(err) {
 			return recovery, err
 		}
 	}
@@ -183,10 +177,7 @@ func (s *Service) ResetMFA(ctx context.Context, who Identity, id license.ID) err
 }
 
 func (s *Service) deleteTOTP(ctx context.Context, member license.ID) error {
-	if err := s.store.DeleteEntry(ctx, totpKind, string(member), 0); !errors.Is(err, licensing.ErrNotFound) {
-		return err
-	}
-	return nil
+	return s.totpSecrets().DeleteIfExists(ctx, string(member))
 }
 
 var (
@@ -205,8 +196,8 @@ func asCodeFieldError(err error) error {
 
 // checkSecondFactor asks for the code of a member who has a second factor, and takes it; required tells whether there is one.
 func (s *Service) checkSecondFactor(ctx context.Context, m Member, code, address string) (required bool, err error) {
-	_, k, err := s.readTOTP(ctx, m.ID)
-	if err != nil || !k.Confirmed {
+	e, err := s.readTOTP(ctx, m.ID)
+	if err != nil || !e.Value.Confirmed {
 		return false, err
 	}
 	if code == "" {
@@ -225,20 +216,20 @@ func (s *Service) checkSecondFactor(ctx context.Context, m Member, code, address
 // consumeCode takes a code once: of those who show it at a time, on whatever node, the entry's revision lets one through.
 func (s *Service) consumeCode(ctx context.Context, member license.ID, code string) error {
 	for range maxRetries {
-		e, k, err := s.readTOTP(ctx, member)
+		e, err := s.readTOTP(ctx, member)
 		if err != nil {
 			return err
 		}
+		k := &e.Value
 		if !k.Confirmed {
 			return errMFANotEnrolled
 		}
 		if at := slices.Index(k.Recovery, hashRecoveryCode(code)); at >= 0 {
 			k.Recovery = slices.Delete(k.Recovery, at, at+1)
-		} else if k.LastStep, err = s.matchTOTP(member, k, code); err != nil {
+		} else if k.LastStep, err = s.matchTOTP(member, *k, code); err != nil {
 			return err
 		}
-		e.Body = encode(k)
-		if _, err := s.store.ReplaceEntry(ctx, e); !isWriteConflict(err) {
+		if _, err := s.totpSecrets().Replace(ctx, e); !isWriteConflict(err) {
 			return err
 		}
 	}
