@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"errors"
@@ -8,6 +8,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/onelicense/onelicense/server"
+	"github.com/onelicense/onelicense/server/servertest"
 )
 
 // smallDisk is a directory on a file system of a few megabytes.
@@ -49,50 +52,50 @@ func fillDisk(t *testing.T, path string) {
 // proves part of S01
 func TestDiskFull(t *testing.T) {
 	disk := smallDisk(t)
-	w := startServerWith(t, Config{Data: filepath.Join(disk, "data")})
-	p := w.owner()
-	product, version, id := p.createLicense("perpetual", licenseBody("One"))
-	d := newDevice(p, product, version, id)
-	d.mustSync()
+	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(disk, "data")}))
+	p := w.Owner()
+	product, version, id := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
+	d := w.NewDevice(product, version, id)
+	d.MustSync()
 	fillDisk(t, filepath.Join(disk, "ballast"))
 
 	acknowledged := int64(0)
-	var refused reply
+	var refused servertest.Reply
 	for range 1000 { // the log of the store has some room of its own
-		d.request.Counted++
-		if refused = d.sync(); refused.status != http.StatusOK {
+		d.Request.Counted++
+		if refused = d.Sync(); refused.Status != http.StatusOK {
 			break
 		}
-		acknowledged = d.request.Counted
-		d.verifyLease(refused)
+		acknowledged = d.Request.Counted
+		d.Accept(refused)
 	}
-	refused.wantProblem(http.StatusServiceUnavailable, "unavailable")
-	if refused.header.Get("Retry-After") == "" || refused.header.Get("Access-Control-Allow-Origin") != "*" {
-		t.Errorf("headers %v", refused.header)
+	refused.WantProblem(http.StatusServiceUnavailable, "unavailable")
+	if refused.Header.Get("Retry-After") == "" || refused.Header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("headers %v", refused.Header)
 	}
-	w.anonymous().send("GET", "/readyz", http.Header{}, nil).wantProblem(http.StatusServiceUnavailable, "unavailable")
-	if r := w.anonymous().send("GET", "/livez", http.Header{}, nil); r.status != http.StatusOK {
-		t.Errorf("the process lives, but /livez says %d", r.status)
+	w.Anonymous().Send("GET", "/readyz", http.Header{}, nil).WantProblem(http.StatusServiceUnavailable, "unavailable")
+	if r := w.Anonymous().Send("GET", "/livez", http.Header{}, nil); r.Status != http.StatusOK {
+		t.Errorf("the process lives, but /livez says %d", r.Status)
 	}
-	p.do("POST", "/products", map[string]any{"name": "Too much"}).wantProblem(http.StatusServiceUnavailable, "unavailable")
-	if got := p.must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged) {
+	p.Do("POST", "/products", map[string]any{"name": "Too much"}).WantProblem(http.StatusServiceUnavailable, "unavailable")
+	if got := p.Must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged) {
 		t.Errorf("%v are stored, %d were acknowledged", got["used"], acknowledged)
 	}
-	if !strings.Contains(w.log.String(), "full") {
-		t.Errorf("the log does not say why:\n%s", w.log)
+	if !strings.Contains(w.Log.String(), "full") {
+		t.Errorf("the log does not say why:\n%s", w.Log)
 	}
 
 	if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.anonymous().send("GET", "/readyz", http.Header{}, nil); r.status != http.StatusOK {
-		t.Errorf("there is room again, and it is not ready: %d %s", r.status, r.body)
+	if r := w.Anonymous().Send("GET", "/readyz", http.Header{}, nil); r.Status != http.StatusOK {
+		t.Errorf("there is room again, and it is not ready: %d %s", r.Status, r.Body)
 	}
-	d.mustSync()
-	if got := p.must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged+1) {
+	d.MustSync()
+	if got := p.Must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged+1) {
 		t.Errorf("%v are stored, %d were acknowledged", got["used"], acknowledged+1)
 	}
-	p.must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Enough"})
+	p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Enough"})
 }
 
 // The file of the data is moved away and comes back.
@@ -100,21 +103,21 @@ func TestDiskFull(t *testing.T) {
 // proves part of S01
 func TestDatabaseFileMovedAwayAndBack(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	w := startServerWith(t, Config{Data: data})
-	ready := func() reply { return w.anonymous().send("GET", "/readyz", http.Header{}, nil) }
+	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: data}))
+	ready := func() servertest.Reply { return w.Anonymous().Send("GET", "/readyz", http.Header{}, nil) }
 	file := filepath.Join(data, "onelicense.db")
 	if err := os.Rename(file, file+".away"); err != nil {
 		t.Fatal(err)
 	}
 	r := ready()
-	r.wantProblem(http.StatusServiceUnavailable, "unavailable")
-	if r.header.Get("Retry-After") == "" {
+	r.WantProblem(http.StatusServiceUnavailable, "unavailable")
+	if r.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
 	if err := os.Rename(file+".away", file); err != nil {
 		t.Fatal(err)
 	}
-	if r := ready(); r.status != http.StatusOK {
-		t.Errorf("%d %s", r.status, r.body)
+	if r := ready(); r.Status != http.StatusOK {
+		t.Errorf("%d %s", r.Status, r.Body)
 	}
 }

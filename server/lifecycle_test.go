@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"bufio"
@@ -9,52 +9,60 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/onelicense/onelicense/server"
+	"github.com/onelicense/onelicense/server/servertest"
 )
 
 // proves S28
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
-		prepare func(t *testing.T, directory string) Config
+		prepare func(t *testing.T, directory string) server.Config
 		says    string // and always the file, where there is one
 	}{
-		{"no_directory", func(*testing.T, string) Config { return Config{} }, "data directory"},
-		{"public_url_without_scheme", func(_ *testing.T, d string) Config { return Config{Data: d, PublicURL: "licenses.example.com"} }, "licenses.example.com"},
-		{"public_url_with_path", func(_ *testing.T, d string) Config { return Config{Data: d, PublicURL: "https://example.com/l"} }, "https://example.com/l"},
-		{"directory_is_a_file", func(t *testing.T, d string) Config {
+		{"no_directory", func(*testing.T, string) server.Config { return server.Config{} }, "data directory"},
+		{"public_url_without_scheme", func(_ *testing.T, d string) server.Config {
+			return server.Config{Data: d, PublicURL: "licenses.example.com"}
+		}, "licenses.example.com"},
+		{"public_url_with_path", func(_ *testing.T, d string) server.Config {
+			return server.Config{Data: d, PublicURL: "https://example.com/l"}
+		}, "https://example.com/l"},
+		{"directory_is_a_file", func(t *testing.T, d string) server.Config {
 			write(t, d, nil, 0o600)
-			return Config{Data: filepath.Join(d, "data")}
+			return server.Config{Data: filepath.Join(d, "data")}
 		}, "data"},
-		{"master_key_gone", func(t *testing.T, d string) Config {
+		{"master_key_gone", func(t *testing.T, d string) server.Config {
 			once(t, d)
 			if err := os.Remove(filepath.Join(d, "master.key")); err != nil {
 				t.Fatal(err)
 			}
-			return Config{Data: d}
+			return server.Config{Data: d}
 		}, "master.key is missing"},
-		{"master_key_open_to_others", func(t *testing.T, d string) Config {
+		{"master_key_open_to_others", func(t *testing.T, d string) server.Config {
 			once(t, d)
 			if err := os.Chmod(filepath.Join(d, "master.key"), 0o640); err != nil {
 				t.Fatal(err)
 			}
-			return Config{Data: d}
+			return server.Config{Data: d}
 		}, "master.key is readable by other users (mode 0640)"},
-		{"master_key_short", func(t *testing.T, d string) Config {
+		{"master_key_short", func(t *testing.T, d string) server.Config {
 			once(t, d)
 			write(t, filepath.Join(d, "master.key"), make([]byte, 31), 0o600)
-			return Config{Data: d}
+			return server.Config{Data: d}
 		}, "master.key is not a master key: it has 31 bytes, want 32"},
-		{"in_use", func(t *testing.T, d string) Config {
-			s, err := Open(Config{Data: d})
+		{"in_use", func(t *testing.T, d string) server.Config {
+			s, err := server.Open(server.Config{Data: d})
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = s.Close() })
-			return Config{Data: d}
+			return server.Config{Data: d}
 		}, "in use"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, err := Open(c.prepare(t, filepath.Join(t.TempDir(), "d")))
+			s, err := server.Open(c.prepare(t, filepath.Join(t.TempDir(), "d")))
 			if err == nil {
 				t.Fatal("it opens", s.Close())
 			}
@@ -68,7 +76,7 @@ func TestOpenRefuses(t *testing.T) {
 // once opens and closes a server, so that the directory holds data.
 func once(t *testing.T, directory string) {
 	t.Helper()
-	s, err := Open(Config{Data: directory})
+	s, err := server.Open(server.Config{Data: directory})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +93,7 @@ func write(t *testing.T, path string, content []byte, mode os.FileMode) {
 }
 
 func TestDataDirectoryPermissions(t *testing.T) {
+	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "data")
 	once(t, directory)
 	entries, err := os.ReadDir(directory)
@@ -107,55 +116,59 @@ func TestDataDirectoryPermissions(t *testing.T) {
 
 // proves part of S02
 func TestSetupTokenAtEachStartUntilOwner(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
-	first, err := Open(Config{Data: directory})
+	first, err := server.Open(server.Config{Data: directory})
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, token, _ := strings.Cut(first.SetupURL(&net.TCPAddr{}), "token=")
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w := startServerWith(t, Config{Data: directory})
-	w.anonymous().do("POST", "/setup", setupBody(first.setupToken)).wantProblem(http.StatusForbidden, "bad_setup_token")
-	w.owner()
-	if err := w.s.Close(); err != nil {
+	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: directory}))
+	w.Anonymous().Do("POST", "/setup", servertest.SetupBody(token)).WantProblem(http.StatusForbidden, "bad_setup_token")
+	w.Owner()
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again := startServerWith(t, Config{Data: directory})
-	if link := again.s.SetupURL(&net.TCPAddr{}); link != "" {
+	again := servertest.Start(t, servertest.WithConfig(server.Config{Data: directory}))
+	if link := again.SetupURL(&net.TCPAddr{}); link != "" {
 		t.Errorf("there is an owner, and still a link: %s", link)
 	}
-	again.login("owner@acme.test")
+	again.Login("owner@acme.test")
 }
 
 // A program's license goes on after a restart: same keys, same epoch.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
-	w := startServerWith(t, Config{Data: directory})
-	p := w.owner()
-	product, version, id := p.createLicense("perpetual", licenseBody("One"))
-	d := newDevice(p, product, version, id)
-	before := d.mustSync()
-	keys := p.do("GET", "/products/"+product+"/keys", nil)
-	if err := w.s.Close(); err != nil {
+	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: directory}))
+	p := w.Owner()
+	product, version, id := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
+	d := w.NewDevice(product, version, id)
+	before := d.MustSync()
+	keys := p.Do("GET", "/products/"+product+"/keys", nil)
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w = startServerWith(t, Config{Data: directory})
-	d.p = w.anonymous()
-	w.clock.advance(1)
-	after := d.mustSync()
+	w = servertest.Start(t, servertest.WithConfig(server.Config{Data: directory}))
+	d.Server = w
+	w.Clock.Advance(1)
+	after := d.MustSync()
 	if after.Number != before.Number+1 || after.Epoch != before.Epoch || before.Epoch == 0 {
 		t.Errorf("number %d after %d, epoch %d after %d", after.Number, before.Number, after.Epoch, before.Epoch)
 	}
-	if got := d.p.do("GET", "/products/"+product+"/keys", nil); string(got.body) != string(keys.body) || got.status != http.StatusOK {
-		t.Errorf("other keys:\n%s\n%s", keys.body, got.body)
+	if got := w.Anonymous().Do("GET", "/products/"+product+"/keys", nil); string(got.Body) != string(keys.Body) || got.Status != http.StatusOK {
+		t.Errorf("other keys:\n%s\n%s", keys.Body, got.Body)
 	}
 }
 
 // A request that has begun is answered although the server is told to stop; the next one finds nobody.
 func TestCloseFinishesRequests(t *testing.T) {
-	w := startServer(t)
-	address := strings.TrimPrefix(w.url, "http://")
+	t.Parallel()
+	w := servertest.Start(t)
+	address := strings.TrimPrefix(w.URL, "http://")
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +184,7 @@ func TestCloseFinishesRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed := make(chan error, 1)
-	go func() { closed <- w.s.Close() }()
+	go func() { closed <- w.Close() }()
 	for { // until it listens no more
 		c, err := net.Dial("tcp", address)
 		if err != nil {
@@ -195,7 +208,8 @@ func TestCloseFinishesRequests(t *testing.T) {
 
 // A supervisor may stop the server while it starts.
 func TestCloseBeforeServe(t *testing.T) {
-	s, err := Open(Config{Data: filepath.Join(t.TempDir(), "data")})
+	t.Parallel()
+	s, err := server.Open(server.Config{Data: filepath.Join(t.TempDir(), "data")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,12 +232,13 @@ func TestCloseBeforeServe(t *testing.T) {
 //
 // proves part of S01
 func TestDrainingServerAnswersButIsNotReady(t *testing.T) {
-	w := startServer(t)
-	p := w.owner()
-	w.s.Drain()
-	w.anonymous().send("GET", "/readyz", nil, nil).wantProblem(http.StatusServiceUnavailable, "unavailable")
-	if r := w.anonymous().send("GET", "/livez", nil, nil); r.status != http.StatusOK {
-		t.Errorf("/livez: %d", r.status)
+	t.Parallel()
+	w := servertest.Start(t)
+	p := w.Owner()
+	w.Drain()
+	w.Anonymous().Send("GET", "/readyz", nil, nil).WantProblem(http.StatusServiceUnavailable, "unavailable")
+	if r := w.Anonymous().Send("GET", "/livez", nil, nil); r.Status != http.StatusOK {
+		t.Errorf("/livez: %d", r.Status)
 	}
-	p.must(http.StatusOK, "GET", "/session", nil)
+	p.Must(http.StatusOK, "GET", "/session", nil)
 }

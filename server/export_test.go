@@ -1,0 +1,7 @@
+package server
+
+// Methods that only the tests of this package call.
+var (
+	AuditEvent = (*Server).auditEvent
+	Recipients = (*Server).recipients
+)
