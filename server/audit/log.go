@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -140,20 +139,15 @@ func (l *Log) writeLines(ctx context.Context, org license.ID, c *chain) error {
 				return fmt.Errorf("telling of what was cut short: %w", err)
 			}
 		}
-		body, err := json.Marshal(line)
-		if err != nil {
-			return fmt.Errorf("writing a line of the audit log: %w", err)
-		}
-		e := licensing.Entry{
-			Kind: kind, ID: entryID(line.Chain, line.Number), Org: org, Search: line.searchText(),
-			Created: max(lease.Time(line.Time.UnixMilli()), c.headTime+1), Body: body,
-		}
-		err = l.store.CreateEntry(ctx, e)
-		written := err == nil
+		created, err := licensing.EntriesOf[Line](l.store, kind).Create(ctx, licensing.Entry{
+			ID: entryID(line.Chain, line.Number), Org: org, Search: line.searchText(),
+			Created: max(lease.Time(line.Time.UnixMilli()), c.headTime+1),
+		}, line)
+		e, written := created.Entry, err == nil
 		if errors.Is(err, licensing.ErrExists) {
 			if e, err = l.store.Entry(ctx, kind, e.ID); err == nil {
-				var there Line
-				written = json.Unmarshal(e.Body, &there) == nil && there.covers(line) // what is no line is for Verify to find
+				there, wrong := licensing.DecodeEntry[Line](e)
+				written = wrong == nil && there.Value.covers(line) // what is no line is for Verify to find
 			}
 		}
 		if err != nil {
@@ -182,11 +176,11 @@ func (l *Log) loadHead(ctx context.Context, org license.ID, c *chain) error {
 	}
 	c.head, c.headTime, c.isLoaded = ChainHead{Chain: chainOf(org), Hash: lease.OriginLink}, last.Created, true
 	if last.ID != "" {
-		var line Line
-		if err := json.Unmarshal(last.Body, &line); err != nil {
-			return fmt.Errorf("reading the line %s of the audit log: %w", last.ID, err)
+		line, err := licensing.DecodeEntry[Line](last)
+		if err != nil {
+			return err
 		}
-		c.head.Number, c.head.Hash = line.Number, lease.HashOf(last.Body)
+		c.head.Number, c.head.Hash = line.Value.Number, lease.HashOf(last.Body)
 	}
 	return nil
 }

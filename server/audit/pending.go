@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -25,14 +24,9 @@ const MaxDuration = 5 * time.Minute
 func (l *Log) Begin(ctx context.Context, org license.ID, line Line) (Line, error) {
 	line = withIDAndTime(line)
 	line.hasPendingEntry = true
-	body, err := json.Marshal(line)
-	if err != nil {
-		return line, fmt.Errorf("writing a line of the audit log: %w", err)
-	}
 	at := lease.Time(line.Time.UnixMilli())
-	err = l.store.CreateEntry(ctx, licensing.Entry{
-		Kind: pendingKind, ID: line.ID, Org: org, Created: at, Due: at + lease.Time(MaxDuration.Milliseconds()), Body: body,
-	})
+	_, err := licensing.EntriesOf[Line](l.store, pendingKind).Create(ctx,
+		licensing.Entry{ID: line.ID, Org: org, Created: at, Due: at + lease.Time(MaxDuration.Milliseconds())}, line)
 	if err != nil {
 		return line, fmt.Errorf("noting in the audit log what is about to be done: %w", err)
 	}
@@ -70,11 +64,10 @@ func (l *Log) WriteInterrupted(ctx context.Context) error {
 	}
 	var errs []error
 	for _, e := range due {
-		var line Line
-		err := json.Unmarshal(e.Body, &line)
+		begun, err := licensing.DecodeEntry[Line](e)
 		if err == nil {
-			line.hasPendingEntry, line.Unknown = true, true
-			err = l.AppendOnce(ctx, e.Org, line)
+			begun.Value.hasPendingEntry, begun.Value.Unknown = true, true
+			err = l.AppendOnce(ctx, e.Org, begun.Value)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("concluding %s: %w", e.ID, err))
@@ -118,8 +111,7 @@ func (l *Log) hasLine(ctx context.Context, org license.ID, line Line) (bool, err
 			if e.Created < lease.Time(line.Time.UnixMilli()) {
 				return false, nil
 			}
-			var there Line
-			if json.Unmarshal(e.Body, &there) == nil && there.covers(line) {
+			if there, err := licensing.DecodeEntry[Line](e); err == nil && there.Value.covers(line) {
 				return true, nil
 			}
 		}

@@ -3,9 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -43,12 +41,12 @@ func (l *Log) Lines(ctx context.Context, org license.ID, f Filter, page licensin
 				found.Next = ""
 				break
 			}
-			var line Line
-			if err := json.Unmarshal(e.Body, &line); err != nil {
-				return found, fmt.Errorf("reading the line %s of the audit log: %w", e.ID, err)
+			line, err := licensing.DecodeEntry[Line](e)
+			if err != nil {
+				return found, err
 			}
-			if f.matches(line) {
-				found.Items = append(found.Items, line)
+			if f.matches(line.Value) {
+				found.Items = append(found.Items, line.Value)
 			}
 		}
 	}
@@ -101,11 +99,11 @@ func (l *Log) Head(ctx context.Context, org license.ID) (ChainHead, error) {
 	if err != nil || last.ID == "" {
 		return head, err
 	}
-	var line Line
-	if err := json.Unmarshal(last.Body, &line); err != nil {
-		return head, fmt.Errorf("reading the line %s of the audit log: %w", last.ID, err)
+	line, err := licensing.DecodeEntry[Line](last)
+	if err != nil {
+		return head, err
 	}
-	head.Number, head.Hash = line.Number, lease.HashOf(last.Body)
+	head.Number, head.Hash = line.Value.Number, lease.HashOf(last.Body)
 	return head, nil
 }
 
@@ -163,11 +161,11 @@ func (l *Log) Founder(ctx context.Context) (founder license.ID, err error) {
 			return "", err
 		}
 		for _, e := range found.Items {
-			var line Line
-			if json.Unmarshal(e.Body, &line) != nil || line.Action != ActionSetUp {
+			line, err := licensing.DecodeEntry[Line](e)
+			if err != nil || line.Value.Action != ActionSetUp {
 				continue
 			}
-			for _, record := range line.Records {
+			for _, record := range line.Value.Records {
 				if id, ok := strings.CutPrefix(record, "organisations/"); ok {
 					founder = license.ID(id)
 				}

@@ -77,18 +77,18 @@ type deliveryRecord struct {
 	Attempts []Attempt   `json:"attempts,omitempty"`
 }
 
-func deliveryOf(e licensing.Entry) (Delivery, error) {
-	k, err := decode[deliveryRecord](e)
-	return Delivery{e.ID, license.ID(e.List), e.Created, e.Due, k.Event, k.Type, k.State, k.Body, k.Attempts}, err
+func deliveryOf(e licensing.TypedEntry[deliveryRecord]) (Delivery, error) {
+	k := e.Value
+	return Delivery{e.ID, license.ID(e.List), e.Created, e.Due, k.Event, k.Type, k.State, k.Body, k.Attempts}, nil
 }
 
 // enqueue puts an event on its way to a webhook, once.
 func (s *Service) enqueue(ctx context.Context, w Webhook, event Event, body []byte) error {
 	now := s.timestamp()
-	err := s.Store.CreateEntry(ctx, licensing.Entry{
-		Kind: deliveryKind, ID: string(w.ID) + "." + event.ID, Org: w.Org, List: string(w.ID), Search: string(event.Type) + "\n" + event.ID, Created: now, Due: now,
-		Until: now + lease.Time(deliveryRetention.Milliseconds()), Body: encode(deliveryRecord{Event: event.ID, Type: event.Type, State: Pending, Body: string(body)}),
-	})
+	_, err := s.deliveryEntries().Create(ctx, licensing.Entry{
+		ID: string(w.ID) + "." + event.ID, Org: w.Org, List: string(w.ID), Search: string(event.Type) + "\n" + event.ID, Created: now, Due: now,
+		Until: now + lease.Time(deliveryRetention.Milliseconds()),
+	}, deliveryRecord{Event: event.ID, Type: event.Type, State: Pending, Body: string(body)})
 	if errors.Is(err, licensing.ErrExists) {
 		return nil
 	}
@@ -111,8 +111,11 @@ func (s *Service) TestWebhook(ctx context.Context, org, id license.ID) (Delivery
 
 // Deliveries lists those to a webhook, newest first.
 func (s *Service) Deliveries(ctx context.Context, org, webhook license.ID, page licensing.Page) (licensing.Listing[Delivery], error) {
-	found, err := s.Store.Entries(ctx, deliveryKind, org, string(webhook), page)
-	return convertListing(found, err, deliveryOf)
+	found, err := s.deliveryEntries().List(ctx, org, string(webhook), page)
+	if err != nil {
+		return licensing.Listing[Delivery]{}, err
+	}
+	return licensing.MapListing(found, deliveryOf)
 }
 
 // Delivery is one of a webhook's.
@@ -124,8 +127,8 @@ func (s *Service) Delivery(ctx context.Context, org, webhook license.ID, id stri
 	return deliveryOf(e)
 }
 
-func (s *Service) deliveryEntry(ctx context.Context, org, webhook license.ID, id string) (licensing.Entry, error) {
-	e, err := licensing.OrgEntry(ctx, s.Store, org, deliveryKind, id)
+func (s *Service) deliveryEntry(ctx context.Context, org, webhook license.ID, id string) (licensing.TypedEntry[deliveryRecord], error) {
+	e, err := s.deliveryEntries().GetOf(ctx, org, id)
 	if err == nil && e.List != string(webhook) {
 		err = licensing.ErrNotFound
 	}
@@ -139,13 +142,9 @@ func (s *Service) Replay(ctx context.Context, org, webhook license.ID, id string
 		if err != nil {
 			return Delivery{}, err
 		}
-		k, err := decode[deliveryRecord](e)
-		if err != nil {
-			return Delivery{}, err
-		}
-		k.State, k.Failures = Pending, 0
-		e.Body, e.Due, e.Until = encode(k), s.timestamp(), s.timestamp()+lease.Time(deliveryRetention.Milliseconds())
-		if e, err = s.Store.ReplaceEntry(ctx, e); errors.Is(err, licensing.ErrStale) {
+		e.Value.State, e.Value.Failures = Pending, 0
+		e.Due, e.Until = s.timestamp(), s.timestamp()+lease.Time(deliveryRetention.Milliseconds())
+		if e, err = s.deliveryEntries().Replace(ctx, e); errors.Is(err, licensing.ErrStale) {
 			continue
 		} else if err != nil {
 			return Delivery{}, err
@@ -254,44 +253,44 @@ func (s *Service) deliverOne(ctx context.Context, webhook license.ID, e licensin
 	} else if err != nil {
 		return false, err
 	}
-	k, err := decode[deliveryRecord](e)
+	d, err := licensing.DecodeEntry[deliveryRecord](e)
 	if err != nil {
 		return false, err
 	}
+	k := &d.Value
 	w, err := s.Webhook(ctx, e.Org, webhook)
 	switch {
 	case errors.Is(err, licensing.ErrNotFound):
-		return true, s.recordResult(ctx, e, k, Failed, 0)
+		return true, s.recordResult(ctx, d, Failed, 0)
 	case err != nil:
 		return false, err
 	case w.Disabled && k.Type != "webhook.test":
-		return true, s.recordResult(ctx, e, k, Failed, 0)
+		return true, s.recordResult(ctx, d, Failed, 0)
 	}
-	a, after, err := s.attempt(ctx, w, k)
+	a, after, err := s.attempt(ctx, w, *k)
 	if err != nil || ctx.Err() != nil {
 		return false, err // our own fault, or our end: it was no attempt
 	}
 	k.Attempts = append(k.Attempts, a)
 	k.Attempts = k.Attempts[max(0, len(k.Attempts)-maxRecordedAttempts):]
 	if a.Status/100 == 2 {
-		return true, errors.Join(s.recordResult(ctx, e, k, Delivered, 0), s.clearFailure(ctx, webhook))
+		return true, errors.Join(s.recordResult(ctx, d, Delivered, 0), s.clearFailure(ctx, webhook))
 	}
 	state, wait := Failed, time.Duration(0)
 	if k.Failures < len(retryDelays) {
 		state, wait = Pending, max(jittered(retryDelays[k.Failures]), after)
 	}
 	k.Failures++
-	return false, errors.Join(s.recordResult(ctx, e, k, state, wait), s.recordFailure(ctx, w, a))
+	return false, errors.Join(s.recordResult(ctx, d, state, wait), s.recordFailure(ctx, w, a))
 }
 
 // recordResult writes what became of an attempt. Who has changed the entry meanwhile wanted it sent again, and it will be.
-func (s *Service) recordResult(ctx context.Context, e licensing.Entry, k deliveryRecord, state State, wait time.Duration) error {
-	k.State = state
-	e.Body, e.Due = encode(k), 0
+func (s *Service) recordResult(ctx context.Context, e licensing.TypedEntry[deliveryRecord], state State, wait time.Duration) error {
+	e.Value.State, e.Due = state, 0
 	if state == Pending {
 		e.Due = s.timestamp() + lease.Time(wait.Milliseconds())
 	}
-	_, err := s.Store.ReplaceEntry(ctx, e)
+	_, err := s.deliveryEntries().Replace(ctx, e)
 	if isConflict(err) {
 		return nil
 	}

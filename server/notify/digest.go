@@ -76,13 +76,13 @@ func (s *Service) addToDigests(ctx context.Context, event Event) error {
 func (s *Service) addToDigest(ctx context.Context, org license.ID, p Recipient, event Event) error {
 	id := string(org) + ":" + string(p.ID)
 	for {
-		e, err := s.Store.Entry(ctx, digestKind, id)
+		e, err := s.digestEntries().Get(ctx, id)
 		if errors.Is(err, licensing.ErrNotFound) {
 			now := s.timestamp()
-			err = s.Store.CreateEntry(ctx, licensing.Entry{
-				Kind: digestKind, ID: id, Org: org, Created: now, Due: now + lease.Time(digestInterval.Milliseconds()),
-				Until: now + lease.Time(digestRetention.Milliseconds()), Body: encode(digest{To: p.Email, Events: []Event{event}}),
-			})
+			_, err = s.digestEntries().Create(ctx, licensing.Entry{
+				ID: id, Org: org, Created: now, Due: now + lease.Time(digestInterval.Milliseconds()),
+				Until: now + lease.Time(digestRetention.Milliseconds()),
+			}, digest{To: p.Email, Events: []Event{event}})
 		} else if err == nil {
 			err = s.appendToDigest(ctx, e, p, event)
 		}
@@ -92,11 +92,8 @@ func (s *Service) addToDigest(ctx context.Context, org license.ID, p Recipient, 
 	}
 }
 
-func (s *Service) appendToDigest(ctx context.Context, e licensing.Entry, p Recipient, event Event) error {
-	d, err := decode[digest](e)
-	if err != nil {
-		return err
-	}
+func (s *Service) appendToDigest(ctx context.Context, e licensing.TypedEntry[digest], p Recipient, event Event) error {
+	d := &e.Value
 	if slices.ContainsFunc(d.Events, func(known Event) bool { return known.ID == event.ID }) {
 		return nil
 	}
@@ -106,8 +103,8 @@ func (s *Service) appendToDigest(ctx context.Context, e licensing.Entry, p Recip
 	} else {
 		d.Omitted++
 	}
-	e.Body, e.Until = encode(d), s.timestamp()+lease.Time(digestRetention.Milliseconds())
-	_, err = s.Store.ReplaceEntry(ctx, e)
+	e.Until = s.timestamp() + lease.Time(digestRetention.Milliseconds())
+	_, err := s.digestEntries().Replace(ctx, e)
 	return err
 }
 
@@ -128,10 +125,11 @@ func (s *Service) sendDigest(ctx context.Context, e licensing.Entry) error {
 	} else if err != nil {
 		return err
 	}
-	d, err := decode[digest](e)
+	typed, err := licensing.DecodeEntry[digest](e)
 	if err != nil {
 		return err
 	}
+	d := typed.Value
 	err = s.SMTP.send(ctx, d.message(s.URL), s.Now())
 	switch {
 	case errors.Is(err, errMessageRejected):
@@ -152,20 +150,15 @@ func (s *Service) sendDigest(ctx context.Context, e licensing.Entry) error {
 // updateDigest writes what is left of a digest, to which something may have been added meanwhile, and when it is due. An empty one goes.
 func (s *Service) updateDigest(ctx context.Context, e licensing.Entry, change func(*digest) lease.Time) error {
 	for {
-		now, err := s.Store.Entry(ctx, digestKind, e.ID)
+		now, err := s.digestEntries().Get(ctx, e.ID)
 		if err != nil {
 			break
 		}
-		d, err := decode[digest](now)
-		if err != nil {
-			return err
-		}
-		now.Due = s.timestamp() + change(&d)
-		if len(d.Events) == 0 {
-			err = s.Store.DeleteEntry(ctx, digestKind, now.ID, now.Revision)
+		now.Due = s.timestamp() + change(&now.Value)
+		if len(now.Value.Events) == 0 {
+			err = s.digestEntries().Delete(ctx, now.ID, now.Revision)
 		} else {
-			now.Body = encode(d)
-			_, err = s.Store.ReplaceEntry(ctx, now)
+			_, err = s.digestEntries().Replace(ctx, now)
 		}
 		if !errors.Is(err, licensing.ErrStale) {
 			if isConflict(err) {

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -42,10 +43,8 @@ func (s *Service) Mail(ctx context.Context, to, subject, text string) error {
 	}
 	id, now := string(newID()), s.timestamp()
 	m := mailMessage{ID: id, To: to, Subject: subject, Text: text}
-	err := s.Store.CreateEntry(ctx, licensing.Entry{
-		Kind: mailKind, ID: id, Created: now, Due: now, Until: now + lease.Time(mailRetention.Milliseconds()),
-		Body: encode(mailRecord{Sealed: s.seal.Seal(nil, nil, encode(m), mailPurpose(id))}),
-	})
+	_, err := s.mailEntries().Create(ctx, licensing.Entry{ID: id, Created: now, Due: now, Until: now + lease.Time(mailRetention.Milliseconds())},
+		mailRecord{Sealed: s.seal.Seal(nil, nil, encode(m), mailPurpose(id))})
 	s.wakeUp()
 	return err
 }
@@ -83,17 +82,17 @@ func (s *Service) sendMail(ctx context.Context, e licensing.Entry) error {
 	} else if err != nil {
 		return err
 	}
-	k, err := decode[mailRecord](e)
+	stored, err := licensing.DecodeEntry[mailRecord](e)
 	if err != nil {
 		return err
 	}
-	text, err := s.seal.Open(nil, nil, k.Sealed, mailPurpose(e.ID))
+	text, err := s.seal.Open(nil, nil, stored.Value.Sealed, mailPurpose(e.ID))
 	if err != nil {
 		return fmt.Errorf("the message %s was sealed with another master key: %w", e.ID, err)
 	}
-	m, err := decode[mailMessage](licensing.Entry{Kind: e.Kind, ID: e.ID, Body: text})
-	if err != nil {
-		return err
+	var m mailMessage
+	if err := json.Unmarshal(text, &m); err != nil {
+		return fmt.Errorf("reading the message %s: %w", e.ID, err)
 	}
 	err = s.SMTP.send(ctx, m, s.Now())
 	if err == nil || errors.Is(err, errMessageRejected) {
@@ -102,10 +101,9 @@ func (s *Service) sendMail(ctx context.Context, e licensing.Entry) error {
 		}
 		return s.deleteEntry(ctx, e)
 	}
-	e.Due = s.timestamp() + mailRetryDelay(k.Failures)
-	k.Failures++
-	e.Body = encode(k)
-	if _, failed := s.Store.ReplaceEntry(ctx, e); failed != nil && !isConflict(failed) {
+	stored.Due = s.timestamp() + mailRetryDelay(stored.Value.Failures)
+	stored.Value.Failures++
+	if _, failed := s.mailEntries().Replace(ctx, stored); failed != nil && !isConflict(failed) {
 		return errors.Join(err, failed)
 	}
 	return err

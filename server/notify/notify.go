@@ -135,6 +135,7 @@ func newID() license.ID {
 	return license.ID(hex.EncodeToString(b[:]))
 }
 
+// encode returns the JSON of a message or an event. What is kept as an entry is written by licensing.Entries.
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -143,11 +144,28 @@ func encode(v any) []byte {
 	return b
 }
 
-func decode[T any](e licensing.Entry) (v T, err error) {
-	if err = json.Unmarshal(e.Body, &v); err != nil {
-		err = fmt.Errorf("reading the %s %s: %w", e.Kind, e.ID, err)
-	}
-	return v, err
+func (s *Service) eventEntries() licensing.Entries[events.Event] {
+	return licensing.EntriesOf[events.Event](s.Store, eventKind)
+}
+
+func (s *Service) deliveryEntries() licensing.Entries[deliveryRecord] {
+	return licensing.EntriesOf[deliveryRecord](s.Store, deliveryKind)
+}
+
+func (s *Service) webhookEntries() licensing.Entries[webhookRecord] {
+	return licensing.EntriesOf[webhookRecord](s.Store, webhookKind)
+}
+
+func (s *Service) digestEntries() licensing.Entries[digest] {
+	return licensing.EntriesOf[digest](s.Store, digestKind)
+}
+
+func (s *Service) mailEntries() licensing.Entries[mailRecord] {
+	return licensing.EntriesOf[mailRecord](s.Store, mailKind)
+}
+
+func (s *Service) preferenceEntries() licensing.Entries[Preferences] {
+	return licensing.EntriesOf[Preferences](s.Store, preferencesKind)
 }
 
 // isConflict tells that somebody else was quicker, or that there is nothing to do any more.

@@ -66,10 +66,10 @@ func (s *Service) Record(ctx context.Context, n events.Event) error {
 	if s.recentEvents.has(id) {
 		return nil
 	}
-	err := s.Store.CreateEntry(ctx, licensing.Entry{
-		Kind: eventKind, ID: id, Org: n.Org, List: string(n.License), Search: string(n.Type) + "\n" + n.Customer + "\n" + string(n.License),
-		Created: n.Time, Due: n.Time, Until: n.Time + lease.Time(retention(n.Type).Milliseconds()), Body: encode(n),
-	})
+	_, err := s.eventEntries().Create(ctx, licensing.Entry{
+		ID: id, Org: n.Org, List: string(n.License), Search: string(n.Type) + "\n" + n.Customer + "\n" + string(n.License),
+		Created: n.Time, Due: n.Time, Until: n.Time + lease.Time(retention(n.Type).Milliseconds()),
+	}, n)
 	if err != nil && !errors.Is(err, licensing.ErrExists) {
 		return err
 	}
@@ -95,9 +95,9 @@ func (s *Service) dispatchDue(ctx context.Context) error {
 func (s *Service) dispatchBatch(ctx context.Context, due []licensing.Entry) error {
 	var errs []error
 	for _, e := range due { // one that fails holds up no other
-		n, err := decode[events.Event](e)
+		n, err := licensing.DecodeEntry[events.Event](e)
 		if err == nil {
-			err = s.dispatch(ctx, n)
+			err = s.dispatch(ctx, n.Value)
 		}
 		if err == nil {
 			e.Due = 0
@@ -131,21 +131,11 @@ func (s *Service) dispatch(ctx context.Context, n events.Event) error {
 
 // Events lists what happened, newest first: of a license, or with an empty id of the whole organisation.
 func (s *Service) Events(ctx context.Context, org, license license.ID, page licensing.Page) (licensing.Listing[Event], error) {
-	found, err := s.Store.Entries(ctx, eventKind, org, string(license), page)
-	return convertListing(found, err, func(e licensing.Entry) (Event, error) {
-		n, err := decode[events.Event](e)
-		return eventOf(n), err
-	})
-}
-
-func convertListing[T any](found licensing.Listing[licensing.Entry], err error, read func(licensing.Entry) (T, error)) (licensing.Listing[T], error) {
-	l := licensing.Listing[T]{Items: []T{}, Next: found.Next}
-	for i := 0; err == nil && i < len(found.Items); i++ {
-		var item T
-		item, err = read(found.Items[i])
-		l.Items = append(l.Items, item)
+	found, err := s.eventEntries().List(ctx, org, string(license), page)
+	if err != nil {
+		return licensing.Listing[Event]{}, err
 	}
-	return l, err
+	return licensing.MapListing(found, func(e licensing.TypedEntry[events.Event]) (Event, error) { return eventOf(e.Value), nil })
 }
 
 // recentIDs remembers ids that the store has, so that what happens again and again does not ask it each time.

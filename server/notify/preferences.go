@@ -24,25 +24,19 @@ type Preferences struct {
 
 // Preferences is a member's own, or with an empty id the organisation's.
 func (s *Service) Preferences(ctx context.Context, org, member license.ID) (Preferences, error) {
-	e, err := licensing.OrgEntry(ctx, s.Store, org, preferencesKind, preferencesID(org, member))
+	e, err := s.preferenceEntries().GetOf(ctx, org, preferencesID(org, member))
 	if errors.Is(err, licensing.ErrNotFound) {
 		return Preferences{Events: DefaultEvents}, nil
-	} else if err != nil {
-		return Preferences{}, err
 	}
-	c, err := decode[Preferences](e)
-	c.IsCustom = true
-	return c, err
+	e.Value.IsCustom = true
+	return e.Value, err
 }
 
 // SetPreferences sets it; nil forgets it.
 func (s *Service) SetPreferences(ctx context.Context, org, member license.ID, events []events.Type) error {
 	id := preferencesID(org, member)
 	if events == nil {
-		if err := s.Store.DeleteEntry(ctx, preferencesKind, id, 0); err != nil && !isConflict(err) {
-			return err
-		}
-		return nil
+		return s.preferenceEntries().DeleteIfExists(ctx, id)
 	}
 	for _, e := range events {
 		if !slices.Contains(EventTypes(), e) {
@@ -50,12 +44,13 @@ func (s *Service) SetPreferences(ctx context.Context, org, member license.ID, ev
 		}
 	}
 	for range 10 {
-		e, err := s.Store.Entry(ctx, preferencesKind, id)
+		e, err := s.preferenceEntries().Get(ctx, id)
 		if errors.Is(err, licensing.ErrNotFound) {
-			err = s.Store.CreateEntry(ctx, licensing.Entry{Kind: preferencesKind, ID: id, Org: org, Created: s.timestamp(), Body: encode(Preferences{Events: events})})
-		} else if err == nil {
-			e.Body = encode(Preferences{Events: events})
-			_, err = s.Store.ReplaceEntry(ctx, e)
+			e.Entry, err = licensing.Entry{ID: id, Org: org, Created: s.timestamp()}, nil
+		}
+		if err == nil {
+			e.Value = Preferences{Events: events}
+			_, err = s.preferenceEntries().Put(ctx, e)
 		}
 		if !errors.Is(err, licensing.ErrExists) && !isConflict(err) {
 			return err

@@ -60,13 +60,13 @@ type sealedSecret struct {
 	Until  lease.Time `json:"until,omitempty"` // 0: until it is replaced
 }
 
-func webhookOf(e licensing.Entry) (Webhook, error) {
-	k, err := decode[webhookRecord](e)
-	return Webhook{license.ID(e.ID), e.Org, e.Revision, e.Created, k.Name, k.URL, k.Events, k.Disabled, k.Reason, k.Secrets}, err
+func webhookOf(e licensing.TypedEntry[webhookRecord]) (Webhook, error) {
+	k := e.Value
+	return Webhook{license.ID(e.ID), e.Org, e.Revision, e.Created, k.Name, k.URL, k.Events, k.Disabled, k.Reason, k.Secrets}, nil
 }
 
-func (w Webhook) body() []byte {
-	return encode(webhookRecord{w.Name, w.URL, w.Events, w.Disabled, w.DisabledReason, w.secrets})
+func (w Webhook) record() webhookRecord {
+	return webhookRecord{w.Name, w.URL, w.Events, w.Disabled, w.DisabledReason, w.secrets}
 }
 
 // validateWebhook holds a webhook to what can be delivered.
@@ -110,20 +110,23 @@ func (s *Service) CreateWebhook(ctx context.Context, w Webhook) (string, Webhook
 	secret := newSecret()
 	w.ID, w.Revision, w.Created = newID(), 1, s.timestamp()
 	w.secrets = []sealedSecret{{Secret: s.sealSecret(w.ID, secret)}}
-	return secret, w, s.Store.CreateEntry(ctx, licensing.Entry{
-		Kind: webhookKind, ID: string(w.ID), Org: w.Org, Search: w.Name + "\n" + w.URL, Created: w.Created, Body: w.body(),
-	})
+	_, err := s.webhookEntries().Create(ctx,
+		licensing.Entry{ID: string(w.ID), Org: w.Org, Search: w.Name + "\n" + w.URL, Created: w.Created}, w.record())
+	return secret, w, err
 }
 
 // Webhooks lists those of an organisation, newest first.
 func (s *Service) Webhooks(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Webhook], error) {
-	found, err := s.Store.Entries(ctx, webhookKind, org, "", page)
-	return convertListing(found, err, webhookOf)
+	found, err := s.webhookEntries().List(ctx, org, "", page)
+	if err != nil {
+		return licensing.Listing[Webhook]{}, err
+	}
+	return licensing.MapListing(found, webhookOf)
 }
 
 // Webhook is one of the organisation's.
 func (s *Service) Webhook(ctx context.Context, org, id license.ID) (Webhook, error) {
-	e, err := licensing.OrgEntry(ctx, s.Store, org, webhookKind, string(id))
+	e, err := s.webhookEntries().GetOf(ctx, org, string(id))
 	if err != nil {
 		return Webhook{}, err
 	}
@@ -145,12 +148,12 @@ func (s *Service) UpdateWebhook(ctx context.Context, w Webhook) (Webhook, error)
 }
 
 func (s *Service) replaceWebhook(ctx context.Context, w Webhook) (Webhook, error) {
-	e, err := licensing.OrgEntry(ctx, s.Store, w.Org, webhookKind, string(w.ID))
+	e, err := s.webhookEntries().GetOf(ctx, w.Org, string(w.ID))
 	if err != nil {
 		return Webhook{}, err
 	}
-	e.Revision, e.Search, e.Body = w.Revision, w.Name+"\n"+w.URL, w.body()
-	if e, err = s.Store.ReplaceEntry(ctx, e); err != nil {
+	e.Revision, e.Search, e.Value = w.Revision, w.Name+"\n"+w.URL, w.record()
+	if e, err = s.webhookEntries().Replace(ctx, e); err != nil {
 		return Webhook{}, err
 	}
 	return webhookOf(e)
@@ -164,7 +167,7 @@ func (s *Service) DeleteWebhook(ctx context.Context, org, id license.ID, revisio
 	if err := s.Store.DeleteEntry(ctx, healthKind, string(id), 0); err != nil && !errors.Is(err, licensing.ErrNotFound) {
 		return err
 	}
-	return s.Store.DeleteEntry(ctx, webhookKind, string(id), revision)
+	return s.webhookEntries().Delete(ctx, string(id), revision)
 }
 
 // RotateSecret makes a new secret. Each old one signs beside it for its day, so that receivers can be told in between.
