@@ -86,10 +86,11 @@ func (a *API) handleIdempotent(hc huma.Context, who access.Identity, op operatio
 		token = string(who.Token.ID)
 	}
 	id := hashStrings(string(who.Organisation()), string(who.Member.ID), token, op.id, key)
-	entry, o, err := a.reserveKey(ctx, who, id, hashStrings(fiber.OriginalURL(), string(fiber.Body())))
+	entry, err := a.reserveKey(ctx, who, id, hashStrings(fiber.OriginalURL(), string(fiber.Body())))
 	if err != nil {
 		return err
 	}
+	o := entry.Value
 	if o.Response != nil {
 		stored, err := a.decryptResponse(id, o)
 		if err != nil {
@@ -108,64 +109,61 @@ func (a *API) handleIdempotent(hc huma.Context, who access.Identity, op operatio
 		return err
 	}
 	handle(licensing.WithSeed(ctx, seed))
-	if err := a.storeResponse(ctx, hc, entry, o); err != nil {
+	if err := a.storeResponse(ctx, hc, entry); err != nil {
 		a.Log.ErrorContext(ctx, "an answer is not kept; who asks again is answered after a while", "error", err)
 	}
 	return nil
 }
 
 // reserveKey gives the entry of a request, to be answered from if it has an answer, else to be worked on by the caller alone.
-func (a *API) reserveKey(ctx context.Context, who access.Identity, id, request string) (licensing.Entry, idempotencyRecord, error) {
+func (a *API) reserveKey(
+	ctx context.Context, who access.Identity, id, request string,
+) (licensing.TypedEntry[idempotencyRecord], error) {
+	records := a.idempotencyRecords()
 	for range 10 {
 		now := lease.Time(a.Now().UnixMilli())
 		o := idempotencyRecord{RequestHash: request, Seed: make([]byte, 32), BusyUntil: now + lease.Time(idempotencyTimeout.Milliseconds())}
 		_, _ = rand.Read(o.Seed) // it never fails
-		e := licensing.Entry{
-			Kind: idempotencyEntryKind, ID: id, Org: who.Organisation(), Revision: 1, Created: now, Until: now + lease.Time(idempotencyRetention.Milliseconds()), Body: o.encode(),
-		}
-		err := a.Entries.CreateEntry(ctx, e)
+		e, err := records.Create(ctx,
+			licensing.Entry{ID: id, Org: who.Organisation(), Created: now, Until: now + lease.Time(idempotencyRetention.Milliseconds())}, o)
 		if !errors.Is(err, licensing.ErrExists) {
-			return e, o, err
+			return e, err
 		}
-		there, err := a.Entries.Entry(ctx, idempotencyEntryKind, id)
+		there, err := records.Get(ctx, id)
 		if errors.Is(err, licensing.ErrNotFound) {
 			continue // it was a refusal
 		} else if err != nil {
-			return e, o, err
+			return e, err
 		}
-		var held idempotencyRecord
-		if err := json.Unmarshal(there.Body, &held); err != nil {
-			return e, o, fmt.Errorf("reading the request %s: %w", id, err)
-		}
+		held := &there.Value
 		switch {
 		case there.Until <= now:
-			err = a.Entries.DeleteEntry(ctx, idempotencyEntryKind, id, there.Revision)
+			err = records.Delete(ctx, id, there.Revision)
 			if err != nil && !errors.Is(err, licensing.ErrNotFound) && !errors.Is(err, licensing.ErrStale) {
-				return e, o, err
+				return e, err
 			}
 			continue
 		case held.RequestHash != request:
-			return e, o, problem.New(problem.IdempotencyKeyReused, "this "+idempotencyHeader+" came with another request; take a new one for each thing that is to be done")
+			return e, problem.New(problem.IdempotencyKeyReused, "this "+idempotencyHeader+" came with another request; take a new one for each thing that is to be done")
 		case held.Response != nil:
-			return there, held, nil
+			return there, nil
 		case held.BusyUntil > now:
 			wait := (time.Duration(held.BusyUntil-now)*time.Millisecond + time.Second - 1) / time.Second
-			return e, o, huma.ErrorWithHeaders(
+			return e, huma.ErrorWithHeaders(
 				problem.New(problem.IdempotencyKeyInUse, "the first request with this "+idempotencyHeader+" is not finished; ask again"),
 				http.Header{"Retry-After": {strconv.Itoa(int(wait))}},
 			)
 		}
 		held.BusyUntil = o.BusyUntil
-		there.Body = held.encode()
-		if there, err = a.Entries.ReplaceEntry(ctx, there); !errors.Is(err, licensing.ErrStale) && !errors.Is(err, licensing.ErrNotFound) {
-			return there, held, err
+		if there, err = records.Replace(ctx, there); !errors.Is(err, licensing.ErrStale) && !errors.Is(err, licensing.ErrNotFound) {
+			return there, err
 		}
 	}
-	return licensing.Entry{}, idempotencyRecord{}, problem.New(problem.IdempotencyKeyInUse, "others ask with the same "+idempotencyHeader+" all the time")
+	return licensing.TypedEntry[idempotencyRecord]{}, problem.New(problem.IdempotencyKeyInUse, "others ask with the same "+idempotencyHeader+" all the time")
 }
 
 // storeResponse remembers what came of a request. Who took the entry over meanwhile has the last word; both did the same.
-func (a *API) storeResponse(ctx context.Context, hc huma.Context, e licensing.Entry, o idempotencyRecord) error {
+func (a *API) storeResponse(ctx context.Context, hc huma.Context, e licensing.TypedEntry[idempotencyRecord]) error {
 	response := humafiber.Unwrap(hc).Response()
 	status := response.StatusCode()
 	var err error
@@ -177,17 +175,15 @@ func (a *API) storeResponse(ctx context.Context, hc huma.Context, e licensing.En
 				given.Header[name] = string(value)
 			}
 		}
-		if o.Response, err = a.encryptResponse(e.ID, o, given); err != nil {
+		if e.Value.Response, err = a.encryptResponse(e.ID, e.Value, given); err != nil {
 			return err
 		}
-		e.Body = o.encode()
-		_, err = a.Entries.ReplaceEntry(ctx, e)
+		_, err = a.idempotencyRecords().Replace(ctx, e)
 	case status < http.StatusInternalServerError:
-		err = a.Entries.DeleteEntry(ctx, idempotencyEntryKind, e.ID, e.Revision)
+		err = a.idempotencyRecords().Delete(ctx, e.ID, e.Revision)
 	default: // nobody knows what was made; who asks again will
-		o.BusyUntil = 0
-		e.Body = o.encode()
-		_, err = a.Entries.ReplaceEntry(ctx, e)
+		e.Value.BusyUntil = 0
+		_, err = a.idempotencyRecords().Replace(ctx, e)
 	}
 	if errors.Is(err, licensing.ErrStale) || errors.Is(err, licensing.ErrNotFound) {
 		return nil
@@ -195,12 +191,8 @@ func (a *API) storeResponse(ctx context.Context, hc huma.Context, e licensing.En
 	return err
 }
 
-func (o idempotencyRecord) encode() []byte {
-	b, err := json.Marshal(o)
-	if err != nil {
-		panic(err) // strings and numbers: a bug of ours
-	}
-	return b
+func (a *API) idempotencyRecords() licensing.Entries[idempotencyRecord] {
+	return licensing.EntriesOf[idempotencyRecord](a.Entries, idempotencyEntryKind)
 }
 
 func (a *API) responseCipher(id string, o idempotencyRecord) (cipher.AEAD, error) {
