@@ -6,7 +6,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Conflict is a refusal of what records do not allow as they are, with its stable code.
+// Conflict is the error of a request that the state of a record does not allow, with a stable code.
 type Conflict struct {
 	Code   license.Code
 	Detail string
@@ -14,18 +14,18 @@ type Conflict struct {
 
 func (e *Conflict) Error() string { return string(e.Code) + ": " + e.Detail }
 
-// NewConflict makes a *Conflict; format and args become its detail.
+// NewConflict returns a *Conflict; format and args become its detail.
 func NewConflict(code license.Code, format string, args ...any) error {
 	return &Conflict{code, fmt.Sprintf(format, args...)}
 }
 
-// The codes.
+// The codes of conflicts.
 const (
 	CodeKeyPendingExists license.Code = "key_waiting"  // there is a next key for this use already
-	CodeKeyInUse         license.Code = "key_signs"    // the key is the one that signs now
-	CodeKeyWrongState    license.Code = "key_state"    // the key is not in the state that this asks for
-	CodeKeyMissing       license.Code = "key_missing"  // no key on this server is good for it
-	CodeNothingToChange  license.Code = "nothing_new"  // everything in the certificate is known
-	CodeRootInUse        license.Code = "root_taken"   // the certificate belongs to another product
-	CodeNoStatement      license.Code = "no_statement" // the product has not made one yet
+	CodeKeyInUse         license.Code = "key_signs"    // the key is active: it signs at present
+	CodeKeyWrongState    license.Code = "key_state"    // the key is not in the state that the action needs
+	CodeKeyMissing       license.Code = "key_missing"  // the server has no private key that can sign this
+	CodeNothingToChange  license.Code = "nothing_new"  // the certificate contains nothing new
+	CodeRootInUse        license.Code = "root_taken"   // the root key belongs to another product
+	CodeNoStatement      license.Code = "no_statement" // the product has not published a statement yet
 )

@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// A call that may be made again after a crash must not create twice. So all that it draws at random comes from a seed that was written
-// down before it began: made again it draws the same ids, meets ErrExists, and finds its own record.
+// A request that may be repeated after a crash must not create a record twice. Therefore its random values are derived from a seed that was
+// stored before it began: repeated, it generates the same ids, gets ErrExists, and finds its own record.
 
 type seedKey struct{}
 
-// deterministicReader is what a seed gives, byte after byte.
+// deterministicReader yields the bytes that are derived from a seed. It is safe for concurrent use.
 type deterministicReader struct {
 	mu     sync.Mutex
 	stream *sha3.SHAKE
@@ -25,14 +25,15 @@ func (d *deterministicReader) Read(b []byte) (int, error) {
 	return d.stream.Read(b)
 }
 
-// WithSeed makes what the calls with this context draw a function of the seed and of their order.
+// WithSeed returns a context with which random values depend only on the seed and on the order in which they are drawn.
 func WithSeed(ctx context.Context, seed []byte) context.Context {
 	d := &deterministicReader{stream: sha3.NewSHAKE256()}
 	_, _ = d.stream.Write(seed) // it never fails
 	return context.WithValue(ctx, seedKey{}, d)
 }
 
-// WithItem gives one of many things that one call makes randomness of its own, so that it draws the same whatever became of the others.
+// WithItem returns a context with a seed of its own for the next of many items of one request, so that its random values do not depend on what
+// became of the items before. Without a seed it returns ctx.
 func WithItem(ctx context.Context) context.Context {
 	d, seeded := ctx.Value(seedKey{}).(*deterministicReader)
 	if !seeded {
@@ -43,7 +44,7 @@ func WithItem(ctx context.Context) context.Context {
 	return WithSeed(ctx, seed[:])
 }
 
-// Random is the source that the call draws from: its seed if it has one.
+// Random returns the source that is derived from the context's seed, or otherwise if it has none.
 func Random(ctx context.Context, otherwise io.Reader) io.Reader {
 	if d, seeded := ctx.Value(seedKey{}).(*deterministicReader); seeded {
 		return d
@@ -51,12 +52,12 @@ func Random(ctx context.Context, otherwise io.Reader) io.Reader {
 	return otherwise
 }
 
-// IsReplay tells whether a creation may have failed only because the same call has been made before, and its record is there.
+// IsReplay reports whether a creation may have failed with ErrExists because an earlier attempt of the same seeded request had created the record.
 func IsReplay(ctx context.Context, err error) bool {
 	return errors.Is(err, ErrExists) && ctx.Value(seedKey{}) != nil
 }
 
-// CreatedOrExisting is the outcome of a creation: the record, or the one that an earlier attempt of the same call has made.
+// CreatedOrExisting returns the record that was created or, if an earlier attempt of the same seeded request had created it, the stored one.
 func CreatedOrExisting[T any](ctx context.Context, record T, err error, read func() (T, error)) (T, error) {
 	if IsReplay(ctx, err) {
 		if own, readErr := read(); !errors.Is(readErr, ErrNotFound) {

@@ -10,18 +10,18 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// Entry is a record that needs nothing of a store but to be kept, found and changed by one hand at a time: an invitation, a token, a
-// webhook and its deliveries, a line of the audit log. What stands in its body is known only to the package that owns its kind.
+// Entry is a generic record that a store keeps, lists and changes with optimistic locking: an invitation, a token, a webhook delivery, a line
+// of the audit log. Only the package that owns its kind interprets the body.
 type Entry struct {
-	Kind     string     // what it is: lower-case letters and underscores; one package owns each kind
-	ID       string     // unique within the kind, for it is the key: random, a hash, or the very thing that must be unique
-	Org      license.ID // whose it is; empty: the server's own
-	List     string     // the list it stands in, among its organisation's of this kind
-	Search   string     // what a search looks through
-	Revision int64      // 1 when it is made, raised by each change
+	Kind     string     // lower-case letters and underscores; one package owns each kind
+	ID       string     // unique within the kind: random, a hash, or a value that must be unique
+	Org      license.ID // owner; empty: the server itself
+	List     string     // name of the list it belongs to, among the organisation's entries of this kind
+	Search   string     // text that searches look through
+	Revision int64      // 1 at creation, raised by each change
 	Created  lease.Time
-	Due      lease.Time // when something is to be done about it; 0: never
-	Until    lease.Time // from then on it may be forgotten; 0: it stays
+	Due      lease.Time // when it is to be processed (DueEntries); 0: never
+	Until    lease.Time // from then on it may be deleted; 0: it is kept
 	Body     []byte
 }
 
@@ -31,26 +31,26 @@ const (
 	MaxEntryBody = 1 << 20 // bytes
 )
 
-// EntryStore keeps entries. There is one way to change an entry: read it, and replace it if it still has the revision that was read.
+// EntryStore stores entries. An entry is changed by reading it and replacing it, which fails if another change came first.
 type EntryStore interface {
-	// CreateEntry refuses a second entry with this kind and id with ErrExists.
+	// CreateEntry returns ErrExists if there is an entry with this kind and id.
 	CreateEntry(context.Context, Entry) error
-	// Entry gives it to whoever knows its id, also after its Until; OrgEntry is for ids that strangers may choose.
+	// Entry returns an entry of any organisation, also after its Until; use OrgEntry for ids that come from a client.
 	Entry(ctx context.Context, kind, id string) (Entry, error)
-	// ReplaceEntry changes Search, Due, Until and Body and raises the revision, if it is still the given one: else ErrStale.
+	// ReplaceEntry changes Search, Due, Until and Body and raises the revision; ErrStale if the stored revision is not the given one.
 	ReplaceEntry(context.Context, Entry) (Entry, error)
-	// DeleteEntry wants the given revision, or with 0 any.
+	// DeleteEntry deletes an entry; ErrStale if the stored revision is not the given one, unless that is 0.
 	DeleteEntry(ctx context.Context, kind, id string, revision int64) error
-	// Entries lists those of the organisation that stand in the list, or with an empty name in any, newest first. Entries of one list
-	// that were made in the same millisecond stand in any order.
+	// Entries lists the organisation's entries of a list, or of all lists if the name is empty, newest first. The order of entries that were
+	// created in the same millisecond is not defined.
 	Entries(ctx context.Context, kind string, org license.ID, list string, page Page) (Listing[Entry], error)
-	// DueEntries gives those of all organisations that are due, the longest overdue first.
+	// DueEntries returns the entries of all organisations whose Due has come, the longest overdue first.
 	DueEntries(ctx context.Context, kind string, now lease.Time, limit int) ([]Entry, error)
-	// DeleteExpiredEntries forgets the entries whose Until has come.
+	// DeleteExpiredEntries deletes the entries whose Until has come.
 	DeleteExpiredEntries(ctx context.Context, now lease.Time) error
 }
 
-// OrgEntry is an entry of the organisation; ErrNotFound when it is another's.
+// OrgEntry returns an entry of the organisation; ErrNotFound if it belongs to another.
 func OrgEntry(ctx context.Context, store EntryStore, org license.ID, kind, id string) (Entry, error) {
 	e, err := store.Entry(ctx, kind, id)
 	if err == nil && e.Org != org {
@@ -59,7 +59,7 @@ func OrgEntry(ctx context.Context, store EntryStore, org license.ID, kind, id st
 	return e, err
 }
 
-// Check holds an entry to what a store can keep; each store calls it before it writes.
+// Check returns an *Invalid if a store cannot keep the entry. Each store calls it before it writes.
 func (e Entry) Check() error {
 	switch {
 	case e.Kind == "" || strings.Trim(e.Kind, "abcdefghijklmnopqrstuvwxyz_") != "":
@@ -72,7 +72,7 @@ func (e Entry) Check() error {
 	return nil
 }
 
-// DeleteEntries deletes the entries of a list. What a crash leaves behind belongs to nothing and is shown to nobody.
+// DeleteEntries deletes the entries of a list. Entries that a crash leaves behind belong to no record and are never shown.
 func DeleteEntries(ctx context.Context, store EntryStore, kind string, org license.ID, list string) error {
 	for {
 		found, err := store.Entries(ctx, kind, org, list, Page{Limit: 200})

@@ -9,13 +9,14 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// PartValue is a part of a fingerprint as a program's host finds it and a customer can tell it.
+// PartValue is a part of a machine's fingerprint in clear, as a host reads it and a customer can report it.
 type PartValue struct{ Name, Value string }
 
-// MaxPartValue is the length of a part's value, in bytes.
+// MaxPartValue is the maximum length of the value of a part, in bytes.
 const MaxPartValue = 1024
 
-// fingerprintParts is what the parts make under a license.
+// FingerprintParts returns the parts under the id of the license, from which their values cannot be read. It returns an *Invalid if there
+// are too many or if one is not valid.
 func FingerprintParts(id license.ID, parts []PartValue) (made []lease.FingerprintPart, err error) {
 	if len(parts) > lease.MaxFingerprintParts {
 		return nil, NewInvalid("parts", "has %d items, at most %d are allowed", len(parts), lease.MaxFingerprintParts)

@@ -8,14 +8,14 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// MeterCounters is what the activations of a license have in common. A store keeps it in one document and changes it only by the functions here,
-// so that each limit is kept by one conditional update.
+// MeterCounters are the counters that the activations of a license share. A store keeps them in one document and changes them only by the
+// methods of Meter, so that one conditional update enforces each limit.
 type MeterCounters struct {
 	Used             int64      // calls charged
-	Period           lease.Time // start of the allowance's present period; 0: it has none
+	Period           lease.Time // start of the current period of the allowance; 0: it has no periods
 	UsedBeforePeriod int64      // Used when that period began
 	Machines         int64      // activated now
-	Places           int64      // of the machines allowed, those that were taken: by who is there, or by who gave them up by themselves
+	Places           int64      // used places of the allowed machines: by open activations and by those that vacated theirs
 	WindowFrom       lease.Time // of the window of activations
 	WindowCount      int64      // activations in it
 	MovesFrom        lease.Time // of the window of moves
@@ -23,32 +23,32 @@ type MeterCounters struct {
 	LastActivation   lease.Time
 }
 
-// Meter is a tally with the periods that are over and with who has given up its place, the latest at the end. Its functions never change
-// what stands in these lists, so a copy of a meter keeps its own.
+// Meter holds the counters of a license, the closed periods and the vacated places, the latest last. Its methods never modify the elements
+// of these lists, so a copy of a meter is independent.
 type Meter struct {
 	MeterCounters
 	ClosedPeriods []Period
-	VacatedBy     []lease.Hash // activations that closed themselves and whose place nobody has taken
+	VacatedBy     []lease.Hash // activations that closed themselves and whose place nobody has taken since
 }
 
-// Period is what was charged in one period of the allowance.
+// Period holds the calls that were charged in one period of the allowance.
 type Period struct {
 	From lease.Time `json:"from"`
 	Used int64      `json:"used"`
 }
 
-// maxClosedPeriods is how many closed periods a meter keeps; from there they are copied into entries (usage.go).
+// maxClosedPeriods is the number of closed periods that a meter keeps. Leasing copies them into entries before they are dropped.
 const maxClosedPeriods = 12
 
-// maxVacated is how many of those who gave up their place a meter remembers. Who is forgotten comes back like any other.
+// maxVacated is the number of vacated places that a meter remembers. An installation whose place is forgotten returns like any newcomer.
 const maxVacated = 16
 
-// Equal tells whether two meters say the same. A period is closed only by beginning another.
+// Equal reports whether two meters are equal. ClosedPeriods is not compared: a period is closed only when another begins.
 func (m *Meter) Equal(o *Meter) bool {
 	return m.MeterCounters == o.MeterCounters && slices.Equal(m.VacatedBy, o.VacatedBy)
 }
 
-// Charge changes the tally by what one activation is charged, and gives the activation's account after it.
+// Charge applies a charge for one activation, which has counted and been charged that many calls before, and returns the totals after it.
 func (m *Meter) Charge(c UsageCharge, counted, granted int64) UsageTotals {
 	a := c.Apply(m.Totals(counted, granted))
 	m.Used, m.Period, m.UsedBeforePeriod = a.Used, a.Period, a.UsedBeforePeriod
@@ -58,17 +58,17 @@ func (m *Meter) Charge(c UsageCharge, counted, granted int64) UsageTotals {
 	return a
 }
 
-// Totals is that of an activation which has counted and been granted so much.
+// Totals returns the totals of an activation that has counted and been charged that many calls.
 func (m *Meter) Totals(counted, granted int64) UsageTotals {
 	return UsageTotals{Counted: counted, Charged: granted, Used: m.Used, Period: m.Period, UsedBeforePeriod: m.UsedBeforePeriod}
 }
 
-// Join takes a machine's place for an activation, or says which limit is in the way.
+// Join takes a machine's place for an activation. It returns a *Limit, and changes nothing, if a limit does not allow it.
 //
-// A window of activations begins with the first one after the last window ended. A newcomer takes a place that nobody has had yet, as long as
-// there is one: after that it can only have a place which another has given up, and that is a move. Who comes back to its own place, and who
-// takes one that the vendor has freed, is no move.
-func (m *Meter) Join(l *ActivationLimits, now lease.Time, who lease.Hash) error {
+// A window of activations begins with the first activation after the last window ended. A newcomer takes a place that was never used, as
+// long as there is one; after that it takes a place that another installation has vacated, which counts as a transfer. Returning to one's
+// own place and taking a place that the vendor has released is no transfer.
+func (m *Meter) Join(l *ActivationLimits, now lease.Time, activation lease.Hash) error {
 	is := *m
 	if is.WindowCount == 0 || now >= is.WindowFrom+lease.Time(l.Window) {
 		is.WindowFrom, is.WindowCount = now, 0
@@ -83,7 +83,7 @@ func (m *Meter) Join(l *ActivationLimits, now lease.Time, who lease.Hash) error 
 	}
 	switch {
 	//mutant:tests drop 1: who comes back to its own place does not move
-	case !l.Elsewhere && is.removeVacated(who) || l.MaxMachines == 0:
+	case !l.Elsewhere && is.removeVacated(activation) || l.MaxMachines == 0:
 	case is.Places < l.MaxMachines:
 		is.Places++
 	default:
@@ -95,8 +95,8 @@ func (m *Meter) Join(l *ActivationLimits, now lease.Time, who lease.Hash) error 
 			return &Limit{license.CodeMoveLimit, fmt.Sprintf("%d moves in %d ms", l.MoveLimit, l.MoveWindow), is.MovesFrom + lease.Time(l.MoveWindow)}
 		}
 		is.Moves++
-		if !is.removeVacated(who) {
-			is.VacatedBy = is.VacatedBy[min(1, len(is.VacatedBy)):] // that one's place
+		if !is.removeVacated(activation) {
+			is.VacatedBy = is.VacatedBy[min(1, len(is.VacatedBy)):] // the place that was vacated first
 		}
 	}
 	is.WindowCount++
@@ -107,32 +107,33 @@ func (m *Meter) Join(l *ActivationLimits, now lease.Time, who lease.Hash) error 
 	return nil
 }
 
-// Leave gives up an activation's place, which stays taken: whoever else comes for it moves.
-func (m *Meter) Leave(who lease.Hash) {
-	m.removeVacated(who)
+// Leave vacates the place of an activation. The place stays used: another installation that takes it is charged a transfer.
+func (m *Meter) Leave(activation lease.Hash) {
+	m.removeVacated(activation)
 	m.Machines = max(0, m.Machines-1)
-	m.VacatedBy = append(m.VacatedBy[max(0, len(m.VacatedBy)-maxVacated+1):len(m.VacatedBy):len(m.VacatedBy)], who)
+	m.VacatedBy = append(m.VacatedBy[max(0, len(m.VacatedBy)-maxVacated+1):len(m.VacatedBy):len(m.VacatedBy)], activation)
 }
 
-// Release takes the place of an activation for the vendor, one that is there or one that it has given up: a newcomer may have it.
-func (m *Meter) Release(who lease.Hash, there bool) {
-	if there {
+// Release frees the place of an activation for the vendor, so that a newcomer may take it without a transfer. active tells an open
+// activation from one that has vacated its place.
+func (m *Meter) Release(activation lease.Hash, active bool) {
+	if active {
 		m.Machines = max(0, m.Machines-1)
-	} else if !m.removeVacated(who) {
+	} else if !m.removeVacated(activation) {
 		return
 	}
 	//mutant:tests remove: what the vendor frees is no move
 	m.Places = max(m.Machines, m.Places-1)
 }
 
-// removeVacated tells whether the activation has given up its place and nobody has taken it; that is then over.
-func (m *Meter) removeVacated(who lease.Hash) bool {
-	at := slices.Index(m.VacatedBy, who)
+// removeVacated removes the activation from the vacated places and reports whether it was there.
+func (m *Meter) removeVacated(activation lease.Hash) bool {
+	at := slices.Index(m.VacatedBy, activation)
 	if at >= 0 {
 		m.VacatedBy = slices.Delete(slices.Clone(m.VacatedBy), at, at+1)
 	}
 	return at >= 0
 }
 
-// ReactivationBudget is how many re-activations an installation has in its long window.
+// ReactivationBudget is the number of re-activations that an installation has in its long window.
 const ReactivationBudget = 3

@@ -8,24 +8,24 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// Page asks for a part of a list, newest first unless it says otherwise.
+// Page selects a part of a list.
 type Page struct {
-	After  string // cursor: the Next of the page before; empty: from the start
+	After  string // cursor: Next of the previous page; empty: from the start
 	Limit  int    // at most 200; 0: 50
-	Search string // part of the name or, of a license, of the customer; any case. Activations and reservations: of the activation's id
+	Search string // part of the name (of a license also: of the customer) in any case; of activations and reservations: of the activation's id
 
-	// Products, versions and licenses only.
+	// Of products, versions and licenses only.
 	Sort     Sort
-	Archived *bool // those that are, or those that are not; nil: both
+	Archived *bool // only archived ones, or only others; nil: both
 }
 
-// Sort is the order of a list. Records that are alike in it follow in the order of their creation, or of their ids.
+// Sort is the order of a list. Records that are equal in it are ordered by their creation or their ids.
 type Sort string
 
-// The orders. A name is sorted without regard to case, byte by byte, and a license's with its customer after it. Who is edited while
-// somebody pages by ByUpdated may be seen twice, and by OldestUpdated not at all before the next walk.
+// The orders. Names are compared without case, byte by byte; those of licenses with the customer after them. A record that is edited during
+// the paging may appear twice with ByUpdated, and be missed with LeastRecentlyUpdated.
 const (
-	ByCreated            Sort = "-created" // newest first; the empty one too
+	ByCreated            Sort = "-created" // newest first; also the empty order
 	OldestFirst          Sort = "created"
 	ByName               Sort = "name"
 	ByNameDescending     Sort = "-name"
@@ -33,7 +33,7 @@ const (
 	LeastRecentlyUpdated Sort = "updated"
 )
 
-// Key is what the order looks at, and whether from the largest down.
+// Key returns the member that is sorted by and whether the order is descending.
 func (s Sort) Key() (key string, down bool) {
 	if s == "" {
 		s = ByCreated
@@ -42,19 +42,19 @@ func (s Sort) Key() (key string, down bool) {
 	return key, down
 }
 
-// IsDefault tells whether it is the order that every list has.
+// IsDefault reports whether it is the default order, newest first.
 func (s Sort) IsDefault() bool { return s == "" || s == ByCreated }
 
-// cursorMark keeps a cursor of another order from being taken for one of the usual.
+// cursorMark begins each cursor of an order that is not the default, so that it is not taken for one of the default order.
 const cursorMark = "~"
 
-// Cursor writes the place of the last record shown, in an order that is not the usual one: what was sorted by, and what tells the alike
-// apart.
+// Cursor returns the cursor after a record, in an order that is not the default. value is the member that is sorted by; tie orders records with
+// equal values.
 func (p Page) Cursor(value, tie string) string {
 	return cursorMark + base64.RawURLEncoding.EncodeToString([]byte(string(p.Sort)+"\x00"+tie+"\x00"+value))
 }
 
-// ParseCursor reads what Cursor wrote. A cursor of another order is none.
+// ParseCursor returns the value and the tie of a cursor. It returns ErrCursor if the cursor is malformed or of another order.
 func (p Page) ParseCursor() (value, tie string, err error) {
 	packed, ok0 := strings.CutPrefix(p.After, cursorMark)
 	text, err := base64.RawURLEncoding.DecodeString(packed)
@@ -66,18 +66,18 @@ func (p Page) ParseCursor() (value, tie string, err error) {
 	return value, tie, nil
 }
 
-// ErrCursor is what a store says to a cursor that it has not given.
+// ErrCursor is returned for a cursor that does not belong to the list.
 var ErrCursor error = &Invalid{Field: "after", Problem: "is not a cursor that this list gave"}
 
-// LicenseFilter chooses licenses of an organisation; what is left empty does not matter.
+// LicenseFilter selects licenses of an organisation; empty members match all.
 type LicenseFilter struct {
 	Product        license.ID
 	Version        license.ID
 	Status         Status
-	Customer       string     // the whole of it
+	Customer       string     // the whole name
 	CustomerID     license.ID // of the customer's record
 	Type           lease.PolicyType
-	ExpiresFrom    lease.Time // that expire, and not before
-	ExpiresUntil   lease.Time // that expire, and before
-	NeverActivated bool       // that no installation ever has; a page may then be short, or empty, and yet have a next one
+	ExpiresFrom    lease.Time // licenses that expire then or later
+	ExpiresUntil   lease.Time // licenses that expire before then
+	NeverActivated bool       // only licenses without an activation ever; a page may be short or empty although there is a next one
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// PeriodAt is the one of the allowance in which a time lies: its start and its end; both 0 where there are no periods.
+// PeriodAt returns start and end of the allowance's period that contains now, for a license of that creation time; both 0 if the policy has
+// no periods.
 func (p Policy) PeriodAt(created, now lease.Time) (from, until lease.Time) {
 	t := now.Std().UTC()
 	year, month, day := t.Date()
@@ -31,6 +32,7 @@ func (p Policy) PeriodAt(created, now lease.Time) (from, until lease.Time) {
 	return 0, 0
 }
 
+// checkPeriod returns an *Invalid if the period of the policy is not valid; at is the path of the policy in the request.
 func (p Policy) checkPeriod(at string) error {
 	switch p.Period {
 	case "":

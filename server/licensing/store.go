@@ -8,38 +8,38 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// What a store answers when it is not its fault. Anything else is a failure of the store.
+// The errors of a store that are not failures of the store.
 var (
-	ErrNotFound = errors.New("no such record")
-	ErrExists   = errors.New("a record with this name exists")
+	ErrNotFound = errors.New("record not found")
+	ErrExists   = errors.New("a record with this name or id exists")
 	ErrStale    = errors.New("the record was changed since it was read")
-	ErrInUse    = errors.New("the record has others below it")
+	ErrInUse    = errors.New("the record has dependent records")
 
-	// ErrUnavailable: the store cannot be reached or cannot write now; the same request may work in a moment.
+	// ErrUnavailable is returned when the store cannot be reached or cannot write at present; the same request may succeed later.
 	ErrUnavailable = errors.New("the store is unavailable")
 )
 
-// Listing is one page. Next is empty at the end.
+// Listing is one page of a list. Next is the cursor of the following page, empty at the end.
 type Listing[T any] struct {
 	Items []T
 	Next  string
 }
 
-// Store keeps everything. Its operations are those of the domain: each keeps its invariants by itself, whatever runs beside it, on
-// this node or another; and when it has answered, the answer outlives a crash. store/storetest is its contract.
+// Store keeps all records. Each operation keeps its invariants by itself, whatever runs concurrently on this node or another, and its
+// effect survives a crash once it has returned. The package store/storetest tests this contract.
 //
-// Reads that name an organisation never show another's record: they answer ErrNotFound.
+// Reads that name an organisation return ErrNotFound for records of other organisations.
 type Store interface {
 	CatalogStore
 	SyncStore
 	EntryStore
-	Ready(context.Context) error // nil while the store can be written
+	Ready(context.Context) error // returns nil while the store can be written
 	Close() error
 }
 
-// CatalogStore is what the vendor edits. Create refuses a name that is taken with ErrExists; Update raises the revision and refuses with
-// ErrStale when the record's is not the given one; so does Delete, unless it is 0, and with ErrInUse while there are records below, but
-// for a license, which takes its activations with it.
+// CatalogStore keeps the records that a vendor edits. Create returns ErrExists if the name is taken. Update raises the revision and returns
+// ErrStale if the stored revision is not the given one. Delete does the same unless the given revision is 0, and returns ErrInUse while there
+// are dependent records; deleting a license also deletes its activations.
 type CatalogStore interface {
 	CreateOrganisation(context.Context, Organisation) error
 	Organisation(ctx context.Context, id license.ID) (Organisation, error)
@@ -49,7 +49,7 @@ type CatalogStore interface {
 	Products(ctx context.Context, org license.ID, page Page) (Listing[Product], error)
 	UpdateProduct(context.Context, Product) (Product, error)
 	DeleteProduct(ctx context.Context, org, id license.ID, revision int64) error
-	// ProductKeyring is public: the certificate, whoever asks.
+	// ProductKeyring returns the certificate of a product of any organisation; it is public.
 	ProductKeyring(ctx context.Context, id license.ID) ([]byte, error)
 
 	CreateVersion(context.Context, Version) error
@@ -65,52 +65,52 @@ type CatalogStore interface {
 	DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error
 }
 
-// SyncStore is the hot side: what syncs read and write.
+// SyncStore keeps what syncs read and write, on the hot path.
 type SyncStore interface {
-	// ProductWithKeys is the product with its keys, whoever asks: for answers about a license that does not exist.
+	// ProductWithKeys returns a product of any organisation with its keys, to sign the refusal of an unknown license.
 	ProductWithKeys(ctx context.Context, product license.ID) (Product, error)
-	// LicenseContext of a license; ErrNotFound when there is none.
+	// LicenseContext returns the records that a sync of the license needs; ErrNotFound if there is no such license.
 	LicenseContext(ctx context.Context, id license.ID) (LicenseContext, error)
-	// Meter is what all activations of a license have in common.
+	// Meter returns the counters that all activations of a license share.
 	Meter(ctx context.Context, id license.ID) (Meter, error)
-	// LastSync is the latest of a license's activations; 0: there was none.
+	// LastSync returns the time of the latest sync of any activation of a license; 0: there was none.
 	LastSync(ctx context.Context, id license.ID) (lease.Time, error)
-	// Activation, also a closed one; ErrNotFound when there is none.
+	// Activation returns an activation, also a closed one; ErrNotFound if there is none.
 	Activation(context.Context, ActivationKey) (Activation, error)
 	Activations(ctx context.Context, org, license license.ID, page Page) (Listing[Activation], error)
 	Reservations(ctx context.Context, org, license license.ID, page Page) (Listing[Reservation], error)
-	// Advance makes one accepted request true, all of it or nothing; see Advance.
+	// Advance stores one accepted request atomically; see the type Advance.
 	Advance(context.Context, Advance) (AdvanceResult, error)
-	// NameActivation gives an activation the vendor's name for it, by which a search finds it.
+	// NameActivation sets the vendor's name of an activation, which searches look through.
 	NameActivation(ctx context.Context, org license.ID, key ActivationKey, name string) error
-	// Deactivate closes an activation for the vendor and frees what it held, its place among the machines too (Meter.Free), also if it
-	// has given that up itself before. It is idempotent.
+	// Deactivate closes an activation for the vendor, frees its reservations and releases its place among the machines (Meter.Release), also
+	// if the installation has vacated that before. It is idempotent.
 	Deactivate(ctx context.Context, org license.ID, key ActivationKey, now lease.Time) error
-	// FreeReservation takes one reservation back for the vendor. It is idempotent.
+	// FreeReservation ends one reservation for the vendor. It is idempotent.
 	FreeReservation(ctx context.Context, org license.ID, key ActivationKey, entitlement string, now lease.Time) error
-	// SaveReactivationHistory replaces an activation's past, if its head is still the given one and the present past's turn is one less than the
-	// new one's; else ErrStale. With restores, the budget of re-activations is whole again.
+	// SaveReactivationHistory replaces the history of an activation. It returns ErrStale unless the head is the given one and the stored history's
+	// revision is one less than the new one's. With restores it also resets the budget of re-activations.
 	SaveReactivationHistory(ctx context.Context, key ActivationKey, head lease.Position, past ReactivationHistory, restores bool) error
 
-	// Epoch of the server, the same on all nodes; the first call sets its value to first.
+	// Epoch returns the epoch of the server, which all nodes share; the first call sets its value to first.
 	Epoch(ctx context.Context, first int64) (Epoch, error)
-	// RaiseEpoch begins an epoch above the given one at the time now, unless there is one already; it gives the one there is then.
+	// RaiseEpoch begins an epoch above the given one at the time now, unless the epoch is higher already, and returns the current one.
 	RaiseEpoch(ctx context.Context, above int64, now lease.Time) (Epoch, error)
-	// EndFreeze makes the epoch, if it is still the given one, as good as the first: its Since is 0.
+	// EndFreeze sets Since of the epoch to 0 if its value is still the given one.
 	EndFreeze(ctx context.Context, value int64) error
 }
 
-// Advance moves the chain of one activation on by one lease. The store applies it only if the activation's head is still From and the
-// license's revision is still the given one and the activation is not closed (else ErrStale: the domain reads again and decides anew),
-// and never twice for one To: the same request again is given the lease that is stored.
+// Advance moves the chain of one activation on by one lease. The store applies it only if the activation's head is From, the license's
+// revision is the given one and the activation is not closed; otherwise it returns ErrStale, and the domain reads again and decides anew.
+// It is never applied twice for one To: the same request again is replayed with the lease that is stored.
 //
-//   - Charge is applied to the activation's account and the license's meter (Meter.Charge).
-//   - Reservations held and not dropped are renewed to Until, or stay where they are if that is later; each Want is granted if a slot is
-//     free or already held, until its own Until. Slots that have passed their deadline are free, also for the one who held them.
-//   - Activate is set for a first activation: then From is zero and no record may exist, or the head of a closed one, which begins its
-//     next generation. It is refused by Meter.Admit.
-//   - Restore is set for a re-activation: reservations and machine stay, Past is replaced (ErrStale unless the present one's turn is one
-//     less), the budget is charged (restored_too_often).
+//   - UsageCharge is applied to the activation's totals and the license's meter (Meter.Charge).
+//   - Reservations that are held and not released are renewed to Until, or keep their deadline if that is later. Each request in Reserve is
+//     granted, until its own Until, if a slot is free or already held. Slots past their deadline are free, also for their last holder.
+//   - NewActivation is set for a first activation: From is zero and no record may exist, or From is the head of a closed activation, which
+//     begins its next generation. Meter.Join may refuse it.
+//   - Reactivation is set for a re-activation: reservations and machine stay, the history is replaced (ErrStale unless the stored one's
+//     revision is one less), and the budget is charged (refused with restored_too_often).
 //   - Lease returns the lease for the outcome, which is stored with the rest. It has no effects and is quick: a store may call it more than
 //     once, within a transaction.
 type Advance struct {
@@ -141,45 +141,45 @@ type AdvanceResult struct {
 	Replayed bool           // the same request had been stored before: the document is the lease of then
 }
 
-// Unlimited as an allowance or as a number of slots.
+// Unlimited stands for no limit, as an allowance or as a number of slots.
 const Unlimited int64 = -1
 
-// ReservationRequest is one wanted slot, how many the license has of it, and until when it is granted.
+// ReservationRequest asks for one slot.
 type ReservationRequest struct {
 	lease.Slot
-	Slots int64 // Unlimited: granted whatever others hold
+	Slots int64 // that may be held at a time, less those reserved for others; Unlimited: grant it whatever others hold
 	Until lease.Time
 }
 
-// ActivationLimits is what limits a first activation.
+// ActivationLimits are the limits of a first activation.
 type ActivationLimits struct {
 	Limit       int64 // in each window
 	Window      int64 // milliseconds
 	MaxMachines int64 // 0: no limit
 	MoveLimit   int64 // in each window of moves; 0: no limit
 	MoveWindow  int64 // milliseconds
-	Elsewhere   bool  // on another machine than the one that left: its place is not its own
+	Elsewhere   bool  // on another machine than the closed activation's, whose vacated place it cannot take back
 }
 
-// ReactivationLimits is what limits re-activations.
+// ReactivationLimits are the limits of re-activations.
 type ReactivationLimits struct {
 	Budget  int64
 	Window  int64               // milliseconds
-	History ReactivationHistory // of the activation, after
+	History ReactivationHistory // of the activation, after the re-activation
 }
 
-// Outcome is what became of an Advance.
+// Outcome holds what an Advance has charged and reserved.
 type Outcome struct {
-	Used             int64 // calls of the license, after
-	Counted          int64 // calls of the activation, after
-	Charged          int64 // of them and of those to come, charged; after
-	UsedBeforePeriod int64 // calls of the license when the present period of its allowance began
-	ClosedPeriod     Period
+	Used             int64  // calls of the license, after it
+	Counted          int64  // calls of the activation, after it
+	Charged          int64  // calls charged for the activation, after it: Counted and what is prepaid
+	UsedBeforePeriod int64  // calls of the license when the current period of its allowance began
+	ClosedPeriod     Period // the period that the advance has closed, if anything was charged in it
 	Reservations     []lease.Reservation
-	Denied           []lease.Denial // no_slots only; the domain refuses the rest before
+	Denied           []lease.Denial // with the code no_slots; other denials are decided before
 }
 
-// Limit is a refusal by a limit that the store keeps, with the time from which it may work again (0: not known).
+// Limit is the refusal of a limit that the store enforces, with the time from which a retry may succeed (0: unknown).
 type Limit struct {
 	Code    license.Code
 	Detail  string
@@ -188,10 +188,10 @@ type Limit struct {
 
 func (e *Limit) Error() string { return e.Unwrap().Error() }
 
-// Unwrap makes the code found by errors.As.
+// Unwrap returns the *license.Error with the code.
 func (e *Limit) Unwrap() error { return &license.Error{Code: e.Code, Detail: e.Detail} }
 
-// IgnoreNotFound is what a look-up failed with, beside finding nothing.
+// IgnoreNotFound returns err, or nil if it is ErrNotFound or ErrStale: the record has gone or was replaced.
 func IgnoreNotFound(err error) error {
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrStale) {
 		return nil
@@ -199,7 +199,7 @@ func IgnoreNotFound(err error) error {
 	return err
 }
 
-// Reader are passed on to the store as they are.
+// Reader holds the reads that the catalogue passes on to the store.
 type Reader interface {
 	Organisation(ctx context.Context, id license.ID) (Organisation, error)
 	Product(ctx context.Context, org, id license.ID) (Product, error)
@@ -210,5 +210,6 @@ type Reader interface {
 	Licenses(ctx context.Context, org license.ID, filter LicenseFilter, page Page) (Listing[License], error)
 }
 
-// MaxAttempts is how often a sync decides anew because the records were changed under it. Each time somebody else got something done.
+// MaxAttempts is how often an operation is decided anew because the records were changed concurrently. Each time another operation has
+// succeeded.
 const MaxAttempts = 8

@@ -4,30 +4,30 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// UsageTotals is what an activation has counted and what was charged for it, and what was charged for its license altogether.
+// UsageTotals are the calls that an activation has counted and been charged, and those charged for its license.
 type UsageTotals struct {
-	Counted int64 // calls of the activation, as accepted; never above Granted
+	Counted int64 // calls of the activation, as accepted; never above Charged
 	Charged int64 // charged for the activation; what is above Counted is prepaid
 	Used    int64 // charged for all activations of the license
 
-	Period           lease.Time // start of the allowance's period; 0: it has none
+	Period           lease.Time // start of the current period of the allowance; 0: it has no periods
 	UsedBeforePeriod int64      // Used when the period began
 	ClosedPeriod     Period     // that the charge has closed, if anything was charged in it
 }
 
-// UsageCharge is what one request changes of an account.
+// UsageCharge is what one request adds to an activation's totals.
 type UsageCharge struct {
 	Counted    int64      // the activation's calls as reported, cumulative
-	Allowance  int64      // of the license, in a period if it has any; Unlimited when its type does not count
-	Period     lease.Time // start of the present period; 0: the allowance is for the whole life
-	Block      int64      // prepaid: this much is to be left after what is counted
-	EndPrepaid bool       // what was prepaid before is over
-	Extra      int64      // charged, and gone, on top: what a state that came back from a backup may have used twice
+	Allowance  int64      // of the license, in each period if it has periods; Unlimited if its type does not count calls
+	Period     lease.Time // start of the current period; 0: the allowance is for the whole life
+	Block      int64      // prepaid calls that are to be left after the counted ones
+	EndPrepaid bool       // forfeit what was prepaid before
+	Extra      int64      // calls charged on top: those that a state restored from a backup may have used twice
 }
 
-// Apply gives the account after the charge. Nothing in it goes down: a period begins at what was used until then, and its allowance is on
-// top of that. A period does not end because a clock went back. A report beyond what is paid is charged as far as the allowance
-// reaches, and what it does not reach is not counted.
+// Apply returns the totals after the charge. No total decreases: a period begins at the calls used until then, and its allowance is added
+// to them; a clock that is set back does not end a period. A report beyond what is charged is charged as far as the allowance reaches;
+// calls beyond it are not counted.
 func (c UsageCharge) Apply(a UsageTotals) UsageTotals {
 	a.ClosedPeriod = Period{}
 	//mutant:tests operator !=: a period does not end because a clock went back
@@ -56,7 +56,7 @@ func (c UsageCharge) Apply(a UsageTotals) UsageTotals {
 	return a
 }
 
-// limit is how far the account may be charged. It counts from the license's beginning, as all that a program is told does.
+// limit returns the highest total that the license may be charged, from the license's creation on, as all counters that programs see.
 func (c UsageCharge) limit(a UsageTotals) int64 {
 	switch {
 	case c.Allowance == Unlimited:
@@ -67,7 +67,7 @@ func (c UsageCharge) limit(a UsageTotals) int64 {
 	return min(a.UsedBeforePeriod+c.Allowance, lease.MaxCount)
 }
 
-// Outcome is what an advance tells of the account.
+// Outcome returns the outcome of an advance with these totals.
 func (a UsageTotals) Outcome() Outcome {
 	return Outcome{Used: a.Used, Counted: a.Counted, Charged: a.Charged, UsedBeforePeriod: a.UsedBeforePeriod, ClosedPeriod: a.ClosedPeriod}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// Limits of what a vendor writes.
+// The limits of texts and metadata.
 const (
 	MaxText          = 200  // characters of a name or customer
 	MaxDescription   = 4000 // characters
@@ -19,7 +19,7 @@ const (
 	MaxMetadataValue = 1000 // characters
 )
 
-// Invalid names the one member that is wrong, in the API's spelling, and says how.
+// Invalid is the error of a member with an invalid value. Field is spelled as in the API; Problem begins with a verb.
 type Invalid struct {
 	Field   string
 	Problem string
@@ -27,11 +27,12 @@ type Invalid struct {
 
 func (e *Invalid) Error() string { return e.Field + " " + e.Problem }
 
+// NewInvalid returns an *Invalid; format and args become its problem.
 func NewInvalid(field, format string, args ...any) error {
 	return &Invalid{field, fmt.Sprintf(format, args...)}
 }
 
-// CheckText holds a line for people to its length.
+// CheckText returns an *Invalid unless s is UTF-8 of least to most characters without control characters other than line breaks and tabs.
 func CheckText(field, s string, least, most int) error {
 	switch n := utf8.RuneCountInString(s); {
 	case !utf8.ValidString(s):
@@ -46,6 +47,7 @@ func CheckText(field, s string, least, most int) error {
 	return nil
 }
 
+// CheckMetadata returns an *Invalid if the metadata has too many entries or one that is too long.
 func CheckMetadata(m map[string]string) error {
 	if len(m) > MaxMetadata {
 		return NewInvalid("metadata", "has %d entries, at most %d are allowed", len(m), MaxMetadata)
@@ -61,6 +63,7 @@ func CheckMetadata(m map[string]string) error {
 	return nil
 }
 
+// CheckRange returns an *Invalid unless n is from least to most.
 func CheckRange(field string, n, least, most int64) error {
 	if n < least || n > most {
 		return NewInvalid(field, "is %d, allowed are %d to %d", n, least, most)
@@ -68,7 +71,7 @@ func CheckRange(field string, n, least, most int64) error {
 	return nil
 }
 
-// FirstError is the first of several findings.
+// FirstError returns the first error that is not nil, or nil.
 func FirstError(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -78,4 +81,5 @@ func FirstError(errs ...error) error {
 	return nil
 }
 
+// FormatTime returns the time in UTC as RFC 3339 writes it.
 func FormatTime(t lease.Time) string { return time.UnixMilli(int64(t)).UTC().Format(time.RFC3339) }

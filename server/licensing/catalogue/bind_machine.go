@@ -8,8 +8,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// BindMachine makes a license good only for a machine of which the parts have these values; with none, for any. The values are not kept,
-// only what they make under the license's id.
+// BindMachine makes a license valid only for a machine whose fingerprint has all of these parts; without parts, for any machine. The values
+// are not stored, only their hashes under the id of the license.
 func (s *Service) BindMachine(ctx context.Context, org, id license.ID, parts []licensing.PartValue) (licensing.License, error) {
 	made, err := licensing.FingerprintParts(id, parts)
 	if err != nil {

@@ -10,34 +10,35 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Customer is whom licenses are for. A license may name its customer's record; the name that stands in the license itself is for people.
+// Customer is a buyer of licenses. A license may refer to its customer by id; the name that is stored in the license itself is for people.
 type Customer struct {
 	licensing.Record
 	Name      string
 	Email     string
-	Reference string // the vendor's own name for it elsewhere, such as a number in its shop; unique within the organisation where it is given
+	Reference string // the vendor's identifier for it, such as a customer number in its shop; unique within the organisation if not empty
 }
 
-// The entries of customers. A reference is one of its own, whose id is what must be unique; its body is the customer that has it. It is made
-// before the customer and deleted after it, so one that a crash has left behind is known by its customer's not having it.
+// The kinds of entries of customers. A reference has an entry of its own, whose id must be unique and whose body is the customer's id. It is
+// created before the customer and deleted after it, so a reference that a crash has left behind is one that its customer does not have.
 const (
 	customerKind  = "customer"
 	referenceKind = "customer_reference"
 )
 
-// customerRecord is what stands in an entry.
+// customerRecord is the body of a customer's entry.
 type customerRecord struct {
 	Name      string            `json:"name"`
 	Email     string            `json:"email,omitempty"`
 	Reference string            `json:"reference,omitempty"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
 	Updated   lease.Time        `json:"updated"`
-	Deleting  bool              `json:"leaving,omitempty"` // somebody is about to delete it, and looks whether it has licenses
+	Deleting  bool              `json:"leaving,omitempty"` // a deletion is in progress and looks for its licenses
 }
 
-// maxEmail is the length of an address, in characters.
+// maxEmail is the maximum length of an e-mail address, in characters.
 const maxEmail = 254
 
+// check returns an *licensing.Invalid if a member of the customer is not valid.
 func (c Customer) check() error {
 	if at := strings.IndexByte(c.Email, '@'); c.Email != "" && (at < 1 || at == len(c.Email)-1 || strings.ContainsAny(c.Email, " \t\r\n")) {
 		return licensing.NewInvalid("email", "is no address")
@@ -64,7 +65,7 @@ func newCustomer(e licensing.TypedEntry[customerRecord]) (Customer, error) {
 	return Customer{record, e.Value.Name, e.Value.Email, e.Value.Reference}, nil
 }
 
-// CreateCustomer makes a customer; ErrExists when another has its reference.
+// CreateCustomer creates a customer; licensing.ErrExists if another one has its reference.
 func (s *Service) CreateCustomer(ctx context.Context, c Customer) (Customer, error) {
 	if err := c.check(); err != nil {
 		return Customer{}, err
@@ -75,7 +76,7 @@ func (s *Service) CreateCustomer(ctx context.Context, c Customer) (Customer, err
 	return licensing.CreatedOrExisting(ctx, c, s.storeNewCustomer(ctx, c), func() (Customer, error) { return s.Customer(ctx, c.Organisation, c.ID) })
 }
 
-// storeNewCustomer writes a new customer, after its reference.
+// storeNewCustomer writes a new customer, after claiming its reference.
 func (s *Service) storeNewCustomer(ctx context.Context, c Customer) error {
 	if err := s.claimReference(ctx, c); err != nil {
 		return err
@@ -85,7 +86,7 @@ func (s *Service) storeNewCustomer(ctx context.Context, c Customer) error {
 	return err
 }
 
-// Customer reads one.
+// Customer returns a customer; licensing.ErrNotFound if there is none.
 func (s *Service) Customer(ctx context.Context, org, id license.ID) (Customer, error) {
 	e, err := s.customers().GetOf(ctx, org, string(id))
 	if err != nil {
@@ -94,7 +95,7 @@ func (s *Service) Customer(ctx context.Context, org, id license.ID) (Customer, e
 	return newCustomer(e)
 }
 
-// Customers lists them, newest first; a search looks through name, e-mail and reference.
+// Customers lists the customers, newest first. A search looks through name, e-mail and reference.
 func (s *Service) Customers(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Customer], error) {
 	found, err := s.customers().List(ctx, org, "", page)
 	if err != nil {
@@ -103,7 +104,7 @@ func (s *Service) Customers(ctx context.Context, org license.ID, page licensing.
 	return licensing.MapListing(found, newCustomer)
 }
 
-// UpdateCustomer changes all but the id. Licenses keep the name that they have.
+// UpdateCustomer changes everything but the id. Licenses keep the name that they have.
 func (s *Service) UpdateCustomer(ctx context.Context, c Customer) (Customer, error) {
 	if err := c.check(); err != nil {
 		return Customer{}, err
@@ -136,8 +137,8 @@ func (s *Service) replaceCustomer(ctx context.Context, c Customer, isDeleting bo
 	return c, nil
 }
 
-// DeleteCustomer refuses with ErrInUse while licenses name it. It says that the customer is about to leave before it looks for licenses, and
-// who makes one looks for that after it: so one of the two sees the other (named).
+// DeleteCustomer deletes a customer; licensing.ErrInUse while licenses refer to it. It marks the customer as being deleted before it looks
+// for licenses, and a writer of a license looks at the mark after writing (confirmCustomer): one of the two sees the other.
 func (s *Service) DeleteCustomer(ctx context.Context, org, id license.ID, revision int64) error {
 	c, err := s.Customer(ctx, org, id)
 	if err != nil {
@@ -162,7 +163,8 @@ func (s *Service) DeleteCustomer(ctx context.Context, org, id license.ID, revisi
 	return s.releaseReference(ctx, c)
 }
 
-// confirmCustomer is called after a license was written that names a customer: it makes sure that the customer stays.
+// confirmCustomer is called after a license was written that refers to a customer. It removes the mark of a deletion in progress, and
+// returns an *licensing.Invalid if the customer has gone.
 func (s *Service) confirmCustomer(ctx context.Context, l licensing.License) error {
 	for l.CustomerID != "" {
 		e, err := s.customers().GetOf(ctx, l.Organisation, string(l.CustomerID))
@@ -185,7 +187,7 @@ func (s *Service) confirmCustomer(ctx context.Context, l licensing.License) erro
 	return nil
 }
 
-// resolveCustomer looks a license's customer up, and gives the license its name if it has none of its own.
+// resolveCustomer checks that a license's customer exists, and sets the license's customer name to its name if it has none.
 func (s *Service) resolveCustomer(ctx context.Context, l *licensing.License) error {
 	if l.CustomerID == "" {
 		return nil
@@ -204,7 +206,8 @@ func referenceID(c Customer) string {
 	return string(c.Organisation) + ":" + string(lease.HashOf([]byte(c.Reference)))
 }
 
-// claimReference takes a customer's reference for it, also from one that has not got it any more.
+// claimReference claims the reference for the customer, also from a customer that does not have it any more; licensing.ErrExists if another
+// one has it.
 func (s *Service) claimReference(ctx context.Context, c Customer) error {
 	if c.Reference == "" {
 		return nil
@@ -238,10 +241,10 @@ func (s *Service) claimReference(ctx context.Context, c Customer) error {
 	return licensing.ErrStale
 }
 
-// referenceClaimGrace is how long a reference belongs to who has taken it, though the customer does not have it yet.
+// referenceClaimGrace is how long a claimed reference is honoured, in milliseconds, although the customer's record does not have it yet.
 const referenceClaimGrace = 60_000
 
-// releaseReference lets others have a reference.
+// releaseReference releases the reference of a customer.
 func (s *Service) releaseReference(ctx context.Context, c Customer) error {
 	if c.Reference == "" {
 		return nil

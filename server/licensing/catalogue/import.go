@@ -9,10 +9,9 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Restoring makes records as an export has them: with their ids where these are free, their times and their standing. What belongs to
-// keys does not come with them: a product gets a keyring of its own.
+// Imported records keep their ids where these are free, their times and their status. Keys are not exported: a product gets new ones.
 
-// ImportProduct makes a product of an export.
+// ImportProduct creates a product of an export, with new keys.
 func (s *Service) ImportProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
 	if err := p.Check(); err != nil {
 		return licensing.Product{}, err
@@ -20,7 +19,7 @@ func (s *Service) ImportProduct(ctx context.Context, p licensing.Product) (licen
 	return importRecord(ctx, s, &p.Record, func() (licensing.Product, error) { return s.storeNewProduct(ctx, p, licensing.NewKeys{}) }, s.store.Product)
 }
 
-// ImportVersion makes a version of an export, below the product that it names.
+// ImportVersion creates a version of an export, of the product that it names.
 func (s *Service) ImportVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
 	v.Policy = v.Policy.WithDefaults()
 	if err := v.Check(); err != nil {
@@ -29,7 +28,7 @@ func (s *Service) ImportVersion(ctx context.Context, v licensing.Version) (licen
 	return importRecord(ctx, s, &v.Record, func() (licensing.Version, error) { return v, s.store.CreateVersion(ctx, v) }, s.store.Version)
 }
 
-// ImportCustomer makes a customer of an export; ErrExists when another has its reference.
+// ImportCustomer creates a customer of an export; licensing.ErrExists if another customer has its reference.
 func (s *Service) ImportCustomer(ctx context.Context, c Customer) (Customer, error) {
 	if err := c.check(); err != nil {
 		return Customer{}, err
@@ -45,8 +44,8 @@ func (s *Service) ImportCustomer(ctx context.Context, c Customer) (Customer, err
 	}, s.Customer)
 }
 
-// ImportLicense makes a license of an export, below the version and for the customer that it names. Its calls begin at 0. A customer's trial
-// counts as one; that there was another, before the policy allowed only one, is no fault of the export.
+// ImportLicense creates a license of an export, of the version and for the customer that it names. Its usage starts at 0. A trial is
+// claimed for its customer; it is no error if the customer had another one from before the policy allowed only one.
 func (s *Service) ImportLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	v, err := s.store.Version(ctx, l.Organisation, l.Version)
 	if err != nil {
@@ -66,8 +65,8 @@ func (s *Service) ImportLicense(ctx context.Context, l licensing.License) (licen
 	return l, s.clearDeletedCustomer(ctx, l)
 }
 
-// importRecord creates a record under the id that it had, or under another if that is somebody else's by now. One that is there already, in
-// the same organisation, was restored by an attempt before.
+// importRecord creates a record with its previous id, or with a new one if that is in use elsewhere. If the record exists in the same
+// organisation, an earlier attempt has imported it.
 func importRecord[T any](ctx context.Context, s *Service, m *licensing.Record, create func() (T, error), read func(ctx context.Context, org, id license.ID) (T, error)) (T, error) {
 	m.Revision = 1
 	if m.Created == 0 {

@@ -9,11 +9,12 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A license file is good where no server is asked, until a list says otherwise, also when its license is gone. So the server remembers of
-// which licenses it gave files out, and deleting one of these revokes it first. The others stay off the list, which only grows.
+// issuedKind is the kind of the entries that record which licenses had a file issued. A license file works offline until a revocation list
+// says otherwise, also after its license was deleted. So deleting a license with issued files revokes it first. Others are kept off the
+// list, which only grows.
 const issuedKind = "license_issued"
 
-// recordIssued remembers that a file of the license is about to leave the server, or the text of one.
+// recordIssued records that a file of the license, or its unsigned text, is about to leave the server.
 func (s *Service) recordIssued(ctx context.Context, org, id license.ID) error {
 	err := s.store.CreateEntry(ctx, licensing.Entry{Kind: issuedKind, ID: string(id), Org: org, Created: s.env.Now()})
 	if errors.Is(err, licensing.ErrExists) {
@@ -22,7 +23,8 @@ func (s *Service) recordIssued(ctx context.Context, org, id license.ID) error {
 	return err
 }
 
-// revokeIfIssued revokes a license that is about to be deleted, if a file of it was issued, and tells the revision under which it is deleted then; 0: any.
+// revokeIfIssued revokes a license that is about to be deleted if a file of it was issued. It returns the revision with which to delete it;
+// 0: any.
 func (s *Service) revokeIfIssued(ctx context.Context, org, id license.ID, revision int64) (int64, error) {
 	if _, err := s.store.Entry(ctx, issuedKind, string(id)); errors.Is(err, licensing.ErrNotFound) {
 		return revision, nil
@@ -41,8 +43,8 @@ func (s *Service) revokeIfIssued(ctx context.Context, org, id license.ID, revisi
 	return revision, err
 }
 
-// RevokeLicense revokes a license for good, and says so in the product's next statement, for its files. The license comes first: if the
-// statement fails, the call does, and the next one goes on.
+// RevokeLicense revokes a license for good and adds it to the product's revocation list, for its files. The license is changed first: if
+// publishing fails, the call fails, and repeating it completes it.
 func (s *Service) RevokeLicense(ctx context.Context, org, id license.ID) (licensing.License, error) {
 	l, err := s.store.License(ctx, org, id)
 	for n := 0; err == nil && l.Status != licensing.Revoked; n++ {

@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// LicenseFile issues the license file of a license.
+// LicenseFile returns a signed license file.
 func (s *Service) LicenseFile(ctx context.Context, org, id license.ID) ([]byte, error) {
 	claims, p, err := s.fileClaims(ctx, org, id)
 	if err != nil {
@@ -22,7 +22,7 @@ func (s *Service) LicenseFile(ctx context.Context, org, id license.ID) ([]byte, 
 	return file, s.keys.MissingKeyError(err, "a license file")
 }
 
-// UnsignedFile is what the license file of a license says: the three lines that are to be signed, where the key for it is elsewhere.
+// UnsignedFile returns the text of a license file without its signature, to be signed with a key that is kept elsewhere.
 func (s *Service) UnsignedFile(ctx context.Context, org, id license.ID) ([]byte, error) {
 	claims, _, err := s.fileClaims(ctx, org, id)
 	if err != nil {
@@ -31,8 +31,8 @@ func (s *Service) UnsignedFile(ctx context.Context, org, id license.ID) ([]byte,
 	return claims.Text()
 }
 
-// SignedFile is the license file with a signature that was made elsewhere over LicenseText: a binary OpenPGP packet, or the armored text of
-// one. It is judged as every program judges it, with what the product has said of its keys.
+// SignedFile returns the license file with a signature over UnsignedFile that was made elsewhere, a binary or armored OpenPGP packet. The
+// file is verified as programs do, with the product's statement on its keys.
 func (s *Service) SignedFile(ctx context.Context, org, id license.ID, signature []byte) ([]byte, error) {
 	claims, p, err := s.fileClaims(ctx, org, id)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Service) SignedFile(ctx context.Context, org, id license.ID, signature 
 	return file, err
 }
 
-// fileClaims are those of a license file, which counts as issued from here on.
+// fileClaims returns the claims of a license file and its product. The license counts as issued from then on.
 func (s *Service) fileClaims(ctx context.Context, org, id license.ID) (license.Claims, licensing.Product, error) {
 	l, err := s.store.License(ctx, org, id)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// CreateLicense makes a license under the version that it names.
+// CreateLicense creates a license of a version.
 func (s *Service) CreateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	l, policy, err := s.prepareLicense(ctx, l)
 	if err != nil {
@@ -29,12 +29,13 @@ func (s *Service) CreateLicense(ctx context.Context, l licensing.License) (licen
 	return l, err
 }
 
-// ValidateLicense tells what is wrong with a license that is to be made.
+// ValidateLicense returns the error with which CreateLicense would refuse the license, without creating it.
 func (s *Service) ValidateLicense(ctx context.Context, l licensing.License) error {
 	_, _, err := s.prepareLicense(ctx, l)
 	return err
 }
 
+// prepareLicense returns a new license with the members that the server sets, and its version's policy.
 func (s *Service) prepareLicense(ctx context.Context, l licensing.License) (licensing.License, licensing.Policy, error) {
 	v, err := s.store.Version(ctx, l.Organisation, l.Version)
 	if err != nil {
@@ -96,7 +97,8 @@ func (s *Service) UpdateLicense(ctx context.Context, l licensing.License) (licen
 	return l, err
 }
 
-// clearDeletedCustomer makes sure of the customer of a license that was just given to it; if it was deleted at the same time, the license is nobody's.
+// clearDeletedCustomer confirms the customer of a license that was just assigned to it. If the customer was deleted concurrently, it
+// removes the assignment and returns the error.
 func (s *Service) clearDeletedCustomer(ctx context.Context, l licensing.License) error {
 	err := s.confirmCustomer(ctx, l)
 	if err != nil {
@@ -107,7 +109,7 @@ func (s *Service) clearDeletedCustomer(ctx context.Context, l licensing.License)
 	return err
 }
 
-// DeleteLicense takes its activations with it; they can not sync any more. A license whose file was issued is revoked before it goes.
+// DeleteLicense deletes a license with its activations, which cannot sync any more. A license with issued files is revoked first.
 func (s *Service) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
 	revision, err := s.revokeIfIssued(ctx, org, id, revision)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// CreateOrganisation makes an account.
+// CreateOrganisation creates an organisation, the account of a vendor.
 func (s *Service) CreateOrganisation(ctx context.Context, name string) (licensing.Organisation, error) {
 	id, err := s.env.NewID(ctx)
 	if err != nil {

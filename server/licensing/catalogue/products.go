@@ -9,12 +9,13 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// CreateProduct makes a product and its keyring.
+// CreateProduct creates a product with new keys.
 func (s *Service) CreateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
 	return s.CreateProductWithKeys(ctx, p, licensing.NewKeys{})
 }
 
-// CreateProductWithKeys makes a product with keys as they are wanted, or that were made elsewhere: they belong to this product alone.
+// CreateProductWithKeys creates a product with keys as configured, or with imported ones. Imported keys may belong to this product only: a
+// *licensing.Conflict with CodeRootInUse otherwise.
 func (s *Service) CreateProductWithKeys(ctx context.Context, p licensing.Product, keys licensing.NewKeys) (licensing.Product, error) {
 	if err := p.Check(); err != nil {
 		return licensing.Product{}, err
@@ -32,7 +33,7 @@ func (s *Service) CreateProductWithKeys(ctx context.Context, p licensing.Product
 	return licensing.CreatedOrExisting(ctx, p, err, func() (licensing.Product, error) { return s.store.Product(ctx, p.Organisation, p.ID) })
 }
 
-// storeNewProduct makes the keyring of a new product and stores both.
+// storeNewProduct creates the keys of a new product and stores both.
 func (s *Service) storeNewProduct(ctx context.Context, p licensing.Product, keys licensing.NewKeys) (licensing.Product, error) {
 	keys.Name = p.Name
 	if err := p.SetKeys(s.issuer.NewKeyring(p.ID, keys, s.env.Clock())); err != nil {
@@ -61,7 +62,7 @@ func (s *Service) UpdateProduct(ctx context.Context, p licensing.Product) (licen
 	return s.store.UpdateProduct(ctx, p)
 }
 
-// DeleteProduct refuses with ErrInUse while it has versions.
+// DeleteProduct deletes a product; licensing.ErrInUse while it has versions.
 func (s *Service) DeleteProduct(ctx context.Context, org, id license.ID, revision int64) error {
 	p, err := s.store.Product(ctx, org, id)
 	if err != nil {

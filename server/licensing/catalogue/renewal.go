@@ -8,15 +8,15 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Renewal is more of what a license is limited by. Each part is on top of what there is.
+// Renewal adds to the limits of a license.
 type Renewal struct {
-	Key         string // the caller's own, such as the number of an order: the same again changes nothing
-	Extend      int64  // milliseconds, from the license's end, or from now if that has passed
-	Calls       int64  // on top of the allowance
-	Maintenance int64  // milliseconds, from the end of the maintenance, or from now if that has passed or there was none
+	Key         string // idempotency key of the caller, such as an order number
+	Extend      int64  // milliseconds, added to the end of the license, or to now if that has passed
+	Calls       int64  // added to the allowance
+	Maintenance int64  // milliseconds, added to the end of the maintenance, or to now if that has passed or there was none
 }
 
-// Renew gives a license more time, calls or maintenance. A suspended license stays suspended, an expired one works again.
+// Renew adds time, calls or maintenance to a license. A suspended license stays suspended; an expired one works again.
 func (s *Service) Renew(ctx context.Context, org, id license.ID, r Renewal) (licensing.License, error) {
 	if r.Extend == 0 && r.Calls == 0 && r.Maintenance == 0 {
 		return licensing.License{}, licensing.NewInvalid("extend", "is missing, and so are calls and maintenance: there is nothing to renew")
@@ -48,16 +48,16 @@ func (s *Service) Renew(ctx context.Context, org, id license.ID, r Renewal) (lic
 	return l, err
 }
 
-// Transfer makes a license another customer's.
+// Transfer gives a license to another customer.
 type Transfer struct {
-	Key                string // the caller's own: the same again changes nothing; empty: this is a transfer of its own
-	Customer           string // empty: the name in the record
+	Key                string // idempotency key of the caller; empty: a new one
+	Customer           string // name; empty: the name in the customer's record
 	CustomerID         license.ID
-	CloseInstallations bool // the installations of the one before are deactivated
+	CloseInstallations bool // deactivate the installations of the previous customer
 }
 
-// Transfer changes whose a license is. Its usage stays; a trial is one of its new customer's. Closing the installations of the customer before
-// is no move of theirs.
+// Transfer assigns a license to another customer. Usage is preserved; a trial counts as one of the new customer. Closing the installations
+// of the previous customer is no transfer of machines.
 func (s *Service) Transfer(ctx context.Context, org, id license.ID, t Transfer) (licensing.License, error) {
 	if t.Key == "" {
 		made, err := s.env.NewID(ctx)
@@ -97,7 +97,7 @@ func (s *Service) Transfer(ctx context.Context, org, id license.ID, t Transfer) 
 	return l, s.deactivateAll(ctx, org, id, made.Time)
 }
 
-// deactivateAll deactivates all installations of a license that were made until the given time.
+// deactivateAll closes all activations of a license that were created until then.
 func (s *Service) deactivateAll(ctx context.Context, org, id license.ID, until lease.Time) error {
 	page := licensing.Page{Limit: 200}
 	for {

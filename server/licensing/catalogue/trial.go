@@ -8,13 +8,14 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Where the policy says so, each customer tries a product once. That is an entry whose id is customer and product together; it outlives
-// the license, for who has tried has tried. By machine it cannot be told: the parts of a fingerprint are made under the license's id, so that
-// nobody can join two licenses by them.
+// trialKind is the kind of the entries of trials, used where the policy allows each customer one trial of a product. The id is product and
+// customer together. The entry outlives the license, since the trial has been used. Trials cannot be tracked by machine: the parts of a
+// fingerprint are hashed under the id of the license, so that nobody can link two licenses by them.
 const trialKind = "trial"
 
-// claimTrial makes sure that a trial is its customer's first of the product, and gives the entry that says so; none if that is no matter. Who finds
-// the entry of the same license there raises its revision: so nobody else who writes that license gives it back (untried).
+// claimTrial claims the customer's trial of the product for the license and returns the entry; none if the policy does not limit trials. If
+// the license has claimed it before, the revision of the entry is raised, so that a concurrent writer of the license does not release it
+// (releaseTrial).
 func (s *Service) claimTrial(ctx context.Context, l licensing.License, p licensing.Policy) (licensing.Entry, error) {
 	if !l.Trial || !p.TrialOnce {
 		return licensing.Entry{}, nil
@@ -42,8 +43,8 @@ func (s *Service) claimTrial(ctx context.Context, l licensing.License, p licensi
 	return licensing.Entry{}, licensing.ErrStale
 }
 
-// releaseTrial gives a trial back whose license was certainly not written, and makes the whole of what failed. Who else writes it may count on
-// the trial: then it stays.
+// releaseTrial releases a claimed trial if the license was certainly not written, and returns the whole error. If another writer of the
+// license may rely on the trial, it stays claimed.
 func (s *Service) releaseTrial(ctx context.Context, tried licensing.Entry, failed error) error {
 	certain := errors.As(failed, new(*licensing.Invalid)) || errors.Is(failed, licensing.ErrStale) || errors.Is(failed, licensing.ErrExists) || errors.Is(failed, licensing.ErrNotFound)
 	//mutant:tests always: a refused edit takes nobody's trial

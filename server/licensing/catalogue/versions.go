@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// CreateVersion makes a version of the product that it names. Settings left at 0 that cannot be 0 get their defaults.
+// CreateVersion creates a version of a product. Settings of the policy that are 0 and cannot be get their defaults.
 func (s *Service) CreateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
 	v.Policy = v.Policy.WithDefaults()
 	if err := v.Check(); err != nil {
@@ -23,7 +23,8 @@ func (s *Service) CreateVersion(ctx context.Context, v licensing.Version) (licen
 	return licensing.CreatedOrExisting(ctx, v, s.store.CreateVersion(ctx, v), func() (licensing.Version, error) { return s.store.Version(ctx, v.Organisation, v.ID) })
 }
 
-// UpdateVersion changes name, description, archived, metadata and policy. The policy's type is for good: its licenses were made for it.
+// UpdateVersion changes name, description, archived, metadata and policy. The policy's type cannot change: the version's licenses were made
+// for it.
 func (s *Service) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
 	v.Policy = v.Policy.WithDefaults()
 	if err := v.Check(); err != nil {
@@ -40,7 +41,7 @@ func (s *Service) UpdateVersion(ctx context.Context, v licensing.Version) (licen
 	return s.store.UpdateVersion(ctx, v)
 }
 
-// DeleteVersion refuses with ErrInUse while it has licenses.
+// DeleteVersion deletes a version; licensing.ErrInUse while it has licenses.
 func (s *Service) DeleteVersion(ctx context.Context, org, id license.ID, revision int64) error {
 	return s.store.DeleteVersion(ctx, org, id, revision)
 }
