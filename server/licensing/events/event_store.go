@@ -11,8 +11,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// eventingStore is a store that tells of what the vendor changes. It stands here, and not in each place that changes something, so that no place
-// is forgotten. What programs change is told of by Sync.
+// eventingStore wraps a store and records an event for each change that a vendor makes. It is one wrapper, so that no caller can forget to
+// record. The events of programs are recorded by leasing.
 type eventingStore struct {
 	licensing.Store
 	events Sink
@@ -103,7 +103,7 @@ func (t eventingStore) UpdateProduct(ctx context.Context, p licensing.Product) (
 	return p, nil
 }
 
-// keyStatusChanges is what the second statement says of keys and the first does not: anything, and which are compromised.
+// keyStatusChanges reports whether the second statement changes the state of a key, and returns the keys that are newly compromised.
 func keyStatusChanges(before, after []byte) (changed bool, compromised []string) {
 	if bytes.Equal(before, after) {
 		return false, nil

@@ -10,18 +10,18 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A license that ends has an entry that is due at the next time when something is to be said of it. It is written before the end is, and what
-// is said goes by the license as it is then: an entry too many says nothing.
+// A license that expires has an entry that is due at its next reminder. The entry is written before the license's end is, and the license is read
+// again when it is due, so that a superfluous entry records nothing.
 
 const (
 	expiryKind = "license_expiry"
 	Day        = 24 * 3600 * 1000
 )
 
-// reminderDays is when an end is announced.
+// reminderDays are the days before the expiry at which an event is recorded.
 var reminderDays = []lease.Time{30, 7, 1, 0}
 
-// nextReminder is the first announcement of an end after now; 0: there is none any more.
+// nextReminder returns the time of the first reminder after now; 0: there is none.
 func nextReminder(expires, now lease.Time) lease.Time {
 	for _, days := range reminderDays {
 		if at := expires - days*Day; expires != 0 && at > now {
@@ -31,7 +31,7 @@ func nextReminder(expires, now lease.Time) lease.Time {
 	return 0
 }
 
-// scheduleReminder makes or moves the license's entry.
+// scheduleReminder creates the license's entry or changes when it is due.
 func scheduleReminder(ctx context.Context, store licensing.EntryStore, l licensing.License, now lease.Time) error {
 	due := nextReminder(l.Expires, now)
 	for due != 0 {
@@ -52,7 +52,7 @@ func scheduleReminder(ctx context.Context, store licensing.EntryStore, l licensi
 	return nil
 }
 
-// RecordExpiring tells of the licenses that end soon. It is to be called now and then, on any node.
+// RecordExpiring records the events of licenses that expire soon. A job calls it periodically, on any node.
 func (s *Service) RecordExpiring(ctx context.Context) error {
 	if s.sink == nil {
 		return nil
@@ -71,7 +71,7 @@ func (s *Service) RecordExpiring(ctx context.Context) error {
 	}
 }
 
-// recordExpiring says what is due, and then moves the entry: what was said twice is one notice.
+// recordExpiring records the events that are due for a license and reschedules its entry. An event that is recorded twice is one event.
 func (s *Service) recordExpiring(ctx context.Context, e licensing.Entry, now lease.Time) error {
 	terms, err := s.store.LicenseContext(ctx, license.ID(e.ID))
 	if err != nil && !errors.Is(err, licensing.ErrNotFound) {
@@ -102,6 +102,7 @@ func (s *Service) recordExpiring(ctx context.Context, e licensing.Entry, now lea
 	return err
 }
 
+// recordExpiry records the event of an expiry in so many days, 0: now.
 func (s *Service) recordExpiry(ctx context.Context, l *licensing.License, days, now lease.Time) error {
 	n := LicenseExpiring.NewLicenseEvent(l, fmt.Sprintf("%s:%d:%d", l.ID, l.Expires, days), now)
 	n.Details = map[string]any{"expires": licensing.FormatTime(l.Expires), "days": int64(days)}

@@ -11,19 +11,20 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// What happened to a license is written into the license itself by the same update that makes it happen, so neither is there without the
-// other. There it has a few places; from there it is copied into an entry of its own, at the latest before it leaves its place.
+// A change of a license is recorded in the license itself by the same update, so that neither exists without the other. The license keeps the
+// latest entries of its history; they are copied into entries of the store at the latest before they are displaced.
 
 const (
-	maxRecentHistory = 4 // events that a license itself remembers
+	maxRecentHistory = 4 // history entries that a license itself keeps
 	historyEntryKind = "license_event"
 )
 
-// MaxKey is the length of a caller's own key, in characters.
+// MaxKey is the maximum length of an idempotency key, in characters.
 const MaxKey = 100
 
-// changeOnce makes a change of a license that is remembered under its key. If it has happened before, the license is given as it is, with the
-// event of then; same tells whether what happened was the same.
+// ChangeOnce applies a change to a license and records it in the history under an idempotency key. If the key is in the history already,
+// the license is returned unchanged with that entry; same reports whether the entry is of the same change, and an *licensing.Invalid is
+// returned if not.
 func (s *Service) ChangeOnce(ctx context.Context, org, id license.ID, key string, same func(licensing.HistoryEntry) bool, change func(*licensing.License, licensing.Policy) (licensing.HistoryEntry, error)) (licensing.License, licensing.HistoryEntry, error) {
 	if err := licensing.CheckText("key", key, 1, MaxKey); err != nil {
 		return licensing.License{}, licensing.HistoryEntry{}, err
@@ -36,7 +37,7 @@ func (s *Service) ChangeOnce(ctx context.Context, org, id license.ID, key string
 		if e, known, err := s.findHistory(ctx, &l, key); err != nil {
 			return licensing.License{}, licensing.HistoryEntry{}, err
 		} else if known && !same(e) {
-			return licensing.License{}, licensing.HistoryEntry{}, licensing.NewInvalid("key", "was used for something else at %s", licensing.FormatTime(e.Time))
+			return licensing.License{}, licensing.HistoryEntry{}, licensing.NewInvalid("key", "was used for another change at %s", licensing.FormatTime(e.Time))
 			//mutant:tests never: a renewal comes once
 		} else if known {
 			return l, e, nil
@@ -46,7 +47,7 @@ func (s *Service) ChangeOnce(ctx context.Context, org, id license.ID, key string
 			return licensing.License{}, licensing.HistoryEntry{}, fmt.Errorf("the license's version: %w", err)
 		}
 		if l.Status == licensing.Revoked {
-			return licensing.License{}, licensing.HistoryEntry{}, licensing.NewInvalid("status", "is revoked: the license was ended for good")
+			return licensing.License{}, licensing.HistoryEntry{}, licensing.NewInvalid("status", "is revoked: a revoked license cannot be changed")
 		}
 		e, err := change(&l, v.Policy)
 		if err != nil {
@@ -66,7 +67,7 @@ func (s *Service) ChangeOnce(ctx context.Context, org, id license.ID, key string
 	return licensing.License{}, licensing.HistoryEntry{}, licensing.ErrStale
 }
 
-// findHistory looks for the event with the key.
+// findHistory returns the history entry with the key, and whether there is one.
 func (s *Service) findHistory(ctx context.Context, l *licensing.License, key string) (licensing.HistoryEntry, bool, error) {
 	if at := slices.IndexFunc(l.RecentHistory, func(e licensing.HistoryEntry) bool { return e.Key == key }); at >= 0 {
 		return l.RecentHistory[at], true, nil
@@ -83,7 +84,7 @@ func (s *Service) history() licensing.Entries[licensing.HistoryEntry] {
 	return licensing.EntriesOf[licensing.HistoryEntry](s.store, historyEntryKind)
 }
 
-// recordHistory notes what is about to be done to the license, and keeps what has to make room for it.
+// RecordHistory adds an entry to the recent history of the license, which the caller stores, and saves the entries that it displaces.
 func (s *Service) RecordHistory(ctx context.Context, l *licensing.License, e licensing.HistoryEntry) error {
 	e.Time, e.Expires, e.Allowance, e.Maintenance = s.env.Now(), l.Expires, l.Allowance, l.Maintenance
 	if e.Key == "" {
@@ -100,7 +101,7 @@ func (s *Service) RecordHistory(ctx context.Context, l *licensing.License, e lic
 	return nil
 }
 
-// saveHistory makes an event's entry, if there is none.
+// saveHistory saves a history entry unless it is saved already.
 func (s *Service) saveHistory(ctx context.Context, l *licensing.License, e licensing.HistoryEntry) error {
 	entry := licensing.Entry{ID: historyID(l.ID, e.Key), Org: l.Organisation, List: string(l.ID), Search: e.Key, Created: e.Time}
 	_, err := s.history().Create(ctx, entry, e)
@@ -114,7 +115,7 @@ func historyID(id license.ID, key string) string {
 	return string(id) + ":" + string(lease.HashOf([]byte(key)))
 }
 
-// History is what happened to a license, newest first.
+// History lists the history of a license, newest first.
 func (s *Service) History(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.HistoryEntry], error) {
 	l, err := s.store.License(ctx, org, id)
 	if err != nil {

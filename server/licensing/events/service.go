@@ -1,3 +1,4 @@
+// Package events defines the events of the domain, records those of vendors' changes and of approaching expiry, and keeps the history of licenses.
 package events
 
 import (
@@ -7,14 +8,14 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Service keeps the history of licenses and records the events that come with time. It is safe for concurrent use.
+// Service keeps the history of licenses and records the events of vendors' changes and of expiry. It is safe for concurrent use.
 type Service struct {
 	store licensing.Store
 	env   licensing.Env
 	sink  Sink
 }
 
-// New returns a service over the store. With a nil sink it keeps the history only.
+// New returns a service over the store. With a nil sink it only keeps the history.
 func New(store licensing.Store, sink Sink, env licensing.Env) *Service {
 	s := &Service{store: store, env: env.WithDefaults(), sink: sink}
 	if sink != nil {
@@ -23,7 +24,7 @@ func New(store licensing.Store, sink Sink, env licensing.Env) *Service {
 	return s
 }
 
-// Store returns the store, which records an event for each change that a vendor makes through it if there is a sink.
+// Store returns the store through which vendors' changes are to be made: if there is a sink, it records an event for each.
 func (s *Service) Store() licensing.Store { return s.store }
 
 // DeleteHistory deletes the history of a license that was deleted.

@@ -12,10 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A product's keys, and what it has said of them, stand in its record. Each change is made from the record as it was read and is stored
-// only if that is still the present one, so of two nodes that change keys at a time none loses the other's.
-
-// Keys lists the product's keys, the root first, as certificate and statement have them together.
+// Keys returns the product and its keys, the root first, with the states that certificate and statement give them together.
 func (s *Service) Keys(ctx context.Context, org, product license.ID) (licensing.Product, []licensing.Key, error) {
 	p, err := s.store.Product(ctx, org, product)
 	if err != nil {
@@ -25,6 +22,7 @@ func (s *Service) Keys(ctx context.Context, org, product license.ID) (licensing.
 	return p, keys, err
 }
 
+// keysWithStatement returns the keys of the product with the states of its statement applied.
 func (s *Service) keysWithStatement(p licensing.Product) ([]licensing.Key, error) {
 	keys, err := s.issuer.Keys(p.ID, p.SealedKeys, s.env.Clock())
 	if err != nil {
@@ -45,22 +43,22 @@ func (s *Service) keysWithStatement(p licensing.Product) ([]licensing.Key, error
 	return keys, nil
 }
 
-// AddKey makes the next key for a use. Programs learn of it with their next sync; it signs when it is promoted. Where the root is
-// elsewhere the key is requested, and is next when the root's certificate has come. The key ends then; zero: never.
+// AddKey creates the next key for a use. Programs learn of it with their next sync; it signs once it is promoted. If the root key is kept
+// elsewhere, the key is requested, and becomes next when the certificate of the root is imported. The key expires at end; zero: never.
 func (s *Service) AddKey(ctx context.Context, org, product license.ID, use license.Use, end time.Time) (licensing.Product, error) {
 	if !slices.Contains(append([]license.Use{license.UseFile}, licensing.ServerUses...), use) {
 		return licensing.Product{}, licensing.NewInvalid("use", "is %q, not file, lease, statement or delegation", use)
 	}
 	if !end.IsZero() && !end.After(s.env.Clock()) {
-		return licensing.Product{}, licensing.NewInvalid("expires", "is over")
+		return licensing.Product{}, licensing.NewInvalid("expires", "is in the past")
 	}
 	return s.updateKeys(ctx, org, product, func(p *licensing.Product, now time.Time) error {
 		return p.SetKeys(s.issuer.AddKey(p.ID, p.SealedKeys, use, end, now))
 	})
 }
 
-// ChangeKeyState promotes, retires, or takes back a key, or declares it compromised. Programs learn of it with their next sync, others by the
-// product's next statement.
+// ChangeKeyState promotes, retires or compromises a key, or cancels the request for one. Programs learn of it with their next sync, others
+// from the product's next statement.
 func (s *Service) ChangeKeyState(ctx context.Context, org, product license.ID, key string, turn licensing.KeyAction) (licensing.Product, error) {
 	return s.updateKeys(ctx, org, product, func(p *licensing.Product, now time.Time) error {
 		if err := s.checkKeyAction(*p, key, turn); err != nil {
@@ -79,7 +77,8 @@ func (s *Service) ChangeKeyState(ctx context.Context, org, product license.ID, k
 	})
 }
 
-// checkKeyAction knows what the certificate does not: what the product has said of a key whose root is elsewhere.
+// checkKeyAction returns a *licensing.Conflict if the statement rules out the action: it may know of a state that the certificate, whose
+// root key is kept elsewhere, does not show.
 func (s *Service) checkKeyAction(p licensing.Product, key string, turn licensing.KeyAction) error {
 	said, err := s.Statement(p)
 	if err != nil {
@@ -91,7 +90,7 @@ func (s *Service) checkKeyAction(p licensing.Product, key string, turn licensing
 	return nil
 }
 
-// ImportCertificate takes over a certificate of the product's root: what the root has certified and revoked elsewhere.
+// ImportCertificate adopts a certificate of the product's root key: what the root, kept elsewhere, has certified and revoked.
 func (s *Service) ImportCertificate(ctx context.Context, org, product license.ID, certificate []byte) (licensing.Product, error) {
 	return s.updateKeys(ctx, org, product, func(p *licensing.Product, now time.Time) error {
 		if err := p.SetKeys(s.issuer.ImportCertificate(p.ID, p.SealedKeys, certificate, now)); err != nil {
@@ -101,7 +100,8 @@ func (s *Service) ImportCertificate(ctx context.Context, org, product license.ID
 	})
 }
 
-// publishRevocations says in the product's statement what its certificate says: programs that never sync learn of revocations only there.
+// publishRevocations adds the retired and compromised keys of the certificate to the statement: programs that never sync learn of them only
+// there.
 func (s *Service) publishRevocations(p *licensing.Product, now time.Time) error {
 	keys, err := s.issuer.Keys(p.ID, p.SealedKeys, now)
 	if err != nil {
@@ -124,12 +124,12 @@ func (s *Service) publishRevocations(p *licensing.Product, now time.Time) error 
 	return s.publishKeyStatus(p, now, news...)
 }
 
-// KeyStatement is what a statement says of a key.
+// KeyStatement returns a statement's line on the state of a key.
 func KeyStatement(key string, status lease.KeyStatus, since time.Time) lease.KeyStatement {
 	return lease.KeyStatement{Key: key, Status: status, Since: lease.Time(since.UnixMilli())}
 }
 
-// publishKeyStatus signs the product's next statement with some more of its keys.
+// publishKeyStatus signs the product's next statement with the given states of keys.
 func (s *Service) publishKeyStatus(p *licensing.Product, now time.Time, news ...lease.KeyStatement) error {
 	return s.signStatement(p, now, func(next *lease.Statement) {
 		for _, k := range news {
@@ -139,7 +139,7 @@ func (s *Service) publishKeyStatus(p *licensing.Product, now time.Time, news ...
 	})
 }
 
-// updateKeys changes what stands in a product's record about its keys, anew for as long as other changes come first.
+// updateKeys applies a change to a product's keys, repeating it from the stored record when another change came first.
 func (s *Service) updateKeys(ctx context.Context, org, product license.ID, change func(*licensing.Product, time.Time) error) (licensing.Product, error) {
 	for range licensing.MaxAttempts {
 		p, err := s.store.Product(ctx, org, product)

@@ -7,16 +7,16 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// ReencryptResult is what became of the products' private keys under the present master key.
+// ReencryptResult counts the products whose private keys were sealed with the current master key.
 type ReencryptResult struct {
 	Products    int     // of all organisations
-	Reencrypted int     // sealed anew
-	Unreadable  []error // one for each product whose keys open under no key at hand
+	Reencrypted int     // sealed with the current master key by this call
+	Unreadable  []error // one for each product whose keys no configured master key opens
 }
 
-// ReencryptKeys seals under the present master key what was sealed under another one that is still at hand; each lists every product. Each is
-// changed by itself, as any change of its keys is: whoever stops it, or does it on two nodes at a time, loses nothing, and the next call
-// goes on.
+// ReencryptKeys seals with the current master key all private keys that are sealed with an earlier one that is still configured. each calls
+// its argument for every product of all organisations. Products are changed one by one: when it is interrupted, or runs on two nodes at a
+// time, nothing is lost, and the next call continues.
 func (s *Service) ReencryptKeys(ctx context.Context, each func(context.Context, func(licensing.Product) error) error) (r ReencryptResult, err error) {
 	var stale []licensing.Record
 	err = each(ctx, func(p licensing.Product) error {

@@ -9,16 +9,18 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A certificate belongs to one product of the whole server: what programs pin is the root, so a file signed for one of two products under
-// one root would be good for the other. The root's fingerprint is therefore claimed for the product before the record is made. A claim
-// that a crash has left without its product is taken over by whoever comes next.
+// A root key belongs to one product of the whole server: programs pin the root, so a file signed for one of two products with the same root
+// would be valid for the other. The fingerprint of the root is therefore claimed for the product before its record is created. A claim that a
+// crash has left without its product is taken over by the next claim.
 
-// rootClaimKind of the claims. They are the server's own, for they are held against every organisation.
+// rootClaimKind is the kind of the entries that claim a root key for a product. They belong to the server, since claims are unique over all
+// organisations.
 const rootClaimKind = "root"
 
-// rootClaimGrace is how long a claim may be without its product: for so long it may be on its way.
+// rootClaimGrace is how long a claim without a product is honoured, in milliseconds: its product may still be being created.
 const rootClaimGrace = 60_000
 
+// ClaimRoot claims the product's root key; a *licensing.Conflict with CodeRootInUse if it belongs to another product.
 func (s *Service) ClaimRoot(ctx context.Context, p licensing.Product) error {
 	root, err := s.RootFingerprint(p)
 	if err != nil {
@@ -52,7 +54,7 @@ func (s *Service) ClaimRoot(ctx context.Context, p licensing.Product) error {
 	return nil
 }
 
-// releaseRoot lets the claim of a product go that is not there, or has another root.
+// ReleaseRoot releases the claim of a product that does not exist or has another root key by now.
 func (s *Service) ReleaseRoot(ctx context.Context, p licensing.Product) error {
 	root, err := s.RootFingerprint(p)
 	if err != nil {
@@ -74,7 +76,7 @@ func (s *Service) ReleaseRoot(ctx context.Context, p licensing.Product) error {
 	return licensing.IgnoreNotFound(s.store.DeleteEntry(ctx, rootClaimKind, root, held.Revision))
 }
 
-// RootFingerprint is the fingerprint of the product's root key: what programs pin.
+// RootFingerprint returns the fingerprint of the product's root key, which programs pin.
 func (s *Service) RootFingerprint(p licensing.Product) (string, error) {
 	keys, err := s.issuer.Keyring(p.Keyring)
 	if err != nil {

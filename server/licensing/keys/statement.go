@@ -14,7 +14,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// statementCache remembers number and hash of the products' statements, which each lease names.
+// statementCache caches number and hash of the products' newest statements, which each lease names.
 type statementCache struct {
 	mu      sync.Mutex
 	entries map[license.ID]cachedStatement
@@ -23,10 +23,10 @@ type statementCache struct {
 type cachedStatement struct {
 	text []byte
 	ref  *lease.StatementRef
-	due  lease.Time // when the next should follow, also if there is nothing new; 0: never
+	due  lease.Time // when to publish the next one even without changes; 0: never
 }
 
-// ref names the product's newest statement; nil when it has none.
+// ref returns number and hash of the product's newest statement; nil if there is none.
 func (l *statementCache) ref(p *licensing.Product) *lease.StatementRef { return l.lookup(p).ref }
 
 func (l *statementCache) lookup(p *licensing.Product) cachedStatement {
@@ -53,8 +53,8 @@ func (l *statementCache) lookup(p *licensing.Product) cachedStatement {
 	return known
 }
 
-// ensureCurrentStatement is the product with a statement that is not about to be too old for license files. Making the next one may fail: the present one
-// is still good, and the next request tries again.
+// EnsureCurrentStatement returns the product with a statement that is not about to exceed the maximum age for license files. It publishes
+// the next one if needed. If that fails, the present one is returned: it is still valid, and the next request tries again.
 func (s *Service) EnsureCurrentStatement(ctx context.Context, p licensing.Product) licensing.Product {
 	if due := s.statements.lookup(&p).due; due == 0 || s.env.Now() < due {
 		return p
@@ -66,7 +66,8 @@ func (s *Service) EnsureCurrentStatement(ctx context.Context, p licensing.Produc
 	return next
 }
 
-// RevocationList is public: the signed text of the product's newest statement, whoever asks.
+// RevocationList returns the signed text of the product's newest statement, which is public; a *licensing.Conflict with CodeNoStatement if
+// there is none.
 func (s *Service) RevocationList(ctx context.Context, product license.ID) ([]byte, error) {
 	p, err := s.store.ProductWithKeys(ctx, product)
 	if err != nil {
@@ -78,14 +79,14 @@ func (s *Service) RevocationList(ctx context.Context, product license.ID) ([]byt
 	return p.Statement, nil
 }
 
-// The bounds of how old a statement may be for license files, in milliseconds.
+// The limits of the maximum age of statements for license files, in milliseconds.
 const (
 	MinStatementAge = 3_600_000
 	MaxStatementAge = 10 * 366 * 86_400_000
 )
 
-// PublishStatement makes the product's next statement, also if there is nothing new. With a maxAge that is not nil, license files need one from
-// then on that is no older; 0: any will do.
+// PublishStatement publishes the product's next statement, also if nothing has changed. maxAge sets how old a statement license files
+// accept from then on, in milliseconds; 0: any age, nil: as before.
 func (s *Service) PublishStatement(ctx context.Context, org, product license.ID, maxAge *int64) (licensing.Product, error) {
 	if maxAge != nil && *maxAge != 0 {
 		if err := licensing.CheckRange("max_age", *maxAge, MinStatementAge, MaxStatementAge); err != nil {
@@ -99,7 +100,7 @@ func (s *Service) PublishStatement(ctx context.Context, org, product license.ID,
 	})
 }
 
-// Statement is what a product has said of its keys and licenses so far; zero when it has said nothing.
+// Statement returns what the product's newest statement says of its keys and licenses; empty if there is none.
 func (s *Service) Statement(p licensing.Product) (lease.Statement, error) {
 	if len(p.Statement) == 0 {
 		return lease.Statement{Product: p.ID}, nil
@@ -111,13 +112,13 @@ func (s *Service) Statement(p licensing.Product) (lease.Statement, error) {
 	return *said, nil
 }
 
-// UpdateStatement makes and signs the product's next statement: the last one, changed by edit, which may be called more than once. What was said
-// of a key or a license is never taken back.
+// UpdateStatement publishes the product's next statement: the last one, changed by edit, which may be called more than once. Retired keys
+// and revoked licenses always stay in the statement.
 func (s *Service) UpdateStatement(ctx context.Context, org, product license.ID, edit func(*lease.Statement)) (licensing.Product, error) {
 	return s.updateKeys(ctx, org, product, func(p *licensing.Product, now time.Time) error { return s.signStatement(p, now, edit) })
 }
 
-// signStatement puts the next statement into the record.
+// signStatement signs the next statement and stores it in the record.
 func (s *Service) signStatement(p *licensing.Product, at time.Time, edit func(*lease.Statement)) error {
 	old, err := s.Statement(*p)
 	if err != nil {
@@ -149,7 +150,8 @@ func (s *Service) signStatement(p *licensing.Product, at time.Time, edit func(*l
 	return s.MissingKeyError(err, "a statement")
 }
 
-// missingKeyError tells a key that is not here from a failure.
+// MissingKeyError returns err, or a *licensing.Conflict with CodeKeyMissing if err says that no private key on this server can sign; what
+// names the thing to be signed.
 func (s *Service) MissingKeyError(err error, what string) error {
 	if refused := (*license.Error)(nil); errors.As(err, &refused) && refused.Code == license.CodeKeyUse {
 		return licensing.NewConflict(licensing.CodeKeyMissing, "no key on this server is good for signing %s at present", what)

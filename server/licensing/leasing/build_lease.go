@@ -113,7 +113,7 @@ func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Acti
 		}
 		denied = append(denied, lease.Denial{Slot: want.Slot, Code: code})
 	}
-	list := s.keys.ListRef(&x.license.Product)
+	list := s.keys.StatementRef(&x.license.Product)
 	build := func(o licensing.Outcome) lease.Lease { return x.buildLease(o, at, list, denied) }
 	a.Lease = func(o licensing.Outcome) (lease.Document, error) {
 		l := build(o)

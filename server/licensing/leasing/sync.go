@@ -231,7 +231,7 @@ func (s *Service) sign(x *syncRequest, document lease.Document, at time.Time, a 
 	if certificate := x.license.Product.Keyring; x.request.Keyring != lease.HashOf(certificate) {
 		beside.Keyring = certificate
 	}
-	if list := s.keys.ListRef(&x.license.Product); list != nil && x.request.List < list.Number {
+	if list := s.keys.StatementRef(&x.license.Product); list != nil && x.request.List < list.Number {
 		beside.List = x.license.Product.Statement
 	}
 	a.Body = beside.Append(a.Body)
