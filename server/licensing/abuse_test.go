@@ -308,8 +308,9 @@ func TestGuessingLicenseKeys(t *testing.T) {
 		}
 	}
 	s.program(2).refused(t, license.CodeMachineLimit)
-	next, err := s.CreateLicense(t.Context(), licensing.License{Record: s.meta(), Version: s.version.ID, Contexts: []string{"ui"}, Allowance: 1,
-		Expires: s.license.Expires, Entitlements: s.license.Entitlements})
+	next, err := s.CreateLicense(t.Context(), licensing.License{Record: s.meta(), Version: s.version.ID, Contexts: []string{"ui"},
+		Allowance: 1,
+		Expires:   s.license.Expires, Entitlements: s.license.Entitlements})
 	must(t, err)
 	if len(next.ID) != 24 || next.ID[:8] == s.license.ID[:8] || next.ID[16:] == s.license.ID[16:] {
 		t.Errorf("%s follows from %s", next.ID, s.license.ID)
@@ -317,8 +318,8 @@ func TestGuessingLicenseKeys(t *testing.T) {
 	equal(t, "the owner's", owner.sync(t, counts(3)).Counters.Used, 3)
 }
 
-// Two hundred new installations at once: as many as the policy allows in a window are activated, the others are told when to come, and leave
-// nothing behind. Who is activated notices nothing.
+// Two hundred new installations at once: as many as the policy allows in a window are activated, the others are told when to come, and
+// leave nothing behind. Who is activated notices nothing.
 //
 // proves S16
 func TestFlood(t *testing.T) {
@@ -369,8 +370,9 @@ func TestExpiredOrRevokedKey(t *testing.T) {
 	p.sync(t)
 	forge := func(p *program) {
 		l := lease.Lease{
-			Product: s.product.ID, License: s.license.ID, Activation: p.id(), Generation: 1, Number: p.position.Number + 7, Link: lease.HashOf(nil), Request: lease.HashOf(nil),
-			Nonce: strings.Repeat("0", 32), Time: ms(s.clock()), Epoch: 5, Verdict: license.CodeOK, Settings: s.version.Policy.Settings,
+			Product: s.product.ID, License: s.license.ID, Activation: p.id(), Generation: 1, Number: p.position.Number + 7, Link: lease.HashOf(nil),
+			Request: lease.HashOf(nil),
+			Nonce:   strings.Repeat("0", 32), Time: ms(s.clock()), Epoch: 5, Verdict: license.CodeOK, Settings: s.version.Policy.Settings,
 			Counters: lease.Counters{Used: 900, Allowance: 1000, Counted: 900}, NotAfter: ms(s.clock()) + minute,
 		}
 		p.last, err = l.Document().Sign(stolen, s.clock())

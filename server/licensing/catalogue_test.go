@@ -51,7 +51,10 @@ func TestInvalidValuesNameTheField(t *testing.T) {
 		{"long name", "name", product(func(p *licensing.Product) { p.Name = strings.Repeat("ü", licensing.MaxText+1) })},
 		{"not UTF-8", "name", product(func(p *licensing.Product) { p.Name = "a\xff" })},
 		{"control character", "name", product(func(p *licensing.Product) { p.Name = "a\x00" })},
-		{"long description", "description", product(func(p *licensing.Product) { p.Description = strings.Repeat("x", licensing.MaxDescription+1) })},
+		{"long description", "description", product(func(p *licensing.Product) {
+			p.Description = strings.Repeat("x",
+				licensing.MaxDescription+1)
+		})},
 		{"much metadata", "metadata", product(func(p *licensing.Product) { p.Metadata = tooMany })},
 		{"long metadata", "metadata.k", product(func(p *licensing.Product) { p.Metadata = map[string]string{"k": strings.Repeat("x", 1001)} })},
 		{"type", "policy.type", policy(func(p *licensing.Policy) { p.Type = "forever" })},
@@ -70,7 +73,10 @@ func TestInvalidValuesNameTheField(t *testing.T) {
 		{"no context", "contexts", record(func(l *licensing.License) { l.Contexts = nil })},
 		{"context", "contexts.1", record(func(l *licensing.License) { l.Contexts = []string{"ui", "a b"} })},
 		{"no entitlement", "entitlements", record(func(l *licensing.License) { l.Entitlements = nil })},
-		{"twice", "entitlements.1", record(func(l *licensing.License) { l.Entitlements = []license.Entitlement{{Name: "a"}, {Name: "a", Slots: 1}} })},
+		{"twice", "entitlements.1", record(func(l *licensing.License) {
+			l.Entitlements = []license.Entitlement{{Name: "a"},
+				{Name: "a", Slots: 1}}
+		})},
 		{"slots", "entitlements.0.slots", record(func(l *licensing.License) { l.Entitlements = []license.Entitlement{{Name: "a", Slots: -1}} })},
 		{"status", "status", record(func(l *licensing.License) { l.Status = "lost" })},
 		{"customer", "customer", record(func(l *licensing.License) { l.Customer = strings.Repeat("x", 201) })},
@@ -92,9 +98,11 @@ func TestInvalidValuesNameTheField(t *testing.T) {
 // proves part of S08 S09
 func TestUpdatePreservesServerFields(t *testing.T) {
 	s := newServer(t)
-	p, err := s.UpdateProduct(t.Context(), licensing.Product{Record: licensing.Record{ID: s.product.ID, Organisation: s.org, Revision: 1}, Name: "CAD 2"})
+	p, err := s.UpdateProduct(t.Context(), licensing.Product{Record: licensing.Record{ID: s.product.ID, Organisation: s.org, Revision: 1},
+		Name: "CAD 2"})
 	must(t, err)
-	if !bytes.Equal(p.Keyring, s.product.Keyring) || !bytes.Equal(p.SealedKeys, s.product.SealedKeys) || p.Created != s.product.Created || p.Revision != 2 {
+	if !bytes.Equal(p.Keyring, s.product.Keyring) || !bytes.Equal(p.SealedKeys, s.product.SealedKeys) || p.Created != s.product.Created ||
+		p.Revision != 2 {
 		t.Errorf("%+v", p)
 	}
 	v := s.version

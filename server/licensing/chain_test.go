@@ -212,7 +212,8 @@ func TestCloneDetection(t *testing.T) {
 			}
 			for _, p := range []*program{here, there} {
 				if p.position == held.Head { // the one who holds the chain
-					if a := p.send(t, p.request()); after == license.CodeOK && a.Lease == nil || after != license.CodeOK && (a.Refusal == nil || a.Refusal.Code != after) {
+					if a := p.send(t, p.request()); after == license.CodeOK && a.Lease == nil || after != license.CodeOK &&
+						(a.Refusal == nil || a.Refusal.Code != after) {
 						t.Errorf("who holds the chain: %+v", a)
 					}
 				}
@@ -294,7 +295,8 @@ func TestPrepaidBlocks(t *testing.T) {
 		old.refused(t, license.CodeStaleState)
 		l := old.sync(t, old.reactivation(int64(n+1)))
 		// The old block lapses, one more pays for the state that came back, and a new one is granted.
-		equal(t, "after a restore", l.Counters, lease.Counters{Used: int64(17 + 20*(n+1)), Allowance: 100, Counted: int64(27 + 20*n), Granted: int64(37 + 20*n)})
+		equal(t, "after a restore", l.Counters, lease.Counters{Used: int64(17 + 20*(n+1)), Allowance: 100, Counted: int64(27 + 20*n),
+			Granted: int64(37 + 20*n)})
 		p = old
 	}
 	p.sync(t, counts(77), goodbye)
@@ -352,7 +354,8 @@ func TestLastReport(t *testing.T) {
 	machine := func(parts ...lease.FingerprintPart) func(*lease.Request) {
 		return func(r *lease.Request) { r.Fingerprint = parts }
 	}
-	board, disk := lease.FingerprintPart{Name: "board", Hash: "00112233445566778899aabbccddeeff"}, lease.FingerprintPart{Name: "disk", Hash: "ffeeddccbbaa99887766554433221100"}
+	board, disk := lease.FingerprintPart{Name: "board", Hash: "00112233445566778899aabbccddeeff"}, lease.FingerprintPart{Name: "disk",
+		Hash: "ffeeddccbbaa99887766554433221100"}
 	l := p.sync(t, machine(board, disk))
 	equal(t, "asks for statistics", l.Settings.Statistics, true)
 	old := p.copy()
@@ -379,7 +382,10 @@ func TestStatementAttachedToLease(t *testing.T) {
 	keys, err := issuerKeyring(s.product.Keyring)
 	must(t, err)
 	revoked := license.ID("0123456789abcdef01234567")
-	s.product, err = s.UpdateStatement(t.Context(), s.org, s.product.ID, func(st *lease.Statement) { st.Licenses = append(st.Licenses, revoked) })
+	s.product, err = s.UpdateStatement(t.Context(), s.org, s.product.ID, func(st *lease.Statement) {
+		st.Licenses = append(st.Licenses,
+			revoked)
+	})
 	must(t, err)
 	s.product, err = s.UpdateStatement(t.Context(), s.org, s.product.ID, func(st *lease.Statement) { st.Licenses, st.MaxAge = nil, 5 })
 	must(t, err)

@@ -14,7 +14,8 @@ import (
 
 func (s *server) customer(t *testing.T, name, reference string) catalogue.Customer {
 	t.Helper()
-	c, err := s.CreateCustomer(t.Context(), catalogue.Customer{Record: s.meta(), Name: name, Email: name + "@example.com", Reference: reference})
+	c, err := s.CreateCustomer(t.Context(), catalogue.Customer{Record: s.meta(), Name: name, Email: name + "@example.com",
+		Reference: reference})
 	must(t, err)
 	return c
 }
@@ -22,7 +23,8 @@ func (s *server) customer(t *testing.T, name, reference string) catalogue.Custom
 // licenseFor is another license of the version, for a customer.
 func (s *server) licenseFor(t *testing.T, id license.ID, change ...func(*licensing.License)) (licensing.License, error) {
 	t.Helper()
-	l := licensing.License{Record: s.meta(), Version: s.version.ID, CustomerID: id, Contexts: []string{"ui"}, Allowance: 1, Expires: ms(startTime) + aDay,
+	l := licensing.License{Record: s.meta(), Version: s.version.ID, CustomerID: id, Contexts: []string{"ui"}, Allowance: 1,
+		Expires:      ms(startTime) + aDay,
 		Entitlements: []license.Entitlement{{Name: "modeling"}}}
 	for _, f := range change {
 		f(&l)
@@ -82,13 +84,16 @@ func TestReferencesAreUnique(t *testing.T) {
 	must(t, s.DeleteCustomer(t.Context(), s.org, bob.ID, bob.Revision))
 	s.customer(t, "Cid", "K1")
 	s.customer(t, "Dan", "K2")
-	if _, err := s.UpdateCustomer(t.Context(), catalogue.Customer{Record: licensing.Record{ID: ada.ID, Organisation: s.org, Revision: 1}, Name: "Ada"}); !errors.Is(err, licensing.ErrStale) {
+	if _, err := s.UpdateCustomer(t.Context(), catalogue.Customer{Record: licensing.Record{ID: ada.ID, Organisation: s.org, Revision: 1},
+		Name: "Ada"}); !errors.Is(err, licensing.ErrStale) {
 		t.Errorf("an old edit: %v", err)
 	}
 
 	// What a crash has left behind is taken after a while.
-	must(t, s.store.CreateEntry(t.Context(), licensing.Entry{Kind: "customer_reference", ID: string(s.org) + ":" + string(lease.HashOf([]byte("lost"))), Org: s.org, Created: ms(startTime), Body: []byte(ada.ID)}))
-	if _, err := s.CreateCustomer(t.Context(), catalogue.Customer{Record: s.meta(), Name: "Eve", Reference: "lost"}); !errors.Is(err, licensing.ErrExists) {
+	must(t, s.store.CreateEntry(t.Context(), licensing.Entry{Kind: "customer_reference",
+		ID: string(s.org) + ":" + string(lease.HashOf([]byte("lost"))), Org: s.org, Created: ms(startTime), Body: []byte(ada.ID)}))
+	if _, err := s.CreateCustomer(t.Context(), catalogue.Customer{Record: s.meta(), Name: "Eve", Reference: "lost"}); !errors.Is(err,
+		licensing.ErrExists) {
 		t.Errorf("%v", err)
 	}
 	s.wait(time.Minute)
@@ -107,7 +112,8 @@ func TestDeleteCustomerDuringCreateLicense(t *testing.T) {
 		wait.Wait()
 		there, err := s.Licenses(t.Context(), s.org, licensing.LicenseFilter{CustomerID: c.ID}, licensing.Page{})
 		must(t, err)
-		if _, err := s.Customer(t.Context(), s.org, c.ID); (err != nil) != (deleted == nil) || err != nil && len(there.Items) > 0 || (made == nil) != (len(there.Items) == 1) {
+		if _, err := s.Customer(t.Context(), s.org, c.ID); (err != nil) != (deleted == nil) || err != nil && len(there.Items) > 0 ||
+			(made == nil) != (len(there.Items) == 1) {
 			t.Fatalf("deleted %v, made %v, there: %d licenses, %v", deleted, made, len(there.Items), err)
 		}
 	}
@@ -159,7 +165,8 @@ func TestTrialOnTransfer(t *testing.T) {
 		t.Errorf("a second one by an edit: %v", err)
 	}
 	for range 2 {
-		if _, err := s.Transfer(t.Context(), s.org, bobs.ID, catalogue.Transfer{Key: "sold", CustomerID: ada.ID}); !errors.As(err, &wrong) || wrong.Field != "trial" {
+		if _, err := s.Transfer(t.Context(), s.org, bobs.ID, catalogue.Transfer{Key: "sold", CustomerID: ada.ID}); !errors.As(err, &wrong) ||
+			wrong.Field != "trial" {
 			t.Errorf("a second one by a transfer: %v", err)
 		}
 	}

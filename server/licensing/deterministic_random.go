@@ -32,8 +32,8 @@ func WithSeed(ctx context.Context, seed []byte) context.Context {
 	return context.WithValue(ctx, seedKey{}, d)
 }
 
-// WithItem returns a context with a seed of its own for the next of many items of one request, so that its random values do not depend on what
-// became of the items before. Without a seed it returns ctx.
+// WithItem returns a context with a seed of its own for the next of many items of one request, so that its random values do not depend on
+// what became of the items before. Without a seed it returns ctx.
 func WithItem(ctx context.Context) context.Context {
 	d, seeded := ctx.Value(seedKey{}).(*deterministicReader)
 	if !seeded {
@@ -52,12 +52,14 @@ func Random(ctx context.Context, otherwise io.Reader) io.Reader {
 	return otherwise
 }
 
-// IsReplay reports whether a creation may have failed with ErrExists because an earlier attempt of the same seeded request had created the record.
+// IsReplay reports whether a creation may have failed with ErrExists because an earlier attempt of the same seeded request had created the
+// record.
 func IsReplay(ctx context.Context, err error) bool {
 	return errors.Is(err, ErrExists) && ctx.Value(seedKey{}) != nil
 }
 
-// CreatedOrExisting returns the record that was created or, if an earlier attempt of the same seeded request had created it, the stored one.
+// CreatedOrExisting returns the record that was created or, if an earlier attempt of the same seeded request had created it, the stored
+// one.
 func CreatedOrExisting[T any](ctx context.Context, record T, err error, read func() (T, error)) (T, error) {
 	if IsReplay(ctx, err) {
 		if own, readErr := read(); !errors.Is(readErr, ErrNotFound) {

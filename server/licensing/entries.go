@@ -10,8 +10,8 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// Entry is a generic record that a store keeps, lists and changes with optimistic locking: an invitation, a token, a webhook delivery, a line
-// of the audit log. Only the package that owns its kind interprets the body.
+// Entry is a generic record that a store keeps, lists and changes with optimistic locking: an invitation, a token, a webhook delivery, a
+// line of the audit log. Only the package that owns its kind interprets the body.
 type Entry struct {
 	Kind     string     // lower-case letters and underscores; one package owns each kind
 	ID       string     // unique within the kind: random, a hash, or a value that must be unique

@@ -236,7 +236,8 @@ func TestExpiryReminders(t *testing.T) {
 		return s.expectEvents(t, want...)
 	}
 	at(startTime.Add(9 * 24 * time.Hour))
-	if n := at(startTime.Add(10*24*time.Hour), events.LicenseExpiring)[0]; fmt.Sprint(n.Details) != "map[days:30 expires:2026-04-13T12:00:00Z]" {
+	if n := at(startTime.Add(10*24*time.Hour),
+		events.LicenseExpiring)[0]; fmt.Sprint(n.Details) != "map[days:30 expires:2026-04-13T12:00:00Z]" {
 		t.Errorf("%+v", n)
 	}
 	at(startTime.Add(32 * 24 * time.Hour))
@@ -272,10 +273,12 @@ func TestKeyEvents(t *testing.T) {
 	s := newServer(t)
 	s.expectEvents(t, events.LicenseCreated)
 	_, err := s.UpdateStatement(t.Context(), s.org, s.product.ID, func(l *lease.Statement) {
-		l.Keys = append(l.Keys, lease.KeyStatement{Key: strings.Repeat("a", 40), Status: lease.Compromised}, lease.KeyStatement{Key: strings.Repeat("b", 40), Status: lease.Retired})
+		l.Keys = append(l.Keys, lease.KeyStatement{Key: strings.Repeat("a", 40), Status: lease.Compromised},
+			lease.KeyStatement{Key: strings.Repeat("b", 40), Status: lease.Retired})
 	})
 	must(t, err)
-	if n := s.expectEvents(t, events.KeysChanged, events.KeysCompromised)[1]; n.Details["key"] != strings.Repeat("a", 40) || n.Product != s.product.ID {
+	if n := s.expectEvents(t, events.KeysChanged, events.KeysCompromised)[1]; n.Details["key"] != strings.Repeat("a", 40) ||
+		n.Product != s.product.ID {
 		t.Errorf("%+v", n)
 	}
 	_, err = s.UpdateStatement(t.Context(), s.org, s.product.ID, func(*lease.Statement) {})

@@ -25,7 +25,8 @@ func FingerprintParts(id license.ID, parts []PartValue) (made []lease.Fingerprin
 		at := fmt.Sprintf("parts.%d", n)
 		switch {
 		case !license.ValidName(p.Name):
-			return nil, NewInvalid(at+".name", "is %q: a name has 1 to %d letters, digits, dots, hyphens and underscores and begins with a letter or digit",
+			return nil, NewInvalid(at+".name",
+				"is %q: a name has 1 to %d letters, digits, dots, hyphens and underscores and begins with a letter or digit",
 				strings.ToValidUTF8(p.Name, "?"), license.MaxName)
 		case slices.ContainsFunc(made, func(m lease.FingerprintPart) bool { return m.Name == p.Name }):
 			return nil, NewInvalid(at+".name", "repeats %s", p.Name)

@@ -46,7 +46,8 @@ func TestFingerprintDrift(t *testing.T) {
 	s := newServer(t, withTolerance(1))
 	p := s.program(1)
 	p.sync(t, s.parts("d1", "b1", "m1"))
-	for _, m := range [][]string{{"d2", "b1", "m1"}, {"d2", "b2", "m1"}, {"d2", "b2", "m2"}, {"d2", "b2", "m2"}, {"d2", "b2"}, {"d2", "b2", "m3"}} {
+	for _, m := range [][]string{{"d2", "b1", "m1"}, {"d2", "b2", "m1"}, {"d2", "b2", "m2"}, {"d2", "b2", "m2"}, {"d2", "b2"},
+		{"d2", "b2", "m3"}} {
 		s.wait(time.Minute)
 		p.sync(t, s.parts(m...))
 	}
@@ -69,7 +70,8 @@ func TestFingerprintChangeRefused(t *testing.T) {
 		equal(t, "the same bytes", p.send(t, p.sent).Refusal.Code, license.CodeFingerprintChanged)
 	}
 	held := p.record(t)
-	if e := held.Reactivations.Evidence; len(e) != 2 || !slices.Equal(e[1].ChangedParts, []string{"board", "mac"}) || !e[1].Refused || e[1].Code != license.CodeFingerprintChanged {
+	if e := held.Reactivations.Evidence; len(e) != 2 || !slices.Equal(e[1].ChangedParts, []string{"board", "mac"}) || !e[1].Refused ||
+		e[1].Code != license.CodeFingerprintChanged {
 		t.Errorf("evidence: %+v", e)
 	}
 	equal(t, "counted", held.Counted, 1) // nothing of it was taken
@@ -131,7 +133,8 @@ func TestBindMachine(t *testing.T) {
 	bind()
 	running.sync(t, s.parts("d1"))
 
-	for _, wrong := range [][]licensing.PartValue{{{"no name!", "x"}}, {{"disk", ""}}, {{"disk", "a"}, {"disk", "b"}}, {{"disk", strings.Repeat("x", 1025)}}} {
+	for _, wrong := range [][]licensing.PartValue{{{"no name!", "x"}}, {{"disk", ""}}, {{"disk", "a"}, {"disk", "b"}},
+		{{"disk", strings.Repeat("x", 1025)}}} {
 		if _, err := s.BindMachine(t.Context(), s.org, s.license.ID, wrong); err == nil {
 			t.Errorf("%v was taken", wrong)
 		}

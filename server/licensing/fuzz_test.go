@@ -21,7 +21,8 @@ func FuzzSync(f *testing.F) {
 		s := newServer(t)
 		device := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 		r := lease.Request{
-			Product: s.product.ID, Version: s.version.ID, License: s.license.ID, Nonce: strings.Repeat("0", 32), Generation: 1, Number: 1, Previous: lease.OriginLink,
+			Product: s.product.ID, Version: s.version.ID, License: s.license.ID, Nonce: strings.Repeat("0",
+				32), Generation: 1, Number: 1, Previous: lease.OriginLink,
 			Time: ms(startTime), Want: []lease.ReservationRequest{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}}},
 		}
 		first, err := s.Sync(t.Context(), r.Sign(device), "198.51.100.7")

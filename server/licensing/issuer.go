@@ -6,8 +6,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// Issuer creates, seals and uses the private keys of products; they leave it only sealed. Methods that change keys return new sealed keys, to be
-// stored in the place of those that the change was made from.
+// Issuer creates, seals and uses the private keys of products; they leave it only sealed. Methods that change keys return new sealed keys,
+// to be stored in the place of those that the change was made from.
 type Issuer interface {
 	// NewKeyring creates a product's keys: the certificate and the private keys, sealed for this product.
 	NewKeyring(product license.ID, of NewKeys, now time.Time) (SealedKeys, error)
@@ -65,7 +65,8 @@ type Key struct {
 // KeyState is the state of a key.
 type KeyState string
 
-// The states. A key starts as next, is promoted, and ends as retired or compromised; if the root key is kept elsewhere, it is requested first.
+// The states. A key starts as next, is promoted, and ends as retired or compromised; if the root key is kept elsewhere, it is requested
+// first.
 const (
 	KeyRequested   KeyState = "requested"   // awaits certification by the root key; not published
 	KeyNext        KeyState = "next"        // in the certificate, so that programs learn it; does not sign yet

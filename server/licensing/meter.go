@@ -53,7 +53,8 @@ func (m *Meter) Charge(c UsageCharge, counted, granted int64) UsageTotals {
 	a := c.Apply(m.Totals(counted, granted))
 	m.Used, m.Period, m.UsedBeforePeriod = a.Used, a.Period, a.UsedBeforePeriod
 	if a.ClosedPeriod != (Period{}) {
-		m.ClosedPeriods = append(m.ClosedPeriods[max(0, len(m.ClosedPeriods)-maxClosedPeriods+1):len(m.ClosedPeriods):len(m.ClosedPeriods)], a.ClosedPeriod)
+		m.ClosedPeriods = append(m.ClosedPeriods[max(0, len(m.ClosedPeriods)-maxClosedPeriods+1):len(m.ClosedPeriods):len(m.ClosedPeriods)],
+			a.ClosedPeriod)
 	}
 	return a
 }
@@ -75,7 +76,8 @@ func (m *Meter) Join(l *ActivationLimits, now lease.Time, activation lease.Hash)
 	}
 	//mutant:tests never: activations have a limit in each window
 	if is.WindowCount >= l.Limit {
-		return &Limit{license.CodeActivationLimit, fmt.Sprintf("%d activations in %d ms", l.Limit, l.Window), is.WindowFrom + lease.Time(l.Window)}
+		return &Limit{license.CodeActivationLimit, fmt.Sprintf("%d activations in %d ms", l.Limit, l.Window),
+			is.WindowFrom + lease.Time(l.Window)}
 	}
 	//mutant:tests never: machines have a limit
 	if l.MaxMachines > 0 && is.Machines >= l.MaxMachines {
@@ -92,7 +94,8 @@ func (m *Meter) Join(l *ActivationLimits, now lease.Time, activation lease.Hash)
 		}
 		//mutant:tests never: moves have a limit
 		if l.MoveLimit > 0 && is.Moves >= l.MoveLimit {
-			return &Limit{license.CodeMoveLimit, fmt.Sprintf("%d moves in %d ms", l.MoveLimit, l.MoveWindow), is.MovesFrom + lease.Time(l.MoveWindow)}
+			return &Limit{license.CodeMoveLimit, fmt.Sprintf("%d moves in %d ms", l.MoveLimit, l.MoveWindow),
+				is.MovesFrom + lease.Time(l.MoveWindow)}
 		}
 		is.Moves++
 		if !is.removeVacated(activation) {

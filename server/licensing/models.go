@@ -193,9 +193,10 @@ type ReactivationHistory struct {
 	ClosedHead      lease.Position `json:"left"`
 	Alternations    int64          `json:"alternations,omitempty"` // number of times that this was detected
 	LastAlternation lease.Time     `json:"alternated_at,omitempty"`
-	ClonedSince     lease.Time     `json:"cloned,omitempty"`   // since when both holders are refused; 0: they are not
-	ClearedAt       lease.Time     `json:"forgiven,omitempty"` // when the vendor cleared the evidence; the fingerprint of the next sync is accepted whatever it is
-	Evidence        []Evidence     `json:"evidence,omitempty"` // of the latest re-activations and refusals, oldest first
+	ClonedSince     lease.Time     `json:"cloned,omitempty"` // since when both holders are refused; 0: they are not
+	// when the vendor cleared the evidence; the fingerprint of the next sync is accepted whatever it is
+	ClearedAt lease.Time `json:"forgiven,omitempty"`
+	Evidence  []Evidence `json:"evidence,omitempty"` // of the latest re-activations and refusals, oldest first
 }
 
 // Evidence records one re-activation, or the refusal of a changed machine. It is kept for at most ninety days.
@@ -210,7 +211,7 @@ type Evidence struct {
 	Code         license.Code   `json:"code,omitempty"` // of the refusal
 }
 
-// LastReport is what the holder of the chain reported of itself with its last accepted request.
+// LastReport holds what the holder of the chain reported of itself with its last accepted request.
 type LastReport struct {
 	Address     string                  `json:"address,omitempty"`
 	Fingerprint []lease.FingerprintPart `json:"fingerprint,omitempty"`
@@ -287,8 +288,8 @@ type Hold struct {
 // IsActiveAt reports whether the hold is in force.
 func (h *Hold) IsActiveAt(now lease.Time) bool { return h.From <= now && now < h.Until }
 
-// StartTerm sets the end of a new license from its term, if the term counts from the creation. It returns an *Invalid if the license has both a
-// term and an end.
+// StartTerm sets the end of a new license from its term, if the term counts from the creation. It returns an *Invalid if the license has
+// both a term and an end.
 func (l *License) StartTerm() error {
 	if l.Term.After == 0 {
 		l.Term = Term{}

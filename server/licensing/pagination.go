@@ -48,8 +48,8 @@ func (s Sort) IsDefault() bool { return s == "" || s == ByCreated }
 // cursorMark begins each cursor of an order that is not the default, so that it is not taken for one of the default order.
 const cursorMark = "~"
 
-// Cursor returns the cursor after a record, in an order that is not the default. value is the member that is sorted by; tie orders records with
-// equal values.
+// Cursor returns the cursor after a record, in an order that is not the default. value is the member that is sorted by; tie orders records
+// with equal values.
 func (p Page) Cursor(value, tie string) string {
 	return cursorMark + base64.RawURLEncoding.EncodeToString([]byte(string(p.Sort)+"\x00"+tie+"\x00"+value))
 }

@@ -45,7 +45,8 @@ func TestQueueIsFirstInFirstOut(t *testing.T) {
 	s.wait(time.Minute)
 	equal(t, "and d", d.requestSeat(t), false)
 	line := s.waiting(t)
-	if len(line) != 2 || line[0].Activation != c.activation() || line[0].Position != 1 || line[1].Activation != d.activation() || line[1].Position != 2 {
+	if len(line) != 2 || line[0].Activation != c.activation() || line[0].Position != 1 || line[1].Activation != d.activation() ||
+		line[1].Position != 2 {
 		t.Fatalf("%+v", line)
 	}
 	equal(t, "c expects the slot of a", line[0].Expected, ms(startTime)+12*minute)
@@ -222,7 +223,8 @@ func TestInvalidHolds(t *testing.T) {
 	for n := range 62 {
 		s.hold(t, leasing.NewHold{Part: user(fmt.Sprint(n)), From: until + lease.Time(2*n+2), Until: until + lease.Time(2*n+3)})
 	}
-	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, leasing.NewHold{Entitlement: "modeling", Part: user("one too many"), From: 9 * until, Until: 10 * until}); err == nil {
+	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, leasing.NewHold{Entitlement: "modeling", Part: user("one too many"),
+		From: 9 * until, Until: 10 * until}); err == nil {
 		t.Error("holds without end")
 	}
 }
@@ -317,7 +319,8 @@ func TestHoldOfManySlots(t *testing.T) {
 	until := ms(startTime) + aDay
 	s.hold(t, leasing.NewHold{Part: user("ada"), Slots: 3999, Until: until})
 	var wrong *licensing.Invalid
-	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, leasing.NewHold{Entitlement: "modeling", Part: user("bob"), Slots: 2, Until: until}); !errors.As(err, &wrong) || wrong.Field != "slots" {
+	if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, leasing.NewHold{Entitlement: "modeling", Part: user("bob"), Slots: 2,
+		Until: until}); !errors.As(err, &wrong) || wrong.Field != "slots" {
 		t.Errorf("%v", err)
 	}
 	s.hold(t, leasing.NewHold{Part: user("bob"), Until: until})
@@ -331,7 +334,8 @@ func TestConsecutiveHolds(t *testing.T) {
 	s.hold(t, leasing.NewHold{Part: user("bob"), From: from + 10, Until: from + 20})
 	s.hold(t, leasing.NewHold{Part: user("cid"), From: from, Until: from + 20})
 	for _, at := range []lease.Time{from, from + 10} {
-		if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, leasing.NewHold{Entitlement: "modeling", Part: user("dan"), From: at, Until: at + 1}); err == nil {
+		if _, err := s.CreateHold(t.Context(), s.org, s.license.ID, leasing.NewHold{Entitlement: "modeling", Part: user("dan"), From: at,
+			Until: at + 1}); err == nil {
 			t.Error("a third of two")
 		}
 	}

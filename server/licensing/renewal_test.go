@@ -69,7 +69,8 @@ func TestInvalidTerms(t *testing.T) {
 		"no length":    {Term: licensing.Term{After: 1, From: licensing.FromActivation}},
 		"neither":      {},
 	} {
-		l.Record, l.Version, l.Contexts, l.Allowance, l.Entitlements = s.meta(), s.version.ID, []string{"ui"}, 1, []license.Entitlement{{Name: "modeling"}}
+		l.Record, l.Version, l.Contexts, l.Allowance = s.meta(), s.version.ID, []string{"ui"}, 1
+		l.Entitlements = []license.Entitlement{{Name: "modeling"}}
 		var wrong *licensing.Invalid
 		if _, err := s.CreateLicense(t.Context(), l); !errors.As(err, &wrong) {
 			t.Errorf("%s: %v", name, err)
@@ -96,7 +97,8 @@ func TestRenew(t *testing.T) {
 		equal(t, "maintenance", l.Maintenance, ms(startTime)+30*aDay)
 	}
 	var wrong *licensing.Invalid
-	if _, err := s.Renew(t.Context(), s.org, s.license.ID, catalogue.Renewal{Key: "order 1", Extend: 2 * aDay}); !errors.As(err, &wrong) || wrong.Field != "key" {
+	if _, err := s.Renew(t.Context(), s.org, s.license.ID, catalogue.Renewal{Key: "order 1", Extend: 2 * aDay}); !errors.As(err, &wrong) ||
+		wrong.Field != "key" {
 		t.Errorf("one key for two orders: %v", err)
 	}
 	equal(t, "counted", p.sync(t, counts(15)).Verdict, license.CodeOK)
@@ -158,7 +160,8 @@ func TestTransfer(t *testing.T) {
 func TestMaintenance(t *testing.T) {
 	s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Maintenance = ms(startTime) + 10*aDay })
 	version := func(name string, released lease.Time) licensing.Version {
-		v, err := s.CreateVersion(t.Context(), licensing.Version{Record: s.meta(), Product: s.product.ID, Name: name, Released: released, Policy: s.version.Policy})
+		v, err := s.CreateVersion(t.Context(), licensing.Version{Record: s.meta(), Product: s.product.ID, Name: name, Released: released,
+			Policy: s.version.Policy})
 		must(t, err)
 		return v
 	}
@@ -188,7 +191,8 @@ func TestMaintenance(t *testing.T) {
 
 	other, err := s.CreateProduct(t.Context(), licensing.Product{Record: s.meta(), Name: "CAM"})
 	must(t, err)
-	foreign, err := s.CreateVersion(t.Context(), licensing.Version{Record: s.meta(), Product: other.ID, Name: "1", Released: 1, Policy: s.version.Policy})
+	foreign, err := s.CreateVersion(t.Context(), licensing.Version{Record: s.meta(), Product: other.ID, Name: "1", Released: 1,
+		Policy: s.version.Policy})
 	must(t, err)
 	p.refused(t, license.CodeUnknownVersion, as(foreign))
 	s.license, err = s.License(t.Context(), s.org, s.license.ID)

@@ -38,8 +38,8 @@ type Store interface {
 }
 
 // CatalogStore keeps the records that a vendor edits. Create returns ErrExists if the name is taken. Update raises the revision and returns
-// ErrStale if the stored revision is not the given one. Delete does the same unless the given revision is 0, and returns ErrInUse while there
-// are dependent records; deleting a license also deletes its activations.
+// ErrStale if the stored revision is not the given one. Delete does the same unless the given revision is 0, and returns ErrInUse while
+// there are dependent records; deleting a license also deletes its activations.
 type CatalogStore interface {
 	CreateOrganisation(context.Context, Organisation) error
 	Organisation(ctx context.Context, id license.ID) (Organisation, error)
@@ -88,8 +88,8 @@ type SyncStore interface {
 	Deactivate(ctx context.Context, org license.ID, key ActivationKey, now lease.Time) error
 	// FreeReservation ends one reservation for the vendor. It is idempotent.
 	FreeReservation(ctx context.Context, org license.ID, key ActivationKey, entitlement string, now lease.Time) error
-	// SaveReactivationHistory replaces the history of an activation. It returns ErrStale unless the head is the given one and the stored history's
-	// revision is one less than the new one's. With restores it also resets the budget of re-activations.
+	// SaveReactivationHistory replaces the history of an activation. It returns ErrStale unless the head is the given one and the stored
+	// history's revision is one less than the new one's. With restores it also resets the budget of re-activations.
 	SaveReactivationHistory(ctx context.Context, key ActivationKey, head lease.Position, past ReactivationHistory, restores bool) error
 
 	// Epoch returns the epoch of the server, which all nodes share; the first call sets its value to first.
@@ -134,7 +134,7 @@ type Advance struct {
 	Lease         func(Outcome) (lease.Document, error)
 }
 
-// AdvanceResult is what an Advance has done.
+// AdvanceResult is the result of an Advance.
 type AdvanceResult struct {
 	Document lease.Document // the lease as it is stored
 	Outcome  Outcome        // zero if it was replayed
@@ -210,6 +210,6 @@ type Reader interface {
 	Licenses(ctx context.Context, org license.ID, filter LicenseFilter, page Page) (Listing[License], error)
 }
 
-// MaxAttempts is how often an operation is decided anew because the records were changed concurrently. Each time another operation has
-// succeeded.
+// MaxAttempts is the number of times that an operation is decided anew because records were changed concurrently. Each time another
+// operation has succeeded.
 const MaxAttempts = 8

@@ -141,7 +141,8 @@ type program struct {
 var nonces atomic.Int64 // never used twice
 
 func (s *server) program(seed byte) *program {
-	return &program{s: s, device: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32)), position: lease.Position{Generation: 1, Link: lease.OriginLink}}
+	return &program{s: s, device: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32)), position: lease.Position{Generation: 1,
+		Link: lease.OriginLink}}
 }
 
 func (p *program) copy() *program { c := *p; return &c }
@@ -169,7 +170,8 @@ func (p *program) send(t *testing.T, request []byte) *lease.Answer {
 	signed, beside, err := lease.SplitAttachments(got.Body)
 	certificate := beside.Keyring
 	must(t, err)
-	if (certificate != nil) != (r.Keyring != lease.HashOf(p.s.product.Keyring)) || certificate != nil && !bytes.Equal(certificate, p.s.product.Keyring) {
+	if (certificate != nil) != (r.Keyring != lease.HashOf(p.s.product.Keyring)) || certificate != nil &&
+		!bytes.Equal(certificate, p.s.product.Keyring) {
 		t.Fatalf("certificate of %d bytes", len(certificate))
 	}
 	keys, err := issuerKeyring(p.s.product.Keyring)
@@ -178,7 +180,8 @@ func (p *program) send(t *testing.T, request []byte) *lease.Answer {
 	must(t, err)
 	if a.Refusal != nil {
 		no := a.Refusal
-		if no.Request != hash || no.Nonce != r.Nonce || no.Activation != r.Activation() || no.License != r.License || no.Product != r.Product || got.Refused != no.Code {
+		if no.Request != hash || no.Nonce != r.Nonce || no.Activation != r.Activation() || no.License != r.License || no.Product != r.Product ||
+			got.Refused != no.Code {
 			t.Fatalf("the refusal is for another request: %+v", no)
 		}
 		p.challenge = no.Challenge
@@ -186,7 +189,8 @@ func (p *program) send(t *testing.T, request []byte) *lease.Answer {
 	}
 	l := a.Lease
 	if l.Request != hash || l.Nonce != r.Nonce || l.Activation != r.Activation() || l.License != r.License || l.Product != r.Product ||
-		l.Position() != (lease.Position{Generation: r.Generation, Number: r.Number, Link: lease.NextLink(r.Previous, hash)}) || got.Refused != "" {
+		l.Position() != (lease.Position{Generation: r.Generation, Number: r.Number, Link: lease.NextLink(r.Previous, hash)}) ||
+		got.Refused != "" {
 		t.Fatalf("the lease is for another request: %+v", l)
 	}
 	if l.Time < p.time && l.Epoch == p.epoch {
@@ -321,7 +325,8 @@ func TestWrongIDs(t *testing.T) {
 	// The other product's key signs: it is the one that the program pins.
 	s.product = other
 	p.refused(t, license.CodeUnknownVersion)
-	for name, body := range map[string][]byte{"empty": nil, "text": []byte("hello\nworld\n"), "bit": func() []byte { b := p.request(); b[30] ^= 1; return b }()} {
+	for name, body := range map[string][]byte{"empty": nil, "text": []byte("hello\nworld\n"),
+		"bit": func() []byte { b := p.request(); b[30] ^= 1; return b }()} {
 		if _, err := s.Sync(t.Context(), body, ""); !errors.As(err, &e) || e.Code.Verdict().Class != license.ClassRequest {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -15,7 +15,7 @@ type UsageTotals struct {
 	ClosedPeriod     Period     // that the charge has closed, if anything was charged in it
 }
 
-// UsageCharge is what one request adds to an activation's totals.
+// UsageCharge is the charge of one request.
 type UsageCharge struct {
 	Counted    int64      // the activation's calls as reported, cumulative
 	Allowance  int64      // of the license, in each period if it has periods; Unlimited if its type does not count calls

@@ -9,53 +9,53 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Codes of the HTTP surfaces, beside those of spec/verdicts.json. The codes of access (sign-in, tokens, roles) are its own and are
-// given a status here too, so that this file is the whole map.
+// The codes of the HTTP surfaces, in addition to those of spec/verdicts.json. They include the codes of access (sign-in, tokens, roles), so
+// that this file maps all codes to a status.
 const (
-	Invalid              license.Code = "invalid"            // a member of the request is wrong; the field is named
-	Malformed            license.Code = "malformed"          // the request does not parse
+	Invalid              license.Code = "invalid"            // a member of the request is invalid; the field is named
+	Malformed            license.Code = "malformed"          // the request cannot be parsed
 	NotFound             license.Code = "not_found"          // no such record, or not this organisation's
-	NoRoute              license.Code = "no_route"           // no such address
-	MethodNotAllowed     license.Code = "method_not_allowed" // not with this method
+	NoRoute              license.Code = "no_route"           // no such route
+	MethodNotAllowed     license.Code = "method_not_allowed" // the route does not allow the method
 	Exists               license.Code = "exists"             // the name is taken
 	EditConflict         license.Code = "edit_conflict"      // the record was changed since it was read
-	HasDependents        license.Code = "not_empty"          // the record has others below it
+	HasDependents        license.Code = "not_empty"          // the record has dependent records
 	TooLarge             license.Code = "too_large"          // the body is larger than allowed
-	UnsupportedMediaType license.Code = "media_type"         // the body's type is not served
-	NotAcceptable        license.Code = "not_acceptable"     // the answer is not to be had in a type that Accept names
+	UnsupportedMediaType license.Code = "media_type"         // the content type is not supported
+	NotAcceptable        license.Code = "not_acceptable"     // the answer is not available in a type that Accept allows
 	PreconditionFailed   license.Code = "condition_failed"   // the record is not at the revision that If-Match names
 	IdempotencyKeyReused license.Code = "idempotency_reused" // the Idempotency-Key was sent with another request
 	IdempotencyKeyInUse  license.Code = "idempotency_in_use" // the first request with this Idempotency-Key is not finished
 	Unauthenticated      license.Code = "not_authenticated"  // no credentials
 	BadSession           license.Code = "bad_session"        // bad credentials
-	SessionExpired       license.Code = "session_expired"    // credentials of the past
+	SessionExpired       license.Code = "session_expired"    // expired session
 	BadToken             license.Code = "bad_token"          // bad API token
-	TokenExpired         license.Code = "token_expired"      // API token of the past
-	OutOfScope           license.Code = "out_of_scope"       // the API token is not for this
+	TokenExpired         license.Code = "token_expired"      // expired API token
+	OutOfScope           license.Code = "out_of_scope"       // the API token lacks the scope
 	BadCredentials       license.Code = "bad_credentials"    // wrong e-mail or password
-	BadSetupToken        license.Code = "bad_setup_token"    // the one-time token is wrong, used or too old
+	BadSetupToken        license.Code = "bad_setup_token"    // the one-time token is wrong, used or expired
 	AlreadySetUp         license.Code = "already_set_up"     // the server has an owner
 	Forbidden            license.Code = "forbidden"          // the role does not allow it
-	BadLink              license.Code = "bad_link"           // a link that was sent or passed on is wrong, used or too old
+	BadLink              license.Code = "bad_link"           // a one-time link is wrong, used or expired
 	NoMail               license.Code = "no_mail"            // the server sends no mail
-	CodeRequired         license.Code = "code_required"      // a second factor is asked for
-	BadCode              license.Code = "bad_code"           // wrong or used code of a second factor
-	MFARequired          license.Code = "mfa_required"       // the organisation wants a second factor
-	MFAEnabled           license.Code = "mfa_enabled"        // there is a second factor
-	MFANotEnrolled       license.Code = "mfa_not_begun"      // there is none
-	OIDCNotConfigured    license.Code = "oidc_off"           // the organisation has no provider of logins
-	OIDCState            license.Code = "oidc_state"         // a login at the provider was not begun here, or is over
-	OIDCRefused          license.Code = "oidc_refused"       // the provider, or what it says, is refused
-	OIDCUnavailable      license.Code = "oidc_unavailable"   // the provider does not answer
+	CodeRequired         license.Code = "code_required"      // a code of the second factor is required
+	BadCode              license.Code = "bad_code"           // wrong or used code of the second factor
+	MFARequired          license.Code = "mfa_required"       // the organisation requires a second factor
+	MFAEnabled           license.Code = "mfa_enabled"        // a second factor is set up already
+	MFANotEnrolled       license.Code = "mfa_not_begun"      // no second factor is being set up
+	OIDCNotConfigured    license.Code = "oidc_off"           // the organisation has no OIDC provider
+	OIDCState            license.Code = "oidc_state"         // the OIDC login was not started here or has expired
+	OIDCRefused          license.Code = "oidc_refused"       // the OIDC provider or its token is refused
+	OIDCUnavailable      license.Code = "oidc_unavailable"   // the OIDC provider does not respond
 	OIDCUnverified       license.Code = "oidc_unverified"    // the provider has not verified the address
-	OIDCUnknownUser      license.Code = "oidc_stranger"      // who comes from the provider is nobody here
-	OIDCUnlinked         license.Code = "oidc_unlinked"      // a member who must link the provider first
-	OIDCIdentityInUse    license.Code = "oidc_taken"         // the member has another identity, or the identity another member
+	OIDCUnknownUser      license.Code = "oidc_stranger"      // the provider's user is no member
+	OIDCUnlinked         license.Code = "oidc_unlinked"      // the member has to link the identity first
+	OIDCIdentityInUse    license.Code = "oidc_taken"         // the member or the identity is linked to another one
 	LastOwner            license.Code = "last_owner"         // the organisation would be left without an owner
-	BadCSRF              license.Code = "bad_csrf"           // the request does not come from our pages
+	BadCSRF              license.Code = "bad_csrf"           // the request does not come from the server's pages
 	HeaderTooLarge       license.Code = "header_too_large"   // the header is larger than allowed
-	Timeout              license.Code = "timeout"            // the request did not come in time
-	Unavailable          license.Code = "unavailable"        // the store is gone
+	Timeout              license.Code = "timeout"            // the request was not received in time
+	Unavailable          license.Code = "unavailable"        // the store is unavailable
 )
 
 var statuses = map[license.Code]int{
@@ -117,8 +117,8 @@ var statuses = map[license.Code]int{
 	license.CodeInternal:       http.StatusInternalServerError,
 }
 
-// statusByClass is the status of a verdict's class. Signed refusals travel with these too: the client reads the signed document, the status
-// is for people and for what stands in between.
+// statusByClass maps the class of a verdict to the HTTP status. Signed refusals are sent with these too: the client reads the signed
+// document, the status is for people and intermediaries.
 var statusByClass = map[license.Class]int{
 	license.ClassOK:      http.StatusOK,
 	license.ClassFinal:   http.StatusForbidden,
@@ -128,7 +128,7 @@ var statusByClass = map[license.Class]int{
 	license.ClassFile:    http.StatusUnprocessableEntity, // a certificate, request or signature that was sent to be taken over
 }
 
-// Status is the HTTP status of a code.
+// Status returns the HTTP status of a code.
 func Status(code license.Code) int {
 	if status, ok := statuses[code]; ok {
 		return status
@@ -139,7 +139,7 @@ func Status(code license.Code) int {
 	return http.StatusForbidden
 }
 
-// Codes lists the codes of the HTTP surfaces, in order.
+// Codes returns the codes of the HTTP surfaces in alphabetical order.
 func Codes() []license.Code { return slices.Sorted(maps.Keys(statuses)) }
 
 func title(status int) string { return http.StatusText(status) }

@@ -7,7 +7,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// sentinels are the errors that mean the same wherever they come from.
+// sentinels maps the errors of stores to codes.
 var sentinels = []struct {
 	err    error
 	code   license.Code
@@ -20,7 +20,7 @@ var sentinels = []struct {
 	{licensing.ErrInUse, HasDependents, "the record has others below it; delete these first"},
 }
 
-// FromError makes a problem of an error. One that it does not know becomes "internal", without a word of it: log it.
+// FromError returns the problem for an error. An unknown error becomes "internal" without its text: log it.
 func FromError(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
@@ -51,5 +51,5 @@ func fromError(err error) *Problem {
 			return New(s.code, s.detail)
 		}
 	}
-	return New(license.CodeInternal, "the server failed; its log says why")
+	return New(license.CodeInternal, "internal error; see the server log")
 }

@@ -1,6 +1,6 @@
-// Package problem is how the server says no over HTTP: application/problem+json (RFC 9457) with a stable code.
+// Package problem makes the error documents of the server's HTTP surfaces: application/problem+json (RFC 9457) with a stable code.
 //
-// Of makes a Problem of any error; what it does not know is "internal" outside and belongs whole into the log.
+// FromError returns a Problem for any error. Unknown errors are "internal" to the client, and belong in the log as a whole.
 package problem
 
 import (
@@ -9,10 +9,10 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// MediaType of the document.
+// MediaType is the content type of problem documents.
 const MediaType = "application/problem+json"
 
-// Problem is the document. It is an error too, so that a handler can return it.
+// Problem is a problem document. It implements error, so that a handler can return it.
 type Problem struct {
 	Type   string       `json:"type" doc:"Always about:blank: the code tells problems apart."`
 	Title  string       `json:"title" doc:"The HTTP status in words."`
@@ -24,13 +24,13 @@ type Problem struct {
 	cause error
 }
 
-// FieldError is one member of a request and what is wrong with it.
+// FieldError names an invalid member of a request.
 type FieldError struct {
 	Field  string `json:"field" doc:"As in the request, with dots between levels."`
 	Detail string `json:"detail"`
 }
 
-// New makes a problem of a code; the code decides the status.
+// New returns a problem with the HTTP status of the code.
 func New(code license.Code, detail string) *Problem {
 	status := Status(code)
 	return &Problem{Type: "about:blank", Title: title(status), Status: status, Detail: detail, Code: code}
@@ -38,20 +38,20 @@ func New(code license.Code, detail string) *Problem {
 
 func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }
 
-// Unwrap gives what Of was given.
+// Unwrap returns the error that FromError was given.
 func (p *Problem) Unwrap() error { return p.cause }
 
-// GetStatus and ContentType are what the framework of the management API asks of its errors.
+// GetStatus returns the HTTP status, as the framework of the management API expects.
 func (p *Problem) GetStatus() int { return p.Status }
 
-// ContentType is MediaType, whatever was negotiated.
+// ContentType returns MediaType, whatever was negotiated.
 func (p *Problem) ContentType(string) string { return MediaType }
 
-// JSON is the document as it is sent.
+// JSON returns the document as it is sent.
 func (p *Problem) JSON() []byte {
 	document, err := json.Marshal(p)
 	if err != nil {
-		panic(err) // strings and numbers: a bug of ours
+		panic(err) // cannot fail: it has only strings and numbers
 	}
 	return document
 }

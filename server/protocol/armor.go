@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// armor writes a certificate as RFC 9580, section 6.2, has it, without the checksum that it advises against.
+// armor returns the certificate in ASCII armor (RFC 9580, section 6.2), without the checksum that the RFC advises against.
 func armor(certificate []byte) string {
 	const width = 64
 	var b strings.Builder

@@ -1,7 +1,7 @@
-// Package protocol is what programs speak to: one endpoint for everything that they ask, and the products' public keys. The relay serves
-// it too.
+// Package protocol serves the endpoints that programs use: the sync, and the public keys and revocation lists of products. The relay serves
+// them too.
 //
-// Start with Register. The handlers are bare fiber, since this is where the load is.
+// Start with Register. The handlers use fiber directly, since they carry the load.
 package protocol
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/onelicense/onelicense/server/problem"
 )
 
-// Service answers what programs ask: syncs, and the public keys and statements of products.
+// Service answers what programs ask: syncs, and the public keys and revocation lists of products.
 type Service interface {
 	Syncer
 	KeySource
@@ -51,9 +51,9 @@ func Join(syncs Syncer, keys KeySource) Service {
 //
 //	POST /sync               a signed request; the answer is a signed lease or refusal
 //	GET  /products/{id}/keys the product's certificate, armored
-//	GET  /products/{id}/list the product's newest statement: what is revoked, signed
+//	GET  /products/{id}/list the product's newest statement: its revocation list, signed
 //
-// Everything unsigned is problem+json. A nil log is slog's default. Limited puts limits in front.
+// Everything unsigned is problem+json. A nil log is slog.Default. WithRateLimits adds rate limits to a service.
 func Register(router fiber.Router, service Service, log *slog.Logger) {
 	if log == nil {
 		log = slog.Default()
@@ -64,24 +64,25 @@ func Register(router fiber.Router, service Service, log *slog.Logger) {
 	router.Get("/products/:id/list", h.withProblems(h.revocations))
 }
 
+// handlers serve the routes.
 type handlers struct {
 	service Service
 	log     *slog.Logger
 }
 
-// The types of the answers.
+// The content types of the answers.
 const (
 	signedTextType  = "text/plain; charset=utf-8"
 	armoredKeysType = "application/pgp-keys"
 )
 
 func (h handlers) sync(c *fiber.Ctx) error {
-	// Not c.Body, which copies, and unpacks what says that it is packed.
+	// Not c.Body, which copies the body and decompresses it.
 	body := c.Request().Body()
 	if len(body) > lease.MaxRequest {
-		return problem.New(problem.TooLarge, fmt.Sprintf("%d bytes, at most %d are allowed", len(body), lease.MaxRequest))
+		return problem.New(problem.TooLarge, fmt.Sprintf("the request has %d bytes, at most %d are allowed", len(body), lease.MaxRequest))
 	}
-	// The service keeps nothing of the body after it has answered: what it reads, it reads into its own memory.
+	// The service keeps no reference to the body after it has answered.
 	answer, err := h.service.Sync(c.UserContext(), body, c.IP())
 	if err != nil {
 		return err
@@ -115,11 +116,11 @@ func (h handlers) revocations(c *fiber.Ctx) error {
 	return sendCacheable(c, signedTextType, text)
 }
 
-// productParam is copied: fiber's strings end with the handler.
+// productParam returns the product id of the path. It is a copy, since strings of fiber are valid only until the handler returns.
 func productParam(c *fiber.Ctx) license.ID { return license.ID(strings.Clone(c.Params("id"))) }
 
-// sendCacheable sends what anybody may keep for a minute, and asks about by its hash after that. For so long a revocation may be unknown where
-// somebody keeps copies, beside what the clients' own intervals take.
+// sendCacheable sends a public document that may be cached for a minute and is revalidated by its hash (ETag). For that long a cached copy
+// may lack a revocation, in addition to the interval of the clients.
 func sendCacheable(c *fiber.Ctx, kind string, body []byte) error {
 	tag := `"` + string(lease.HashOf(body)) + `"`
 	c.Set(fiber.HeaderCacheControl, "public, max-age=60")
@@ -131,16 +132,17 @@ func sendCacheable(c *fiber.Ctx, kind string, body []byte) error {
 	return c.Send(body)
 }
 
-// withProblems makes a problem of every error and of a panic.
+// withProblems returns a handler that answers errors and panics with a problem document.
 func (h handlers) withProblems(next fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) (err error) {
-		// Programs in browsers ask from any page. Nothing here goes by cookies, so any page may.
+		// Programs in browsers send requests from any origin. No route uses cookies, so any origin is allowed.
 		c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
 		c.Set(fiber.HeaderAccessControlExposeHeaders, fiber.HeaderRetryAfter)
 		defer func() {
 			if r := recover(); r != nil {
-				h.log.ErrorContext(c.UserContext(), "a handler panicked", "path", c.Route().Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-				err = sendProblem(c, problem.New(license.CodeInternal, "the server failed; its log says why"))
+				h.log.ErrorContext(c.UserContext(), "a handler panicked", "path", c.Route().Path, "panic", fmt.Sprint(r),
+					"stack", string(debug.Stack()))
+				err = sendProblem(c, problem.New(license.CodeInternal, "internal error; see the server log"))
 			}
 		}()
 		if err = next(c); err == nil {

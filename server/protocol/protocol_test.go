@@ -125,7 +125,8 @@ func TestUnsignedReplies(t *testing.T) {
 	ask(t, fakeService{}, io.Discard, "POST", "/api/v1/sync", make([]byte, lease.MaxRequest+1)).problem(t, 413, problem.TooLarge)
 	_, _, malformed := lease.OpenRequest([]byte("hello"))
 	ask(t, fails(malformed), io.Discard, "POST", "/api/v1/sync", []byte("hello")).problem(t, 400, license.CodeRequestMalformed)
-	ask(t, fails(license.Refuse(license.CodeUnknownProduct, "x")), io.Discard, "POST", "/api/v1/sync", nil).problem(t, 404, license.CodeUnknownProduct)
+	ask(t, fails(license.Refuse(license.CodeUnknownProduct, "x")), io.Discard, "POST", "/api/v1/sync", nil).problem(t, 404,
+		license.CodeUnknownProduct)
 
 	var log bytes.Buffer
 	p := ask(t, fails(errors.New("the disk is on fire")), &log, "POST", "/api/v1/sync", nil).problem(t, 500, license.CodeInternal)
@@ -178,7 +179,8 @@ func TestRevocationListIsPublic(t *testing.T) {
 	const path = "/api/v1/products/0123456789abcdef01234567/list"
 	a := ask(t, s, io.Discard, "GET", path, nil)
 	a.is(t, 200, "text/plain; charset=utf-8")
-	if !bytes.Equal(a.body, text) || a.header["Cache-Control"][0] != "public, max-age=60" || a.header["Access-Control-Allow-Origin"][0] != "*" ||
+	if !bytes.Equal(a.body, text) || a.header["Cache-Control"][0] != "public, max-age=60" ||
+		a.header["Access-Control-Allow-Origin"][0] != "*" ||
 		a.header["Content-Disposition"][0] != `attachment; filename="0123456789abcdef01234567.list"` {
 		t.Errorf("%q with %v", a.body, a.header)
 	}

@@ -17,18 +17,18 @@ import (
 	"github.com/onelicense/onelicense/server/problem"
 )
 
-// RateLimits hold senders to a rate before anything that they send costs more than reading it: no signature is checked or made for a refused
-// request, and the answer is unsigned. Each node counts for itself.
+// RateLimits limit the rate of requests before they cost more than reading them: no signature is verified or made for a refused request,
+// and the answer is unsigned. Each node counts by itself.
 type RateLimits struct {
-	PerAddress int           // requests per second of one address; 0: as many as come
-	PerLicense int           // requests per second for one license, from wherever they come; 0: as many as come
-	Burst      time.Duration // for how long the rates can be saved up
+	PerAddress int           // requests per second from one address; 0: no limit
+	PerLicense int           // requests per second for one license, from all addresses; 0: no limit
+	Burst      time.Duration // time for which an unused rate accumulates
 
 	Now       func() time.Time // nil: time.Now
-	OnRefused func(by string)  // nil, or is told of each refusal: "address" or "license"
+	OnRefused func(by string)  // if not nil, called for each refusal with "address" or "license"
 }
 
-// WithRateLimits puts limits in front of a service.
+// WithRateLimits returns a service that limits the rate of syncs.
 func WithRateLimits(s Service, l RateLimits) Service {
 	if l.Now == nil {
 		l.Now = time.Now
@@ -36,7 +36,8 @@ func WithRateLimits(s Service, l RateLimits) Service {
 	if l.OnRefused == nil {
 		l.OnRefused = func(string) {}
 	}
-	return &rateLimited{Service: s, RateLimits: l, start: l.Now(), addresses: newTokenBuckets[netip.Prefix](l.PerAddress, l.Burst), licenses: newTokenBuckets[licenseKey](l.PerLicense, l.Burst)}
+	return &rateLimited{Service: s, RateLimits: l, start: l.Now(), addresses: newTokenBuckets[netip.Prefix](l.PerAddress, l.Burst),
+		licenses: newTokenBuckets[licenseKey](l.PerLicense, l.Burst)}
 }
 
 type rateLimited struct {
@@ -48,7 +49,7 @@ type rateLimited struct {
 }
 
 func (l *rateLimited) Sync(ctx context.Context, body []byte, address string) (leasing.Answer, error) {
-	now := l.Now().Sub(l.start) // by the monotonic clock: a machine whose time is set limits as before
+	now := l.Now().Sub(l.start) // monotonic, so that setting the clock does not affect the limits
 	if wait := l.addresses.take(addressPrefix(address), now); wait > 0 {
 		l.OnRefused("address")
 		return leasing.Answer{}, &rateLimitError{"from this address", wait}
@@ -62,11 +63,12 @@ func (l *rateLimited) Sync(ctx context.Context, body []byte, address string) (le
 	return l.Service.Sync(ctx, body, address)
 }
 
-// addressPrefix is whose an address is. Who has one address of version 6 has 2⁶⁴ of them.
+// addressPrefix returns the prefix that one sender is assumed to own: an IPv4 address, or the 64-bit prefix of an IPv6 address. Invalid
+// addresses share one prefix.
 func addressPrefix(address string) netip.Prefix {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
-		return netip.Prefix{} // all that are none, together
+		return netip.Prefix{} // shared by all invalid addresses
 	}
 	a = a.Unmap().WithZone("")
 	bits := a.BitLen()
@@ -79,8 +81,8 @@ func addressPrefix(address string) netip.Prefix {
 
 type licenseKey [24]byte
 
-// peekLicense reads the license's id out of a request that was not checked. In one that is, it stands where this looks for it, because a
-// document has one form only; what says otherwise is refused for its form, at little cost.
+// peekLicense returns the license id of a request that was not verified. In a valid request the id is where this function looks, since a
+// document has only one form; another request is refused for its form at little cost.
 func peekLicense(request []byte) (id licenseKey, ok bool) {
 	_, rest, found := bytes.Cut(request[:min(len(request), 512)], []byte(`"license":"`))
 	if !found || len(rest) < len(id) {
@@ -90,7 +92,7 @@ func peekLicense(request []byte) (id licenseKey, ok bool) {
 	return id, license.ID(id[:]).Valid()
 }
 
-// rateLimitError is the refusal.
+// rateLimitError is the refusal of a request that exceeds a rate.
 type rateLimitError struct {
 	scope string
 	wait  time.Duration
@@ -98,9 +100,9 @@ type rateLimitError struct {
 
 func (e *rateLimitError) Error() string { return e.Unwrap().Error() }
 
-// Unwrap makes it the problem that is answered.
+// Unwrap returns the problem that is sent.
 func (e *rateLimitError) Unwrap() error {
-	return problem.New(license.CodeRateLimited, fmt.Sprintf("more requests %s than the server takes; come back in %d s", e.scope, e.seconds()))
+	return problem.New(license.CodeRateLimited, fmt.Sprintf("too many requests %s; retry in %d s", e.scope, e.seconds()))
 }
 
 func (e *rateLimitError) seconds() int { return int(math.Ceil(e.wait.Seconds())) }
@@ -109,11 +111,10 @@ func (e *rateLimitError) setRetryAfter(c *fiber.Ctx) {
 	c.Set(fiber.HeaderRetryAfter, strconv.Itoa(e.seconds()))
 }
 
-// maxBuckets bounds the memory, a few megabytes. A bucket that is full again is forgotten, so it takes as many senders within a moment
-// to reach it.
+// maxBuckets limits the memory to a few megabytes. A full bucket is forgotten, so this many senders within a moment are needed to reach it.
 const maxBuckets = 1 << 16
 
-// tokenBuckets are token buckets. Of each only the moment is kept at which it will be full; one that is not there is full.
+// tokenBuckets are token buckets. Of each only the time at which it will be full is stored; a missing bucket is full.
 type tokenBuckets[K comparable] struct {
 	interval, burst time.Duration // for one token; for all of them
 
@@ -129,8 +130,8 @@ func newTokenBuckets[K comparable](rate int, burst time.Duration) *tokenBuckets[
 	return &tokenBuckets[K]{interval: each, burst: max(burst, each), fullAt: map[K]time.Duration{}}
 }
 
-// take takes a token at the time now, or tells how long it is until there is one. A refusal costs nothing: who goes on asking is served at
-// the rate.
+// take takes a token at the time now, or returns how long to wait for one. A refusal takes no token, so that a sender that keeps asking is
+// served at the rate.
 func (b *tokenBuckets[K]) take(k K, now time.Duration) (wait time.Duration) {
 	if b == nil {
 		return 0
@@ -149,8 +150,8 @@ func (b *tokenBuckets[K]) take(k K, now time.Duration) (wait time.Duration) {
 	return 0
 }
 
-// evict forgets what is full. Should that not be half of them, it forgets everything: it is better to lose count than to refuse everybody,
-// or to spend the time on tidying.
+// evict deletes the full buckets, and all if fewer than half are full: losing count is better than refusing everybody or spending the time
+// on eviction.
 func (b *tokenBuckets[K]) evict(now time.Duration) {
 	for k, full := range b.fullAt {
 		if full <= now {

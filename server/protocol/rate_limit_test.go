@@ -58,7 +58,8 @@ func (g *gate) ask(body []byte, address string) time.Duration {
 		return 0
 	}
 	var p *problem.Problem
-	if !errors.As(err, &p) || p.Code != license.CodeRateLimited || p.Status != http.StatusTooManyRequests || limit.seconds() < 1 || g.inner.through != before {
+	if !errors.As(err, &p) || p.Code != license.CodeRateLimited || p.Status != http.StatusTooManyRequests || limit.seconds() < 1 ||
+		g.inner.through != before {
 		g.Fatalf("%v, wait %d s", err, limit.seconds())
 	}
 	return limit.wait
@@ -127,7 +128,8 @@ func TestRateLimitsDisabled(t *testing.T) {
 
 func TestAddressPrefix(t *testing.T) {
 	same := func(a, b string) bool { return addressPrefix(a) == addressPrefix(b) }
-	if !same("2001:db8:1:2::1", "2001:db8:1:2:ffff::9") || same("2001:db8:1:2::1", "2001:db8:1:3::1") || same("198.51.100.7", "198.51.100.8") ||
+	if !same("2001:db8:1:2::1", "2001:db8:1:2:ffff::9") || same("2001:db8:1:2::1", "2001:db8:1:3::1") ||
+		same("198.51.100.7", "198.51.100.8") ||
 		!same("::ffff:198.51.100.7", "198.51.100.7") || same("198.51.100.7", "") || !same("", "nonsense") {
 		t.Error("addresses are put together wrongly")
 	}

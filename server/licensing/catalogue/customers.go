@@ -18,8 +18,8 @@ type Customer struct {
 	Reference string // the vendor's identifier for it, such as a customer number in its shop; unique within the organisation if not empty
 }
 
-// The kinds of entries of customers. A reference has an entry of its own, whose id must be unique and whose body is the customer's id. It is
-// created before the customer and deleted after it, so a reference that a crash has left behind is one that its customer does not have.
+// The kinds of entries of customers. A reference has an entry of its own, whose id must be unique and whose body is the customer's id. It
+// is created before the customer and deleted after it, so a reference that a crash has left behind is one that its customer does not have.
 const (
 	customerKind  = "customer"
 	referenceKind = "customer_reference"
@@ -43,7 +43,8 @@ func (c Customer) check() error {
 	if at := strings.IndexByte(c.Email, '@'); c.Email != "" && (at < 1 || at == len(c.Email)-1 || strings.ContainsAny(c.Email, " \t\r\n")) {
 		return licensing.NewInvalid("email", "is no address")
 	}
-	return licensing.FirstError(licensing.CheckText("name", c.Name, 1, licensing.MaxText), licensing.CheckText("email", c.Email, 0, maxEmail), licensing.CheckText("reference", c.Reference, 0, licensing.MaxText), licensing.CheckMetadata(c.Metadata))
+	return licensing.FirstError(licensing.CheckText("name", c.Name, 1, licensing.MaxText), licensing.CheckText("email", c.Email, 0, maxEmail),
+		licensing.CheckText("reference", c.Reference, 0, licensing.MaxText), licensing.CheckMetadata(c.Metadata))
 }
 
 func (c Customer) entry(isDeleting bool) licensing.TypedEntry[customerRecord] {
@@ -73,7 +74,9 @@ func (s *Service) CreateCustomer(ctx context.Context, c Customer) (Customer, err
 	if err := s.initRecord(ctx, &c.Record); err != nil {
 		return Customer{}, err
 	}
-	return licensing.CreatedOrExisting(ctx, c, s.storeNewCustomer(ctx, c), func() (Customer, error) { return s.Customer(ctx, c.Organisation, c.ID) })
+	return licensing.CreatedOrExisting(ctx, c, s.storeNewCustomer(ctx, c), func() (Customer, error) {
+		return s.Customer(ctx, c.Organisation, c.ID)
+	})
 }
 
 // storeNewCustomer writes a new customer, after claiming its reference.
@@ -234,14 +237,16 @@ func (s *Service) claimReference(ctx context.Context, c Customer) error {
 		case err == nil && holder.Reference == c.Reference, kept.Created+referenceClaimGrace > s.env.Now():
 			return licensing.ErrExists
 		}
-		if err := s.store.DeleteEntry(ctx, e.Kind, e.ID, kept.Revision); err != nil && !errors.Is(err, licensing.ErrNotFound) && !errors.Is(err, licensing.ErrStale) {
+		if err := s.store.DeleteEntry(ctx, e.Kind, e.ID, kept.Revision); err != nil && !errors.Is(err, licensing.ErrNotFound) &&
+			!errors.Is(err, licensing.ErrStale) {
 			return err
 		}
 	}
 	return licensing.ErrStale
 }
 
-// referenceClaimGrace is how long a claimed reference is honoured, in milliseconds, although the customer's record does not have it yet.
+// referenceClaimGrace is the time, in milliseconds, for which a claimed reference is honoured although the customer's record does not have
+// it yet.
 const referenceClaimGrace = 60_000
 
 // releaseReference releases the reference of a customer.

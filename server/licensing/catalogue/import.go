@@ -16,7 +16,8 @@ func (s *Service) ImportProduct(ctx context.Context, p licensing.Product) (licen
 	if err := p.Check(); err != nil {
 		return licensing.Product{}, err
 	}
-	return importRecord(ctx, s, &p.Record, func() (licensing.Product, error) { return s.storeNewProduct(ctx, p, licensing.NewKeys{}) }, s.store.Product)
+	return importRecord(ctx, s, &p.Record, func() (licensing.Product, error) { return s.storeNewProduct(ctx, p, licensing.NewKeys{}) },
+		s.store.Product)
 }
 
 // ImportVersion creates a version of an export, of the product that it names.
@@ -36,7 +37,8 @@ func (s *Service) ImportCustomer(ctx context.Context, c Customer) (Customer, err
 	return importRecord(ctx, s, &c.Record, func() (Customer, error) {
 		err := s.storeNewCustomer(ctx, c)
 		if errors.Is(err, licensing.ErrExists) {
-			if _, own := s.Customer(ctx, c.Organisation, c.ID); errors.Is(own, licensing.ErrNotFound) { // the id is somebody else's: the reference waits for the next
+			// another organisation has the id; the record is created with a new one, and claims the reference again
+			if _, own := s.Customer(ctx, c.Organisation, c.ID); errors.Is(own, licensing.ErrNotFound) {
 				err = errors.Join(err, s.releaseReference(ctx, c))
 			}
 		}
@@ -67,7 +69,8 @@ func (s *Service) ImportLicense(ctx context.Context, l licensing.License) (licen
 
 // importRecord creates a record with its previous id, or with a new one if that is in use elsewhere. If the record exists in the same
 // organisation, an earlier attempt has imported it.
-func importRecord[T any](ctx context.Context, s *Service, m *licensing.Record, create func() (T, error), read func(ctx context.Context, org, id license.ID) (T, error)) (T, error) {
+func importRecord[T any](ctx context.Context, s *Service, m *licensing.Record, create func() (T, error),
+	read func(ctx context.Context, org, id license.ID) (T, error)) (T, error) {
 	m.Revision = 1
 	if m.Created == 0 {
 		m.Created = s.env.Now()

@@ -19,7 +19,9 @@ func (s *Service) CreateLicense(ctx context.Context, l licensing.License) (licen
 	if err != nil {
 		return licensing.License{}, err
 	}
-	l, err = licensing.CreatedOrExisting(ctx, l, s.store.CreateLicense(ctx, l), func() (licensing.License, error) { return s.store.License(ctx, l.Organisation, l.ID) })
+	l, err = licensing.CreatedOrExisting(ctx, l, s.store.CreateLicense(ctx, l), func() (licensing.License, error) {
+		return s.store.License(ctx, l.Organisation, l.ID)
+	})
 	if err != nil {
 		return l, s.releaseTrial(ctx, tried, err)
 	}

@@ -21,13 +21,17 @@ func (s *Service) Renew(ctx context.Context, org, id license.ID, r Renewal) (lic
 	if r.Extend == 0 && r.Calls == 0 && r.Maintenance == 0 {
 		return licensing.License{}, licensing.NewInvalid("extend", "is missing, and so are calls and maintenance: there is nothing to renew")
 	}
-	if err := licensing.FirstError(licensing.CheckRange("extend", r.Extend, 0, licensing.MaxDuration), licensing.CheckRange("calls", r.Calls, 0, lease.MaxCount), licensing.CheckRange("maintenance", r.Maintenance, 0, licensing.MaxDuration)); err != nil {
+	if err := licensing.FirstError(
+		licensing.CheckRange("extend", r.Extend, 0, licensing.MaxDuration),
+		licensing.CheckRange("calls", r.Calls, 0, lease.MaxCount),
+		licensing.CheckRange("maintenance", r.Maintenance, 0, licensing.MaxDuration),
+	); err != nil {
 		return licensing.License{}, err
 	}
 	same := func(e licensing.HistoryEntry) bool {
 		return e.Kind == licensing.Renewed && e.Extend == r.Extend && e.Calls == r.Calls && e.MaintenanceAdded == r.Maintenance
 	}
-	l, _, err := s.history.ChangeOnce(ctx, org, id, r.Key, same, func(l *licensing.License, p licensing.Policy) (licensing.HistoryEntry, error) {
+	renew := func(l *licensing.License, p licensing.Policy) (licensing.HistoryEntry, error) {
 		now := s.env.Now()
 		switch {
 		case r.Extend > 0 && !p.Type.LimitsTime():
@@ -44,7 +48,8 @@ func (s *Service) Renew(ctx context.Context, org, id license.ID, r Renewal) (lic
 			l.Maintenance = max(l.Maintenance, now) + lease.Time(r.Maintenance)
 		}
 		return licensing.HistoryEntry{Kind: licensing.Renewed, Extend: r.Extend, Calls: r.Calls, MaintenanceAdded: r.Maintenance}, nil
-	})
+	}
+	l, _, err := s.history.ChangeOnce(ctx, org, id, r.Key, same, renew)
 	return l, err
 }
 
@@ -70,7 +75,7 @@ func (s *Service) Transfer(ctx context.Context, org, id license.ID, t Transfer) 
 		return e.Kind == licensing.Transferred && e.ToID == t.CustomerID && (e.To == t.Customer || t.Customer == "")
 	}
 	var tried licensing.Entry
-	l, made, err := s.history.ChangeOnce(ctx, org, id, t.Key, same, func(l *licensing.License, p licensing.Policy) (_ licensing.HistoryEntry, err error) {
+	transfer := func(l *licensing.License, p licensing.Policy) (_ licensing.HistoryEntry, err error) {
 		e := licensing.HistoryEntry{Kind: licensing.Transferred, From: l.Customer, FromID: l.CustomerID, ToID: t.CustomerID}
 		l.Customer, l.CustomerID = t.Customer, t.CustomerID
 		if err := s.resolveCustomer(ctx, l); err != nil {
@@ -84,7 +89,8 @@ func (s *Service) Transfer(ctx context.Context, org, id license.ID, t Transfer) 
 			tried, err = s.claimTrial(ctx, *l, p)
 		}
 		return e, err
-	})
+	}
+	l, made, err := s.history.ChangeOnce(ctx, org, id, t.Key, same, transfer)
 	if err != nil {
 		return l, s.releaseTrial(ctx, tried, err)
 	}

@@ -34,8 +34,10 @@ type Installations interface {
 }
 
 // New returns a service over the store.
-func New(store licensing.Store, issuer licensing.Issuer, keys *keys.Service, history *events.Service, installations Installations, env licensing.Env) *Service {
-	return &Service{Reader: store, store: store, issuer: issuer, env: env.WithDefaults(), keys: keys, history: history, installations: installations}
+func New(store licensing.Store, issuer licensing.Issuer, keys *keys.Service, history *events.Service, installations Installations,
+	env licensing.Env) *Service {
+	return &Service{Reader: store, store: store, issuer: issuer, env: env.WithDefaults(), keys: keys, history: history,
+		installations: installations}
 }
 
 // initRecord gives a new record its id, revision 1 and times.

@@ -23,7 +23,8 @@ func (s *Service) claimTrial(ctx context.Context, l licensing.License, p licensi
 	if l.CustomerID == "" {
 		return licensing.Entry{}, licensing.NewInvalid("customer_id", "is missing: each customer tries the product once")
 	}
-	e := licensing.Entry{Kind: trialKind, ID: string(l.Product) + ":" + string(l.CustomerID), Org: l.Organisation, List: string(l.CustomerID), Revision: 1, Created: s.env.Now(), Body: []byte(l.ID)}
+	e := licensing.Entry{Kind: trialKind, ID: string(l.Product) + ":" + string(l.CustomerID), Org: l.Organisation, List: string(l.CustomerID),
+		Revision: 1, Created: s.env.Now(), Body: []byte(l.ID)}
 	for range licensing.MaxAttempts {
 		err := s.store.CreateEntry(ctx, e)
 		if !errors.Is(err, licensing.ErrExists) {
@@ -32,7 +33,8 @@ func (s *Service) claimTrial(ctx context.Context, l licensing.License, p licensi
 		kept, err := s.store.Entry(ctx, e.Kind, e.ID)
 		//mutant:tests never: a customer tries a product once
 		if err == nil && license.ID(kept.Body) != l.ID {
-			return licensing.Entry{}, licensing.NewInvalid("trial", "was given to this customer at %s already: license %s", licensing.FormatTime(kept.Created), kept.Body)
+			return licensing.Entry{}, licensing.NewInvalid("trial", "was given to this customer at %s already: license %s",
+				licensing.FormatTime(kept.Created), kept.Body)
 		} else if err == nil {
 			kept, err = s.store.ReplaceEntry(ctx, kept)
 		}
@@ -46,7 +48,8 @@ func (s *Service) claimTrial(ctx context.Context, l licensing.License, p licensi
 // releaseTrial releases a claimed trial if the license was certainly not written, and returns the whole error. If another writer of the
 // license may rely on the trial, it stays claimed.
 func (s *Service) releaseTrial(ctx context.Context, tried licensing.Entry, failed error) error {
-	certain := errors.As(failed, new(*licensing.Invalid)) || errors.Is(failed, licensing.ErrStale) || errors.Is(failed, licensing.ErrExists) || errors.Is(failed, licensing.ErrNotFound)
+	certain := errors.As(failed, new(*licensing.Invalid)) || errors.Is(failed, licensing.ErrStale) || errors.Is(failed, licensing.ErrExists) ||
+		errors.Is(failed, licensing.ErrNotFound)
 	//mutant:tests always: a refused edit takes nobody's trial
 	if tried.Revision != 1 || !certain {
 		return failed

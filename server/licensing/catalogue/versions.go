@@ -20,7 +20,9 @@ func (s *Service) CreateVersion(ctx context.Context, v licensing.Version) (licen
 	if err := s.initRecord(ctx, &v.Record); err != nil {
 		return licensing.Version{}, err
 	}
-	return licensing.CreatedOrExisting(ctx, v, s.store.CreateVersion(ctx, v), func() (licensing.Version, error) { return s.store.Version(ctx, v.Organisation, v.ID) })
+	return licensing.CreatedOrExisting(ctx, v, s.store.CreateVersion(ctx, v), func() (licensing.Version, error) {
+		return s.store.Version(ctx, v.Organisation, v.ID)
+	})
 }
 
 // UpdateVersion changes name, description, archived, metadata and policy. The policy's type cannot change: the version's licenses were made

@@ -44,7 +44,8 @@ func (t eventingStore) UpdateLicense(ctx context.Context, l licensing.License) (
 	}
 	kind := LicenseChanged
 	if l.Status != old.Status {
-		kind = map[licensing.Status]Type{licensing.Active: LicenseReinstated, licensing.Suspended: LicenseSuspended, licensing.Revoked: LicenseRevoked}[l.Status]
+		kind = map[licensing.Status]Type{licensing.Active: LicenseReinstated, licensing.Suspended: LicenseSuspended,
+			licensing.Revoked: LicenseRevoked}[l.Status]
 	}
 	n := kind.NewLicenseEvent(&l, fmt.Sprintf("%s:%d", l.ID, l.Revision), t.now())
 	n.Details = map[string]any{"revision": l.Revision}
@@ -87,7 +88,8 @@ func (t eventingStore) UpdateProduct(ctx context.Context, p licensing.Product) (
 	if p, err = t.Store.UpdateProduct(ctx, p); err != nil {
 		return p, err
 	}
-	n := Event{Type: KeysChanged, Key: string(p.ID) + ":" + strconv.FormatInt(p.Revision, 10), Org: p.Organisation, Time: t.now(), Product: p.ID}
+	n := Event{Type: KeysChanged, Key: string(p.ID) + ":" + strconv.FormatInt(p.Revision, 10), Org: p.Organisation, Time: t.now(),
+		Product: p.ID}
 	changed, compromised := keyStatusChanges(old.Statement, p.Statement)
 	if changed || !bytes.Equal(p.Keyring, old.Keyring) {
 		if err := t.events.Record(ctx, n); err != nil {

@@ -54,11 +54,11 @@ const (
 
 // The times at which events are recorded, which tell what a crash can lose.
 const (
-	// AfterChange events are recorded after a vendor's change was stored and before the reply. If the process ends in between, ServerInterrupted is
-	// recorded instead.
+	// AfterChange events are recorded after a vendor's change was stored and before the reply. If the process ends in between,
+	// ServerInterrupted is recorded instead.
 	AfterChange = "after the change"
-	// BeforeAnswer events are recorded after a sync was stored and before the reply. If the process ends in between, the program sends the same
-	// request again, and the event is recorded then.
+	// BeforeAnswer events are recorded after a sync was stored and before the reply. If the process ends in between, the program sends the
+	// same request again, and the event is recorded then.
 	BeforeAnswer = "before the answer"
 	// BySchedule events are found by a periodic job; a crash loses none.
 	BySchedule = "by schedule"
@@ -81,15 +81,19 @@ var Types = []struct {
 	{LicenseNearlyExhausted, "nine tenths of the allowance are used; `details.used`, `details.allowance`", BeforeAnswer},
 	{LicenseExhausted, "a program has used up the allowance; `details.used`, `details.allowance`", BeforeAnswer},
 	{ActivationCreated, "an installation was activated, for the first time or after it had been closed", BeforeAnswer},
-	{ActivationClosed, "an installation said goodbye or was deactivated; `details.by` is `program` or `vendor`", "before the answer; by the vendor: after the change"},
+	{ActivationClosed, "an installation said goodbye or was deactivated; `details.by` is `program` or `vendor`",
+		"before the answer; by the vendor: after the change"},
 	{ActivationRefused, "an activation was refused by a limit; `details.code`. Once a day for each license and code", BeforeAnswer},
 	{ActivationRestored, "an installation came back with an older state and was re-activated", BeforeAnswer},
-	{CloneSuspected, "two installations seem to use one activation; `details.alternations`, `details.address`, `details.differs`, `details.refused`", BeforeAnswer},
+	{CloneSuspected, "two installations seem to use one activation; " +
+		"`details.alternations`, `details.address`, `details.differs`, `details.refused`", BeforeAnswer},
 	{RestoredTooOften, "an installation has used up its re-activations. Once a day", BeforeAnswer},
 	{KeysChanged, "a product's keys were changed", AfterChange},
 	{KeysCompromised, "a key of a product was declared compromised; `details.key`", AfterChange},
-	{ServerRestored, "the server was restored from a backup: nothing new is granted until leases from before have expired; `details.epoch`", BeforeAnswer},
-	{ServerInterrupted, "a change by a member or a token was interrupted, and may or may not have been made; `details.action`, `details.records`, `details.request`", BySchedule},
+	{ServerRestored, "the server was restored from a backup: nothing new is granted until leases from before have expired; `details.epoch`",
+		BeforeAnswer},
+	{ServerInterrupted, "a change by a member or a token was interrupted, and may or may not have been made; " +
+		"`details.action`, `details.records`, `details.request`", BySchedule},
 	{WebhookDisabled, "a webhook has failed for too long and was disabled; `details.webhook`, `details.url`, `details.reason`", BySchedule},
 }
 
@@ -101,5 +105,6 @@ type Sink interface {
 
 // NewLicenseEvent returns an event about a license.
 func (n Type) NewLicenseEvent(l *licensing.License, key string, now lease.Time) Event {
-	return Event{Key: key, Type: n, Org: l.Organisation, Time: now, Product: l.Product, Version: l.Version, License: l.ID, Name: l.Name, Customer: l.Customer}
+	return Event{Key: key, Type: n, Org: l.Organisation, Time: now, Product: l.Product, Version: l.Version, License: l.ID, Name: l.Name,
+		Customer: l.Customer}
 }

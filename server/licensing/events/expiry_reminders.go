@@ -10,8 +10,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A license that expires has an entry that is due at its next reminder. The entry is written before the license's end is, and the license is read
-// again when it is due, so that a superfluous entry records nothing.
+// A license that expires has an entry that is due at its next reminder. The entry is written before the license's end is, and the license
+// is read again when it is due, so that a superfluous entry records nothing.
 
 const (
 	expiryKind = "license_expiry"

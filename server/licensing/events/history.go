@@ -11,8 +11,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A change of a license is recorded in the license itself by the same update, so that neither exists without the other. The license keeps the
-// latest entries of its history; they are copied into entries of the store at the latest before they are displaced.
+// A change of a license is recorded in the license itself by the same update, so that neither exists without the other. The license keeps
+// the latest entries of its history; they are copied into entries of the store at the latest before they are displaced.
 
 const (
 	maxRecentHistory = 4 // history entries that a license itself keeps
@@ -25,7 +25,10 @@ const MaxKey = 100
 // ChangeOnce applies a change to a license and records it in the history under an idempotency key. If the key is in the history already,
 // the license is returned unchanged with that entry; same reports whether the entry is of the same change, and an *licensing.Invalid is
 // returned if not.
-func (s *Service) ChangeOnce(ctx context.Context, org, id license.ID, key string, same func(licensing.HistoryEntry) bool, change func(*licensing.License, licensing.Policy) (licensing.HistoryEntry, error)) (licensing.License, licensing.HistoryEntry, error) {
+func (s *Service) ChangeOnce(
+	ctx context.Context, org, id license.ID, key string, same func(licensing.HistoryEntry) bool,
+	change func(*licensing.License, licensing.Policy) (licensing.HistoryEntry, error),
+) (licensing.License, licensing.HistoryEntry, error) {
 	if err := licensing.CheckText("key", key, 1, MaxKey); err != nil {
 		return licensing.License{}, licensing.HistoryEntry{}, err
 	}
@@ -37,7 +40,8 @@ func (s *Service) ChangeOnce(ctx context.Context, org, id license.ID, key string
 		if e, known, err := s.findHistory(ctx, &l, key); err != nil {
 			return licensing.License{}, licensing.HistoryEntry{}, err
 		} else if known && !same(e) {
-			return licensing.License{}, licensing.HistoryEntry{}, licensing.NewInvalid("key", "was used for another change at %s", licensing.FormatTime(e.Time))
+			return licensing.License{}, licensing.HistoryEntry{}, licensing.NewInvalid("key", "was used for another change at %s",
+				licensing.FormatTime(e.Time))
 			//mutant:tests never: a renewal comes once
 		} else if known {
 			return l, e, nil

@@ -1,4 +1,5 @@
-// Package events defines the events of the domain, records those of vendors' changes and of approaching expiry, and keeps the history of licenses.
+// Package events defines the events of the domain, records those of vendors' changes and of approaching expiry, and keeps the history of
+// licenses.
 package events
 
 import (

@@ -59,15 +59,17 @@ func (s *Service) AddKey(ctx context.Context, org, product license.ID, use licen
 
 // ChangeKeyState promotes, retires or compromises a key, or cancels the request for one. Programs learn of it with their next sync, others
 // from the product's next statement.
-func (s *Service) ChangeKeyState(ctx context.Context, org, product license.ID, key string, turn licensing.KeyAction) (licensing.Product, error) {
+func (s *Service) ChangeKeyState(
+	ctx context.Context, org, product license.ID, key string, action licensing.KeyAction,
+) (licensing.Product, error) {
 	return s.updateKeys(ctx, org, product, func(p *licensing.Product, now time.Time) error {
-		if err := s.checkKeyAction(*p, key, turn); err != nil {
+		if err := s.checkKeyAction(*p, key, action); err != nil {
 			return err
 		}
-		if err := p.SetKeys(s.issuer.ChangeKeyState(p.ID, p.SealedKeys, key, turn, now)); err != nil {
+		if err := p.SetKeys(s.issuer.ChangeKeyState(p.ID, p.SealedKeys, key, action, now)); err != nil {
 			return err
 		}
-		switch turn {
+		switch action {
 		case licensing.RetireKey:
 			return s.publishKeyStatus(p, now, KeyStatement(key, lease.Retired, now))
 		case licensing.CompromiseKey:
@@ -79,12 +81,12 @@ func (s *Service) ChangeKeyState(ctx context.Context, org, product license.ID, k
 
 // checkKeyAction returns a *licensing.Conflict if the statement rules out the action: it may know of a state that the certificate, whose
 // root key is kept elsewhere, does not show.
-func (s *Service) checkKeyAction(p licensing.Product, key string, turn licensing.KeyAction) error {
+func (s *Service) checkKeyAction(p licensing.Product, key string, action licensing.KeyAction) error {
 	said, err := s.Statement(p)
 	if err != nil {
 		return err
 	}
-	if k, ok := said.Key(key); ok && (turn != licensing.CompromiseKey || k.Status == lease.Compromised) {
+	if k, ok := said.Key(key); ok && (action != licensing.CompromiseKey || k.Status == lease.Compromised) {
 		return licensing.NewConflict(licensing.CodeKeyWrongState, "key %s is %s", key, k.Status)
 	}
 	return nil
@@ -114,7 +116,8 @@ func (s *Service) publishRevocations(p *licensing.Product, now time.Time) error 
 	var news []lease.KeyStatement
 	for _, k := range keys {
 		status := lease.KeyStatus(k.State)
-		if known, _ := said.Key(k.Fingerprint); (k.State == licensing.KeyRetired || k.State == licensing.KeyCompromised) && known.Status != status && known.Status != lease.Compromised {
+		if known, _ := said.Key(k.Fingerprint); (k.State == licensing.KeyRetired || k.State == licensing.KeyCompromised) &&
+			known.Status != status && known.Status != lease.Compromised {
 			news = append(news, KeyStatement(k.Fingerprint, status, k.Revoked))
 		}
 	}
@@ -140,7 +143,9 @@ func (s *Service) publishKeyStatus(p *licensing.Product, now time.Time, news ...
 }
 
 // updateKeys applies a change to a product's keys, repeating it from the stored record when another change came first.
-func (s *Service) updateKeys(ctx context.Context, org, product license.ID, change func(*licensing.Product, time.Time) error) (licensing.Product, error) {
+func (s *Service) updateKeys(
+	ctx context.Context, org, product license.ID, change func(*licensing.Product, time.Time) error,
+) (licensing.Product, error) {
 	for range licensing.MaxAttempts {
 		p, err := s.store.Product(ctx, org, product)
 		if err != nil {
@@ -155,5 +160,6 @@ func (s *Service) updateKeys(ctx context.Context, org, product license.ID, chang
 			return p, err
 		}
 	}
-	return licensing.Product{}, fmt.Errorf("product %s: its keys were changed %d times meanwhile: %w", product, licensing.MaxAttempts, licensing.ErrStale)
+	return licensing.Product{}, fmt.Errorf("product %s: the keys were changed concurrently %d times: %w", product, licensing.MaxAttempts,
+		licensing.ErrStale)
 }

@@ -17,7 +17,9 @@ type ReencryptResult struct {
 // ReencryptKeys seals with the current master key all private keys that are sealed with an earlier one that is still configured. each calls
 // its argument for every product of all organisations. Products are changed one by one: when it is interrupted, or runs on two nodes at a
 // time, nothing is lost, and the next call continues.
-func (s *Service) ReencryptKeys(ctx context.Context, each func(context.Context, func(licensing.Product) error) error) (r ReencryptResult, err error) {
+func (s *Service) ReencryptKeys(
+	ctx context.Context, each func(context.Context, func(licensing.Product) error) error,
+) (r ReencryptResult, err error) {
 	var stale []licensing.Record
 	err = each(ctx, func(p licensing.Product) error {
 		r.Products++

@@ -10,14 +10,14 @@ import (
 )
 
 // A root key belongs to one product of the whole server: programs pin the root, so a file signed for one of two products with the same root
-// would be valid for the other. The fingerprint of the root is therefore claimed for the product before its record is created. A claim that a
-// crash has left without its product is taken over by the next claim.
+// would be valid for the other. The fingerprint of the root is therefore claimed for the product before its record is created. A claim that
+// a crash has left without its product is taken over by the next claim.
 
 // rootClaimKind is the kind of the entries that claim a root key for a product. They belong to the server, since claims are unique over all
 // organisations.
 const rootClaimKind = "root"
 
-// rootClaimGrace is how long a claim without a product is honoured, in milliseconds: its product may still be being created.
+// rootClaimGrace is the time, in milliseconds, for which a claim without a product is honoured: its product may still be being created.
 const rootClaimGrace = 60_000
 
 // ClaimRoot claims the product's root key; a *licensing.Conflict with CodeRootInUse if it belongs to another product.
@@ -40,7 +40,8 @@ func (s *Service) ClaimRoot(ctx context.Context, p licensing.Product) error {
 	if license.ID(held.Body) == p.ID { // by an earlier attempt of the same call
 		return nil
 	}
-	if _, err := s.store.ProductWithKeys(ctx, license.ID(held.Body)); !errors.Is(err, licensing.ErrNotFound) || s.env.Now() < held.Created+rootClaimGrace {
+	if _, err := s.store.ProductWithKeys(ctx, license.ID(held.Body)); !errors.Is(err, licensing.ErrNotFound) ||
+		s.env.Now() < held.Created+rootClaimGrace {
 		return errors.Join(taken, licensing.IgnoreNotFound(err))
 	}
 	if err := s.store.DeleteEntry(ctx, rootClaimKind, root, held.Revision); err != nil && !errors.Is(err, licensing.ErrNotFound) {

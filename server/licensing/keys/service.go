@@ -1,8 +1,8 @@
-// Package keys manages the keys of products: rotation, the claims of root keys, and the signed statements that publish the states of keys and the
-// revoked licenses.
+// Package keys manages the keys of products: rotation, the claims of root keys, and the signed statements that publish the states of keys
+// and the revoked licenses.
 //
-// Keys and statement are stored in the record of the product. Each change is made from the record as it was read and stored only if that has
-// not changed since, so that of two nodes that change keys concurrently neither loses the other's change.
+// Keys and statement are stored in the record of the product. Each change is made from the record as it was read and stored only if that
+// has not changed since, so that of two nodes that change keys concurrently neither loses the other's change.
 package keys
 
 import (

@@ -12,22 +12,23 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A lease has a largest size, and what a program is granted must be in it. So before anything is changed, the room that each want
-// could need is set aside.
+// The size of a lease is limited, and everything that a program is granted must fit in. So room for the worst case of each request is
+// reserved before anything is changed.
 const (
-	baseSize        = 1400 // of a lease without reservations and denials; a test holds the largest one to it
+	baseSize        = 1400 // maximum size of a lease without reservations and denials; a test checks it
 	reservationSize = len(`{"entitlement":"","context":"","until":9007199254740991},`)
 	denialSize      = len(`{"entitlement":"","context":"","code":"context_not_allowed"},`)
 
-	// denialRoom is kept free of reservations, so that who holds many is still told why there is not one more: four denials with
+	// denialRoom is kept free of reservations, so that an installation with many of them is still told why it gets no more: four denials with
 	// the longest names.
 	denialRoom = 4 * (denialSize + 2*license.MaxName)
 )
 
-// buildAdvance makes the advance of a step: usage, wants and drops, the deadlines and the lease to be written.
-//
-// The function returned beside it makes the lease from what the store says has become of the advance. It has no effects.
-func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Activation) (licensing.Advance, func(licensing.Outcome) lease.Lease, *refusal) {
+// buildAdvance returns the advance of a step, with usage, reservations and deadlines, and a function that makes the lease from the outcome
+// of the advance. That function has no effects.
+func (s *Service) buildAdvance(
+	x *syncRequest, at chainStep, held licensing.Activation,
+) (licensing.Advance, func(licensing.Outcome) lease.Lease, *refusal) {
 	r, l := x.request, &x.license.License
 	a := licensing.Advance{
 		Key: x.key, Org: l.Organisation, From: at.from, To: at.to, Request: x.hash, Device: r.Device, Revision: l.Revision, Now: x.now,
@@ -36,12 +37,15 @@ func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Acti
 	}
 	//mutant:stories value _ || at.reactivation != nil: activating anew takes no machine's place
 	if at.activates {
-		a.NewActivation = &licensing.ActivationLimits{Limit: x.policy.ActivationLimit, Window: x.policy.Interval, MaxMachines: x.policy.MaxMachines,
-			MoveLimit: x.policy.MoveLimit, MoveWindow: longWindow(x.policy), Elsewhere: len(x.untoleratedChanges(held)) > 0}
+		a.NewActivation = &licensing.ActivationLimits{
+			Limit: x.policy.ActivationLimit, Window: x.policy.Interval, MaxMachines: x.policy.MaxMachines,
+			MoveLimit: x.policy.MoveLimit, MoveWindow: longWindow(x.policy), Elsewhere: len(x.untoleratedChanges(held)) > 0,
+		}
 	}
 	if at.reactivation != nil {
 		//mutant:stories element 1 1000: re-activations have a budget
-		a.Reactivation = &licensing.ReactivationLimits{Budget: licensing.ReactivationBudget, Window: longWindow(x.policy), History: *at.reactivation}
+		a.Reactivation = &licensing.ReactivationLimits{Budget: licensing.ReactivationBudget, Window: longWindow(x.policy),
+			History: *at.reactivation}
 	}
 	trackChanges(&a.LastReport, held.LastReport, x.now)
 	if r.Statistics == nil {
@@ -53,7 +57,7 @@ func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Acti
 		dropped[slot.Entitlement] = true
 		a.Release = append(a.Release, slot.Entitlement)
 	}
-	// What the records were rolled back from is held whatever they say of others: who is in the way has left since.
+	// Slots of a lost record are held again, whatever the records say of other holders: these have left since.
 	holds := reservationsIn(held.Lease)
 	if at.lostLease != nil && !at.activates {
 		holds = at.lostLease.Reservations
@@ -95,7 +99,8 @@ func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Acti
 			code = license.CodeLeaseFull
 		default:
 			room -= max(reservationSize, denialSize) + names
-			// What is said here is for a slot that it does not have. The store knows whether it has one: the vendor may have taken it back.
+			// This decides on a slot that the installation does not hold yet. Only the store knows whether it holds one: the vendor may have freed
+			// it.
 			switch {
 			case x.frozenRefusal() != nil:
 				slots = 0
@@ -109,7 +114,7 @@ func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Acti
 			continue
 		}
 		if room -= denialSize + names; room < 0 {
-			return a, nil, newRefusal(license.CodeRequestMalformed, "%d wants are more than one answer can speak of", len(r.Want))
+			return a, nil, newRefusal(license.CodeRequestMalformed, "%d wanted slots do not fit into one answer", len(r.Want))
 		}
 		denied = append(denied, lease.Denial{Slot: want.Slot, Code: code})
 	}
@@ -119,30 +124,32 @@ func (s *Service) buildAdvance(x *syncRequest, at chainStep, held licensing.Acti
 		l := build(o)
 		document := l.Document()
 		if len(document) > lease.MaxLease {
-			return nil, fmt.Errorf("activation %s: the lease would have %d bytes, at most %d are allowed", l.Activation, len(document), lease.MaxLease)
+			return nil, fmt.Errorf("activation %s: the lease would have %d bytes, at most %d are allowed", l.Activation, len(document),
+				lease.MaxLease)
 		}
 		return document, nil
 	}
 	return a, build, nil
 }
 
-// usageCharge is what the step costs.
+// usageCharge returns the charge of the step.
 func (x *syncRequest) usageCharge(at chainStep, held licensing.Activation) licensing.UsageCharge {
-	c := licensing.UsageCharge{Counted: x.request.Counted, Allowance: licensing.Unlimited, Block: x.policy.Prepaid, EndPrepaid: x.request.Goodbye}
+	c := licensing.UsageCharge{Counted: x.request.Counted, Allowance: licensing.Unlimited, Block: x.policy.Prepaid,
+		EndPrepaid: x.request.Goodbye}
 	if x.policy.Type.LimitsCalls() {
 		c.Allowance = x.license.License.Allowance
 		c.Period, _ = x.policy.PeriodAt(x.license.License.Created, x.now)
 	}
 	switch {
 	case at.lostLease != nil:
-		// Taken in full, past the allowance too: it was used, and was within it when it was.
+		// Usage of a lost record is charged in full, also beyond the allowance: it was within it at its time.
 		c.Allowance = licensing.Unlimited
 		//mutant:stories value held.Counted: usage of a lost record is taken in full
 		c.Counted = max(c.Counted, at.lostLease.Counters.Counted)
 		c.Block = max(0, at.lostLease.Counters.Granted-c.Counted)
 	case at.reactivation != nil:
-		// The server's number stands. What was prepaid to the closed chain is gone, and once more as much: the old state had a
-		// block of its own, and nobody knows that it was not used twice.
+		// The server's count stands. What was prepaid to the closed chain is forfeit, and one more block is charged: the old state had a block
+		// of its own, which may have been used twice.
 		//mutant:stories remove: after a re-activation the server's number stands
 		c.Counted = held.Counted
 		//mutant:stories remove: a restored state pays for what was prepaid to it
@@ -154,9 +161,9 @@ func (x *syncRequest) usageCharge(at chainStep, held licensing.Activation) licen
 	return c
 }
 
-// buildLease returns the lease for what has become of the advance; denied are the wants that were refused before it. It has no effects.
+// buildLease returns the lease for the outcome of the advance; denied are the wanted slots that were denied before it. It has no effects.
 func (x *syncRequest) buildLease(o licensing.Outcome, at chainStep, list *lease.StatementRef, denied []lease.Denial) lease.Lease {
-	if x.frozenRefusal() != nil { // then nothing else is in the way
+	if x.frozenRefusal() != nil { // then the freeze is the only reason of a denial
 		o.Denied = slices.Clone(o.Denied)
 		for n := range o.Denied {
 			o.Denied[n].Code = license.CodeFrozen
@@ -190,7 +197,7 @@ func (x *syncRequest) buildLease(o licensing.Outcome, at chainStep, list *lease.
 			//mutant:tests remove: the allowance that is told is the period's
 			l.Counters.Allowance = min(o.UsedBeforePeriod+l.Counters.Allowance, lease.MaxCount)
 		}
-		// A re-activation does not take the client's number at all, so it says nothing about the allowance.
+		// A re-activation does not use the client's count, which therefore says nothing about the allowance.
 		//mutant:tests drop 1: a report past the allowance is told so
 		if o.Counted < x.request.Counted && at.reactivation == nil || at.lostLease != nil && o.Used > l.Counters.Allowance {
 			l.Verdict = license.CodeExhausted
@@ -202,8 +209,8 @@ func (x *syncRequest) buildLease(o licensing.Outcome, at chainStep, list *lease.
 	return l
 }
 
-// leaseTime is the time of the lease: now, but not before the chain's last. Where clocks of nodes differ, or one was put right, the program would
-// refuse an earlier one, and get the same again for the same bytes for ever. Only a new epoch takes time back.
+// leaseTime returns the time of the lease: now, but not before the chain's last lease. If the clocks of nodes differ, or one was corrected,
+// the program would refuse an earlier one, and would get the same lease for the same request for ever. Only a new epoch takes time back.
 func (x *syncRequest) leaseTime() lease.Time {
 	last := x.result.before.Lease
 	_, after, _ := bytes.Cut(last, []byte(`,"time":`))
@@ -218,7 +225,7 @@ func (x *syncRequest) leaseTime() lease.Time {
 	return x.now
 }
 
-// leaseLifetime is how long a lease allows the program to go on: until the next sync, the retries after it, which share one more interval,
+// leaseLifetime returns how long a lease lets the program go on: until the next sync, the retries after it, which share one more interval,
 // and the grace.
 func leaseLifetime(p licensing.Policy) lease.Time {
 	d := p.Interval + p.Grace
@@ -228,7 +235,7 @@ func leaseLifetime(p licensing.Policy) lease.Time {
 	return lease.Time(d)
 }
 
-// slotsOf is how many slots the license has of an entitlement; false when it does not grant it.
+// slotsOf returns the number of slots that the license has of an entitlement, and false if it does not grant the entitlement.
 func (x *syncRequest) slotsOf(entitlement string) (int64, bool) {
 	for _, e := range x.license.License.Entitlements {
 		if e.Name == entitlement {
@@ -241,6 +248,7 @@ func (x *syncRequest) slotsOf(entitlement string) (int64, bool) {
 	return 0, false
 }
 
+// allowsContext reports whether the license may be used in the context.
 func (x *syncRequest) allowsContext(context string) bool {
 	for _, c := range x.license.License.Contexts {
 		if c == context {
@@ -250,7 +258,7 @@ func (x *syncRequest) allowsContext(context string) bool {
 	return false
 }
 
-// reservationsIn is what the stored lease says is held. The vendor may have taken some of it back since: then a little room is wasted.
+// reservationsIn returns the reservations of a stored lease. The vendor may have freed some of them since; that wastes a little room.
 func reservationsIn(document lease.Document) []lease.Reservation {
 	// Within a text its quotes would be escaped, so this is the member; the rest need not be read.
 	_, list, found := bytes.Cut(document, []byte(`,"reservations":`))
@@ -264,7 +272,7 @@ func reservationsIn(document lease.Document) []lease.Reservation {
 	return held
 }
 
-// parseLease reads a lease that needs no proof: our own from the store, or one that is about to be verified. Of a signed text it reads the
+// parseLease parses a lease without verifying it: one from the store, or one that is about to be verified. Of a signed text it reads the
 // first line.
 func parseLease(text []byte) (*lease.Lease, error) {
 	document, _, _ := bytes.Cut(text, []byte("\n"))

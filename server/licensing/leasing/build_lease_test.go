@@ -18,8 +18,10 @@ func TestLargestLeaseFits(t *testing.T) {
 	l := lease.Lease{
 		Product: id, License: id, Activation: hash, Generation: lease.MaxCount, Number: lease.MaxCount, Link: hash, Request: hash,
 		Nonce: strings.Repeat("f", 32), Time: lease.MaxCount, Epoch: lease.MaxCount, Verdict: license.CodeExhausted,
-		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.EveryCall, Interval: licensing.MaxDuration, MaxRetries: licensing.MaxRetries, Grace: licensing.MaxDuration,
-			ActivationDelay: licensing.MaxDelay, ClockTolerance: licensing.MaxDuration, JournalEvery: licensing.MaxJournal, Prepaid: licensing.MaxPrepaid, Statistics: true},
+		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.EveryCall, Interval: licensing.MaxDuration,
+			MaxRetries: licensing.MaxRetries, Grace: licensing.MaxDuration,
+			ActivationDelay: licensing.MaxDelay, ClockTolerance: licensing.MaxDuration, JournalEvery: licensing.MaxJournal,
+			Prepaid: licensing.MaxPrepaid, Statistics: true},
 		Counters: lease.Counters{Used: lease.MaxCount, Allowance: lease.MaxCount, Counted: lease.MaxCount, Granted: lease.MaxCount},
 		List:     &lease.StatementRef{Number: lease.MaxCount, Hash: hash}, Expires: lease.MaxCount, NotAfter: lease.MaxCount,
 	}
@@ -33,7 +35,8 @@ func TestLargestLeaseFits(t *testing.T) {
 		t.Errorf("a reservation can have %d bytes", n)
 	}
 	l.Reservations = nil
-	for _, code := range []license.Code{license.CodeNoSlots, license.CodeUnknownEntitlement, license.CodeContextNotAllowed, license.CodeLeaseFull, license.CodeFrozen,
+	for _, code := range []license.Code{license.CodeNoSlots, license.CodeUnknownEntitlement, license.CodeContextNotAllowed,
+		license.CodeLeaseFull, license.CodeFrozen,
 		license.CodeBorrowNotAllowed} {
 		l.Denied = []lease.Denial{{Slot: slot, Code: code}}
 		if n := len(l.Document()) - bare - len(`,"denied":[]`) + 1; n > denialSize+2*license.MaxName {
@@ -46,10 +49,11 @@ func TestLargestLeaseFits(t *testing.T) {
 func TestReservationsInLease(t *testing.T) {
 	slot := func(name string) lease.Slot { return lease.Slot{Entitlement: name, Context: "ui"} }
 	for name, l := range map[string]lease.Lease{
-		"nothing":    {},
-		"denied":     {Denied: []lease.Denial{{Slot: slot("reservations"), Code: license.CodeNoSlots}}},
-		"one":        {Reservations: []lease.Reservation{{Slot: slot("a"), Until: 7}}},
-		"everything": {Reservations: []lease.Reservation{{Slot: slot("a"), Until: 7}, {Slot: slot("b"), Until: 8}}, Denied: []lease.Denial{{Slot: slot("c")}}, List: &lease.StatementRef{}},
+		"nothing": {},
+		"denied":  {Denied: []lease.Denial{{Slot: slot("reservations"), Code: license.CodeNoSlots}}},
+		"one":     {Reservations: []lease.Reservation{{Slot: slot("a"), Until: 7}}},
+		"everything": {Reservations: []lease.Reservation{{Slot: slot("a"), Until: 7}, {Slot: slot("b"), Until: 8}},
+			Denied: []lease.Denial{{Slot: slot("c")}}, List: &lease.StatementRef{}},
 	} {
 		if held := reservationsIn(l.Document()); !slices.Equal(held, l.Reservations) {
 			t.Errorf("%s: %+v", name, held)

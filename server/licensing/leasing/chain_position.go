@@ -12,27 +12,27 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// chainStep is what a request amounts to on its activation's chain. At most one of the marks is set.
+// chainStep is the step that a request takes on its activation's chain. At most one of activates, reactivation and lostLease is set.
 type chainStep struct {
 	from, to     lease.Position
-	activates    bool                           // a first activation, or a closed one that comes back: it pays like a newcomer
-	reactivation *licensing.ReactivationHistory // a re-activation: the holder lost its state, or restored an old one
-	lostLease    *lease.Lease                   // the records were rolled back, and this genuine lease shows how far they had been
+	activates    bool                           // a first activation, or the return of a closed one, which is limited in the same way
+	reactivation *licensing.ReactivationHistory // a re-activation: the installation lost its state or restored an old one
+	lostLease    *lease.Lease                   // the records were rolled back, and this genuine lease shows their former position
 }
 
-// classifyRequest tells where a request stands (DESIGN, "The chain, exactly", rules 2, 3 and 6):
+// classifyRequest returns the step that a request takes on its chain, or its refusal (DESIGN, "The chain, exactly", rules 2, 3 and 6):
 //
-//	on the head                          the next lease
+//	next after the head                  the next lease
 //	first of all, no record              an activation
-//	first of the next generation of a    an activation: whoever was deactivated comes back at the price of a newcomer
+//	first of the next generation of a    an activation, limited like that of a newcomer
 //	  closed activation
-//	with a lease of another device       wrong_device
-//	next on a genuine lease that is      the server was rolled back: its records catch up with the lease
+//	shows a lease of another device      wrong_device
+//	next after a genuine lease that is   the server was rolled back: its records catch up with the lease
 //	  ahead, before its not-after
-//	with a genuine lease, no record      server_rolled_back while new things are frozen, then an activation
-//	with any other, no record            as if there were none
+//	shows a genuine lease, no record     server_rolled_back during a freeze, then an activation
+//	shows another lease, no record       as without a lease
 //	anything else, closed                deactivated
-//	first of its generation, with a      a re-activation, or cloned
+//	first of its generation, with the    a re-activation, or cloned
 //	  challenge of the head
 //	anything else                        stale_state, with a challenge
 func (s *Service) classifyRequest(ctx context.Context, x *syncRequest, held licensing.Activation, known bool) (chainStep, *refusal, error) {
@@ -57,7 +57,8 @@ func (s *Service) classifyRequest(ctx context.Context, x *syncRequest, held lice
 	}
 	shown, err := parseLease([]byte(r.Lease))
 	if err == nil && shown.Activation != x.key.Activation {
-		return at, newRefusal(license.CodeWrongDevice, "the lease shown is of activation %.64s, the request is signed by %s", shown.Activation, x.key.Activation), nil
+		return at, newRefusal(license.CodeWrongDevice, "the lease shown is of activation %.64s, the request is signed by %s", shown.Activation,
+			x.key.Activation), nil
 	}
 	ahead, err := s.provesRollback(ctx, x, head, shown)
 	if err != nil {
@@ -75,14 +76,15 @@ func (s *Service) classifyRequest(ctx context.Context, x *syncRequest, held lice
 	//mutant:tests never: an unknown installation with a lease is waited for
 	case !known && ahead != nil:
 		if x.frozenRefusal() != nil {
-			return at, newRefusal(license.CodeServerRolledBack, "the lease shown is %d.%d, the server has none of this installation; that can be mended from %s on",
+			return at, newRefusal(license.CodeServerRolledBack,
+				"the request shows lease %d.%d, the server has no record of this installation; it can be restored from %s on",
 				ahead.Generation, ahead.Number, licensing.FormatTime(frozenUntil(x.epoch, x.policy))), nil
 		}
 		if follows {
 			at.activates, at.lostLease = true, ahead
 			return at, nil, nil
 		}
-	case !known && begins: // with a lease that proves nothing
+	case !known && begins: // shows a lease that proves nothing
 		at.activates = true
 		return at, x.frozenRefusal(), nil
 	case r.Challenge != "" && known && begins && hmac.Equal([]byte(r.Challenge), []byte(s.challenge(x.key, head))):
@@ -91,20 +93,24 @@ func (s *Service) classifyRequest(ctx context.Context, x *syncRequest, held lice
 		return at, no, err
 	}
 	if r.Challenge != "" {
-		return at, newRefusal(license.CodeChallengeInvalid, "generation %d, the server's last lease is %d.%d", r.Generation, head.Generation, head.Number), nil
+		return at, newRefusal(license.CodeChallengeInvalid, "generation %d, the server's last lease is %d.%d", r.Generation, head.Generation,
+			head.Number), nil
 	}
-	why := newRefusal(license.CodeStaleState, "the request asks for %d.%d, the server's last lease is %d.%d", r.Generation, r.Number, head.Generation, head.Number)
+	why := newRefusal(license.CodeStaleState, "the request asks for %d.%d, the server's last lease is %d.%d", r.Generation, r.Number,
+		head.Generation, head.Number)
 	why.generation, why.challenge = head.Generation, s.challenge(x.key, head)
 	return at, why, nil
 }
 
-// longWindow is at least thirty days, and twelve times what a lease lasts.
+// longWindow returns the window of re-activations and transfers in milliseconds: thirty days, or twelve times the lifetime of a lease if
+// that is longer.
 func longWindow(p licensing.Policy) int64 {
 	const month = 30 * 24 * 3600 * 1000
 	return max(month, 12*(p.Interval+p.Grace))
 }
 
-// frozenRefusal is the refusal of everything new while leases may be outstanding that the records do not know; nil when there is no such time.
+// frozenRefusal returns the refusal of everything new during a freeze, when leases may be outstanding that the records do not contain; nil
+// if there is no freeze.
 func (x *syncRequest) frozenRefusal() *refusal {
 	end := frozenUntil(x.epoch, x.policy)
 	//mutant:stories always: nothing new is granted after a restore
@@ -116,9 +122,9 @@ func (x *syncRequest) frozenRefusal() *refusal {
 	return why
 }
 
-// provesRollback is the lease that the request carries, if it is genuinely ours and cannot have been given by the server as it is now: later than
-// the head, or in its place. Nothing else is worth a verification. One of the present epoch, or of a higher one, shows that the records
-// were rolled back without anybody's saying so: a new epoch begins.
+// provesRollback returns the lease that the request shows if it is genuine and proves that the server's records were rolled back: it is
+// later than the head, or another one in its place. Other leases are not verified. A lease of the current epoch or a higher one shows a
+// rollback that nobody has announced: a new epoch begins.
 func (s *Service) provesRollback(ctx context.Context, x *syncRequest, head lease.Position, shown *lease.Lease) (*lease.Lease, error) {
 	if shown == nil || shown.License != x.key.License || shown.Product != x.request.Product {
 		return nil, nil
@@ -132,7 +138,7 @@ func (s *Service) provesRollback(ctx context.Context, x *syncRequest, head lease
 	}
 	answer, err := lease.Open([]byte(x.request.Lease), keys, s.env.Clock())
 	if err != nil || answer.Lease == nil {
-		return nil, nil // a forgery proves nothing
+		return nil, nil // not genuine
 	}
 	if said, err := s.keys.Statement(x.license.Product); err != nil {
 		return nil, err
@@ -150,8 +156,8 @@ func (s *Service) provesRollback(ctx context.Context, x *syncRequest, head lease
 	return answer.Lease, nil
 }
 
-// challenge lets the holder of the device key activate anew after this head, and no other. It is stateless: as soon as the head moves,
-// it is void.
+// challenge returns the challenge that lets the holder of the device key re-activate after this head. It is stateless, and void as soon as
+// the head moves.
 func (s *Service) challenge(key licensing.ActivationKey, head lease.Position) string {
 	mac := hmac.New(sha256.New, s.secret)
 	fmt.Fprintf(mac, "onelicense/challenge/1\n%s\n%s\n%d\n%d\n", key.License, key.Activation, head.Generation, head.Number)

@@ -10,27 +10,32 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Evidence is kept no longer than this, and of each activation no more than the latest few.
+// Evidence is kept for a limited time, and only the latest few of each activation.
 const (
 	evidenceAge = 90 * 24 * 3600 * 1000
 	maxEvidence = 8
 )
 
-// decideReactivation decides on a re-activation. That a state is old does not make it a clone: a home directory restored from a backup looks the same.
-// But who shows the last lease of the chain that the latest re-activation closed, or the request for it, held that chain until then, while
-// another went on with it: they take turns. When that has happened as often as the policy puts up with, within the long window, there are two.
-func (s *Service) decideReactivation(ctx context.Context, x *syncRequest, held licensing.Activation, shown *lease.Lease) (*licensing.ReactivationHistory, *refusal, error) {
+// decideReactivation decides on a re-activation. An old state alone is no clone: a home directory restored from a backup looks the same.
+// But an installation that shows the last lease of the chain which the latest re-activation closed, or the request for it, held that chain
+// until then, while another continued: the two alternate. When that has happened as often as the policy's limit within the long window,
+// there are two holders.
+func (s *Service) decideReactivation(
+	ctx context.Context, x *syncRequest, held licensing.Activation, shown *lease.Lease,
+) (*licensing.ReactivationHistory, *refusal, error) {
 	past := held.Reactivations
 	window := lease.Time(longWindow(x.policy))
 	//mutant:stories always: turns are remembered for a long window
 	if x.now >= past.LastAlternation+window {
 		past.Alternations = 0
 	}
-	e := licensing.Evidence{Time: x.now, Request: x.hash, Address: x.address, ChangedParts: changedParts(held.LastReport.Fingerprint, x.request.Fingerprint)}
+	e := licensing.Evidence{Time: x.now, Request: x.hash, Address: x.address}
+	e.ChangedParts = changedParts(held.LastReport.Fingerprint, x.request.Fingerprint)
 	if shown != nil {
 		e.Shown = shown.Position()
 		//mutant:stories or: an old state is not a turn
-		e.Alternation = past.ClosedHead.Number > 0 && (e.Shown == past.ClosedHead || isRequestOfClosedHead(past.ClosedHead, e.Shown, x.request.Refused))
+		e.Alternation = past.ClosedHead.Number > 0 && (e.Shown == past.ClosedHead ||
+			isRequestOfClosedHead(past.ClosedHead, e.Shown, x.request.Refused))
 	}
 	if e.Alternation {
 		//mutant:stories remove: turns are counted
@@ -48,8 +53,8 @@ func (s *Service) decideReactivation(ctx context.Context, x *syncRequest, held l
 		past.ClosedHead = held.Head
 		return &past, nil, nil
 	}
-	// Refused is the newcomer, who is back with a chain that was closed; who holds the present one goes on, unless the policy says
-	// otherwise. The turns counted stay at one before the limit, so that whoever comes next is no worse off.
+	// The newcomer, which returned with a closed chain, is refused; the holder of the current chain continues, unless the policy suspends
+	// both. The count stays one below the limit, so that the next one is treated alike.
 	past.Alternations = x.policy.CloneLimit - 1
 	if x.policy.CloneAction == licensing.CloneSuspend {
 		past.ClonedSince = x.now
@@ -59,17 +64,19 @@ func (s *Service) decideReactivation(ctx context.Context, x *syncRequest, held l
 	} else if err != nil {
 		return nil, nil, err
 	}
-	return nil, newRefusal(license.CodeCloned, "two hold this activation and take turns: the lease %d.%d that is shown was the last of a chain which another has closed since",
+	return nil, newRefusal(license.CodeCloned,
+		"two installations use this activation in turns: the lease %d.%d that is shown was the last of a chain that the other has closed since",
 		shown.Generation, shown.Number), nil
 }
 
-// isRequestOfClosedHead tells whether the request that was refused is the one which the last lease of the closed chain answers: who has made it held that
-// chain, and has only not got, or not kept, the answer.
+// isRequestOfClosedHead reports whether the refused request is the one that the last lease of the closed chain answers: its sender held
+// that chain, and has not received or not stored the answer.
 func isRequestOfClosedHead(left, shown lease.Position, refused lease.Hash) bool {
-	return refused != "" && shown.Generation == left.Generation && shown.Number+1 == left.Number && lease.NextLink(shown.Link, refused) == left.Link
+	return refused != "" && shown.Generation == left.Generation && shown.Number+1 == left.Number &&
+		lease.NextLink(shown.Link, refused) == left.Link
 }
 
-// changedParts names the parts of a fingerprint that are not as they were, come and gone ones too.
+// changedParts returns the names of the fingerprint parts that differ, including added and missing ones.
 func changedParts(was, is []lease.FingerprintPart) []string {
 	if len(was) == 0 {
 		return nil
@@ -83,8 +90,8 @@ func changedParts(was, is []lease.FingerprintPart) []string {
 	return names
 }
 
-// ClearCloneEvidence lifts what an activation's past stands in the way of: its budget of re-activations is whole again, turns that were counted are
-// forgotten, holders that were both refused may go on, and the machine that comes next may be any.
+// ClearCloneEvidence resets an activation's budget of re-activations and its count of alternations, lets suspended holders continue, and
+// accepts any fingerprint with the next sync.
 func (s *Service) ClearCloneEvidence(ctx context.Context, org license.ID, key licensing.ActivationKey) error {
 	for range licensing.MaxAttempts {
 		if _, err := s.store.License(ctx, org, key.License); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// epochCache is what this node knows of the server's epoch, which the store keeps for all nodes.
+// epochCache caches the server's epoch on this node; the store keeps it for all nodes.
 type epochCache struct {
 	first  int64
 	mu     sync.Mutex
@@ -17,11 +17,11 @@ type epochCache struct {
 	readAt lease.Time
 }
 
-// epochAge is how old a node's knowledge of the epoch may be. Another node may have found out that the store was rolled back; for as long it
-// did not know, nobody did. What a request may be granted is not known yet, so this is for all.
+// epochAge is the maximum age of the cached epoch, in milliseconds. Another node may have detected a rollback; until then no node had. The
+// limit applies to all requests, since it is not known yet what one may be granted.
 const epochAge = 1000
 
-// epoch gives the server's epoch. A request that has seen a higher one has it read anew.
+// epoch returns the server's epoch. For a request that has seen a higher one it is read from the store.
 func (s *Service) epoch(ctx context.Context, seen int64) (licensing.Epoch, error) {
 	e := &s.epochCache
 	e.mu.Lock()
@@ -39,7 +39,7 @@ func (s *Service) epoch(ctx context.Context, seen int64) (licensing.Epoch, error
 	return s.storeEpoch(read, now), nil
 }
 
-// storeEpoch takes over what the store said of the epoch; what another request has learnt meanwhile may be newer.
+// storeEpoch caches an epoch that was read, unless another request has cached a newer one, and returns the cached one.
 func (s *Service) storeEpoch(read licensing.Epoch, at lease.Time) licensing.Epoch {
 	e := &s.epochCache
 	e.mu.Lock()
@@ -50,8 +50,7 @@ func (s *Service) storeEpoch(read licensing.Epoch, at lease.Time) licensing.Epoc
 	return e.known
 }
 
-// EndFreeze is an administrator's word that no lease from before the last restore is outstanding any more: what was frozen since is
-// granted again.
+// EndFreeze ends the freeze after a restore. An administrator confirms with it that all leases from before the restore have expired.
 func (s *Service) EndFreeze(ctx context.Context) error {
 	read, err := s.store.Epoch(ctx, s.epochCache.first)
 	if err != nil {
@@ -67,8 +66,8 @@ func (s *Service) EndFreeze(ctx context.Context) error {
 	return err
 }
 
-// RaiseEpoch begins a new epoch, as every restore must: programs then know which answers are from before it. It is above the old one and
-// not below the Unix time, so that it is also above what a server had after an earlier restore that this one has undone.
+// RaiseEpoch begins a new epoch, which every restore must do so that programs can tell answers from before it. The new value is above the
+// old one and not below the Unix time, and so also above that of a later state which the restore has undone.
 func (s *Service) RaiseEpoch(ctx context.Context) (licensing.Epoch, error) {
 	now := s.env.Now()
 	old, err := s.store.Epoch(ctx, s.epochCache.first)
@@ -82,8 +81,8 @@ func (s *Service) RaiseEpoch(ctx context.Context) (licensing.Epoch, error) {
 	return s.storeEpoch(raised, now), nil
 }
 
-// frozenUntil is the end of the time in which this license grants nothing new, because leases from before a restore may be outstanding
-// that the records do not know.
+// frozenUntil returns the end of the freeze for a license: until then leases from before a restore may be outstanding that the records do
+// not contain, and nothing new is granted.
 func frozenUntil(e licensing.Epoch, p licensing.Policy) lease.Time {
 	if e.Since == 0 {
 		return 0

@@ -7,8 +7,10 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Reservations lists what is held now: a slot whose deadline has passed is free, whether or not anybody has taken it back.
-func (s *Service) Reservations(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
+// Reservations lists the current reservations of a license. Those past their deadline are left out, also if they are still stored.
+func (s *Service) Reservations(
+	ctx context.Context, org, id license.ID, page licensing.Page,
+) (licensing.Listing[licensing.Reservation], error) {
 	held, err := s.store.Reservations(ctx, org, id, page)
 	now, live := s.env.Now(), held.Items[:0]
 	for _, r := range held.Items {
@@ -21,11 +23,13 @@ func (s *Service) Reservations(ctx context.Context, org, id license.ID, page lic
 }
 
 // Activations lists the activations of a license, newest first, the closed ones too.
-func (s *Service) Activations(ctx context.Context, org, license license.ID, page licensing.Page) (licensing.Listing[licensing.Activation], error) {
+func (s *Service) Activations(
+	ctx context.Context, org, license license.ID, page licensing.Page,
+) (licensing.Listing[licensing.Activation], error) {
 	return s.store.Activations(ctx, org, license, page)
 }
 
-// NameActivation gives an installation the vendor's own name for it; empty: none.
+// NameActivation sets the vendor's name of an installation; empty: none.
 func (s *Service) NameActivation(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
 	if err := licensing.CheckText("name", name, 0, licensing.MaxText); err != nil {
 		return err
@@ -33,8 +37,8 @@ func (s *Service) NameActivation(ctx context.Context, org license.ID, key licens
 	return s.store.NameActivation(ctx, org, key, name)
 }
 
-// Deactivate closes an activation and frees what it held: the program there is told `deactivated` and stops. Another may have
-// its place, and that is no move: the vendor has decided it.
+// Deactivate closes an activation and frees what it held. The program is refused with `deactivated` and stops. Its place is released:
+// another installation may take it, which is no transfer.
 func (s *Service) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey) error {
 	if err := s.store.Deactivate(ctx, org, key, s.env.Now()); err != nil {
 		return err
@@ -43,7 +47,7 @@ func (s *Service) Deactivate(ctx context.Context, org license.ID, key licensing.
 	return s.leaveQueue(ctx, org, key, true)
 }
 
-// FreeReservation takes one slot back. The program there learns it with its next sync, and is one of those who ask then.
+// FreeReservation ends one reservation. The program learns of it with its next sync, and may request the slot again like any other.
 func (s *Service) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string) error {
 	if err := s.store.FreeReservation(ctx, org, key, entitlement, s.env.Now()); err != nil {
 		return err

@@ -11,37 +11,38 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Whoever is denied a slot stands in line for it, and who has a hold goes before the line. Both are kept in the same way: a want is brought
-// to the store with as many slots fewer as are due to others before it. So the limit stays the store's, in one document; what stands in the
-// line's own entry decides only who comes first, and a race, or an entry that was not written, can disturb no more than that. A claim that
-// was lost keeps a slot free until its holder's next sync notes it again.
+// An installation that is denied a slot joins the queue for it; an installation with a hold precedes the queue. Both are enforced by
+// reducing the number of slots of a request, before it goes to the store, by those that are reserved for others. So the store enforces the
+// limit in one document, and the queue's entry only decides on the order: a race, or an entry that was not written, can disturb no more
+// than that. A lost claim keeps a slot free until its holder's next sync records it again.
 
-// queue is who waits for slots of a license, in the order in which they came, and who has taken what was held for it.
+// queue holds the installations that wait for slots of a license, in the order of their first request, and the claims on its holds.
 type queue struct {
 	Waiting []queueEntry `json:"waiting,omitempty"`
 	Claims  []holdClaim  `json:"claims,omitempty"`
 }
 
+// queueEntry is an installation that waits for a slot.
 type queueEntry struct {
 	Entitlement string     `json:"entitlement"`
 	Activation  lease.Hash `json:"activation"`
 	Since       lease.Time `json:"since"`
-	Asked       lease.Time `json:"asked"` // the last time; who does not ask any more is passed over after a while
+	Asked       lease.Time `json:"asked"` // time of the last request; after the timeout of the queue the entry no longer counts
 }
 
-// holdClaim is a slot of a hold that its holder has.
+// holdClaim is a slot of a hold that the hold's installation has taken.
 type holdClaim struct {
 	Hold       license.ID `json:"hold"`
 	Activation lease.Hash `json:"activation"`
 	Until      lease.Time `json:"until"`
 }
 
-// maxQueueLength is how many stand in the line of one license. Who comes later is denied and may come again.
+// maxQueueLength is the maximum number of entries in the queue of a license. Later requests are denied without joining it.
 const maxQueueLength = 1000
 
 const queueKind = "seat_line"
 
-// touchesQueue tells whether the request has to do with the line or with a hold: only then is the entry read.
+// touchesQueue reports whether the request concerns the queue or a hold. Only then is the queue read.
 func (x *syncRequest) touchesQueue() bool {
 	r, holds := x.request, x.license.License.Holds
 	asks := len(r.Want) > 0 || r.Goodbye
@@ -51,7 +52,7 @@ func (x *syncRequest) touchesQueue() bool {
 	return slices.ContainsFunc(holds, func(h licensing.Hold) bool { return isHoldFor(&h, x) })
 }
 
-// readQueue reads who is before whom.
+// readQueue returns the queue of a license, empty if there is none, and the entry that it is stored in.
 func (s *Service) readQueue(ctx context.Context, id license.ID) (queue, licensing.Entry, error) {
 	stored, err := s.queues().Get(ctx, string(id))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -73,7 +74,7 @@ func (x *syncRequest) stillWaiting(w queueEntry) bool {
 	return w.Asked+lease.Time(x.policy.Queue) > x.now
 }
 
-// slotsReservedForOthers is how many slots of the entitlement are due to others before the one who asks.
+// slotsReservedForOthers returns the number of slots of the entitlement that other installations have precedence for.
 func (x *syncRequest) slotsReservedForOthers(entitlement string) (n int64) {
 	holder := false
 	for _, h := range x.license.License.Holds {
@@ -110,7 +111,7 @@ func (x *syncRequest) slotsReservedForOthers(entitlement string) (n int64) {
 	return n
 }
 
-// updateQueue writes down what has become of the wants. What cannot be written is only an order, and is left.
+// updateQueue records the outcome of the request in the queue. A failure to write is ignored: it affects only the order.
 func (s *Service) updateQueue(ctx context.Context, x *syncRequest, o licensing.Outcome) {
 	for range licensing.MaxAttempts {
 		next, changed := x.nextQueue(o)
@@ -127,7 +128,7 @@ func (s *Service) updateQueue(ctx context.Context, x *syncRequest, o licensing.O
 	}
 }
 
-// writeQueue writes the line in the place of what was read; ErrStale when it is another by now.
+// writeQueue replaces the queue that was read; licensing.ErrStale if it was changed since.
 func (s *Service) writeQueue(ctx context.Context, org license.ID, e licensing.Entry, next queue) error {
 	if e.Revision == 0 {
 		e.Org, e.Created = org, s.env.Now()
@@ -139,8 +140,8 @@ func (s *Service) writeQueue(ctx context.Context, org license.ID, e licensing.En
 	return err
 }
 
-// leaveQueue is called after the vendor has taken something from an installation: what it had of a hold is kept for whom the hold is for again.
-// One that is closed waits for nothing either.
+// leaveQueue is called after the vendor has freed a reservation or closed an activation. The claims of the installation are dropped, so
+// that its holds are reserved again; if it is closed, it leaves the queue too.
 func (s *Service) leaveQueue(ctx context.Context, org license.ID, key licensing.ActivationKey, closed bool) error {
 	for range licensing.MaxAttempts {
 		l, kept, err := s.readQueue(ctx, key.License)
@@ -157,10 +158,10 @@ func (s *Service) leaveQueue(ctx context.Context, org license.ID, key licensing.
 			return err
 		}
 	}
-	return nil // others write it all the time, and it is only an order
+	return nil // others keep writing it, and it affects only the order
 }
 
-// nextQueue is the line after the request, without those who are passed over, and whether it is another one.
+// nextQueue returns the queue after the request, without timed-out entries, and whether it differs.
 func (x *syncRequest) nextQueue(o licensing.Outcome) (next queue, changed bool) {
 	mine := x.key.Activation
 	denied := map[string]bool{}
@@ -213,17 +214,17 @@ func holdsSlot(held []lease.Reservation, entitlement string) bool {
 	return slices.ContainsFunc(held, func(r lease.Reservation) bool { return r.Entitlement == entitlement })
 }
 
-// Waiting is one place in a line.
+// Waiting is an entry of a queue as it is shown.
 type Waiting struct {
 	Entitlement string
 	Activation  lease.Hash
 	Position    int64 // from 1
 	Since       lease.Time
-	Until       lease.Time // when it is passed over, unless it asks again
-	Expected    lease.Time // when so many of the slots that are held now will lapse, if nobody renews or returns one; 0: there are fewer
+	Until       lease.Time // when it times out, unless it requests the slot again
+	Expected    lease.Time // when enough of the held slots expire, if none is renewed or released; 0: not known
 }
 
-// Queue is who waits for slots of a license, by entitlement and in order.
+// Queue lists the installations that wait for slots of a license, by entitlement and in order.
 func (s *Service) Queue(ctx context.Context, org, id license.ID) ([]Waiting, error) {
 	l, err := s.store.License(ctx, org, id)
 	if err != nil {
@@ -256,7 +257,7 @@ func (s *Service) Queue(ctx context.Context, org, id license.ID) ([]Waiting, err
 	return all, nil
 }
 
-// slotDeadlines of the slots that are held of each entitlement which somebody waits for, the earliest first.
+// slotDeadlines returns the deadlines of the reservations of each entitlement, the earliest first; none if nobody waits.
 func (s *Service) slotDeadlines(ctx context.Context, org, id license.ID, x *syncRequest) (map[string][]lease.Time, error) {
 	ends := map[string][]lease.Time{}
 	if len(x.queue.Waiting) == 0 {

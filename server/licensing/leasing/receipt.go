@@ -8,9 +8,9 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Receipt is the last lease of an installation, signed: what the server has confirmed to the program, in the very document that the program
-// has. Whoever has the product's certificate can check it, also when the lease has long run out, and it names the request that it answers,
-// which the installation had signed.
+// Receipt returns the last lease of an installation, signed: what the server has confirmed to the program, in the same document. It can be
+// verified with the product's certificate, also after the lease has expired, and names the request that it answers, which the installation
+// has signed.
 func (s *Service) Receipt(ctx context.Context, org license.ID, key licensing.ActivationKey) ([]byte, error) {
 	l, err := s.store.License(ctx, org, key.License)
 	if err != nil {

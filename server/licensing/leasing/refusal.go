@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// refusal is why a request is refused. It changed nothing.
+// refusal is the reason why a request is refused. A refused request changes nothing.
 type refusal struct {
 	code         license.Code
 	detail       string
@@ -20,11 +20,12 @@ type refusal struct {
 	changedParts []string // parts of the fingerprint
 }
 
+// newRefusal returns a refusal; format and args become its detail.
 func newRefusal(code license.Code, format string, args ...any) *refusal {
 	return &refusal{code: code, detail: fmt.Sprintf(format, args...)}
 }
 
-// refuse signs the refusal.
+// refuse returns the signed refusal.
 func (s *Service) refuse(x *syncRequest, why *refusal) (Answer, error) {
 	document := lease.Refusal{
 		Product:    x.request.Product,
@@ -44,7 +45,8 @@ func (s *Service) refuse(x *syncRequest, why *refusal) (Answer, error) {
 	return s.sign(x, document, s.env.Clock(), Answer{Refused: why.code, RetryAt: why.retryAt})
 }
 
-// refuseUnknown tells which of the three ids is wrong. Without a product there is no key to sign that with.
+// refuseUnknown returns the refusal that tells which of the three ids is unknown. For an unknown product it is a *license.Error, since
+// there is no key to sign with.
 func (s *Service) refuseUnknown(ctx context.Context, x *syncRequest) (Answer, error) {
 	r := x.request
 	product, err := s.store.ProductWithKeys(ctx, r.Product)
@@ -64,8 +66,8 @@ func (s *Service) refuseUnknown(ctx context.Context, x *syncRequest) (Answer, er
 	return s.refuse(x, newRefusal(license.CodeUnknownLicense, "version %s has no license %s", r.Version, r.License))
 }
 
-// limitRefusal is the refusal of a limit that the store keeps. One whose end is not known, a machine's departure, is worth another try after
-// an interval.
+// limitRefusal returns the refusal of a limit that the store enforces. If its end is not known, as when a machine has to leave, the program
+// may retry after an interval.
 func (s *Service) limitRefusal(x *syncRequest, limit *licensing.Limit) *refusal {
 	why := newRefusal(limit.Code, "%s", limit.Detail)
 	if limit.Code.Verdict().Class == license.ClassRetryAt {

@@ -1,3 +1,5 @@
+// Package leasing applies the rules of a sync: it verifies a program's request, finds its position on the chain of its activation, charges
+// its usage, reserves its slots, and answers with a signed lease or refusal. It also manages activations, reservations, queues and holds.
 package leasing
 
 import (
@@ -10,8 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/keys"
 )
 
-// Service answers the syncs of installed programs and manages their activations, reservations and queues. It is safe for
-// concurrent use.
+// Service answers the syncs of programs and manages their activations, reservations and queues. It is safe for concurrent use.
 type Service struct {
 	store      licensing.Store
 	issuer     licensing.Issuer
@@ -23,7 +24,7 @@ type Service struct {
 	epochCache epochCache
 }
 
-// Options configure a LeasingService.
+// Options configure a Service.
 type Options struct {
 	Epoch  int64       // of a store that has none yet; 0: the Unix time. The store's own epoch wins
 	Secret []byte      // authenticates challenges; at least 16 bytes, the same on every node
@@ -31,7 +32,8 @@ type Options struct {
 }
 
 // New returns a service over the store. It panics if the secret has fewer than 16 bytes.
-func New(store licensing.Store, issuer licensing.Issuer, keys *keys.Service, history *events.Service, env licensing.Env, o Options) *Service {
+func New(store licensing.Store, issuer licensing.Issuer, keys *keys.Service, history *events.Service, env licensing.Env,
+	o Options) *Service {
 	if len(o.Secret) < 16 {
 		panic("leasing: the secret for challenges has fewer than 16 bytes")
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// startTerm begins the term of a license with the first request that is accepted: its first activation, or, where the vendor has taken the end of
-// a running license away, whoever comes next. It is written before that request is made true: whoever comes at the same time finds the term
-// begun, and who has died in between has begun it. So it is done only for who will not be refused. On success it is ErrStale, for the
-// request is to be decided on the license as it is then.
+// startTerm begins the term of a license with its first accepted request: its first activation or, if the vendor has removed the end of a
+// license in use, the next sync. The term is written before the request is stored, so that concurrent requests, and those after a crash,
+// find it begun; therefore it is called only for a request that will not be refused. It returns licensing.ErrStale on success, since the
+// request has to be decided on the changed license.
 func (s *Service) startTerm(ctx context.Context, x *syncRequest, begins *licensing.ActivationLimits) error {
 	if begins != nil {
 		m, err := s.store.Meter(ctx, x.key.License)

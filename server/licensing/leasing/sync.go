@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Answer is what a program is told: a lease or a refusal, signed, with the product's certificate when the program has another one.
+// Answer is the signed reply to a program: a lease or a refusal, with certificate and statement if the program has older ones.
 type Answer struct {
 	Body    []byte
 	Refused license.Code // empty for a lease
@@ -19,10 +19,10 @@ type Answer struct {
 	Time    lease.Time   // the server's clock, as the answer has it
 }
 
-// RetryAfter is how many whole seconds from the answer it is until RetryAt, at least one.
+// RetryAfter returns the whole seconds from the answer until RetryAt, at least one.
 func (a Answer) RetryAfter() int64 { return max(1, (int64(a.RetryAt-a.Time)+999)/1000) }
 
-// syncRequest is one request on its way through the rules.
+// syncRequest is a request that is being answered, with the records that it is decided on.
 type syncRequest struct {
 	request        *lease.Request
 	hash           lease.Hash
@@ -30,17 +30,17 @@ type syncRequest struct {
 	now            lease.Time
 	license        licensing.LicenseContext
 	policy         licensing.Policy  // with the license's overrides
-	programVersion licensing.Version // the program is; the license's own, or another that its maintenance may cover
+	programVersion licensing.Version // version of the program: the license's own, or another that its maintenance may cover
 	address        string
 	epoch          licensing.Epoch
 	result         syncResult
 	queue          queue           // for slots
-	queueEntry     licensing.Entry // that the line stands in
+	queueEntry     licensing.Entry // that the queue is stored in
 }
 
-// Sync answers one request. It looks in this order: device signature, stored answer, status, position (spec/lease.md). An error is for a
-// request that no product could answer, with a code as *license.Error, or a failure of the server; both stay unsigned. The address that
-// it came from is kept as evidence and decides nothing.
+// Sync answers one request. It checks in this order: device signature, stored answer, status, position on the chain (spec/lease.md). The
+// error is a *license.Error for a request that no product could answer, or a failure of the server; both are unsigned. The address is
+// recorded as evidence and does not affect the decision.
 func (s *Service) Sync(ctx context.Context, body []byte, address string) (Answer, error) {
 	request, hash, err := lease.OpenRequest(body)
 	if err != nil {
@@ -60,15 +60,19 @@ func (s *Service) Sync(ctx context.Context, body []byte, address string) (Answer
 			return Answer{}, err
 		}
 	}
-	return Answer{}, fmt.Errorf("license %s: changed %d times during one sync: %w", request.License, licensing.MaxAttempts, licensing.ErrStale)
+	return Answer{}, fmt.Errorf("license %s: changed concurrently %d times during one sync: %w", request.License, licensing.MaxAttempts,
+		licensing.ErrStale)
 }
 
+// answer decides on the request. It returns licensing.ErrStale if the records were changed concurrently and the request is to be decided
+// anew.
 func (s *Service) answer(ctx context.Context, x *syncRequest) (_ Answer, err error) {
 	request := x.request
 	if x.epoch, err = s.epoch(ctx, request.Epoch); err != nil {
 		return Answer{}, err
 	}
-	if x.license, err = s.store.LicenseContext(ctx, request.License); errors.Is(err, licensing.ErrNotFound) || err == nil && x.license.License.Product != request.Product {
+	if x.license, err = s.store.LicenseContext(ctx, request.License); errors.Is(err, licensing.ErrNotFound) ||
+		err == nil && x.license.License.Product != request.Product {
 		return s.refuseUnknown(ctx, x)
 	} else if err != nil {
 		return Answer{}, fmt.Errorf("reading the license: %w", err)
@@ -119,25 +123,25 @@ func (s *Service) answer(ctx context.Context, x *syncRequest) (_ Answer, err err
 		return s.refuse(x, no)
 	}
 	var advanced licensing.AdvanceResult
-	if x.license.License.AwaitsFirstActivation() && step.reactivation == nil { // that has a budget which only the store knows
+	if x.license.License.AwaitsFirstActivation() && step.reactivation == nil { // a re-activation has a budget that only the store knows
 		err = s.startTerm(ctx, x, advance.NewActivation)
 	} else {
 		advanced, err = s.store.Advance(ctx, advance)
 	}
 	if limit := (*licensing.Limit)(nil); errors.As(err, &limit) {
 		return s.refuse(x, s.limitRefusal(x, limit))
-	} else if errors.Is(err, licensing.ErrNotFound) { // deleted meanwhile: look again and say so
+	} else if errors.Is(err, licensing.ErrNotFound) { // deleted concurrently: decide anew, which refuses it
 		return Answer{}, licensing.ErrStale
 	} else if err != nil {
 		return Answer{}, err
 	}
-	if advanced.Replayed { // the same request came twice at the same time: this one is resent the lease of the other
+	if advanced.Replayed { // the same request was answered concurrently: resend that lease
 		return s.resend(x, advanced.Document)
 	}
 	x.result.setLease(build(advanced.Outcome))
 	x.result.charged = advanced.Outcome.Charged - max(held.Charged, held.Counted)
 	if advanced.Outcome.ClosedPeriod != (licensing.Period{}) {
-		_ = s.saveClosedPeriods(ctx, &x.license.License) // the meter has them still; whoever reads the usage tries again
+		_ = s.saveClosedPeriods(ctx, &x.license.License) // the meter still has them; reading the usage saves them too
 	}
 	if usesQueue {
 		s.updateQueue(ctx, x, advanced.Outcome)
@@ -145,7 +149,8 @@ func (s *Service) answer(ctx context.Context, x *syncRequest) (_ Answer, err err
 	return s.sign(x, advanced.Document, s.env.Clock(), Answer{})
 }
 
-// statusRefusal is what the vendor decided, and time.
+// statusRefusal returns the refusal of a license, version or product that is archived, suspended, revoked, expired or out of maintenance;
+// nil if it is usable.
 func (x *syncRequest) statusRefusal() *refusal {
 	l := &x.license.License
 	switch {
@@ -167,12 +172,14 @@ func (x *syncRequest) statusRefusal() *refusal {
 	//mutant:tests drop 2.1: a version without a release has no maintenance
 	//mutant:tests never: maintenance ends
 	case x.programVersion.ID != l.Version && (x.programVersion.Released == 0 || x.programVersion.Released > l.Maintenance):
-		return newRefusal(license.CodeMaintenanceEnded, "at %s; version %s was released %s", licensing.FormatTime(l.Maintenance), x.programVersion.ID, releaseDate(x.programVersion))
+		return newRefusal(license.CodeMaintenanceEnded, "at %s; version %s was released %s", licensing.FormatTime(l.Maintenance),
+			x.programVersion.ID, releaseDate(x.programVersion))
 	}
 	return nil
 }
 
-// programVersion is the version that the program is: the license's own, or, where it has maintenance, another of the product.
+// programVersion returns the version of the program: the license's own or, with maintenance, another one of the product;
+// licensing.ErrNotFound otherwise.
 func (s *Service) programVersion(ctx context.Context, x *syncRequest) (licensing.Version, error) {
 	l := &x.license.License
 	switch {
@@ -188,15 +195,16 @@ func (s *Service) programVersion(ctx context.Context, x *syncRequest) (licensing
 	return v, err
 }
 
+// releaseDate returns the release date of a version for a message.
 func releaseDate(v licensing.Version) string {
 	if v.Released == 0 {
-		return "at no time that the vendor has told"
+		return "on no known date"
 	}
 	return "at " + licensing.FormatTime(v.Released)
 }
 
-// resend gives the stored lease again. What the program relies on is the document and its link, so a new signature is as good, and a
-// lease from before a restore of the server is given the present epoch.
+// resend returns the stored lease again. Programs rely on the document and its link, so a new signature is as good. A lease from before a
+// restore of the server is given the current epoch.
 func (s *Service) resend(x *syncRequest, document lease.Document) (Answer, error) {
 	stored, err := parseLease(document)
 	if err != nil {
@@ -209,7 +217,7 @@ func (s *Service) resend(x *syncRequest, document lease.Document) (Answer, error
 		stored.Epoch = x.epoch.Value
 		document = stored.Document()
 	}
-	// As of its own time, at which a program judges it whose clock is behind; by a key that was good then, unless there is none left.
+	// Signed as of the lease's own time, for programs whose clock is behind; by a key that was valid then, if there still is one.
 	answer, err := s.sign(x, document, stored.Time.Std(), Answer{})
 	if err != nil {
 		return s.sign(x, document, s.env.Clock(), Answer{})
@@ -217,7 +225,7 @@ func (s *Service) resend(x *syncRequest, document lease.Document) (Answer, error
 	return answer, nil
 }
 
-// sign makes the answer of a document.
+// sign returns the answer with the signed document and the attachments that the program lacks.
 func (s *Service) sign(x *syncRequest, document lease.Document, at time.Time, a Answer) (Answer, error) {
 	signer, err := s.issuer.Signer(x.license.Product.ID, x.license.Product.SealedKeys)
 	if err != nil {

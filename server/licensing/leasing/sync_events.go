@@ -10,11 +10,11 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-// What a sync has to tell of is told before its answer. If the process ends before it was, the program has no answer and sends the same bytes
-// again; the answer to these is looked at like the first one, and what was told already is told under the same key. A sync that has nothing
-// to tell costs a few comparisons.
+// The events of a sync are recorded before its answer is sent. If the process ends before that, the program sends the same request again,
+// whose answer is examined in the same way; events that were recorded already have the same keys. A sync without events costs a few
+// comparisons.
 
-// syncResult is what became of an exchange, as far as it may be worth telling.
+// syncResult is the result of a request, as far as events depend on it.
 type syncResult struct {
 	before       licensing.Activation // before, or of a resent answer after
 	reactivation *licensing.ReactivationHistory
@@ -25,15 +25,15 @@ type syncResult struct {
 	verdict      license.Code
 }
 
-// setLease notes what the lease says that was given.
+// setLease records the members of the lease that was given.
 func (r *syncResult) setLease(l lease.Lease) {
 	r.position, r.counters, r.verdict = l.Position(), l.Counters, l.Verdict
 }
 
-// nearExhaustedDivisor is the part of an allowance that is left when a license is called nearly exhausted: a tenth.
+// nearExhaustedDivisor is the fraction of the allowance that is left when a license is nearly exhausted: a tenth.
 const nearExhaustedDivisor = 10
 
-// recordEvents looks at one answer.
+// recordEvents records the events of one answer.
 func (s *Service) recordEvents(ctx context.Context, x *syncRequest, refused license.Code) error {
 	if s.sink == nil {
 		return nil
@@ -46,7 +46,8 @@ func (s *Service) recordEvents(ctx context.Context, x *syncRequest, refused lice
 		return nil
 	}
 	if x.request.Epoch != 0 && x.request.Epoch < x.epoch.Value {
-		if err := s.recordEvent(ctx, x, events.ServerRestored, fmt.Sprintf("%s:%d", x.license.License.Organisation, x.epoch.Value), "epoch", x.epoch.Value); err != nil {
+		if err := s.recordEvent(ctx, x, events.ServerRestored, fmt.Sprintf("%s:%d", x.license.License.Organisation, x.epoch.Value), "epoch",
+			x.epoch.Value); err != nil {
 			return err
 		}
 	}
@@ -64,7 +65,7 @@ func (s *Service) recordEvents(ctx context.Context, x *syncRequest, refused lice
 	return nil
 }
 
-// recordUsageEvents tells of an allowance whose end is near or met. A threshold is passed by exactly one of the requests that are charged.
+// recordUsageEvents records that the allowance is nearly or entirely used up. Exactly one of the charged requests passes a threshold.
 func (s *Service) recordUsageEvents(ctx context.Context, x *syncRequest) error {
 	o, limit := &x.result, x.result.counters.Allowance
 	if limit == 0 || !x.policy.Type.LimitsCalls() {
@@ -73,7 +74,8 @@ func (s *Service) recordUsageEvents(ctx context.Context, x *syncRequest) error {
 	mark := limit - x.license.License.Allowance/nearExhaustedDivisor
 	passed := o.counters.Used >= mark && (o.resent || o.counters.Used-o.charged < mark)
 	if passed {
-		if err := s.recordEvent(ctx, x, events.LicenseNearlyExhausted, x.allowanceEventKey(limit), "used", o.counters.Used, "allowance", limit); err != nil {
+		if err := s.recordEvent(ctx, x, events.LicenseNearlyExhausted, x.allowanceEventKey(limit), "used", o.counters.Used, "allowance",
+			limit); err != nil {
 			return err
 		}
 	}
@@ -83,7 +85,7 @@ func (s *Service) recordUsageEvents(ctx context.Context, x *syncRequest) error {
 	return nil
 }
 
-// recordChainStart tells of the first lease of a chain.
+// recordChainStart records the events of the first lease of a chain.
 func (s *Service) recordChainStart(ctx context.Context, x *syncRequest) error {
 	if x.request.Challenge == "" {
 		return s.recordEvent(ctx, x, events.ActivationCreated, x.chainEventKey())
@@ -101,11 +103,13 @@ func (s *Service) recordChainStart(ctx context.Context, x *syncRequest) error {
 	return nil
 }
 
+// recordClone records the event of a suspected clone.
 func (s *Service) recordClone(ctx context.Context, x *syncRequest, key string, alternations int64, e licensing.Evidence) error {
-	return s.recordEvent(ctx, x, events.CloneSuspected, key, "alternations", alternations, "address", e.Address, "differs", e.ChangedParts, "refused", e.Refused)
+	return s.recordEvent(ctx, x, events.CloneSuspected, key, "alternations", alternations, "address", e.Address, "differs", e.ChangedParts,
+		"refused", e.Refused)
 }
 
-// recordRefusal tells of the refusals that the vendor should know of. Who is refused may ask as often as they like, so each is told once a day.
+// recordRefusal records the refusals that concern the vendor, once a day each, since a refused program may retry as often as it likes.
 func (s *Service) recordRefusal(ctx context.Context, x *syncRequest, code license.Code) error {
 	today := int64(x.now / events.Day)
 	switch code {
@@ -114,14 +118,15 @@ func (s *Service) recordRefusal(ctx context.Context, x *syncRequest, code licens
 	case license.CodeRestoredTooOften:
 		return s.recordEvent(ctx, x, events.RestoredTooOften, fmt.Sprintf("%s:%s:%d", x.key.License, x.key.Activation, today))
 	case license.CodeCloned:
-		return s.recordClone(ctx, x, fmt.Sprintf("%s:%s:refused:%d", x.key.License, x.key.Activation, today), x.policy.CloneLimit, licensing.Evidence{
-			Address: x.address, ChangedParts: changedParts(x.result.before.LastReport.Fingerprint, x.request.Fingerprint), Refused: true,
-		})
+		return s.recordClone(ctx, x, fmt.Sprintf("%s:%s:refused:%d", x.key.License, x.key.Activation, today), x.policy.CloneLimit,
+			licensing.Evidence{
+				Address: x.address, ChangedParts: changedParts(x.result.before.LastReport.Fingerprint, x.request.Fingerprint), Refused: true,
+			})
 	}
 	return nil
 }
 
-// recordEvent tells one notice about the exchange's activation.
+// recordEvent records one event about the request's activation; details are pairs of name and value.
 func (s *Service) recordEvent(ctx context.Context, x *syncRequest, kind events.Type, key string, details ...any) error {
 	n := kind.NewLicenseEvent(&x.license.License, key, x.now)
 	n.Activation = x.key.Activation
@@ -132,17 +137,17 @@ func (s *Service) recordEvent(ctx context.Context, x *syncRequest, kind events.T
 		n.Details[details[i].(string)] = details[i+1]
 	}
 	if err := s.sink.Record(ctx, n); err != nil {
-		return fmt.Errorf("telling of %s: %w", kind, err)
+		return fmt.Errorf("recording the event %s: %w", kind, err)
 	}
 	return nil
 }
 
-// chainEventKey names the activation's present chain: what happens to it once.
+// chainEventKey returns the key of events that happen once for the activation's current chain.
 func (x *syncRequest) chainEventKey() string {
 	return fmt.Sprintf("%s:%s:%d", x.key.License, x.key.Activation, x.result.position.Generation)
 }
 
-// allowanceEventKey names one allowance of the license: a higher one is nearly exhausted anew.
+// allowanceEventKey returns the key of events that happen once for an allowance: a higher one can be exhausted again.
 func (x *syncRequest) allowanceEventKey(limit int64) string {
 	return fmt.Sprintf("%s:%d", x.key.License, limit)
 }

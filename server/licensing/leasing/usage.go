@@ -10,22 +10,22 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Usage is what was used of a license, and what its limits leave.
+// Usage is the usage of a license, with its limits.
 type Usage struct {
 	licensing.Meter
 	License  licensing.License
 	Policy   licensing.Policy // with the license's overrides
-	Until    lease.Time       // end of the allowance's present period; 0: it has none
+	Until    lease.Time       // end of the allowance's current period; 0: it has no periods
 	LastSync lease.Time
 }
 
-// ActivationsUntil is the end of the latest window of activations, and MovesUntil that of moves.
+// ActivationsUntil returns the end of the latest window of activations.
 func (u Usage) ActivationsUntil() lease.Time { return u.WindowFrom + lease.Time(u.Policy.Interval) }
 
-// MovesUntil is told above.
+// MovesUntil returns the end of the latest window of transfers.
 func (u Usage) MovesUntil() lease.Time { return u.MovesFrom + lease.Time(longWindow(u.Policy)) }
 
-// Usage tells what a license's activations have used and taken so far.
+// Usage returns the usage of a license by all its activations.
 func (s *Service) Usage(ctx context.Context, org, id license.ID) (u Usage, err error) {
 	if u.License, err = s.store.License(ctx, org, id); err != nil {
 		return u, err
@@ -47,7 +47,7 @@ func (s *Service) Usage(ctx context.Context, org, id license.ID) (u Usage, err e
 
 const periodKind = "usage_period"
 
-// saveClosedPeriods copies what the meter says of closed periods into entries of their own.
+// saveClosedPeriods copies the closed periods of the meter into entries of their own.
 func (s *Service) saveClosedPeriods(ctx context.Context, l *licensing.License) error {
 	m, err := s.store.Meter(ctx, l.ID)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Service) replaceIfDifferent(ctx context.Context, id string, p licensing
 	return err
 }
 
-// Periods is the usage of a license in each period of its allowance that is over and in which there was any, newest first.
+// Periods lists the usage of a license in each closed period of its allowance in which there was any, newest first.
 func (s *Service) Periods(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Period], error) {
 	l, err := s.store.License(ctx, org, id)
 	if err != nil {
