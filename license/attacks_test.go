@@ -22,10 +22,10 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// The attacks on the license file, one test each, named after the attack. What every host proves with the vectors of
-// spec/vectors/license stands here by the attack that it belongs to; spec/threats.md lists them all.
+// The attacks on the license file, one test each, named after the attack. The vectors of
+// spec/vectors/license, which every host opens, are listed here by their attack; spec/threats.md lists all attacks.
 
-// expectVectors opens vectors by name. Each must be there and have the code.
+// expectVectors opens vectors by name. Each must exist and have the code.
 func expectVectors(t *testing.T, code license.Code, names ...string) {
 	t.Helper()
 	all := map[string]vector{}
@@ -44,7 +44,7 @@ func expectVectors(t *testing.T, code license.Code, names ...string) {
 	}
 }
 
-// openVector is the code that opening a vector gives.
+// openVector returns the code of opening a vector.
 func openVector(t *testing.T, v vector) license.Code {
 	t.Helper()
 	keys, err := pgp.Parse(readVector(t, v.Keyring))
@@ -66,7 +66,7 @@ func codeOf(t *testing.T, err error) license.Code {
 	return e.Code
 }
 
-// The genuine file of the examples, the product's keyring, and a day on which it is good.
+// genuineFile returns the file of the examples, the product's keyring, and a day on which the file is good.
 func genuineFile(t *testing.T) (file []byte, keys *pgp.Keyring, now time.Time) {
 	t.Helper()
 	keys, err := pgp.Parse(readVector(t, "product.asc"))
@@ -81,7 +81,7 @@ func genuineFile(t *testing.T) (file []byte, keys *pgp.Keyring, now time.Time) {
 	return file, keys, now
 }
 
-// attackerKeys is another vendor's keys, with any name that he likes.
+// attackerKeys returns the keys of another vendor with any name.
 func attackerKeys(t *testing.T, name string) *pgp.SecretKeyring {
 	t.Helper()
 	s, err := pgp.Generate(name, rand.NewChaCha8([32]byte{1}), time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -91,22 +91,27 @@ func attackerKeys(t *testing.T, name string) *pgp.SecretKeyring {
 	return s
 }
 
-// One text is read in two ways. There is one way to write a thing, and every other is refused, also when the vendor has signed it.
+// A text must not be readable in two ways: there is one way to write a thing, and every other is refused, also if the vendor has signed
+// it.
 //
 // proves L04
 func TestCanonicalizationAmbiguity(t *testing.T) {
-	expectVectors(t, license.CodeFileLines, "mixed_line_ends", "mixed_last_line_end", "lone_cr", "cr_cr_lf", "cr_at_the_end", "blank_line_at_the_end",
+	expectVectors(t, license.CodeFileLines, "mixed_line_ends", "mixed_last_line_end", "lone_cr", "cr_cr_lf", "cr_at_the_end",
+		"blank_line_at_the_end",
 		"blank_line_at_the_start", "fifth_line", "two_signature_lines")
-	expectVectors(t, license.CodeFileByte, "nul_byte", "nul_then_entitlement", "bom", "trailing_blank", "blank_after_comma", "tab", "form_feed", "latin1",
+	expectVectors(t, license.CodeFileByte, "nul_byte", "nul_then_entitlement", "bom", "trailing_blank", "blank_after_comma", "tab",
+		"form_feed", "latin1",
 		"cyrillic_look_alike", "utf16")
-	expectVectors(t, license.CodeFileEntitlements, "duplicate_entitlement", "slots_leading_zero", "slots_plus", "slots_overflow", "slots_hex", "slots_underscore",
+	expectVectors(t, license.CodeFileEntitlements, "duplicate_entitlement", "slots_leading_zero", "slots_plus", "slots_overflow", "slots_hex",
+		"slots_underscore",
 		"slots_twice")
 	expectVectors(t, license.CodeFileContexts, "duplicate_context", "empty_context")
 	expectVectors(t, license.CodeFileID, "uppercase_id")
-	expectVectors(t, license.CodeSignatureEncoding, "base64_not_canonical", "base64_without_padding", "base64_url_safe", "base64_padding_in_the_middle")
+	expectVectors(t, license.CodeSignatureEncoding, "base64_not_canonical", "base64_without_padding", "base64_url_safe",
+		"base64_padding_in_the_middle")
 }
 
-// What has gone wrong with cleartext signatures has no place here: no headers, no escapes, no text around the signed one.
+// The tricks with cleartext signatures do not apply: there are no headers, no escapes, and no text around the signed one.
 //
 // proves L04
 func TestClearsignTricks(t *testing.T) {
@@ -115,7 +120,8 @@ func TestClearsignTricks(t *testing.T) {
 	expectVectors(t, license.CodeFileLines, "two_signature_lines", "only_signature", "fifth_line", "blank_line_at_the_start", "base64_newline")
 	file, keys, now := genuineFile(t)
 	for name, text := range map[string]string{
-		"header before": "Hash: SHA256\n" + string(file), "text before": "5edb1264cc150913cb7640f9\n" + string(file), "text after": string(file) + "ui\n",
+		"header before": "Hash: SHA256\n" + string(file), "text before": "5edb1264cc150913cb7640f9\n" + string(file), "text after": string(file) +
+			"ui\n",
 		"dash-escaped": "- " + string(file), "armored": "-----BEGIN PGP SIGNED MESSAGE-----\n" + string(file),
 	} {
 		if _, err := license.Open([]byte(text), keys, now); err == nil {
@@ -134,7 +140,8 @@ func TestWeakHash(t *testing.T) {
 // proves L04
 // proves part of N04
 func TestExpiredOrRevokedKey(t *testing.T) {
-	expectVectors(t, license.CodeKeyExpired, "key_expired", "key_expired_before", "binding_expired", "root_expired", "v6_root_expired", "gnupg_key_expired", "older_than_its_key")
+	expectVectors(t, license.CodeKeyExpired, "key_expired", "key_expired_before", "binding_expired", "root_expired", "v6_root_expired",
+		"gnupg_key_expired", "older_than_its_key")
 	expectVectors(t, license.CodeKeyRetired, "superseded_at_once", "superseded_after", "retired_after", "root_superseded_after")
 	expectVectors(t, license.CodeKeyCompromised, "compromised_before", "revoked_without_reason", "root_compromised", "gnupg_revoked")
 	expectVectors(t, license.CodeKeyUnknown, "no_back_signature", "successor_not_known_yet")
@@ -142,12 +149,14 @@ func TestExpiredOrRevokedKey(t *testing.T) {
 	expectVectors(t, license.CodeOK, "superseded_before", "retired_before", "key_in_time") // and no more than these
 }
 
-// One signature has one form, and a license is known by what it says, not by the bytes of a signature.
+// A signature has one form, and a license is identified by its text, not by the bytes of its signature.
 //
 // proves L04
 func TestSignatureMalleability(t *testing.T) {
-	expectVectors(t, license.CodeSignatureFormat, "two_signatures", "garbage_after_the_signature", "garbage_in_the_packet", "marker_before_the_signature",
-		"literal_packet", "indeterminate_length", "number_with_leading_zeros", "issuer_twice", "created_twice", "critical_unknown", "critical_notation")
+	expectVectors(t, license.CodeSignatureFormat, "two_signatures", "garbage_after_the_signature", "garbage_in_the_packet",
+		"marker_before_the_signature",
+		"literal_packet", "indeterminate_length", "number_with_leading_zeros", "issuer_twice", "created_twice", "critical_unknown",
+		"critical_notation")
 	expectVectors(t, license.CodeSignatureInvalid, "hash_tag_changed")
 	expectVectors(t, license.CodeKeyUnknown, "issuer_unhashed_only", "issuer_unhashed_ours")
 	file, keys, now := genuineFile(t)
@@ -169,7 +178,7 @@ func TestSignatureFromTheFuture(t *testing.T) {
 	expectVectors(t, license.CodeSignatureFormat, "created_twice")
 	expectVectors(t, license.CodeSignatureExpired, "expiration_passed", "gnupg_expiring")
 
-	// Without a time there is nothing to judge. (The packet's creation time is its first subpacket: six bytes.)
+	// A signature without a time is refused. (The packet's creation time is its first subpacket: six bytes.)
 	file, keys, now := genuineFile(t)
 	lines := bytes.SplitAfter(file, []byte("\n"))
 	packet, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(lines[3])))
@@ -194,7 +203,8 @@ func TestIssuerForgedByName(t *testing.T) {
 	expectVectors(t, license.CodeKeyUnknown, "issuer_missing", "issuer_unhashed_only")
 	_, keys, now := genuineFile(t)
 	namesake := attackerKeys(t, "product") // as the genuine keyring says
-	file, err := license.Seal(license.Claims{ID: "5edb1264cc150913cb7640f8", Contexts: []string{"ui"}, Entitlements: []license.Entitlement{{Name: "rendering"}}}, namesake, now)
+	file, err := license.Seal(license.Claims{ID: "5edb1264cc150913cb7640f8", Contexts: []string{"ui"},
+		Entitlements: []license.Entitlement{{Name: "rendering"}}}, namesake, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +217,7 @@ func TestIssuerForgedByName(t *testing.T) {
 	}
 }
 
-// A product's keyring is the product: no file of another one is genuine under it, and no second certificate hides in it.
+// A product's keyring identifies the product: no file of another product is genuine under it, and it cannot hold a second certificate.
 //
 // proves N03 L04
 func TestKeySubstitution(t *testing.T) {
@@ -215,7 +225,7 @@ func TestKeySubstitution(t *testing.T) {
 	expectVectors(t, license.CodeKeyringInvalid, "two_certificates")
 }
 
-// What was signed for one purpose is shown for another.
+// A signature that was made for one purpose is presented for another.
 //
 // proves L04
 func TestCrossProtocolReuse(t *testing.T) {
@@ -223,8 +233,8 @@ func TestCrossProtocolReuse(t *testing.T) {
 	expectVectors(t, license.CodeKeyUse, "lease_key", "notation_unknown")
 }
 
-// Where verifier and vendor share a secret, whoever takes the program apart can write licenses. Here nothing that ships with a program
-// signs anything; and who would ship the private keys by mistake is stopped.
+// If verifier and vendor share a secret, anybody who takes the program apart can write licenses. Here nothing that ships with a program
+// can sign, and a keyring with private keys is refused, should one be shipped by mistake.
 //
 // proves L04
 func TestHMACOfflineTokens(t *testing.T) {
@@ -247,7 +257,7 @@ func TestHMACOfflineTokens(t *testing.T) {
 	}
 }
 
-// What made other verifiers panic, and what they read without end.
+// Inputs that made other verifiers panic, or read without end.
 //
 // proves L04 L22
 func TestBadInputToTheVerifier(t *testing.T) {
@@ -255,7 +265,8 @@ func TestBadInputToTheVerifier(t *testing.T) {
 	expectVectors(t, license.CodeSignatureFormat, "packet_truncated", "hex")
 	expectVectors(t, license.CodeSignatureEncoding, "base64_empty", "base64_truncated")
 	_, keys, now := genuineFile(t)
-	for _, bad := range []string{"", "abc", "a.b", ".", "null", "null\nnull\nnull\nnull\n", "\n\n\n\n", "a\nb\nc\nAAAA\n", "a\nb\nc\nwv8=\n", "a\nb\nc\nwv////////8=\n"} {
+	for _, bad := range []string{"", "abc", "a.b", ".", "null", "null\nnull\nnull\nnull\n", "\n\n\n\n", "a\nb\nc\nAAAA\n", "a\nb\nc\nwv8=\n",
+		"a\nb\nc\nwv////////8=\n"} {
 		l, err := license.Open([]byte(bad), keys, now)
 		if l != nil || codeOf(t, err).Verdict().Class != license.ClassFile {
 			t.Errorf("%q: %v", bad, err)
@@ -263,7 +274,7 @@ func TestBadInputToTheVerifier(t *testing.T) {
 	}
 }
 
-// Every test that spec/threats.md points at is there, and every attack of these files is on the page.
+// Every test that spec/threats.md names exists, and every attack of these files is on the page.
 func TestThreatsPageNamesExistingTests(t *testing.T) {
 	page, err := os.ReadFile("../spec/threats.md")
 	if err != nil {

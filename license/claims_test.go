@@ -51,7 +51,7 @@ func TestGrantsPerContext(t *testing.T) {
 	}
 }
 
-// What cannot be read cannot be written either.
+// Claims that could not be read back cannot be written.
 func TestTextRefusesInvalidClaims(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*license.Claims)
@@ -71,7 +71,8 @@ func TestTextRefusesInvalidClaims(t *testing.T) {
 		"repeated_with_slots": {func(c *license.Claims) { c.Entitlements[1].Name = "solid_modeling" }, license.CodeFileEntitlements},
 	} {
 		t.Run(name, func(t *testing.T) {
-			claims := license.Claims{ID: example.ID, Contexts: example.Contexts, Entitlements: append([]license.Entitlement(nil), example.Entitlements...)}
+			claims := license.Claims{ID: example.ID, Contexts: example.Contexts,
+				Entitlements: append([]license.Entitlement(nil), example.Entitlements...)}
 			c.change(&claims)
 			_, err := claims.Text()
 			var refusal *license.Error
@@ -90,7 +91,7 @@ type fakeSigner []byte
 
 func (s fakeSigner) Sign(license.Use, []byte, time.Time) ([]byte, error) { return s, nil }
 
-// fakeKeyring believes everything, and remembers what it was shown.
+// fakeKeyring accepts every signature, and records the message.
 type fakeKeyring struct{ message []byte }
 
 func (j *fakeKeyring) Root() string { return "ROOT" }
@@ -105,7 +106,7 @@ func (j *fakeKeyring) Verify(use license.Use, message, _ []byte, _ time.Time) (l
 	return license.Signature{Key: "KEY"}, nil
 }
 
-// The judge sees exactly the three lines with LF, whatever line ends the file came with.
+// The keyring gets exactly the three lines with LF, whatever line ends the file has.
 //
 // proves L03
 func TestOpenVerifiesExactBytes(t *testing.T) {
@@ -137,7 +138,8 @@ func TestSignatureLine(t *testing.T) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
-	for _, line := range []string{"", "QQ", "QQ=", "QR==", "QQ==\n", "\nQQ==", "Q Q==", "QQ==QQ==", "-_==", "QQ==\x00", "QUI", "====", strings.Repeat("=", 5)} {
+	for _, line := range []string{"", "QQ", "QQ=", "QR==", "QQ==\n", "\nQQ==", "Q Q==", "QQ==QQ==", "-_==", "QQ==\x00", "QUI", "====",
+		strings.Repeat("=", 5)} {
 		_, err := license.DecodeSignature(line)
 		var refusal *license.Error
 		if !errors.As(err, &refusal) || refusal.Code != license.CodeSignatureEncoding {

@@ -25,7 +25,7 @@ type Verdict struct {
 	Code             Code
 	Class            Class
 	AllowContinue    bool
-	OfflineTolerable bool   // says no more than that the server was not heard: a program that is started offline goes on
+	OfflineTolerable bool   // says no more than that the server was not reached: tolerated offline
 	Message          string // one sentence for people
 	Do               string // what to do about it
 }
@@ -35,5 +35,6 @@ func (c Code) Verdict() Verdict {
 	if v, ok := verdicts[c]; ok {
 		return v
 	}
-	return Verdict{Code: c, Class: ClassTransient, Message: "The server gave a reason that this program does not know.", Do: "update the program"}
+	return Verdict{Code: c, Class: ClassTransient, Message: "The server gave a reason that this program does not know.",
+		Do: "update the program"}
 }

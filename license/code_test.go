@@ -35,7 +35,7 @@ func TestVerdictsMatchTable(t *testing.T) {
 	}
 }
 
-// A newer server may say what this program does not know: it must neither end the work at once nor let it go on.
+// A newer server may send a code that this program does not know: it must neither end the work at once nor allow to continue.
 func TestUnknownCodeIsTransient(t *testing.T) {
 	for _, code := range []license.Code{"", "from_the_future", "OK"} {
 		v := code.Verdict()
@@ -45,12 +45,14 @@ func TestUnknownCodeIsTransient(t *testing.T) {
 	}
 }
 
-// Only codes of class ok and recover let the program go on; final ones never do.
+// Only codes of the classes ok and recover allow to continue; final ones never do.
 func TestClasses(t *testing.T) {
 	for code, class := range map[license.Code]license.Class{
-		license.CodeOK: license.ClassOK, license.CodeGrace: license.ClassOK, license.CodeRevoked: license.ClassFinal, license.CodeCloned: license.ClassFinal,
-		license.CodeActivationLimit: license.ClassRetryAt, license.CodeStaleState: license.ClassRecover, license.CodeRequestMalformed: license.ClassRequest,
-		license.CodeExhausted: license.ClassTransient, license.CodeKeyCompromised: license.ClassFile, license.CodeNotRunning: license.ClassUsage,
+		license.CodeOK: license.ClassOK, license.CodeGrace: license.ClassOK,
+		license.CodeRevoked: license.ClassFinal, license.CodeCloned: license.ClassFinal,
+		license.CodeActivationLimit: license.ClassRetryAt, license.CodeStaleState: license.ClassRecover,
+		license.CodeRequestMalformed: license.ClassRequest, license.CodeExhausted: license.ClassTransient,
+		license.CodeKeyCompromised: license.ClassFile, license.CodeNotRunning: license.ClassUsage,
 	} {
 		v := code.Verdict()
 		if v.Class != class || v.AllowContinue != (class == license.ClassOK || class == license.ClassRecover) {

@@ -13,7 +13,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// stampKeyring signs a text with its own bytes turned round: nobody needs a key, and no change goes unseen.
+// stampKeyring signs a text with its own bytes reversed: no key is needed, and every change is detected.
 type stampKeyring struct{ fakeKeyring }
 
 func stampOf(use license.Use, message []byte) []byte {
@@ -31,13 +31,14 @@ func (stampKeyring) Sign(use license.Use, message []byte, _ time.Time) ([]byte, 
 	return stampOf(use, message), nil
 }
 
-// The license file of spec/license-file.md, written a second time as one pattern.
+// The license file of spec/license-file.md, implemented a second time as one pattern.
 var (
-	filePattern = regexp.MustCompile(`^([0-9a-f]{24})\n(NAME(?:,NAME)*)\n(NAME(?::[1-9][0-9]*)?(?:,NAME(?::[1-9][0-9]*)?)*)\n([A-Za-z0-9+/]+={0,2})\n?$`)
-	oneFile     = regexp.MustCompile(strings.ReplaceAll(filePattern.String(), "NAME", `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`))
+	filePattern = regexp.MustCompile(`^([0-9a-f]{24})\n(NAME(?:,NAME)*)\n(NAME(?::[1-9][0-9]*)?(?:,NAME(?::[1-9][0-9]*)?)*)\n` +
+		`([A-Za-z0-9+/]+={0,2})\n?$`)
+	oneFile = regexp.MustCompile(strings.ReplaceAll(filePattern.String(), "NAME", `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`))
 )
 
-// referenceParse is what Open must say of a file: its claims, or nil.
+// referenceParse returns the claims that Open must return for a file; nil if it must refuse it.
 func referenceParse(file []byte) *license.Claims {
 	text := string(file)
 	if len(file) > 65536 {
@@ -52,7 +53,8 @@ func referenceParse(file []byte) *license.Claims {
 	}
 	signature, err := base64.StdEncoding.DecodeString(m[4])
 	signed := text[:len(m[1])+len(m[2])+len(m[3])+3]
-	if err != nil || base64.StdEncoding.EncodeToString(signature) != m[4] || !bytes.Equal(signature, stampOf(license.UseFile, []byte(signed))) {
+	if err != nil || base64.StdEncoding.EncodeToString(signature) != m[4] ||
+		!bytes.Equal(signature, stampOf(license.UseFile, []byte(signed))) {
 		return nil
 	}
 	c := &license.Claims{ID: license.ID(m[1]), Contexts: strings.Split(m[2], ",")}
@@ -78,7 +80,10 @@ func referenceParse(file []byte) *license.Claims {
 	return c
 }
 
-// A file is opened if and only if the pattern reads it, and says the same. With sign, the input is the text and is signed. proves part of L03
+// FuzzFile checks that a file is opened if and only if the pattern accepts it, with the same claims. With sign, the input is the text,
+// which is then signed.
+//
+// proves part of L03
 func FuzzFile(f *testing.F) {
 	for _, v := range vectors(f) {
 		data := readVector(f, v.File)

@@ -50,7 +50,7 @@ func write(t *testing.T, path, text string) string {
 	return path
 }
 
-// page is what a script in the window can do: ask, with the token that it was told.
+// page makes requests as a script in the window does, with the CSRF token of its session.
 type page struct {
 	t    *testing.T
 	app  http.Handler
@@ -88,7 +88,7 @@ func (p *page) must(method, path, body string) map[string]any {
 	return answer
 }
 
-// enter is what every page begins with: who is logged in.
+// enter requests the session, as every page does first.
 func enter(t *testing.T, a *App) *page {
 	t.Helper()
 	p := &page{t: t, app: a}
@@ -96,12 +96,13 @@ func enter(t *testing.T, a *App) *page {
 	return p
 }
 
-// license makes a product and a license, and gives its file and keys.
+// license creates a product and a license, and returns its file and keys.
 func (p *page) license() (file, keys string) {
 	p.t.Helper()
 	product := p.must("POST", "/api/v1/products", `{"name":"Acme CAD"}`)["id"]
 	version := p.must("POST", fmt.Sprintf("/api/v1/products/%s/versions", product),
-		`{"name":"2027","policy":{"type":"calls","trigger":"interval","interval":3600000,"max_retries":3,"grace":86400000,"activation_limit":20}}`)["id"]
+		`{"name":"2027","policy":{"type":"calls","trigger":"interval","interval":3600000,"max_retries":3,"grace":86400000,`+
+			`"activation_limit":20}}`)["id"]
 	license := p.must("POST", fmt.Sprintf("/api/v1/versions/%s/licenses", version),
 		`{"name":"Plant 7","customer":"Initech","contexts":["ui"],"entitlements":[{"name":"rendering","slots":4}],"allowance":1000}`)["id"]
 	_, file = p.ask("GET", fmt.Sprintf("/api/v1/licenses/%s/file", license), "")
@@ -137,7 +138,8 @@ func TestNoKeychain(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the password's file: %v, %v", info, err)
 	}
-	if w, err := (&Native{a}).Where(); err != nil || w.Secret != inFile || w.Server != Embedded || !strings.HasPrefix(w.Address, "http://127.0.0.1:") {
+	if w, err := (&Native{a}).Where(); err != nil || w.Secret != inFile || w.Server != Embedded ||
+		!strings.HasPrefix(w.Address, "http://127.0.0.1:") {
 		t.Errorf("Where: %+v, %v", w, err)
 	}
 	if err := a.Close(); err != nil {
@@ -146,7 +148,7 @@ func TestNoKeychain(t *testing.T) {
 	enter(t, start(t, dir, Config{}))
 }
 
-// A session that has ended, by logging out or by itself, begins anew where the page asks for it, and nowhere else.
+// A session that has ended, by logging out or by expiry, is replaced when a page requests its session, and at no other time.
 func TestNewSession(t *testing.T) {
 	keyring.MockInit()
 	a := start(t, t.TempDir(), Config{})
@@ -174,7 +176,7 @@ func TestPagesTokenIsRequired(t *testing.T) {
 	}
 }
 
-// The programs of this machine come in by the other door, and nobody is logged in there.
+// Programs on this machine connect by the loopback listener, where no session exists.
 func TestProgramsReachTheServer(t *testing.T) {
 	keyring.MockInit()
 	a := start(t, t.TempDir(), Config{})
@@ -232,7 +234,8 @@ func TestSecondStart(t *testing.T) {
 	dir := t.TempDir()
 	enter(t, start(t, dir, Config{}))
 	second := start(t, dir, Config{Server: "https://elsewhere.example"})
-	if code, text := (&page{t: t, app: second}).ask("GET", sessionPath, ""); code != http.StatusServiceUnavailable || !strings.Contains(text, "already open") {
+	if code, text := (&page{t: t, app: second}).ask("GET", sessionPath, ""); code != http.StatusServiceUnavailable ||
+		!strings.Contains(text, "already open") {
 		t.Errorf("the second answers %d %s", code, text)
 	}
 	if text, _ := os.ReadFile(filepath.Join(dir, settingsFile)); bytes.Contains(text, []byte("elsewhere")) {
@@ -250,7 +253,8 @@ func TestRemoteServer(t *testing.T) {
 	dir := t.TempDir()
 	p := enter(t, start(t, dir, Config{Server: remote.URL}))
 	p.must("GET", "/api/v1/products", "")
-	if last := seen[len(seen)-1]; last.Get("Cookie") != "onelicense_session=s3cret" || last.Get("Origin") != "" || last.Get("X-CSRF-Token") != "c" {
+	if last := seen[len(seen)-1]; last.Get("Cookie") != "onelicense_session=s3cret" || last.Get("Origin") != "" ||
+		last.Get("X-CSRF-Token") != "c" {
 		t.Errorf("the server saw %v", last)
 	}
 	remote.Close()
@@ -264,7 +268,9 @@ func TestRemoteServer(t *testing.T) {
 
 func TestUseServer(t *testing.T) {
 	keyring.MockInit()
-	remote := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, `{"csrf_token":"theirs"}`) }))
+	remote := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `{"csrf_token":"theirs"}`)
+	}))
 	defer remote.Close()
 	dir := t.TempDir()
 	a := start(t, dir, Config{})

@@ -87,7 +87,8 @@ func personName() string {
 	}
 	for _, name := range []string{u.Name, u.Username} {
 		name, _, _ = strings.Cut(name, ",") // in a passwd file, office and telephone numbers follow
-		if name = strings.TrimSpace(name); name != "" && len(name) <= 64 && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if name = strings.TrimSpace(name); name != "" && len(name) <= 64 &&
+			!strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return name
 		}
 	}

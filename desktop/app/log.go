@@ -9,7 +9,7 @@ import (
 	"runtime/debug"
 )
 
-// largestLog is how many bytes a log has at most when the program starts: the older one is put aside, once.
+// largestLog limits the log in bytes when the program starts: a larger one is renamed first, replacing the previous one.
 const largestLog = 4 << 20
 
 // OpenLog is the program's log, a file beside its data, as a window has no other place to complain. What a crash leaves goes into it, too.

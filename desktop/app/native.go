@@ -115,5 +115,6 @@ func readKeyring(path string) (string, error) {
 
 var (
 	licenseFiles = []runtime.FileFilter{{DisplayName: "License files (*.txt)", Pattern: "*.txt"}, {DisplayName: "All files", Pattern: "*"}}
-	keyFiles     = []runtime.FileFilter{{DisplayName: "Public keys", Pattern: "*.asc;*.gpg;*.pgp;*.pub;*.txt"}, {DisplayName: "All files", Pattern: "*"}}
+	keyFiles     = []runtime.FileFilter{{DisplayName: "Public keys", Pattern: "*.asc;*.gpg;*.pgp;*.pub;*.txt"},
+		{DisplayName: "All files", Pattern: "*"}}
 )

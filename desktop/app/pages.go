@@ -12,7 +12,8 @@ import (
 // pagesPolicy is the Content-Security-Policy of the pages: they may load and reach nothing but this program. The pages are always those
 // of this program, with a remote server too: a server sends data, but no script that could ask something of this machine.
 const pagesPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
-	"img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-src 'none'; frame-ancestors 'none'"
+	"img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-src 'none'; " +
+	"frame-ancestors 'none'"
 
 // pages holds the built pages, and the first page split where information for it is inserted.
 type pages struct {

@@ -62,14 +62,15 @@ func TestVerifyFile(t *testing.T) {
 				t.Errorf("by %s: %s: %+v", by.name, w.name, j)
 			case w.code == "" && (j.Verdict.License == nil || j.Verdict.License.Entitlements[0].Slots != 4):
 				t.Errorf("by %s: %s: %+v", by.name, w.name, j.Verdict.License)
-			case w.code != "" && (string(j.Verdict.Answer.Code) != w.code || j.Verdict.Answer.Do == "" || !strings.Contains(j.Verdict.Answer.Detail, w.detail)):
+			case w.code != "" && (string(j.Verdict.Answer.Code) != w.code || j.Verdict.Answer.Do == "" ||
+				!strings.Contains(j.Verdict.Answer.Detail, w.detail)):
 				t.Errorf("by %s: %s: %+v", by.name, w.name, j.Verdict.Answer)
 			}
 		}
 	}
 }
 
-// A file of another vendor is not taken for a forgery.
+// A file of another vendor is not reported as a forgery.
 func TestVerifyFileOfAnotherVendor(t *testing.T) {
 	keyring.MockInit()
 	theirs, _ := enter(t, start(t, t.TempDir(), Config{})).license()
@@ -97,7 +98,7 @@ func TestPanicBecomesAnError(t *testing.T) {
 	}
 }
 
-// The page's half of the bridge names every method, and no other.
+// The pages' half of the bridge names every method, and no other.
 func TestBridge(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join("..", "..", "frontend", "src", "platform", "desktop.ts"))
 	if err != nil {
@@ -127,7 +128,8 @@ func TestArgs(t *testing.T) {
 	}
 	t.Setenv("XDG_DATA_HOME", "/data")
 	a, err := ParseArgs([]string{"--server", "https://host", "a.txt", "/b/c.txt", "file:///d/e%20f.txt"}, "/here")
-	if err != nil || a.Dir != "/data/onelicense" || a.Server != "https://host" || strings.Join(a.Files, " ") != "/here/a.txt /b/c.txt /d/e f.txt" {
+	if err != nil || a.Dir != "/data/onelicense" || a.Server != "https://host" ||
+		strings.Join(a.Files, " ") != "/here/a.txt /b/c.txt /d/e f.txt" {
 		t.Errorf("%+v, %v", a, err)
 	}
 	if _, err := ParseArgs([]string{"--what"}, "/here"); err == nil {

@@ -46,7 +46,8 @@ class Driver {
 
   /** Runs the body of an async function in the page. */
   run(script, ...args) {
-    const body = `const done = arguments[arguments.length - 1]; (async (...args) => {${script}})(...arguments).then((value) => done({ value }), (error) => done({ error: String(error) }));`;
+    const body = `const done = arguments[arguments.length - 1];
+      (async (...args) => {${script}})(...arguments).then((value) => done({ value }), (error) => done({ error: String(error) }));`;
     return this.#ask("POST", "/execute/async", { script: body, args }).then(({ value, error }) => {
       if (error !== undefined) throw new Error(error);
       return value;

@@ -45,7 +45,8 @@ export async function open(data, { args = [], env = {} } = {}) {
   }
 }
 
-const windowOf = (pid) => tool("xdotool", "search", "--onlyvisible", "--all", "--pid", String(pid), "--name", "^One License$").split("\n")[0];
+const windowOf = (pid) =>
+  tool("xdotool", "search", "--onlyvisible", "--all", "--pid", String(pid), "--name", "^One License$").split("\n")[0];
 
 class Program {
   constructor(child, window, page, times) {

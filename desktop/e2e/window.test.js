@@ -18,7 +18,8 @@ const ask = (page, method, path, body) =>
   page.run(
     `const [method, path, body] = args;
      const { csrf_token } = await (await fetch("/api/v1/session")).json();
-     const reply = await fetch("/api/v1" + path, { method, headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf_token }, ...(body && { body: JSON.stringify(body) }) });
+     const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf_token };
+     const reply = await fetch("/api/v1" + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
      const text = await reply.text();
      if (!reply.ok) throw new Error(method + " " + path + ": " + reply.status + " " + text);
      return text.startsWith("{") ? JSON.parse(text) : text;`,
@@ -30,7 +31,8 @@ const ask = (page, method, path, body) =>
 /** The verdicts that the page shows, as name and code. */
 const verdicts = (page, count) =>
   until(`there are ${count} verdicts`, async () => {
-    const shown = await page.run(`return [...document.querySelectorAll("[data-verdict]")].map((row) => [row.querySelectorAll("p")[1].textContent, row.dataset.verdict])`);
+    const shown = await page.run(`const rows = [...document.querySelectorAll("[data-verdict]")];
+      return rows.map((row) => [row.querySelectorAll("p")[1].textContent, row.dataset.verdict])`);
     if (shown.length !== count) throw new Error(JSON.stringify(shown));
     return Object.fromEntries(shown);
   });
@@ -47,7 +49,8 @@ describe("a vendor with nothing installed", () => {
   /** A picture for the documentation, of the verdicts. What was scrolled is on the screen when the picture is another one. */
   async function portray(name) {
     const file = join(pictures, name);
-    const scroll = (to) => page.run(`document.activeElement?.blur(); await document.fonts.ready; ${to}; await new Promise(requestAnimationFrame)`);
+    const scroll = (to) =>
+      page.run(`document.activeElement?.blur(); await document.fonts.ready; ${to}; await new Promise(requestAnimationFrame)`);
     await scroll("scrollTo(0, 0)");
     program.picture(file);
     const top = readFileSync(file);
@@ -71,14 +74,17 @@ describe("a vendor with nothing installed", () => {
   test("is led into an empty server of their own", async (t) => {
     await page.sees("No products yet");
     const drawn = await page.run("return performance.timeOrigin + performance.getEntriesByName('first-contentful-paint')[0].startTime");
-    t.diagnostic(`on an empty directory: window after ${Math.round(program.visible)} ms, page drawn after ${Math.round(drawn - program.begun)} ms, ${program.memory()} MiB`);
+    const [visible, pageDrawn] = [program.visible, drawn - program.begun].map(Math.round);
+    t.diagnostic(`on an empty directory: window after ${visible} ms, page drawn after ${pageDrawn} ms, ${program.memory()} MiB`);
   });
 
   test("has no secret in the page", async () => {
     assert.equal(await page.run("return document.cookie"), "");
     assert.equal(await page.run(`const reply = await fetch("/api/v1/session"); return reply.headers.get("Set-Cookie")`), null);
     await assert.rejects(
-      page.run(`const reply = await fetch("/api/v1/products", { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"name":"x"}' }); if (!reply.ok) throw new Error((await reply.json()).code)`),
+      page.run(`const headers = { "Content-Type": "application/json" };
+        const reply = await fetch("/api/v1/products", { method: "POST", headers, body: '{"name":"x"}' });
+        if (!reply.ok) throw new Error((await reply.json()).code)`),
       /csrf/,
     );
   });
@@ -88,9 +94,11 @@ describe("a vendor with nothing installed", () => {
     const policy = { type: "calls", trigger: "interval", interval: 3_600_000, max_retries: 3, grace: 86_400_000, activation_limit: 20 };
     const version = await ask(page, "POST", `/products/${product.id}/versions`, { name: "2027", policy });
     const license = await ask(page, "POST", `/versions/${version.id}/licenses`, {
-      name: "Plant 7", customer: "Initech", contexts: ["ui", "automation"], entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling" }], allowance: 1_000,
+      name: "Plant 7", customer: "Initech", contexts: ["ui", "automation"], allowance: 1_000,
+      entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling" }],
     });
-    made = { license: license.id, file: await ask(page, "GET", `/licenses/${license.id}/file`), keys: await ask(page, "GET", `/products/${product.id}/keys`) };
+    const [file, keys] = [await ask(page, "GET", `/licenses/${license.id}/file`), await ask(page, "GET", `/products/${product.id}/keys`)];
+    made = { license: license.id, file, keys };
     await goTo(page, `#/products/${product.id}`);
     await page.sees("Acme CAD");
   });
@@ -152,8 +160,9 @@ describe("a vendor with nothing installed", () => {
   });
 
   test("hears of a call that fails", async () => {
-    await assert.rejects(page.run(`await window.go.app.Native.Judge(4711, "").catch((error) => { throw new Error(error) })`), /no file was chosen/);
-    await assert.rejects(page.run(`await window.go.app.Native.UseServer("http://example.com").catch((error) => { throw new Error(error) })`), /https/);
+    const native = (call) => page.run(`await window.go.app.Native.${call}.catch((error) => { throw new Error(error) })`);
+    await assert.rejects(native('Judge(4711, "")'), /no chosen file has the number 4711/);
+    await assert.rejects(native('UseServer("http://example.com")'), /https/);
   });
 
   test("finds everything again, in the dark", async (t) => {
@@ -166,7 +175,8 @@ describe("a vendor with nothing installed", () => {
     await goTo(page, "#/products");
     await page.sees("Acme CAD");
     const drawn = await page.run("return performance.timeOrigin + performance.getEntriesByName('first-contentful-paint')[0].startTime");
-    t.diagnostic(`on a used directory: window after ${Math.round(program.visible)} ms, page drawn after ${Math.round(drawn - program.begun)} ms, ${program.memory()} MiB`);
+    const [visible, pageDrawn] = [program.visible, drawn - program.begun].map(Math.round);
+    t.diagnostic(`on a used directory: window after ${visible} ms, page drawn after ${pageDrawn} ms, ${program.memory()} MiB`);
   });
 });
 

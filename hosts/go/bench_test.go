@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// BenchmarkConsume is a licensed call with the trigger interval. Budget: 2 µs.
+// BenchmarkConsume measures a licensed call with the trigger interval. Budget: 2 µs.
 func BenchmarkConsume(b *testing.B) {
 	for name, every := range map[string]int64{"journal_every=100": 100, "journal_every=1000000": 1_000_000} {
 		b.Run(name, func(b *testing.B) {
@@ -27,7 +27,7 @@ func BenchmarkConsume(b *testing.B) {
 	}
 }
 
-// BenchmarkVerify is a license file: with a keyring that the client has (budget: 0.7 ms), and with one that comes along.
+// BenchmarkVerify measures a license file: with a keyring that was parsed before (budget: 0.7 ms), and with a new one.
 func BenchmarkVerify(b *testing.B) {
 	v := newFakeServer(b)
 	compiled(b)
@@ -53,7 +53,7 @@ func BenchmarkVerify(b *testing.B) {
 	})
 }
 
-// BenchmarkFirstVerdict is a whole process that verifies one file and ends. Budgets: 600 ms without a cache, 150 ms with one.
+// BenchmarkFirstVerdict measures a whole process that verifies one file and ends. Budgets: 600 ms without a cache, 150 ms with one.
 func BenchmarkFirstVerdict(b *testing.B) {
 	v := newFakeServer(b)
 	file, ring := b.TempDir()+"/license.txt", b.TempDir()+"/ring.asc"
@@ -65,13 +65,14 @@ func BenchmarkFirstVerdict(b *testing.B) {
 	coldAndWarm(b, "ONELICENSE_TEST_FILE="+file, "ONELICENSE_TEST_RING="+ring)
 }
 
-// BenchmarkFirstActivation is a whole process that activates, counts a call and closes. Budgets: 1 s without a cache, 200 ms with one.
+// BenchmarkFirstActivation measures a whole process that activates, counts a call and closes. Budgets: 1 s without a cache, 200 ms with
+// one.
 func BenchmarkFirstActivation(b *testing.B) {
 	v := newFakeServer(b)
 	coldAndWarm(b, "ONELICENSE_TEST_SERVER="+v.config(b).ServerURL)
 }
 
-// coldAndWarm runs this program anew each time, with and without something in its cache.
+// coldAndWarm runs this program as a new process each time, with an empty and with a filled cache.
 func coldAndWarm(b *testing.B, does ...string) {
 	process := func(b *testing.B, cache, mode string) {
 		cmd := exec.Command(os.Args[0])

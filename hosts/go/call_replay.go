@@ -9,8 +9,8 @@ import (
 )
 
 // A client that began in the interpreter moves to the compiled module when that is ready. Its state cannot be copied, but it can be
-// made again: the core is a machine without I/O, so the same calls give the same state, byte for byte. The history holds all calls
-// since the instance began; the move makes them again and compares each answer.
+// reproduced: the core has no I/O, so the same calls give the same state, byte for byte. The log holds all calls since the instance
+// began; the move repeats them and compares each answer.
 
 // maxCallLog limits the log in bytes. A client that does more before the compiler is done stays in the interpreter.
 const maxCallLog = 16 << 20

@@ -17,7 +17,7 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// eventually waits until something that happens in the background is so.
+// eventually waits for a condition that the background fulfils.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	look, enough := time.NewTicker(time.Millisecond), time.After(time.Minute)
@@ -85,13 +85,14 @@ func TestMissingSettingIsNamed(t *testing.T) {
 }
 
 // proves C02
-func TestConstructionRefuses(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	v := newFakeServer(t)
 	for _, code := range []license.Code{license.CodeUnknownProduct, license.CodeExpired, license.CodeActivationLimit, license.CodeSuspended} {
 		v.set(func() { v.refuse = code })
 		_, err := New(t.Context(), v.config(t))
 		wantCode(t, err, code)
-		if refusal, ok := errors.AsType[*Error](err); !ok || refusal.AllowContinue || refusal.Message == "" || refusal.Do == "" || refusal.License != first {
+		if refusal, ok := errors.AsType[*Error](err); !ok || refusal.AllowContinue || refusal.Message == "" || refusal.Do == "" ||
+			refusal.License != first {
 			t.Errorf("%s: %+v", code, err)
 		}
 	}
@@ -119,7 +120,7 @@ func TestConstructionRefuses(t *testing.T) {
 }
 
 // proves C03
-func TestConstructionWaitsTheActivationDelay(t *testing.T) {
+func TestNewWaitsForActivationDelay(t *testing.T) {
 	v := newFakeServer(t)
 	v.settings.ActivationDelay = 30_000
 	cfg, clock := v.config(t), newHand()
@@ -397,7 +398,7 @@ func TestDeactivateGivesTheActivationBack(t *testing.T) {
 	wantCode(t, c.Consume(t.Context()), license.CodeDeactivated)
 }
 
-// A program that gives up waiting gets its context's error, and the client goes on.
+// A program that stops waiting gets its context's error, and the client continues.
 func TestContextCancelsCall(t *testing.T) {
 	v := newFakeServer(t)
 	v.settings.Trigger = lease.EveryCall
@@ -445,7 +446,7 @@ func TestConcurrentConsumeLosesNoCount(t *testing.T) {
 	}
 }
 
-// A trap ends the instance, not the program: calls in progress say internal, and a new instance goes on from the last saved state.
+// A trap ends the instance, not the program: open calls get internal, and a new instance resumes from the last saved state.
 func TestTrapIsRecovered(t *testing.T) {
 	v := newFakeServer(t)
 	cfg := v.config(t)
@@ -483,8 +484,8 @@ func TestTrapIsRecovered(t *testing.T) {
 	wantCode(t, c.Consume(t.Context()), license.CodeInternal)
 }
 
-// What an instance asked for before it trapped must not reach the next one, which uses the same numbers.
-func TestAnswersForATrappedInstanceAreDropped(t *testing.T) {
+// Results that belong to a trapped instance must not reach the next one, which uses the same numbers.
+func TestEventsForTrappedInstanceAreDropped(t *testing.T) {
 	v := newFakeServer(t)
 	c := must(t, v.config(t))
 	m := c.runner
@@ -518,7 +519,7 @@ func TestRequestIsSavedBeforeSend(t *testing.T) {
 	}
 }
 
-func TestServerThatDoesNotAnswerInTime(t *testing.T) {
+func TestServerTimeout(t *testing.T) {
 	v := newFakeServer(t)
 	cfg := v.config(t)
 	release := make(chan struct{})

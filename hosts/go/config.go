@@ -27,10 +27,10 @@ type Config struct {
 	Fingerprint map[string]string
 	Program     string // version of the program; sent to the server if the policy asks for statistics
 
-	// Offline is for a machine that reaches no server: New goes on when all that is wrong is that nothing was heard from it (unreachable,
-	// server_error) and the last lease, if there was one, has run out (lease_expired), so that the activation or the renewal can be made by
-	// hand: ExportRequest, then ImportAnswer. Until then calls are answered with their verdict. Nor do these three stop the program later
-	// when there is no OnVerdict. Every other failure is as without it. spec/verdicts.md marks these codes; the module decides.
+	// Offline is for a machine that reaches no server: New succeeds although the server was not reached (unreachable, server_error) or the
+	// last lease has expired (lease_expired), so that the activation or renewal can be made by hand: ExportRequest, then ImportAnswer.
+	// Until then calls are refused with their verdict. These codes do not stop the program later either if there is no OnVerdict. Every
+	// other failure is as without it. The module decides which codes these are (spec/verdicts.md).
 	Offline bool
 
 	// StorageDir is the directory for the state of this installation; one process at a time may use it. Empty: a folder of the product in the

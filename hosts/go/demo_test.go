@@ -15,7 +15,7 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// demo is the demo program with the vendor's four values.
+// demo runs the demo program with the vendor's four values.
 func demo(t testing.TB, v *fakeServer) func(args ...string) *exec.Cmd {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "demo")
@@ -41,7 +41,8 @@ func TestDemoPrintsAVerdictForEachStep(t *testing.T) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
 		t.Errorf("it ended with %v", err)
 	}
-	want := "consume ok,consume exhausted,reserve ok,check ok,release ok,release not_reserved,sync ok,status ok,hold ok,shutdown ok,consume not_running,"
+	want := "consume ok,consume exhausted,reserve ok,check ok,release ok,release not_reserved," +
+		"sync ok,status ok,hold ok,shutdown ok,consume not_running,"
 	if got := strings.NewReplacer("\t", " ", "\n", ",").Replace(string(out)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -106,7 +107,8 @@ func TestProgramExitsWithoutOnVerdict(t *testing.T) {
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), "ONELICENSE_TEST_VERDICT="+string(verdict), "ONELICENSE_TEST_OFFLINE="+offline)
 			out, err := cmd.CombinedOutput()
-			if (err != nil) != stopped || !strings.Contains(string(out), verdict.Verdict().Message) || strings.Contains(string(out), "went on") == stopped {
+			if (err != nil) != stopped || !strings.Contains(string(out), verdict.Verdict().Message) ||
+				strings.Contains(string(out), "went on") == stopped {
 				t.Errorf("offline %q, %s: %v, %s", offline, verdict, err, out)
 			}
 		}

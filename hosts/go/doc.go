@@ -1,5 +1,5 @@
-// Package onelicense licenses a Go program. It runs the client core, a WebAssembly module, and does for it what the module cannot do itself:
-// HTTP, timers, storage and randomness. The module makes every decision (spec/abi.md), the same in every language.
+// Package onelicense licenses a Go program. It runs the client core, a WebAssembly module, and does for it what the module cannot do
+// itself: HTTP, timers, storage and randomness. The module makes every decision (spec/abi.md), the same in every language.
 //
 // A program with one license calls New with the four values of the instructions page, then Consume at the end of each licensed call:
 //
@@ -69,9 +69,9 @@
 //
 // # Data sent to the server
 //
-// Statistics are Config.Program, the platform, this package's version and the numbers that the program sets with Client.Statistics; they are
-// sent with a sync if the policy asks for them. Config.Fingerprint is empty unless the program fills it, with MachineParts or parts of its
-// own; the server gets hashes under the license's id and never a value.
+// Statistics are Config.Program, the platform, this package's version and the numbers that the program sets with Client.Statistics; they
+// are sent with a sync if the policy asks for them. Config.Fingerprint is empty unless the program fills it, with MachineParts or parts
+// of its own; the server gets hashes under the license's id and never a value.
 //
 // # Receipts
 //

@@ -21,8 +21,8 @@ const (
 	memoryPages      = 1024        // of 64 KiB: a module that needs more than 64 MiB traps
 	cacheLoadTimeout = time.Second // for loading a compiled module from the disk cache; the interpreter is used after that
 
-	// compileDelay is how long the interpreter runs before the compiler takes a processor for seconds: a program that wants one verdict, or is
-	// being activated, is done by then.
+	// compileDelay is the time that the interpreter has before the compiler takes a processor for seconds: a program that wants one
+	// verdict, or is being activated, is done by then.
 	compileDelay = 2 * time.Second
 )
 

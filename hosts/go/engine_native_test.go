@@ -16,7 +16,7 @@ const tags = "native" // of programs that a test builds
 // breakInstance makes the core panic at its next call.
 func breakInstance(i *instance) { i.core = nil }
 
-// An instance that panicked answers nobody after that, and Verify takes another.
+// An instance that panicked is not used again, and Verify takes another.
 func TestPanicEndsTheInstance(t *testing.T) {
 	v := newFakeServer(t)
 	e := &engine{idleInstances: make(chan *instance, 1)}

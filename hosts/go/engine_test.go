@@ -91,7 +91,7 @@ func probe() []byte {
 }
 
 // wazero's own defaults are the same "random" bytes in every instance, and clocks that stand still.
-func TestRandomnessAndClocksAreReal(t *testing.T) {
+func TestModuleUsesSystemRandomnessAndClocks(t *testing.T) {
 	ctx := t.Context()
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
 	defer r.Close(ctx)
@@ -124,7 +124,7 @@ func TestRandomnessAndClocksAreReal(t *testing.T) {
 	}
 }
 
-func TestModuleThatWantsTooMuchMemoryTraps(t *testing.T) {
+func TestModuleMemoryLimit(t *testing.T) {
 	inst, err := interpreted(t).instance()
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestModuleThatWantsTooMuchMemoryTraps(t *testing.T) {
 	}
 }
 
-func TestTrapIsNamedByWhatTheModuleSaid(t *testing.T) {
+func TestTrapNamesTheModulesMessage(t *testing.T) {
 	inst, err := compiled(t).instance()
 	if err != nil {
 		t.Fatal(err)
@@ -240,11 +240,12 @@ func TestCachePrunesUnusedModules(t *testing.T) {
 	}
 }
 
-// The interpreter takes a hundred times as long, so a few vectors stand for all.
+// The interpreter takes a hundred times as long, so it opens only a few vectors.
 func TestInterpreterAndCompilerAgreeOnVectors(t *testing.T) {
 	quick, full := interpreted(t), compiled(t)
 	few := map[license.Code]bool{
-		license.CodeOK: true, license.CodeFileLines: true, license.CodeSignatureInvalid: true, license.CodeKeyUnknown: true, license.CodeKeyCompromised: true,
+		license.CodeOK: true, license.CodeFileLines: true, license.CodeSignatureInvalid: true, license.CodeKeyUnknown: true,
+		license.CodeKeyCompromised: true,
 	}
 	for _, v := range vectors(t) {
 		if !few[v.Code] {
@@ -284,13 +285,14 @@ func TestInterpreterAnswersWhileTheModuleIsCompiled(t *testing.T) {
 	}
 }
 
-// A client that began in the interpreter moves to the compiled module with everything that it holds in memory, while it goes on.
+// A client that began in the interpreter moves to the compiled module with everything that it holds in memory, while it is in use.
 func TestUpgradeFromInterpreterToCompiler(t *testing.T) {
 	full := compiled(t)
 	if err := interpreted(t).startInterpreter(); err != nil {
 		t.Fatal(err)
 	}
-	quick := &engine{module: dist.Module, idleInstances: make(chan *instance, 1), ready: make(chan struct{}), interpreterBackend: interpreted(t).interpreterBackend}
+	quick := &engine{module: dist.Module, idleInstances: make(chan *instance, 1), ready: make(chan struct{}),
+		interpreterBackend: interpreted(t).interpreterBackend}
 	v := newFakeServer(t)
 	v.allowance = 1_000_000
 	cfg := v.config(t)

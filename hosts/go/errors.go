@@ -8,20 +8,20 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// Verdict is an answer of the client core: a row of spec/verdicts.md with what decided it.
+// Verdict is an answer of the client core: a row of spec/verdicts.md with its evidence.
 type Verdict = abi.Verdict
 
-// Status is how a client stands, for people and diagnostics.
+// Status is the state of a client, for people and diagnostics.
 type Status = abi.Status
 
 // License is a verified license file.
 type License = abi.License
 
-// Receipt is what a lease proves: that the server has taken these counts of this activation, in answer to this request.
+// Receipt proves that the server has accepted these counts of this activation, in answer to this request.
 type Receipt = abi.Receipt
 
 // Error is a refusal: the whole verdict, with code, class, message, detail, what to do, license, context and entitlement.
-// AllowContinue says whether the program may go on all the same.
+// AllowContinue says whether the program may continue all the same.
 type Error struct{ Verdict }
 
 // Error returns code, message and detail. They hold no secret.

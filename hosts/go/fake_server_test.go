@@ -23,7 +23,8 @@ const (
 	second  = "5edb1264cc150913cb7640f9"
 )
 
-// fakeServer is a small honest server: it activates everybody, counts, and hands slots out. Tests change its fields between requests, under mu.
+// fakeServer is a small honest server: it activates every installation, counts, and hands out slots. Tests change its fields between
+// requests, under mu.
 type fakeServer struct {
 	*httptest.Server
 	secret *pgp.SecretKeyring
@@ -160,21 +161,21 @@ func (v *fakeServer) answer(r *lease.Request, hash lease.Hash) []byte {
 	return text
 }
 
-// set changes the vendor between requests.
+// set changes the server between requests.
 func (v *fakeServer) set(change func()) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	change()
 }
 
-// requests tells what was asked so far.
+// requests returns the requests so far.
 func (v *fakeServer) requests() []lease.Request {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return slices.Clone(v.asked)
 }
 
-// total is the usage of all activations.
+// total returns the usage of all activations.
 func (v *fakeServer) total() (n int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -184,8 +185,8 @@ func (v *fakeServer) total() (n int64) {
 	return n
 }
 
-// config of a program of this vendor, with its own storage, an OnVerdict that says nothing, and a clock that only the test moves: a slow
-// machine syncs no sooner.
+// config returns the settings of a program of this vendor, with its own storage, an OnVerdict that does nothing, and a clock that only
+// the test moves, so that a slow machine syncs no earlier.
 func (v *fakeServer) config(t testing.TB) Config {
 	return Config{
 		ServerURL: v.URL + "/api/v1#" + v.root, ProductID: product, VersionID: version, LicenseID: first,
@@ -193,14 +194,14 @@ func (v *fakeServer) config(t testing.TB) Config {
 	}
 }
 
-// files is the same for a program with license files.
+// files is config for a program with license files.
 func (v *fakeServer) files(t testing.TB, directory string) FilesConfig {
 	c := v.config(t)
 	c.LicenseID, c.Keyring = "", v.ring
 	return FilesConfig{Config: c, Directory: directory}
 }
 
-// file is a license file.
+// file returns a license file.
 func (v *fakeServer) file(t testing.TB, id license.ID, contexts []string, entitlements ...string) []byte {
 	t.Helper()
 	claims := license.Claims{ID: id, Contexts: contexts}
@@ -214,11 +215,12 @@ func (v *fakeServer) file(t testing.TB, id license.ID, contexts []string, entitl
 	return file
 }
 
-// statement is a list of revoked licenses.
+// statement returns a revocation list.
 func (v *fakeServer) statement(t testing.TB, number int64, revoked ...license.ID) []byte {
 	t.Helper()
 	now := time.Now()
-	text, err := lease.SignStatement(lease.Statement{Product: product, Number: number, Time: lease.Time(now.UnixMilli()), Licenses: revoked}, v.secret, now)
+	text, err := lease.SignStatement(lease.Statement{Product: product, Number: number, Time: lease.Time(now.UnixMilli()), Licenses: revoked},
+		v.secret, now)
 	if err != nil {
 		t.Fatal(err)
 	}

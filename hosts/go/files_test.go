@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// directory holds the files of a program.
+// directory writes the files of a program and returns their directory.
 func directory(t testing.TB, files map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,13 +67,14 @@ func TestDirectoryOfFiles(t *testing.T) {
 	}
 }
 
-// By their names they are found, by their contents they are known.
+// Files are found by their names and recognised by their contents.
 //
 // proves L02
-func TestListsOfRevokedLicensesAreLoadedToo(t *testing.T) {
+func TestRevocationListsAreLoaded(t *testing.T) {
 	v := newFakeServer(t)
 	dir := directory(t, map[string][]byte{
-		"a.txt": v.file(t, first, []string{"ui"}, "rendering"), "b.list": v.file(t, second, []string{"ui"}, "modeling"), "c.LIST": v.statement(t, 2, first),
+		"a.txt": v.file(t, first, []string{"ui"}, "rendering"), "b.list": v.file(t, second, []string{"ui"}, "modeling"), "c.LIST": v.statement(t,
+			2, first),
 		"d.txt": []byte(`{"type":"onelicense/statement/1"}` + "\nnonsense\n"), "e.json": v.statement(t, 3),
 	})
 	status, err := initialize(t, v.files(t, dir)).Status()
@@ -92,9 +93,10 @@ func TestListsOfRevokedLicensesAreLoadedToo(t *testing.T) {
 	}
 }
 
-func TestListMayBeLargerThanALicenseFile(t *testing.T) {
+func TestRevocationListMayBeLarger(t *testing.T) {
 	files, err := DirectoryLoader(directory(t, map[string][]byte{
-		"a.list": []byte("{" + strings.Repeat("x", maxList)), "b.txt": make([]byte, maxList), "c.list": []byte("{" + strings.Repeat("x", maxList-2)),
+		"a.list": []byte("{" + strings.Repeat("x", maxList)), "b.txt": make([]byte, maxList), "c.list": []byte("{" +
+			strings.Repeat("x", maxList-2)),
 	})).Load()
 	if err != nil || len(files[0].Data) != maxList+1 || len(files[1].Data) != maxFile+1 || files[2].Data != nil || files[2].Error == "" {
 		t.Errorf("%d, %d, %q, %v", len(files[0].Data), len(files[1].Data), files[2].Error, err)
@@ -132,13 +134,13 @@ func TestFilesNeedAKeyring(t *testing.T) {
 	wantCode(t, err, license.CodeKeyringInvalid)
 }
 
-// memoryLoader stands for a program that keeps its licenses elsewhere.
+// memoryLoader is the loader of a program that keeps its licenses elsewhere.
 type memoryLoader []File
 
 func (l memoryLoader) Load() ([]File, error) { return l, nil }
 
 // proves L07 L08 L09 L10 L14 L15 L16 L17 L20
-func TestReservePatternsAndTheirRequests(t *testing.T) {
+func TestReservePatterns(t *testing.T) {
 	v := newFakeServer(t)
 	v.slots = 1
 	cfg := v.files(t, "")
@@ -209,7 +211,7 @@ func TestMustCheckCallsTheHandler(t *testing.T) {
 }
 
 // proves L19
-func TestServerErrorsComeBackAsErrors(t *testing.T) {
+func TestReserveReturnsServerErrors(t *testing.T) {
 	v := newFakeServer(t)
 	cfg := v.files(t, "")
 	cfg.Loader = memoryLoader{{Name: "one", Data: v.file(t, first, []string{"ui"}, "rendering")}}
@@ -218,7 +220,7 @@ func TestServerErrorsComeBackAsErrors(t *testing.T) {
 	wantCode(t, c.Reserve(t.Context(), "ui", "rendering"), license.CodeUnreachable)
 }
 
-// A new instance after a trap has the files again.
+// The new instance after a trap is given the files again.
 func TestFilesSurviveATrap(t *testing.T) {
 	v := newFakeServer(t)
 	cfg := v.files(t, "")

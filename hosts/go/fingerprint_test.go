@@ -43,7 +43,8 @@ func TestStatisticsSentOnlyIfPolicyAsks(t *testing.T) {
 		case !asks && told != nil:
 			t.Errorf("told %+v", told)
 		case !asks:
-		case told == nil || told.Program != "4.2" || told.Platform != platform || told.Host != hostName() || !strings.HasPrefix(told.Host, "go/") ||
+		case told == nil || told.Program != "4.2" || told.Platform != platform || told.Host != hostName() ||
+			!strings.HasPrefix(told.Host, "go/") ||
 			!slices.Equal(told.Numbers, []lease.NamedNumber{{Name: "documents", Value: 3}, {Name: "failures", Value: 0}}):
 			t.Errorf("told %+v", told)
 		}
@@ -53,10 +54,11 @@ func TestStatisticsSentOnlyIfPolicyAsks(t *testing.T) {
 	}
 }
 
-func TestVersionIsThatOfTheModule(t *testing.T) {
+func TestModuleVersion(t *testing.T) {
 	replaced := &debug.Module{Path: modulePath, Version: "v1.0.0", Replace: &debug.Module{Path: "../onelicense"}}
 	for want, info := range map[string]*debug.BuildInfo{
-		"1.2.3":                 {Main: debug.Module{Path: "example.com/app", Version: "v9.9.9"}, Deps: []*debug.Module{{Path: "example.com/x"}, {Path: modulePath, Version: "v1.2.3"}}},
+		"1.2.3": {Main: debug.Module{Path: "example.com/app", Version: "v9.9.9"},
+			Deps: []*debug.Module{{Path: "example.com/x"}, {Path: modulePath, Version: "v1.2.3"}}},
 		"0.1.0":                 {Main: debug.Module{Path: modulePath, Version: "v0.1.0"}},
 		"devel":                 {Main: debug.Module{Path: modulePath, Version: "(devel)"}},
 		"devel ":                {Deps: []*debug.Module{replaced}},
@@ -122,7 +124,8 @@ func TestMachineParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts := machineParts(missing, dir, empty, id)
-	if parts["host_name"] != host || parts["platform"] != platform || !strings.HasPrefix(parts["machine_id"], "4c4c4544\n") || len(parts["machine_id"]) != 256 {
+	if parts["host_name"] != host || parts["platform"] != platform || !strings.HasPrefix(parts["machine_id"], "4c4c4544\n") ||
+		len(parts["machine_id"]) != 256 {
 		t.Errorf("got %q", parts)
 	}
 	if _, ok := machineParts(missing)["machine_id"]; ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// TestMain is also the other process of the tests that need one.
+// TestMain also is the other process of tests that need one.
 func TestMain(m *testing.M) {
 	ctx := context.Background()
 	var err error

@@ -13,7 +13,7 @@ import (
 // The compiled module is machine code: anybody who can write the cache can run code in the program. So it is kept in a directory that only
 // this user can write, each module in a folder of its own; without such a directory there is no cache.
 
-// cacheLifetime is how long a module that no program uses any more stays in the cache.
+// cacheLifetime is the time for which a module that no program uses any more stays in the cache.
 const cacheLifetime = 60 * 24 * time.Hour
 
 // openCache returns the folder for the module with the hash, and whether it holds a compiled module already. The folder is empty if there

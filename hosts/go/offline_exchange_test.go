@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// cable is the real transport, until it is cut.
+// cable is the real transport until it is cut.
 type cable struct {
 	Transport
 	cut atomic.Bool
@@ -50,7 +50,7 @@ func (c *Client) exported(t testing.TB) string {
 	return request
 }
 
-// A machine that reaches no server is activated by hand, with a restart between the two ways.
+// A machine that reaches no server is activated by hand, with a restart in between.
 //
 // proves part of S23
 func TestFirstActivationByHand(t *testing.T) {
@@ -97,7 +97,7 @@ func TestFirstActivationByHand(t *testing.T) {
 	}
 }
 
-// A lease that has run out, while the program ran and before the next start, is renewed by hand.
+// A lease that has expired, while the program ran and before the next start, is renewed by hand.
 //
 // proves part of S23
 func TestRenewalByHand(t *testing.T) {
@@ -149,7 +149,7 @@ func TestRenewalByHand(t *testing.T) {
 	}
 }
 
-// Something else than the server that answers in its place is as good as none.
+// An answer of something other than the server counts as no answer.
 func TestOfflineBehindProxyError(t *testing.T) {
 	cfg := newFakeServer(t).config(t)
 	cfg.Transport = says("<html>Welcome to the hotel's network</html>")
@@ -161,8 +161,8 @@ func TestOfflineBehindProxyError(t *testing.T) {
 	c.exported(t)
 }
 
-// Offline tolerates that the server is not heard, and nothing else.
-func TestOfflineConstructionStillRefuses(t *testing.T) {
+// Offline tolerates that the server is not reached, and nothing else.
+func TestOfflineNewStillRefuses(t *testing.T) {
 	v := newFakeServer(t)
 	cfg := v.config(t)
 	cfg.Offline = true
@@ -182,7 +182,7 @@ func TestOfflineConstructionStillRefuses(t *testing.T) {
 	wantCode(t, err, license.CodeStorageFailed)
 }
 
-// A new instance that does not reach the server either is no news.
+// A new instance that does not reach the server either notifies nobody.
 func TestOfflineSurvivesATrap(t *testing.T) {
 	v := newFakeServer(t)
 	cfg, heard := v.config(t), make(chan Verdict, 10)
@@ -281,7 +281,7 @@ func TestBorrowedSlotOutlivesLease(t *testing.T) {
 	})
 }
 
-// What no call can hold comes from something else than a server, and must not keep anybody waiting.
+// An answer larger than a call may be does not come from a server, and must not keep a call waiting.
 func TestOversizedAnswerFails(t *testing.T) {
 	v := newFakeServer(t)
 	cfg := v.config(t)
@@ -302,13 +302,14 @@ func (s says) Post(context.Context, string, string) (Answer, error) {
 	return Answer{Status: 200, Body: string(s)}, nil
 }
 
-// The largest list of revoked licenses comes beside an answer.
+// The largest revocation list arrives as an attachment of an answer.
 func TestLargestRevocationListIsLoaded(t *testing.T) {
 	compiled(t)
 	v := newFakeServer(t)
 	revoked := make([]license.ID, (lease.MaxStatement-200)/27)
 	for i := range revoked {
-		revoked[i] = license.ID("5edb1264" + strings.Repeat("0", 11) + string([]byte{digit(i >> 16), digit(i >> 12), digit(i >> 8), digit(i >> 4), digit(i)}))
+		revoked[i] = license.ID("5edb1264" + strings.Repeat("0", 11) +
+			string([]byte{digit(i >> 16), digit(i >> 12), digit(i >> 8), digit(i >> 4), digit(i)}))
 	}
 	revoked = append(revoked, first)
 	v.list = v.statement(t, 1, revoked...)

@@ -17,7 +17,8 @@ import (
 type Storage interface {
 	// Load returns the state that was saved last; empty if there is none.
 	Load() (string, error)
-	// Save replaces the state: when it returns nil, the new state survives a power cut, and at any time either the old or the new one is there.
+	// Save replaces the state: when it returns nil, the new state survives a power cut, and at any time either the old or the new one is
+	// there.
 	Save(state string) error
 	// Close releases the storage for another client.
 	Close() error

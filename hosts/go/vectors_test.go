@@ -138,7 +138,7 @@ func TestRootOfAKeyring(t *testing.T) {
 	wantCode(t, err, license.CodeKeyringInvalid)
 }
 
-func TestVerifyOfManyAtOnce(t *testing.T) {
+func TestConcurrentVerify(t *testing.T) {
 	v := newFakeServer(t)
 	file := v.file(t, first, []string{"ui"}, "rendering")
 	for range 8 {
@@ -158,7 +158,7 @@ func TestVerifyOfManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestCallThatIsTooLargeIsRefused(t *testing.T) {
+func TestOversizedCallIsRefused(t *testing.T) {
 	_, err := compiled(t).invoke(verifyCall(make([]byte, abi.MaxCall), nil, time.Now()))
 	wantCode(t, err, license.CodeBadCall)
 }

@@ -28,7 +28,8 @@ func TestVerifyReceipt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Product != product || r.License != first || r.Activation != one.Activation || r.Generation != 1 || r.Number != 2 || r.Counters != one.Counters ||
+	if r.Product != product || r.License != first || r.Activation != one.Activation || r.Generation != 1 || r.Number != 2 ||
+		r.Counters != one.Counters ||
 		r.Counters.Counted != 3 || r.Root != v.root || r.Key == "" || r.Request == "" || r.Time.Std().Before(before) {
 		t.Errorf("it proves %+v", r)
 	}

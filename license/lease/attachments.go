@@ -49,7 +49,8 @@ func SplitAttachments(answer []byte) (signed []byte, b Attachments, err error) {
 			continue
 		}
 		value, rest, _ = bytes.Cut(value, []byte("\n"))
-		if *line.value, err = base64.StdEncoding.Strict().DecodeString(string(value)); err != nil || bytes.ContainsRune(value, '\r') { // which Go skips
+		// which Go skips
+		if *line.value, err = base64.StdEncoding.Strict().DecodeString(string(value)); err != nil || bytes.ContainsRune(value, '\r') {
 			return nil, b, license.Refuse(license.CodeLeaseMalformed, "beside it, %s: %v", line.word, err)
 		}
 	}

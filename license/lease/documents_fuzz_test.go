@@ -18,8 +18,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// What the documents of spec/lease.md look like, written a second time and without their Go types: the members in their order, those with
-// a question mark left out when empty. The fuzz tests hold the readers to it in both directions.
+// The documents of spec/lease.md, described a second time and without their Go types: the members in their order, those with
+// a question mark left out when empty. The fuzz tests compare the readers with it in both directions.
 type (
 	shape  []member
 	member struct {
@@ -72,8 +72,8 @@ var (
 	}
 )
 
-// written gives the one text of the shape's document that says what data says; "" when data says something else. It knows neither the
-// readers nor their types: it goes through the tokens and writes what must stand there.
+// written returns the only valid text of the shape's document with the same values as data; empty if there is none. It uses neither the
+// readers nor their types: it goes through the tokens and writes the expected ones.
 func written(data []byte, s shape) string {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -176,7 +176,7 @@ func rewrite(d *json.Decoder, what any, out *strings.Builder, optional bool) boo
 	return !optional || !zero[out.String()[start:]]
 }
 
-// wellFormed is what a reader must say of the document.
+// wellFormed reports whether a reader must accept the document.
 func wellFormed(document []byte, s shape, most int) bool {
 	return len(document) <= most && written(document, s) == string(document)
 }
@@ -193,7 +193,7 @@ func cut(text []byte) (document, signature []byte, ok bool) {
 	return parts[1], signature, err == nil && base64.StdEncoding.EncodeToString(signature) == string(parts[2])
 }
 
-// believing is a keyring whose signatures are the use and the hash of what is signed.
+// believing is a keyring whose signatures are the use and the hash of the message.
 type believing struct{ trusting }
 
 func stampOf(use license.Use, message []byte) []byte {
@@ -211,7 +211,8 @@ func (believing) Sign(use license.Use, message []byte, _ time.Time) ([]byte, err
 	return stampOf(use, message), nil
 }
 
-// signed makes a text of the document, so that the fuzzer gets past the signature; with as 0 the input is the text.
+// signed returns the text of a document with a valid signature, so that the fuzzer gets past the signature; with as 0 the input is the
+// text.
 func signed(input []byte, as uint8, by license.Use) []byte {
 	switch as % 3 {
 	case 1:
@@ -222,7 +223,7 @@ func signed(input []byte, as uint8, by license.Use) []byte {
 	return input
 }
 
-// refusals holds a reader to answering with a code.
+// refusals checks that a reader refuses with a code.
 func refusals(t *testing.T, err error) {
 	t.Helper()
 	if err != nil && code(err) == "" {
@@ -232,7 +233,7 @@ func refusals(t *testing.T, err error) {
 
 var material = regexp.MustCompile(`\{\\{0,7}"type\\{0,7}":\\{0,7}"onelicense/[a-z]+/1.*?\\n[A-Za-z0-9+/]+=*\\{1,7}n`)
 
-// real gives documents of one type out of the traces.
+// real returns documents of one type from the traces.
 func real(f *testing.F, kind string) (list [][]byte) {
 	f.Helper()
 	files, err := filepath.Glob("../../spec/vectors/client/*.json.gz")
@@ -279,7 +280,9 @@ func gunzip(f *testing.F, path string) []byte {
 	return b
 }
 
-// An answer is believed if and only if it is in its one form and signed by the keyring, or by the relay. proves part of N03
+// FuzzAnswer checks that an answer is accepted if and only if it is in its only form and signed by the keyring, or by the relay.
+//
+// proves part of N03
 func FuzzAnswer(f *testing.F) {
 	relay := &Delegation{Key: hex.EncodeToString(device.Public().(ed25519.PublicKey))}
 	for _, kind := range []string{TypeLease, TypeRefusal} {
@@ -323,7 +326,9 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// A request is taken if and only if it is in its one form, in range, and signed by the device it names. proves part of S18
+// FuzzRequest checks that a request is accepted if and only if it is in its only form, in range, and signed by the device that it names.
+//
+// proves part of S18
 func FuzzRequest(f *testing.F) {
 	for _, t := range real(f, TypeRequest) {
 		document, _, _ := bytes.Cut(t, []byte("\n"))
@@ -360,11 +365,14 @@ var (
 	name = `^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`
 	// forms of the request's texts, by the path to them.
 	forms = map[string]string{
-		"type": `^onelicense/request/1$`, "product": `^[0-9a-f]{24}$`, "version": `^[0-9a-f]{24}$`, "license": `^[0-9a-f]{24}$`, "device": `^[0-9a-f]{64}$`,
-		"nonce": `^[0-9a-f]{32}$`, "previous": `^[0-9a-f]{64}$`, "challenge": `(?s)^.{0,128}$`, "refused": `^[0-9a-f]{64}$`, "keyring": `^[0-9a-f]{64}$`,
+		"type": `^onelicense/request/1$`, "product": `^[0-9a-f]{24}$`, "version": `^[0-9a-f]{24}$`, "license": `^[0-9a-f]{24}$`,
+		"device": `^[0-9a-f]{64}$`,
+		"nonce":  `^[0-9a-f]{32}$`, "previous": `^[0-9a-f]{64}$`, "challenge": `(?s)^.{0,128}$`, "refused": `^[0-9a-f]{64}$`,
+		"keyring":          `^[0-9a-f]{64}$`,
 		"want.entitlement": name, "want.context": name, "drop.entitlement": name, "drop.context": name,
-		"fingerprint.name": name, "fingerprint.hash": `^[0-9a-f]{32}$`, "statistics.program": `^[ -~]{0,64}$`, "statistics.platform": `^[ -~]{0,64}$`,
-		"statistics.host": `^[ -~]{0,64}$`, "statistics.numbers.name": name, "lease": ``,
+		"fingerprint.name": name, "fingerprint.hash": `^[0-9a-f]{32}$`, "statistics.program": `^[ -~]{0,64}$`,
+		"statistics.platform": `^[ -~]{0,64}$`,
+		"statistics.host":     `^[ -~]{0,64}$`, "statistics.numbers.name": name, "lease": ``,
 	}
 	// ranges of its numbers.
 	ranges = map[string][2]int64{
@@ -378,7 +386,7 @@ var (
 	}{"want": {"entitlement", 1 << 20}, "drop": {"entitlement", 1 << 20}, "fingerprint": {"name", 16}, "statistics.numbers": {"name", 16}}
 )
 
-// inRange goes through a well-formed request.
+// inRange reports whether the values of a well-formed request are in range.
 func inRange(document, signature []byte) bool {
 	var r map[string]any
 	d := json.NewDecoder(bytes.NewReader(document))
@@ -423,13 +431,14 @@ func fits(path string, v any) bool {
 	return true
 }
 
-// Statements and delegations, each for its own use only.
+// FuzzStatement checks statements and delegations, each with its own key use only.
 func FuzzStatement(f *testing.F) {
 	s := Statement{
 		Product: "5edb10fecc150913cb7640f6", Number: 3, Time: 5, MaxAge: 9, Licenses: []license.ID{"5edb1264cc150913cb7640f8"},
 		Keys: []KeyStatement{{"AB", Compromised, 4}, {"CD", Retired, 5}},
 	}
-	d := Delegation{Product: "5edb10fecc150913cb7640f6", License: "5edb1264cc150913cb7640f8", Number: 1, Allowance: 5, Entitlements: []Pool{{"a", 3}}}
+	d := Delegation{Product: "5edb10fecc150913cb7640f6", License: "5edb1264cc150913cb7640f8", Number: 1, Allowance: 5,
+		Entitlements: []Pool{{"a", 3}}}
 	for _, use := range []license.Use{license.UseStatement, license.UseDelegation} {
 		a, _ := SignStatement(s, believing{}, time.Time{})
 		b, _ := SignDelegation(d, believing{}, time.Time{})
@@ -443,7 +452,8 @@ func FuzzStatement(f *testing.F) {
 		text := signed(input, as, license.Use(use))
 		document, signature, ok := cut(text)
 		is := func(kind string, s shape, most int, use license.Use) bool {
-			return ok && wellFormed(document, s, most) && bytes.HasPrefix(document, []byte(`{"type":"`+kind+`"`)) && bytes.Equal(signature, stampOf(use, document))
+			return ok && wellFormed(document, s, most) && bytes.HasPrefix(document, []byte(`{"type":"`+kind+`"`)) &&
+				bytes.Equal(signature, stampOf(use, document))
 		}
 		read, err := OpenStatement(text, believing{}, time.Time{})
 		refusals(t, err)
@@ -470,10 +480,11 @@ func FuzzStatement(f *testing.F) {
 	})
 }
 
-var besideLines = regexp.MustCompile(`^(keyring ([A-Za-z0-9+/]*={0,2})\n)?(list ([A-Za-z0-9+/]*={0,2})\n)?(delegation ([A-Za-z0-9+/]*={0,2})\n?)?$`)
+var attachmentLines = regexp.MustCompile(`^(keyring ([A-Za-z0-9+/]*={0,2})\n)?(list ([A-Za-z0-9+/]*={0,2})\n)?` +
+	`(delegation ([A-Za-z0-9+/]*={0,2})\n?)?$`)
 
-// What travels beside an answer is taken off it whole, and put back gives the same bytes.
-func FuzzBeside(f *testing.F) {
+// FuzzAttachments checks that attachments are split off whole, and that appending them again gives the same bytes.
+func FuzzAttachments(f *testing.F) {
 	f.Add([]byte("a\nb\n"))
 	for _, b := range []Attachments{
 		{}, {Keyring: []byte("k")}, {List: []byte("l\x00")}, {Delegation: []byte("dd")}, {[]byte("certificate"), []byte("{}\n"), []byte("d")},
@@ -499,7 +510,8 @@ func FuzzBeside(f *testing.F) {
 			return
 		}
 		if err != nil {
-			if again := besideLines.FindStringSubmatch(lines[2]); again != nil && canonical64(again[2]) && canonical64(again[4]) && canonical64(again[6]) {
+			if again := attachmentLines.FindStringSubmatch(lines[2]); again != nil && canonical64(again[2]) && canonical64(again[4]) &&
+				canonical64(again[6]) {
 				t.Fatalf("%v of %q", err, lines[2])
 			}
 			return

@@ -97,7 +97,7 @@ type Settings struct {
 	ActivationDelay int64      `json:"activation_delay"`     // how long the client waits after an activation
 	ClockTolerance  int64      `json:"clock_tolerance"`      // how far the clock may be behind the latest signed time
 	JournalEvery    int64      `json:"journal_every"`        // calls between two journal writes
-	Prepaid         int64      `json:"prepaid,omitempty"`    // calls that each lease grants in advance, charged when granted; 0: calls are charged when reported
+	Prepaid         int64      `json:"prepaid,omitempty"`    // calls granted in advance, charged when granted; 0: charged when reported
 	Statistics      bool       `json:"statistics,omitempty"` // the client reports its statistics with each sync
 }
 
@@ -155,7 +155,7 @@ type Refusal struct {
 	Detail     string       `json:"detail,omitempty"`     // what decided it, for people
 	RetryAt    Time         `json:"retry_at,omitempty"`   // class retry-at: not before
 	Generation int64        `json:"generation,omitempty"` // stale_state: the generation that the server knows
-	Challenge  string       `json:"challenge,omitempty"`  // stale_state: lets the holder activate anew, as the next generation
+	Challenge  string       `json:"challenge,omitempty"`  // stale_state: lets the holder re-activate as the next generation
 	NotAfter   Time         `json:"not_after"`
 }
 

@@ -36,7 +36,8 @@ func TestRequestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	document, _, _ := bytes.Cut(text, []byte("\n"))
-	if hash != HashOf(document) || r.Activation() != ActivationID(device.Public().(ed25519.PublicKey)) || r.Want[0].Slot != (Slot{"rendering", "ui"}) {
+	if hash != HashOf(document) || r.Activation() != ActivationID(device.Public().(ed25519.PublicKey)) ||
+		r.Want[0].Slot != (Slot{"rendering", "ui"}) {
 		t.Fatalf("%+v", r)
 	}
 }
@@ -88,7 +89,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 }
 
-// trusting is a keyring whose signatures are the hash of what is signed.
+// trusting is a keyring whose signatures are the hash of the message.
 type trusting struct{}
 
 func (trusting) Root() string                                             { return "ROOT" }
@@ -117,7 +118,8 @@ func TestOpen(t *testing.T) {
 		t.Fatalf("%+v %v", a, err)
 	}
 	signed, beside, err := SplitAttachments(Attachments{Keyring: []byte("certificate"), Delegation: []byte("d")}.Append(text))
-	if err != nil || string(beside.Keyring) != "certificate" || beside.List != nil || string(beside.Delegation) != "d" || !bytes.Equal(signed, text) {
+	if err != nil || string(beside.Keyring) != "certificate" || beside.List != nil || string(beside.Delegation) != "d" ||
+		!bytes.Equal(signed, text) {
 		t.Fatalf("%q %q %v", signed, beside, err)
 	}
 	if signed, beside, err = SplitAttachments(text); err != nil || beside.Keyring != nil || !bytes.Equal(signed, text) {

@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// versioned makes a product's keys of a version.
+// versioned makes a product's keys of a given version.
 func versioned(t *testing.T, version int, name string) *SecretKeyring {
 	t.Helper()
 	s, err := GenerateVersion(version, name, seeded(name), made)
@@ -23,7 +23,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// A key of either version signs for its use, and what was written is read again.
+// A key of either version signs for its use, and is the same after writing and reading.
 //
 // proves part of L04
 func TestBothVersionsRoundTrip(t *testing.T) {
@@ -70,7 +70,7 @@ func TestBothVersionsRoundTrip(t *testing.T) {
 	expect(t, err, license.CodeBadCall)
 }
 
-// A document signed under one version's root is nothing under the other's.
+// A document that was signed under one version's root is refused under the other's.
 func TestVersionsDoNotMix(t *testing.T) {
 	old, recent := versioned(t, V4, "Example"), versioned(t, V6, "Example")
 	_, err := recent.Public().Verify(license.UseFile, text, sign(t, old, license.UseFile, text, made), made)
@@ -83,7 +83,7 @@ func TestVersionsDoNotMix(t *testing.T) {
 	expect(t, err, license.CodeKeyringInvalid)
 }
 
-// A server without the root gets its next key certified: the request goes to the root, the certificate comes back.
+// A server without the root key gets its next key certified: the request goes to the root, the certificate comes back.
 //
 // proves part of N04
 func TestCertifyKeyForOfflineRoot(t *testing.T) {
@@ -134,7 +134,7 @@ func TestCertifyKeyForOfflineRoot(t *testing.T) {
 	}
 }
 
-// What a root must not certify.
+// Requests that a root must not certify.
 func TestRequestsThatAreRefused(t *testing.T) {
 	whole, other := product(t, "Example"), product(t, "Another")
 	r, err := NewCertificationRequest(whole.Public(), license.UseLease, seeded("next"), made)
@@ -173,13 +173,14 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if c, err := whole.Certify(r, license.UseLease, time.Time{}, made); err == nil && c.Public().Keys(made)[5].Fingerprint != certified.Public().Keys(made)[5].Fingerprint {
+		if c, err := whole.Certify(r, license.UseLease, time.Time{}, made); err == nil &&
+			c.Public().Keys(made)[5].Fingerprint != certified.Public().Keys(made)[5].Fingerprint {
 			t.Errorf("byte %d was changed and the key certified", i)
 		}
 	}
 }
 
-// What is carried to a root comes from a machine that may be anybody's by then.
+// FuzzParseRequest parses requests from a machine that may have been taken over.
 func FuzzParseRequest(f *testing.F) {
 	s, err := Generate("Example", seeded("Example"), made)
 	if err != nil {

@@ -138,7 +138,8 @@ func newCrossSignedKey(root *packet.PublicKey, use license.Use, saying []*packet
 }
 
 // signBinding makes the signature with which the root binds a subkey: it names the use and holds the subkey's signature back.
-func signBinding(root *packet.PrivateKey, subkey *packet.PublicKey, back *packet.Signature, use license.Use, end, now time.Time) (*packet.Signature, error) {
+func signBinding(root *packet.PrivateKey, subkey *packet.PublicKey, back *packet.Signature, use license.Use, end,
+	now time.Time) (*packet.Signature, error) {
 	binding := newSignature(&root.PublicKey, packet.SigTypeSubkeyBinding, now)
 	binding.FlagsValid, binding.FlagSign = true, true
 	binding.EmbeddedSignature = back

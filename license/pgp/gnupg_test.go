@@ -13,7 +13,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// gnupg is a GnuPG home of its own.
+// gnupg runs gpg with its own home directory.
 type gnupg struct {
 	t    *testing.T
 	home string
@@ -111,7 +111,7 @@ func TestGnuPGVerifiesOurSignatures(t *testing.T) {
 	}
 }
 
-// We accept what the page on license files tells a vendor to do with plain GnuPG, and refuse the near misses.
+// Files that were signed with plain GnuPG as spec/license-file.md describes are accepted, and near misses are refused.
 //
 // proves L04
 func TestVerifyGnuPGSignatures(t *testing.T) {
@@ -158,11 +158,15 @@ func TestVerifyGnuPGSignatures(t *testing.T) {
 		{"sha1", ring(g, "rsa3072@example.com"), "rsa3072@example.com", "--textmode --digest-algo SHA1", license.CodeSignatureAlgorithm},
 		{"sha384", ring(g, "rsa3072@example.com"), "rsa3072@example.com", "--textmode --digest-algo SHA384", license.CodeOK},
 		{"armored", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --armor", license.CodeSignatureFormat},
-		{"expired", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --default-sig-expire seconds=3600", license.CodeSignatureExpired},
-		{"future", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --faked-system-time 20300101T000000", license.CodeSignatureFuture},
+		{"expired", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --default-sig-expire seconds=3600",
+			license.CodeSignatureExpired},
+		{"future", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --faked-system-time 20300101T000000",
+			license.CodeSignatureFuture},
 		{"notation", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --sig-notation order@example.com=4711", license.CodeOK},
-		{"critical_notation", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --sig-notation !order@example.com=4711", license.CodeSignatureFormat},
-		{"two_signers", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --local-user rsa3072@example.com", license.CodeSignatureFormat},
+		{"critical_notation", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --sig-notation !order@example.com=4711",
+			license.CodeSignatureFormat},
+		{"two_signers", ring(g, "ed25519@example.com"), "ed25519@example.com", "--textmode --local-user rsa3072@example.com",
+			license.CodeSignatureFormat},
 		{"another_key", ring(g, "rsa3072@example.com"), "ed25519@example.com", "--textmode", license.CodeKeyUnknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -235,7 +239,7 @@ func (g gnupg) fingerprint(name string) string {
 	return ""
 }
 
-// The commands of spec/license-file.md, run as they stand there.
+// The commands of spec/license-file.md, run exactly as they are printed.
 //
 // proves L03 L04
 func TestDocumentedGnuPGCommands(t *testing.T) {

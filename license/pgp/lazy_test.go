@@ -13,8 +13,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// expectSameResults holds a lazily parsed certificate to what Parse says of it, key by key and signature by signature. Each signature is asked of a
-// keyring that has checked nothing yet, and then of one that has answered the others.
+// expectSameResults compares a lazily parsed certificate with Parse's result, key by key and signature by signature. Each signature is
+// checked by a keyring that has checked nothing yet, and by one that has checked the others.
 func expectSameResults(t *testing.T, cert, message []byte, now time.Time, signatures map[license.Use][]byte) {
 	t.Helper()
 	eager, err := Parse(cert)
@@ -94,7 +94,7 @@ func TestParseLazyVectors(t *testing.T) {
 	}
 }
 
-// A subkey with a bad binding, or one that signed back badly, is no part of the certificate; the others serve as before.
+// A subkey with a bad binding, or one that signed back badly, is not part of the certificate; the others work as before.
 //
 // proves L04
 func TestInvalidBindingDisablesOnlyItsKey(t *testing.T) {
@@ -154,7 +154,7 @@ func fresh(t *testing.T, cert []byte) *Keyring {
 	return k
 }
 
-// What makes the whole certificate invalid does so whichever key is asked.
+// A fault that makes the whole certificate invalid does so whichever key is used first.
 //
 // proves L04
 func TestParseLazyRefusesInvalidCertificates(t *testing.T) {
@@ -215,7 +215,7 @@ func TestParseLazyRefusesInvalidCertificates(t *testing.T) {
 	}
 }
 
-// The point of it: a signature has one binding checked, its own, and that once.
+// ParseLazy saves time because a signature checks one binding only, its own, and only once.
 func TestParseLazyChecksOnlyTheSigningKey(t *testing.T) {
 	s := product(t, "Example")
 	k := fresh(t, s.Public().Certificate())

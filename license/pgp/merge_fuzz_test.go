@@ -11,8 +11,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// packetPool are the packets of a product through its life, of another product, and of nobody: what an attacker, or a backup, could put
-// certificates together from.
+// packetPool returns the packets of a product through its life, of another product, and of nobody: everything from which an attacker, or
+// a backup, could build certificates.
 func packetPool(f *testing.F) (root int, all []*packet.OpaquePacket) {
 	s := product(f, "Example")
 	grow := func(next *SecretKeyring, err error) {
@@ -42,10 +42,11 @@ func packetPool(f *testing.F) (root int, all []*packet.OpaquePacket) {
 			}
 		}
 	}
-	return 0, append(all, &packet.OpaquePacket{Tag: tagUserID, Contents: []byte("nobody")}, &packet.OpaquePacket{Tag: tagUserAttribute, Contents: []byte{1}})
+	return 0, append(all, &packet.OpaquePacket{Tag: tagUserID, Contents: []byte("nobody")},
+		&packet.OpaquePacket{Tag: tagUserAttribute, Contents: []byte{1}})
 }
 
-// assembled reads a recipe: each byte is a packet; 0xF0 and more spoils a bit of the next.
+// assembled builds a certificate from a recipe: each byte selects a packet; 0xF0 and more flips a bit of the next one.
 func assembled(recipe []byte, all []*packet.OpaquePacket) []byte {
 	var b bytes.Buffer
 	for i := 0; i < len(recipe); i++ {
@@ -64,7 +65,7 @@ func assembled(recipe []byte, all []*packet.OpaquePacket) []byte {
 	return b.Bytes()
 }
 
-// recipe is the opposite, for seeds.
+// recipe returns the recipe of a certificate, for seeds.
 func recipe(f *testing.F, s *SecretKeyring, all []*packet.OpaquePacket) (list []byte) {
 	f.Helper()
 	packets, err := splitPackets(s.Public().Certificate())
@@ -77,7 +78,7 @@ func recipe(f *testing.F, s *SecretKeyring, all []*packet.OpaquePacket) (list []
 	return list
 }
 
-// acceptedKeys is all that a keyring decides.
+// acceptedKeys returns everything that a keyring decides.
 func acceptedKeys(k *Keyring, now time.Time) map[string]Key {
 	m := map[string]Key{}
 	for _, key := range k.Keys(now) {
@@ -87,9 +88,11 @@ func acceptedKeys(k *Keyring, now time.Time) map[string]Key {
 	return m
 }
 
-// Whatever two certificates of one root say, both together lose no key and no revocation, and it does not matter in which order, or how often,
-// they are seen. proves part of N04
-func FuzzUnion(f *testing.F) {
+// FuzzMerge checks that merging two certificates of one root loses no key and no revocation, in whatever order and however often they are
+// merged.
+//
+// proves part of N04
+func FuzzMerge(f *testing.F) {
 	_, all := packetPool(f)
 	s := product(f, "Example")
 	base := recipe(f, s, all)
@@ -119,8 +122,8 @@ func FuzzUnion(f *testing.F) {
 		if errA != nil || errB != nil {
 			return
 		}
-		ab, _, err := union(a, b)
-		ba, _, otherErr := union(b, a)
+		ab, _, err := mergeCertificates(a, b)
+		ba, _, otherErr := mergeCertificates(b, a)
 		if a.Root() != b.Root() {
 			expect(t, err, license.CodeWrongRoot)
 			return
@@ -153,7 +156,7 @@ func FuzzUnion(f *testing.F) {
 			}
 		}
 		for _, again := range []*Keyring{a, b, ab} {
-			if _, certificate, err := union(ab, again); err != nil || !bytes.Equal(certificate, ab.certificate) {
+			if _, certificate, err := mergeCertificates(ab, again); err != nil || !bytes.Equal(certificate, ab.certificate) {
 				t.Fatalf("seen again, it is another: %v", err)
 			}
 		}
@@ -163,8 +166,8 @@ func FuzzUnion(f *testing.F) {
 	})
 }
 
-// union of two, checked through.
-func union(a, b *Keyring) (*Keyring, []byte, error) {
+// mergeCertificates merges two keyrings and checks all bindings.
+func mergeCertificates(a, b *Keyring) (*Keyring, []byte, error) {
 	merged, certificate, err := a.Merge(b)
 	if err != nil {
 		return nil, nil, err

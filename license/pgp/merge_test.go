@@ -7,7 +7,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// What one of two certificates knows, both know together: a revocation that an older copy lacks, and a key that a restored backup lacks.
+// The merged keyring has what either certificate has: a revocation that an older copy lacks, and a key that a restored backup lacks.
 //
 // proves N04
 func TestMergeKeepsKeysAndRevocations(t *testing.T) {

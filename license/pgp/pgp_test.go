@@ -21,7 +21,7 @@ var (
 	text = []byte("5edb1264cc150913cb7640f8\nui\nrendering:5\n")
 )
 
-// seeded gives bytes that follow from a name.
+// seeded returns a reader of bytes that follow from a name.
 func seeded(name string) io.Reader { return rand.NewChaCha8(sha256.Sum256([]byte(name))) }
 
 func product(t testing.TB, name string) *SecretKeyring {
@@ -61,7 +61,7 @@ func expect(t *testing.T, err error, want license.Code) {
 }
 
 // proves L04
-func TestEachUseHasItsKey(t *testing.T) {
+func TestEachUseHasItsOwnKey(t *testing.T) {
 	s := product(t, "Example")
 	if len(s.Public().Keys(made)) != 5 {
 		t.Fatalf("%d keys, not 5", len(s.Public().Keys(made)))
@@ -112,7 +112,8 @@ func TestRotationAndRevocation(t *testing.T) {
 		{"compromised", first, ReasonCompromised, license.CodeKeyCompromised, license.CodeOK, license.CodeKeyCompromised, Compromised},
 		{"no_reason", first, 0, license.CodeKeyCompromised, license.CodeOK, license.CodeKeyCompromised, Compromised},
 		{"root_superseded", old.Public().Root(), ReasonSuperseded, license.CodeOK, license.CodeOK, license.CodeKeyRetired, Retired},
-		{"root_compromised", old.Public().Root(), ReasonCompromised, license.CodeKeyCompromised, license.CodeKeyCompromised, license.CodeKeyCompromised, Compromised},
+		{"root_compromised", old.Public().Root(), ReasonCompromised, license.CodeKeyCompromised, license.CodeKeyCompromised,
+			license.CodeKeyCompromised, Compromised},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			revoked, err := rotated.Revoke(c.key, c.reason, made.Add(4*day))
@@ -160,10 +161,10 @@ func TestTimes(t *testing.T) {
 	expect(t, err, license.CodeKeyUse)
 }
 
-// One signature has one form: whatever bit is changed, it is refused.
+// A signature has one form: if any bit is changed, it is refused.
 //
 // proves L04
-func TestEveryBitOfASignatureCounts(t *testing.T) {
+func TestEveryBitOfSignatureMatters(t *testing.T) {
 	s := product(t, "Example")
 	signature := sign(t, s, license.UseFile, text, made)
 	for i := range signature {

@@ -124,7 +124,8 @@ func (s *SecretKeyring) privateKeyFor(use license.Use, now time.Time) (*packet.P
 		newest = k
 	}
 	if newest == nil {
-		return nil, license.Refuse(license.CodeKeyUse, "no key of %s is good for signing a %s at %s", s.public.root.fingerprint, use, formatTime(now))
+		return nil, license.Refuse(license.CodeKeyUse, "no key of %s is good for signing a %s at %s", s.public.root.fingerprint, use,
+			formatTime(now))
 	}
 	return s.private[newest.fingerprint], nil
 }
@@ -172,7 +173,8 @@ func deterministicConfig(by *packet.PrivateKey, signed *packet.Signature, subjec
 		return c
 	}
 	mac := hmac.New(sha256.New, privateKeyBytes(by))
-	_ = binary.Write(mac, binary.BigEndian, []uint64{uint64(signed.SigType), uint64(signed.CreationTime.Unix())}) // writing to a hash does not fail
+	// writing to a hash does not fail
+	_ = binary.Write(mac, binary.BigEndian, []uint64{uint64(signed.SigType), uint64(signed.CreationTime.Unix())})
 	for _, b := range subject {
 		mac.Write(b)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// ClockTolerance is how far in the future a signature may be: clocks differ by seconds to minutes.
+// ClockTolerance is the largest difference of a signature's time into the future: clocks differ by seconds to minutes.
 const ClockTolerance = 5 * time.Minute
 
 // Verify implements license.Keyring: it checks one detached signature over message. First it checks the packet's form and the key, which
@@ -62,7 +62,8 @@ func (k *Keyring) signingKey(d *signaturePacket, use license.Use) (*key, error) 
 	case !slices.Contains(key.uses, use):
 		return nil, license.Refuse(license.CodeKeyUse, "needed %s, key %s is good for %v", use, key.fingerprint, key.uses)
 	case key.public.PubKeyAlgo != d.algorithm || key.public.Version != int(d.version):
-		return nil, license.Refuse(license.CodeSignatureAlgorithm, "algorithm %d of version %d is not that of key %s", d.algorithm, d.version, key.fingerprint)
+		return nil, license.Refuse(license.CodeSignatureAlgorithm, "algorithm %d of version %d is not that of key %s", d.algorithm, d.version,
+			key.fingerprint)
 	}
 	return key, nil
 }

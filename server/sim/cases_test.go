@@ -528,7 +528,8 @@ func TestClientThatLies(t *testing.T) {
 	say := func(change func(*lease.Request)) *lease.Answer {
 		nonce++
 		r := &lease.Request{Product: s.Server.Product.ID, Version: s.Server.Version.ID, License: s.Server.License.ID,
-			Nonce: fmt.Sprintf("%032x", nonce), Generation: 1, Number: 1, Previous: lease.OriginLink, Keyring: lease.HashOf(s.Server.Product.Keyring)}
+			Nonce: fmt.Sprintf("%032x", nonce), Generation: 1, Number: 1, Previous: lease.OriginLink,
+			Keyring: lease.HashOf(s.Server.Product.Keyring)}
 		change(r)
 		_, body := s.Network.deliver(string(r.Sign(device)))
 		a, err := lease.Open([]byte(body), keys, s.clock())
@@ -566,9 +567,10 @@ func TestClientThatLies(t *testing.T) {
 		"a challenge of its own": on(held, text, func(r *lease.Request) {
 			r.Generation, r.Number, r.Previous, r.Challenge = 2, 1, lease.OriginLink, strings.Repeat("0", 64)
 		}),
-		"fewer calls":               on(held, text, func(r *lease.Request) { r.Counted-- }),
-		"an old lease":              on(first, firstText, honest),
-		"a lease that it has made":  on(held, bytes.Replace(text, []byte(`"number":4`), []byte(`"number":9`), 1), func(r *lease.Request) { r.Number = 10 }),
+		"fewer calls":  on(held, text, func(r *lease.Request) { r.Counted-- }),
+		"an old lease": on(first, firstText, honest),
+		"a lease that it has made": on(held, bytes.Replace(text, []byte(`"number":4`), []byte(`"number":9`), 1),
+			func(r *lease.Request) { r.Number = 10 }),
 		"a first one, once more":    honest,
 		"a first one, with a lease": func(r *lease.Request) { r.Lease = string(text) },
 		"an epoch that nobody gave": on(first, firstText, func(r *lease.Request) { r.Epoch = 1 << 40 }),
@@ -584,8 +586,8 @@ func TestClientThatLies(t *testing.T) {
 	take(say(on(held, text, honest)))
 }
 
-// Clones that are killed before they have kept an answer show the lease before it, as an honest backup would; but each still has the request
-// on its disk, and that is the turn.
+// Clones that are killed before they have kept an answer show the lease before it, as an honest backup would; but each still has the
+// request on its disk, and that is the turn.
 //
 // proves N02
 func TestClonesThatAreKilledAtOnce(t *testing.T) {

@@ -58,7 +58,8 @@ func (m *Machine) checkInvariants() {
 		w.fault("%s: believes what the server never said: %s", m.Name, document)
 	}
 	m.leases++
-	m.note("has %d.%d of epoch %d, counted %d of %d used, holds %v", one.Generation, one.Number, w.Server.epoch, one.Counters.Counted, m.used, one.Reservations)
+	m.note("has %d.%d of epoch %d, counted %d of %d used, holds %v", one.Generation, one.Number, w.Server.epoch, one.Counters.Counted, m.used,
+		one.Reservations)
 	if m.position.Number > 0 && position.Number == 1 {
 		m.lostHere = max(m.lostHere, m.used-m.before-one.Counters.Counted)
 		if !m.copied && m.restored == 0 && w.Server.healingUntil == 0 && !m.LyingDisk {
@@ -84,7 +85,8 @@ func (m *Machine) checkInvariants() {
 // checkRefusal checks that a final refusal stops a machine at once, whatever the last lease says.
 func (m *Machine) checkRefusal(e abi.Event) {
 	for _, code := range []license.Code{license.CodeSuspended, license.CodeCloned, license.CodeRevoked} {
-		if !m.sleeping() && e.Status == 403 && slices.Contains(m.w.Network.answers, e.Body) && strings.Contains(e.Body, `"code":"`+string(code)+`"`) {
+		if !m.sleeping() && e.Status == 403 && slices.Contains(m.w.Network.answers, e.Body) &&
+			strings.Contains(e.Body, `"code":"`+string(code)+`"`) {
 			if one, ok := m.License(); ok && one.Verdict.OK && m.last == e.ID {
 				m.w.fault("%s: goes on, and was refused: %s", m.Name, code)
 			}

@@ -22,8 +22,8 @@ import (
 //	//mutant:<suite> <change>: <rule>
 //
 // The suite is the first that is known to notice (stories, searching, years, tests); the change is applied to the syntax tree of the marked
-// statement, so that renaming and formatting leave a marker as it is. The changes, on the condition of an if or a case, on what is assigned,
-// returned or called, or on an element of a literal:
+// statement, so that renaming and formatting leave a marker as it is. The changes, on the condition of an if or a case, on what is
+// assigned, returned or called, or on an element of a literal:
 //
 //	never           the condition is false
 //	always          the condition is true
@@ -151,7 +151,8 @@ func (e *editor) marked(file *ast.File, line int) (found ast.Node) {
 		}
 		if e.files.Position(n.Pos()).Line == line {
 			switch n.(type) {
-			case *ast.IfStmt, *ast.CaseClause, *ast.ReturnStmt, *ast.AssignStmt, *ast.IncDecStmt, *ast.ExprStmt, *ast.KeyValueExpr, *ast.CompositeLit:
+			case *ast.IfStmt, *ast.CaseClause, *ast.ReturnStmt, *ast.AssignStmt, *ast.IncDecStmt, *ast.ExprStmt, *ast.KeyValueExpr,
+				*ast.CompositeLit:
 				found = n
 				return false
 			}
@@ -345,7 +346,7 @@ func (e *editor) change(target ast.Node, change string) error {
 	return fmt.Errorf("there is no change %q", operation)
 }
 
-// mutationSuites are what a marker may name, in the order in which they are tried.
+// mutationSuites lists the suites that a marker may name, in the order in which they are tried.
 var mutationSuites = []string{"stories", "searching", "years", "tests"}
 
 // TestMutantMarkers holds every marker to code that it fits, so that an edit which moves a marker from its rule fails at once and not

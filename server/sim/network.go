@@ -99,7 +99,8 @@ func (n *Network) forge(body string) abi.Event {
 	l := lease.Lease{
 		Product: r.Product, License: r.License, Activation: r.Activation(), Generation: r.Generation, Number: r.Number,
 		Link: lease.NextLink(r.Previous, hash), Request: hash, Nonce: r.Nonce, Time: w.now, Epoch: r.Epoch + w.between(-1, 5), Verdict: "ok",
-		Settings: w.Server.Version.Policy.Settings, Counters: lease.Counters{Allowance: 1 << 40, Granted: 1 << 40}, NotAfter: w.now + lease.Time(1000*day),
+		Settings: w.Server.Version.Policy.Settings, Counters: lease.Counters{Allowance: 1 << 40, Granted: 1 << 40}, NotAfter: w.now +
+			lease.Time(1000*day),
 		Reservations: []lease.Reservation{{Slot: lease.Slot{Entitlement: modeling, Context: ui}, Until: w.now + lease.Time(1000*day)}},
 	}
 	own := certificate{RootName: "mallory", Keys: []string{"one"}}

@@ -96,8 +96,9 @@ func newSearchWorld(holders int) *searchWorld {
 
 func (s *searchWorld) restart() {
 	drawn := int64(0)
-	s.domain = services.New(s.store, fakeIssuer{root: "acme"}, services.Options{Clock: func() time.Time { return s.now.Std() }, Random: counter{&drawn}, Epoch: 1,
-		Secret: []byte("the challenges' secret, 32 bytes")})
+	s.domain = services.New(s.store, fakeIssuer{root: "acme"},
+		services.Options{Clock: func() time.Time { return s.now.Std() }, Random: counter{&drawn}, Epoch: 1,
+			Secret: []byte("the challenges' secret, 32 bytes")})
 }
 
 func (s *searchWorld) start(h *holder) {

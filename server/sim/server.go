@@ -44,8 +44,8 @@ type Server struct {
 	Down bool
 	Skew int64       // ms by which the clocks of its nodes may be wrong
 	keys certificate // the newest keys, as the vendor has them
-	// undetectedRollback: the records were rolled back and no program has shown that yet. What is granted meanwhile may be granted twice; nothing can
-	// prevent that, and so it does not count as a fault.
+	// undetectedRollback: the records were rolled back and no program has shown that yet. What is granted meanwhile may be granted twice;
+	// nothing can prevent that, and so it does not count as a fault.
 	undetectedRollback bool
 	epoch              int64
 	healingUntil       lease.Time // until then the rollback is being detected
@@ -66,7 +66,8 @@ func newServer(w *World, terms LicenseTerms) *Server {
 	meta := licensing.Record{Organisation: s.Org}
 	s.Product, err = s.domain.Catalogue.CreateProduct(ctx, licensing.Product{Record: meta, Name: "CAD"})
 	check(err)
-	s.Version, err = s.domain.Catalogue.CreateVersion(ctx, licensing.Version{Record: meta, Product: s.Product.ID, Name: "1", Policy: terms.Policy})
+	s.Version, err = s.domain.Catalogue.CreateVersion(ctx,
+		licensing.Version{Record: meta, Product: s.Product.ID, Name: "1", Policy: terms.Policy})
 	check(err)
 	s.License, err = s.domain.Catalogue.CreateLicense(ctx, licensing.License{
 		Record: meta, Version: s.Version.ID, Contexts: []string{ui, batch}, Allowance: terms.Allowance, Expires: terms.Expires,

@@ -17,7 +17,7 @@ const (
 	day    = 24 * hour
 )
 
-// begin is when every world begins.
+// begin is the time at which every world begins.
 const begin = lease.Time(1_790_000_000_000)
 
 // World holds one product's server, the machines of its customers, and the network between them.

@@ -67,7 +67,8 @@ func (w dice) randomFaultRates() faultRates {
 		consume: 40 + some(50, 300), reserve: some(70, 60), restart: some(80, 20), crash: some(60, 20), offline: some(60, 5), sleep: some(40, 10),
 		clock: some(40, 5), diskFull: some(20, 3), backup: some(50, 5), restore: some(40, 0.5), lie: 0, export: some(30, 5),
 		copies: w.chance(25), memory: w.chance(50),
-		down: some(50, 4), rollBack: some(30, 0.6), told: float64(pick(w, 0, 50, 100)), suspend: some(30, 1), settings: some(30, 1), rotate: some(30, 0.5),
+		down: some(50, 4), rollBack: some(30, 0.6), told: float64(pick(w, 0, 50, 100)), suspend: some(30, 1), settings: some(30,
+			1), rotate: some(30, 0.5),
 		evict: some(20, 0.5), skew: pick(w, 0, 0, second),
 	}
 }
@@ -78,7 +79,8 @@ func (w *World) live(h faultRates) {
 	w.Server.Skew = h.skew
 	n := w.Network
 	if w.chance(60) {
-		n.LoseRequest, n.LoseReply, n.Duplicate, n.Late = w.random.Float64()*20, w.random.Float64()*20, w.random.Float64()*20, w.random.Float64()*10
+		n.LoseRequest, n.LoseReply, n.Duplicate, n.Late = w.random.Float64()*20, w.random.Float64()*20, w.random.Float64()*20,
+			w.random.Float64()*10
 	}
 	if w.chance(20) {
 		n.Forged = w.random.Float64() * 20

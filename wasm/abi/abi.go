@@ -168,7 +168,7 @@ type Verdict struct {
 	File          string        `json:"file,omitempty"` // a license file that was refused
 
 	// OfflineTolerated is set, with Config.Offline, in a refused start and in a verdict without a call when the refusal says no more than that
-	// the server was not heard: the program is neither kept from starting nor stopped, since an import can still make it good.
+	// the server was not reached: the program is neither kept from starting nor stopped, since an imported answer can still resolve it.
 	OfflineTolerated bool `json:"offline_tolerated,omitempty"`
 }
 
@@ -204,7 +204,7 @@ type Hold struct {
 	Count int `json:"count"`
 }
 
-// Receipt is what a lease proves: that the server has accepted these counts of this activation, in answer to this request.
+// Receipt holds the proof in a lease: that the server has accepted these counts of this activation, in answer to this request.
 type Receipt struct {
 	Product    license.ID     `json:"product"`
 	License    license.ID     `json:"license"`

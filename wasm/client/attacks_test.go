@@ -45,7 +45,7 @@ func TestReplayedAnswer(t *testing.T) {
 	w.expect(w.consume(1), license.CodeOK)
 }
 
-// halfAnHour is how long a lease lasts then.
+// halfAnHour sets a lease to last 30 minutes: two intervals of ten minutes and the grace.
 func halfAnHour(s *server) { s.settings.MaxRetries, s.settings.Grace = 1, 10*minute }
 
 // The server's clock is a year ahead, by accident or for somebody who wants a lease that lasts. No lease lasts longer for it, and one that
@@ -304,7 +304,8 @@ func TestCrossProtocolReuse(t *testing.T) {
 	}
 	file := must(license.Seal(claims(licenseID, "ui", "rendering"), keys, now))
 	statement := must(lease.SignStatement(lease.Statement{Product: productID, Number: 1, Time: begin}, keys, now))
-	delegation := must(lease.SignDelegation(lease.Delegation{Product: productID, License: licenseID, Key: strings.Repeat("0", 64), NotAfter: begin + hour}, keys, now))
+	delegation := must(lease.SignDelegation(lease.Delegation{Product: productID, License: licenseID, Key: strings.Repeat("0", 64),
+		NotAfter: begin + hour}, keys, now))
 	for _, c := range []struct {
 		name  string
 		twist func(answer string) string
@@ -327,8 +328,9 @@ func TestCrossProtocolReuse(t *testing.T) {
 	// And the other way round: a lease in the directory of license files is none, nor is it a statement.
 	answer := w.status().Receipt
 	renamed := strings.Replace(statement, "/statement/", "/lease/", 1)
-	w.expect(w.call(abi.Event{Type: abi.EventFiles, Files: []abi.File{{Name: "a.txt", Data: []byte(answer)}, {Name: "b.txt", Data: []byte(renamed)},
-		{Name: "c.txt", Data: []byte(signed(license.UseLease, statement))}}}), license.CodeOK)
+	w.expect(w.call(abi.Event{Type: abi.EventFiles,
+		Files: []abi.File{{Name: "a.txt", Data: []byte(answer)}, {Name: "b.txt", Data: []byte(renamed)},
+			{Name: "c.txt", Data: []byte(signed(license.UseLease, statement))}}}), license.CodeOK)
 	for _, v := range w.do(abi.Call{Op: abi.OpStatus, Handle: w.handle}).Status.Files {
 		if v.OK || v.File == "c.txt" && v.Code != license.CodeKeyUse {
 			t.Errorf("%+v", v)
@@ -481,7 +483,8 @@ func (w *world) takesNone(inputs ...string) {
 	w.t.Helper()
 	keys := armored(w.t, w.server.secret.Public())
 	for _, bad := range inputs {
-		if r := w.do(abi.Call{Op: abi.OpVerify, File: []byte(bad), Keys: keys, Now: w.now}); r.Error == nil || r.Error.Class != license.ClassFile {
+		if r := w.do(abi.Call{Op: abi.OpVerify, File: []byte(bad), Keys: keys, Now: w.now}); r.Error == nil ||
+			r.Error.Class != license.ClassFile {
 			w.t.Errorf("%.30q as a file: %+v", bad, r.Error)
 		}
 		if r := w.do(abi.Call{Op: abi.OpReceipt, File: []byte(bad), Keys: keys}); r.Error == nil || r.Error.Code == license.CodeInternal {
@@ -508,7 +511,8 @@ func (w *world) takesNone(inputs ...string) {
 func TestRevocationRollback(t *testing.T) {
 	w := withFiles(t, claims(licenseID, "ui", "rendering"))
 	list := func(number int64, revoked ...license.ID) string {
-		s, err := lease.SignStatement(lease.Statement{Product: productID, Number: number, Time: begin, Licenses: revoked}, w.server.secret, begin.Std())
+		s, err := lease.SignStatement(lease.Statement{Product: productID, Number: number, Time: begin, Licenses: revoked}, w.server.secret,
+			begin.Std())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -532,7 +536,8 @@ func TestRevocationRollback(t *testing.T) {
 		if v := w.answers[reserve()]; v.OK {
 			t.Fatalf("%+v", v)
 		}
-		w.expect(w.call(abi.Event{Type: abi.EventFiles, Files: []abi.File{{Name: "list.txt", Data: []byte(before)}, {Name: "twin.txt", Data: []byte(twin)}}}), license.CodeOK)
+		w.expect(w.call(abi.Event{Type: abi.EventFiles,
+			Files: []abi.File{{Name: "list.txt", Data: []byte(before)}, {Name: "twin.txt", Data: []byte(twin)}}}), license.CodeOK)
 		files := w.do(abi.Call{Op: abi.OpStatus, Handle: w.handle}).Status.Files
 		if len(files) != 2 || files[0].Code != license.CodeStatementOld || files[1].Code != license.CodeStatementOld {
 			t.Fatalf("%+v", files)
@@ -608,7 +613,8 @@ func TestRelayBeyondItsDelegation(t *testing.T) {
 	}{
 		{"longer", func(l *lease.Lease) { l.NotAfter = granted.NotAfter + 1 }, delegated, w.server.secret, license.CodeDelegationInvalid},
 		{"more calls", func(l *lease.Lease) { l.Counters.Allowance++ }, delegated, w.server.secret, license.CodeDelegationInvalid},
-		{"another entitlement", func(l *lease.Lease) { l.Reservations = append(l.Reservations, slot) }, delegated, w.server.secret, license.CodeDelegationInvalid},
+		{"another entitlement", func(l *lease.Lease) { l.Reservations = append(l.Reservations, slot) }, delegated, w.server.secret,
+			license.CodeDelegationInvalid},
 		{"another product's", honest, func(d *lease.Delegation) { d.Product = licenseID }, w.server.secret, license.CodeDelegationInvalid},
 		{"another license's", honest, func(d *lease.Delegation) { d.License = productID }, w.server.secret, license.CodeDelegationInvalid},
 		{"another relay's", honest, func(d *lease.Delegation) { d.Key = strings.Repeat("0", 64) }, w.server.secret, license.CodeSignatureInvalid},

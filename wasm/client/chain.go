@@ -132,7 +132,7 @@ func (ch *chain) sendNew() {
 
 	text := r.Sign(ch.device)
 	ch.requestText, ch.request, ch.requestHash = string(text), r, lease.RequestHash(text)
-	//mutant:stories with ch.c.savedAt, ch.awaitedEffect, ch.state = ch.c.clock.mono, 0, sending; ch.send(): a request is on the disk before it is sent
+	//mutant:stories with ch.c.savedAt, ch.awaitedEffect, ch.state = ch.c.clock.mono, 0, sending; ch.send(): saved before it is sent
 	ch.save()
 }
 

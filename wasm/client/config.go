@@ -58,10 +58,12 @@ func checkConfig(c abi.Config) (settings, error) {
 		s.Timeout = defaultTimeout
 	}
 	if len(c.Fingerprint) > lease.MaxFingerprintParts {
-		return s, license.Refuse(license.CodeBadSetting, "fingerprint has %d parts, at most %d are allowed", len(c.Fingerprint), lease.MaxFingerprintParts)
+		return s, license.Refuse(license.CodeBadSetting, "fingerprint has %d parts, at most %d are allowed", len(c.Fingerprint),
+			lease.MaxFingerprintParts)
 	}
 	if !(lease.Statistics{Program: c.Program, Platform: c.Platform, Host: c.Host}).Valid() {
-		return s, license.Refuse(license.CodeBadSetting, "program, platform and host are at most %d printable ASCII characters", lease.MaxStatisticsText)
+		return s, license.Refuse(license.CodeBadSetting, "program, platform and host are at most %d printable ASCII characters",
+			lease.MaxStatisticsText)
 	}
 	seen := map[string]bool{}
 	for _, p := range c.Fingerprint {

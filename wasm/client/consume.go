@@ -93,14 +93,16 @@ func (ch *chain) hasAllowance(k *call) bool {
 // exhaustionVerdict returns the refusal of a call when nothing is left.
 func (ch *chain) exhaustionVerdict() abi.Verdict {
 	if ch.current.Settings.Prepaid > 0 && ch.current.Counters.Remaining() > 0 {
-		return abi.Describe(license.CodePrepaidExhausted, fmt.Sprintf("%d calls of %d that were granted are counted", ch.counted, ch.current.Counters.Granted))
+		return abi.Describe(license.CodePrepaidExhausted,
+			fmt.Sprintf("%d calls of %d that were granted are counted", ch.counted, ch.current.Counters.Granted))
 	}
 	return abi.Describe(license.CodeExhausted, ch.usageDetail())
 }
 
 // isRefillDue reports whether half of the prepaid calls are used and the server may grant more.
 func (ch *chain) isRefillDue() bool {
-	return ch.current != nil && ch.state == ready && ch.failures == 0 && ch.current.Settings.Prepaid > 0 && ch.current.Counters.Remaining() > 0 &&
+	return ch.current != nil && ch.state == ready && ch.failures == 0 && ch.current.Settings.Prepaid > 0 &&
+		ch.current.Counters.Remaining() > 0 &&
 		ch.remaining() <= ch.current.Settings.Prepaid/2 && ch.unconfirmedCount() > 0
 }
 

@@ -27,7 +27,7 @@ type server struct {
 	requests  []*lease.Request
 }
 
-// head is what the server knows of one activation.
+// head is the server's record of one activation.
 type head struct {
 	lease.Position
 	request lease.Hash

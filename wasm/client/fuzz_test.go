@@ -17,8 +17,8 @@ import (
 
 func newModule() *client.Module { return client.NewModule(parseOnce) }
 
-// Whatever a host says, the module answers in JSON, without a panic of its own, and what it saves can be read again. A line is a call; one of three
-// numbers is a consume. Two clients are open already. proves C14
+// Whatever a host says, the module answers in JSON, without a panic of its own, and what it saves can be read again. A line is a call;
+// one of three numbers is a consume. Two clients are open already. proves C14
 func FuzzCall(f *testing.F) {
 	files, err := filepath.Glob(filepath.Join(traces, "*"+trace.Extension))
 	if err != nil || len(files) == 0 {
@@ -37,7 +37,8 @@ func FuzzCall(f *testing.F) {
 			f.Add([]byte(seed))
 		}
 	}
-	clients := []*session{newSession(noTrace{f}, []byte("\x00\x00\x0c\x02\x12\x03")), newSession(noTrace{f}, []byte("\x01\x03\x0f\x00\x00\x1c\x0b"))}
+	clients := []*session{newSession(noTrace{f}, []byte("\x00\x00\x0c\x02\x12\x03")),
+		newSession(noTrace{f}, []byte("\x01\x03\x0f\x00\x00\x1c\x0b"))}
 	for _, s := range clients {
 		for len(s.script) > 0 {
 			s.event()
@@ -64,10 +65,12 @@ func FuzzCall(f *testing.F) {
 	add(abi.Call{Op: abi.OpRoot, Keys: keys}, abi.Call{Op: abi.OpStatus}, abi.Call{Op: abi.OpClose}, abi.Call{Op: abi.OpStatus})
 	step := func(e abi.Event) abi.Call { return abi.Call{Op: abi.OpStep, Event: &e} }
 	answer := clients[0].texts[0]
-	add(step(abi.Event{Type: abi.EventStart}), step(abi.Event{Type: abi.EventSaved, ID: 1}), step(abi.Event{Type: abi.EventReply, ID: 2, Body: answer}))
+	add(step(abi.Event{Type: abi.EventStart}), step(abi.Event{Type: abi.EventSaved, ID: 1}),
+		step(abi.Event{Type: abi.EventReply, ID: 2, Body: answer}))
 	add(step(abi.Event{Type: abi.EventStart}), step(abi.Event{Type: abi.EventExport}), step(abi.Event{Type: abi.EventImport, Body: answer}))
 	add(step(abi.Event{Type: abi.EventStart}), step(abi.Event{Type: abi.EventReserve, Context: "ui", Entitlement: "rendering", Borrow: 5}))
-	add(step(abi.Event{Type: abi.EventStatistics, Numbers: []lease.NamedNumber{{Name: "a", Value: 1}}}), step(abi.Event{Type: abi.EventFiles, Files: []abi.File{{Name: "a", Data: list}}}))
+	add(step(abi.Event{Type: abi.EventStatistics, Numbers: []lease.NamedNumber{{Name: "a", Value: 1}}}),
+		step(abi.Event{Type: abi.EventFiles, Files: []abi.File{{Name: "a", Data: list}}}))
 	f.Add([]byte(mustJSON(f, step(abi.Event{Type: abi.EventStart})) + "\n1 5 1790000000000\n2 -1 0\n9 1 1"))
 
 	f.Fuzz(func(t *testing.T, calls []byte) {
@@ -81,7 +84,8 @@ func FuzzCall(f *testing.F) {
 			var handle int32
 			var count, now int64
 			if read, _ := fmt.Sscan(string(call), &handle, &count, &now); read == 3 {
-				if answer := m.Consume(handle, count, lease.Time(now)); answer < -1 || answer > 2 || answer == -1 && (handle == 1 || handle == 2) && n == 0 {
+				if answer := m.Consume(handle, count, lease.Time(now)); answer < -1 || answer > 2 || answer == -1 && (handle == 1 || handle == 2) &&
+					n == 0 {
 					t.Fatalf("consume answers %d", answer)
 				}
 				continue
@@ -92,11 +96,13 @@ func FuzzCall(f *testing.F) {
 			if err := d.Decode(&r); err != nil || d.More() {
 				t.Fatal(err)
 			}
-			if r.Error != nil && (r.Error.Code == license.CodeInternal || r.Error.OK || r.Effects != nil || r.Status != nil || r.License != nil || r.Receipt != nil) {
+			if r.Error != nil && (r.Error.Code == license.CodeInternal || r.Error.OK || r.Effects != nil || r.Status != nil || r.License != nil ||
+				r.Receipt != nil) {
 				t.Fatalf("%.400q: %+v", call, *r.Error)
 			}
 			for _, e := range r.Effects {
-				if e.Type == abi.EffectSave && e.ID <= 0 || e.Type == abi.EffectSend && e.Body == "" || e.Type == abi.EffectNotify && e.Verdict == nil || e.Type == abi.EffectWake && e.In == 0 {
+				if e.Type == abi.EffectSave && e.ID <= 0 || e.Type == abi.EffectSend && e.Body == "" || e.Type == abi.EffectNotify &&
+					e.Verdict == nil || e.Type == abi.EffectWake && e.In == 0 {
 					t.Fatalf("%.400q: %+v", call, e)
 				}
 			}
@@ -104,7 +110,7 @@ func FuzzCall(f *testing.F) {
 	})
 }
 
-// Whatever the network answers, nothing but the server's own lease moves the chain.
+// FuzzReply checks that nothing but the server's own lease moves the chain.
 func FuzzReply(f *testing.F) {
 	f.Add([]byte(`{"type":"onelicense/lease/1",}`))
 	s := newSession(noTrace{f}, []byte("\x00\x00\x1a\x0b\x12\x1c\x0b\x1a\x01\x00\x12\x1c\x0b"))
@@ -128,5 +134,5 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// noTrace hides that a world belongs to a test, so that it is not recorded.
+// noTrace hides that a world belongs to a test, so that no trace is recorded.
 type noTrace struct{ testing.TB }

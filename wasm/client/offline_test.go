@@ -10,7 +10,7 @@ import (
 )
 
 // TestOfflineTolerance checks, for every row of spec/verdicts.json, the mark in a verdict without a call: only a program that was started
-// offline is given it, and only for silence of the server.
+// offline gets it, and only if the server was not reached.
 func TestOfflineTolerance(t *testing.T) {
 	table, err := os.ReadFile("../../spec/verdicts.json")
 	if err != nil {

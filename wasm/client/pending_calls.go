@@ -55,7 +55,8 @@ func (ch *chain) addToRequest(k *call, r *lease.Request) {
 	case k.kind == callReserve && len(r.Want) == maxReservationsPerRequest:
 		ch.syncAgain = true
 		return
-	case k.kind == callReserve && !slices.ContainsFunc(r.Want, func(w lease.ReservationRequest) bool { return w.Entitlement == k.slot.Entitlement }):
+	case k.kind == callReserve && !slices.ContainsFunc(r.Want,
+		func(w lease.ReservationRequest) bool { return w.Entitlement == k.slot.Entitlement }):
 		r.Want = append(r.Want, lease.ReservationRequest{Slot: k.slot, Borrow: k.borrow})
 	case k.kind == callReserve && !slices.Contains(r.Want, lease.ReservationRequest{Slot: k.slot, Borrow: k.borrow}):
 		ch.syncAgain = true // the same entitlement in another context: one request after the other

@@ -43,7 +43,8 @@ func (c *Client) reserve(e abi.Event) {
 		c.answerSlot(e.Call, slot, abi.Describe(license.CodeOK, ""))
 		return
 	}
-	c.askNextLicense(&call{number: e.Call, kind: callReserve, slot: slot, borrow: e.Borrow}, abi.Describe(license.CodeNoLicense, c.missingEntitlement(slot)))
+	c.askNextLicense(&call{number: e.Call, kind: callReserve, slot: slot, borrow: e.Borrow},
+		abi.Describe(license.CodeNoLicense, c.missingEntitlement(slot)))
 }
 
 // chainGranting returns the license whose lease grants the slot already although the program does not hold it: the request was exported,
@@ -268,7 +269,8 @@ func (ch *chain) isLoaded() bool { return ch.file != nil || ch.license == ch.c.c
 
 // grantsInOtherContext reports whether the license file grants the entitlement in any of its contexts.
 func (ch *chain) grantsInOtherContext(slot lease.Slot) bool {
-	return ch.file != nil && slices.ContainsFunc(ch.file.Contexts, func(context string) bool { return ch.file.Grants(context, slot.Entitlement) })
+	return ch.file != nil && slices.ContainsFunc(ch.file.Contexts,
+		func(context string) bool { return ch.file.Grants(context, slot.Entitlement) })
 }
 
 // missingEntitlement returns the detail of the refusal when no license grants the slot.

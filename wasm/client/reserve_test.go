@@ -22,7 +22,7 @@ func (w *world) check(context, entitlement string) int64 {
 	return w.slot(abi.EventCheck, context, entitlement)
 }
 
-// withFiles is a world whose licenses come as files.
+// withFiles returns a world whose licenses come as files.
 func withFiles(t *testing.T, claims ...license.Claims) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -75,7 +75,7 @@ func TestReserveAndRelease(t *testing.T) {
 }
 
 // proves L15
-func TestReleaseOfWhatIsNotHeld(t *testing.T) {
+func TestReleaseWithoutHold(t *testing.T) {
 	w := started(t, nil)
 	w.expect(w.reserve("ui", "rendering"), license.CodeOK)
 	posts := w.posts
@@ -104,7 +104,7 @@ func TestNoSlotsAndUnknown(t *testing.T) {
 }
 
 // proves L19 C14
-func TestALateGrantIsGivenBack(t *testing.T) {
+func TestLateGrantIsReturned(t *testing.T) {
 	w := started(t, nil)
 	w.hold = true
 	reserve := w.reserve("ui", "rendering")
@@ -140,7 +140,7 @@ func TestShutdownReleasesEverything(t *testing.T) {
 }
 
 // proves L21
-func TestACrashDoesNotKeepSlots(t *testing.T) {
+func TestCrashReleasesSlots(t *testing.T) {
 	w := started(t, nil)
 	w.expect(w.reserve("ui", "rendering"), license.CodeOK)
 	w.crash()
@@ -198,7 +198,8 @@ func TestFilesThatAreRefusedAreNamed(t *testing.T) {
 	for _, v := range r.Status.Files {
 		codes = append(codes, v.Code)
 	}
-	if len(codes) != 4 || codes[0] != license.CodeSignatureInvalid || codes[1] != license.CodeFileUnreadable || codes[2] != license.CodeOK || codes[3] == license.CodeOK {
+	if len(codes) != 4 || codes[0] != license.CodeSignatureInvalid || codes[1] != license.CodeFileUnreadable || codes[2] != license.CodeOK ||
+		codes[3] == license.CodeOK {
 		t.Fatal(codes)
 	}
 	w.expect(w.reserve("ui", "rendering"), license.CodeOK)
@@ -229,7 +230,7 @@ func TestManyReservesAtOnce(t *testing.T) {
 }
 
 // proves L04 L22
-func TestAFileThatIsGoneGrantsNothing(t *testing.T) {
+func TestMissingFileGrantsNothing(t *testing.T) {
 	claims := claims(licenseID, "ui", "rendering")
 	w := withFiles(t, claims)
 	w.expect(w.reserve("ui", "rendering"), license.CodeOK)
@@ -253,7 +254,7 @@ func TestAFileThatIsGoneGrantsNothing(t *testing.T) {
 }
 
 // proves L13
-func TestTheNextLicenseIsBusy(t *testing.T) {
+func TestNextLicenseIsBusy(t *testing.T) {
 	one, two := license.ID("aaaaaaaaaaaaaaaaaaaaaaaa"), license.ID("bbbbbbbbbbbbbbbbbbbbbbbb")
 	w := withFiles(t, claims(one, "ui", "rendering"), claims(two, "ui", "rendering", "solid_modeling"))
 	w.server.slots["rendering"] = 0

@@ -27,7 +27,7 @@ const (
 	hour      = 60 * minute
 )
 
-// stream is randomness that is the same in each run.
+// stream is a source of randomness that is the same in each run.
 type stream struct {
 	seed string
 	n    uint64
@@ -75,7 +75,7 @@ func parse(b []byte) (license.Keyring, error) {
 	return k, nil
 }
 
-// world is one installation: a module, a disk, clocks, and a server that it can or cannot reach. It carries out effects as a host
+// world simulates one installation: a module, a disk, clocks, and a server that it may or may not reach. It carries out effects as a host
 // must, and records every call for the traces.
 type world struct {
 	t      testing.TB
@@ -120,7 +120,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// started is a world whose client is activated.
+// started returns a world whose client is activated.
 func started(t testing.TB, change func(*server)) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -149,7 +149,7 @@ func (w *world) do(c abi.Call) abi.Reply {
 	return r
 }
 
-// open starts the process: a new module, with what is on the disk.
+// open starts the process: a new module, with the state on the disk.
 func (w *world) open() *abi.Verdict {
 	w.t.Helper()
 	w.m = client.NewModule(parse)
@@ -160,14 +160,14 @@ func (w *world) open() *abi.Verdict {
 	return r.Error
 }
 
-// crash ends the process without a word; some time passes before the next.
+// crash ends the process without notice; some time passes before the next start.
 func (w *world) crash() {
 	w.m = nil
 	w.now += 10 * second
 	w.mono = 5_000
 }
 
-// step feeds one event and carries out all that follows from it, until nothing is left to do at this time.
+// step feeds one event and carries out everything that follows from it.
 func (w *world) step(e abi.Event) {
 	w.t.Helper()
 	e.Now, e.Mono, e.Random = w.now, w.mono, w.random.bytes(16)
@@ -175,7 +175,7 @@ func (w *world) step(e abi.Event) {
 	if r.Error != nil {
 		w.t.Fatalf("%s: %s %s", e.Type, r.Error.Code, r.Error.Detail)
 	}
-	// In order, and before what follows from them, as in a host that has a queue of events.
+	// In order, and before the effects that follow from them, as in a host with a queue of events.
 	w.todo = append(w.todo, r.Effects...)
 	if w.busy {
 		return
@@ -242,7 +242,7 @@ func (w *world) deliver() {
 	w.step(abi.Event{Type: abi.EventReply, ID: f.ID, Status: status, Body: body})
 }
 
-// lose drops the oldest request's reply: the server has acted, the client never hears.
+// lose drops the reply to the oldest request: the server has acted on it, the client does not get the reply.
 func (w *world) lose() {
 	w.t.Helper()
 	f := w.sent[0]
@@ -251,7 +251,7 @@ func (w *world) lose() {
 	w.step(abi.Event{Type: abi.EventFailed, ID: f.ID, Detail: "timeout"})
 }
 
-// call makes a call of the program; its number is how to find the answer.
+// call makes a call of the program and returns its number.
 func (w *world) call(e abi.Event) int64 {
 	w.t.Helper()
 	w.calls++
@@ -265,7 +265,7 @@ func (w *world) consume(n int64) int64 {
 	return w.call(abi.Event{Type: abi.EventConsume, N: n})
 }
 
-// hot is consume without JSON.
+// hot calls consume without JSON.
 func (w *world) hot(n int32) int32 {
 	answer := w.m.Consume(w.handle, int64(n), w.now)
 	w.note(trace.Exchange{Consume: &trace.ConsumeCall{Handle: w.handle, N: n, Now: w.now}, Answer: answer})
@@ -277,7 +277,7 @@ func (w *world) slot(event, context, entitlement string) int64 {
 	return w.call(abi.Event{Type: event, Context: context, Entitlement: entitlement})
 }
 
-// pass lets time go by, with the timers that come due in it.
+// pass lets so many ms pass and fires the timers that become due.
 func (w *world) pass(ms int64) {
 	w.t.Helper()
 	end := w.mono + ms
@@ -305,7 +305,7 @@ func (w *world) expect(number int64, code license.Code) abi.Verdict {
 
 func (w *world) waits(number int64) bool { _, ok := w.answers[number]; return !ok }
 
-// heard tells whether the program was told this code without asking, and forgets what it was told.
+// heard reports whether the program was notified of this code, and clears the notifications.
 func (w *world) heard(code license.Code) bool {
 	for _, v := range w.told {
 		if v.Code == code {

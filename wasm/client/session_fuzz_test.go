@@ -18,8 +18,8 @@ import (
 	"github.com/onelicense/onelicense/wasm/client"
 )
 
-// A session is a story that a byte string tells: each byte is an event, and some take the bytes after it. The driver keeps its own,
-// simpler account of what may happen and holds the client to it after each event.
+// A session is a sequence of events encoded as bytes: each byte is an event, and some use the bytes after it. The driver keeps its own,
+// simpler account of what may happen and compares the client with it after each event.
 type session struct {
 	t      testing.TB
 	script []byte
@@ -68,9 +68,11 @@ var (
 	steps    = []int64{0, 1, second, 2 * second, 61 * second, 10 * minute, 70 * minute, 3 * hour, 40 * 24 * hour}
 	jumps    = []int64{-40 * 24 * hour, -hour, -6 * minute, -second, second, 6 * minute, hour, 40 * 24 * hour}
 	counts   = []int64{1, 2, 7, 40, 99, 101, 1_000_000_000, 0, -1}
-	wants    = []lease.Slot{{Entitlement: "rendering", Context: "ui"}, {Entitlement: "rendering", Context: "automation"}, {Entitlement: "solid_modeling", Context: "ui"}, {Entitlement: "teleport", Context: "ui"}, {Entitlement: "a b", Context: "ui"}}
+	wants    = []lease.Slot{{Entitlement: "rendering", Context: "ui"}, {Entitlement: "rendering", Context: "automation"},
+		{Entitlement: "solid_modeling", Context: "ui"}, {Entitlement: "teleport", Context: "ui"}, {Entitlement: "a b", Context: "ui"}}
 	refusing = []license.Code{
-		license.CodeSuspended, license.CodeRateLimited, license.CodeRequestMalformed, license.CodeDeactivated, license.CodeRevoked, license.CodeFrozen,
+		license.CodeSuspended, license.CodeRateLimited, license.CodeRequestMalformed, license.CodeDeactivated, license.CodeRevoked,
+		license.CodeFrozen,
 		"a_code_of_tomorrow", license.CodeProtocolUnsupported, license.CodeServerRolledBack,
 	}
 	relayKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, 32))
@@ -129,13 +131,15 @@ func newSession(t testing.TB, script []byte) *session {
 		t: t, secret: vendor()[0], allowance: 100, epoch: 7, heads: map[lease.Hash]*head{}, now: func() lease.Time { return s.real },
 		slots: map[string]int{"rendering": 1, "solid_modeling": 4},
 		settings: lease.Settings{
-			Type: lease.Calls, Trigger: lease.Interval, Interval: 10 * minute, MaxRetries: 2, Grace: hour, ClockTolerance: 5 * minute, JournalEvery: 100,
+			Type: lease.Calls, Trigger: lease.Interval, Interval: 10 * minute, MaxRetries: 2, Grace: hour, ClockTolerance: 5 * minute,
+			JournalEvery: 100,
 		},
 	}
 	s.settings(s.next())
 	kind := s.next()
 	s.cfg = abi.Config{
-		ServerURL: "https://licenses.example.com/api/v1#" + s.server.secret.Public().Root(), ProductID: productID, VersionID: versionID, LicenseID: licenseID,
+		ServerURL: "https://licenses.example.com/api/v1#" +
+			s.server.secret.Public().Root(), ProductID: productID, VersionID: versionID, LicenseID: licenseID,
 	}
 	if kind&1 != 0 {
 		s.cfg.Keyring = armored(t, s.server.secret.Public())
@@ -229,7 +233,7 @@ type savedChain struct {
 	Request, Lease string
 }
 
-// chainsOf reads a state as far as the driver needs it.
+// chainsOf parses the parts of a state that the driver needs.
 func chainsOf(state string) []savedChain {
 	var s struct{ Chains []savedChain }
 	line, _, _ := strings.Cut(state, "\n")
@@ -260,8 +264,8 @@ func (s *session) status() []abi.LicenseStatus {
 	return s.do(abi.Call{Op: abi.OpStatus, Handle: s.handle}).Status.Licenses
 }
 
-// clock is the time as it was last signed, carried on by the larger of the two local steps; without one, the wall's. Where the client may have
-// believed a time or not, it is the earlier.
+// clock is the time as it was last signed, carried on by the larger of the two local steps; without one, the wall's. Where the client may
+// have believed a time or not, it is the earlier.
 func (s *session) clock() lease.Time {
 	if len(s.heard) == 0 {
 		return s.now
@@ -284,7 +288,7 @@ func (s *session) call(e abi.Event) {
 	s.step(e, "")
 }
 
-// step feeds one event. body is the text that the event brings, if it is to be looked at.
+// step feeds one event. body is the text that the event brings, if the driver must evaluate it.
 func (s *session) step(e abi.Event, body string) {
 	s.t.Helper()
 	e.Now, e.Mono, e.Random = s.now, s.mono, s.random.bytes(16)
@@ -304,7 +308,7 @@ func (s *session) step(e abi.Event, body string) {
 	s.check(e, heard, was, pending)
 }
 
-// heard is what a text amounts to, judged by the driver.
+// heard is the driver's own evaluation of a reply.
 type heard struct {
 	text   string
 	fresh  bool // made for a request that was just sent
@@ -418,7 +422,7 @@ func (s *session) onDisk(request string) bool {
 	return false
 }
 
-// leaves: a request leaves the machine. It must be the one that left before, if that was not given up.
+// leaves checks a request that leaves the machine: it must be the same as before, unless that was given up.
 func (s *session) leaves(request string) {
 	r, _, err := lease.OpenRequest([]byte(request))
 	if err != nil {
@@ -430,7 +434,7 @@ func (s *session) leaves(request string) {
 	s.asked[r.License], s.answered[r.License] = request, false
 }
 
-// check holds the client to the account.
+// check compares the client with the driver's account.
 func (s *session) check(e abi.Event, h heard, was map[int64]abi.Event, pending map[license.ID]string) {
 	s.t.Helper()
 	if e.Type == abi.EventReply || e.Type == abi.EventFailed || e.Type == abi.EventSaveFailed {
@@ -447,7 +451,8 @@ func (s *session) check(e abi.Event, h heard, was map[int64]abi.Event, pending m
 		s.answered[id] = s.answered[id] || h.gives[id]
 	}
 	if h.text != "" {
-		sure := e.Type == abi.EventReply && h.fresh && slices.ContainsFunc(s.status(), func(l abi.LicenseStatus) bool { return l.Receipt == h.text && s.before[l.License].Receipt != h.text })
+		sure := e.Type == abi.EventReply && h.fresh &&
+			slices.ContainsFunc(s.status(), func(l abi.LicenseStatus) bool { return l.Receipt == h.text && s.before[l.License].Receipt != h.text })
 		if sure && !slices.ContainsFunc(s.heard, func(m moment) bool { return m.signed >= h.at.signed }) {
 			s.heard = nil
 		} else if len(s.heard) == 0 {
@@ -500,7 +505,7 @@ func (s *session) check(e abi.Event, h heard, was map[int64]abi.Event, pending m
 	}
 }
 
-// hot is consume without JSON.
+// hot calls consume without JSON.
 func (s *session) hot(n int64) {
 	switch answer := s.c.Consume(n, s.now); answer {
 	case abi.ConsumeCounted, abi.ConsumePoll:
@@ -567,7 +572,8 @@ func (s *session) serve(request string) (int, string) {
 		}
 		var l lease.Lease
 		_ = json.Unmarshal(document, &l)
-		believable = l.License == licenseID && l.NotAfter <= d.NotAfter && l.Time <= d.NotAfter && (!l.Settings.Type.LimitsCalls() || l.Counters.Allowance <= 100)
+		believable = l.License == licenseID && l.NotAfter <= d.NotAfter && l.Time <= d.NotAfter &&
+			(!l.Settings.Type.LimitsCalls() || l.Counters.Allowance <= 100)
 		for _, r := range l.Reservations {
 			believable = believable && r.Entitlement == "rendering" && r.Until <= d.NotAfter
 		}
@@ -584,7 +590,7 @@ func (s *session) serve(request string) (int, string) {
 	return status, whole
 }
 
-// garble spoils a text in one way or another.
+// garble damages a text in one way or another.
 func (s *session) garble(text string) string {
 	b := []byte(text)
 	lines := strings.SplitAfter(text, "\n")
@@ -647,7 +653,7 @@ func (s *session) send() (abi.Effect, bool) {
 	return f, true
 }
 
-// settle lets everything go well for a while.
+// settle lets a while pass without faults.
 func (s *session) settle(rounds int) {
 	for range rounds {
 		switch {
@@ -680,7 +686,7 @@ func (s *session) pass(ms int64) {
 	}
 }
 
-// event reads the next one and lets it happen.
+// event reads the next event and executes it.
 func (s *session) event() {
 	switch s.next() % 32 {
 	case 0:
@@ -751,7 +757,8 @@ func (s *session) event() {
 		s.call(abi.Event{Type: abi.EventStart})
 	case 22:
 		n := int64(s.next())
-		s.call(abi.Event{Type: abi.EventStatistics, Numbers: []lease.NamedNumber{{Name: "opened", Value: n}, {Name: string(rune('a' + n)), Value: -n}}})
+		s.call(abi.Event{Type: abi.EventStatistics,
+			Numbers: []lease.NamedNumber{{Name: "opened", Value: n}, {Name: string(rune('a' + n)), Value: -n}}})
 	case 23:
 		s.call(abi.Event{Type: abi.EventExport})
 	case 24:
@@ -838,7 +845,7 @@ func (s *session) serverDoes() {
 	}
 }
 
-// load gives license files, some of them spoiled.
+// load loads license files, some of them damaged.
 func (s *session) load() {
 	var files []abi.File
 	for n := s.next() % 4; n > 0; n-- {
@@ -856,7 +863,7 @@ func (s *session) load() {
 	s.call(abi.Event{Type: abi.EventFiles, Files: files})
 }
 
-// end lets all go well until nothing happens any more: then every call has its answer.
+// end lets time pass without faults until nothing changes any more: then every call must be answered.
 func (s *session) end() {
 	s.server.refusal, s.server.status = "", 0
 	for range 6 {
@@ -871,25 +878,28 @@ func (s *session) end() {
 	}
 }
 
-// Whatever happens, in whatever order: each call is answered once, nothing is sent that is not on the disk, the same bytes until they are
-// answered, no count is lost, and nothing is granted past the end of a lease or without one. proves part of N02 N03 C14 C18
+// FuzzSession checks for any order of events: each call is answered once, no request is sent that is not on the disk, the same bytes are
+// sent until they are answered, no count is lost, and nothing is granted after the end of a lease or without one.
+//
+// proves part of N02 N03 C14 C18
 func FuzzSession(f *testing.F) {
 	for _, script := range []string{
 		"",
 		"\x00\x00\x0c\x02\x00\x05\x1c\x0c",
-		"\x01\x00\x0c\x00\x1c\x0b\x0c\x01\x03\x08\x00\x07\x00\x00\x00\x03\x1c\x0b",                             // every call, a garbled reply
-		"\x00\x00\x0c\x02\x12\x03\x07\x19\x00\x00\x15\x1c\x0b\x0c\x03",                                         // a lost reply, a crash
-		"\x00\x00\x0f\x00\x00\x1c\x0b\x11\x00\x10\x00\x1c\x0b",                                                 // reserve, check, release
-		"\x00\x00\x1a\x09\x0f\x00\x06\x1c\x0b\x00\x07\x11\x00\x00\x08\x11\x00",                                 // borrowed
-		"\x00\x00\x17\x03\x18\x00\x00\x1c\x0b\x12\x05\x17\x18\x00\x00",                                         // by hand
-		"\x00\x00\x0c\x03\x12\x03\x04\x19\x00\x02\x15\x1c\x0b\x00\x05\x1c\x0b",                                 // an older state
-		"\x00\x00\x13\x1c\x0b\x15\x1c\x0b\x12\x1c\x0b",                                                         // goodbye, and back
-		"\x00\x00\x1a\x01\x00\x12\x1c\x0b\x1a\x00\x12\x1c\x0b\x1a\x01\x03\x12\x1c\x0b\x19\x00\x00\x15\x1c\x0b", // suspended, reinstated, deactivated
-		"\x00\x03\x0f\x00\x00\x1c\x0b\x0f\x01\x00\x1c\x0b\x14\x1c\x0b",                                         // licenses as files
-		"\x08\x08\x0e\x02\x0e\x00\x1e\x1c\x0b\x16\x05\x00\x05\x1c\x0b",                                         // prepaid, statistics
-		"\x10\x00\x00\x06\x01\x00\x02\x07\x1c\x0b\x0c\x00\x01\x06\x0c\x00",                                     // time
-		"\x00\x00\x1a\x0a\x12\x1c\x0b\x1a\x0a\x12\x1c\x0b\x1a\x0b\x12\x1c\x0b\x1a\x08\x01\x12\x1c\x0b",         // relay, list, another key
-		"\x00\x04\x1a\x08\x02\x12\x1c\x0b\x19\x00\x00\x15\x1c\x0b\x1a\x03\x00\x06",                             // unpinned, a compromised key
+		"\x01\x00\x0c\x00\x1c\x0b\x0c\x01\x03\x08\x00\x07\x00\x00\x00\x03\x1c\x0b", // every call, a garbled reply
+		"\x00\x00\x0c\x02\x12\x03\x07\x19\x00\x00\x15\x1c\x0b\x0c\x03",             // a lost reply, a crash
+		"\x00\x00\x0f\x00\x00\x1c\x0b\x11\x00\x10\x00\x1c\x0b",                     // reserve, check, release
+		"\x00\x00\x1a\x09\x0f\x00\x06\x1c\x0b\x00\x07\x11\x00\x00\x08\x11\x00",     // borrowed
+		"\x00\x00\x17\x03\x18\x00\x00\x1c\x0b\x12\x05\x17\x18\x00\x00",             // by hand
+		"\x00\x00\x0c\x03\x12\x03\x04\x19\x00\x02\x15\x1c\x0b\x00\x05\x1c\x0b",     // an older state
+		"\x00\x00\x13\x1c\x0b\x15\x1c\x0b\x12\x1c\x0b",                             // goodbye, and back
+		// suspended, reinstated, deactivated
+		"\x00\x00\x1a\x01\x00\x12\x1c\x0b\x1a\x00\x12\x1c\x0b\x1a\x01\x03\x12\x1c\x0b\x19\x00\x00\x15\x1c\x0b",
+		"\x00\x03\x0f\x00\x00\x1c\x0b\x0f\x01\x00\x1c\x0b\x14\x1c\x0b",                                 // licenses as files
+		"\x08\x08\x0e\x02\x0e\x00\x1e\x1c\x0b\x16\x05\x00\x05\x1c\x0b",                                 // prepaid, statistics
+		"\x10\x00\x00\x06\x01\x00\x02\x07\x1c\x0b\x0c\x00\x01\x06\x0c\x00",                             // time
+		"\x00\x00\x1a\x0a\x12\x1c\x0b\x1a\x0a\x12\x1c\x0b\x1a\x0b\x12\x1c\x0b\x1a\x08\x01\x12\x1c\x0b", // relay, list, another key
+		"\x00\x04\x1a\x08\x02\x12\x1c\x0b\x19\x00\x00\x15\x1c\x0b\x1a\x03\x00\x06",                     // unpinned, a compromised key
 		"\x06\x10\x15\x03\x05\x03\x0c\x00\x00\x06\x12\x04\x00\x05\x1d\x05",
 	} {
 		f.Add([]byte(script))

@@ -15,12 +15,14 @@ import (
 	"github.com/onelicense/onelicense/wasm/abi"
 )
 
-// disks are states that sessions left behind, each with the session that it came from.
+// disks returns states that sessions left behind, each with its session.
 func disks(f *testing.F) (list []*session) {
 	f.Helper()
 	for _, script := range []string{
-		"\x00\x00\x0c\x02\x00\x05\x1c\x0b", "\x00\x10", "\x01\x08\x0c\x02\x03", "\x00\x02\x0f\x00\x00\x1c\x0b", "\x08\x00\x0e\x02\x00\x02\x1c\x0b",
-		"\x00\x03\x0f\x00\x00\x1c\x0b\x12\x03", "\x00\x01\x1a\x0a\x12\x1c\x0b\x12\x03\x06", "\x00\x00\x1a\x2b\x12\x1c\x0b", "\x10\x04\x12\x1c\x0b", "\x00\x00\x1a\x01\x02\x12\x1c\x0b\x12",
+		"\x00\x00\x0c\x02\x00\x05\x1c\x0b", "\x00\x10", "\x01\x08\x0c\x02\x03", "\x00\x02\x0f\x00\x00\x1c\x0b",
+		"\x08\x00\x0e\x02\x00\x02\x1c\x0b",
+		"\x00\x03\x0f\x00\x00\x1c\x0b\x12\x03", "\x00\x01\x1a\x0a\x12\x1c\x0b\x12\x03\x06", "\x00\x00\x1a\x2b\x12\x1c\x0b",
+		"\x10\x04\x12\x1c\x0b", "\x00\x00\x1a\x01\x02\x12\x1c\x0b\x12",
 	} {
 		s := newSession(noTrace{f}, []byte(script))
 		for len(s.script) > 0 {
@@ -32,7 +34,7 @@ func disks(f *testing.F) (list []*session) {
 	return list
 }
 
-// sealed makes a state of a body, as spec/lease.md says of its second line; who has the state has its secret.
+// sealed returns a state with a valid second line, as spec/lease.md defines it; anybody who has the state has its secret.
 func sealed(body []byte) string {
 	var s struct{ Secret []byte }
 	_ = json.Unmarshal(body, &s)
@@ -43,7 +45,7 @@ func sealed(body []byte) string {
 	return string(body) + "\n" + hex.EncodeToString(mac.Sum(nil)) + "\n"
 }
 
-// place is somewhere in a JSON value that can be written to.
+// place is a position in a JSON value that can be written to.
 type place struct {
 	value  any
 	write  func(any)
@@ -66,7 +68,10 @@ func places(v any, write func(any), list []place) []place {
 	case []any:
 		for i := range v {
 			list = append(list, place{
-				v[i], func(x any) { v[i] = x }, func() { write(slices.Delete(slices.Clone(v), i, i+1)) }, func() { write(append(slices.Clone(v), v[i])) },
+				v[i], func(x any) { v[i] = x }, func() { write(slices.Delete(slices.Clone(v), i, i+1)) }, func() {
+					write(append(slices.Clone(v),
+						v[i]))
+				},
 			})
 			list = places(v[i], func(x any) { v[i] = x }, list)
 		}
@@ -98,7 +103,8 @@ func rewritten(body string, script []byte, others []*session) []byte {
 		case 1:
 			p.twice()
 		case 2:
-			p.write(json.Number([]string{"-1", "0", "1", "9007199254740991", "9007199254740992", "9223372036854775807", "-9223372036854775808", "1800000000000"}[n%8]))
+			p.write(json.Number([]string{"-1", "0", "1", "9007199254740991", "9007199254740992", "9223372036854775807", "-9223372036854775808",
+				"1800000000000"}[n%8]))
 		case 3:
 			p.write(nil)
 		case 4: // from elsewhere in it
@@ -126,8 +132,10 @@ func rewritten(body string, script []byte, others []*session) []byte {
 	return b
 }
 
-// A state that was written by hand, with the seal that its secret makes, gives no more than the leases in it: what the vendor did not sign
-// counts for nothing, no call comes back, and what is saved of it can be read again. proves part of C18
+// FuzzSnapshot checks that a state which was written by hand, with a valid MAC, grants no more than the leases in it: unsigned data
+// counts for nothing, no used call becomes available again, and the state that is saved next can be read.
+//
+// proves part of C18
 func FuzzSnapshot(f *testing.F) {
 	all := disks(f)
 	f.Add(uint8(0), []byte{}, []byte(`{"version":1}`))
@@ -148,7 +156,7 @@ func FuzzSnapshot(f *testing.F) {
 	})
 }
 
-// trial opens a state, uses it as far as it lets itself be used, and goes on with what was saved.
+// trial opens a state, uses it as far as possible, and continues with the saved state.
 func trial(t *testing.T, base *session, all []*session, state string, runs int) {
 	genuine := func(receipt string) bool {
 		return slices.ContainsFunc(all, func(s *session) bool { return s.genuine[receipt] })
@@ -192,7 +200,8 @@ func trial(t *testing.T, base *session, all []*session, state string, runs int) 
 	judge()
 	queue, bad := at(abi.Event{Type: abi.EventStart, Call: 1}), false
 	if base.cfg.LicenseID == "" {
-		queue = append(queue, at(abi.Event{Type: abi.EventFiles, Call: 2, Files: []abi.File{{Name: "a", Data: base.files[0]}, {Name: "b", Data: base.files[1]}}})...)
+		queue = append(queue, at(abi.Event{Type: abi.EventFiles, Call: 2,
+			Files: []abi.File{{Name: "a", Data: base.files[0]}, {Name: "b", Data: base.files[1]}}})...)
 	}
 	queue = append(queue, at(abi.Event{Type: abi.EventReserve, Call: 3, Context: "ui", Entitlement: "rendering"})...)
 	saved, total := "", int64(0)
@@ -259,7 +268,7 @@ func trial(t *testing.T, base *session, all []*session, state string, runs int) 
 	}
 }
 
-// first is the license that consume counts on.
+// first returns the license that consume counts on.
 func first(s *session) license.ID {
 	for _, l := range s.status() {
 		if l.License == s.cfg.LicenseID || s.cfg.LicenseID == "" && slices.Contains(licenses, l.License) {

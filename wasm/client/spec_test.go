@@ -9,7 +9,9 @@ import (
 	"testing"
 )
 
-// The table of spec/lease.md is this one; -update writes it anew. proves part of N11
+// TestSpecPageHasTransitions compares the table of spec/lease.md with transitions; -update writes it.
+//
+// proves part of N11
 func TestSpecPageHasTransitions(t *testing.T) {
 	const file, head, tail = "../../spec/lease.md", "<!-- states:begin -->\n", "<!-- states:end -->"
 	var b strings.Builder
@@ -43,7 +45,7 @@ func TestSpecPageHasTransitions(t *testing.T) {
 	}
 }
 
-// A trigger means one thing in one state.
+// A state has one transition at most for each trigger.
 func TestTransitionsAreDeterministic(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range transitions {

@@ -36,7 +36,7 @@ func TestMissingSettingsAreNamed(t *testing.T) {
 }
 
 // proves C02 C05
-func TestActivatesAndBeatsAtTheInterval(t *testing.T) {
+func TestActivationAndHeartbeats(t *testing.T) {
 	w := started(t, nil)
 	if w.posts != 1 {
 		t.Fatalf("%d requests to activate", w.posts)
@@ -83,7 +83,7 @@ func TestIntervalCountsWithoutNetwork(t *testing.T) {
 }
 
 // proves C10 S12
-func TestPastTheAllowanceIsRefusedAndTheServerAsked(t *testing.T) {
+func TestCallBeyondAllowanceIsRefused(t *testing.T) {
 	w := started(t, nil)
 	for range 100 {
 		w.expect(w.consume(1), license.CodeOK)
@@ -115,7 +115,7 @@ func TestEveryCallAsksTheServer(t *testing.T) {
 }
 
 // proves C12
-func TestEveryCallBeatsOnceAMinute(t *testing.T) {
+func TestEveryCallHeartbeat(t *testing.T) {
 	w := started(t, everyCall)
 	w.pass(3 * minute)
 	if w.posts != 4 {
@@ -159,7 +159,7 @@ func TestLostReplyIsResentAndCountedOnce(t *testing.T) {
 }
 
 // proves C14 C18
-func TestACrashLosesNothingThatWasJournaled(t *testing.T) {
+func TestCrashLosesNothingJournaled(t *testing.T) {
 	w := started(t, nil)
 	w.expect(w.consume(5), license.CodeOK)
 	w.pass(2 * second) // the journal is written
@@ -225,7 +225,7 @@ func TestEveryCallOutage(t *testing.T) {
 }
 
 // proves S22 C02
-func TestSuspendedNeverRidesTheGrace(t *testing.T) {
+func TestSuspensionHasNoGrace(t *testing.T) {
 	w := started(t, nil)
 	w.server.refusal = license.CodeSuspended
 	w.pass(10 * minute)
@@ -245,7 +245,7 @@ func TestSuspendedNeverRidesTheGrace(t *testing.T) {
 }
 
 // proves C11 S13
-func TestExpiryIsFoundLocally(t *testing.T) {
+func TestExpiryIsDetectedLocally(t *testing.T) {
 	w := started(t, func(s *server) { s.settings.Type, s.expires = lease.Timed, begin+5*minute })
 	w.expect(w.consume(1_000), license.CodeOK) // any number of calls
 	w.pass(5*minute + second)
@@ -256,7 +256,7 @@ func TestExpiryIsFoundLocally(t *testing.T) {
 }
 
 // proves C13 S21
-func TestSettingsChangeUnderWay(t *testing.T) {
+func TestSettingsChangeWhileRunning(t *testing.T) {
 	w := started(t, nil)
 	w.server.settings.Interval = minute
 	w.pass(10 * minute)
@@ -282,8 +282,8 @@ func TestUnreachableServerAtTheFirstStart(t *testing.T) {
 	w.expect(w.call(abi.Event{Type: abi.EventStart}), license.CodeOK)
 }
 
-// A program that was started offline gets the same refusal, marked as tolerated: it is activated by hand. What the server says stands, and so
-// does what a call is refused.
+// A program that was started offline gets the same refusal, marked as tolerated: it is activated by hand. A refusal by the server,
+// and a refused call, are not tolerated.
 //
 // proves part of S23
 func TestOfflineStartIsTolerated(t *testing.T) {
@@ -319,7 +319,7 @@ func TestOfflineStartIsTolerated(t *testing.T) {
 }
 
 // proves C06 C18
-func TestRestartWithoutTheServerRidesTheLease(t *testing.T) {
+func TestRestartWithoutServerUsesTheLease(t *testing.T) {
 	w := started(t, nil)
 	w.crash()
 	w.offline = true
@@ -329,7 +329,7 @@ func TestRestartWithoutTheServerRidesTheLease(t *testing.T) {
 }
 
 // proves C14
-func TestWhatIsNotOnTheDiskIsNotSent(t *testing.T) {
+func TestRequestIsSavedBeforeSend(t *testing.T) {
 	w := newWorld(t)
 	w.diskFull = true
 	w.open()
@@ -480,7 +480,7 @@ func TestCallsDuringAGoodbye(t *testing.T) {
 }
 
 // proves part of B01
-func TestAGoodbyeThatWasLostIsSaidAtTheNextStart(t *testing.T) {
+func TestLostGoodbyeIsRepeatedAtNextStart(t *testing.T) {
 	w := started(t, nil)
 	w.hold = true
 	goodbye := w.call(abi.Event{Type: abi.EventDeactivate})

@@ -9,8 +9,8 @@ import (
 	"github.com/onelicense/onelicense/wasm/trace"
 )
 
-// Every story of this package is also a trace in spec/vectors/client: what went into the module and what came out, byte for byte, for
-// every host to replay. `go test ./wasm/client -update` writes them anew.
+// Every test of this package is also a trace in spec/vectors/client: what went into the module and what came out, byte for byte, for
+// every host to replay. `go test ./wasm/client -update` writes them.
 var (
 	update  = flag.Bool("update", false, "write the traces")
 	compare = flag.Bool("traces", true, "compare with the committed traces; not when a rule is missing on purpose")
@@ -22,7 +22,7 @@ func (w *world) note(e trace.Exchange) { w.trace.Add(e) }
 
 var told = map[string]int{} // worlds by test, for stories with several
 
-// record holds the world's trace against the committed one when its test ends.
+// record compares the world's trace with the committed one when its test ends.
 func record(w *world) {
 	t, ok := w.t.(*testing.T)
 	if !ok {
@@ -48,7 +48,7 @@ var (
 	gap  = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
-// snake makes a file name of a test's: TestLostReply/of_two becomes lost_reply_of_two.
+// snake returns the file name of a test's trace: TestLostReply/of_two becomes lost_reply_of_two.
 func snake(test string) string {
 	spaced := word.ReplaceAllStringFunc(strings.TrimPrefix(test, "Test"), func(w string) string { return " " + strings.ToLower(w) })
 	return strings.Trim(gap.ReplaceAllString(spaced, "_"), "_")

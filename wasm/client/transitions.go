@@ -36,8 +36,8 @@ type transition struct {
 	reason string
 }
 
-// transitions is the state table of a chain. Requests are written ahead: one is sent only from saving, after the host has confirmed that it is
-// on the disk, and the same bytes are sent until a lease answers them.
+// transitions is the state table of a chain. Requests are written ahead: one is sent only from saving, after the host has confirmed that
+// it is on the disk, and the same bytes are sent until a lease answers them.
 var transitions []transition
 
 // In init, because the actions fire triggers themselves.

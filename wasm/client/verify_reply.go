@@ -133,7 +133,8 @@ func (ch *chain) verifyReply(body []byte) (*verifiedReply, error) {
 	}
 	if l := j.Lease; l != nil {
 		//mutant:tests arg 3 nil: a named list must be at hand
-		err = errors.Join(ch.checkAddressee(l.Product, l.License, l.Activation, l.Request, l.Nonce, j.relay, l.Epoch), ch.checkPosition(l, j), c.checkStatement(l.List, j))
+		err = errors.Join(ch.checkAddressee(l.Product, l.License, l.Activation, l.Request, l.Nonce, j.relay, l.Epoch), ch.checkPosition(l, j),
+			c.checkStatement(l.List, j))
 	} else {
 		r := j.Refusal
 		err = ch.checkAddressee(r.Product, r.License, r.Activation, r.Request, r.Nonce, j.relay, r.Epoch)
@@ -159,7 +160,8 @@ func (c *Client) checkStatement(named *lease.StatementRef, j *verifiedReply) err
 	case list == nil:
 		return license.Refuse(license.CodeStatementMissing, "the answer names list %d, none is at hand", named.Number)
 	case list.Number < named.Number || lease.HashOf([]byte(text)) != named.Hash:
-		return license.Refuse(license.CodeStatementMissing, "the answer names list %d, %.12s; at hand is %d", named.Number, named.Hash, list.Number)
+		return license.Refuse(license.CodeStatementMissing, "the answer names list %d, %.12s; at hand is %d", named.Number, named.Hash,
+			list.Number)
 	}
 	return nil
 }
@@ -183,9 +185,11 @@ func (ch *chain) checkAddressee(product, id license.ID, activation, request leas
 // checkPosition checks that a lease has the requested position in the chain. Its time may go back only with a new epoch, so that a server
 // whose clock once ran ahead can be corrected.
 func (ch *chain) checkPosition(l *lease.Lease, j *verifiedReply) error {
-	want := lease.Position{Generation: ch.request.Generation, Number: ch.request.Number, Link: lease.NextLink(ch.request.Previous, ch.requestHash)}
+	want := lease.Position{Generation: ch.request.Generation, Number: ch.request.Number,
+		Link: lease.NextLink(ch.request.Previous, ch.requestHash)}
 	if l.Position() != want {
-		return license.Refuse(license.CodeLeaseOld, "it is number %d of generation %d, asked was %d of %d", l.Number, l.Generation, want.Number, want.Generation)
+		return license.Refuse(license.CodeLeaseOld, "it is number %d of generation %d, asked was %d of %d", l.Number, l.Generation, want.Number,
+			want.Generation)
 	}
 	if ch.current != nil && l.Time < ch.current.Time && l.Epoch == ch.c.knownIssuer(j.relay).Epoch {
 		return license.Refuse(license.CodeLeaseOld, "it is of time %d, the last lease of %d", l.Time, ch.current.Time)

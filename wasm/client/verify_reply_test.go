@@ -126,7 +126,7 @@ func TestRefusalForAnotherRequest(t *testing.T) {
 }
 
 // proves N03 S22
-func TestRefusalThatHasRunOut(t *testing.T) {
+func TestExpiredRefusal(t *testing.T) {
 	w := started(t, nil)
 	w.server.refusal = license.CodeSuspended
 	var refusal string
@@ -153,7 +153,7 @@ func TestReplayedRefusal(t *testing.T) {
 }
 
 // proves N03
-func TestAnswersThatAreNone(t *testing.T) {
+func TestInvalidAnswers(t *testing.T) {
 	for name, twist := range map[string]func(string) string{
 		"empty":          func(string) string { return "" },
 		"page":           func(string) string { return "<html>login</html>" },
@@ -177,7 +177,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 
 // proves C18
 // proves part of N02
-func TestRestoredStateActivatesAnewByItself(t *testing.T) {
+func TestRestoredStateReactivates(t *testing.T) {
 	w := started(t, nil)
 	w.expect(w.consume(3), license.CodeOK)
 	backup := w.disk
@@ -199,7 +199,7 @@ func TestRestoredStateActivatesAnewByItself(t *testing.T) {
 
 // proves part of N02
 // proves C08 C14
-func TestACallFindsTheRestoredState(t *testing.T) {
+func TestCallDetectsRestoredState(t *testing.T) {
 	w := started(t, everyCall)
 	backup := w.disk
 	w.expect(w.consume(1), license.CodeOK)
@@ -217,7 +217,7 @@ func TestACallFindsTheRestoredState(t *testing.T) {
 }
 
 // proves C08 C14
-func TestACallFindsThatAnotherHolderWasHere(t *testing.T) {
+func TestCallDetectsOtherHolder(t *testing.T) {
 	w := started(t, everyCall)
 	for _, h := range w.server.heads {
 		h.Number, h.Link = h.Number+1, lease.HashOf([]byte("another holder's"))
@@ -229,7 +229,7 @@ func TestACallFindsThatAnotherHolderWasHere(t *testing.T) {
 }
 
 // proves C14
-func TestARequestThatCanNeverBeAccepted(t *testing.T) {
+func TestUnacceptableRequestIsDiscarded(t *testing.T) {
 	w := started(t, func(s *server) { everyCall(s); s.settings.Grace = 0 })
 	w.server.refusal = license.CodeRequestMalformed
 	w.expect(w.consume(1), license.CodeRequestMalformed)
@@ -242,7 +242,7 @@ func TestARequestThatCanNeverBeAccepted(t *testing.T) {
 }
 
 // proves C18
-func TestTheMarkIsSavedWithTheLease(t *testing.T) {
+func TestMarkIsSavedWithTheLease(t *testing.T) {
 	w := started(t, nil)
 	w.crash() // at once
 	w.now -= lease.Time(hour)
@@ -316,7 +316,7 @@ func TestClockSetBackWhileRunning(t *testing.T) {
 }
 
 // proves C14
-func TestNothingPanicsAcrossTheEdge(t *testing.T) {
+func TestPanicsStayInsideTheModule(t *testing.T) {
 	w := started(t, nil)
 	for _, in := range []string{
 		"", "null", "[]", "{", `{"op":"step"}`, `{"op":"step","handle":1}`, `{"op":"step","handle":1,"event":{"type":"reply","id":9,"now":1}}`,

@@ -85,7 +85,7 @@ test("a server that never answers", async (t) => {
 
 // proves C02 N03
 test("answers that are none", async (t) => {
-  const trace = JSON.parse(gunzipSync(readFileSync(join(root, "spec/vectors/client/activates_and_beats_at_the_interval.json.gz"))).toString());
+  const trace = JSON.parse(gunzipSync(readFileSync(join(root, "spec/vectors/client/activation_and_heartbeats.json.gz"))).toString());
   const genuine = trace.runs.flat().map(({ call }) => JSON.parse(call ?? "{}").event?.body).find((body) => body?.includes("onelicense/lease/1"));
   let answer;
   const { url } = await server(t, (response) => answer(response));

@@ -2,4 +2,4 @@
 """The module that this package is made for."""
 
 #: In lower-case hex.
-SHA256 = "6ed6654ff2bc09bce5d57e62603bbf9701afc06363834d4d27374dcc700e16df"
+SHA256 = "69b19bd94327dbc7d0b01c3a906f8c544a1753f4db9477482bfba2e43cf4da7c"

@@ -3,7 +3,8 @@
 //	go run ./internal/gen/features
 //
 // A test names its rows in a comment: the word proves and one or more row ids. The mark stands directly above the test or
-// inside it. A row of which a test shows only a part is marked "proves part of". A mark with an id that is no row is an error: a misspelt id would otherwise be a promise nobody keeps.
+// inside it. "proves part of" marks a test that proves only a part of a row. A mark with an unknown id is an error: a misspelt
+// id would otherwise leave its row without a test.
 package main
 
 import (
@@ -112,7 +113,7 @@ func parseRows(spec string) []row {
 	return rows
 }
 
-// language says how tests are named in the files that match.
+// language describes how the tests of some files are named.
 type language struct {
 	files []string
 	test  *regexp.Regexp // its first group that matched is the test's name; nil where the file is one test
@@ -126,7 +127,7 @@ var languages = []language{
 	{[]string{"server/cmd/onelicense/demo/license_files.go", "server/cmd/onelicense/demo/story.go"}, nil},
 }
 
-// Folders that hold no test of ours: by name anywhere, and by path.
+// Folders without tests of this project: by name anywhere, and by path.
 var (
 	foreignNames = []string{"node_modules", "testdata"}
 	foreignPaths = []string{".git", "build", "frontend/dist"}
@@ -172,7 +173,7 @@ func (l language) matches(name string) bool {
 var (
 	mark    = regexp.MustCompile(`(?://|#|\*|""").*\bproves (part of )?((?:[A-Z][0-9]{2}\b[, ]*)+)`)
 	ids     = regexp.MustCompile(`[A-Z][0-9]{2}`)
-	leading = regexp.MustCompile(`^\s*(?://|/\*|\*|#|@|$)`) // what may stand between a mark and the test below it
+	leading = regexp.MustCompile(`^\s*(?://|/\*|\*|#|@|$)`) // lines that may separate a mark from the test below it
 )
 
 func (l language) marks(file, source string) []proof {
@@ -198,7 +199,7 @@ func (l language) marks(file, source string) []proof {
 	return proofs
 }
 
-// below is the test that lines lead up to, or nothing when other code comes first.
+// below returns the test that follows lines, or nothing if other code comes first.
 func (l language) below(lines []string) string {
 	for _, line := range lines {
 		if name := l.name(line); name != "" {
@@ -211,7 +212,7 @@ func (l language) below(lines []string) string {
 	return ""
 }
 
-// name is the test that line declares, or nothing.
+// name returns the test that the line declares, or nothing.
 func (l language) name(line string) string {
 	if l.test == nil {
 		return ""

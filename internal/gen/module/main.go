@@ -1,7 +1,7 @@
 // Command module builds the client core, the module that every host embeds, and describes it.
 //
 //	go run ./internal/gen/module           writes wasm/dist/client.wasm and client.json, and the hash into the hosts' packages
-//	go run ./internal/gen/module -check    builds a copy of the sources in another folder and compares with what is there
+//	go run ./internal/gen/module -check    builds a copy of the sources in another folder and compares the result
 //
 // Run it at the root of the repository. The build is reproducible: the same Go version gives the same bytes in any folder on
 // any machine, so that anybody can check the published hash. -check therefore asks for the Go version that client.json names.
@@ -26,14 +26,14 @@ const (
 	descriptionPath = "wasm/dist/client.json"
 )
 
-// What a module may measure at most. Web engines refuse one with more than 100 000 data segments, and Go makes many; the
+// The limits of the module. Web engines refuse one with more than 100 000 data segments, and Go makes many; the
 // size is a budget, since browsers fetch it.
 const (
 	maxSize         = 7_500_000
 	maxDataSegments = 90_000
 )
 
-// description is what client.json says about the module.
+// description is the contents of client.json.
 type description struct {
 	SHA256 string `json:"sha256"`
 	Size   int    `json:"size"`
@@ -57,7 +57,7 @@ func main() {
 // means the one at hand.
 type builder func(dir, path, toolchain string) (goVersion string, err error)
 
-// sources is all that the module is made of, besides its dependencies.
+// sources lists the folders that the module is built from, besides its dependencies.
 var sources = []string{"license", "wasm"}
 
 func write(build builder) error {
@@ -97,7 +97,8 @@ func compare(build builder) error {
 		return err
 	}
 	if committed != stated {
-		return fmt.Errorf("%s is not the module that %s describes:\n  described %+v\n  is        %+v", modulePath, descriptionPath, stated, committed)
+		return fmt.Errorf("%s is not the module that %s describes:\n  described %+v\n  is        %+v", modulePath, descriptionPath, stated,
+			committed)
 	}
 
 	dir, err := os.MkdirTemp("", "module-")
@@ -127,15 +128,17 @@ func compare(build builder) error {
 		return err
 	}
 	if rebuilt != stated {
-		return fmt.Errorf("the sources build another module than %s (run 'make wasm'):\n  committed %+v\n  rebuilt   %+v", modulePath, stated, rebuilt)
+		return fmt.Errorf("the sources build another module than %s (run 'make wasm'):\n  committed %+v\n  rebuilt   %+v", modulePath, stated,
+			rebuilt)
 	}
 	return comparePins(stated)
 }
 
-// packagesWithoutInlining are the packages that are compiled without inlining: none of them is where time goes, and together that is 0.15 MB.
+// packagesWithoutInlining lists the packages that are compiled without inlining: none of them needs much time, and together they save
+// 0.15 MB.
 var packagesWithoutInlining = []string{"github.com/onelicense/onelicense/...", "math/big", "fmt"}
 
-// build is the one place that says how the module is made.
+// build builds the module. All options of the build are here.
 func build(dir, path, toolchain string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

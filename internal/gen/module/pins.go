@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// pinFiles are the files that tell each host package which module it is made for. The Go host reads client.json itself.
+// pinFiles lists the files that name the module's hash in each host's package. The Go host reads client.json itself.
 var pinFiles = []struct {
 	path string
 	text func(description) string

@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// The text that most vectors sign; the first three lines of the example in spec/license-file.md.
+// The text that most vectors sign: the first three lines of the example in spec/license-file.md.
 const (
 	line1     = "5edb1264cc150913cb7640f8\n"
 	line2     = "ui,automation\n"
@@ -19,7 +19,7 @@ const (
 	plainText = line1 + line2 + line3
 )
 
-// vectorList collects vectors; unless told otherwise they are opened with the product's keyring.
+// vectorList collects vectors; by default they are opened with the product's keyring.
 type vectorList struct {
 	vectors []vector
 	keyring string
@@ -37,7 +37,7 @@ func fileOf(text string, packet []byte) []byte {
 	return []byte(text + base64.StdEncoding.EncodeToString(packet) + "\n")
 }
 
-// textAsHashed is the text as a text signature hashes it.
+// textAsHashed returns the text in the form that a text signature hashes.
 func textAsHashed(text string) []byte { return []byte(strings.ReplaceAll(text, "\n", "\r\n")) }
 
 func cases() (map[string][]byte, []vector) {
@@ -58,7 +58,7 @@ func cases() (map[string][]byte, []vector) {
 	return keyrings, l.vectors
 }
 
-// fileForms: bytes and lines of a file.
+// fileForms adds vectors about the bytes and lines of a file.
 func fileForms(l *vectorList, plain []byte, seal func(string) []byte) {
 	swap := func(old, new string) []byte { return bytes.Replace(plain, []byte(old), []byte(new), 1) }
 	crlf := bytes.ReplaceAll(plain, []byte("\n"), []byte("\r\n"))
@@ -92,7 +92,8 @@ func fileForms(l *vectorList, plain []byte, seal func(string) []byte) {
 	l.add("form_feed", "file_byte", append(bytes.Clone(plain), '\f'), "a form feed at the end")
 	l.add("delete_byte", "file_byte", swap("ui", "u\x7f"), "0x7f")
 	l.add("latin1", "file_byte", seal(strings.Replace(plainText, "ui", "\xfci", 1)), "a byte above 0x7f, correctly signed")
-	l.add("cyrillic_look_alike", "file_byte", seal(strings.Replace(plainText, "automation", "аutomation", 1)), "a letter that looks like a, correctly signed")
+	l.add("cyrillic_look_alike", "file_byte", seal(strings.Replace(plainText, "automation", "аutomation", 1)),
+		"a letter that looks like a, correctly signed")
 	l.add("utf16", "file_byte", append([]byte("\xff\xfe"), bytes.ReplaceAll(plain, []byte("\n"), []byte("\n\x00"))...), "saved as UTF-16")
 	l.add("nothing_but_nul", "file_byte", make([]byte, 300), "a file that lost its content in a crash")
 
@@ -104,10 +105,12 @@ func fileForms(l *vectorList, plain []byte, seal func(string) []byte) {
 	l.add("changed_line_3", "signature_invalid", swap("modeling:5", "modeling:6"), "one more slot")
 	l.add("added_entitlement", "signature_invalid", swap("part_operations:2", "part_operations:2,everything"), "one more entitlement")
 	l.add("swapped_lines", "signature_invalid", bytes.Replace(plain, []byte(line2+line3), []byte(line3+line2), 1), "lines 2 and 3 swapped")
-	l.add("signature_of_another_text", "signature_invalid", append([]byte(plainText), seal(strings.Replace(plainText, ":5", ":4", 1))[len(plainText):]...), "the signature belongs to another license")
+	l.add("signature_of_another_text", "signature_invalid",
+		append([]byte(plainText), seal(strings.Replace(plainText, ":5", ":4",
+			1))[len(plainText):]...), "the signature belongs to another license")
 }
 
-// claims: what is signed correctly and still says what no license says.
+// claims adds vectors whose text is signed correctly but is not that of a license.
 func claims(l *vectorList, seal func(string) []byte) {
 	with := func(id, contexts, entitlements string) []byte {
 		return seal(id + "\n" + contexts + "\n" + entitlements + "\n")
@@ -162,7 +165,7 @@ func claims(l *vectorList, seal func(string) []byte) {
 	l.add("too_many_entitlements", "file_too_many_items", with(id, "ui", many(257, "")), "257 entitlements")
 }
 
-// encodings: line 4 as text, and the packet's frame.
+// encodings adds vectors about line 4 as text, and about the packet's frame.
 func encodings(l *vectorList, plain, packetBytes, body []byte) {
 	line := func(s string) []byte { return []byte(plainText + s + "\n") }
 	good := base64.StdEncoding.EncodeToString(packetBytes)
@@ -170,25 +173,38 @@ func encodings(l *vectorList, plain, packetBytes, body []byte) {
 	l.add("base64_truncated", "signature_encoding", line(good[:len(good)-1]), "the last character is missing")
 	l.add("base64_newline", "file_lines", line(good[:64]+"\n"+good[64:]), "the signature wrapped, as openssl does")
 	l.add("base64_blank", "file_byte", line(good[:64]+" "+good[64:]), "a blank in the signature")
-	l.add("base64_url_safe", "signature_encoding", line(base64.URLEncoding.EncodeToString(append([]byte{0xfb, 0xff}, packetBytes...))), "the alphabet for addresses")
-	l.add("base64_without_padding", "signature_encoding", line(base64.RawStdEncoding.EncodeToString(append(bytes.Clone(packetBytes), 0))), "the = are missing")
+	l.add("base64_url_safe", "signature_encoding", line(base64.URLEncoding.EncodeToString(append([]byte{0xfb, 0xff}, packetBytes...))),
+		"the alphabet for addresses")
+	l.add("base64_without_padding", "signature_encoding", line(base64.RawStdEncoding.EncodeToString(append(bytes.Clone(packetBytes), 0))),
+		"the = are missing")
 	l.add("base64_not_canonical", "signature_encoding", line(looseBits(packetBytes)), "bits set that belong to no byte")
 	l.add("base64_padding_in_the_middle", "signature_encoding", line("wg=="+good[4:]), "two pieces of base64 in a row")
-	l.add("hex", "signature_format", line(fmt.Sprintf("%x", packetBytes)+strings.Repeat("0", (4-2*len(packetBytes)%4)%4)), "hexadecimal, which is base64 of something else")
-	l.add("armored_in_base64", "signature_format", line(base64.StdEncoding.EncodeToString([]byte("-----BEGIN PGP SIGNATURE-----\n\n"+good+"\n-----END PGP SIGNATURE-----\n"))), "base64 of an armored signature")
-	l.add("two_signatures", "signature_format", fileOf(plainText, concat(packetBytes, packetBytes)), "two packets; GnuPG and libraries accept them")
-	l.add("garbage_after_the_signature", "signature_format", fileOf(plainText, append(bytes.Clone(packetBytes), "garbage"...)), "bytes after the packet")
-	l.add("garbage_in_the_packet", "signature_format", fileOf(plainText, packet(2, append(bytes.Clone(body), 0))), "bytes after the signature, inside its packet")
+	l.add("hex", "signature_format", line(fmt.Sprintf("%x", packetBytes)+strings.Repeat("0", (4-2*len(packetBytes)%4)%4)),
+		"hexadecimal, which is base64 of something else")
+	l.add("armored_in_base64", "signature_format",
+		line(base64.StdEncoding.EncodeToString([]byte("-----BEGIN PGP SIGNATURE-----\n\n"+good+"\n-----END PGP SIGNATURE-----\n"))),
+		"base64 of an armored signature")
+	l.add("two_signatures", "signature_format", fileOf(plainText, concat(packetBytes, packetBytes)),
+		"two packets; GnuPG and libraries accept them")
+	l.add("garbage_after_the_signature", "signature_format", fileOf(plainText, append(bytes.Clone(packetBytes), "garbage"...)),
+		"bytes after the packet")
+	l.add("garbage_in_the_packet", "signature_format", fileOf(plainText, packet(2, append(bytes.Clone(body), 0))),
+		"bytes after the signature, inside its packet")
 	l.add("packet_truncated", "signature_format", fileOf(plainText, packetBytes[:len(packetBytes)-1]), "the packet says more than there is")
-	l.add("marker_before_the_signature", "signature_format", fileOf(plainText, concat(packet(10, []byte("PGP")), packetBytes)), "a packet that OpenPGP ignores")
-	l.add("literal_packet", "signature_format", fileOf(plainText, packet(11, append([]byte("t\x00\x00\x00\x00\x00"), plainText...))), "another packet")
-	l.add("indeterminate_length", "signature_format", fileOf(plainText, append([]byte{0x8b}, body...)), "a packet that ends where the input ends")
+	l.add("marker_before_the_signature", "signature_format", fileOf(plainText, concat(packet(10, []byte("PGP")), packetBytes)),
+		"a packet that OpenPGP ignores")
+	l.add("literal_packet", "signature_format", fileOf(plainText, packet(11, append([]byte("t\x00\x00\x00\x00\x00"), plainText...))),
+		"another packet")
+	l.add("indeterminate_length", "signature_format", fileOf(plainText, append([]byte{0x8b}, body...)),
+		"a packet that ends where the input ends")
 	l.add("old_header", "ok", fileOf(plainText, append([]byte{0x88, byte(len(body))}, body...)), "the header that GnuPG writes")
-	l.add("number_with_leading_zeros", "signature_format", fileOf(plainText, packet(2, padded(body))), "the same number, one bit longer by its word")
-	l.add("hash_tag_changed", "signature_invalid", fileOf(plainText, packet(2, tagged(body))), "the two bytes of the hash in the packet differ")
+	l.add("number_with_leading_zeros", "signature_format", fileOf(plainText, packet(2, padded(body))),
+		"the same number, one bit longer by its word")
+	l.add("hash_tag_changed", "signature_invalid", fileOf(plainText, packet(2, tagged(body))),
+		"the two bytes of the hash in the packet differ")
 }
 
-// looseBits encodes bytes so that the last character has bits that no byte uses.
+// looseBits encodes bytes so that the last character has bits that belong to no byte.
 func looseBits(b []byte) string {
 	for len(b)%3 != 1 {
 		b = append(bytes.Clone(b), 0)
@@ -199,7 +215,7 @@ func looseBits(b []byte) string {
 	return s[:len(s)-3] + string(alphabet[strings.IndexByte(alphabet, last)|1]) + "=="
 }
 
-// numbersAt finds where the two bytes of the hash stand; the unhashed area of the packets here is empty.
+// numbersAt returns the offset of the two bytes of the hash; the unhashed area of the packets here is empty.
 func numbersAt(body []byte) int { return 6 + int(body[4])<<8 + int(body[5]) + 2 }
 
 func padded(body []byte) []byte {
@@ -219,7 +235,7 @@ func tagged(body []byte) []byte {
 	return b
 }
 
-// packets: what the signature says about itself.
+// packets adds vectors about the contents of the signature packet.
 func packets(l *vectorList, packetOf func(signature, key) []byte, normal signature, file, lease, root key) {
 	add := func(name string, code license.Code, s signature, by key, note string) {
 		l.add(name, code, fileOf(plainText, packetOf(s, by)), note)
@@ -235,33 +251,51 @@ func packets(l *vectorList, packetOf func(signature, key) []byte, normal signatu
 	add("sha1", "signature_algorithm", with(func(s *signature) { s.hash = sha1n }), file, "SHA-1")
 	add("sha224", "signature_algorithm", with(func(s *signature) { s.hash = sha224n }), file, "SHA-224")
 
-	l.add("binary_type", "signature_type", fileOf(plainText, signature{kind: binaryType, hash: sha256n, created: signed}.packet(file, []byte(plainText))), "signed as a binary document")
-	l.add("lease_signature", "signature_type", fileOf(plainText, signature{kind: binaryType, hash: sha256n, created: signed}.packet(lease, []byte(plainText))), "what a server signs leases with")
+	l.add("binary_type", "signature_type", fileOf(plainText,
+		signature{kind: binaryType, hash: sha256n, created: signed}.packet(file, []byte(plainText))), "signed as a binary document")
+	l.add("lease_signature", "signature_type",
+		fileOf(plainText, signature{kind: binaryType, hash: sha256n, created: signed}.packet(lease,
+			[]byte(plainText))), "what a server signs leases with")
 	add("standalone_type", "signature_type", with(func(s *signature) { s.kind = 0x02 }), file, "a signature over nothing")
 	add("certification_type", "signature_type", with(func(s *signature) { s.kind = certification }), file, "a certification of a user id")
 
 	add("lease_key", "key_use", normal, lease, "the lease key signs a file")
 	add("root_signs", "key_use", normal, root, "the primary key only certifies")
 	add("another_products_key", "key_unknown", normal, other, "a genuine license of another product")
-	add("foreign_key_with_our_issuer", "signature_invalid", with(func(s *signature) { s.issuer = [][]byte{issuerFingerprint(file)} }), other, "another key that claims to be ours")
+	add("foreign_key_with_our_issuer", "signature_invalid", with(func(s *signature) { s.issuer = [][]byte{issuerFingerprint(file)} }), other,
+		"another key that claims to be ours")
 
-	add("issuer_key_id_only", "ok", with(func(s *signature) { s.issuer = [][]byte{issuerID(file)} }), file, "a key id instead of the fingerprint")
-	add("issuer_both", "ok", with(func(s *signature) { s.issuer = [][]byte{issuerFingerprint(file), issuerID(file)} }), file, "key id and fingerprint")
+	add("issuer_key_id_only", "ok", with(func(s *signature) { s.issuer = [][]byte{issuerID(file)} }), file,
+		"a key id instead of the fingerprint")
+	add("issuer_both", "ok", with(func(s *signature) { s.issuer = [][]byte{issuerFingerprint(file), issuerID(file)} }), file,
+		"key id and fingerprint")
 	add("issuer_missing", "key_unknown", with(func(s *signature) { s.issuer = [][]byte{} }), file, "no issuer at all")
 	add("issuer_unhashed_only", "key_unknown", with(func(s *signature) {
 		s.issuer, s.unhashed = [][]byte{}, [][]byte{issuerFingerprint(file)}
 	}), file, "the issuer stands where anybody may write")
-	add("issuer_unhashed_of_another", "ok", with(func(s *signature) { s.unhashed = [][]byte{issuerFingerprint(other), issuerID(other)} }), file, "unhashed subpackets are ignored")
-	add("issuer_unhashed_ours", "key_unknown", with(func(s *signature) { s.unhashed = [][]byte{issuerFingerprint(file)} }), other, "unhashed subpackets are ignored")
-	add("issuer_twice", "signature_format", with(func(s *signature) { s.issuer = [][]byte{issuerFingerprint(other), issuerFingerprint(file)} }), file, "two issuers")
+	add("issuer_unhashed_of_another", "ok", with(func(s *signature) { s.unhashed = [][]byte{issuerFingerprint(other), issuerID(other)} }),
+		file, "unhashed subpackets are ignored")
+	add("issuer_unhashed_ours", "key_unknown", with(func(s *signature) { s.unhashed = [][]byte{issuerFingerprint(file)} }), other,
+		"unhashed subpackets are ignored")
+	add("issuer_twice", "signature_format", with(func(s *signature) {
+		s.issuer = [][]byte{issuerFingerprint(other),
+			issuerFingerprint(file)}
+	}), file, "two issuers")
 	add("created_twice", "signature_format", with(func(s *signature) { s.hashed = [][]byte{seconds(2, 0)} }), file, "two creation times")
-	add("critical_unknown", "signature_format", with(func(s *signature) { s.hashed = [][]byte{subpacket(0x80|100, nil)} }), file, "a critical subpacket that nobody knows")
-	add("critical_notation", "signature_format", with(func(s *signature) { s.hashed = [][]byte{notation(0x80|20, "only@example.com", "mondays")} }), file, "a critical notation that nobody knows")
-	add("notation", "ok", with(func(s *signature) { s.hashed = [][]byte{notation(20, "order@example.com", "4711")} }), file, "a notation that is not critical means nothing")
-	add("unhashed_expiration", "ok", with(func(s *signature) { s.unhashed = [][]byte{seconds(3, time.Second)} }), file, "an end that nobody signed")
+	add("critical_unknown", "signature_format", with(func(s *signature) { s.hashed = [][]byte{subpacket(0x80|100, nil)} }), file,
+		"a critical subpacket that nobody knows")
+	add("critical_notation", "signature_format",
+		with(func(s *signature) {
+			s.hashed = [][]byte{notation(0x80|20, "only@example.com",
+				"mondays")}
+		}), file, "a critical notation that nobody knows")
+	add("notation", "ok", with(func(s *signature) { s.hashed = [][]byte{notation(20, "order@example.com", "4711")} }), file,
+		"a notation that is not critical means nothing")
+	add("unhashed_expiration", "ok", with(func(s *signature) { s.unhashed = [][]byte{seconds(3, time.Second)} }), file,
+		"an end that nobody signed")
 }
 
-// times: of signatures and keys. It also makes the keyrings that differ in them.
+// times adds vectors about the times of signatures and keys, and returns the keyrings that they need.
 func times(l *vectorList, packetOf func(signature, key) []byte, normal signature, file key) map[string][]byte {
 	product := generate("product")
 	fileKey := product.Public().Keys(now)[1].Fingerprint
@@ -298,9 +332,11 @@ func times(l *vectorList, packetOf func(signature, key) []byte, normal signature
 	l.add("superseded_before", "ok", at(rotation.Add(-time.Second)), "signed before the key was superseded")
 	l.add("superseded_at_once", "key_retired", at(rotation), "signed in the same second")
 	l.add("superseded_after", "key_retired", at(rotation.Add(day)), "signed by the old key after it was superseded")
-	l.add("successor", "ok", must(license.Seal(must(license.ParseClaims([]byte(plainText))), rotated, rotation.Add(day))), "signed by the new key")
+	l.add("successor", "ok", must(license.Seal(must(license.ParseClaims([]byte(plainText))), rotated, rotation.Add(day))),
+		"signed by the new key")
 	l.use("product.asc", later)
-	l.add("successor_not_known_yet", "key_unknown", must(license.Seal(must(license.ParseClaims([]byte(plainText))), rotated, rotation.Add(day))), "the new key, but the old keyring")
+	l.add("successor_not_known_yet", "key_unknown",
+		must(license.Seal(must(license.ParseClaims([]byte(plainText))), rotated, rotation.Add(day))), "the new key, but the old keyring")
 	l.use("retired.asc", later)
 	l.add("retired_before", "ok", at(signed), "signed before the key was retired")
 	l.add("retired_after", "key_retired", at(rotation.Add(day)), "signed after the key was retired")
@@ -320,7 +356,7 @@ func times(l *vectorList, packetOf func(signature, key) []byte, normal signature
 	return keyrings
 }
 
-// certificates: keyrings that Generate would not make.
+// certificates adds vectors with keyrings that Generate would not make.
 func certificates(l *vectorList, keyrings map[string][]byte, normal signature) {
 	use := func(value string) []byte { return notation(20, pgp.Notation, value) }
 	sign := flags(2)
@@ -331,25 +367,35 @@ func certificates(l *vectorList, keyrings map[string][]byte, normal signature) {
 		change             func(*craftedCertificate)
 		now                time.Time
 	}{
-		{"v6_key", "a version 6 certificate (RFC 9580)", "ok", 6, ed25519v, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file")} }, now},
-		{"v4_ed25519", "version 4 with the new number of Ed25519", "ok", 4, ed25519v, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file")} }, now},
-		{"no_notation", "a key without notation is good for files", "ok", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign} }, now},
-		{"two_uses", "a key for leases and files", "ok", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("lease"), use("file")} }, now},
-		{"notation_unknown", "a key for a use from the future", "key_use", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("firmware")} }, now},
+		{"v6_key", "a version 6 certificate (RFC 9580)", "ok", 6, ed25519v,
+			func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file")} }, now},
+		{"v4_ed25519", "version 4 with the new number of Ed25519", "ok", 4, ed25519v,
+			func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file")} }, now},
+		{"no_notation", "a key without notation is good for files", "ok", 4, eddsaLegacy,
+			func(c *craftedCertificate) { c.binding = [][]byte{sign} }, now},
+		{"two_uses", "a key for leases and files", "ok", 4, eddsaLegacy,
+			func(c *craftedCertificate) { c.binding = [][]byte{sign, use("lease"), use("file")} }, now},
+		{"notation_unknown", "a key for a use from the future", "key_use", 4, eddsaLegacy,
+			func(c *craftedCertificate) { c.binding = [][]byte{sign, use("firmware")} }, now},
 		{"notation_unhashed", "a use that the root did not sign counts as none", "key_use", 4, eddsaLegacy, func(c *craftedCertificate) {
 			c.binding, c.loose = [][]byte{sign, use("lease")}, [][]byte{use("file")}
 		}, now},
-		{"no_sign_flag", "a key that is not for signing", "key_use", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{flags(0x0c)} }, now},
+		{"no_sign_flag", "a key that is not for signing", "key_use", 4, eddsaLegacy,
+			func(c *craftedCertificate) { c.binding = [][]byte{flags(0x0c)} }, now},
 		{"no_back_signature", "a key that did not sign back may be somebody else's", "key_unknown", 4, eddsaLegacy, func(c *craftedCertificate) {
 			c.binding, c.unsigned = [][]byte{sign, use("file")}, true
 		}, now},
 		{"binding_by_sha1", "a binding whose hash can be forged", "key_unknown", 4, eddsaLegacy, func(c *craftedCertificate) {
 			c.binding, c.hash = [][]byte{sign, use("file")}, sha1n
 		}, now},
-		{"key_in_time", "the key ends, but not yet", "ok", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(9, 30*day)} }, now},
-		{"key_expired", "signed in time by a key that is expired now", "key_expired", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(9, 30*day)} }, born.Add(30 * day)},
-		{"key_expired_before", "signed by a key that was expired", "key_expired", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(9, day/2)} }, now},
-		{"binding_expired", "the binding of the key has run out", "key_expired", 4, eddsaLegacy, func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(3, day/2)} }, now},
+		{"key_in_time", "the key ends, but not yet", "ok", 4, eddsaLegacy,
+			func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(9, 30*day)} }, now},
+		{"key_expired", "signed in time by a key that is expired now", "key_expired", 4, eddsaLegacy,
+			func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(9, 30*day)} }, born.Add(30 * day)},
+		{"key_expired_before", "signed by a key that was expired", "key_expired", 4, eddsaLegacy,
+			func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(9, day/2)} }, now},
+		{"binding_expired", "the binding of the key has run out", "key_expired", 4, eddsaLegacy,
+			func(c *craftedCertificate) { c.binding = [][]byte{sign, use("file"), seconds(3, day/2)} }, now},
 		{"root_expired", "the root is expired now", "key_expired", 4, eddsaLegacy, func(c *craftedCertificate) {
 			c.binding, c.self = [][]byte{sign, use("file")}, [][]byte{seconds(9, 30*day)}
 		}, born.Add(30 * day)},

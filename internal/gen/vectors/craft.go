@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A small writer of OpenPGP packets (RFC 9580) that can also write what must be refused. It shares nothing with license/pgp, so
-// that a vector which both agree on was understood twice.
+// A small writer of OpenPGP packets (RFC 9580) that can also write invalid ones. It shares no code with license/pgp, so
+// that a vector on which both agree is checked by two implementations.
 
 // The algorithms and types by their OpenPGP numbers.
 const (
@@ -29,7 +29,8 @@ const (
 var hashes = map[byte]struct {
 	hash crypto.Hash
 	salt int
-}{sha1n: {crypto.SHA1, 0}, sha256n: {crypto.SHA256, 16}, sha384n: {crypto.SHA384, 24}, sha512n: {crypto.SHA512, 32}, sha224n: {crypto.SHA224, 16}}
+}{sha1n: {crypto.SHA1, 0}, sha256n: {crypto.SHA256, 16}, sha384n: {crypto.SHA384, 24}, sha512n: {crypto.SHA512,
+	32}, sha224n: {crypto.SHA224, 16}}
 
 // key is an Ed25519 key in one of its OpenPGP forms.
 type key struct {
@@ -56,7 +57,7 @@ func (k key) body() []byte {
 	return append(b, material...)
 }
 
-// hashed is the key as it goes into a hash.
+// hashed returns the key in the form that is hashed.
 func (k key) hashed() []byte {
 	body := k.body()
 	if k.version == 6 {
@@ -82,7 +83,7 @@ func (k key) id() []byte {
 	return k.fingerprint()[12:]
 }
 
-// signature is a packet before it is signed. issuer replaces the hashed issuer fingerprint where it is not nil.
+// signature is a packet that is not signed yet. issuer replaces the hashed issuer fingerprint if it is not nil.
 type signature struct {
 	kind, hash byte
 	created    time.Time
@@ -91,13 +92,14 @@ type signature struct {
 	unhashed   [][]byte
 }
 
-// body signs what is given and writes the packet's body.
+// body signs the parts and returns the packet's body.
 func (s signature) body(by key, over ...[]byte) []byte {
 	issuer := s.issuer
 	if issuer == nil {
 		issuer = [][]byte{issuerFingerprint(by)}
 	}
-	area := concat(append(append([][]byte{subpacket(2, binary.BigEndian.AppendUint32(nil, uint32(s.created.Unix())))}, issuer...), s.hashed...)...)
+	area := concat(append(append([][]byte{subpacket(2, binary.BigEndian.AppendUint32(nil, uint32(s.created.Unix())))}, issuer...),
+		s.hashed...)...)
 	loose := concat(s.unhashed...)
 	head := concat([]byte{by.version, s.kind, by.algorithm, s.hash}, areaLength(by, len(area)), area)
 	// The salt of version 6 is there against chosen messages; vectors have fixed ones.
@@ -123,10 +125,10 @@ func (s signature) body(by key, over ...[]byte) []byte {
 	return concat(head, areaLength(by, len(loose)), loose, digest[:2], salt, raw)
 }
 
-// packet writes the whole packet.
+// packet returns the whole packet.
 func (s signature) packet(by key, over ...[]byte) []byte { return packet(2, s.body(by, over...)) }
 
-// areaLength writes the length of a subpacket area.
+// areaLength encodes the length of a subpacket area.
 func areaLength(by key, n int) []byte {
 	if by.version == 6 {
 		return binary.BigEndian.AppendUint32(nil, uint32(n))

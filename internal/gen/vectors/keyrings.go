@@ -19,7 +19,7 @@ var (
 	now    = born.Add(2 * day) // when most vectors are opened
 )
 
-// must is for what cannot fail while a generator runs on its own input.
+// must panics on errors that cannot happen while a generator runs on its own input.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -33,8 +33,7 @@ func random(name string) *rand.ChaCha8 {
 
 func generate(name string) *pgp.SecretKeyring { return must(pgp.Generate(name, random(name), born)) }
 
-// keysOf gives the keys that Generate made, from the randomness that it read: the root, then file, lease, statement and
-// delegation.
+// keysOf returns the keys that Generate made, from the randomness that it read: the root, then file, lease, statement and delegation.
 func keysOf(name string) []key {
 	r := random(name)
 	var keys []key
@@ -46,7 +45,7 @@ func keysOf(name string) []key {
 	return keys
 }
 
-// craftedCertificate describes a certificate with one file key, for what Generate would never make.
+// craftedCertificate describes a certificate with one file key that Generate would not make.
 type craftedCertificate struct {
 	root, file key
 	self       [][]byte // subpackets of the root's self-signature
@@ -84,7 +83,7 @@ func (c craftedCertificate) certificate(name string) []byte {
 	return concat(cert, packet(14, c.file.body()), binding.packet(c.root, c.root.hashed(), c.file.hashed()))
 }
 
-// armor writes a certificate as text. Its checksum is optional and left away.
+// armor returns a certificate as text. The optional checksum is left out.
 func armor(cert []byte) []byte {
 	var b bytes.Buffer
 	b.WriteString("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n")

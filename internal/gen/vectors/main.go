@@ -1,10 +1,10 @@
-// Command vectors writes spec/vectors/license: license files, the keyrings to open them with, and vectors.json, which says what
-// every host must make of each. Run it from the root of the repository:
+// Command vectors writes spec/vectors/license: license files, the keyrings to open them with, and vectors.json, which has the
+// expected result of each for every host. Run it from the root of the repository:
 //
 //	go run ./internal/gen/vectors            # keeps the files that GnuPG made
-//	go run ./internal/gen/vectors -gnupg     # makes those anew, too: new keys
+//	go run ./internal/gen/vectors -gnupg     # also makes these again, with new keys
 //
-// It writes nothing when the verifier disagrees with what a vector expects.
+// It writes nothing if the verifier disagrees with a vector.
 package main
 
 import (
@@ -97,7 +97,7 @@ func run(dir string, anew bool) error {
 	return write(dir, keyrings, vectors)
 }
 
-// verify opens the file and completes what is expected of a good one.
+// verify opens the file and completes the expected result of a good one.
 func (v *vector) verify(keyring []byte) error {
 	keys, err := pgp.Parse(keyring)
 	var l *license.License

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What is committed is what the generator writes; only what GnuPG made cannot be made again.
+// The committed vectors are those that the generator writes, except for the ones that GnuPG made.
 func TestCommittedVectorsAreUpToDate(t *testing.T) {
 	dir := filepath.Join("..", "..", "..", "spec", "vectors", "license")
 	keyrings, vectors := cases()

@@ -76,7 +76,7 @@ def verdict(code: str) -> Verdict:
 	return b.Bytes()
 }
 
-// What every language says about a code it does not know; license.Code.Verdict has the same words.
+// The texts of an unknown code in every language; license.Code.Verdict has the same.
 const (
 	unknownMessage = "The server gave a reason that this program does not know."
 	unknownDo      = "update the program"
@@ -159,7 +159,7 @@ export function verdict(code: string): Readonly<Verdict>;
 	return b.Bytes()
 }
 
-// quote writes a string literal that Python and JavaScript both read as is.
+// quote returns a string literal for Python and JavaScript.
 func quote(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

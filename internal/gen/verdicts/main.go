@@ -1,4 +1,4 @@
-// Command verdicts writes the table of verdicts in every form that the project needs, from its one source spec/verdicts.json:
+// Command verdicts writes the table of verdicts in every form that the project needs, from its source spec/verdicts.json:
 // spec/verdicts.md for people and the constants of Go, Python and JavaScript. Run it from the root of the repository:
 //
 //	go run ./internal/gen/verdicts
@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// outputs says which writer makes which file. The order is that of the messages, nothing depends on it.
+// outputs lists the generated files with their writers.
 var outputs = []struct {
 	path  string
 	write func([]row) []byte

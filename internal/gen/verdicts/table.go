@@ -26,21 +26,21 @@ type row struct {
 	Do               string `json:"do"`
 }
 
-// classes in the order of the page, each with what it means to a client.
+// classes lists the classes in the order of the page, each with its meaning for a client.
 var classes = []struct{ name, meaning string }{
-	{"ok", "The app goes on."},
-	{"final", "The work ends at once and never rides the grace. Only the vendor, or another license, changes it."},
-	{"retry-at", "Nothing is wrong with the request; the answer says when to come back. What is held stays held."},
-	{"recover", "The client core knows what to do and does it by itself; the app goes on."},
-	{"request", "These bytes can never be accepted. The core drops them and forms a new request."},
-	{"transient", "It may change by itself or by what the user does next. While the last lease allows it, the app goes on in grace."},
+	{"ok", "The app continues."},
+	{"final", "The work ends at once, without a grace period. Only the vendor, or another license, changes it."},
+	{"retry-at", "The request is valid; the answer says when to try again. Reservations are kept."},
+	{"recover", "The client core recovers by itself; the app continues."},
+	{"request", "This request can never be accepted. The core discards it and makes a new one."},
+	{"transient", "It may change by itself or by the user's next action. While the last lease allows it, the app continues in grace."},
 	{"file", "One document is refused, with its reason. The others are used."},
-	{"usage", "The call or the settings of the host program are wrong. No license is."},
+	{"usage", "The call or the settings of the host program are wrong, not a license."},
 }
 
 var snake = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
-// read loads the table and refuses whatever would make a bad constant or an unhelpful verdict.
+// read loads the table and refuses anything that would make a bad constant or an unhelpful verdict.
 func read(path string) ([]row, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -81,7 +81,7 @@ func parse(data []byte) ([]row, error) {
 		if r.AllowContinue != (r.Class == "ok" || r.Class == "recover") {
 			return nil, fmt.Errorf("%s: allow_continue does not fit class %s", r.Code, r.Class)
 		}
-		// Nothing but silence of the server may be tolerated: what it has said, and what the program did wrong, stand offline too.
+		// Only a missing answer may be tolerated: the server's refusals, and errors of the program, apply offline too.
 		if r.OfflineTolerable && r.Class != "transient" {
 			return nil, fmt.Errorf("%s: offline_tolerable does not fit class %s", r.Code, r.Class)
 		}

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-const goodRow = `{"code":"a_b","class":"final","allow_continue":false,"offline_tolerable":false,"message":"M.","when":"w","evidence":"e","changed":"c","do":"d"}`
+const goodRow = `{"code":"a_b","class":"final","allow_continue":false,"offline_tolerable":false,` +
+	`"message":"M.","when":"w","evidence":"e","changed":"c","do":"d"}`
 
 func TestParseRefusesInvalidTables(t *testing.T) {
 	if _, err := parse([]byte("[" + goodRow + "]")); err != nil {
@@ -32,7 +33,7 @@ func TestParseRefusesInvalidTables(t *testing.T) {
 	}
 }
 
-// What is committed is what the table says.
+// The committed files are those that the table generates.
 //
 // proves B04
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
