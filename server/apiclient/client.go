@@ -1,16 +1,13 @@
-// Package apiclient is the management API for Go programs: one method for each route, with the types of its requests and answers.
-//
-// Start with New. An answer that is no success is a *Problem, with its code:
+// Package apiclient is the Go client of the management API. Start with New; Call carries out one operation:
 //
 //	c, err := apiclient.New("https://licenses.example.com", apiclient.Options{Token: token})
 //	…
-//	made, err := c.CreateProductWithResponse(ctx, apiclient.ProductNew{Name: "CAD"})
+//	product, err := apiclient.Call(ctx, c, apiclient.CreateProduct, apiclient.CreateProductInput{Name: "CAD"})
 //	var p *apiclient.Problem
 //	if errors.As(err, &p) && p.Code == "exists" { … }
-//	…
-//	made.JSON201.ID
 //
-// All walks through a list of any length. The methods and types are generated from spec/openapi.json.
+// Items reads a list of any length. Parameters of the path, the query and the header are options of the call. The operations and the types
+// are generated from spec/openapi.json.
 package apiclient
 
 import (
@@ -23,28 +20,27 @@ import (
 	"time"
 )
 
-// apiPrefix of every route; it is a part of the paths in the document.
+// apiPrefix begins every path of the document.
 const apiPrefix = "/api/v1"
 
-// Options are what a client can be given beside the address.
+// Options configure a client.
 type Options struct {
-	Token     string       // an API token; empty: only what is open to everybody
-	UserAgent string       // User-Agent
-	HTTP      *http.Client // nil: one that gives up on a request after a minute
+	Token     string       // API token; empty: only operations that need no login
+	UserAgent string       // User-Agent header; empty: Go's own
+	HTTP      *http.Client // nil: one with a timeout of a minute for each request
 
-	// Sleep waits before a request is sent again; nil: by the clock. It ends early, with an error, when the context does.
+	// Sleep waits before a request is sent again; nil: by the clock. It must return an error as soon as the context ends.
 	Sleep func(context.Context, time.Duration) error
 }
 
-// Client speaks to one server. It may be used by several goroutines.
+// Client calls one server. It is safe for concurrent use.
 type Client struct {
-	*ClientWithResponses
 	base    string
 	options Options
 }
 
-// New makes a client of the server at an address such as https://licenses.example.com. The server_url that programs are configured with,
-// with /api/v1 and the fingerprint of a key at its end, means the same.
+// New returns a client of the server at an address such as https://licenses.example.com. The server_url that programs are configured with,
+// which ends with /api/v1 and the fingerprint of a key, is accepted too.
 func New(server string, o Options) (*Client, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
@@ -58,16 +54,14 @@ func New(server string, o Options) (*Client, error) {
 	if o.Sleep == nil {
 		o.Sleep = sleep
 	}
-	c := &Client{base: u.String(), options: o}
-	c.ClientWithResponses, err = NewClientWithResponses(c.base, WithHTTPClient(c))
-	return c, err
+	return &Client{base: u.String(), options: o}, nil
 }
 
-// URL is the address of a path of the document, such as /api/v1/products.
+// URL returns the address of a path of the document, such as /api/v1/products.
 func (c *Client) URL(path string) string { return c.base + path }
 
-// Do sends a request with the client's token, and again where that is safe and the server asks for it. An answer that is no success is a
-// *Problem. The methods of the routes all go through it; it is for requests that none of them makes.
+// Do sends a request with the client's token, and sends it again where that is safe and the server is unavailable or limits the rate. A
+// response that is not a success is returned as a *Problem. Call uses it; call it directly for what Call cannot do.
 func (c *Client) Do(request *http.Request) (*http.Response, error) {
 	if c.options.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.options.Token)
@@ -82,7 +76,7 @@ func (c *Client) Do(request *http.Request) (*http.Response, error) {
 	return response, problemOf(request, response)
 }
 
-// withoutURL leaves out the method and the address, which the caller knows.
+// withoutURL removes the method and the address, which the caller knows, from an error of net/http.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) && !u.Timeout() {

@@ -9,19 +9,20 @@ import (
 	"strings"
 )
 
-// CodeNotTheAPI is the code of an answer that did not come from this API: a proxy's, say, or another server's.
+// CodeNotTheAPI is the code of a response that did not come from this API, but from a proxy, say, or another server.
 const CodeNotTheAPI = "not_the_api"
 
-// maxProblemSize is more than any problem has.
+// maxProblemSize is more bytes than any problem has.
 const maxProblemSize = 64 << 10
 
-// Error makes a Problem an error.
+// Error implements error: the code, and the detail for people.
 func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
 
-// problemOf is the problem in an answer that is no success, whose body it closes. The client protocol's signed refusals are answers.
+// problemOf returns the problem in a response that is not a success, and closes its body; nil for a success. The client protocol's signed
+// refusals are successes here: they are for the program that asked.
 func problemOf(request *http.Request, response *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	if response.StatusCode < http.StatusBadRequest && kind != "text/html" { // somebody's page is no success
+	if response.StatusCode < http.StatusBadRequest && kind != "text/html" { // a web page is never a success of the API
 		return nil
 	}
 	if kind == "text/plain" && strings.HasSuffix(request.URL.Path, apiPrefix+"/sync") {
@@ -30,7 +31,7 @@ func problemOf(request *http.Request, response *http.Response) error {
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemSize))
 	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the response: %w", err)
 	}
 	p := &Problem{}
 	if kind == "application/problem+json" && json.Unmarshal(body, p) == nil && p.Code != "" {
@@ -38,6 +39,6 @@ func problemOf(request *http.Request, response *http.Response) error {
 	}
 	return &Problem{
 		Type: "about:blank", Status: int64(response.StatusCode), Title: http.StatusText(response.StatusCode), Code: CodeNotTheAPI,
-		Detail: fmt.Sprintf("%s answered %s, but not as this API does", request.URL.Host, response.Status),
+		Detail: fmt.Sprintf("%s answered %s, which is not a response of this API", request.URL.Host, response.Status),
 	}
 }

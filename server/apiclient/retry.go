@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// How long a client persists: a server that restarts is back within seconds; who is told to wait for longer should decide that themselves.
+// A server that restarts is back within seconds. A longer wait than maxDelay is for the caller to decide on.
 const (
 	maxAttempts = 4
 	firstDelay  = 500 * time.Millisecond
 	maxDelay    = 30 * time.Second
 )
 
-// doWithRetry sends a request, and again while the server says that it is away or asked too often.
+// doWithRetry sends a request, and sends it again while the server is unavailable or limits the rate, at most maxAttempts times in all.
 func (c *Client) doWithRetry(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
 	for attempt := 1; ; attempt++ {
@@ -23,8 +23,8 @@ func (c *Client) doWithRetry(request *http.Request) (*http.Response, error) {
 		if err != nil || attempt == maxAttempts || !mayRetry(request, response.StatusCode) {
 			return response, err
 		}
-		wait := retryDelay(response.Header.Get("Retry-After"), attempt)
-		if wait > maxDelay {
+		delay := retryDelay(response.Header.Get("Retry-After"), attempt)
+		if delay > maxDelay {
 			return response, nil
 		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxProblemSize)) // so that the connection can be used again
@@ -34,13 +34,14 @@ func (c *Client) doWithRetry(request *http.Request) (*http.Response, error) {
 				return nil, err
 			}
 		}
-		if err := c.options.Sleep(ctx, wait); err != nil {
+		if err := c.options.Sleep(ctx, delay); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// mayRetry tells whether the same request may be sent once more: it does the same when it is done twice, and its body is at hand.
+// mayRetry reports whether the same request may be sent again: its method is idempotent or it has an Idempotency-Key, and its body can be
+// read a second time.
 func mayRetry(request *http.Request, status int) bool {
 	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		return false
@@ -55,7 +56,8 @@ func mayRetry(request *http.Request, status int) bool {
 	return request.Header.Get("Idempotency-Key") != ""
 }
 
-// retryDelay is what the server asks for, in seconds or as a date; otherwise twice as long each time, and not the same for all clients.
+// retryDelay returns what the Retry-After header asks for, in seconds or as a date. Without one the delay doubles with each attempt and is
+// random within a factor of two, so that clients do not come back all at once.
 func retryDelay(retryAfter string, attempt int) time.Duration {
 	if seconds, err := strconv.Atoi(retryAfter); err == nil && seconds >= 0 {
 		return time.Duration(min(seconds, int(maxDelay/time.Second)+1)) * time.Second
@@ -63,6 +65,6 @@ func retryDelay(retryAfter string, attempt int) time.Duration {
 	if at, err := http.ParseTime(retryAfter); err == nil {
 		return max(time.Until(at), 0)
 	}
-	wait := firstDelay << (attempt - 1)
-	return wait/2 + rand.N(wait/2)
+	delay := firstDelay << (attempt - 1)
+	return delay/2 + rand.N(delay/2)
 }

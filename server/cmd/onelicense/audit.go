@@ -14,32 +14,34 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 	"github.com/onelicense/onelicense/server/apiclient"
 	"github.com/onelicense/onelicense/server/audit"
-	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/apicmd"
 )
 
 func auditCommand(w environment) *cobra.Command {
-	cmd := remote.NewParent("audit", "Read and verify the audit log")
+	cmd := apicmd.NewParent("audit", "Read and verify the audit log")
 	cmd.AddCommand(auditVerifyCommand(w))
 	return cmd
 }
 
 func auditVerifyCommand(w environment) *cobra.Command {
-	server := remote.NewSettings(w.remote())
+	server := apicmd.NewSettings(w.apiEnvironment())
 	var heads []string
 	var chain string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify [FILE...]",
-		Short: "Tell whether an audit log is one unbroken chain, from its export or from a server",
-		Long: `Tell whether an audit log is one unbroken chain of lines (spec/audit.md): none changed, removed, moved or put in.
+		Short: "Verify that an audit log is one unbroken chain, from an export or from a server",
+		Long: `Verify that an audit log is one unbroken chain of lines (spec/audit.md): none was changed, removed, moved or inserted.
 
-FILE is what onelicense audit export wrote, - is standard input; several follow each other. Without one the server is asked, for all lines.
+FILE is an output of onelicense audit export, and - is standard input; several files are read in sequence. Without FILE all lines are read
+from the server.
 
-A chain that was cut off at its end, or written anew as a whole, is unbroken in itself. Hold it to what was noted elsewhere: --head is the
-chain, number and hash of a line, as the server's log has them, or a file with what onelicense audit head --json printed. It can be given
-several times.
+A chain that was truncated, or rewritten as a whole, is unbroken in itself. Compare it with a head that was stored elsewhere: --head is the
+chain, number and hash of a line, as in the server's log, or a file with the output of onelicense audit head --json. It can be given several
+times.
 
-Exit code 0: the chain is unbroken, and its last line is printed, to be noted. 1: it is broken, and where. 2: the call is wrong.`,
+Exit code 0: the chain is unbroken; its head is printed, to be stored elsewhere. 1: the chain is broken; the first fault is printed.
+2: usage error.`,
 		Example: "  onelicense audit head --json >/elsewhere/head.json\n  onelicense audit verify --head /elsewhere/head.json\n" +
 			"  onelicense audit export >audit.ndjson; onelicense audit verify audit.ndjson --head 5edb0e99c150913cb7640f00:4711:9db8fd5e…",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,18 +60,31 @@ Exit code 0: the chain is unbroken, and its last line is printed, to be noted. 1
 			if asJSON {
 				return printAny(cmd.OutOrStdout(), last)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "unbroken\nchain      %s\nlast line  %d\nhash       %s\n", last.Chain, last.Number, last.Hash)
+			_, err = fmt.Fprintf(
+				cmd.OutOrStdout(),
+				"unbroken\nchain      %s\nlast line  %d\nhash       %s\n",
+				last.Chain,
+				last.Number,
+				last.Hash,
+			)
 			return err
 		},
 	}
 	server.Flags(cmd.Flags())
-	cmd.Flags().StringArrayVar(&heads, "head", nil, "CHAIN:NUMBER:HASH of a line that was noted, or a file with it")
-	cmd.Flags().StringVar(&chain, "chain", "organisation", "organisation or server: which chain of the server that is asked")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the last line's head as JSON")
+	cmd.Flags().
+		StringArrayVar(&heads, "head", nil, "CHAIN:NUMBER:HASH of a line that was stored elsewhere, or a file with it; can be repeated")
+	cmd.Flags().StringVar(&chain, "chain", "organisation", "chain to read from the server: organisation or server")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the head of the last line as JSON")
 	return cmd
 }
 
-func runAuditVerify(cmd *cobra.Command, server *remote.Settings, files []string, chain string, known []audit.ChainHead) (last audit.ChainHead, err error) {
+func runAuditVerify(
+	cmd *cobra.Command,
+	server *apicmd.Settings,
+	files []string,
+	chain string,
+	known []audit.ChainHead,
+) (last audit.ChainHead, err error) {
 	var lines io.Reader
 	if len(files) > 0 {
 		var readers []io.Reader
@@ -87,35 +102,38 @@ func runAuditVerify(cmd *cobra.Command, server *remote.Settings, files []string,
 		}
 		lines = io.MultiReader(readers...)
 	} else {
+		if chain != "organisation" && chain != "server" {
+			return last, usageError{fmt.Errorf("--chain %q is not valid; use organisation or server", chain)}
+		}
 		client, done, err := server.Client(cmd)
 		if err != nil {
 			return last, err
 		}
 		defer func() { err = errors.Join(err, done()) }()
-		export := &exportReader{cmd: cmd, client: client, chain: apiclient.AuditExportParamsChain(chain)}
-		if !export.chain.Valid() {
-			return last, usageError{fmt.Errorf("--chain %q is neither organisation nor server", chain)}
-		}
-		lines = export
+		lines = &exportReader{cmd: cmd, client: client, chain: chain}
 	}
 	last, err = audit.Verify(lines, known...)
 	for _, head := range known {
 		if err == nil && head.Chain != last.Chain {
-			return last, usageError{fmt.Errorf("the chain is %q, and the head that was given is of %q", last.Chain, head.Chain)}
+			return last, usageError{fmt.Errorf("the chain is %q, but --head is of %q", last.Chain, head.Chain)}
 		}
 	}
 	var broken *audit.ChainError
 	if errors.As(err, &broken) {
-		return last, fmt.Errorf("the chain is broken: %w\nwhat to do: keep the export and the database as they are; compare with backups, and with the hashes in the server's log (msg=audit)", err)
+		return last, fmt.Errorf(
+			"the chain is broken: %w\nwhat to do: preserve the export and the database unchanged; compare them with backups, and with the hashes "+
+				"in the server's log (msg=audit)",
+			err,
+		)
 	}
 	return last, err
 }
 
-// exportReader reads a server's lines, page by page.
+// exportReader reads the lines of a server's audit log, page by page.
 type exportReader struct {
 	cmd    *cobra.Command
 	client *apiclient.Client
-	chain  apiclient.AuditExportParamsChain
+	chain  string
 	after  int64
 	buffer []byte
 	done   bool
@@ -127,12 +145,13 @@ func (e *exportReader) Read(to []byte) (int, error) {
 		if e.done {
 			return 0, io.EOF
 		}
-		answer, err := e.client.AuditExport(e.cmd.Context(), &apiclient.AuditExportParams{Chain: &e.chain, After: &e.after})
+		body, err := apiclient.Call(e.cmd.Context(), e.client, apiclient.AuditExport, apiclient.None{},
+			apiclient.Query("chain", e.chain), apiclient.Query("after", e.after))
 		if err != nil {
 			return 0, err
 		}
-		e.buffer, err = io.ReadAll(answer.Body)
-		if err = errors.Join(err, answer.Body.Close()); err != nil {
+		e.buffer, err = io.ReadAll(body)
+		if err = errors.Join(err, body.Close()); err != nil {
 			return 0, err
 		}
 		e.after += int64(strings.Count(string(e.buffer), "\n"))
@@ -143,7 +162,7 @@ func (e *exportReader) Read(to []byte) (int, error) {
 	return n, nil
 }
 
-// readHead reads CHAIN:NUMBER:HASH, or a file with a head.
+// readHead parses CHAIN:NUMBER:HASH, or reads a file with a head.
 func readHead(text string) (head audit.ChainHead, err error) {
 	if parts := strings.Split(text, ":"); len(parts) == 3 {
 		head.Chain, head.Hash = parts[0], lease.Hash(parts[2])
@@ -160,7 +179,7 @@ func readHead(text string) (head audit.ChainHead, err error) {
 		}
 	}
 	if head.Chain == "" || head.Number < 0 || !head.Hash.Valid() {
-		return head, errors.New("is not the chain, number and hash of a line")
+		return head, errors.New("is not of the form CHAIN:NUMBER:HASH, and not a file with a head")
 	}
 	return head, nil
 }

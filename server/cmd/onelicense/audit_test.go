@@ -11,7 +11,8 @@ import (
 	"github.com/onelicense/onelicense/server/audit"
 )
 
-// A vendor verifies the log at the server and from its export, holds it to a head that was noted, and finds a line that was changed.
+// A vendor verifies the log on the server and from its export, compares it with a head that was stored elsewhere, and finds a line that was
+// changed.
 //
 // proves N10
 func TestAuditVerify(t *testing.T) {
@@ -38,7 +39,16 @@ func TestAuditVerify(t *testing.T) {
 	}
 	export := filepath.Join(t.TempDir(), "audit.ndjson")
 	s.must("audit", "export", "--out", export)
-	s.read(&offline, "audit", "verify", export, "--head", kept, "--head", online.Chain+":"+strconv.FormatInt(online.Number, 10)+":"+string(online.Hash))
+	s.read(
+		&offline,
+		"audit",
+		"verify",
+		export,
+		"--head",
+		kept,
+		"--head",
+		online.Chain+":"+strconv.FormatInt(online.Number, 10)+":"+string(online.Hash),
+	)
 	if offline != online {
 		t.Errorf("the server's chain ends with %+v, the export with %+v", online, offline)
 	}
@@ -54,8 +64,9 @@ func TestAuditVerify(t *testing.T) {
 		heads      []string
 		exit       int
 	}{
-		"a line changed":  {strings.Replace(string(lines), `"CAD"`, `"CAM"`, 1), "was changed", nil, exitRefused},
-		"a line cut off":  {string(cut), "lines are missing", []string{online.Chain + ":" + strconv.FormatInt(online.Number, 10) + ":" + string(online.Hash)}, exitRefused},
+		"a line changed": {strings.Replace(string(lines), `"CAD"`, `"CAM"`, 1), "was changed", nil, exitRefused},
+		"a line cut off": {string(cut), "lines are missing", []string{online.Chain + ":" + strconv.FormatInt(online.Number, 10) + ":" +
+			string(online.Hash)}, exitRefused},
 		"no log":          {"hello\n", "line 1", nil, exitRefused},
 		"another chain's": {string(lines), "is of", []string{"server:1:" + string(online.Hash)}, exitUsage},
 		"no head":         {string(lines), "--head", []string{"nonsense"}, exitUsage},
@@ -70,7 +81,8 @@ func TestAuditVerify(t *testing.T) {
 			t.Errorf("%s: exit %d, %s%s", name, exit, out, errs)
 		}
 	}
-	if exit, out, errs := run(strings.NewReader(string(cut)), "audit", "verify", "-"); exit != exitOK || !strings.HasPrefix(out, "unbroken") {
+	if exit, out, errs := run(strings.NewReader(string(cut)), "audit", "verify", "-"); exit != exitOK ||
+		!strings.HasPrefix(out, "unbroken") {
 		t.Errorf("without a head the end cannot be missed: exit %d, %s%s", exit, out, errs)
 	}
 	if exit, _, _ := run(nil, "audit", "verify", "/nowhere"); exit != exitUsage {

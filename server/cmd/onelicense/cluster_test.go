@@ -25,7 +25,7 @@ func TestKilledClusterNodesLoseNothing(t *testing.T) {
 	c.runUnderLoad(9, func(n *node) { c.kill(n); c.start(n) })
 }
 
-// They are restarted in turn, and nobody notices: no request has to be sent a second time.
+// Three servers are restarted in turn, and no request has to be sent a second time.
 //
 // proves part of B13
 func TestRollingRestartLosesNoRequest(t *testing.T) {
@@ -35,7 +35,7 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 	}
 }
 
-// newNodes starts three. The first makes the master key, and the others are given it as by an operator.
+// newNodes starts three servers. The first creates the master key, and the others get a copy of it as from an operator.
 func newNodes(t *testing.T, environment ...string) *cluster {
 	c := newCluster(t, append(environment, "ONELICENSE_MONGO="+freshDatabase(t))...)
 	c.add(filepath.Join(t.TempDir(), "data"))
@@ -53,7 +53,7 @@ func newNodes(t *testing.T, environment ...string) *cluster {
 	return c
 }
 
-// freshDatabase is the URI of a database of the test's own.
+// freshDatabase returns the URI of a database of the test's own.
 func freshDatabase(t *testing.T) string {
 	given := os.Getenv("TEST_MONGODB_URI")
 	if given == "" {
@@ -76,7 +76,8 @@ func freshDatabase(t *testing.T) string {
 	return uri
 }
 
-// restart ends a node as an orchestrator does, and starts it again: it is told, it is sent nothing more when it says so, it ends by itself.
+// restart stops a node as an orchestrator does and starts it again: the node gets a signal, then no more requests once it says that it is
+// not ready, and ends by itself.
 func (c *cluster) restart(n *node) {
 	c.Helper()
 	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -6,13 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/apicmd"
 	"github.com/onelicense/onelicense/server/ops"
 )
 
 // organisationCommand returns the commands about organisations that work on the server's data. The API's commands are added beside them.
 func organisationCommand(e environment) *cobra.Command {
-	cmd := remote.NewParent("organisation", "Create, export, import and configure organisations")
+	cmd := apicmd.NewParent("organisation", "Create, export, import and configure organisations")
 	cmd.Long = `create-link works on the data of a server on this machine; the other commands call the API of a server.`
 	cmd.AddCommand(createOrganisationCommand(e))
 	return cmd

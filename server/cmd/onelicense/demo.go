@@ -12,22 +12,22 @@ import (
 	"github.com/onelicense/onelicense/server/cmd/onelicense/demo"
 )
 
-// demoCommand plays the whole story in a temporary folder.
+// demoCommand returns the command that runs the demo in a temporary folder.
 func demoCommand() *cobra.Command {
 	var s demo.Settings
 	var programs []string
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Show a vendor, a server and licensed programs, with every verdict checked",
-		Long: `Show a vendor, a server on the embedded store and licensed programs, in a temporary folder, and compare every verdict with what it
-must be. Exits with 1 if one differs.`,
+		Short: "Run a demo: a vendor, a server and licensed programs, with every verdict checked",
+		Long: `Run a vendor, a server on the embedded store and licensed programs in a temporary folder, and compare every verdict with the
+expected one. The exit code is 1 if one differs.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			for _, p := range programs {
 				name, command, ok := strings.Cut(p, "=")
 				words := strings.Fields(command)
 				if !ok || len(words) == 0 {
-					return usageError{fmt.Errorf("--program %q is not NAME=COMMAND", p)}
+					return usageError{fmt.Errorf("--program %q is not of the form NAME=COMMAND", p)}
 				}
 				s.Programs = append(s.Programs, demo.Program{Name: name, Command: words})
 			}
@@ -42,10 +42,10 @@ must be. Exits with 1 if one differs.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&s.Mongo, "mongo", "", "mongodb:// address of an empty database to run on; without it, the embedded store")
-	f.StringArrayVar(&programs, "program", nil, "a licensed program, as NAME=COMMAND; once for each")
-	f.StringArrayVar(&s.Skipped, "left-out", nil, "what this machine cannot show, and why")
-	f.BoolVar(&s.Strict, "strict", false, "fail if anything is left out")
+	f.StringVar(&s.Mongo, "mongo", "", "mongodb:// address of an empty database to run on; default: the embedded store")
+	f.StringArrayVar(&programs, "program", nil, "licensed program, as NAME=COMMAND; can be repeated")
+	f.StringArrayVar(&s.Skipped, "left-out", nil, "step that this machine cannot run, and why; can be repeated")
+	f.BoolVar(&s.Strict, "strict", false, "fail if a step is left out")
 	f.BoolVar(&s.KeepRunning, "stay", false, "keep the server running at the end, until Ctrl-C")
 	return c
 }

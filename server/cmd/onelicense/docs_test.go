@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Every command line in the documents is one that the program takes, and docs/cli.md names every command that is not made from a route.
+// Every command line in the documents is valid, and docs/cli.md names every command that is not made from an operation of the API.
 //
 // proves part of B11
 func TestDocumentedCommandsExist(t *testing.T) {
@@ -50,13 +50,13 @@ func TestDocumentedCommandsExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range root(environment{now: time.Now}).Commands() {
-		if c.GroupID == "here" && !strings.Contains(string(page), "onelicense "+c.Name()) {
+		if c.GroupID == "local" && !strings.Contains(string(page), "onelicense "+c.Name()) {
 			t.Errorf("docs/cli.md does not name %s", c.Name())
 		}
 	}
 }
 
-// commandProblem tells what is wrong with a command line: a command that is none, or a flag that it does not have.
+// commandProblem returns what is wrong with a command line: an unknown command or flag; "" if it is valid.
 func commandProblem(words []string) string {
 	all := root(environment{now: time.Now})
 	all.InitDefaultCompletionCmd("completion", "bash")

@@ -6,13 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/apicmd"
 	"github.com/onelicense/onelicense/server/ops"
 )
 
 // epochCommand returns the commands about the server's epoch.
 func epochCommand(e environment) *cobra.Command {
-	cmd := remote.NewParent("epoch", "End the freeze after a restore")
+	cmd := apicmd.NewParent("epoch", "End the freeze after a restore")
 	cmd.AddCommand(endFreezeCommand(e))
 	return cmd
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/apicmd"
 )
 
 // environment holds what commands take from outside, so that tests can replace it.
@@ -22,9 +22,9 @@ type environment struct {
 	transport http.RoundTripper // nil: http.DefaultTransport
 }
 
-// remote returns the environment of the commands that call a server's API.
-func (e environment) remote() remote.Environment {
-	return remote.Environment{UserAgent: strings.Replace(version(), " ", "/", 1), Transport: e.transport}
+// apiEnvironment returns the environment of the commands that call a server's API.
+func (e environment) apiEnvironment() apicmd.Environment {
+	return apicmd.Environment{UserAgent: strings.Replace(version(), " ", "/", 1), Transport: e.transport}
 }
 
 // The exit codes. A script can tell a refused license from invalid usage.
@@ -44,7 +44,7 @@ func wrapErrors(body func(cmd *cobra.Command, args []string) error) func(*cobra.
 	return func(cmd *cobra.Command, args []string) error {
 		err := body(cmd, args)
 		var u usageError
-		var r remote.UsageError
+		var r apicmd.UsageError
 		if err == nil || errors.As(err, &u) || errors.As(err, &r) {
 			return err
 		}
@@ -67,7 +67,7 @@ func execute(cmd *cobra.Command, args []string) int {
 	if err == nil {
 		return exitOK
 	}
-	remote.PrintError(cmd.ErrOrStderr(), err)
+	apicmd.PrintError(cmd.ErrOrStderr(), err)
 	var e workError
 	if errors.As(err, &e) {
 		return exitRefused

@@ -31,19 +31,19 @@ func verdictDocs() (list []verdictDoc) {
 	return list
 }
 
-// explainCommand is for whoever is told a code on the telephone.
+// explainCommand returns the command that explains a verdict code.
 func explainCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "explain [CODE]",
-		Short: "Say what a code means that a program or this one has shown, and what to do; without one, list all",
+		Short: "Explain a verdict code and what to do; without CODE, list all codes",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list := verdictDocs()
 			if len(args) == 1 {
 				list = slices.DeleteFunc(list, func(m verdictDoc) bool { return m.Code != args[0] })
 				if len(list) == 0 {
-					return usageError{fmt.Errorf("there is no code %q; onelicense license explain lists them", args[0])}
+					return usageError{fmt.Errorf("unknown code %q; list all with: onelicense license explain", args[0])}
 				}
 			}
 			switch {
@@ -78,7 +78,15 @@ func (m verdictDoc) print(out io.Writer) error {
 	if m.AllowContinue {
 		goesOn = "yes"
 	}
-	_, err := fmt.Fprintf(out, "%s\n  when            %s\n  told with it    %s\n  what changed    %s\n  program goes on %s\n  what to do      %s\n",
-		m.Message, m.When, m.Evidence, m.Changed, goesOn, m.Do)
+	_, err := fmt.Fprintf(
+		out,
+		"%s\n  cause           %s\n  detail          %s\n  what changed    %s\n  may continue    %s\n  what to do      %s\n",
+		m.Message,
+		m.When,
+		m.Evidence,
+		m.Changed,
+		goesOn,
+		m.Do,
+	)
 	return err
 }

@@ -15,10 +15,11 @@ func issueCommand(w environment) *cobra.Command {
 		Short: "Write and sign a license file",
 		Long: `Write and sign a license file.
 
---key is a file that keygen made, or what gpg --export-secret-keys wrote of a key without passphrase.
---entitlements lists names, each with the number of installations that may hold it at once, where that is limited.`,
-		Example: "  onelicense issue --key keys/Vendor.key.asc --id 5edb1264cc150913cb7640f8 --contexts ui,automation --entitlements rendering:5,export --out license.txt",
-		Args:    cobra.NoArgs,
+--key is a file written by onelicense keygen, or by gpg --export-secret-keys for a key without a passphrase.
+--entitlements lists names, each with the number of installations that may reserve it at the same time, if that is limited.`,
+		Example: "  onelicense issue --key keys/Vendor.key.asc --id 5edb1264cc150913cb7640f8 --contexts ui,automation --entitlements " +
+			"rendering:5,export --out license.txt",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			data, err := readKey(cmd, key)
 			if err != nil {
@@ -28,7 +29,7 @@ func issueCommand(w environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			// The flags are written as the file has them, so that there is one grammar.
+			// The flags use the syntax of the file, so that there is one grammar.
 			claims, err := license.ParseClaims([]byte(id + "\n" + contexts + "\n" + entitlements + "\n"))
 			if err != nil {
 				return err

@@ -17,16 +17,16 @@ func keygenCommand(w environment) *cobra.Command {
 	var v6 bool
 	cmd := &cobra.Command{
 		Use:   "keygen --name NAME --out DIR",
-		Short: "Make the keys of one product",
-		Long: `Make the keys of one product: a primary key that certifies, and a signing key for each use.
+		Short: "Create the keys of one product",
+		Long: `Create the keys of one product: a root key that certifies, and a signing key for each use.
 
-NAME.key.asc holds the private keys, unencrypted: keep it where nobody else can read it, and keep a copy.
+NAME.key.asc contains the private keys, unencrypted: store it where nobody else can read it, and keep a copy.
 NAME.pub.asc is the certificate to ship with the product.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			base := fileName(name)
 			if base == "" {
-				return usageError{fmt.Errorf("--name %q has no letter or digit", name)}
+				return usageError{fmt.Errorf("--name %q has no letter or digit; file names are made from it; file names are made from it", name)}
 			}
 			version := pgp.V4
 			if v6 {
@@ -40,18 +40,24 @@ NAME.pub.asc is the certificate to ship with the product.`,
 			if err := saveKeys(secret, public, private); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "private keys  %s\ncertificate   %s\nfingerprint   %s\n", private, public, secret.Public().Root())
+			fmt.Fprintf(
+				cmd.OutOrStdout(),
+				"private keys  %s\ncertificate   %s\nfingerprint   %s\n",
+				private,
+				public,
+				secret.Public().Root(),
+			)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&name, "name", "", "name of the vendor or product, as it stands in the certificate")
+	cmd.Flags().StringVar(&name, "name", "", "name of the vendor or product, written into the certificate")
 	cmd.Flags().StringVar(&out, "out", ".", "directory for the two files")
-	cmd.Flags().BoolVar(&v6, "v6", false, "make keys of version 6 (RFC 9580), which GnuPG does not read")
+	cmd.Flags().BoolVar(&v6, "v6", false, "create keys of version 6 (RFC 9580), which GnuPG does not read")
 	_ = cmd.MarkFlagRequired("name")
 	return cmd
 }
 
-// fileName makes a file's name from a key's: letters and digits stay, everything else becomes one dash.
+// fileName returns a file name for a key's name: letters and digits stay, everything else becomes one dash.
 func fileName(name string) string {
 	fields := strings.FieldsFunc(name, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '_'
@@ -59,7 +65,7 @@ func fileName(name string) string {
 	return strings.Join(fields, "-")
 }
 
-// saveKeys writes both files or none. It never overwrites: a private key that is gone takes every license with it.
+// saveKeys writes both files or none. It never overwrites a file: a lost private key makes every license worthless.
 func saveKeys(secret *pgp.SecretKeyring, public, private string) error {
 	key, err := secret.Armored()
 	if err != nil {
@@ -81,7 +87,7 @@ func saveKeys(secret *pgp.SecretKeyring, public, private string) error {
 	return nil
 }
 
-// createFile writes a new file and makes sure that it is on the disk.
+// createFile writes a new file and syncs it to the disk.
 func createFile(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {

@@ -10,17 +10,18 @@ import (
 
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/license/pgp"
-	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/apicmd"
 	"github.com/spf13/cobra"
 )
 
-// keysCommand works on key files, on a machine that needs no server and no network. The commands of the routes about keys come beside.
+// keysCommand returns the commands for key files, which need no server and no network. The API's commands about keys are added to the same
+// group.
 func keysCommand(w environment) *cobra.Command {
-	cmd := remote.NewParent("keys", "List, rotate, revoke and certify keys: in files, also where the root lies offline, and on a server")
-	cmd.Long = `List, rotate, revoke, certify and subkeys work on files and ask no server; the other commands do.
+	cmd := apicmd.NewParent("keys", "List, rotate, revoke and certify keys, in files and on a server")
+	cmd.Long = `The commands list, rotate, revoke, certify and subkeys work on files and need no server; the other commands call a server.
 
-What changes keys in files writes two new files and overwrites none: BASE.key.asc with the private keys and BASE.pub.asc, the certificate for
-everybody who verifies. A change that they have not seen changes nothing for them.`
+A command that changes keys in files writes two new files and overwrites none: BASE.key.asc with the private keys, and BASE.pub.asc, the
+certificate for everybody who verifies. A change has no effect for those who do not have the new certificate.`
 	cmd.AddCommand(keysListCommand(w), keysRotateCommand(w), keysRevokeCommand(w), keysCertifyCommand(w), keysSubkeysCommand())
 	return cmd
 }
@@ -54,14 +55,36 @@ func keysListCommand(w environment) *cobra.Command {
 			if asJSON {
 				list := make([]listedKey, 0, len(all))
 				for _, k := range all {
-					list = append(list, listedKey{k.Fingerprint, k.Algorithm, k.Primary, k.Uses, k.State, k.Created, k.Expires, k.Revoked, here(k.Fingerprint) == "here"})
+					list = append(
+						list,
+						listedKey{
+							k.Fingerprint,
+							k.Algorithm,
+							k.Primary,
+							k.Uses,
+							k.State,
+							k.Created,
+							k.Expires,
+							k.Revoked,
+							here(k.Fingerprint) == "here",
+						},
+					)
 				}
 				return printAny(cmd.OutOrStdout(), list)
 			}
 			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "KEY\tUSE\tSTATE\tCREATED\tEXPIRES\tPRIVATE PART")
 			for _, k := range all {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.Fingerprint, formatUses(k), k.State, formatDay(k.Created), formatDay(k.Expires), here(k.Fingerprint))
+				fmt.Fprintf(
+					t,
+					"%s\t%s\t%s\t%s\t%s\t%s\n",
+					k.Fingerprint,
+					formatUses(k),
+					k.State,
+					formatDay(k.Created),
+					formatDay(k.Expires),
+					here(k.Fingerprint),
+				)
 			}
 			return t.Flush()
 		},
@@ -70,7 +93,7 @@ func keysListCommand(w environment) *cobra.Command {
 	return c
 }
 
-// listedKey is a key as keys list --json prints it: with the names that the server's keyrings have.
+// listedKey is a key as keys list --json prints it, with the names that the API uses.
 type listedKey struct {
 	Fingerprint string        `json:"fingerprint"`
 	Algorithm   string        `json:"algorithm"`
@@ -104,13 +127,13 @@ func formatDay(t time.Time) string {
 	return t.UTC().Format(time.DateOnly)
 }
 
-// keyFileChange is what the commands that change keys have in common: from where, to where.
+// keyFileChange are the flags of the commands that change keys: the source file and the base name of the new files.
 type keyFileChange struct{ key, base string }
 
 func (c *keyFileChange) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.NoArgs
 	cmd.Flags().StringVar(&c.key, "key", "", "file with the private keys")
-	cmd.Flags().StringVar(&c.base, "out", "", "BASE of the two files to write: BASE.key.asc and BASE.pub.asc")
+	cmd.Flags().StringVar(&c.base, "out", "", "base name of the two files to write: BASE.key.asc and BASE.pub.asc")
 	_, _ = cmd.MarkFlagRequired("key"), cmd.MarkFlagRequired("out")
 	return cmd
 }
@@ -138,10 +161,11 @@ func keysRotateCommand(w environment) *cobra.Command {
 	var retire bool
 	cmd := c.flags(&cobra.Command{
 		Use:   "rotate --key FILE --use USE --out BASE",
-		Short: "Make the next key for a use; from then on it signs",
-		Long: `Make the next key for a use: file, lease, statement or delegation. From then on it signs. What the key before it signed stays good.
+		Short: "Create the next key for a use, which signs from then on",
+		Long: `Create the next key for a use: file, lease, statement or delegation. It signs from then on. What the previous key signed
+stays valid.
 
-Ship the new certificate before the first file that the new key signs: who has only the old one does not know the new key.`,
+Ship the new certificate before the first file that the new key signs, because the old certificate does not contain the new key.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			end, err := parseDay("expires", expires)
 			if err != nil {
@@ -166,9 +190,10 @@ Ship the new certificate before the first file that the new key signs: who has o
 			return c.write(cmd, secret, "new key       "+secret.SigningKey(license.Use(use), now))
 		},
 	})
-	cmd.Flags().StringVar(&use, "use", "", "file, lease, statement or delegation")
-	cmd.Flags().StringVar(&expires, "expires", "", "last day (YYYY-MM-DD) on which what the key signed is accepted; none by default")
-	cmd.Flags().BoolVar(&retire, "retire", false, "revoke the keys before it as superseded: what they have signed stays good, and they sign no more")
+	cmd.Flags().StringVar(&use, "use", "", "use of the key: file, lease, statement or delegation")
+	cmd.Flags().StringVar(&expires, "expires", "", "last day (YYYY-MM-DD) on which signatures of the key are accepted; default: no end")
+	cmd.Flags().
+		BoolVar(&retire, "retire", false, "revoke the previous keys as superseded: what they signed stays valid, and they sign no more")
 	_ = cmd.MarkFlagRequired("use")
 	return cmd
 }
@@ -179,24 +204,28 @@ func parseDay(flag, text string) (time.Time, error) {
 	}
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return time.Time{}, usageError{fmt.Errorf("--%s %q is not a day such as 2030-12-31", flag, text)}
+		return time.Time{}, usageError{fmt.Errorf("--%s %q is not a date of the form 2030-12-31", flag, text)}
 	}
-	return day.AddDate(0, 0, 1), nil // until the end of it
+	return day.AddDate(0, 0, 1), nil // the key is valid until the end of the day
 }
 
 func keysRevokeCommand(w environment) *cobra.Command {
 	var c keyFileChange
 	var key, reason string
-	reasons := map[string]pgp.RevocationReason{"superseded": pgp.ReasonSuperseded, "retired": pgp.ReasonRetired, "compromised": pgp.ReasonCompromised}
+	reasons := map[string]pgp.RevocationReason{
+		"superseded":  pgp.ReasonSuperseded,
+		"retired":     pgp.ReasonRetired,
+		"compromised": pgp.ReasonCompromised,
+	}
 	cmd := c.flags(&cobra.Command{
 		Use:   "revoke --key FILE --fingerprint KEY --reason REASON --out BASE",
 		Short: "Revoke a key",
-		Long: `Revoke a key. A compromised key is worth nothing from then on, whatever the date of what it signed; of a superseded or retired one, what
-it signed before stays good. With the root's fingerprint the whole product is revoked.`,
+		Long: `Revoke a key. Everything that a compromised key signed becomes invalid, whatever its date; what a superseded or retired key
+signed before stays valid. The fingerprint of the root key revokes the whole product.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			why, ok := reasons[reason]
 			if !ok {
-				return usageError{fmt.Errorf("--reason %q is neither superseded, retired nor compromised", reason)}
+				return usageError{fmt.Errorf("--reason %q is not valid; use superseded, retired or compromised", reason)}
 			}
 			secret, err := c.read(cmd)
 			if err != nil {
@@ -209,8 +238,8 @@ it signed before stays good. With the root's fingerprint the whole product is re
 			return c.write(cmd, secret, "revoked       "+key)
 		},
 	})
-	cmd.Flags().StringVar(&key, "fingerprint", "", "the key, as `onelicense keys list` shows it")
-	cmd.Flags().StringVar(&reason, "reason", "", "superseded, retired or compromised")
+	cmd.Flags().StringVar(&key, "fingerprint", "", "fingerprint of the key, as shown by onelicense keys list")
+	cmd.Flags().StringVar(&reason, "reason", "", "reason: superseded, retired or compromised")
 	_, _ = cmd.MarkFlagRequired("fingerprint"), cmd.MarkFlagRequired("reason")
 	return cmd
 }
@@ -220,11 +249,11 @@ func keysCertifyCommand(w environment) *cobra.Command {
 	var request, use, expires string
 	cmd := c.flags(&cobra.Command{
 		Use:   "certify --key FILE --request FILE --use USE --out BASE",
-		Short: "Certify a key that a server asks for, on the machine that has the root",
-		Long: `Certify a key that a server without the root asks for. Take BASE.pub.asc back to the server; BASE.key.asc takes the place of the file
+		Short: "Certify a key that a server requests, on the machine with the root key",
+		Long: `Certify a key that a server without the root key requests. Import BASE.pub.asc into the server; BASE.key.asc replaces the file
 given as --key.
 
---use says what you want the key to be good for. A request for anything else is refused.`,
+--use is the use that you allow. A request for any other use is refused.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			end, err := parseDay("expires", expires)
 			if err != nil {
@@ -248,9 +277,9 @@ given as --key.
 			return c.write(cmd, secret, fmt.Sprintf("certified     %s, a %s key of %s", asked.Key, asked.Use, formatDay(asked.Created)))
 		},
 	})
-	cmd.Flags().StringVar(&request, "request", "", "file with the request")
-	cmd.Flags().StringVar(&use, "use", "", "file, lease, statement or delegation: what the key shall be good for")
-	cmd.Flags().StringVar(&expires, "expires", "", "last day (YYYY-MM-DD) on which what the key signed is accepted; none by default")
+	cmd.Flags().StringVar(&request, "request", "", "file with the certification request")
+	cmd.Flags().StringVar(&use, "use", "", "allowed use of the key: file, lease, statement or delegation")
+	cmd.Flags().StringVar(&expires, "expires", "", "last day (YYYY-MM-DD) on which signatures of the key are accepted; default: no end")
 	_, _ = cmd.MarkFlagRequired("request"), cmd.MarkFlagRequired("use")
 	return cmd
 }
@@ -259,8 +288,8 @@ func keysSubkeysCommand() *cobra.Command {
 	var key, out string
 	cmd := &cobra.Command{
 		Use:   "subkeys --key FILE --out FILE",
-		Short: "Write the signing keys without the root, for a server",
-		Long: `Write the signing keys without the private part of the root, for a server: it can sign, and neither add keys nor revoke them. Keep the
+		Short: "Write the signing keys without the root key, for a server",
+		Long: `Write the signing keys without the private root key, for a server: it can sign, but neither add keys nor revoke them. Keep the
 file given as --key offline.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

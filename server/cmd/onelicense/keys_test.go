@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// mustRun runs a command that must work, and gives what it printed.
+// mustRun runs a command that must succeed, and returns its output.
 func mustRun(t *testing.T, args ...string) string {
 	t.Helper()
 	exit, out, errs := run(nil, args...)
@@ -30,8 +30,8 @@ func mustRefuse(t *testing.T, code string, args ...string) {
 	}
 }
 
-// The next key signs, what the one before it signed stays good, and a key that is called compromised takes its files with it: with keys of
-// both versions, judged by the code of this program and by the module that programs embed.
+// The next key signs, what the previous one signed stays valid, and a compromised key invalidates its files: with keys of both versions,
+// verified by this program and by the module that programs embed.
 //
 // proves part of N04
 // proves part of L04
@@ -42,13 +42,27 @@ func TestKeyFileRotation(t *testing.T) {
 		mustRun(t, append([]string{"keygen", "--name", "Example", "--out", dir}, flags...)...)
 		issue := func(key, out string) {
 			t.Helper()
-			mustRun(t, "issue", "--key", at(key), "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui", "--entitlements", "rendering", "--out", at(out))
+			mustRun(
+				t,
+				"issue",
+				"--key",
+				at(key),
+				"--id",
+				"5edb1264cc150913cb7640f8",
+				"--contexts",
+				"ui",
+				"--entitlements",
+				"rendering",
+				"--out",
+				at(out),
+			)
 		}
 		issue("Example.key.asc", "first.txt")
-		// Key material is random, and the tests' randomness is the same in each command: another seed for the next key.
+		// Keys are random, and each command has the same randomness in tests: the next key needs another seed.
 		random := rand.NewChaCha8(sha256.Sum256([]byte("next")))
 		cmd := root(environment{now: nowFunc, random: random})
-		if exit := execute(cmd, []string{"keys", "rotate", "--key", at("Example.key.asc"), "--use", "file", "--retire", "--expires", "2026-01-31", "--out", at("second")}); exit != 0 {
+		if exit := execute(cmd, []string{"keys", "rotate", "--key", at("Example.key.asc"), "--use", "file", "--retire", "--expires",
+			"2026-01-31", "--out", at("second")}); exit != 0 {
 			t.Fatal("not rotated")
 		}
 		issue("second.key.asc", "second.txt")
@@ -66,16 +80,42 @@ func TestKeyFileRotation(t *testing.T) {
 				t.Errorf("no %q in\n%s", want, list)
 			}
 		}
-		if list := mustRun(t, "keys", "list", at("second.pub.asc")); strings.Contains(list, "here\n") && !strings.Contains(list, "elsewhere") {
+		if list := mustRun(t, "keys", "list", at("second.pub.asc")); strings.Contains(list, "here\n") &&
+			!strings.Contains(list, "elsewhere") {
 			t.Errorf("private parts in a certificate:\n%s", list)
 		}
 		secret := readSecretKeyring(t, at("second.key.asc"))
-		mustRun(t, "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", strings.ToLower(secret.SigningKey(license.UseFile, now)),
-			"--reason", "compromised", "--out", at("third"))
+		mustRun(
+			t,
+			"keys",
+			"revoke",
+			"--key",
+			at("second.key.asc"),
+			"--fingerprint",
+			strings.ToLower(secret.SigningKey(license.UseFile, now)),
+			"--reason",
+			"compromised",
+			"--out",
+			at("third"),
+		)
 		mustRefuse(t, "key_compromised", "verify", at("second.txt"), "--key", at("third.pub.asc"))
 		mustRefuse(t, "key_compromised", "verify", at("second.txt"), "--key", at("third.pub.asc"), "--wasm")
-		mustRefuse(t, "key_unknown", "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", "00", "--reason", "retired", "--out", at("x"))
-		if exit, _, _ := run(nil, "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", "00", "--reason", "bored", "--out", at("x")); exit != exitUsage {
+		mustRefuse(
+			t,
+			"key_unknown",
+			"keys",
+			"revoke",
+			"--key",
+			at("second.key.asc"),
+			"--fingerprint",
+			"00",
+			"--reason",
+			"retired",
+			"--out",
+			at("x"),
+		)
+		if exit, _, _ := run(nil, "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", "00", "--reason", "bored", "--out",
+			at("x")); exit != exitUsage {
 			t.Errorf("an unknown reason: exit %d", exit)
 		}
 		if exit, _, errs := run(nil, "keys", "rotate", "--key", at("second.key.asc"), "--use", "file", "--out", at("third")); exit == 0 {
@@ -97,7 +137,7 @@ func readSecretKeyring(t *testing.T, path string) *pgp.SecretKeyring {
 	return secret
 }
 
-// What leaves the machine with the root: the signing keys for the server, and a certificate for the key that the server asks for.
+// Files that leave the machine with the root: the signing keys for the server, and a certificate for the key that the server requests.
 //
 // proves part of N04
 func TestOfflineRootKeyFiles(t *testing.T) {
@@ -122,12 +162,42 @@ func TestOfflineRootKeyFiles(t *testing.T) {
 	if err := os.WriteFile(at("request.asc"), text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	mustRefuse(t, "key_use", "keys", "certify", "--key", at("Example.key.asc"), "--request", at("request.asc"), "--use", "file", "--out", at("x"))
-	if out := mustRun(t, "keys", "certify", "--key", at("Example.key.asc"), "--request", at("request.asc"), "--use", "lease", "--out", at("next")); !strings.Contains(out, r.Key) {
+	mustRefuse(
+		t,
+		"key_use",
+		"keys",
+		"certify",
+		"--key",
+		at("Example.key.asc"),
+		"--request",
+		at("request.asc"),
+		"--use",
+		"file",
+		"--out",
+		at("x"),
+	)
+	if out := mustRun(t, "keys", "certify", "--key", at("Example.key.asc"), "--request", at("request.asc"), "--use", "lease", "--out",
+		at("next")); !strings.Contains(
+		out,
+		r.Key,
+	) {
 		t.Errorf("certified what? %s", out)
 	}
 	if list := mustRun(t, "keys", "list", at("next.pub.asc")); !strings.Contains(list, r.Key) {
 		t.Errorf("not in the certificate:\n%s", list)
 	}
-	mustRefuse(t, "keyring_invalid", "keys", "certify", "--key", at("Example.key.asc"), "--request", at("next.pub.asc"), "--use", "lease", "--out", at("x"))
+	mustRefuse(
+		t,
+		"keyring_invalid",
+		"keys",
+		"certify",
+		"--key",
+		at("Example.key.asc"),
+		"--request",
+		at("next.pub.asc"),
+		"--use",
+		"lease",
+		"--out",
+		at("x"),
+	)
 }

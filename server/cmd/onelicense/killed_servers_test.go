@@ -26,15 +26,15 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// Servers stand behind a proxy that sends each request to the next one. One after the other is killed in the middle of its work and started
-// again, while installations take seats, give them back and count calls, and send the same bytes again until a lease answers them, as the
-// client core does.
+// The servers are behind a proxy that sends each request to the next one. One after another is killed at work and started again, while
+// installations reserve seats, release them and count calls, and send the same bytes again until a lease answers them, as the client core
+// does.
 
 const (
 	installations   = 12
 	slots           = 5
-	restartInterval = 60 // leases from one kill to the next
-	seatDuration    = 4  // leases that an installation keeps its seat for
+	restartInterval = 60 // leases between two kills
+	seatDuration    = 4  // leases for which an installation keeps its seat
 )
 
 // One server on the embedded store.
@@ -46,13 +46,13 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	c.runUnderLoad(10, func(n *node) { c.kill(n); c.start(n) })
 }
 
-// cluster is the servers, and the proxy before them.
+// cluster is a set of servers with a proxy in front.
 type cluster struct {
 	*testing.T
 	environment []string
 	proxy       *httptest.Server
 	mu          sync.Mutex
-	changed     *sync.Cond // a node is up
+	changed     *sync.Cond // signals that a node is up
 	nodes       []*node
 	next        int
 }
@@ -76,7 +76,7 @@ func newCluster(t *testing.T, environment ...string) *cluster {
 	return c
 }
 
-// nextNode gives the next node that is up, and waits for one if none is.
+// nextNode returns the next node that is up, and waits if there is none.
 func (c *cluster) nextNode() *url.URL {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,7 +114,7 @@ func (c *cluster) start(n *node) {
 	c.changed.Broadcast()
 }
 
-// kill ends a node as a power cut does. Requests that it has meanwhile, and those that are sent to it before anybody knows, fail.
+// kill ends a node as a power failure does. Its requests in progress fail, and so do those that arrive before its end is noticed.
 func (c *cluster) kill(n *node) {
 	c.Helper()
 	_ = n.cmd.Process.Kill()
@@ -127,7 +127,7 @@ func (c *cluster) kill(n *node) {
 	c.mu.Unlock()
 }
 
-// testOwner is the vendor, in a session.
+// testOwner is the vendor's session.
 type testOwner struct {
 	c            *cluster
 	cookie, csrf string
@@ -163,30 +163,41 @@ func (o *testOwner) request(method, path string, body, into any) {
 	}
 }
 
-// testLicense is the license that everybody uses.
+// testLicense is the license that all installations use.
 type testLicense struct {
 	product, version, license license.ID
 	keys                      *pgp.Keyring
 	hash                      lease.Hash
 }
 
-// createLicense sets up, with the link of the node that was started last, and makes a product with a license.
+// createLicense creates the owner with the link of the node that was started last, and a product with a license.
 func (o *testOwner) createLicense() (s testLicense) {
 	o.c.Helper()
 	var session struct {
 		CSRF string `json:"csrf_token"`
 	}
-	o.request("POST", "/setup", map[string]string{"token": o.c.nodes[len(o.c.nodes)-1].tokenIn(o.c.T), "organisation": "Acme", "name": "Ada",
-		"email": "ada@acme.test", "password": "correct horse battery"}, &session)
+	o.request(
+		"POST",
+		"/setup",
+		map[string]string{"token": o.c.nodes[len(o.c.nodes)-1].tokenIn(o.c.T), "organisation": "Acme", "name": "Ada",
+			"email": "ada@acme.test", "password": "correct horse battery"},
+		&session,
+	)
 	o.csrf = session.CSRF
 	var made struct{ ID license.ID }
 	o.request("POST", "/products", map[string]any{"name": "CAD"}, &made)
 	s.product = made.ID
 	o.request("POST", fmt.Sprintf("/products/%s/versions", s.product), map[string]any{"name": "1", "policy": map[string]any{
-		"type": "calls", "trigger": "every_call", "interval": 3600_000, "max_retries": 3, "grace": 3600_000, "activation_limit": 1000, "max_machines": installations}}, &made)
+		"type": "calls", "trigger": "every_call", "interval": 3600_000, "max_retries": 3, "grace": 3600_000, "activation_limit": 1000,
+		"max_machines": installations}}, &made)
 	s.version = made.ID
-	o.request("POST", fmt.Sprintf("/versions/%s/licenses", s.version), map[string]any{"name": "site", "contexts": []string{"ui"}, "allowance": 1 << 40,
-		"entitlements": []map[string]any{{"name": "seat", "slots": slots}}}, &made)
+	o.request(
+		"POST",
+		fmt.Sprintf("/versions/%s/licenses", s.version),
+		map[string]any{"name": "site", "contexts": []string{"ui"}, "allowance": 1 << 40,
+			"entitlements": []map[string]any{{"name": "seat", "slots": slots}}},
+		&made,
+	)
 	s.license = made.ID
 	armored := get(o.c.T, fmt.Sprintf("%s/api/v1/products/%s/keys", o.c.proxy.URL, s.product))
 	var err error
@@ -197,8 +208,8 @@ func (o *testOwner) createLicense() (s testLicense) {
 	return s
 }
 
-// runUnderLoad does something to one node after the other, so many times, and then holds what is stored to what was acknowledged. It gives how
-// many requests had to be sent again.
+// runUnderLoad changes one node after another, and then compares what is stored with what was acknowledged. It returns how many requests
+// had to be sent again.
 func (c *cluster) runUnderLoad(times int, change func(*node)) (resent int) {
 	c.Helper()
 	t := c.T
@@ -270,16 +281,22 @@ type loadClient struct {
 	position lease.Position
 	counted  int64
 	last     []byte
-	held     int // leases since it has a seat, with the one that gave it; 0: it has none
+	held     int // leases since the seat was reserved, including that one; 0: no seat
 	resent   int
 }
 
 func newLoadClient(base string, of testLicense) *loadClient {
 	_, device, _ := ed25519.GenerateKey(nil) // the system's random source does not fail
-	return &loadClient{testLicense: of, base: base, device: device, position: lease.Position{Link: lease.OriginLink}, http: http.Client{Transport: &http.Transport{}}}
+	return &loadClient{
+		testLicense: of,
+		base:        base,
+		device:      device,
+		position:    lease.Position{Link: lease.OriginLink},
+		http:        http.Client{Transport: &http.Transport{}},
+	}
 }
 
-// countAndReserve counts one call after the other, takes a seat, keeps it for a while and gives it back, until it is told to finish.
+// countAndReserve counts calls, reserves a seat, keeps it for a while and releases it, until finished is closed.
 func (a *loadClient) countAndReserve(finished chan struct{}, holders *atomic.Int64, tell func()) error {
 	defer a.http.CloseIdleConnections()
 	seat := lease.Slot{Entitlement: "seat", Context: "ui"}
@@ -298,7 +315,7 @@ func (a *loadClient) countAndReserve(finished chan struct{}, holders *atomic.Int
 			case seatDuration:
 				r.Drop = []lease.Slot{seat}
 				a.held = 0
-				holders.Add(-1) // the server may give it to another before it has answered
+				holders.Add(-1) // the server may give the seat to another installation before the response arrives
 			}
 		})
 		if err != nil {
@@ -322,12 +339,13 @@ func (a *loadClient) countAndReserve(finished chan struct{}, holders *atomic.Int
 	}
 }
 
-// sync sends one request until a lease answers it, and checks that it is the answer to it.
+// sync sends one request until a lease answers it, and checks that the lease is the answer to it.
 func (a *loadClient) sync(fill func(*lease.Request)) (*lease.Lease, error) {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:])
 	r := lease.Request{
-		Product: a.product, Version: a.version, License: a.license, Nonce: hex.EncodeToString(nonce[:]), Generation: 1, Number: a.position.Number + 1,
+		Product: a.product, Version: a.version, License: a.license, Nonce: hex.EncodeToString(nonce[:]), Generation: 1,
+		Number:   a.position.Number + 1,
 		Previous: a.position.Link, Time: lease.Time(time.Now().UnixMilli()), Counted: a.counted, Keyring: a.hash, Lease: string(a.last),
 	}
 	fill(&r)
@@ -345,14 +363,15 @@ func (a *loadClient) sync(fill func(*lease.Request)) (*lease.Lease, error) {
 		return nil, err
 	}
 	position := lease.Position{Generation: 1, Number: r.Number, Link: lease.NextLink(r.Previous, hash)}
-	if l := answer.Lease; l == nil || l.Position() != position || l.Request != hash || l.Nonce != r.Nonce || l.Counters.Counted != r.Counted {
+	if l := answer.Lease; l == nil || l.Position() != position || l.Request != hash || l.Nonce != r.Nonce ||
+		l.Counters.Counted != r.Counted {
 		return nil, fmt.Errorf("a wrong answer to %s: %s", body, text)
 	}
 	a.position, a.counted, a.last = position, r.Counted, answer.Text
 	return answer.Lease, nil
 }
 
-// send gives what answers the bytes. What is not signed is a network error, whatever it says, and so the bytes are sent again.
+// send returns the response to the bytes. A response that is not signed counts as a network error, so the bytes are sent again.
 func (a *loadClient) send(body []byte) ([]byte, error) {
 	var last error
 	for range 2000 {
@@ -365,7 +384,8 @@ func (a *loadClient) send(body []byte) ([]byte, error) {
 		if err == nil && response.StatusCode == http.StatusOK {
 			return text, nil
 		}
-		if err == nil && !strings.HasPrefix(response.Header.Get("Content-Type"), "application/problem+json") && response.StatusCode != http.StatusBadGateway {
+		if err == nil && !strings.HasPrefix(response.Header.Get("Content-Type"), "application/problem+json") &&
+			response.StatusCode != http.StatusBadGateway {
 			return nil, fmt.Errorf("refused: %s: %s", response.Status, text)
 		}
 		last = errors.Join(err, fmt.Errorf("%s", text))

@@ -12,11 +12,11 @@ import (
 
 	onelicense "github.com/onelicense/onelicense/hosts/go"
 	"github.com/onelicense/onelicense/license"
-	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/apicmd"
 )
 
 func licenseCommand(w environment) *cobra.Command {
-	cmd := remote.NewParent("license", "Check license files as a licensed program does, and say what its codes mean")
+	cmd := apicmd.NewParent("license", "Check license files and explain verdict codes")
 	cmd.AddCommand(licenseCheckCommand(w), explainCommand())
 	return cmd
 }
@@ -26,14 +26,14 @@ func licenseCheckCommand(w environment) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check FILE|DIRECTORY... --key FILE",
-		Short: "Say of each license file whether it is genuine, what it grants, and what to do when it is not",
-		Long: `Say of each license file whether it is genuine, what it grants, and what to do when it is not. The shipped WebAssembly module judges, as in
-a licensed program. Of a directory the files *.txt and *.list are read, as a program reads them; a list of revoked licenses holds for the
-licenses beside it.
+		Short: "Check whether license files are genuine, and show what they grant or what to do",
+		Long: `Check whether license files are genuine, and show what each grants, or what to do if it is refused. The files are verified by
+the shipped WebAssembly module, as in a licensed program. In a directory the files *.txt and *.list are read, as a program reads
+them; a list of revoked licenses applies to the licenses beside it.
 
-With --root the certificate itself must have this fingerprint, the part of a server_url behind the #.
+With --root the certificate itself must have this fingerprint, which is the part of a server_url after the #.
 
-Exit code 0: every file is genuine. 1: one is not, or there is none. 2: the call is wrong.`,
+Exit code 0: every file is genuine. 1: one is refused, or there is none. 2: usage error.`,
 		Example: "  onelicense license check /opt/cad/licenses --key /opt/cad/Acme-CAD.pub.asc --root 04FB85B5137184B55A65A2EDF5ACC4D8AD86E468",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,15 +60,15 @@ Exit code 0: every file is genuine. 1: one is not, or there is none. 2: the call
 			return c.printReports(asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&key, "key", "", "file with the product's certificate")
-	cmd.Flags().StringVar(&root, "root", "", "fingerprint that the certificate must have")
+	cmd.Flags().StringVar(&key, "key", "", "file with the product's certificate (public keys)")
+	cmd.Flags().StringVar(&root, "root", "", "fingerprint of the root key that the certificate must have")
 	cmd.Flags().StringVar(&list, "list", "", "file with the product's list of revoked licenses")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the verdicts as JSON on standard output")
 	_ = cmd.MarkFlagRequired("key")
 	return cmd
 }
 
-// licenseCheck is what is asked about all files, and what was found.
+// licenseCheck holds the options and the results of checking a set of files.
 type licenseCheck struct {
 	cmd *cobra.Command
 	verifyInput
@@ -76,7 +76,7 @@ type licenseCheck struct {
 	reports []report
 }
 
-// checkPin holds the certificate to a fingerprint, or to a server_url that ends with it.
+// checkPin compares the certificate with a fingerprint, or with a server_url that ends with one.
 func (c *licenseCheck) checkPin(root string) error {
 	if root == "" {
 		return nil
@@ -98,7 +98,7 @@ func (c *licenseCheck) checkPin(root string) error {
 	return nil
 }
 
-// checkPath judges a file or what lies in a directory.
+// checkPath checks a file or the files in a directory.
 func (c *licenseCheck) checkPath(path string) error {
 	info, err := os.Stat(path)
 	if path == "-" || err != nil || !info.IsDir() {
@@ -110,7 +110,7 @@ func (c *licenseCheck) checkPath(path string) error {
 	if err != nil {
 		return err
 	}
-	// The lists first: what they say holds for every license here. One that is not genuine says nothing, as in a program.
+	// The lists first, because they apply to every license here. A list that is not genuine is ignored, as in a program.
 	lists := c.lists
 	var licenses []onelicense.File
 	for _, f := range files {
@@ -135,7 +135,7 @@ func (c *licenseCheck) checkPath(path string) error {
 
 func isRevocationList(text []byte) bool { return bytes.HasPrefix(text, []byte("{")) }
 
-// checkFile adds the verdict on one license file: genuine if it is so by every list.
+// checkFile adds the verdict on one license file, which must be genuine by every list.
 func (c *licenseCheck) checkFile(name string, text []byte, lists [][]byte, unreadable error) {
 	var f verifyResult
 	err := unreadable
@@ -150,8 +150,8 @@ func (c *licenseCheck) checkFile(name string, text []byte, lists [][]byte, unrea
 	c.reports = append(c.reports, reportOf(name, f, err))
 }
 
-// checkList tells whether a list is genuine. The module judges none alone, but before the file that it is given with: so what is no license
-// gets the same code with a genuine list as without.
+// checkList reports whether a list is genuine. The module checks a list only together with a license file: a text that is no license file
+// gets the same code with a genuine list as without one.
 func (c *licenseCheck) checkList(name string, text []byte) bool {
 	q := c.verifyInput
 	q.file = []byte("no license\n")
@@ -173,7 +173,7 @@ func codeOf(err error) license.Code {
 	return license.CodeInternal
 }
 
-// printReports prints the verdicts, and is the error of the command.
+// printReports prints the verdicts, and returns the error of the command.
 func (c *licenseCheck) printReports(asJSON bool) error {
 	refused := 0
 	for _, r := range c.reports {
@@ -196,9 +196,9 @@ func (c *licenseCheck) printReports(asJSON bool) error {
 	}
 	switch {
 	case len(c.reports) == 0:
-		return errors.New("there is no license file")
+		return errors.New("no license file found; a directory needs files named *.txt")
 	case refused > 0:
-		return fmt.Errorf("%d of %d files are refused", refused, len(c.reports))
+		return fmt.Errorf("%d of %d files were refused", refused, len(c.reports))
 	}
 	return nil
 }
@@ -214,7 +214,7 @@ func (r report) print(out io.Writer) {
 		return
 	}
 	fmt.Fprintf(out, "%s: genuine\n", r.File)
-	var text bytes.Buffer // what verify prints, without its first word
+	var text bytes.Buffer // the output of verify, without its first word
 	r.verifyResult.print(&text)
 	for line := range strings.Lines(strings.TrimPrefix(text.String(), "genuine\n")) {
 		fmt.Fprintf(out, "  %s", line)

@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// A directory as an end user has it: each file gets its verdict and, where it is refused, what to do.
+// A directory as on an end user's machine: each file gets its verdict and, if it is refused, a remedy.
 //
 // proves part of B04
 // proves part of L22
@@ -34,24 +34,37 @@ func TestLicenseCheck(t *testing.T) {
 	write("README.md", "not a license")
 
 	exit, out, errs := run(nil, "license", "check", licenses, "--key", public)
-	if exit != exitOK || errs != "" || !strings.Contains(out, "good.txt: genuine\n  license       5edb1264cc150913cb7640f8") || strings.Contains(out, "README") {
+	if exit != exitOK || errs != "" || !strings.Contains(out, "good.txt: genuine\n  license       5edb1264cc150913cb7640f8") ||
+		strings.Contains(out, "README") {
 		t.Errorf("exit %d\n%s%s", exit, out, errs)
 	}
 
 	write("changed.txt", strings.Replace(string(file), "solid_modeling:5", "solid_modeling:500", 1))
 	write("old.list", `{"type":"onelicense/statement/1"}`)
 	exit, out, errs = run(nil, "license", "check", licenses, "--key", public)
-	if exit != exitRefused || !strings.Contains(errs, "2 of 3 files are refused") || !strings.Contains(out, "changed.txt: signature_invalid") ||
-		!strings.Contains(out, "old.list: lease_malformed") || strings.Count(out, "what to do: ") != 2 || !strings.Contains(out, "good.txt: genuine") {
+	if exit != exitRefused || !strings.Contains(errs, "2 of 3 files were refused") || !strings.Contains(out,
+		"changed.txt: signature_invalid") ||
+		!strings.Contains(out, "old.list: lease_malformed") || strings.Count(out, "what to do: ") != 2 ||
+		!strings.Contains(out, "good.txt: genuine") {
 		t.Errorf("exit %d\n%s%s", exit, out, errs)
 	}
-	exit, out, _ = run(nil, "license", "check", filepath.Join(licenses, "good.txt"), filepath.Join(licenses, "gone.txt"), "--key", public, "--json")
+	exit, out, _ = run(
+		nil,
+		"license",
+		"check",
+		filepath.Join(licenses, "good.txt"),
+		filepath.Join(licenses, "gone.txt"),
+		"--key",
+		public,
+		"--json",
+	)
 	var reports []report
 	if err := json.Unmarshal([]byte(out), &reports); err != nil || exit != exitRefused || len(reports) != 2 || reports[0].Code != "ok" ||
 		reports[0].License == nil || reports[1].Code != "file_unreadable" || reports[1].Do == "" {
 		t.Errorf("exit %d, %v\n%s", exit, err, out)
 	}
-	if exit, out, errs = run(nil, "license", "check", t.TempDir(), "--key", public); exit != exitRefused || !strings.Contains(errs, "no license file") {
+	if exit, out, errs = run(nil, "license", "check", t.TempDir(), "--key", public); exit != exitRefused ||
+		!strings.Contains(errs, "no license file") {
 		t.Errorf("an empty directory: exit %d\n%s%s", exit, out, errs)
 	}
 	if exit, _, _ = run(nil, "license", "check", "--key", public); exit != exitUsage {
@@ -73,7 +86,7 @@ func TestLicenseCheck(t *testing.T) {
 	}
 }
 
-// The lists beside the licenses hold for them; one that is not genuine says nothing.
+// Lists in the directory apply to its licenses; one that is not genuine has no effect.
 //
 // proves part of N04
 func TestLicenseCheckAppliesRevocationLists(t *testing.T) {
@@ -93,7 +106,7 @@ func TestLicenseCheckAppliesRevocationLists(t *testing.T) {
 	}
 }
 
-// Each code that a program can show is explained.
+// Every verdict code is explained.
 func TestExplain(t *testing.T) {
 	for _, m := range verdictDocs() {
 		if code := license.Code(m.Code); code.Verdict().Message != m.Message {
@@ -101,7 +114,8 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	out := mustRun(t, "license", "explain", "machine_limit")
-	for _, want := range []string{"on as many machines as it allows.", "program goes on no", "what to do      deactivate one of the other machines"} {
+	for _, want := range []string{"on as many machines as it allows.", "may continue    no",
+		"what to do      deactivate one of the other machines"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it lacks %q:\n%s", want, out)
 		}

@@ -1,4 +1,4 @@
-// Command onelicense is the server and everything around it: keys, license files, and a demo.
+// Command onelicense is the license server and its tools: the command line for the API, for keys and license files, and a demo.
 package main
 
 import (
@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onelicense/onelicense/server/cmd/onelicense/remote"
+	"github.com/onelicense/onelicense/server/cmd/onelicense/apicmd"
 )
 
 func main() {
@@ -18,29 +18,31 @@ func main() {
 	os.Exit(out.exitCode(execute(cmd, os.Args[1:]), os.Stderr))
 }
 
-// root assembles the commands; each stands in a file of its own.
+// root assembles the commands, each of which has a file of its own.
 func root(w environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "onelicense",
-		Short:         "License software: the server, its keys and license files",
+		Short:         "License server, keys and license files, and a command for every operation of the API",
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.AddCommand(serveCommand(), organisationCommand(w), epochCommand(w), healthcheckCommand(), backupCommand(w), restoreCommand(w), doctorCommand(w), licenseCommand(w), auditCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(), versionCommand())
-	cmd.AddGroup(&cobra.Group{ID: "here", Title: "Here:"})
+	cmd.AddCommand(serveCommand(), organisationCommand(w), epochCommand(w), healthcheckCommand(), backupCommand(w), restoreCommand(w),
+		doctorCommand(w), licenseCommand(w), auditCommand(w), keygenCommand(w), keysCommand(w), issueCommand(w), verifyCommand(w), demoCommand(),
+		versionCommand())
+	cmd.AddGroup(&cobra.Group{ID: "local", Title: "Local commands:"})
 	for _, c := range cmd.Commands() {
-		c.GroupID = "here"
+		c.GroupID = "local"
 	}
-	if err := remote.AddCommands(cmd, w.remote()); err != nil {
+	if err := apicmd.AddCommands(cmd, w.apiEnvironment()); err != nil {
 		panic(err) // the document is our own
 	}
 	wrapAllErrors(cmd)
 	return cmd
 }
 
-// wrapAllErrors lets execute tell the errors of commands' bodies from those of their calls.
+// wrapAllErrors marks the errors of commands' bodies, so that execute can distinguish them from errors of the command line.
 func wrapAllErrors(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		if c.RunE != nil {

@@ -33,7 +33,7 @@ func runAt(now func() time.Time, in io.Reader, args ...string) (exit int, out, e
 	return exit, stdout.String(), stderr.String()
 }
 
-// newVendor makes keys and one license in a directory.
+// newVendor creates keys and one license in a directory.
 func newVendor(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -48,7 +48,7 @@ func newVendor(t *testing.T) (dir string) {
 	return dir
 }
 
-// From nothing to a verdict.
+// From an empty directory to a verdict.
 //
 // proves L03 L04 B11
 func TestKeygenIssueVerify(t *testing.T) {
@@ -71,12 +71,13 @@ func TestKeygenIssueVerify(t *testing.T) {
 	}
 	exit, out, _ = run(bytes.NewReader(file), "verify", "-", "--key", public, "--json")
 	var r report
-	if err := json.Unmarshal([]byte(out), &r); err != nil || exit != 0 || r.Code != "ok" || r.License == nil || r.License.Entitlements[0].Slots != 5 {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || exit != 0 || r.Code != "ok" || r.License == nil ||
+		r.License.Entitlements[0].Slots != 5 {
 		t.Errorf("exit %d, %v\n%s", exit, err, out)
 	}
 }
 
-// Whatever is wrong with a file has its code, on standard error and in JSON.
+// Every invalid file gets its code, on standard error and in JSON.
 //
 // proves L04 L22 B11
 func TestVerifyRefuses(t *testing.T) {
@@ -119,14 +120,15 @@ func TestVerifyRefuses(t *testing.T) {
 				t.Errorf("exit %d, want %s: %s", exit, c.code, errs)
 			}
 			var r report
-			if err := json.Unmarshal([]byte(out), &r); err != nil || string(r.Code) != c.code || r.Class != "file" || r.AllowContinue || r.License != nil {
+			if err := json.Unmarshal([]byte(out), &r); err != nil || string(r.Code) != c.code || r.Class != "file" || r.AllowContinue ||
+				r.License != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
 	}
 }
 
-// failingWriter is a file whose disk was pulled.
+// failingWriter fails like a file on a disk that was removed.
 type failingWriter struct{}
 
 func (failingWriter) Read([]byte) (int, error) { return 0, os.ErrClosed }
@@ -157,12 +159,14 @@ func TestIssueRefuses(t *testing.T) {
 	dir := newVendor(t)
 	key := filepath.Join(dir, "Example-GmbH.key.asc")
 	for code, args := range map[string][]string{
-		"file_id":             {"--key", key, "--id", "5EDB", "--contexts", "ui", "--entitlements", "a"},
-		"file_contexts":       {"--key", key, "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui,", "--entitlements", "a"},
-		"file_entitlements":   {"--key", key, "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui", "--entitlements", "a:0"},
-		"file_lines":          {"--key", key, "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui\nbatch", "--entitlements", "a"},
-		"file_too_many_items": {"--key", key, "--id", "5edb1264cc150913cb7640f8", "--contexts", strings.Repeat("a,", 64) + "a", "--entitlements", "a"},
-		"keyring_invalid":     {"--key", filepath.Join(dir, "Example-GmbH.pub.asc"), "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui", "--entitlements", "a"},
+		"file_id":           {"--key", key, "--id", "5EDB", "--contexts", "ui", "--entitlements", "a"},
+		"file_contexts":     {"--key", key, "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui,", "--entitlements", "a"},
+		"file_entitlements": {"--key", key, "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui", "--entitlements", "a:0"},
+		"file_lines":        {"--key", key, "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui\nbatch", "--entitlements", "a"},
+		"file_too_many_items": {"--key", key, "--id", "5edb1264cc150913cb7640f8", "--contexts", strings.Repeat("a,", 64) + "a", "--entitlements",
+			"a"},
+		"keyring_invalid": {"--key", filepath.Join(dir, "Example-GmbH.pub.asc"), "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui",
+			"--entitlements", "a"},
 	} {
 		exit, out, errs := run(nil, append([]string{"issue"}, args...)...)
 		if exit != exitRefused || !strings.HasPrefix(errs, code+": ") || out != "" {
@@ -171,7 +175,7 @@ func TestIssueRefuses(t *testing.T) {
 	}
 }
 
-// A key that was there stays what it was.
+// An existing key file is never changed.
 func TestKeygenNeverOverwrites(t *testing.T) {
 	dir := newVendor(t)
 	key := filepath.Join(dir, "Example-GmbH.key.asc")
@@ -185,7 +189,7 @@ func TestKeygenNeverOverwrites(t *testing.T) {
 	if after, err := os.ReadFile(key); err != nil || !bytes.Equal(after, before) {
 		t.Errorf("the key changed: %v", err)
 	}
-	// The certificate alone is there: no private key without it appears.
+	// Only the certificate exists: no private key is written without it.
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +210,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// What could not be written is no success, whichever command it was.
+// A failure to write the output makes every command fail.
 func TestOutputWriteFailure(t *testing.T) {
 	_, w, err := os.Pipe()
 	if err != nil {

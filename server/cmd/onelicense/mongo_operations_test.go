@@ -18,9 +18,9 @@ import (
 	"github.com/onelicense/onelicense/server/ops"
 )
 
-// What is done beside servers whose data is on MongoDB.
+// Operations on servers whose data is in MongoDB.
 
-// databaseOf is the database that a URI names, opened as an administrator does.
+// databaseOf returns the database of a URI, opened as an administrator does.
 func databaseOf(t *testing.T, uri string) *mongo.Database {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
@@ -34,7 +34,7 @@ func databaseOf(t *testing.T, uri string) *mongo.Database {
 	return client.Database(name)
 }
 
-// dump is what mongodump keeps: every document of every collection.
+// dump returns what mongodump stores: every document of every collection.
 func dump(t *testing.T, db *mongo.Database) map[string][]any {
 	t.Helper()
 	names, err := db.ListCollectionNames(t.Context(), bson.D{})
@@ -58,7 +58,7 @@ func dump(t *testing.T, db *mongo.Database) map[string][]any {
 	return all
 }
 
-// restoreDump is what mongorestore --drop does.
+// restoreDump does what mongorestore --drop does.
 func restoreDump(t *testing.T, db *mongo.Database, dumped map[string][]any) {
 	t.Helper()
 	if err := db.Drop(t.Context()); err != nil {
@@ -74,7 +74,7 @@ func restoreDump(t *testing.T, db *mongo.Database, dumped map[string][]any) {
 	}
 }
 
-// A database is kept by MongoDB's own means while programs count, servers go on, and it is lost and put back.
+// A database is dumped with MongoDB's own tools while programs count; it is lost and restored.
 //
 // proves part of B12
 // proves part of N05
@@ -96,7 +96,8 @@ func TestMongoDumpAndRestore(t *testing.T) {
 		if err := os.WriteFile(wrong, make([]byte, 32), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if exit, _, errs := run(nil, "restore", "--data", s.data, "--mongo", uri, "--master-key", wrong); exit != exitRefused || !strings.Contains(errs, "another one") {
+		if exit, _, errs := run(nil, "restore", "--data", s.data, "--mongo", uri, "--master-key", wrong); exit != exitRefused ||
+			!strings.Contains(errs, "a different one") {
 			t.Errorf("with another master key: exit %d, %s", exit, errs)
 		}
 		var result struct {
@@ -112,7 +113,7 @@ func TestMongoDumpAndRestore(t *testing.T) {
 	})
 }
 
-// An address that names another database than was meant makes none.
+// An address that names a wrong database does not create it.
 func TestWrongDatabaseIsNotCreated(t *testing.T) {
 	uri, data := freshDatabase(t), filepath.Join(t.TempDir(), "data")
 	key := filepath.Join(t.TempDir(), "key")
@@ -136,7 +137,7 @@ func TestWrongDatabaseIsNotCreated(t *testing.T) {
 	}
 }
 
-// Of a server that is well the doctor finds nothing; of each thing that can be wrong with a database it finds that, and changes nothing.
+// The doctor finds nothing on a healthy server and each fault of a database, and changes nothing.
 //
 // proves part of B12
 func TestDoctorOnMongo(t *testing.T) {
@@ -149,7 +150,8 @@ func TestDoctorOnMongo(t *testing.T) {
 	db := databaseOf(t, uri)
 	found := func(now time.Time, args ...string) map[string]ops.Finding {
 		t.Helper()
-		_, out, errs := runAt(func() time.Time { return now }, nil, append([]string{"doctor", "--data", s.data, "--mongo", uri, "--offline", "--json"}, args...)...)
+		_, out, errs := runAt(func() time.Time { return now }, nil, append([]string{"doctor", "--data", s.data, "--mongo", uri, "--offline",
+			"--json"}, args...)...)
 		var list []ops.Finding
 		if err := json.Unmarshal([]byte(out), &list); err != nil {
 			t.Fatalf("%v: %s%s", err, out, errs)
@@ -163,7 +165,8 @@ func TestDoctorOnMongo(t *testing.T) {
 		return all
 	}
 	well := found(time.Now())
-	for code, says := range map[string]string{"database": "answers", "schema": "version", "product_keys": "all 1 products", "background_jobs": "no overdue", "clock": "not behind", "audit": "entries in"} {
+	for code, says := range map[string]string{"database": "answers", "schema": "version", "product_keys": "all 1 products",
+		"background_jobs": "no overdue", "clock": "not behind", "audit": "entries in"} {
 		if f := well[code]; f.Level != ops.Good || !strings.Contains(f.Detail, says) {
 			t.Errorf("%s of a server that is well: %+v", code, f)
 		}
@@ -176,13 +179,15 @@ func TestDoctorOnMongo(t *testing.T) {
 	entry := bson.D{{Key: "_id", Value: "x:x"}, {Key: "kind", Value: "x"}, {Key: "until", Value: bson.DateTime(1)}}
 	set := func(collection string, filter, members bson.D) func() error {
 		return func() error {
-			_, err := db.Collection(collection).UpdateOne(t.Context(), filter, bson.D{{Key: "$set", Value: members}}, options.UpdateOne().SetUpsert(true))
+			_, err := db.Collection(collection).UpdateOne(t.Context(), filter, bson.D{{Key: "$set", Value: members}},
+				options.UpdateOne().SetUpsert(true))
 			return err
 		}
 	}
 	id := func(id string) bson.D { return bson.D{{Key: "_id", Value: id}} }
 	var line bson.M
-	if err := db.Collection("entries").FindOne(t.Context(), bson.D{{Key: "kind", Value: "audit"}, {Key: "org", Value: bson.D{{Key: "$ne", Value: ""}}}},
+	if err := db.Collection("entries").FindOne(t.Context(), bson.D{{Key: "kind", Value: "audit"}, {Key: "org", Value: bson.D{{Key: "$ne",
+		Value: ""}}}},
 		options.FindOne().SetSort(bson.D{{Key: "created", Value: 1}})).Decode(&line); err != nil {
 		t.Fatal(err)
 	}
@@ -195,18 +200,22 @@ func TestDoctorOnMongo(t *testing.T) {
 		"nothing there": {func() error { return db.Drop(t.Context()) }, "database", ops.Bad, "empty"},
 		"of tomorrow":   {set("settings", id("schema"), bson.D{{Key: "version", Value: int64(1000)}}), "schema", ops.Bad, "1000"},
 		"of yesterday":  {set("settings", id("schema"), bson.D{{Key: "version", Value: int64(1)}}), "schema", ops.Warning, "schema version 1"},
-		"an entry left": {func() error { _, err := db.Collection("entries").InsertOne(t.Context(), entry); return err }, "background_jobs", ops.Warning, "overdue records: 1"},
+		"an entry left": {func() error { _, err := db.Collection("entries").InsertOne(t.Context(), entry); return err }, "background_jobs",
+			ops.Warning, "overdue records: 1"},
 		"a request left": {func() error {
 			_, err := db.Collection("activations").InsertOne(t.Context(), bson.D{{Key: "_id", Value: "x"}, {Key: "open", Value: bson.DateTime(1)}})
 			return err
 		}, "background_jobs", ops.Warning, "overdue records: 1"},
-		"a clock set back": {set("settings", id("heartbeat"), bson.D{{Key: "at", Value: bson.NewDateTimeFromTime(time.Now().Add(time.Hour))}}), "clock", ops.Bad, "a server wrote at"},
-		"a line changed":   {set("entries", bson.D{{Key: "_id", Value: line["_id"]}}, bson.D{{Key: "body", Value: []byte(strings.Replace(string(line["body"].(bson.Binary).Data), "Ada", "Eve", 1))}}), "audit", ops.Bad, "was changed"},
+		"a clock set back": {set("settings", id("heartbeat"), bson.D{{Key: "at", Value: bson.NewDateTimeFromTime(time.Now().Add(time.Hour))}}),
+			"clock", ops.Bad, "a server wrote at"},
+		"a line changed": {set("entries", bson.D{{Key: "_id", Value: line["_id"]}}, bson.D{{Key: "body",
+			Value: []byte(strings.Replace(string(line["body"].(bson.Binary).Data), "Ada", "Eve", 1))}}), "audit", ops.Bad, "was changed"},
 		"a line removed": {func() error {
 			_, err := db.Collection("entries").DeleteOne(t.Context(), bson.D{{Key: "_id", Value: line["_id"]}})
 			return err
 		}, "audit", ops.Bad, ""},
-		"an epoch after a restore": {set("settings", id("epoch"), bson.D{{Key: "value", Value: int64(1)}, {Key: "since", Value: bson.DateTime(1)}}), "restored", ops.Good, "1970"},
+		"an epoch after a restore": {set("settings", id("epoch"), bson.D{{Key: "value", Value: int64(1)}, {Key: "since",
+			Value: bson.DateTime(1)}}), "restored", ops.Good, "1970"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			restoreDump(t, db, whole)
@@ -234,10 +243,11 @@ func TestDoctorOnMongo(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.data, "master.key"), make([]byte, 32), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if f := found(time.Now())["product_keys"]; f.Level != ops.Bad || !strings.Contains(f.Detail, "another one") {
+	if f := found(time.Now())["product_keys"]; f.Level != ops.Bad || !strings.Contains(f.Detail, "a different one") {
 		t.Errorf("with another master key: %+v", f)
 	}
-	if f := found(time.Now(), "--mongo", "mongodb://user:geheim@127.0.0.1:1/x")["database"]; f.Level != ops.Bad || strings.Contains(f.Detail, "geheim") || !strings.Contains(f.Detail, "127.0.0.1:1") {
+	if f := found(time.Now(), "--mongo", "mongodb://user:geheim@127.0.0.1:1/x")["database"]; f.Level != ops.Bad || strings.Contains(f.Detail,
+		"geheim") || !strings.Contains(f.Detail, "127.0.0.1:1") {
 		t.Errorf("nobody answers: %+v", f)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// There are two ways to judge a file: by the code that the server has too, and by the module that programs embed. They never differ.
+// There are two verifiers: the code that the server uses too, and the module that programs embed. They must never differ.
 
-// verifyNatively judges with the server's code.
+// verifyNatively verifies with the server's code.
 func verifyNatively(_ *cobra.Command, q *verifyInput) (verifyResult, error) {
 	if q.hasList && len(q.list) == 0 {
 		return verifyResult{}, license.Refuse(license.CodeStatementMalformed, "the list is empty")
@@ -35,7 +35,7 @@ func verifyNatively(_ *cobra.Command, q *verifyInput) (verifyResult, error) {
 	return verifyResult{License: c}, nil
 }
 
-// openLicense opens the license file, with what the list says of keys and licenses if there is one.
+// openLicense opens the license file, and applies the list if there is one.
 func (q *verifyInput) openLicense(keys license.Keyring) (l *license.License, err error) {
 	var list *lease.Statement
 	if q.hasList {
@@ -46,20 +46,20 @@ func (q *verifyInput) openLicense(keys license.Keyring) (l *license.License, err
 	return lease.OpenFile(q.file, keys, list, q.now)
 }
 
-// openReceipt judges a lease at its own time.
+// openReceipt verifies a lease at its own time.
 func openReceipt(text []byte, keys license.Keyring) (verifyResult, error) {
 	a, err := lease.Open(text, keys, lease.ClaimedTime(text).Std())
 	if err != nil {
 		return verifyResult{}, err
 	}
-	l := a.Lease // its type was looked at before
+	l := a.Lease // the type was checked before
 	return verifyResult{Receipt: &receipt{
 		Product: l.Product, License: l.License, Activation: l.Activation, Generation: l.Generation, Number: l.Number, Request: l.Request,
 		Time: l.Time.Std().UTC(), Counters: l.Counters, Key: a.Key, Root: keys.Root(),
 	}}, nil
 }
 
-// verifyWithModule asks the module that programs embed.
+// verifyWithModule verifies with the module that programs embed.
 func verifyWithModule(cmd *cobra.Command, q *verifyInput) (f verifyResult, err error) {
 	certificate, err := toArmored(q.certificate)
 	if err != nil {
@@ -90,7 +90,7 @@ func verifyWithModule(cmd *cobra.Command, q *verifyInput) (f verifyResult, err e
 	return verifyResult{License: c}, nil
 }
 
-// toArmored is a certificate as hosts pass it on: as text.
+// toArmored returns a certificate as text, the form that hosts use.
 func toArmored(certificate []byte) ([]byte, error) {
 	if len(certificate) == 0 || certificate[0] < 0x80 {
 		return certificate, nil
@@ -102,7 +102,7 @@ func toArmored(certificate []byte) ([]byte, error) {
 	return keys.Armored()
 }
 
-// toRefusal is the error that the native way would give.
+// toRefusal returns the error that verifyNatively would return.
 func toRefusal(err error) error {
 	if refusal, ok := errors.AsType[*onelicense.Error](err); ok {
 		return &license.Error{Code: refusal.Code, Detail: refusal.Detail}

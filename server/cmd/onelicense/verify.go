@@ -19,18 +19,17 @@ func verifyCommand(w environment) *cobra.Command {
 	var asJSON, byModule bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE --key FILE",
-		Short: "Check a license file and show what it grants, or a receipt and show what it proves",
-		Long: `Check a license file and show what it grants. FILE - is standard input.
+		Short: "Verify a license file or a receipt, and show its content",
+		Long: `Verify a license file and show what it grants. FILE - is standard input.
 
-With --list the file is held to the product's list of revoked licenses as well.
+With --list the product's list of revoked licenses is applied as well.
 
-A file that begins with {"type":"` + lease.TypeLease + `" is a receipt: the lease with which the server confirmed calls, as a program's
-status has it. Shown is what it proves: which installation of which license had counted how many calls, and when. It stays a proof when
-the lease has run out.
+A file that begins with {"type":"` + lease.TypeLease + `" is a receipt: the lease with which the server confirmed calls, as in a program's
+status. It proves which installation of which license had counted how many calls, and when, even after the lease has expired.
 
-With --wasm the shipped WebAssembly module is asked, as a licensed program would ask it; the verdict must be the same.
+With --wasm the shipped WebAssembly module verifies the file, as in a licensed program; the verdict must be the same.
 
-Exit code 0: the file is genuine. 1: it is refused, and the reason is on standard error. 2: the call is wrong.`,
+Exit code 0: the file is genuine. 1: it is refused; the reason is on standard error. 2: usage error.`,
 		Example: `  onelicense verify license.txt --key keys/Vendor.pub.asc --list revoked.list
   onelicense verify receipt.txt --key keys/Vendor.pub.asc --json`,
 		Args: cobra.ExactArgs(1),
@@ -55,22 +54,22 @@ Exit code 0: the file is genuine. 1: it is refused, and the reason is on standar
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&key, "key", "", "file with the product's certificate")
+	cmd.Flags().StringVar(&key, "key", "", "file with the product's certificate (public keys)")
 	cmd.Flags().StringVar(&list, "list", "", "file with the product's list of revoked licenses")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the verdict as JSON on standard output")
-	cmd.Flags().BoolVar(&byModule, "wasm", false, "ask the shipped WebAssembly module")
+	cmd.Flags().BoolVar(&byModule, "wasm", false, "verify with the shipped WebAssembly module")
 	_ = cmd.MarkFlagRequired("key")
 	return cmd
 }
 
-// verifyInput is what there is to judge.
+// verifyInput are the files to verify, and the time.
 type verifyInput struct {
 	file, certificate, list []byte
-	hasList                 bool // a list was given
+	hasList                 bool // --list was given
 	now                     time.Time
 }
 
-// verifyResult is what a file is when it is genuine: one of the two.
+// verifyResult is the content of a genuine file; one of the two is set.
 type verifyResult struct {
 	License *licenseContent `json:"license,omitempty"`
 	Receipt *receipt        `json:"receipt,omitempty"`
@@ -78,7 +77,7 @@ type verifyResult struct {
 
 type verifier func(*cobra.Command, *verifyInput) (verifyResult, error)
 
-// readVerifyInput reads what is given beside the file. A mistake there is one in the call, not a verdict on the file.
+// readVerifyInput reads the files beside the license file. A mistake there is a usage error, not a verdict on the file.
 func readVerifyInput(cmd *cobra.Command, path, key, list string) (*verifyInput, error) {
 	q := &verifyInput{hasList: cmd.Flags().Changed("list")}
 	var err error
@@ -99,23 +98,23 @@ func readVerifyInput(cmd *cobra.Command, path, key, list string) (*verifyInput, 
 // maxListSize has room for the largest list with its signature.
 const maxListSize = lease.MaxStatement + 4096
 
-// verifyFile reads the file and has it judged.
+// verifyFile reads the file and verifies it.
 func (q *verifyInput) verifyFile(cmd *cobra.Command, path string, by verifier) (f verifyResult, err error) {
 	if q.file, err = readFile(cmd, path, license.MaxFile); err != nil {
 		return f, err
 	}
 	if q.hasList && q.isReceipt() {
-		return f, usageError{errors.New("--list is for license files; a receipt is judged at its own time")}
+		return f, usageError{errors.New("--list applies to license files only; a receipt is verified at its own time")}
 	}
 	return by(cmd, q)
 }
 
-// isReceipt tells whether the file says that it is a lease.
+// isReceipt reports whether the file claims to be a lease.
 func (q *verifyInput) isReceipt() bool {
 	return bytes.HasPrefix(q.file, []byte(`{"type":"`+lease.TypeLease+`"`))
 }
 
-// licenseContent is what a genuine license file says.
+// licenseContent is the content of a genuine license file.
 type licenseContent struct {
 	ID           license.ID    `json:"id"`
 	Contexts     []string      `json:"contexts"`
@@ -130,7 +129,7 @@ type entitlement struct {
 	Slots int    `json:"slots,omitempty"`
 }
 
-// receipt is what a genuine lease proves.
+// receipt is the content of a genuine lease.
 type receipt struct {
 	Product    license.ID     `json:"product"`
 	License    license.ID     `json:"license"`
@@ -180,10 +179,17 @@ func (r *receipt) print(out io.Writer) {
 		fmt.Fprintf(out, "; prepaid up to %d of this activation", c.Granted)
 	}
 	fmt.Fprintln(out)
-	fmt.Fprintf(out, "time          %s\nrequest       %s\nby key        %s\nproduct root  %s\n", r.Time.Format(time.RFC3339), r.Request, r.Key, r.Root)
+	fmt.Fprintf(
+		out,
+		"time          %s\nrequest       %s\nby key        %s\nproduct root  %s\n",
+		r.Time.Format(time.RFC3339),
+		r.Request,
+		r.Key,
+		r.Root,
+	)
 }
 
-// report is what verify --json prints: the verdict and, for a genuine file, what it says.
+// report is the output of verify --json: the verdict and, for a genuine file, its content.
 type report struct {
 	File          string        `json:"file"`
 	Code          license.Code  `json:"code"`
@@ -198,7 +204,7 @@ type report struct {
 func printJSON(out io.Writer, path string, f verifyResult, refused error) error {
 	var wrong usageError
 	if errors.As(refused, &wrong) {
-		return nil // no verdict on the file
+		return nil // not a verdict on the file
 	}
 	return printAny(out, reportOf(path, f, refused))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// verifyBothWays runs verify natively and by the module, with and without --json, and wants them to say the same.
+// verifyBothWays runs verify natively and with the module, with and without --json, and expects the same result.
 func verifyBothWays(t *testing.T, args ...string) (exit int, out, errs string, r report) {
 	t.Helper()
 	args = append([]string{"verify"}, args...)
@@ -34,7 +34,7 @@ func verifyBothWays(t *testing.T, args ...string) (exit int, out, errs string, r
 	return exit, out, errs, r
 }
 
-// verifyFixture are a vendor's directory, to sign more in.
+// verifyFixture is a vendor's directory, to sign further files in.
 type verifyFixture struct {
 	*testing.T
 	dir, public string
@@ -78,7 +78,9 @@ func (p verifyFixture) lease(counters lease.Counters) []byte {
 	p.Helper()
 	text, err := lease.Lease{
 		Product: "5edb10fecc150913cb7640f6", License: "5edb1264cc150913cb7640f8", Activation: lease.HashOf([]byte("a")), Generation: 1, Number: 7,
-		Link: lease.HashOf([]byte("l")), Request: lease.HashOf([]byte("r")), Nonce: strings.Repeat("0", 32), Time: lease.Time(now.UnixMilli()), Epoch: 1,
+		Link: lease.HashOf(
+			[]byte("l"),
+		), Request: lease.HashOf([]byte("r")), Nonce: strings.Repeat("0", 32), Time: lease.Time(now.UnixMilli()), Epoch: 1,
 		Verdict: license.CodeOK, Counters: counters, NotAfter: lease.Time(now.Add(time.Hour).UnixMilli()),
 	}.Document().Sign(p.secret, now)
 	if err != nil {
@@ -87,7 +89,7 @@ func (p verifyFixture) lease(counters lease.Counters) []byte {
 	return text
 }
 
-// A receipt stays a proof when its lease has long run out.
+// A receipt stays a proof long after its lease has expired.
 //
 // proves part of N07
 func TestVerifyReceipt(t *testing.T) {
@@ -108,8 +110,10 @@ func TestVerifyReceipt(t *testing.T) {
 			t.Errorf("%q is not in\n%s", line, out)
 		}
 	}
-	if r.Code != license.CodeOK || r.License != nil || r.Receipt == nil || r.Receipt.Counters.Counted != 30 || r.Receipt.Number != 7 || !r.Receipt.Time.Equal(today) ||
-		r.Receipt.Activation != lease.HashOf([]byte("a")) || r.Receipt.Request != lease.HashOf([]byte("r")) || r.Receipt.Key == "" {
+	if r.Code != license.CodeOK || r.License != nil || r.Receipt == nil || r.Receipt.Counters.Counted != 30 || r.Receipt.Number != 7 ||
+		!r.Receipt.Time.Equal(today) ||
+		r.Receipt.Activation != lease.HashOf([]byte("a")) || r.Receipt.Request != lease.HashOf([]byte("r")) ||
+		r.Receipt.Key == "" {
 		t.Errorf("got %+v", r.Receipt)
 	}
 	_, out, _, _ = verifyBothWays(t, p.write("prepaid.txt", p.lease(lease.Counters{Used: 1, Counted: 1, Granted: 100})), "--key", p.public)
@@ -136,7 +140,8 @@ func TestVerifyReceipt(t *testing.T) {
 			}
 		})
 	}
-	if exit, _, errs, _ := verifyBothWays(t, p.write("receipt.txt", text), "--key", p.public, "--list", p.write("a.list", p.list(lease.Statement{Number: 1}))); exit != exitUsage {
+	if exit, _, errs, _ := verifyBothWays(t, p.write("receipt.txt", text), "--key", p.public, "--list", p.write("a.list",
+		p.list(lease.Statement{Number: 1}))); exit != exitUsage {
 		t.Errorf("a receipt with a list: exit %d: %s", exit, errs)
 	}
 }
@@ -196,7 +201,7 @@ func TestVerifyWithRevocationList(t *testing.T) {
 	}
 }
 
-// The command judges with the same code as the server; --wasm asks the module that programs embed. They must never differ.
+// The command uses the server's code, and with --wasm the module that programs embed. They must never differ.
 //
 // proves L03 L04 N01
 func TestModuleAndNativeVerifierAgree(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	onelicense "github.com/onelicense/onelicense/hosts/go"
 )
 
-// The server is killed in the middle of syncs, again and again. Every call that a program was granted is on the server's account in
-// the end, once, and the programs carry on by themselves. proves C12 C14 S19 S27
+// The server is killed during syncs, again and again. In the end every call that a program was granted is counted on the server, once, and
+// the programs recover by themselves. proves C12 C14 S19 S27
 func TestServerKilledDuringSyncs(t *testing.T) {
 	const programs, rounds, callsARound = 4, 3, 60
 	ctx := t.Context()
@@ -45,7 +45,10 @@ func TestServerKilledDuringSyncs(t *testing.T) {
 		"type": "calls", "trigger": "every_call", "interval": 60_000, "max_retries": 3, "grace": 600_000, "activation_limit": programs,
 	})
 	must(code)
-	licence, code := v.createLicense(version, object{"name": "x", "contexts": []string{"ui"}, "allowance": 1_000_000, "entitlements": []object{{"name": "rendering"}}})
+	licence, code := v.createLicense(
+		version,
+		object{"name": "x", "contexts": []string{"ui"}, "allowance": 1_000_000, "entitlements": []object{{"name": "rendering"}}},
+	)
 	must(code)
 	certificate, err := v.keys(product.text("id"))
 	if err != nil {
@@ -84,7 +87,7 @@ func TestServerKilledDuringSyncs(t *testing.T) {
 				}
 			})
 		}
-		for range programs * callsARound / 3 { // in the middle
+		for range programs * callsARound / 3 { // during syncs
 			<-granted
 		}
 		if err := site.kill(); err != nil {

@@ -1,8 +1,7 @@
-// Package demo is the story that `onelicense demo` plays: a vendor, a server, and programs in several languages that are licensed by it,
-// with every refusal that there is to see. Nothing is staged: each step runs what a user would run, and its verdict is compared with
-// what it must be.
+// Package demo implements `onelicense demo`: a vendor, a server and licensed programs in several languages, with every refusal that there
+// is to see. Nothing is simulated: each step runs what a user would run, and its verdict is compared with the expected one.
 //
-// Run plays it; the steps stand in story.go and files.go.
+// Run runs the demo; the steps are in story.go and license_files.go.
 package demo
 
 import (
@@ -15,36 +14,36 @@ import (
 	"time"
 )
 
-// Settings of one showing.
+// Settings configure one run.
 type Settings struct {
-	Binary      string    // onelicense itself
+	Binary      string    // path of onelicense itself
 	Mongo       string    // mongodb:// address; empty: the embedded store
-	Programs    []Program // the licensed programs, one for each language
-	Skipped     []string  // what this machine cannot show, and why
-	Strict      bool      // nothing may be left out
+	Programs    []Program // licensed programs, one for each language
+	Skipped     []string  // steps that this machine cannot run, and why
+	Strict      bool      // fail if a step is skipped
 	KeepRunning bool      // keep the server running at the end, until ctx ends
 	Out         io.Writer
 }
 
-// Program is a licensed program and how it is started. Its arguments are those of hosts/*/demo.
+// Program is a licensed program and its command. Its arguments are those of hosts/*/demo.
 type Program struct {
 	Name    string
 	Command []string
 }
 
-// stepTimeout is how long anything may take before the demo calls it stuck.
+// stepTimeout bounds the time of a step.
 const stepTimeout = 60 * time.Second
 
-// runner is a showing under way.
+// runner is the state of one run.
 type runner struct {
 	Settings
 	ctx      context.Context
-	dir      string // everything is made in here
+	dir      string // temporary folder of the run
 	steps    int
 	failures int
 }
 
-// Run plays the story and prints a table. An error tells that a step did not end as it must.
+// Run runs the demo and prints a table. It returns an error if a step did not end as expected.
 func Run(ctx context.Context, s Settings) (err error) {
 	dir, err := os.MkdirTemp("", "onelicense-demo-")
 	if err != nil {
@@ -63,7 +62,7 @@ func Run(ctx context.Context, s Settings) (err error) {
 	return nil
 }
 
-// verdict shows one step.
+// verdict prints one step.
 func (s *runner) verdict(text, expected, got string) {
 	s.steps++
 	mark := "ok"
@@ -76,7 +75,7 @@ func (s *runner) verdict(text, expected, got string) {
 
 func (s *runner) heading(text string) { fmt.Fprintf(s.Out, "\n%s\n", text) }
 
-// summary closes the table. What is left out is named; where nothing may be, that is an error of its own.
+// summary ends the table and lists the skipped steps; with Strict, a skipped step is an error.
 func (s *runner) summary() {
 	fmt.Fprintln(s.Out)
 	for _, what := range s.Skipped {

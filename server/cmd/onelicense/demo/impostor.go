@@ -13,8 +13,8 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// newImpostor is a server that says yes to everything, in perfect form, signed by keys of its own: what somebody would put behind a changed
-// hosts file.
+// newImpostor returns a server that grants every request in perfect form, signed by keys of its own, like one that an attacker redirects a
+// program to.
 func newImpostor() (*httptest.Server, error) {
 	secret, err := pgp.Generate("Impostor", rand.Reader, time.Now())
 	if err != nil {
@@ -31,8 +31,12 @@ func newImpostor() (*httptest.Server, error) {
 		}
 		now := lease.Time(time.Now().UnixMilli())
 		yes := lease.Lease{
-			Product: request.Product, License: request.License, Activation: request.Activation(), Generation: request.Generation, Number: request.Number,
-			Link: lease.NextLink(request.Previous, hash), Request: hash, Nonce: request.Nonce, Time: now, Epoch: request.Epoch, Verdict: license.CodeOK,
+			Product: request.Product, License: request.License, Activation: request.Activation(), Generation: request.Generation,
+			Number: request.Number,
+			Link: lease.NextLink(
+				request.Previous,
+				hash,
+			), Request: hash, Nonce: request.Nonce, Time: now, Epoch: request.Epoch, Verdict: license.CodeOK,
 			Settings: lease.Settings{Type: lease.Perpetual, Trigger: lease.Interval, Interval: 3_600_000},
 			Counters: lease.Counters{Counted: request.Counted}, NotAfter: now + 3_600_000,
 		}

@@ -10,14 +10,18 @@ import (
 	"strings"
 )
 
-// licenseFiles is the first act: license files, without a server. proves L03 L04
+// licenseFiles runs the first part: license files, without a server. proves L03 L04
 func (s *runner) licenseFiles() {
 	s.heading("License files")
 	s.verdict("the vendor makes a keyring", "ok", s.runCommand("keygen", "--name", "Acme CAD", "--out", s.path("keys")))
 	public, private := s.findFile("keys/*.pub.asc"), s.findFile("keys/*.key.asc")
 	good := s.path("license.txt")
-	s.verdict("and issues a file: 2 contexts, 3 entitlements", "ok", s.runCommand("issue", "--key", private, "--id", "5edb1264cc150913cb7640f8",
-		"--contexts", "ui,automation", "--entitlements", "solid_modeling:5,rendering,part_operations:2", "--out", good))
+	s.verdict(
+		"and issues a file: 2 contexts, 3 entitlements",
+		"ok",
+		s.runCommand("issue", "--key", private, "--id", "5edb1264cc150913cb7640f8",
+			"--contexts", "ui,automation", "--entitlements", "solid_modeling:5,rendering,part_operations:2", "--out", good),
+	)
 	text, err := os.ReadFile(good)
 	if err != nil {
 		s.verdict("the file is there", "ok", err.Error())
@@ -50,7 +54,7 @@ func (s *runner) licenseFiles() {
 	s.verdict("another product's keyring", "key_unknown", s.runCommand("verify", good, "--key", s.findFile("other/*.pub.asc")))
 }
 
-// runCommand runs onelicense: the verdict is ok, or the code with which stderr begins.
+// runCommand runs onelicense and returns "ok", or the code with which standard error begins.
 func (s *runner) runCommand(args ...string) string {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(s.ctx, s.Binary, args...)
@@ -65,7 +69,7 @@ func (s *runner) runCommand(args ...string) string {
 	return "exit " + strconv.Itoa(cmd.ProcessState.ExitCode()) + " " + stderr.String()
 }
 
-// verifyWithGnuPG asks GnuPG, as the license file's specification describes it.
+// verifyWithGnuPG verifies a file with GnuPG, as the specification of license files describes.
 func (s *runner) verifyWithGnuPG(file []byte, public string) string {
 	lines := strings.SplitAfter(string(file), "\n")
 	signature, err := base64.StdEncoding.DecodeString(strings.TrimSpace(lines[3]))

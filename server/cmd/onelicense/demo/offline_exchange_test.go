@@ -18,7 +18,7 @@ import (
 	onelicense "github.com/onelicense/onelicense/hosts/go"
 )
 
-// manualTransport is all that a program has of a network; while it is cut, there is none.
+// manualTransport is a program's only network; while it is cut, there is none.
 type manualTransport struct{ isCut atomic.Bool }
 
 func (c *manualTransport) Post(ctx context.Context, url, body string) (onelicense.Answer, error) {
@@ -39,8 +39,8 @@ func (c *manualTransport) Post(ctx context.Context, url, body string) (onelicens
 	return onelicense.Answer{Status: answer.StatusCode, Body: string(text)}, err
 }
 
-// A machine without a network is activated by hand: its request is carried to the server, the answer back, and then it counts. What it
-// counted goes the same way, and the receipt for it convinces whoever has the certificate. Then the machine gets a network.
+// A machine without a network is activated with an offline exchange: its request is carried to the server and the response back, and then
+// it counts. Its usage goes the same way, and the receipt for it can be verified with the certificate. Then the machine gets a network.
 //
 // proves part of S23 N07 B03
 func TestOfflineExchange(t *testing.T) {
@@ -78,7 +78,10 @@ func TestOfflineExchange(t *testing.T) {
 		"type": "calls", "interval": 3_600_000, "activation_limit": 1, "max_borrow": 86_400_000,
 	})
 	must(code)
-	licence, code := v.createLicense(version, object{"name": "x", "contexts": []string{"ui"}, "allowance": 5, "entitlements": []object{{"name": "rendering", "slots": 1}}})
+	licence, code := v.createLicense(
+		version,
+		object{"name": "x", "contexts": []string{"ui"}, "allowance": 5, "entitlements": []object{{"name": "rendering", "slots": 1}}},
+	)
 	must(code)
 	certificate, err := v.keys(product.text("id"))
 	done(err)
@@ -117,7 +120,7 @@ func TestOfflineExchange(t *testing.T) {
 		t.Errorf("before the answer: %v", err)
 	}
 	request := exported(c)
-	_ = c.Close(ctx) // it may say that it did not reach the server
+	_ = c.Close(ctx) // it may report that it did not reach the server
 	c = open()       // days later
 	if exported(c) != request {
 		t.Error("it is another request")
@@ -137,7 +140,8 @@ func TestOfflineExchange(t *testing.T) {
 	done(os.WriteFile(ring, certificate, 0o600))
 	for _, way := range []string{"--wasm=false", "--wasm"} {
 		out, err := exec.CommandContext(ctx, s.Binary, "verify", receipt, "--key", ring, way).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "license       "+licence) || !strings.Contains(string(out), "calls         3 of this activation") {
+		if err != nil || !strings.Contains(string(out), "license       "+licence) ||
+			!strings.Contains(string(out), "calls         3 of this activation") {
 			t.Errorf("%v\n%s", err, out)
 		}
 	}

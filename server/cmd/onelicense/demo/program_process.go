@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// programInput are the values that a vendor's developer pastes into a program.
+// programInput are the values that a vendor's developer puts into a program.
 type programInput struct{ server, product, version, license string }
 
-// process is a licensed program that runs. It prints one line for each step, its verdict; at the step "hold" it waits for a line.
+// process is a running licensed program. It prints one line for each step, its verdict; at the step "hold" it waits for a line of input.
 type process struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
@@ -26,7 +26,7 @@ func (s *runner) launch(p Program, t programInput, state string, steps ...string
 	args := append(p.Command[1:len(p.Command):len(p.Command)],
 		"--server", t.server, "--product", t.product, "--version", t.version, "--license", t.license, "--storage", s.path(state))
 	cmd := exec.CommandContext(s.ctx, p.Command[0], append(args, steps...)...)
-	cmd.Stderr = io.Discard // what it has to say is in the verdicts
+	cmd.Stderr = io.Discard // its verdicts say enough
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s *runner) launch(p Program, t programInput, state string, steps ...string
 	return r, nil
 }
 
-// verdictOf reads lines until the one of the step and gives its verdict; a start that failed is the verdict of every step.
+// verdictOf reads lines until the one of the step and returns its verdict; a start that failed is the verdict of every step.
 func (r *process) verdictOf(step string) string {
 	limit, cancel := context.WithTimeout(context.Background(), stepTimeout)
 	defer cancel()
@@ -69,7 +69,7 @@ func (r *process) verdictOf(step string) string {
 	}
 }
 
-// go on after a hold.
+// resume ends a hold.
 func (r *process) resume() { fmt.Fprintln(r.in) }
 
 // wait waits until the program has ended by itself.
@@ -84,7 +84,7 @@ func (r *process) wait() error {
 	select {
 	case err := <-done:
 		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 {
-			return nil // a refusal was among its verdicts
+			return nil // one of its verdicts was a refusal
 		}
 		return err
 	case <-time.After(stepTimeout):
@@ -92,7 +92,7 @@ func (r *process) wait() error {
 	}
 }
 
-// runToEnd runs a program to its end and gives the verdict of its last step.
+// runToEnd runs a program to its end and returns the verdict of its last step.
 func (s *runner) runToEnd(p Program, t programInput, state string, steps ...string) string {
 	r, err := s.launch(p, t, state, steps...)
 	if err != nil {
@@ -110,7 +110,7 @@ func splitServer(server string) (address, pin string, ok bool) { return strings.
 
 func joinCommand(command []string) string { return strings.Join(command, " ") }
 
-// codeOr is code unless that is ok, else what comes next.
+// codeOr returns code unless it is "ok", and otherwise the result of next.
 func codeOr(code string, next func() string) string {
 	if code != "ok" {
 		return code

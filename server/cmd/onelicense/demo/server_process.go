@@ -14,9 +14,9 @@ import (
 // serverProcess is the vendor's server: the same binary in a process of its own, so that it can be killed.
 type serverProcess struct {
 	binary, data string
-	mongo        string // address; empty: the embedded store
+	mongo        string // mongodb:// address; empty: the embedded store
 	address      string // host:port, the same after a restart
-	setupLink    string // the one-time owner link
+	setupLink    string // one-time link for the first owner
 	cmd          *exec.Cmd
 	log          *os.File
 }
@@ -25,7 +25,7 @@ func (s *runner) newServerProcess(name string) *serverProcess {
 	return &serverProcess{binary: s.Binary, data: s.path(name), mongo: s.Mongo, address: "127.0.0.1:0"}
 }
 
-// start runs the server and waits until it says where it listens.
+// start runs the server and waits until it prints its address.
 func (w *serverProcess) start(ctx context.Context) error {
 	var err error
 	if err = os.MkdirAll(w.data, 0o700); err != nil {
@@ -66,7 +66,7 @@ func (w *serverProcess) start(ctx context.Context) error {
 		case said <- errors.New("the server ended before it listened; see " + w.data + ".log"):
 		default:
 		}
-		for lines.Scan() { // so that it never blocks on what it prints
+		for lines.Scan() { // so that its output never blocks it
 		}
 	}()
 	select {
@@ -77,15 +77,15 @@ func (w *serverProcess) start(ctx context.Context) error {
 	}
 }
 
-// isReady: a first start also prints the owner link, after the address.
+// isReady reports whether the first start has printed the owner's link, which follows the address.
 func (w *serverProcess) isReady() bool { return w.setupLink != "" }
 
-// kill ends the process as a power cut would.
+// kill ends the process as a power failure would.
 func (w *serverProcess) kill() error {
 	if err := w.cmd.Process.Kill(); err != nil {
 		return err
 	}
-	_ = w.cmd.Wait() // "signal: killed" is what was wanted
+	_ = w.cmd.Wait() // "signal: killed" is expected
 	return w.log.Close()
 }
 

@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// serverStory is the second act: a server on the embedded store, a vendor, and programs. An error means that the story cannot go on.
+// serverStory runs the second part: a server, a vendor, and programs. It returns an error if it cannot continue.
 func (s *runner) serverStory() (err error) {
 	s.heading("A vendor and a server")
 	site := s.newServerProcess("server")
@@ -22,7 +22,8 @@ func (s *runner) serverStory() (err error) {
 	s.verdict("the vendor makes a product, with a keyring of its own", "ok", code)
 	t := programInput{product: product.text("id")}
 	t.version, code = v.createVersion(t.product, "2026", object{
-		"type": "time_and_calls", "trigger": "interval", "interval": 60_000, "max_retries": 2, "grace": 600_000, "activation_limit": 20, "clock_tolerance": 300_000,
+		"type": "time_and_calls", "trigger": "interval", "interval": 60_000, "max_retries": 2, "grace": 600_000, "activation_limit": 20,
+		"clock_tolerance": 300_000,
 	})
 	s.verdict("a version: calls and time are limited, usage is synced", "ok", code)
 	strict, code := v.createVersion(t.product, "2026 strict", object{
@@ -67,7 +68,7 @@ func (s *runner) serverStory() (err error) {
 	return nil
 }
 
-// verifyIssued checks a file that the server issued, with the command that everybody has.
+// verifyIssued verifies a file that the server issued, with onelicense verify.
 func (s *runner) verifyIssued(file string, certificate []byte) string {
 	if err := errors.Join(
 		os.WriteFile(s.path("issued.txt"), []byte(file), 0o600),
@@ -78,10 +79,15 @@ func (s *runner) verifyIssued(file string, certificate []byte) string {
 	return s.runCommand("verify", s.path("issued.txt"), "--key", s.path("product.asc"))
 }
 
-// programStory shows one licensed program: what it may do, and where it ends.
+// programStory runs one licensed program through its limits.
 func (s *runner) programStory(v *vendor, p Program, t programInput, strict string) error {
 	s.heading("A program in " + p.Name)
-	license := object{"name": p.Name, "contexts": []string{"ui"}, "allowance": 5, "entitlements": []object{{"name": "rendering", "slots": 1}}}
+	license := object{
+		"name":         p.Name,
+		"contexts":     []string{"ui"},
+		"allowance":    5,
+		"entitlements": []object{{"name": "rendering", "slots": 1}},
+	}
 	counted, code := v.createLicense(strict, license)
 	if code != "ok" {
 		return fmt.Errorf("making a license: %s", code)
@@ -96,7 +102,11 @@ func (s *runner) programStory(v *vendor, p Program, t programInput, strict strin
 	s.verdict("the server has counted", "3", v.callsUsed(t.license))
 	s.verdict("is started again: 2 calls are left, a third is not", "exhausted", s.runToEnd(p, t, state("a"), "consume=3"))
 	s.verdict("the server has counted", "5", v.callsUsed(t.license))
-	s.verdict("reserves rendering, checks, releases", "ok", s.runToEnd(p, t, state("a"), "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering"))
+	s.verdict(
+		"reserves rendering, checks, releases",
+		"ok",
+		s.runToEnd(p, t, state("a"), "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering"),
+	)
 	s.verdict("an entitlement that the license lacks", "unknown_entitlement", s.runToEnd(p, t, state("a"), "reserve=ui:teleport"))
 
 	each := t
@@ -124,7 +134,7 @@ func (s *runner) programStory(v *vendor, p Program, t programInput, strict strin
 	return nil
 }
 
-// sharedLicenseStory shows what holds across programs and crashes.
+// sharedLicenseStory runs several programs on one license, and a crash of the server.
 func (s *runner) sharedLicenseStory(v *vendor, t programInput, site *serverProcess) error {
 	if len(s.Programs) == 0 {
 		return nil
@@ -165,7 +175,7 @@ func (s *runner) sharedLicenseStory(v *vendor, t programInput, site *serverProce
 	return nil
 }
 
-// waitForInterrupt leaves the server, with all that was made, to be looked at.
+// waitForInterrupt keeps the server running, for the user to explore.
 func (s *runner) waitForInterrupt(site *serverProcess, t programInput) {
 	fmt.Fprintf(s.Out, `
 The server keeps running until you press Ctrl-C, with everything that the story made:

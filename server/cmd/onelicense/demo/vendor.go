@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// vendor is a person at the management API: a browser without pages.
+// vendor is a person who uses the management API, like a browser without pages.
 type vendor struct {
 	base string
 	http *http.Client
@@ -20,16 +20,16 @@ type vendor struct {
 }
 
 func newVendor(site string) *vendor {
-	jar, _ := cookiejar.New(nil) // its only error is about options, and there are none
+	jar, _ := cookiejar.New(nil) // its only errors are about options, and there are none
 	return &vendor{base: site + "/api/v1", http: &http.Client{Jar: jar, Timeout: stepTimeout}}
 }
 
-// object is a JSON object; its members are read by name where the story needs them.
+// object is a JSON object.
 type object map[string]any
 
 func (o object) text(member string) string { s, _ := o[member].(string); return s }
 
-// request sends a request and gives the answer, or the problem's code.
+// request sends a request and returns the response and "ok", or a problem's code.
 func (v *vendor) request(method, path string, body any) (object, string) {
 	var in io.Reader
 	if body != nil {
@@ -69,13 +69,13 @@ func (v *vendor) request(method, path string, body any) (object, string) {
 	return o, "ok"
 }
 
-// How the vendor of the story logs in.
+// Login of the vendor.
 const (
 	owner    = "ada@acme.example"
 	password = "correct horse battery staple"
 )
 
-// setUp makes the organisation and its owner with the link that the server printed.
+// setUp creates the organisation and its owner with the link that the server printed.
 func (v *vendor) setUp(link string) string {
 	u, err := url.Parse(link)
 	if err != nil {
@@ -90,19 +90,19 @@ func (v *vendor) setUp(link string) string {
 	return code
 }
 
-// createVersion makes a version with a policy.
+// createVersion creates a version with a policy.
 func (v *vendor) createVersion(product, name string, policy object) (version, code string) {
 	o, code := v.request("POST", "/products/"+product+"/versions", object{"name": name, "policy": policy})
 	return o.text("id"), code
 }
 
-// createLicense makes a license under a version.
+// createLicense creates a license of a version.
 func (v *vendor) createLicense(version string, license object) (id, code string) {
 	o, code := v.request("POST", "/versions/"+version+"/licenses", license)
 	return o.text("id"), code
 }
 
-// root is the fingerprint that programs pin, and the certificate.
+// keys returns the product's certificate.
 func (v *vendor) keys(product string) ([]byte, error) {
 	answer, err := v.http.Get(v.base + "/products/" + product + "/keys")
 	if err != nil {
@@ -112,7 +112,7 @@ func (v *vendor) keys(product string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(answer.Body, 1<<16))
 }
 
-// callsUsed is what the server has counted.
+// callsUsed returns the number of calls that the server has counted.
 func (v *vendor) callsUsed(license string) string {
 	o, code := v.request("GET", "/licenses/"+license, nil)
 	if code != "ok" {

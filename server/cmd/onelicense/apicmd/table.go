@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 )
 
-// printJSON writes JSON as people read it.
+// printJSON writes indented JSON.
 func printJSON(out io.Writer, value any) error {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
@@ -23,10 +23,24 @@ func printJSON(out io.Writer, value any) error {
 	return e.Encode(value)
 }
 
-// hiddenColumns are members that a list leaves out: they are long, or matter only to who edits.
-var hiddenColumns = []string{"description", "metadata", "revision", "updated", "policy", "overrides", "changed", "evidence", "attempts", "body", "chain", "previous", "organisation"}
+// hiddenColumns are members that tables leave out: they are long, or needed for edits only.
+var hiddenColumns = []string{
+	"description",
+	"metadata",
+	"revision",
+	"updated",
+	"policy",
+	"overrides",
+	"changed",
+	"evidence",
+	"attempts",
+	"body",
+	"chain",
+	"previous",
+	"organisation",
+}
 
-// column is a member of a list's items, or one of a record within: an actor's name, say.
+// column is the path of a member of a list's items: ["actor", "name"] is actor.name.
 type column []string
 
 func (c column) name() string { return strings.Join(c, ".") }
@@ -39,7 +53,7 @@ func (c column) valueIn(item any) any {
 	return item
 }
 
-// columns are the members of an item that fit into one cell: first those that say which it is, then the rest by name.
+// columns returns the members of an item that fit into one cell: identifying ones first, then the rest by name.
 func (d *document) columns(item *schema) []column {
 	var all []column
 	for _, name := range item.memberNames() {
@@ -61,12 +75,12 @@ func (d *document) columns(item *schema) []column {
 	return all
 }
 
-// isProblem tells whether it is what went wrong with an item: told in one cell, and a failure of the call.
+// isProblem reports whether the schema is a problem of one item, which is printed in one cell and makes the command fail.
 func (s *schema) isProblem() bool {
 	return s.Properties["code"] != nil && s.Properties["detail"] != nil
 }
 
-// printTable prints a list: its columns where something stands. On a terminal that is narrower it is one record below the other.
+// printTable prints a list as a table, without empty columns. On a terminal that is too narrow it prints one record below the other.
 func (d *document) printTable(out io.Writer, item *schema, items []json.RawMessage) error {
 	if len(items) == 0 {
 		_, err := fmt.Fprintln(out, "none")
@@ -105,7 +119,7 @@ func formatTable(columns []column, items []any) string {
 	for _, one := range items {
 		line(func(c column) string { return formatCell(c.valueIn(one)) })
 	}
-	_ = w.Flush() // a Builder takes everything
+	_ = w.Flush() // a Builder accepts everything
 	return text.String()
 }
 
@@ -133,7 +147,7 @@ func maxLineWidth(text string) (most int) {
 	return most
 }
 
-// terminalWidth is that of a terminal; 0 for everything else, which has room for any line.
+// terminalWidth returns the width of a terminal; 0 for everything else, which has room for any line.
 func terminalWidth(out io.Writer) int {
 	if !terminalFD(out) {
 		return 0
@@ -145,11 +159,11 @@ func terminalWidth(out io.Writer) int {
 	return width
 }
 
-// printRecord prints one record, a member to a line.
+// printRecord prints one record, one member per line.
 func printRecord(out io.Writer, text []byte) error {
 	var value any
 	if err := decodeJSON(string(text), &value); err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the response: %w", err)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	printMember(w, "", value)
@@ -180,7 +194,7 @@ func printMember(w io.Writer, name string, value any) {
 	}
 }
 
-// columnRank puts first what tells records apart.
+// columnRank sorts identifying columns first.
 func columnRank(name string) int {
 	if i := slices.Index([]string{"id", "name"}, name); i >= 0 {
 		return i
@@ -188,10 +202,10 @@ func columnRank(name string) int {
 	return 2
 }
 
-// emptyCell is what a cell shows where there is nothing.
+// emptyCell stands for an absent value.
 const emptyCell = "-"
 
-// formatCell writes a value in one line.
+// formatCell returns a value as one line.
 func formatCell(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -226,7 +240,7 @@ func formatCell(value any) string {
 	return fmt.Sprint(value)
 }
 
-// printable is a text that does nothing to a terminal: what a customer is called must not move the cursor.
+// printable replaces control characters, so that a name that a customer chose cannot control the terminal.
 func printable(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) || r == unicode.ReplacementChar }) {
 		return text

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"crypto/tls"
@@ -7,19 +7,20 @@ import (
 	"net/http"
 )
 
-// connectionErrors says of a server that is not reached which one that is, and what to look at.
+// connectionErrors adds the server's address and a hint to the error of a server that cannot be reached.
 type connectionErrors struct{ next http.RoundTripper }
 
-// RoundTrip sends a request.
+// RoundTrip implements http.RoundTripper.
 func (r connectionErrors) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := r.next.RoundTrip(request)
 	if err == nil || request.Context().Err() != nil {
 		return response, err
 	}
-	do := "check the address (http or https, the port), the network, and that the server runs; onelicense doctor, on its machine, says what is wrong there"
+	do := "check the address (http or https, the port), the network, and that the server runs; onelicense doctor, on its machine, shows " +
+		"what is wrong there"
 	var untrusted *tls.CertificateVerificationError
 	if errors.As(err, &untrusted) {
-		do = "check the address; where the certificate is of an authority of one's own, SSL_CERT_FILE names the file with that authority's certificate"
+		do = "check the address; for a certificate of your own authority, set SSL_CERT_FILE to the file with the authority's certificate"
 	}
 	return nil, HintedError{fmt.Errorf("%s://%s: %w", request.URL.Scheme, request.URL.Host, err), do}
 }

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// schema is what JSON may be, as far as commands need it.
+// schema is the part of a JSON schema that commands need.
 type schema struct {
 	Ref         string             `json:"$ref"`
 	Type        schemaTypes        `json:"type"`
@@ -22,10 +22,10 @@ type schema struct {
 	Additional  json.RawMessage    `json:"additionalProperties"`
 }
 
-// schemaTypes are the types of a schema, one or with null.
+// schemaTypes are the types of a schema; nullable values have "null" too.
 type schemaTypes []string
 
-// UnmarshalJSON takes one name or several.
+// UnmarshalJSON accepts one name or a list.
 func (k *schemaTypes) UnmarshalJSON(b []byte) error {
 	var one string
 	if json.Unmarshal(b, &one) == nil {
@@ -35,18 +35,18 @@ func (k *schemaTypes) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(k))
 }
 
-// hasType tells whether values are of a type, be it beside null.
+// hasType reports whether values can be of a type.
 func (s *schema) hasType(kind string) bool { return slices.Contains(s.Type, kind) }
 
-// isDictionary tells whether it is an object of names that the sender chooses.
+// isDictionary reports whether the schema is an object with keys of the sender's choice.
 func (s *schema) isDictionary() bool {
 	return s.hasType("object") && len(s.Properties) == 0 && len(s.Additional) > 0 && string(s.Additional) != "false"
 }
 
-// memberNames lists the members, sorted.
+// memberNames returns the names of the members, sorted.
 func (s *schema) memberNames() []string { return slices.Sorted(maps.Keys(s.Properties)) }
 
-// resolve follows a reference. What is said beside it goes with it.
+// resolve follows a reference. The description beside it overrides that of its target.
 func (d *document) resolve(s *schema) *schema {
 	if s == nil {
 		return &schema{}

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"cmp"
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// document is the part of an OpenAPI document that commands are made of.
+// document is the part of an OpenAPI document that commands are made from.
 type document struct {
 	Paths      map[string]map[string]*operation `json:"paths"`
 	Components struct {
@@ -20,7 +20,7 @@ type document struct {
 	} `json:"components"`
 }
 
-// operation is one route.
+// operation is one operation of the API.
 type operation struct {
 	ID          string      `json:"operationId"`
 	Summary     string      `json:"summary"`
@@ -49,12 +49,12 @@ type parameter struct {
 	Schema      *schema `json:"schema"`
 }
 
-// content is a body: its types and their schemas.
+// content is a body: its media types and their schemas.
 type content map[string]struct {
 	Schema *schema `json:"schema"`
 }
 
-// mediaType is the type that a command speaks: JSON if there is a choice.
+// mediaType returns the media type that a command uses: JSON if there is a choice.
 func (c content) mediaType() string {
 	for _, kind := range slices.Sorted(maps.Keys(c)) {
 		if isJSON(kind) {
@@ -72,7 +72,7 @@ func isJSON(kind string) bool {
 	return base == "application/json" || strings.HasSuffix(base, "+json")
 }
 
-// parseDocument reads a document and gives its operations, those of one path beside each other.
+// parseDocument parses a document and returns its operations, grouped by path.
 func parseDocument(text []byte) ([]*operation, error) {
 	d := &document{}
 	if err := json.Unmarshal(text, d); err != nil {
@@ -96,11 +96,11 @@ func parseDocument(text []byte) ([]*operation, error) {
 
 const contentType = "Content-Type"
 
-// parametersIn lists the parameters in one place: path, query or header. Those of the path are in its order.
+// parametersIn returns the parameters in one place: path, query or header. Path parameters are in the order of the path.
 func (o *operation) parametersIn(place string) []parameter {
 	var list []parameter
 	for _, p := range o.Parameters {
-		if p.In == place && p.Name != contentType { // which is that of what is sent
+		if p.In == place && p.Name != contentType { // which is that of the request body
 			list = append(list, p)
 		}
 	}
@@ -112,7 +112,7 @@ func (o *operation) parametersIn(place string) []parameter {
 	return list
 }
 
-// bodySchema is the schema of the JSON object that is sent; nil when something else or nothing is.
+// bodySchema returns the schema of the JSON object in the request, or nil.
 func (o *operation) bodySchema() *schema {
 	if o.RequestBody == nil || !isJSON(o.RequestBody.Content.mediaType()) {
 		return nil
@@ -124,7 +124,7 @@ func (o *operation) bodySchema() *schema {
 	return s
 }
 
-// fileType is the type of a file that is sent: by the end of its name, if the route takes several.
+// fileType returns the media type of a file: by its extension, if the operation accepts several.
 func (o *operation) fileType(file string) string {
 	if base, _, err := mime.ParseMediaType(mime.TypeByExtension(filepath.Ext(file))); err == nil {
 		if _, ok := o.RequestBody.Content[base]; ok {
@@ -134,7 +134,7 @@ func (o *operation) fileType(file string) string {
 	return o.RequestBody.Content.mediaType()
 }
 
-// responseSchema is the schema of the JSON of a success; nil when that is something else.
+// responseSchema returns the schema of the JSON in a successful response, or nil.
 func (o *operation) responseSchema() *schema {
 	for _, status := range slices.Sorted(maps.Keys(o.Responses)) {
 		if r := o.Responses[status]; status[0] == '2' && isJSON(r.Content.mediaType()) {
@@ -144,7 +144,7 @@ func (o *operation) responseSchema() *schema {
 	return nil
 }
 
-// itemSchema is the schema of one item, when the answer is a page of a list.
+// itemSchema returns the schema of one item of a list, or nil if the response is not a page of a list.
 func (o *operation) itemSchema() *schema {
 	a := o.responseSchema()
 	if a == nil || a.Properties["items"] == nil {
@@ -153,22 +153,23 @@ func (o *operation) itemSchema() *schema {
 	return o.document.resolve(o.document.resolve(a.Properties["items"]).Items)
 }
 
-// hasPages tells whether the list has further pages to ask for.
+// hasPages reports whether the list has further pages.
 func (o *operation) hasPages() bool {
 	return o.itemSchema() != nil && slices.ContainsFunc(o.parametersIn("query"), func(p parameter) bool { return p.Name == "cursor" })
 }
 
-// selfAction is the action of what only a person does, and no token.
+// selfAction is the action of operations that only a member may use, and no token.
 const selfAction = "self"
 
-// destructiveVerbs begin the verbs that take something away for good.
+// destructiveVerbs are the beginnings of verbs that cannot be undone.
 var destructiveVerbs = []string{"delete", "revoke", "deactivate", "remove", "disable", "release", "replace", "compromise"}
 
-// isDestructive tells whether people are asked before it is done.
+// isDestructive reports whether the command asks for a confirmation.
 func (o *operation) isDestructive() bool {
 	if o.method == http.MethodDelete && o.ID != "logout" {
 		return true
 	}
 	verb := o.verb()
-	return o.method != http.MethodGet && slices.ContainsFunc(destructiveVerbs, func(e string) bool { return verb == e || strings.HasPrefix(verb, e+"-") })
+	return o.method != http.MethodGet &&
+		slices.ContainsFunc(destructiveVerbs, func(e string) bool { return verb == e || strings.HasPrefix(verb, e+"-") })
 }

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"cmp"
@@ -16,11 +16,12 @@ import (
 func loginCommand(s *Settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "login --server URL",
-		Short: "Store a token for a server",
-		Long: `Store an API token for a server, which further commands then ask. The token is read from standard input, or typed without being shown.
-With --as it is a new one, which may do all that the person may; the password is read instead.
+		Short: "Log in to a server and store the token",
+		Long: `Store an API token for a server, for further commands. The token is read from standard input, or typed without echo. With --as
+a new token is created, with all permissions of the member; the password is read instead.
 
-The token is stored in a file that only you can read, once it has worked. In scripts ` + urlVariable + ` and ` + tokenVariable + ` do without.`,
+The token is stored in a file that only you can read, after a successful test. Scripts can set ` + urlVariable + ` and
+` + tokenVariable + ` instead.`,
 		Example: "  onelicense login --server https://licenses.example.com --as ada@example.com\n" +
 			"  onelicense login --server http://127.0.0.1:4000 --profile test <token.txt",
 		Args: cobra.NoArgs,
@@ -32,7 +33,7 @@ The token is stored in a file that only you can read, once it has worked. In scr
 			name, _ := s.profileName(known)
 			t := serverTarget{URL: cmp.Or(s.server, os.Getenv(urlVariable), known.Profiles[name].URL)}
 			if t.URL == "" {
-				return UsageError{errors.New("which server? Give --server")}
+				return UsageError{errors.New("no server given; use --server URL")}
 			}
 			if s.as != "" {
 				t.Token, err = s.createToken(c, t)
@@ -54,7 +55,14 @@ The token is stored in a file that only you can read, once it has worked. In scr
 			if err := known.write(); err != nil {
 				return fmt.Errorf("storing the token: %w", err)
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "profile %s: %s of %s at %s\n", name, printable(who.Member.Email), printable(who.Organisation.Name), client.URL(""))
+			_, err = fmt.Fprintf(
+				c.OutOrStdout(),
+				"profile %s: %s of %s at %s\n",
+				name,
+				printable(who.Member.Email),
+				printable(who.Organisation.Name),
+				client.URL(""),
+			)
 			return err
 		},
 	}
@@ -65,8 +73,8 @@ The token is stored in a file that only you can read, once it has worked. In scr
 func logoutCommand(s *Settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "logout",
-		Short: "Forget a server's token",
-		Long:  "Forget the token of a profile. The server still takes it, until it is revoked there or expires.",
+		Short: "Delete a stored token",
+		Long:  "Delete the token of a profile from this machine. The server still accepts it until it is revoked there or expires.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			known, err := readProfiles()
@@ -75,7 +83,7 @@ func logoutCommand(s *Settings) *cobra.Command {
 			}
 			name, _ := s.profileName(known)
 			if _, ok := known.Profiles[name]; !ok {
-				return fmt.Errorf("there is no profile %q", name)
+				return fmt.Errorf("unknown profile %q; list all with: onelicense profiles", name)
 			}
 			delete(known.Profiles, name)
 			if known.Current == name {
@@ -84,7 +92,7 @@ func logoutCommand(s *Settings) *cobra.Command {
 			return known.write()
 		},
 	}
-	c.Flags().StringVar(&s.profile, "profile", "", "profile to forget ("+profileVariable+")")
+	c.Flags().StringVar(&s.profile, "profile", "", "profile to delete ("+profileVariable+")")
 	return c
 }
 
@@ -92,7 +100,7 @@ func profilesCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "profiles [NAME]",
-		Short: "List the profiles, or choose the one to use",
+		Short: "List the profiles, or select the one to use",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			known, err := readProfiles()
@@ -101,7 +109,7 @@ func profilesCommand() *cobra.Command {
 			}
 			if len(args) == 1 {
 				if _, ok := known.Profiles[args[0]]; !ok {
-					return UsageError{fmt.Errorf("there is no profile %q", args[0])}
+					return UsageError{fmt.Errorf("unknown profile %q; list all with: onelicense profiles", args[0])}
 				}
 				known.Current = args[0]
 				return known.write()
@@ -140,7 +148,7 @@ func profilesCommand() *cobra.Command {
 	return c
 }
 
-// maxSecretSize is more than any token or password has.
+// maxSecretSize is longer than any token or password.
 const maxSecretSize = 4096
 
 // fileDescriptor is a stream that may be a terminal.
@@ -151,7 +159,8 @@ func terminalFD(stream any) bool {
 	return ok && term.IsTerminal(int(d.Fd()))
 }
 
-// readSecret reads a line from standard input; on a terminal it asks and does not show it. Where a variable could have said it, an error says so.
+// readSecret reads a line from standard input; on a terminal it prompts and does not echo. variable names the environment variable that
+// could have held the secret, for the error.
 func readSecret(c *cobra.Command, question, variable string) (string, error) {
 	in := c.InOrStdin()
 	var line []byte
@@ -171,9 +180,9 @@ func readSecret(c *cobra.Command, question, variable string) (string, error) {
 	if text == "" || strings.ContainsAny(text, "\r\n") {
 		what, _, _ := strings.Cut(strings.ToLower(question), ":")
 		if variable != "" {
-			what += ", which " + variable + " may hold instead"
+			what += " (or set " + variable + ")"
 		}
-		return "", UsageError{errors.New("standard input is not one line: the " + what)}
+		return "", UsageError{errors.New("standard input must be one line: the " + what)}
 	}
 	return text, nil
 }

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"bufio"
@@ -23,14 +23,14 @@ import (
 	"github.com/onelicense/onelicense/server/apiclient"
 )
 
-// call is one command line of a route.
+// call is one invocation of an operation's command.
 type call struct {
 	*operation
 	settings         *Settings
 	parameters       []parameterFlag
 	body             *body
-	rawFile, rawType string // file to send where that is no JSON object, and its type
-	out              string // file for an answer that is not JSON
+	rawFile, rawType string // file to send to an operation whose body is not a JSON object, and its media type
+	out              string // file for a response that is not JSON
 
 	json, all, yes bool
 }
@@ -68,7 +68,7 @@ func (c *call) run(cmd *cobra.Command, args []string) (err error) {
 	var p *apiclient.Problem
 	if errors.As(err, &p) {
 		if c.Action == selfAction && c.settings.as == "" {
-			err = HintedError{err, "only a person may do this, and no token: give --as EMAIL"}
+			err = HintedError{err, "this operation is for members only, not for tokens: give --as EMAIL"}
 		}
 		if c.json {
 			err = errors.Join(err, printJSON(cmd.OutOrStdout(), p))
@@ -77,20 +77,21 @@ func (c *call) run(cmd *cobra.Command, args []string) (err error) {
 	return err
 }
 
-// buildPath is the path with its arguments in it. What cannot be right is found here, for it could make another path.
+// buildPath returns the path with the arguments filled in. It refuses arguments that cannot be valid, because they could lead to another
+// path.
 func (c *call) buildPath(args []string) (string, error) {
 	path := c.path
 	for i, p := range c.parametersIn("path") {
 		s := c.document.resolve(p.Schema)
 		if ok, err := regexp.MatchString(s.Pattern, args[i]); err == nil && !ok || strings.Trim(args[i], ".") == "" {
-			return "", fmt.Errorf("%s: %q is not of the form %s", c.argumentName(p), args[i], s.Pattern)
+			return "", fmt.Errorf("%s: %q is not valid; it must match %s", c.argumentName(p), args[i], s.Pattern)
 		}
 		path = strings.Replace(path, "{"+p.Name+"}", url.PathEscape(args[i]), 1)
 	}
 	return path, nil
 }
 
-// payload is the body; nil when there is none.
+// payload returns the request body, or nil.
 func (c *call) payload(cmd *cobra.Command, client *apiclient.Client, path string) ([]byte, error) {
 	if c.rawFile != "" {
 		text, err := readAll(cmd, c.rawFile)
@@ -118,7 +119,10 @@ func (c *call) payload(cmd *cobra.Command, client *apiclient.Client, path string
 }
 
 func (c *call) hasIfMatch() bool {
-	return slices.ContainsFunc(c.parameters, func(p parameterFlag) bool { return p.isSet && http.CanonicalHeaderKey(p.parameter.Name) == "If-Match" })
+	return slices.ContainsFunc(
+		c.parameters,
+		func(p parameterFlag) bool { return p.isSet && http.CanonicalHeaderKey(p.parameter.Name) == "If-Match" },
+	)
 }
 
 func (c *call) send(ctx context.Context, client *apiclient.Client, path string, payload []byte) (*http.Response, error) {
@@ -130,7 +134,7 @@ func (c *call) send(ctx context.Context, client *apiclient.Client, path string, 
 		case p.isSet:
 			header[http.CanonicalHeaderKey(p.parameter.Name)] = formatValues(p.value)
 		case http.CanonicalHeaderKey(p.parameter.Name) == "Idempotency-Key":
-			header.Set("Idempotency-Key", rand.Text()) // so that it can be sent again
+			header.Set("Idempotency-Key", rand.Text()) // so that a retry is safe
 		}
 	}
 	address := client.URL(path)
@@ -148,7 +152,7 @@ func (c *call) send(ctx context.Context, client *apiclient.Client, path string, 
 	return client.Do(request)
 }
 
-// formatValues are the texts of a parameter's value.
+// formatValues returns the texts of a parameter's value.
 func formatValues(value any) []string {
 	list, ok := value.([]any)
 	if !ok {
@@ -161,7 +165,7 @@ func formatValues(value any) []string {
 	return all
 }
 
-// printResponse prints the answer.
+// printResponse prints a successful response.
 func (c *call) printResponse(cmd *cobra.Command, client *apiclient.Client, path string, response *http.Response) error {
 	out := cmd.OutOrStdout()
 	switch {
@@ -177,7 +181,7 @@ func (c *call) printResponse(cmd *cobra.Command, client *apiclient.Client, path 
 	}
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the response: %w", err)
 	}
 	if c.itemSchema() != nil {
 		return c.printList(cmd, client, path, text)
@@ -188,11 +192,11 @@ func (c *call) printResponse(cmd *cobra.Command, client *apiclient.Client, path 
 	return printRecord(out, text)
 }
 
-// printSignedRefusal passes on a signed refusal, which is for the program that asked, and tells people what it says.
+// printSignedRefusal writes a signed refusal, which is for the program that asked, and returns its text as an error.
 func (c *call) printSignedRefusal(cmd *cobra.Command, from io.Reader) error {
 	text, err := io.ReadAll(io.LimitReader(from, maxFileSize))
 	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the response: %w", err)
 	}
 	if err := c.save(cmd.OutOrStdout(), bytes.NewReader(text)); err != nil {
 		return err
@@ -204,7 +208,7 @@ func (c *call) printSignedRefusal(cmd *cobra.Command, from io.Reader) error {
 	first, _, _ := bytes.Cut(text, []byte("\n"))
 	_ = json.Unmarshal(first, &said)
 	refusal := &license.Error{Code: said.Code, Detail: printable(said.Detail)}
-	return HintedError{refusal, refusal.Code.Verdict().Do + "; the answer is for the program all the same, which then says so too"}
+	return HintedError{refusal, refusal.Code.Verdict().Do + "; pass the response to the program all the same, which then shows the refusal"}
 }
 
 func (c *call) save(out io.Writer, from io.Reader) error {
@@ -226,11 +230,11 @@ type page struct {
 	Next  string            `json:"next,omitempty"`
 }
 
-// printList prints a page, or with --all every page from it on as one.
+// printList prints a page, or with --all all pages from it on as one list.
 func (c *call) printList(cmd *cobra.Command, client *apiclient.Client, path string, text []byte) error {
 	var whole page
 	if err := json.Unmarshal(text, &whole); err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the response: %w", err)
 	}
 	for c.all && whole.Next != "" {
 		next, err := c.nextPage(cmd.Context(), client, path, whole.Next)
@@ -249,12 +253,12 @@ func (c *call) printList(cmd *cobra.Command, client *apiclient.Client, path stri
 		return err
 	}
 	if whole.Next != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "There are more: --all, or --cursor %s\n", whole.Next)
+		fmt.Fprintf(cmd.ErrOrStderr(), "There are more: use --all, or --cursor %s\n", whole.Next)
 	}
 	return c.bulkError(whole.Items)
 }
 
-// bulkError is the error of a call that did many things, of which some failed: each item says of itself whether it did.
+// bulkError returns the error of a bulk operation of which some items failed; each item says whether it did.
 func (c *call) bulkError(items []json.RawMessage) error {
 	count := 0
 	for name, s := range c.itemSchema().Properties {
@@ -274,7 +278,7 @@ func (c *call) bulkError(items []json.RawMessage) error {
 	return nil
 }
 
-// partialFailure is the error of a call of which a part failed.
+// partialFailure is the error of an operation that failed in part.
 type partialFailure struct{ failed, total int }
 
 func (s partialFailure) Error() string { return fmt.Sprintf("%d of %d failed", s.failed, s.total) }
@@ -294,24 +298,24 @@ func (c *call) nextPage(ctx context.Context, client *apiclient.Client, path, cur
 	return next, json.NewDecoder(response.Body).Decode(&next)
 }
 
-// confirm asks a person. A script has to say it beforehand.
+// confirm asks for a confirmation on a terminal. A script must give --yes instead.
 func confirm(cmd *cobra.Command, question string) error {
 	in := cmd.InOrStdin()
 	if !terminalFD(in) {
-		return UsageError{errors.New("it cannot be undone: confirm it with --yes")}
+		return UsageError{errors.New("this cannot be undone; confirm with --yes")}
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s It cannot be undone. [y/N] ", question)
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s This cannot be undone. [y/N] ", question)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if !strings.EqualFold(strings.TrimSpace(answer), "y") {
-		return errors.New("not done")
+		return errors.New("cancelled")
 	}
 	return nil
 }
 
-// successResponse is what a success has as its body.
+// successResponse returns the content of a successful response.
 func (o *operation) successResponse() content {
 	for status, r := range o.Responses {
 		if status[0] == '2' {

@@ -1,8 +1,8 @@
-// Package remote is the part of the command line that asks a server: one command for each route of the API, made from the OpenAPI document
-// that the program carries, so that no route can lack one; and the profiles that say which server, and with which token.
+// Package apicmd is the part of the command line that calls a server: one command for each operation of the API, made from the OpenAPI
+// document that the program carries, so that none can be missing; and the profiles that store a server's address and token.
 //
-// Add puts the commands below the program's own.
-package remote
+// AddCommands adds the commands to the program's own.
+package apicmd
 
 import (
 	"fmt"
@@ -19,33 +19,33 @@ import (
 	"github.com/onelicense/onelicense/spec"
 )
 
-// Environment is what the commands take from outside.
+// Environment holds the dependencies of the commands.
 type Environment struct {
 	Transport http.RoundTripper // nil: the system's
-	UserAgent string            // User-Agent
+	UserAgent string            // User-Agent header
 }
 
-// UsageError is a mistake in the call, as opposed to a failure of what was called.
+// UsageError is a mistake on the command line, as opposed to a failure of the operation.
 type UsageError struct{ Err error }
 
 func (u UsageError) Error() string { return u.Err.Error() }
 
-// Unwrap gives what is wrong.
+// Unwrap returns the cause.
 func (u UsageError) Unwrap() error { return u.Err }
 
-// Group is the id under which the help lists the commands.
+// Group is the id of the help group of these commands.
 const Group = "api"
 
-// reservedFlags are the flags that every command of a route may have; a member of a body does not get their names.
+// reservedFlags are flags that every command may have; a member of a body cannot use their names.
 var reservedFlags = []string{"server", "profile", "as", "json", "file", "all", "yes", "out", "content-type", "help"}
 
-// AddCommands adds the commands. A group that is there already keeps its commands, and gets those of the routes beside them.
+// AddCommands adds the commands to root. A command group that exists keeps its commands and gets those of the API beside them.
 func AddCommands(root *cobra.Command, w Environment) error {
 	operations, err := parseDocument(spec.OpenAPI)
 	if err != nil {
 		return err
 	}
-	root.AddGroup(&cobra.Group{ID: Group, Title: "Ask a server:"})
+	root.AddGroup(&cobra.Group{ID: Group, Title: "Server API commands:"})
 	settings := NewSettings(w)
 	var made []*cobra.Command
 	for _, op := range operations {
@@ -61,7 +61,7 @@ func AddCommands(root *cobra.Command, w Environment) error {
 			verb = kebabCase(op.ID)
 		}
 		if findChild(group, verb) != nil {
-			return fmt.Errorf("two commands would be called %s %s", op.group(), verb)
+			return fmt.Errorf("two commands have the name %s %s", op.group(), verb)
 		}
 		group.AddCommand(newCommand(op, verb, settings))
 	}
@@ -88,7 +88,7 @@ func findChild(parent *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
-// NewParent is a command that has others below it and does nothing itself.
+// NewParent returns a command that only holds subcommands.
 func NewParent(name, short string) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short,
@@ -96,33 +96,33 @@ func NewParent(name, short string) *cobra.Command {
 			if len(args) == 0 {
 				return nil
 			}
-			return fmt.Errorf("there is no command %s %s", c.CommandPath(), args[0])
+			return fmt.Errorf("unknown command %s %s", c.CommandPath(), args[0])
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 }
 
-// Settings are the flags that say which server is asked.
+// Settings are the flags that select the server and the account.
 type Settings struct {
 	environment     Environment
 	server, profile string
-	as              string // e-mail address of a person who logs in for this one call
+	as              string // e-mail address of the member who logs in for this one call
 }
 
-// NewSettings makes them for a command that asks several routes.
+// NewSettings returns settings for a command that calls several operations.
 func NewSettings(w Environment) *Settings { return &Settings{environment: w} }
 
-// Flags adds the flags.
+// Flags adds the flags to f.
 func (s *Settings) Flags(f *pflag.FlagSet) {
-	f.StringVar(&s.as, "as", "", "e-mail address of a person, who logs in with a password for this one call")
-	f.StringVar(&s.server, "server", "", "address of the server (ONELICENSE_URL)")
+	f.StringVar(&s.as, "as", "", "e-mail address of a member, who logs in with a password for this one command")
+	f.StringVar(&s.server, "server", "", "server address, such as https://licenses.example.com (ONELICENSE_URL)")
 	f.StringVar(&s.profile, "profile", "", "profile to use (ONELICENSE_PROFILE)")
 }
 
-// headerTimeout is how long a server may take to begin its answer; the answer itself may be long.
+// headerTimeout bounds the time until a server begins its response; the response itself may take longer.
 const headerTimeout = time.Minute
 
-// Client speaks to the server that flags, environment and profile name. What it gives besides is to be called in the end.
+// Client returns a client of the server that flags, environment and profile select. Call done at the end; it ends the session of --as.
 func (s *Settings) Client(cmd *cobra.Command) (*apiclient.Client, func() error, error) {
 	t, err := s.target()
 	if err != nil {
@@ -136,7 +136,10 @@ func (s *Settings) Client(cmd *cobra.Command) (*apiclient.Client, func() error, 
 }
 
 func (s *Settings) newClient(t serverTarget, transport http.RoundTripper) (*apiclient.Client, error) {
-	c, err := apiclient.New(t.URL, apiclient.Options{Token: t.Token, UserAgent: s.environment.UserAgent, HTTP: &http.Client{Transport: connectionErrors{transport}}})
+	c, err := apiclient.New(
+		t.URL,
+		apiclient.Options{Token: t.Token, UserAgent: s.environment.UserAgent, HTTP: &http.Client{Transport: connectionErrors{transport}}},
+	)
 	if err != nil {
 		return nil, UsageError{err}
 	}
@@ -152,7 +155,7 @@ func (s *Settings) transport() http.RoundTripper {
 	return patient
 }
 
-// newCommand makes the command of one route.
+// newCommand returns the command of one operation.
 func newCommand(op *operation, verb string, s *Settings) *cobra.Command {
 	call := &call{operation: op, settings: s}
 	use := verb
@@ -177,10 +180,10 @@ func newCommand(op *operation, verb string, s *Settings) *cobra.Command {
 		}
 	}
 	if op.hasPages() {
-		f.BoolVar(&call.all, "all", false, "the whole list, all pages of it")
+		f.BoolVar(&call.all, "all", false, "print all pages of the list")
 	}
 	if op.isDestructive() {
-		f.BoolVar(&call.yes, "yes", false, "do it without asking")
+		f.BoolVar(&call.yes, "yes", false, "do not ask for confirmation")
 	}
 	if op.responseSchema() == nil && op.successResponse().mediaType() != "" {
 		f.StringVar(&call.out, "out", "-", "file to write; - is standard output")
@@ -192,7 +195,12 @@ func newCommand(op *operation, verb string, s *Settings) *cobra.Command {
 	case op.RequestBody != nil:
 		f.StringVar(&call.rawFile, "file", "", "file to send; - is standard input")
 		kinds := slices.Sorted(maps.Keys(op.RequestBody.Content))
-		f.StringVar(&call.rawType, "content-type", "", "what the file is, if its name does not say so: "+strings.Join(kinds, ", "))
+		f.StringVar(
+			&call.rawType,
+			"content-type",
+			"",
+			"media type of the file, if its extension does not determine it: "+strings.Join(kinds, ", "),
+		)
 		_ = c.MarkFlagRequired("file")
 	}
 	addCompletions(c, call)
@@ -204,17 +212,17 @@ func longHelp(op *operation) string {
 	if op.Description != "" {
 		text += "\n\n" + op.Description
 	}
-	text += fmt.Sprintf("\n\nIt is %s %s", op.method, op.path)
+	text += fmt.Sprintf("\n\nOperation: %s %s", op.method, op.path)
 	if len(op.Roles) > 0 {
 		text += ", for the roles " + strings.Join(op.Roles, ", ")
 	}
 	if op.Action == selfAction {
-		text += ", and not for tokens: give --as"
+		text += ", for members and not for tokens: give --as"
 	}
 	return text + "."
 }
 
-// addCompletions lets the shell offer the words that a flag takes.
+// addCompletions lets the shell complete the values of flags that have a fixed set.
 func addCompletions(c *cobra.Command, call *call) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		m, ok := f.Value.(*flagValue)

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"encoding/json"
@@ -14,14 +14,14 @@ import (
 	"github.com/onelicense/onelicense/server/apiclient"
 )
 
-// The environment beats the profile, so that a script needs none.
+// The environment overrides the profile, so that a script needs none.
 const (
 	urlVariable     = "ONELICENSE_URL"
 	tokenVariable   = "ONELICENSE_TOKEN"
 	profileVariable = "ONELICENSE_PROFILE"
 )
 
-// defaultProfile is used when nobody names one.
+// defaultProfile is the profile that is used without a name.
 const defaultProfile = "default"
 
 // serverTarget is a server and the token for it.
@@ -30,7 +30,7 @@ type serverTarget struct {
 	Token string `json:"token,omitempty"`
 }
 
-// profiles is the file in the user's own configuration directory.
+// profiles is the file in the user's configuration directory.
 type profiles struct {
 	Current  string                  `json:"current"`
 	Profiles map[string]serverTarget `json:"profiles"`
@@ -46,7 +46,7 @@ func profilesFile() (string, error) {
 	return filepath.Join(directory, "onelicense", "config.json"), nil
 }
 
-// readProfiles reads the file; none is no profile. One that others may read is not used, for it holds tokens.
+// readProfiles reads the file; without a file there are no profiles. It refuses a file that others may read, because it holds tokens.
 func readProfiles() (p profiles, err error) {
 	path, err := profilesFile()
 	if err != nil {
@@ -64,7 +64,7 @@ func readProfiles() (p profiles, err error) {
 		return p, err
 	}
 	if others := info.Mode().Perm() & 0o077; others != 0 && runtime.GOOS != "windows" {
-		return p, fmt.Errorf("%s may be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
+		return p, fmt.Errorf("%s can be read by others (mode %04o); set its mode to 0600", path, info.Mode().Perm())
 	}
 	if err := json.Unmarshal(text, &p); err != nil {
 		return p, fmt.Errorf("%s: %w", path, err)
@@ -75,7 +75,7 @@ func readProfiles() (p profiles, err error) {
 	return p, nil
 }
 
-// write replaces the file as a whole.
+// write replaces the file atomically.
 func (p profiles) write() error {
 	path, err := profilesFile()
 	if err != nil {
@@ -84,7 +84,7 @@ func (p profiles) write() error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "config-*") // 0600
+	f, err := os.CreateTemp(filepath.Dir(path), "config-*") // created with mode 0600
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (p profiles) write() error {
 	return os.Rename(f.Name(), path)
 }
 
-// profileName is the name of the profile that flag, environment or file choose.
+// profileName returns the name of the profile that flag, environment or file select.
 func (s *Settings) profileName(p profiles) (name string, asked bool) {
 	if s.profile != "" {
 		return s.profile, true
@@ -110,7 +110,7 @@ func (s *Settings) profileName(p profiles) (name string, asked bool) {
 	return defaultProfile, false
 }
 
-// target is the server to ask. A profile's token is only for the profile's server.
+// target returns the server to call. A profile's token is sent to the profile's server only.
 func (s *Settings) target() (serverTarget, error) {
 	known, err := readProfiles()
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Settings) target() (serverTarget, error) {
 	name, asked := s.profileName(known)
 	t, ok := known.Profiles[name]
 	if asked && !ok {
-		return t, UsageError{fmt.Errorf("there is no profile %q: onelicense login --profile %s --server URL", name, name)}
+		return t, UsageError{fmt.Errorf("unknown profile %q; create it with: onelicense login --profile %s --server URL", name, name)}
 	}
 	for _, address := range []string{os.Getenv(urlVariable), s.server} {
 		if address != "" && !sameServer(address, t.URL) {
@@ -130,12 +130,12 @@ func (s *Settings) target() (serverTarget, error) {
 		t.Token = token
 	}
 	if t.URL == "" {
-		return t, UsageError{fmt.Errorf("which server? Log in (onelicense login --server URL), or give --server or %s", urlVariable)}
+		return t, UsageError{fmt.Errorf("no server given; log in with onelicense login --server URL, or set --server or %s", urlVariable)}
 	}
 	return t, nil
 }
 
-// sameServer tells whether two addresses are those of one server.
+// sameServer reports whether two addresses are of one server.
 func sameServer(a, b string) bool {
 	one, err := apiclient.New(a, apiclient.Options{})
 	if err != nil {

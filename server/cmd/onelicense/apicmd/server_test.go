@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ import (
 
 const password = "correct horse battery"
 
-// newVendor starts a server, makes its owner with the command line and logs in.
+// newVendor starts a server, creates its owner with the command line and logs in.
 func newVendor(t *testing.T) {
 	t.Helper()
 	l := newTestServer(t)
@@ -63,13 +63,14 @@ func must(t *testing.T, in string, args ...string) string {
 	return out
 }
 
-// nonAPICommands are the codes of a request that did not reach its route, or reached it without being let in or understood.
+// nonAPICommands are codes of requests that did not reach their route, were not authenticated, or were not understood.
 var nonAPICommands = []string{
-	apiclient.CodeNotTheAPI, "no_route", "method_not_allowed", "malformed", "media_type", "too_large", "not_authenticated", "bad_session", "bad_token", "bad_csrf",
+	apiclient.CodeNotTheAPI, "no_route", "method_not_allowed", "malformed", "media_type", "too_large", "not_authenticated", "bad_session",
+	"bad_token", "bad_csrf",
 	"forbidden", "out_of_scope", "internal",
 }
 
-// Against a real server each command reaches its route, and the owner's token opens every one that is not a person's own.
+// Against a real server each command reaches its route, and the owner's token may use every operation that is not for members only.
 //
 // proves B11
 func TestEveryCommandOnAServer(t *testing.T) {
@@ -78,7 +79,7 @@ func TestEveryCommandOnAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What changes who one is comes last.
+	// Commands that change the login come last.
 	slices.SortStableFunc(all, func(a, b *operation) int { return strings.Compare(a.Action, b.Action) })
 	for _, op := range all {
 		t.Run(op.ID, func(t *testing.T) {
@@ -93,14 +94,14 @@ func TestEveryCommandOnAServer(t *testing.T) {
 			case err == nil, errors.As(err, &part):
 			case !errors.As(err, &p):
 				t.Errorf("%q: %v", args, err)
-			case slices.Contains(nonAPICommands, p.Code) && op.ID != "sync": // its body is nothing that this can make up
+			case slices.Contains(nonAPICommands, p.Code) && op.ID != "sync": // its body cannot be made up here
 				t.Errorf("%q: %v", args, p)
 			}
 		})
 	}
 }
 
-// A vendor's day, with nothing but the command line.
+// A vendor's work with the command line alone.
 //
 // proves part of B11
 func TestVendorWorkflow(t *testing.T) {
@@ -114,14 +115,33 @@ func TestVendorWorkflow(t *testing.T) {
 		return record.ID
 	}
 	product := id(must(t, "", "products", "create", "--name", "CAD", "--metadata", "line=pro", "--json"))
-	version := id(must(t, "", "versions", "create", product, "--name", "1.0", "--policy.type", "calls", "--policy.trigger", "every_call", "--json"))
-	license := id(must(t, "", "licenses", "create", version, "--contexts", "ui,automation", "--entitlements", "name=rendering,slots=4", "--allowance", "1000",
-		"--customer", "Globex", "--json"))
+	version := id(
+		must(t, "", "versions", "create", product, "--name", "1.0", "--policy.type", "calls", "--policy.trigger", "every_call", "--json"),
+	)
+	license := id(
+		must(
+			t,
+			"",
+			"licenses",
+			"create",
+			version,
+			"--contexts",
+			"ui,automation",
+			"--entitlements",
+			"name=rendering,slots=4",
+			"--allowance",
+			"1000",
+			"--customer",
+			"Globex",
+			"--json",
+		),
+	)
 	if out := must(t, "", "licenses", "list", version); !strings.Contains(out, license) || !strings.Contains(out, "Globex") {
 		t.Errorf("the list:\n%s", out)
 	}
 	must(t, "", "licenses", "edit", license, "--allowance", "2000", "--overrides.max-retries", "3")
-	if out := must(t, "", "licenses", "get", license); !strings.Contains(out, "allowance              2000") || !strings.Contains(out, "overrides.max_retries  3") {
+	if out := must(t, "", "licenses", "get", license); !strings.Contains(out, "allowance              2000") ||
+		!strings.Contains(out, "overrides.max_retries  3") {
 		t.Errorf("the license:\n%s", out)
 	}
 	if out := must(t, "", "licenses", "file", license); strings.Count(out, "\n") != 4 || !strings.Contains(out, "rendering:4") {

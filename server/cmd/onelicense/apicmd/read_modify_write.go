@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"context"
@@ -9,17 +9,17 @@ import (
 	"github.com/onelicense/onelicense/server/apiclient"
 )
 
-// An edit is made from the record as it is. The API replaces a record within a record, such as a policy, as a whole, and so does PUT with all of
-// it; a flag means one member and leaves the others. So the record is read, and what the call does not say is sent back as it was. If it was
-// changed in between, the revision is another one, and the server refuses.
+// An edit starts from the stored record. The API replaces a nested record, such as a policy, as a whole, and PUT replaces all of it; a flag
+// sets one member and leaves the others. So the record is read, and what the command line does not give is sent back unchanged. If the
+// record was changed in between, its revision differs and the server refuses.
 
-// revision is the member that says which state of a record an edit was made from; the header If-Match is another way to say it.
+// revision is the member that names the state that an edit was made from; the header If-Match is another way.
 const revision = "revision"
 
-// needsRevision tells whether the body is of a record that was read.
+// needsRevision reports whether the body is an edit of a record that was read.
 func (b *body) needsRevision() bool { return b.schema.Properties[revision] != nil }
 
-// mergeCurrent puts below the members of a call what the record says, as far as the call is silent on what would be lost.
+// mergeCurrent adds to members the values of the stored record that would be lost otherwise.
 func (c *call) mergeCurrent(ctx context.Context, client *apiclient.Client, path string, members map[string]any) error {
 	_, named := members[revision]
 	named = named || c.hasIfMatch()
@@ -43,7 +43,8 @@ func (c *call) mergeCurrent(ctx context.Context, client *apiclient.Client, path 
 	return nil
 }
 
-// partialMembers are the members that flags give in part. Where the whole record is replaced, also those that they do not give. A file is whole.
+// partialMembers returns the members of which flags give a part. If the whole record is replaced, it also returns those that are not given.
+// A member that the file gives is complete.
 func (b *body) partialMembers(whole bool) (names []string) {
 	if b.file != "" {
 		return nil
@@ -62,7 +63,7 @@ func (b *body) partialMembers(whole bool) (names []string) {
 	return names
 }
 
-// merge is a member as it may be sent: what is there, and over it what is said. There may be nothing of either.
+// merge returns the value of a member to send: the stored value, overridden by the given one. Either may be absent.
 func merge(d *document, s *schema, there, said any, given bool) (any, bool) {
 	s = d.resolve(s)
 	if len(s.Properties) == 0 {
@@ -86,7 +87,7 @@ func merge(d *document, s *schema, there, said any, given bool) (any, bool) {
 	return all, true
 }
 
-// fetchCurrent is the record as it is.
+// fetchCurrent returns the stored record.
 func fetchCurrent(ctx context.Context, client *apiclient.Client, path string) (map[string]any, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, client.URL(path), nil)
 	if err != nil {

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"errors"
@@ -12,23 +12,23 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// body is what a command sends as JSON: a file, and over it what the flags say.
+// body is the JSON object that a command sends: a file, and the members that flags set on top of it.
 type body struct {
 	schema  *schema
 	file    string
 	members []bodyFlag
 }
 
-// bodyFlag is a member of the body with a flag: where it stands, and its value.
+// bodyFlag is a member of the body that has a flag: its path and its value.
 type bodyFlag struct {
 	path []string
 	*flagValue
 }
 
-// addFlags adds a flag for each member. Members of a record within get dots, as in the field of a problem: --policy.max-retries. A name that is
-// taken gets body. before it.
+// addFlags adds a flag for each member. Members of nested records are written with dots, as in the field of a problem:
+// --policy.max-retries. A name that is reserved gets the prefix "body.".
 func (b *body) addFlags(d *document, f *pflag.FlagSet) {
-	f.StringVar(&b.file, "file", "", "file with the JSON to send, - for standard input; flags beat it")
+	f.StringVar(&b.file, "file", "", "JSON file to send, - for standard input; flags override it")
 	b.addSchemaFlags(d, f, b.schema, nil)
 }
 
@@ -52,7 +52,7 @@ func (b *body) addSchemaFlags(d *document, f *pflag.FlagSet, s *schema, path []s
 	}
 }
 
-// flagHelp describes a value for the help.
+// flagHelp returns the help text of a value.
 func flagHelp(s *schema, required bool) string {
 	var parts []string
 	if s.Description != "" {
@@ -67,12 +67,12 @@ func flagHelp(s *schema, required bool) string {
 	return strings.Join(parts, "; ")
 }
 
-// isGiven tells whether there is anything to send.
+// isGiven reports whether there is anything to send.
 func (b *body) isGiven() bool {
 	return b.file != "" || slices.ContainsFunc(b.members, func(m bodyFlag) bool { return m.isSet })
 }
 
-// read gives what the call says of the body.
+// read returns the members that the command line gives.
 func (b *body) read(cmd *cobra.Command) (map[string]any, error) {
 	all := map[string]any{}
 	if b.file != "" {
@@ -81,7 +81,7 @@ func (b *body) read(cmd *cobra.Command) (map[string]any, error) {
 			return nil, UsageError{err}
 		}
 		if err := decodeJSON(string(text), &all); err != nil || all == nil {
-			return nil, UsageError{errors.Join(fmt.Errorf("%s is not one JSON object", b.file), err)}
+			return nil, UsageError{errors.Join(fmt.Errorf("%s does not contain exactly one JSON object", b.file), err)}
 		}
 	}
 	for _, m := range b.members {
@@ -102,7 +102,7 @@ func (b *body) read(cmd *cobra.Command) (map[string]any, error) {
 	return all, nil
 }
 
-// checkRequired refuses what lacks a member that must be there.
+// checkRequired returns an error that names the required members that are missing.
 func (b *body) checkRequired(all map[string]any) error {
 	var missing []string
 	for _, name := range b.schema.Required {
@@ -111,12 +111,12 @@ func (b *body) checkRequired(all map[string]any) error {
 		}
 	}
 	if len(missing) > 0 {
-		return UsageError{fmt.Errorf("to be given by flags or in --file: %s", strings.Join(missing, ", "))}
+		return UsageError{fmt.Errorf("missing, give them as flags or in --file: %s", strings.Join(missing, ", "))}
 	}
 	return nil
 }
 
-// maxFileSize is more than any server takes in one request.
+// maxFileSize is more than any server accepts in one request.
 const maxFileSize = 64 << 20
 
 // readAll reads a file, or standard input for "-".
@@ -132,7 +132,7 @@ func readAll(cmd *cobra.Command, path string) ([]byte, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxFileSize+1))
 	if err == nil && len(text) > maxFileSize {
-		err = fmt.Errorf("%s has more than %d bytes", path, maxFileSize)
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxFileSize)
 	}
 	return text, err
 }

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 	"github.com/onelicense/onelicense/spec"
 )
 
-// recordedRequest is what a command sent.
+// recordedRequest is a request that a command sent.
 type recordedRequest struct {
 	method, path string
 	query        url.Values
@@ -28,11 +28,11 @@ type recordedRequest struct {
 	body         []byte
 }
 
-// testServer answers everything with success and keeps what it was asked.
+// testServer answers every request with success, unless respond is set, and records the requests.
 type testServer struct {
 	*httptest.Server
 	requests []recordedRequest
-	respond  http.HandlerFunc // nil: an empty object
+	respond  http.HandlerFunc // nil: responds with an empty object
 }
 
 func newTestServer(t *testing.T) *testServer {
@@ -72,7 +72,7 @@ func run(t *testing.T, in string, args ...string) (out, errs string, err error) 
 	return stdout.String(), stderr.String(), err
 }
 
-// Every route of the document has a command that reaches it, with each of its parameters and members as a flag.
+// Every operation of the document has a command that reaches it, with each of its parameters and members as a flag.
 //
 // proves B11
 func TestEveryRouteHasACommand(t *testing.T) {
@@ -125,7 +125,7 @@ func TestEveryRouteHasACommand(t *testing.T) {
 	}
 }
 
-// commandLine makes the command line that gives everything a route takes, and the request that it should become.
+// commandLine returns a command line that sets everything an operation takes, and the request that it should cause.
 func commandLine(t *testing.T, op *operation) (args []string, want recordedRequest, in string) {
 	t.Helper()
 	if op == nil {
@@ -137,7 +137,8 @@ func commandLine(t *testing.T, op *operation) (args []string, want recordedReque
 	}
 	for _, group := range root.Commands() {
 		for _, c := range group.Commands() {
-			if strings.Contains(c.Long, "It is "+op.method+" "+op.path) && (strings.HasSuffix(c.Long, op.path+".") || strings.Contains(c.Long, op.path+", ")) {
+			if strings.Contains(c.Long, "Operation: "+op.method+" "+op.path) &&
+				(strings.HasSuffix(c.Long, op.path+".") || strings.Contains(c.Long, op.path+", ")) {
 				args = append(args, group.Name(), c.Name())
 			}
 		}
@@ -172,7 +173,8 @@ func commandLine(t *testing.T, op *operation) (args []string, want recordedReque
 		for _, m := range b.members {
 			text, v := sampleValue(op.document, m.schema)
 			name := kebabCase(strings.Join(m.path, "."))
-			if slices.Contains(reservedFlags, name) || slices.ContainsFunc(op.Parameters, func(p parameter) bool { return kebabCase(strings.ToLower(p.Name)) == name }) {
+			if slices.Contains(reservedFlags, name) ||
+				slices.ContainsFunc(op.Parameters, func(p parameter) bool { return kebabCase(strings.ToLower(p.Name)) == name }) {
 				name = "body." + name
 			}
 			args = append(args, "--"+name+"="+text)
@@ -194,7 +196,7 @@ func commandLine(t *testing.T, op *operation) (args []string, want recordedReque
 	return args, want, in
 }
 
-// sampleValue is a text for the command line and the value that it stands for.
+// sampleValue returns a text for the command line, and the JSON value that it stands for.
 func sampleValue(d *document, s *schema) (string, any) {
 	switch {
 	case s.isDictionary():
@@ -232,7 +234,7 @@ func sampleValue(d *document, s *schema) (string, any) {
 	return text, text
 }
 
-// matchingText is a text that a pattern takes.
+// matchingText returns a text that matches a pattern.
 func matchingText(pattern string) string {
 	if pattern == "" {
 		return "a-text"
@@ -248,7 +250,7 @@ func matchingText(pattern string) string {
 		case syntax.OpLiteral:
 			return string(r.Rune)
 		case syntax.OpCharClass:
-			return string(r.Rune[len(r.Rune)-1]) // the last: letters, where there are some
+			return string(r.Rune[len(r.Rune)-1]) // the last one, which is a letter where there are letters
 		case syntax.OpRepeat:
 			return strings.Repeat(write(r.Sub[0]), max(r.Min, 1))
 		case syntax.OpPlus, syntax.OpStar, syntax.OpQuest, syntax.OpAlternate:

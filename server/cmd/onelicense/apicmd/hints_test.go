@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"encoding/json"
@@ -18,14 +18,14 @@ func errorText(err error) string {
 	return told.String()
 }
 
-// respondProblem answers with one.
+// respondProblem responds with a problem.
 func respondProblem(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "code": code, "detail": "no"})
 }
 
-// Whoever reaches nobody learns where was asked, and what to look at.
+// A failed connection names the server's address and what to check.
 func TestConnectionErrors(t *testing.T) {
 	l := newTestServer(t)
 	l.Close()
@@ -45,7 +45,7 @@ func TestConnectionErrors(t *testing.T) {
 	}
 }
 
-// What only a person may do says how a person does it, however the server puts its refusal.
+// A command for members only says how to log in as one, whatever code the server refuses a token with.
 func TestTokenRefusedForPersonalCommands(t *testing.T) {
 	l := newTestServer(t)
 	l.respond = func(w http.ResponseWriter, _ *http.Request) { respondProblem(w, http.StatusForbidden, "out_of_scope") }
@@ -59,7 +59,7 @@ func TestTokenRefusedForPersonalCommands(t *testing.T) {
 	}
 }
 
-// A person with a second factor logs in with its code, which is sent only where it is asked for: it is good once.
+// A member with a second factor logs in with a code, which is sent only when the server asks for it, because it is valid once.
 func TestSecondFactor(t *testing.T) {
 	l := newTestServer(t)
 	var codes []string
@@ -91,12 +91,13 @@ func TestSecondFactor(t *testing.T) {
 	if got := strings.Join(codes, ","); got != ",,123456" {
 		t.Errorf("the codes sent are %q", got)
 	}
-	if _, _, err := run(t, "", "tokens", "list", "--as", "ada@acme.test"); err == nil || !strings.Contains(err.Error(), "ONELICENSE_PASSWORD") {
+	if _, _, err := run(t, "", "tokens", "list", "--as", "ada@acme.test"); err == nil ||
+		!strings.Contains(err.Error(), "ONELICENSE_PASSWORD") {
 		t.Errorf("without a password: %v", err)
 	}
 }
 
-// A refusal to a request that was carried by hand is an answer too: it goes where the answer should, and says what it is.
+// A signed refusal of an offline request is a response: it is written to the output file, and its code is printed.
 func TestSignedRefusalIsWrittenOut(t *testing.T) {
 	l := newTestServer(t)
 	const text = `{"type":"onelicense/refusal/1","code":"machine_limit","detail":"1 machines"}` + "\nc2lnbmF0dXJl\n"
@@ -110,7 +111,8 @@ func TestSignedRefusalIsWrittenOut(t *testing.T) {
 	if answer, _ := os.ReadFile(path); string(answer) != text || out != "" {
 		t.Errorf("the answer is %q, and %q on standard output", answer, out)
 	}
-	if told := errorText(err); !strings.HasPrefix(told, "machine_limit: ") || !strings.Contains(told, "1 machines") || !strings.Contains(told, "what to do: deactivate one of the other machines; ") {
+	if told := errorText(err); !strings.HasPrefix(told, "machine_limit: ") || !strings.Contains(told, "1 machines") ||
+		!strings.Contains(told, "what to do: deactivate one of the other machines; ") {
 		t.Errorf("it says %s", told)
 	}
 }

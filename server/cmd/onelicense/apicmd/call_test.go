@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ const (
 	licenseID = "5edb1264cc150913cb7640f8"
 )
 
-// respondJSON gives these JSON texts, one for each request.
+// respondJSON responds with these JSON texts, one for each request.
 func respondJSON(texts ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -28,12 +28,30 @@ func respondJSON(texts ...string) http.HandlerFunc {
 	}
 }
 
-// Members come from a file and from flags, and flags beat the file.
+// Members come from a file and from flags, and flags override the file.
 func TestBodyFromFileAndFlags(t *testing.T) {
 	l := newTestServer(t)
-	_, _, err := run(t, `{"name":"Big","contexts":["ui"],"entitlements":[],"metadata":{"a":"b"},"overrides":{"grace":5}}`,
-		"licenses", "create", version, "--file=-", "--contexts=ui,automation", "--contexts=cli", "--entitlements", "name=rendering,slots=5",
-		"--entitlements", `{"name":"export"}`, "--metadata", "note=x=y", "--metadata", "kind=big", "--overrides.max_retries", "3", "--allowance=9007199254740993")
+	_, _, err := run(
+		t,
+		`{"name":"Big","contexts":["ui"],"entitlements":[],"metadata":{"a":"b"},"overrides":{"grace":5}}`,
+		"licenses",
+		"create",
+		version,
+		"--file=-",
+		"--contexts=ui,automation",
+		"--contexts=cli",
+		"--entitlements",
+		"name=rendering,slots=5",
+		"--entitlements",
+		`{"name":"export"}`,
+		"--metadata",
+		"note=x=y",
+		"--metadata",
+		"kind=big",
+		"--overrides.max_retries",
+		"3",
+		"--allowance=9007199254740993",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +65,7 @@ func TestBodyFromFileAndFlags(t *testing.T) {
 	}
 }
 
-// What cannot be right is a mistake in the call, and nothing is sent.
+// What cannot be valid is a mistake on the command line, and nothing is sent.
 func TestUsageErrors(t *testing.T) {
 	l := newTestServer(t)
 	for name, args := range map[string][]string{
@@ -76,7 +94,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-// An edit that names no revision is of the record as it is.
+// An edit without a revision reads the record first and uses its revision.
 func TestEditReadsTheRevision(t *testing.T) {
 	l := newTestServer(t)
 	l.respond = respondJSON(`{"id":"`+product+`","revision":41}`, `{"id":"`+product+`","name":"CAM","revision":42}`, `{}`)
@@ -91,15 +109,17 @@ func TestEditReadsTheRevision(t *testing.T) {
 		t.Errorf("%v; it asks %v", err, l.requests)
 	}
 	l.respond = respondJSON(`{}`)
-	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--if-match", `"7"`); err != nil || l.requests[3].header.Get("If-Match") != `"7"` ||
+	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--if-match", `"7"`); err != nil ||
+		l.requests[3].header.Get("If-Match") != `"7"` ||
 		strings.Contains(string(l.requests[3].body), "revision") {
 		t.Errorf("%v; it asks %v", err, l.requests)
 	}
 }
 
-// A record within a record is replaced by the server as a whole, and PUT replaces all: what an edit does not name stays.
+// The server replaces a nested record, and with PUT the whole record: members that an edit does not name keep their values.
 func TestEditKeepsUnnamedMembers(t *testing.T) {
-	const there = `{"id":"` + version + `","name":"1.0","revision":41,"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":7,"of_tomorrow":1}}`
+	const there = `{"id":"` + version +
+		`","name":"1.0","revision":41,"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":7,"of_tomorrow":1}}`
 	const terms = `{"id":"` + licenseID + `","status":"active","revision":5,"overrides":{"grace":9,"interval":60000}}`
 	const door = `{"require_mfa":false,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`
 	for name, c := range map[string]struct {
@@ -108,17 +128,21 @@ func TestEditKeepsUnnamedMembers(t *testing.T) {
 	}{
 		"one of a policy": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8},"revision":41}`,
 			[]string{"versions", "edit", version, "--policy.grace=8"}},
-		"of a revision that was read before": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8},"revision":40}`,
+		"of a revision that was read before": {there,
+			`{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8},"revision":40}`,
 			[]string{"versions", "edit", version, "--policy.grace=8", "--revision=40"}},
 		"an ETag that was read before": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8}}`,
 			[]string{"versions", "edit", version, "--policy.grace=8", `--if-match="40"`}},
 		"nothing of the policy": {there, `{"name":"2.0","revision":41}`, []string{"versions", "edit", version, "--name=2.0"}},
-		"a first override":      {`{"revision":5,"overrides":{}}`, `{"overrides":{"grace":8},"revision":5}`, []string{"licenses", "edit", licenseID, "--overrides.grace=8"}},
+		"a first override": {`{"revision":5,"overrides":{}}`, `{"overrides":{"grace":8},"revision":5}`, []string{"licenses", "edit",
+			licenseID, "--overrides.grace=8"}},
 		"an override is taken away": {terms, `{"overrides":{"interval":60000},"revision":5}`,
 			[]string{"licenses", "edit", licenseID, "--overrides.grace=null"}},
-		"the rules of the door": {door, `{"require_mfa":true,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`,
+		"the rules of the door": {door,
+			`{"require_mfa":true,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`,
 			[]string{"organisation", "change-access-settings", "--require-mfa"}},
-		"a provider's client": {door, `{"require_mfa":false,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"you","domains":["example.com"]}}`,
+		"a provider's client": {door,
+			`{"require_mfa":false,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"you","domains":["example.com"]}}`,
 			[]string{"organisation", "change-access-settings", "--oidc.client-id=you"}},
 		"no provider any more": {door, `{"require_mfa":false,"revision":3}`, []string{"organisation", "change-access-settings", "--file=-"}},
 	} {
@@ -131,7 +155,8 @@ func TestEditKeepsUnnamedMembers(t *testing.T) {
 		}
 	}
 	l := newTestServer(t)
-	if _, _, err := run(t, "", "versions", "create", product, "--name=1", "--policy.type=calls", "--policy.grace=null"); err == nil || len(l.requests) != 0 {
+	if _, _, err := run(t, "", "versions", "create", product, "--name=1", "--policy.type=calls", "--policy.grace=null"); err == nil ||
+		len(l.requests) != 0 {
 		t.Errorf("nothing is there to take it away from: %v", err)
 	}
 }
@@ -146,7 +171,7 @@ func TestNullValues(t *testing.T) {
 	}
 }
 
-// A list is a table for people and JSON for programs; a name that would move the cursor is shown as what it is.
+// A list is a table for people and JSON for programs; a name with control characters is printed without effect on the terminal.
 func TestLists(t *testing.T) {
 	l := newTestServer(t)
 	first := `{"items":[{"id":"1","name":"CAD\u001b[2J\u202e","archived":false,"metadata":{},"revision":1}],"next":"c2"}`
@@ -154,7 +179,8 @@ func TestLists(t *testing.T) {
 	l.respond = respondJSON(first, first, second, first, second, `{"items":[]}`)
 
 	out, errs, err := run(t, "", "products", "list", "--limit=1")
-	if err != nil || !strings.HasPrefix(out, "ID  NAME") || !strings.Contains(out, `CAD\x1b[2J\u202e`) || !strings.Contains(errs, "--cursor c2") {
+	if err != nil || !strings.HasPrefix(out, "ID  NAME") || !strings.Contains(out, `CAD\x1b[2J\u202e`) ||
+		!strings.Contains(errs, "--cursor c2") {
 		t.Errorf("%q %q %v", out, errs, err)
 	}
 	out, errs, err = run(t, "", "products", "list", "--limit=1", "--all")
@@ -165,7 +191,8 @@ func TestLists(t *testing.T) {
 		t.Errorf("the second page is asked for with %v", last)
 	}
 	out, _, err = run(t, "", "products", "list", "--all", "--json")
-	if want := `{"items":[` + first[len(`{"items":[`):len(first)-len(`],"next":"c2"}`)] + `,` + second[len(`{"items":[`):]; err != nil || !sameBody([]byte(out), []byte(want)) {
+	if want := `{"items":[` + first[len(`{"items":[`):len(first)-len(`],"next":"c2"}`)] + `,` + second[len(`{"items":[`):]; err != nil ||
+		!sameBody([]byte(out), []byte(want)) {
 		t.Errorf("%s %v, want %s", out, err, want)
 	}
 	if out, _, err = run(t, "", "products", "list"); err != nil || out != "none\n" {
@@ -173,10 +200,11 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// A table has the columns in which something stands, also of records within the items; a terminal that is narrower gets records.
+// A table shows the columns that have values, also those of nested records; a terminal that is too narrow gets records.
 func TestTable(t *testing.T) {
 	l := newTestServer(t)
-	events := `{"items":[{"id":"evt_1","type":"activation.refused","timestamp":"2030-01-02T03:04:05Z","data":{"organisation":"o","customer":"Globex","details":{"code":"machine_limit"}}},` +
+	events := `{"items":[{"id":"evt_1","type":"activation.refused","timestamp":"2030-01-02T03:04:05Z",` +
+		`"data":{"organisation":"o","customer":"Globex","details":{"code":"machine_limit"}}},` +
 		`{"id":"evt_2","type":"license.created","timestamp":"2030-01-02T03:04:04Z","data":{"organisation":"o","customer":"","details":{}}}]}`
 	l.respond = respondJSON(events)
 	out, _, err := run(t, "", "events", "list")
@@ -197,10 +225,11 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Of many things that were to be done each says whether it was, and one that was not is a failure.
+// Each item of a bulk operation says whether it succeeded, and one that failed makes the command fail.
 func TestPartialFailure(t *testing.T) {
 	l := newTestServer(t)
-	const done = `{"items":[{"id":"` + version + `"},{"id":"` + licenseID + `","error":{"code":"not_found","detail":"there is no such record","status":404}}]}`
+	const done = `{"items":[{"id":"` + version + `"},{"id":"` + licenseID +
+		`","error":{"code":"not_found","detail":"there is no such record","status":404}}]}`
 	l.respond = respondJSON(done, done, `{"items":[{"id":"`+version+`"}]}`)
 	for _, format := range [][]string{nil, {"--json"}} {
 		out, _, err := run(t, "", append([]string{"licenses", "suspend-many", "--ids", version + "," + licenseID}, format...)...)
@@ -215,15 +244,19 @@ func TestPartialFailure(t *testing.T) {
 
 func TestRecord(t *testing.T) {
 	l := newTestServer(t)
-	l.respond = respondJSON(`{"name":"v1","id":"2","policy":{"type":"calls","grace":12345678901234567},"contexts":["a","b"],"entitlements":[{"name":"x","slots":5},{"name":"y"}]}`)
+	l.respond = respondJSON(
+		`{"name":"v1","id":"2","policy":{"type":"calls","grace":12345678901234567},` +
+			`"contexts":["a","b"],"entitlements":[{"name":"x","slots":5},{"name":"y"}]}`,
+	)
 	out, _, err := run(t, "", "versions", "get", version)
-	want := "id            2\nname          v1\ncontexts      a,b\nentitlements  name=x,slots=5\nentitlements  name=y\npolicy.grace  12345678901234567\npolicy.type   calls\n"
+	want := "id            2\nname          v1\ncontexts      a,b\nentitlements  name=x,slots=5\nentitlements  name=y\npolicy.grace  " +
+		"12345678901234567\npolicy.type   calls\n"
 	if err != nil || out != want {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// Text answers go to standard output or to a file, as they are.
+// A text response goes to standard output or to a file, unchanged.
 func TestTextResponse(t *testing.T) {
 	l := newTestServer(t)
 	l.respond = func(w http.ResponseWriter, _ *http.Request) {
@@ -242,7 +275,7 @@ func TestTextResponse(t *testing.T) {
 	}
 }
 
-// A problem is told with its title, detail, code, members and what to do; in JSON it is the document.
+// A problem is printed with its title, detail, code, fields and a hint; with --json it is the document.
 //
 // proves part of B04
 func TestProblemOutput(t *testing.T) {
@@ -250,8 +283,11 @@ func TestProblemOutput(t *testing.T) {
 	l.respond = func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		_, _ = io.WriteString(w, `{"type":"about:blank","title":"Unprocessable Entity","status":422,"code":"invalid","detail":"name: is missing",`+
-			`"errors":[{"field":"name","detail":"is missing"}]}`)
+		_, _ = io.WriteString(
+			w,
+			`{"type":"about:blank","title":"Unprocessable Entity","status":422,"code":"invalid","detail":"name: is missing",`+
+				`"errors":[{"field":"name","detail":"is missing"}]}`,
+		)
 	}
 	out, _, err := run(t, "", "products", "create", "--name=", "--json")
 	var p *apiclient.Problem
@@ -260,7 +296,8 @@ func TestProblemOutput(t *testing.T) {
 	}
 	var told strings.Builder
 	PrintError(&told, p)
-	if want := "Unprocessable Entity: name: is missing (invalid)\n  name: is missing\nwhat to do: correct the values"; !strings.HasPrefix(told.String(), want) {
+	want := "Unprocessable Entity: name: is missing (invalid)\n  name: is missing\nwhat to do: correct the named values"
+	if !strings.HasPrefix(told.String(), want) {
 		t.Errorf("it says\n%s", &told)
 	}
 	if text := hintFor(&apiclient.Problem{Code: "revoked", Status: 403}); text == hintsByStatus[403] {
@@ -273,7 +310,7 @@ func TestProblemOutput(t *testing.T) {
 	}
 }
 
-// Tokens are stored for one server, out of others' sight, and sent to no other.
+// Tokens are stored for one server, unreadable by others, and sent to no other server.
 //
 // proves part of B11
 func TestProfiles(t *testing.T) {
@@ -295,7 +332,8 @@ func TestProfiles(t *testing.T) {
 	if _, _, err := run(t, "", "products", "list"); err == nil {
 		t.Error("no server is known, and it asks one")
 	}
-	if out, _, err := run(t, "olt_good\n", "login", "--server", l.URL+"/api/v1#fingerprint"); err != nil || out != "profile default: ada@acme.test of Acme at "+l.URL+"\n" {
+	if out, _, err := run(t, "olt_good\n", "login", "--server", l.URL+"/api/v1#fingerprint"); err != nil ||
+		out != "profile default: ada@acme.test of Acme at "+l.URL+"\n" {
 		t.Errorf("%q %v", out, err)
 	}
 	path, err := profilesFile()
@@ -322,7 +360,8 @@ func TestProfiles(t *testing.T) {
 	if _, _, err := run(t, "", "profiles", "default"); err != nil {
 		t.Error(err)
 	}
-	if out, _, err := run(t, "", "profiles"); err != nil || !strings.Contains(out, "* default") || !strings.Contains(out, "  second") || strings.Contains(out, "olt_") {
+	if out, _, err := run(t, "", "profiles"); err != nil || !strings.Contains(out, "* default") || !strings.Contains(out, "  second") ||
+		strings.Contains(out, "olt_") {
 		t.Errorf("%q %v", out, err)
 	}
 	if _, _, err := run(t, "", "logout"); err != nil {
@@ -337,7 +376,7 @@ func TestProfiles(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := run(t, "", "products", "list", "--profile", "second"); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	if _, _, err := run(t, "", "products", "list", "--profile", "second"); err == nil || !strings.Contains(err.Error(), "mode to 0600") {
 		t.Errorf("tokens that others can read are used: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"net/http"
@@ -51,7 +51,7 @@ func (d *document) hasOtherCommand(id string, but *operation) bool {
 	return false
 }
 
-// argumentName is how a command's use names what stands in the path: after the collection that it is one of.
+// argumentName returns the name of a path parameter in a command's usage: that of its collection, in the singular.
 func (o *operation) argumentName(p parameter) string {
 	before, _, _ := strings.Cut(o.path, "/{"+p.Name+"}")
 	name := before[strings.LastIndexByte(before, '/')+1:]

@@ -1,4 +1,4 @@
-package remote
+package apicmd
 
 import (
 	"encoding/json"
@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// flagValue is a value on the command line of what a schema describes. It is a flag's value (pflag.Value) and refuses what is not of its type.
+// flagValue is the value of a flag, described by a schema. It implements pflag.Value and refuses what is not of its type.
 //
 //	a text, whole number or number      as it is
 //	true or false                       as it is, or the flag alone
-//	nothing, where that is allowed      null; it also takes away one member of a record that is edited
+//	nothing, where that is allowed      null; it also removes a member of a nested record in an edit
 //	a list of texts                     a,b or several times
 //	a dictionary                        key=value, several times
 //	a list of records                   name=rendering,slots=5 or a JSON object, several times
@@ -20,18 +20,18 @@ import (
 type flagValue struct {
 	schema   *schema
 	document *document
-	optional bool // null takes it away
+	optional bool // null removes the member
 	value    any
 	isSet    bool
 }
 
-// isRemoval tells whether it is to be taken away, as opposed to being null.
+// isRemoval reports whether the member is to be removed, as opposed to set to null.
 func (m *flagValue) isRemoval() bool { return m.isSet && m.value == nil && !m.schema.hasType("null") }
 
-// String is what the help prints as the default: nothing is sent for a flag that is not given.
+// String returns the default that the help shows: nothing is sent for a flag that is not given.
 func (m *flagValue) String() string { return "" }
 
-// Type is how the help names the value.
+// Type returns the name of the value's type in the help.
 func (m *flagValue) Type() string {
 	s := m.schema
 	switch {
@@ -61,7 +61,7 @@ func (s *schema) isScalar() bool {
 
 func (m *flagValue) elementSchema() *schema { return m.document.resolve(m.schema.Items) }
 
-// recordSchema is the schema of the list's records, if it is one of records.
+// recordSchema returns the schema of the items of a list of records, or nil.
 func (m *flagValue) recordSchema() *schema {
 	if e := m.elementSchema(); e.hasType("object") && len(e.Properties) > 0 {
 		return e
@@ -69,7 +69,7 @@ func (m *flagValue) recordSchema() *schema {
 	return nil
 }
 
-// Set reads one value; for lists and dictionaries it adds to those before.
+// Set parses one value; for lists and dictionaries it adds to earlier values.
 func (m *flagValue) Set(text string) error {
 	s := m.schema
 	m.isSet = true
@@ -81,7 +81,7 @@ func (m *flagValue) Set(text string) error {
 	case s.isDictionary():
 		key, value, ok := strings.Cut(text, "=")
 		if !ok {
-			return fmt.Errorf("%q is not of the form key=value", text)
+			return fmt.Errorf("%q is not of the form KEY=VALUE", text)
 		}
 		all, _ := m.value.(map[string]any)
 		if all == nil {
@@ -104,7 +104,7 @@ func (m *flagValue) Set(text string) error {
 	return err
 }
 
-// parseElements reads one occurrence of a list's flag. An empty one is an empty list, or adds nothing.
+// parseElements parses one occurrence of a list's flag. An empty one is an empty list, or adds nothing.
 func (m *flagValue) parseElements(text string) ([]any, error) {
 	record := m.recordSchema()
 	switch {
@@ -134,7 +134,11 @@ func (m *flagValue) parseElements(text string) ([]any, error) {
 		name, value, ok := strings.Cut(part, "=")
 		of := record.Properties[name]
 		if !ok || of == nil {
-			return nil, fmt.Errorf("%q does not set one of %s, as name=value", part, strings.Join(record.memberNames(), ", "))
+			return nil, fmt.Errorf(
+				"%q is not of the form NAME=VALUE with one of the names %s",
+				part,
+				strings.Join(record.memberNames(), ", "),
+			)
 		}
 		parsed, err := parseValue(m.document.resolve(of), value)
 		if err != nil {
@@ -145,7 +149,7 @@ func (m *flagValue) parseElements(text string) ([]any, error) {
 	return []any{one}, nil
 }
 
-// parseValue reads one value of a schema.
+// parseValue parses one value of a schema.
 func parseValue(s *schema, text string) (any, error) {
 	switch {
 	case text == "null" && s.hasType("null"):
@@ -156,7 +160,7 @@ func parseValue(s *schema, text string) (any, error) {
 				return allowed, nil
 			}
 		}
-		return nil, fmt.Errorf("%q is none of %s", text, joinWords(s.Enum))
+		return nil, fmt.Errorf("%q is not valid; use one of %s", text, joinWords(s.Enum))
 	case s.hasType("integer"):
 		if _, ok := new(big.Int).SetString(text, 10); !ok {
 			return nil, fmt.Errorf("%q is not a whole number", text)
@@ -170,7 +174,7 @@ func parseValue(s *schema, text string) (any, error) {
 	case s.hasType("boolean"):
 		b, err := strconv.ParseBool(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q is neither true nor false", text)
+			return nil, fmt.Errorf("%q is not valid; use true or false", text)
 		}
 		return b, nil
 	case s.hasType("string"):
@@ -181,15 +185,15 @@ func parseValue(s *schema, text string) (any, error) {
 	return value, err
 }
 
-// decodeJSON reads one JSON text, with numbers as they are written.
+// decodeJSON decodes one JSON text and keeps numbers as written.
 func decodeJSON(text string, to any) error {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(to); err != nil {
-		return fmt.Errorf("%q is not the JSON that is wanted here: %w", text, err)
+		return fmt.Errorf("%q is not valid JSON of the expected type: %w", text, err)
 	}
 	if d.More() {
-		return fmt.Errorf("%q is more than one JSON text", text)
+		return fmt.Errorf("%q contains more than one JSON value", text)
 	}
 	return nil
 }
