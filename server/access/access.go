@@ -1,11 +1,11 @@
-// Package access knows people and how they get in: members of an organisation with their roles, passwords, sessions, and the one-time
-// token that makes the first owner.
+// Package access implements authentication and access control: the members of an organisation with their roles, passwords, second factors,
+// sessions and API tokens, and the one-time token that creates the first owner.
 //
-// Start with New, which is given the Store that keeps it all. A person comes in by SetUp or Login; after that each request shows the
-// session's token, which Authenticate turns into an Identity, whose May says what it is allowed. Programs show an API token instead
-// (AuthenticateToken). Nothing here knows HTTP.
+// Start with New, which takes the Store. A person logs in with SetUp or Login; each later request carries the session's token, which
+// Authenticate turns into an Identity, whose May method checks permissions. Programs send an API token instead (AuthenticateToken). Nothing
+// in this package knows HTTP.
 //
-// Secrets are stored only in forms that do not give them back: passwords as argon2id hashes, tokens, which are 256 random bits, as
+// Secrets are stored only in forms from which they cannot be recovered: passwords as argon2id hashes, tokens, which are 256 random bits, as
 // SHA-256.
 package access
 
@@ -29,17 +29,17 @@ import (
 type Member struct {
 	ID           license.ID
 	Organisation license.ID
-	Email        string // normalised, unique on the whole server: one logs in by it alone
-	Verified     bool   // that mail to the address reaches the member
+	Email        string // normalised, and unique on the whole server, because it alone names the account at login
+	Verified     bool   // mail to the address has reached the member
 	Name         string
 	Role         Role
-	Password     string // argon2id in its usual text form, leaves the server never; empty: the member comes in another way
+	Password     string // argon2id in its usual text form; it never leaves the server. Empty: the member logs in with the OIDC provider only
 	Disabled     bool
-	Revision     int64 // 1 when made, raised by each edit
+	Revision     int64 // starts at 1, raised by each edit
 	Created      lease.Time
 }
 
-// Session is one login. Its id is the hash of the token that the browser holds.
+// Session is one login. Its ID is the hash of the token that the browser holds.
 type Session struct {
 	ID         lease.Hash
 	Member     license.ID
@@ -48,108 +48,110 @@ type Session struct {
 	Expires    lease.Time
 }
 
-// AuthMethod is how a member proved to be it.
+// AuthMethod names the credentials that a member logged in with.
 type AuthMethod string
 
-// The ways in.
+// Authentication methods.
 const (
-	AuthPassword AuthMethod = "password" // alone
+	AuthPassword AuthMethod = "password" // a password alone
 	AuthTOTP     AuthMethod = "totp"     // a password and a second factor
-	AuthOIDC     AuthMethod = "oidc"     // the organisation's provider, which has its own rules
+	AuthOIDC     AuthMethod = "oidc"     // the organisation's OIDC provider, which has its own rules
 )
 
-// SetupToken is the right to make the first owner: the hash of a token, and until when it is good.
+// SetupToken is the right to create the first owner: the hash of a token, and when it expires.
 type SetupToken struct {
 	Hash    lease.Hash
 	Expires lease.Time
 }
 
-// Store keeps people and sessions. Like the domain's store it answers licensing.ErrNotFound and licensing.ErrExists; what it has
-// acknowledged outlives a crash. store/storetest is its contract.
+// Store keeps members and sessions. Like the domain's store it returns licensing.ErrNotFound and licensing.ErrExists, and what it has
+// acknowledged survives a crash. The tests in store/storetest define its behaviour.
 type Store interface {
 	licensing.EntryStore
 	CreateOrganisation(context.Context, licensing.Organisation) error
 
-	// HasOwner tells whether the server has an owner, and so is past its setup.
+	// HasOwner reports whether the server has an owner, and so has been set up.
 	HasOwner(context.Context) (bool, error)
-	// SetSetupToken replaces the setup token: an earlier one is void.
+	// SetSetupToken replaces the setup token, which makes an earlier one invalid.
 	SetSetupToken(context.Context, SetupToken) error
-	// SetupToken is the present one; ErrNotFound when there is none.
+	// SetupToken returns the valid setup token, or ErrNotFound.
 	SetupToken(context.Context) (SetupToken, error)
-	// CreateFirstOwner uses up the setup with this id and makes the organisation with its first member: all of it or nothing, and once,
-	// however many ask at a time. ErrNotFound when the setup is not this one, ErrExists when the server has an owner.
+	// CreateFirstOwner consumes the setup token with this hash and creates the organisation with its first member, all or nothing, and only
+	// once even for concurrent calls. It returns ErrNotFound if the setup token is another one, and ErrExists if the server has an owner.
 	CreateFirstOwner(ctx context.Context, setup lease.Hash, org licensing.Organisation, owner Member) error
 
-	// CreateMember refuses an e-mail address that is taken, in whatever organisation, with ErrExists.
+	// CreateMember returns ErrExists if the e-mail address is in use, in any organisation.
 	CreateMember(context.Context, Member) error
 	Member(ctx context.Context, org, id license.ID) (Member, error)
-	// MemberByEmail wants the normalised form.
+	// MemberByEmail expects the normalised address.
 	MemberByEmail(ctx context.Context, email string) (Member, error)
-	// Members lists those of the organisation, newest first; a search looks through names and addresses.
+	// Members lists the members of the organisation, newest first. A search looks through names and addresses.
 	Members(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Member], error)
-	// UpdateMember changes Email, Verified, Name, Role and Disabled and raises the revision, if it is still the given one: else ErrStale;
-	// ErrExists when the address is taken. To disable ends every session.
+	// UpdateMember sets Email, Verified, Name, Role and Disabled and raises the revision. It returns ErrStale if the revision is not the
+	// given one, and ErrExists if the address is in use. Disabling a member ends all their sessions.
 	UpdateMember(context.Context, Member) (Member, error)
-	// DeleteMember wants the given revision too. The sessions go with the member.
+	// DeleteMember removes the member and their sessions; it returns ErrStale if the revision is not the given one.
 	DeleteMember(ctx context.Context, org, id license.ID, revision int64) error
-	// SetPassword replaces the hash, if it is still the one that was, and ends every session of the member but keep: else ErrStale.
+	// SetPassword replaces the hash was by password and ends the member's sessions except keep. It returns ErrStale if the hash has changed
+	// meanwhile.
 	SetPassword(ctx context.Context, org, id license.ID, was, password string, keep lease.Hash) error
 
-	// CreateSession wants a member who is not disabled and whose hash is still the given one, the one that was checked: else ErrNotFound. So
-	// whoever is in the middle of logging in when a new password ends all sessions does not come in with the old one.
+	// CreateSession returns ErrNotFound if the member is disabled, or if their password hash is not the given one, which was checked at
+	// login. So a login that began before a password change cannot complete after it.
 	CreateSession(ctx context.Context, session Session, password string) error
-	// Session with its member. It gives expired ones too, until they are tidied: the two deserve different answers.
+	// Session returns the session and its member. It returns expired sessions too, until DeleteExpiredSessions, so that the caller can tell
+	// "expired" from "unknown".
 	Session(ctx context.Context, id lease.Hash) (Session, Member, error)
-	// Sessions of a member, the newest first, also expired ones.
+	// Sessions lists the member's sessions, newest first, with the expired ones.
 	Sessions(ctx context.Context, org, member license.ID) ([]Session, error)
-	// EndSession is idempotent.
+	// EndSession deletes the session. It is idempotent.
 	EndSession(ctx context.Context, id lease.Hash) error
-	// EndSessions ends all of a member's but keep.
+	// EndSessions deletes the member's sessions except keep.
 	EndSessions(ctx context.Context, org, member license.ID, keep lease.Hash) error
-	// DeleteExpiredSessions forgets the sessions that expired before the given time.
+	// DeleteExpiredSessions deletes the sessions that expired before the given time.
 	DeleteExpiredSessions(ctx context.Context, before lease.Time) error
 }
 
-// Error is a refusal with its stable code.
+// Error is a refusal with a stable code.
 type Error struct {
-	Code       string // stable; package problem lists them
+	Code       string // stable; listed in package problem
 	Detail     string
-	RetryAfter time.Duration // for rate_limited
+	RetryAfter time.Duration // with the code rate_limited
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
 
-// Identity is who makes a request: a member with a valid session, or a token that acts for one.
+// Identity is the authenticated sender of a request: a member with a valid session, or an API token that acts for a member.
 type Identity struct {
 	Member  Member
 	Session Session // zero for a token
-	CSRF    string  // of the session, to be shown with every request that changes something
+	CSRF    string  // of the session; required in the X-CSRF-Token header of every request that changes something
 	Token   *Token  // nil for a session
 
-	mfaMissing bool // the organisation wants a second factor, and there was none
+	mfaMissing bool // the organisation requires a second factor, and these credentials were made without one
 }
 
-// Options are what the door stands on beside its store.
+// Options configure a Service.
 type Options struct {
 	Clock    func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: no log
-	URL      func() string    // how browsers reach the server, without a slash at the end; nil: links begin with their path
-	Mailer   Mailer           // nil: no mail is sent, and who makes a link is given it
-	Provider OIDCProvider     // of logins by OpenID Connect; nil: there are none
-	Sealer   Sealer           // for what must be read again: nobody can have a second factor without one
+	URL      func() string    // returns the server's address as browsers reach it, without a trailing slash; nil: links begin with their path
+	Mailer   Mailer           // nil: no mail is sent, and links are returned to the member who creates them
+	Provider OIDCProvider     // OpenID Connect client; nil: logins with a provider are off
+	Sealer   Sealer           // encrypts secrets that must be read again; nil: nobody can enrol a second factor
 }
 
-// Service is the door. It is safe for concurrent use, and several on one store are one door.
+// Service implements authentication. It is safe for concurrent use, and services on several nodes may share one store.
 type Service struct {
 	Options
 	store      Store
 	random     io.Reader
 	deriveKey  func(password, salt []byte, time, memory uint32, threads uint8, length uint32) []byte
-	hashSlots  chan struct{}  // a place in it is the right to hash one password
-	background sync.WaitGroup // what answers do not wait for
+	hashSlots  chan struct{}  // holds one element for each password being hashed
+	background sync.WaitGroup // work that responses do not wait for
 }
 
-// New makes the door to the people in store.
+// New returns a service on the store.
 func New(store Store, o Options) *Service {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -160,19 +162,25 @@ func New(store Store, o Options) *Service {
 	if o.URL == nil {
 		o.URL = func() string { return "" }
 	}
-	return &Service{Options: o, store: store, random: rand.Reader, deriveKey: argon2.IDKey, hashSlots: make(chan struct{}, maxConcurrentHashes)}
+	return &Service{
+		Options:   o,
+		store:     store,
+		random:    rand.Reader,
+		deriveKey: argon2.IDKey,
+		hashSlots: make(chan struct{}, maxConcurrentHashes),
+	}
 }
 
 func (s *Service) now() time.Time { return s.Clock() }
 
 func (s *Service) timestamp() lease.Time { return lease.Time(s.now().UnixMilli()) }
 
-// newID makes an id of 96 random bits (DESIGN "Words").
+// newID returns an id of 96 random bits in hex.
 func (s *Service) newID(ctx context.Context) license.ID {
 	return license.ID(hex.EncodeToString(s.randomBytes(ctx, 12)))
 }
 
-// newToken makes a secret of 256 random bits.
+// newToken returns a secret of 256 random bits in hex.
 func (s *Service) newToken(ctx context.Context) string {
 	return hex.EncodeToString(s.randomBytes(ctx, 32))
 }

@@ -20,7 +20,7 @@ func TestPermissionTable(t *testing.T) {
 	if May(Owner, "unheard.of") {
 		t.Error("an action without a row is allowed")
 	}
-	// What is for good is for the two who answer for it.
+	// Actions that cannot be undone are for owners and admins.
 	for _, action := range []Action{DeleteCatalogue, RevokeLicenses} {
 		for _, role := range []Role{Developer, Support, Viewer} {
 			if May(role, action) {
@@ -56,7 +56,7 @@ func TestPasswordHash(t *testing.T) {
 	if again == hash {
 		t.Error("two hashes of one password are the same: no salt")
 	}
-	// Nobody's hash costs the same and is nobody's.
+	// The dummy hash costs the same work and matches no password.
 	if got, err := s.matches(t.Context(), dummyHash, ""); err != nil || got {
 		t.Errorf("nobody: %v, %v", got, err)
 	}

@@ -13,10 +13,10 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// SetupLifetime is how long a setup token is good. A new start makes a new one.
+// SetupLifetime is the time for which a setup token is valid. Each start of the server creates a new one.
 const SetupLifetime = 24 * time.Hour
 
-// SetupInput is what the first owner says.
+// SetupInput is the first owner's form.
 type SetupInput struct {
 	Token        string
 	Organisation string
@@ -25,11 +25,11 @@ type SetupInput struct {
 	Password     string
 }
 
-// IsAdditionalOrganisation tells whether it is for a server that has an owner, by a link of NewOrganisation.
+// IsAdditionalOrganisation reports whether the token is a link of NewOrganisationLink, for a server that already has an owner.
 func (f SetupInput) IsAdditionalOrganisation() bool { return strings.Contains(f.Token, "_") }
 
-// NewSetupToken makes the token by which the first owner is made, and voids an earlier one; empty when the server has an owner. There is
-// no other way to the first account: no default password, and no open registration.
+// NewSetupToken returns a new token that creates the first owner, and makes an earlier one invalid. It returns "" if the server has an
+// owner. There is no other way to the first account: no default password and no open registration.
 func (s *Service) NewSetupToken(ctx context.Context) (string, error) {
 	if owned, err := s.store.HasOwner(ctx); owned || err != nil {
 		return "", err
@@ -40,10 +40,11 @@ func (s *Service) NewSetupToken(ctx context.Context) (string, error) {
 	})
 }
 
-var errBadSetupToken = &Error{Code: "bad_setup_token", Detail: "the token is wrong, used or too old; the server prints a new one at each start"}
+var errBadSetupToken = &Error{Code: "bad_setup_token",
+	Detail: "the setup token is not valid, was used before or has expired; the server prints a new one at each start"}
 
-// SetUp makes the organisation and its owner and logs them in. The token is looked at before anything else, so that who does not have it
-// learns nothing and costs nothing. It is the server's, or one of NewOrganisation.
+// SetUp creates the organisation and its owner and logs them in. The token is checked before anything else, so that a caller without it
+// learns nothing and costs nothing. It is the server's setup token or one of NewOrganisationLink.
 func (s *Service) SetUp(ctx context.Context, f SetupInput, address string) (token string, who Identity, err error) {
 	further := f.IsAdditionalOrganisation()
 	var link licensing.TypedEntry[oneTimeToken]
@@ -65,17 +66,18 @@ func (s *Service) SetUp(ctx context.Context, f SetupInput, address string) (toke
 	now := s.timestamp()
 	org := licensing.Organisation{ID: s.newID(ctx), Name: f.Organisation, Created: now}
 	owner := Member{
-		ID: s.newID(ctx), Organisation: org.ID, Email: normaliseEmail(f.Email), Name: f.Name, Role: Owner, Password: hash, Revision: 1, Created: now,
+		ID: s.newID(ctx), Organisation: org.ID, Email: normaliseEmail(f.Email), Name: f.Name, Role: Owner, Password: hash, Revision: 1,
+		Created: now,
 	}
 	if further {
 		err = s.createAdditionalOrganisation(ctx, link, org, owner)
 	} else {
 		err = s.store.CreateFirstOwner(ctx, hashToken("setup", f.Token), org, owner)
 		switch {
-		case errors.Is(err, licensing.ErrNotFound): // another request was first
+		case errors.Is(err, licensing.ErrNotFound): // a concurrent request was first
 			err = errBadSetupToken
 		case errors.Is(err, licensing.ErrExists):
-			err = &Error{Code: "already_set_up", Detail: "the server has an owner"}
+			err = &Error{Code: "already_set_up", Detail: "the server already has an owner; use a link of onelicense organisation create-link"}
 		}
 	}
 	if err == nil {
@@ -99,15 +101,17 @@ func (s *Service) checkSetupToken(ctx context.Context, token, address string) er
 	return s.countFailure(ctx, "setup", address, errBadSetupToken)
 }
 
-// NewOrganisationLink gives the link by which a further organisation is founded on a server that has one. Whoever operates the server makes it.
+// NewOrganisationLink returns a one-time link that creates another organisation on a server that has one. Only the operator of the server
+// can create it.
 func (s *Service) NewOrganisationLink(ctx context.Context) (link string, until lease.Time, err error) {
 	secret, e, err := s.createLink(ctx, organisationLinkKind, s.newID(ctx), "", SetupLifetime, oneTimeToken{})
 	return s.linkTo(setupPage, secret), e.Until, err
 }
 
-// createAdditionalOrganisation makes a further organisation and its owner. What a crash in between leaves is an organisation without people, which nobody
-// can see.
-func (s *Service) createAdditionalOrganisation(ctx context.Context, link licensing.TypedEntry[oneTimeToken], org licensing.Organisation, owner Member) error {
+// createAdditionalOrganisation creates another organisation and its owner. A crash in between leaves an organisation without members, which
+// nobody can see.
+func (s *Service) createAdditionalOrganisation(ctx context.Context, link licensing.TypedEntry[oneTimeToken], org licensing.Organisation,
+	owner Member) error {
 	if err := s.checkEmailUnused(ctx, owner.Email); err != nil {
 		return err
 	}
@@ -120,7 +124,7 @@ func (s *Service) createAdditionalOrganisation(ctx context.Context, link licensi
 	return s.store.CreateMember(ctx, owner)
 }
 
-// checkEmailUnused tells whether an address is nobody's: else ErrExists.
+// checkEmailUnused returns ErrExists if a member has the address.
 func (s *Service) checkEmailUnused(ctx context.Context, email string) error {
 	_, err := s.store.MemberByEmail(ctx, email)
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -144,31 +148,31 @@ func (f SetupInput) validate() error {
 	return checkPassword("password", f.Password)
 }
 
-// maxLineLength is the number of characters of a name of a person or organisation.
+// maxLineLength is the number of characters that the name of a person or an organisation may have.
 const maxLineLength = 200
 
-// checkLine wants something that can be shown in one line.
+// checkLine validates a text that must fit in one line.
 func checkLine(field, s string) error {
 	switch {
 	case strings.TrimSpace(s) == "":
 		return &licensing.Invalid{Field: field, Problem: "is empty"}
 	case s != strings.TrimSpace(s):
-		return &licensing.Invalid{Field: field, Problem: "begins or ends with a blank"}
+		return &licensing.Invalid{Field: field, Problem: "begins or ends with a space; remove it"}
 	case utf8.RuneCountInString(s) > maxLineLength:
 		return &licensing.Invalid{Field: field, Problem: "is longer than 200 characters"}
 	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || r == utf8.RuneError }):
-		return &licensing.Invalid{Field: field, Problem: "holds a character that cannot be shown"}
+		return &licensing.Invalid{Field: field, Problem: "contains a control or invisible character"}
 	}
 	return nil
 }
 
-// checkEmail wants the form of an address; only a message sent there could tell more.
+// checkEmail validates the syntax of an address; only a message sent to it could prove more.
 func checkEmail(field, email string) error {
 	if err := checkLine(field, strings.TrimSpace(email)); err != nil {
 		return err
 	}
 	a, err := mail.ParseAddress(strings.TrimSpace(email))
-	if err != nil || a.Address != strings.TrimSpace(email) { // nothing around it, and no form that mail servers take for another
+	if err != nil || a.Address != strings.TrimSpace(email) { // nothing around the address, and no form that mail servers rewrite
 		return &licensing.Invalid{Field: field, Problem: "is not an e-mail address"}
 	}
 	return nil

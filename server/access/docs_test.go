@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestDocumentedPermissions holds the table of docs/access.md to the one that decides.
+// TestDocumentedPermissions compares the table in docs/access.md with the permissions in the code.
 func TestDocumentedPermissions(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| action |")

@@ -9,22 +9,22 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// How long the links are good.
+// Lifetimes of mailed links.
 const (
 	VerificationLifetime = 48 * time.Hour
 	ResetLifetime        = 2 * time.Hour
 )
 
-// How many mails with a new link go to one address, and are sent for one member to whatever addresses, within the window of guesses.
+// Limits within failureWindow of mails with a new link: to one address, and for one member to any address.
 const (
 	maxMailsPerAddress = 3
 	maxMailsPerMember  = 10
 )
 
-var errNoMail = &Error{Code: "no_mail", Detail: "this server sends no mail; ask an administrator of your organisation"}
+var errNoMail = &Error{Code: "no_mail", Detail: "this server cannot send mail; ask an administrator of your organisation for a link"}
 
-// ChangeEmail wants the password. The new address counts as not verified until the link that is sent there is opened, and links that were
-// sent to the old one are void.
+// ChangeEmail sets a new address after checking the password. The address counts as unverified until the link that is mailed to it is
+// opened, and links that were mailed to the old one become invalid.
 func (s *Service) ChangeEmail(ctx context.Context, who Identity, password, email, address string) error {
 	if err := checkEmail("email", email); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (s *Service) ChangeEmail(ctx context.Context, who Identity, password, email
 	return s.mailVerificationLink(ctx, m)
 }
 
-// updateWithRetry changes a member by themselves, for as long as others come first.
+// updateWithRetry applies a change to a member, and applies it again to the newest revision while concurrent edits win.
 func (s *Service) updateWithRetry(ctx context.Context, m Member, change func(*Member) bool) (Member, error) {
 	for range maxRetries {
 		m, err := s.store.Member(ctx, m.Organisation, m.ID)
@@ -63,7 +63,7 @@ func (s *Service) updateWithRetry(ctx context.Context, m Member, change func(*Me
 	return m, licensing.ErrStale
 }
 
-// SendVerification mails the link that proves one's address.
+// SendVerification mails the member a link that verifies their address.
 func (s *Service) SendVerification(ctx context.Context, who Identity) error {
 	if s.Mailer == nil {
 		return errNoMail
@@ -74,7 +74,7 @@ func (s *Service) SendVerification(ctx context.Context, who Identity) error {
 	return s.mailVerificationLink(ctx, who.Member)
 }
 
-// limitVerification counts a link to an address, which need not be the member's: they only say so.
+// limitVerification counts a link to an address. The address need not be the member's, since a member can claim any.
 func (s *Service) limitVerification(ctx context.Context, member license.ID, email string) error {
 	for _, l := range []limit{
 		{counterID(verificationKind, string(member), "by"), maxMailsPerMember, false},
@@ -83,21 +83,29 @@ func (s *Service) limitVerification(ctx context.Context, member license.ID, emai
 		if wait, err := s.checkLimit(ctx, l, true); err != nil {
 			return err
 		} else if wait > 0 {
-			return &Error{Code: "rate_limited", Detail: "a link was sent a moment ago", RetryAfter: wait}
+			return &Error{Code: "rate_limited", Detail: "links were mailed to this address a moment ago; wait before asking for another",
+				RetryAfter: wait}
 		}
 	}
 	return nil
 }
 
 func (s *Service) mailVerificationLink(ctx context.Context, m Member) error {
-	secret, _, err := s.createLink(ctx, verificationKind, s.newID(ctx), m.Organisation, VerificationLifetime, oneTimeToken{Member: m.ID, Email: m.Email})
+	secret, _, err := s.createLink(
+		ctx,
+		verificationKind,
+		s.newID(ctx),
+		m.Organisation,
+		VerificationLifetime,
+		oneTimeToken{Member: m.ID, Email: m.Email},
+	)
 	if err != nil {
 		return err
 	}
 	return s.mailLink(ctx, verificationKind, m.Email, m.Email, s.linkTo(verificationPage, secret), VerificationLifetime)
 }
 
-// VerifyEmail marks the address as reaching its member, whom it returns, if it is still the one that the link was sent to.
+// VerifyEmail marks the address as verified if it is still the one that the link was mailed to, and returns the member.
 func (s *Service) VerifyEmail(ctx context.Context, secret, address string) (Member, error) {
 	e, err := s.lookupLink(ctx, verificationKind, secret, address)
 	if err != nil {
@@ -116,8 +124,8 @@ func (s *Service) VerifyEmail(ctx context.Context, secret, address string) (Memb
 	return m, s.consumeLink(ctx, e)
 }
 
-// RequestPasswordReset mails a link to set a new one. Nobody learns whether there is such a member: the answer is the same, and what depends on
-// it comes after the answer.
+// RequestPasswordReset mails a link to set a new password. It does not reveal whether there is such a member: the response is the same, and
+// all work that depends on it happens after the response.
 func (s *Service) RequestPasswordReset(ctx context.Context, email, address string) error {
 	if s.Mailer == nil {
 		return errNoMail
@@ -128,10 +136,11 @@ func (s *Service) RequestPasswordReset(ctx context.Context, email, address strin
 		return err
 	}
 	if wait > 0 {
-		return &Error{Code: "rate_limited", Detail: "too many links were asked for", RetryAfter: wait}
+		return &Error{Code: "rate_limited", Detail: "too many links were requested; wait before asking for another", RetryAfter: wait}
 	}
 	s.inBackground("sending a link for a new password", func(ctx context.Context) error {
-		if wait, err := s.checkLimit(ctx, limit{counterID("forgotten", email, ""), maxMailsPerAddress, false}, true); wait > 0 || err != nil {
+		if wait, err := s.checkLimit(ctx, limit{counterID("forgotten", email, ""), maxMailsPerAddress, false}, true); wait > 0 ||
+			err != nil {
 			return err
 		}
 		m, err := s.store.MemberByEmail(ctx, email)
@@ -146,8 +155,8 @@ func (s *Service) RequestPasswordReset(ctx context.Context, email, address strin
 	return nil
 }
 
-// CreateResetLink is how somebody gets a new password without knowing the old one: mailed where mail can be sent, else given to whoever may edit
-// them, to pass on.
+// CreateResetLink creates a link with which a member sets a new password without knowing the old one. The link is mailed if there is a
+// mailer; otherwise it is returned to the caller, to pass on.
 func (s *Service) CreateResetLink(ctx context.Context, who Identity, id license.ID) (link string, err error) {
 	m, err := s.store.Member(ctx, who.Organisation(), id)
 	if err != nil {
@@ -163,7 +172,14 @@ func (s *Service) CreateResetLink(ctx context.Context, who Identity, id license.
 }
 
 func (s *Service) issueResetLink(ctx context.Context, m Member, by license.ID) (link string, err error) {
-	secret, _, err := s.createLink(ctx, resetKind, s.newID(ctx), m.Organisation, ResetLifetime, oneTimeToken{Member: m.ID, CreatedBy: by, Email: m.Email, Over: hashToken("password", m.Password)})
+	secret, _, err := s.createLink(
+		ctx,
+		resetKind,
+		s.newID(ctx),
+		m.Organisation,
+		ResetLifetime,
+		oneTimeToken{Member: m.ID, CreatedBy: by, Email: m.Email, Over: hashToken("password", m.Password)},
+	)
 	if err != nil {
 		return "", err
 	}
@@ -174,7 +190,8 @@ func (s *Service) issueResetLink(ctx context.Context, m Member, by license.ID) (
 	return "", s.mailLink(ctx, resetKind, m.Email, m.Email, link, ResetLifetime)
 }
 
-// ResetPassword sets a new password of the member whom it returns, and ends every session. Whoever has a second factor still needs it to log in.
+// ResetPassword sets a new password for the member of the link, ends all their sessions and returns the member. A second factor is still
+// required at the next login.
 func (s *Service) ResetPassword(ctx context.Context, secret, password, address string) (Member, error) {
 	e, err := s.lookupLink(ctx, resetKind, secret, address)
 	if err != nil {
@@ -185,7 +202,8 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password, address s
 		return Member{}, err
 	}
 	m, err := s.store.Member(ctx, e.Org, t.Member)
-	if errors.Is(err, licensing.ErrNotFound) || err == nil && (m.Disabled || m.Email != t.Email || hashToken("password", m.Password) != t.Over) {
+	if errors.Is(err, licensing.ErrNotFound) ||
+		err == nil && (m.Disabled || m.Email != t.Email || hashToken("password", m.Password) != t.Over) {
 		return Member{}, errBadLink
 	} else if err != nil {
 		return Member{}, err
@@ -201,7 +219,7 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password, address s
 		return Member{}, err
 	}
 	err = s.store.SetPassword(ctx, m.Organisation, m.ID, m.Password, hash, "")
-	if errors.Is(err, licensing.ErrStale) { // the password that the link replaces is not there any more
+	if errors.Is(err, licensing.ErrStale) { // the password that the link replaces has been changed already
 		return Member{}, errBadLink
 	} else if err != nil {
 		return Member{}, err

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// FakeHashes makes s's password hashes cheap, so that a test can guess often, and counts them.
+// FakeHashes replaces the password hash of s by a cheap one, so that a test can try many passwords, and counts the calls.
 func FakeHashes(s *Service) *atomic.Int64 {
 	n := new(atomic.Int64)
 	s.deriveKey = func(password, salt []byte, _, _ uint32, _ uint8, length uint32) []byte {
@@ -21,5 +21,5 @@ func FakeHashes(s *Service) *atomic.Int64 {
 	return n
 }
 
-// TOTPCode is what an authenticator with the secret shows.
+// TOTPCode returns the code that an authenticator with the secret shows at the time.
 func TOTPCode(secret []byte, at time.Time) string { return totpCode(secret, at.Unix()/totpStep) }

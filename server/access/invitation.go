@@ -10,21 +10,21 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// InvitationLifetime is how long an invitation is good.
+// InvitationLifetime is the time for which an invitation is valid.
 const InvitationLifetime = 7 * 24 * time.Hour
 
-// Invitation is the way of a further person into an organisation.
+// Invitation lets one person become a member of an organisation.
 type Invitation struct {
 	ID        license.ID
 	Email     string
 	Role      Role
-	InvitedBy license.ID // the member who invites
+	InvitedBy license.ID // the member who sent the invitation
 	Created   lease.Time
 	Expires   lease.Time
 }
 
-// Invite lets somebody become a member. Where mail can be sent, the link goes to the address and is seen by nobody else, so whoever
-// accepts has proven it; else it is given here, for the inviter to pass on. ErrExists when the address is a member's, or is invited.
+// Invite invites an address to become a member. With a mailer the link goes to the address alone, so that accepting proves the address;
+// otherwise the link is returned, for the inviter to pass on. It returns ErrExists if the address is a member's or is invited already.
 func (s *Service) Invite(ctx context.Context, who Identity, organisation, email string, role Role) (i Invitation, link string, err error) {
 	if err := checkEmail("email", email); err != nil {
 		return i, "", err
@@ -68,12 +68,12 @@ func (s *Service) Invite(ctx context.Context, who Identity, organisation, email 
 	return i, "", nil
 }
 
-// invitationID allows one invitation at a time for an address.
+// invitationID derives the id from the address, so that an address has one invitation at a time.
 func invitationID(org license.ID, email string) license.ID {
 	return license.ID(hashToken("invitation of", string(org)+"\n"+email)[:24])
 }
 
-// deleteExpired makes room for a new ticket with the id. One that is still good stays.
+// deleteExpired deletes the entry with the id if it has expired, so that a new one can be created.
 func (s *Service) deleteExpired(ctx context.Context, kind string, id license.ID) error {
 	e, err := s.store.Entry(ctx, kind, string(id))
 	if err == nil && s.timestamp() >= e.Until {
@@ -90,7 +90,7 @@ func invitationOf(e licensing.TypedEntry[oneTimeToken]) (Invitation, error) {
 	return Invitation{ID: license.ID(e.ID), Email: t.Email, Role: t.Role, InvitedBy: t.Member, Created: e.Created, Expires: t.Expires}, nil
 }
 
-// Invitations lists those of the organisation that were not accepted yet, newest first.
+// Invitations lists the organisation's open invitations, newest first.
 func (s *Service) Invitations(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Invitation], error) {
 	found, err := s.links(invitationKind).List(ctx, org, "", page)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Service) Invitations(ctx context.Context, org license.ID, page licensin
 	return licensing.MapListing(found, invitationOf)
 }
 
-// RevokeInvitation ends one: whoever accepts it later is refused.
+// RevokeInvitation deletes an invitation, so that its link is refused.
 func (s *Service) RevokeInvitation(ctx context.Context, org, id license.ID) error {
 	if _, err := licensing.OrgEntry(ctx, s.store, org, invitationKind, string(id)); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (s *Service) RevokeInvitation(ctx context.Context, org, id license.ID) erro
 	return s.store.DeleteEntry(ctx, invitationKind, string(id), 0)
 }
 
-// AcceptInvitation makes the member and logs in.
+// AcceptInvitation creates the member and logs them in.
 func (s *Service) AcceptInvitation(ctx context.Context, secret, name, password, address string) (token string, who Identity, err error) {
 	e, err := s.lookupLink(ctx, invitationKind, secret, address)
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, secret, name, password, 
 	if err := checkPassword("password", password); err != nil {
 		return "", Identity{}, err
 	}
-	if err := s.checkEmailUnused(ctx, t.Email); err != nil { // another organisation may have been first
+	if err := s.checkEmailUnused(ctx, t.Email); err != nil { // another organisation may have created a member with this address
 		return "", Identity{}, err
 	}
 	hash, err := s.hash(ctx, password)
@@ -133,8 +133,17 @@ func (s *Service) AcceptInvitation(ctx context.Context, secret, name, password, 
 	if err := s.consumeLink(ctx, e); err != nil {
 		return "", Identity{}, err
 	}
-	m := Member{ID: s.newID(ctx), Organisation: e.Org, Email: t.Email, Verified: t.Mailed, Name: name, Role: t.Role, Password: hash, Revision: 1,
-		Created: s.timestamp()}
+	m := Member{
+		ID:           s.newID(ctx),
+		Organisation: e.Org,
+		Email:        t.Email,
+		Verified:     t.Mailed,
+		Name:         name,
+		Role:         t.Role,
+		Password:     hash,
+		Revision:     1,
+		Created:      s.timestamp(),
+	}
 	if err := s.store.CreateMember(ctx, m); err != nil {
 		return "", Identity{}, err
 	}

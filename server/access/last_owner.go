@@ -8,22 +8,22 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// An organisation always has an owner who can come in. To be the last one is a matter of several records, so changes that leave one owner
-// fewer go one after another, on all nodes: each is written into one entry of the organisation before it is made.
+// An organisation always keeps an owner who can log in. Whether an owner is the last one depends on several records, so changes that leave
+// one owner fewer run one after another, on all nodes: each is written into one entry of the organisation before it is made.
 //
-//	read the entry; make the change that stands in it, if any, and take it out
+//	read the entry; make the change that is written in it, if any, and remove it from the entry
 //	find another owner
 //	write the change into the entry, if its revision is still the one that was read
-//	make the change, if the member's revision is still the one that it was decided for
-//	take it out
+//	make the change, if the member's revision is still the one that the decision was made for
+//	remove the change from the entry
 //
-// Nobody can have left between the reading and the writing, for that would have raised the entry's revision. Once a change is written, it is
-// made or found impossible by whoever comes next, also when its node has died; only then it is taken out, so no slow node can make it
-// later. The entry is never deleted: its revision must only rise.
+// No owner can have left between reading and writing, because that would have raised the entry's revision. Once a change is written, the
+// next caller makes it or finds that it has become impossible, even if the node that wrote it has died; only then it is removed, so no slow
+// node can make it later. The entry is never deleted, because its revision must only rise.
 
 const ownersKind = "owners"
 
-// ownerChange is the body of the entry; with no member, nothing is under way.
+// ownerChange is the body of the entry. Without a member no change is in progress.
 type ownerChange struct {
 	Member   license.ID `json:"member,omitempty"`
 	Revision int64      `json:"revision,omitempty"`
@@ -35,7 +35,8 @@ type ownerChange struct {
 
 func (m Member) isActiveOwner() bool { return m.Role == Owner && !m.Disabled }
 
-// demoteOwner makes m of a member who, at m's revision, is an owner and in m is none, or removes it.
+// demoteOwner updates m, who is an owner at m's revision and is none in m, or removes the member. It refuses to leave the organisation
+// without an active owner.
 func (s *Service) demoteOwner(ctx context.Context, m Member, remove bool) (Member, error) {
 	c := ownerChange{Member: m.ID, Revision: m.Revision, Remove: remove, Name: m.Name, Role: m.Role, Disabled: m.Disabled}
 	for range maxRetries {
@@ -46,7 +47,7 @@ func (s *Service) demoteOwner(ctx context.Context, m Member, remove bool) (Membe
 		if other, err := s.hasOtherOwner(ctx, m); err != nil {
 			return m, err
 		} else if !other {
-			return m, &Error{Code: "last_owner", Detail: "an organisation has at least one owner: make another one first"}
+			return m, &Error{Code: "last_owner", Detail: "cannot remove the last owner; assign another owner first"}
 		}
 		e.Value = c
 		e, err = s.ownerChanges().Replace(ctx, e)
@@ -58,14 +59,14 @@ func (s *Service) demoteOwner(ctx context.Context, m Member, remove bool) (Membe
 		changed, err := s.finishOwnerChange(ctx, e)
 		if errors.Is(err, licensing.ErrStale) && !remove && !changed.isActiveOwner() && changed.Revision == m.Revision+1 ||
 			errors.Is(err, licensing.ErrNotFound) && remove {
-			err = nil // another node has made it
+			err = nil // another node has made the change
 		}
 		return changed, err
 	}
 	return m, licensing.ErrStale
 }
 
-// ownersEntry is the organisation's entry, with nothing under way.
+// ownersEntry returns the organisation's entry, after completing a change that is in progress.
 func (s *Service) ownersEntry(ctx context.Context, org license.ID) (licensing.TypedEntry[ownerChange], error) {
 	for range maxRetries {
 		e, err := s.ownerChanges().Get(ctx, string(org))
@@ -85,8 +86,8 @@ func (s *Service) ownersEntry(ctx context.Context, org license.ID) (licensing.Ty
 	return licensing.TypedEntry[ownerChange]{}, licensing.ErrStale
 }
 
-// finishOwnerChange makes the change that stands in the entry, and takes it out. With ErrStale it gives the member as it is: the change was
-// made by another, or has become impossible.
+// finishOwnerChange makes the change in the entry and removes it from the entry. With ErrStale it returns the member as stored: another
+// node made the change, or it has become impossible.
 func (s *Service) finishOwnerChange(ctx context.Context, e licensing.TypedEntry[ownerChange]) (Member, error) {
 	c := e.Value
 	m, made := s.store.Member(ctx, e.Org, c.Member)
@@ -101,7 +102,7 @@ func (s *Service) finishOwnerChange(ctx context.Context, e licensing.TypedEntry[
 		m, made = s.store.UpdateMember(ctx, m)
 	}
 	if made != nil && !errors.Is(made, licensing.ErrStale) && !errors.Is(made, licensing.ErrNotFound) {
-		return m, made // it is not known what became of it, so it stays written
+		return m, made // the outcome is unknown, so the change stays in the entry
 	}
 	e.Value = ownerChange{}
 	if _, err := s.ownerChanges().Replace(ctx, e); err != nil && !errors.Is(err, licensing.ErrStale) {
@@ -110,7 +111,7 @@ func (s *Service) finishOwnerChange(ctx context.Context, e licensing.TypedEntry[
 	return m, made
 }
 
-// hasOtherOwner tells whether somebody else is an owner who can come in.
+// hasOtherOwner reports whether another active member is an owner.
 func (s *Service) hasOtherOwner(ctx context.Context, m Member) (bool, error) {
 	page := licensing.Page{Limit: 200}
 	for {

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Mailer sends one message of plain text. It may take it into a queue.
+// Mailer sends one plain-text message. It may queue it.
 type Mailer interface {
 	Mail(ctx context.Context, to, subject, text string) error
 }
 
-// The pages that links lead to, below the server's own address.
+// Pages that links open, below the server's own address.
 const (
 	invitationPage   = "/invitation"
 	verificationPage = "/verification"
@@ -19,26 +19,40 @@ const (
 	setupPage        = "/setup"
 )
 
-// linkTo is never made of what a request says about its host: whoever asks for somebody else's new password chooses that.
+// linkTo returns the link to a page. It never uses the Host header of a request, because an attacker who requests a password reset for
+// somebody else chooses that header.
 func (s *Service) linkTo(page, secret string) string { return s.URL() + page + "?token=" + secret }
 
-// emailTemplate is what stands around a link.
+// emailTemplate is the text around a link.
 type emailTemplate struct{ subject, reason, ignoreHint string }
 
 var emailTemplates = map[string]emailTemplate{
-	invitationKind:   {"You are invited to %s", "You are invited to work at %s. To choose a password, open", "If you do not know why, do nothing."},
-	verificationKind: {"Is this your address?", "To confirm that mail to %s reaches you, open", "If you have no account, do nothing."},
-	resetKind:        {"A new password", "To set a new password for %s, open", "If you did not ask for it, do nothing: your password stays as it is."},
+	invitationKind: {
+		"Invitation to %s",
+		"You are invited to join %s. To choose a password, open",
+		"If you did not expect this invitation, ignore this message.",
+	},
+	verificationKind: {"Verify your e-mail address", "To verify the address %s, open", "If you have no account, ignore this message."},
+	resetKind: {
+		"Reset your password",
+		"To set a new password for %s, open",
+		"If you did not request this, ignore this message: your password stays as it is.",
+	},
 }
 
-// mailLink mails a link to somebody. about fills the places in the letter.
+// mailLink mails a link. about fills the placeholders of the template.
 func (s *Service) mailLink(ctx context.Context, kind, to, about, link string, life time.Duration) error {
 	l := emailTemplates[kind]
 	subject := l.subject
 	if kind == invitationKind {
 		subject = fmt.Sprintf(subject, about)
 	}
-	text := fmt.Sprintf(l.reason, about) + "\n\n" + link + "\n\nThe link is good once, for " + hours(life) + ". " + l.ignoreHint + "\n"
+	text := fmt.Sprintf(
+		l.reason,
+		about,
+	) + "\n\n" + link + "\n\nThe link can be used once and expires in " + hours(
+		life,
+	) + ". " + l.ignoreHint + "\n"
 	return s.Mailer.Mail(ctx, to, subject, text)
 }
 
@@ -49,7 +63,7 @@ func hours(d time.Duration) string {
 	return fmt.Sprintf("%d hours", int(d.Hours()))
 }
 
-// inBackground does what must not be seen in the time that an answer takes, after the answer. Finish waits for it.
+// inBackground runs work after the response whose duration must not be observable in the response time. Wait waits for it.
 func (s *Service) inBackground(what string, do func(context.Context) error) {
 	s.background.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -60,5 +74,5 @@ func (s *Service) inBackground(what string, do func(context.Context) error) {
 	})
 }
 
-// Wait waits for the work that answers do not wait for. After it the store may be closed.
+// Wait waits for the work in the background. Close the store only after it.
 func (s *Service) Wait() { s.background.Wait() }

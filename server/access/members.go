@@ -10,27 +10,27 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Whoever may edit people may edit those of lesser rank and of their own, and raise nobody above themselves: owners are made, and
-// changed, by owners alone.
+// A member with permission to edit members may edit those of equal or lower rank, and may promote nobody above their own role: only owners
+// create and change owners.
 
-// Members lists the people of the organisation, newest first.
+// Members lists the members of the organisation, newest first.
 func (s *Service) Members(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Member], error) {
 	return s.store.Members(ctx, org, page)
 }
 
-// Member reads one.
+// Member returns one member of the organisation.
 func (s *Service) Member(ctx context.Context, org, id license.ID) (Member, error) {
 	return s.store.Member(ctx, org, id)
 }
 
-// MemberEdit is a change of a member; what is nil stays.
+// MemberEdit is a change to a member; nil fields stay as they are.
 type MemberEdit struct {
 	Name     *string
 	Role     *Role
 	Disabled *bool
 }
 
-// EditMember makes the change if the member is still at the revision, or with 0 at any. Disabling ends the member's sessions.
+// EditMember applies the edit if the member has the revision; revision 0 means any. Disabling ends the member's sessions.
 func (s *Service) EditMember(ctx context.Context, who Identity, id license.ID, revision int64, edit MemberEdit) (Member, error) {
 	if err := edit.check(); err != nil {
 		return Member{}, err
@@ -70,18 +70,18 @@ func (e MemberEdit) check() error {
 
 func checkRole(role Role) error {
 	if !slices.Contains(Roles, role) {
-		return &licensing.Invalid{Field: "role", Problem: "is not one of the roles"}
+		return &licensing.Invalid{Field: "role", Problem: "is not a role; use owner, admin, developer, support or viewer"}
 	}
 	return nil
 }
 
-// RemoveMember takes a member, at the revision or with 0 at any, out of the organisation, with sessions and tokens.
+// RemoveMember deletes a member with their sessions and tokens, if the member has the revision; revision 0 means any.
 func (s *Service) RemoveMember(ctx context.Context, who Identity, id license.ID, revision int64) error {
 	_, err := s.changeMember(ctx, who, id, revision, true, func(*Member) {})
 	if err != nil {
 		return err
 	}
-	// The tokens are worth nothing without their member already; this only tidies up.
+	// Tokens are invalid without their member already; this only frees the space.
 	for {
 		left, err := s.tokens().List(ctx, who.Organisation(), string(id), licensing.Page{})
 		if err != nil || len(left.Items) == 0 {
@@ -95,10 +95,17 @@ func (s *Service) RemoveMember(ctx context.Context, who Identity, id license.ID,
 	}
 }
 
-var errOwnersOnly = &Error{Code: "forbidden", Detail: "only an owner makes or changes owners"}
+var errOwnersOnly = &Error{Code: "forbidden", Detail: "only owners can assign or change the owner role"}
 
-// changeMember makes a change of a member of the caller's organisation, again for as long as others come first and no revision was named.
-func (s *Service) changeMember(ctx context.Context, who Identity, id license.ID, revision int64, remove bool, change func(*Member)) (Member, error) {
+// changeMember changes a member of the caller's organisation. Without a revision it retries while concurrent edits win.
+func (s *Service) changeMember(
+	ctx context.Context,
+	who Identity,
+	id license.ID,
+	revision int64,
+	remove bool,
+	change func(*Member),
+) (Member, error) {
 	for range maxRetries {
 		m, err := s.store.Member(ctx, who.Organisation(), id)
 		switch {
@@ -125,17 +132,17 @@ func (s *Service) changeMember(ctx context.Context, who Identity, id license.ID,
 	return Member{}, licensing.ErrStale
 }
 
-// maxRetries is how often a change is tried again while others come first.
+// maxRetries is the number of times that a change is retried while concurrent changes win.
 const maxRetries = 200
 
-// Sessions lists a member's own that have not expired, newest first.
+// Sessions lists the caller's own sessions that have not expired, newest first.
 func (s *Service) Sessions(ctx context.Context, who Identity) ([]Session, error) {
 	all, err := s.store.Sessions(ctx, who.Organisation(), who.Member.ID)
 	now := s.timestamp()
 	return slices.DeleteFunc(all, func(one Session) bool { return one.Expires <= now }), err
 }
 
-// EndSession ends one of the member's own.
+// EndSession ends one of the caller's own sessions.
 func (s *Service) EndSession(ctx context.Context, who Identity, id lease.Hash) error {
 	all, err := s.store.Sessions(ctx, who.Organisation(), who.Member.ID)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// enrolTOTP gives the person a second factor, and takes the codes that it shows.
+// enrolTOTP enrols the owner's second factor, and returns a function for its codes.
 func (w *fixture) enrolTOTP() (codeAt func(time.Time) string, recovery []string) {
 	w.Helper()
 	ctx := context.Background()
@@ -81,7 +81,7 @@ func TestConcurrentUseOfOneCode(t *testing.T) {
 	codeAt, recovery := w.enrolTOTP()
 	for _, shown := range []string{codeAt(w.clock()), recovery[0]} {
 		var all sync.WaitGroup
-		outcomes := make([]string, 8) // fewer than are held back as guesses
+		outcomes := make([]string, 8) // fewer than the rate limit allows
 		for i := range outcomes {
 			all.Go(func() { outcomes[i] = w.loginWithCode(i%2, shown, home) })
 		}
@@ -100,8 +100,8 @@ func TestConcurrentUseOfOneCode(t *testing.T) {
 	}
 }
 
-// Who knows the password and guesses the code from many machines is slowed down by the person's own count: a password alone makes no place
-// known.
+// An attacker who knows the password and tries codes from many machines is limited by the count of the account: a password alone makes no
+// place known.
 //
 // proves part of B10
 func TestCodeGuessingIsLimited(t *testing.T) {

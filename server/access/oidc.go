@@ -15,38 +15,38 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// An organisation may let its people log in at a provider of its own, by OpenID Connect: code, PKCE, state and nonce. The provider says who
-// somebody is; who that is here is decided here:
+// An organisation may let its members log in with an OpenID Connect provider of its own (authorization code with PKCE, state and nonce).
+// The provider says who a person is; which member that is, is decided here:
 //
-//   - an identity of the provider that came in before is the same member again, whatever its address is now;
-//   - else it needs an address that the provider has verified, in one of the allowed domains. With it one is the member who has proven the
-//     same address here, who was invited by it, or, if the organisation wants that, a newcomer;
-//   - a member whose address was never proven here is not given to whoever has the address elsewhere, for a colleague may have written it
-//     there. They link the provider themselves, logged in, and their address must be the same.
+//   - an identity of the provider that logged in before is the same member again, whatever its address is now;
+//   - otherwise it needs an address that the provider has verified, in one of the allowed domains. With it the person is the member who has
+//     verified the same address here, or the one who was invited by it, or, if the organisation wants that, a new member;
+//   - a member whose address was never verified here is not given to a person who has the address at the provider, because a colleague may
+//     have entered it. Such members link the provider themselves while logged in, with the same address.
 //
-// One member has one identity of a provider at most.
+// A member has at most one identity of a provider.
 
-// OIDC is how an organisation's provider is reached, and whom it may let in.
+// OIDC configures an organisation's provider and who may log in with it.
 type OIDC struct {
-	Issuer       string   `json:"issuer"` // its address, from which everything else about it is read
+	Issuer       string   `json:"issuer"` // address of the provider, below which its discovery document is
 	ClientID     string   `json:"client_id"`
 	SealedSecret []byte   `json:"sealed"`
-	Domains      []string `json:"domains,omitempty"`   // of addresses that are let in; none: all
-	DefaultRole  Role     `json:"newcomers,omitempty"` // what somebody becomes who was not invited; empty: nothing
+	Domains      []string `json:"domains,omitempty"`   // of e-mail addresses that may log in; none: all
+	DefaultRole  Role     `json:"newcomers,omitempty"` // role of new members who were not invited; empty: nobody else may log in
 }
 
-// OIDCProvider speaks with the providers. What it refuses is an *Error.
+// OIDCProvider talks to the providers. What it refuses is an *Error.
 type OIDCProvider interface {
-	// Begin gives the address at the provider to which a browser goes.
+	// Begin returns the address at the provider that the browser is sent to.
 	Begin(ctx context.Context, c OIDCClient, state, nonce, verifier string) (string, error)
-	// Finish exchanges the code that the browser brought back.
+	// Finish exchanges the code that the browser brought back for claims.
 	Finish(ctx context.Context, c OIDCClient, code, nonce, verifier string) (OIDCClaims, error)
 }
 
-// OIDCClient is the server to a provider.
+// OIDCClient is the server's registration at a provider.
 type OIDCClient struct{ Issuer, ID, Secret, Redirect string }
 
-// OIDCClaims are what a provider says of somebody.
+// OIDCClaims are a provider's statements about a person.
 type OIDCClaims struct {
 	Subject  string
 	Email    string
@@ -57,12 +57,12 @@ type OIDCClaims struct {
 const (
 	oidcStateKind     = "oidc_state"
 	oidcLinkKind      = "oidc_link"
-	oidcLifetime      = 10 * time.Minute // between here and back
+	oidcLifetime      = 10 * time.Minute // from the redirect to the provider until the callback
 	maxDomains        = 50
 	oidcSecretPurpose = "oidc\n"
 )
 
-// OIDCCallback is the path that a provider sends browsers back to; it is entered there.
+// OIDCCallback is the path that a provider redirects browsers back to. It is registered at the provider.
 const OIDCCallback = "/api/v1/oidc/callback"
 
 func checkOIDC(o OIDC) error {
@@ -73,44 +73,48 @@ func checkOIDC(o OIDC) error {
 		local = u.Hostname() == "localhost" || failed == nil && ip.IsLoopback()
 	}
 	switch {
-	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && local):
-		return &licensing.Invalid{Field: "oidc.issuer", Problem: "is not of the form https://host/path"}
+	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" &&
+		local):
+		return &licensing.Invalid{Field: "oidc.issuer", Problem: "is not an address of the form https://host/path"}
 	case len(o.Domains) > maxDomains:
-		return &licensing.Invalid{Field: "oidc.domains", Problem: "are more than 50"}
+		return &licensing.Invalid{Field: "oidc.domains", Problem: "has more than 50 domains; at most 50 are allowed"}
 	case o.DefaultRole == Owner:
-		return &licensing.Invalid{Field: "oidc.newcomers", Problem: "may not be owners"}
+		return &licensing.Invalid{Field: "oidc.newcomers", Problem: "is owner; new members cannot be owners"}
 	case o.DefaultRole != "" && len(o.Domains) == 0:
-		return &licensing.Invalid{Field: "oidc.domains", Problem: "are needed, or everybody whom the provider knows could come in"}
+		return &licensing.Invalid{Field: "oidc.domains",
+			Problem: "is empty, but new members need a domain; otherwise everybody known to the provider could log in"}
 	}
 	for _, d := range o.Domains {
 		if d != strings.ToLower(d) || !strings.Contains(d, ".") || strings.ContainsAny(d, "@ /:") {
-			return &licensing.Invalid{Field: "oidc.domains", Problem: "holds something else than a domain in lower case"}
+			return &licensing.Invalid{Field: "oidc.domains", Problem: "contains a value that is not a lower-case domain such as example.com"}
 		}
 	}
 	if o.DefaultRole != "" {
 		if err := checkRole(o.DefaultRole); err != nil {
-			return &licensing.Invalid{Field: "oidc.newcomers", Problem: "is not one of the roles"}
+			return &licensing.Invalid{Field: "oidc.newcomers", Problem: "is not a role; use owner, admin, developer, support or viewer"}
 		}
 	}
 	return checkLine("oidc.client_id", o.ClientID)
 }
 
-// oidcState is the body of a state's entry, whose id is a hash of the state.
+// oidcState is the body of a login's entry, whose id is the hash of the state parameter.
 type oidcState struct {
 	Nonce    string     `json:"nonce"`
 	Verifier string     `json:"verifier"`
-	Browser  lease.Hash `json:"browser"`          // of the cookie that shows that it is the same browser
-	Member   license.ID `json:"member,omitempty"` // who links the provider; empty: somebody who logs in
+	Browser  lease.Hash `json:"browser"`          // of the cookie that proves that it is the same browser
+	Member   license.ID `json:"member,omitempty"` // the member who links the provider; empty: a login
 }
 
 func oidcError(code, detail string) *Error { return &Error{Code: code, Detail: detail} }
 
 var (
-	errOIDCOff        = oidcError("oidc_off", "this organisation has no provider of logins")
-	errOIDCState      = oidcError("oidc_state", "this login was not begun here, was finished already, or took too long; begin again")
-	errOIDCStranger   = oidcError("oidc_stranger", "the provider knows you, but nobody with your address may come in here; ask for an invitation")
+	errOIDCOff   = oidcError("oidc_off", "this organisation has no OpenID Connect provider")
+	errOIDCState = oidcError("oidc_state",
+		"this login was started in another browser, was finished already, or took too long; start again")
+	errOIDCStranger   = oidcError("oidc_stranger", "your address is not allowed to log in to this organisation; ask for an invitation")
 	errOIDCUnverified = oidcError("oidc_unverified", "the provider has not verified your e-mail address")
-	errOIDCUnlinked   = oidcError("oidc_unlinked", "your address is a member's who has not proven it; log in with the password, and link the provider")
+	errOIDCUnlinked   = oidcError("oidc_unlinked",
+		"your address belongs to a member who has not verified it; log in with the password and link the provider")
 )
 
 func (s *Service) oidcClient(ctx context.Context, org license.ID) (OIDCClient, OIDC, error) {
@@ -125,15 +129,15 @@ func (s *Service) oidcClient(ctx context.Context, org license.ID) (OIDCClient, O
 	return OIDCClient{set.OIDC.Issuer, set.OIDC.ClientID, string(secret), s.URL() + OIDCCallback}, *set.OIDC, err
 }
 
-// BeginOIDC gives the address at the organisation's provider, and what the browser must show when it comes back. member is who links the
-// provider; empty for a login.
+// BeginOIDC returns the address at the organisation's provider, and the value of the cookie that the browser must send on its return.
+// member is the member who links the provider, or empty for a login.
 func (s *Service) BeginOIDC(ctx context.Context, org, member license.ID, address string) (to, browser string, err error) {
-	wait, err := s.checkLimit(ctx, unfinishedLogins(address), true) // until it is finished
+	wait, err := s.checkLimit(ctx, unfinishedLogins(address), true) // until the login is finished
 	if err != nil {
 		return "", "", err
 	}
 	if wait > 0 {
-		return "", "", &Error{Code: "rate_limited", Detail: "too many logins were begun", RetryAfter: wait}
+		return "", "", &Error{Code: "rate_limited", Detail: "too many logins were started and not finished; try again later", RetryAfter: wait}
 	}
 	c, _, err := s.oidcClient(ctx, org)
 	if err != nil {
@@ -145,11 +149,12 @@ func (s *Service) BeginOIDC(ctx context.Context, org, member license.ID, address
 	if to, err = s.Provider.Begin(ctx, c, state, p.Nonce, p.Verifier); err != nil {
 		return "", "", err
 	}
-	_, err = s.oidcStates().Create(ctx, licensing.Entry{ID: string(hashToken("state", state)), Org: org, Created: now, Until: addDuration(now, oidcLifetime)}, p)
+	_, err = s.oidcStates().Create(ctx, licensing.Entry{ID: string(hashToken("state", state)), Org: org, Created: now, Until: addDuration(now,
+		oidcLifetime)}, p)
 	return to, browser, err
 }
 
-// FinishOIDC logs in whoever comes back from the provider. A state is good once, on whatever node.
+// FinishOIDC completes the login of a browser that returns from the provider. A state is valid once, on whatever node.
 func (s *Service) FinishOIDC(ctx context.Context, state, code, issuer, browser, address string) (token string, who Identity, err error) {
 	e, err := s.oidcStates().Get(ctx, string(hashToken("state", state)))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -170,11 +175,11 @@ func (s *Service) FinishOIDC(ctx context.Context, state, code, issuer, browser, 
 	if err != nil {
 		return "", Identity{}, err
 	}
-	if issuer != "" && issuer != c.Issuer { // RFC 9207: the answer of another provider
+	if issuer != "" && issuer != c.Issuer { // RFC 9207: the response of another provider
 		return "", Identity{}, errOIDCState
 	}
 	if code == "" {
-		return "", Identity{}, oidcError("oidc_refused", "the provider did not let you in")
+		return "", Identity{}, oidcError("oidc_refused", "the provider refused the login")
 	}
 	claims, err := s.Provider.Finish(ctx, c, code, p.Nonce, p.Verifier)
 	if err != nil {
@@ -196,23 +201,23 @@ func (s *Service) FinishOIDC(ctx context.Context, state, code, issuer, browser, 
 	return s.createSession(ctx, m, AuthOIDC)
 }
 
-// unfinishedLogins are the logins that were begun at a place and came to nothing yet.
+// unfinishedLogins limits the logins that were begun at a place and never finished.
 func unfinishedLogins(address string) limit {
 	return limit{counterID("oidc", "", networkOf(address)), maxFailuresPerPlace, false}
 }
 
-// findOrCreateOIDCMember finds or makes the member that an identity is.
+// findOrCreateOIDCMember returns the member of an identity, and creates one where that is allowed.
 func (s *Service) findOrCreateOIDCMember(ctx context.Context, org, linking license.ID, set OIDC, c OIDCClaims) (Member, error) {
 	link := string(hashToken("oidc", string(org)+"\n"+set.Issuer+"\n"+c.Subject))
 	if e, err := s.store.Entry(ctx, oidcLinkKind, link); err == nil {
 		m, err := s.store.Member(ctx, org, license.ID(e.List))
 		switch {
 		case err == nil && linking != "" && m.ID != linking:
-			return m, oidcError("oidc_taken", "this identity of the provider is another member's")
+			return m, oidcError("oidc_taken", "this identity of the provider is linked to another member")
 		case !errors.Is(err, licensing.ErrNotFound):
 			return m, err
 		}
-		// The member was removed: the identity is nobody's again.
+		// The member was removed, so the identity is free again.
 		if err := s.store.DeleteEntry(ctx, oidcLinkKind, link, e.Revision); err != nil && !isWriteConflict(err) {
 			return Member{}, err
 		}
@@ -243,23 +248,24 @@ func (s *Service) findOrCreateOIDCMember(ctx context.Context, org, linking licen
 	if others, err := s.store.Entries(ctx, oidcLinkKind, org, string(m.ID), licensing.Page{Limit: 1}); err != nil {
 		return Member{}, err
 	} else if len(others.Items) > 0 {
-		return Member{}, oidcError("oidc_taken", "the member with your address has another identity of the provider")
+		return Member{}, oidcError("oidc_taken", "the member with your address is linked to another identity of the provider")
 	}
 	if m, err = s.updateWithRetry(ctx, m, func(m *Member) bool {
 		changed := !m.Verified
-		m.Verified = true // the provider says so
+		m.Verified = true // as the provider says
 		return changed
 	}); err != nil {
 		return Member{}, err
 	}
-	err = s.store.CreateEntry(ctx, licensing.Entry{Kind: oidcLinkKind, ID: link, Org: org, List: string(m.ID), Created: s.timestamp(), Body: []byte("{}")})
-	if errors.Is(err, licensing.ErrExists) { // the same person twice at a time
+	err = s.store.CreateEntry(ctx, licensing.Entry{Kind: oidcLinkKind, ID: link, Org: org, List: string(m.ID), Created: s.timestamp(),
+		Body: []byte("{}")})
+	if errors.Is(err, licensing.ErrExists) { // two concurrent logins of one person
 		err = nil
 	}
 	return m, err
 }
 
-// createOIDCMember makes a member of somebody who was invited, or whom the organisation lets in without.
+// createOIDCMember creates a member for a person who was invited, or whom the organisation admits without an invitation.
 func (s *Service) createOIDCMember(ctx context.Context, org license.ID, set OIDC, email, name string) (Member, error) {
 	role := set.DefaultRole
 	e, err := s.links(invitationKind).Get(ctx, string(invitationID(org, email)))

@@ -12,36 +12,37 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A ticket is a secret that travels in a link, to somebody who is not logged in: good once, for one thing, until a time. It is written
-// <id>_<64 hex digits>, and what it is good for is the kind of its entry.
+// A one-time token is a secret in a link for a person who is not logged in: valid once, for one purpose, until it expires. It is written
+// <id>_<64 hex digits>, and the kind of its entry is its purpose.
 const (
 	invitationKind       = "invitation"   // to become a member
-	verificationKind     = "verification" // to prove that mail to an address arrives
+	verificationKind     = "verification" // to verify an address
 	resetKind            = "reset"        // to set a new password
-	organisationLinkKind = "founding"     // to make a further organisation
+	organisationLinkKind = "founding"     // to create another organisation
 )
 
-var errBadLink = &Error{Code: "bad_link", Detail: "the link is wrong, used or too old; ask for a new one"}
+var errBadLink = &Error{Code: "bad_link", Detail: "the link is not valid, was used before or has expired; ask for a new one"}
 
-// oneTimeToken is the body of its entry.
+// oneTimeToken is the body of a token's entry.
 type oneTimeToken struct {
 	Hash      lease.Hash `json:"hash"`
 	Expires   lease.Time `json:"until"`
-	Member    license.ID `json:"member,omitempty"` // whose it is; of an invitation: who invites
-	CreatedBy license.ID `json:"by,omitempty"`     // of a reset: the colleague who made it; empty: the member asked
-	Email     string     `json:"email,omitempty"`  // where it was sent to
+	Member    license.ID `json:"member,omitempty"` // the member it is for; of an invitation, the inviter
+	CreatedBy license.ID `json:"by,omitempty"`     // of a reset: the colleague who created it; empty: the member
+	Email     string     `json:"email,omitempty"`  // address it was mailed to
 	Role      Role       `json:"role,omitempty"`
-	Over      lease.Hash `json:"over,omitempty"`   // of a reset: the password that it replaces, after which it is void
-	Mailed    bool       `json:"mailed,omitempty"` // nobody but the reader of the mail has seen it
+	Over      lease.Hash `json:"over,omitempty"`   // of a reset: hash of the password to replace; another password makes the token invalid
+	Mailed    bool       `json:"mailed,omitempty"` // only the reader of the mail has seen it
 }
 
-// createLink makes a ticket and gives its secret. ErrExists when one with this id is there.
-func (s *Service) createLink(ctx context.Context, kind string, id, org license.ID, life time.Duration, t oneTimeToken) (secret string, e licensing.TypedEntry[oneTimeToken], err error) {
+// createLink creates a token and returns its secret. It returns ErrExists if there is one with this id.
+func (s *Service) createLink(ctx context.Context, kind string, id, org license.ID, life time.Duration, t oneTimeToken) (secret string,
+	e licensing.TypedEntry[oneTimeToken], err error) {
 	now := s.timestamp()
 	secret = string(id) + "_" + s.newToken(ctx)
 	t.Hash, t.Expires, t.Mailed = hashToken(kind, secret), addDuration(now, life), s.Mailer != nil
 	e, err = s.links(kind).Create(ctx, licensing.Entry{ID: string(id), Org: org, Search: t.Email, Created: now, Until: t.Expires}, t)
-	if licensing.IsReplay(ctx, err) { // the same call may have made it before
+	if licensing.IsReplay(ctx, err) { // an earlier attempt of the same call may have created it
 		if held, look := s.links(kind).Get(ctx, e.ID); look == nil && held.Value.Hash == t.Hash {
 			e, err = held, nil
 		}
@@ -49,7 +50,7 @@ func (s *Service) createLink(ctx context.Context, kind string, id, org license.I
 	return secret, e, err
 }
 
-// lookupLink looks at a ticket that somebody shows. It stays until it is used up.
+// lookupLink returns the entry of a token that a caller presents. The token stays valid until consumeLink.
 func (s *Service) lookupLink(ctx context.Context, kind, secret, address string) (licensing.TypedEntry[oneTimeToken], error) {
 	id, _, _ := strings.Cut(secret, "_")
 	if len(id) != 24 {
@@ -68,8 +69,8 @@ func (s *Service) lookupLink(ctx context.Context, kind, secret, address string) 
 	return e, err
 }
 
-// consumeLink makes sure that of all who show a ticket at a time one goes on. It comes before what the ticket is good for, so a crash right after
-// it costs a ticket, and never gives one twice.
+// consumeLink deletes the token, so that of concurrent callers only one succeeds. It comes before the action that the token allows: a crash
+// in between costs the token, and never allows the action twice.
 func (s *Service) consumeLink(ctx context.Context, e licensing.TypedEntry[oneTimeToken]) error {
 	err := s.links(e.Kind).Delete(ctx, e.ID, e.Revision)
 	if isWriteConflict(err) {
@@ -78,8 +79,8 @@ func (s *Service) consumeLink(ctx context.Context, e licensing.TypedEntry[oneTim
 	return err
 }
 
-// checkCreatorStillMay tells whether a colleague's link is still good to come in with the role: not when who made it may not make it any more, for it would
-// be a way back for somebody who was shut out.
+// checkCreatorStillMay checks that the colleague who created a link still may, and refuses the link if not: otherwise a link would be a way
+// back for a member who was disabled.
 func (s *Service) checkCreatorStillMay(ctx context.Context, org, by license.ID, role Role) error {
 	if by == "" {
 		return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The cost of a hash: OWASP's minimum for argon2id, about 30 ms of one core. More memory would buy more against a stolen database,
-// but two logins at once must also fit beside the rest into a small machine.
+// The cost of a hash is OWASP's minimum for argon2id, about 30 ms of one core. More memory would protect better after a theft of the
+// database, but two concurrent logins must also fit into a small machine.
 const (
 	hashTime            = 2
 	hashMemory          = 19 * 1024 // KiB
@@ -22,10 +22,10 @@ const (
 	hashLength          = 32
 	saltLength          = 16
 	maxConcurrentHashes = 2
-	hashTimeout         = 5 * time.Second // how long a login waits for its turn
+	hashTimeout         = 5 * time.Second // how long a login waits for a slot
 )
 
-// What a password must be. Length is the only rule that helps (NIST SP 800-63B); the upper bound keeps hashing quick.
+// Length is the only password rule that helps (NIST SP 800-63B); the upper bound keeps hashing quick.
 const (
 	minPasswordLength = 12
 	maxPasswordLength = 256
@@ -41,7 +41,7 @@ func checkPassword(field, password string) error {
 	return nil
 }
 
-// acquireHashSlot waits for the right to hash. It bounds memory and processor time whatever number of logins comes in.
+// acquireHashSlot waits until a password may be hashed. It bounds memory and processor time whatever the number of logins.
 func (s *Service) acquireHashSlot(ctx context.Context) (done func(), err error) {
 	timer := time.NewTimer(hashTimeout)
 	defer timer.Stop()
@@ -49,13 +49,17 @@ func (s *Service) acquireHashSlot(ctx context.Context) (done func(), err error) 
 	case s.hashSlots <- struct{}{}:
 		return func() { <-s.hashSlots }, nil
 	case <-timer.C:
-		return nil, &Error{Code: "rate_limited", Detail: "too many people log in at the moment", RetryAfter: hashTimeout}
+		return nil, &Error{
+			Code:       "rate_limited",
+			Detail:     "the server is busy with other logins; try again in a few seconds",
+			RetryAfter: hashTimeout,
+		}
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// hash writes a password in the text form that argon2's own tools use.
+// hash returns the password's hash in the text form of argon2's own tools.
 func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	done, err := s.acquireHashSlot(ctx)
 	if err != nil {
@@ -69,12 +73,12 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 		b64.EncodeToString(salt), b64.EncodeToString(key)), nil
 }
 
-// dummyHash is compared with when there is no such member, so that the answer takes as long as for a wrong password. No password gives a
+// dummyHash is compared with when there is no such member, so that the response takes as long as for a wrong password. No password has a
 // hash of zeros.
 var dummyHash = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
 	strings.Repeat("A", 22), strings.Repeat("A", 43))
 
-// matches tells whether the password is the one that was hashed, at the cost that the hash names.
+// matches reports whether the hash is of the password, at the cost that the hash names.
 func (s *Service) matches(ctx context.Context, hash, password string) (bool, error) {
 	var version, memory, rounds int
 	var threads uint8

@@ -10,19 +10,18 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// How often one may be wrong. What is counted lies in the store, so it holds on all nodes together, and each count is raised by its
-// revision, so it holds for many at once. Three counts stand in the way of a guesser:
+// Limits on failed authentication. The counters are in the store, so they hold on all nodes together, and each is raised by its revision,
+// so concurrent attempts are all counted. Three counters limit guessing:
 //
-//   - one person from one place: whoever mistypes never meets it;
-//   - one place, whoever it tries;
-//   - one person from all places together, which many machines cannot get around. It makes each next try wait longer, from a second to
-//     minutes.
+//   - one account from one place: a person who mistypes never reaches it;
+//   - one place, for all accounts;
+//   - one account from all places together, which many machines cannot avoid. The wait doubles with each attempt, from a second to minutes.
 //
-// The last two do not count for a person at a place where they came in before: so nobody is kept out of where they usually are, neither by
-// somebody elsewhere nor by a neighbour behind the same address. A new password by a mailed link makes a place known too.
+// The last two do not apply to a person at a known place, where they logged in before: so nobody is locked out at their usual place by
+// attackers elsewhere or by a neighbour behind the same address. Setting a new password with a mailed link makes a place known too.
 //
-// A try counts before its outcome is known, so that many at once do not slip through. When the counts cannot be written, nobody comes in:
-// the people lie in the same store, so to let go would help no one who is honest.
+// An attempt is counted before its outcome is known, so that concurrent attempts cannot pass unnoticed. If the counters cannot be written
+// nobody can log in: the members are in the same store, so admitting people would help nobody.
 const (
 	failureWindow                 = 15 * time.Minute
 	maxFailuresPerAccountAndPlace = 10 // from one place
@@ -39,21 +38,21 @@ const (
 	knownPlaceKind = "place"
 )
 
-// limit is one thing that is counted, and how far.
+// limit is one counter and its threshold.
 type limit struct {
 	id            string
-	maxFailures   int  // failures without a wait
-	isExponential bool // each one more doubles the wait; else it lasts until the window has passed
+	maxFailures   int  // failures allowed without a wait
+	isExponential bool // each further failure doubles the wait; otherwise the wait lasts until the window ends
 }
 
-// counter is the body of an entry.
+// counter is the body of a counter's entry.
 type counter struct {
 	Failed int        `json:"failed"`
 	Since  lease.Time `json:"since"`
 	Last   lease.Time `json:"last"`
 }
 
-// expiry is when the tally is forgotten: with waits that grow, when nobody was wrong for long.
+// expiry returns when the counter expires: an exponential one, when there was no failure for accountWindow.
 func (l limit) expiry(t counter) lease.Time {
 	if l.isExponential {
 		return addDuration(t.Last, accountWindow)
@@ -61,7 +60,7 @@ func (l limit) expiry(t counter) lease.Time {
 	return addDuration(t.Since, failureWindow)
 }
 
-// wait is how long the next try must.
+// wait returns how long the next attempt must wait.
 func (l limit) wait(t counter, now lease.Time) time.Duration {
 	until := l.expiry(t)
 	switch {
@@ -75,15 +74,15 @@ func (l limit) wait(t counter, now lease.Time) time.Duration {
 
 func addDuration(t lease.Time, d time.Duration) lease.Time { return t + lease.Time(d.Milliseconds()) }
 
-// attempt is one try of a person at a secret that could be guessed.
+// attempt is one attempt of a person to present a secret that could be guessed.
 type attempt struct {
 	s            *Service
 	place        string
-	limits       []limit // the person's, then, where they are not known, the place's
+	limits       []limit // of the account, then, at an unknown place, of the place
 	isKnownPlace bool
 }
 
-// beginAttempt counts a try, or says how long it must wait; then it is not counted.
+// beginAttempt counts an attempt. If the attempt must wait, it returns an Error with the code rate_limited, and counts nothing.
 func (s *Service) beginAttempt(ctx context.Context, secret, account, address string) (*attempt, error) {
 	place := networkOf(address)
 	a := &attempt{s: s, place: place}
@@ -93,21 +92,25 @@ func (s *Service) beginAttempt(ctx context.Context, secret, account, address str
 	}
 	a.limits = append(a.limits, limit{counterID(secret, account, place), maxFailuresPerAccountAndPlace, false})
 	if !a.isKnownPlace {
-		a.limits = append(a.limits, limit{counterID(secret, account, ""), maxFailuresPerAccount, true}, limit{counterID(secret, "", place), maxFailuresPerPlace, false})
+		a.limits = append(
+			a.limits,
+			limit{counterID(secret, account, ""), maxFailuresPerAccount, true},
+			limit{counterID(secret, "", place), maxFailuresPerPlace, false},
+		)
 	}
-	for _, count := range []bool{false, true} { // who must wait anyway is not counted anywhere
+	for _, count := range []bool{false, true} { // an attempt that must wait is not counted anywhere
 		for _, l := range a.limits {
 			if wait, err := s.checkLimit(ctx, l, count); err != nil {
 				return nil, err
 			} else if wait > 0 {
-				return nil, &Error{Code: "rate_limited", Detail: "too many wrong tries", RetryAfter: wait}
+				return nil, &Error{Code: "rate_limited", Detail: "too many failed attempts; wait before trying again", RetryAfter: wait}
 			}
 		}
 	}
 	return a, nil
 }
 
-// succeed forgets what was counted against the person, and takes the try back from its place.
+// succeed resets the account's counters, and takes the attempt back from the place's counter.
 func (a *attempt) succeed(ctx context.Context) error {
 	own := a.limits
 	if !a.isKnownPlace {
@@ -125,19 +128,19 @@ func (a *attempt) succeed(ctx context.Context) error {
 	return nil
 }
 
-// countFailure counts a secret of 256 bits that was not one, and gives the refusal, or says that there were too many. Those who show a good one
-// are not kept from it: nobody guesses these, and a program with an old token must not shut out its neighbours.
+// countFailure counts a wrong 256-bit secret against its place, and returns the refusal, or rate_limited after too many. A valid secret is
+// never refused for it: nobody can guess one, and a program with an old token must not lock out its neighbours.
 func (s *Service) countFailure(ctx context.Context, secret, address string, refusal *Error) error {
 	wait, err := s.checkLimit(ctx, limit{counterID(secret, "", networkOf(address)), maxFailuresPerPlace, false}, true)
 	if err == nil && wait > 0 {
-		err = &Error{Code: "rate_limited", Detail: "too many wrong tries", RetryAfter: wait}
+		err = &Error{Code: "rate_limited", Detail: "too many failed attempts; wait before trying again", RetryAfter: wait}
 	} else if err == nil {
 		err = refusal
 	}
 	return err
 }
 
-// checkLimit tells how long the next try must wait, and if it need not counts it when told to.
+// checkLimit returns how long the next attempt must wait. If it need not wait and count is true, it counts the attempt.
 func (s *Service) checkLimit(ctx context.Context, l limit, count bool) (time.Duration, error) {
 	for range maxRetries {
 		now := s.timestamp()
@@ -160,10 +163,10 @@ func (s *Service) checkLimit(ctx context.Context, l limit, count bool) (time.Dur
 			return 0, err
 		}
 	}
-	return time.Second, nil // so many at once that the count does not follow
+	return time.Second, nil // so many concurrent attempts that the counter cannot follow
 }
 
-// uncount takes one try back.
+// uncount takes one attempt back.
 func (s *Service) uncount(ctx context.Context, l limit) error {
 	for range maxRetries {
 		e, err := s.counters().Get(ctx, l.id)
@@ -184,12 +187,12 @@ func (s *Service) uncount(ctx context.Context, l limit) error {
 	return nil
 }
 
-// isWriteConflict tells whether a write came too late, so that the entry must be read again.
+// isWriteConflict reports whether a write lost to another one, so that the entry must be read again.
 func isWriteConflict(err error) bool {
 	return errors.Is(err, licensing.ErrStale) || errors.Is(err, licensing.ErrExists) || errors.Is(err, licensing.ErrNotFound)
 }
 
-// isKnownPlace tells whether the person came in from the place lately.
+// isKnownPlace reports whether the person logged in from the place within knownPlaceLifetime.
 func (s *Service) isKnownPlace(ctx context.Context, account, place string) (bool, error) {
 	e, err := s.store.Entry(ctx, knownPlaceKind, counterID("place", account, place))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -198,10 +201,15 @@ func (s *Service) isKnownPlace(ctx context.Context, account, place string) (bool
 	return err == nil && s.timestamp() < e.Until, err
 }
 
-// rememberPlace remembers the place. It is written once a day at most.
+// rememberPlace marks the place as known. It writes at most once a day.
 func (s *Service) rememberPlace(ctx context.Context, account, place string) error {
 	now := s.timestamp()
-	e := licensing.Entry{Kind: knownPlaceKind, ID: counterID("place", account, place), Created: now, Until: addDuration(now, knownPlaceLifetime)}
+	e := licensing.Entry{
+		Kind:    knownPlaceKind,
+		ID:      counterID("place", account, place),
+		Created: now,
+		Until:   addDuration(now, knownPlaceLifetime),
+	}
 	held, err := s.store.Entry(ctx, knownPlaceKind, e.ID)
 	switch {
 	case errors.Is(err, licensing.ErrNotFound):
@@ -216,12 +224,13 @@ func (s *Service) rememberPlace(ctx context.Context, account, place string) erro
 	return err
 }
 
-// counterID keeps addresses of people out of the store.
+// counterID returns the id of a counter, a hash, which keeps e-mail addresses out of the store.
 func counterID(secret, account, place string) string {
 	return string(hashToken("guess", secret+"\n"+account+"\n"+place))
 }
 
-// networkOf is what stands for one place: an address, or of IPv6 the network that one customer is given.
+// networkOf returns the place of an address: an IPv4 address itself, or the /64 network of an IPv6 address, which is what one customer is
+// given.
 func networkOf(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.Unmap().Is4() {

@@ -20,7 +20,7 @@ const (
 	home     = "192.0.2.1"
 )
 
-// fixture is two nodes on one store, with one person, who came in from home.
+// fixture has two nodes on one store, and one member, who logged in from home.
 type fixture struct {
 	*testing.T
 	nodes  [2]*access.Service
@@ -50,14 +50,18 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = w.nodes[0].SetUp(t.Context(), access.SetupInput{Token: token, Organisation: "Acme", Name: "Ada", Email: email, Password: password}, home)
+	_, _, err = w.nodes[0].SetUp(
+		t.Context(),
+		access.SetupInput{Token: token, Organisation: "Acme", Name: "Ada", Email: email, Password: password},
+		home,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// plainSealer seals nothing.
+// plainSealer encrypts nothing.
 type plainSealer struct{}
 
 func (plainSealer) Seal(_ string, plain []byte) ([]byte, error) { return plain, nil }
@@ -77,7 +81,7 @@ func (w *fixture) advance(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// login logs in on a node and gives the code of the refusal, and how long to wait.
+// login logs in on a node and returns the error code, and how long to wait.
 func (w *fixture) login(node int, email, password, address string) (string, time.Duration) {
 	_, _, err := w.nodes[node%2].Login(context.Background(), email, password, "", address)
 	return errorCode(err)
@@ -112,7 +116,7 @@ func TestFailuresAreCountedAcrossNodes(t *testing.T) {
 			t.Errorf("node %d: %q, wait %v", node, got, wait)
 		}
 	}
-	w.wantLogin(0, email, password, "198.51.100.7", "") // from elsewhere
+	w.wantLogin(0, email, password, "198.51.100.7", "") // from another place
 	w.wantLogin(0, "other@acme.test", "wrong", home, "bad_credentials")
 	w.advance(15 * time.Minute)
 	w.wantLogin(1, email, password, home, "")
@@ -144,12 +148,12 @@ func TestLimitPerPlaceOverManyAccounts(t *testing.T) {
 	}
 	w.wantLogin(0, "new@acme.test", "wrong", "2001:db8::ffff", "rate_limited") // a neighbour in the same network
 	w.wantLogin(0, "new@acme.test", "wrong", "2001:db8:1::1", "bad_credentials")
-	for range 20 { // who is right does not count against the place
+	for range 20 { // successful logins do not count against the place
 		w.wantLogin(0, email, password, home, "")
 	}
 }
 
-// Whoever shares an address with a guesser comes in where they came in before; their own wrong tries still count.
+// A member who shares an address with an attacker can log in where they logged in before; their own wrong attempts still count.
 //
 // proves part of B10
 func TestSharedAddressDoesNotLockOutKnownMember(t *testing.T) {
@@ -165,8 +169,8 @@ func TestSharedAddressDoesNotLockOutKnownMember(t *testing.T) {
 	w.wantLogin(0, email, password, home, "rate_limited")
 }
 
-// Many machines that try one person's password, each a few times, have ever longer to wait; and the person, at a place where they came in
-// before, nothing at all.
+// Many machines that try one account's password, each a few times, must wait ever longer; the member does not wait at all at a place where
+// they logged in before.
 //
 // proves part of B10
 func TestDistributedGuessingDoesNotLockOutKnownMember(t *testing.T) {
@@ -188,7 +192,7 @@ func TestDistributedGuessingDoesNotLockOutKnownMember(t *testing.T) {
 			t.Fatalf("guess %d: %s, wait %v after %v", bot, got, wait, longest)
 		}
 		longest = wait
-		w.wantLogin(bot, email, password, "203.0.113.9", "rate_limited") // the owner on a journey waits like everybody
+		w.wantLogin(bot, email, password, "203.0.113.9", "rate_limited") // the owner at an unknown place waits like everybody
 		w.advance(wait)
 		if got, _ := guess(); got != "bad_credentials" {
 			t.Fatalf("after its wait: %s", got)
@@ -197,12 +201,12 @@ func TestDistributedGuessingDoesNotLockOutKnownMember(t *testing.T) {
 	if longest != 5*time.Minute {
 		t.Errorf("the longest wait is %v", longest)
 	}
-	w.wantLogin(0, email, password, home, "") // at home they do not
+	w.wantLogin(0, email, password, home, "") // at home there is no wait
 	w.wantLogin(1, email, password, "203.0.113.9", "rate_limited")
 	w.wantLogin(1, "other@acme.test", "wrong", "203.0.113.9", "bad_credentials")
 }
 
-// A link to set a new password makes its place known: the way in for a person on a journey while guessing goes on.
+// A link to set a new password makes its place known, so that a person on a journey can log in while guessing goes on.
 //
 // proves part of B10
 func TestPasswordResetMakesPlaceKnown(t *testing.T) {
@@ -234,7 +238,14 @@ func TestUnknownAddressCostsSameWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := access.Member{ID: "aaaaaaaaaaaaaaaaaaaaaaaa", Organisation: owner.Organisation, Email: "provider@acme.test", Name: "P", Role: access.Viewer, Revision: 1}
+	other := access.Member{
+		ID:           "aaaaaaaaaaaaaaaaaaaaaaaa",
+		Organisation: owner.Organisation,
+		Email:        "provider@acme.test",
+		Name:         "P",
+		Role:         access.Viewer,
+		Revision:     1,
+	}
 	if err := w.store.CreateMember(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +273,13 @@ func TestWrongTokensAreLimitedPerPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good, _, err := w.nodes[0].CreateToken(t.Context(), access.Identity{Member: owner}, "a program", []access.Action{access.ReadCatalogue}, 0)
+	good, _, err := w.nodes[0].CreateToken(
+		t.Context(),
+		access.Identity{Member: owner},
+		"a program",
+		[]access.Action{access.ReadCatalogue},
+		0,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +311,7 @@ func TestWrongTokensAreLimitedPerPlace(t *testing.T) {
 	}
 }
 
-// When the counts cannot be kept nobody comes in.
+// Nobody can log in while the counters cannot be written.
 func TestLoginIsRefusedWhenCountersFail(t *testing.T) {
 	w := newFixture(t)
 	s := access.New(failingStore{w.store}, access.Options{Clock: w.clock})
@@ -303,7 +320,7 @@ func TestLoginIsRefusedWhenCountersFail(t *testing.T) {
 	}
 }
 
-// failingStore can read and not write entries.
+// failingStore can read entries and not write them.
 type failingStore struct{ access.Store }
 
 func (failingStore) CreateEntry(context.Context, licensing.Entry) error {

@@ -5,50 +5,50 @@ import (
 	"slices"
 )
 
-// Role says what a member is there for.
+// Role is the set of actions that a member may take.
 type Role string
 
-// The roles, from the one that may everything to the one that only looks.
+// Roles, from the one with all permissions to the one that only reads.
 const (
 	Owner     Role = "owner"
 	Admin     Role = "admin"
-	Developer Role = "developer" // builds the product: describes products and versions, makes licenses for trial
-	Support   Role = "support"   // helps customers: edits licenses, frees machines; the catalogue is not theirs
+	Developer Role = "developer" // builds the product: describes products and versions, creates trial licenses
+	Support   Role = "support"   // helps customers: edits licenses, deactivates machines; cannot edit the catalogue
 	Viewer    Role = "viewer"
 )
 
-// Roles lists all of them.
+// Roles lists all roles.
 var Roles = []Role{Owner, Admin, Developer, Support, Viewer}
 
-// Action is what a route does, as far as rights are concerned. Every route names exactly one.
+// Action is a permission. Every route names exactly one.
 type Action string
 
-// The actions.
+// Actions.
 const (
-	ActionAnyone          Action = "anyone" // no session is asked for
-	ActionSelf            Action = "self"   // one's own session, password and tokens: what a person does, never a token
-	ActionWhoami          Action = "whoami" // who one is: open to every token, whatever its scope
+	ActionAnyone          Action = "anyone" // needs no login
+	ActionSelf            Action = "self"   // one's own session, password and tokens: for members only, never for a token
+	ActionWhoami          Action = "whoami" // reading one's own identity: allowed for every token, whatever its scope
 	ReadCatalogue         Action = "catalogue.read"
-	EditCatalogue         Action = "catalogue.edit"      // products and versions: create, edit, archive
-	DeleteCatalogue       Action = "catalogue.delete"    // what has been deleted does not come back
+	EditCatalogue         Action = "catalogue.edit"      // create, edit and archive products and versions
+	DeleteCatalogue       Action = "catalogue.delete"    // cannot be undone
 	ReadLicenses          Action = "licenses.read"       // with their activations and reservations
-	IssueLicenses         Action = "licenses.issue"      // the signed file: who has it can use the license
+	IssueLicenses         Action = "licenses.issue"      // download the signed file: anybody who has it can use the license
 	EditLicenses          Action = "licenses.edit"       // create, edit, suspend, reinstate
-	RevokeLicenses        Action = "licenses.end"        // revoke, delete: for good
-	ReadKeys              Action = "keys.read"           // what there is of keys, and for what; never a private one
-	EditKeys              Action = "keys.edit"           // rotate: add, promote, retire, take over a certificate; publish a statement
-	CompromiseKeys        Action = "keys.compromise"     // what the key signed is worth nothing, for good
-	DeactivateActivations Action = "activations.free"    // deactivate an installation, take a reservation back
-	ManageTokens          Action = "tokens.manage"       // see and revoke everybody's API tokens
-	ExportAll             Action = "organisation.export" // all there is, and back into an empty organisation
-	ReadAudit             Action = "audit.read"          // who did what
-	ReadMembers           Action = "members.read"        // colleagues
-	ManageAccess          Action = "access.govern"       // the organisation's rules for its door
+	RevokeLicenses        Action = "licenses.end"        // revoke and delete: cannot be undone
+	ReadKeys              Action = "keys.read"           // public keys and their states; never a private key
+	EditKeys              Action = "keys.edit"           // add, promote, retire, import a certificate; publish a statement
+	CompromiseKeys        Action = "keys.compromise"     // invalidates everything that the key signed, for good
+	DeactivateActivations Action = "activations.free"    // deactivate an installation, release a reservation
+	ManageTokens          Action = "tokens.manage"       // list and revoke all API tokens of the organisation
+	ExportAll             Action = "organisation.export" // export everything, and import it into an empty organisation
+	ReadAudit             Action = "audit.read"          // read the audit log
+	ReadMembers           Action = "members.read"        // list the members
+	ManageAccess          Action = "access.govern"       // edit the organisation's rules for logging in
 	EditMembers           Action = "members.edit"        // invite, edit, disable, remove, end sessions; owners only by owners
-	ManageWebhooks        Action = "webhooks.manage"     // what is sent where, with its deliveries: who has it can have everything told to themselves
+	ManageWebhooks        Action = "webhooks.manage"     // edit webhooks and read deliveries: allows receiving every event
 )
 
-// permissions is the whole table of rights. An action or role that is not in it may nothing.
+// permissions lists the roles that may take each action. What is not listed is refused.
 var permissions = map[Action][]Role{
 	ActionSelf:            {Owner, Admin, Developer, Support, Viewer},
 	ActionWhoami:          {Owner, Admin, Developer, Support, Viewer},
@@ -72,39 +72,45 @@ var permissions = map[Action][]Role{
 	ManageWebhooks:        {Owner, Admin},
 }
 
-// May tells whether the role allows the action.
+// May reports whether the role may take the action.
 func May(role Role, action Action) bool { return slices.Contains(permissions[action], role) }
 
 // RolesAllowed lists the roles that may take the action.
 func RolesAllowed(action Action) []Role { return slices.Clone(permissions[action]) }
 
-// Scopes lists the actions that a token can be given, in order.
+// Scopes lists, in order, the actions that a token's scope can contain.
 func Scopes() []Action {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(permissions)), func(a Action) bool { return a == ActionSelf || a == ActionWhoami })
 }
 
-// May tells whether the identity may take the action now: by the member's role, and for a token by its scope too.
+// May returns an error if the identity may not take the action now: by the member's role, and for a token by its scope too.
 func (i Identity) May(action Action) error {
 	switch {
 	case i.mfaMissing && action != ActionWhoami && (i.Token != nil || action != ActionSelf):
-		return &Error{Code: "mfa_required", Detail: "your organisation wants a second factor: make one, then log in with it (make API tokens anew)"}
+		return &Error{
+			Code:   "mfa_required",
+			Detail: "your organisation requires two-factor authentication: enrol, log in again, then re-create your API tokens",
+		}
 	case !May(i.Member.Role, action):
 		return &Error{Code: "forbidden", Detail: "the role " + string(i.Member.Role) + " does not allow this"}
 	case i.Token != nil && action != ActionWhoami && !slices.Contains(i.Token.Scope, action):
-		return &Error{Code: "out_of_scope", Detail: "the API token's scope does not hold " + string(action)}
+		return &Error{Code: "out_of_scope", Detail: "the API token's scope does not include " + string(action)}
 	}
 	return nil
 }
 
-// checkMayGrant tells whether the identity may give somebody a way in with the role: a token only what it holds, for whoever shows it could take
-// that way, and then there would be no scope but all that its maker may.
+// checkMayGrant returns an error if the identity may not give another person access with the role. A token may grant only roles whose every
+// action it holds; otherwise its holder could gain what its scope excludes.
 func (i Identity) checkMayGrant(role Role) error {
 	if i.Token == nil {
 		return nil
 	}
 	for _, action := range Scopes() {
 		if May(role, action) && !slices.Contains(i.Token.Scope, action) {
-			return &Error{Code: "out_of_scope", Detail: "the API token's scope does not hold " + string(action) + ", which the role " + string(role) + " may"}
+			return &Error{
+				Code:   "out_of_scope",
+				Detail: "the API token's scope does not include " + string(action) + ", which the role " + string(role) + " may use",
+			}
 		}
 	}
 	return nil

@@ -12,15 +12,15 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// SessionLifetime is how long a login lasts. It is fixed, not renewed by use: a stolen token dies by itself, at the latest the next day.
+// SessionLifetime is the duration of a login. It is not extended by use: a stolen token expires by itself within half a day.
 const SessionLifetime = 12 * time.Hour
 
-// expiredRetention is how long an expired session is remembered, to be answered as expired and not as unknown.
+// expiredRetention is the time for which an expired session is kept, so that it is answered as expired and not as unknown.
 const expiredRetention = 30 * 24 * time.Hour
 
-// Login checks the password, and the code of a member who has a second factor, and opens a session. The token goes to the browser and
-// nowhere else. An unknown address, a wrong password and a disabled member get the same answer, after the same work. address is where the
-// request came from; guessing is slowed down by it.
+// Login checks the password, and the code of a member with a second factor, and creates a session. It returns the token, which goes to the
+// browser and nowhere else. An unknown address, a wrong password and a disabled member get the same error after the same work. address is
+// the client's network address, for the rate limits.
 func (s *Service) Login(ctx context.Context, email, password, code, address string) (token string, who Identity, err error) {
 	email = normaliseEmail(email)
 	a, err := s.beginAttempt(ctx, "password", email, address)
@@ -51,7 +51,7 @@ func (s *Service) Login(ctx context.Context, email, password, code, address stri
 	} else if required {
 		via = AuthTOTP
 	}
-	// Only now: whoever knows a password alone must not make their places the person's.
+	// Only after the second factor: an attacker who knows the password alone must not make their place known.
 	if err := s.rememberPlace(ctx, email, a.place); err != nil {
 		return "", Identity{}, err
 	}
@@ -63,8 +63,8 @@ func (s *Service) Login(ctx context.Context, email, password, code, address stri
 
 var errCredentials = &Error{Code: "bad_credentials", Detail: "the e-mail address or the password is wrong"}
 
-// createSession makes a session for a member who has proven to be it. member is as it was read for that: what has been proven to a password that was
-// changed since, or to a member who was disabled or removed, is proven no more.
+// createSession creates a session for an authenticated member. member is as it was read for the check: if the password was changed since,
+// or the member disabled or removed, it fails.
 func (s *Service) createSession(ctx context.Context, member Member, via AuthMethod) (token string, who Identity, err error) {
 	token = s.newToken(ctx)
 	now := s.now()
@@ -85,12 +85,12 @@ func (s *Service) createSession(ctx context.Context, member Member, via AuthMeth
 	return token, who, err
 }
 
-// Authenticate turns a session's token into who it is. The three ways to fail have three codes.
+// Authenticate returns the identity of a session's token. An absent, an unknown and an expired token have three different codes.
 func (s *Service) Authenticate(ctx context.Context, token string) (Identity, error) {
 	if token == "" {
-		return Identity{}, &Error{Code: "not_authenticated", Detail: "log in first"}
+		return Identity{}, &Error{Code: "not_authenticated", Detail: "not authenticated; log in, or send an API token"}
 	}
-	bad := &Error{Code: "bad_session", Detail: "there is no such session; log in again"}
+	bad := &Error{Code: "bad_session", Detail: "the session is unknown or was ended; log in again"}
 	session, member, err := s.store.Session(ctx, hashToken("session", token))
 	switch {
 	case errors.Is(err, licensing.ErrNotFound):
@@ -100,20 +100,20 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Identity, err
 	case member.Disabled:
 		return Identity{}, bad
 	case s.timestamp() >= session.Expires:
-		return Identity{}, &Error{Code: "session_expired", Detail: "the session has ended; log in again"}
+		return Identity{}, &Error{Code: "session_expired", Detail: "the session has expired; log in again"}
 	}
 	return s.completeIdentity(ctx, Identity{Member: member, Session: session, CSRF: csrfToken(token)}, session.AuthMethod != AuthPassword)
 }
 
-// CheckCSRF compares the token that came in a header with the session's. Only a page that may read our answers knows it.
+// CheckCSRF compares the token of the X-CSRF-Token header with the session's. Only a page that may read our responses knows it.
 func (i Identity) CheckCSRF(shown string) error {
 	if subtle.ConstantTimeCompare([]byte(shown), []byte(i.CSRF)) != 1 {
-		return &Error{Code: "bad_csrf", Detail: "the header X-CSRF-Token does not hold the value that the login gave"}
+		return &Error{Code: "bad_csrf", Detail: "the X-CSRF-Token header does not match the session; send the csrf_token of the login"}
 	}
 	return nil
 }
 
-// MemberByEmail finds who has an address, however it was typed; licensing.ErrNotFound when it is nobody's.
+// MemberByEmail returns the member with an address in any spelling, or licensing.ErrNotFound.
 func (s *Service) MemberByEmail(ctx context.Context, email string) (Member, error) {
 	return s.store.MemberByEmail(ctx, normaliseEmail(email))
 }
@@ -123,8 +123,8 @@ func (s *Service) Logout(ctx context.Context, who Identity) error {
 	return s.store.EndSession(ctx, who.Session.ID)
 }
 
-// ChangePassword wants the old one, and ends the member's other sessions. Wrong old ones are counted like failed logins: a found open
-// session is not a way to guess.
+// ChangePassword replaces the password after checking the old one, and ends the member's other sessions. Wrong old passwords are counted
+// like failed logins, so that a session left open is no way to guess.
 func (s *Service) ChangePassword(ctx context.Context, who Identity, old, password, address string) error {
 	if err := checkPassword("new", password); err != nil {
 		return err
@@ -137,17 +137,17 @@ func (s *Service) ChangePassword(ctx context.Context, who Identity, old, passwor
 		return err
 	}
 	err = s.store.SetPassword(ctx, who.Member.Organisation, who.Member.ID, who.Member.Password, hash, who.Session.ID)
-	if errors.Is(err, licensing.ErrStale) { // another change was first
+	if errors.Is(err, licensing.ErrStale) { // a concurrent change was first
 		return invalidPassword("old")
 	}
 	return err
 }
 
-// confirmPassword asks somebody who is logged in for the password once more. Wrong ones are counted like failed logins: a found open session is
-// not a way to guess. field is where the request has it.
+// confirmPassword checks the password of a member who is logged in. Wrong ones are counted like failed logins, so that a session left open
+// is no way to guess. field is the name of the request's member.
 func (s *Service) confirmPassword(ctx context.Context, m Member, field, password, address string) error {
 	if m.Password == "" {
-		return &licensing.Invalid{Field: field, Problem: "cannot be right: you have no password; ask for a link to set one"}
+		return &licensing.Invalid{Field: field, Problem: "cannot be checked, because you have no password; ask for a link to set one"}
 	}
 	a, err := s.beginAttempt(ctx, "password", m.Email, address)
 	if err != nil {
@@ -164,10 +164,10 @@ func (s *Service) confirmPassword(ctx context.Context, m Member, field, password
 }
 
 func invalidPassword(field string) error {
-	return &licensing.Invalid{Field: field, Problem: "is not the present password"}
+	return &licensing.Invalid{Field: field, Problem: "is not your current password"}
 }
 
-// confirmPasswordAndCode asks for the second factor too, which there must be.
+// confirmPasswordAndCode checks the second factor too, which the member must have.
 func (s *Service) confirmPasswordAndCode(ctx context.Context, m Member, password, code, address string) error {
 	if err := s.confirmPassword(ctx, m, "password", password, address); err != nil {
 		return err
@@ -179,17 +179,17 @@ func (s *Service) confirmPasswordAndCode(ctx context.Context, m Member, password
 	return asCodeFieldError(err)
 }
 
-// hashToken is how a token is stored. The kind keeps one kind of token from ever being good as another.
+// hashToken returns the form in which a token is stored. The kind keeps a token of one kind from being valid as another.
 func hashToken(kind, token string) lease.Hash {
 	return lease.HashOf([]byte("onelicense/" + kind + "/1\n" + token))
 }
 
-// csrfToken derives the session's second token from its first: nothing more to store, and useless for logging in.
+// csrfToken derives the CSRF token from the session's token, so that nothing more is stored. It is useless for logging in.
 func csrfToken(token string) string { return string(hashToken("csrf", token)) }
 
-// normaliseEmail makes one form of what people type. Providers differ about case before the @, but none gives two people addresses
-// that differ by nothing else.
+// normaliseEmail returns one form of the spellings of an address. Providers differ about case before the @, but none gives two people
+// addresses that differ by case alone.
 func normaliseEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
-// Organisation whose records the identity may see.
+// Organisation returns the organisation whose records the identity may see.
 func (i Identity) Organisation() license.ID { return i.Member.Organisation }

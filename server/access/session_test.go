@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// delayedStore is a store to which something happens between the check of a password and the session.
+// delayedStore runs a function between the check of a password and the creation of the session.
 type delayedStore struct {
 	access.Store
 	beforeCreateSession func()
@@ -20,7 +20,7 @@ func (s delayedStore) CreateSession(ctx context.Context, session access.Session,
 	return s.Store.CreateSession(ctx, session, password)
 }
 
-// Whoever knows the old password has begun to log in when the new one ends all sessions.
+// An attacker who knows the old password has begun to log in when the new one ends all sessions.
 //
 // proves part of S05
 func TestPasswordChangeDuringLogin(t *testing.T) {
@@ -44,7 +44,7 @@ func TestPasswordChangeDuringLogin(t *testing.T) {
 	}
 }
 
-// Two changes are under way, and both have seen the old password: the second does not take away what the first has set.
+// Two changes are in progress, and both have checked the old password: the second does not replace what the first has set.
 //
 // proves part of S05
 func TestConcurrentPasswordChanges(t *testing.T) {
@@ -57,7 +57,8 @@ func TestConcurrentPasswordChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wrong *licensing.Invalid
-	if err := w.nodes[1].ChangePassword(t.Context(), who, password, "the second new one", home); !errors.As(err, &wrong) || wrong.Field != "old" {
+	if err := w.nodes[1].ChangePassword(t.Context(), who, password, "the second new one", home); !errors.As(err, &wrong) ||
+		wrong.Field != "old" {
 		t.Errorf("the second: %v", err)
 	}
 	w.wantLogin(0, email, "the second new one", home, "bad_credentials")

@@ -8,17 +8,18 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Settings are an organisation's own rules for its door.
+// Settings are an organisation's own rules for logging in.
 type Settings struct {
-	RequireMFA bool  `json:"require_mfa"`    // whoever came in by a password alone may only make a second factor
-	OIDC       *OIDC `json:"oidc,omitempty"` // nil: people log in here alone
-	Revision   int64 `json:"-"`              // 1: they were never set
+	RequireMFA bool  `json:"require_mfa"`    // a session or token made with a password alone may only enrol a second factor
+	OIDC       *OIDC `json:"oidc,omitempty"` // nil: no provider
+	Revision   int64 `json:"-"`              // 1: never set
 }
 
-// settingsKind of the entry, whose id is the organisation's. It is read with each request, so that a rule holds at once on all nodes.
+// settingsKind is the kind of the entry, whose id is the organisation's. It is read with each request, so that a rule applies at once on
+// all nodes.
 const settingsKind = "access_settings"
 
-// Settings of the organisation.
+// Settings returns the organisation's settings.
 func (s *Service) Settings(ctx context.Context, org license.ID) (Settings, error) {
 	e, err := s.settings().Get(ctx, string(org))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -28,8 +29,8 @@ func (s *Service) Settings(ctx context.Context, org license.ID) (Settings, error
 	return e.Value, err
 }
 
-// UpdateSettings replaces them if they are still at the revision, or with 0 at any. The secret of the provider's client is kept where none is given, for
-// the same client. Who is let in as whom stands here, owners too.
+// UpdateSettings replaces the settings if they have the revision; revision 0 means any. Without a client secret the stored one is kept, if
+// the client is the same. Only owners may change them, because they decide who is admitted, owners included.
 func (s *Service) UpdateSettings(ctx context.Context, who Identity, set Settings, clientSecret string) (Settings, error) {
 	if err := who.checkMayGrant(Owner); err != nil {
 		return set, err
@@ -76,7 +77,7 @@ func (s *Service) sealOIDC(ctx context.Context, org license.ID, o *OIDC, secret 
 	return nil
 }
 
-// completeIdentity completes an identity whose credentials are good: strong tells whether they were made with more than a password.
+// completeIdentity fills in the identity of valid credentials. strong says whether they were made with more than a password.
 func (s *Service) completeIdentity(ctx context.Context, i Identity, strong bool) (Identity, error) {
 	set, err := s.Settings(ctx, i.Organisation())
 	i.mfaMissing = set.RequireMFA && !strong

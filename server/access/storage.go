@@ -2,7 +2,7 @@ package access
 
 import "github.com/onelicense/onelicense/server/licensing"
 
-// What needs no table of its own is kept as entries, whose bodies are JSON.
+// Records without a table of their own are entries, whose bodies are JSON.
 
 func (s *Service) totpSecrets() licensing.Entries[totpRecord] {
 	return licensing.EntriesOf[totpRecord](s.store, totpKind)

@@ -15,23 +15,23 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// An API token lets a program act for the member who made it, within a scope. It is never worth more than its maker is: not when it is
-// made, and not later, for each request looks at the member as it is then. Nothing of it is remembered between requests, so what is
-// revoked, disabled or demoted on one node is so on all of them with the next request.
+// An API token lets a program act for the member who created it, within a scope. It never has more permissions than the member: each
+// request reads the member as it is then. Nothing is cached between requests, so what is revoked, disabled or demoted on one node is so on
+// all nodes with the next request.
 //
-// The secret is written ol_<id>_<64 hex digits>. The id is no secret: it is what a list shows and what a token that was found somewhere
-// is revoked by. Scanners for lost secrets can look for ^ol_[0-9a-f]{24}_[0-9a-f]{64}$.
+// The secret is written ol_<id>_<64 hex digits>. The id is public: lists show it, and a token that was leaked can be revoked by it. Secret
+// scanners can look for ^ol_[0-9a-f]{24}_[0-9a-f]{64}$.
 
-// Token is an API token as it is listed; its secret was shown once.
+// Token is an API token without its secret, which is shown only once.
 type Token struct {
 	ID           license.ID
 	Organisation license.ID
-	Member       license.ID // who made it
+	Member       license.ID // who created it
 	Name         string
 	Scope        []Action
 	Created      lease.Time
 	Expires      lease.Time // 0: never
-	LastUsed     lease.Time // within an hour; 0: never
+	LastUsed     lease.Time // within lastUsedPrecision; 0: never
 }
 
 const (
@@ -40,7 +40,7 @@ const (
 	maxScope    = 100 // more than there are actions
 )
 
-// lastUsedPrecision is how coarse the time of last use is, so that a busy token is not a write for each request.
+// lastUsedPrecision is the interval at which LastUsed is updated, so that a busy token does not cost a write for each request.
 const lastUsedPrecision = time.Hour
 
 // tokenRecord is the body of a token's entry.
@@ -51,17 +51,18 @@ type tokenRecord struct {
 	Scope    []Action   `json:"scope"`
 	Expires  lease.Time `json:"expires,omitempty"`
 	LastUsed lease.Time `json:"used,omitempty"`
-	Strong   bool       `json:"strong,omitempty"` // made in a session that had more than a password
+	Strong   bool       `json:"strong,omitempty"` // created in a session with more than a password
 }
 
-// CreateToken makes a token for oneself. The secret is given here and never again.
-func (s *Service) CreateToken(ctx context.Context, who Identity, name string, scope []Action, expires lease.Time) (secret string, t Token, err error) {
+// CreateToken creates a token for the caller. It returns the secret, which cannot be read again.
+func (s *Service) CreateToken(ctx context.Context, who Identity, name string, scope []Action, expires lease.Time) (secret string, t Token,
+	err error) {
 	now := s.timestamp()
 	if err := cmp.Or(checkLine("name", name), checkScope(who.Member.Role, scope)); err != nil {
 		return "", Token{}, err
 	}
 	if expires != 0 && expires <= now {
-		return "", Token{}, &licensing.Invalid{Field: "expires", Problem: "is past"}
+		return "", Token{}, &licensing.Invalid{Field: "expires", Problem: "is in the past"}
 	}
 	scope = slices.Compact(slices.Sorted(slices.Values(scope)))
 	id := s.newID(ctx)
@@ -81,20 +82,20 @@ func (s *Service) CreateToken(ctx context.Context, who Identity, name string, sc
 
 func checkScope(role Role, scope []Action) error {
 	if len(scope) == 0 || len(scope) > maxScope {
-		return &licensing.Invalid{Field: "scope", Problem: "names no action, or too many"}
+		return &licensing.Invalid{Field: "scope", Problem: "is empty or has too many actions"}
 	}
 	for _, action := range scope {
 		switch {
 		case !slices.Contains(Scopes(), action):
-			return &licensing.Invalid{Field: "scope", Problem: fmt.Sprintf("names %q, which no token can be given", action)}
+			return &licensing.Invalid{Field: "scope", Problem: fmt.Sprintf("contains %q, which a token cannot have", action)}
 		case !May(role, action):
-			return &licensing.Invalid{Field: "scope", Problem: fmt.Sprintf("names %q, which the role %s does not allow", action, role)}
+			return &licensing.Invalid{Field: "scope", Problem: fmt.Sprintf("contains %q, which the role %s does not allow", action, role)}
 		}
 	}
 	return nil
 }
 
-// Tokens lists those of a member, or with an empty id all of the organisation.
+// Tokens lists the tokens of a member, or with an empty id of the whole organisation.
 func (s *Service) Tokens(ctx context.Context, org, member license.ID, page licensing.Page) (licensing.Listing[Token], error) {
 	found, err := s.tokens().List(ctx, org, string(member), page)
 	if err != nil {
@@ -103,7 +104,7 @@ func (s *Service) Tokens(ctx context.Context, org, member license.ID, page licen
 	return licensing.MapListing(found, tokenOf)
 }
 
-// RevokeToken ends a token of the member, or with an empty id of anybody in the organisation.
+// RevokeToken deletes a token of the member, or with an empty member id of anybody in the organisation.
 func (s *Service) RevokeToken(ctx context.Context, org, member, id license.ID) error {
 	e, err := s.tokens().GetOf(ctx, org, string(id))
 	if err != nil {
@@ -121,7 +122,7 @@ func tokenOf(e licensing.TypedEntry[tokenRecord]) (Token, error) {
 		Expires: k.Expires, LastUsed: k.LastUsed}, nil
 }
 
-// AuthenticateToken turns a token's secret into who it acts for. The ways to fail have the codes that those of a session have.
+// AuthenticateToken returns the identity that a token acts for. Wrong tokens are counted against the address's rate limit.
 func (s *Service) AuthenticateToken(ctx context.Context, secret, address string) (Identity, error) {
 	who, err := s.LookupToken(ctx, secret)
 	if err == errBadToken {
@@ -130,9 +131,9 @@ func (s *Service) AuthenticateToken(ctx context.Context, secret, address string)
 	return who, err
 }
 
-var errBadToken = &Error{Code: "bad_token", Detail: "there is no such API token, or it was revoked"}
+var errBadToken = &Error{Code: "bad_token", Detail: "the API token is unknown or was revoked; create a new one"}
 
-// LookupToken is AuthenticateToken for a look ahead: a wrong token is not counted.
+// LookupToken is AuthenticateToken without counting a wrong token, for code that runs before the request is authenticated.
 func (s *Service) LookupToken(ctx context.Context, secret string) (Identity, error) {
 	id, _, ok := strings.Cut(strings.TrimPrefix(secret, tokenPrefix), "_")
 	if !ok || len(id) != 24 || !strings.HasPrefix(secret, tokenPrefix) {
@@ -150,7 +151,7 @@ func (s *Service) LookupToken(ctx context.Context, secret string) (Identity, err
 	}
 	now := s.timestamp()
 	if kept.Expires != 0 && now >= kept.Expires {
-		return Identity{}, &Error{Code: "token_expired", Detail: "the API token has ended; make another one"}
+		return Identity{}, &Error{Code: "token_expired", Detail: "the API token has expired; create a new one"}
 	}
 	member, err := s.store.Member(ctx, e.Org, kept.Member)
 	switch {
@@ -161,7 +162,7 @@ func (s *Service) LookupToken(ctx context.Context, secret string) (Identity, err
 	}
 	if now >= kept.LastUsed+lease.Time(lastUsedPrecision.Milliseconds()) {
 		e.Value.LastUsed = now
-		// Another request may have written it first, or the token be revoked by now; a failing store is the handler's affair.
+		// Another request may have written it first, or the token may be revoked by now; if the store fails, the handler will report it.
 		_, _ = s.tokens().Replace(ctx, e)
 	}
 	t, err := tokenOf(e)

@@ -18,17 +18,18 @@ import (
 )
 
 // The second factor: codes of RFC 6238 as every authenticator makes them (SHA-1, 6 digits, 30 seconds), and recovery codes for when it is
-// lost. Thirty lines of the standard library say all of it; RFC 6238's own vectors test them.
+// lost. Thirty lines on the standard library are enough; RFC 6238's own vectors test them.
 const (
 	totpKind      = "totp"
 	totpStep      = 30 // seconds
 	totpSecret    = 20 // bytes, as long as the hash (RFC 4226, section 4)
 	totpSkew      = 1  // steps that a clock may be off, each way
 	recoveryCodes = 10
-	recoveryBytes = 10 // 80 bits: nobody guesses one, so none of them needs a slow hash
+	recoveryBytes = 10 // 80 bits cannot be guessed, so a fast hash is enough
 )
 
-// Sealer keeps secrets that must be read again from whoever has the store alone. What was sealed for one purpose does not open for another.
+// Sealer encrypts secrets that must be read again, so that the store alone does not reveal them. What was sealed for one purpose does not
+// open for another.
 type Sealer interface {
 	Seal(purpose string, plain []byte) ([]byte, error)
 	Open(purpose string, sealed []byte) ([]byte, error)
@@ -37,12 +38,12 @@ type Sealer interface {
 // totpRecord is the body of the entry, whose id is the member's.
 type totpRecord struct {
 	Sealed    []byte       `json:"sealed"`
-	Confirmed bool         `json:"confirmed,omitempty"` // from then on it is asked for
-	LastStep  int64        `json:"last,omitempty"`      // step of the last code that was taken: no code is good twice
-	Recovery  []lease.Hash `json:"recovery,omitempty"`  // of those not used yet
+	Confirmed bool         `json:"confirmed,omitempty"` // from then on a login needs a code
+	LastStep  int64        `json:"last,omitempty"`      // step of the last code that was accepted, so that no code is valid twice
+	Recovery  []lease.Hash `json:"recovery,omitempty"`  // hashes of the recovery codes that are left
 }
 
-// MFAStatus is what a member is told of theirs.
+// MFAStatus describes a member's second factor.
 type MFAStatus struct {
 	Enabled  bool
 	Recovery int // codes left
@@ -50,7 +51,7 @@ type MFAStatus struct {
 
 func totpPurpose(member license.ID) string { return "totp\n" + string(member) }
 
-// readTOTP gives the member's entry; the revision is 0 when there is none.
+// readTOTP returns the member's entry; its revision is 0 if there is none.
 func (s *Service) readTOTP(ctx context.Context, member license.ID) (licensing.TypedEntry[totpRecord], error) {
 	e, err := s.totpSecrets().Get(ctx, string(member))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -59,13 +60,14 @@ func (s *Service) readTOTP(ctx context.Context, member license.ID) (licensing.Ty
 	return e, err
 }
 
-// MFAStatusOf tells whether the member has one.
+// MFAStatusOf returns whether the member has a second factor, and how many recovery codes are left.
 func (s *Service) MFAStatusOf(ctx context.Context, who Identity) (MFAStatus, error) {
 	e, err := s.readTOTP(ctx, who.Member.ID)
 	return MFAStatus{e.Value.Confirmed, len(e.Value.Recovery)}, err
 }
 
-// EnrolTOTP makes a secret for the member's authenticator. It is asked for only after ConfirmTOTP; until then it can be made anew.
+// EnrolTOTP creates a secret for the member's authenticator. A login needs a code only after ConfirmTOTP; until then it can be called
+// again.
 func (s *Service) EnrolTOTP(ctx context.Context, who Identity, organisation string) (secret, uri string, err error) {
 	e, err := s.readTOTP(ctx, who.Member.ID)
 	if err != nil {
@@ -73,7 +75,7 @@ func (s *Service) EnrolTOTP(ctx context.Context, who Identity, organisation stri
 	}
 	k := &e.Value
 	if k.Confirmed {
-		return "", "", &Error{Code: "mfa_enabled", Detail: "there is a second factor; disable it first"}
+		return "", "", &Error{Code: "mfa_enabled", Detail: "two-factor authentication is enabled already; disable it first"}
 	}
 	plain := s.randomBytes(ctx, totpSecret)
 	if k.Sealed, err = s.Sealer.Seal(totpPurpose(who.Member.ID), plain); err != nil {
@@ -91,10 +93,11 @@ func (s *Service) EnrolTOTP(ctx context.Context, who Identity, organisation stri
 	return secret, strings.ReplaceAll(u.String(), "+", "%20"), err
 }
 
-// ConfirmTOTP takes the first code of the authenticator, and the password of who has one: whoever found an open session must not be able to
-// keep its member out of it. From then on logging in takes one; every session of before ends, and this one is
-// replaced by one that has proven both. The recovery codes are given here and never again.
-func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code, address string) (recovery []string, token string, now Identity, err error) {
+// ConfirmTOTP enables the second factor with the authenticator's first code, and the password of a member who has one: a person who finds a
+// session left open must not be able to lock its member out. All earlier sessions end, and the caller's is replaced by one that has proven
+// both. It returns the recovery codes, which cannot be read again.
+func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code, address string) (recovery []string, token string,
+	now Identity, err error) {
 	a, err := s.beginAttempt(ctx, "totp", who.Member.Email, address)
 	if err != nil {
 		return nil, "", Identity{}, err
@@ -105,7 +108,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code,
 	}
 	k := &e.Value
 	if e.Revision == 0 || k.Confirmed {
-		return nil, "", Identity{}, &Error{Code: "mfa_not_begun", Detail: "ask for a secret first"}
+		return nil, "", Identity{}, &Error{Code: "mfa_not_begun", Detail: "no enrolment is in progress; request a secret first"}
 	}
 	if who.Member.Password != "" {
 		if err := s.confirmPassword(ctx, who.Member, "password", password, address); err != nil {
@@ -131,7 +134,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code,
 	return recovery, token, now, err
 }
 
-// NewRecoveryCodes replaces them, for password and code.
+// NewRecoveryCodes replaces the recovery codes after checking password and code.
 func (s *Service) NewRecoveryCodes(ctx context.Context, who Identity, password, code, address string) ([]string, error) {
 	if err := s.confirmPasswordAndCode(ctx, who.Member, password, code, address); err != nil {
 		return nil, err
@@ -153,7 +156,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, who Identity, password, 
 	return nil, licensing.ErrStale
 }
 
-// DisableTOTP takes the second factor away, for password and code.
+// DisableTOTP removes the second factor after checking password and code.
 func (s *Service) DisableTOTP(ctx context.Context, who Identity, password, code, address string) error {
 	if err := s.confirmPasswordAndCode(ctx, who.Member, password, code, address); err != nil {
 		return err
@@ -161,7 +164,7 @@ func (s *Service) DisableTOTP(ctx context.Context, who Identity, password, code,
 	return s.deleteTOTP(ctx, who.Member.ID)
 }
 
-// ResetMFA takes the second factor of a colleague away who has lost it, and ends their sessions.
+// ResetMFA removes the second factor of a colleague who has lost it, and ends their sessions.
 func (s *Service) ResetMFA(ctx context.Context, who Identity, id license.ID) error {
 	m, err := s.store.Member(ctx, who.Organisation(), id)
 	if err != nil {
@@ -181,20 +184,21 @@ func (s *Service) deleteTOTP(ctx context.Context, member license.ID) error {
 }
 
 var (
-	errMFANotEnrolled = &Error{Code: "mfa_not_begun", Detail: "there is no second factor"}
-	errBadCode        = &Error{Code: "bad_code", Detail: "the code is wrong or was used; wait for the next one"}
-	errCodeRequired   = &Error{Code: "code_required", Detail: "send the code of your authenticator, or a recovery code, too"}
+	errMFANotEnrolled = &Error{Code: "mfa_not_begun", Detail: "two-factor authentication is not enabled; enrol first"}
+	errBadCode        = &Error{Code: "bad_code", Detail: "the code is wrong or was used before; wait for the next one"}
+	errCodeRequired   = &Error{Code: "code_required",
+		Detail: "a code is required: send the code of your authenticator or a recovery code as well"}
 )
 
-// asCodeFieldError says what is wrong with a code to somebody who is logged in.
+// asCodeFieldError turns a wrong code into a validation error, for a caller who is logged in.
 func asCodeFieldError(err error) error {
 	if err == errBadCode || err == errCodeRequired {
-		return &licensing.Invalid{Field: "code", Problem: "is wrong or was used; take the next one, or a recovery code"}
+		return &licensing.Invalid{Field: "code", Problem: "is wrong or was used before; use the next code or a recovery code"}
 	}
 	return err
 }
 
-// checkSecondFactor asks for the code of a member who has a second factor, and takes it; required tells whether there is one.
+// checkSecondFactor checks and consumes the code of a member who has a second factor. required reports whether the member has one.
 func (s *Service) checkSecondFactor(ctx context.Context, m Member, code, address string) (required bool, err error) {
 	e, err := s.readTOTP(ctx, m.ID)
 	if err != nil || !e.Value.Confirmed {
@@ -213,7 +217,7 @@ func (s *Service) checkSecondFactor(ctx context.Context, m Member, code, address
 	return true, a.succeed(ctx)
 }
 
-// consumeCode takes a code once: of those who show it at a time, on whatever node, the entry's revision lets one through.
+// consumeCode accepts a code once: of concurrent uses, on whatever nodes, the entry's revision lets one succeed.
 func (s *Service) consumeCode(ctx context.Context, member license.ID, code string) error {
 	for range maxRetries {
 		e, err := s.readTOTP(ctx, member)
@@ -236,7 +240,7 @@ func (s *Service) consumeCode(ctx context.Context, member license.ID, code strin
 	return licensing.ErrStale
 }
 
-// matchTOTP gives the step of a code that is good now and was not used; a later step voids the ones before.
+// matchTOTP returns the step of a code that is valid now and was not used. Accepting a later step makes earlier ones invalid.
 func (s *Service) matchTOTP(member license.ID, k totpRecord, code string) (int64, error) {
 	secret, err := s.Sealer.Open(totpPurpose(member), k.Sealed)
 	if err != nil {
@@ -252,7 +256,7 @@ func (s *Service) matchTOTP(member license.ID, k totpRecord, code string) (int64
 	return 0, errBadCode
 }
 
-// totpCode is RFC 4226's code of a counter.
+// totpCode returns RFC 4226's code of a counter.
 func totpCode(secret []byte, step int64) string {
 	mac := hmac.New(sha1.New, secret)
 	_ = binary.Write(mac, binary.BigEndian, step) // a hash never fails
@@ -261,7 +265,7 @@ func totpCode(secret []byte, step int64) string {
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:at+4])&0x7fffffff%1_000_000)
 }
 
-// newRecoveryCodes makes codes such as abcd-efgh-ijkl-mnop.
+// newRecoveryCodes returns codes such as abcd-efgh-ijkl-mnop, and their hashes.
 func (s *Service) newRecoveryCodes(ctx context.Context) (codes []string, hashes []lease.Hash) {
 	for range recoveryCodes {
 		text := strings.ToLower(base32.StdEncoding.EncodeToString(s.randomBytes(ctx, recoveryBytes)))
@@ -271,7 +275,7 @@ func (s *Service) newRecoveryCodes(ctx context.Context) (codes []string, hashes 
 	return codes, hashes
 }
 
-// hashRecoveryCode is of what somebody types: in any case, with or without hyphens and blanks.
+// hashRecoveryCode returns the hash of a code as typed: in any case, with or without hyphens and spaces.
 func hashRecoveryCode(code string) lease.Hash {
 	return hashToken("recovery", strings.NewReplacer("-", "", " ", "").Replace(strings.ToLower(code)))
 }

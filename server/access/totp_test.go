@@ -34,7 +34,8 @@ func TestRecoveryCodeSpelling(t *testing.T) {
 
 func TestExponentialWaits(t *testing.T) {
 	l := limit{maxFailures: 3, isExponential: true}
-	for failed, want := range map[int]time.Duration{0: 0, 2: 0, 3: time.Second, 4: 2 * time.Second, 5: 4 * time.Second, 50: maxWait, 5000: maxWait} {
+	for failed, want := range map[int]time.Duration{0: 0, 2: 0, 3: time.Second, 4: 2 * time.Second, 5: 4 * time.Second, 50: maxWait,
+		5000: maxWait} {
 		if got := l.wait(counter{Failed: failed, Last: 1000}, 1000); got != want {
 			t.Errorf("after %d failures: %v, want %v", failed, got, want)
 		}

@@ -1,8 +1,8 @@
-// Package audit keeps who did what: one chain of lines for each organisation, and one for the server's own affairs. Each line names the
-// hash of the one before it, so that a line cannot be changed, removed or moved without breaking what follows (spec/audit.md).
+// Package audit implements the audit log: one hash chain of lines for each organisation, and one for the server itself. Each line holds the
+// hash of the line before it, so that a line cannot be changed, removed or moved without breaking the chain (spec/audit.md).
 //
-// New is given the store. Begin notes what is about to be done, Append writes its line; Lines and Export read them. Verify judges an export,
-// anywhere and without the server. Lines are never tidied.
+// New takes the store. Begin records a change that is about to be made, and Append writes its line; Lines and Export read the log. Verify
+// checks an export, anywhere and without the server. Lines are never deleted.
 package audit
 
 import (
@@ -16,53 +16,53 @@ import (
 // Type is the first member of every line.
 const Type = "onelicense/audit/1"
 
-// Server names the chain of what belongs to no organisation.
+// Server is the name of the server's own chain, for what belongs to no organisation.
 const Server = "server"
 
-// Line is one thing that was done. Append fills Type to ID.
+// Line is one entry of the log. Append fills in the fields Type to ID.
 type Line struct {
 	Type     string     `json:"type"`
 	Chain    string     `json:"chain"`    // the organisation's id, or Server
 	Number   int64      `json:"number"`   // from 1, without a gap
-	Previous lease.Hash `json:"previous"` // of the bytes of the line before; zeros in the first
-	ID       string     `json:"id"`       // of what was done, random: a node that asks whether its line is there knows it again
+	Previous lease.Hash `json:"previous"` // hash of the bytes of the line before; zeros in the first line
+	ID       string     `json:"id"`       // random; a node recognises by it a line that it has written already
 
 	Time    time.Time         `json:"time"`
 	Actor   Actor             `json:"actor"`
-	Action  string            `json:"action"`            // the operation, as in the API's document, or what the server did by itself
-	Records []string          `json:"records,omitempty"` // kind/id, the outermost first
-	Changed map[string]Change `json:"changed,omitempty"` // members of the innermost record, with dots between levels
-	Refused string            `json:"refused,omitempty"` // the code, when it was tried in vain, or failed on the way
-	Unknown bool              `json:"unknown,omitempty"` // nobody knows whether it was done
+	Action  string            `json:"action"`            // operation id of the API, or an action of the server itself
+	Records []string          `json:"records,omitempty"` // kind/id, outermost first
+	Changed map[string]Change `json:"changed,omitempty"` // members of the innermost record, nested ones with dots
+	Refused string            `json:"refused,omitempty"` // problem code of a failed login, or of a bulk request that failed on the way
+	Unknown bool              `json:"unknown,omitempty"` // the outcome of the action is unknown
 	Missing int64             `json:"missing,omitempty"` // failed logins before this one that have no line
 	Address string            `json:"address,omitempty"`
-	Request string            `json:"request,omitempty"` // as in the answer's X-Request-ID
+	Request string            `json:"request,omitempty"` // the response's X-Request-ID
 
-	hasPendingEntry bool // an entry says that it was
+	hasPendingEntry bool // a pending entry of Begin is stored
 }
 
-// Actor is who did it.
+// Actor is the author of a line.
 type Actor struct {
 	Kind   string     `json:"kind"`             // member, token, system or nobody
 	ID     license.ID `json:"id,omitempty"`     // of the member or token
-	Member license.ID `json:"member,omitempty"` // for whom a token acts
-	Name   string     `json:"name,omitempty"`   // of the member, as it was then
+	Member license.ID `json:"member,omitempty"` // the member that a token acts for
+	Name   string     `json:"name,omitempty"`   // of the member, at that time
 }
 
-// Change is the value of a member before and after; one that is absent was not there.
+// Change is the value of a member before and after; an absent value did not exist.
 type Change struct {
 	From json.RawMessage `json:"from,omitempty"`
 	To   json.RawMessage `json:"to,omitempty"`
 }
 
-// ChainHead is the last line of a chain: who has noted it somewhere else notices when a chain ends before it, or was written anew.
+// ChainHead identifies the last line of a chain. A head that is kept elsewhere reveals a chain that was truncated or rewritten.
 type ChainHead struct {
 	Chain  string     `json:"chain"`
 	Number int64      `json:"number"` // 0: the chain is empty
 	Hash   lease.Hash `json:"hash"`
 }
 
-// chainOf names the chain of an organisation.
+// chainOf returns the name of an organisation's chain.
 func chainOf(org license.ID) string {
 	if org == "" {
 		return Server
@@ -70,10 +70,10 @@ func chainOf(org license.ID) string {
 	return string(org)
 }
 
-// maxQuotedValue value that a change quotes; of a longer one it has the hash.
+// maxQuotedValue is the longest value in bytes that a change holds; a longer one is replaced by its hash.
 const maxQuotedValue = 4096
 
-// Quote makes the value of a change.
+// Quote returns the JSON of a value in a Change.
 func Quote(value any) json.RawMessage {
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -32,7 +32,7 @@ func testLine(n int) Line {
 		Records: []string{fmt.Sprintf("products/%024d", n)}, Changed: map[string]Change{"name": {From: Quote("Old"), To: Quote(n)}}}
 }
 
-// appendAndExport is a chain of n lines as it is exported.
+// appendAndExport appends n lines and returns the export of the chain.
 func appendAndExport(t *testing.T, l *Log, n int) []byte {
 	t.Helper()
 	for i := range n {
@@ -58,7 +58,7 @@ func TestChainVerifies(t *testing.T) {
 	if known, err := l.Head(t.Context(), acme); err != nil || known != head {
 		t.Errorf("the head is %+v, by its lines %+v: %v", known, head, err)
 	}
-	// An export goes on where the one before ended.
+	// A second export continues where the first ended.
 	appendAndExport(t, l, 2)
 	more, err := l.Export(t.Context(), acme, 5)
 	if err != nil {
@@ -70,13 +70,13 @@ func TestChainVerifies(t *testing.T) {
 	if last, err := Verify(bytes.NewReader(append(text, more...))); err != nil || last.Number != 7 {
 		t.Errorf("%+v %v", last, err)
 	}
-	// Another process finds the end by itself.
+	// Another process finds the end of the chain by itself.
 	if text := appendAndExport(t, New(l.store, time.Now, discardLogger()), 1); bytes.Count(text, []byte("\n")) != 8 {
 		t.Errorf("%s", text)
 	}
 }
 
-// The specification's example is a chain.
+// The example in the specification is a valid chain.
 func TestSpecificationExample(t *testing.T) {
 	text, err := os.ReadFile("../../spec/audit.md")
 	if err != nil {
@@ -119,27 +119,28 @@ func TestVerifyReportsFirstBrokenLine(t *testing.T) {
 	for name, c := range map[string]struct {
 		text  string
 		known []ChainHead
-		line  int // 0: nothing is wrong
+		line  int // 0: the chain is valid
 		says  string
 	}{
-		"changed":                  {changed, nil, 3, "was changed"},
-		"white space added":        {strings.Replace(string(text), `"number":2,`, `"number": 2,`, 1), nil, 2, "was changed"},
-		"removed":                  {join(1, 2, 4, 5), nil, 3, "lines are missing"},
-		"beginning removed":        {join(2, 3, 4, 5), nil, 1, "lines are missing"},
-		"swapped":                  {join(1, 3, 2, 4, 5), nil, 2, "lines are missing"},
-		"put in twice":             {join(1, 2, 2, 3, 4, 5), nil, 3, "put in or moved"},
-		"something else":           {join(1, 2) + "{}\n", nil, 3, "of the type"},
-		"no JSON":                  {join(1, 2) + "\n", nil, 3, "not a line"},
-		"of another chain":         {join(1) + strings.Replace(lines[1], string(acme), string(ada), 1), nil, 2, "belongs to the chain"},
-		"cut in the middle":        {join(1, 2) + lines[2][:50], nil, 3, "ends in the middle"},
-		"last line changed":        {strings.Replace(string(text), `"to":5`, `"to":6`, 1), []ChainHead{head}, 5, "whose hash was noted"},
+		"changed":           {changed, nil, 3, "was changed"},
+		"white space added": {strings.Replace(string(text), `"number":2,`, `"number": 2,`, 1), nil, 2, "was changed"},
+		"removed":           {join(1, 2, 4, 5), nil, 3, "lines are missing"},
+		"beginning removed": {join(2, 3, 4, 5), nil, 1, "lines are missing"},
+		"swapped":           {join(1, 3, 2, 4, 5), nil, 2, "lines are missing"},
+		"put in twice":      {join(1, 2, 2, 3, 4, 5), nil, 3, "inserted or moved"},
+		"something else":    {join(1, 2) + "{}\n", nil, 3, "has the type"},
+		"no JSON":           {join(1, 2) + "\n", nil, 3, "not an audit log line"},
+		"of another chain":  {join(1) + strings.Replace(lines[1], string(acme), string(ada), 1), nil, 2, "belongs to the chain"},
+		"cut in the middle": {join(1, 2) + lines[2][:50], nil, 3, "ends in the middle"},
+		"last line changed": {strings.Replace(string(text), `"to":5`, `"to":6`, 1), []ChainHead{head}, 5,
+			"another hash than the known head"},
 		"last line changed, blind": {strings.Replace(string(text), `"to":5`, `"to":6`, 1), nil, 0, ""},
-		"tail cut off":             {join(1, 2, 3), []ChainHead{head}, 4, "number 5 was noted"},
+		"tail cut off":             {join(1, 2, 3), []ChainHead{head}, 4, "head of number 5 is known"},
 		"tail cut off, blind":      {join(1, 2, 3), nil, 0, ""},
-		"all cut off":              {"", []ChainHead{head}, 1, "number 5 was noted"},
-		"written anew":             {string(forged), []ChainHead{head}, 5, "whose hash was noted"},
+		"all cut off":              {"", []ChainHead{head}, 1, "head of number 5 is known"},
+		"written anew":             {string(forged), []ChainHead{head}, 5, "another hash than the known head"},
 		"head of another chain":    {string(text), []ChainHead{{Server, 9, head.Hash}}, 0, ""},
-		"goes on elsewhere":        {join(4, 5), []ChainHead{{string(acme), 3, head.Hash}}, 1, "another line before it"},
+		"goes on elsewhere":        {join(4, 5), []ChainHead{{string(acme), 3, head.Hash}}, 1, "another previous hash"},
 	} {
 		_, err := Verify(strings.NewReader(c.text), c.known...)
 		var broken *ChainError
@@ -153,7 +154,7 @@ func TestVerifyReportsFirstBrokenLine(t *testing.T) {
 	}
 }
 
-// Who takes a line out of the database breaks the export, wherever the line was.
+// Deleting a line from the database breaks the export, wherever the line was.
 //
 // proves part of N10
 func TestVerifyDetectsDeletedLine(t *testing.T) {
@@ -173,7 +174,7 @@ func TestVerifyDetectsDeletedLine(t *testing.T) {
 			t.Errorf("without line %d: %v\n%s", number, err, text)
 		}
 	}
-	// Of the last one, the node that wrote it still knows.
+	// The node that wrote the last line still knows its head.
 	store := memory.New()
 	l := New(store, time.Now, discardLogger())
 	appendAndExport(t, l, 5)
@@ -185,7 +186,7 @@ func TestVerifyDetectsDeletedLine(t *testing.T) {
 	}
 }
 
-// Two nodes are two logs over one store.
+// Two nodes are two logs on one store.
 //
 // proves part of N10
 func TestConcurrentAppends(t *testing.T) {
@@ -199,7 +200,8 @@ func TestConcurrentAppends(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 64 {
 			all.Go(func() {
-				if err := nodes[i%2].Append(t.Context(), acme, testLine(i/2)); err != nil { // each twice: two nodes may do the same at one time
+				if err := nodes[i%2].Append(t.Context(), acme,
+					testLine(i/2)); err != nil { // each line twice, because two nodes may write the same at one time
 					t.Errorf("%s: %v", name, err)
 				}
 			})
@@ -221,9 +223,9 @@ func TestConcurrentAppends(t *testing.T) {
 	}
 }
 
-type entries licensing.EntryStore // a name of its own, for the interface has a method of that name
+type entries licensing.EntryStore // a name of its own, because the interface has a method of that name
 
-// flakyStore is a store that fails before it writes, or after.
+// flakyStore fails before or after it writes.
 type flakyStore struct {
 	entries
 	before, after bool
@@ -258,7 +260,7 @@ func TestFailingStoreLosesNoLine(t *testing.T) {
 	store.before = true
 	fails(1)
 	store.before, store.after = false, true
-	fails(2) // 1 was written, but nobody knows
+	fails(2) // line 1 was written, but the log does not know
 	store.after = false
 	if err := l.Append(ctx, acme, testLine(3)); err != nil {
 		t.Fatal(err)
@@ -326,7 +328,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// While the store is away nobody can be looked up; what was tried meanwhile is not forgotten.
+// While the store is unavailable nobody can be looked up; the failed logins are kept.
 //
 // proves part of B07
 func TestFailedLoginsSurviveOutage(t *testing.T) {
@@ -339,7 +341,8 @@ func TestFailedLoginsSurviveOutage(t *testing.T) {
 		return acme, ada, nil
 	}
 	for range 3 {
-		l.RecordFailedLogin(FailedLogin{"ada@acme.test", Line{Time: startTime, Actor: Actor{Kind: "nobody"}, Action: "login", Refused: "bad_credentials"}})
+		l.RecordFailedLogin(FailedLogin{"ada@acme.test", Line{Time: startTime, Actor: Actor{Kind: "nobody"}, Action: "login",
+			Refused: "bad_credentials"}})
 	}
 	if err := l.WriteFailedLogins(t.Context(), whose); !errors.Is(err, errUnavailable) {
 		t.Errorf("%v", err)

@@ -10,36 +10,36 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Failed logins come from strangers, as many as they like. So they are written later than they are answered, which keeps the time of an
-// answer from telling whose address exists, and only a few for each person and hour; those of addresses that are nobody's go together
-// into the server's chain. How many have no line is said by the next that has one. What a crash loses is seconds of them.
+// Anybody can cause failed logins, in any number. So they are written after the response, which keeps the response time from revealing
+// whether an address exists, and only a few per member and hour; those with unknown addresses go into the server's chain together. The next
+// line that is written says how many have none. A crash loses those of the last seconds.
 
 const (
-	maxFailedLoginsPerMember = 5  // lines in an hour, of one person
-	maxFailedLoginsUnknown   = 10 // of all addresses that are nobody's
+	maxFailedLoginsPerMember = 5  // lines per hour and member
+	maxFailedLoginsUnknown   = 10 // lines per hour for all unknown addresses
 	failedLoginWindow        = time.Hour
-	maxWaitingFailedLogins   = 1000 // that wait to be written
+	maxWaitingFailedLogins   = 1000 // in memory
 	maxTrackedMembers        = 10_000
 )
 
 type failedLogins struct {
 	mu      sync.Mutex
 	waiting []FailedLogin
-	missing map[license.ID]int64 // by member; those of nobody under the empty id
+	missing map[license.ID]int64 // by member; those with unknown addresses under the empty id
 	since   time.Time
 	written map[license.ID]int
 }
 
 // FailedLogin is one failed login.
 type FailedLogin struct {
-	Email string // as it was typed
+	Email string // as typed
 	Line  Line
 }
 
-// MemberLookup finds the organisation and the member with an e-mail address; ErrNotFound when it is nobody's.
+// MemberLookup returns the organisation and the member with an e-mail address, or licensing.ErrNotFound.
 type MemberLookup func(ctx context.Context, email string) (org, member license.ID, err error)
 
-// RecordFailedLogin notes a failed login.
+// RecordFailedLogin keeps a failed login in memory until WriteFailedLogins.
 func (l *Log) RecordFailedLogin(a FailedLogin) {
 	l.failedLogins.mu.Lock()
 	defer l.failedLogins.mu.Unlock()
@@ -60,7 +60,7 @@ func (a *failedLogins) countMissing(member license.ID) {
 	a.missing[member]++
 }
 
-// WriteFailedLogins writes what was noted.
+// WriteFailedLogins writes the lines of the recorded logins, as far as the limits allow.
 func (l *Log) WriteFailedLogins(ctx context.Context, whose MemberLookup) error {
 	a := &l.failedLogins
 	a.mu.Lock()
@@ -77,7 +77,7 @@ func (l *Log) WriteFailedLogins(ctx context.Context, whose MemberLookup) error {
 		org, member, err := whose(ctx, one.Email)
 		if err != nil && !errors.Is(err, licensing.ErrNotFound) {
 			errs = append(errs, err)
-			l.RecordFailedLogin(one) // it is tried again
+			l.RecordFailedLogin(one) // to be retried
 			continue
 		}
 		most := maxFailedLoginsUnknown

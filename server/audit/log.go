@@ -17,8 +17,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A line is an entry whose id is its chain and number. To create it is to append it: of two nodes that try the same number one is told
-// that it exists, and takes the next. The entry's time is never that of the one before, so that every store lists a chain in order.
+// A line is an entry of the store whose id is its chain and number. Creating the entry appends the line: of two nodes that use the same
+// number, one gets ErrExists and uses the next. No entry has the time of the one before it, so that every store lists a chain in order.
 
 const kind = "audit"
 
@@ -27,7 +27,7 @@ func entryID(chain string, number int64) string { return chain + ":" + strconv.F
 // Log writes and reads the chains. It is safe for concurrent use, on any number of nodes.
 type Log struct {
 	Now func() time.Time // the server's clock
-	// OnInterrupted is told of what nobody knows whether it was done, before its line is written and at least once; nil: nobody is.
+	// OnInterrupted is called for each change whose outcome is unknown, at least once and before its line is written; it may be nil.
 	OnInterrupted func(ctx context.Context, org license.ID, line Line) error
 
 	store licensing.EntryStore
@@ -36,33 +36,35 @@ type Log struct {
 	mu     sync.Mutex
 	chains map[license.ID]*chain
 
-	founder      atomic.Pointer[license.ID] // once it is known
+	founder      atomic.Pointer[license.ID] // nil until it is known
 	failedLogins failedLogins
 }
 
-// chain is what this node knows of one. Its lines are written one after the other.
+// chain is this node's state of one chain. A node writes the lines of a chain one after another.
 type chain struct {
 	mu        sync.Mutex
 	isLoaded  bool
 	head      ChainHead
 	headTime  lease.Time // of the head's entry
-	unwritten []Line     // that the store has not taken yet, the oldest first
-	written   []string   // ids of written lines that were begun
+	unwritten []Line     // not accepted by the store yet, oldest first
+	written   []string   // ids of written lines that have a pending entry
 }
 
-// New makes the log. Each line's number and hash are written into log too: kept elsewhere, they are what a chain is held to.
+// New returns a log. It also writes the number and hash of each line to log: kept elsewhere, they reveal a chain that was truncated or
+// rewritten.
 func New(store licensing.EntryStore, now func() time.Time, log *slog.Logger) *Log {
 	return &Log{Now: now, store: store, log: log, chains: map[license.ID]*chain{}}
 }
 
-// storeTimeout with the store, whose caller may have gone: what was done is written even so.
+// storeTimeout bounds a write. The caller's own context does not end it, because the change has been made.
 const storeTimeout = 10 * time.Second
 
-// maxUnwritten bounds the memory while the store is away. What does not fit is in the log alone.
+// maxUnwritten bounds the memory while the store is unavailable. Further lines are only in the server's log.
 const maxUnwritten = 1000
 
-// Append writes a line to the organisation's chain, or with an empty id to the server's. When it fails, the line is owed: it is written
-// with the next one, or by Settle. If the process ends before, a line that was begun is written by Conclude, on any node.
+// Append writes a line to the organisation's chain, or with an empty id to the server's. If it fails, the line stays unwritten in memory:
+// it is written with the next line, or by WriteUnwritten. If the process ends before that, WriteInterrupted writes a line that was begun,
+// on any node.
 func (l *Log) Append(ctx context.Context, org license.ID, line Line) error {
 	if !line.hasPendingEntry {
 		line = withIDAndTime(line)
@@ -72,18 +74,18 @@ func (l *Log) Append(ctx context.Context, org license.ID, line Line) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.unwritten) >= maxUnwritten {
-		l.log.Error("a line of the audit log is lost", "line", line)
-		return errors.New("too many lines are owed to the audit log")
+		l.log.Error("an audit log line is lost: too many are waiting for the store", "line", line)
+		return errors.New("the audit log cannot be written: too many lines are waiting for the store")
 	}
 	c.unwritten = append(c.unwritten, line)
 	err := l.writeLines(ctx, org, c)
 	if err != nil {
-		l.log.Error("a line is owed to the audit log", "line", line, "error", err)
+		l.log.Error("an audit log line was not written; it will be retried", "line", line, "error", err)
 	}
 	return err
 }
 
-// withIDAndTime gives a new line its id, and its time as it is written.
+// withIDAndTime sets the id of a new line, and rounds its time to what is written.
 func withIDAndTime(line Line) Line {
 	line.ID, line.Time = newID(), line.Time.UTC().Truncate(time.Millisecond)
 	return line
@@ -91,11 +93,11 @@ func withIDAndTime(line Line) Line {
 
 func newID() string {
 	var b [8]byte
-	_, _ = rand.Read(b[:]) // it never fails
+	_, _ = rand.Read(b[:]) // crypto/rand never fails
 	return hex.EncodeToString(b[:])
 }
 
-// WriteUnwritten writes what is owed.
+// WriteUnwritten writes the lines that the store did not accept before.
 func (l *Log) WriteUnwritten(ctx context.Context) error {
 	l.mu.Lock()
 	chains := make(map[license.ID]*chain, len(l.chains))
@@ -124,7 +126,8 @@ func (l *Log) chainFor(org license.ID) *chain {
 	return c
 }
 
-// writeLines writes the lines in order. A try whose outcome is not known is made again with the same id, and finds itself.
+// writeLines writes the unwritten lines in order. A write whose outcome is unknown is repeated with the same id, by which it finds a line
+// that was written.
 func (l *Log) writeLines(ctx context.Context, org license.ID, c *chain) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
@@ -136,7 +139,7 @@ func (l *Log) writeLines(ctx context.Context, org license.ID, c *chain) error {
 		line.Type, line.Chain, line.Number, line.Previous = Type, chainOf(org), c.head.Number+1, c.head.Hash
 		if line.Unknown && l.OnInterrupted != nil {
 			if err := l.OnInterrupted(ctx, org, line); err != nil {
-				return fmt.Errorf("telling of what was cut short: %w", err)
+				return fmt.Errorf("reporting an interrupted change: %w", err)
 			}
 		}
 		created, err := licensing.EntriesOf[Line](l.store, kind).Create(ctx, licensing.Entry{
@@ -147,7 +150,7 @@ func (l *Log) writeLines(ctx context.Context, org license.ID, c *chain) error {
 		if errors.Is(err, licensing.ErrExists) {
 			if e, err = l.store.Entry(ctx, kind, e.ID); err == nil {
 				there, wrong := licensing.DecodeEntry[Line](e)
-				written = wrong == nil && there.Value.covers(line) // what is no line is for Verify to find
+				written = wrong == nil && there.Value.covers(line) // Verify reports entries that are no lines
 			}
 		}
 		if err != nil {
@@ -165,7 +168,7 @@ func (l *Log) writeLines(ctx context.Context, org license.ID, c *chain) error {
 	return nil
 }
 
-// loadHead finds the end of a chain that this process has not written to yet.
+// loadHead reads the end of a chain that this process has not written to yet.
 func (l *Log) loadHead(ctx context.Context, org license.ID, c *chain) error {
 	if c.isLoaded {
 		return nil
@@ -185,7 +188,7 @@ func (l *Log) loadHead(ctx context.Context, org license.ID, c *chain) error {
 	return nil
 }
 
-// newestEntry is the newest entry of a chain, or a zero one.
+// newestEntry returns the newest entry of a chain, or a zero entry.
 func (l *Log) newestEntry(ctx context.Context, org license.ID) (licensing.Entry, error) {
 	found, err := l.store.Entries(ctx, kind, org, "", licensing.Page{Limit: 1})
 	if err != nil || len(found.Items) == 0 {

@@ -11,16 +11,16 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// What is about to be done is noted before it is, in an entry that goes when its line is written. An entry that stays belongs to a process
-// that has ended on the way: its line says what was asked, and that nobody knows whether it was done. Entry and line have one id. So it does
-// not matter how often an entry is looked at, or on how many nodes.
+// A change is recorded before it is made, in a pending entry that is deleted when its line is written. A pending entry that stays belongs
+// to a process that ended on the way: its line says what was requested, and that the outcome is unknown. Entry and line have the same id,
+// so it does not matter how many times, or on how many nodes, a pending entry is handled.
 
 const pendingKind = "audit_begun"
 
-// MaxDuration is how long something may take before it counts as cut short. If it comes through after all, it has a second line.
+// MaxDuration is the time after which a change counts as interrupted. If it completes later, it gets a second line.
 const MaxDuration = 5 * time.Minute
 
-// Begin notes what is about to be done. The line that it gives is completed and appended afterwards, or taken back.
+// Begin records a change that is about to be made. Complete the returned line and Append it, or Cancel it.
 func (l *Log) Begin(ctx context.Context, org license.ID, line Line) (Line, error) {
 	line = withIDAndTime(line)
 	line.hasPendingEntry = true
@@ -28,15 +28,15 @@ func (l *Log) Begin(ctx context.Context, org license.ID, line Line) (Line, error
 	_, err := licensing.EntriesOf[Line](l.store, pendingKind).Create(ctx,
 		licensing.Entry{ID: line.ID, Org: org, Created: at, Due: at + lease.Time(MaxDuration.Milliseconds())}, line)
 	if err != nil {
-		return line, fmt.Errorf("noting in the audit log what is about to be done: %w", err)
+		return line, fmt.Errorf("recording the pending change in the audit log: %w", err)
 	}
 	return line, nil
 }
 
-// Cancel forgets what was begun: nothing was done.
+// Cancel deletes the pending entry of a change that was not made.
 func (l *Log) Cancel(ctx context.Context, line Line) { l.deletePendingEntry(ctx, line.ID) }
 
-// deletePending deletes the entries of lines that were written. It is called without the chain's lock, for nobody has to wait for that.
+// deletePending deletes the pending entries of written lines. It is called without the chain's lock, because nobody needs to wait for it.
 func (l *Log) deletePending(ctx context.Context, c *chain) {
 	c.mu.Lock()
 	done := c.written
@@ -47,16 +47,16 @@ func (l *Log) deletePending(ctx context.Context, c *chain) {
 	}
 }
 
-// deletePendingEntry deletes an entry. One that stays is looked at by Conclude, so a failure is worth no more than a word.
+// deletePendingEntry deletes one pending entry. It only logs a failure, because WriteInterrupted handles an entry that stays.
 func (l *Log) deletePendingEntry(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	if err := l.store.DeleteEntry(ctx, pendingKind, id, 0); err != nil && !errors.Is(err, licensing.ErrNotFound) {
-		l.log.Warn("what was begun is still noted in the audit log", "id", id, "error", err)
+		l.log.Warn("a pending entry of the audit log was not deleted", "id", id, "error", err)
 	}
 }
 
-// WriteInterrupted writes the lines of what was cut short.
+// WriteInterrupted writes the lines of changes that were interrupted.
 func (l *Log) WriteInterrupted(ctx context.Context) error {
 	due, err := l.store.DueEntries(ctx, pendingKind, lease.Time(l.Now().UnixMilli()), 100)
 	if err != nil {
@@ -70,20 +70,20 @@ func (l *Log) WriteInterrupted(ctx context.Context) error {
 			err = l.AppendOnce(ctx, e.Org, begun.Value)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("concluding %s: %w", e.ID, err))
+			errs = append(errs, fmt.Errorf("writing the line of the interrupted change %s: %w", e.ID, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// AppendOnce writes a line whose id the caller has chosen, unless the chain has one with that id, written at the line's time or later. Several
-// nodes may do the same at a time. A line that the store does not take is not owed: the caller tries again.
+// AppendOnce writes a line with an id of the caller's choice, unless the chain has a line with that id at the line's time or later. Several
+// nodes may call it at the same time. If the store does not accept the line, the caller must retry.
 func (l *Log) AppendOnce(ctx context.Context, org license.ID, line Line) error {
 	c := l.chainFor(org)
 	defer l.deletePending(ctx, c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// In this order: has is shown what comes before the end that is known from here on, and settle meets what comes after.
+	// In this order: hasLine sees what comes before the head that is known from here on, and writeLines meets what comes after.
 	if err := errors.Join(l.writeLines(ctx, org, c), l.loadHead(ctx, org, c)); err != nil {
 		return err
 	}
@@ -98,8 +98,8 @@ func (l *Log) AppendOnce(ctx context.Context, org license.ID, line Line) error {
 	return err
 }
 
-// hasLine tells whether the chain has a line with this one's id. An entry of a line is no older than the line, and each is younger than the one
-// before, so only the newest are looked at.
+// hasLine reports whether the chain has a line with this line's id. An entry is no older than its line, and entries are in order of time,
+// so only the newest are read.
 func (l *Log) hasLine(ctx context.Context, org license.ID, line Line) (bool, error) {
 	page := licensing.Page{Limit: 200}
 	for {
@@ -121,7 +121,7 @@ func (l *Log) hasLine(ctx context.Context, org license.ID, line Line) (bool, err
 	}
 }
 
-// covers whether the line has told what another would: a line that knows what came of it says more than one that does not.
+// covers reports whether the line makes another one with the same id superfluous: a line with a known outcome says more than one without.
 func (l Line) covers(other Line) bool {
 	return l.ID == other.ID && (other.Unknown || !l.Unknown)
 }

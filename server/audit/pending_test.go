@@ -15,7 +15,7 @@ import (
 	"github.com/onelicense/onelicense/server/store/sqlite"
 )
 
-// verifiedChain is the whole chain, which must be unbroken.
+// verifiedChain returns all lines, after verifying them.
 func verifiedChain(t *testing.T, l *Log) (all []Line) {
 	t.Helper()
 	text, err := l.Export(t.Context(), acme, 0)
@@ -73,7 +73,7 @@ func TestInterruptedChangeHasOneLine(t *testing.T) {
 			var all sync.WaitGroup
 			for _, l := range others {
 				all.Go(func() {
-					for n := range 5 { // and they have lines of their own
+					for n := range 5 { // with lines of their own
 						if err := errors.Join(l.Append(t.Context(), acme, testLine(n)), l.WriteInterrupted(t.Context())); err != nil {
 							t.Errorf("%s: %v", name, err)
 						}
@@ -114,13 +114,21 @@ func TestInterruptedChangeHasOneLine(t *testing.T) {
 	}
 }
 
-// A node that was only slow knows more than the one that gave it up.
+// A node that was only slow knows more than the one that wrote the interrupted line.
 //
 // proves part of B07
 func TestLateResultFollowsInterruptedLine(t *testing.T) {
 	now := startTime
 	store := memory.New()
-	slow, other := New(store, func() time.Time { return now }, discardLogger()), New(store, func() time.Time { return now }, discardLogger())
+	slow, other := New(
+		store,
+		func() time.Time { return now },
+		discardLogger(),
+	), New(
+		store,
+		func() time.Time { return now },
+		discardLogger(),
+	)
 	appendAndExport(t, slow, 2)
 	begun := mustBegin(t, slow, 9)
 	now = now.Add(9*time.Second + MaxDuration)
@@ -136,7 +144,7 @@ func TestLateResultFollowsInterruptedLine(t *testing.T) {
 	}
 }
 
-// undeletingStore is a store that deletes nothing, as for a node that ends right after it has written its line.
+// undeletingStore deletes nothing, like the store of a node that ends right after writing a line.
 type undeletingStore struct{ entries }
 
 func (undeletingStore) DeleteEntry(context.Context, string, string, int64) error {

@@ -13,18 +13,18 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Filter chooses lines; what is empty chooses all.
+// Filter selects lines; empty fields select all.
 type Filter struct {
-	Actor       license.ID // a member's, also of what its tokens did, or a token's
+	Actor       license.ID // a member, with the actions of their tokens, or a token
 	Action      string
 	Record      string // kind/id
 	From, Until time.Time
 }
 
-// maxPagesPerListing bounds what one listing looks through. It may therefore find nothing and yet name a next page.
+// maxPagesPerListing bounds the work of one call. A page can therefore be empty and still have a next one.
 const maxPagesPerListing = 20
 
-// Lines lists the newest first.
+// Lines lists the lines that match the filter, newest first.
 func (l *Log) Lines(ctx context.Context, org license.ID, f Filter, page licensing.Page) (licensing.Listing[Line], error) {
 	page.Search = f.searchTerm()
 	found := licensing.Listing[Line]{Items: []Line{}, Next: page.After}
@@ -53,7 +53,7 @@ func (l *Log) Lines(ctx context.Context, org license.ID, f Filter, page licensin
 	return found, nil
 }
 
-// The words of a line that a search looks for.
+// searchText returns the words by which a line can be found.
 func (l Line) searchText() string {
 	var words []string
 	for _, id := range []license.ID{l.Actor.ID, l.Actor.Member} {
@@ -73,7 +73,7 @@ func actionTerm(action string) string      { return "do " + action + "\n" }
 func recordTerm(record string) string      { return "on " + record + "\n" }
 func (a Actor) matches(id license.ID) bool { return id == a.ID || id == a.Member }
 
-// searchTerm is what the store looks for; chooses looks at the rest.
+// searchTerm returns the most selective term, for the store's search; matches checks the rest.
 func (f Filter) searchTerm() string {
 	switch {
 	case f.Record != "":
@@ -92,7 +92,7 @@ func (f Filter) matches(l Line) bool {
 		(f.From.IsZero() || !l.Time.Before(f.From)) && (f.Until.IsZero() || l.Time.Before(f.Until))
 }
 
-// Head is the end of the chain as it is now.
+// Head returns the current end of the chain.
 func (l *Log) Head(ctx context.Context, org license.ID) (ChainHead, error) {
 	head := ChainHead{Chain: chainOf(org), Hash: lease.OriginLink}
 	last, err := l.newestEntry(ctx, org)
@@ -107,14 +107,14 @@ func (l *Log) Head(ctx context.Context, org license.ID) (ChainHead, error) {
 	return head, nil
 }
 
-// MaxExportLines is how many lines one export has. The next one follows on: put together they are the whole chain.
+// MaxExportLines is the number of lines in one export. Exports in sequence form the whole chain.
 const MaxExportLines = 5000
 
-// Export gives the lines after a number, the oldest first and each byte as it was hashed. A line that the store has lost is left out, and
-// what follows is given: that something is missing is for Verify to find, and for nobody to hide.
+// Export returns the lines after a number, oldest first, with the exact bytes that were hashed. It skips a line that the store has lost and
+// returns what follows, so that Verify can report the gap.
 func (l *Log) Export(ctx context.Context, org license.ID, after int64) ([]byte, error) {
 	var lines bytes.Buffer
-	var end int64 // what the chain goes to at least
+	var end int64 // lower bound of the chain's end
 	for number, n, lost := after+1, 0, 0; n < MaxExportLines; number++ {
 		e, err := l.store.Entry(ctx, kind, entryID(chainOf(org), number))
 		if errors.Is(err, licensing.ErrNotFound) {
@@ -128,7 +128,7 @@ func (l *Log) Export(ctx context.Context, org license.ID, after int64) ([]byte, 
 			if number >= end {
 				break
 			}
-			if lost++; lost == MaxExportLines { // that is enough of a gap
+			if lost++; lost == MaxExportLines { // the gap is long enough to stop looking inside it
 				number = end - 1
 			}
 			continue
@@ -142,14 +142,14 @@ func (l *Log) Export(ctx context.Context, org license.ID, after int64) ([]byte, 
 	return lines.Bytes(), nil
 }
 
-// The founding of the server, and of a further organisation by a link, as the server's own chain tells them.
+// Actions in the server's own chain for the first organisation, and for another one created by a link.
 const (
 	ActionSetUp              = "setUp"
 	ActionCreateOrganisation = "foundOrganisation"
 )
 
-// Founder is the organisation that was made with the server, which may read the server's own chain: the line of the founding says so. It is
-// not the first one if strangers knocked before.
+// Founder returns the organisation that was created with the server, which may read the server's own chain. It searches the chain for the
+// line of the setup, which need not be the first one: failed logins may come before it.
 func (l *Log) Founder(ctx context.Context) (founder license.ID, err error) {
 	if known := l.founder.Load(); known != nil {
 		return *known, nil

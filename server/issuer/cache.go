@@ -7,21 +7,21 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// cache keeps opened keys: to open and parse them costs ten times what a signature does.
+// cache keeps opened keyrings: opening and parsing one costs ten times as much as a signature.
 type cache struct {
 	mu      sync.RWMutex
 	entries map[license.ID]cachedKeyring
 }
 
 type cachedKeyring struct {
-	sealed []byte // what it was opened from
+	sealed []byte // the bytes that it was opened from
 	ring   *keyring
 }
 
-// maxCached bounds how many private keys lie open in memory.
+// maxCached bounds the number of keyrings that are open in memory.
 const maxCached = 1000
 
-// lookup finds the product's keys as they are now: after a rotation what is sealed is another.
+// lookup returns the product's keyring if it was opened from these sealed bytes; after a rotation they differ. Otherwise nil.
 func (c *cache) lookup(product license.ID, sealed []byte) *keyring {
 	c.mu.RLock()
 	o := c.entries[product]

@@ -1,8 +1,8 @@
-// Package issuer is the only holder of the products' private keys. They lie in the store sealed under a master key that the store never
-// sees, are opened when something must be signed, and leave this package only sealed.
+// Package issuer is the only holder of the products' private keys. They are stored sealed under a master key that the store never sees, are
+// opened when something must be signed, and leave this package only sealed.
 //
-// Start with New. What others get is a Signer, which signs and gives nothing away; each change of keys gives what is sealed anew, to be
-// stored in the place of what it was made from.
+// Start with New. Callers get a Signer, which signs and reveals nothing; each change of keys returns new sealed bytes, to be stored in the
+// place of those that it was made from.
 package issuer
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Issuer makes, opens and uses keys. It is the domain's issuer (server/licensing), with OpenPGP keys.
+// Issuer creates, opens and uses keys. It implements licensing.Issuer with OpenPGP keys.
 type Issuer struct {
 	seal   seal
 	random io.Reader
@@ -32,7 +32,7 @@ var _ licensing.Issuer = (*Issuer)(nil)
 // MasterKeySize is the number of bytes of a master key.
 const MasterKeySize = 32
 
-// New makes an issuer of a master key. A nil random is the system's. What was sealed under one of the others is opened too.
+// New returns an issuer with a master key. A nil random means crypto/rand. It also opens what was sealed under one of the other keys.
 func New(master []byte, random io.Reader, others ...[]byte) (*Issuer, error) {
 	if random == nil {
 		random = rand.Reader
@@ -44,7 +44,7 @@ func New(master []byte, random io.Reader, others ...[]byte) (*Issuer, error) {
 	return &Issuer{seal: s, random: random}, nil
 }
 
-// NewKeyring makes a product's keys, or takes those that were made elsewhere.
+// NewKeyring creates a product's keys, or imports those that were created elsewhere.
 func (i *Issuer) NewKeyring(product license.ID, of licensing.NewKeys, now time.Time) (licensing.SealedKeys, error) {
 	if len(of.Private) > 0 {
 		r, err := i.importPrivateKeys(of.Private, now)
@@ -60,7 +60,7 @@ func (i *Issuer) NewKeyring(product license.ID, of licensing.NewKeys, now time.T
 	return i.sealKeyring(product, &keyring{secret: secret})
 }
 
-// Signer signs with those of the product's keys that are not waiting to be promoted.
+// Signer returns a signer with the product's keys, except those that wait to be promoted.
 func (i *Issuer) Signer(product license.ID, sealed []byte) (license.Signer, error) {
 	r, err := i.openKeyring(product, sealed)
 	if err != nil {
@@ -78,7 +78,7 @@ func (i *Issuer) Keys(product license.ID, sealed []byte, now time.Time) ([]licen
 	return r.keys(now)
 }
 
-// Reencrypt seals under the present master key what was sealed under another one; nil when there is nothing to do.
+// Reencrypt seals under the current master key what was sealed under another one. It returns nil if there is nothing to do.
 func (i *Issuer) Reencrypt(product license.ID, sealed []byte) ([]byte, error) {
 	plain, other, err := i.unseal(product, sealed)
 	if err != nil {
@@ -93,22 +93,21 @@ func (i *Issuer) Reencrypt(product license.ID, sealed []byte) ([]byte, error) {
 
 func (i *Issuer) unseal(product license.ID, sealed []byte) (plain []byte, other bool, err error) {
 	if plain, other, err = i.seal.open(productPurpose(product), sealed); err != nil {
-		err = fmt.Errorf("what holds the keys of product %s %w", product, err)
+		err = fmt.Errorf("the sealed keys of product %s: %w", product, err)
 	}
 	return plain, other, err
 }
 
-// SealSecret seals a secret of the server's own, under a name. OpenSecret opens it, and gives it sealed anew if that was under another master
-// key than the present one.
+// SealSecret seals a secret of the server's own under a name, for OpenSecret.
 func (i *Issuer) SealSecret(name string, secret []byte) ([]byte, error) {
 	return i.seal.close(i.random, secretPurpose(name), secret)
 }
 
-// OpenSecret opens what SealSecret sealed.
+// OpenSecret opens what SealSecret sealed. resealed is nil, or the secret sealed again because it was sealed under another master key.
 func (i *Issuer) OpenSecret(name string, sealed []byte) (secret, anew []byte, err error) {
 	secret, other, err := i.seal.open(secretPurpose(name), sealed)
 	if err != nil {
-		return nil, nil, fmt.Errorf("what holds the secret %s %w", name, err)
+		return nil, nil, fmt.Errorf("the sealed secret %s: %w", name, err)
 	}
 	if other {
 		anew, err = i.SealSecret(name, secret)
@@ -116,7 +115,7 @@ func (i *Issuer) OpenSecret(name string, sealed []byte) (secret, anew []byte, er
 	return secret, anew, err
 }
 
-// openKeyring gives the ring, which nobody may change.
+// openKeyring returns the keyring, which callers must not change.
 func (i *Issuer) openKeyring(product license.ID, sealed []byte) (*keyring, error) {
 	if r := i.cache.lookup(product, sealed); r != nil {
 		return r, nil
@@ -134,17 +133,17 @@ func (i *Issuer) openKeyring(product license.ID, sealed []byte) (*keyring, error
 	return r, nil
 }
 
-// Keyring judges signatures with a certificate.
+// Keyring returns a verifier of signatures for a certificate.
 func (i *Issuer) Keyring(certificate []byte) (license.Keyring, error) {
 	return pgp.Parse(certificate)
 }
 
-// SignaturePacket is the binary packet of a detached signature, as GnuPG writes it with and without --armor.
+// SignaturePacket returns the binary packet of a detached signature, as GnuPG writes it with and without --armor.
 func (i *Issuer) SignaturePacket(signature []byte) ([]byte, error) {
 	return pgp.ParseDetached(signature)
 }
 
-// userID names the root key for people who look at it. It is cut to what a user id may hold.
+// userID returns the user id of a root key for a product's name, cut to the length that a user id may have.
 func userID(name string) string {
 	const most = 255
 	name = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(name, ""), unicode.IsControl), " ")

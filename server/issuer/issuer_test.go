@@ -91,7 +91,7 @@ func TestSealedKeysAreBoundToProductAndMasterKey(t *testing.T) {
 	}
 }
 
-// While one master key takes the place of another, both open, and what is sealed is sealed under the present one.
+// While one master key replaces another, both open, and new seals use the current one.
 //
 // proves part of N04
 func TestPreviousMasterKey(t *testing.T) {
@@ -181,7 +181,7 @@ func TestProductNamesAsUserIDs(t *testing.T) {
 	}
 }
 
-// What was sealed before keys could wait to be promoted is the private keys alone.
+// Before keys could wait to be promoted, the private keys alone were sealed.
 func TestLegacySealedForm(t *testing.T) {
 	i, _, _ := newTestKeyring(t)
 	secret, err := pgp.Generate("CAD Suite", bytes.NewReader(bytes.Repeat([]byte{3, 1, 4, 1, 5}, 64)), noon)

@@ -11,10 +11,10 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// maxCertificateSize bounds what every program has to keep: the module takes no more (spec/license-file.md, "Limits").
+// maxCertificateSize bounds what every program has to keep; the module accepts no more (spec/license-file.md, "Limits").
 const maxCertificateSize = 32 << 10
 
-// update opens what is sealed, changes it and seals it again.
+// update opens a sealed keyring, changes a copy and seals it.
 func (i *Issuer) update(product license.ID, sealed []byte, do func(*keyring) error) (licensing.SealedKeys, error) {
 	old, err := i.openKeyring(product, sealed)
 	if err != nil {
@@ -33,11 +33,16 @@ func (i *Issuer) update(product license.ID, sealed []byte, do func(*keyring) err
 	return i.sealKeyring(product, r)
 }
 
-// sealKeyring is the ring as a record has it.
+// sealKeyring returns the stored form of a keyring.
 func (i *Issuer) sealKeyring(product license.ID, r *keyring) (licensing.SealedKeys, error) {
 	certificate := r.secret.Public().Certificate()
 	if len(certificate) > maxCertificateSize {
-		return licensing.SealedKeys{}, license.Refuse(license.CodeKeyringInvalid, "%d bytes, at most %d are allowed", len(certificate), maxCertificateSize)
+		return licensing.SealedKeys{}, license.Refuse(
+			license.CodeKeyringInvalid,
+			"%d bytes, at most %d are allowed",
+			len(certificate),
+			maxCertificateSize,
+		)
 	}
 	plain, err := r.serialize()
 	if err != nil {
@@ -48,15 +53,20 @@ func (i *Issuer) sealKeyring(product license.ID, r *keyring) (licensing.SealedKe
 	return licensing.SealedKeys{Certificate: certificate, Sealed: sealed}, err
 }
 
-// AddKey makes the next key for a use. It does not sign before it is promoted; without the root it must be certified before that.
+// AddKey creates the next key for a use. The key does not sign before it is promoted; without the root here, it must be certified first.
 func (i *Issuer) AddKey(product license.ID, sealed []byte, use license.Use, end, now time.Time) (licensing.SealedKeys, error) {
 	return i.update(product, sealed, func(r *keyring) (err error) {
 		if k := r.pendingKey(use, now); k != "" {
-			return licensing.NewConflict(licensing.CodeKeyPendingExists, "key %s waits to become the %s key: promote or take back that one first", k, use)
+			return licensing.NewConflict(
+				licensing.CodeKeyPendingExists,
+				"key %s already waits to become the %s key; promote it or cancel its request first",
+				k,
+				use,
+			)
 		}
 		if !r.secret.HasRootKey() {
 			if !end.IsZero() {
-				return &licensing.Invalid{Field: "expires", Problem: "is decided where the root is: leave it out"}
+				return &licensing.Invalid{Field: "expires", Problem: "is set where the root key is; leave it out"}
 			}
 			q, err := pgp.NewCertificationRequest(r.secret.Public(), use, i.random, now)
 			if err != nil {
@@ -78,8 +88,14 @@ func (i *Issuer) AddKey(product license.ID, sealed []byte, use license.Use, end,
 	})
 }
 
-// ChangeKeyState does one thing to one key.
-func (i *Issuer) ChangeKeyState(product license.ID, sealed []byte, fingerprint string, turn licensing.KeyAction, now time.Time) (licensing.SealedKeys, error) {
+// ChangeKeyState promotes, retires or compromises a key, or cancels the request for one.
+func (i *Issuer) ChangeKeyState(
+	product license.ID,
+	sealed []byte,
+	fingerprint string,
+	turn licensing.KeyAction,
+	now time.Time,
+) (licensing.SealedKeys, error) {
 	return i.update(product, sealed, func(r *keyring) error {
 		if turn == licensing.CancelKeyRequest {
 			n := len(r.requested)
@@ -93,7 +109,11 @@ func (i *Issuer) ChangeKeyState(product license.ID, sealed []byte, fingerprint s
 		case !there:
 			return licensing.ErrNotFound
 		case k.Primary:
-			return licensing.NewConflict(licensing.CodeKeyWrongState, "%s is the root: a product whose root is no good needs new keys, and programs a new pin", fingerprint)
+			return licensing.NewConflict(
+				licensing.CodeKeyWrongState,
+				"%s is the root key; a product whose root is compromised needs new keys, and its programs a new pin",
+				fingerprint,
+			)
 		}
 		switch turn {
 		case licensing.PromoteKey:
@@ -103,7 +123,11 @@ func (i *Issuer) ChangeKeyState(product license.ID, sealed []byte, fingerprint s
 		case licensing.CompromiseKey:
 			return i.compromiseKey(r, k, now)
 		}
-		return licensing.NewConflict(licensing.CodeKeyWrongState, "key %s is in the certificate and cannot be taken back: retire it", fingerprint)
+		return licensing.NewConflict(
+			licensing.CodeKeyWrongState,
+			"key %s is in the certificate, so its request cannot be cancelled; retire the key",
+			fingerprint,
+		)
 	})
 }
 
@@ -115,13 +139,13 @@ func (r *keyring) promoteKey(k pgp.Key) error {
 	return nil
 }
 
-// retireKey revokes the key as superseded where the root is. Elsewhere the product's statement says so, which is enough.
+// retireKey revokes the key as superseded if the root is here. Otherwise the product's statement lists it as retired, which is enough.
 func (r *keyring) retireKey(k pgp.Key, now time.Time) (err error) {
 	switch {
 	case k.State != pgp.Current:
 		return licensing.NewConflict(licensing.CodeKeyWrongState, "key %s is %s", k.Fingerprint, k.State)
 	case slices.ContainsFunc(k.Uses, func(use license.Use) bool { return r.signer.SigningKey(use, now) == k.Fingerprint }):
-		return licensing.NewConflict(licensing.CodeKeyInUse, "key %s signs at present: promote another first", k.Fingerprint)
+		return licensing.NewConflict(licensing.CodeKeyInUse, "key %s is in use; promote another key first", k.Fingerprint)
 	}
 	r.removeFromNext(k.Fingerprint) // it will never sign
 	if r.secret.HasRootKey() {
@@ -130,7 +154,7 @@ func (r *keyring) retireKey(k pgp.Key, now time.Time) (err error) {
 	return err
 }
 
-// compromiseKey revokes the key where the root is, forgets its private part, and has another sign in its place.
+// compromiseKey revokes the key if the root is here, deletes its private part, and makes another key sign in its place.
 func (i *Issuer) compromiseKey(r *keyring, k pgp.Key, now time.Time) (err error) {
 	if k.State == pgp.Compromised {
 		return licensing.NewConflict(licensing.CodeKeyWrongState, "key %s is compromised already", k.Fingerprint)
@@ -148,20 +172,23 @@ func (i *Issuer) compromiseKey(r *keyring, k pgp.Key, now time.Time) (err error)
 	return i.ensureSigningKeys(r, signed, now)
 }
 
-// ImportCertificate takes over what the root has certified and revoked elsewhere. Keys that were requested here become next.
+// ImportCertificate merges what the root has certified and revoked elsewhere. Keys that were requested here become next.
 func (i *Issuer) ImportCertificate(product license.ID, sealed, certificate []byte, now time.Time) (licensing.SealedKeys, error) {
 	from, err := pgp.Parse(certificate)
 	if err != nil {
 		return licensing.SealedKeys{}, err
 	}
 	return i.update(product, sealed, func(r *keyring) (err error) {
-		signed := slices.DeleteFunc(slices.Clone(licensing.ServerUses), func(use license.Use) bool { return r.signer.SigningKey(use, now) == "" })
+		signed := slices.DeleteFunc(
+			slices.Clone(licensing.ServerUses),
+			func(use license.Use) bool { return r.signer.SigningKey(use, now) == "" },
+		)
 		before := r.secret.Public().Certificate()
 		if r.secret, err = r.secret.Merge(from, r.requested...); err != nil {
 			return err
 		}
 		if bytes.Equal(before, r.secret.Public().Certificate()) {
-			return licensing.NewConflict(licensing.CodeNothingToChange, "the certificate holds nothing that is not known already")
+			return licensing.NewConflict(licensing.CodeNothingToChange, "the certificate contains nothing new")
 		}
 		var open []*pgp.CertificationRequest
 		for _, q := range r.requested {
@@ -170,7 +197,7 @@ func (i *Issuer) ImportCertificate(product license.ID, sealed, certificate []byt
 			case !certified:
 				open = append(open, q)
 			case !slices.Equal(k.Uses, []license.Use{q.Use}):
-				return license.Refuse(license.CodeKeyUse, "key %s is certified for %v, requested was %s", q.Key, k.Uses, q.Use)
+				return license.Refuse(license.CodeKeyUse, "key %s is certified for %v, but was requested for %s", q.Key, k.Uses, q.Use)
 			default:
 				r.next = append(r.next, q.Key)
 			}
@@ -180,10 +207,11 @@ func (i *Issuer) ImportCertificate(product license.ID, sealed, certificate []byt
 	})
 }
 
-// importPrivateKeys reads keys that were made elsewhere and makes those that a server needs and they lack, where the root is among them.
+// importPrivateKeys reads keys that were created elsewhere, and adds the keys that a server needs if they are missing and the root is among
+// them.
 func (i *Issuer) importPrivateKeys(data []byte, now time.Time) (*keyring, error) {
 	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("-----BEGIN PGP PRIVATE KEY BLOCK-----")) {
-		return nil, license.Refuse(license.CodeKeyringInvalid, "what was sent as private keys is not an armored block of them")
+		return nil, license.Refuse(license.CodeKeyringInvalid, "the private keys are not an armored OpenPGP private key block")
 	}
 	secret, err := pgp.ParseSecretKeyring(data)
 	if err != nil {
@@ -194,7 +222,7 @@ func (i *Issuer) importPrivateKeys(data []byte, now time.Time) (*keyring, error)
 		case secret.SigningKey(use, now) != "":
 		case !secret.HasRootKey():
 			return nil, &licensing.Invalid{Field: "keys.private", Problem: fmt.Sprintf(
-				"has no key that is good for a %s: make one where the root is (onelicense keys rotate --use %s)", use, use)}
+				"has no valid %s key; create one where the root key is (onelicense keys rotate --use %s)", use, use)}
 		default:
 			if secret, err = secret.AddKey(use, i.random, now); err != nil {
 				return nil, err

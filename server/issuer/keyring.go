@@ -11,16 +11,16 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// keyring is what is sealed of a product: its private keys with their certificate, which of them wait to be promoted, and the keys that wait
-// for a root elsewhere.
+// keyring is the sealed part of a product: its private keys with their certificate, the keys that wait to be promoted, and the keys that
+// wait to be certified by a root elsewhere.
 type keyring struct {
 	secret    *pgp.SecretKeyring
-	next      []string // fingerprints
+	next      []string // fingerprints of keys that wait to be promoted
 	requested []*pgp.CertificationRequest
-	signer    *pgp.SecretKeyring // secret without next
+	signer    *pgp.SecretKeyring // secret without the keys in next
 }
 
-// keyringRecord is its form in the seal. Before keys could wait, what was sealed was the secret alone, which never begins as JSON does.
+// keyringRecord is the plain form under the seal. Before keys could wait, the secret alone was sealed, which never begins as JSON does.
 type keyringRecord struct {
 	Secret    []byte   `json:"secret"`
 	Next      []string `json:"next,omitempty"`
@@ -50,7 +50,7 @@ func parseKeyring(plain []byte) (*keyring, error) {
 	return r, r.updateSigner()
 }
 
-// updateSigner must follow each change.
+// updateSigner must be called after each change.
 func (r *keyring) updateSigner() (err error) {
 	r.signer = r.secret
 	if len(r.next) > 0 {
@@ -75,12 +75,12 @@ func (r *keyring) serialize() (plain []byte, err error) {
 	return json.Marshal(s)
 }
 
-// keys describes all of them, the root first.
+// keys describes all keys, the root first.
 func (r *keyring) keys(now time.Time) ([]licensing.Key, error) {
 	var list []licensing.Key
 	for _, k := range r.secret.Public().Keys(now) {
 		if !k.Primary && len(k.Uses) == 0 {
-			continue // it encrypts, or is of a kind that nobody here knows
+			continue // an encryption key, or of an unknown kind
 		}
 		d := licensing.Key{
 			Fingerprint: k.Fingerprint, Root: k.Primary, Uses: k.Uses, Algorithm: k.Algorithm, State: licensing.KeyState(k.State),
@@ -105,7 +105,7 @@ func (r *keyring) keys(now time.Time) ([]licensing.Key, error) {
 	return list, nil
 }
 
-// pendingKey is the key for the use that does not sign yet; empty: none.
+// pendingKey returns the key for the use that waits to be promoted or certified, or "".
 func (r *keyring) pendingKey(use license.Use, now time.Time) string {
 	for _, k := range r.secret.Public().Keys(now) {
 		if slices.Contains(r.next, k.Fingerprint) && slices.Contains(k.Uses, use) && k.State == pgp.Current {
@@ -120,7 +120,7 @@ func (r *keyring) pendingKey(use license.Use, now time.Time) string {
 	return ""
 }
 
-// find gives a key of the certificate.
+// find returns a key of the certificate.
 func (r *keyring) find(fingerprint string, now time.Time) (pgp.Key, bool) {
 	for _, k := range r.secret.Public().Keys(now) {
 		if k.Fingerprint == fingerprint {
@@ -130,12 +130,12 @@ func (r *keyring) find(fingerprint string, now time.Time) (pgp.Key, bool) {
 	return pgp.Key{}, false
 }
 
-// removeFromNext takes a key out of those that wait.
+// removeFromNext removes a key from those that wait to be promoted.
 func (r *keyring) removeFromNext(fingerprint string) {
 	r.next = slices.DeleteFunc(slices.Clone(r.next), func(f string) bool { return f == fingerprint })
 }
 
-// ensureSigningKeys finds a successor for each of the uses that nothing signs for any more: the next key, or a new one where the root is.
+// ensureSigningKeys finds a successor for each use that no key signs for: the next key, or a new one if the root is here.
 func (i *Issuer) ensureSigningKeys(r *keyring, uses []license.Use, now time.Time) error {
 	for _, use := range uses {
 		if err := r.updateSigner(); err != nil {

@@ -10,9 +10,8 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// seal is AES-256-GCM under the master key. What it belongs to is bound to what is sealed, so that keys moved to another product's record do
-// not open there. Beside the present master key there may be others, which only open: while one key takes the place of another, or
-// nodes that have the next one already seal beside nodes that do not seal with it yet.
+// seal is AES-256-GCM under the master key. The purpose is bound to the ciphertext, so that keys that are moved to another product's record
+// do not open there. Other master keys only open: while one key replaces another, and while some nodes seal under the next key already.
 //
 //	1 byte version, 12 bytes nonce, ciphertext and tag
 type seal struct {
@@ -20,7 +19,7 @@ type seal struct {
 	others []cipher.AEAD
 }
 
-// version of the form above, so that another cipher or master key can follow.
+// version of the form above, so that another cipher can follow.
 const version = 1
 
 func newSeal(master []byte, others ...[]byte) (s seal, err error) {
@@ -48,7 +47,7 @@ func newAEAD(master []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// close seals for one place alone, which bound names.
+// close seals for one purpose, which bound names.
 func (s seal) close(random io.Reader, bound, plain []byte) ([]byte, error) {
 	sealed := make([]byte, 1+s.aead.NonceSize(), 1+s.aead.NonceSize()+len(plain)+s.aead.Overhead())
 	sealed[0] = version
@@ -58,18 +57,18 @@ func (s seal) close(random io.Reader, bound, plain []byte) ([]byte, error) {
 	return s.aead.Seal(sealed, sealed[1:], plain, bound), nil
 }
 
-// open also tells whether it was another key than the present one that opened.
+// open returns the plaintext, and whether another than the current master key opened it.
 func (s seal) open(bound, sealed []byte) (plain []byte, other bool, err error) {
 	n := 1 + s.aead.NonceSize()
 	if len(sealed) < n || sealed[0] != version {
-		return nil, false, errors.New("is not sealed in a form that this program knows")
+		return nil, false, errors.New("has an unknown encryption format; use a newer version of this program")
 	}
 	for i, aead := range append([]cipher.AEAD{s.aead}, s.others...) {
 		if plain, err := aead.Open(nil, sealed[1:n], sealed[n:], bound); err == nil {
 			return plain, i > 0, nil
 		}
 	}
-	return nil, false, errors.New("does not open: the master key is another one, or what was sealed has been changed")
+	return nil, false, errors.New("cannot be decrypted: the master key is a different one, or the data was changed")
 }
 
 func productPurpose(id license.ID) []byte { return []byte("onelicense/keys/1\n" + string(id)) }

@@ -22,23 +22,24 @@ import (
 const (
 	deliveryKind        = "delivery"
 	deliveryRetention   = 30 * 24 * time.Hour
-	maxRecordedAttempts = 20   // that a delivery remembers
-	maxExcerpt          = 1024 // bytes of an answer
+	maxRecordedAttempts = 20   // kept with a delivery
+	maxExcerpt          = 1024 // bytes of a response
 )
 
-// retryDelays are the pauses after each failed attempt, about three days altogether. Each is up to a fifth longer or shorter, so that what failed
-// together does not come back together.
+// retryDelays are the delays after each failed attempt, about three days altogether. Each varies by a fifth, so that deliveries that failed
+// together are not retried together.
 var retryDelays = []time.Duration{
-	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour,
+	24 * time.Hour,
 }
 
-// claimDuration is for how long a node has a delivery to itself: longer than an attempt can take.
+// claimDuration is the time for which a node has a delivery to itself: longer than an attempt can take.
 const claimDuration = 4 * receiverTimeout
 
-// State of a delivery.
+// State is the progress of a delivery.
 type State string
 
-// The states.
+// States of a delivery.
 const (
 	Pending   State = "pending"
 	Delivered State = "delivered"
@@ -50,30 +51,30 @@ type Delivery struct {
 	ID          string
 	Webhook     license.ID
 	Created     lease.Time
-	NextAttempt lease.Time // when it is tried again; 0: not any more
-	Event       string     // its id
+	NextAttempt lease.Time // 0: no further attempt
+	Event       string     // id of the event
 	Type        events.Type
 	State       State
-	Body        string // as it is sent
+	Body        string // exact request body
 	Attempts    []Attempt
 }
 
-// Attempt is one request and what came of it.
+// Attempt is one request and its result.
 type Attempt struct {
 	Time            lease.Time `json:"time"`
 	DurationMS      int64      `json:"took"`             // milliseconds
-	Status          int        `json:"status,omitempty"` // 0: there was no answer
+	Status          int        `json:"status,omitempty"` // HTTP status; 0: no response
 	Error           string     `json:"error,omitempty"`
-	ResponseExcerpt string     `json:"answer,omitempty"` // its beginning
+	ResponseExcerpt string     `json:"answer,omitempty"` // beginning of the response's body
 }
 
-// deliveryRecord is the body of its entry.
+// deliveryRecord is the body of a delivery's entry.
 type deliveryRecord struct {
 	Event    string      `json:"event"`
 	Type     events.Type `json:"type"`
 	State    State       `json:"state"`
 	Body     string      `json:"body"`
-	Failures int         `json:"failures,omitempty"` // since it was made or replayed
+	Failures int         `json:"failures,omitempty"` // since the delivery was created or replayed
 	Attempts []Attempt   `json:"attempts,omitempty"`
 }
 
@@ -82,7 +83,7 @@ func deliveryOf(e licensing.TypedEntry[deliveryRecord]) (Delivery, error) {
 	return Delivery{e.ID, license.ID(e.List), e.Created, e.Due, k.Event, k.Type, k.State, k.Body, k.Attempts}, nil
 }
 
-// enqueue puts an event on its way to a webhook, once.
+// enqueue creates the delivery of an event to a webhook, if it does not exist yet.
 func (s *Service) enqueue(ctx context.Context, w Webhook, event Event, body []byte) error {
 	now := s.timestamp()
 	_, err := s.deliveryEntries().Create(ctx, licensing.Entry{
@@ -95,13 +96,14 @@ func (s *Service) enqueue(ctx context.Context, w Webhook, event Event, body []by
 	return err
 }
 
-// TestWebhook sends an event that means nothing.
+// TestWebhook sends an event without meaning to a webhook.
 func (s *Service) TestWebhook(ctx context.Context, org, id license.ID) (Delivery, error) {
 	w, err := s.Webhook(ctx, org, id)
 	if err != nil {
 		return Delivery{}, err
 	}
-	event := Event{ID: "evt_" + string(newID()), Type: "webhook.test", Timestamp: s.Now().UTC().Truncate(time.Millisecond), Data: Data{Organisation: org}}
+	event := Event{ID: "evt_" + string(newID()), Type: "webhook.test", Timestamp: s.Now().UTC().Truncate(time.Millisecond),
+		Data: Data{Organisation: org}}
 	if err := s.enqueue(ctx, w, event, encode(event)); err != nil {
 		return Delivery{}, err
 	}
@@ -109,7 +111,7 @@ func (s *Service) TestWebhook(ctx context.Context, org, id license.ID) (Delivery
 	return s.Delivery(ctx, org, id, string(id)+"."+event.ID)
 }
 
-// Deliveries lists those to a webhook, newest first.
+// Deliveries lists the deliveries to a webhook, newest first.
 func (s *Service) Deliveries(ctx context.Context, org, webhook license.ID, page licensing.Page) (licensing.Listing[Delivery], error) {
 	found, err := s.deliveryEntries().List(ctx, org, string(webhook), page)
 	if err != nil {
@@ -118,7 +120,7 @@ func (s *Service) Deliveries(ctx context.Context, org, webhook license.ID, page 
 	return licensing.MapListing(found, deliveryOf)
 }
 
-// Delivery is one of a webhook's.
+// Delivery returns one delivery of a webhook.
 func (s *Service) Delivery(ctx context.Context, org, webhook license.ID, id string) (Delivery, error) {
 	e, err := s.deliveryEntry(ctx, org, webhook, id)
 	if err != nil {
@@ -135,7 +137,7 @@ func (s *Service) deliveryEntry(ctx context.Context, org, webhook license.ID, id
 	return e, err
 }
 
-// Replay sends a delivery again, whatever became of it, with the same id and body and all attempts before it.
+// Replay sends a delivery again, whatever its state, with the same id and body; it keeps the earlier attempts.
 func (s *Service) Replay(ctx context.Context, org, webhook license.ID, id string) (Delivery, error) {
 	for range 10 {
 		e, err := s.deliveryEntry(ctx, org, webhook, id)
@@ -155,11 +157,11 @@ func (s *Service) Replay(ctx context.Context, org, webhook license.ID, id string
 	return Delivery{}, licensing.ErrStale
 }
 
-// maxLookahead is how far a node looks past deliveries to receivers that it is busy with.
+// maxLookahead is the number of due deliveries that a node looks through for receivers that it is not busy with.
 const maxLookahead = 20 * batchSize
 
-// startDueDeliveries starts what is due. Deliveries to one webhook are made one after the other, those to different ones at a time, so that a slow
-// receiver holds up nobody else.
+// startDueDeliveries starts the deliveries that are due. Deliveries to one webhook run one after another, those to different webhooks at
+// the same time, so that a slow receiver delays no other.
 func (s *Service) startDueDeliveries(ctx context.Context) error {
 	for _, limit := range []int{batchSize, maxLookahead} {
 		due, err := s.Store.DueEntries(ctx, deliveryKind, s.timestamp(), limit)
@@ -169,14 +171,14 @@ func (s *Service) startDueDeliveries(ctx context.Context) error {
 		if s.startDeliveries(ctx, due) || len(due) < limit {
 			return nil
 		}
-		if limit == maxLookahead { // so many hide what is due to others
+		if limit == maxLookahead { // so many hide what is due to other webhooks
 			s.postpone(ctx, due, claimDuration)
 		}
 	}
 	return nil
 }
 
-// startDeliveries starts the deliveries to webhooks that are not being delivered to; false when there was none.
+// startDeliveries starts the deliveries to webhooks that this node is not delivering to. It returns false if there was none.
 func (s *Service) startDeliveries(ctx context.Context, due []licensing.Entry) (started bool) {
 	all := map[license.ID][]licensing.Entry{}
 	for _, e := range due {
@@ -210,7 +212,7 @@ func (s *Service) unlock(w license.ID) {
 	delete(s.locked, w)
 }
 
-// deliverAll makes deliveries to one webhook until one fails. The others wait with it, for the receiver is away.
+// deliverAll delivers to one webhook until a delivery fails. The rest is postponed, because the receiver is unavailable.
 func (s *Service) deliverAll(ctx context.Context, webhook license.ID, due []licensing.Entry) error {
 	for i, e := range due {
 		ok, err := s.deliverOne(ctx, webhook, e)
@@ -229,13 +231,14 @@ func (s *Service) deliverAll(ctx context.Context, webhook license.ID, due []lice
 	return nil
 }
 
-// postpone moves deliveries that were not tried, all to one time: then one request finds out for all. Who else has them by now keeps them.
+// postpone moves deliveries that were not attempted to one later time, so that a single request then finds out for all. It does not touch
+// those that another node has claimed.
 func (s *Service) postpone(ctx context.Context, due []licensing.Entry, by time.Duration) {
 	at := s.timestamp() + lease.Time(jittered(by).Milliseconds())
 	for _, e := range due {
 		e.Due = at
 		if _, err := s.Store.ReplaceEntry(ctx, e); err != nil && !isConflict(err) {
-			return // it stays due
+			return // the entry stays due
 		}
 	}
 }
@@ -244,12 +247,12 @@ func jittered(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64())) //nolint:gosec // no secret
 }
 
-// deliverOne makes one attempt; false when the receiver did not take it.
+// deliverOne makes one attempt. It returns false if the receiver did not accept the delivery.
 func (s *Service) deliverOne(ctx context.Context, webhook license.ID, e licensing.Entry) (bool, error) {
 	e.Due = s.timestamp() + lease.Time(claimDuration.Milliseconds())
 	e, err := s.Store.ReplaceEntry(ctx, e)
 	if isConflict(err) {
-		return true, nil // another node has it
+		return true, nil // another node has claimed it
 	} else if err != nil {
 		return false, err
 	}
@@ -269,7 +272,7 @@ func (s *Service) deliverOne(ctx context.Context, webhook license.ID, e licensin
 	}
 	a, after, err := s.attempt(ctx, w, *k)
 	if err != nil || ctx.Err() != nil {
-		return false, err // our own fault, or our end: it was no attempt
+		return false, err // our own fault or shutdown does not count as an attempt
 	}
 	k.Attempts = append(k.Attempts, a)
 	k.Attempts = k.Attempts[max(0, len(k.Attempts)-maxRecordedAttempts):]
@@ -284,7 +287,7 @@ func (s *Service) deliverOne(ctx context.Context, webhook license.ID, e licensin
 	return false, errors.Join(s.recordResult(ctx, d, state, wait), s.recordFailure(ctx, w, a))
 }
 
-// recordResult writes what became of an attempt. Who has changed the entry meanwhile wanted it sent again, and it will be.
+// recordResult stores the result of an attempt. If the entry was changed meanwhile, it was replayed, and will be sent again.
 func (s *Service) recordResult(ctx context.Context, e licensing.TypedEntry[deliveryRecord], state State, wait time.Duration) error {
 	e.Value.State, e.Due = state, 0
 	if state == Pending {
@@ -297,10 +300,10 @@ func (s *Service) recordResult(ctx context.Context, e licensing.TypedEntry[deliv
 	return err
 }
 
-// maxRetryAfter is the longest pause that a receiver can ask for.
+// maxRetryAfter is the longest delay that a receiver can ask for.
 const maxRetryAfter = 24 * time.Hour
 
-// attempt sends one request. An error is one of ours; what the receiver does wrong stands in the attempt.
+// attempt sends one request. It returns an error only for a fault of ours; what the receiver does wrong is in the attempt.
 func (s *Service) attempt(ctx context.Context, w Webhook, k deliveryRecord) (a Attempt, after time.Duration, err error) {
 	secrets, err := s.activeSecrets(w)
 	if err != nil {
@@ -335,7 +338,7 @@ func (s *Service) attempt(ctx context.Context, w Webhook, k deliveryRecord) (a A
 	return a, retryAfter(response.Header.Get("Retry-After"), now), nil
 }
 
-// retryAfter is the pause that a receiver asks for, in seconds or by a time.
+// retryAfter returns the delay of a Retry-After header, in seconds or as a date.
 func retryAfter(text string, now time.Time) (pause time.Duration) {
 	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
 		pause = time.Duration(seconds) * time.Second
@@ -345,19 +348,19 @@ func retryAfter(text string, now time.Time) (pause time.Duration) {
 	return min(max(pause, 0), maxRetryAfter)
 }
 
-// errorText is an error without the address, which the reader knows.
+// errorText returns the text of an error without the webhook's address, which the reader knows.
 func errorText(err error) string {
 	if errors.Is(err, errNotPublic) {
 		return "the address " + errNotPublic.Error()
 	}
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		if u.Timeout() {
-			return "no answer in time"
+			return "no response within the time limit"
 		}
 		err = u.Err
 	}
-	if n := (*net.DNSError)(nil); errors.As(err, &n) { // in whole it says which server was asked
-		return fmt.Sprintf("the name %s is not found: %s", n.Name, n.Err)
+	if n := (*net.DNSError)(nil); errors.As(err, &n) { // the whole text would name the DNS server
+		return fmt.Sprintf("the name %s cannot be resolved: %s", n.Name, n.Err)
 	}
 	return err.Error()
 }

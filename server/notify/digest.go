@@ -14,42 +14,42 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-// Notices to people are gathered: what happens within some minutes comes in one message, and there are never two messages to one person
-// within that time. A digest is an entry until the mail server has taken it.
+// Events are mailed in digests: those of some minutes come in one message, and nobody gets two messages within that time. A digest is an
+// entry until the mail server has accepted it.
 
 const (
 	digestKind      = "digest"
 	digestRetention = 7 * 24 * time.Hour
 	digestInterval  = 10 * time.Minute
-	maxDigestEvents = 100 // events that it lists; of more it has the number
+	maxDigestEvents = 100 // listed in a digest; further ones are only counted
 )
 
-// Recipient is somebody who may be told.
+// Recipient is a member who may get mail about events.
 type Recipient struct {
 	ID           license.ID
 	Email        string
-	GetsDefaults bool // is told of the usual things without having asked: who answers for the organisation
+	GetsDefaults bool // gets DefaultEvents without having asked: owners and admins
 }
 
-// Recipients gives those of an organisation who may be told now.
+// Recipients returns the current recipients of an organisation.
 type Recipients func(context.Context, license.ID) ([]Recipient, error)
 
-// DefaultEvents is what those who answer for an organisation are told by mail unless they have chosen otherwise: what wants something to be done.
+// DefaultEvents are mailed to owners and admins who have not chosen otherwise: events that require action.
 var DefaultEvents = []events.Type{
 	events.LicenseExpiring, events.LicenseExpired, events.LicenseNearlyExhausted, events.LicenseExhausted, events.CloneSuspected,
 	events.RestoredTooOften, events.KeysCompromised, events.ServerRestored, events.ServerInterrupted,
 	events.WebhookDisabled,
 }
 
-// digest is the body of its entry.
+// digest is the body of a digest's entry.
 type digest struct {
 	To       string  `json:"to"`
 	Events   []Event `json:"events"`
-	Omitted  int     `json:"more,omitempty"` // that were left out
+	Omitted  int     `json:"more,omitempty"` // events that are not listed
 	Failures int     `json:"failures,omitempty"`
 }
 
-// addToDigests puts an event into the digests of those who want it.
+// addToDigests adds an event to the digests of those who want it.
 func (s *Service) addToDigests(ctx context.Context, event Event) error {
 	if s.SMTP.Host == "" || s.Recipients == nil {
 		return nil
@@ -121,7 +121,7 @@ func (s *Service) sendDueDigests(ctx context.Context) error {
 func (s *Service) sendDigest(ctx context.Context, e licensing.Entry) error {
 	e, err := s.claimEntry(ctx, e)
 	if isConflict(err) {
-		return nil // somebody has added to it, or another node has it
+		return nil // an event was added, or another node has it
 	} else if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *Service) sendDigest(ctx context.Context, e licensing.Entry) error {
 	err = s.SMTP.send(ctx, d.message(s.URL), s.Now())
 	switch {
 	case errors.Is(err, errMessageRejected):
-		s.Log.Error("a digest was refused", "digest", e.ID, "error", err)
+		s.Log.Error("the mail server rejected a digest", "digest", e.ID, "error", err)
 		return s.deleteEntry(ctx, e)
 	case err != nil:
 		return errors.Join(err, s.updateDigest(ctx, e, func(now *digest) lease.Time { now.Failures++; return mailRetryDelay(now.Failures - 1) }))
@@ -147,7 +147,8 @@ func (s *Service) sendDigest(ctx context.Context, e licensing.Entry) error {
 	})
 }
 
-// updateDigest writes what is left of a digest, to which something may have been added meanwhile, and when it is due. An empty one goes.
+// updateDigest applies a change to the newest state of a digest, to which events may have been added meanwhile, and sets when it is due
+// next. It deletes an empty digest.
 func (s *Service) updateDigest(ctx context.Context, e licensing.Entry, change func(*digest) lease.Time) error {
 	for {
 		now, err := s.digestEntries().Get(ctx, e.ID)
@@ -170,7 +171,7 @@ func (s *Service) updateDigest(ctx context.Context, e licensing.Entry, change fu
 	return nil
 }
 
-// message of a digest.
+// message returns the mail of a digest.
 func (d digest) message(url string) mailMessage {
 	ids := make([]string, 0, len(d.Events))
 	for _, e := range d.Events {
@@ -184,7 +185,7 @@ func (d digest) message(url string) mailMessage {
 	if n := len(d.Events) + d.Omitted; n == 1 {
 		m.Subject = headline(d.Events[0].Type)
 	} else {
-		m.Subject = fmt.Sprintf("%d notices about your licenses", n)
+		m.Subject = fmt.Sprintf("%d events about your licenses", n)
 	}
 	m.Text, m.HTML = view.render()
 	return m

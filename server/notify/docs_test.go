@@ -46,7 +46,7 @@ func TestEventTable(t *testing.T) {
 	}
 }
 
-// The page's programs that verify a request take a real one, and refuse one that was changed or is old.
+// The examples in docs/events.md accept a genuine request, and refuse one that was changed or is old.
 //
 // proves part of B07
 func TestExamplesVerifyRequests(t *testing.T) {
@@ -82,7 +82,10 @@ func TestExamplesVerifyRequests(t *testing.T) {
 				t.Fatal(ok, err)
 			}
 			run := func(id, at, signed, body string) string {
-				command := exec.CommandContext(t.Context(), c.command[0], append(c.command[1:], secret, id, at, signed, strconv.FormatInt(w.now().Unix(), 10))...)
+				command := exec.CommandContext(
+					t.Context(),
+					c.command[0],
+					append(c.command[1:], secret, id, at, signed, strconv.FormatInt(w.now().Unix(), 10))...)
 				command.Dir, command.Stdin = directory, strings.NewReader(body)
 				var problem bytes.Buffer
 				command.Stderr = &problem

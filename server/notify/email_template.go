@@ -10,9 +10,9 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-// How events read in a letter: short, and plain in both forms.
+// Templates of digests: short, and readable as text and as HTML.
 
-// emailContent is what the templates show.
+// emailContent is the data of the templates.
 type emailContent struct {
 	Events []emailItem
 	More   int
@@ -26,16 +26,17 @@ var textTemplate = template.Must(template.New("text").Parse(`{{range .Events}}{{
 {{end}}{{end}}{{if .More}}
 and {{.More}} more.
 {{end}}
-Which notices you get is chosen in your account.{{if .URL}} {{.URL}}{{end}}
+Choose in your account which events are mailed to you.{{if .URL}} {{.URL}}{{end}}
 `))
 
 var htmlTemplate = htmltemplate.Must(htmltemplate.New("html").Parse(`<!doctype html>
 <html lang="en"><body style="font-family:sans-serif">
 <ul>{{range .Events}}
-<li><small>{{.When}}</small><br>{{if and .License $.URL}}<a href="{{$.URL}}/licenses/{{.License}}">{{.What}}</a>{{else}}{{.What}}{{end}}</li>{{end}}
+<li><small>{{.When}}</small><br>
+{{if and .License $.URL}}<a href="{{$.URL}}/licenses/{{.License}}">{{.What}}</a>{{else}}{{.What}}{{end}}</li>{{end}}
 </ul>{{if .More}}
 <p>and {{.More}} more.</p>{{end}}
-<p><small>Which notices you get is chosen in your account.{{if .URL}} <a href="{{.URL}}">{{.URL}}</a>{{end}}</small></p>
+<p><small>Choose in your account which events are mailed to you.{{if .URL}} <a href="{{.URL}}">{{.URL}}</a>{{end}}</small></p>
 </body></html>
 `))
 
@@ -50,34 +51,34 @@ func (l emailContent) render() (text, html string) {
 	return t.String(), h.String()
 }
 
-// headlines are the types in words.
+// headlines are the types of event in words.
 var headlines = map[events.Type]string{
-	events.LicenseCreated:         "A license was made",
+	events.LicenseCreated:         "A license was created",
 	events.LicenseChanged:         "A license was changed",
 	events.LicenseSuspended:       "A license was suspended",
 	events.LicenseReinstated:      "A license was reinstated",
 	events.LicenseRevoked:         "A license was revoked",
 	events.LicenseDeleted:         "A license was deleted",
-	events.LicenseExpiring:        "A license ends soon",
-	events.LicenseExpired:         "A license has ended",
+	events.LicenseExpiring:        "A license expires soon",
+	events.LicenseExpired:         "A license has expired",
 	events.LicenseNearlyExhausted: "A license is nearly used up",
 	events.LicenseExhausted:       "A license is used up",
 	events.ActivationCreated:      "An installation was activated",
-	events.ActivationClosed:       "An installation was closed",
-	events.ActivationRefused:      "An installation met a limit",
-	events.ActivationRestored:     "An installation came back from an older state",
-	events.CloneSuspected:         "Two seem to share one installation",
-	events.RestoredTooOften:       "An installation came back from an older state too often",
+	events.ActivationClosed:       "An installation was deactivated",
+	events.ActivationRefused:      "An installation was refused because of a limit",
+	events.ActivationRestored:     "An installation was reactivated from an older state",
+	events.CloneSuspected:         "Two machines seem to share one installation",
+	events.RestoredTooOften:       "An installation was reactivated from an older state too often",
 	events.KeysChanged:            "The keys of a product were changed",
 	events.KeysCompromised:        "A key was declared compromised",
 	events.ServerRestored:         "The server was restored from a backup",
-	events.ServerInterrupted:      "A change was cut short; look whether it was done",
-	events.WebhookDisabled:        "A webhook was switched off",
+	events.ServerInterrupted:      "A change was interrupted; check whether it was made",
+	events.WebhookDisabled:        "A webhook was disabled",
 }
 
 func headline(t events.Type) string { return headlines[t] }
 
-// eventLine is an event in one line.
+// eventLine returns an event in one line.
 func eventLine(e Event) string {
 	text := headline(e.Type)
 	if who := e.Data.Customer; who != "" || e.Data.Name != "" {
@@ -101,7 +102,7 @@ func eventLine(e Event) string {
 	return text
 }
 
-// formatNumber is a number that has come through JSON.
+// formatNumber formats a number that was decoded from JSON.
 func formatNumber(number any) string {
 	f, _ := number.(float64)
 	return strconv.FormatFloat(f, 'f', -1, 64)

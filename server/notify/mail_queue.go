@@ -14,29 +14,29 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A message is an entry until the mail server has taken it. Its text may hold a link by which somebody gets in, so it is sealed.
+// A message is an entry until the mail server has accepted it. Its text may hold a login link, so it is sealed.
 
 const (
 	mailKind      = "mail"
 	mailRetention = 24 * time.Hour // links in it do not live longer
 )
 
-// mailRetryDelays are the pauses after failures; the last one goes on.
+// mailRetryDelays are the delays after failures; the last one repeats.
 var mailRetryDelays = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
-// mailClaimDuration is for how long a node has a message to itself: longer than its steps can take.
+// mailClaimDuration is the time for which a node has a message to itself: longer than sending it can take.
 const mailClaimDuration = 4 * smtpTimeout
 
-// mailRecord is the body of its entry.
+// mailRecord is the body of a message's entry.
 type mailRecord struct {
 	Sealed   []byte `json:"sealed"`
 	Failures int    `json:"failures,omitempty"`
 }
 
-// Mail takes one message of plain text, and sends it soon.
+// Mail queues one plain-text message, which is sent soon.
 func (s *Service) Mail(ctx context.Context, to, subject, text string) error {
 	if s.SMTP.Host == "" {
-		return errors.New("no mail server is set")
+		return errors.New("no mail server is configured; set smtp-host")
 	}
 	if _, err := mail.ParseAddress(to); err != nil {
 		return &licensing.Invalid{Field: "email", Problem: "is not an e-mail address"}
@@ -51,7 +51,7 @@ func (s *Service) Mail(ctx context.Context, to, subject, text string) error {
 
 func mailPurpose(id string) []byte { return []byte("onelicense/mail/1\n" + id) }
 
-// startMailWorker sends the messages that are due, one after the other. When the mail server is away, all wait.
+// startMailWorker sends the messages that are due, one after another, in the background. While the mail server is unavailable all wait.
 func (s *Service) startMailWorker(ctx context.Context) error {
 	if s.SMTP.Host == "" || int64(s.timestamp()) < s.mailRetryAt.Load() || !s.lock(mailKind) {
 		return nil
@@ -88,7 +88,7 @@ func (s *Service) sendMail(ctx context.Context, e licensing.Entry) error {
 	}
 	text, err := s.seal.Open(nil, nil, stored.Value.Sealed, mailPurpose(e.ID))
 	if err != nil {
-		return fmt.Errorf("the message %s was sealed with another master key: %w", e.ID, err)
+		return fmt.Errorf("the message %s was encrypted with another master key: %w", e.ID, err)
 	}
 	var m mailMessage
 	if err := json.Unmarshal(text, &m); err != nil {
@@ -97,7 +97,7 @@ func (s *Service) sendMail(ctx context.Context, e licensing.Entry) error {
 	err = s.SMTP.send(ctx, m, s.Now())
 	if err == nil || errors.Is(err, errMessageRejected) {
 		if err != nil {
-			s.Log.Error("a message was refused", "message", e.ID, "error", err)
+			s.Log.Error("the mail server rejected a message", "message", e.ID, "error", err)
 		}
 		return s.deleteEntry(ctx, e)
 	}
@@ -109,7 +109,7 @@ func (s *Service) sendMail(ctx context.Context, e licensing.Entry) error {
 	return err
 }
 
-// claimEntry takes an entry for this node.
+// claimEntry claims an entry for this node.
 func (s *Service) claimEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
 	e.Due = s.timestamp() + lease.Time(mailClaimDuration.Milliseconds())
 	return s.Store.ReplaceEntry(ctx, e)
@@ -122,12 +122,12 @@ func (s *Service) deleteEntry(ctx context.Context, e licensing.Entry) error {
 	return nil
 }
 
-// mailRetryDelay is the pause after so many failures before.
+// mailRetryDelay returns the delay after so many earlier failures.
 func mailRetryDelay(failures int) lease.Time {
 	return lease.Time(jittered(mailRetryDelays[min(failures, len(mailRetryDelays)-1)]).Milliseconds())
 }
 
-// oneLine is text without what ends a line, or could be taken for it.
+// oneLine replaces control characters and line separators by spaces.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {

@@ -26,13 +26,13 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-// mailServer is a mail server: STARTTLS and a login, as the providers' have.
+// mailServer is a mail server with STARTTLS and login, like those of mail providers.
 type mailServer struct {
 	*testing.T
 	mu         sync.Mutex
 	got        []receivedMail
-	refuseCode error // what it says to each recipient
-	isAway     bool  // it says that it is busy to whoever comes
+	refuseCode error // its reply to each recipient
+	isAway     bool  // replies to everybody that it is busy
 	SMTP       SMTP
 }
 
@@ -43,7 +43,7 @@ type receivedMail struct {
 
 func (w *fixture) newMailServer() *mailServer {
 	p := &mailServer{T: w.T}
-	// A certificate for 127.0.0.1 that a client can be told to trust.
+	// A certificate for 127.0.0.1 that a client can be configured to trust.
 	lender := httptest.NewUnstartedServer(nil)
 	lender.StartTLS()
 	certificate := lender.TLS.Certificates[0]
@@ -65,7 +65,15 @@ func (w *fixture) newMailServer() *mailServer {
 		<-served
 	})
 	port := l.Addr().(*net.TCPAddr).Port
-	p.SMTP = SMTP{Host: "127.0.0.1", Port: port, User: "licenses", Password: "opens the post", From: "Licenses <licenses@acme.test>", TLS: "starttls", Roots: roots}
+	p.SMTP = SMTP{
+		Host:     "127.0.0.1",
+		Port:     port,
+		User:     "licenses",
+		Password: "opens the post",
+		From:     "Licenses <licenses@acme.test>",
+		TLS:      "starttls",
+		Roots:    roots,
+	}
 	return p
 }
 
@@ -122,7 +130,7 @@ func (s *mailSession) Data(r io.Reader) error {
 func (s *mailSession) Reset()        {}
 func (s *mailSession) Logout() error { return nil }
 
-// received are the letters since the last time, parsed.
+// received returns the messages since the last call, parsed.
 func (p *mailServer) received(want int) (letters []*mail.Message) {
 	p.Helper()
 	p.mu.Lock()
@@ -157,7 +165,7 @@ const (
 	bob = license.ID("222222222222222222222222")
 )
 
-// nodeWithMail is a node with a mail server, for an organisation of an owner and a viewer.
+// nodeWithMail returns a node with a mail server, for an organisation with an owner and a viewer.
 func (w *fixture) nodeWithMail(p *mailServer) *Service {
 	s := New(Config{Store: w.store, Key: bytes.Repeat([]byte{7}, 32), Now: w.now, SMTP: p.SMTP, URL: "https://licenses.acme.test",
 		Recipients: func(_ context.Context, org license.ID) ([]Recipient, error) {
@@ -175,7 +183,8 @@ func TestMailOverTLSWithLogin(t *testing.T) {
 	w := newFixture(t)
 	p := w.newMailServer()
 	s := w.nodeWithMail(p)
-	if err := s.Mail(t.Context(), "new@acme.test", "You are invited to Ácme", "Open\n\nhttps://licenses.acme.test/invitation?token=abc\n"); err != nil {
+	if err := s.Mail(t.Context(), "new@acme.test", "You are invited to Ácme",
+		"Open\n\nhttps://licenses.acme.test/invitation?token=abc\n"); err != nil {
 		t.Fatal(err)
 	}
 	due, err := w.store.DueEntries(t.Context(), mailKind, s.timestamp(), 10)
@@ -190,7 +199,8 @@ func TestMailOverTLSWithLogin(t *testing.T) {
 	if from := m.Header.Get("From"); from != `"Licenses" <licenses@acme.test>` {
 		t.Errorf("from %s", from)
 	}
-	if m.Header.Get("To") != "<new@acme.test>" || !strings.Contains(bodyOf(m), "https://licenses.acme.test/invitation?token=abc") || m.Header.Get("Auto-Submitted") != "auto-generated" {
+	if m.Header.Get("To") != "<new@acme.test>" || !strings.Contains(bodyOf(m), "https://licenses.acme.test/invitation?token=abc") ||
+		m.Header.Get("Auto-Submitted") != "auto-generated" {
 		t.Errorf("%v", m.Header)
 	}
 	w.advance(time.Hour)
@@ -208,7 +218,8 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 			t.Errorf("%q is taken for an address", to)
 		}
 	}
-	for _, subject := range []string{"Hello\r\nBcc: all@acme.test", "Hello\nBcc: all@acme.test\n\nbody", "Hello\u2028Bcc: x", "Hello\x00\rBcc: x", strings.Repeat("long ", 400) + "\r\nBcc: x"} {
+	for _, subject := range []string{"Hello\r\nBcc: all@acme.test", "Hello\nBcc: all@acme.test\n\nbody", "Hello\u2028Bcc: x",
+		"Hello\x00\rBcc: x", strings.Repeat("long ", 400) + "\r\nBcc: x"} {
 		if err := s.Mail(t.Context(), "ada@acme.test", subject, ".\r\nQUIT\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +249,7 @@ func TestMailServerUnavailable(t *testing.T) {
 		w.runAll(s)
 	}
 	p.received(0)
-	// It is back, and refuses one: that one is given up.
+	// The server is back and rejects one message, which is given up.
 	p.set(false, nil)
 	for range 3 {
 		w.advance(2 * time.Hour)
@@ -254,7 +265,7 @@ func TestMailServerUnavailable(t *testing.T) {
 	w.advance(2 * time.Hour)
 	w.runAll(s)
 	p.received(0)
-	// A login that is wrong loses nothing.
+	// A wrong login loses no message.
 	s.SMTP.Password = "wrong"
 	if err := s.Mail(t.Context(), "ada@acme.test", "x", "y"); err != nil {
 		t.Fatal(err)
@@ -266,7 +277,7 @@ func TestMailServerUnavailable(t *testing.T) {
 	p.received(1)
 }
 
-// No letter goes without TLS to a server that was to speak it, nor to one with a strange certificate.
+// No message is sent without TLS to a server that should offer it, nor to one with an untrusted certificate.
 func TestMailRequiresTLS(t *testing.T) {
 	w := newFixture(t)
 	p := w.newMailServer()
@@ -307,10 +318,12 @@ func TestEventsAreSentInOneDigest(t *testing.T) {
 	w.runAll(s)
 	m := p.received(1)[0]
 	body := bodyOf(m)
-	if m.Header.Get("To") != "<ada@acme.test>" || m.Header.Get("Subject") != "2 notices about your licenses" || strings.Contains(body, "nobody") {
+	if m.Header.Get("To") != "<ada@acme.test>" || m.Header.Get("Subject") != "2 events about your licenses" ||
+		strings.Contains(body, "nobody") {
 		t.Errorf("%v\n%s", m.Header, body)
 	}
-	for _, want := range []string{"A license is nearly used up: <b>Initech</b>", "(91000000 of 100000000)", "Two seem to share one installation: Globex", "&lt;b&gt;Initech",
+	for _, want := range []string{"A license is nearly used up: <b>Initech</b>", "(91000000 of 100000000)",
+		"Two machines seem to share one installation: Globex", "&lt;b&gt;Initech",
 		"https://licenses.acme.test/licenses/bbbbbbbbbbbbbbbbbbbbbbbb"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the letter lacks %q:\n%s", want, body)
@@ -320,7 +333,7 @@ func TestEventsAreSentInOneDigest(t *testing.T) {
 	w.runAll(s)
 	p.received(0)
 
-	// Hundreds are one letter too.
+	// Hundreds of events are one message too.
 	for i := range 150 {
 		tell(fmt.Sprint("many ", i), events.CloneSuspected, "Globex")
 	}
@@ -329,7 +342,7 @@ func TestEventsAreSentInOneDigest(t *testing.T) {
 	}
 	w.advance(digestInterval)
 	w.runAll(s)
-	if m := p.received(1)[0]; m.Header.Get("Subject") != "150 notices about your licenses" || !strings.Contains(bodyOf(m), "and 50 more") {
+	if m := p.received(1)[0]; m.Header.Get("Subject") != "150 events about your licenses" || !strings.Contains(bodyOf(m), "and 50 more") {
 		t.Errorf("%v", m.Header)
 	}
 }
@@ -385,7 +398,7 @@ func TestPreferences(t *testing.T) {
 	}
 }
 
-// A mail server that has taken a message and hangs up, with no word of goodbye, has taken it.
+// A mail server that accepts a message and closes the connection without a reply to QUIT has accepted it.
 //
 // proves part of B14
 func TestMailServerClosesAfterAccepting(t *testing.T) {
@@ -426,7 +439,9 @@ func TestMailServerClosesAfterAccepting(t *testing.T) {
 		all.Wait()
 	})
 	w := newFixture(t)
-	s := w.nodeWithMail(&mailServer{T: t, SMTP: SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test", TLS: "none"}})
+	s := w.nodeWithMail(
+		&mailServer{T: t, SMTP: SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test", TLS: "none"}},
+	)
 	if err := s.Mail(t.Context(), "ada@acme.test", "Hello", "Hello"); err != nil {
 		t.Fatal(err)
 	}
@@ -459,7 +474,7 @@ func TestDigestSurvivesAnOutage(t *testing.T) {
 	p.set(false, nil)
 	w.advance(2 * time.Hour)
 	w.runAll(w.nodeWithMail(p)) // another process
-	if m := p.received(1)[0]; m.Header.Get("Subject") != "5 notices about your licenses" {
+	if m := p.received(1)[0]; m.Header.Get("Subject") != "5 events about your licenses" {
 		t.Errorf("%v", m.Header)
 	}
 }

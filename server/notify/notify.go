@@ -1,9 +1,9 @@
-// Package notify brings notices to those who asked for them: by webhook to their programs, by e-mail to themselves.
+// Package notify delivers events: by webhook to programs, by e-mail to members.
 //
-// New makes the service, which is the domain's licensing.Notices; Run does the work, on any number of nodes. Everything that is to be done
-// is an entry of the store that is due: a notice to be handed out, a delivery, a message. Who takes one moves its due time by a
-// conditional write, so that one node has it; if that node ends, it is due again. So everything is done at least once, and under the same
-// id each time.
+// New returns the service, which implements the domain's event sink; Run does the work, on any number of nodes. Everything that is to be
+// done is an entry of the store with a due time: an event to dispatch, a delivery, a message. A node claims an entry by moving its due time
+// in a conditional write; if that node ends, the entry becomes due again. So everything is done at least once, and under the same id each
+// time.
 package notify
 
 import (
@@ -28,23 +28,23 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-// Config is what the service stands on.
+// Config configures a Service.
 type Config struct {
 	Store licensing.EntryStore
-	Key   []byte           // 32 bytes, the same on every node: seals the webhooks' secrets
+	Key   []byte           // 32 bytes, the same on every node; seals the webhooks' secrets
 	Now   func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: no log
-	// AllowPrivate lets webhooks go to private and local addresses, and without TLS: for a network of one's own.
+	// AllowPrivate allows webhooks at private and local addresses, and without TLS.
 	AllowPrivate bool
-	// SMTP takes our mail; without a host nobody is told by mail.
+	// SMTP is the mail server; without a host no mail is sent.
 	SMTP       SMTP
-	Recipients Recipients // who may be told by mail; nil: nobody
-	URL        string     // of the pages, for links in letters; empty: there are none
-	// OnDelivered is called for every notice that is handed out, at least once; nil: nothing is.
+	Recipients Recipients // members who may get mail; nil: none
+	URL        string     // address of the pages, for links in mails; empty: no links
+	// OnDelivered is called for every event that is dispatched, at least once; it may be nil.
 	OnDelivered func(context.Context, events.Event) error
 }
 
-// Service hands notices out. It is safe for concurrent use.
+// Service delivers events. It is safe for concurrent use.
 type Service struct {
 	Config
 	seal         cipher.AEAD
@@ -56,10 +56,10 @@ type Service struct {
 	locked  map[license.ID]bool // webhooks that this node is delivering to, and mailKind
 	working sync.WaitGroup
 
-	mailRetryAt atomic.Int64 // milliseconds: until then the mail server is left alone
+	mailRetryAt atomic.Int64 // Unix milliseconds; until then no mail is attempted
 }
 
-// New makes a service. A key of another size is a mistake of the program.
+// New returns a service. It panics if the key has not 32 bytes.
 func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -69,7 +69,7 @@ func New(c Config) *Service {
 	}
 	block, err := aes.NewCipher(c.Key)
 	if err != nil || len(c.Key) != 32 {
-		panic("notify: the key has not 32 bytes")
+		panic("notify: the key must have 32 bytes")
 	}
 	seal, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
@@ -78,10 +78,10 @@ func New(c Config) *Service {
 	return &Service{Config: c, seal: seal, client: NewClient(c.AllowPrivate), wake: make(chan struct{}, 1), locked: map[license.ID]bool{}}
 }
 
-// pollInterval is how often a node looks for what is due, if nothing wakes it.
+// pollInterval is the interval at which a node looks for due entries if nothing wakes it.
 const pollInterval = time.Second
 
-// Run works until the context ends, and waits for what is under way.
+// Run works until the context ends, and then waits for deliveries in progress.
 func (s *Service) Run(ctx context.Context) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
@@ -93,16 +93,17 @@ func (s *Service) Run(ctx context.Context) {
 		case <-ticker.C:
 		case <-s.wake:
 		}
-		s.runTask(ctx, "handing out notices", s.RunOnce)
+		s.runTask(ctx, "dispatching events", s.RunOnce)
 	}
 }
 
-// RunOnce does what is due now. Deliveries go on when it has returned; Wait waits for them.
+// RunOnce dispatches what is due now. Deliveries may still be in progress when it returns; Wait waits for them.
 func (s *Service) RunOnce(ctx context.Context) error {
 	return errors.Join(s.dispatchDue(ctx), s.startDueDeliveries(ctx), s.startMailWorker(ctx))
 }
 
-// runTask does a part of the work. What fails is logged, and stays due; a panic, which is a bug of ours, does not end the server.
+// runTask runs one part of the work. It logs an error, after which the entry stays due; a panic, which is a bug of ours, does not end the
+// server.
 func (s *Service) runTask(ctx context.Context, what string, do func(context.Context) error) (ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -116,10 +117,10 @@ func (s *Service) runTask(ctx context.Context, what string, do func(context.Cont
 	return err == nil
 }
 
-// Wait waits for the deliveries under way.
+// Wait waits for the deliveries in progress.
 func (s *Service) Wait() { s.working.Wait() }
 
-// wakeUp has this node look at once.
+// wakeUp makes this node look for due entries at once.
 func (s *Service) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
@@ -131,7 +132,7 @@ func (s *Service) timestamp() lease.Time { return lease.Time(s.Now().UnixMilli()
 
 func newID() license.ID {
 	var b [12]byte
-	_, _ = rand.Read(b[:]) // it never fails
+	_, _ = rand.Read(b[:]) // crypto/rand never fails
 	return license.ID(hex.EncodeToString(b[:]))
 }
 
@@ -168,7 +169,7 @@ func (s *Service) preferenceEntries() licensing.Entries[Preferences] {
 	return licensing.EntriesOf[Preferences](s.Store, preferencesKind)
 }
 
-// isConflict tells that somebody else was quicker, or that there is nothing to do any more.
+// isConflict reports whether a write lost to another node, or the entry is gone.
 func isConflict(err error) bool {
 	return errors.Is(err, licensing.ErrStale) || errors.Is(err, licensing.ErrNotFound)
 }

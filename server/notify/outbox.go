@@ -18,7 +18,7 @@ const (
 	batchSize = 100
 )
 
-// retention is how long a notice is. Installations come and go by the thousand, and each has a record of its own.
+// retention returns how long an event is kept. Activations come and go by the thousand, and each has a record of its own.
 func retention(t events.Type) time.Duration {
 	const day = 24 * time.Hour
 	switch t {
@@ -28,15 +28,15 @@ func retention(t events.Type) time.Duration {
 	return 90 * day
 }
 
-// Event is a notice as the world sees it. Its JSON is the body of a webhook's request.
+// Event is an event as receivers see it. Its JSON is the body of a webhook's request.
 type Event struct {
-	ID        string      `json:"id"` // the same however often it comes
+	ID        string      `json:"id"` // the same for every delivery of the event
 	Type      events.Type `json:"type"`
 	Timestamp time.Time   `json:"timestamp"`
 	Data      Data        `json:"data"`
 }
 
-// Data is what an event is about; what does not apply is left out.
+// Data describes the subject of an event; what does not apply is left out.
 type Data struct {
 	Organisation license.ID     `json:"organisation"`
 	Product      license.ID     `json:"product,omitempty"`
@@ -55,12 +55,12 @@ func eventOf(n events.Event) Event {
 	}
 }
 
-// eventID is a function of the notice's key, so that one that is told twice is one.
+// eventID derives the id from the event's key, so that an event that is recorded twice is one.
 func eventID(n events.Event) string {
 	return "evt_" + string(lease.HashOf([]byte(string(n.Org) + "\n" + string(n.Type) + "\n" + n.Key)))[:32]
 }
 
-// Record implements licensing.Notices: it keeps the notice, and this node hands it out soon, or another does.
+// Record implements licensing.EventSink: it stores the event, which this node or another then dispatches.
 func (s *Service) Record(ctx context.Context, n events.Event) error {
 	id := eventID(n)
 	if s.recentEvents.has(id) {
@@ -78,8 +78,8 @@ func (s *Service) Record(ctx context.Context, n events.Event) error {
 	return nil
 }
 
-// dispatchDue makes the deliveries of the notices that are due. What was made is not made again, so it does not matter who does it, or how far
-// one came who ended on the way.
+// dispatchDue creates the deliveries of the events that are due. Existing deliveries are not created again, so any node may do it, and
+// continue what a node that ended has left.
 func (s *Service) dispatchDue(ctx context.Context) error {
 	for {
 		due, err := s.Store.DueEntries(ctx, eventKind, s.timestamp(), batchSize)
@@ -94,7 +94,7 @@ func (s *Service) dispatchDue(ctx context.Context) error {
 
 func (s *Service) dispatchBatch(ctx context.Context, due []licensing.Entry) error {
 	var errs []error
-	for _, e := range due { // one that fails holds up no other
+	for _, e := range due { // one that fails does not delay the others
 		n, err := licensing.DecodeEntry[events.Event](e)
 		if err == nil {
 			err = s.dispatch(ctx, n.Value)
@@ -129,7 +129,7 @@ func (s *Service) dispatch(ctx context.Context, n events.Event) error {
 	})
 }
 
-// Events lists what happened, newest first: of a license, or with an empty id of the whole organisation.
+// Events lists the events of a license, or with an empty id of the whole organisation, newest first.
 func (s *Service) Events(ctx context.Context, org, license license.ID, page licensing.Page) (licensing.Listing[Event], error) {
 	found, err := s.eventEntries().List(ctx, org, string(license), page)
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *Service) Events(ctx context.Context, org, license license.ID, page lice
 	return licensing.MapListing(found, func(e licensing.TypedEntry[events.Event]) (Event, error) { return eventOf(e.Value), nil })
 }
 
-// recentIDs remembers ids that the store has, so that what happens again and again does not ask it each time.
+// recentIDs remembers ids that are in the store, so that repeated events cost no query.
 type recentIDs struct {
 	mu  sync.Mutex
 	ids map[string]bool
@@ -161,7 +161,7 @@ func (r *recentIDs) add(id string) {
 	r.ids[id] = true
 }
 
-// EventTypes lists the types of event that one can ask for.
+// EventTypes lists the types of event that can be subscribed to.
 func EventTypes() (types []events.Type) {
 	for _, t := range events.Types {
 		types = append(types, t.Type)

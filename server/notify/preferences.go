@@ -11,18 +11,18 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-// What somebody is told by mail: what they have chosen; if nothing, what their organisation has; if nothing, the usual. The last two are for
-// those who answer for it.
+// A member gets mail about the events that they have chosen; without a choice, about those that the organisation has chosen; without
+// either, about DefaultEvents. The last two apply to owners and admins only.
 
 const preferencesKind = "notice_choice"
 
-// Preferences is what is told by mail.
+// Preferences are the types of event that are mailed.
 type Preferences struct {
 	Events   []events.Type `json:"events"`
-	IsCustom bool          `json:"-"` // and not what is usual
+	IsCustom bool          `json:"-"` // chosen, and not the default
 }
 
-// Preferences is a member's own, or with an empty id the organisation's.
+// Preferences returns a member's own choice, or with an empty id the organisation's.
 func (s *Service) Preferences(ctx context.Context, org, member license.ID) (Preferences, error) {
 	e, err := s.preferenceEntries().GetOf(ctx, org, preferencesID(org, member))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -32,7 +32,7 @@ func (s *Service) Preferences(ctx context.Context, org, member license.ID) (Pref
 	return e.Value, err
 }
 
-// SetPreferences sets it; nil forgets it.
+// SetPreferences stores the choice; nil deletes it.
 func (s *Service) SetPreferences(ctx context.Context, org, member license.ID, events []events.Type) error {
 	id := preferencesID(org, member)
 	if events == nil {
@@ -40,7 +40,7 @@ func (s *Service) SetPreferences(ctx context.Context, org, member license.ID, ev
 	}
 	for _, e := range events {
 		if !slices.Contains(EventTypes(), e) {
-			return &licensing.Invalid{Field: "events", Problem: fmt.Sprintf("names %q, which is no event", string(e))}
+			return &licensing.Invalid{Field: "events", Problem: fmt.Sprintf("contains %q, which is not an event type", string(e))}
 		}
 	}
 	for range 10 {

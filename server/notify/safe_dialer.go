@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// A vendor chooses where the server sends requests. It must not become a way into the network that the server stands in: so an address is
-// looked at when it is dialled, after its name was resolved, and no redirect is followed.
+// Vendors choose the addresses that the server sends requests to. These requests must not reach the server's own network: so the address is
+// checked when it is dialled, after the name was resolved, and redirects are not followed.
 
-// receiverTimeout with a receiver, from the first packet to the end of the answer.
+// receiverTimeout bounds a request, from the first packet to the end of the response.
 const receiverTimeout = 15 * time.Second
 
-// NewClient reaches what an organisation has named: only public addresses, unless private ones are allowed.
+// NewClient returns an HTTP client that reaches public addresses only, unless private ones are allowed.
 func NewClient(allowPrivate bool) *http.Client {
 	dialer := &net.Dialer{Timeout: receiverTimeout}
 	if !allowPrivate {
@@ -26,7 +26,7 @@ func NewClient(allowPrivate bool) *http.Client {
 		Timeout: receiverTimeout,
 		Transport: &http.Transport{
 			DialContext:            dialer.DialContext,
-			Proxy:                  nil, // it would resolve the name by itself
+			Proxy:                  nil, // a proxy would resolve the name by itself
 			TLSHandshakeTimeout:    receiverTimeout,
 			MaxResponseHeaderBytes: 16 * 1024,
 			MaxIdleConnsPerHost:    2,
@@ -40,7 +40,7 @@ func NewClient(allowPrivate bool) *http.Client {
 
 var errNotPublic = errors.New("is not a public address")
 
-// checkPublicAddress refuses every address that is not a public one.
+// checkPublicAddress returns an error for every address that is not public.
 func checkPublicAddress(address string) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -52,15 +52,16 @@ func checkPublicAddress(address string) error {
 	return nil
 }
 
-// globalUnicast is what is given out of IPv6. All else is local, leads to another address by translation, or is nobody's.
+// globalUnicast is the allocated part of IPv6. The rest is local, leads to another address by translation, or is unused.
 var globalUnicast = netip.MustParsePrefix("2000::/3")
 
-// nonPublicNetworks are the networks beside it that are not the public internet, or lead to another address by translation; after the registries of
-// IANA (RFC 6890). What the methods of netip.Addr know is not repeated. The last one of IPv4 looks public, and is a cloud's own service on
-// each of its machines.
+// nonPublicNetworks are further networks that are not the public internet, or lead to another address by translation, after the registries
+// of IANA (RFC 6890). What the methods of netip.Addr know is not repeated. The last IPv4 network looks public, and is a cloud's internal
+// service on each of its machines.
 var nonPublicNetworks = func() (all []netip.Prefix) {
 	for _, p := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+		"240.0.0.0/4",
 		"168.63.129.16/32",
 		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
 	} {

@@ -11,34 +11,34 @@ import (
 	"github.com/wneessen/go-mail"
 )
 
-// SMTP is the server that takes our mail. Without a host there is none, and no mail.
+// SMTP configures the mail server. Without a host no mail is sent.
 type SMTP struct {
 	Host     string
 	Port     int
 	User     string // empty: no login
 	Password string
-	From     string         // an address, with or without a name
-	TLS      string         // starttls, tls from the first byte, or none
+	From     string         // address, with or without a name
+	TLS      string         // "starttls", "tls" (from the first byte) or "none"
 	Roots    *x509.CertPool // nil: the system's
 }
 
 // mailMessage is one mail. HTML may be empty.
 type mailMessage struct {
-	ID      string // the same for each try
+	ID      string // the same for each attempt
 	To      string
 	Subject string
 	Text    string
 	HTML    string
 }
 
-// errMessageRejected is about one message, or its recipient: it is refused for good. Everything else is worth another try.
-var errMessageRejected = errors.New("the message is refused")
+// errMessageRejected is a permanent rejection of one message or its recipient. Any other error is worth another attempt.
+var errMessageRejected = errors.New("the mail server rejected the message")
 
-// smtpTimeout is how long each of three steps may take: to be connected, to be let in, to send.
+// smtpTimeout bounds each of three steps: to connect, to log in, to send.
 const smtpTimeout = 30 * time.Second
 
-// send brings one message to the server. Recipient and subject can not begin another header: the first is parsed as an address, the second
-// is encoded where it is not plain text.
+// send sends one message. Recipient and subject cannot inject a header: the first is parsed as an address, the second is encoded unless it
+// is plain text.
 func (c SMTP) send(ctx context.Context, m mailMessage, now time.Time) error {
 	msg := mail.NewMsg()
 	if err := errors.Join(msg.From(c.From), msg.To(m.To)); err != nil {
@@ -77,11 +77,12 @@ func (c SMTP) send(ctx context.Context, m mailMessage, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	// How a server says goodbye, or whether it does, changes nothing of what it has taken.
+	// How a server ends the connection does not change that it has accepted the message.
 	defer func() { _ = errors.Join(client.CloseWithSMTPClient(connection), connection.Close()) }()
 	err = client.SendWithSMTPClient(connection, msg)
 	var failed *mail.SendError
-	if errors.As(err, &failed) && !failed.IsTemp() && (failed.Reason == mail.ErrSMTPRcptTo || failed.Reason == mail.ErrSMTPData || failed.Reason == mail.ErrSMTPDataClose) {
+	if errors.As(err, &failed) && !failed.IsTemp() &&
+		(failed.Reason == mail.ErrSMTPRcptTo || failed.Reason == mail.ErrSMTPData || failed.Reason == mail.ErrSMTPDataClose) {
 		return fmt.Errorf("%w: %w", errMessageRejected, err)
 	}
 	return err

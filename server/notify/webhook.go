@@ -19,14 +19,15 @@ import (
 
 const (
 	webhookKind  = "webhook"
-	maxWebhooks  = 20 // of an organisation: each is a write for each event
+	maxWebhooks  = 20 // of an organisation; each costs a write for each event
 	maxURLLength = 2000
 )
 
-// secretOverlap is how long an old secret signs beside the one that replaces it, also if that is replaced meanwhile: who had no answer asks again.
+// secretOverlap is the time for which an old secret signs beside the one that replaces it, even if that is replaced meanwhile: a vendor who lost the
+// response rotates again.
 const secretOverlap = 24 * time.Hour
 
-// maxSecrets sign at a time.
+// maxSecrets is the number of secrets that sign at the same time.
 const maxSecrets = 4
 
 // Webhook is an address that events are sent to.
@@ -39,19 +40,19 @@ type Webhook struct {
 	URL            string
 	Events         []events.Type
 	Disabled       bool
-	DisabledReason string // why the server disabled it; empty: a member did
+	DisabledReason string // set if the server disabled it; empty: a member did
 
 	secrets []sealedSecret
 }
 
-// webhookRecord is the body of its entry.
+// webhookRecord is the body of a webhook's entry.
 type webhookRecord struct {
 	Name     string         `json:"name"`
 	URL      string         `json:"url"`
 	Events   []events.Type  `json:"events"`
 	Disabled bool           `json:"disabled,omitempty"`
 	Reason   string         `json:"reason,omitempty"`
-	Secrets  []sealedSecret `json:"secrets"` // the newest first
+	Secrets  []sealedSecret `json:"secrets"` // newest first
 }
 
 // sealedSecret is a secret that only a node with the key can read.
@@ -69,33 +70,33 @@ func (w Webhook) record() webhookRecord {
 	return webhookRecord{w.Name, w.URL, w.Events, w.Disabled, w.DisabledReason, w.secrets}
 }
 
-// validateWebhook holds a webhook to what can be delivered.
+// validateWebhook checks that events can be delivered to the webhook.
 func (s *Service) validateWebhook(w Webhook) error {
 	invalid := func(field, format string, args ...any) error {
 		return &licensing.Invalid{Field: field, Problem: fmt.Sprintf(format, args...)}
 	}
 	if n := utf8.RuneCountInString(w.Name); n > 200 || strings.ContainsFunc(w.Name, unicode.IsControl) {
-		return invalid("name", "has %d characters, at most 200 are allowed, none of them a control", n)
+		return invalid("name", "has %d characters or a control character; at most 200 characters without control characters are allowed", n)
 	}
 	u, err := url.Parse(w.URL)
 	switch {
 	case err != nil || u.Host == "" || len(w.URL) > maxURLLength || u.User != nil || u.Fragment != "":
-		return invalid("url", "is not of the form https://host/path")
+		return invalid("url", "is not an address of the form https://host/path")
 	case u.Scheme != "https" && !(u.Scheme == "http" && s.AllowPrivate):
-		return invalid("url", "is %q, only https is allowed", u.Scheme)
+		return invalid("url", "has the scheme %q; only https is allowed", u.Scheme)
 	}
 	if len(w.Events) == 0 {
-		return invalid("events", "names no event")
+		return invalid("events", "is empty; choose at least one event type")
 	}
 	for _, e := range w.Events {
 		if !slices.Contains(EventTypes(), e) {
-			return invalid("events", "names %q, which is no event", string(e))
+			return invalid("events", "contains %q, which is not an event type", string(e))
 		}
 	}
 	return nil
 }
 
-// CreateWebhook makes one and gives its secret, which is not shown again.
+// CreateWebhook creates a webhook and returns its secret, which cannot be read again.
 func (s *Service) CreateWebhook(ctx context.Context, w Webhook) (string, Webhook, error) {
 	if err := s.validateWebhook(w); err != nil {
 		return "", Webhook{}, err
@@ -105,7 +106,8 @@ func (s *Service) CreateWebhook(ctx context.Context, w Webhook) (string, Webhook
 		return "", Webhook{}, err
 	}
 	if n >= maxWebhooks {
-		return "", Webhook{}, &licensing.Invalid{Field: "url", Problem: fmt.Sprintf("would be the %dth webhook, at most %d are allowed", n+1, maxWebhooks)}
+		return "", Webhook{}, &licensing.Invalid{Field: "url",
+			Problem: fmt.Sprintf("would be webhook number %d; an organisation can have at most %d", n+1, maxWebhooks)}
 	}
 	secret := newSecret()
 	w.ID, w.Revision, w.Created = newID(), 1, s.timestamp()
@@ -115,7 +117,7 @@ func (s *Service) CreateWebhook(ctx context.Context, w Webhook) (string, Webhook
 	return secret, w, err
 }
 
-// Webhooks lists those of an organisation, newest first.
+// Webhooks lists the webhooks of an organisation, newest first.
 func (s *Service) Webhooks(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[Webhook], error) {
 	found, err := s.webhookEntries().List(ctx, org, "", page)
 	if err != nil {
@@ -124,7 +126,7 @@ func (s *Service) Webhooks(ctx context.Context, org license.ID, page licensing.P
 	return licensing.MapListing(found, webhookOf)
 }
 
-// Webhook is one of the organisation's.
+// Webhook returns one webhook of the organisation.
 func (s *Service) Webhook(ctx context.Context, org, id license.ID) (Webhook, error) {
 	e, err := s.webhookEntries().GetOf(ctx, org, string(id))
 	if err != nil {
@@ -133,14 +135,14 @@ func (s *Service) Webhook(ctx context.Context, org, id license.ID) (Webhook, err
 	return webhookOf(e)
 }
 
-// UpdateWebhook changes name, address, events and whether it is disabled, if it still has the revision.
+// UpdateWebhook changes name, address, events and Disabled, if the webhook has the revision.
 func (s *Service) UpdateWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	if err := s.validateWebhook(w); err != nil {
 		return Webhook{}, err
 	}
 	if !w.Disabled {
 		w.DisabledReason = ""
-		if err := s.clearFailure(ctx, w.ID); err != nil { // what was before does not count
+		if err := s.clearFailure(ctx, w.ID); err != nil { // earlier failures do not count any more
 			return Webhook{}, err
 		}
 	}
@@ -159,7 +161,7 @@ func (s *Service) replaceWebhook(ctx context.Context, w Webhook) (Webhook, error
 	return webhookOf(e)
 }
 
-// DeleteWebhook ends it. Its deliveries are not made any more, and their log goes with time.
+// DeleteWebhook deletes a webhook. Its deliveries end, and their log expires.
 func (s *Service) DeleteWebhook(ctx context.Context, org, id license.ID, revision int64) error {
 	if _, err := s.Webhook(ctx, org, id); err != nil {
 		return err
@@ -170,7 +172,7 @@ func (s *Service) DeleteWebhook(ctx context.Context, org, id license.ID, revisio
 	return s.webhookEntries().Delete(ctx, string(id), revision)
 }
 
-// RotateSecret makes a new secret. Each old one signs beside it for its day, so that receivers can be told in between.
+// RotateSecret creates a new secret. Each old one signs beside it for secretOverlap, so that receivers can be updated in between.
 func (s *Service) RotateSecret(ctx context.Context, org, id license.ID) (string, Webhook, error) {
 	w, err := s.Webhook(ctx, org, id)
 	if err != nil {
@@ -191,7 +193,7 @@ func (s *Service) RotateSecret(ctx context.Context, org, id license.ID) (string,
 	return secret, w, err
 }
 
-// activeSecrets are the webhook's secrets that sign now.
+// activeSecrets returns the webhook's secrets that sign now.
 func (s *Service) activeSecrets(w Webhook) (secrets []string, err error) {
 	for _, one := range w.secrets {
 		if one.Until != 0 && one.Until <= s.timestamp() {
@@ -199,7 +201,7 @@ func (s *Service) activeSecrets(w Webhook) (secrets []string, err error) {
 		}
 		secret, err := s.seal.Open(nil, nil, one.Secret, webhookPurpose(w.ID))
 		if err != nil {
-			return nil, fmt.Errorf("webhook %s: its secret was sealed with another master key: %w", w.ID, err)
+			return nil, fmt.Errorf("webhook %s: its secret was encrypted with another master key: %w", w.ID, err)
 		}
 		secrets = append(secrets, string(secret))
 	}
@@ -212,7 +214,7 @@ func (s *Service) sealSecret(id license.ID, secret string) []byte {
 
 func webhookPurpose(id license.ID) []byte { return []byte("onelicense/webhook/1\n" + string(id)) }
 
-// forEachWebhook does something for each webhook of an organisation.
+// forEachWebhook calls do for each webhook of an organisation.
 func (s *Service) forEachWebhook(ctx context.Context, org license.ID, do func(Webhook) error) error {
 	page := licensing.Page{Limit: 200}
 	for {

@@ -13,21 +13,22 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-// A webhook whose receiver has taken nothing for long is switched off, and so is one whose receiver says that it is gone. Since when it
-// fails stands in an entry of its own, so that a member's edit does not meet it; while all is well there is none.
+// A webhook is disabled when its receiver has accepted nothing for maxFailingTime, or answers 410 Gone. The time since when it fails is an
+// entry of its own, so that it does not conflict with a member's edit; without failures there is none.
 
 const healthKind = "webhook_health"
 
-// maxFailingTime is longer than one delivery is tried.
+// maxFailingTime is longer than one delivery is retried.
 const maxFailingTime = 5 * 24 * time.Hour
 
-// recordFailure notes that a receiver took nothing. One that is switched off can only be tested, and what comes of that is nobody's news.
+// recordFailure records that the receiver did not accept a delivery. A disabled webhook can only be tested, and the result of that causes
+// no event.
 func (s *Service) recordFailure(ctx context.Context, w Webhook, a Attempt) error {
 	if w.Disabled {
 		return nil
 	}
 	if a.Status == http.StatusGone {
-		return s.disable(ctx, w, "its receiver answered 410: it is gone")
+		return s.disable(ctx, w, "the receiver responded with 410 Gone")
 	}
 	now := s.timestamp()
 	err := s.Store.CreateEntry(ctx, licensing.Entry{Kind: healthKind, ID: string(w.ID), Org: w.Org, Created: now})
@@ -39,16 +40,16 @@ func (s *Service) recordFailure(ctx context.Context, w Webhook, a Attempt) error
 		return nil
 	}
 	if err == nil && now-since.Created >= lease.Time(maxFailingTime.Milliseconds()) {
-		return s.disable(ctx, w, fmt.Sprintf("its receiver has taken nothing since %s", since.Created.Std().UTC().Format(time.RFC3339)))
+		return s.disable(ctx, w, fmt.Sprintf("the receiver has accepted nothing since %s", since.Created.Std().UTC().Format(time.RFC3339)))
 	}
 	return err
 }
 
-// maxBackoff is how long deliveries wait at most while their receiver is away. Receivers that come back get what waits within that time.
+// maxBackoff is the longest that deliveries wait while their receiver is unavailable; a receiver that is back gets them within this time.
 const maxBackoff = time.Hour
 
-// backoff is how long deliveries wait that were not tried because another failed: a tenth of the time that their receiver has been failing.
-// A backlog is so many writes each time.
+// backoff returns how long deliveries wait that were not attempted because another failed: a tenth of the time that their receiver has been
+// failing, because postponing a backlog costs a write for each delivery.
 func (s *Service) backoff(ctx context.Context, webhook license.ID) time.Duration {
 	since, err := s.Store.Entry(ctx, healthKind, string(webhook))
 	if err != nil {
@@ -57,7 +58,7 @@ func (s *Service) backoff(ctx context.Context, webhook license.ID) time.Duration
 	return min(max(retryDelays[0], time.Duration(s.timestamp()-since.Created)*time.Millisecond/10), maxBackoff)
 }
 
-// clearFailure forgets that a receiver failed.
+// clearFailure deletes the record of a receiver's failures.
 func (s *Service) clearFailure(ctx context.Context, id license.ID) error {
 	_, err := s.Store.Entry(ctx, healthKind, string(id))
 	if err == nil {
@@ -69,7 +70,8 @@ func (s *Service) clearFailure(ctx context.Context, id license.ID) error {
 	return err
 }
 
-// disable switches a webhook off. The notice is told first: told twice it is one, and one too many does less harm than none.
+// disable disables a webhook. The event is recorded first: recorded twice it is still one, and a superfluous one does less harm than a
+// missing one.
 func (s *Service) disable(ctx context.Context, w Webhook, reason string) error {
 	n := events.Event{
 		Key: fmt.Sprintf("%s:%d", w.ID, w.Revision), Type: events.WebhookDisabled, Org: w.Org, Time: s.timestamp(),

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Requests are signed as Standard Webhooks says (https://www.standardwebhooks.com): a receiver can take any library of that name.
+// Requests are signed according to Standard Webhooks (https://www.standardwebhooks.com), so that receivers can use its libraries.
 
-// The headers of a request.
+// Headers of a request.
 const (
 	headerID        = "Webhook-Id"
 	headerTime      = "Webhook-Timestamp"
@@ -21,20 +21,20 @@ const (
 
 const secretPrefix = "whsec_"
 
-// newSecret makes a secret as it is shown.
+// newSecret returns a secret in the form that is shown.
 func newSecret() string {
 	b := make([]byte, 32)
-	_, _ = rand.Read(b) // it never fails
+	_, _ = rand.Read(b) // crypto/rand never fails
 	return secretPrefix + base64.StdEncoding.EncodeToString(b)
 }
 
-// signatureHeader of a request, one for each secret: while one replaces another, both are good.
+// signatureHeader returns one signature for each secret, because while one replaces another, both are valid.
 func signatureHeader(secrets []string, id string, at time.Time, body []byte) string {
 	var all []string
 	for _, secret := range secrets {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, secretPrefix))
 		if err != nil {
-			continue // nothing but newSecret makes one
+			continue // only newSecret creates secrets
 		}
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(id + "." + strconv.FormatInt(at.Unix(), 10) + "."))

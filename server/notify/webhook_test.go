@@ -27,7 +27,7 @@ import (
 
 const acme = license.ID("aaaaaaaaaaaaaaaaaaaaaaaa")
 
-// fixture is a store, a clock that the test moves, and nodes on them.
+// fixture is a store, a clock that the test advances, and nodes on them.
 type fixture struct {
 	*testing.T
 	store licensing.EntryStore
@@ -69,7 +69,8 @@ func (w *fixture) runAll(s *Service) {
 }
 
 func (w *fixture) newEvent(key string) events.Event {
-	return events.Event{Key: key, Type: events.LicenseSuspended, Org: acme, Time: lease.Time(w.now().UnixMilli()), License: "bbbbbbbbbbbbbbbbbbbbbbbb", Customer: "Initech"}
+	return events.Event{Key: key, Type: events.LicenseSuspended, Org: acme, Time: lease.Time(w.now().UnixMilli()),
+		License: "bbbbbbbbbbbbbbbbbbbbbbbb", Customer: "Initech"}
 }
 
 func (w *fixture) record(s *Service, keys ...string) {
@@ -81,7 +82,7 @@ func (w *fixture) record(s *Service, keys ...string) {
 	}
 }
 
-// receiver is a vendor's program. It answers as its test wants.
+// receiver is a vendor's program with a configurable response.
 type receiver struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -95,7 +96,8 @@ func (w *fixture) newReceiver(answer http.HandlerFunc) *receiver {
 	r.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, request *http.Request) {
 		body, _ := io.ReadAll(request.Body)
 		r.mu.Lock()
-		r.ids, r.heads, r.bodies = append(r.ids, request.Header.Get("webhook-id")), append(r.heads, request.Header), append(r.bodies, string(body))
+		r.ids, r.heads, r.bodies = append(r.ids, request.Header.Get("webhook-id")), append(r.heads, request.Header), append(r.bodies,
+			string(body))
 		r.mu.Unlock()
 		answer(rw, request)
 	}))
@@ -115,17 +117,18 @@ func respondStatus(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-// createWebhook asks for suspensions at an address.
+// createWebhook subscribes an address to suspensions.
 func (w *fixture) createWebhook(s *Service, url string) (string, Webhook) {
 	w.Helper()
-	secret, hook, err := s.CreateWebhook(w.Context(), Webhook{Org: acme, Name: "ours", URL: url, Events: []events.Type{events.LicenseSuspended}})
+	secret, hook, err := s.CreateWebhook(w.Context(), Webhook{Org: acme, Name: "ours", URL: url,
+		Events: []events.Type{events.LicenseSuspended}})
 	if err != nil {
 		w.Fatal(err)
 	}
 	return secret, hook
 }
 
-// onlyDelivery is the one delivery that there is to a webhook.
+// onlyDelivery returns the only delivery of a webhook.
 func (w *fixture) onlyDelivery(s *Service, hook Webhook) Delivery {
 	w.Helper()
 	list, err := s.Deliveries(w.Context(), acme, hook.ID, licensing.Page{})
@@ -143,7 +146,7 @@ func TestEventIsDeliveredAndSigned(t *testing.T) {
 	secret, hook := w.createWebhook(s, r.URL)
 	w.record(s, "1", "1")
 	if err := s.Record(t.Context(), events.Event{Key: "2", Type: events.LicenseCreated, Org: acme, Time: 1}); err != nil {
-		t.Fatal(err) // it is not asked for
+		t.Fatal(err) // not subscribed
 	}
 	w.runAll(s)
 	if r.requestCount() != 1 {
@@ -153,13 +156,15 @@ func TestEventIsDeliveredAndSigned(t *testing.T) {
 	if got := signatureHeader([]string{secret}, head.Get("webhook-id"), w.now(), []byte(body)); got != head.Get("webhook-signature") {
 		t.Errorf("signed %q, want %q", head.Get("webhook-signature"), got)
 	}
-	want := `{"id":"` + head.Get("webhook-id") + `","type":"license.suspended","timestamp":"2030-01-02T03:04:05Z","data":{"organisation":"` + string(acme) +
+	want := `{"id":"` + head.Get("webhook-id") + `","type":"license.suspended","timestamp":"2030-01-02T03:04:05Z","data":{"organisation":"` +
+		string(acme) +
 		`","license":"bbbbbbbbbbbbbbbbbbbbbbbb","customer":"Initech"}}`
 	if body != want || head.Get("content-type") != "application/json" {
 		t.Errorf("sent %s\nwant %s", body, want)
 	}
 	d := w.onlyDelivery(s, hook)
-	if d.State != Delivered || d.NextAttempt != 0 || len(d.Attempts) != 1 || d.Attempts[0].Status != 200 || d.Attempts[0].ResponseExcerpt != "thank you" || d.Body != body {
+	if d.State != Delivered || d.NextAttempt != 0 || len(d.Attempts) != 1 || d.Attempts[0].Status != 200 ||
+		d.Attempts[0].ResponseExcerpt != "thank you" || d.Body != body {
 		t.Errorf("%+v", d)
 	}
 	w.advance(100 * time.Hour)
@@ -169,9 +174,10 @@ func TestEventIsDeliveredAndSigned(t *testing.T) {
 	}
 }
 
-// The examples of Standard Webhooks' own specification.
+// The examples of the Standard Webhooks specification.
 func TestStandardWebhooksVectors(t *testing.T) {
-	got := signatureHeader([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
+	got := signatureHeader([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0),
+		[]byte(`{"test": 2432232314}`))
 	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -193,7 +199,7 @@ func TestFailedDeliveryIsRetried(t *testing.T) {
 				_ = c.Close()
 			}
 		}, "EOF", 0},
-		"is slow": {func(http.ResponseWriter, *http.Request) { <-stuck }, "no answer in time", 0},
+		"is slow": {func(http.ResponseWriter, *http.Request) { <-stuck }, "no response within the time limit", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newFixture(t)
@@ -218,7 +224,8 @@ func TestFailedDeliveryIsRetried(t *testing.T) {
 			w.record(s, "1")
 			w.runAll(s)
 			d := w.onlyDelivery(s, hook)
-			if a := d.Attempts; d.State != Pending || len(a) != 1 || a[0].Status != c.status || !strings.Contains(a[0].Error, c.says) || d.NextAttempt <= d.Created {
+			if a := d.Attempts; d.State != Pending || len(a) != 1 || a[0].Status != c.status || !strings.Contains(a[0].Error, c.says) ||
+				d.NextAttempt <= d.Created {
 				t.Fatalf("%+v", d)
 			}
 			w.runAll(s)
@@ -257,14 +264,15 @@ func TestWebhookIsDisabledAfterDaysOfFailure(t *testing.T) {
 		}
 		w.advance(time.Duration(w.onlyDelivery(s, hook).NextAttempt-lease.Time(w.now().UnixMilli())) * time.Millisecond)
 	}
-	if d, took := w.onlyDelivery(s, hook), w.now().Sub(begun); d.State != Failed || attempts != len(retryDelays)+1 || took < 48*time.Hour || took > 96*time.Hour {
+	if d, took := w.onlyDelivery(s, hook), w.now().Sub(begun); d.State != Failed || attempts != len(retryDelays)+1 || took < 48*time.Hour ||
+		took > 96*time.Hour {
 		t.Errorf("%s after %d attempts in %v", d.State, attempts, took)
 	}
 	if h, err := s.Webhook(t.Context(), acme, hook.ID); err != nil || h.Disabled {
 		t.Errorf("disabled too early: %+v %v", h, err)
 	}
 
-	// After five days without any success it is switched off, and that is news.
+	// After five days without a success it is disabled, and that is an event.
 	w.advance(maxFailingTime - w.now().Sub(begun))
 	w.record(s, "2")
 	w.runAll(s)
@@ -285,7 +293,7 @@ func TestWebhookIsDisabledAfterDaysOfFailure(t *testing.T) {
 		t.Errorf("%+v %v", list, err)
 	}
 
-	// A member mends it and replays what was lost.
+	// A member corrects the address and replays what was lost.
 	back := w.newReceiver(respondOK)
 	h.URL, h.Disabled = back.URL, false
 	if h, err = s.UpdateWebhook(t.Context(), h); err != nil || h.DisabledReason != "" {
@@ -328,7 +336,7 @@ func TestGoneAndRetryAfter(t *testing.T) {
 	}
 }
 
-// A member has switched it off: whoever tests it learns what the receiver says, and that is all.
+// A member has disabled the webhook: a test shows the receiver's response and changes nothing.
 //
 // proves part of B07
 func TestTestingDisabledWebhookChangesNothing(t *testing.T) {
@@ -356,7 +364,7 @@ func TestTestingDisabledWebhookChangesNothing(t *testing.T) {
 	}
 }
 
-// What the log of deliveries says of a name that is not there tells nothing of the network that the server stands in.
+// The error of a name that does not resolve reveals nothing about the server's network.
 func TestDNSErrorDoesNotNameTheResolver(t *testing.T) {
 	err := &url.Error{Op: "Post", URL: "https://db.internal/", Err: &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{
 		Err: "no such host", Name: "db.internal", Server: "10.96.0.10:53", IsNotFound: true,
@@ -377,7 +385,7 @@ func (c *countingStore) ReplaceEntry(ctx context.Context, e licensing.Entry) (li
 	return c.entries.ReplaceEntry(ctx, e)
 }
 
-// A backlog for a receiver that is away costs the store less and less, and comes soon when it is back.
+// A backlog for an unavailable receiver costs the store less and less, and is delivered soon when the receiver is back.
 //
 // proves part of B07
 func TestBacklogBackoffLimitsWrites(t *testing.T) {
@@ -423,7 +431,7 @@ func TestBacklogBackoffLimitsWrites(t *testing.T) {
 	}
 }
 
-// More than a node looks at in one go.
+// More events than a node handles in one batch.
 func TestMoreEventsThanOneBatch(t *testing.T) {
 	w := newFixture(t)
 	s := w.node()
@@ -444,7 +452,7 @@ func TestMoreEventsThanOneBatch(t *testing.T) {
 	}
 }
 
-// A receiver that fails does not hold up another, nor is it asked for each event in turn.
+// A receiver that fails does not delay another, nor is it tried for each event in turn.
 func TestFailingReceiverDoesNotBlockOthers(t *testing.T) {
 	w := newFixture(t)
 	s := w.node()
@@ -492,11 +500,11 @@ func TestTwoNodesDeliverOnce(t *testing.T) {
 	}
 }
 
-// dyingStore is a store that stops taking writes, as for a node that is killed.
+// dyingStore stops accepting writes, like the store of a node that is killed.
 type dyingStore struct {
 	entries
 	mu   sync.Mutex
-	left int // writes that it still takes
+	left int // writes that it still accepts
 }
 
 type entries licensing.EntryStore
@@ -527,7 +535,7 @@ func (d *dyingStore) ReplaceEntry(ctx context.Context, e licensing.Entry) (licen
 	return d.entries.ReplaceEntry(ctx, e)
 }
 
-// A node is killed before each of its writes in turn; another goes on. What was told arrives, always under one id.
+// A node is killed before each of its writes in turn, and another continues. The event arrives, always under one id.
 //
 // proves part of B07
 func TestDeliverySurvivesKilledNode(t *testing.T) {
@@ -537,7 +545,8 @@ func TestDeliverySurvivesKilledNode(t *testing.T) {
 		other := w.node()
 		_, hook := w.createWebhook(other, r.URL)
 		w.record(other, "1")
-		doomed := New(Config{Store: &dyingStore{entries: w.store, left: writes}, Key: bytes.Repeat([]byte{7}, 32), Now: w.now, AllowPrivate: true})
+		doomed := New(Config{Store: &dyingStore{entries: w.store, left: writes}, Key: bytes.Repeat([]byte{7}, 32), Now: w.now,
+			AllowPrivate: true})
 		t.Cleanup(doomed.client.CloseIdleConnections)
 		for range 3 {
 			_ = doomed.RunOnce(t.Context())
@@ -573,7 +582,8 @@ func TestRotateSecret(t *testing.T) {
 		}
 	}
 	signed(second, first)
-	// Who had no answer, or puts the second one in place too late, asks again: what the receiver still has is good for its day.
+	// A vendor who lost the response, or installs the second secret too late, rotates again: what the receiver still has is valid for its
+	// day.
 	w.advance(secretOverlap / 2)
 	third, _, err := s.RotateSecret(t.Context(), acme, hook.ID)
 	if err != nil {
@@ -604,21 +614,26 @@ func TestPrivateAddressesAreNotDialled(t *testing.T) {
 	r := w.newReceiver(respondOK)
 	guarded := New(Config{Store: w.store, Key: bytes.Repeat([]byte{7}, 32), Now: w.now})
 	_, port, _ := strings.Cut(strings.TrimPrefix(r.URL, "http://"), ":")
-	// A name that means the server's own machine: what it means is seen when it is dialled, not before.
+	// A name that resolves to the server's own machine: its address is checked when it is dialled, not before.
 	_, hook := w.createWebhook(guarded, "https://localhost:"+port)
 	w.record(guarded, "1")
 	w.runAll(guarded)
-	if d := w.onlyDelivery(guarded, hook); len(d.Attempts) != 1 || !strings.Contains(d.Attempts[0].Error, "not a public address") || strings.Contains(d.Attempts[0].Error, "127.0.0.1") {
+	if d := w.onlyDelivery(guarded, hook); len(d.Attempts) != 1 || !strings.Contains(d.Attempts[0].Error, "not a public address") ||
+		strings.Contains(d.Attempts[0].Error, "127.0.0.1") {
 		t.Errorf("%+v", d)
 	}
 	if r.requestCount() != 0 {
 		t.Error("it was asked")
 	}
 	for address, want := range map[string]bool{
-		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "100.64.0.1": false, "0.0.0.0": false,
-		"224.0.0.1": false, "255.255.255.255": false, "::1": false, "::": false, "fe80::1": false, "fd00::1": false, "::ffff:10.0.0.1": false, "::ffff:127.0.0.1": false,
-		"64:ff9b::a00:1": false, "2002:7f00:1::": false, "ff02::1": false, "2001:db8::1": false, "192.0.2.1": false, "198.18.0.1": false, "240.0.0.1": false,
-		"::7f00:1": false, "::a00:1": false, "::ffff:0:a00:1": false, "64:ff9b:1::a00:1": false, "fec0::1": false, "5f00::1": false, "4000::1": false,
+		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "100.64.0.1": false,
+		"0.0.0.0":   false,
+		"224.0.0.1": false, "255.255.255.255": false, "::1": false, "::": false, "fe80::1": false, "fd00::1": false, "::ffff:10.0.0.1": false,
+		"::ffff:127.0.0.1": false,
+		"64:ff9b::a00:1":   false, "2002:7f00:1::": false, "ff02::1": false, "2001:db8::1": false, "192.0.2.1": false, "198.18.0.1": false,
+		"240.0.0.1": false,
+		"::7f00:1":  false, "::a00:1": false, "::ffff:0:a00:1": false, "64:ff9b:1::a00:1": false, "fec0::1": false, "5f00::1": false,
+		"4000::1":         false,
 		"2001:0:7f00:1::": false, "100::1": false, "3fff::1": false, "168.63.129.16": false, "100.100.100.200": false, "fd00:ec2::254": false,
 		"9.9.9.9": true, "2620:fe::fe": true, "172.32.0.1": true, "100.128.0.1": true, "::ffff:9.9.9.9": true,
 	} {
@@ -664,7 +679,7 @@ func TestWebhookValidation(t *testing.T) {
 	}
 }
 
-// A long answer is cut off, and what is in it harms nobody.
+// A long response is truncated, and binary content does no harm.
 func TestLongResponseIsTruncated(t *testing.T) {
 	w := newFixture(t)
 	s := w.node()

@@ -1,5 +1,5 @@
-// Package oidc speaks OpenID Connect with the providers that organisations log in by. It is the access.Provider of the server; who
-// somebody is here, package access decides.
+// Package oidc is the server's OpenID Connect client for the providers that organisations log in with. It implements access.OIDCProvider;
+// package access decides which member a person is.
 package oidc
 
 import (
@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	maxResponseSize   = 1 << 20   // bytes of one answer of a provider
-	discoveryLifetime = time.Hour // what a provider says of itself is good for
+	maxResponseSize   = 1 << 20   // bytes of one response of a provider
+	discoveryLifetime = time.Hour // how long a discovery document is cached
 )
 
-// Client reaches them. It is safe for concurrent use.
+// Client talks to the providers. It is safe for concurrent use.
 type Client struct {
 	now  func() time.Time
 	log  *slog.Logger
@@ -38,14 +38,14 @@ type cachedProvider struct {
 	expires  time.Time
 }
 
-// New gives a way to the providers by a client, which says what may be reached: an organisation names its provider, and the provider where
-// the rest of it is. The client follows no redirects: what a provider says of itself stands at its address.
+// New returns a client. The HTTP client decides which addresses may be reached: an organisation names its provider, and the provider names
+// its endpoints. It follows no redirects, because a discovery document is served at its own address.
 func New(now func() time.Time, log *slog.Logger, client http.Client) *Client {
 	client.Transport = limitedTransport{client.Transport}
 	return &Client{now: now, log: log, cache: map[string]cachedProvider{}, http: &client}
 }
 
-// limitedTransport reads no answer without end.
+// limitedTransport bounds the size of responses.
 type limitedTransport struct{ http.RoundTripper }
 
 func (b limitedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -59,7 +59,7 @@ func (b limitedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// Begin implements access.Provider, as all below.
+// Begin implements access.OIDCProvider.
 func (p *Client) Begin(ctx context.Context, c access.OIDCClient, state, nonce, verifier string) (string, error) {
 	provider, err := p.discover(ctx, c.Issuer)
 	if err != nil {
@@ -76,19 +76,19 @@ func (p *Client) Finish(ctx context.Context, c access.OIDCClient, code, nonce, v
 	ctx = oidc.ClientContext(ctx, p.http)
 	token, err := oauthConfig(provider, c).Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	if err != nil {
-		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider does not take the code", err)
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider rejected the authorization code", err)
 	}
 	raw, ok := token.Extra("id_token").(string)
 	if !ok {
-		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider gave no ID token", errors.New("no id_token"))
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider returned no ID token", errors.New("no id_token"))
 	}
-	// Signature, issuer, audience and expiry; an ID token without a signature is none.
+	// Signature, issuer, audience and expiry; an unsigned ID token is refused.
 	verified, err := provider.Verifier(&oidc.Config{ClientID: c.ID, Now: p.now}).Verify(ctx, raw)
 	if err != nil {
-		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider's ID token is not good", err)
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider's ID token is not valid", err)
 	}
 	if subtle.ConstantTimeCompare([]byte(verified.Nonce), []byte(nonce)) != 1 {
-		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider's ID token is for another login", errors.New("another nonce"))
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider's ID token belongs to another login", errors.New("another nonce"))
 	}
 	var claims struct {
 		Email    string `json:"email"`
@@ -96,16 +96,27 @@ func (p *Client) Finish(ctx context.Context, c access.OIDCClient, code, nonce, v
 		Name     string `json:"name"`
 	}
 	if err := verified.Claims(&claims); err != nil {
-		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider's ID token cannot be read", err)
+		return access.OIDCClaims{}, p.refusal(c.Issuer, "the provider's ID token has invalid claims", err)
 	}
-	return access.OIDCClaims{Subject: verified.Subject, Email: claims.Email, Verified: claims.Verified == true || claims.Verified == "true", Name: claims.Name}, nil
+	return access.OIDCClaims{
+		Subject:  verified.Subject,
+		Email:    claims.Email,
+		Verified: claims.Verified == true || claims.Verified == "true",
+		Name:     claims.Name,
+	}, nil
 }
 
 func oauthConfig(p *oidc.Provider, c access.OIDCClient) *oauth2.Config {
-	return &oauth2.Config{ClientID: c.ID, ClientSecret: c.Secret, RedirectURL: c.Redirect, Endpoint: p.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "email", "profile"}}
+	return &oauth2.Config{
+		ClientID:     c.ID,
+		ClientSecret: c.Secret,
+		RedirectURL:  c.Redirect,
+		Endpoint:     p.Endpoint(),
+		Scopes:       []string{oidc.ScopeOpenID, "email", "profile"},
+	}
 }
 
-// discover reads what a provider says of itself, and remembers it for a while.
+// discover returns a provider's endpoints and keys, and caches them for discoveryLifetime.
 func (p *Client) discover(ctx context.Context, issuer string) (*oidc.Provider, error) {
 	p.mu.Lock()
 	k, ok := p.cache[issuer]
@@ -115,8 +126,11 @@ func (p *Client) discover(ctx context.Context, issuer string) (*oidc.Provider, e
 	}
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, p.http), issuer)
 	if err != nil {
-		p.log.Warn("a provider of logins cannot be read", "issuer", issuer, "error", err)
-		return nil, &access.Error{Code: "oidc_unavailable", Detail: "the provider of logins does not answer as one; try again later, or log in with a password"}
+		p.log.Warn("an OpenID Connect provider's discovery document cannot be read", "issuer", issuer, "error", err)
+		return nil, &access.Error{
+			Code:   "oidc_unavailable",
+			Detail: "the OpenID Connect provider is unavailable; try again later, or log in with a password",
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,8 +138,8 @@ func (p *Client) discover(ctx context.Context, issuer string) (*oidc.Provider, e
 	return provider, nil
 }
 
-// refusal says little, and logs why: what the error holds may be another's words.
+// refusal returns an error with a fixed text and logs the cause, which may hold the provider's words.
 func (p *Client) refusal(issuer, detail string, err error) error {
-	p.log.Warn("a login by a provider is refused", "issuer", issuer, "error", err)
+	p.log.Warn("an OpenID Connect login was refused", "issuer", issuer, "error", err)
 	return &access.Error{Code: "oidc_refused", Detail: detail}
 }

@@ -104,7 +104,7 @@ func TestDiagnoseFindsFaults(t *testing.T) {
 		"a file":           {func(_ *testing.T, c *ops.DiagnoseOptions) { c.Data += "/" + sqlite.File }, "data_directory", ops.Bad, "is not a directory"},
 		"no key":           {func(t *testing.T, c *ops.DiagnoseOptions) { remove(t, c.Data, data.MasterKeyFile) }, "master_key", ops.Bad, "master.key"},
 		"half a key":       {file(data.MasterKeyFile, func(b []byte) []byte { return b[:16] }), "master_key", ops.Bad, "16"},
-		"another key":      {file(data.MasterKeyFile, func(b []byte) []byte { _, _ = rand.Read(b); return b }), "product_keys", ops.Bad, "another one"},
+		"another key":      {file(data.MasterKeyFile, func(b []byte) []byte { _, _ = rand.Read(b); return b }), "product_keys", ops.Bad, "a different one"},
 		"no database":      {func(t *testing.T, c *ops.DiagnoseOptions) { remove(t, c.Data, sqlite.File) }, "database", ops.Bad, "no database in"},
 		"no database file": {file(sqlite.File, func([]byte) []byte { return bytes.Repeat([]byte("x"), 8192) }), "database", ops.Bad, "database"},
 		"of tomorrow":      {execute(`PRAGMA user_version = 1000`), "schema", ops.Bad, "1000"},

@@ -27,7 +27,7 @@ func TestRestoreWithExternalKeySource(t *testing.T) {
 	}
 	restore := ops.RestoreOptions{From: kept, Data: to, Now: w.Clock.Now}
 	restore.KeySource = key(2)
-	if _, _, err := ops.Restore(t.Context(), restore); !strings.Contains(errorText(err), "another one") {
+	if _, _, err := ops.Restore(t.Context(), restore); !strings.Contains(errorText(err), "a different one") {
 		t.Errorf("with the wrong key: %v", err)
 	}
 	restore.KeySource, restore.PreviousKeySource = key(2), key(1) // it is about to be changed

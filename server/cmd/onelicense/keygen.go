@@ -26,7 +26,7 @@ NAME.pub.asc is the certificate to ship with the product.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			base := fileName(name)
 			if base == "" {
-				return usageError{fmt.Errorf("--name %q has no letter or digit; file names are made from it; file names are made from it", name)}
+				return usageError{fmt.Errorf("--name %q has no letter or digit; file names are made from it", name)}
 			}
 			version := pgp.V4
 			if v6 {
