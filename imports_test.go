@@ -136,7 +136,7 @@ var homes = []struct {
 	{"github.com/danielgtaylor/huma/v2", []string{"server/api"}, "typed handlers are the management API's own affair"},
 	{"modernc.org/sqlite", []string{"server/store/sqlite", "server/bench"}, "one embedded store; bench measures the bare loop with it"},
 	{"go.mongodb.org/mongo-driver/v2", []string{"server/store/mongo"}, "one place that speaks to MongoDB"},
-	{"github.com/gofrs/flock", []string{"desktop/app", "hosts/go", "server/store/sqlite"}, "one holder per state file, per data directory and per window"},
+	{"github.com/gofrs/flock", []string{"desktop/app", "server/store/sqlite"}, "one holder per data directory and per window"},
 	{"github.com/zalando/go-keyring", []string{"desktop/app"}, "one place that speaks to the system's keychain"},
 	{"github.com/BurntSushi/toml", []string{"server/config"}, "a format for people, with comments; it tells which key stands where"},
 	{"github.com/wneessen/go-mail", []string{"server/notify"}, "one place that speaks SMTP"},

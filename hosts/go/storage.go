@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/gofrs/flock"
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/wasm/abi"
 )
@@ -27,7 +26,7 @@ type Storage interface {
 // Directory is a Storage in a private directory: the file state, and the file lock, which is held while it is open.
 type Directory struct {
 	path string
-	lock *flock.Flock
+	lock *os.File
 }
 
 // OpenDirectory opens the storage at path and makes the directory if it is missing. A directory that another client holds, in this
@@ -36,12 +35,14 @@ func OpenDirectory(path string) (*Directory, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, newError(license.CodeStorageFailed, "%v", err)
 	}
-	lock := flock.New(filepath.Join(path, "lock"), flock.SetPermissions(0o600))
-	held, err := lock.TryLock()
-	switch {
-	case err != nil:
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
 		return nil, newError(license.CodeStorageFailed, "locking: %v", err)
-	case !held:
+	}
+	if held, err := lockFile(lock); err != nil {
+		return nil, newError(license.CodeStorageFailed, "locking: %v", errors.Join(err, lock.Close()))
+	} else if !held {
+		_ = lock.Close() // nothing was written
 		return nil, newError(license.CodeInUse, "%s", path)
 	}
 	return &Directory{path, lock}, nil
