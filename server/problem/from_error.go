@@ -11,13 +11,14 @@ import (
 var sentinels = []struct {
 	err    error
 	code   license.Code
-	detail string
+	detail string // of an error that does not name its record
+	remedy string
 }{
-	{licensing.ErrNotFound, NotFound, "there is no such record"},
-	{licensing.ErrExists, Exists, "a record with this name exists"},
-	{licensing.ErrStale, EditConflict, "the record was changed since it was read; read it again"},
-	{licensing.ErrUnavailable, Unavailable, "the store is unavailable; try again in a few seconds"},
-	{licensing.ErrInUse, HasDependents, "the record has others below it; delete these first"},
+	{licensing.ErrNotFound, NotFound, "record not found", ""},
+	{licensing.ErrExists, Exists, "a record with this name exists", ""},
+	{licensing.ErrStale, EditConflict, "the record was changed since it was read", "; read it again and repeat the edit"},
+	{licensing.ErrUnavailable, Unavailable, "the store is unavailable", "; retry in a few seconds"},
+	{licensing.ErrInUse, HasDependents, "the record has dependent records", "; delete these first"},
 }
 
 // FromError returns the problem for an error. An unknown error becomes "internal" without its text: log it.
@@ -48,7 +49,11 @@ func fromError(err error) *Problem {
 	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
-			return New(s.code, s.detail)
+			detail := s.detail
+			if named := (*licensing.RecordError)(nil); errors.As(err, &named) {
+				detail = named.Error()
+			}
+			return New(s.code, detail+s.remedy)
 		}
 	}
 	return New(license.CodeInternal, "internal error; see the server log")

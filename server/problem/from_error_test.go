@@ -38,3 +38,19 @@ func TestFromError(t *testing.T) {
 		}
 	}
 }
+
+// A problem names the record that it is about and what to do.
+func TestFromErrorNamesTheRecord(t *testing.T) {
+	for want, err := range map[string]error{
+		"license 5edb not found": licensing.NotFound("license", "5edb"),
+		"record not found":       licensing.ErrNotFound,
+		"license 5edb was changed since it was read; read it again and repeat the edit": &licensing.RecordError{
+			Kind: "license", ID: "5edb", Err: licensing.ErrStale},
+		"product 5edb has dependent records; delete these first": &licensing.RecordError{
+			Kind: "product", ID: "5edb", Err: licensing.ErrInUse},
+	} {
+		if p := FromError(fmt.Errorf("doing it: %w", err)); p.Detail != want {
+			t.Errorf("got %q, want %q", p.Detail, want)
+		}
+	}
+}

@@ -35,6 +35,11 @@ type customerRecord struct {
 	Deleting  bool              `json:"leaving,omitempty"` // a deletion is in progress and looks for its licenses
 }
 
+// customerError returns a *licensing.RecordError about a customer.
+func customerError(id license.ID, err error) error {
+	return &licensing.RecordError{Kind: "customer", ID: string(id), Err: err}
+}
+
 // maxEmail is the maximum length of an e-mail address, in characters.
 const maxEmail = 254
 
@@ -117,7 +122,7 @@ func (s *Service) UpdateCustomer(ctx context.Context, c Customer) (Customer, err
 		return Customer{}, err
 	}
 	if old.Revision != c.Revision {
-		return Customer{}, licensing.ErrStale
+		return Customer{}, customerError(c.ID, licensing.ErrStale)
 	}
 	c.Created, c.Updated = old.Created, s.env.Now()
 	if c.Reference != old.Reference {
@@ -148,7 +153,7 @@ func (s *Service) DeleteCustomer(ctx context.Context, org, id license.ID, revisi
 		return err
 	}
 	if revision != 0 && c.Revision != revision {
-		return licensing.ErrStale
+		return customerError(id, licensing.ErrStale)
 	}
 	if c, err = s.replaceCustomer(ctx, c, true); err != nil {
 		return err
@@ -156,7 +161,7 @@ func (s *Service) DeleteCustomer(ctx context.Context, org, id license.ID, revisi
 	used, err := s.store.Licenses(ctx, org, licensing.LicenseFilter{CustomerID: id}, licensing.Page{Limit: 1})
 	if err == nil && len(used.Items) > 0 {
 		_, err = s.replaceCustomer(ctx, c, false)
-		return errors.Join(err, licensing.ErrInUse)
+		return errors.Join(err, customerError(id, licensing.ErrInUse))
 	} else if err != nil {
 		return err
 	}
@@ -235,7 +240,7 @@ func (s *Service) claimReference(ctx context.Context, c Customer) error {
 		case err != nil && !errors.Is(err, licensing.ErrNotFound):
 			return err
 		case err == nil && holder.Reference == c.Reference, kept.Created+referenceClaimGrace > s.env.Now():
-			return licensing.ErrExists
+			return &licensing.RecordError{Kind: "customer", ID: string(c.ID), Name: c.Reference, Of: "reference", Err: licensing.ErrExists}
 		}
 		if err := s.store.DeleteEntry(ctx, e.Kind, e.ID, kept.Revision); err != nil && !errors.Is(err, licensing.ErrNotFound) &&
 			!errors.Is(err, licensing.ErrStale) {

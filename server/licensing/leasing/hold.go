@@ -123,7 +123,7 @@ func (s *Service) DeleteHold(ctx context.Context, org, id, hold license.ID) erro
 		before := len(l.Holds)
 		l.Holds = slices.DeleteFunc(l.Holds, func(h licensing.Hold) bool { return h.ID == hold })
 		if len(l.Holds) == before {
-			return licensing.ErrNotFound
+			return licensing.NotFound("hold", string(hold))
 		}
 		return nil
 	})

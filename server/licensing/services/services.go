@@ -32,8 +32,8 @@ type Services struct {
 // New joins the services with a store and an issuer. It panics if the secret has fewer than 16 bytes.
 func New(store licensing.Store, issuer licensing.Issuer, o Options) *Services {
 	env := licensing.Env{Clock: o.Clock, Random: o.Random}
-	s := &Services{Events: events.New(store, o.Events, env)}
-	store = s.Events.Store()
+	s := &Services{Events: events.New(licensing.WithRecordErrors(store), o.Events, env)}
+	store = s.Events.Store() // names records in errors, and records events
 	s.Keys = keys.New(store, issuer, env)
 	s.Leasing = leasing.New(store, issuer, s.Keys, s.Events, env, leasing.Options{Epoch: o.Epoch, Secret: o.Secret, Events: o.Events})
 	s.Catalogue = catalogue.New(store, issuer, s.Keys, s.Events, s.Leasing, env)
