@@ -1,6 +1,6 @@
 package server_test
 
-// The files in deploy/ name settings, ports, users and each other. These tests hold them to the program and to each other.
+// The files in deploy/ name settings, ports, users and each other. These tests compare them with the program and with each other.
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ import (
 // object is a part of a YAML document.
 type object map[string]any
 
-// at goes down by names and numbers of list items; nil when there is nothing.
+// at returns the value at a path of names and list indexes; nil when there is none.
 func (o object) at(path ...any) any {
 	var v any = o
 	for _, step := range path {
@@ -62,10 +62,14 @@ func documents(t *testing.T, path string) (list []object) {
 	}
 }
 
-// settingsOf reads settings as the program would.
+// settingsOf returns the settings that the program would read.
 func settingsOf(t *testing.T, flags, environment map[string]string) config.Settings {
 	t.Helper()
-	s, err := config.Read(config.Sources{Flags: flags, Environment: func(name string) (string, bool) { v, ok := environment[name]; return v, ok }})
+	s, err := config.Read(config.Sources{Flags: flags, Environment: func(name string) (string, bool) {
+		v, ok := environment[name]
+		return v,
+			ok
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +81,7 @@ func settingsOf(t *testing.T, flags, environment map[string]string) config.Setti
 	return s
 }
 
-// imageSettings is the environment that the image itself brings.
+// imageSettings returns the environment that the image sets.
 func imageSettings(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "deploy", "Dockerfile"))
@@ -94,8 +98,8 @@ func imageSettings(t *testing.T) map[string]string {
 	return environment
 }
 
-// The data directory is the server's own. COPY leaves the owner of a directory as it is when an earlier COPY has made it, so with both of one
-// tree the directory would stay root's, and the server could not start.
+// The data directory belongs to the server's user. COPY does not change the owner of a directory that an earlier COPY has created, so with
+// one tree for both the directory would stay root's, and the server could not start.
 //
 // proves part of B13
 func TestImageData(t *testing.T) {
@@ -106,7 +110,8 @@ func TestImageData(t *testing.T) {
 	var copied []string
 	owned := false
 	_, last, _ := strings.Cut(string(text), "\nFROM scratch\n")
-	for _, m := range regexp.MustCompile(`(?m)^COPY --from=build (--chown=65532:65532 --chmod=700 )?(\S+) (\S+)$`).FindAllStringSubmatch(last, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^COPY --from=build (--chown=65532:65532 --chmod=700 )?(\S+) (\S+)$`).FindAllStringSubmatch(last,
+		-1) {
 		from, to := m[2], m[3]
 		if m[1] != "" {
 			owned = to == imageSettings(t)["ONELICENSE_DATA"] && strings.Contains(string(text), "mv /image"+to+" "+from+"\n")
@@ -153,7 +158,8 @@ func TestCompose(t *testing.T) {
 			if err != nil || grace < settings.StopDelay+10*time.Second {
 				t.Errorf("it is killed after %v, before it has stopped: %v", grace, err)
 			}
-			if got := compose.text("networks", "front", "ipam", "config", 0, "subnet"); len(settings.TrustedProxies) != 1 || settings.TrustedProxies[0].String() != got {
+			if got := compose.text("networks", "front", "ipam", "config", 0, "subnet"); len(settings.TrustedProxies) != 1 ||
+				settings.TrustedProxies[0].String() != got {
 				t.Errorf("it trusts %v, the proxy is in %s", settings.TrustedProxies, got)
 			}
 		}
@@ -165,7 +171,8 @@ func TestCompose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(proxy), "reverse_proxy server1:4000 server2:4000 server3:4000") || !strings.Contains(string(proxy), "health_uri /readyz") {
+	if !strings.Contains(string(proxy), "reverse_proxy server1:4000 server2:4000 server3:4000") ||
+		!strings.Contains(string(proxy), "health_uri /readyz") {
 		t.Error("the proxy knows other servers")
 	}
 }
@@ -182,7 +189,8 @@ func TestKubernetes(t *testing.T) {
 	pods := kinds["Deployment"].at("spec", "template").(object)
 	label := pods.text("metadata", "labels", "app.kubernetes.io/name")
 	for kind, selector := range map[string][]any{
-		"Deployment": {"spec", "selector", "matchLabels"}, "PodDisruptionBudget": {"spec", "selector", "matchLabels"}, "Service": {"spec", "selector"},
+		"Deployment": {"spec", "selector", "matchLabels"}, "PodDisruptionBudget": {"spec", "selector", "matchLabels"},
+		"Service": {"spec", "selector"},
 	} {
 		if got := kinds[kind].text(append(selector, "app.kubernetes.io/name")...); got != label {
 			t.Errorf("%s selects %q, the pods are %q", kind, got, label)
@@ -240,7 +248,8 @@ func TestKubernetes(t *testing.T) {
 		t.Errorf("it stops listening before %d probes every %d s have told", failures, period)
 	}
 	security := pods.at("spec", "securityContext").(object)
-	if security.at("runAsUser") != 65532 || security.at("runAsNonRoot") != true || container.at("securityContext", "readOnlyRootFilesystem") != true {
+	if security.at("runAsUser") != 65532 || security.at("runAsNonRoot") != true || container.at("securityContext",
+		"readOnlyRootFilesystem") != true {
 		t.Errorf("it runs as %v", security)
 	}
 	volumes := map[string]bool{}

@@ -13,7 +13,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// smallDisk is a directory on a file system of a few megabytes.
+// smallDisk returns a directory on a file system of a few megabytes.
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +28,7 @@ func smallDisk(t *testing.T) string {
 	return dir
 }
 
-// fillDisk leaves no byte.
+// fillDisk fills the disk to its last byte.
 func fillDisk(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -46,8 +46,8 @@ func fillDisk(t *testing.T, path string) {
 	}
 }
 
-// The disk is full: it is said, nothing that was acknowledged is lost, what was not is not counted, and when there is room again all goes
-// on by itself.
+// On a full disk the server reports the failure, loses nothing acknowledged and counts nothing else; it recovers by itself when there is
+// free space again.
 //
 // proves part of S01
 func TestDiskFull(t *testing.T) {
@@ -98,7 +98,7 @@ func TestDiskFull(t *testing.T) {
 	p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Enough"})
 }
 
-// The file of the data is moved away and comes back.
+// The database file is moved away and back.
 //
 // proves part of S01
 func TestDatabaseFileMovedAwayAndBack(t *testing.T) {

@@ -139,7 +139,7 @@ func TestSetupTokenAtEachStartUntilOwner(t *testing.T) {
 	again.Login("owner@acme.test")
 }
 
-// A program's license goes on after a restart: same keys, same epoch.
+// A program's license continues after a restart: same keys, same epoch.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
@@ -159,12 +159,13 @@ func TestRestart(t *testing.T) {
 	if after.Number != before.Number+1 || after.Epoch != before.Epoch || before.Epoch == 0 {
 		t.Errorf("number %d after %d, epoch %d after %d", after.Number, before.Number, after.Epoch, before.Epoch)
 	}
-	if got := w.Anonymous().Do("GET", "/products/"+product+"/keys", nil); string(got.Body) != string(keys.Body) || got.Status != http.StatusOK {
+	if got := w.Anonymous().Do("GET", "/products/"+product+"/keys", nil); string(got.Body) != string(keys.Body) ||
+		got.Status != http.StatusOK {
 		t.Errorf("other keys:\n%s\n%s", keys.Body, got.Body)
 	}
 }
 
-// A request that has begun is answered although the server is told to stop; the next one finds nobody.
+// A request under way is answered although the server is closing; a new connection is refused.
 func TestCloseFinishesRequests(t *testing.T) {
 	t.Parallel()
 	w := servertest.Start(t)
@@ -175,7 +176,9 @@ func TestCloseFinishesRequests(t *testing.T) {
 	}
 	defer conn.Close()
 	body := `{"email":"a@b.test","password":"x"}`
-	fmt.Fprintf(conn, "POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(body))
+	fmt.Fprintf(conn,
+		"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		len(body))
 	answers := bufio.NewReader(conn)
 	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100") { // so the server is in the middle of it
 		t.Fatalf("%q %v", line, err)
@@ -228,7 +231,7 @@ func TestCloseBeforeServe(t *testing.T) {
 	}
 }
 
-// Before it stops it says so where balancers ask, and answers whatever still comes.
+// While draining, the server reports so at /readyz and still answers requests.
 //
 // proves part of S01
 func TestDrainingServerAnswersButIsNotReady(t *testing.T) {

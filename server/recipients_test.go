@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// Who may be told by mail is who may come in.
+// Members who cannot log in are not notified either.
 //
 // proves part of B14
 func TestRecipients(t *testing.T) {

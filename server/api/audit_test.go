@@ -16,14 +16,15 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// mutatingRoutes are the routes that change something and have done so in some test. Each time, world.audited has looked for the line.
+// mutatingRoutes records the routes that change something and have succeeded in a test; for each success, checkAudited has found its audit
+// entry.
 var mutatingRoutes = struct {
 	sync.Mutex
 	routes map[string]bool
 	all    map[string]bool
 }{routes: map[string]bool{}, all: map[string]bool{}}
 
-// checkAudited holds every request of every test to having its line in the audit log, if it has changed something.
+// checkAudited requires that every successful change has an audit entry. It is called for every request of every test.
 func (w *testServer) checkAudited(method, path string, r reply) {
 	w.Helper()
 	path, _, _ = strings.Cut(path, "?")
@@ -40,7 +41,8 @@ func (w *testServer) checkAudited(method, path string, r reply) {
 			continue
 		}
 		mutatingRoutes.routes[name] = true
-		if route.Action != access.ActionAnyone && !regexp.MustCompile(`msg=audit .*request=`+r.Header.Get("X-Request-ID")).MatchString(w.Log.Tail(1<<16)) {
+		if route.Action != access.ActionAnyone &&
+			!regexp.MustCompile(`msg=audit .*request=`+r.Header.Get("X-Request-ID")).MatchString(w.Log.Tail(1<<16)) {
 			w.Errorf("%s: %d, and no line in the audit log", name, r.Status)
 		}
 	}
@@ -50,7 +52,7 @@ func routeRegexp(route string) *regexp.Regexp {
 	return regexp.MustCompile("^" + regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(route, "[^/]+") + "$")
 }
 
-// TestMain looks at the end whether all routes that change something were seen to write their line: when all tests have run and passed.
+// TestMain checks at the end that every route that changes something has succeeded in some test, when all tests have run and passed.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.skip").Value.String() != "" || len(mutatingRoutes.all) == 0 {
@@ -65,7 +67,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// auditLines are those of one's organisation, oldest first.
+// auditLines returns the audit entries of the user's organisation, oldest first.
 func (p *user) auditLines(query string) (lines []audit.Line) {
 	p.w.Helper()
 	var list struct{ Items []audit.Line }
@@ -84,7 +86,8 @@ func TestAuditRecordsActorAndChange(t *testing.T) {
 	p := w.owner()
 	me := p.Must(http.StatusOK, "GET", "/session", nil)["member"].(map[string]any)
 	product, version, license := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
-	p.Must(http.StatusOK, "PATCH", "/versions/"+version, map[string]any{"revision": 1, "policy": map[string]any{"type": "perpetual", "activation_limit": 10, "grace": 90000}})
+	p.Must(http.StatusOK, "PATCH", "/versions/"+version, map[string]any{"revision": 1, "policy": map[string]any{"type": "perpetual",
+		"activation_limit": 10, "grace": 90000}})
 	p.Do("PATCH", "/versions/"+version, map[string]any{"revision": 1, "name": "Late"}).WantProblem(http.StatusConflict, "edit_conflict")
 	r := p.Do("POST", "/licenses/"+license+"/suspend", nil)
 	p.Must(http.StatusNoContent, "DELETE", "/licenses/"+license, nil)
@@ -105,7 +108,8 @@ func TestAuditRecordsActorAndChange(t *testing.T) {
 		l := lines[i]
 		member, values, _ := strings.Cut(w.changed, " ")
 		c := l.Changed[member]
-		if l.Action != w.action || w.record != "" && l.Records[len(l.Records)-1] != w.record || values != "" && string(c.From)+" "+string(c.To) != values ||
+		if l.Action != w.action || w.record != "" && l.Records[len(l.Records)-1] != w.record || values != "" &&
+			string(c.From)+" "+string(c.To) != values ||
 			member != "" && c.From == nil && c.To == nil {
 			t.Errorf("line %d: %+v, want %v", i, l, w)
 		}
@@ -122,12 +126,13 @@ func TestAuditRecordsActorAndChange(t *testing.T) {
 	if got := p.auditLines("record=licenses/" + license); len(got) != 3 {
 		t.Errorf("of the license: %+v", got)
 	}
-	if got := p.auditLines("actor=" + me["id"].(string) + "&action=createProduct&from=2030-01-02T03:04:05Z&until=2030-01-02T03:04:06Z"); len(got) != 1 {
+	if got := p.auditLines("actor=" + me["id"].(string) +
+		"&action=createProduct&from=2030-01-02T03:04:05Z&until=2030-01-02T03:04:06Z"); len(got) != 1 {
 		t.Errorf("by all filters: %+v", got)
 	}
 }
 
-// A request about many has one line, which names each.
+// A bulk request has one entry, which names each record.
 //
 // proves part of B07
 func TestAuditOfBulkOperation(t *testing.T) {
@@ -185,7 +190,8 @@ func TestAuditExportVerifiesAgainstHead(t *testing.T) {
 	}
 }
 
-// Somebody knocks before the server belongs to anybody, and a further organisation comes after: the server's chain is its founder's.
+// Failed logins before the first setup, and the creation of another organisation, are in the server's own chain, which only its founder
+// reads.
 //
 // proves part of N10
 func TestServerAuditChainIsReadByFounderOnly(t *testing.T) {
@@ -248,7 +254,7 @@ func TestLoginsAreAudited(t *testing.T) {
 	}
 }
 
-// Who has a link has no session, but is known by it.
+// Users of links have no session; the audit log identifies them by the link.
 //
 // proves part of B07
 func TestLinkUseIsAudited(t *testing.T) {
@@ -257,7 +263,8 @@ func TestLinkUseIsAudited(t *testing.T) {
 	p := w.owner()
 	p.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "help@acme.test", "role": "support"})
 	helper := w.anonymous()
-	helper.Must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper", "password": password})
+	helper.Must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
+		"password": password})
 	helper.Must(http.StatusNoContent, "PUT", "/session/email", map[string]any{"password": password, "email": "new@acme.test"})
 	w.anonymous().Must(http.StatusNoContent, "POST", "/verification", map[string]any{"token": w.tokenMailedTo(post, "new@acme.test")})
 	p.Must(http.StatusOK, "POST", "/members/"+p.memberID("new@acme.test")+"/password", nil)
@@ -269,11 +276,13 @@ func TestLinkUseIsAudited(t *testing.T) {
 	}
 	for _, action := range []string{"acceptInvitation", "verifyEmail", "resetPassword"} {
 		lines := p.auditLines("action=" + action)
-		if len(lines) != 1 || lines[0].Actor.Kind != "member" || lines[0].Actor.Name != "Helper" || lines[0].Refused != "" || lines[0].Address != "127.0.0.1" {
+		if len(lines) != 1 || lines[0].Actor.Kind != "member" || lines[0].Actor.Name != "Helper" || lines[0].Refused != "" ||
+			lines[0].Address != "127.0.0.1" {
 			t.Errorf("%s: %+v", action, lines)
 		}
 	}
-	if lines := p.auditLines("chain=server&action=resetPassword"); len(lines) != 1 || lines[0].Actor.Kind != "nobody" || lines[0].Refused != "bad_link" {
+	if lines := p.auditLines("chain=server&action=resetPassword"); len(lines) != 1 || lines[0].Actor.Kind != "nobody" ||
+		lines[0].Refused != "bad_link" {
 		t.Errorf("a link that was used up: %+v", lines)
 	}
 }

@@ -78,7 +78,8 @@ func TestBulkSuspendReinstateDelete(t *testing.T) {
 	ids := map[string]any{"ids": []string{one, gone, two}}
 	for _, c := range []struct{ verb, status string }{{"suspend", "suspended"}, {"reinstate", "active"}} {
 		d := p.Do("POST", "/bulk/licenses/"+c.verb, ids).bulkResults()
-		if d.Done != 2 || d.Failed != 1 || d.Items[1].Error == nil || d.Items[1].Error.Code != "not_found" || d.Items[1].ID != gone || d.Items[0].Error != nil {
+		if d.Done != 2 || d.Failed != 1 || d.Items[1].Error == nil || d.Items[1].Error.Code != "not_found" || d.Items[1].ID != gone ||
+			d.Items[0].Error != nil {
 			t.Fatalf("%s: %+v", c.verb, d)
 		}
 		for _, l := range []string{one, two} {
@@ -98,7 +99,7 @@ func TestBulkSuspendReinstateDelete(t *testing.T) {
 	p.Do("POST", "/bulk/licenses/suspend", map[string]any{"ids": []string{one, one}}).WantProblem(422, "invalid")
 }
 
-// What is read line by line or item by item is held to the names of the members as every body is.
+// Lines and items of imports have the same strict member names as bodies.
 //
 // proves part of S10 S24
 func TestImportMemberNamesAreCaseSensitive(t *testing.T) {
@@ -122,7 +123,8 @@ func TestImportMemberNamesAreCaseSensitive(t *testing.T) {
 
 	text := string(p.Do("GET", "/export", nil).Body)
 	lines := func(text string) reply {
-		return p.Send("POST", "/api/v1/import?dry_run=true", http.Header{"Content-Type": {"application/x-ndjson"}, "X-Csrf-Token": {p.CSRF}}, []byte(text))
+		return p.Send("POST", "/api/v1/import?dry_run=true", http.Header{"Content-Type": {"application/x-ndjson"}, "X-Csrf-Token": {p.CSRF}},
+			[]byte(text))
 	}
 	if r := lines(text); r.Status != http.StatusOK {
 		t.Fatalf("%d %s", r.Status, r.Body)
@@ -141,10 +143,12 @@ func TestCSVRoundTrip(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
 	p := w.owner()
-	product, version, _ := p.CreateLicense("time", with(servertest.LicenseBody("=1+1"), "expires", "2031-01-01T00:00:00.5Z", "customer", "@Müller, \"Söhne\"\nKG",
+	product, version, _ := p.CreateLicense("time", with(servertest.LicenseBody("=1+1"), "expires", "2031-01-01T00:00:00.5Z", "customer",
+		"@Müller, \"Söhne\"\nKG",
 		"metadata", map[string]string{"a": "-1", "=x": "'"}, "overrides", map[string]any{"max_machines": 3}, "trial", true))
 	for _, name := range []string{"+49", "-x", "'quoted", "'=both", "plain", "a=b"} {
-		p.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(servertest.LicenseBody(name), "expires", "2031-01-01T00:00:00Z"))
+		p.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(servertest.LicenseBody(name), "expires",
+			"2031-01-01T00:00:00Z"))
 	}
 	export := p.Do("GET", "/export/licenses.csv?sort=created&version="+version, nil)
 	if export.Status != http.StatusOK || export.Header.Get("Content-Type") != "text/csv" {
@@ -157,7 +161,8 @@ func TestCSVRoundTrip(t *testing.T) {
 			}
 		}
 	}
-	target := id(p.Must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "2", "policy": map[string]any{"type": "time"}}))
+	target := id(p.Must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "2",
+		"policy": map[string]any{"type": "time"}}))
 	for _, bom := range []string{"", "\uFEFF"} {
 		r := p.importCSV("/versions/"+target+"/licenses/import", bom+string(export.Body))
 		if r.Status != http.StatusOK {
@@ -216,7 +221,8 @@ func TestCSVErrors(t *testing.T) {
 			}
 		})
 	}
-	if r := p.importCSV(path+"?dry_run=true", head+"a,ui,x,,\n"); r.Status != http.StatusOK || !strings.Contains(string(r.Body), `"count":1,"ids":[]`) {
+	if r := p.importCSV(path+"?dry_run=true", head+"a,ui,x,,\n"); r.Status != http.StatusOK ||
+		!strings.Contains(string(r.Body), `"count":1,"ids":[]`) {
 		t.Errorf("a dry run: %d %s", r.Status, r.Body)
 	}
 	p.Do("POST", path, `[{"contexts":["ui"],"entitlements":[{"name":"x"}],"color":1}]`).WantProblem(422, "invalid")
@@ -227,7 +233,7 @@ func TestCSVErrors(t *testing.T) {
 	}
 }
 
-// Only who may import is given room for it, and only there.
+// Only users who may import get larger body limits, and only on these routes.
 //
 // proves part of S24
 func TestBodyLimitsByRoute(t *testing.T) {
@@ -263,7 +269,7 @@ func TestBodyLimitsByRoute(t *testing.T) {
 	}
 }
 
-// announceBody sends the header of a large body and nothing of the body: the answer must not wait for it.
+// announceBody sends the header of a request with a large body, but no body: the reply must not wait for it.
 func (p *user) announceBody(t *testing.T, path string, size int) reply {
 	t.Helper()
 	base, err := url.Parse(p.w.URL)
@@ -279,7 +285,9 @@ func (p *user) announceBody(t *testing.T, path string, size int) reply {
 	for _, c := range p.Browser.Jar.Cookies(base) {
 		cookie = c.String()
 	}
-	if _, err := fmt.Fprintf(conn, "POST /api/v1%s HTTP/1.1\r\nHost: x\r\nCookie: %s\r\nX-CSRF-Token: %s\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n", path, cookie, p.CSRF, size); err != nil {
+	if _, err := fmt.Fprintf(conn,
+		"POST /api/v1%s HTTP/1.1\r\nHost: x\r\nCookie: %s\r\nX-CSRF-Token: %s\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n", path,
+		cookie, p.CSRF, size); err != nil {
 		t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)

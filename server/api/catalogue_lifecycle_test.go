@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// lifecycleCase is what every record of the catalogue goes through, the same for each kind.
+// lifecycleCase describes one kind of catalogue record for checkLifecycle.
 type lifecycleCase struct {
 	list, records string // where they are listed and made; and where each of them is
 	elsewhere     string // a list under another parent, or of another organisation
@@ -26,7 +26,7 @@ func (l lifecycleCase) withName(name string) map[string]any {
 	return body
 }
 
-// checkLifecycle makes four, finds them, edits one, puts it away, takes it out again, and deletes it.
+// checkLifecycle creates four records, searches them, edits one, archives, unarchives and deletes it.
 func (p *user) checkLifecycle(l lifecycleCase) {
 	t := p.w
 	t.Helper()
@@ -47,7 +47,8 @@ func (p *user) checkLifecycle(l lifecycleCase) {
 
 	one := l.records + "/" + ids["charlie"]
 	edited := p.Must(http.StatusOK, "PATCH", one, map[string]any{"revision": 1, "name": "echo", "metadata": map[string]string{"sku": "E"}})
-	if edited["name"] != "echo" || edited["revision"] != 2.0 || fmt.Sprint(edited["metadata"]) != "map[sku:E]" || edited["created"] == edited["updated"] {
+	if edited["name"] != "echo" || edited["revision"] != 2.0 || fmt.Sprint(edited["metadata"]) != "map[sku:E]" ||
+		edited["created"] == edited["updated"] {
 		t.Errorf("edited %v", edited)
 	}
 	p.Do("PATCH", one, map[string]any{"revision": 1, "name": "late"}).WantProblem(http.StatusConflict, "edit_conflict")
@@ -83,7 +84,8 @@ func (p *user) checkLifecycle(l lifecycleCase) {
 func TestProductLifecycle(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
-	w.owner().checkLifecycle(lifecycleCase{list: "/products", records: "/products", elsewhere: "/products", other: w.otherOrganisation(), body: map[string]any{"description": "Makes solids"}, unique: true})
+	w.owner().checkLifecycle(lifecycleCase{list: "/products", records: "/products", elsewhere: "/products", other: w.otherOrganisation(),
+		body: map[string]any{"description": "Makes solids"}, unique: true})
 }
 
 // proves S09
@@ -123,7 +125,8 @@ func TestLicenseLifecycle(t *testing.T) {
 
 	// What it says itself goes before what the version says.
 	held := p.Must(http.StatusOK, "GET", list+"?search=alpha", nil)["items"].([]any)[0].(map[string]any)
-	if settings := newDevice(p, product, version, id(held)).MustSync().Settings; settings.Interval != 120_000 || settings.Trigger != "interval" {
+	if settings := newDevice(p, product, version, id(held)).MustSync().Settings; settings.Interval != 120_000 ||
+		settings.Trigger != "interval" {
 		t.Errorf("the program is told %+v", settings)
 	}
 
@@ -135,7 +138,8 @@ func TestLicenseLifecycle(t *testing.T) {
 	if sheet.Status != http.StatusOK || strings.Count(string(sheet.Body), "\n") != 1+8 {
 		t.Fatalf("%d %s", sheet.Status, sheet.Body)
 	}
-	other := id(p.Must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "2", "policy": map[string]any{"type": "perpetual"}}))
+	other := id(p.Must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "2",
+		"policy": map[string]any{"type": "perpetual"}}))
 	r := p.importCSV("/versions/"+other+"/licenses/import", string(sheet.Body))
 	if r.Status != http.StatusOK {
 		t.Fatalf("%d %s", r.Status, r.Body)

@@ -31,7 +31,8 @@ func TestProducts(t *testing.T) {
 	p.Do("POST", "/products", map[string]any{"name": "Modeler"}).WantProblem(http.StatusConflict, "exists")
 
 	edited := p.Must(http.StatusOK, "PATCH", path, map[string]any{"revision": 1, "description": ""})
-	if edited["revision"] != 2.0 || edited["description"] != "" || edited["name"] != "Modeler" || fmt.Sprint(edited["metadata"]) != "map[sku:M1]" {
+	if edited["revision"] != 2.0 || edited["description"] != "" || edited["name"] != "Modeler" ||
+		fmt.Sprint(edited["metadata"]) != "map[sku:M1]" {
 		t.Errorf("edited %v", edited)
 	}
 	p.Do("PATCH", path, map[string]any{"revision": 1, "name": "Late"}).WantProblem(http.StatusConflict, "edit_conflict")
@@ -93,7 +94,8 @@ func TestVersions(t *testing.T) {
 	list, path := "/products/"+product+"/versions", "/versions/"+version
 	p.Do("POST", list, map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}}).WantProblem(http.StatusConflict, "exists")
 	other := p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Renderer"})
-	p.Must(http.StatusCreated, "POST", "/products/"+id(other)+"/versions", map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}})
+	p.Must(http.StatusCreated, "POST", "/products/"+id(other)+"/versions",
+		map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}})
 	if got := p.Must(http.StatusOK, "GET", list, nil)["items"].([]any); len(got) != 1 || id(got[0].(map[string]any)) != version {
 		t.Errorf("listed %v", got)
 	}
@@ -115,7 +117,8 @@ func TestVersions(t *testing.T) {
 	if policy["activation_limit"] != 10.0 {
 		t.Errorf("who says nothing about activations gets %v", policy["activation_limit"])
 	}
-	nobody := p.Must(http.StatusCreated, "POST", list, map[string]any{"name": "closed", "policy": map[string]any{"type": "perpetual", "activation_limit": 0}})
+	nobody := p.Must(http.StatusCreated, "POST", list, map[string]any{"name": "closed", "policy": map[string]any{"type": "perpetual",
+		"activation_limit": 0}})
 	if got := nobody["policy"].(map[string]any)["activation_limit"]; got != 0.0 {
 		t.Errorf("none is allowed, and it is %v", got)
 	}
@@ -136,11 +139,13 @@ func TestLicenses(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
 	p := w.owner()
-	_, version, license := p.CreateLicense("time", with(servertest.LicenseBody("One"), "expires", "2031-01-01T00:00:00+02:00", "overrides", map[string]any{"max_machines": 2}))
+	_, version, license := p.CreateLicense("time", with(servertest.LicenseBody("One"), "expires", "2031-01-01T00:00:00+02:00", "overrides",
+		map[string]any{"max_machines": 2}))
 	list, path := "/versions/"+version+"/licenses", "/licenses/"+license
 	got := p.Must(http.StatusOK, "GET", path, nil)
 	if got["expires"] != "2030-12-31T22:00:00Z" || got["status"] != "active" || got["used"] != 0.0 ||
-		fmt.Sprint(got["overrides"]) != "map[max_machines:2]" || fmt.Sprint(got["entitlements"]) != "[map[name:solid_modeling slots:4] map[name:rendering]]" {
+		fmt.Sprint(got["overrides"]) != "map[max_machines:2]" ||
+		fmt.Sprint(got["entitlements"]) != "[map[name:solid_modeling slots:4] map[name:rendering]]" {
 		t.Errorf("read %v", got)
 	}
 	got = p.Must(http.StatusOK, "PATCH", path, map[string]any{"revision": 1, "customer": "Initrode", "overrides": map[string]any{}})
@@ -176,7 +181,8 @@ func TestLicenses(t *testing.T) {
 		if _, ok := body["expires"]; !ok {
 			body["expires"] = "2031-01-01T00:00:00Z"
 		}
-		if got := p.Do("POST", list, body).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(got.Errors) != 1 || got.Errors[0].Field != field {
+		if got := p.Do("POST", list, body).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(got.Errors) != 1 ||
+			got.Errors[0].Field != field {
 			t.Errorf("errors %v, want %s", got.Errors, field)
 		}
 	}

@@ -14,7 +14,8 @@ func TestFurtherOrganisations(t *testing.T) {
 	w := startServer(t)
 	w.owner()
 	token := w.NewOrganisationToken()
-	if page := w.anonymous().Send("GET", "/setup?token="+token, nil, nil); !strings.Contains(string(page.Body), token) || !strings.Contains(string(page.Body), "curl") {
+	if page := w.anonymous().Send("GET", "/setup?token="+token, nil, nil); !strings.Contains(string(page.Body), token) ||
+		!strings.Contains(string(page.Body), "curl") {
 		t.Errorf("the setup page does not say how: %s", page.Body)
 	}
 	f := servertest.SetupBody(token)

@@ -16,10 +16,12 @@ func TestCustomers(t *testing.T) {
 		"name": "Ada", "email": "ada@example.com", "reference": "K 4711", "metadata": map[string]string{"plan": "gold"},
 	})
 	path := "/customers/" + ada["id"].(string)
-	if got := p.Must(http.StatusOK, "GET", path, nil); got["reference"] != "K 4711" || got["email"] != "ada@example.com" || got["metadata"].(map[string]any)["plan"] != "gold" {
+	if got := p.Must(http.StatusOK, "GET", path, nil); got["reference"] != "K 4711" || got["email"] != "ada@example.com" ||
+		got["metadata"].(map[string]any)["plan"] != "gold" {
 		t.Errorf("read %v", got)
 	}
-	for _, wrong := range []map[string]any{{"name": " "}, {"name": "x", "email": "nobody"}, {"name": "x", "metadata": map[string]string{"": "x"}}} {
+	for _, wrong := range []map[string]any{{"name": " "}, {"name": "x", "email": "nobody"},
+		{"name": "x", "metadata": map[string]string{"": "x"}}} {
 		p.Do("POST", "/customers", wrong).WantProblem(http.StatusUnprocessableEntity, "invalid")
 	}
 	p.Do("POST", "/customers", map[string]any{"name": "Eve", "reference": "K 4711"}).WantProblem(http.StatusConflict, "exists")
@@ -32,7 +34,8 @@ func TestCustomers(t *testing.T) {
 	}
 	p.Do("PATCH", path, map[string]any{"revision": 1, "name": "late"}).WantProblem(http.StatusConflict, "edit_conflict")
 
-	l := p.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(servertest.LicenseBody("Two"), "expires", "2031-01-01T00:00:00Z", "customer", "", "customer_id", ada["id"]))
+	l := p.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(servertest.LicenseBody("Two"), "expires",
+		"2031-01-01T00:00:00Z", "customer", "", "customer_id", ada["id"]))
 	if l["customer"] != "Ada L." || l["customer_id"] != ada["id"] {
 		t.Errorf("license %v", l)
 	}
@@ -49,7 +52,8 @@ func TestCustomers(t *testing.T) {
 	}
 	p.Must(http.StatusNoContent, "DELETE", path, nil)
 	p.Do("GET", path, nil).WantProblem(http.StatusNotFound, "not_found")
-	p.Do("PATCH", "/licenses/"+id, map[string]any{"revision": 3, "customer_id": ada["id"]}).WantProblem(http.StatusUnprocessableEntity, "invalid")
+	p.Do("PATCH", "/licenses/"+id, map[string]any{"revision": 3, "customer_id": ada["id"]}).WantProblem(http.StatusUnprocessableEntity,
+		"invalid")
 	if rival := w.otherOrganisation().Must(http.StatusOK, "GET", "/customers", nil)["items"].([]any); len(rival) != 0 {
 		t.Errorf("shown to another: %v", rival)
 	}

@@ -72,13 +72,15 @@ func TestVendorListsAndDeactivatesInstallations(t *testing.T) {
 		t.Fatalf("activations %v", list)
 	}
 	one := list[0].(map[string]any)
-	if one["id"] != d.ID() || one["counted"] != 5.0 || one["number"] != 2.0 || one["created"] != "2030-01-02T03:04:05Z" || one["closed"] != nil {
+	if one["id"] != d.ID() || one["counted"] != 5.0 || one["number"] != 2.0 || one["created"] != "2030-01-02T03:04:05Z" ||
+		one["closed"] != nil {
 		t.Errorf("activation %v", one)
 	}
 	held := func() []any {
 		return p.Must(http.StatusOK, "GET", "/licenses/"+id+"/reservations", nil)["items"].([]any)
 	}
-	if got := held(); len(got) != 1 || got[0].(map[string]any)["entitlement"] != "solid_modeling" || got[0].(map[string]any)["activation"] != d.ID() {
+	if got := held(); len(got) != 1 || got[0].(map[string]any)["entitlement"] != "solid_modeling" ||
+		got[0].(map[string]any)["activation"] != d.ID() {
 		t.Errorf("reservations %v", got)
 	}
 	for range 2 { // it is idempotent

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The examples of docs/api.md are run as they stand there, one after the other, by a shell.
+// A shell runs the examples of docs/api.md in their order.
 func TestAPIExamples(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -26,7 +26,8 @@ func TestAPIExamples(t *testing.T) {
 		"name": "docs", "scope": []string{"catalogue.read", "catalogue.edit", "licenses.read", "licenses.edit"},
 	})
 	other := p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Beside"})
-	version := p.Must(http.StatusCreated, "POST", "/products/"+id(other)+"/versions", map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}})
+	version := p.Must(http.StatusCreated, "POST", "/products/"+id(other)+"/versions", map[string]any{"name": "1",
+		"policy": map[string]any{"type": "perpetual"}})
 	p.Must(http.StatusOK, "POST", "/products/"+id(other)+"/archive", nil)
 	env := append(os.Environ(), "API="+w.URL+"/api/v1", "AUTH=Authorization: Bearer "+made["secret"].(string), "VERSION="+id(version))
 	ran := 0

@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/server/api"
 )
 
-// documentedCodes is, for each operation of the document, the codes that it says it can answer with.
+// documentedCodes returns the problem codes that each operation of the API description lists.
 var documentedCodes = sync.OnceValue(func() map[string][]string {
 	text, err := api.GenerateOpenAPI()
 	if err != nil {
@@ -33,7 +33,7 @@ var documentedCodes = sync.OnceValue(func() map[string][]string {
 	return codes
 })
 
-// checkDocumented holds a refusal to the document: its code is one of those that the operation lists. Every test asks this of every answer.
+// checkDocumented requires that the operation lists the code of a refusal. It is called for every reply of every test.
 func (w *testServer) checkDocumented(method, path string, r reply) {
 	w.Helper()
 	var p struct{ Code string }

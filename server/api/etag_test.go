@@ -48,7 +48,8 @@ func TestEditRequiresIfMatch(t *testing.T) {
 			t.Errorf("%s: %d %s", path, r.Status, r.Body)
 		}
 	}
-	p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "POST", "/products", map[string]any{"name": "x"}).WantProblem(412, "condition_failed")
+	p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "POST", "/products", map[string]any{"name": "x"}).WantProblem(412,
+		"condition_failed")
 	p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "DELETE", "/session", nil).WantProblem(412, "condition_failed")
 }
 
@@ -94,7 +95,8 @@ func TestIfNoneMatch(t *testing.T) {
 		}
 	}
 	p.Must(http.StatusOK, "POST", path+"/suspend", nil)
-	if r := p.DoWithHeaders(map[string]string{"If-None-Match": tag}, "GET", path, nil); r.Status != http.StatusOK || r.Header.Get("ETag") == tag {
+	if r := p.DoWithHeaders(map[string]string{"If-None-Match": tag}, "GET", path, nil); r.Status != http.StatusOK ||
+		r.Header.Get("ETag") == tag {
 		t.Errorf("after an edit: %d, ETag %s", r.Status, r.Header.Get("ETag"))
 	}
 }
@@ -110,7 +112,8 @@ func TestConcurrentEditsOneWins(t *testing.T) {
 	statuses := make([]int, many)
 	for i := range many {
 		all.Go(func() {
-			statuses[i] = p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "PATCH", "/licenses/"+license, map[string]any{"customer": "x"}).Status
+			statuses[i] = p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "PATCH", "/licenses/"+license,
+				map[string]any{"customer": "x"}).Status
 		})
 	}
 	all.Wait()
@@ -129,7 +132,7 @@ func TestConcurrentEditsOneWins(t *testing.T) {
 	}
 }
 
-// Every route that answers a record with a revision, or edits one, says so in the document.
+// The API description declares ETag or If-Match on every route that returns or edits a record with a revision.
 func TestETagsAreDocumented(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
@@ -151,7 +154,7 @@ func TestETagsAreDocumented(t *testing.T) {
 	}
 }
 
-// openAPI is what the tests look at in the document.
+// openAPI holds the parts of the API description that the tests read.
 type openAPI struct {
 	Paths map[string]map[string]struct {
 		OperationID string

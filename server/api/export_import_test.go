@@ -17,15 +17,17 @@ func (p *user) importOrganisation(path, text string) reply {
 	return p.Send("POST", "/api/v1"+path, http.Header{"Content-Type": {"application/x-ndjson"}, "X-Csrf-Token": {p.CSRF}}, []byte(text))
 }
 
-// All that an organisation has is exported and imported here; the whole database is backed up and restored by TestBackupUnderLoadAndRestore.
+// An organisation is exported and imported here; TestBackupUnderLoadAndRestore covers backup and restore of the whole database.
 //
 // proves B12
 func TestOrganisationExportImport(t *testing.T) {
 	t.Parallel()
 	here, there := startServer(t), startServer(t)
 	p, q := here.owner(), there.owner()
-	product, version, one := p.CreateLicense("time_and_calls", with(servertest.LicenseBody("One"), "expires", "2031-01-01T00:00:00Z", "allowance", 10, "metadata", map[string]string{"order": "7"}))
-	ada := id(p.Must(http.StatusCreated, "POST", "/customers", map[string]any{"name": "Ada", "email": "ada@example.com", "reference": "K 1", "metadata": map[string]string{"plan": "gold"}}))
+	product, version, one := p.CreateLicense("time_and_calls", with(servertest.LicenseBody("One"), "expires", "2031-01-01T00:00:00Z",
+		"allowance", 10, "metadata", map[string]string{"order": "7"}))
+	ada := id(p.Must(http.StatusCreated, "POST", "/customers", map[string]any{"name": "Ada", "email": "ada@example.com", "reference": "K 1",
+		"metadata": map[string]string{"plan": "gold"}}))
 	p.Must(http.StatusOK, "POST", "/licenses/"+one+"/transfer", map[string]any{"key": "sold", "customer_id": ada})
 	p.policy(version, map[string]any{"type": "time_and_calls", "activation_limit": 10, "period": "month"})
 	used := newDevice(p, product, version, one)
@@ -36,7 +38,8 @@ func TestOrganisationExportImport(t *testing.T) {
 	used.Request.Counted = 5
 	used.MustSync()
 	p.Must(http.StatusOK, "POST", "/licenses/"+one+"/suspend", nil)
-	two := id(p.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(servertest.LicenseBody("Two"), "expires_after", 1e9, "expires_from", "activation", "allowance", 5)))
+	two := id(p.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(servertest.LicenseBody("Two"), "expires_after", 1e9,
+		"expires_from", "activation", "allowance", 5)))
 	old := id(p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Old"}))
 	p.Must(http.StatusOK, "POST", "/products/"+old+"/archive", nil)
 
@@ -58,7 +61,8 @@ func TestOrganisationExportImport(t *testing.T) {
 		Renamed       map[string]string
 	}
 	if err := json.Unmarshal(r.Body, &made); err != nil || r.Status != http.StatusOK || len(made.Renamed) != 0 ||
-		made.Made != (api.Counts{Products: 2, Versions: 1, Customers: 1, Licenses: 2}) || made.Skipped != (api.Counts{Events: 1, Periods: 1, Activations: 1}) {
+		made.Made != (api.Counts{Products: 2, Versions: 1, Customers: 1, Licenses: 2}) || made.Skipped != (api.Counts{Events: 1, Periods: 1,
+		Activations: 1}) {
 		t.Fatalf("%d %s", r.Status, r.Body)
 	}
 	for _, told := range []string{`"kind":"transferred"`, `"to_id":"` + ada, `"from":"2030-01-01T00:00:00Z","used":4}`} {
@@ -66,7 +70,8 @@ func TestOrganisationExportImport(t *testing.T) {
 			t.Errorf("the export does not tell %s", told)
 		}
 	}
-	for _, path := range []string{"/products/" + product, "/products/" + old, "/versions/" + version, "/customers/" + ada, "/licenses/" + one, "/licenses/" + two} {
+	for _, path := range []string{"/products/" + product, "/products/" + old, "/versions/" + version, "/customers/" + ada, "/licenses/" + one,
+		"/licenses/" + two} {
 		want, got := p.Must(http.StatusOK, "GET", path, nil), q.Must(http.StatusOK, "GET", path, nil)
 		if root := got["root"]; root != nil && root == want["root"] {
 			t.Errorf("%s has the keys of the other server", path)
@@ -87,7 +92,8 @@ func TestOrganisationExportImport(t *testing.T) {
 	}
 	rival := here.otherOrganisation()
 	r = rival.importOrganisation("/import", string(export.Body)) // on one server the ids are taken
-	if err := json.Unmarshal(r.Body, &made); err != nil || r.Status != http.StatusOK || len(made.Renamed) != 6 || rival.count("/licenses?customer_id="+made.Renamed[ada]) != 1 {
+	if err := json.Unmarshal(r.Body, &made); err != nil || r.Status != http.StatusOK || len(made.Renamed) != 6 ||
+		rival.count("/licenses?customer_id="+made.Renamed[ada]) != 1 {
 		t.Errorf("beside itself: %d %s", r.Status, r.Body)
 	}
 }
@@ -105,12 +111,13 @@ func TestImportRefusesInvalidExport(t *testing.T) {
 		text  string
 		field string
 	}{
-		"cut short":     {strings.Join(lines[:len(lines)-1], ""), "body"},
-		"a line lost":   {lines[0] + lines[1] + lines[2] + lines[4], "line 4"},
-		"no head":       {strings.Join(lines[1:], ""), "line 1"},
-		"orphans":       {lines[0] + lines[2] + lines[4], "line 2"},
-		"no id":         {strings.Replace(good, `"product":{"id":"`, `"product":{"id":"x`, 1), "line 2"},
-		"no customer":   {strings.Replace(good, `"customer":"Initech"`, `"customer":"Initech","customer_id":"5edb1264cc150913cb7640f8"`, 1), "line 4"},
+		"cut short":   {strings.Join(lines[:len(lines)-1], ""), "body"},
+		"a line lost": {lines[0] + lines[1] + lines[2] + lines[4], "line 4"},
+		"no head":     {strings.Join(lines[1:], ""), "line 1"},
+		"orphans":     {lines[0] + lines[2] + lines[4], "line 2"},
+		"no id":       {strings.Replace(good, `"product":{"id":"`, `"product":{"id":"x`, 1), "line 2"},
+		"no customer": {strings.Replace(good, `"customer":"Initech"`, `"customer":"Initech","customer_id":"5edb1264cc150913cb7640f8"`, 1),
+			"line 4"},
 		"twice":         {lines[0] + lines[1] + lines[1], "line 3"},
 		"more":          {good + lines[1], "line 5"},
 		"another thing": {lines[0] + `{"color":1}` + "\n", "line 2"},

@@ -31,7 +31,8 @@ func TestFingerprintChangeAndVendorBinding(t *testing.T) {
 	d.WantRefusal(license.CodeFingerprintChanged)
 	one := p.Must(http.StatusOK, "GET", "/licenses/"+id+"/activations", nil)["items"].([]any)[0].(map[string]any)
 	evidence := one["evidence"].([]any)
-	if len(evidence) != 1 || evidence[0].(map[string]any)["code"] != "fingerprint_changed" || len(evidence[0].(map[string]any)["differs"].([]any)) != 2 {
+	if len(evidence) != 1 || evidence[0].(map[string]any)["code"] != "fingerprint_changed" ||
+		len(evidence[0].(map[string]any)["differs"].([]any)) != 2 {
 		t.Errorf("evidence %v", evidence)
 	}
 	if changed := one["changed"].([]any); len(changed) != 1 || changed[0] != "disk" {
@@ -40,7 +41,8 @@ func TestFingerprintChangeAndVendorBinding(t *testing.T) {
 	p.Must(http.StatusNoContent, "POST", "/licenses/"+id+"/activations/"+d.ID()+"/forgive", nil)
 	d.MustSync()
 
-	bound := p.Must(http.StatusOK, "PUT", "/licenses/"+id+"/fingerprint", map[string]any{"parts": []any{map[string]any{"name": "board", "value": "b9"}}})
+	bound := p.Must(http.StatusOK, "PUT", "/licenses/"+id+"/fingerprint", map[string]any{"parts": []any{map[string]any{"name": "board",
+		"value": "b9"}}})
 	if names := bound["fingerprint"].([]any); len(names) != 1 || names[0] != "board" {
 		t.Errorf("bound %v", bound)
 	}

@@ -17,7 +17,7 @@ import (
 
 func key(k string) map[string]string { return map[string]string{"Idempotency-Key": k} }
 
-// storedResponse is the one entry of a request with a key.
+// storedResponse returns the only stored entry of a request with an Idempotency-Key.
 func (w *testServer) storedResponse() licensing.Entry {
 	w.Helper()
 	owner, err := w.Store.MemberByEmail(w.Context(), "owner@acme.test")
@@ -31,7 +31,7 @@ func (w *testServer) storedResponse() licensing.Entry {
 	return found.Items[0]
 }
 
-// markUnanswered puts the entry back to what it was before the answer was kept, which is how a process leaves it that dies just then.
+// markUnanswered removes the stored response from the entry, which is the state a process leaves when it dies before storing the response.
 func (w *testServer) markUnanswered() {
 	w.Helper()
 	e := w.storedResponse()
@@ -58,7 +58,7 @@ func (p *user) count(path string) int {
 	return len(list["items"].([]any))
 }
 
-// Each call that makes something makes it once, however often the same request comes.
+// Each call that creates something creates it once, however often the same request is repeated.
 //
 // proves B09
 func TestIdempotentReplay(t *testing.T) {
@@ -73,11 +73,13 @@ func TestIdempotentReplay(t *testing.T) {
 		body any
 		list string // where what was made stands; empty: at the path
 	}{
-		"createProduct":     {"/products", map[string]any{"name": "Again"}, ""},
-		"createVersion":     {"/products/" + product + "/versions", map[string]any{"name": "Again", "policy": map[string]any{"type": "perpetual"}}, ""},
-		"createLicense":     {"/versions/" + version + "/licenses", servertest.LicenseBody("Again"), ""},
-		"createCustomer":    {"/customers", map[string]any{"name": "Again"}, ""},
-		"createHold":        {"/licenses/" + license + "/holds", map[string]any{"entitlement": "solid_modeling", "until": "2030-02-01T00:00:00Z", "part": map[string]any{"name": "user", "value": "ada"}}, ""},
+		"createProduct": {"/products", map[string]any{"name": "Again"}, ""},
+		"createVersion": {"/products/" + product + "/versions",
+			map[string]any{"name": "Again", "policy": map[string]any{"type": "perpetual"}}, ""},
+		"createLicense":  {"/versions/" + version + "/licenses", servertest.LicenseBody("Again"), ""},
+		"createCustomer": {"/customers", map[string]any{"name": "Again"}, ""},
+		"createHold": {"/licenses/" + license + "/holds", map[string]any{"entitlement": "solid_modeling", "until": "2030-02-01T00:00:00Z",
+			"part": map[string]any{"name": "user", "value": "ada"}}, ""},
 		"addKey":            {"/products/" + product + "/keyring", map[string]any{"use": "lease"}, ""},
 		"invite":            {"/invitations", map[string]any{"email": "again@acme.test", "role": "support"}, ""},
 		"createToken":       {"/tokens", map[string]any{"name": "Again", "scope": []string{"catalogue.read"}}, ""},
@@ -145,7 +147,8 @@ func TestIdempotencyKeyScope(t *testing.T) {
 	if r := p.DoWithHeaders(key("k"), "POST", path, body); r.Status != http.StatusCreated {
 		t.Fatalf("%d %s", r.Status, r.Body)
 	}
-	p.DoWithHeaders(key("k"), "POST", path, with(map[string]any{}, "name", "2", "policy", body["policy"])).WantProblem(422, "idempotency_reused")
+	p.DoWithHeaders(key("k"), "POST", path, with(map[string]any{}, "name", "2", "policy", body["policy"])).WantProblem(422,
+		"idempotency_reused")
 	p.DoWithHeaders(key("k"), "POST", "/products/"+id(other)+"/versions", body).WantProblem(422, "idempotency_reused")
 	p.DoWithHeaders(key("k"), "POST", path+"?x=1", body).WantProblem(422, "idempotency_reused")
 	// It is another's key, or another route's.
@@ -153,7 +156,8 @@ func TestIdempotencyKeyScope(t *testing.T) {
 		t.Errorf("on another route: %d %s", r.Status, r.Body)
 	}
 	w.AddMember("", "admin@acme.test", access.Admin)
-	w.login("admin@acme.test").DoWithHeaders(key("k"), "POST", path, body).WantProblem(409, "exists") // it was carried out, and met the first one
+	// it was carried out, and met the first one
+	w.login("admin@acme.test").DoWithHeaders(key("k"), "POST", path, body).WantProblem(409, "exists")
 	w.otherOrganisation().DoWithHeaders(key("k"), "POST", path, body).WantProblem(404, "not_found")
 
 	for _, bad := range []string{"a b", "ä", strings.Repeat("x", 256)} {
@@ -206,8 +210,8 @@ func TestConcurrentIdempotentRequests(t *testing.T) {
 	}
 }
 
-// A process dies after it has made the record and before it has kept the answer: who asks again is told to wait, and then is given the
-// record that there is; and so it is when it died before it had made anything.
+// A process dies after it has created the record and before it has stored the response: a repetition is first told to wait, and later gets
+// the existing record. It is the same when the process died before creating anything.
 //
 // proves part of B09
 func TestIdempotencyAfterCrash(t *testing.T) {
@@ -250,7 +254,7 @@ func TestIdempotencyAfterCrash(t *testing.T) {
 	}
 }
 
-// sameRecord compares two answers but for when they were made.
+// sameRecord compares two responses except for their times.
 func sameRecord(t *testing.T, a, b []byte) bool {
 	t.Helper()
 	var x, y map[string]any
@@ -263,7 +267,7 @@ func sameRecord(t *testing.T, a, b []byte) bool {
 	return x["id"] == y["id"] && x["secret"] == y["secret"] && x["name"] == y["name"]
 }
 
-// Who has the database has no answer, and with it no secret that was shown once.
+// The database contains no readable response, and so no secret that is shown only once.
 //
 // proves part of B09
 func TestStoredResponsesAreEncrypted(t *testing.T) {
@@ -287,6 +291,7 @@ func TestContentEncodingIsRefused(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
 	p := w.owner()
-	p.DoWithHeaders(map[string]string{"Content-Encoding": "gzip"}, "POST", "/products", map[string]any{"name": "x"}).WantProblem(415, "media_type")
+	p.DoWithHeaders(map[string]string{"Content-Encoding": "gzip"}, "POST", "/products", map[string]any{"name": "x"}).WantProblem(415,
+		"media_type")
 	p.DoWithHeaders(map[string]string{"Content-Encoding": "br"}, "POST", "/sync", "x").WantProblem(415, "media_type")
 }

@@ -21,14 +21,15 @@ import (
 	"github.com/onelicense/onelicense/server/telemetry"
 )
 
-// failingStore is the store of a node that ends after some write of a request: the write is made, nobody hears of it, and nothing comes after it.
+// failingStore simulates a node that dies after some write of a request: the write is made, but its result is lost and no other write
+// follows.
 type failingStore struct {
 	store.Store
 	left atomic.Int64 // writes that it will see the end of
 	dead atomic.Bool
 }
 
-// write makes one, if the node lives. What is done without being asked for is not counted, for nobody knows when it comes.
+// write makes one write if the node is alive. Writes of background jobs are not counted: their time is unpredictable.
 func (m *failingStore) write(ctx context.Context, do func() error) error {
 	if m.dead.Load() {
 		return licensing.ErrUnavailable
@@ -73,7 +74,7 @@ func (m *failingStore) Deactivate(ctx context.Context, org license.ID, key licen
 	return m.write(ctx, func() error { return m.Store.Deactivate(ctx, org, key, now) })
 }
 
-// startFailing starts a server whose node can be made to end, or the next one on what it left behind; everybody stays logged in.
+// startFailing starts a server whose node can be made to die, or the next one on the data it left; users stay logged in.
 func startFailing(t *testing.T, before *testServer, c server.Config, people ...*user) (*testServer, *failingStore) {
 	t.Helper()
 	m := &failingStore{}
@@ -93,7 +94,7 @@ func startFailing(t *testing.T, before *testServer, c server.Config, people ...*
 	return w, m
 }
 
-// A node that ends at any point of a change leaves a line in the audit log and an event if it has changed anything, and never two lines.
+// A node that dies at any point of a change leaves one audit entry and an event if it has changed anything, and never two entries.
 //
 // proves part of B07, N10
 func TestInterruptedChangeIsAudited(t *testing.T) {
@@ -111,9 +112,13 @@ func TestInterruptedChangeIsAudited(t *testing.T) {
 		body                        func(id string) any
 	}{
 		{"suspendLicense", "license.suspended", "POST", "/licenses/%s/suspend", nil},
-		{"editLicense", "license.changed", "PATCH", "/licenses/%s", func(string) any { return map[string]any{"revision": 1, "customer": "Initech"} }},
+		{"editLicense", "license.changed", "PATCH", "/licenses/%s", func(string) any {
+			return map[string]any{"revision": 1,
+				"customer": "Initech"}
+		}},
 		{"deleteLicense", "license.deleted", "DELETE", "/licenses/%s", nil},
-		{"suspendLicenses", "license.suspended", "POST", "/bulk/licenses/suspend", func(id string) any { return map[string]any{"ids": []string{id}} }},
+		{"suspendLicenses", "license.suspended", "POST", "/bulk/licenses/suspend",
+			func(id string) any { return map[string]any{"ids": []string{id}} }},
 	} {
 		for writes := int64(0); ; writes++ {
 			id := p.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", servertest.LicenseBody("Next"))["id"].(string)
@@ -142,10 +147,12 @@ func TestInterruptedChangeIsAudited(t *testing.T) {
 			}
 			changed := state(id) != before
 			what := fmt.Sprintf("%s, whose node ended: %v, after %d writes, which changed anything: %v", change.action, died, writes, changed)
-			if len(about) > 1 || changed && len(about) == 0 || !changed && len(about) == 1 && !about[0].Unknown || !died && (!changed || about[0].Unknown) {
+			if len(about) > 1 || changed && len(about) == 0 || !changed && len(about) == 1 && !about[0].Unknown || !died &&
+				(!changed || about[0].Unknown) {
 				t.Errorf("%s: %+v", what, about)
 			}
-			if len(about) == 1 && (about[0].Actor.Name != "Ada Owner" || about[0].Address == "" || fmt.Sprint(about[0].Records) != "[licenses/"+id+"]") {
+			if len(about) == 1 && (about[0].Actor.Name != "Ada Owner" || about[0].Address == "" ||
+				fmt.Sprint(about[0].Records) != "[licenses/"+id+"]") {
 				t.Errorf("%s: %+v", what, about)
 			}
 			// The change has its own event, or there is one that says where to look.
@@ -162,7 +169,8 @@ func TestInterruptedChangeIsAudited(t *testing.T) {
 					told[e.Type]++
 				}
 			}
-			if cut := told["server.interrupted"]; changed && told[change.event]+cut == 0 || !changed && told[change.event] > 0 || cut > 1 || !died && cut > 0 {
+			if cut := told["server.interrupted"]; changed && told[change.event]+cut == 0 || !changed && told[change.event] > 0 || cut > 1 || !died &&
+				cut > 0 {
 				t.Errorf("%s: told %v", what, told)
 			}
 			if left, err := w.Store.DueEntries(t.Context(), "audit_begun", 1<<50, 10); err != nil || len(left) != 0 {

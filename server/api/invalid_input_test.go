@@ -33,7 +33,8 @@ func TestInvalidInput(t *testing.T) {
 		{"not UTF-8 within", "POST", "/products", "{\"name\":\"x\",\"metadata\":{\"a\":\"\xc3\x28\"}}", 400, "malformed", "metadata.a"},
 		{"half a surrogate pair", "POST", "/products", `{"name":"\ud800"}`, 400, "malformed", "name"},
 		{"member twice", "POST", "/products", `{"name":"x","name":"y"}`, 400, "malformed", "name"},
-		{"member twice within", "POST", "/versions/" + version + "/licenses", `{"contexts":["ui"],"entitlements":[{"name":"a"},{"name":"b","slots":1,"slots":2}]}`, 400, "malformed", "entitlements.1.slots"},
+		{"member twice within", "POST", "/versions/" + version + "/licenses",
+			`{"contexts":["ui"],"entitlements":[{"name":"a"},{"name":"b","slots":1,"slots":2}]}`, 400, "malformed", "entitlements.1.slots"},
 		{"member twice, once escaped", "POST", "/products", `{"name":"x","n\u0061me":"y"}`, 400, "malformed", "name"},
 		{"deep", "POST", "/products", deep, 400, "malformed", ""},
 		{"deep and open", "POST", "/products", strings.Repeat("[", 60_000), 400, "malformed", ""},
@@ -42,8 +43,10 @@ func TestInvalidInput(t *testing.T) {
 		{"a text", "POST", "/products", `"x"`, 422, "invalid", ""},
 		{"name missing", "POST", "/products", `{}`, 422, "invalid", "name"},
 		{"name null", "POST", "/products", `{"name":null}`, 422, "invalid", "name"},
-		{"null where nothing can be wiped out", "PATCH", "/products/" + product, `{"revision":1,"description":null}`, 422, "invalid", "description"},
-		{"null within", "POST", "/versions/" + version + "/licenses", `{"contexts":["ui"],"entitlements":[{"name":"a","slots":null}]}`, 422, "invalid", "entitlements.0.slots"},
+		{"null where nothing can be wiped out", "PATCH", "/products/" + product, `{"revision":1,"description":null}`, 422, "invalid",
+			"description"},
+		{"null within", "POST", "/versions/" + version + "/licenses", `{"contexts":["ui"],"entitlements":[{"name":"a","slots":null}]}`, 422,
+			"invalid", "entitlements.0.slots"},
 		{"name a number", "POST", "/products", `{"name":1}`, 422, "invalid", "name"},
 		{"name empty", "POST", "/products", `{"name":""}`, 422, "invalid", "name"},
 		{"name blank", "POST", "/products", `{"name":" \u3000 "}`, 422, "invalid", "name"},
@@ -63,14 +66,18 @@ func TestInvalidInput(t *testing.T) {
 		{"id of another kind", "GET", "/products/" + version, "", 404, "not_found", ""},
 		{"policy missing", "POST", "/products/" + product + "/versions", `{"name":"2"}`, 422, "invalid", "policy"},
 		{"policy of no type", "POST", "/products/" + product + "/versions", `{"name":"2","policy":{}}`, 422, "invalid", "policy.type"},
-		{"policy of unknown type", "POST", "/products/" + product + "/versions", `{"name":"2","policy":{"type":"free"}}`, 422, "invalid", "policy.type"},
-		{"policy with a deep unknown", "POST", "/products/" + product + "/versions", `{"name":"2","policy":{"type":"time","x":1}}`, 422, "invalid", "policy.x"},
+		{"policy of unknown type", "POST", "/products/" + product + "/versions", `{"name":"2","policy":{"type":"free"}}`, 422, "invalid",
+			"policy.type"},
+		{"policy with a deep unknown", "POST", "/products/" + product + "/versions", `{"name":"2","policy":{"type":"time","x":1}}`, 422,
+			"invalid", "policy.x"},
 		{"two wrongs", "POST", "/versions/" + version + "/licenses", `{"contexts":1,"entitlements":[]}`, 422, "invalid", "contexts"},
 		{"no rights", "POST", "/versions/" + version + "/licenses", `{"contexts":["ui"],"entitlements":[]}`, 422, "invalid", "entitlements"},
-		{"date that is none", "POST", "/versions/" + version + "/licenses", `{"contexts":["ui"],"entitlements":[{"name":"a"}],"expires":"soon"}`, 422, "invalid", "expires"},
+		{"date that is none", "POST", "/versions/" + version + "/licenses", `{"contexts":["ui"],"entitlements":[{"name":"a"}],"expires":"soon"}`,
+			422, "invalid", "expires"},
 		{"status is not edited", "PATCH", "/licenses/" + license, `{"revision":1,"status":"active"}`, 422, "invalid", "status"},
 		{"activation short", "POST", "/licenses/" + license + "/activations/00/deactivate", "", 422, "invalid", "activation"},
-		{"entitlement no name", "DELETE", "/licenses/" + license + "/activations/" + strings.Repeat("0", 64) + "/reservations/%00", "", 422, "invalid", "entitlement"},
+		{"entitlement no name", "DELETE", "/licenses/" + license + "/activations/" + strings.Repeat("0", 64) + "/reservations/%00", "", 422,
+			"invalid", "entitlement"},
 		{"password too short", "PUT", "/session/password", `{"old":"x","new":"short"}`, 422, "invalid", "new"},
 		{"wrong method", "PUT", "/products", `{"name":"x"}`, 405, "method_not_allowed", ""},
 		{"no route", "GET", "/nothing", "", 404, "no_route", ""},
@@ -112,7 +119,7 @@ func TestInvalidInput(t *testing.T) {
 	}
 }
 
-// What is wrong is named, never repeated: it may be a password in the wrong place.
+// Errors name the invalid member and never repeat its value: it may be a password in the wrong place.
 func TestErrorsDoNotRepeatValues(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
@@ -199,7 +206,7 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
-// Programs that have no time send the first one that they can count. It is not never.
+// Programs without a clock send the earliest time that can be represented. It is not the zero value.
 //
 // proves part of S24
 func TestEarliestTimestampIsNotZero(t *testing.T) {
@@ -224,14 +231,15 @@ func TestEarliestTimestampIsNotZero(t *testing.T) {
 			{"PATCH", "/versions/" + version, "released", map[string]any{"revision": 1, "released": at}},
 			{"POST", "/products/" + product + "/keyring", "expires", map[string]any{"use": "file", "expires": at}},
 		} {
-			if wrong := p.Do(try.method, try.path, try.body).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(wrong.Errors) != 1 || wrong.Errors[0].Field != try.field {
+			if wrong := p.Do(try.method, try.path, try.body).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(wrong.Errors) != 1 ||
+				wrong.Errors[0].Field != try.field {
 				t.Errorf("%s %s: %+v", try.method, try.path, wrong)
 			}
 		}
 	}
 }
 
-// A query that is only half understood would be a list without its filter.
+// A query with unknown parameters is refused: otherwise a mistyped filter would return an unfiltered list.
 //
 // proves part of S24
 func TestInvalidQueryIsRefused(t *testing.T) {
@@ -239,7 +247,8 @@ func TestInvalidQueryIsRefused(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	for query, field := range map[string]string{
-		"search=%zz": "query", "search=a;limit=1": "query", "search=a;b": "query", "limit=1&limit=2": "limit", "sort=name&sort=-name": "sort", "search=&search=a": "search",
+		"search=%zz": "query", "search=a;limit=1": "query", "search=a;b": "query", "limit=1&limit=2": "limit", "sort=name&sort=-name": "sort",
+		"search=&search=a": "search",
 	} {
 		wrong := p.Send("GET", "/api/v1/products?"+query, http.Header{}, nil).WantProblem(http.StatusUnprocessableEntity, "invalid")
 		if len(wrong.Errors) != 1 || wrong.Errors[0].Field != field {

@@ -4,7 +4,7 @@ import (
 	"maps"
 )
 
-// Who may take the routes of links, of second factors and of rules for the door.
+// Permissions of the routes for invitations, links, two-factor authentication and access settings.
 func init() {
 	maps.Copy(permissions, map[string]permission{
 		"POST /members/{id}/password": {"oa", nil},

@@ -16,7 +16,7 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// mailbox keeps what is mailed.
+// mailbox keeps the mail that is sent.
 type mailbox struct {
 	mu      sync.Mutex
 	letters map[string][]string // by address
@@ -34,7 +34,7 @@ func (p *mailbox) Mail(_ context.Context, to, subject, text string) error {
 
 var inLink = regexp.MustCompile(`\?token=([0-9a-f]{24}_[0-9a-f]{64})\b`)
 
-// token is the one in the last letter to the address, after what is done behind answers is done.
+// tokenMailedTo returns the token in the latest mail to an address, after background work has finished.
 func (w *testServer) tokenMailedTo(p *mailbox, to string) string {
 	w.Helper()
 	w.runJobs()
@@ -164,7 +164,8 @@ func TestEmailVerification(t *testing.T) {
 		t.Errorf("the inviter sees what was mailed: %v", made)
 	}
 	helper := w.anonymous()
-	helper.Must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper", "password": password})
+	helper.Must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
+		"password": password})
 	verified := func(want bool) {
 		t.Helper()
 		for _, one := range owner.Must(http.StatusOK, "GET", "/members?search=helper", nil)["items"].([]any) {
@@ -176,10 +177,12 @@ func TestEmailVerification(t *testing.T) {
 	verified(true)
 
 	change := map[string]any{"password": "wrong horse battery", "email": "new@acme.test"}
-	if p := helper.Do("PUT", "/session/email", change).WantProblem(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Field != "password" {
+	if p := helper.Do("PUT", "/session/email", change).WantProblem(http.StatusUnprocessableEntity,
+		"invalid"); p.Errors[0].Field != "password" {
 		t.Errorf("field %q", p.Errors[0].Field)
 	}
-	helper.Do("PUT", "/session/email", map[string]any{"password": password, "email": "owner@acme.test"}).WantProblem(http.StatusConflict, "exists")
+	helper.Do("PUT", "/session/email", map[string]any{"password": password, "email": "owner@acme.test"}).WantProblem(http.StatusConflict,
+		"exists")
 	verified(true)
 	change["password"] = password
 	helper.Must(http.StatusNoContent, "PUT", "/session/email", change)
@@ -191,7 +194,8 @@ func TestEmailVerification(t *testing.T) {
 
 	change["email"] = "third@acme.test"
 	helper.Must(http.StatusNoContent, "PUT", "/session/email", change)
-	w.anonymous().Do("POST", "/verification", map[string]any{"token": first}).WantProblem(http.StatusForbidden, "bad_link") // it was for another address
+	// it was for another address
+	w.anonymous().Do("POST", "/verification", map[string]any{"token": first}).WantProblem(http.StatusForbidden, "bad_link")
 	verified(false)
 	change["email"] = "third@acme.test"
 	helper.Must(http.StatusNoContent, "PUT", "/session/email", change) // the same again changes nothing
@@ -243,11 +247,12 @@ func TestLinksAreReturnedWithoutMailer(t *testing.T) {
 	admin := w.login("admin@acme.test")
 	admin.Do("POST", "/members/"+owner.memberID("owner@acme.test")+"/password", nil).WantProblem(http.StatusForbidden, "forbidden")
 	link := admin.Must(http.StatusOK, "POST", "/members/"+owner.memberID("help@acme.test")+"/password", nil)["link"].(string)
-	w.anonymous().Must(http.StatusNoContent, "POST", "/password/reset", map[string]any{"token": tokenIn(w, link), "password": "another horse battery"})
+	w.anonymous().Must(http.StatusNoContent, "POST", "/password/reset", map[string]any{"token": tokenIn(w, link),
+		"password": "another horse battery"})
 	w.anonymous().Must(http.StatusCreated, "POST", "/session", map[string]any{"email": "help@acme.test", "password": "another horse battery"})
 }
 
-// Nobody is flooded with mail, and nobody learns from that who is known.
+// Link mail is rate-limited, and the limit does not reveal which addresses are known.
 //
 // proves part of B10
 func TestLinkMailRateLimit(t *testing.T) {
@@ -270,7 +275,7 @@ func TestLinkMailRateLimit(t *testing.T) {
 	}
 }
 
-// Whoever opens a link of a letter finds a command that does what the letter says.
+// Every mailed link leads to a text with a command that does what the mail says.
 //
 // proves part of S02
 func TestLinkLandingPages(t *testing.T) {
@@ -286,7 +291,8 @@ func TestLinkLandingPages(t *testing.T) {
 		for _, accept := range []string{"*/*", "text/html,application/xhtml+xml"} {
 			page := w.anonymous().Send("GET", link[1], http.Header{"Accept": {accept}}, nil)
 			found := command.FindStringSubmatch(string(page.Body))
-			if found == nil || page.Status != http.StatusOK || page.Header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.Contains(found[2], token) {
+			if found == nil || page.Status != http.StatusOK || page.Header.Get("Content-Type") != "text/plain; charset=utf-8" ||
+				!strings.Contains(found[2], token) {
 				t.Fatalf("%s: %d %s", link[1], page.Status, page.Body)
 			}
 			if accept == "*/*" {
@@ -294,7 +300,8 @@ func TestLinkLandingPages(t *testing.T) {
 			}
 		}
 		path, _, _ := strings.Cut(link[1], "?")
-		if page := w.anonymous().Send("GET", path+"?token=%27;ls", nil, nil); page.Status != http.StatusOK || strings.Contains(string(page.Body), "ls") {
+		if page := w.anonymous().Send("GET", path+"?token=%27;ls", nil, nil); page.Status != http.StatusOK ||
+			strings.Contains(string(page.Body), "ls") {
 			t.Errorf("%s with something else than a token: %d %s", path, page.Status, page.Body)
 		}
 	}
@@ -306,7 +313,7 @@ func TestLinkLandingPages(t *testing.T) {
 	follow("new@acme.test", http.StatusNoContent)
 }
 
-// Who is shut out does not come back by a link that they made before, neither as somebody new nor as a colleague.
+// A disabled member cannot return by a link that they created before, neither as a new member nor as an existing one.
 //
 // proves part of S02 S05
 func TestLinksEndWithTheirCreatorsRights(t *testing.T) {
@@ -317,7 +324,8 @@ func TestLinksEndWithTheirCreatorsRights(t *testing.T) {
 	w.AddMember("", "dev@acme.test", access.Developer)
 	admin := w.login("admin@acme.test")
 	id, developer := owner.memberID("admin@acme.test"), owner.memberID("dev@acme.test")
-	invitation := tokenIn(w, admin.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "friend@acme.test", "role": "admin"})["link"].(string))
+	invitation := tokenIn(w, admin.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "friend@acme.test",
+		"role": "admin"})["link"].(string))
 	link := tokenIn(w, admin.Must(http.StatusOK, "POST", "/members/"+developer+"/password", nil)["link"].(string))
 	join := map[string]any{"token": invitation, "name": "Friend", "password": "a new password"}
 	set := map[string]any{"token": link, "password": "a new password"}
@@ -334,13 +342,15 @@ func TestLinksEndWithTheirCreatorsRights(t *testing.T) {
 
 	// One who was an owner makes no owners.
 	second := w.login("admin@acme.test")
-	heir := tokenIn(w, second.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "heir@acme.test", "role": "owner"})["link"].(string))
+	heir := tokenIn(w, second.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "heir@acme.test",
+		"role": "owner"})["link"].(string))
 	owner.Must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 5, "role": "admin"})
-	w.anonymous().Do("POST", "/join", map[string]any{"token": heir, "name": "Heir", "password": "a new password"}).WantProblem(http.StatusForbidden, "bad_link")
+	w.anonymous().Do("POST", "/join", map[string]any{"token": heir, "name": "Heir",
+		"password": "a new password"}).WantProblem(http.StatusForbidden, "bad_link")
 	w.anonymous().Must(http.StatusCreated, "POST", "/join", join)
 }
 
-// Nobody is sent letters without end by a member who takes their address again and again.
+// A member who sets somebody else's address again and again does not cause endless mail to it.
 //
 // proves part of S06 B10
 func TestAddressChangeMailRateLimit(t *testing.T) {
@@ -371,15 +381,17 @@ func TestAddressChangeMailRateLimit(t *testing.T) {
 	}
 }
 
-// An address that the mail server would not take is no way to reach anybody.
+// An address that the mail server would refuse is refused.
 //
 // proves part of S24
 func TestInvalidEmailAddressesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
 	owner := w.owner()
-	for _, email := range []string{"a,b@acme.test", "a b@acme.test", "<a>@acme.test", "a@acme..test", "a@acme.test, b@acme.test", "a..b@acme.test", "a@b@acme.test", "(a)@acme.test", "@acme.test", "a@", "a\n@acme.test"} {
-		if wrong := owner.Do("POST", "/invitations", map[string]any{"email": email, "role": "viewer"}).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(wrong.Errors) != 1 || wrong.Errors[0].Field != "email" {
+	for _, email := range []string{"a,b@acme.test", "a b@acme.test", "<a>@acme.test", "a@acme..test", "a@acme.test, b@acme.test",
+		"a..b@acme.test", "a@b@acme.test", "(a)@acme.test", "@acme.test", "a@", "a\n@acme.test"} {
+		if wrong := owner.Do("POST", "/invitations", map[string]any{"email": email, "role": "viewer"}).WantProblem(http.StatusUnprocessableEntity,
+			"invalid"); len(wrong.Errors) != 1 || wrong.Errors[0].Field != "email" {
 			t.Errorf("%s: %+v", email, wrong)
 		}
 	}
@@ -388,7 +400,7 @@ func TestInvalidEmailAddressesAreRefused(t *testing.T) {
 	}
 }
 
-// A link for somebody waits for a mail server that is away.
+// Link mail waits in the queue while the mail server is unavailable.
 //
 // proves part of B14
 func TestLinkMailIsQueued(t *testing.T) {

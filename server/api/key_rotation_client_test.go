@@ -16,7 +16,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// handlerTransport is a program's network, on which somebody may sit.
+// handlerTransport is the program's network, on which the test can change replies.
 type handlerTransport struct{ twist func(body string) string }
 
 func (n *handlerTransport) Post(ctx context.Context, url, body string) (onelicense.Answer, error) {
@@ -37,7 +37,7 @@ func (n *handlerTransport) Post(ctx context.Context, url, body string) (onelicen
 	return onelicense.Answer{Status: answer.StatusCode, Body: string(text)}, err
 }
 
-// serverClock is the program's clock, which is the world's. Its timers never ring: the tests say when it syncs.
+// serverClock gives the program the server's clock. Its timers never fire: the test decides when the program syncs.
 type serverClock struct {
 	w     *testServer
 	start time.Time
@@ -47,8 +47,8 @@ func (a serverClock) Now() time.Time                         { return a.w.Clock.
 func (a serverClock) Monotonic() time.Duration               { return a.w.Clock.Now().Sub(a.start) }
 func (a serverClock) AfterFunc(time.Duration, func()) func() { return func() {} }
 
-// A program that runs the shipped module goes on through a rotation and a compromise of the key that signs its leases, and after that
-// believes nothing that the lost key signs, nor an older certificate or list, whoever shows them.
+// A program that runs the shipped module continues through a rotation and a compromise of the key that signs its leases. After that it
+// accepts nothing that the compromised key signs, nor an older certificate or revocation list.
 //
 // proves part of N04
 // proves part of S22
@@ -166,7 +166,7 @@ func runningProgram(t *testing.T, keys int) {
 	synced("revoked")
 }
 
-// listText is the statement as it is served now.
+// listText returns the current signed statement.
 func (w *testServer) listText(product string) []byte {
 	w.Helper()
 	p, err := w.Store.ProductWithKeys(w.Context(), license.ID(product))

@@ -23,7 +23,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// keyring asks for a product's keys, or changes them, and reads the answer.
+// keyring sends a request about a product's keys and returns the keys in the reply.
 func (p *user) keyring(status int, method, path string, body any) (k api.Keyring) {
 	p.w.Helper()
 	r := p.Do(method, path, body)
@@ -36,7 +36,7 @@ func (p *user) keyring(status int, method, path string, body any) (k api.Keyring
 	return k
 }
 
-// only is the one key with the use and state.
+// only returns the one key with a use and a state.
 func only(t *testing.T, k api.Keyring, use license.Use, state licensing.KeyState) api.Key {
 	t.Helper()
 	var found []api.Key
@@ -51,7 +51,7 @@ func only(t *testing.T, k api.Keyring, use license.Use, state licensing.KeyState
 	return found[0]
 }
 
-// revocationList is the product's newest statement, verified as by anybody.
+// revocationList returns the product's latest statement, verified with the public keys only.
 func (w *testServer) revocationList(product string) *lease.Statement {
 	w.Helper()
 	r := w.anonymous().Do("GET", "/products/"+product+"/list", nil)
@@ -62,7 +62,7 @@ func (w *testServer) revocationList(product string) *lease.Statement {
 	return said
 }
 
-// stolenSigner is what a thief of the master key and the database has now.
+// stolenSigner returns the signer of a thief who has the master key and the database.
 func (w *testServer) stolenSigner(product string) license.Signer {
 	w.Helper()
 	master, err := os.ReadFile(filepath.Join(w.Dir, data.MasterKeyFile))
@@ -84,7 +84,7 @@ func (w *testServer) stolenSigner(product string) license.Signer {
 	return signer
 }
 
-// A key goes from next to current to retired, and a compromised one is replaced at once.
+// A key changes from next to current to retired; a compromised one is replaced at once.
 //
 // proves N04
 func TestKeysRotate(t *testing.T) {
@@ -105,7 +105,8 @@ func TestKeysRotate(t *testing.T) {
 	old := file()
 
 	w.Clock.Advance(time.Hour)
-	next := only(t, p.keyring(201, "POST", path, map[string]any{"use": "file", "expires": "2031-01-01T00:00:00Z"}), license.UseFile, licensing.KeyNext)
+	next := only(t, p.keyring(201, "POST", path, map[string]any{"use": "file", "expires": "2031-01-01T00:00:00Z"}), license.UseFile,
+		licensing.KeyNext)
 	if next.Signs || next.Expires == nil {
 		t.Errorf("the next key %+v", next)
 	}
@@ -147,11 +148,13 @@ func TestKeysRotate(t *testing.T) {
 	if got := opened(file()).Signature.Key; got != newest.Fingerprint {
 		t.Errorf("signed by %s after the compromise", got)
 	}
-	forged, err := license.Seal(license.Claims{ID: license.ID(id), Contexts: []string{"ui"}, Entitlements: []license.Entitlement{{Name: "everything"}}}, thief, w.Clock.Now().Add(-time.Hour))
+	forged, err := license.Seal(license.Claims{ID: license.ID(id), Contexts: []string{"ui"},
+		Entitlements: []license.Entitlement{{Name: "everything"}}}, thief, w.Clock.Now().Add(-time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, keys := range map[string]license.Keyring{"the certificate": w.Certificate(product), "the list": w.revocationList(product).ApplyTo(w.Certificate(product))} {
+	for what, keys := range map[string]license.Keyring{"the certificate": w.Certificate(product),
+		"the list": w.revocationList(product).ApplyTo(w.Certificate(product))} {
 		if _, err := license.Open(forged, keys, w.Clock.Now()); !strings.HasPrefix(err.Error(), "key_compromised") {
 			t.Errorf("with %s: %v", what, err)
 		}
@@ -159,10 +162,11 @@ func TestKeysRotate(t *testing.T) {
 	p.Do("POST", path+"/"+next.Fingerprint+"/compromise", nil).WantProblem(http.StatusConflict, "key_state")
 	p.Do("POST", path+"/"+before.Root+"/compromise", nil).WantProblem(http.StatusConflict, "key_state")
 	p.Do("POST", path+"/"+strings.Repeat("0", 40)+"/retire", nil).WantProblem(http.StatusNotFound, "not_found")
-	p.Do("POST", path, map[string]any{"use": "lease", "expires": "2020-01-01T00:00:00Z"}).WantProblem(http.StatusUnprocessableEntity, "invalid")
+	p.Do("POST", path, map[string]any{"use": "lease", "expires": "2020-01-01T00:00:00Z"}).WantProblem(http.StatusUnprocessableEntity,
+		"invalid")
 }
 
-// The next key takes the place of a compromised one, also of the one that signs statements.
+// The next key replaces a compromised one, also for the key that signs statements.
 //
 // proves part of N04
 func TestStatementKeyCompromise(t *testing.T) {
@@ -182,7 +186,7 @@ func TestStatementKeyCompromise(t *testing.T) {
 	}
 }
 
-// A product whose root is elsewhere gets its keys certified there, and says of a stolen one what it is at once.
+// A product with an offline root gets its keys certified there, and publishes a compromise at once.
 //
 // proves part of N04
 func TestOfflineRoot(t *testing.T) {
@@ -229,7 +233,8 @@ func TestOfflineRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 		learn(stranger).WantProblem(422, "wrong_root")
-		p.Do("POST", strings.TrimSuffix(path, "/keyring")+"/certificate", map[string]any{"certificate": "no certificate"}).WantProblem(422, "keyring_invalid")
+		p.Do("POST", strings.TrimSuffix(path, "/keyring")+"/certificate", map[string]any{"certificate": "no certificate"}).WantProblem(422,
+			"keyring_invalid")
 		if r := learn(certified); r.Status != 200 {
 			t.Fatalf("%d %s", r.Status, r.Body)
 		}
@@ -248,14 +253,16 @@ func TestOfflineRoot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.revocationList(product).ApplyTo(w.Certificate(product)).Verify(license.UseLease, []byte("a lease"), lost, w.Clock.Now()); err == nil || !strings.HasPrefix(err.Error(), "key_compromised") {
+		if _, err := w.revocationList(product).ApplyTo(w.Certificate(product)).Verify(license.UseLease, []byte("a lease"), lost,
+			w.Clock.Now()); err == nil || !strings.HasPrefix(err.Error(), "key_compromised") {
 			t.Errorf("what the lost key signed: %v", err)
 		}
 		statement := only(t, after, license.UseStatement, licensing.KeyCurrent)
 		p.Do("POST", path+"/"+statement.Fingerprint+"/compromise", nil).WantProblem(409, "key_missing") // nothing could say so
 
 		// The root says it too, and then so does the list.
-		revoked, err := certified.Revoke(only(t, after, license.UseDelegation, licensing.KeyCurrent).Fingerprint, pgp.ReasonCompromised, w.Clock.Now())
+		revoked, err := certified.Revoke(only(t, after, license.UseDelegation, licensing.KeyCurrent).Fingerprint, pgp.ReasonCompromised,
+			w.Clock.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +275,7 @@ func TestOfflineRoot(t *testing.T) {
 	}
 }
 
-// A certificate belongs to one product, whoever asks.
+// A certificate belongs to one product, and is refused for any other.
 func TestRootOfAnotherProductIsRefused(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
@@ -310,7 +317,8 @@ func TestRootOfAnotherProductIsRefused(t *testing.T) {
 	}
 }
 
-// Keys that were made by plain GnuPG, or for files only, get what a server needs where their root is with them, and are refused without.
+// Imported keys that were made by plain GnuPG, or for files only, get the keys that a server needs if the root is included, and are
+// refused without it.
 func TestImportedKeysLackStatementKeys(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
@@ -341,7 +349,7 @@ func TestImportedKeysLackStatementKeys(t *testing.T) {
 	}
 }
 
-// Whoever changes keys at the same time as others, from whichever node, no change is lost.
+// Concurrent key changes, also on several nodes, lose no change.
 //
 // proves part of N04
 func TestConcurrentKeyRotation(t *testing.T) {
@@ -384,7 +392,7 @@ func TestConcurrentKeyRotation(t *testing.T) {
 	}
 }
 
-// Deleting a license ends its files; one without any leaves the list as it is.
+// Deleting a license revokes its issued files; a license without files does not change the revocation list.
 //
 // proves part of N04
 func TestDeletedLicenseIsRevoked(t *testing.T) {
@@ -413,7 +421,8 @@ func TestDeletedLicenseIsRevoked(t *testing.T) {
 	if r := p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "DELETE", "/licenses/"+filed, nil); r.Status != 204 {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
-	if _, err := lease.OpenFile(file, w.Certificate(product), w.revocationList(product), w.Clock.Now()); err == nil || !strings.HasPrefix(err.Error(), "revoked") {
+	if _, err := lease.OpenFile(file, w.Certificate(product), w.revocationList(product), w.Clock.Now()); err == nil ||
+		!strings.HasPrefix(err.Error(), "revoked") {
 		t.Errorf("the file of a deleted license: %v", err)
 	}
 	p.Must(200, "POST", "/licenses/"+told+"/revoke", nil)
@@ -430,7 +439,7 @@ func TestDeletedLicenseIsRevoked(t *testing.T) {
 	}
 }
 
-// A revoked license's file is refused with the list at hand; the list's numbers rise, and asking again makes no new one.
+// A revoked license's file is refused with the revocation list; the list's numbers rise, and publishing it unchanged does not raise them.
 //
 // proves part of N04 S22 B04
 func TestRevocationList(t *testing.T) {
@@ -470,7 +479,8 @@ func TestRevocationList(t *testing.T) {
 	third := id(p.Must(201, "POST", "/versions/"+version+"/licenses", servertest.LicenseBody("Three")))
 	file = p.Do("GET", "/licenses/"+third+"/file", nil).Body
 	w.Clock.Advance(day + time.Hour)
-	if _, err := lease.OpenFile(file, w.Certificate(product), aged, w.Clock.Now()); err == nil || !strings.HasPrefix(err.Error(), "list_needed") {
+	if _, err := lease.OpenFile(file, w.Certificate(product), aged, w.Clock.Now()); err == nil ||
+		!strings.HasPrefix(err.Error(), "list_needed") {
 		t.Errorf("with a list that is too old: %v", err)
 	}
 	if _, err := lease.OpenFile(file, w.Certificate(product), w.revocationList(product), w.Clock.Now()); err != nil {
@@ -483,7 +493,7 @@ func TestRevocationList(t *testing.T) {
 	}
 }
 
-// armoredWithout is the secret without its root, as a server gets it.
+// armoredWithout returns the private keys without the root, as a server gets them.
 func armoredWithout(t *testing.T, s *pgp.SecretKeyring) string {
 	t.Helper()
 	online, err := s.WithoutPrivateKeys(s.Public().Root())

@@ -14,10 +14,9 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// What was seen to break other servers, sent to this one over HTTP. The rules behind the answers are proven where they are kept, in
-// server/licensing.
+// Attacks that are known to have broken other license servers, sent over HTTP. The rules that prevent them are tested in server/licensing.
 
-// refusalCode is the code of an answer that is no lease, signed or not, which a fault of the server never has.
+// refusalCode returns the code of a refusal, signed or not, and requires that it is not a failure of the server.
 func (r reply) refusalCode() license.Code {
 	r.TB.Helper()
 	document, _, _ := strings.Cut(string(r.Body), "\n")
@@ -28,7 +27,7 @@ func (r reply) refusalCode() license.Code {
 	return said.Code
 }
 
-// licenseShop is a running license with its vendor.
+// licenseShop is a vendor with an active license.
 type licenseShop struct {
 	*testServer
 	vendor               *user
@@ -39,7 +38,8 @@ func newShop(t *testing.T, slots int) licenseShop {
 	t.Helper()
 	w := startServer(t)
 	p := w.owner()
-	product, version, id := p.CreateLicense("perpetual", with(servertest.LicenseBody("One"), "entitlements", []map[string]any{{"name": "seat", "slots": slots}}))
+	product, version, id := p.CreateLicense("perpetual", with(servertest.LicenseBody("One"), "entitlements",
+		[]map[string]any{{"name": "seat", "slots": slots}}))
 	return licenseShop{w, p, product, version, id}
 }
 
@@ -171,9 +171,11 @@ func TestAttackQuantities(t *testing.T) {
 			}
 		}
 		for _, member := range []string{"allowance", "expires_in", "max_machines"} {
-			s.vendor.Do("POST", "/versions/"+s.version+"/licenses", with(servertest.LicenseBody("x"), member, n)).WantProblem(http.StatusUnprocessableEntity, "invalid")
+			s.vendor.Do("POST", "/versions/"+s.version+"/licenses", with(servertest.LicenseBody("x"), member,
+				n)).WantProblem(http.StatusUnprocessableEntity, "invalid")
 		}
-		s.vendor.Do("POST", "/versions/"+s.version+"/licenses", with(servertest.LicenseBody("x"), "entitlements", []map[string]any{{"name": "a", "slots": n}})).
+		s.vendor.Do("POST", "/versions/"+s.version+"/licenses", with(servertest.LicenseBody("x"), "entitlements",
+			[]map[string]any{{"name": "a", "slots": n}})).
 			WantProblem(http.StatusUnprocessableEntity, "invalid")
 	}
 	for _, n := range []string{"1e400", "-1e400", "9223372036854775808", "1e18", "0.1", "01", "0x1", strings.Repeat("9", 10_000)} {
@@ -195,11 +197,16 @@ func TestAttackMalformedBodies(t *testing.T) {
 	good := string(d.Request.Sign(d.Key))
 	document, signature, _ := strings.Cut(good, "\n")
 	for name, body := range map[string]string{
-		"empty": "", "abc": "abc", "a.b": "a.b", "a dot": ".", "null": "null", "null in two lines": "null\nnull\n", "a list": "[]\n" + signature, "a number": "1e999\n" + signature,
-		"no signature": document + "\n", "signature garbage": document + "\ngarbage\n", "signature short": document + "\n" + signature[:10] + "\n",
-		"signature of another": document + "\n" + strings.Repeat("A", len(signature)-1) + "\n", "twice": good + good, "NUL": good + "\x00", "deep": strings.Repeat("[", 10_000),
-		"not UTF-8": strings.Replace(good, `"nonce"`, "\"non\xffe\"", 1), "member twice": strings.Replace(good, `{"type"`, `{"product":"x","type"`, 1),
-		"CRLF": strings.ReplaceAll(good, "\n", "\r\n"), "a byte order mark": "\ufeff" + good, "blanks": " " + good, "later version": strings.Replace(good, "request/1", "request/99", 1),
+		"empty": "", "abc": "abc", "a.b": "a.b", "a dot": ".", "null": "null", "null in two lines": "null\nnull\n", "a list": "[]\n" + signature,
+		"a number":     "1e999\n" + signature,
+		"no signature": document + "\n", "signature garbage": document + "\ngarbage\n", "signature short": document + "\n" + signature[:10] +
+			"\n",
+		"signature of another": document + "\n" + strings.Repeat("A", len(signature)-1) + "\n", "twice": good + good, "NUL": good + "\x00",
+		"deep":      strings.Repeat("[", 10_000),
+		"not UTF-8": strings.Replace(good, `"nonce"`, "\"non\xffe\"", 1), "member twice": strings.Replace(good, `{"type"`,
+			`{"product":"x","type"`, 1),
+		"CRLF": strings.ReplaceAll(good, "\n", "\r\n"), "a byte order mark": "\ufeff" + good, "blanks": " " + good,
+		"later version": strings.Replace(good, "request/1", "request/99", 1),
 	} {
 		code := s.anonymous().Send("POST", "/api/v1/sync", http.Header{}, []byte(body)).refusalCode()
 		if code != license.CodeRequestMalformed && code != license.CodeRequestSignature && code != license.CodeProtocolUnsupported {
@@ -221,7 +228,7 @@ func TestAttackMalformedBodies(t *testing.T) {
 	}
 }
 
-// A request from the future, or from the past, has no more to say than one of today.
+// A request with a time in the future or the past has the same effect as one of today.
 //
 // proves part of S24
 func TestAttackFutureTimestamp(t *testing.T) {
@@ -236,7 +243,7 @@ func TestAttackFutureTimestamp(t *testing.T) {
 	}
 }
 
-// Two installations with the same everything take turns at one chain: the second is found out, and holds no second seat.
+// Two installations with identical state and fingerprint take turns on one chain: the second is detected, and gets no second seat.
 //
 // proves part of S24
 func TestAttackCloneWithSameFingerprint(t *testing.T) {
@@ -257,14 +264,15 @@ func TestAttackCloneWithSameFingerprint(t *testing.T) {
 	}
 }
 
-// The server's clock goes back and forth. Nothing fails, nothing is counted twice, and no seat has two holders.
+// The server's clock steps back and forth. Nothing fails, nothing is counted twice, and no seat has two holders.
 func TestServerClockSteps(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, 1)
 	s.Clock.Advance(2 * 365 * 24 * time.Hour) // away from the keys, which sign nothing from before they were made
 	one, two := s.device(), s.device()
 	calls := int64(0)
-	for _, step := range []time.Duration{0, -time.Hour, time.Second, 3 * time.Hour, -24 * time.Hour, 24 * time.Hour, -time.Millisecond, 365 * 24 * time.Hour, -365 * 24 * time.Hour} {
+	for _, step := range []time.Duration{0, -time.Hour, time.Second, 3 * time.Hour, -24 * time.Hour, 24 * time.Hour, -time.Millisecond,
+		365 * 24 * time.Hour, -365 * 24 * time.Hour} {
 		s.Clock.Advance(step)
 		holders := 0
 		for _, d := range []*device{one, two} {
@@ -286,7 +294,7 @@ func TestServerClockSteps(t *testing.T) {
 	}
 }
 
-// stored is how many seats the store knows of, whatever the time is for sessions.
+// stored returns the number of seats held in the store, independent of the clock.
 func (s licenseShop) stored() int {
 	s.Helper()
 	return len(s.login("owner@acme.test").Must(http.StatusOK, "GET", "/licenses/"+s.id+"/reservations", nil)["items"].([]any))

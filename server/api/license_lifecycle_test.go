@@ -16,9 +16,11 @@ func TestTrialLifecycle(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
 	p := w.owner()
-	product, version, id := p.CreateLicense("time", with(servertest.LicenseBody("One"), "trial", true, "expires_after", 14*dayMS, "expires_from", "activation"))
+	product, version, id := p.CreateLicense("time", with(servertest.LicenseBody("One"), "trial", true, "expires_after", 14*dayMS,
+		"expires_from", "activation"))
 	path := "/licenses/" + id
-	if l := p.Must(http.StatusOK, "GET", path, nil); l["trial"] != true || l["expires"] != nil || l["expires_after"] != 14.0*dayMS || l["expires_from"] != "activation" {
+	if l := p.Must(http.StatusOK, "GET", path, nil); l["trial"] != true || l["expires"] != nil || l["expires_after"] != 14.0*dayMS ||
+		l["expires_from"] != "activation" {
 		t.Errorf("made %v", l)
 	}
 	w.Clock.Advance(30 * 24 * time.Hour)
@@ -44,7 +46,8 @@ func TestTrialLifecycle(t *testing.T) {
 	p.Must(http.StatusOK, "PATCH", path, map[string]any{"revision": l["revision"], "trial": false})
 	d.MustSync()
 
-	if l := p.Must(http.StatusOK, "POST", path+"/transfer", map[string]any{"customer": "Globex", "close": true}); l["customer"] != "Globex" || l["trial"] != nil {
+	if l := p.Must(http.StatusOK, "POST", path+"/transfer", map[string]any{"customer": "Globex", "close": true}); l["customer"] != "Globex" ||
+		l["trial"] != nil {
 		t.Errorf("transferred %v", l)
 	}
 	d.WantRefusal(license.CodeDeactivated)

@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// listNames walks a list to its end and gives the names of what it shows.
+// listNames returns the names of all items of a list, page by page.
 func (p *user) listNames(path string) string {
 	p.w.Helper()
 	var names []string
@@ -69,13 +69,16 @@ func TestLicensesAreFiltered(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	product, version, _ := p.CreateLicense("perpetual", servertest.LicenseBody("forever"))
-	timed := id(p.Must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "2", "policy": map[string]any{"type": "time", "activation_limit": 9}}))
+	timed := id(p.Must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "2",
+		"policy": map[string]any{"type": "time", "activation_limit": 9}}))
 	other := id(p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Other"}))
-	elsewhere := id(p.Must(http.StatusCreated, "POST", "/products/"+other+"/versions", map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}}))
+	elsewhere := id(p.Must(http.StatusCreated, "POST", "/products/"+other+"/versions", map[string]any{"name": "1",
+		"policy": map[string]any{"type": "perpetual"}}))
 	p.Must(http.StatusCreated, "POST", "/versions/"+elsewhere+"/licenses", with(servertest.LicenseBody("elsewhere"), "customer", "Hooli"))
 	ids := map[string]string{}
 	for i, name := range []string{"soon", "later"} {
-		ids[name] = id(p.Must(http.StatusCreated, "POST", "/versions/"+timed+"/licenses", with(servertest.LicenseBody(name), "expires", fmt.Sprintf("2031-0%d-01T00:00:00Z", i+1))))
+		ids[name] = id(p.Must(http.StatusCreated, "POST", "/versions/"+timed+"/licenses", with(servertest.LicenseBody(name), "expires",
+			fmt.Sprintf("2031-0%d-01T00:00:00Z", i+1))))
 	}
 	p.Must(http.StatusOK, "POST", "/licenses/"+ids["soon"]+"/suspend", nil)
 

@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// With everything logged that there is to log, at every way a secret comes in or goes out, right or wrong, none of them is in the log.
+// With all levels logged, no secret that is sent or received, valid or not, appears in the log.
 //
 // proves part of S28
 func TestLogContainsNoSecrets(t *testing.T) {
@@ -24,7 +24,8 @@ func TestLogContainsNoSecrets(t *testing.T) {
 	if len(cookies) != 1 || p.CSRF == "" {
 		t.Fatalf("%v %q", cookies, p.CSRF)
 	}
-	token := p.Must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "CI", "expires": w.Clock.Now().Add(time.Hour).Format(time.RFC3339), "scope": []string{"catalogue.read"}})["secret"].(string)
+	token := p.Must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "CI",
+		"expires": w.Clock.Now().Add(time.Hour).Format(time.RFC3339), "scope": []string{"catalogue.read"}})["secret"].(string)
 	bearer := http.Header{"Authorization": {"Bearer " + token}}
 	w.anonymous().Send("GET", "/api/v1/products", bearer, nil)
 	bearer = http.Header{"Authorization": {"Bearer " + token + "x"}}
@@ -49,7 +50,8 @@ func TestLogContainsNoSecrets(t *testing.T) {
 		t.Fatalf("it logs too little to tell:\n%s", log)
 	}
 	for what, secret := range map[string]string{
-		"the setup token": w.SetupToken, "the session": cookies[0].Value, "the CSRF token": p.CSRF, "the password": password, "a wrong password": wrong,
+		"the setup token": w.SetupToken, "the session": cookies[0].Value, "the CSRF token": p.CSRF, "the password": password,
+		"a wrong password": wrong,
 		"the new password": "another horse battery", "an API token": token, "a nonce": d.Request.Nonce, "a private key": "PRIVATE",
 	} {
 		if secret == "" || strings.Contains(log, secret) || strings.Contains(log, url.QueryEscape(secret)) {
@@ -67,7 +69,7 @@ func mustURL(t *testing.T, text string) *url.URL {
 	return u
 }
 
-// An address of a database has its password in it, whatever else is wrong with it.
+// A database address contains a password, which no error repeats.
 //
 // proves part of S28
 func TestDatabaseAddressIsNotLeaked(t *testing.T) {

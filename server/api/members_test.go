@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// memberID is the id of the colleague with the address.
+// memberID returns the id of the member with an address.
 func (p *user) memberID(email string) string {
 	p.w.Helper()
 	for _, one := range p.Must(http.StatusOK, "GET", "/members?search="+email, nil)["items"].([]any) {

@@ -14,14 +14,14 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// authenticator is a person's second factor, as their telephone has it.
+// authenticator generates the TOTP codes of a user, as an authenticator app does.
 type authenticator struct {
 	w        *testServer
 	key      []byte
 	recovery []any
 }
 
-// code is the next one: the clock goes on, so that it was not used.
+// code returns the next code, one that was not used: the clock advances.
 func (a *authenticator) code() string {
 	a.w.Clock.Advance(30 * time.Second)
 	mac := hmac.New(sha1.New, a.key)
@@ -42,7 +42,8 @@ func (p *user) enrolMFA() *authenticator {
 		p.w.Errorf("address %q", uri)
 	}
 	a := &authenticator{w: p.w, key: key}
-	a.recovery = p.Must(http.StatusOK, "POST", "/session/mfa/confirm", map[string]any{"password": password, "code": a.code()})["recovery_codes"].([]any)
+	a.recovery = p.Must(http.StatusOK, "POST", "/session/mfa/confirm", map[string]any{"password": password,
+		"code": a.code()})["recovery_codes"].([]any)
 	return a
 }
 
@@ -54,7 +55,8 @@ func TestMFAEnrolUseAndReset(t *testing.T) {
 	owner.Do("POST", "/session/mfa/confirm", map[string]any{"code": "123456"}).WantProblem(http.StatusConflict, "mfa_not_begun")
 	owner.Must(http.StatusCreated, "POST", "/session/mfa", nil) // a first try, left
 	w.login("owner@acme.test")                                  // nobody is asked for what was not confirmed
-	if p := owner.Do("POST", "/session/mfa/confirm", map[string]any{"password": password, "code": "12345"}).WantProblem(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Field != "code" {
+	if p := owner.Do("POST", "/session/mfa/confirm", map[string]any{"password": password,
+		"code": "12345"}).WantProblem(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Field != "code" {
 		t.Errorf("field %q", p.Errors[0].Field)
 	}
 	a := owner.enrolMFA()
@@ -69,8 +71,10 @@ func TestMFAEnrolUseAndReset(t *testing.T) {
 	login := func(code any) map[string]any {
 		return map[string]any{"email": "owner@acme.test", "password": password, "code": code}
 	}
-	p.Do("POST", "/session", map[string]any{"email": "owner@acme.test", "password": password}).WantProblem(http.StatusUnauthorized, "code_required")
-	p.Do("POST", "/session", map[string]any{"email": "owner@acme.test", "password": "wrong", "code": a.code()}).WantProblem(http.StatusUnauthorized, "bad_credentials")
+	p.Do("POST", "/session", map[string]any{"email": "owner@acme.test", "password": password}).WantProblem(http.StatusUnauthorized,
+		"code_required")
+	p.Do("POST", "/session", map[string]any{"email": "owner@acme.test", "password": "wrong",
+		"code": a.code()}).WantProblem(http.StatusUnauthorized, "bad_credentials")
 	p.Do("POST", "/session", login("000000")).WantProblem(http.StatusUnauthorized, "bad_code")
 	code := a.code()
 	p.Must(http.StatusCreated, "POST", "/session", login(code))
@@ -81,8 +85,10 @@ func TestMFAEnrolUseAndReset(t *testing.T) {
 	p.Do("POST", "/session", login(a.recovery[1])).WantProblem(http.StatusUnauthorized, "bad_code")
 	p.Must(http.StatusCreated, "POST", "/session", login(codes[1]))
 
-	p.Do("POST", "/session/mfa/disable", map[string]any{"password": "wrong", "code": a.code()}).WantProblem(http.StatusUnprocessableEntity, "invalid")
-	p.Do("POST", "/session/mfa/disable", map[string]any{"password": password, "code": ""}).WantProblem(http.StatusUnprocessableEntity, "invalid")
+	p.Do("POST", "/session/mfa/disable", map[string]any{"password": "wrong", "code": a.code()}).WantProblem(http.StatusUnprocessableEntity,
+		"invalid")
+	p.Do("POST", "/session/mfa/disable", map[string]any{"password": password, "code": ""}).WantProblem(http.StatusUnprocessableEntity,
+		"invalid")
 	p.Must(http.StatusNoContent, "POST", "/session/mfa/disable", map[string]any{"password": password, "code": a.code()})
 	w.login("owner@acme.test")
 	if strings.Contains(w.Log.String(), code) {
@@ -99,7 +105,9 @@ func TestOrganisationRequiresMFA(t *testing.T) {
 	helper := w.login("help@acme.test")
 	program := w.withToken(helper.token(access.ReadCatalogue))
 	owner.Must(http.StatusOK, "PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": true})
-	owner.Do("PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": true}).WantProblem(http.StatusForbidden, "mfa_required") // also the owner
+	// also the owner
+	owner.Do("PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": true}).WantProblem(http.StatusForbidden,
+		"mfa_required")
 
 	helper.Do("GET", "/products", nil).WantProblem(http.StatusForbidden, "mfa_required")
 	program.Do("GET", "/products", nil).WantProblem(http.StatusForbidden, "mfa_required")
@@ -113,14 +121,15 @@ func TestOrganisationRequiresMFA(t *testing.T) {
 	p.Must(http.StatusOK, "GET", "/products", nil)
 
 	owner.enrolMFA()
-	owner.Do("PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": false}).WantProblem(http.StatusConflict, "edit_conflict")
+	owner.Do("PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": false}).WantProblem(http.StatusConflict,
+		"edit_conflict")
 	owner.Must(http.StatusNoContent, "DELETE", "/members/"+owner.memberID("help@acme.test")+"/mfa", nil)
 	p.Do("GET", "/session", nil).WantProblem(http.StatusUnauthorized, "bad_session")
 	owner.Must(http.StatusOK, "PUT", "/organisation/access", map[string]any{"revision": 2, "require_mfa": false})
 	program.Must(http.StatusOK, "GET", "/products", nil)
 }
 
-// Whoever finds an open session does not keep its member out with a second factor of their own.
+// An attacker with an open session cannot lock its member out by enrolling a second factor.
 //
 // proves part of B08
 func TestMFAEnrolmentRequiresPassword(t *testing.T) {
@@ -134,7 +143,8 @@ func TestMFAEnrolmentRequiresPassword(t *testing.T) {
 	}
 	a := &authenticator{w: w, key: key}
 	for _, body := range []map[string]any{{"code": a.code()}, {"code": a.code(), "password": "wrong horse battery"}} {
-		if p := owner.Do("POST", "/session/mfa/confirm", body).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Field != "password" {
+		if p := owner.Do("POST", "/session/mfa/confirm", body).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 ||
+			p.Errors[0].Field != "password" {
 			t.Errorf("%v: %+v", body, p)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// mailServer takes every message.
+// mailServer is an SMTP server that accepts every message.
 type mailServer chan string
 
 func (m mailServer) NewSession(*smtp.Conn) (smtp.Session, error) { return m, nil }
@@ -35,7 +35,7 @@ func (m mailServer) Data(r io.Reader) error {
 	return err
 }
 
-// receive is the next that comes.
+// receive returns the next value.
 func receive[T any](t *testing.T, from <-chan T) (next T) {
 	t.Helper()
 	select {
@@ -46,7 +46,7 @@ func receive[T any](t *testing.T, from <-chan T) (next T) {
 	return next
 }
 
-// syncFromNewInstallation activates with the challenge of the refusal that a stale state has met.
+// syncFromNewInstallation activates again with the challenge of the refusal stale_state.
 func (d *device) syncFromNewInstallation() lease.Lease {
 	d.Server.Helper()
 	document, _, _ := bytes.Cut(d.Sync().Body, []byte("\n"))
@@ -60,8 +60,8 @@ func (d *device) syncFromNewInstallation() lease.Lease {
 	return l
 }
 
-// A license that ends soon, one that is nearly used up, and two machines that take turns with one installation: the vendor's program
-// hears of each, and so does the owner by mail.
+// A license that expires soon, one that is nearly used up, and two machines that alternate on one installation: the vendor's webhook
+// receives an event for each, and the owner an e-mail.
 //
 // proves B14
 func TestVendorEvents(t *testing.T) {
@@ -85,12 +85,14 @@ func TestVendorEvents(t *testing.T) {
 	}))
 	t.Cleanup(receiver.Close)
 
-	w := startServerWith(t, server.Config{Data: filepath.Join(t.TempDir(), "data"), AllowPrivateAddresses: true, PublicURL: "http://licenses.example.com",
-		SMTP: server.SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test", TLS: "none"}})
+	w := startServerWith(t, server.Config{Data: filepath.Join(t.TempDir(), "data"), AllowPrivateAddresses: true,
+		PublicURL: "http://licenses.example.com",
+		SMTP:      server.SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test", TLS: "none"}})
 	p := w.owner()
 	kinds := []string{"license.nearly_exhausted", "activation.clone_suspected", "license.expiring"}
 	p.Must(http.StatusCreated, "POST", "/webhooks", map[string]any{"url": receiver.URL, "events": kinds})
-	product, version, sold := p.CreateLicense("time_and_calls", with(servertest.LicenseBody("Site"), "allowance", 100, "expires", "2030-01-10T00:00:00Z"))
+	product, version, sold := p.CreateLicense("time_and_calls", with(servertest.LicenseBody("Site"), "allowance", 100, "expires",
+		"2030-01-10T00:00:00Z"))
 
 	here := newDevice(p, product, version, sold)
 	here.MustSync()

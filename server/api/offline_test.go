@@ -16,15 +16,16 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// createFileLicense makes a license of a product.
+// createFileLicense creates a license of a product and returns its id.
 func (p *user) createFileLicense(product string) (licenseID string) {
 	p.w.Helper()
-	version := id(p.Must(201, "POST", "/products/"+product+"/versions", map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}}))
+	version := id(p.Must(201, "POST", "/products/"+product+"/versions",
+		map[string]any{"name": "1", "policy": map[string]any{"type": "perpetual"}}))
 	return id(p.Must(201, "POST", "/versions/"+version+"/licenses", servertest.LicenseBody("One")))
 }
 
-// The key for files never touches the server: the text goes to where it is, the signature comes back, and is held to everything that a
-// program would hold it to.
+// The key that signs files never touches the server: the unsigned text is signed elsewhere, and the server verifies the returned file as a
+// program would.
 //
 // proves part of N04
 // proves part of B04
@@ -55,7 +56,8 @@ func TestOfflineSignedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	product := id(p.Must(201, "POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private": armoredWithout(t, online)}}))
+	product := id(p.Must(201, "POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private": armoredWithout(t,
+		online)}}))
 	path := "/licenses/" + p.createFileLicense(product)
 	p.Do("GET", path+"/file", nil).WantProblem(409, "key_missing")
 	text := p.Do("GET", path+"/text", nil).Body
@@ -97,7 +99,7 @@ func TestOfflineSignedFiles(t *testing.T) {
 	}
 }
 
-// GnuPG's own key, GnuPG's own signature, armored and not.
+// Files signed by GnuPG with its own key, armored and binary.
 //
 // proves part of N04
 func TestFilesSignedByGnuPG(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// testProvider is an OpenID provider with discovery, keys and a token endpoint. What it says of the person is claims, and how it lies is lie.
+// testProvider is an OpenID provider with discovery, keys and a token endpoint. Its ID tokens contain claims; lie changes them.
 type testProvider struct {
 	t      *testing.T
 	server *httptest.Server
@@ -97,7 +97,8 @@ func (p *testProvider) setClaims(subject, email string, verified bool) {
 
 func (p *testProvider) idToken(nonce string) string {
 	header := map[string]any{"alg": "RS256", "kid": "1", "typ": "JWT"}
-	claims := map[string]any{"iss": p.server.URL, "aud": clientID, "nonce": nonce, "iat": p.now().Unix(), "exp": p.now().Add(time.Minute).Unix()}
+	claims := map[string]any{"iss": p.server.URL, "aud": clientID, "nonce": nonce, "iat": p.now().Unix(),
+		"exp": p.now().Add(time.Minute).Unix()}
 	maps.Copy(claims, p.claims)
 	if p.lie != nil {
 		p.lie(header, claims)
@@ -125,7 +126,7 @@ func (p *testProvider) idToken(nonce string) string {
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// authorize is a person who says yes at the provider: it gives the address that the browser is sent back to.
+// authorize simulates the user's consent at the provider and returns the address to which the browser is redirected.
 func (p *testProvider) authorize(t *testing.T, to string) string {
 	t.Helper()
 	u, err := url.Parse(to)
@@ -133,7 +134,8 @@ func (p *testProvider) authorize(t *testing.T, to string) string {
 		t.Fatalf("sent to %q: %v", to, err)
 	}
 	asked := u.Query()
-	if asked.Get("client_id") != clientID || asked.Get("code_challenge_method") != "S256" || asked.Get("nonce") == "" || asked.Get("response_type") != "code" {
+	if asked.Get("client_id") != clientID || asked.Get("code_challenge_method") != "S256" || asked.Get("nonce") == "" ||
+		asked.Get("response_type") != "code" {
 		t.Errorf("asked %v", asked)
 	}
 	code := "code-" + asked.Get("state")[:16]
@@ -143,7 +145,7 @@ func (p *testProvider) authorize(t *testing.T, to string) string {
 	return "/api/v1/oidc/callback?" + url.Values{"state": {asked.Get("state")}, "code": {code}, "session_state": {"1.2"}}.Encode()
 }
 
-// loginByProvider logs in, and gives the last answer.
+// loginByProvider logs in and returns the last reply.
 func (p *user) loginByProvider(at *testProvider, org string) reply {
 	p.w.Helper()
 	return p.Send("GET", at.authorize(p.w.T(), p.startProviderLogin(org)), http.Header{}, nil)
@@ -159,7 +161,7 @@ func (p *user) startProviderLogin(org string) string {
 	return r.Header.Get("Location")
 }
 
-// startWithProvider is a world whose organisation has a provider.
+// startWithProvider starts a server whose organisation has a provider.
 func startWithProvider(t *testing.T, more map[string]any) (w *testServer, owner *user, p *testProvider, org string) {
 	return addProvider(startServerWith(t, server.Config{Data: filepath.Join(t.TempDir(), "data"), AllowPrivateAddresses: true}), more)
 }
@@ -171,7 +173,8 @@ func addProvider(at *testServer, more map[string]any) (w *testServer, owner *use
 	oidc := map[string]any{"issuer": p.server.URL, "client_id": clientID, "client_secret": clientSecret}
 	maps.Copy(oidc, more)
 	set := owner.Must(http.StatusOK, "PUT", "/organisation/access", map[string]any{"revision": 1, "require_mfa": false, "oidc": oidc})
-	if shown := owner.Must(http.StatusOK, "GET", "/organisation/access", nil)["oidc"].(map[string]any); shown["client_secret"] != nil || shown["issuer"] != p.server.URL {
+	if shown := owner.Must(http.StatusOK, "GET", "/organisation/access", nil)["oidc"].(map[string]any); shown["client_secret"] != nil ||
+		shown["issuer"] != p.server.URL {
 		w.Errorf("shown %v after %v", shown, set)
 	}
 	org = owner.Must(http.StatusOK, "GET", "/organisation", nil)["id"].(string)
@@ -182,7 +185,7 @@ func (r reply) loggedIn(w *testServer) bool {
 	return r.Status == http.StatusSeeOther && r.Header.Get("Location") == "/"
 }
 
-// link is a member who links the provider, logged in.
+// link links the identity at the provider to a member who is logged in.
 func (p *user) link(at *testProvider) reply {
 	p.w.Helper()
 	p.Browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -239,7 +242,8 @@ func TestOIDCInvitedAndNewMembers(t *testing.T) {
 		if who := browser.Must(http.StatusOK, "GET", "/session", nil)["member"].(map[string]any); who["role"] != c.role {
 			t.Errorf("%s came in as %v", c.email, who)
 		}
-		w.anonymous().Do("POST", "/session", map[string]any{"email": c.email, "password": ""}).WantProblem(http.StatusUnauthorized, "bad_credentials")
+		w.anonymous().Do("POST", "/session", map[string]any{"email": c.email, "password": ""}).WantProblem(http.StatusUnauthorized,
+			"bad_credentials")
 	}
 	if left := owner.Must(http.StatusOK, "GET", "/invitations", nil)["items"].([]any); len(left) != 0 {
 		t.Errorf("left %v", left)
@@ -292,7 +296,8 @@ func TestOIDCLoginIsBoundToBrowserAndUsedOnce(t *testing.T) {
 	}
 	browser := w.anonymous()
 	back := p.authorize(t, browser.startProviderLogin(org))
-	w.anonymous().Send("GET", back, http.Header{}, nil).WantProblem(http.StatusForbidden, "oidc_state") // another browser: somebody is sent a link
+	// another browser: somebody is sent a link
+	w.anonymous().Send("GET", back, http.Header{}, nil).WantProblem(http.StatusForbidden, "oidc_state")
 	if r := browser.Send("GET", back, http.Header{}, nil); !r.loggedIn(w) {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
@@ -331,13 +336,14 @@ func TestOIDCProviderUnreachable(t *testing.T) {
 		"oidc.client_secret": {"issuer": "https://example.com", "client_id": "y"},
 	} {
 		body := map[string]any{"revision": 2, "require_mfa": false, "oidc": oidc}
-		if p := owner.Do("PUT", "/organisation/access", body).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) == 0 || p.Errors[0].Field != field {
+		if p := owner.Do("PUT", "/organisation/access", body).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) == 0 ||
+			p.Errors[0].Field != field {
 			t.Errorf("%s: %+v", field, p.Errors)
 		}
 	}
 }
 
-// Whoever may name a provider must not reach what stands beside the server.
+// A configured provider must not give access to the server's private network.
 //
 // proves part of B08
 func TestOIDCProviderAtPrivateAddress(t *testing.T) {
@@ -356,7 +362,7 @@ func TestOIDCProviderAtPrivateAddress(t *testing.T) {
 	}
 }
 
-// A whole company logs in from behind one address: only logins that are not finished are held against it.
+// A whole company logs in from one address: only unfinished logins count against its rate limit.
 //
 // proves part of B08 B10
 func TestOIDCManyLoginsFromOneAddress(t *testing.T) {

@@ -12,14 +12,14 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// permission is who may take a route, and a body for it.
+// permission lists the roles that may use a route, and a valid body for it.
 type permission struct {
 	roles string // empty: open to everybody
 	body  any
 }
 
-// permissions says for every route who may take it, by the first letter of the role (o, a, d, s, v), written down a second time on purpose.
-// The bodies are good ones, so that a refusal can only come from the right.
+// permissions lists the roles of every route by their first letters (o, a, d, s, v), deliberately independent of the code. The bodies are
+// valid, so that a refusal can only be one of permission.
 var permissions = map[string]permission{
 	"POST /setup":           {"", servertest.SetupBody("")},
 	"POST /session":         {"", map[string]any{"email": "x@y.test", "password": "z"}},
@@ -34,21 +34,22 @@ var permissions = map[string]permission{
 	"GET /organisation/tokens":         {"oa", nil},
 	"DELETE /organisation/tokens/{id}": {"oa", nil},
 
-	"GET /audit":                                       {"oa", nil},
-	"GET /audit/head":                                  {"oa", nil},
-	"GET /audit/export":                                {"oa", nil},
-	"GET /sessions":                                    {"oadsv", nil},
-	"DELETE /sessions/{session}":                       {"oadsv", nil},
-	"GET /members":                                     {"oadsv", nil},
-	"GET /members/{id}":                                {"oadsv", nil},
-	"PATCH /members/{id}":                              {"oa", map[string]any{"revision": 1, "name": "Stolen"}},
-	"POST /members/{id}/disable":                       {"oa", nil},
-	"POST /members/{id}/enable":                        {"oa", nil},
-	"DELETE /members/{id}":                             {"oa", nil},
-	"DELETE /members/{id}/sessions":                    {"oa", nil},
-	"GET /events":                                      {"oadsv", nil},
-	"GET /licenses/{id}/events":                        {"oadsv", nil},
-	"POST /webhooks":                                   {"oa", map[string]any{"url": "https://example.com", "events": []string{"license.created"}}},
+	"GET /audit":                    {"oa", nil},
+	"GET /audit/head":               {"oa", nil},
+	"GET /audit/export":             {"oa", nil},
+	"GET /sessions":                 {"oadsv", nil},
+	"DELETE /sessions/{session}":    {"oadsv", nil},
+	"GET /members":                  {"oadsv", nil},
+	"GET /members/{id}":             {"oadsv", nil},
+	"PATCH /members/{id}":           {"oa", map[string]any{"revision": 1, "name": "Stolen"}},
+	"POST /members/{id}/disable":    {"oa", nil},
+	"POST /members/{id}/enable":     {"oa", nil},
+	"DELETE /members/{id}":          {"oa", nil},
+	"DELETE /members/{id}/sessions": {"oa", nil},
+	"GET /events":                   {"oadsv", nil},
+	"GET /licenses/{id}/events":     {"oadsv", nil},
+	"POST /webhooks": {"oa", map[string]any{"url": "https://example.com",
+		"events": []string{"license.created"}}},
 	"GET /session/notices":                             {"oadsv", nil},
 	"PUT /session/notices":                             {"oadsv", map[string]any{"events": []string{"license.expired"}}},
 	"DELETE /session/notices":                          {"oadsv", nil},
@@ -129,9 +130,10 @@ var permissions = map[string]permission{
 	"PATCH /customers/{id}":  {"oads", map[string]any{"revision": 1, "name": "Stolen"}},
 	"DELETE /customers/{id}": {"oa", nil},
 
-	"GET /licenses/{id}/queue":           {"oadsv", nil},
-	"GET /licenses/{id}/holds":           {"oadsv", nil},
-	"POST /licenses/{id}/holds":          {"oads", map[string]any{"entitlement": "solid_modeling", "part": map[string]any{"name": "user", "value": "ada"}, "until": "2031-01-01T00:00:00Z"}},
+	"GET /licenses/{id}/queue": {"oadsv", nil},
+	"GET /licenses/{id}/holds": {"oadsv", nil},
+	"POST /licenses/{id}/holds": {"oads", map[string]any{"entitlement": "solid_modeling",
+		"part": map[string]any{"name": "user", "value": "ada"}, "until": "2031-01-01T00:00:00Z"}},
 	"DELETE /licenses/{id}/holds/{hold}": {"oads", nil},
 
 	"GET /licenses/{id}/activations":                                            {"oadsv", nil},
@@ -142,14 +144,15 @@ var permissions = map[string]permission{
 	"DELETE /licenses/{id}/activations/{activation}/reservations/{entitlement}": {"oas", nil},
 }
 
-// ownOnly tells whether the route is about one's own logins and tokens: never a program's, whatever its scope, written down a second time too.
+// ownOnly reports whether a route is about a user's own logins and tokens: these are never open to API tokens. It is deliberately
+// independent of the code.
 func ownOnly(route string) bool {
 	_, path, _ := strings.Cut(route, " ")
 	return (strings.HasPrefix(path, "/session") || strings.HasPrefix(path, "/tokens")) && route != "GET /session"
 }
 
-// Everybody knocks at every door: nobody, people and programs of each role, and programs that lack just the one action. Each answer on the
-// way is searched for secrets too.
+// Every route is requested anonymously, by users and tokens of each role, and by tokens that lack only the required action. Each reply is
+// searched for secrets too.
 //
 // proves S07
 // proves part of S02
@@ -165,7 +168,8 @@ func TestPermissionsOfEveryRouteAndRole(t *testing.T) {
 		}
 		programs[role] = w.withToken(people[role].token(scope(role, "")...))
 	}
-	short := owner.Must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "short", "scope": scope(access.Owner, ""), "expires": w.Clock.Now().Add(time.Hour)})
+	short := owner.Must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "short", "scope": scope(access.Owner, ""),
+		"expires": w.Clock.Now().Add(time.Hour)})
 	w.Clock.Advance(time.Hour)
 	nobodies := map[string]*user{
 		"not_authenticated": w.anonymous(), "token_expired": w.withToken(short["secret"].(string)),
@@ -230,12 +234,12 @@ func TestPermissionsOfEveryRouteAndRole(t *testing.T) {
 	}
 }
 
-// scope is the widest that a token of the role can have, without one action.
+// scope returns the widest scope that a token of the role can have, without one action.
 func scope(role access.Role, without access.Action) []access.Action {
 	return slices.DeleteFunc(access.Scopes(), func(a access.Action) bool { return a == without || !access.May(role, a) })
 }
 
-// logoutLast puts the route last that ends what the others need.
+// logoutLast moves the route that ends the session to the end.
 func logoutLast(routes []api.Route) []api.Route {
 	isLogout := func(r api.Route) bool { return r.Method == http.MethodDelete && r.Path == api.Prefix+"/session" }
 	at := slices.IndexFunc(routes, isLogout)
@@ -255,7 +259,8 @@ func TestTenantIsolation(t *testing.T) {
 	session := p.Must(http.StatusOK, "GET", "/sessions", nil)["items"].([]any)[0].(map[string]any)
 	ids := map[string]string{
 		"members": p.memberID("owner@acme.test"), "products": product, "versions": version, "licenses": license, "webhooks": id(hook),
-		"customers": id(customer), "invitations": id(invitation), "tokens": tokenID(secret), "organisation": tokenID(secret), "sessions": id(session),
+		"customers": id(customer), "invitations": id(invitation), "tokens": tokenID(secret), "organisation": tokenID(secret),
+		"sessions": id(session),
 	}
 	watched := []string{"/invitations", "/organisation/tokens", "/sessions"}
 	for _, kind := range []string{"members", "products", "versions", "licenses", "webhooks", "customers"} {
@@ -309,8 +314,9 @@ func TestTenantIsolation(t *testing.T) {
 	}
 }
 
-// fillPath puts an id, an activation that does not exist and a name into a path.
+// fillPath replaces the parameters of a path by an id, an activation that does not exist and a name.
 func fillPath(path, id string) string {
 	return strings.NewReplacer("{id}", id, "{session}", strings.Repeat("d", 64), "{activation}", strings.Repeat("e", 64),
-		"{entitlement}", "rendering", "{hold}", strings.Repeat("d", 24), "{key}", strings.Repeat("A", 40), "{delivery}", strings.Repeat("f", 24)+".evt_"+strings.Repeat("f", 32)).Replace(path)
+		"{entitlement}", "rendering", "{hold}", strings.Repeat("d", 24), "{key}", strings.Repeat("A", 40), "{delivery}",
+		strings.Repeat("f", 24)+".evt_"+strings.Repeat("f", 32)).Replace(path)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// reserves syncs with a want of a seat and tells whether it was granted.
+// reserves syncs with a request for a seat and reports whether it was granted.
 func (d *device) reserves() bool {
 	d.Server.Helper()
 	d.Request.Want, d.Request.Drop = []lease.ReservationRequest{{Slot: lease.Slot{Entitlement: "solid_modeling", Context: "ui"}}}, nil
@@ -23,11 +23,13 @@ func (d *device) releases() {
 	d.MustSync()
 }
 
-// createFloatingLicense is a license with two seats, a line, borrowing, and leases of two minutes.
+// createFloatingLicense creates a license with two seats, a queue, borrowing, and leases of two minutes.
 func (p *user) createFloatingLicense() (product, version, id string) {
 	p.w.Helper()
-	product, version, id = p.CreateLicense("perpetual", with(servertest.LicenseBody("One"), "entitlements", []map[string]any{{"name": "solid_modeling", "slots": 2}}))
-	p.policy(version, map[string]any{"type": "perpetual", "interval": 60_000, "grace": 60_000, "activation_limit": 20, "queue": 300_000, "max_borrow": 3600_000})
+	product, version, id = p.CreateLicense("perpetual", with(servertest.LicenseBody("One"), "entitlements",
+		[]map[string]any{{"name": "solid_modeling", "slots": 2}}))
+	p.policy(version, map[string]any{"type": "perpetual", "interval": 60_000, "grace": 60_000, "activation_limit": 20, "queue": 300_000,
+		"max_borrow": 3600_000})
 	return product, version, id
 }
 
@@ -53,7 +55,8 @@ func TestSeatQueueOrder(t *testing.T) {
 	want("the fourth", d[3].reserves(), false)
 	line := p.Must(http.StatusOK, "GET", "/licenses/"+id+"/queue", nil)["items"].([]any)
 	first := line[0].(map[string]any)
-	if len(line) != 2 || first["activation"] != d[2].ID() || first["position"] != 1.0 || first["expected"] != "2030-01-02T03:06:05Z" || first["until"] != "2030-01-02T03:09:05Z" {
+	if len(line) != 2 || first["activation"] != d[2].ID() || first["position"] != 1.0 || first["expected"] != "2030-01-02T03:06:05Z" ||
+		first["until"] != "2030-01-02T03:09:05Z" {
 		t.Errorf("line %v", line)
 	}
 	d[0].releases()
@@ -74,7 +77,7 @@ func TestSeatQueueOrder(t *testing.T) {
 	want("the third", d[2].reserves(), true)
 }
 
-// A request can be carried by hand, so a machine that has no network gets what is held for it in the same way, whenever it comes.
+// A machine without a network gets its reserved seat by the offline exchange in the same way, whenever it syncs.
 //
 // proves N06
 func TestHoldsReserveSeats(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// Both sides hold the same document, and either can be checked with nothing but the product's certificate, long after it has run out.
+// Both sides hold the same receipt, and either copy can be verified with only the product's certificate, long after it has expired.
 //
 // proves N07
 func TestReceipt(t *testing.T) {

@@ -112,7 +112,8 @@ func TestCookieIsSecureBehindTLS(t *testing.T) {
 	}
 	r := w.anonymous().Do("POST", "/setup", servertest.SetupBody(w.SetupToken))
 	cookie := r.Header.Get("Set-Cookie")
-	if !strings.Contains(cookie, "Secure") || !strings.HasPrefix(cookie, "__Host-onelicense_session=") || !strings.Contains(cookie, "Path=/;") || strings.Contains(cookie, "Domain") {
+	if !strings.Contains(cookie, "Secure") || !strings.HasPrefix(cookie, "__Host-onelicense_session=") ||
+		!strings.Contains(cookie, "Path=/;") || strings.Contains(cookie, "Domain") {
 		t.Errorf("cookie %q", cookie)
 	}
 	// A neighbour of the same domain can set a cookie for it, but none with this name.
@@ -156,7 +157,8 @@ func TestPasswordChangeEndsOtherSessions(t *testing.T) {
 	elsewhere.Do("GET", "/session", nil).WantProblem(http.StatusUnauthorized, "bad_session")
 	w.anonymous().Do("POST", "/session", map[string]string{"email": "owner@acme.test", "password": password}).
 		WantProblem(http.StatusUnauthorized, "bad_credentials")
-	w.anonymous().Must(http.StatusCreated, "POST", "/session", map[string]string{"email": "owner@acme.test", "password": "another horse battery"})
+	w.anonymous().Must(http.StatusCreated, "POST", "/session", map[string]string{"email": "owner@acme.test",
+		"password": "another horse battery"})
 }
 
 // proves part of S05
@@ -187,7 +189,7 @@ func TestCSRFTokenRequired(t *testing.T) {
 	p.Must(http.StatusCreated, "POST", "/products", product)
 }
 
-// Another site can make a browser send a form or plain text without asking us, also to log its visitor in as somebody else.
+// Another site can make a browser send a form or plain text without a preflight, also to log the visitor in as somebody else.
 func TestCrossSiteForms(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
@@ -212,7 +214,8 @@ func TestLoginRateLimit(t *testing.T) {
 	w.AddMember("", "help@acme.test", access.Support)
 	p := w.anonymous()
 	for range 10 {
-		p.Do("POST", "/session", map[string]string{"email": "owner@acme.test", "password": "wrong"}).WantProblem(http.StatusUnauthorized, "bad_credentials")
+		p.Do("POST", "/session", map[string]string{"email": "owner@acme.test", "password": "wrong"}).WantProblem(http.StatusUnauthorized,
+			"bad_credentials")
 	}
 	right := map[string]string{"email": "owner@acme.test", "password": password}
 	r := p.Do("POST", "/session", right)
@@ -225,7 +228,7 @@ func TestLoginRateLimit(t *testing.T) {
 	p.Must(http.StatusCreated, "POST", "/session", right)
 }
 
-// Who guesses a password is kept waiting, whatever is tried next, and others are not; and a program that asks too often waits too.
+// An address that guesses passwords must wait, whatever it tries next, and others need not; a program that syncs too often must wait too.
 //
 // proves B10
 func TestLoginAndSyncRateLimitsAreIndependent(t *testing.T) {
@@ -235,7 +238,8 @@ func TestLoginAndSyncRateLimitsAreIndependent(t *testing.T) {
 	})
 	w.owner()
 	login := func(address, password string) reply {
-		return w.anonymous().DoWithHeaders(map[string]string{"X-Forwarded-For": address}, "POST", "/session", map[string]string{"email": "owner@acme.test", "password": password})
+		return w.anonymous().DoWithHeaders(map[string]string{"X-Forwarded-For": address}, "POST", "/session",
+			map[string]string{"email": "owner@acme.test", "password": password})
 	}
 	const home, guesser = "203.0.113.1", "198.51.100.7"
 	if r := login(home, password); r.Status != http.StatusCreated {

@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// token makes an API token of the person's and gives its secret.
+// token creates an API token of the user and returns its secret.
 func (p *user) token(scope ...access.Action) string {
 	p.w.Helper()
 	made := p.Must(http.StatusCreated, "POST", "/tokens", map[string]any{"name": "a program", "scope": scope})
@@ -63,11 +63,13 @@ func TestInvalidTokens(t *testing.T) {
 	program.Must(http.StatusOK, "GET", "/products", nil)
 
 	w.withToken("").Do("GET", "/products", nil).WantProblem(http.StatusUnauthorized, "not_authenticated")
-	for _, bad := range []string{"x", "ol_", secret[:len(secret)-1] + "g", secret + "0", strings.Repeat("0", 64), "ol_" + strings.Repeat("0", 24) + "_" + strings.Repeat("0", 64)} {
+	for _, bad := range []string{"x", "ol_", secret[:len(secret)-1] + "g", secret + "0", strings.Repeat("0", 64),
+		"ol_" + strings.Repeat("0", 24) + "_" + strings.Repeat("0", 64)} {
 		w.withToken(bad).Do("GET", "/products", nil).WantProblem(http.StatusUnauthorized, "bad_token")
 	}
 	for _, header := range []string{"Basic " + secret, secret, "Bearer"} {
-		w.anonymous().Send("GET", "/api/v1/products", http.Header{"Authorization": {header}}, nil).WantProblem(http.StatusUnauthorized, "bad_token")
+		w.anonymous().Send("GET", "/api/v1/products", http.Header{"Authorization": {header}}, nil).WantProblem(http.StatusUnauthorized,
+			"bad_token")
 	}
 	w.Clock.Advance(24*time.Hour - time.Second)
 	program.Must(http.StatusOK, "GET", "/products", nil)
@@ -112,8 +114,8 @@ func TestTokenNeverExceedsItsCreator(t *testing.T) {
 	}
 }
 
-// Whoever may make people, or give them a way in, could give themselves all that those may. A token does so only as far as its scope goes:
-// else one for colleagues' names would be worth as much as its maker's login.
+// Creating members, or giving them a way to log in, could be used to gain their rights. A token can do so only within its own scope:
+// otherwise one with the scope to manage members would be worth as much as its creator's login.
 //
 // proves part of B08
 func TestTokenCannotGrantMoreThanItHolds(t *testing.T) {
@@ -155,7 +157,7 @@ func TestTokenCannotGrantMoreThanItHolds(t *testing.T) {
 	wide.Must(http.StatusOK, "PUT", "/organisation/access", set)
 }
 
-// A token that is shown wins over a session, also when it is bad: else its scope could be left out by leaving a cookie.
+// A token takes precedence over a session, also when it is invalid: otherwise its scope could be evaded by sending a cookie.
 func TestTokenTakesPrecedenceOverSession(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)

@@ -24,7 +24,8 @@ func TestCountersAndTimes(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	product, version, id := p.CreateLicense("calls", with(servertest.LicenseBody("One"), "allowance", 10))
-	p.policy(version, map[string]any{"type": "calls", "interval": 3600_000, "activation_limit": 10, "period": "month", "max_machines": 2, "move_limit": 1})
+	p.policy(version, map[string]any{"type": "calls", "interval": 3600_000, "activation_limit": 10, "period": "month", "max_machines": 2,
+		"move_limit": 1})
 	path := "/licenses/" + id
 	if u := p.Must(http.StatusOK, "GET", path+"/usage", nil); u["used"] != 0.0 || u["last_sync"] != nil || u["activations"] != nil {
 		t.Errorf("of a new license: %v", u)

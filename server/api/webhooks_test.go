@@ -99,8 +99,8 @@ func TestWebhooks(t *testing.T) {
 	p.Do("GET", path, nil).WantProblem(http.StatusNotFound, "not_found")
 }
 
-// A vendor suspends a license. The audit log says who did it; the vendor's program is told by a signed request, again after it has failed;
-// the log of deliveries shows both tries, and the same is sent once more when it is asked for.
+// A vendor suspends a license. The audit log names the actor; the vendor's program gets a signed request, again after a failure; the log
+// of deliveries shows both attempts, and a replay sends the same event once more.
 //
 // proves B07
 func TestWebhookDeliveryEndToEnd(t *testing.T) {
@@ -150,7 +150,8 @@ func TestWebhookDeliveryEndToEnd(t *testing.T) {
 	p = w.login("owner@acme.test")
 	second := receive(t, requests)
 	reaches("delivered", 2)
-	p.Must(http.StatusOK, "POST", deliveries+"/"+id(p.Must(http.StatusOK, "GET", deliveries, nil)["items"].([]any)[0].(map[string]any))+"/replay", nil)
+	p.Must(http.StatusOK, "POST", deliveries+"/"+id(p.Must(http.StatusOK, "GET", deliveries,
+		nil)["items"].([]any)[0].(map[string]any))+"/replay", nil)
 	third := receive(t, requests)
 	reaches("delivered", 3)
 

@@ -61,7 +61,7 @@ func TestNoneAndBooleans(t *testing.T) {
 	}
 }
 
-// A flag beats the environment, the environment the file, the file the default.
+// Flags take precedence over the environment, the environment over the file, the file over the defaults.
 //
 // proves part of S28
 func TestSourcePrecedence(t *testing.T) {
@@ -79,7 +79,7 @@ func TestSourcePrecedence(t *testing.T) {
 	}
 }
 
-// Everything that is wrong is told at once, each with the setting's spellings, the value, where it was found and what is allowed.
+// All faults are reported at once, each with the setting's name, its value, its source and the allowed values.
 //
 // proves S28
 func TestAllFaultsAreReported(t *testing.T) {
@@ -97,7 +97,8 @@ func TestAllFaultsAreReported(t *testing.T) {
 		`lisen: unknown setting; docs/configuration.md lists them (from the file "`,
 		`listen: "localhost" is not of the form host:port; use host:port; port 0 picks a free port, an empty host listens on all addresses ` +
 			`(from the environment; set by --listen, ONELICENSE_LISTEN, or listen in the file)`,
-		`log-format: "xml" is not valid; use text or json (from the command line; set by --log-format, ONELICENSE_LOG_FORMAT, or log-format in the file)`,
+		`log-format: "xml" is not valid; use text or json ` +
+			`(from the command line; set by --log-format, ONELICENSE_LOG_FORMAT, or log-format in the file)`,
 		`log-level: "loud" is not valid; use debug, info, warn or error (`,
 		`mongo: the value is not a MongoDB address; use mongodb://… or mongodb+srv://… (from the file "`,
 		`public-url: "example.com" is not the base URL of a server; use https://host`,
@@ -132,7 +133,8 @@ func TestInvalidSettingsFile(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
 	}
-	for name, path := range map[string]string{"missing": filepath.Join(t.TempDir(), "nowhere"), "directory": t.TempDir(), "endless": "/dev/zero"} {
+	for name, path := range map[string]string{"missing": filepath.Join(t.TempDir(), "nowhere"), "directory": t.TempDir(),
+		"endless": "/dev/zero"} {
 		_, err := fixture{T: t, flags: map[string]string{FileSetting: path}}.read()
 		if err == nil || !strings.Contains(err.Error(), "--config or ONELICENSE_CONFIG") || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
@@ -150,7 +152,8 @@ func TestSettingCombinations(t *testing.T) {
 		"key without certificate":  {map[string]string{"tls-key": "x"}, "goes with tls-key"},
 		"certificate that is none": {map[string]string{"tls-certificate": "/dev/null", "tls-key": "/dev/null"}, "a certificate that matches"},
 		"mail from nobody":         {map[string]string{"smtp-host": "mail"}, "required with smtp-host"},
-		"mail with half a login":   {map[string]string{"smtp-host": "mail", "smtp-from": "a@b.test", "smtp-user": "u"}, "goes with smtp-password"},
+		"mail with half a login": {map[string]string{"smtp-host": "mail", "smtp-from": "a@b.test", "smtp-user": "u"},
+			"goes with smtp-password"},
 		"mail password in the clear": {map[string]string{"smtp-host": "mail", "smtp-from": "a@b.test", "smtp-user": "u", "smtp-password": "p",
 			"smtp-tls": "none"}, "unencrypted"},
 		"proxies by name":             {map[string]string{"trusted-proxies": "proxy"}, `"proxy", which is neither an address`},
@@ -167,7 +170,7 @@ func TestSettingCombinations(t *testing.T) {
 	}
 }
 
-// Secrets can come from files, as the mounts of a container have them, and no message shows one.
+// Secrets can be read from files, as containers mount them, and no message contains one.
 //
 // proves part of S28
 func TestSecretsFromFiles(t *testing.T) {
@@ -191,7 +194,8 @@ func TestSecretsFromFiles(t *testing.T) {
 		"other": w.write("other", "hush"),
 	} {
 		_, err := fixture{T: t, flags: map[string]string{"mongo-file": path}}.read()
-		if err == nil || !strings.Contains(err.Error(), "mongo: ") || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "hush") {
+		if err == nil || !strings.Contains(err.Error(), "mongo: ") || !strings.Contains(err.Error(), path) ||
+			strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -199,7 +203,7 @@ func TestSecretsFromFiles(t *testing.T) {
 
 var update = flag.Bool("update", false, "write docs/configuration.md anew")
 
-// docs/configuration.md says what the table says.
+// docs/configuration.md matches the table of settings.
 func TestReference(t *testing.T) {
 	const begin, end = "<!-- settings:begin -->\n\n", "<!-- settings:end -->"
 	path := filepath.Join("..", "..", "docs", "configuration.md")
@@ -224,7 +228,7 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// What the exporter of traces would only log stops the start.
+// What the trace exporter would only log stops the start.
 func TestTraces(t *testing.T) {
 	const endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	for name, c := range map[string]struct {
@@ -259,11 +263,13 @@ func TestMasterKeySourcesAreExclusive(t *testing.T) {
 		"conflicts with previous-master-key": {"previous-master-key": key, "previous-master-key-command": "x"},
 		"32 bytes in base64":                 {"master-key": key[4:]},
 	} {
-		if _, err := (fixture{T: t, flags: flags}).read(); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), key[4:]) {
+		if _, err := (fixture{T: t, flags: flags}).read(); err == nil || !strings.Contains(err.Error(), says) ||
+			strings.Contains(err.Error(), key[4:]) {
 			t.Errorf("%v: %v", flags, err)
 		}
 	}
-	if s, err := (fixture{T: t, flags: map[string]string{"master-key": key, "previous-master-key-command": "x y"}}).read(); err != nil || len(s.MasterKey) != 32 {
+	if s, err := (fixture{T: t, flags: map[string]string{"master-key": key, "previous-master-key-command": "x y"}}).read(); err != nil ||
+		len(s.MasterKey) != 32 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

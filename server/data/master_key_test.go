@@ -20,7 +20,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// testKeySource is where a master key is kept.
+// testKeySource returns a key of equal bytes, or an error.
 type testKeySource struct {
 	key  byte
 	gone error
@@ -30,8 +30,8 @@ func (v testKeySource) Key(context.Context) ([]byte, error) {
 	return bytes.Repeat([]byte{v.key}, masterkey.Size), v.gone
 }
 
-// A key from elsewhere leaves no key in the data directory. The next one takes its place while both are at hand; after that the old one
-// opens nothing, and a server that is given it does not start.
+// With an external key source no key is written into the data directory. The next key replaces the current one while both are configured;
+// after that the old one opens nothing, and a server configured with it does not start.
 //
 // proves part of N04
 func TestMasterKeyRotation(t *testing.T) {
@@ -84,10 +84,12 @@ func TestMasterKeyRotation(t *testing.T) {
 		about  string
 		want   string
 	}{
-		"the old key":          {server.Config{MasterKey: testKeySource{key: 1}}, "master-key", "cannot be decrypted: the master key is a different one"},
-		"a key of its own":     {server.Config{}, "", "master.key is missing"},
-		"a vault out of reach": {server.Config{MasterKey: testKeySource{gone: errors.New("no route to the vault")}}, "master-key", "no route to the vault"},
-		"another, too":         {server.Config{MasterKey: testKeySource{key: 2}, PreviousMasterKey: testKeySource{gone: errors.New("no route")}}, "previous-master-key", "no route"},
+		"the old key":      {server.Config{MasterKey: testKeySource{key: 1}}, "master-key", "cannot be decrypted: the master key is a different one"},
+		"a key of its own": {server.Config{}, "", "master.key is missing"},
+		"a vault out of reach": {server.Config{MasterKey: testKeySource{gone: errors.New("no route to the vault")}}, "master-key",
+			"no route to the vault"},
+		"another, too": {server.Config{MasterKey: testKeySource{key: 2}, PreviousMasterKey: testKeySource{gone: errors.New("no route")}},
+			"previous-master-key", "no route"},
 	} {
 		c.config.Data = dir
 		_, err := server.Open(c.config)
@@ -105,7 +107,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// Sealing anew stops in the middle and goes on; what was done is done, and nothing is lost.
+// Re-encryption stops half way and resumes; nothing is done twice or lost.
 func TestMasterKeyRotationResumes(t *testing.T) {
 	t.Parallel()
 	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"), MasterKey: testKeySource{key: 1}}))
@@ -130,7 +132,8 @@ func TestMasterKeyRotationResumes(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	tired.strength = 100
-	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.Store.EachProduct); err != nil || r.Reencrypted != 2 || r.Products != 3 || r.Unreadable != nil {
+	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.Store.EachProduct); err != nil || r.Reencrypted != 2 || r.Products != 3 ||
+		r.Unreadable != nil {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if r, err = domain.Keys.ReencryptKeys(t.Context(), w.Store.EachProduct); err != nil || r.Reencrypted != 0 {
@@ -160,7 +163,7 @@ func TestMasterKeyRotationResumes(t *testing.T) {
 	}
 }
 
-// failingUpdateStore fails after some changes of products.
+// failingUpdateStore fails after some updates of products.
 type failingUpdateStore struct {
 	licensing.Store
 	strength int

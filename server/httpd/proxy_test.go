@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// The lock-out of guessers goes by the address that the trusted proxy saw, whatever the guesser writes.
+// The login rate limit uses the address that the trusted proxy saw, whatever the client writes into the header.
 //
 // proves part of B10
 func TestRateLimitBehindProxy(t *testing.T) {
@@ -34,7 +34,8 @@ func TestRateLimitBehindProxy(t *testing.T) {
 	if n := until(direct, "a", func(n byte) []string { return []string{address(n)} }); n != 11 {
 		t.Errorf("who comes directly and claims to be others is locked out at try %d", n)
 	}
-	behind := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}))
+	behind := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"),
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}))
 	if n := until(behind, "b", func(n byte) []string { return []string{address(n)} }); n != 0 {
 		t.Errorf("different people behind a proxy are locked out at try %d", n)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// A program that asks too often is told so without a signature being checked or made, and one at another address is served.
+// A program that exceeds the rate is refused before any signature is verified or made; a program at another address is served.
 //
 // proves part of B10
 func TestSyncRateLimits(t *testing.T) {

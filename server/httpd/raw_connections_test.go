@@ -15,7 +15,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// rawConn is a connection by which bytes are sent as they are.
+// rawConn is a connection on which the test sends bytes as they are.
 type rawConn struct {
 	*testing.T
 	net.Conn
@@ -41,7 +41,7 @@ func (r *rawConn) send(text string) *rawConn {
 	return r
 }
 
-// next is the next answer's status and body; 0 when the connection was closed instead.
+// next returns the next reply's status and body; 0 when the connection was closed instead.
 func (r *rawConn) next() (status int, body string) {
 	r.Helper()
 	response, err := http.ReadResponse(r.answers, nil)
@@ -57,7 +57,7 @@ func (r *rawConn) next() (status int, body string) {
 	return response.StatusCode, string(text)
 }
 
-// closed wants the server to have closed the connection, by itself and before the test's patience ended.
+// closed requires that the server has closed the connection before the test's deadline.
 func (r *rawConn) closed() {
 	r.Helper()
 	n, err := io.Copy(io.Discard, r.answers)
@@ -68,11 +68,12 @@ func (r *rawConn) closed() {
 
 const livezRequest = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 
-// A client that sends its request by and by, or never, loses the connection, whatever it has sent; others are served meanwhile.
+// A client that sends its request too slowly, or never, loses the connection at whatever point; others are served meanwhile.
 //
 // proves part of B10
 func TestSlowClients(t *testing.T) {
-	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"), ReadTimeout: 300 * time.Millisecond, IdleTimeout: 300 * time.Millisecond}))
+	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"), ReadTimeout: 300 * time.Millisecond,
+		IdleTimeout: 300 * time.Millisecond}))
 	const head = "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
 	for name, begun := range map[string]string{
 		"nothing": "", "half_a_line": "GET /li", "half_a_header": head, "no_body": head + "\r\n", "half_a_body": head + "\r\nxxxx",
@@ -122,7 +123,7 @@ func TestSlowClients(t *testing.T) {
 	})
 }
 
-// Requests that are sent without waiting are answered in order; what is none ends the connection, and with it whatever came behind.
+// Pipelined requests are answered in order; a malformed one ends the connection, including what follows it.
 //
 // proves part of S24
 func TestPipelinedAndMalformedRequests(t *testing.T) {
@@ -143,15 +144,18 @@ func TestPipelinedAndMalformedRequests(t *testing.T) {
 		status int
 		code   string
 	}{
-		"garbage":                    {"\x00\xff\x16\x03\x01\r\n\r\n", 400, "malformed"},
-		"a handshake of TLS":         {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "malformed"},
-		"many headers":               {"GET /livez HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("A: b\r\n", 5000) + "\r\n", 431, "header_too_large"},
-		"a long line":                {"GET /" + strings.Repeat("a", 20_000) + " HTTP/1.1\r\nHost: x\r\n\r\n", 431, "header_too_large"},
-		"a length that is none":      {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, "malformed"},
-		"a length beyond numbers":    {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400, "malformed"},
-		"two lengths":                {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 200\r\n\r\nx", 400, ""},
-		"chunks that are none":       {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n0\r\n\r\n", 400, "malformed"},
-		"endless chunks":             {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1000\r\n"+strings.Repeat("x", 4096)+"\r\n", 20), 413, "too_large"},
+		"garbage":               {"\x00\xff\x16\x03\x01\r\n\r\n", 400, "malformed"},
+		"a handshake of TLS":    {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "malformed"},
+		"many headers":          {"GET /livez HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("A: b\r\n", 5000) + "\r\n", 431, "header_too_large"},
+		"a long line":           {"GET /" + strings.Repeat("a", 20_000) + " HTTP/1.1\r\nHost: x\r\n\r\n", 431, "header_too_large"},
+		"a length that is none": {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, "malformed"},
+		"a length beyond numbers": {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400,
+			"malformed"},
+		"two lengths": {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 200\r\n\r\nx", 400, ""},
+		"chunks that are none": {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n0\r\n\r\n", 400,
+			"malformed"},
+		"endless chunks": {"POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			strings.Repeat("1000\r\n"+strings.Repeat("x", 4096)+"\r\n", 20), 413, "too_large"},
 		"a header that is continued": {"GET /livez HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", 0, ""},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
@@ -167,7 +171,7 @@ func TestPipelinedAndMalformedRequests(t *testing.T) {
 	}
 }
 
-// A request whose length is said in two ways has one meaning, or none: no second request is found in its body.
+// A request with two lengths is refused, or has one meaning: no second request is found in its body.
 //
 // proves part of S24
 func TestRequestSmuggling(t *testing.T) {
@@ -175,19 +179,24 @@ func TestRequestSmuggling(t *testing.T) {
 	w := servertest.Start(t)
 	const hidden = "GET /api/v1/hidden HTTP/1.1\r\nHost: x\r\n\r\n"
 	for name, text := range map[string]string{
-		"both, chunks end first":  "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: " + fmt.Sprint(5+len(hidden)) + "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
-		"both, in another order":  "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: " + fmt.Sprint(5+len(hidden)) + "\r\n\r\n0\r\n\r\n" + hidden,
-		"two lengths":             "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: " + fmt.Sprint(len(hidden)) + "\r\n\r\n" + hidden,
-		"a coding that is none":   "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: " + fmt.Sprint(len(hidden)) + "\r\nTransfer-Encoding: xchunked\r\n\r\n" + hidden,
-		"no coding, no length":    "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n" + hidden,
-		"a coding of one's own":   "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + hidden,
-		"two codings":             "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + hidden,
-		"two hosts":               "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nHost: y\r\nContent-Length: 5\r\n\r\n" + hidden,
-		"a length with a plus":    "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: +" + fmt.Sprint(len(hidden)) + "\r\n\r\n" + hidden,
-		"a name with a blank":     "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length : " + fmt.Sprint(len(hidden)) + "\r\n\r\n" + hidden,
-		"a body where none is":    "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: " + fmt.Sprint(len(hidden)) + "\r\n\r\n" + hidden,
-		"a line feed by itself":   "GET /livez HTTP/1.1\nHost: x\nContent-Length: " + fmt.Sprint(len(hidden)) + "\n\n" + hidden,
-		"a length in hexadecimal": "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 0x" + fmt.Sprintf("%x", len(hidden)) + "\r\n\r\n" + hidden,
+		"both, chunks end first": "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: " + fmt.Sprint(5+len(hidden)) +
+			"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
+		"both, in another order": "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: " +
+			fmt.Sprint(5+len(hidden)) + "\r\n\r\n0\r\n\r\n" + hidden,
+		"two lengths": "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: " + fmt.Sprint(len(hidden)) +
+			"\r\n\r\n" + hidden,
+		"a coding that is none": "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: " + fmt.Sprint(len(hidden)) +
+			"\r\nTransfer-Encoding: xchunked\r\n\r\n" + hidden,
+		"no coding, no length":  "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n" + hidden,
+		"a coding of one's own": "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + hidden,
+		"two codings":           "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + hidden,
+		"two hosts":             "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nHost: y\r\nContent-Length: 5\r\n\r\n" + hidden,
+		"a length with a plus":  "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: +" + fmt.Sprint(len(hidden)) + "\r\n\r\n" + hidden,
+		"a name with a blank":   "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length : " + fmt.Sprint(len(hidden)) + "\r\n\r\n" + hidden,
+		"a body where none is":  "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: " + fmt.Sprint(len(hidden)) + "\r\n\r\n" + hidden,
+		"a line feed by itself": "GET /livez HTTP/1.1\nHost: x\nContent-Length: " + fmt.Sprint(len(hidden)) + "\n\n" + hidden,
+		"a length in hexadecimal": "POST /api/v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 0x" + fmt.Sprintf("%x", len(hidden)) + "\r\n\r\n" +
+			hidden,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			// After an answer that ends the connection nothing comes; after another, the answer to a request that is nobody's guess.

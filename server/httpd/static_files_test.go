@@ -104,7 +104,8 @@ func TestOnlyBuiltFilesAreServed(t *testing.T) {
 		"/index.html.br", "/.gitkeep", "/assets", "/assets/", "/assets/../index.html", "/products", "/api", "/api/v1", "/api/v1/nothing", "/api/",
 	} {
 		r, body := get(t, app, path, http.Header{"Accept": {"text/html"}})
-		if r.StatusCode != http.StatusNotFound || r.Header.Get("Content-Type") != "application/problem+json" || !strings.Contains(body, "no_route") {
+		if r.StatusCode != http.StatusNotFound || r.Header.Get("Content-Type") != "application/problem+json" ||
+			!strings.Contains(body, "no_route") {
 			t.Errorf("%s: %d %s", path, r.StatusCode, body)
 		}
 	}
@@ -128,7 +129,8 @@ func TestSetupLinkRedirectsToPages(t *testing.T) {
 
 func TestServerWithoutPages(t *testing.T) {
 	r, body := get(t, appOf(t, nil), "/", http.Header{"Accept": {"text/html"}})
-	if r.StatusCode != http.StatusOK || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/plain") || !strings.Contains(body, "make build") {
+	if r.StatusCode != http.StatusOK || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/plain") ||
+		!strings.Contains(body, "make build") {
 		t.Errorf("%d %q", r.StatusCode, body)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// testCertificate are the files of a certificate.
+// testCertificate holds the files of a certificate.
 type testCertificate struct {
 	*testing.T
 	certificate, key string
@@ -32,14 +32,15 @@ func newTestCertificate(t *testing.T) *testCertificate {
 	return &testCertificate{t, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), time.Now().Add(-time.Hour)}
 }
 
-// renew writes a certificate with this number.
+// renew writes a certificate with a serial number.
 func (p *testCertificate) renew(number int64) {
 	p.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		p.Fatal(err)
 	}
-	template := x509.Certificate{SerialNumber: big.NewInt(number), Subject: pkix.Name{CommonName: "localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	template := x509.Certificate{SerialNumber: big.NewInt(number), Subject: pkix.Name{CommonName: "localhost"},
+		NotAfter: time.Now().Add(time.Hour)}
 	certificate, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
 	if err != nil {
 		p.Fatal(err)
@@ -52,7 +53,7 @@ func (p *testCertificate) renew(number int64) {
 	p.write(p.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
 }
 
-// write gives each file a time of its own, which a fast disk would not.
+// write gives each file a modification time of its own, which a fast disk would not.
 func (p *testCertificate) write(path string, text []byte) {
 	p.Helper()
 	if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -64,7 +65,7 @@ func (p *testCertificate) write(path string, text []byte) {
 	}
 }
 
-// servedSerial is the number of the certificate that a new connection is shown.
+// servedSerial returns the serial number of the certificate that a new connection gets.
 func servedSerial(w *servertest.Server) int64 {
 	w.Helper()
 	c, err := tls.Dial("tcp", w.Addr.String(), &tls.Config{InsecureSkipVerify: true})
@@ -75,14 +76,15 @@ func servedSerial(w *servertest.Server) int64 {
 	return c.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
 }
 
-// A renewed certificate is shown without a restart, and a half-written one never.
+// A renewed certificate is served without a restart, and a half-written one never.
 //
 // proves part of B13
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	p := newTestCertificate(t)
 	p.renew(1)
-	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"), TLSCertificate: p.certificate, TLSKey: p.key}))
+	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"), TLSCertificate: p.certificate,
+		TLSKey: p.key}))
 	if got := servedSerial(w); got != 1 {
 		t.Errorf("shows %d", got)
 	}
@@ -119,7 +121,8 @@ func TestTLS(t *testing.T) {
 func TestTLSCertificateRequiredAtStart(t *testing.T) {
 	t.Parallel()
 	p := newTestCertificate(t)
-	if _, err := server.Open(server.Config{Data: t.TempDir(), TLSCertificate: p.certificate, TLSKey: p.key}); err == nil || !strings.Contains(err.Error(), "tls-certificate") {
+	if _, err := server.Open(server.Config{Data: t.TempDir(), TLSCertificate: p.certificate, TLSKey: p.key}); err == nil ||
+		!strings.Contains(err.Error(), "tls-certificate") {
 		t.Errorf("without files: %v", err)
 	}
 	if r := servertest.Start(t).Anonymous().Do("GET", "/session", nil); r.Header.Get("Strict-Transport-Security") != "" {

@@ -14,7 +14,7 @@ import (
 
 var secret = bytes.Repeat([]byte{0xa7}, Size)
 
-// script is a program of the administrator's.
+// script writes an executable shell script and returns its path.
 func script(t *testing.T, body string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -46,7 +46,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong is said in the program's own words, and nothing that it wrote as a key is repeated.
+// Errors contain the program's own error text, and nothing that it printed as a key.
 //
 // proves part of S28
 func TestCommandErrors(t *testing.T) {
@@ -70,7 +70,8 @@ func TestCommandErrors(t *testing.T) {
 
 func TestCommandTimeout(t *testing.T) {
 	hangs := script(t, "sleep 600")
-	if _, err := (Command{Line: hangs, Timeout: 50 * time.Millisecond}).Key(t.Context()); err == nil || !strings.Contains(err.Error(), "did not print a key within 50ms") {
+	if _, err := (Command{Line: hangs, Timeout: 50 * time.Millisecond}).Key(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "did not print a key within 50ms") {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -19,7 +19,7 @@ import (
 	"github.com/onelicense/onelicense/server/store/sqlite"
 )
 
-// diagnose is what is found in a data directory, by code; of two findings of a code the first.
+// diagnose returns the findings by code, the first of each code.
 func diagnose(t *testing.T, c ops.DiagnoseOptions) map[string]ops.Finding {
 	t.Helper()
 	found := map[string]ops.Finding{}
@@ -34,7 +34,7 @@ func diagnose(t *testing.T, c ops.DiagnoseOptions) map[string]ops.Finding {
 	return found
 }
 
-// A server that is well has nothing but good findings, also while it runs.
+// A healthy server has only good findings, also while it runs.
 //
 // proves part of B12
 func TestDiagnoseHealthyServer(t *testing.T) {
@@ -50,7 +50,8 @@ func TestDiagnoseHealthyServer(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	for _, code := range []string{"data_directory", "master_key", "database", "schema", "product_keys", "background_jobs", "clock", "audit", "server"} {
+	for _, code := range []string{"data_directory", "master_key", "database", "schema", "product_keys", "background_jobs", "clock", "audit",
+		"server"} {
 		if _, ok := found[code]; !ok {
 			t.Errorf("no finding for %s", code)
 		}
@@ -63,7 +64,7 @@ func TestDiagnoseHealthyServer(t *testing.T) {
 	}
 }
 
-// Each thing that can be wrong is found, and nothing is changed by looking.
+// Each fault is found, and the checks change nothing.
 func TestDiagnoseFindsFaults(t *testing.T) {
 	t.Parallel()
 	execute := func(query string, args ...any) func(*testing.T, *ops.DiagnoseOptions) {
@@ -100,12 +101,16 @@ func TestDiagnoseFindsFaults(t *testing.T) {
 		level ops.Level
 		says  string
 	}{
-		"no directory":     {func(_ *testing.T, c *ops.DiagnoseOptions) { c.Data += "/nowhere" }, "data_directory", ops.Bad, "nowhere"},
-		"a file":           {func(_ *testing.T, c *ops.DiagnoseOptions) { c.Data += "/" + sqlite.File }, "data_directory", ops.Bad, "is not a directory"},
-		"no key":           {func(t *testing.T, c *ops.DiagnoseOptions) { remove(t, c.Data, data.MasterKeyFile) }, "master_key", ops.Bad, "master.key"},
-		"half a key":       {file(data.MasterKeyFile, func(b []byte) []byte { return b[:16] }), "master_key", ops.Bad, "16"},
-		"another key":      {file(data.MasterKeyFile, func(b []byte) []byte { _, _ = rand.Read(b); return b }), "product_keys", ops.Bad, "a different one"},
-		"no database":      {func(t *testing.T, c *ops.DiagnoseOptions) { remove(t, c.Data, sqlite.File) }, "database", ops.Bad, "no database in"},
+		"no directory": {func(_ *testing.T, c *ops.DiagnoseOptions) { c.Data += "/nowhere" }, "data_directory", ops.Bad, "nowhere"},
+		"a file": {func(_ *testing.T, c *ops.DiagnoseOptions) { c.Data += "/" + sqlite.File }, "data_directory", ops.Bad,
+			"is not a directory"},
+		"no key": {func(t *testing.T, c *ops.DiagnoseOptions) { remove(t, c.Data, data.MasterKeyFile) }, "master_key", ops.Bad,
+			"master.key"},
+		"half a key": {file(data.MasterKeyFile, func(b []byte) []byte { return b[:16] }), "master_key", ops.Bad, "16"},
+		"another key": {file(data.MasterKeyFile, func(b []byte) []byte { _, _ = rand.Read(b); return b }), "product_keys", ops.Bad,
+			"a different one"},
+		"no database": {func(t *testing.T, c *ops.DiagnoseOptions) { remove(t, c.Data, sqlite.File) }, "database", ops.Bad,
+			"no database in"},
 		"no database file": {file(sqlite.File, func([]byte) []byte { return bytes.Repeat([]byte("x"), 8192) }), "database", ops.Bad, "database"},
 		"of tomorrow":      {execute(`PRAGMA user_version = 1000`), "schema", ops.Bad, "1000"},
 		"of yesterday":     {execute(`PRAGMA user_version = 1`), "schema", ops.Warning, "schema version 1"},
@@ -115,8 +120,10 @@ func TestDiagnoseFindsFaults(t *testing.T) {
 			c.Now = func() time.Time { return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC) }
 		},
 			"clock", ops.Bad, "2020"},
-		"a line changed":  {execute(`UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'Ada', 'Eve') AS BLOB) WHERE kind = 'audit' AND seq = (SELECT min(seq) FROM entries WHERE kind = 'audit' AND org != '')`), "audit", ops.Bad, "was changed"},
-		"a line removed":  {execute(`DELETE FROM entries WHERE kind = 'audit' AND seq = (SELECT min(seq) FROM entries WHERE kind = 'audit' AND org != '')`), "audit", ops.Bad, ""},
+		"a line changed": {execute(`UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'Ada', 'Eve') AS BLOB)
+			WHERE kind = 'audit' AND seq = (SELECT min(seq) FROM entries WHERE kind = 'audit' AND org != '')`), "audit", ops.Bad, "was changed"},
+		"a line removed": {execute(`DELETE FROM entries
+			WHERE kind = 'audit' AND seq = (SELECT min(seq) FROM entries WHERE kind = 'audit' AND org != '')`), "audit", ops.Bad, ""},
 		"nobody answers":  {func(_ *testing.T, c *ops.DiagnoseOptions) { c.URL = "http://127.0.0.1:1" }, "server", ops.Bad, "127.0.0.1:1"},
 		"no address":      {func(_ *testing.T, c *ops.DiagnoseOptions) { c.URL = "http://[" }, "server", ops.Bad, ""},
 		"others may look": {func(t *testing.T, c *ops.DiagnoseOptions) { open0755(t, c.Data) }, "data_directory", ops.Warning, "0755"},

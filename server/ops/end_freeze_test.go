@@ -15,11 +15,12 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// The epoch is the whole server's: no organisation ends the wait after a restore for the others, whoever operates the server does.
+// The epoch is that of the whole server: no organisation can end the freeze for the others, only the operator.
 func TestEndFreeze(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
-	if _, _, err := ops.EndFreeze(t.Context(), data.Options{Dir: dir}, time.Now); err == nil || !strings.Contains(err.Error(), "there is no") || data.Exists(dir) {
+	if _, _, err := ops.EndFreeze(t.Context(), data.Options{Dir: dir}, time.Now); err == nil ||
+		!strings.Contains(err.Error(), "there is no") || data.Exists(dir) {
 		t.Errorf("an empty directory: %v", err)
 	}
 	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: dir}))

@@ -14,7 +14,8 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// A key that is kept elsewhere opens a restored server too, and is not put beside its data. While that is made, nobody else may begin there.
+// A key from an external source also opens a restored server, and is not written beside its data. During the restore no server can start
+// there.
 //
 // proves part of B12, N04
 func TestRestoreWithExternalKeySource(t *testing.T) {

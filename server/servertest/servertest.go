@@ -147,7 +147,8 @@ func (s *Server) OtherOrganisation() *User {
 // NewOrganisationToken returns a one-time token for creating another organisation.
 func (s *Server) NewOrganisationToken() string {
 	s.Helper()
-	link, _, err := access.New(s.Store, access.Options{Clock: s.Clock.Now, URL: func() string { return s.URL }}).NewOrganisationLink(s.Context())
+	link, _, err := access.New(s.Store, access.Options{Clock: s.Clock.Now,
+		URL: func() string { return s.URL }}).NewOrganisationLink(s.Context())
 	if err != nil {
 		s.Fatal(err)
 	}

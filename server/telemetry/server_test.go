@@ -29,7 +29,8 @@ import (
 // proves part of B13
 func TestMetrics(t *testing.T) {
 	m := metrics.New(metrics.Build{})
-	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"), Telemetry: telemetry.Telemetry{Metrics: m}, SyncRates: httpd.SyncRates{PerLicense: 1, Burst: 3 * time.Second}}))
+	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"),
+		Telemetry: telemetry.Telemetry{Metrics: m}, SyncRates: httpd.SyncRates{PerLicense: 1, Burst: 3 * time.Second}}))
 	p := w.Owner()
 	product, version, id := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
 	d := w.NewDevice(product, version, id)
@@ -59,7 +60,8 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("missing %s in\n%s", line, text)
 		}
 	}
-	if strings.Contains(text, "onelicense_epoch 0\n") || strings.Contains(text, "onelicense_store_failures_total{") || !strings.Contains(text, `onelicense_syncs_total{code="suspended"}`) {
+	if strings.Contains(text, "onelicense_epoch 0\n") || strings.Contains(text, "onelicense_store_failures_total{") ||
+		!strings.Contains(text, `onelicense_syncs_total{code="suspended"}`) {
 		t.Errorf("wrong:\n%s", text)
 	}
 	if strings.Contains(text, id) || strings.Contains(text, product) {
@@ -68,7 +70,7 @@ func TestMetrics(t *testing.T) {
 	w.Anonymous().Send("GET", "/metrics", http.Header{}, nil).WantProblem(http.StatusNotFound, "no_route") // the public port shows none
 }
 
-// spanCollector is a collector that keeps what it is sent.
+// spanCollector is a collector that keeps the spans it receives.
 type spanCollector struct {
 	*testing.T
 	mu    sync.Mutex
@@ -94,7 +96,8 @@ func (g *spanCollector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, from := range request.ResourceSpans {
 		for _, scope := range from.ScopeSpans {
 			for _, s := range scope.Spans {
-				kept := receivedSpan{hex.EncodeToString(s.TraceId), hex.EncodeToString(s.SpanId), hex.EncodeToString(s.ParentSpanId), map[string]string{}}
+				kept := receivedSpan{hex.EncodeToString(s.TraceId), hex.EncodeToString(s.SpanId), hex.EncodeToString(s.ParentSpanId),
+					map[string]string{}}
 				for _, a := range append(s.Attributes, from.Resource.Attributes...) {
 					kept.attributes[a.Key] = a.Value.String()
 				}
@@ -104,7 +107,7 @@ func (g *spanCollector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Request, domain and store are one trace, which a trusted proxy may have begun.
+// Request, service and store are spans of one trace, which a trusted proxy may have begun.
 //
 // proves part of B13
 func TestTraces(t *testing.T) {
@@ -117,7 +120,8 @@ func TestTraces(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := servertest.Start(t, servertest.WithConfig(server.Config{
-		Data: filepath.Join(t.TempDir(), "data"), Telemetry: telemetry.Telemetry{Traces: tracer}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Data: filepath.Join(t.TempDir(), "data"), Telemetry: telemetry.Telemetry{Traces: tracer},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	}))
 	p := w.Owner()
 	product, version, id := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
@@ -133,7 +137,8 @@ func TestTraces(t *testing.T) {
 	if request.id == "" || domain.parent != request.id || store.parent != domain.id || store.trace != request.trace || request.parent != "" {
 		t.Errorf("request %v, domain %v, store %v", request, domain, store)
 	}
-	if !strings.Contains(request.attributes["http.response.status_code"], "200") || !strings.Contains(domain.attributes["onelicense.code"], `"ok"`) ||
+	if !strings.Contains(request.attributes["http.response.status_code"], "200") || !strings.Contains(domain.attributes["onelicense.code"],
+		`"ok"`) ||
 		!strings.Contains(request.attributes["service.name"], `"onelicense"`) {
 		t.Errorf("request %v, domain %v", request.attributes, domain.attributes)
 	}
@@ -152,7 +157,7 @@ func TestTraces(t *testing.T) {
 	}
 }
 
-// A stranger's trace is not continued, and a collector that is away is waited for by nobody.
+// An untrusted client's trace is not continued, and an unavailable collector delays nothing.
 func TestUntrustedTraceParent(t *testing.T) {
 	g := &spanCollector{T: t, spans: map[string]receivedSpan{}}
 	stub := httptest.NewServer(g)
@@ -161,7 +166,8 @@ func TestUntrustedTraceParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"), Telemetry: telemetry.Telemetry{Traces: tracer}}))
+	w := servertest.Start(t, servertest.WithConfig(server.Config{Data: filepath.Join(t.TempDir(), "data"),
+		Telemetry: telemetry.Telemetry{Traces: tracer}}))
 	const theirs = "4bf92f3577b34da6a3ce929d0e0e4736"
 	w.Anonymous().Send("GET", "/livez", http.Header{"Traceparent": {"00-" + theirs + "-00f067aa0ba902b7-01"}}, nil)
 	if err := tracer.Close(context.Background()); err != nil {
@@ -174,7 +180,7 @@ func TestUntrustedTraceParent(t *testing.T) {
 	w.Owner().Must(http.StatusOK, "GET", "/session", nil)
 }
 
-// What is logged for a request has its id, which the sender is told.
+// The log records of a request contain its id, which the reply contains too.
 func TestLogContainsRequestID(t *testing.T) {
 	w := servertest.Start(t)
 	p := w.Owner()

@@ -25,7 +25,7 @@ import (
 
 const ownersPassword = "correct horse battery"
 
-// backupShop is a vendor with a server that is a process of its own, behind an address that stays when the server is another.
+// backupShop is a vendor with a server process behind an address that stays the same when the server is replaced.
 type backupShop struct {
 	*testing.T
 	data        string
@@ -37,7 +37,7 @@ type backupShop struct {
 	product, version, license, root string
 }
 
-// openShop starts a server and makes what there is to sell: 100 000 calls, each asked for, and two seats of rendering.
+// openShop starts a server and creates a license with 100 000 calls, each synced, and two seats of rendering.
 func openShop(t *testing.T, environment ...string) *backupShop {
 	t.Helper()
 	s := &backupShop{T: t, data: filepath.Join(t.TempDir(), "data"), environment: environment}
@@ -56,16 +56,18 @@ func openShop(t *testing.T, environment ...string) *backupShop {
 	t.Setenv("ONELICENSE_PASSWORD", ownersPassword)
 	s.must("login", "--as", "ada@acme.test")
 	s.product = s.made("products", "create", "--name", "CAD")
-	s.version = s.made("versions", "create", s.product, "--name", "1", "--policy.type", "calls", "--policy.trigger", "every_call", "--policy.interval", "60000",
+	s.version = s.made("versions", "create", s.product, "--name", "1", "--policy.type", "calls", "--policy.trigger", "every_call",
+		"--policy.interval", "60000",
 		"--policy.grace", "600000", "--policy.activation-limit", "100")
-	s.license = s.made("licenses", "create", s.version, "--contexts", "ui", "--entitlements", "name=rendering,slots=2", "--allowance", "100000")
+	s.license = s.made("licenses", "create", s.version, "--contexts", "ui", "--entitlements", "name=rendering,slots=2", "--allowance",
+		"100000")
 	var product struct{ Root string }
 	s.read(&product, "products", "get", s.product)
 	s.root = product.Root
 	return s
 }
 
-// serve starts a server on a data directory; from then on it is the one that is reached.
+// serve starts a server on a data directory and directs the address to it.
 func (s *backupShop) serve(data string) {
 	s.Helper()
 	s.server = startServe(s.T, data, s.environment...)
@@ -108,7 +110,7 @@ func (s *backupShop) made(args ...string) string {
 	return record.ID
 }
 
-// program is a licensed program on a machine of its own.
+// program returns a licensed program on a machine of its own.
 func (s *backupShop) program() (*onelicense.Client, error) {
 	s.Helper()
 	client, err := onelicense.New(s.Context(), onelicense.Config{
@@ -130,7 +132,7 @@ func (s *backupShop) running() *onelicense.Client {
 	return client
 }
 
-// A server is backed up while programs count, goes on, and is lost with its disk. The backup is restored.
+// A server is backed up while programs count, continues, and is lost with its disk. The backup is restored.
 //
 // proves part of B12
 // proves part of N05
@@ -165,8 +167,8 @@ func TestBackupUnderLoadAndRestore(t *testing.T) {
 	})
 }
 
-// lostAndRestored is the story of a backup that is made while a program counts, and restored when more has happened. The programs, which are
-// ahead of it, bring their counts and their seats back, and nobody else gets a seat that somebody holds.
+// lostAndRestored makes a backup while a program counts, and restores it after more has happened. The programs, which are ahead of the
+// backup, bring their counts and seats back, and nobody else gets a seat that somebody holds.
 func (s *backupShop) lostAndRestored(backup, restore func()) {
 	t := s.T
 	first := s.running()
@@ -243,7 +245,7 @@ func (s *backupShop) lostAndRestored(backup, restore func()) {
 	s.server.stop(t)
 }
 
-// What is damaged, cut short or of tomorrow is refused, and leaves nothing behind.
+// A damaged, incomplete or newer backup is refused, and leaves nothing behind.
 //
 // proves part of B12
 func TestRestoreRefuses(t *testing.T) {
@@ -308,10 +310,12 @@ func TestRestoreRefuses(t *testing.T) {
 		})
 	}
 	to := filepath.Join(t.TempDir(), "data")
-	if exit, _, errs := run(nil, "restore", "--data", to, "--master-key", other, kept()); exit != exitRefused || !strings.Contains(errs, "31") {
+	if exit, _, errs := run(nil, "restore", "--data", to, "--master-key", other, kept()); exit != exitRefused ||
+		!strings.Contains(errs, "31") {
 		t.Errorf("a key that is none: exit %d, %s", exit, errs)
 	}
-	if exit, out, errs := run(nil, "restore", "--data", to, kept("--with-master-key")); exit != exitOK || !strings.Contains(out, "began epoch "+strconv.FormatInt(now.Unix()+1, 10)) {
+	if exit, out, errs := run(nil, "restore", "--data", to, kept("--with-master-key")); exit != exitOK ||
+		!strings.Contains(out, "began epoch "+strconv.FormatInt(now.Unix()+1, 10)) {
 		t.Errorf("a good one: exit %d, %s%s", exit, out, errs)
 	}
 	for _, says := range []string{"ended the freeze", "there is no freeze"} {

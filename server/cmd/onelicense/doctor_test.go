@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/server/ops"
 )
 
-// The exit code says whether something is wrong; the findings say what, for people and for programs.
+// The exit code tells whether there is a problem; the findings describe it, for people and for programs.
 func TestDoctor(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	s, err := server.Open(server.Config{Data: data})
@@ -26,10 +26,12 @@ func TestDoctor(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &findings); err != nil || exit != exitOK || errs != "" || len(findings) < 8 {
 		t.Errorf("exit %d, %v: %s%s", exit, err, out, errs)
 	}
-	if exit, out, _ := run(nil, "doctor", "--data", data, "--listen", "127.0.0.1:1"); exit != exitRefused || !strings.Contains(out, "bad      server") {
+	if exit, out, _ := run(nil, "doctor", "--data", data, "--listen", "127.0.0.1:1"); exit != exitRefused ||
+		!strings.Contains(out, "bad      server") {
 		t.Errorf("nobody answers: exit %d\n%s", exit, out)
 	}
-	if exit, out, _ := run(nil, "doctor", "--data", data, "--listen", "nowhere"); exit != exitRefused || !strings.Contains(out, "bad      settings") {
+	if exit, out, _ := run(nil, "doctor", "--data", data, "--listen", "nowhere"); exit != exitRefused ||
+		!strings.Contains(out, "bad      settings") {
 		t.Errorf("a bad setting: exit %d\n%s", exit, out)
 	}
 	if err := os.Remove(filepath.Join(data, "master.key")); err != nil {

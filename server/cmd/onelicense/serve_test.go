@@ -67,7 +67,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// From the first start to the owner, with what the program prints and nothing else; then SIGTERM.
+// From the first start to the owner, with exactly the documented output; then SIGTERM.
 //
 // proves part of S02
 func TestServe(t *testing.T) {
@@ -109,7 +109,8 @@ type serving struct {
 func startServe(t *testing.T, data string, settings ...string) *serving {
 	t.Helper()
 	s := &serving{cmd: exec.Command(os.Args[0]), lines: make(chan string, 10)}
-	s.cmd.Env = append(os.Environ(), "ONELICENSE_TEST_ARGUMENTS=serve --log-format json", "ONELICENSE_LISTEN=127.0.0.1:0", "ONELICENSE_DATA="+data)
+	s.cmd.Env = append(os.Environ(), "ONELICENSE_TEST_ARGUMENTS=serve --log-format json", "ONELICENSE_LISTEN=127.0.0.1:0",
+		"ONELICENSE_DATA="+data)
 	s.cmd.Env = append(s.cmd.Env, settings...)
 	s.cmd.Stderr = &s.log
 	out, err := s.cmd.StdoutPipe()
@@ -145,7 +146,7 @@ func (s *serving) tokenIn(t *testing.T) string {
 	return token
 }
 
-// stop ends it as a supervisor would.
+// stop ends the process as a supervisor would.
 func (s *serving) stop(t *testing.T) {
 	t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// scrape is what Prometheus would read.
+// scrape returns the metrics as Prometheus reads them.
 func scrape(t *testing.T, m *Metrics) string {
 	t.Helper()
 	answer := httptest.NewRecorder()
@@ -56,7 +56,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// Every metric that the dashboard and the alerts ask for is one that there is.
+// Every metric that the dashboard and the alerts use exists.
 //
 // proves part of B13
 func TestDashboardUsesExistingMetrics(t *testing.T) {
