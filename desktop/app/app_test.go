@@ -138,7 +138,7 @@ func TestNoKeychain(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the password's file: %v, %v", info, err)
 	}
-	if w, err := (&Native{a}).Where(); err != nil || w.Secret != inFile || w.Server != Embedded ||
+	if w, err := (&Native{a}).ServerLocation(); err != nil || w.Secret != inFile || w.Server != Embedded ||
 		!strings.HasPrefix(w.Address, "http://127.0.0.1:") {
 		t.Errorf("Where: %+v, %v", w, err)
 	}
@@ -293,7 +293,7 @@ func TestUseServer(t *testing.T) {
 			t.Errorf("%q was taken for a server", wrong)
 		}
 	}
-	if w, err := n.Where(); err != nil || w.Server != Embedded {
+	if w, err := n.ServerLocation(); err != nil || w.Server != Embedded {
 		t.Errorf("after refused addresses: %+v, %v", w, err)
 	}
 }

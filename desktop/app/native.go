@@ -29,8 +29,8 @@ func (n *Native) Choose() ([]Chosen, error) {
 	})
 }
 
-// Judge verifies a chosen file with a keyring, or without one with the keys of the server's products.
-func (n *Native) Judge(id int, keyring string) (FileVerdict, error) {
+// VerifyFile verifies a chosen file with a keyring, or without one with the keys of the server's products.
+func (n *Native) VerifyFile(id int, keyring string) (FileVerdict, error) {
 	return recoverPanic(n.app, func() (FileVerdict, error) {
 		file, err := n.app.files.get(id)
 		if err != nil {
@@ -75,8 +75,8 @@ type ServerLocation struct {
 	Secret  string `json:"secret,omitempty"` // where the owner's password of the embedded server is stored: keychain or file
 }
 
-// Where returns the server that the pages use.
-func (n *Native) Where() (ServerLocation, error) {
+// ServerLocation returns the server that the pages use.
+func (n *Native) ServerLocation() (ServerLocation, error) {
 	return recoverPanic(n.app, func() (ServerLocation, error) { return n.app.serverLocation() })
 }
 

@@ -54,7 +54,7 @@ func TestVerifyFile(t *testing.T) {
 	}
 	for _, by := range []struct{ name, keyring string }{{"key", keys}, {"products", ""}} {
 		for i, w := range want {
-			j, err := n.Judge(opened[i].ID, by.keyring)
+			j, err := n.VerifyFile(opened[i].ID, by.keyring)
 			switch {
 			case err != nil:
 				t.Errorf("by %s: %s: %v", by.name, w.name, err)
@@ -77,7 +77,7 @@ func TestVerifyFileOfAnotherVendor(t *testing.T) {
 	a := start(t, t.TempDir(), Config{})
 	enter(t, a).license()
 	a.files.addOpened([]string{write(t, filepath.Join(t.TempDir(), "theirs.txt"), theirs)})
-	j, err := (&Native{a}).Judge(0, "")
+	j, err := (&Native{a}).VerifyFile(0, "")
 	if err != nil || j.Verdict.Genuine || j.Verdict.Answer.Code != "key_unknown" {
 		t.Errorf("%+v, %v", j, err)
 	}
@@ -88,9 +88,9 @@ func TestPanicBecomesAnError(t *testing.T) {
 	n := &Native{&App{config: Config{}}} // not opened by Open: everything in it is missing
 	n.app.config.Log = quiet
 	for name, call := range map[string]func() error{
-		"Judge":     func() error { _, err := n.Judge(0, ""); return err },
-		"panicking": func() error { _, err := recoverPanic(n.app, func() (int, error) { panic("our bug") }); return err },
-		"an error":  func() error { _, err := recoverPanic(n.app, func() (int, error) { return 0, errNoWindow }); return err },
+		"VerifyFile": func() error { _, err := n.VerifyFile(0, ""); return err },
+		"panicking":  func() error { _, err := recoverPanic(n.app, func() (int, error) { panic("our bug") }); return err },
+		"an error":   func() error { _, err := recoverPanic(n.app, func() (int, error) { return 0, errNoWindow }); return err },
 	} {
 		if err := call(); err == nil {
 			t.Errorf("%s gave no error", name)

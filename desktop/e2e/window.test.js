@@ -161,7 +161,7 @@ describe("a vendor with nothing installed", () => {
 
   test("hears of a call that fails", async () => {
     const native = (call) => page.run(`await window.go.app.Native.${call}.catch((error) => { throw new Error(error) })`);
-    await assert.rejects(native('Judge(4711, "")'), /no chosen file has the number 4711/);
+    await assert.rejects(native('VerifyFile(4711, "")'), /no chosen file has the number 4711/);
     await assert.rejects(native('UseServer("http://example.com")'), /https/);
   });
 

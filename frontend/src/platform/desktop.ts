@@ -8,11 +8,11 @@ import type { Platform } from "./types";
 interface Native {
   Opened(): Promise<Chosen[]>;
   Choose(): Promise<Chosen[]>;
-  Judge(id: number, keyring: string): Promise<Awaited<ReturnType<LocalFile["verify"]>>>;
+  VerifyFile(id: number, keyring: string): Promise<Awaited<ReturnType<LocalFile["verify"]>>>;
   ChooseKeyring(): Promise<string>;
   SaveFile(name: string, base64: string): Promise<boolean>;
   Copy(text: string): Promise<void>;
-  Where(): Promise<{ server: string; address: string; secret?: string }>;
+  ServerLocation(): Promise<{ server: string; address: string; secret?: string }>;
   UseServer(where: string): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ function base64(contents: Uint8Array<ArrayBuffer> | string) {
 export function desktop(native: Native): Platform {
   let show: ((files: LocalFile[]) => void) | undefined;
   let waiting: LocalFile[] = [];
-  const toLocalFile = ({ id, name }: Chosen): LocalFile => ({ name, verify: (keyring) => native.Judge(id, keyring) });
+  const toLocalFile = ({ id, name }: Chosen): LocalFile => ({ name, verify: (keyring) => native.VerifyFile(id, keyring) });
 
   /** Opens the verify page, and passes the opened files to it once it is mounted. */
   async function showOpenedFiles() {

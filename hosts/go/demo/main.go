@@ -1,12 +1,12 @@
-// Command demo is a licensed program, as small as one can be.
+// Command demo is a minimal licensed program.
 //
 //	demo --server URL --product ID --version ID --license ID --storage DIR STEP...
 //	demo --server URL --product ID --version ID --license ID --storage DIR --serve 127.0.0.1:8080
 //
 // Steps: consume=N, reserve=CONTEXT:ENTITLEMENT, release=CONTEXT:ENTITLEMENT, check=CONTEXT:ENTITLEMENT, sync, status, deactivate, hold
-// (until a line comes in), shutdown. Each prints its name, a tab, and the code of its verdict; a refusal does not keep the next step
-// from being tried, but makes the exit status 1. With --serve it is a web service instead: GET / is for everybody, GET /work is
-// licensed. What a flag leaves out is taken from the environment: ONELICENSE_SERVER, _PRODUCT, _VERSION, _LICENSE, _STORAGE.
+// (until a line is read), shutdown. Each prints its name, a tab, and the code of its verdict; the next step runs after a refusal too,
+// but the exit status is then 1. With --serve it is a web service instead: GET / is public, GET /work is
+// licensed. Missing flags are taken from the environment: ONELICENSE_SERVER, _PRODUCT, _VERSION, _LICENSE, _STORAGE.
 package main
 
 import (
@@ -63,7 +63,7 @@ func main() {
 	}
 }
 
-// step is one thing to do, with its argument read.
+// step is one step with its parsed argument.
 type step struct {
 	name                 string
 	times                int
@@ -86,7 +86,7 @@ func parse(args []string) (steps []step, err error) {
 			}
 		case "sync", "status", "deactivate", "hold", "shutdown":
 		default:
-			err = errors.New("there is no such step")
+			err = errors.New("unknown step")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", arg, err)
@@ -96,7 +96,7 @@ func parse(args []string) (steps []step, err error) {
 	return steps, nil
 }
 
-// play does the steps one after the other.
+// play executes the steps in order and returns an error if one was refused.
 func play(ctx context.Context, client *onelicense.Client, steps []step) error {
 	in := bufio.NewReader(os.Stdin)
 	refused := 0
@@ -127,7 +127,7 @@ func (s step) do(ctx context.Context, client *onelicense.Client, in *bufio.Reade
 		if released, err := client.Release(s.context, s.entitlement); err != nil || released {
 			return err
 		}
-		return client.Check(s.context, s.entitlement) // which says why not
+		return client.Check(s.context, s.entitlement) // returns the reason
 	case "check":
 		return client.Check(s.context, s.entitlement)
 	case "sync":
@@ -137,7 +137,7 @@ func (s step) do(ctx context.Context, client *onelicense.Client, in *bufio.Reade
 	case "deactivate":
 		return client.Deactivate(ctx)
 	case "hold":
-		in.ReadString('\n') // the end of the input is as good as a line
+		in.ReadString('\n') // the end of the input counts as a line
 	case "shutdown":
 		return client.Close(ctx)
 	}
@@ -162,7 +162,7 @@ func say(name string, err error) {
 	fmt.Printf("%s\t%s\n", name, onelicense.CodeOf(err))
 }
 
-// serve is a web service with one licensed route.
+// serve runs a web service with one licensed route.
 func serve(ctx context.Context, client *onelicense.Client, address string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
@@ -172,7 +172,7 @@ func serve(ctx context.Context, client *onelicense.Client, address string) error
 		if err := client.Consume(r.Context()); err != nil {
 			var refusal *onelicense.Error
 			if !errors.As(err, &refusal) {
-				return // the visitor has gone
+				return // the client has disconnected
 			}
 			reply(w, http.StatusForbidden, map[string]any{"code": refusal.Code, "message": refusal.Message, "do": refusal.Do})
 			return
@@ -198,5 +198,5 @@ func serve(ctx context.Context, client *onelicense.Client, address string) error
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) // a visitor who has gone is no error
+	json.NewEncoder(w).Encode(body) // fails only if the client has disconnected
 }

@@ -7,69 +7,10 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/onelicense/onelicense/license"
 )
-
-// proves C18
-func TestStorageReplacesTheState(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	d, err := OpenDirectory(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if state, err := d.Load(); state != "" || err != nil {
-		t.Fatalf("empty: %q, %v", state, err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "state.new"), []byte("left by a crash, longer than what comes"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, state := range []string{"one", "two"} {
-		if err := d.Save(state); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := d.Load(); got != state || err != nil {
-			t.Errorf("got %q, %v, want %q", got, err, state)
-		}
-	}
-	for name, mode := range map[string]os.FileMode{"": 0o700, "state": 0o600, "lock": 0o600} {
-		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != mode {
-			t.Errorf("%q: %v, %v", name, info.Mode().Perm(), err)
-		}
-	}
-	_, err = OpenDirectory(dir)
-	wantCode(t, err, license.CodeInUse)
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	d, err = OpenDirectory(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Save("three"); err == nil {
-		t.Error("saved into nowhere")
-	}
-}
-
-func TestStorageErrors(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := OpenDirectory(filepath.Join(file, "below"))
-	wantCode(t, err, license.CodeStorageFailed)
-}
 
 func TestTransport(t *testing.T) {
 	var elsewhere bool
@@ -128,27 +69,5 @@ func TestRetryAfter(t *testing.T) {
 		if got := retryAfter(header, now); got != want {
 			t.Errorf("%q: %d, want %d", header, got, want)
 		}
-	}
-}
-
-func TestWorkQueueOrderAndClose(t *testing.T) {
-	var mu sync.Mutex
-	var got []int
-	hold := make(chan struct{})
-	b := newWorkQueue(func(batch []int) {
-		<-hold
-		mu.Lock()
-		defer mu.Unlock()
-		got = append(got, batch...)
-	})
-	for i := range 100 {
-		b.put(i)
-	}
-	close(hold)
-	b.waitForBatch()
-	<-b.close()
-	b.put(100)
-	if len(got) != 100 || !slices.IsSorted(got) {
-		t.Errorf("got %v", got)
 	}
 }
