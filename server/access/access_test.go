@@ -9,6 +9,7 @@ import (
 
 // proves S07
 func TestPermissionTable(t *testing.T) {
+	t.Parallel()
 	for action := range permissions {
 		if !May(Owner, action) {
 			t.Errorf("the owner may not %s", action)
@@ -36,6 +37,7 @@ func TestPermissionTable(t *testing.T) {
 }
 
 func TestPasswordHash(t *testing.T) {
+	t.Parallel()
 	s := New(nil, Options{})
 	hash, err := s.hash(t.Context(), "correct horse battery")
 	if err != nil {
@@ -71,6 +73,7 @@ func TestPasswordHash(t *testing.T) {
 }
 
 func TestSetupInputValidation(t *testing.T) {
+	t.Parallel()
 	good := SetupInput{Organisation: "Acmé GmbH", Name: "Ö. Wner", Email: "o@acme.test", Password: "correct horse battery"}
 	if err := good.validate(); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 // TestDocumentedPermissions compares the table in docs/access.md with the permissions in the code.
 func TestDocumentedPermissions(t *testing.T) {
+	t.Parallel()
 	var table strings.Builder
 	table.WriteString("| action |")
 	for _, role := range Roles {

@@ -47,6 +47,7 @@ func (w *fixture) loginWithCode(node int, second, address string) string {
 
 // proves part of B08
 func TestSecondFactor(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	codeAt, recovery := w.enrolTOTP()
 	for name, c := range map[string]struct{ code, want string }{
@@ -77,6 +78,7 @@ func TestSecondFactor(t *testing.T) {
 
 // proves part of B08
 func TestConcurrentUseOfOneCode(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	codeAt, recovery := w.enrolTOTP()
 	for _, shown := range []string{codeAt(w.clock()), recovery[0]} {
@@ -105,6 +107,7 @@ func TestConcurrentUseOfOneCode(t *testing.T) {
 //
 // proves part of B10
 func TestCodeGuessingIsLimited(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.enrolTOTP()
 	wrong, limited := 0, 0

@@ -107,6 +107,7 @@ func (w *fixture) wantLogin(node int, email, password, address, want string) {
 
 // proves part of B10
 func TestFailuresAreCountedAcrossNodes(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	for i := range 10 {
 		w.wantLogin(i, email, "wrong", home, "bad_credentials")
@@ -124,6 +125,7 @@ func TestFailuresAreCountedAcrossNodes(t *testing.T) {
 
 // proves part of B10
 func TestConcurrentFailuresAreAllCounted(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	var all sync.WaitGroup
 	outcomes := make([]string, 64)
@@ -142,6 +144,7 @@ func TestConcurrentFailuresAreAllCounted(t *testing.T) {
 
 // proves part of B10
 func TestLimitPerPlaceOverManyAccounts(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	for i := range 100 {
 		w.wantLogin(i, fmt.Sprintf("%d@acme.test", i), "wrong", "2001:db8::1", "bad_credentials")
@@ -157,6 +160,7 @@ func TestLimitPerPlaceOverManyAccounts(t *testing.T) {
 //
 // proves part of B10
 func TestSharedAddressDoesNotLockOutKnownMember(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	for i := range 100 {
 		w.wantLogin(i, fmt.Sprintf("%d@acme.test", i), "wrong", home, "bad_credentials")
@@ -174,6 +178,7 @@ func TestSharedAddressDoesNotLockOutKnownMember(t *testing.T) {
 //
 // proves part of B10
 func TestDistributedGuessingDoesNotLockOutKnownMember(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	bot := 0
 	guess := func() (string, time.Duration) {
@@ -210,6 +215,7 @@ func TestDistributedGuessingDoesNotLockOutKnownMember(t *testing.T) {
 //
 // proves part of B10
 func TestPasswordResetMakesPlaceKnown(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	owner, err := w.store.MemberByEmail(t.Context(), email)
 	if err != nil {
@@ -233,6 +239,7 @@ func TestPasswordResetMakesPlaceKnown(t *testing.T) {
 //
 // proves part of S03 B10
 func TestUnknownAddressCostsSameWork(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	owner, err := w.store.MemberByEmail(t.Context(), email)
 	if err != nil {
@@ -268,6 +275,7 @@ func TestUnknownAddressCostsSameWork(t *testing.T) {
 
 // proves part of B10
 func TestWrongTokensAreLimitedPerPlace(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	owner, err := w.store.MemberByEmail(t.Context(), email)
 	if err != nil {
@@ -313,6 +321,7 @@ func TestWrongTokensAreLimitedPerPlace(t *testing.T) {
 
 // Nobody can log in while the counters cannot be written.
 func TestLoginIsRefusedWhenCountersFail(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	s := access.New(failingStore{w.store}, access.Options{Clock: w.clock})
 	if _, _, err := s.Login(t.Context(), email, password, "", home); !errors.Is(err, licensing.ErrUnavailable) {

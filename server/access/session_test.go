@@ -24,6 +24,7 @@ func (s delayedStore) CreateSession(ctx context.Context, session access.Session,
 //
 // proves part of S05
 func TestPasswordChangeDuringLogin(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	m, err := w.store.MemberByEmail(t.Context(), email)
 	if err != nil {
@@ -48,6 +49,7 @@ func TestPasswordChangeDuringLogin(t *testing.T) {
 //
 // proves part of S05
 func TestConcurrentPasswordChanges(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	_, who, err := w.nodes[0].Login(t.Context(), email, password, "", home)
 	if err != nil {

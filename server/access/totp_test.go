@@ -7,6 +7,7 @@ import (
 
 // The vectors of RFC 6238, appendix B, for SHA-1, with six of their eight digits.
 func TestTOTPVectors(t *testing.T) {
+	t.Parallel()
 	secret := []byte("12345678901234567890")
 	for at, want := range map[int64]string{
 		59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037", 20000000000: "353130",
@@ -18,6 +19,7 @@ func TestTOTPVectors(t *testing.T) {
 }
 
 func TestRecoveryCodeSpelling(t *testing.T) {
+	t.Parallel()
 	s := New(nil, Options{})
 	codes, hashes := s.newRecoveryCodes(t.Context())
 	if len(codes) != recoveryCodes || len(hashes) != recoveryCodes {
@@ -33,6 +35,7 @@ func TestRecoveryCodeSpelling(t *testing.T) {
 }
 
 func TestExponentialWaits(t *testing.T) {
+	t.Parallel()
 	l := limit{maxFailures: 3, isExponential: true}
 	for failed, want := range map[int]time.Duration{0: 0, 2: 0, 3: time.Second, 4: 2 * time.Second, 5: 4 * time.Second, 50: maxWait,
 		5000: maxWait} {
@@ -46,6 +49,7 @@ func TestExponentialWaits(t *testing.T) {
 }
 
 func TestNetworkOf(t *testing.T) {
+	t.Parallel()
 	for a, b := range map[string]string{
 		"2001:db8:1:2::1": "2001:db8:1:2:ffff::9", "::ffff:192.0.2.1": "::ffff:192.0.2.1", "fe80::1%eth0": "fe80::2%eth1",
 	} {

@@ -79,6 +79,7 @@ const (
 
 // proves part of S25
 func TestProblems(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		response http.HandlerFunc
 		code     string
@@ -105,6 +106,7 @@ func TestProblems(t *testing.T) {
 
 // A signed refusal is a response of the client protocol, not a problem.
 func TestSignedRefusalIsNotAProblem(t *testing.T) {
+	t.Parallel()
 	a := newTestServer(t, respond(403, "text/plain", "two\nlines\n"))
 	body, err := Call(t.Context(), a.Client, Sync, Raw{"text/plain", []byte("request")})
 	if err != nil {
@@ -117,6 +119,7 @@ func TestSignedRefusalIsNotAProblem(t *testing.T) {
 }
 
 func TestCall(t *testing.T) {
+	t.Parallel()
 	tag := ""
 	for name, c := range map[string]struct {
 		call func(*Client) error
@@ -164,6 +167,7 @@ func TestCall(t *testing.T) {
 }
 
 func TestNotModified(t *testing.T) {
+	t.Parallel()
 	a := newTestServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-None-Match") == `"7-x"` {
 			w.WriteHeader(http.StatusNotModified)
@@ -176,6 +180,7 @@ func TestNotModified(t *testing.T) {
 
 // An idempotent request is sent again when the server says when; another is sent once.
 func TestRetries(t *testing.T) {
+	t.Parallel()
 	unavailable := func(header ...string) http.HandlerFunc {
 		return respond(
 			503,
@@ -226,6 +231,7 @@ func TestRetries(t *testing.T) {
 }
 
 func TestItems(t *testing.T) {
+	t.Parallel()
 	a := newTestServer(t,
 		respond(200, "application/json", `{"items":[{"name":"a"},{"name":"b"}],"next":"2"}`),
 		respond(200, "application/json", `{"items":[],"next":"3"}`),
@@ -250,6 +256,7 @@ func TestItems(t *testing.T) {
 }
 
 func TestServerAddresses(t *testing.T) {
+	t.Parallel()
 	for address, base := range map[string]string{
 		"https://licenses.example.com":                "https://licenses.example.com",
 		"https://licenses.example.com/":               "https://licenses.example.com",
@@ -270,6 +277,7 @@ func TestServerAddresses(t *testing.T) {
 
 // NDJSON is a success with a body, although its media type has the word json in it.
 func TestNDJSONIsNotAProblem(t *testing.T) {
+	t.Parallel()
 	const lines = `{"number":1}` + "\n" + `{"number":2}` + "\n"
 	a := newTestServer(t, respond(http.StatusOK, "application/x-ndjson", lines))
 	body, err := Call(t.Context(), a.Client, exportRecords, None{})

@@ -49,6 +49,7 @@ func appendAndExport(t *testing.T, l *Log, n int) []byte {
 
 // proves part of N10
 func TestChainVerifies(t *testing.T) {
+	t.Parallel()
 	l := New(memory.New(), time.Now, discardLogger())
 	text := appendAndExport(t, l, 5)
 	head, err := Verify(bytes.NewReader(text))
@@ -78,6 +79,7 @@ func TestChainVerifies(t *testing.T) {
 
 // The example in the specification is a valid chain.
 func TestSpecificationExample(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../spec/audit.md")
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +93,7 @@ func TestSpecificationExample(t *testing.T) {
 
 // proves part of N10
 func TestVerifyReportsFirstBrokenLine(t *testing.T) {
+	t.Parallel()
 	store := memory.New()
 	text := appendAndExport(t, New(store, time.Now, discardLogger()), 5)
 	head, err := Verify(bytes.NewReader(text))
@@ -158,6 +161,7 @@ func TestVerifyReportsFirstBrokenLine(t *testing.T) {
 //
 // proves part of N10
 func TestVerifyDetectsDeletedLine(t *testing.T) {
+	t.Parallel()
 	for number := int64(1); number <= 4; number++ {
 		store := memory.New()
 		l := New(store, time.Now, discardLogger())
@@ -190,6 +194,7 @@ func TestVerifyDetectsDeletedLine(t *testing.T) {
 //
 // proves part of N10
 func TestConcurrentAppends(t *testing.T) {
+	t.Parallel()
 	embedded, err := sqlite.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -248,6 +253,7 @@ func (f *flakyStore) CreateEntry(ctx context.Context, e licensing.Entry) error {
 
 // proves part of B07
 func TestFailingStoreLosesNoLine(t *testing.T) {
+	t.Parallel()
 	store := &flakyStore{entries: memory.New()}
 	l := New(store, time.Now, discardLogger())
 	ctx := t.Context()
@@ -287,6 +293,7 @@ func TestFailingStoreLosesNoLine(t *testing.T) {
 
 // proves part of B07
 func TestFilter(t *testing.T) {
+	t.Parallel()
 	l := New(memory.New(), time.Now, discardLogger())
 	appendAndExport(t, l, 9)
 	token := testLine(10)
@@ -332,6 +339,7 @@ func TestFilter(t *testing.T) {
 //
 // proves part of B07
 func TestFailedLoginsSurviveOutage(t *testing.T) {
+	t.Parallel()
 	l := New(memory.New(), func() time.Time { return startTime }, discardLogger())
 	away := true
 	whose := func(context.Context, string) (license.ID, license.ID, error) {
@@ -358,6 +366,7 @@ func TestFailedLoginsSurviveOutage(t *testing.T) {
 
 // proves part of B07
 func TestFailedLoginsAreLimited(t *testing.T) {
+	t.Parallel()
 	now := startTime
 	l := New(memory.New(), func() time.Time { return now }, discardLogger())
 	whose := func(_ context.Context, email string) (license.ID, license.ID, error) {

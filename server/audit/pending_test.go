@@ -44,6 +44,7 @@ func mustBegin(t *testing.T, l *Log, n int) Line {
 
 // proves part of B07, N10
 func TestInterruptedChangeHasOneLine(t *testing.T) {
+	t.Parallel()
 	embedded, err := sqlite.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -118,6 +119,7 @@ func TestInterruptedChangeHasOneLine(t *testing.T) {
 //
 // proves part of B07
 func TestLateResultFollowsInterruptedLine(t *testing.T) {
+	t.Parallel()
 	now := startTime
 	store := memory.New()
 	slow, other := New(
@@ -153,6 +155,7 @@ func (undeletingStore) DeleteEntry(context.Context, string, string, int64) error
 
 // proves part of B07
 func TestWrittenLineIsNotRepeated(t *testing.T) {
+	t.Parallel()
 	now := startTime
 	clock := func() time.Time { return now }
 	store := memory.New()
@@ -186,6 +189,7 @@ func TestWrittenLineIsNotRepeated(t *testing.T) {
 
 // proves part of B07
 func TestAppendOnceAcrossNodes(t *testing.T) {
+	t.Parallel()
 	store := memory.New()
 	var all sync.WaitGroup
 	for range 8 {

@@ -32,6 +32,7 @@ func newTestKeyring(t *testing.T) (i *Issuer, certificate, sealed []byte) {
 }
 
 func TestSignWithSealedKeys(t *testing.T) {
+	t.Parallel()
 	_, certificate, sealed := newTestKeyring(t)
 	restarted, err := New(master, nil)
 	if err != nil {
@@ -57,6 +58,7 @@ func TestSignWithSealedKeys(t *testing.T) {
 }
 
 func TestSealedKeysAreBoundToProductAndMasterKey(t *testing.T) {
+	t.Parallel()
 	i, certificate, sealed := newTestKeyring(t)
 	stranger, err := New(bytes.Repeat([]byte{8}, MasterKeySize), nil)
 	if err != nil {
@@ -95,6 +97,7 @@ func TestSealedKeysAreBoundToProductAndMasterKey(t *testing.T) {
 //
 // proves part of N04
 func TestPreviousMasterKey(t *testing.T) {
+	t.Parallel()
 	old, certificate, sealed := newTestKeyring(t)
 	next := bytes.Repeat([]byte{9}, MasterKeySize)
 	both, err := New(next, nil, master)
@@ -139,6 +142,7 @@ func TestPreviousMasterKey(t *testing.T) {
 }
 
 func TestCacheFollowsRotation(t *testing.T) {
+	t.Parallel()
 	i, _, sealed := newTestKeyring(t)
 	if _, err := i.Signer(product, sealed); err != nil {
 		t.Fatal(err)
@@ -165,6 +169,7 @@ func TestCacheFollowsRotation(t *testing.T) {
 }
 
 func TestMasterKeySize(t *testing.T) { // proves S28
+	t.Parallel()
 	for _, n := range []int{0, 16, 31, 33} {
 		if _, err := New(make([]byte, n), nil); err == nil || !strings.Contains(err.Error(), "master key") {
 			t.Errorf("%d bytes: %v", n, err)
@@ -173,6 +178,7 @@ func TestMasterKeySize(t *testing.T) { // proves S28
 }
 
 func TestProductNamesAsUserIDs(t *testing.T) {
+	t.Parallel()
 	i, _, _ := newTestKeyring(t)
 	for _, name := range []string{"a", "two\nlines", strings.Repeat("ü", 200), "tab\there"} {
 		if _, err := i.NewKeyring(product, licensing.NewKeys{Name: name}, noon); err != nil {
@@ -183,6 +189,7 @@ func TestProductNamesAsUserIDs(t *testing.T) {
 
 // Before keys could wait to be promoted, the private keys alone were sealed.
 func TestLegacySealedForm(t *testing.T) {
+	t.Parallel()
 	i, _, _ := newTestKeyring(t)
 	secret, err := pgp.Generate("CAD Suite", bytes.NewReader(bytes.Repeat([]byte{3, 1, 4, 1, 5}, 64)), noon)
 	if err != nil {

@@ -15,12 +15,13 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-var update = flag.Bool("update", false, "write the table of docs/events.md anew")
+var update = flag.Bool("update", false, "write the table of docs/events.md")
 
 const eventsPage = "../../docs/events.md"
 
 // proves part of B14
 func TestEventTable(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile(eventsPage)
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +51,7 @@ func TestEventTable(t *testing.T) {
 //
 // proves part of B07
 func TestExamplesVerifyRequests(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile(eventsPage)
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,8 @@ func (s *Service) Mail(ctx context.Context, to, subject, text string) error {
 	}
 	id, now := string(newID()), s.timestamp()
 	m := mailMessage{ID: id, To: to, Subject: subject, Text: text}
-	_, err := s.mailEntries().Create(ctx, licensing.Entry{ID: id, Created: now, Due: now, Until: now + lease.Time(mailRetention.Milliseconds())},
+	until := now + lease.Time(mailRetention.Milliseconds())
+	_, err := s.mailEntries().Create(ctx, licensing.Entry{ID: id, Created: now, Due: now, Until: until},
 		mailRecord{Sealed: s.seal.Seal(nil, nil, encode(m), mailPurpose(id))})
 	s.wakeUp()
 	return err

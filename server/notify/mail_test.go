@@ -8,38 +8,19 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net"
 	"net/http/httptest"
-	"net/mail"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
-
 	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
-
-// mailServer is a mail server with STARTTLS and login, like those of mail providers.
-type mailServer struct {
-	*testing.T
-	mu         sync.Mutex
-	got        []receivedMail
-	refuseCode error // its reply to each recipient
-	isAway     bool  // replies to everybody that it is busy
-	SMTP       SMTP
-}
-
-type receivedMail struct {
-	to   string
-	text string
-}
 
 func (w *fixture) newMailServer() *mailServer {
 	p := &mailServer{T: w.T}
@@ -77,89 +58,6 @@ func (w *fixture) newMailServer() *mailServer {
 	return p
 }
 
-type mailSession struct {
-	p      *mailServer
-	secure bool
-	in     bool
-	to     string
-}
-
-func (p *mailServer) NewSession(c *smtp.Conn) (smtp.Session, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.isAway {
-		return nil, &smtp.SMTPError{Code: 421, Message: "come back later"}
-	}
-	_, secure := c.TLSConnectionState()
-	return &mailSession{p: p, secure: secure}, nil
-}
-
-func (s *mailSession) AuthMechanisms() []string { return []string{sasl.Plain} }
-
-func (s *mailSession) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, user, password string) error {
-		if s.in = s.secure && user == s.p.SMTP.User && password == "opens the post"; !s.in {
-			return smtp.ErrAuthFailed
-		}
-		return nil
-	}), nil
-}
-
-func (s *mailSession) Mail(string, *smtp.MailOptions) error {
-	if !s.in {
-		return smtp.ErrAuthRequired
-	}
-	return nil
-}
-
-func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
-	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
-	s.to = to
-	return s.p.refuseCode
-}
-
-func (s *mailSession) Data(r io.Reader) error {
-	text, err := io.ReadAll(r)
-	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
-	s.p.got = append(s.p.got, receivedMail{s.to, string(text)})
-	return err
-}
-
-func (s *mailSession) Reset()        {}
-func (s *mailSession) Logout() error { return nil }
-
-// received returns the messages since the last call, parsed.
-func (p *mailServer) received(want int) (letters []*mail.Message) {
-	p.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.got) != want {
-		p.Fatalf("%d letters, want %d: %v", len(p.got), want, p.got)
-	}
-	for _, l := range p.got {
-		m, err := mail.ReadMessage(strings.NewReader(l.text))
-		if err != nil {
-			p.Fatal(err)
-		}
-		letters = append(letters, m)
-	}
-	p.got = nil
-	return letters
-}
-
-func (p *mailServer) set(away bool, refuse error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.isAway, p.refuseCode = away, refuse
-}
-
-func bodyOf(m *mail.Message) string {
-	b, _ := io.ReadAll(m.Body)
-	return strings.ReplaceAll(strings.ReplaceAll(string(b), "=\r\n", ""), "=3D", "=")
-}
-
 const (
 	ada = license.ID("111111111111111111111111")
 	bob = license.ID("222222222222222222222222")
@@ -180,6 +78,7 @@ func (w *fixture) nodeWithMail(p *mailServer) *Service {
 
 // proves part of B14
 func TestMailOverTLSWithLogin(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := w.newMailServer()
 	s := w.nodeWithMail(p)
@@ -210,6 +109,7 @@ func TestMailOverTLSWithLogin(t *testing.T) {
 
 // proves part of B14
 func TestHeadersCannotBeInjected(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := w.newMailServer()
 	s := w.nodeWithMail(p)
@@ -234,6 +134,7 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 
 // proves part of B14
 func TestMailServerUnavailable(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := w.newMailServer()
 	s := w.nodeWithMail(p)
@@ -279,6 +180,7 @@ func TestMailServerUnavailable(t *testing.T) {
 
 // No message is sent without TLS to a server that should offer it, nor to one with an untrusted certificate.
 func TestMailRequiresTLS(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := w.newMailServer()
 	c := p.SMTP
@@ -296,6 +198,7 @@ func TestMailRequiresTLS(t *testing.T) {
 
 // proves part of B14
 func TestEventsAreSentInOneDigest(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := w.newMailServer()
 	s := w.nodeWithMail(p)
@@ -326,7 +229,7 @@ func TestEventsAreSentInOneDigest(t *testing.T) {
 		"Two machines seem to share one installation: Globex", "&lt;b&gt;Initech",
 		"https://licenses.acme.test/licenses/bbbbbbbbbbbbbbbbbbbbbbbb"} {
 		if !strings.Contains(body, want) {
-			t.Errorf("the letter lacks %q:\n%s", want, body)
+			t.Errorf("the message lacks %q:\n%s", want, body)
 		}
 	}
 	w.advance(10 * digestInterval)
@@ -349,6 +252,7 @@ func TestEventsAreSentInOneDigest(t *testing.T) {
 
 // proves part of B14
 func TestPreferences(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := w.newMailServer()
 	s := w.nodeWithMail(p)
@@ -359,12 +263,12 @@ func TestPreferences(t *testing.T) {
 		}
 	}
 	n := 0
-	letters := func(kind events.Type, want ...string) {
+	wantRecipients := func(kind events.Type, want ...string) {
 		t.Helper()
 		n++
-		notice := w.newEvent(fmt.Sprint(n))
-		notice.Type = kind
-		if err := s.Record(t.Context(), notice); err != nil {
+		event := w.newEvent(fmt.Sprint(n))
+		event.Type = kind
+		if err := s.Record(t.Context(), event); err != nil {
 			t.Fatal(err)
 		}
 		w.runAll(s)
@@ -378,21 +282,21 @@ func TestPreferences(t *testing.T) {
 			t.Errorf("%s: to %v, want %v", kind, to, want)
 		}
 	}
-	letters(events.LicenseExpired, "<ada@acme.test>")
-	letters(events.LicenseCreated)
+	wantRecipients(events.LicenseExpired, "<ada@acme.test>")
+	wantRecipients(events.LicenseCreated)
 	choose(bob, events.LicenseCreated)
-	letters(events.LicenseCreated, "<bob@acme.test>")
+	wantRecipients(events.LicenseCreated, "<bob@acme.test>")
 	choose("", events.LicenseRevoked) // the organisation
-	letters(events.LicenseExpired)
-	letters(events.LicenseRevoked, "<ada@acme.test>")
+	wantRecipients(events.LicenseExpired)
+	wantRecipients(events.LicenseRevoked, "<ada@acme.test>")
 	if err := s.SetPreferences(t.Context(), acme, ada, []events.Type{}); err != nil {
 		t.Fatal(err)
 	}
-	letters(events.LicenseRevoked)
+	wantRecipients(events.LicenseRevoked)
 	if err := s.SetPreferences(t.Context(), acme, ada, nil); err != nil {
 		t.Fatal(err)
 	}
-	letters(events.LicenseRevoked, "<ada@acme.test>")
+	wantRecipients(events.LicenseRevoked, "<ada@acme.test>")
 	if err := s.SetPreferences(t.Context(), acme, ada, []events.Type{"license.eaten"}); err == nil {
 		t.Error("there is no such event")
 	}
@@ -402,6 +306,7 @@ func TestPreferences(t *testing.T) {
 //
 // proves part of B14
 func TestMailServerClosesAfterAccepting(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -456,6 +361,7 @@ func TestMailServerClosesAfterAccepting(t *testing.T) {
 
 // proves part of B14
 func TestDigestSurvivesAnOutage(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := w.newMailServer()
 	s := w.nodeWithMail(p)
@@ -480,6 +386,7 @@ func TestDigestSurvivesAnOutage(t *testing.T) {
 }
 
 func TestEveryEventHasAHeadline(t *testing.T) {
+	t.Parallel()
 	for _, kind := range EventTypes() {
 		if headline(kind) == "" {
 			t.Errorf("%s has none", kind)

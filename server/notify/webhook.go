@@ -23,8 +23,8 @@ const (
 	maxURLLength = 2000
 )
 
-// secretOverlap is the time for which an old secret signs beside the one that replaces it, even if that is replaced meanwhile: a vendor who lost the
-// response rotates again.
+// secretOverlap is the time for which an old secret signs beside the one that replaces it, even if that is replaced meanwhile: a vendor who
+// lost the response rotates again.
 const secretOverlap = 24 * time.Hour
 
 // maxSecrets is the number of secrets that sign at the same time.

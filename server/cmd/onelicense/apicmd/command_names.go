@@ -39,7 +39,7 @@ func (o *operation) verb() string {
 	return verb
 }
 
-// hasOtherCommand tells whether another route than this one has a name.
+// hasOtherCommand reports whether an operation other than but has the id.
 func (d *document) hasOtherCommand(id string, but *operation) bool {
 	for _, methods := range d.Paths {
 		for _, op := range methods {

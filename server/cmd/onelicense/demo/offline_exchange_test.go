@@ -44,6 +44,7 @@ func (c *manualTransport) Post(ctx context.Context, url, body string) (onelicens
 //
 // proves part of S23 N07 B03
 func TestOfflineExchange(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := &runner{Settings: Settings{Binary: t.TempDir() + "/onelicense"}, ctx: ctx, dir: t.TempDir()}
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", s.Binary, "..").CombinedOutput(); err != nil {

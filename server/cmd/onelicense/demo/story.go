@@ -16,20 +16,20 @@ func (s *runner) serverStory() (err error) {
 	defer func() { err = errors.Join(err, site.stop()) }()
 	s.verdict("the server starts in an empty directory", "ok", "ok")
 	v := newVendor(site.url())
-	s.verdict("the one-time link makes the owner", "ok", v.setUp(site.setupLink))
-	s.verdict("a second time it makes nobody", "bad_setup_token", newVendor(site.url()).setUp(site.setupLink))
+	s.verdict("the one-time link creates the owner", "ok", v.setUp(site.setupLink))
+	s.verdict("the link cannot be used again", "bad_setup_token", newVendor(site.url()).setUp(site.setupLink))
 	product, code := v.request("POST", "/products", object{"name": "Acme CAD"})
-	s.verdict("the vendor makes a product, with a keyring of its own", "ok", code)
+	s.verdict("the vendor creates a product with its own keys", "ok", code)
 	t := programInput{product: product.text("id")}
 	t.version, code = v.createVersion(t.product, "2026", object{
 		"type": "time_and_calls", "trigger": "interval", "interval": 60_000, "max_retries": 2, "grace": 600_000, "activation_limit": 20,
 		"clock_tolerance": 300_000,
 	})
-	s.verdict("a version: calls and time are limited, usage is synced", "ok", code)
+	s.verdict("a version: limited calls and time, periodic sync", "ok", code)
 	strict, code := v.createVersion(t.product, "2026 strict", object{
 		"type": "calls", "trigger": "every_call", "interval": 60_000, "activation_limit": 20,
 	})
-	s.verdict("another: each call asks the server", "ok", code)
+	s.verdict("a version: each call asks the server", "ok", code)
 
 	certificate, err := v.keys(t.product)
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *runner) programStory(v *vendor, p Program, t programInput, strict strin
 
 	s.verdict("activates, counts 3 calls, reports them", "ok", s.runToEnd(p, t, state("a"), "consume=3", "sync"))
 	s.verdict("the server has counted", "3", v.callsUsed(t.license))
-	s.verdict("is started again: 2 calls are left, a third is not", "exhausted", s.runToEnd(p, t, state("a"), "consume=3"))
+	s.verdict("starts again: 2 calls are left, a third is refused", "exhausted", s.runToEnd(p, t, state("a"), "consume=3"))
 	s.verdict("the server has counted", "5", v.callsUsed(t.license))
 	s.verdict(
 		"reserves rendering, checks, releases",
@@ -112,11 +112,11 @@ func (s *runner) programStory(v *vendor, p Program, t programInput, strict strin
 	each := t
 	each.version, each.license = strict, counted
 	s.verdict("each call asks the server: 5 are granted", "ok", s.runToEnd(p, each, state("b"), "consume=5"))
-	s.verdict("the sixth of 5", "exhausted", s.runToEnd(p, each, state("b"), "consume=1"))
+	s.verdict("a sixth call of 5", "exhausted", s.runToEnd(p, each, state("b"), "consume=1"))
 
 	_, code = v.request("POST", "/licenses/"+t.license+"/suspend", object{})
 	s.verdict("the vendor suspends the license", "ok", code)
-	s.verdict("the program is told", "suspended", s.runToEnd(p, t, state("a"), "sync"))
+	s.verdict("the program is refused", "suspended", s.runToEnd(p, t, state("a"), "sync"))
 	_, code = v.request("POST", "/licenses/"+t.license+"/reinstate", object{})
 	s.verdict("reinstated, it works again", "ok", codeOr(code, func() string { return s.runToEnd(p, t, state("a"), "sync") }))
 
@@ -128,7 +128,7 @@ func (s *runner) programStory(v *vendor, p Program, t programInput, strict strin
 	lured := t
 	_, pin, _ := splitServer(t.server)
 	lured.server = fake.URL + "/api/v1#" + pin
-	s.verdict("a fake server that says yes to everything", "wrong_root", s.runToEnd(p, lured, state("c"), "sync"))
+	s.verdict("a fake server that grants everything", "wrong_root", s.runToEnd(p, lured, state("c"), "sync"))
 	lured.server = "http://licenses.invalid/api/v1"
 	s.verdict("an address without the pinned key", "unpinned", s.runToEnd(p, lured, state("d"), "sync"))
 	return nil
@@ -151,7 +151,7 @@ func (s *runner) sharedLicenseStory(v *vendor, t programInput, site *serverProce
 		s.verdict(fmt.Sprintf("seat %d of 4 of rendering, in %s", i+1, p.Name), "ok", r.verdictOf("reserve"))
 	}
 	fifth := s.Programs[len(s.Programs)-1]
-	s.verdict("a fifth seat of four", "no_slots", s.runToEnd(fifth, t, "seat-5", "reserve=ui:rendering"))
+	s.verdict("a fifth seat of 4", "no_slots", s.runToEnd(fifth, t, "seat-5", "reserve=ui:rendering"))
 
 	if err := site.kill(); err != nil {
 		return err
