@@ -171,7 +171,7 @@ var calm = []string{"net/url", "net/netip"} // they only read and write text
 
 var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
-// listed is what `go list -json` tells of one package, as far as the rules need it.
+// listed holds the output of `go list -json` for one package, as far as the rules need it.
 type listed struct {
 	ImportPath string
 	Dir        string

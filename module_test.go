@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// mostModules is how many modules a program may see that embeds the Go host and nothing else, itself included.
+// mostModules is the largest number of modules that a program may see that embeds the Go host and nothing else, itself included.
 const mostModules = 12
 
 // TestEmbedderModules builds a program outside of the tree that requires the Go host, and counts the modules of its build list: what the

@@ -36,7 +36,7 @@ func TestPercentiles(t *testing.T) {
 // Errors are counted and are no operations; who meets nothing else ends the run and says why.
 func TestErrorsAreCounted(t *testing.T) {
 	var calls atomic.Int64
-	m := &measured{row: row{What: "flaky", Clients: 1}, tasks: []task{func() (int, error) {
+	m := &measurement{row: row{What: "flaky", Clients: 1}, tasks: []task{func() (int, error) {
 		if calls.Add(1)%2 == 0 {
 			return 0, errors.New("no")
 		}
@@ -45,15 +45,15 @@ func TestErrorsAreCounted(t *testing.T) {
 	if err := measure(10*time.Millisecond, m); err != nil {
 		t.Fatal(err)
 	}
-	r := m.done()
+	r := m.result()
 	if r.Errors == 0 || r.Operations+r.Errors != int(calls.Load()) || r.Denied != r.Operations || r.PerSecond <= 0 || r.P50 > r.P99 || r.P99 > r.Max {
 		t.Errorf("%+v of %d calls", r, calls.Load())
 	}
-	broken := &measured{row: row{What: "broken", Clients: 1}, tasks: []task{func() (int, error) { return 0, errors.New("it is gone") }}}
+	broken := &measurement{row: row{What: "broken", Clients: 1}, tasks: []task{func() (int, error) { return 0, errors.New("it is gone") }}}
 	if err := measure(time.Hour, broken); err == nil || !strings.Contains(err.Error(), "broken: it is gone") {
 		t.Errorf("a broken server was measured: %v", err)
 	}
-	if r := broken.done(); r.Errors != failing || r.Operations != 0 {
+	if r := broken.result(); r.Errors != maxErrors || r.Operations != 0 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -61,7 +61,7 @@ func TestErrorsAreCounted(t *testing.T) {
 // The whole matrix in small, against a whole server: every row is done, nothing fails, leases are right. proves N12
 func TestMatrix(t *testing.T) {
 	r := &report{}
-	if err := r.measure(settings{clients: []int{1, 3}, pools: []int{4}, stores: []string{embedded}, long: turns * 10 * time.Millisecond}); err != nil {
+	if err := r.measure(settings{clients: []int{1, 3}, pools: []int{4}, stores: []string{embedded}, long: rounds * 10 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.Rows) != 14 {
@@ -80,7 +80,7 @@ func TestMatrix(t *testing.T) {
 // sample is a report with the given rate and percentile of everything.
 func sample(perSecond, p99 float64) *report {
 	r := &report{Machine: machine{2, "A <fast> one", "linux/amd64", "go1", "abc", "2030-01-02", 12}, Calibration: calibration{20000, 7000}, Seconds: 2,
-		Stores: []store{embeddedStore, mongoStore()}}
+		Stores: []storeKind{embeddedStore, mongoStore()}}
 	for _, s := range r.Stores {
 		for _, clients := range []int{1, 32, 256} {
 			add := func(what string, pool int, per float64) {
@@ -109,7 +109,7 @@ func TestBudgets(t *testing.T) {
 		{"slow", sample(2000, 20), 2},
 		{"late", sample(4000, 120), 2},
 	} {
-		if text := c.r.verdicts(); strings.Count(text, "| yes |") != c.want || strings.Count(text, "| **no** |") != 4-c.want {
+		if text := c.r.budgetTable(); strings.Count(text, "| yes |") != c.want || strings.Count(text, "| **no** |") != 4-c.want {
 			t.Errorf("%s: %s", c.name, text)
 		}
 	}
@@ -119,7 +119,7 @@ func TestBudgets(t *testing.T) {
 			steep.Rows[n].PerSecond /= 2
 		}
 	}
-	if text := steep.verdicts(); strings.Count(text, "+98 %") != 2 || strings.Count(text, "| **no** |") != 2 {
+	if text := steep.budgetTable(); strings.Count(text, "+98 %") != 2 || strings.Count(text, "| **no** |") != 2 {
 		t.Error(text)
 	}
 }
@@ -170,7 +170,7 @@ func TestEarlierRowsAreKept(t *testing.T) {
 	if err := sample(4000, 20).write(directory); err != nil {
 		t.Fatal(err)
 	}
-	later := &report{Stores: []store{mongoStore()}, Rows: []row{{Store: mongodb, What: syncing, Clients: 32, PerSecond: 7}}}
+	later := &report{Stores: []storeKind{mongoStore()}, Rows: []row{{Store: mongodb, What: syncing, Clients: 32, PerSecond: 7}}}
 	if err := later.add(directory); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestEarlierRowsAreKept(t *testing.T) {
 
 // A run of a single row has plots too.
 func TestPlotsOfLittle(t *testing.T) {
-	few := &report{Stores: []store{embeddedStore}, Rows: []row{{Store: embedded, What: syncing, Clients: 4, Operations: 1, PerSecond: 1, P50: 1, P99: 1, Max: 1}}}
+	few := &report{Stores: []storeKind{embeddedStore}, Rows: []row{{Store: embedded, What: syncing, Clients: 4, Operations: 1, PerSecond: 1, P50: 1, P99: 1, Max: 1}}}
 	for _, r := range []*report{few, {}} {
 		for name, p := range plots {
 			svg := p.draw(r)
@@ -225,7 +225,7 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("%g is written %q", x, got)
 		}
 	}
-	if got := within("mongodb://u:p@a,b/other?w=1", "bench"); got != "mongodb://u:p@a,b/bench?w=1" {
+	if got := uriWithDatabase("mongodb://u:p@a,b/other?w=1", "bench"); got != "mongodb://u:p@a,b/bench?w=1" {
 		t.Error(got)
 	}
 }

@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// cost is what this process has used: the server's share and the loader's, which the row "loader alone" tells apart.
+// cost holds the processor time and the allocations of this process, server and load generator together; the row "loader alone"
+// shows the generator's part.
 type cost struct {
 	cpu         time.Duration // 0 where the system does not tell
 	allocations uint64
 }
 
-func spent() cost {
+func currentCost() cost {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return cost{processorTime(), m.Mallocs}

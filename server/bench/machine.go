@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// machine is where and what was measured.
+// machine describes the machine and the commit that were measured.
 type machine struct {
 	Processors int
 	Model      string // of the processor, where the system tells
@@ -23,14 +23,14 @@ type machine struct {
 	Load       float64 // processes that wanted a processor in the minute before; 0 where the system does not tell
 }
 
-// busy tells whether other work has slowed everything down.
-func (m machine) busy() bool { return m.Load > float64(m.Processors) }
+// isBusy reports whether other work slowed the run down: the load average exceeds the number of processors.
+func (m machine) isBusy() bool { return m.Load > float64(m.Processors) }
 
 func thisMachine() machine {
-	return machine{runtime.NumCPU(), processorModel(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version(), commit(), time.Now().UTC().Format(time.DateOnly), load()}
+	return machine{runtime.NumCPU(), processorModel(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version(), commit(), time.Now().UTC().Format(time.DateOnly), loadAverage()}
 }
 
-func load() (average float64) {
+func loadAverage() (average float64) {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err == nil {
 		_, _ = fmt.Sscan(string(text), &average)
@@ -68,25 +68,25 @@ type calibration struct {
 }
 
 func calibrate() calibration {
-	return calibration{verifies(), flushes()}
+	return calibration{verificationsPerSecond(), flushesPerSecond()}
 }
 
-// span is how long each calibration takes.
-const span = 500 * time.Millisecond
+// calibrationTime is the time that each calibration takes.
+const calibrationTime = 500 * time.Millisecond
 
-func verifies() float64 {
+func verificationsPerSecond() float64 {
 	public, private, _ := ed25519.GenerateKey(nil)
 	message := make([]byte, 1024)
 	signature := ed25519.Sign(private, message)
 	n, begin := 0, time.Now()
-	for ; time.Since(begin) < span; n++ {
+	for ; time.Since(begin) < calibrationTime; n++ {
 		ed25519.Verify(public, message, signature)
 	}
 	return float64(n) / time.Since(begin).Seconds()
 }
 
-// flushes is by the median, because a disk has its moments; 0 when there is no file to be had.
-func flushes() float64 {
+// flushesPerSecond is by the median, because a disk has its moments; 0 when there is no file to be had.
+func flushesPerSecond() float64 {
 	f, err := os.CreateTemp("", "onelicense-bench-")
 	if err != nil {
 		return 0
@@ -95,7 +95,7 @@ func flushes() float64 {
 	defer f.Close()
 	page := make([]byte, 4096)
 	var took []time.Duration
-	for begin := time.Now(); time.Since(begin) < span; {
+	for begin := time.Now(); time.Since(begin) < calibrationTime; {
 		t := time.Now()
 		if _, err := f.Write(page); err != nil || f.Sync() != nil {
 			return 0

@@ -27,20 +27,20 @@ func main() {
 	add := flag.Bool("add", false, "keep the rows that an earlier run has written there and this one does not measure")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
 	flag.Parse()
-	o := settings{clients: numbers(*clients), pools: numbers(*pools), long: time.Duration(*seconds * float64(time.Second)), mongo: os.Getenv("TEST_MONGODB_URI")}
-	o.stores = strings.FieldsFunc(*stores, comma)
+	o := settings{clients: parseNumbers(*clients), pools: parseNumbers(*pools), long: time.Duration(*seconds * float64(time.Second)), mongo: os.Getenv("TEST_MONGODB_URI")}
+	o.stores = strings.FieldsFunc(*stores, isSeparator)
 	if len(o.stores) == 0 {
 		if o.stores = []string{embedded}; o.mongo != "" {
 			o.stores = append(o.stores, mongodb)
 		}
 	}
-	if err := profiled(*profile, func() error { return run(o, *out, *add) }); err != nil {
+	if err := withCPUProfile(*profile, func() error { return run(o, *out, *add) }); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// settings are what a run measures.
+// settings are the command line's choices.
 type settings struct {
 	clients, pools []int
 	stores         []string
@@ -54,7 +54,7 @@ func run(o settings, out string, add bool) error {
 	if err := r.measure(o); err != nil {
 		return err
 	}
-	fmt.Print(r.verdicts())
+	fmt.Print(r.budgetTable())
 	if out == "" {
 		return nil
 	}
@@ -66,10 +66,10 @@ func run(o settings, out string, add bool) error {
 	return r.write(out)
 }
 
-func comma(r rune) bool { return r == ',' || r == ' ' }
+func isSeparator(r rune) bool { return r == ',' || r == ' ' }
 
-func numbers(list string) (ns []int) {
-	for _, s := range strings.FieldsFunc(list, comma) {
+func parseNumbers(list string) (ns []int) {
+	for _, s := range strings.FieldsFunc(list, isSeparator) {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 {
 			fmt.Fprintf(os.Stderr, "bench: %q is not a number from 1 up\n", s)
@@ -80,8 +80,8 @@ func numbers(list string) (ns []int) {
 	return ns
 }
 
-// profiled calls f while a CPU profile is taken, if a file is named.
-func profiled(file string, f func() error) error {
+// withCPUProfile calls f while a CPU profile is taken, if a file is named.
+func withCPUProfile(file string, f func() error) error {
 	if file == "" {
 		return f()
 	}

@@ -4,7 +4,7 @@ import "fmt"
 
 // measure goes through the matrix: for each store and number of clients one block, whose rows take turns.
 func (r *report) measure(o settings) error {
-	floor, err := openFloor()
+	floor, err := startBaselineServers()
 	if err != nil {
 		return err
 	}
@@ -17,8 +17,8 @@ func (r *report) measure(o settings) error {
 	return nil
 }
 
-func (r *report) measureStore(o settings, name string, floor *floor) error {
-	w, err := openWorld(name, o)
+func (r *report) measureStore(o settings, name string, floor *baselineServers) error {
+	w, err := openBenchServer(name, o)
 	if err != nil {
 		return err
 	}
@@ -26,14 +26,14 @@ func (r *report) measureStore(o settings, name string, floor *floor) error {
 	r.Stores = append(r.Stores, w.kind)
 	fmt.Printf("\n%s: %s\n%s", w.kind.Name, w.kind.Durability, tableHead)
 	for _, n := range o.clients {
-		block, err := w.block(o, n, floor)
+		block, err := w.rowsFor(o, n, floor)
 		if err != nil {
 			return err
 		}
 		if err := measure(o.long, block...); err != nil {
 			return err
 		}
-		for _, row := range shares(block) {
+		for _, row := range finishRows(block) {
 			r.Rows = append(r.Rows, row)
 			fmt.Print(row.line())
 		}
@@ -52,10 +52,10 @@ const (
 	reading     = "read a license"
 )
 
-// block is what so many clients do, and the floor that it is held to.
-func (w *world) block(o settings, clients int, floor *floor) (block []*measured, err error) {
+// rowsFor returns the measurements for one number of clients, those of the baseline servers included.
+func (w *benchServer) rowsFor(o settings, clients int, floor *baselineServers) (block []*measurement, err error) {
 	add := func(what string, pool int, prepare func() (task, error)) {
-		m := &measured{row: row{Store: w.kind.Name, What: what, Pool: pool, Clients: clients}}
+		m := &measurement{row: row{Store: w.kind.Name, What: what, Pool: pool, Clients: clients}}
 		for range clients {
 			var t task
 			if err == nil {
@@ -73,7 +73,7 @@ func (w *world) block(o settings, clients int, floor *floor) (block []*measured,
 	add(bareLoop, 0, func() (task, error) { return floor.installation(bare, false).task(syncOnce) })
 	add(syncing, 0, func() (task, error) { return w.installation(server, w.counted).task(syncOnce) })
 	for _, size := range w.kind.pools(o.pools) {
-		add(cycling, size, func() (task, error) { return w.installation(server, w.pools[size]).task(cycle) })
+		add(cycling, size, func() (task, error) { return w.installation(server, w.pools[size]).task(reserveAndRelease) })
 	}
 	add(activating, 0, func() (task, error) {
 		return func() (int, error) { return activate(w.installation(server, w.counted)) }, nil
@@ -83,11 +83,11 @@ func (w *world) block(o settings, clients int, floor *floor) (block []*measured,
 	return block, err
 }
 
-// shares finishes the rows of a block and holds them to its bare loop: an exchange to the whole of it, a cycle, which is two, to half.
-func shares(block []*measured) (rows []row) {
+// finishRows finishes the rows of a block and holds them to its bare loop: an exchange to the whole of it, a cycle, which is two, to half.
+func finishRows(block []*measurement) (rows []row) {
 	var bare float64
 	for _, m := range block {
-		row := m.done()
+		row := m.result()
 		switch row.What {
 		case bareLoop:
 			bare = row.PerSecond

@@ -11,8 +11,8 @@ import (
 // task does one operation and tells how many requests for a seat were denied in it. Each is one client's: it is not called twice at a time.
 type task func() (denied int, err error)
 
-// measured is a row in the making.
-type measured struct {
+// measurement collects the figures of one row.
+type measurement struct {
 	row
 	tasks   []task
 	took    []time.Duration
@@ -20,14 +20,14 @@ type measured struct {
 	cost    cost
 }
 
-// turns is in how many parts the rows are measured: what else the machine does then weighs on all of them alike.
-const turns = 6
+// rounds is the number of parts in which the rows are measured in turn, so that other work on the machine affects all of them alike.
+const rounds = 6
 
 // measure gives each row its time, turn by turn.
-func measure(long time.Duration, rows ...*measured) error {
-	for range turns {
+func measure(long time.Duration, rows ...*measurement) error {
+	for range rounds {
 		for _, m := range rows {
-			if err := m.run(long / turns); err != nil {
+			if err := m.run(long / rounds); err != nil {
 				return fmt.Errorf("%s: %w", m.title(), err)
 			}
 		}
@@ -35,21 +35,21 @@ func measure(long time.Duration, rows ...*measured) error {
 	return nil
 }
 
-// failing is how many errors in a row end a client's work and the run with it: then nothing is measured any more.
-const failing = 10
+// maxErrors is the number of errors in a row after which a run fails.
+const maxErrors = 10
 
 // run lets the clients do their thing again and again, each waiting for its answer. Only what succeeded counts as done.
-func (m *measured) run(long time.Duration) error {
+func (m *measurement) run(long time.Duration) error {
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	var failed []error
-	before, begin := spent(), time.Now()
+	before, begin := currentCost(), time.Now()
 	for _, do := range m.tasks {
 		wait.Go(func() {
 			var took []time.Duration
 			var errors, denied, inRow int
 			var err error
-			for inRow < failing && time.Since(begin) < long {
+			for inRow < maxErrors && time.Since(begin) < long {
 				t := time.Now()
 				n, e := do()
 				if denied += n; e != nil {
@@ -66,19 +66,19 @@ func (m *measured) run(long time.Duration) error {
 			m.took = append(m.took, took...)
 			m.Errors += errors
 			m.Denied += denied
-			if inRow == failing {
+			if inRow == maxErrors {
 				failed = append(failed, err)
 			}
 		})
 	}
 	wait.Wait()
 	m.elapsed += time.Since(begin)
-	m.cost = m.cost.plus(spent().minus(before))
+	m.cost = m.cost.plus(currentCost().minus(before))
 	return errors.Join(failed...)
 }
 
-// done works the row out.
-func (m *measured) done() row {
+// result computes the row.
+func (m *measurement) result() row {
 	r, n := m.row, float64(len(m.took))
 	r.Operations = len(m.took)
 	if r.Operations == 0 {

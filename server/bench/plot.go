@@ -13,7 +13,7 @@ var plots = map[string]struct {
 }{
 	"throughput.svg": {"Operations per second", throughput},
 	"latency.svg":    {"Latency, from the median to the 99th percentile", latency},
-	"pools.svg":      {"What a cycle costs as the pool grows", growth},
+	"pools.svg":      {"What a cycle costs as the pool grows", poolGrowth},
 }
 
 // plotNames is the order in which they are shown.
@@ -27,34 +27,34 @@ const (
 	rowGap = 30
 )
 
-// kinds are the kinds of work that were measured, in the order of the matrix.
-func (r *report) kinds() (all []row) {
+// workKinds are the kinds of work that were measured, in the order of the matrix.
+func (r *report) workKinds() (all []row) {
 	for _, row := range r.Rows {
-		if shown(row) && !slices.ContainsFunc(all, same(row)) {
+		if isPlotted(row) && !slices.ContainsFunc(all, sameTitle(row)) {
 			all = append(all, row)
 		}
 	}
 	return all
 }
 
-// shown tells whether a plot has the row: the bare loop is the same for every store, and shown once.
-func shown(r row) bool {
+// isPlotted tells whether a plot has the row: the bare loop is the same for every store, and shown once.
+func isPlotted(r row) bool {
 	return r.Operations > 0 && r.What != loaderAlone && (r.What != bareLoop || r.Store == embedded)
 }
 
-func same(as row) func(row) bool { return func(r row) bool { return r.title() == as.title() } }
+func sameTitle(as row) func(row) bool { return func(r row) bool { return r.title() == as.title() } }
 
-// clients is the number that budgets are for, if it was measured.
-func (r *report) clients() int {
-	all := r.counts()
+// budgetClients is the number that budgets are for, if it was measured.
+func (r *report) budgetClients() int {
+	all := r.clientCounts()
 	if slices.Contains(all, budgetClients) || len(all) == 0 {
 		return budgetClients
 	}
 	return all[len(all)-1]
 }
 
-// counts are the numbers of clients that were measured.
-func (r *report) counts() (all []int) {
+// clientCounts are the numbers of clients that were measured.
+func (r *report) clientCounts() (all []int) {
 	for _, row := range r.Rows {
 		if !slices.Contains(all, row.Clients) {
 			all = append(all, row.Clients)
@@ -72,16 +72,16 @@ func (r *report) storeNames() (all []string) {
 
 // throughput has a row for each kind of work and a mark for each store.
 func throughput(r *report) string {
-	kinds, clients := r.kinds(), r.clients()
+	kinds, clients := r.workKinds(), r.budgetClients()
 	var values []float64
 	for _, row := range r.Rows {
-		if row.Clients == clients && shown(row) {
+		if row.Clients == clients && isPlotted(row) {
 			values = append(values, row.PerSecond)
 		}
 	}
 	bottom := float64(top + rowGap*len(kinds))
-	s := spanning(values, left+20, right)
-	d := draw(fmt.Sprintf("Operations per second, %d clients", clients), r.told(clients, func(row row) string { return thousands(row.PerSecond) + " a second" }),
+	s := logScale(values, left+20, right)
+	d := draw(fmt.Sprintf("Operations per second, %d clients", clients), r.describe(clients, func(row row) string { return thousands(row.PerSecond) + " a second" }),
 		width, int(bottom)+64)
 	d.axis(s, bottom, "")
 	for n, kind := range kinds {
@@ -93,7 +93,7 @@ func throughput(r *report) string {
 			}
 		}
 		for i, store := range r.storeNames() {
-			if row, ok := r.find(store, kind.What, kind.Pool, clients); ok && shown(row) {
+			if row, ok := r.find(store, kind.What, kind.Pool, clients); ok && isPlotted(row) {
 				says := fmt.Sprintf("%s on %s: %s/s", row.title(), store, thousands(row.PerSecond))
 				d.text("value", s.at(row.PerSecond)+10, y+4, "start", thousands(row.PerSecond))
 				d.mark(i, s.at(row.PerSecond), y, says)
@@ -107,18 +107,18 @@ func throughput(r *report) string {
 
 // latency has a panel for each store, a row for each kind of work, and a stroke for each number of clients.
 func latency(r *report) string {
-	kinds, counts := r.kinds(), r.counts()
+	kinds, counts := r.workKinds(), r.clientCounts()
 	const gap, head = 46, 34
 	var values []float64
 	for _, row := range r.Rows {
-		if shown(row) {
+		if isPlotted(row) {
 			values = append(values, row.P50, row.P99)
 		}
 	}
-	s := spanning(values, left+20, right)
+	s := logScale(values, left+20, right)
 	panel := head + gap*len(kinds) + 30
 	d := draw("Latency: from the median (mark) to the 99th percentile",
-		r.told(r.clients(), func(row row) string {
+		r.describe(r.budgetClients(), func(row row) string {
 			return fmt.Sprintf("median %s ms, 99th percentile %s ms", significant(row.P50), significant(row.P99))
 		}), width, top+panel*len(r.Stores)+14)
 	for p, store := range r.storeNames() {
@@ -131,7 +131,7 @@ func latency(r *report) string {
 			d.text("", left, middle+4, "end", kind.title())
 			for i, clients := range counts {
 				row, ok := r.find(store, kind.What, kind.Pool, clients)
-				if !ok || !shown(row) {
+				if !ok || !isPlotted(row) {
 					continue
 				}
 				y := middle + 12*(float64(i)-float64(len(counts)-1)/2)
@@ -150,10 +150,10 @@ func latency(r *report) string {
 	return d.end()
 }
 
-// growth has a line for each store: the time of a cycle as a multiple of that in the smallest pool.
-func growth(r *report) string {
+// poolGrowth has a line for each store: the time of a cycle as a multiple of that in the smallest pool.
+func poolGrowth(r *report) string {
 	const bottom, high, most = top + 250., 250., 2.
-	clients := r.clients()
+	clients := r.budgetClients()
 	var sizes []float64
 	for _, row := range r.Rows {
 		if row.Pool > 0 {
@@ -163,18 +163,18 @@ func growth(r *report) string {
 	x := scale{slices.Min(append(sizes, 100)), slices.Max(append(sizes, 1000)), 110, right - 60}
 	y := func(times float64) float64 { return bottom - high*min(times, most)/most }
 	d := draw(fmt.Sprintf("Time of a cycle as the pool grows, %d clients (1 = in the smallest pool)", clients),
-		r.told(clients, func(row row) string { return thousands(row.PerSecond) + " a second" }), width, bottom+60)
+		r.describe(clients, func(row row) string { return thousands(row.PerSecond) + " a second" }), width, bottom+60)
 	d.rect("band", x.from-20, y(1+flatness), x.to-x.from+40, y(1-flatness)-y(1+flatness))
 	for times := 0.; times <= most; times += .5 {
 		d.line("grid", x.from-20, y(times), x.to+20, y(times))
 		d.text("small", x.from-30, y(times)+4, "end", significant(times))
 	}
 	for i, store := range r.storeNames() {
-		rows := r.cycles(store, clients)
+		rows := r.cycleRows(store, clients)
 		var path strings.Builder
 		for n, row := range rows {
 			px, py := x.at(float64(row.Pool)), y(rows[0].PerSecond/row.PerSecond)
-			fmt.Fprintf(&path, "%s%s %s", []string{"M", "L"}[min(n, 1)], at(px), at(py))
+			fmt.Fprintf(&path, "%s%s %s", []string{"M", "L"}[min(n, 1)], formatCoordinate(px), formatCoordinate(py))
 		}
 		if path.Len() > 0 {
 			d.put(`  <path class="%s line" d="%s"/>`, series[i%len(series)], path.String())
@@ -202,11 +202,11 @@ func (d *drawing) axisFrom(s scale, from, bottom float64, unit string) {
 	}
 }
 
-// told is a drawing in words, for those who do not see it.
-func (r *report) told(clients int, value func(row) string) string {
+// describe is a drawing in words, for those who do not see it.
+func (r *report) describe(clients int, value func(row) string) string {
 	var all []string
 	for _, row := range r.Rows {
-		if row.Clients == clients && shown(row) {
+		if row.Clients == clients && isPlotted(row) {
 			all = append(all, fmt.Sprintf("%s on %s: %s", row.title(), row.Store, value(row)))
 		}
 	}

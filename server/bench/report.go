@@ -15,22 +15,22 @@ type report struct {
 	Machine     machine
 	Calibration calibration
 	Seconds     float64 // for each row
-	Stores      []store
+	Stores      []storeKind
 	Rows        []row
 }
 
-// store is what was under the server, and what an answer is worth that comes from it.
-type store struct {
+// storeKind is the store of the measured server, and the durability of an answer on it.
+type storeKind struct {
 	Name       string
 	Durability string
 	StandIn    bool // not the real one, which is said in its durability
 }
 
-var embeddedStore = store{embedded, "SQLite, WAL, synchronous FULL: an answer is given after its group commit is on the disk", false}
+var embeddedStore = storeKind{embedded, "SQLite, WAL, synchronous FULL: an answer is given after its group commit is on the disk", false}
 
 // mongoStore is the server that the environment names. Whoever starts the stand-in says so there.
-func mongoStore() store {
-	s := store{mongodb, "write concern majority with journal, read concern majority, from the primary", os.Getenv("TEST_MONGODB_STAND_IN") != ""}
+func mongoStore() storeKind {
+	s := storeKind{mongodb, "write concern majority with journal, read concern majority, from the primary", os.Getenv("TEST_MONGODB_STAND_IN") != ""}
 	if s.StandIn {
 		s.Durability += fmt.Sprintf(", asked of a stand-in that keeps everything in memory and searches without most indexes. It shows what server and "+
 			"protocol cost, not what a disk, a replica or MongoDB itself does; pools of more than %s seats are left out, since they take it minutes to fill",
@@ -43,7 +43,7 @@ func mongoStore() store {
 const standInPool = 10_000
 
 // pools are the sizes that are measured on it.
-func (s store) pools(all []int) []int {
+func (s storeKind) pools(all []int) []int {
 	if !s.StandIn {
 		return all
 	}
@@ -91,7 +91,7 @@ func (r *report) head() string {
 	}
 	text := fmt.Sprintf("%d processors (%s), %s, %s, commit %s, %s.\nOn one of them %s Ed25519 verifications a second; %s flushes of 4 KiB to the disk a second.\n",
 		m.Processors, model, m.System, m.Go, m.Commit, m.Date, thousands(r.Calibration.Verifies), thousands(r.Calibration.Flushes))
-	if m.busy() {
+	if m.isBusy() {
 		text += fmt.Sprintf("The machine was busy with other work (load %s before the run): read shares, CPU and allocations, not rates and times.\n", significant(m.Load))
 	}
 	return text
@@ -116,13 +116,13 @@ func (r row) deniedPart() float64 {
 func (r *report) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Figures\n\nWritten by `make bench` (../README.md has the method). %s\n", strings.ReplaceAll(strings.TrimSpace(r.head()), "\n", " "))
-	fmt.Fprintf(&b, "Each row was measured for %s s in %d turns with the others of its block.\n", significant(r.Seconds), turns)
+	fmt.Fprintf(&b, "Each row was measured for %s s in %d turns with the others of its block.\n", significant(r.Seconds), rounds)
 	b.WriteString("\nTimes are in milliseconds. CPU (µs) and allocations are those of the whole process for one operation; the row `loader alone` is the\n" +
 		"loader's part of them. A cycle of reserve and release is two exchanges, and is held to half of the bare loop.\n\n")
 	for _, name := range plotNames {
 		fmt.Fprintf(&b, "![%s](%s)\n\n", plots[name].title, name)
 	}
-	b.WriteString(r.verdicts())
+	b.WriteString(r.budgetTable())
 	for _, s := range r.Stores {
 		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n| what | clients | per second | p50 | p95 | p99 | max | CPU µs | allocs | errors | denied | of the bare loop |\n|%s\n",
 			s.Name, sentence(s.Durability), strings.Repeat("---|", 12))
@@ -169,7 +169,7 @@ func (r *report) add(directory string) error {
 		return err
 	}
 	for _, s := range earlier.Stores {
-		if !slices.ContainsFunc(r.Stores, func(own store) bool { return own.Name == s.Name }) {
+		if !slices.ContainsFunc(r.Stores, func(own storeKind) bool { return own.Name == s.Name }) {
 			r.Stores = append(r.Stores, s)
 		}
 	}
@@ -178,7 +178,7 @@ func (r *report) add(directory string) error {
 			r.Rows = append(r.Rows, row)
 		}
 	}
-	slices.SortFunc(r.Stores, func(a, b store) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Stores, func(a, b storeKind) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortStableFunc(r.Rows, func(a, b row) int { return cmp.Or(strings.Compare(a.Store, b.Store), a.Clients-b.Clients) })
 	return nil
 }

@@ -60,15 +60,15 @@ func (d *drawing) put(format string, args ...any) {
 }
 
 func (d *drawing) text(class string, x, y float64, anchor, text string) {
-	d.put(`  <text class="%s" x="%s" y="%s" text-anchor="%s">%s</text>`, class, at(x), at(y), anchor, html.EscapeString(text))
+	d.put(`  <text class="%s" x="%s" y="%s" text-anchor="%s">%s</text>`, class, formatCoordinate(x), formatCoordinate(y), anchor, html.EscapeString(text))
 }
 
 func (d *drawing) line(class string, x1, y1, x2, y2 float64) {
-	d.put(`  <path class="%s" d="M%s %sL%s %s"/>`, class, at(x1), at(y1), at(x2), at(y2))
+	d.put(`  <path class="%s" d="M%s %sL%s %s"/>`, class, formatCoordinate(x1), formatCoordinate(y1), formatCoordinate(x2), formatCoordinate(y2))
 }
 
 func (d *drawing) rect(class string, x, y, width, height float64) {
-	d.put(`  <rect class="%s" x="%s" y="%s" width="%s" height="%s"/>`, class, at(x), at(y), at(width), at(height))
+	d.put(`  <rect class="%s" x="%s" y="%s" width="%s" height="%s"/>`, class, formatCoordinate(x), formatCoordinate(y), formatCoordinate(width), formatCoordinate(height))
 }
 
 // mark is one point of a series: a disc, a square or a diamond. What it stands for is told where a pointer rests on it.
@@ -77,11 +77,11 @@ func (d *drawing) mark(n int, x, y float64, says string) {
 	class, title := series[n%len(series)], "<title>"+html.EscapeString(says)+"</title>"
 	switch n % len(series) {
 	case 0:
-		d.put(`  <circle class="%s" cx="%s" cy="%s" r="%d">%s</circle>`, class, at(x), at(y), r, title)
+		d.put(`  <circle class="%s" cx="%s" cy="%s" r="%d">%s</circle>`, class, formatCoordinate(x), formatCoordinate(y), r, title)
 	case 1:
-		d.put(`  <rect class="%s" x="%s" y="%s" width="%d" height="%d">%s</rect>`, class, at(x-r+.5), at(y-r+.5), 2*r-1, 2*r-1, title)
+		d.put(`  <rect class="%s" x="%s" y="%s" width="%d" height="%d">%s</rect>`, class, formatCoordinate(x-r+.5), formatCoordinate(y-r+.5), 2*r-1, 2*r-1, title)
 	default:
-		d.put(`  <path class="%s" d="M%s %sl6 6l-6 6l-6 -6z">%s</path>`, class, at(x), at(y-6), title)
+		d.put(`  <path class="%s" d="M%s %sl6 6l-6 6l-6 -6z">%s</path>`, class, formatCoordinate(x), formatCoordinate(y-6), title)
 	}
 }
 
@@ -89,28 +89,28 @@ func (d *drawing) mark(n int, x, y float64, says string) {
 func (d *drawing) legend(names ...string) {
 	x := float64(d.width - 24)
 	for _, name := range names {
-		x -= wide(name)
+		x -= legendWidth(name)
 	}
 	for n, name := range names {
 		d.mark(n, x+24, 28, name)
 		d.text("small", x+34, 32, "start", name)
-		x += wide(name)
+		x += legendWidth(name)
 	}
 }
 
-// wide is about how much room a name takes in a legend.
-func wide(name string) float64 { return 34 + 6.6*float64(len([]rune(name))) }
+// legendWidth is about how much room a name takes in a legend.
+func legendWidth(name string) float64 { return 34 + 6.6*float64(len([]rune(name))) }
 
 func (d *drawing) end() string { return d.b.String() + "</svg>\n" }
 
-// at is a coordinate, to a tenth.
-func at(x float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", x), ".0") }
+// formatCoordinate is a coordinate, to a tenth.
+func formatCoordinate(x float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", x), ".0") }
 
 // scale is a logarithmic axis.
 type scale struct{ low, high, from, to float64 }
 
-// spanning is one in whole powers of ten, or in ones, twos and fives of them, around all values.
-func spanning(values []float64, from, to float64) scale {
+// logScale is one in whole powers of ten, or in ones, twos and fives of them, around all values.
+func logScale(values []float64, from, to float64) scale {
 	low, high := math.Inf(1), 0.
 	for _, v := range values {
 		if v > 0 {
@@ -120,11 +120,11 @@ func spanning(values []float64, from, to float64) scale {
 	if high == 0 {
 		low, high = 1, 10
 	}
-	return scale{nice(low, -1), nice(high, 1), from, to}
+	return scale{nextTick(low, -1), nextTick(high, 1), from, to}
 }
 
-// nice is the next of the numbers 1, 2 and 5 times a power of ten below or above.
-func nice(x float64, direction int) float64 {
+// nextTick is the next of the numbers 1, 2 and 5 times a power of ten below or above.
+func nextTick(x float64, direction int) float64 {
 	ten := math.Pow(10, math.Floor(math.Log10(x)))
 	steps := []float64{1, 2, 5, 10}
 	if direction > 0 {

@@ -22,7 +22,7 @@ import (
 // id of the program's activation.
 func (p *program) id() lease.Hash { return lease.ActivationID(p.device.Public().(ed25519.PublicKey)) }
 
-// held is who has a seat.
+// held returns the activations that have a seat.
 func (s *server) held(t *testing.T) map[lease.Hash]bool {
 	t.Helper()
 	list, err := s.Reservations(t.Context(), s.org, s.license.ID, licensing.Page{})

@@ -42,14 +42,14 @@ const (
 	onAll        = onActivation + onMeter + onLicense + onProduct + onVersion
 )
 
-// popularity is what part of all requests the license of a rank gets, the most popular first.
-type popularity struct {
+// requestShare maps the rank of a license, the most popular first, to its part of all requests.
+type requestShare struct {
 	name string
 	of   func(rank int) float64 // to be scaled
 	hot  float64                // the first one's part; 0: as the others' law has it
 }
 
-var popularities = []popularity{
+var popularities = []requestShare{
 	{"all alike", func(int) float64 { return 1 }, 0},
 	{"Zipf, s = 0.8", zipf(.8), 0},
 	{"Zipf, s = 1", zipf(1), 0},
@@ -61,7 +61,7 @@ func zipf(s float64) func(int) float64 {
 }
 
 // parts are those of all licenses; they sum to 1.
-func (p popularity) parts() []float64 {
+func (p requestShare) parts() []float64 {
 	all, sum := make([]float64, licenses), 0.
 	for rank := range all {
 		all[rank] = p.of(rank)
@@ -80,7 +80,7 @@ func (p popularity) parts() []float64 {
 	return all
 }
 
-// places are where the documents of one license lie in the whole range of a shard key, from 0 to 2^64: its meter, which has the license's
+// places are the positions of one license in the range of a shard key, from 0 to 2^64: of its meter, which has the license's
 // _id, and its activations.
 type places struct {
 	meter       uint64
@@ -108,7 +108,7 @@ func hash(id string) uint64 {
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// load is what part of all work each shard has, and what part of its shard's the hottest license's meter has.
+// load returns the part of all work that each shard does, and the part of its shard that the most popular license's meter takes.
 func load(parts []float64, where []places, shards int) (of []float64, hottest float64) {
 	of = make([]float64, shards)
 	at := func(place uint64) int {

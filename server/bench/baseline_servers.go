@@ -16,18 +16,18 @@ import (
 	"github.com/onelicense/onelicense/license/pgp"
 )
 
-// floor is what everything is held to: the bare loop, and a handler that does nothing, whose cost is the loader's own.
-type floor struct {
+// baselineServers are two servers to compare with: the bare loop, and a handler that does nothing, whose cost is the load generator's.
+type baselineServers struct {
 	directory string
-	of        *bare
+	of        *baseline
 	apps      []*fiber.App
 	bare      string // address
 	idle      string
-	subject
+	licenseValues
 }
 
-func openFloor() (f *floor, err error) {
-	f = &floor{}
+func startBaselineServers() (f *baselineServers, err error) {
+	f = &baselineServers{}
 	defer func() {
 		if err != nil {
 			f.close()
@@ -38,11 +38,11 @@ func openFloor() (f *floor, err error) {
 		return nil, err
 	}
 	ids := license.ID("000000000000000000000001")
-	f.subject = subject{ids, ids, ids, lease.HashOf(secret.Public().Certificate()), secret.Public()}
+	f.licenseValues = licenseValues{ids, ids, ids, lease.HashOf(secret.Public().Certificate()), secret.Public()}
 	if f.directory, err = os.MkdirTemp("", "onelicense-bench-"); err != nil {
 		return nil, err
 	}
-	if f.of, err = openBare(filepath.Join(f.directory, "bare.db"), secret); err != nil {
+	if f.of, err = openBaseline(filepath.Join(f.directory, "bare.db"), secret); err != nil {
 		return nil, err
 	}
 	if f.bare, err = f.serve(f.of.handle); err != nil {
@@ -57,13 +57,13 @@ func openFloor() (f *floor, err error) {
 }
 
 // canned is one answer, as large and as well signed as any.
-func (f *floor) canned(signer license.Signer) ([]byte, error) {
+func (f *baselineServers) canned(signer license.Signer) ([]byte, error) {
 	now := time.Now()
-	return granted(&lease.Request{Product: f.product, License: f.license, Generation: 1, Number: 1, Nonce: "00000000000000000000000000000000",
+	return baselineLease(&lease.Request{Product: f.product, License: f.license, Generation: 1, Number: 1, Nonce: "00000000000000000000000000000000",
 		Previous: lease.OriginLink, Counted: 1, Device: "device"}, lease.OriginLink, now).Sign(signer, now)
 }
 
-func (f *floor) serve(handle fiber.Handler) (string, error) {
+func (f *baselineServers) serve(handle fiber.Handler) (string, error) {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 64 << 10, ReadTimeout: time.Minute, WriteTimeout: time.Minute})
 	app.Post("/sync", handle)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -75,13 +75,13 @@ func (f *floor) serve(handle fiber.Handler) (string, error) {
 	return listener.Addr().String(), nil
 }
 
-func (f *floor) installation(http *fasthttp.HostClient, canned bool) *installation {
-	c := newInstallation(f.subject, http, "/sync")
+func (f *baselineServers) installation(http *fasthttp.HostClient, canned bool) *installation {
+	c := newInstallation(f.licenseValues, http, "/sync")
 	c.canned = canned
 	return c
 }
 
-func (f *floor) close() {
+func (f *baselineServers) close() {
 	var errs []error
 	for _, app := range f.apps {
 		errs = append(errs, app.ShutdownWithTimeout(time.Second))

@@ -15,11 +15,11 @@ type vendor struct {
 	asked   int
 }
 
-func (w *world) vendor(http *fasthttp.HostClient) *vendor {
+func (w *benchServer) vendor(http *fasthttp.HostClient) *vendor {
 	return &vendor{http: http, cookie: w.owner.cookie, version: string(w.version)}
 }
 
-// pageSize is what the pages ask for.
+// pageSize is the number of licenses on a page, as the web pages ask for them.
 const pageSize = 50
 
 // list turns the pages of the list of licenses, one each time, and begins again after the last.

@@ -12,9 +12,9 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// bare is the least that an honest answer takes: the request's signature checked and its JSON read, one row written in a group commit,
+// baseline is the least that an honest answer takes: the request's signature checked and its JSON read, one row written in a group commit,
 // the answer's JSON written and signed. It knows no rule.
-type bare struct {
+type baseline struct {
 	db     *sql.DB
 	signer license.Signer
 	rows   chan upsert
@@ -27,13 +27,13 @@ type upsert struct {
 	done  chan error
 }
 
-func openBare(file string, signer license.Signer) (*bare, error) {
+func openBaseline(file string, signer license.Signer) (*baseline, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	b := &bare{db: db, signer: signer, rows: make(chan upsert, 256), ended: make(chan struct{})}
+	b := &baseline{db: db, signer: signer, rows: make(chan upsert, 256), ended: make(chan struct{})}
 	ctx := context.Background()
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -76,13 +76,13 @@ func openBare(file string, signer license.Signer) (*bare, error) {
 	return b, nil
 }
 
-func (b *bare) handle(c *fiber.Ctx) error {
+func (b *baseline) handle(c *fiber.Ctx) error {
 	r, hash, err := lease.OpenRequest(c.Body())
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	document := granted(r, hash, now)
+	document := baselineLease(r, hash, now)
 	w := upsert{string(r.Activation()), document, make(chan error, 1)}
 	b.rows <- w
 	if err := <-w.done; err != nil {
@@ -95,18 +95,18 @@ func (b *bare) handle(c *fiber.Ctx) error {
 	return c.Send(answer)
 }
 
-// granted is the lease that everybody gets.
-func granted(r *lease.Request, hash lease.Hash, now time.Time) lease.Document {
+// baselineLease is the lease that everybody gets.
+func baselineLease(r *lease.Request, hash lease.Hash, now time.Time) lease.Document {
 	at := lease.Time(now.UnixMilli())
 	return lease.Lease{
 		Product: r.Product, License: r.License, Activation: r.Activation(), Generation: r.Generation, Number: r.Number, Link: lease.NextLink(r.Previous, hash),
 		Request: hash, Nonce: r.Nonce, Time: at, Epoch: 1, Verdict: license.CodeOK,
 		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, MaxRetries: 3, Grace: 3600_000, JournalEvery: 100},
-		Counters: lease.Counters{Used: r.Counted, Allowance: lease.MaxCount, Counted: r.Counted}, NotAfter: at + 3*hour,
+		Counters: lease.Counters{Used: r.Counted, Allowance: lease.MaxCount, Counted: r.Counted}, NotAfter: at + 3*holdDuration,
 	}.Document()
 }
 
-func (b *bare) close() {
+func (b *baseline) close() {
 	close(b.rows)
 	<-b.ended
 	_ = b.db.Close()

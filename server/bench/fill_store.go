@@ -12,22 +12,22 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// room is how many seats of a filled pool are left free, so that those who measure find one; of a small pool it is half.
-const room = 512
+// freeSeats is the number of seats of a filled pool that stay free for the measured clients; of a small pool half stay free.
+const freeSeats = 512
 
 // fillPool lets others hold all seats of a license's pool but room.
 func fillPool(s licensing.Store, l licensing.License, slots int) error {
-	return parallel(slots-min(room, slots/2), func(n int) error { return hold(s, l, n, slots) })
+	return parallel(slots-min(freeSeats, slots/2), func(n int) error { return activateHolder(s, l, n, slots) })
 }
 
-// hold is what the first request of a holder does, without its signature.
-func hold(s licensing.Store, l licensing.License, n, slots int) error {
+// activateHolder makes an activation that holds a seat, as its first request would.
+func activateHolder(s licensing.Store, l licensing.License, n, slots int) error {
 	now := lease.Time(time.Now().UnixMilli())
 	id := lease.HashOf(fmt.Appendf(nil, "holder %d", n))
 	_, err := s.Advance(context.Background(), licensing.Advance{
 		Key: licensing.ActivationKey{License: l.ID, Activation: id}, Org: l.Organisation, To: lease.Position{Generation: 1, Number: 1, Link: id},
-		Request: id, Device: string(id), Revision: l.Revision, Now: now, UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited}, Until: now + hour,
-		Reserve:       []licensing.ReservationRequest{{Slot: seat, Slots: int64(slots), Until: now + hour}},
+		Request: id, Device: string(id), Revision: l.Revision, Now: now, UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited}, Until: now + holdDuration,
+		Reserve:       []licensing.ReservationRequest{{Slot: seat, Slots: int64(slots), Until: now + holdDuration}},
 		NewActivation: &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000},
 		Lease: func(o licensing.Outcome) (lease.Document, error) {
 			if len(o.Reservations) != 1 {
@@ -39,15 +39,15 @@ func hold(s licensing.Store, l licensing.License, n, slots int) error {
 	return err
 }
 
-// hour is longer than any run.
-const hour = 3600_000
+// holdDuration is longer than any run.
+const holdDuration = 3600_000
 
-// listed is how many licenses there are to be listed.
-const listed = 20 * pageSize
+// listedLicenses is the number of licenses that the list has.
+const listedLicenses = 20 * pageSize
 
-// stock makes licenses like the given one.
-func stock(s licensing.Store, like licensing.License) error {
-	return parallel(listed, func(n int) error {
+// createLicenses stores copies of the given license under new ids.
+func createLicenses(s licensing.Store, like licensing.License) error {
+	return parallel(listedLicenses, func(n int) error {
 		l := like
 		l.ID, l.Name = license.ID(fmt.Sprintf("%024x", n)), fmt.Sprintf("license %d", n)
 		return s.CreateLicense(context.Background(), l)

@@ -26,9 +26,9 @@ const (
 	mongodb  = "mongodb"
 )
 
-// world is a whole server with its catalogue, on a loopback port.
-type world struct {
-	kind    store
+// benchServer is a whole server with its catalogue, on a loopback port.
+type benchServer struct {
+	kind    storeKind
 	config  server.Config
 	server  *server.Server
 	served  chan error
@@ -42,9 +42,9 @@ type world struct {
 	pools            map[int]license.ID // by size
 }
 
-// openWorld sets a server up over HTTP, then stops it to fill its pools, which takes the store to itself, and starts it again.
-func openWorld(name string, o settings) (w *world, err error) {
-	w = &world{pools: map[int]license.ID{}}
+// openBenchServer sets a server up over HTTP, then stops it to fill its pools, which takes the store to itself, and starts it again.
+func openBenchServer(name string, o settings) (w *benchServer, err error) {
+	w = &benchServer{pools: map[int]license.ID{}}
 	if w.config.Data, err = os.MkdirTemp("", "onelicense-bench-"); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func openWorld(name string, o settings) (w *world, err error) {
 			return nil, errors.New("TEST_MONGODB_URI names none")
 		}
 		w.kind = mongoStore()
-		w.config.Mongo = within(o.mongo, fmt.Sprintf("onelicense_bench_%d", os.Getpid()))
+		w.config.Mongo = uriWithDatabase(o.mongo, fmt.Sprintf("onelicense_bench_%d", os.Getpid()))
 	default:
 		return nil, errors.New("there is no such store")
 	}
@@ -80,7 +80,7 @@ func openWorld(name string, o settings) (w *world, err error) {
 	return w, w.start()
 }
 
-func (w *world) start() (err error) {
+func (w *benchServer) start() (err error) {
 	if w.server, err = server.Open(w.config); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (w *world) start() (err error) {
 	return nil
 }
 
-func (w *world) stop() error {
+func (w *benchServer) stop() error {
 	if w.server == nil {
 		return nil
 	}
@@ -106,13 +106,13 @@ func (w *world) stop() error {
 	return err
 }
 
-func (w *world) close() {
+func (w *benchServer) close() {
 	_ = w.stop()
 	_ = os.RemoveAll(w.config.Data)
 }
 
 // catalogue makes what a vendor makes.
-func (w *world) catalogue(pools []int) error {
+func (w *benchServer) catalogue(pools []int) error {
 	setup, err := url.Parse(w.server.SetupURL(address(w.address)))
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (a address) Network() string { return "tcp" }
 func (a address) String() string  { return string(a) }
 
 // fill lets others hold the pools' seats, and makes licenses to be listed. It comes straight to the store: that is not measured.
-func (w *world) fill() (err error) {
+func (w *benchServer) fill() (err error) {
 	var s interface {
 		licensing.Store
 		Close() error
@@ -174,7 +174,7 @@ func (w *world) fill() (err error) {
 	if w.keys, err = pgp.Parse(terms.Product.Keyring); err != nil {
 		return err
 	}
-	if err := stock(s, terms.License); err != nil {
+	if err := createLicenses(s, terms.License); err != nil {
 		return err
 	}
 	for size, id := range w.pools {
@@ -187,12 +187,12 @@ func (w *world) fill() (err error) {
 	return nil
 }
 
-func (w *world) installation(http *fasthttp.HostClient, of license.ID) *installation {
-	return newInstallation(subject{w.product, w.version, of, w.keyring, w.keys}, http, prefix+"/sync")
+func (w *benchServer) installation(http *fasthttp.HostClient, of license.ID) *installation {
+	return newInstallation(licenseValues{w.product, w.version, of, w.keyring, w.keys}, http, prefix+"/sync")
 }
 
-// within puts a database's name into a URI.
-func within(uri, name string) string {
+// uriWithDatabase puts a database's name into a URI.
+func uriWithDatabase(uri, name string) string {
 	rest, query, _ := strings.Cut(uri, "?")
 	scheme, rest, _ := strings.Cut(rest, "://")
 	authority, _, _ := strings.Cut(rest, "/")

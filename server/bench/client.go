@@ -14,11 +14,11 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// checked is one in how many leases a client verifies; all of them would measure the loader.
-const checked = 16
+// verifyEvery is one in how many leases a client verifies; all of them would measure the loader.
+const verifyEvery = 16
 
-// subject is what an installation is told and keeps: the values that name its license, and the product's keys.
-type subject struct {
+// licenseValues holds the ids that a program is configured with, and the product's keys.
+type licenseValues struct {
 	product, version, license license.ID
 	keyring                   lease.Hash
 	keys                      license.Keyring
@@ -26,7 +26,7 @@ type subject struct {
 
 // installation is one client: a device key and a chain of its own.
 type installation struct {
-	subject
+	licenseValues
 	http     *fasthttp.HostClient
 	path     string
 	canned   bool // the answers are always the same: there is nothing to compare
@@ -48,9 +48,9 @@ func connection(address string, clients int) *fasthttp.HostClient {
 	return &fasthttp.HostClient{Addr: address, MaxConns: clients}
 }
 
-func newInstallation(s subject, http *fasthttp.HostClient, path string) *installation {
+func newInstallation(s licenseValues, http *fasthttp.HostClient, path string) *installation {
 	_, device, _ := ed25519.GenerateKey(nil) // the system's random source does not fail
-	return &installation{subject: s, http: http, path: path, device: device, position: lease.Position{Link: lease.OriginLink}}
+	return &installation{licenseValues: s, http: http, path: path, device: device, position: lease.Position{Link: lease.OriginLink}}
 }
 
 // sync makes one exchange. The lease is given when it is one of those that are verified. What was not answered is sent again, byte for byte,
@@ -68,7 +68,7 @@ func (c *installation) sync(fill func(*lease.Request)) (*lease.Lease, error) {
 	document := r.body[:len(r.body)-len("\n")-base64Signature-len("\n")]
 	c.position = lease.Position{Generation: 1, Number: r.Number, Link: lease.NextLink(r.Previous, lease.HashOf(document))}
 	c.counted = r.Counted
-	if c.asked++; c.asked%checked != 0 {
+	if c.asked++; c.asked%verifyEvery != 0 {
 		return nil, nil
 	}
 	a, err := lease.Open(c.last, c.keys, time.Now())
@@ -141,8 +141,8 @@ var (
 	denied = []byte(`"denied":[`)
 )
 
-// cycle takes a seat and gives it back. Where there are more clients than seats some are denied one.
-func cycle(c *installation) (refused int, err error) {
+// reserveAndRelease takes a seat and gives it back. Where there are more clients than seats some are denied one.
+func reserveAndRelease(c *installation) (refused int, err error) {
 	if !c.seated {
 		l, err := c.sync(func(r *lease.Request) { r.Want = []lease.ReservationRequest{{Slot: seat}} })
 		if err != nil {
