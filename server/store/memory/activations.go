@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// activation is the one with the key and its license; nil when there is none.
+// activation returns the state of the license and the activation with the key; nil for each that does not exist.
 func (s *Store) activation(key licensing.ActivationKey) (*licenseState, *activation) {
 	b := s.licenses[key.License]
 	if b == nil {
@@ -18,7 +18,7 @@ func (s *Store) activation(key licensing.ActivationKey) (*licenseState, *activat
 	return b, b.activations[key.Activation]
 }
 
-// Activation implements licensing.Chains, as all below.
+// Activation implements licensing.SyncStore, as do the methods below.
 func (s *Store) Activation(_ context.Context, key licensing.ActivationKey) (licensing.Activation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// CreateOrganisation implements licensing.Catalogue, as all below.
+// CreateOrganisation implements licensing.CatalogStore, as do the exported methods below.
 func (s *Store) CreateOrganisation(_ context.Context, o licensing.Organisation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,7 +42,7 @@ func (s *Store) CreateProduct(_ context.Context, p licensing.Product) error {
 	return nil
 }
 
-// isProductNameTaken tells whether another product of the organisation has the name.
+// isProductNameTaken reports whether another product of the organisation has the name.
 func (s *Store) isProductNameTaken(p licensing.Product) bool {
 	for id, other := range s.products {
 		if id != p.ID && other.record.Organisation == p.Organisation && other.record.Name == p.Name {
@@ -52,7 +52,7 @@ func (s *Store) isProductNameTaken(p licensing.Product) bool {
 	return false
 }
 
-// product is the organisation's, or nil.
+// product returns a product of the organisation, or nil.
 func (s *Store) product(org, id license.ID) *numbered[licensing.Product] {
 	if p := s.products[id]; p != nil && p.record.Organisation == org {
 		return p
@@ -137,7 +137,7 @@ func (s *Store) CreateVersion(_ context.Context, v licensing.Version) error {
 	return nil
 }
 
-// isVersionNameTaken tells whether another version of the product has the name.
+// isVersionNameTaken reports whether another version of the product has the name.
 func (s *Store) isVersionNameTaken(v licensing.Version) bool {
 	for id, other := range s.versions {
 		if id != v.ID && other.record.Product == v.Product && other.record.Name == v.Name {
@@ -147,7 +147,7 @@ func (s *Store) isVersionNameTaken(v licensing.Version) bool {
 	return false
 }
 
-// version is the organisation's, or nil.
+// version returns a version of the organisation, or nil.
 func (s *Store) version(org, id license.ID) *numbered[licensing.Version] {
 	if v := s.versions[id]; v != nil && v.record.Organisation == org {
 		return v

@@ -12,7 +12,7 @@ import (
 
 type entryKey struct{ kind, id string }
 
-// CreateEntry implements licensing.EntryStore, as all below.
+// CreateEntry implements licensing.EntryStore, as do the exported methods below.
 func (s *Store) CreateEntry(_ context.Context, e licensing.Entry) error {
 	if err := e.Check(); err != nil {
 		return err

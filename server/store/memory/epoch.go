@@ -7,7 +7,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Epoch implements licensing.Chains.
+// Epoch implements licensing.SyncStore.
 func (s *Store) Epoch(_ context.Context, first int64) (licensing.Epoch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -17,7 +17,7 @@ func (s *Store) Epoch(_ context.Context, first int64) (licensing.Epoch, error) {
 	return s.epoch, nil
 }
 
-// RaiseEpoch implements licensing.Chains.
+// RaiseEpoch implements licensing.SyncStore.
 func (s *Store) RaiseEpoch(_ context.Context, above int64, now lease.Time) (licensing.Epoch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -27,7 +27,7 @@ func (s *Store) RaiseEpoch(_ context.Context, above int64, now lease.Time) (lice
 	return s.epoch, nil
 }
 
-// EndFreeze implements licensing.Chains.
+// EndFreeze implements licensing.SyncStore.
 func (s *Store) EndFreeze(_ context.Context, value int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// CreateLicense implements licensing.Catalogue, as all below to DeleteLicense.
+// CreateLicense implements licensing.CatalogStore, as do the exported methods below up to DeleteLicense.
 func (s *Store) CreateLicense(_ context.Context, l licensing.License) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -22,7 +22,7 @@ func (s *Store) CreateLicense(_ context.Context, l licensing.License) error {
 	return nil
 }
 
-// license is the organisation's, or nil.
+// license returns the state of a license of the organisation, or nil.
 func (s *Store) license(org, id license.ID) *licenseState {
 	if b := s.licenses[id]; b != nil && b.record.Organisation == org {
 		return b
@@ -94,7 +94,7 @@ func (s *Store) DeleteLicense(_ context.Context, org, id license.ID, revision in
 	return nil
 }
 
-// ProductWithKeys implements licensing.Chains, as all below.
+// ProductWithKeys implements licensing.SyncStore, as do the methods below.
 func (s *Store) ProductWithKeys(_ context.Context, id license.ID) (licensing.Product, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

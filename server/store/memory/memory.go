@@ -1,9 +1,9 @@
-// Package memory keeps everything in maps behind one mutex: the store for the simulated world and for tests. Nothing outlives the
+// Package memory is a store that keeps everything in maps behind one mutex, for the simulated world and for tests. Nothing outlives the
 // process. Start with New.
 //
-// It is also the contract of licensing.Store in its plainest form: what the other stores do with indexes, claims and conditional updates
-// is here a few lines that can be read. Nothing in it asks for the time, draws random numbers or starts a goroutine, so the same calls
-// always give the same answers.
+// It is also the contract of licensing.Store in its plainest form: what the other stores do with indexes, claims and conditional updates is
+// a few readable lines here. It does not read a clock, draw random numbers or start goroutines, so the same calls always return the same
+// results.
 package memory
 
 import (
@@ -18,11 +18,11 @@ import (
 
 var _ licensing.Store = (*Store)(nil)
 
-// Store implements licensing.Store. What lies behind the pointers, slices and maps of a record is shared with whoever gave it and whoever
-// is given it, and with the store's copies: nobody changes it.
+// Store implements licensing.Store. The pointers, slices and maps inside a record are shared with its callers and with copies of the store:
+// nobody may change what they refer to.
 type Store struct {
 	mu      sync.Mutex
-	lastSeq int64 // the last number of a record or a seat, by which lists are ordered
+	lastSeq int64 // the number given to the last record or seat; lists are ordered by it
 
 	organisations map[license.ID]licensing.Organisation
 	products      map[license.ID]*numbered[licensing.Product]
@@ -31,23 +31,24 @@ type Store struct {
 	entries       map[entryKey]*numbered[licensing.Entry]
 
 	epoch    licensing.Epoch
-	hasEpoch bool // there is an epoch
+	hasEpoch bool // whether an epoch was set
 }
 
-// numbered is a record with its place in lists.
+// numbered is a record with its position in lists.
 type numbered[T any] struct {
 	seq    int64
 	record T
 }
 
-// licenseState is a license and all that happened to it.
+// licenseState is a license with its meter and its activations.
 type licenseState struct {
 	numbered[licensing.License]
 	meter       licensing.Meter
 	activations map[lease.Hash]*activation
 }
 
-// activation holds its seats itself, in the order of entitlements; one whose deadline has passed is free, though it may still be there.
+// activation is an activation with its seats, ordered by entitlement. A seat whose deadline has passed is free, though it may still be
+// listed.
 type activation struct {
 	numbered[licensing.Activation]
 	seats []seat
@@ -55,7 +56,7 @@ type activation struct {
 
 type seat = numbered[licensing.Reservation]
 
-// New gives an empty store.
+// New returns an empty store.
 func New() *Store {
 	return &Store{
 		organisations: map[license.ID]licensing.Organisation{},
@@ -66,7 +67,7 @@ func New() *Store {
 	}
 }
 
-// Copy is the store as it is now, as a backup would keep it: from here on each goes its own way.
+// Copy returns an independent copy of the store as it is now, as a backup would keep it.
 func (s *Store) Copy() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +94,7 @@ func (s *Store) Copy() *Store {
 	return c
 }
 
-// nextSeq is the number of a new record or seat.
+// nextSeq returns the number of a new record or seat.
 func (s *Store) nextSeq() int64 {
 	s.lastSeq++
 	return s.lastSeq

@@ -26,7 +26,7 @@ const (
 
 var key = licensing.ActivationKey{License: sold, Activation: lease.OriginLink}
 
-// newStoreWithLicense is a store with one license that one installation uses.
+// newStoreWithLicense returns a store with one license that one installation uses.
 func newStoreWithLicense(t testing.TB) *memory.Store {
 	t.Helper()
 	s, ctx := memory.New(), t.Context()
@@ -45,7 +45,7 @@ func newStoreWithLicense(t testing.TB) *memory.Store {
 	return s
 }
 
-// advance makes the installation's nth request: it has made n calls and holds a seat.
+// advance makes the installation's nth request: by then it has made n calls, and it holds a seat.
 func advance(t testing.TB, s *memory.Store, n int64) {
 	t.Helper()
 	at := func(n int64) lease.Position {
@@ -68,7 +68,7 @@ func advance(t testing.TB, s *memory.Store, n int64) {
 	}
 }
 
-// records is all that a store says of the world.
+// records returns all records that the store has for the license.
 func records(t *testing.T, s *memory.Store) []any {
 	t.Helper()
 	ctx := t.Context()
@@ -84,7 +84,7 @@ func records(t *testing.T, s *memory.Store) []any {
 	return []any{terms, meter, activations, seats, products, epoch}
 }
 
-// changeEverything changes all that records tells of.
+// changeEverything changes each of the records that records returns.
 func changeEverything(t *testing.T, s *memory.Store) {
 	t.Helper()
 	ctx := t.Context()
@@ -127,7 +127,7 @@ func TestCopyIsIndependent(t *testing.T) {
 					t.Errorf("nothing has changed in %+v", part)
 				}
 			}
-			advance(t, left, 2) // and what was left goes on from where it was
+			advance(t, left, 2) // the store that was not changed goes on from where it was
 		})
 	}
 }

@@ -11,13 +11,14 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The limits of a page.
+// Default and maximum number of records on a page.
 const (
 	defaultPageSize = 50
 	maxPageSize     = 200
 )
 
-// listNewest gives one page of the records whose names a search may look through. The cursor is the number of the last record shown.
+// listNewest returns one page of the records, newest first. names returns the text of a record that a search looks through. The cursor is
+// the number of the last record on the page.
 func listNewest[T any](page licensing.Page, all []numbered[T], names func(*T) string) (licensing.Listing[T], error) {
 	listing := licensing.Listing[T]{Items: []T{}}
 	before := int64(1<<63 - 1)
@@ -44,7 +45,7 @@ func listNewest[T any](page licensing.Page, all []numbered[T], names func(*T) st
 	return listing, nil
 }
 
-// listSorted is list in any order of the catalogue. A record's key is what the order looks at.
+// listSorted returns one page of the records in the order that the page asks for. updated returns the time of a record's last change.
 func listSorted[T any](page licensing.Page, all []numbered[T], names func(*T) string, updated func(*T) lease.Time) (licensing.Listing[T], error) {
 	if page.Sort.IsDefault() {
 		return listNewest(page, all, names)
@@ -91,7 +92,7 @@ func listSorted[T any](page licensing.Page, all []numbered[T], names func(*T) st
 			break
 		}
 		listing.Items, fromKey, fromMade = append(listing.Items, all[n].record), key(&all[n]), all[n].seq
-		page.After = "" // the rest comes after it
+		page.After = "" // all that follow come after the cursor
 	}
 	return listing, nil
 }

@@ -91,7 +91,7 @@ func (d activation) sortedSeats() []seat {
 	return slices.SortedFunc(slices.Values(d.Seats), func(a, b seat) int { return cmp.Compare(a.Entitlement, b.Entitlement) })
 }
 
-// Activation implements licensing.Chains.
+// Activation implements licensing.SyncStore.
 func (s *Store) Activation(ctx context.Context, key licensing.ActivationKey) (licensing.Activation, error) {
 	d, err := findOne[activation](ctx, s.activations, newDoc("_id", activationID(key)))
 	if err != nil || !d.isActivated() {
@@ -100,7 +100,7 @@ func (s *Store) Activation(ctx context.Context, key licensing.ActivationKey) (li
 	return d.record(), nil
 }
 
-// Activations implements licensing.Chains.
+// Activations implements licensing.SyncStore.
 func (s *Store) Activations(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Activation], error) {
 	if err := s.requireLicense(ctx, org, id); err != nil {
 		return licensing.Listing[licensing.Activation]{}, err

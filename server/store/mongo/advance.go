@@ -15,7 +15,7 @@ import (
 // decides anew.
 const maxAttempts = 30
 
-// Advance implements licensing.Chains. It is told in claim.go.
+// Advance implements licensing.SyncStore. It is told in claim.go.
 //
 // The license's revision is read before the claim is written. A license that is suspended between the two gets at worst the leases that
 // were under way at that moment; every request that comes after the suspension was acknowledged is refused.

@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// DeleteLicense implements licensing.Catalogue. From the moment that the license's document is gone, nothing can be done with it; what
+// DeleteLicense implements licensing.CatalogStore. From the moment that the license's document is gone, nothing can be done with it; what
 // belonged to it is tidied after that, and by the sweep if this node dies before.
 func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
 	present, err := findOne[baseDocument](ctx, s.licenses, newDoc("_id", string(id), "org", string(org)), project("revision"))

@@ -10,7 +10,7 @@ import (
 
 const epochID = "epoch"
 
-// Epoch implements licensing.Chains.
+// Epoch implements licensing.SyncStore.
 func (s *Store) Epoch(ctx context.Context, first int64) (licensing.Epoch, error) {
 	return s.epoch(ctx, first, 0)
 }
@@ -34,7 +34,7 @@ func (s *Store) readEpoch(ctx context.Context) (licensing.Epoch, error) {
 	return licensing.Epoch{Value: d.Value, Since: timeOf(d.Since)}, err
 }
 
-// RaiseEpoch implements licensing.Chains.
+// RaiseEpoch implements licensing.SyncStore.
 func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (licensing.Epoch, error) {
 	for {
 		_, err := s.updateOne(ctx, s.settings, byID(epochID, "value", newDoc("$lte", above)), newDoc("$set", newDoc("value", above+1, "since", dateOf(now))))
@@ -48,7 +48,7 @@ func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (li
 	}
 }
 
-// EndFreeze implements licensing.Chains.
+// EndFreeze implements licensing.SyncStore.
 func (s *Store) EndFreeze(ctx context.Context, value int64) error {
 	_, err := s.updateOne(ctx, s.settings, byID(epochID, "value", value), newDoc("$set", newDoc("since", date(0))))
 	return err

@@ -59,7 +59,7 @@ func (d licenseRecord) record() licensing.License {
 	return l
 }
 
-// CreateLicense implements licensing.Catalogue. The meter comes first: no license is ever without one. What is left of a license with its id,
+// CreateLicense implements licensing.CatalogStore. The meter comes first: no license is ever without one. What is left of a license with its id,
 // whose deletion somebody has begun, goes before.
 func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 	d := newLicenseRecord(l)
@@ -82,13 +82,13 @@ func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 	return s.undoIfParentGone(ctx, s.versions, d.Version, s.licenses, d.Meta.ID)
 }
 
-// License implements licensing.Catalogue.
+// License implements licensing.CatalogStore.
 func (s *Store) License(ctx context.Context, org, id license.ID) (licensing.License, error) {
 	d, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", string(id), "org", string(org)))
 	return d.record(), err
 }
 
-// Licenses implements licensing.Catalogue.
+// Licenses implements licensing.CatalogStore.
 func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
 	filter, err := s.licenseFilter(ctx, org, f)
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.Licens
 	return listSorted(ctx, s.licenses, filter, page, licenseRecord.record)
 }
 
-// UpdateLicense implements licensing.Catalogue.
+// UpdateLicense implements licensing.CatalogStore.
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	d := newLicenseRecord(l)
 	before, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", d.Meta.ID, "org", d.Meta.Org, "revision", l.Revision), project("entitlements", "narrowed"))
@@ -113,7 +113,7 @@ func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensi
 	return l, err
 }
 
-// LicenseContext implements licensing.Chains. The documents are read one after the other and not at one instant; an Advance names the license's
+// LicenseContext implements licensing.SyncStore. The documents are read one after the other and not at one instant; an Advance names the license's
 // revision, so terms in which the license is out of date cannot be acted on.
 func (s *Store) LicenseContext(ctx context.Context, id license.ID) (licensing.LicenseContext, error) {
 	d, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", string(id)))
@@ -133,13 +133,13 @@ func (s *Store) LicenseContext(ctx context.Context, id license.ID) (licensing.Li
 	return terms, nil
 }
 
-// Meter implements licensing.Chains. It counts requests that are under way; one that is taken back lowers it again.
+// Meter implements licensing.SyncStore. It counts requests that are under way; one that is taken back lowers it again.
 func (s *Store) Meter(ctx context.Context, id license.ID) (licensing.Meter, error) {
 	m, err := findOne[meter](ctx, s.meters, newDoc("_id", string(id)))
 	return m.record(), err
 }
 
-// LastSync implements licensing.Chains. It looks through all that the license has: it is for a person to read.
+// LastSync implements licensing.SyncStore. It looks through all that the license has: it is for a person to read.
 func (s *Store) LastSync(ctx context.Context, id license.ID) (lease.Time, error) {
 	last, err := findAll[activation](ctx, s.activations, newDoc("license", string(id)), options.Find().SetProjection(newDoc("last_sync", 1)).
 		SetSort(newDoc("last_sync", -1)).SetLimit(1))

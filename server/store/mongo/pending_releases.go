@@ -49,7 +49,7 @@ func (s *Store) releasePending(ctx context.Context, d activation) error {
 	return err
 }
 
-// Deactivate implements licensing.Chains. A request that is under way is taken back.
+// Deactivate implements licensing.SyncStore. A request that is under way is taken back.
 func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
 	if err := s.updateAndRelease(ctx, org, key, func(d *activation) (bson.D, pendingRelease) {
 		if d.Closed != 0 {
@@ -72,7 +72,7 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 	return err
 }
 
-// NameActivation implements licensing.Chains. Whatever is under way leaves the name alone.
+// NameActivation implements licensing.SyncStore. Whatever is under way leaves the name alone.
 func (s *Store) NameActivation(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
 	id := activationID(key)
 	met, err := s.updateOne(ctx, s.activations, byID(id, "org", string(org), "generation", newDoc("$gt", int64(0))),
@@ -83,7 +83,7 @@ func (s *Store) NameActivation(ctx context.Context, org license.ID, key licensin
 	return err
 }
 
-// FreeReservation implements licensing.Chains. A request that is under way is taken back.
+// FreeReservation implements licensing.SyncStore. A request that is under way is taken back.
 func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string, _ lease.Time) error {
 	return s.updateAndRelease(ctx, org, key, func(d *activation) (bson.D, pendingRelease) {
 		kept, left := []seat{}, []seat{}

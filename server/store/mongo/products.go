@@ -18,12 +18,12 @@ func newOrganisationDocument(o licensing.Organisation) organisation {
 	return organisation{ID: string(o.ID), Name: o.Name, Created: dateOf(o.Created)}
 }
 
-// CreateOrganisation implements licensing.Catalogue.
+// CreateOrganisation implements licensing.CatalogStore.
 func (s *Store) CreateOrganisation(ctx context.Context, o licensing.Organisation) error {
 	return s.insert(ctx, s.organisations, newOrganisationDocument(o))
 }
 
-// Organisation implements licensing.Catalogue.
+// Organisation implements licensing.CatalogStore.
 func (s *Store) Organisation(ctx context.Context, id license.ID) (licensing.Organisation, error) {
 	d, err := findOne[organisation](ctx, s.organisations, newDoc("_id", string(id)))
 	return licensing.Organisation{ID: id, Name: d.Name, Created: timeOf(d.Created)}, err
@@ -48,7 +48,7 @@ func (d product) record() licensing.Product {
 	return licensing.Product{Record: d.Meta.record(), Name: d.Name, Description: d.Description, Archived: d.Archived, Keyring: d.Keyring, SealedKeys: d.Secret, Statement: d.List}
 }
 
-// CreateProduct implements licensing.Catalogue.
+// CreateProduct implements licensing.CatalogStore.
 func (s *Store) CreateProduct(ctx context.Context, p licensing.Product) error {
 	d := newProductDocument(p)
 	if there, err := exists(ctx, s.organisations, newDoc("_id", d.Meta.Org)); err != nil || !there {
@@ -65,25 +65,25 @@ func orNotFound(err error) error {
 	return licensing.ErrNotFound
 }
 
-// Product implements licensing.Catalogue.
+// Product implements licensing.CatalogStore.
 func (s *Store) Product(ctx context.Context, org, id license.ID) (licensing.Product, error) {
 	d, err := findOne[product](ctx, s.products, newDoc("_id", string(id), "org", string(org)))
 	return d.record(), err
 }
 
-// ProductWithKeys implements licensing.Chains.
+// ProductWithKeys implements licensing.SyncStore.
 func (s *Store) ProductWithKeys(ctx context.Context, id license.ID) (licensing.Product, error) {
 	d, err := findOne[product](ctx, s.products, newDoc("_id", string(id), "barred", newDoc("$exists", false)))
 	return d.record(), err
 }
 
-// ProductKeyring implements licensing.Catalogue.
+// ProductKeyring implements licensing.CatalogStore.
 func (s *Store) ProductKeyring(ctx context.Context, id license.ID) ([]byte, error) {
 	d, err := findOne[product](ctx, s.products, newDoc("_id", string(id), "barred", newDoc("$exists", false)), project("keyring"))
 	return d.Keyring, err
 }
 
-// Products implements licensing.Catalogue.
+// Products implements licensing.CatalogStore.
 func (s *Store) Products(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[licensing.Product], error) {
 	return listSorted(ctx, s.products, newDoc("org", string(org)), page, product.record)
 }
@@ -102,7 +102,7 @@ func (s *Store) EachProduct(ctx context.Context, each func(licensing.Product) er
 	return nil
 }
 
-// UpdateProduct implements licensing.Catalogue.
+// UpdateProduct implements licensing.CatalogStore.
 func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
 	d := newProductDocument(p)
 	err := s.replaceRecord(ctx, s.products, &d.Meta, &d)
@@ -110,7 +110,7 @@ func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensi
 	return p, err
 }
 
-// DeleteProduct implements licensing.Catalogue.
+// DeleteProduct implements licensing.CatalogStore.
 func (s *Store) DeleteProduct(ctx context.Context, org, id license.ID, revision int64) error {
 	return s.deleteLeaf(ctx, s.products, org, id, revision, s.versions, "product")
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Reservations implements licensing.Chains. It reads the buckets, whose word stands: no sum of what they say is ever above the limit. All
+// Reservations implements licensing.SyncStore. It reads the buckets, whose word stands: no sum of what they say is ever above the limit. All
 // of a license's are read for each page, 256 reservations a document; that is for a person to look at.
 func (s *Store) Reservations(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
 	listing := licensing.Listing[licensing.Reservation]{Items: []licensing.Reservation{}}

@@ -30,7 +30,7 @@ func (d version) record() licensing.Version {
 		Released: timeOf(d.Released), Policy: d.Policy}
 }
 
-// CreateVersion implements licensing.Catalogue.
+// CreateVersion implements licensing.CatalogStore.
 func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
 	d := newVersionDocument(v)
 	if there, err := exists(ctx, s.products, newDoc("_id", d.Product, "org", d.Meta.Org)); err != nil || !there {
@@ -52,18 +52,18 @@ func (s *Store) undoIfParentGone(ctx context.Context, parents *mongo.Collection,
 	return err
 }
 
-// Version implements licensing.Catalogue.
+// Version implements licensing.CatalogStore.
 func (s *Store) Version(ctx context.Context, org, id license.ID) (licensing.Version, error) {
 	d, err := findOne[version](ctx, s.versions, newDoc("_id", string(id), "org", string(org)))
 	return d.record(), err
 }
 
-// Versions implements licensing.Catalogue.
+// Versions implements licensing.CatalogStore.
 func (s *Store) Versions(ctx context.Context, org, product license.ID, page licensing.Page) (licensing.Listing[licensing.Version], error) {
 	return listSorted(ctx, s.versions, newDoc("product", string(product), "org", string(org)), page, version.record)
 }
 
-// UpdateVersion implements licensing.Catalogue.
+// UpdateVersion implements licensing.CatalogStore.
 func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
 	d := newVersionDocument(v)
 	err := s.replaceRecord(ctx, s.versions, &d.Meta, &d)
@@ -71,7 +71,7 @@ func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensi
 	return v, err
 }
 
-// DeleteVersion implements licensing.Catalogue.
+// DeleteVersion implements licensing.CatalogStore.
 func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID, revision int64) error {
 	return s.deleteLeaf(ctx, s.versions, org, id, revision, s.licenses, "version")
 }

@@ -24,7 +24,7 @@ func readActivation(seq *int64, row scanner) (a licensing.Activation, err error)
 	return a, errors.Join(decodeSparse(past, &a.Reactivations), decodeSparse(seen, &a.LastReport))
 }
 
-// saveActivation writes the activation as it is now.
+// saveActivation writes the activation: an update if exists is set, else an insert.
 func saveActivation(t *tx, known bool, a licensing.Activation) (err error) {
 	if known {
 		_, err = t.exec(`UPDATE activations SET generation = ?, number = ?, link = ?, request = ?, lease = ?, counted = ?, created = ?, last_sync = ?, closed = ?,
@@ -38,7 +38,7 @@ func saveActivation(t *tx, known bool, a licensing.Activation) (err error) {
 	return err
 }
 
-// Activation implements licensing.Chains.
+// Activation implements licensing.SyncStore.
 func (s *Store) Activation(_ context.Context, key licensing.ActivationKey) (licensing.Activation, error) {
 	if known, ok := s.writer.cache.lookup(key); ok {
 		return known.Activation, nil
@@ -46,7 +46,7 @@ func (s *Store) Activation(_ context.Context, key licensing.ActivationKey) (lice
 	return readActivation(new(int64), s.row(activationByKey, key.License, key.Activation))
 }
 
-// Activations implements licensing.Chains.
+// Activations implements licensing.SyncStore.
 func (s *Store) Activations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Activation], error) {
 	if err := s.requireLicense(org, id); err != nil {
 		return licensing.Listing[licensing.Activation]{}, err
@@ -55,7 +55,7 @@ func (s *Store) Activations(_ context.Context, org, id license.ID, page licensin
 		WHERE license = ? AND seq < ? AND instr(activation || char(10) || folded, ?) ORDER BY seq DESC LIMIT ?`, id)
 }
 
-// SaveReactivationHistory implements licensing.Chains.
+// SaveReactivationHistory implements licensing.SyncStore.
 func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.ReactivationHistory, restores bool) error {
 	return s.writeAndInvalidate(ctx, func(t *tx) error {
 		held, err := readActivation(new(int64), t.row(activationByKey, key.License, key.Activation))
@@ -69,12 +69,12 @@ func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.Activ
 	})
 }
 
-// requireLicense is ErrNotFound unless the license is the organisation's.
+// requireLicense returns ErrNotFound unless the license belongs to the organisation.
 func (s *Store) requireLicense(org, id license.ID) error {
 	return mapNotFound(s.row(`SELECT 1 FROM licenses WHERE id = ? AND org = ?`, id, org).Scan(new(int)))
 }
 
-// Deactivate implements licensing.Chains.
+// Deactivate implements licensing.SyncStore.
 func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
 	return s.writeAndInvalidate(ctx, func(t *tx) error {
 		var closed lease.Time
@@ -105,7 +105,7 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 	})
 }
 
-// NameActivation implements licensing.Chains.
+// NameActivation implements licensing.SyncStore.
 func (s *Store) NameActivation(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
 	return s.writeAndInvalidate(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE activations SET name = ?, folded = ? WHERE license = ? AND activation = ? AND org = ?`, name, foldCase(name), key.License, key.Activation, org)

@@ -12,7 +12,7 @@ import (
 const meterColumns = `m.used, m.period, m.before, m.closed, m.machines, m.places, m.window_from, m.window_count, m.moves_from, m.moves, m.last_activation,
 	m.departed`
 
-// readMeter reads a license's row of counters, after what else the row has.
+// readMeter reads the row of a license's counters, after the columns that are scanned into first.
 func readMeter(row scanner, first ...any) (m licensing.Meter, err error) {
 	var closed, left string
 	err = row.Scan(append(first, &m.Used, &m.Period, &m.UsedBeforePeriod, &closed, &m.Machines, &m.Places, &m.WindowFrom, &m.WindowCount, &m.MovesFrom, &m.Moves,
@@ -40,7 +40,7 @@ func (s *Store) Advance(ctx context.Context, a licensing.Advance) (licensing.Adv
 	return result, err
 }
 
-// advance makes an advance within a transaction.
+// advance makes an advance within a transaction, or changes nothing and returns an error.
 func advance(t *tx, a *licensing.Advance) (licensing.AdvanceResult, error) {
 	of, err := t.meter(a.Key.License)
 	if err != nil {
@@ -83,8 +83,8 @@ func advance(t *tx, a *licensing.Advance) (licensing.AdvanceResult, error) {
 	return licensing.AdvanceResult{Document: next.Lease, Outcome: out}, nil
 }
 
-// updateSeats releases, renews and grants, and returns the seats that the activation holds after that: those that it keeps, then those that
-// it is granted.
+// updateSeats releases, renews and grants seats. It returns the seats that the activation holds after that: first those that it keeps, then
+// those that it is granted.
 func updateSeats(t *tx, a *licensing.Advance, hasNoSeats bool) ([]licensing.Reservation, error) {
 	var held []licensing.Reservation
 	if !hasNoSeats {
@@ -105,7 +105,7 @@ func updateSeats(t *tx, a *licensing.Advance, hasNoSeats bool) ([]licensing.Rese
 		renew = renew || r.Until < a.Until
 		seats = append(seats, r)
 	}
-	if renew { // one statement for all of them
+	if renew { // one statement for all seats
 		if _, err := t.exec(`UPDATE reservations SET until = max(until, ?) WHERE license = ? AND activation = ?`,
 			a.Until, a.Key.License, a.Key.Activation); err != nil {
 			return nil, err

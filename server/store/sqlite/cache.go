@@ -7,36 +7,36 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// activationCache is where installations and their licenses stand, so that who comes again is not read again. That is right here because this
-// process alone writes the data, and one goroutine of it does, which keeps this too:
+// activationCache keeps activations and the counters of their licenses, so that a sync of a known installation does not read them again. It
+// is correct because only this process writes the data, and only the writer's goroutine in it, and because of these rules:
 //
-//   - It alone puts anything in. A reader would put in what may be old by then.
-//   - Readers see what a COMMIT has stored, and see it before the COMMIT's callers have their answers.
-//   - Counters change here and are written once for all changes of a transaction, before its COMMIT.
-//   - After a COMMIT that failed, and before a change of these records that is no advance, all is forgotten.
+//   - Only the writer adds to the cache. A reader could add a record that is outdated by then.
+//   - Readers see what a COMMIT has stored, from before the COMMIT's callers get their replies.
+//   - Counters change in the cache and are written once for all changes of a transaction, before its COMMIT.
+//   - The cache is emptied after a COMMIT that failed, and before each change of these records that is not an advance.
 type activationCache struct {
-	mu      sync.RWMutex // of known; the rest is the writer's own
+	mu      sync.RWMutex // guards known; the other fields belong to the writer
 	known   map[licensing.ActivationKey]*cachedActivation
-	pending map[licensing.ActivationKey]*cachedActivation // of the transaction under way
+	pending map[licensing.ActivationKey]*cachedActivation // changed in the current transaction
 
-	meters        map[license.ID]*cachedMeter // with the transaction under way
+	meters        map[license.ID]*cachedMeter // including changes of the current transaction
 	unsavedMeters map[license.ID]*cachedMeter
 }
 
-// cachedActivation is an activation as it is stored. Nobody may change it.
+// cachedActivation is an activation as it is stored. It must not be changed.
 type cachedActivation struct {
 	licensing.Activation
-	hasNoSeats bool // it has no reservations; somebody else can take one from it, but only its own advance gives it one
+	hasNoSeats bool // the activation holds no seats; others can take one from it, but only its own advance can give it one
 }
 
-// cachedMeter is a license's counters, and what an advance is held to of the license.
+// cachedMeter is a license's counters, with its owner and revision, which each advance is checked against.
 type cachedMeter struct {
 	org      license.ID
 	revision int64
 	licensing.Meter
 }
 
-// maxCachedActivations is how many installations are, some three kilobytes each.
+// maxCachedActivations is the number of cached activations, about three kilobytes each, at which the cache is emptied.
 const maxCachedActivations = 4096
 
 func newActivationCache() *activationCache {
@@ -45,7 +45,7 @@ func newActivationCache() *activationCache {
 	return s
 }
 
-// lookup is for readers.
+// lookup returns a cached activation as of the last COMMIT. It may be called from any goroutine.
 func (s *activationCache) lookup(key licensing.ActivationKey) (*cachedActivation, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -62,7 +62,7 @@ func (s *activationCache) reset() {
 	clear(s.unsavedMeters)
 }
 
-// publish makes known what the transaction has stored.
+// publish makes the activations of the committed transaction visible to readers.
 func (s *activationCache) publish() {
 	if len(s.pending) == 0 {
 		return
@@ -81,7 +81,7 @@ func (s *activationCache) publish() {
 	}
 }
 
-// activation is the activation as the change sees it. It fails with ErrNotFound.
+// activation returns an activation as the transaction sees it, or ErrNotFound.
 func (t *tx) activation(key licensing.ActivationKey) (*cachedActivation, error) {
 	s := t.w.cache
 	if one, ok := s.pending[key]; ok {
@@ -97,7 +97,7 @@ func (t *tx) activation(key licensing.ActivationKey) (*cachedActivation, error) 
 	return &cachedActivation{Activation: a}, nil
 }
 
-// meter is a license's as the change sees it. It fails with ErrNotFound.
+// meter returns a license's counters as the transaction sees them, or ErrNotFound.
 func (t *tx) meter(id license.ID) (*cachedMeter, error) {
 	s := t.w.cache
 	if one, ok := s.meters[id]; ok {
@@ -114,8 +114,8 @@ func (t *tx) meter(id license.ID) (*cachedMeter, error) {
 	return one, nil
 }
 
-// cacheAdvance says what an advance has made of its activation, which it has stored, and of the license's counters. It is the last that the change
-// does.
+// cacheAdvance caches an activation that an advance has stored, and the license's counters after it. It must be the last step of the
+// advance.
 func (t *tx) cacheAdvance(is *cachedActivation, of *cachedMeter, now licensing.Meter) {
 	s := t.w.cache
 	s.pending[is.ActivationKey] = is
@@ -125,7 +125,7 @@ func (t *tx) cacheAdvance(is *cachedActivation, of *cachedMeter, now licensing.M
 	}
 }
 
-// saveMeters writes the counters that were changed.
+// saveMeters writes the counters that were changed in the transaction.
 func (w *writer) saveMeters() error {
 	for id, one := range w.cache.unsavedMeters {
 		if err := saveMeter(&tx{w: w, wrote: true}, id, one.Meter); err != nil {

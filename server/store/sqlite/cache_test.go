@@ -10,8 +10,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// checkCacheMatchesDatabase holds all that is remembered to what is stored. The contract's tests end with it, and there it must not be empty-handed
-// about everything that they have done.
+// checkCacheMatchesDatabase fails the test unless everything in the cache equals what is stored. The contract's tests call it at their end,
+// when the cache holds records of what they have done.
 func checkCacheMatchesDatabase(t *testing.T, s *Store) {
 	t.Helper()
 	at := s.writer.cache
@@ -37,7 +37,7 @@ func checkCacheMatchesDatabase(t *testing.T, s *Store) {
 	}
 }
 
-// countingInstallation is an installation that reports one call more with each advance.
+// countingInstallation is an installation that reports one more call with each advance.
 type countingInstallation struct {
 	key  licensing.ActivationKey
 	head lease.Position
@@ -61,7 +61,7 @@ func (c *countingInstallation) moveHead(number int64) {
 	c.head = lease.Position{Generation: 1, Number: number, Link: lease.HashOf([]byte{byte(number)})}
 }
 
-// checkStored tells how far the installation is, for readers, and holds the license's counter to it.
+// checkStored checks the installation's lease number as readers see it, and the license's counter.
 func (c *countingInstallation) checkStored(t *testing.T, s *Store, number int64) {
 	t.Helper()
 	a, err := s.Activation(t.Context(), c.key)
@@ -87,7 +87,7 @@ func newCountingInstallation(t *testing.T) (*Store, *countingInstallation) {
 	return openStore(t, directory), &countingInstallation{key: licensing.ActivationKey{License: crashLicense, Activation: lease.HashOf([]byte("one"))}}
 }
 
-// What many changes of one transaction make of one license and one installation adds up, and is read by nobody before it is stored.
+// The changes of one transaction to one license and one installation add up, and no reader sees them before they are stored.
 func TestCacheWithinOneTransaction(t *testing.T) {
 	s, c := newCountingInstallation(t)
 	step := func(number int64) func(*tx) error {
@@ -106,14 +106,14 @@ func TestCacheWithinOneTransaction(t *testing.T) {
 	c.checkStored(t, s, 3)
 }
 
-// An advance whose COMMIT failed has not happened, however it was remembered while it was on its way.
+// An advance whose COMMIT failed has no effect, although it was cached during the transaction.
 func TestCacheAfterFailedCommit(t *testing.T) {
 	s, c := newCountingInstallation(t)
 	if err := s.write(t.Context(), c.advance); err != nil {
 		t.Fatal(err)
 	}
 	c.moveHead(1)
-	orphan := func(t *tx) error { // SQLite looks at this one only at the COMMIT
+	orphan := func(t *tx) error { // SQLite checks this constraint only at the COMMIT
 		if err := t.w.do(`PRAGMA defer_foreign_keys = 1`); err != nil {
 			return err
 		}
@@ -132,8 +132,8 @@ func TestCacheAfterFailedCommit(t *testing.T) {
 	c.checkStored(t, s, 2)
 }
 
-// SQLite takes the whole transaction back when the disk is full. Then nobody's change was made, and none that comes after it in the same
-// transaction is made outside of it.
+// SQLite rolls the whole transaction back when the disk is full. Then none of its changes was made, and no later change of the same
+// transaction may be made outside of it.
 func TestCacheAfterRollback(t *testing.T) {
 	s, c := newCountingInstallation(t)
 	if err := s.write(t.Context(), c.advance); err != nil {
@@ -145,7 +145,7 @@ func TestCacheAfterRollback(t *testing.T) {
 		if err := tx.row(`PRAGMA page_count`).Scan(&pages); err != nil {
 			t.Error(err)
 		}
-		if err := tx.row(`PRAGMA max_page_count = 1`).Scan(&pages); err != nil { // no more than there are
+		if err := tx.row(`PRAGMA max_page_count = 1`).Scan(&pages); err != nil { // not more than the file has
 			t.Error(err)
 		}
 		_, err := tx.exec(`INSERT INTO organisations SELECT hex(randomblob(1000000)), '', 0`)
@@ -173,7 +173,7 @@ func TestCacheAfterRollback(t *testing.T) {
 	c.checkStored(t, s, 2)
 }
 
-// More installations than are remembered are served all the same.
+// More installations than fit into the cache are served all the same.
 func TestCacheSizeIsBounded(t *testing.T) {
 	s := newActivationCache()
 	for n := range 3 * maxCachedActivations {

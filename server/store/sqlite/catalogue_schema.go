@@ -1,7 +1,7 @@
 package sqlite
 
-// Lists run from the newest to the oldest, so each record has a sequence number; ids are random. `folded` is what a search looks
-// through. Lists of names are stored in the form of a license file, structures as JSON.
+// Lists run from the newest to the oldest record, so each record has a sequence number; ids are random. Searches look through `folded`.
+// Lists of names are stored as in a license file, structures as JSON.
 const catalogueSchema = `
 CREATE TABLE heartbeat (at INTEGER NOT NULL);
 INSERT INTO heartbeat VALUES (0);

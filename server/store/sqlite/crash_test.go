@@ -15,7 +15,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The test runs itself as a second process, which advances chains and tells what was acknowledged, and kills it in the middle. proves C14
+// The test binary runs itself as a second process, which advances chains and prints what was acknowledged, and kills it at an arbitrary
+// moment. proves C14
 
 const (
 	crashDirectory = "ONELICENSE_TEST_CRASH" // set in the second process
@@ -44,7 +45,7 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	if err := crashRecords(directory); err != nil {
 		t.Fatal(err)
 	}
-	acknowledged := map[lease.Hash]int64{} // by activation, the highest number
+	acknowledged := map[lease.Hash]int64{} // the highest lease number acknowledged to each activation
 	for round := range crashRounds {
 		killAfter(t, directory, 50+37*round, acknowledged)
 		checkCrash(t, directory, acknowledged)
@@ -54,7 +55,7 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	}
 }
 
-// killAfter runs the second process until it has acknowledged so many advances, kills it, and reads what else it had said.
+// killAfter runs the second process until it has acknowledged this many advances, kills it, and reads the rest of its output.
 func killAfter(t *testing.T, directory string, after int, acknowledged map[lease.Hash]int64) {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^$")
@@ -75,7 +76,7 @@ func killAfter(t *testing.T, directory string, after int, acknowledged map[lease
 		}
 		var activation lease.Hash
 		var number int64
-		// A line of which the end was cut off by the kill says a smaller number, or none.
+		// A line whose end was cut off by the kill has a smaller number, or none.
 		if n, _ := fmt.Sscanf(scanner.Text(), "%s %d", &activation, &number); n == 2 && activation.Valid() {
 			acknowledged[activation] = max(acknowledged[activation], number)
 		}
@@ -86,7 +87,7 @@ func killAfter(t *testing.T, directory string, after int, acknowledged map[lease
 	}
 }
 
-// checkCrash holds the data to what was acknowledged, and to itself.
+// checkCrash checks that everything acknowledged is stored, and that the records agree with each other.
 func checkCrash(t *testing.T, directory string, acknowledged map[lease.Hash]int64) {
 	t.Helper()
 	s := openStore(t, directory)
@@ -120,7 +121,7 @@ func checkCrash(t *testing.T, directory string, acknowledged map[lease.Hash]int6
 	}
 }
 
-// crashRecords makes the records that the second process works on.
+// crashRecords creates the records that the second process works on.
 func crashRecords(directory string) error {
 	s, err := Open(directory)
 	if err != nil {
@@ -139,7 +140,7 @@ func crashRecords(directory string) error {
 	)
 }
 
-// runCrashingProcess advances chains until it is killed.
+// runCrashingProcess advances chains until the process is killed.
 func runCrashingProcess(directory string) error {
 	s, err := Open(directory)
 	if err != nil {
@@ -181,7 +182,7 @@ func crashWorker(s *Store, n int) error {
 			return err
 		}
 		head = a.To
-		if _, err := fmt.Printf("%s %d\n", key.Activation, number); err != nil { // one write: lines of several workers do not mix
+		if _, err := fmt.Printf("%s %d\n", key.Activation, number); err != nil { // one write, so that lines of several workers do not mix
 			return err
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The primary result codes of SQLite that tell of the disk and not of the data. What was asked for can work when the disk does again.
+// diskErrorCodes are SQLite's primary result codes for failures of the disk rather than of the data. The same request can succeed once the
+// disk works again.
 var diskErrorCodes = map[int]bool{
 	5:  true, // BUSY: another program holds the file
 	8:  true, // READONLY
@@ -18,7 +19,8 @@ var diskErrorCodes = map[int]bool{
 	14: true, // CANTOPEN
 }
 
-// mapDiskError says ErrUnavailable where the disk has failed or is full. The writer has taken back what it could not finish.
+// mapDiskError wraps ErrUnavailable around an error that means that the disk failed or is full. The writer has rolled back what it could
+// not finish.
 func mapDiskError(err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) && diskErrorCodes[e.Code()&0xff] {

@@ -11,26 +11,26 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// encodeJSON writes a structure as a JSON column.
+// encodeJSON returns the value of a JSON column.
 func encodeJSON(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // strings and numbers: a bug of ours
+		panic(err) // strings and numbers only: cannot fail
 	}
 	return string(b)
 }
 
-// decodeJSON reads JSON columns, each into the variable after it.
+// decodeJSON decodes JSON columns. Its arguments are pairs of a column's text and a pointer to the value.
 func decodeJSON(pairs ...any) error {
 	for i := 0; i < len(pairs); i += 2 {
 		if err := json.Unmarshal([]byte(pairs[i].(string)), pairs[i+1]); err != nil {
-			return fmt.Errorf("a stored structure: %w", err)
+			return fmt.Errorf("decoding a stored structure: %w", err)
 		}
 	}
 	return nil
 }
 
-// encodeSparse is encode for a structure that is mostly zero, which is stored as nothing.
+// encodeSparse returns the value of a JSON column whose structure is mostly zero: the zero value is stored as an empty text.
 func encodeSparse(v any) string {
 	if reflect.ValueOf(v).IsZero() {
 		return ""
@@ -64,7 +64,7 @@ func splitEntitlements(line string) ([]license.Entitlement, error) {
 		if counted {
 			var err error
 			if e.Slots, err = strconv.Atoi(slots); err != nil {
-				return nil, fmt.Errorf("the stored entitlement %q: %w", item, err)
+				return nil, fmt.Errorf("decoding the stored entitlement %q: %w", item, err)
 			}
 		}
 		list = append(list, e)
@@ -79,17 +79,17 @@ func splitList(line string) []string {
 	return strings.Split(line, ",")
 }
 
-// foldCase makes names comparable whatever their case.
+// foldCase returns the names in lower case, one per line, for searches and orders that ignore case.
 func foldCase(names ...string) string { return strings.ToLower(strings.Join(names, "\n")) }
 
-// limits of a page; a cursor is the sequence number of the last item shown.
+// Default and maximum number of items on a page. A cursor is the sequence number of the last item on the page.
 const (
 	defaultPageSize = 50
 	maxPageSize     = 200
 )
 
 type pageWindow struct {
-	before int64 // sequence numbers below this one
+	before int64 // items with smaller sequence numbers
 	limit  int
 	search string
 }
@@ -112,7 +112,8 @@ func pageSize(p licensing.Page) int {
 	return min(p.Limit, maxPageSize)
 }
 
-// listNewest reads one page. The query ends with the three conditions of a window: seq < ?, instr(folded, ?), LIMIT ?; its first column is seq.
+// listNewest returns one page. The first column of the query must be seq, and it must end with the three conditions of a page: seq < ?,
+// instr(folded, ?), LIMIT ?.
 func listNewest[T any](s *Store, page licensing.Page, read func(*int64, scanner) (T, error), query string, args ...any) (licensing.Listing[T], error) {
 	listing := licensing.Listing[T]{Items: []T{}}
 	w, err := newPageWindow(page)
@@ -136,7 +137,8 @@ func listNewest[T any](s *Store, page licensing.Page, read func(*int64, scanner)
 	return listing, err
 }
 
-// requireOneRow tells why a conditional UPDATE of a record changed nothing: it is not there, or not as it was read.
+// requireOneRow returns the error of a conditional UPDATE or DELETE of one record: ErrNotFound if exists, a query for the record, has no
+// row, ErrStale if the record is there and none was changed.
 func requireOneRow(t *tx, changed int64, err error, exists string, args ...any) error {
 	if err != nil {
 		return mapConstraint(err)
@@ -152,7 +154,7 @@ func requireOneRow(t *tx, changed int64, err error, exists string, args ...any) 
 	return licensing.ErrStale
 }
 
-// rowExists tells whether the query has a row.
+// rowExists reports whether the query has a row.
 func rowExists(t *tx, query string, args ...any) (bool, error) {
 	var n int
 	err := t.row(`SELECT EXISTS (`+query+`)`, args...).Scan(&n)

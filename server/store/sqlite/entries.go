@@ -40,7 +40,7 @@ func readEntry(seq *int64, row scanner) (e licensing.Entry, err error) {
 	return e, mapNotFound(err)
 }
 
-// CreateEntry implements licensing.EntryStore, as all below.
+// CreateEntry implements licensing.EntryStore, as do the exported methods below.
 func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
 	if err := e.Check(); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
 	})
 }
 
-// nonNil is never NULL in a column.
+// nonNil returns the bytes, or an empty slice for nil, which would be stored as NULL.
 func nonNil(b []byte) []byte {
 	if b == nil {
 		return []byte{}

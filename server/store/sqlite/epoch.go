@@ -15,7 +15,8 @@ CREATE TABLE epoch (
 ) STRICT;
 `
 
-// Epoch implements licensing.Chains. It is asked for all the time and hardly ever changes: no answer waits for the writer but the first.
+// Epoch implements licensing.SyncStore. The epoch is read by most requests and hardly ever changes, so only the call that creates it waits
+// for the writer.
 func (s *Store) Epoch(ctx context.Context, first int64) (licensing.Epoch, error) {
 	if e, err := readEpoch(s.row); !errors.Is(err, licensing.ErrNotFound) {
 		return e, err
@@ -23,13 +24,13 @@ func (s *Store) Epoch(ctx context.Context, first int64) (licensing.Epoch, error)
 	return s.changeEpoch(ctx, `INSERT INTO epoch (only, value) VALUES (1, ?) ON CONFLICT DO NOTHING`, first)
 }
 
-// RaiseEpoch implements licensing.Chains.
+// RaiseEpoch implements licensing.SyncStore.
 func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (licensing.Epoch, error) {
 	return s.changeEpoch(ctx, `INSERT INTO epoch (only, value, since) VALUES (1, ?1, ?2)
 		ON CONFLICT DO UPDATE SET value = ?1, since = ?2 WHERE value < ?1`, above+1, now)
 }
 
-// EndFreeze implements licensing.Chains.
+// EndFreeze implements licensing.SyncStore.
 func (s *Store) EndFreeze(ctx context.Context, value int64) error {
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE epoch SET since = 0 WHERE value = ?`, value)

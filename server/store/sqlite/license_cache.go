@@ -8,8 +8,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// licenseCache keeps what a sync needs to know of a license, as long as nobody edits anything. That is right here because this process
-// alone writes the data: every edit raises the edition after its COMMIT and before its caller has an answer.
+// licenseCache keeps the license contexts that syncs read, until the next edit of anything. It is correct because only this process writes
+// the data: each edit raises the edition after its COMMIT and before its caller gets a reply.
 type licenseCache struct {
 	edition atomic.Int64
 	mu      sync.RWMutex
@@ -21,7 +21,7 @@ type cachedLicense struct {
 	context licensing.LicenseContext
 }
 
-// maxCachedLicenses is when the cache starts anew: some tens of megabytes.
+// maxCachedLicenses is the number of licenses at which the cache is emptied: some tens of megabytes.
 const maxCachedLicenses = 10_000
 
 func (c *licenseCache) lookup(id license.ID) (terms licensing.LicenseContext, edition int64, ok bool) {
@@ -32,7 +32,7 @@ func (c *licenseCache) lookup(id license.ID) (terms licensing.LicenseContext, ed
 	return e.context, edition, ok && e.edition == edition
 }
 
-// store remembers terms that were read after the edition was.
+// store caches a license context that was read after the edition.
 func (c *licenseCache) store(id license.ID, terms licensing.LicenseContext, edition int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

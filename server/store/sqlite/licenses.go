@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// CreateLicense implements licensing.Catalogue.
+// CreateLicense implements licensing.CatalogStore.
 func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 	return s.editCatalogue(ctx, func(t *tx) error {
 		if there, err := rowExists(t, `SELECT 1 FROM versions WHERE id = ? AND org = ? AND product = ?`, l.Version, l.Organisation, l.Product); err != nil || !there {
@@ -48,7 +48,7 @@ func readLicense(seq *int64, row scanner) (l licensing.License, err error) {
 	return l, decodeJSON(metadata, &l.Metadata, overrides, &l.Overrides)
 }
 
-// licenseMore is what few licenses have.
+// licenseMore are the members that few licenses have, in one column.
 type licenseMore struct {
 	Trial       bool                     `json:"trial,omitempty"`
 	Term        licensing.Term           `json:"term"`
@@ -61,12 +61,12 @@ func newLicenseMore(l licensing.License) licenseMore {
 	return licenseMore{l.Trial, l.Term, l.RecentHistory, l.Fingerprint, l.Holds}
 }
 
-// License implements licensing.Catalogue.
+// License implements licensing.CatalogStore.
 func (s *Store) License(_ context.Context, org, id license.ID) (licensing.License, error) {
 	return readLicense(new(int64), s.row(`SELECT `+licenseColumns+` FROM licenses WHERE id = ? AND org = ?`, id, org))
 }
 
-// Licenses implements licensing.Catalogue.
+// Licenses implements licensing.CatalogStore.
 func (s *Store) Licenses(_ context.Context, org license.ID, filter licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
 	var w whereClause
 	w.filterLicenses(filter)
@@ -75,7 +75,7 @@ func (s *Store) Licenses(_ context.Context, org license.ID, filter licensing.Lic
 	})
 }
 
-// UpdateLicense implements licensing.Catalogue.
+// UpdateLicense implements licensing.CatalogStore.
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	err := s.editCatalogue(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE licenses SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, customer = ?, contexts = ?,
@@ -89,7 +89,7 @@ func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensi
 	return l, err
 }
 
-// DeleteLicense implements licensing.Catalogue.
+// DeleteLicense implements licensing.CatalogStore.
 func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
 	return s.editCatalogue(ctx, func(t *tx) error {
 		if err := checkRevision(t, `licenses`, org, id, revision); err != nil {
@@ -105,7 +105,7 @@ func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision 
 	})
 }
 
-// LicenseContext implements licensing.Chains.
+// LicenseContext implements licensing.SyncStore.
 func (s *Store) LicenseContext(_ context.Context, id license.ID) (licensing.LicenseContext, error) {
 	terms, edition, ok := s.licenses.lookup(id)
 	if ok {
@@ -119,12 +119,12 @@ func (s *Store) LicenseContext(_ context.Context, id license.ID) (licensing.Lice
 	return terms, nil
 }
 
-// Meter implements licensing.Chains.
+// Meter implements licensing.SyncStore.
 func (s *Store) Meter(_ context.Context, id license.ID) (licensing.Meter, error) {
 	return readMeter(s.row(`SELECT `+meterColumns+` FROM meters m WHERE m.license = ?`, id))
 }
 
-// LastSync implements licensing.Chains.
+// LastSync implements licensing.SyncStore.
 func (s *Store) LastSync(_ context.Context, id license.ID) (last lease.Time, err error) {
 	err = s.row(`SELECT (SELECT coalesce(max(last_sync), 0) FROM activations WHERE license = l.id) FROM licenses l WHERE l.id = ?`, id).Scan(&last)
 	return last, mapNotFound(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A session goes with its member. The setup table has one row at most.
+// Sessions are deleted with their member. The setup table has at most one row.
 const membersSchema = `
 CREATE TABLE members (
 	id       TEXT PRIMARY KEY,
@@ -39,7 +39,7 @@ CREATE TABLE setup (
 ) STRICT;
 `
 
-// Edits of people came later, and with them the way in that a session was opened by.
+// Edits of members came later, and with them the authentication method of a session.
 const memberEditsSchema = `
 ALTER TABLE members ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE members ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
@@ -53,14 +53,14 @@ var _ access.Store = (*Store)(nil)
 const memberColumns = `members.id, members.org, members.email, members.name, members.role, members.password, members.disabled, members.created,
 	members.verified, members.revision`
 
-// memberFields lists where memberColumns go.
+// memberFields returns pointers to the fields that memberColumns are scanned into.
 func memberFields(m *access.Member) []any {
 	return []any{&m.ID, &m.Organisation, &m.Email, &m.Name, &m.Role, &m.Password, &m.Disabled, &m.Created, &m.Verified, &m.Revision}
 }
 
 const ownerExists = `SELECT EXISTS (SELECT 1 FROM members WHERE role = 'owner')`
 
-// HasOwner implements access.Store, as all below.
+// HasOwner implements access.Store, as do the exported methods below.
 func (s *Store) HasOwner(context.Context) (yes bool, err error) {
 	err = s.row(ownerExists).Scan(&yes)
 	return yes, err
@@ -226,7 +226,7 @@ func (s *Store) DeleteExpiredSessions(ctx context.Context, before lease.Time) er
 	})
 }
 
-// requireRow says ErrNotFound when a change that names its row met none.
+// requireRow returns ErrNotFound when a change of a named row changed none.
 func requireRow(rows int64, err error) error {
 	if err == nil && rows == 0 {
 		return licensing.ErrNotFound

@@ -1,7 +1,7 @@
 package sqlite
 
-// The periods of an allowance, moves between machines, and the vendor's names for installations. Until now nobody had given up a place
-// among the machines that would count.
+// Periods of an allowance, transfers between machines, and the vendor's names for installations. Before this migration no given-up place of
+// a machine was counted.
 const metersSchema = `
 ALTER TABLE meters ADD COLUMN period INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE meters ADD COLUMN before INTEGER NOT NULL DEFAULT 0;

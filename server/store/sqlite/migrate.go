@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// migrations lead from an empty file to the present schema; the number of those applied is the file's schema version (PRAGMA
-// user_version). One that was released is never changed, a new one goes to the end.
+// migrations lead from an empty file to the present schema. The number of migrations applied is the file's schema version (PRAGMA
+// user_version). Released migrations are never changed; new ones are appended.
 var migrations = []string{
 	catalogueSchema,
 	syncSchema,
@@ -22,7 +22,8 @@ var migrations = []string{
 	archivedSchema,
 }
 
-// migrate applies what is missing, each step in a transaction of its own.
+// migrate applies the missing migrations, each in a transaction of its own. It returns an error when the file has a newer schema than
+// steps.
 func migrate(db *sql.DB, steps []string) error {
 	ctx := context.Background()
 	var version int

@@ -1,8 +1,8 @@
-// Package sqlite keeps everything in one SQLite file: the embedded store, with nothing to install.
+// Package sqlite is the embedded store: everything is in one SQLite file, and nothing has to be installed.
 //
-// Start with Open. One process holds a data directory at a time. All changes go through one writer that puts the changes of many
-// callers into one transaction and answers each only after its COMMIT has reached the disk (WAL, synchronous FULL), so an answer
-// outlives a crash and the disk is flushed once for all of them. Reads have connections of their own and never wait for the writer.
+// Start with Open. One process at a time holds a data directory. All changes go through one writer, which puts the changes of many callers
+// into one transaction and replies to each only after its COMMIT has reached the disk (WAL, synchronous FULL). So what was acknowledged
+// survives a crash, and the disk is flushed once for all of them. Reads have connections of their own and never wait for the writer.
 package sqlite
 
 import (
@@ -24,33 +24,33 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The files in a data directory.
+// Files in a data directory.
 const (
 	File     = "onelicense.db" // the database
 	LockFile = "lock"
 )
 
-// readers is how many reads run side by side: a read is short and in memory, so a few suffice.
+// readers is the number of connections for reads: a read is short and in memory, so a few suffice.
 const readers = 4
 
 var _ licensing.Store = (*Store)(nil)
 
-// Store is the data of one directory. It implements licensing.Store.
+// Store is the data of one directory. It implements licensing.Store and access.Store.
 type Store struct {
 	directory string
 	lock      Lock
-	file      fs.FileInfo // of the database, as it was opened
+	file      fs.FileInfo // the database file when it was opened
 	writing   *sql.DB
 	reading   *sql.DB
-	prepared  sync.Map // query → *sql.Stmt, of reading
+	prepared  sync.Map // prepared statements of reading, by query
 	writer    *writer
 	licenses  licenseCache
 }
 
-// Lock is held by the one process that may write in a data directory.
+// Lock is the lock of a data directory. The one process that writes there holds it.
 type Lock struct{ file *flock.Flock }
 
-// AcquireLock takes the lock of a directory, and fails when another process has it.
+// AcquireLock takes the lock of a directory. It fails when another process holds it.
 func AcquireLock(directory string) (Lock, error) {
 	l := Lock{flock.New(filepath.Join(directory, LockFile), flock.SetPermissions(0o600))}
 	held, err := l.file.TryLock()
@@ -63,18 +63,18 @@ func AcquireLock(directory string) (Lock, error) {
 	return l, nil
 }
 
-// Release lets the directory go.
+// Release gives up the lock.
 func (l Lock) Release() error { return l.file.Unlock() }
 
-// Open opens the data directory, makes it if there is none, and brings its schema up to date. It fails when another process holds the
-// directory, and when the data was written by a newer program.
+// Open opens the data directory, creates it if it does not exist, and updates its schema. It fails when another process holds the
+// directory, or when the data was written by a newer program.
 func Open(directory string) (*Store, error) {
 	directory, err := filepath.Abs(directory)
 	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(directory, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data directory: %w", err)
+		return nil, fmt.Errorf("creating the data directory: %w", err)
 	}
 	lock, err := AcquireLock(directory)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Store) start() (err error) {
 	if err := checkJournal(file); err != nil {
 		return err
 	}
-	// SQLite would make the file readable for everybody whom the umask lets.
+	// SQLite would create the file with the permissions that the umask allows.
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the data: %w", err)
@@ -119,8 +119,8 @@ func (s *Store) start() (err error) {
 	return err
 }
 
-// checkJournal is an error when there is a journal without its database: it may hold changes that nothing else has, and SQLite would throw it
-// away.
+// checkJournal returns an error when there is a journal without its database: it may hold changes that are nowhere else, and SQLite would
+// delete it.
 func checkJournal(file string) error {
 	size := func(path string) int64 {
 		info, err := os.Stat(path)
@@ -132,7 +132,7 @@ func checkJournal(file string) error {
 	if size(file) > 0 || size(file+"-wal") == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s is missing or empty, but its journal, %s-wal, is there: put back the database that goes with it, or restore a backup into another directory", file, File)
+	return fmt.Errorf("%s is missing or empty, but its journal %s-wal exists: put back the database that belongs to it, or restore a backup into another directory", file, File)
 }
 
 func openDB(file string, pragmas ...string) (*sql.DB, error) {
@@ -143,14 +143,15 @@ func openDB(file string, pragmas ...string) (*sql.DB, error) {
 	return sql.Open("sqlite", at)
 }
 
-// fileURI is a file's as SQLite takes it: the first step of a relative path would be a host in it.
+// fileURI returns a file's URI as SQLite expects it: the path is absolute, since the first element of a relative one would be taken for a
+// host.
 func fileURI(file string, query url.Values) (string, error) {
 	path, err := filepath.Abs(file)
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String(), err
 }
 
-// Ready is nil while the store can be written: it makes the writer commit, to files that are still in their places. (A file that was
-// deleted, or another put in its place, is written on, and gone with the process.)
+// Ready returns nil while the store can be written: it lets the writer commit, and checks that the database and its journal are still the
+// files that were opened. Writes to a file that was deleted or replaced would succeed, and be lost with the process.
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -174,7 +175,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Close waits for the changes under way and lets the directory go.
+// Close waits for the changes in progress and releases the directory.
 func (s *Store) Close() error {
 	var errs []error
 	if s.writer != nil {
@@ -194,7 +195,7 @@ func (s *Store) row(query string, args ...any) scanner {
 	if err != nil {
 		return failedRow{err}
 	}
-	// Without a context that can end: the driver starts a goroutine for each query that has one, and the queries are short.
+	// The context cannot be cancelled: the driver starts a goroutine for each query with a context that can, and the queries are short.
 	return statement.QueryRowContext(context.Background(), args...)
 }
 

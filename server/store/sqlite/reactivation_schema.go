@@ -1,8 +1,8 @@
 package sqlite
 
-// What came after the first schema: prepaid calls, what an activation's earlier chains left behind and its holder told of itself, an
-// epoch's beginning, and a product's statement. What was charged before there was prepayment is what was counted. `past` and `seen` are
-// empty for a zero structure, `list` is NULL while the product has said nothing.
+// Additions to the first schema: prepaid calls, re-activation history and last report of an activation, the beginning of an epoch, and a
+// product's statement. Before there was prepayment, what was charged was what was counted. `past` and `seen` are empty for a zero
+// structure; `list` is NULL until the product has a statement.
 const reactivationSchema = `
 ALTER TABLE activations ADD COLUMN granted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE activations ADD COLUMN past TEXT NOT NULL DEFAULT '';

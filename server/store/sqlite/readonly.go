@@ -15,8 +15,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// ReadOnly reads the data of a directory beside the process that holds it, and changes nothing: for backups and for who looks after a
-// server. It takes no lock of the directory and does not bring the schema up to date.
+// ReadOnly reads the data of a directory, also while another process holds it, and changes nothing: for backups and diagnostics. It takes
+// no lock of the directory and does not update the schema.
 type ReadOnly struct{ db *sql.DB }
 
 // OpenReadOnly opens the data of a directory for reading.
@@ -25,12 +25,12 @@ func OpenReadOnly(directory string) (*ReadOnly, error) {
 }
 
 func openReadOnly(file string) (*ReadOnly, error) {
-	info, err := os.Stat(file) // SQLite would make one
+	info, err := os.Stat(file) // SQLite would create it
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w: no file", file, fs.ErrInvalid)
+		return nil, fmt.Errorf("%s: %w: not a regular file", file, fs.ErrInvalid)
 	}
 	if err := checkJournal(file); err != nil {
 		return nil, err
@@ -39,16 +39,16 @@ func openReadOnly(file string) (*ReadOnly, error) {
 	return &ReadOnly{db}, err
 }
 
-// Close lets the data go.
+// Close closes the database.
 func (o *ReadOnly) Close() error { return o.db.Close() }
 
-// SchemaVersion is the data's version, and the one that this program writes.
+// SchemaVersion returns the schema version of the data, and the one that this program writes.
 func (o *ReadOnly) SchemaVersion(ctx context.Context) (version, known int, err error) {
 	err = o.db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version)
 	return version, len(migrations), err
 }
 
-// CurrentEpoch is that of the data; zero before anything was granted.
+// CurrentEpoch returns the epoch of the data; zero before the first request of a program.
 func (o *ReadOnly) CurrentEpoch(ctx context.Context) (licensing.Epoch, error) {
 	e, err := readEpoch(func(query string, args ...any) scanner { return o.db.QueryRowContext(ctx, query, args...) })
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -57,7 +57,7 @@ func (o *ReadOnly) CurrentEpoch(ctx context.Context) (licensing.Epoch, error) {
 	return e, err
 }
 
-// Check reads the whole file and tells what is damaged.
+// Check reads the whole file and returns an error that describes the first damage.
 func (o *ReadOnly) Check(ctx context.Context) error {
 	var damage string
 	if err := o.db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&damage); err != nil {
@@ -69,7 +69,7 @@ func (o *ReadOnly) Check(ctx context.Context) error {
 	return nil
 }
 
-// EachProduct calls each for every product, of every organisation, with its sealed keys.
+// EachProduct calls each for every product of every organisation, with its encrypted keys. It stops at the first error.
 func (o *ReadOnly) EachProduct(ctx context.Context, each func(licensing.Product) error) error {
 	rows, err := o.db.QueryContext(ctx, allProducts)
 	return scanRows(rows, err, func(row scanner) error {
@@ -81,7 +81,7 @@ func (o *ReadOnly) EachProduct(ctx context.Context, each func(licensing.Product)
 	})
 }
 
-// EachEntry calls each for every entry of a kind, organisation by organisation, the oldest first.
+// EachEntry calls each for every entry of a kind, by organisation and from the oldest to the newest. It stops at the first error.
 func (o *ReadOnly) EachEntry(ctx context.Context, kind string, each func(licensing.Entry) error) error {
 	rows, err := o.db.QueryContext(ctx, `SELECT `+entryColumns+` FROM entries WHERE kind = ? ORDER BY org, seq`, kind)
 	return scanRows(rows, err, func(row scanner) error {
@@ -93,13 +93,13 @@ func (o *ReadOnly) EachEntry(ctx context.Context, kind string, each func(licensi
 	})
 }
 
-// CountOverdue counts what a server that runs would have tidied by the time before.
+// CountOverdue returns the number of expired entries that a running server would have deleted by the given time.
 func (o *ReadOnly) CountOverdue(ctx context.Context, before lease.Time) (n int, err error) {
 	err = o.db.QueryRowContext(ctx, `SELECT count(*) FROM entries WHERE until > 0 AND until < ?`, before).Scan(&n)
 	return n, err
 }
 
-// LastHeartbeat is when a server last showed that it can write; 0 if it never did.
+// LastHeartbeat returns the time at which a server last showed that it can write; 0 if none ever did.
 func (o *ReadOnly) LastHeartbeat(ctx context.Context) (at lease.Time, err error) {
 	err = o.db.QueryRowContext(ctx, `SELECT at FROM heartbeat`).Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -108,7 +108,7 @@ func (o *ReadOnly) LastHeartbeat(ctx context.Context) (at lease.Time, err error)
 	return at, err
 }
 
-// Copy writes the data, as it is at one moment, into a new file. Whoever writes meanwhile does not wait for it.
+// Copy writes the data, as it is at one moment, into a new file. It does not block the process that writes.
 func (o *ReadOnly) Copy(ctx context.Context, to string) (err error) {
 	at, err := fileURI(to, nil)
 	if err != nil {
@@ -131,13 +131,13 @@ func (o *ReadOnly) Copy(ctx context.Context, to string) (err error) {
 			NewBackup(string) (*sqlite.Backup, error)
 		})
 		if !ok {
-			return errors.New("the driver makes no copies")
+			return errors.New("the driver does not support backups")
 		}
 		b, err := source.NewBackup(at)
 		if err != nil {
 			return err
 		}
-		_, err = b.Step(-1) // all of it in one transaction: in steps, each change by another process would begin it anew
+		_, err = b.Step(-1) // all of it in one transaction: in steps, each change by another process would start it over
 		return errors.Join(err, b.Finish())
 	})
 	if err != nil {
@@ -150,7 +150,8 @@ func (o *ReadOnly) Copy(ctx context.Context, to string) (err error) {
 	return errors.Join(written.Sync(), written.Close())
 }
 
-// Checkpoint brings what lies in the journal of a directory's data into its file, so that the file alone is the data. Nobody else may hold it.
+// Checkpoint writes the journal of a directory's data into the database file, so that the file alone holds all data. No other process may
+// have the database open.
 func Checkpoint(directory string) (err error) {
 	file := filepath.Join(directory, File)
 	db, err := openDB(file)
@@ -160,10 +161,10 @@ func Checkpoint(directory string) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var busy, pages, folded int
 	if err := db.QueryRow(`PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &folded); err != nil {
-		return fmt.Errorf("folding the journal of %s: %w", file, err)
+		return fmt.Errorf("checkpointing the journal of %s: %w", file, err)
 	}
 	if busy != 0 {
-		return fmt.Errorf("%s is in use", file)
+		return fmt.Errorf("%s is in use by another process", file)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A store that was closed is one file: whoever copies that has everything.
+// A closed store is one file: a copy of it has everything.
 func TestCloseLeavesOneFile(t *testing.T) {
 	directory := t.TempDir()
 	s := openStore(t, directory)
@@ -29,7 +29,7 @@ func TestCloseLeavesOneFile(t *testing.T) {
 	}
 }
 
-// A copy that is made while others write is sound, and of one moment: what was acknowledged before it began is in it.
+// A copy made while others write is consistent, and has everything that was acknowledged before it began.
 //
 // proves part of B12
 func TestCopyUnderLoad(t *testing.T) {
@@ -100,7 +100,7 @@ func TestCopyUnderLoad(t *testing.T) {
 	}
 }
 
-// A directory beside the one that a person works in is named as people name it.
+// The directory may be given by a relative path.
 //
 // proves part of B12
 func TestRelativeDirectory(t *testing.T) {

@@ -1,7 +1,7 @@
 package sqlite
 
-// When a version was released, whose a license is by record, how long its maintenance lasts, and what else there is of its terms and
-// history: a structure that is empty for most, `more`.
+// Release dates of versions, customers and maintenance of licenses, and in `more` the rest of a license's term and history: a structure
+// that is empty for most.
 const renewalSchema = `
 ALTER TABLE versions ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE licenses ADD COLUMN customer_id TEXT NOT NULL DEFAULT '';

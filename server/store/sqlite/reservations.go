@@ -10,8 +10,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Reservations implements licensing.Chains. The rows have no sequence number, which every grant would pay for; a page sorts instead, and
-// its cursor says where the last one ended.
+// Reservations implements licensing.SyncStore. The rows have no sequence number, which each grant would have to pay for; a page is sorted
+// instead, and its cursor has the columns of its last row.
 func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
 	listing := licensing.Listing[licensing.Reservation]{Items: []licensing.Reservation{}}
 	if err := s.requireLicense(org, id); err != nil {
@@ -48,7 +48,7 @@ func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensi
 	return listing, err
 }
 
-// FreeReservation implements licensing.Chains.
+// FreeReservation implements licensing.SyncStore.
 func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string, _ lease.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		if there, err := rowExists(t, `SELECT 1 FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation, org); err != nil || !there {

@@ -9,10 +9,10 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// scanner is a row that is read into variables.
+// scanner is a row that can be read into variables.
 type scanner interface{ Scan(...any) error }
 
-// failedRow is a row that could not be asked for.
+// failedRow is a row of a query that failed.
 type failedRow struct{ err error }
 
 func (f failedRow) Scan(...any) error { return f.err }
@@ -30,7 +30,7 @@ func scanRows(rows *sql.Rows, err error, each func(scanner) error) error {
 	return rows.Err()
 }
 
-// mapNotFound says ErrNotFound where there was no row, and away where there was no disk.
+// mapNotFound maps a missing row to ErrNotFound, and a failure of the disk to ErrUnavailable.
 func mapNotFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return licensing.ErrNotFound
@@ -38,14 +38,14 @@ func mapNotFound(err error) error {
 	return mapDiskError(err)
 }
 
-// The extended result codes of SQLite for a second row of one key, and for a row whose parent is not there.
+// SQLite's extended result codes for a second row with the same key, and for a row whose parent does not exist.
 const (
 	constraintForeignKey = 787
 	constraintPrimaryKey = 1555
 	constraintUnique     = 2067
 )
 
-// mapConstraint says ErrExists where a unique index refused a row, and ErrNotFound where there is nothing for it to be below.
+// mapConstraint maps a violated unique index to ErrExists, and a missing parent to ErrNotFound.
 func mapConstraint(err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) {

@@ -6,7 +6,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// seatsOf reads what one activation holds, lapsed or not, in the order of names.
+// seatsOf returns the seats of an activation, lapsed ones included, ordered by entitlement.
 func seatsOf(t *tx, key licensing.ActivationKey) (held []licensing.Reservation, err error) {
 	err = t.rows(func(row scanner) error {
 		r := licensing.Reservation{ActivationKey: key}
@@ -17,16 +17,16 @@ func seatsOf(t *tx, key licensing.ActivationKey) (held []licensing.Reservation, 
 	return held, err
 }
 
-// extendSeat sets a later deadline of a held seat.
+// extendSeat sets the deadline of a seat.
 func extendSeat(t *tx, key licensing.ActivationKey, entitlement string, until lease.Time) error {
 	_, err := t.exec(`UPDATE reservations SET until = ? WHERE license = ? AND activation = ? AND entitlement = ?`,
 		until, key.License, key.Activation, entitlement)
 	return err
 }
 
-// grantSeat takes a slot if one is free. It finds out by one conditional update of the pool, whatever the pool's size; only a full pool is
-// searched for slots that have lapsed, and again as long as there are any: more may be taken than the pool has slots, by those who were
-// granted theirs whatever others held.
+// grantSeat takes a slot if one is free, with one conditional update of the pool, whatever its size. Only a full pool is searched for
+// lapsed slots, repeatedly as long as there are any: more slots can be taken than the pool has, by activations that were granted theirs
+// without a free one.
 func grantSeat(t *tx, a *licensing.Advance, want licensing.ReservationRequest) (bool, error) {
 	if !want.HasFreeSlot(0) {
 		return false, nil
@@ -48,18 +48,18 @@ func grantSeat(t *tx, a *licensing.Advance, want licensing.ReservationRequest) (
 	return true, err
 }
 
-// takeSlot counts one more slot of the pool as taken if one is free: the condition is that of ReservationRequest.HasFreeSlot, as a query, so
-// that the count of a large pool need not be read.
+// takeSlot counts one more slot of the pool as taken, if one is free. The condition is that of ReservationRequest.HasFreeSlot as a query,
+// so that the count need not be read.
 func takeSlot(t *tx, id license.ID, want licensing.ReservationRequest) (bool, error) {
 	n, err := t.exec(`INSERT INTO pools VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET used = used + 1 WHERE used < ?3 OR ?3 < 0`,
 		id, want.Entitlement, want.Slots)
 	return n == 1, err
 }
 
-// maxLapsedPerRequest is how many lapsed slots one request takes back: enough for itself and some that come after it.
+// maxLapsedPerRequest is the number of lapsed slots that one request frees at a time: enough for itself and some that follow.
 const maxLapsedPerRequest = 64
 
-// releaseLapsed takes back slots whose deadline has passed.
+// releaseLapsed frees slots whose deadline has passed and returns their number.
 func releaseLapsed(t *tx, id license.ID, entitlement string, now lease.Time) (int64, error) {
 	n, err := t.exec(`DELETE FROM reservations WHERE (license, activation, entitlement) IN
 		(SELECT license, activation, entitlement FROM reservations WHERE license = ? AND entitlement = ? AND until <= ? ORDER BY until LIMIT ?)`,
@@ -71,7 +71,7 @@ func releaseLapsed(t *tx, id license.ID, entitlement string, now lease.Time) (in
 	return n, err
 }
 
-// releaseSeat gives one slot back. Twice is once.
+// releaseSeat frees the seat of an activation. It has no effect if there is none.
 func releaseSeat(t *tx, key licensing.ActivationKey, entitlement string) error {
 	n, err := t.exec(`DELETE FROM reservations WHERE license = ? AND activation = ? AND entitlement = ?`, key.License, key.Activation, entitlement)
 	if err != nil || n == 0 {

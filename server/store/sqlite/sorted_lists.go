@@ -9,10 +9,10 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The catalogue can be listed in several orders. The usual one and those of a whole organisation run along an index and cost what is
-// shown. Within one product or version a name or the last change is looked for along the organisation's index, or all that there are are
-// sorted, whichever SQLite thinks cheaper. A filter other than product, version or customer, and a search, look at each record on the way
-// until the page is full: the most that one page can cost is one look at each license of the organisation.
+// The catalogue can be listed in several orders. The default order and those of a whole organisation follow an index and cost what is
+// shown. Within one product or version, names and last changes are looked for along the organisation's index, or all records are sorted,
+// whichever SQLite considers cheaper. A filter other than product, version or customer, and a search, look at each record until the page is
+// full: at most one look at each license of the organisation.
 const listsSchema = `
 CREATE INDEX licenses_org ON licenses (org, seq);
 CREATE INDEX licenses_named ON licenses (org, folded, seq);
@@ -23,10 +23,10 @@ DROP INDEX licenses_product;
 CREATE INDEX licenses_product ON licenses (product, seq);
 `
 
-// Licenses can be archived as products and versions are.
+// Licenses can be archived, as products and versions can.
 const archivedSchema = `ALTER TABLE licenses ADD COLUMN archived INTEGER NOT NULL DEFAULT 0`
 
-// whereClause is the conditions of a list, and their values.
+// whereClause collects the conditions of a list and their values.
 type whereClause struct {
 	conditions []string
 	args       []any
@@ -66,7 +66,8 @@ func (w *whereClause) filterLicenses(f licensing.LicenseFilter) {
 	}
 }
 
-// listSorted reads one page of a table of the catalogue in the order that the page asks for; key is what the orders look at in a record.
+// listSorted returns one page of a catalogue table in the order that the page asks for. key returns a record's name and time of change,
+// which the cursor is made of.
 func listSorted[T any](s *Store, table, columns string, org license.ID, w whereClause, page licensing.Page, read func(*int64, scanner) (T, error), key func(T) (string, lease.Time)) (licensing.Listing[T], error) {
 	w.conditions, w.args = append([]string{`org = ?`}, w.conditions...), append([]any{org}, w.args...)
 	if page.Archived != nil {
@@ -121,7 +122,7 @@ func newCursor[T any](page licensing.Page, by string, seq int64, last T, key fun
 	return page.Cursor(tie, tie)
 }
 
-// parseCursor reads a cursor into what the column is compared with.
+// parseCursor returns the value of the sort column and the sequence number in the page's cursor.
 func parseCursor(page licensing.Page, by string) (value any, seq int64, err error) {
 	text, tie, err := page.ParseCursor()
 	if err != nil {

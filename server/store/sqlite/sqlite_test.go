@@ -74,7 +74,7 @@ func TestNewerDataIsRefused(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // and the directory is let go
+	for range 2 { // the directory is released
 		if _, err := Open(directory); err == nil || !strings.Contains(err.Error(), "schema version 1000") {
 			t.Fatalf("opened newer data: %v", err)
 		}
@@ -105,7 +105,7 @@ func TestMigrationsApplyOnce(t *testing.T) {
 	}
 }
 
-// One change's failure, or panic, is its own; what stands beside it in the same commit stays.
+// A change that fails or panics does not affect the other changes of its commit.
 func TestFailedChangeDoesNotAffectOthers(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	broken := errors.New("broken")
@@ -137,7 +137,8 @@ func TestFailedChangeDoesNotAffectOthers(t *testing.T) {
 	}
 }
 
-// commitTogether makes changes in one transaction, in their order, and gives the answer to each: the first waits until all others are queued.
+// commitTogether makes changes in one transaction, in their order, and returns the error of each. The first waits until all others are
+// queued.
 func commitTogether(t *testing.T, s *Store, changes ...func(*tx) error) []error {
 	t.Helper()
 	answers, begun, more := make([]error, len(changes)), make(chan struct{}), make(chan struct{})
@@ -175,7 +176,7 @@ func TestClosedStoreIsUnavailable(t *testing.T) {
 	}
 }
 
-// A journal whose database is gone may hold changes that nothing else has. SQLite would throw it away.
+// A journal without its database may hold changes that are nowhere else; SQLite would delete it.
 func TestJournalWithoutDatabase(t *testing.T) {
 	directory := t.TempDir()
 	s := openStore(t, directory)
@@ -200,8 +201,8 @@ func TestJournalWithoutDatabase(t *testing.T) {
 	}
 }
 
-// A server whose data was deleted from under it is not well, though it could write on into the deleted file; nor is one with another file
-// in its place, nor without the journal that has its last changes.
+// A server whose database was deleted or replaced, or whose journal is missing, is not ready, though it could go on writing to the deleted
+// file.
 //
 // proves S01
 func TestReadyNeedsDatabaseFile(t *testing.T) {

@@ -1,8 +1,8 @@
 package sqlite
 
-// What syncs change. A license's counters stand in one small row of their own, so that a sync never rewrites the license. A pool counts
-// the slots taken of one entitlement, lapsed ones included until somebody needs the room: to grant a slot costs the same however large
-// the pool is, and the index by deadline finds the lapsed ones.
+// The tables that syncs change. A license's counters are in one small row of their own, so that a sync never rewrites the license. A pool
+// counts the taken slots of one entitlement, including lapsed ones until another request needs them: a grant costs the same however large
+// the pool is, and the index by deadline finds the lapsed slots.
 const syncSchema = `
 CREATE TABLE meters (
 	license      TEXT PRIMARY KEY REFERENCES licenses (id),

@@ -9,10 +9,10 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// firstSchema is how many migrations there were when prepaid calls, pasts and statements came.
+// firstSchema is the number of migrations before those that this test upgrades through.
 const firstSchema = 4
 
-// TestUpgradeFromFirstSchema opens data as the first schema's program wrote it, and goes on with it.
+// TestUpgradeFromFirstSchema opens data written by a program with the first schema, and continues with it.
 func TestUpgradeFromFirstSchema(t *testing.T) {
 	directory := t.TempDir()
 	db, err := sql.Open("sqlite", filepath.Join(directory, File))

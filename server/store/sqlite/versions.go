@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// CreateVersion implements licensing.Catalogue.
+// CreateVersion implements licensing.CatalogStore.
 func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
 	return s.editCatalogue(ctx, func(t *tx) error {
 		if there, err := rowExists(t, `SELECT 1 FROM products WHERE id = ? AND org = ?`, v.Product, v.Organisation); err != nil || !there {
@@ -20,7 +20,7 @@ func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
 	})
 }
 
-// orNotFound is ErrNotFound, unless something worse happened.
+// orNotFound returns err, or ErrNotFound if it is nil.
 func orNotFound(err error) error {
 	if err != nil {
 		return err
@@ -39,12 +39,12 @@ func readVersion(seq *int64, row scanner) (v licensing.Version, err error) {
 	return v, decodeJSON(metadata, &v.Metadata, policy, &v.Policy)
 }
 
-// Version implements licensing.Catalogue.
+// Version implements licensing.CatalogStore.
 func (s *Store) Version(_ context.Context, org, id license.ID) (licensing.Version, error) {
 	return readVersion(new(int64), s.row(`SELECT `+versionColumns+` FROM versions WHERE id = ? AND org = ?`, id, org))
 }
 
-// Versions implements licensing.Catalogue.
+// Versions implements licensing.CatalogStore.
 func (s *Store) Versions(_ context.Context, org, product license.ID, page licensing.Page) (licensing.Listing[licensing.Version], error) {
 	var w whereClause
 	w.and(`product = ?`, product)
@@ -53,7 +53,7 @@ func (s *Store) Versions(_ context.Context, org, product license.ID, page licens
 	})
 }
 
-// UpdateVersion implements licensing.Catalogue.
+// UpdateVersion implements licensing.CatalogStore.
 func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
 	err := s.editCatalogue(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE versions SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived = ?,
@@ -65,7 +65,7 @@ func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensi
 	return v, err
 }
 
-// DeleteVersion implements licensing.Catalogue.
+// DeleteVersion implements licensing.CatalogStore.
 func (s *Store) DeleteVersion(ctx context.Context, org, id license.ID, revision int64) error {
 	return s.editCatalogue(ctx, func(t *tx) error {
 		return deleteLeaf(t, `versions`, `SELECT 1 FROM licenses WHERE version = ?`, org, id, revision)

@@ -10,31 +10,32 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// maxBatch is how many changes share one COMMIT. More would make the first of them wait without saving a flush worth speaking of.
+// maxBatch is the number of changes that share one COMMIT. A larger batch would delay its first change without saving a relevant number of
+// flushes.
 const maxBatch = 256
 
 var errClosed = fmt.Errorf("%w: it is closed", licensing.ErrUnavailable)
 
-// writer is the one goroutine that changes the data.
+// writer makes all changes of the data, in one goroutine.
 type writer struct {
 	connection *sql.Conn
 	statements map[string]*sql.Stmt
 	cache      *activationCache
 	changes    chan *change
-	quit       chan struct{} // closed: take no more
+	quit       chan struct{} // closed: no more changes are accepted
 	stopped    chan struct{} // closed: the goroutine has ended
 	once       sync.Once
 }
 
-// change is one caller's, to be made whole or not at all.
+// change is the change of one caller. It is made completely or not at all.
 type change struct {
 	apply       func(*tx) error
-	invalidates bool // licenses, activations or counters, and is no advance
+	invalidates bool // it changes licenses, activations or counters and is not an advance
 	err         error
 	done        chan struct{}
 }
 
-// tx is a change in the making. It is only good inside the function that it is given to.
+// tx is a change in progress. It is valid only inside the function that it is passed to.
 type tx struct {
 	w     *writer
 	wrote bool // the savepoint is set
@@ -57,17 +58,17 @@ func startWriter(db *sql.DB) (*writer, error) {
 	return w, nil
 }
 
-// write makes one change: all that fn does, or nothing when it returns an error. It returns after the COMMIT. fn runs once, on the
-// writer's goroutine, so it must be quick and wait for nothing.
+// write makes one change: everything that fn does, or nothing if it returns an error. It returns after the COMMIT. fn runs once, on the
+// writer's goroutine, so it must be quick and must not wait.
 //
-// What standings has is not to be written so, but by an advance or by amend.
+// Records in the activation cache must not be changed by write, except by an advance; use writeAndInvalidate.
 //
-// The context counts only until the change is taken up: from then on the caller must know what became of it.
+// The context is ignored once the writer has started with the change: from then on the caller must learn its result.
 func (s *Store) write(ctx context.Context, fn func(*tx) error) error {
 	return s.submit(ctx, &change{apply: fn, done: make(chan struct{})})
 }
 
-// writeAndInvalidate is write for what advances start from: licenses, activations and counters.
+// writeAndInvalidate is write for changes of what advances start from: licenses, activations and counters. It empties the activation cache.
 func (s *Store) writeAndInvalidate(ctx context.Context, fn func(*tx) error) error {
 	return s.submit(ctx, &change{apply: fn, invalidates: true, done: make(chan struct{})})
 }
@@ -112,7 +113,7 @@ func (w *writer) run() {
 	}
 }
 
-// commit makes the first change and whatever else is waiting, in one transaction, and then answers all of them.
+// commit makes the first change and all that are waiting in one transaction, and then replies to their callers.
 func (w *writer) commit(first *change, batch []*change) []*change {
 	err := w.do(`BEGIN IMMEDIATE`)
 	begun := err == nil
@@ -140,22 +141,22 @@ func (w *writer) commit(first *change, batch []*change) []*change {
 	if err == nil {
 		w.cache.publish()
 	} else {
-		w.cache.reset() // whether a COMMIT that failed reached the disk is not known
+		w.cache.reset() // a COMMIT that failed may have reached the disk
 		if begun {
 			err = errors.Join(err, w.do(`ROLLBACK`))
 		}
 	}
 	for _, c := range batch {
 		if err != nil {
-			c.err = err // also for one that had failed by itself: what it saw was never true
+			c.err = err // also for a change that failed by itself: it saw changes that were never stored
 		}
 		close(c.done)
 	}
 	return batch
 }
 
-// apply makes one change within the transaction. A failure takes back its own writes only, and so does a panic: the goroutine serves
-// everybody. The error is for all, when the transaction as a whole has failed: SQLite may take all of it back where the disk does.
+// apply makes one change within the transaction. A failure or a panic rolls back only the change's own writes: the goroutine serves all
+// callers. The returned error concerns the whole transaction: SQLite may roll all of it back when the disk fails.
 func (w *writer) apply(c *change) error {
 	if c.invalidates {
 		if err := w.saveMeters(); err != nil {
@@ -185,7 +186,7 @@ func (t *tx) run(c *change) (err error) {
 	return c.apply(t)
 }
 
-// exec changes rows and tells how many.
+// exec changes rows and returns their number.
 func (t *tx) exec(query string, args ...any) (int64, error) {
 	if !t.wrote {
 		if err := t.w.do(`SAVEPOINT change`); err != nil {
@@ -204,7 +205,7 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-// row reads one row as the change sees it.
+// row reads one row as the transaction sees it.
 func (t *tx) row(query string, args ...any) scanner {
 	statement, err := t.w.statement(query)
 	if err != nil {
@@ -213,7 +214,7 @@ func (t *tx) row(query string, args ...any) scanner {
 	return statement.QueryRowContext(context.Background(), args...)
 }
 
-// rows reads rows as the change sees them and calls each for every one; each must not use the tx.
+// rows reads rows as the transaction sees them and calls each for every one; each must not use the tx.
 func (t *tx) rows(each func(scanner) error, query string, args ...any) error {
 	statement, err := t.w.statement(query)
 	if err != nil {
