@@ -12,9 +12,9 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// activation is a document. Each write names the revision that it was decided on and raises it, but for the two that only add to it: a
-// claim and its undoing raise it too. Before the first lease, while a first activation is under way, its generation is 0 and nobody is
-// shown it.
+// activation is the document of an activation. Each write states the revision that it was decided on and raises it; writing a claim and
+// undoing it raise it too. Before the first lease, while a first activation is in progress, the generation is 0 and no reader is shown the
+// document.
 type activation struct {
 	ID                      string `bson:"_id"`
 	Rev                     int64  `bson:"rev"`
@@ -33,27 +33,27 @@ type activation struct {
 	LastSync                date   `bson:"last_sync"`
 	Closed                  date   `bson:"closed"`
 	Name                    string `bson:"name"`
-	Folded                  string `bson:"folded"` // what a search looks through
+	Folded                  string `bson:"folded"` // what searches look through
 	ReactivationCount       int64  `bson:"restores"`
 	ReactivationWindowStart date   `bson:"restores_from"`
 
 	Reactivations licensing.ReactivationHistory `bson:"past"`
 	LastReport    licensing.LastReport          `bson:"seen"`
 
-	Seats     []seat          `bson:"held"`            // what it holds, where; the bucket's word stands
-	Claim     *claim          `bson:"claim,omitempty"` // an advance under way
-	Pending   *pendingRelease `bson:"owed,omitempty"`  // what is still to be given back after the last one
-	OpenSince date            `bson:"open,omitempty"`  // since when there is a claim or something owed
+	Seats     []seat          `bson:"held"`            // the seats it holds and their buckets; where they differ, the bucket is right
+	Claim     *claim          `bson:"claim,omitempty"` // the advance in progress
+	Pending   *pendingRelease `bson:"owed,omitempty"`  // what the last advance gave back and is not released yet
+	OpenSince date            `bson:"open,omitempty"`  // since when there is a claim or a pending release
 }
 
-// seat is one slot that an activation holds.
+// seat is a slot that an activation holds.
 type seat struct {
 	Entitlement string `bson:"entitlement"`
 	Context     string `bson:"context"`
 	Since       date   `bson:"since"`
 	Until       date   `bson:"until"`
-	Bucket      string `bson:"bucket"` // _id of the bucket that has it
-	Token       string `bson:"mark"`   // of the claim that took it: a later seat in the same place is another one
+	Bucket      string `bson:"bucket"` // _id of the bucket that has the seat
+	Token       string `bson:"mark"`   // of the claim that took it, which tells it from a later seat in the same place
 }
 
 func activationID(k licensing.ActivationKey) string {
@@ -77,7 +77,7 @@ func (d activation) record() licensing.Activation {
 	}
 }
 
-// setRecord takes over what an advance has made of the record. The name and what the store adds are not the advance's.
+// setRecord sets what an advance changes in the record: not the name, nor what only the store uses.
 func (d *activation) setRecord(r licensing.Activation) {
 	d.Generation, d.Number, d.Link, d.Request, d.Lease = r.Head.Generation, r.Head.Number, string(r.Head.Link), string(r.Request), r.Lease
 	d.Device, d.Counted, d.Charged = r.Device, r.Counted, r.Charged
@@ -86,7 +86,7 @@ func (d *activation) setRecord(r licensing.Activation) {
 	d.Reactivations, d.LastReport = r.Reactivations, r.LastReport
 }
 
-// sortedSeats is what it holds in the order of names.
+// sortedSeats returns the seats ordered by entitlement.
 func (d activation) sortedSeats() []seat {
 	return slices.SortedFunc(slices.Values(d.Seats), func(a, b seat) int { return cmp.Compare(a.Entitlement, b.Entitlement) })
 }
@@ -108,34 +108,34 @@ func (s *Store) Activations(ctx context.Context, org, id license.ID, page licens
 	return listNewest(ctx, s.activations, newDoc("license", string(id), "generation", newDoc("$gt", int64(0))), "folded", page, activation.record)
 }
 
-// claimToken is one piece of work on an activation that leaves traces in other documents: a claim, or what is owed after it.
+// claimToken identifies a piece of work on an activation that leaves traces in other documents: a claim or a pending release.
 type claimToken struct {
 	Activation string // _id
 	Token      string
 }
 
-// openClaims are those that are open, by activation.
+// openClaims are the claims and pending releases in progress, by activation.
 type openClaims map[string]openClaim
 
 type openClaim struct {
 	claim   string
-	undoing bool // the claim is being taken back: nothing may be added under it, and its traces are still needed
+	undoing bool // the claim is being undone: nothing may be added under it, and its traces are still needed
 	pending string
 }
 
-// isOpen tells whether work may go on under the mark.
+// isOpen reports whether work may go on under the token.
 func (m openClaims) isOpen(one claimToken) bool {
 	open := m[one.Activation]
 	return open.claim == one.Token && !open.undoing || open.pending == one.Token
 }
 
-// isInUse tells whether the mark's traces are still of use.
+// isInUse reports whether the traces of the token are still needed.
 func (m openClaims) isInUse(one claimToken) bool {
 	open := m[one.Activation]
 	return open.claim == one.Token || open.pending == one.Token
 }
 
-// readOpenClaims reads which marks of these activations are open.
+// readOpenClaims reads the claims and pending releases of these activations.
 func (s *Store) readOpenClaims(ctx context.Context, some, more []string) (openClaims, error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(slices.Concat(some, more))))
 	if len(ids) == 0 {

@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// keyedMutex lets one request at a time work on an activation in this process. It is a courtesy, not a safeguard: it keeps requests of one node
-// from finding each other's half-done work.
+// keyedMutex lets one request at a time work on an activation in this process. Correctness does not depend on it: it keeps requests of one
+// node from meeting each other's unfinished work.
 type keyedMutex struct {
 	mu    sync.Mutex
 	locks map[string]*keyLock
 }
 
 type keyLock struct {
-	available chan struct{} // holds one token while nobody has the turn
+	available chan struct{} // holds one token while the lock is free
 	waiting   int
 }
 
-// lock waits for the turn and returns what ends it.
+// lock waits for the lock of the id and returns the function that unlocks it.
 func (t *keyedMutex) lock(ctx context.Context, id string) (func(), error) {
 	t.mu.Lock()
 	if t.locks == nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// maxAttempts is how often an advance looks again while somebody else is at work on the activation: about a second, after which the domain
-// decides anew.
+// maxAttempts is the number of times that an advance reads the activation again while another request works on it: about a second, after
+// which the domain decides again.
 const maxAttempts = 30
 
-// Advance implements licensing.SyncStore. It is told in claim.go.
+// Advance implements licensing.SyncStore; write_ahead.go describes how.
 //
-// The license's revision is read before the claim is written. A license that is suspended between the two gets at worst the leases that
-// were under way at that moment; every request that comes after the suspension was acknowledged is refused.
+// The license's revision is read before the claim is written. When a license is suspended in between, leases can be issued at most to the
+// requests that were in progress at that moment; every request after the suspension was acknowledged is refused.
 func (s *Store) Advance(ctx context.Context, a licensing.Advance) (licensing.AdvanceResult, error) {
 	end, err := s.activationLocks.lock(ctx, activationID(a.Key))
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (licensing.Ad
 	if err != nil {
 		return licensing.AdvanceResult{}, err
 	}
-	// What is begun is brought to its end, also when the one who asked has gone.
+	// Work that has begun is finished, also when the caller has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTimeout)
 	defer cancel()
 	if d.Pending != nil {
@@ -52,8 +52,8 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (licensing.Ad
 	if a.IsAnsweredBy(&stored) {
 		return licensing.AdvanceResult{Document: d.Lease, Replayed: true}, nil
 	}
-	// A claim's past was made from the one that is stored as long as the claim stands: whoever remembers another takes the claim back
-	// first. So what was decided on another past neither completes a claim nor takes it back.
+	// The history in a claim follows the stored one as long as the claim stands: a request that saves another history undoes the claim
+	// first. So an advance that was decided on another history neither completes a claim nor undoes it.
 	if err := a.CheckHistory(&stored); err != nil {
 		return licensing.AdvanceResult{}, err
 	}
@@ -84,7 +84,7 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (licensing.Ad
 	return s.execute(ctx, d, a, &p, m, false)
 }
 
-// orRetry is errAgain after something that went well.
+// orRetry returns err, or errRetry if it is nil.
 func orRetry(err error) error {
 	if err == nil {
 		return errRetry
@@ -92,8 +92,8 @@ func orRetry(err error) error {
 	return err
 }
 
-// recheck gives the refusal unless the activation has changed since it was read: what stands against the request may be its own doing, on
-// another node.
+// recheck returns the refusal, or errRetry if the activation has changed since it was read: the limit may have been used up by this same
+// request on another node.
 func (s *Store) recheck(ctx context.Context, d activation, a *licensing.Advance, refusal error) error {
 	present, err := findOne[activation](ctx, s.activations, newDoc("_id", activationID(a.Key)), project("rev"))
 	if err != nil && !errors.Is(err, licensing.ErrNotFound) {
@@ -105,7 +105,7 @@ func (s *Store) recheck(ctx context.Context, d activation, a *licensing.Advance,
 	return refusal
 }
 
-// licenseLimits are what an advance needs to know of its license.
+// licenseLimits are the members of a license that an advance needs.
 type licenseLimits struct {
 	Revision     int64             `bson:"revision"`
 	Entitlements []entitlement     `bson:"entitlements"`
@@ -113,12 +113,12 @@ type licenseLimits struct {
 	Holds        []holdEntitlement `bson:"holds"`
 }
 
-// holdEntitlement is whose slots are reserved ahead.
+// holdEntitlement is the entitlement of a hold.
 type holdEntitlement struct {
 	Entitlement string `bson:"entitlement"`
 }
 
-// slotsOf is how many slots there are of an entitlement; 0: no limit.
+// slotsOf returns the number of slots of an entitlement; 0 is no limit.
 func (l licenseLimits) slotsOf(entitlement string) int64 {
 	for _, e := range l.Entitlements {
 		if e.Name == entitlement {
@@ -128,7 +128,7 @@ func (l licenseLimits) slotsOf(entitlement string) int64 {
 	return 0
 }
 
-// load reads all that an advance is decided on.
+// load reads everything that an advance is decided on.
 func (s *Store) load(ctx context.Context, a *licensing.Advance) (d activation, m *meter, l licenseLimits, err error) {
 	id := string(a.Key.License)
 	members := []string{"revision"}
@@ -159,7 +159,8 @@ func (s *Store) load(ctx context.Context, a *licensing.Advance) (d activation, m
 	return d, m, l, err
 }
 
-// dryRun decides on what was read, without changing anything: most refusals end here. It tells whether the meter is to be charged.
+// dryRun decides the advance on what was read, without changing anything: most refusals end here. It reports whether the meter has to be
+// charged.
 func (s *Store) dryRun(d activation, m *meter, a *licensing.Advance, p *plan) (charges bool, err error) {
 	trial := m.record()
 	_, totals, err := p.advance(a).Apply(d.record(), &trial)
@@ -174,10 +175,11 @@ func (s *Store) dryRun(d activation, m *meter, a *licensing.Advance, p *plan) (c
 	return totals.Used != m.Used || p.NewActivation != nil, err
 }
 
-// execute does what the plan says, under the activation's claim if there is one. again is set when another may have begun with it.
+// execute does what the plan says, under the activation's claim if there is one. again is set when another request may have started to
+// execute the same plan.
 func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance, p *plan, m *meter, again bool) (licensing.AdvanceResult, error) {
 	planned, stored := p.advance(a), d.record()
-	// What is decided without the meter must charge nothing, also if others have been given calls back since.
+	// A plan that does not charge the meter must charge nothing now either, though calls may have been given back since.
 	before := m.totals()
 	if d.Claim != nil {
 		before = d.Claim.MeterBefore
@@ -226,7 +228,7 @@ func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance,
 		return licensing.AdvanceResult{}, err
 	}
 	if next.Pending != nil {
-		// The lease is given already. If this fails, it is done by whoever comes next.
+		// The lease is stored already. If this fails, the next request of the activation does it, or the sweep.
 		_ = s.releasePending(ctx, next)
 	}
 	return licensing.AdvanceResult{Document: document, Outcome: out}, nil

@@ -13,19 +13,19 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// baseDocument is what all records of the catalogue have.
+// baseDocument is the part that the documents of the catalogue have in common.
 type baseDocument struct {
 	ID       string         `bson:"_id"`
 	Org      string         `bson:"org"`
-	NameKey  string         `bson:"name_key"` // of the document that makes the name unique; empty for a license
-	Folded   string         `bson:"folded"`   // what a search looks through
+	NameKey  string         `bson:"name_key"` // _id of the document that makes the name unique; empty for a license
+	Folded   string         `bson:"folded"`   // what searches look through
 	Revision int64          `bson:"revision"`
 	Created  date           `bson:"created"`
 	Updated  date           `bson:"updated"`
 	Metadata []metadataItem `bson:"metadata"`
 }
 
-// metadataItem of the vendor's metadata. Its keys are free text, which names of members are not.
+// metadataItem is an item of the vendor's metadata. Its keys are free text, which names of members cannot be.
 type metadataItem struct {
 	Key   string `bson:"k"`
 	Value string `bson:"v"`
@@ -56,7 +56,8 @@ func (d baseDocument) record() licensing.Record {
 
 func (d baseDocument) position() (date, string) { return d.Created, d.ID }
 
-// replaceRecord replaces a record that is still at the revision which the edit was made from; m is the document's meta.
+// replaceRecord replaces a record that is still at the revision that the edit was made from. m points to the base of the document, whose
+// revision it raises.
 func (s *Store) replaceRecord(ctx context.Context, c *mongo.Collection, m *baseDocument, document any) error {
 	m.Revision++
 	members, err := fields(document)
@@ -66,7 +67,7 @@ func (s *Store) replaceRecord(ctx context.Context, c *mongo.Collection, m *baseD
 	return s.editRecord(ctx, c, m.ID, m.Org, m.NameKey, m.Revision-1, bson.D{{Key: "$set", Value: members}})
 }
 
-// editRecord changes a record that is still at the revision, and gives it the name of that key if it has another one.
+// editRecord updates a record that is still at the revision, and changes the name that it holds if nameKey is another one.
 func (s *Store) editRecord(ctx context.Context, c *mongo.Collection, id, org, nameKey string, revision int64, update bson.D) error {
 	present, err := findOne[namedDocument](ctx, c, newDoc("_id", id, "org", org), project("name_key", "revision"))
 	switch {
@@ -100,11 +101,11 @@ func (s *Store) editRecord(ctx context.Context, c *mongo.Collection, id, org, na
 	return nil
 }
 
-// A record is not deleted while there are others below it, whoever makes one at the same time. The two sides each say what they are doing
-// before they look for the other: a deletion marks the record, then looks below it, then deletes it if the mark is still there; a creation
-// writes the child, then looks at the parent, wipes a mark off, and takes the child back if the parent is gone.
+// A record is not deleted while it has dependent records, also when one is created at the same time. Each side announces itself before it
+// looks for the other. A deletion marks the record, then looks for dependents, then deletes the record if the mark is still there. A
+// creation writes the child, then reads the parent, removes a mark, and deletes the child again if the parent is gone.
 
-// deleteLeaf deletes a record that has none below it. Its mark may be left behind by a node that dies; it means nothing by itself.
+// deleteLeaf deletes a record without dependent records. A node that dies may leave its mark behind, which has no effect by itself.
 func (s *Store) deleteLeaf(ctx context.Context, c *mongo.Collection, org, id license.ID, revision int64, below *mongo.Collection, parent string) error {
 	for {
 		record, err := findOne[baseDocument](ctx, c, newDoc("_id", string(id), "org", string(org)), project("name_key", "revision"))
@@ -137,7 +138,7 @@ func (s *Store) deleteLeaf(ctx context.Context, c *mongo.Collection, org, id lic
 	}
 }
 
-// atRevision is the condition that a record has the given revision; 0: any.
+// atRevision returns the condition that a record has the given revision; revision 0 accepts any.
 func atRevision(revision int64) bson.D {
 	if revision == 0 {
 		return nil
@@ -145,7 +146,7 @@ func atRevision(revision int64) bson.D {
 	return newDoc("revision", revision)
 }
 
-// verifyParent makes sure that a parent outlives the child which was just written; ErrNotFound when it does not.
+// verifyParent makes sure that the parent of a child that was just written stays. It returns ErrNotFound when the parent is gone.
 func (s *Store) verifyParent(ctx context.Context, c *mongo.Collection, id string) error {
 	for {
 		parent, err := findOne[struct{ Org, Leaving string }](ctx, c, newDoc("_id", id), project("org", "leaving"))

@@ -15,55 +15,56 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// batchWriter makes the changes of one kind of document that many requests share: a meter, a bucket of seats. All that this node wants of one
-// document goes through one queue and is written together, by one update that names the document's revision; if another node came first,
-// the document is read again and everything is decided anew. So a document costs one write for many requests, and nodes contend, not
-// requests.
+// batchWriter makes the changes of one kind of document that many requests share: a meter, or a bucket of seats. All changes of one
+// document that this node wants go through one queue and are written together, by one update that states the document's revision. If
+// another node came first, the document is read again and every change is decided again. So a document costs one write for many requests,
+// and nodes contend for it, not requests.
 //
-// A change that is part of an advance carries the mark of its claim. The desk reads the document, then makes sure that the mark is still
-// open, then writes. Whoever completes the work in its stead writes the same document before closing the mark, and whoever takes the work
-// back does so after (claim.go). So a node that was asleep in between, however long, finds either the mark closed or the revision raised.
+// A change that belongs to an advance carries the token of its claim. The writer reads the document, then checks that the token is still
+// open, then writes. A request that completes the work instead writes the same document before it closes the token, and one that undoes the
+// work does so after closing it (write_ahead.go). So a node that was stalled in between, however long, finds either the token closed or the
+// revision raised.
 type batchWriter[D sharedDocument] struct {
 	store      *Store
 	collection *mongo.Collection
 	decode     func(raw bson.Raw, entire bool) (D, error)
-	projection func(about []string) bson.D // what of a document is read for orders about these; nil: all of it
+	projection func(about []string) bson.D // the part of a document to read for changes of these activations; nil: all of it
 
 	mu     sync.Mutex
-	queues map[string][]*pendingWrite[D] // by document; present while somebody works on it
+	queues map[string][]*pendingWrite[D] // by document; present while one is being written
 }
 
-// sharedDocument is one that a desk keeps. It notes what was changed since it was read.
+// sharedDocument is a document of a batchWriter. It records what was changed since it was read.
 type sharedDocument interface {
-	changes() (set, unset bson.D)   // none: nothing to write
-	newDocument(revision int64) any // for a document that is not there yet
-	revision() int64                // the revision that was read; 0: not there yet
-	isPartial() bool                // what was read is too little to decide on
-	tokenHolders() []string         // activations that have marks in it which may be closed
-	prune(open openClaims)          // forgets those
+	changes() (set, unset bson.D)   // what to write; both empty: nothing
+	newDocument(revision int64) any // the document to insert when there is none yet
+	revision() int64                // as it was read; 0: the document does not exist yet
+	isPartial() bool                // more of the document is needed to decide
+	tokenHolders() []string         // activations whose tokens in the document may be closed
+	prune(open openClaims)          // removes the traces of closed tokens
 }
 
-// pendingWrite is one change that somebody waits for.
+// pendingWrite is a change that a caller waits for.
 type pendingWrite[D sharedDocument] struct {
-	activation   string        // the activation whose part of the document it is about
-	apply        func(D) error // decides and changes; an error leaves the document as it is
-	token        claimToken    // must be open; the zero mark is always
-	create       func() D      // the document when there is none; nil: ErrNotFound
-	preloaded    D             // the document as it was read before the mark was opened; saves reading it again
-	hasPreloaded bool          // seen is given
+	activation   string        // the activation whose part of the document it changes
+	apply        func(D) error // decides and changes; after an error the document must be as before
+	token        claimToken    // must be open; the zero token always is
+	create       func() D      // returns the document when there is none; nil: ErrNotFound
+	preloaded    D             // the document as it was read before the token was opened, which saves reading it again
+	hasPreloaded bool          // preloaded is set
 
 	err  error
 	done chan struct{}
 }
 
-// errTokenClosed is the answer to an order whose mark is closed: somebody else has completed the work or taken it back.
-var errTokenClosed = errors.New("the work was completed or taken back by another")
+// errTokenClosed is the result of a write whose token is closed: another request has completed the work or undone it.
+var errTokenClosed = errors.New("the claim was completed or undone by another request")
 
 func newBatchWriter[D sharedDocument](s *Store, c *mongo.Collection, decode func(bson.Raw, bool) (D, error), part func([]string) bson.D) *batchWriter[D] {
 	return &batchWriter[D]{store: s, collection: c, decode: decode, projection: part, queues: map[string][]*pendingWrite[D]{}}
 }
 
-// submit makes one change and returns after it is stored.
+// submit makes one change and returns after it is stored, with the error of apply or of the write.
 func (d *batchWriter[D]) submit(ctx context.Context, id string, o pendingWrite[D]) error {
 	o.done = make(chan struct{})
 	d.mu.Lock()
@@ -81,7 +82,7 @@ func (d *batchWriter[D]) submit(ctx context.Context, id string, o pendingWrite[D
 	}
 }
 
-// maxBatch is how many orders share one write.
+// maxBatch is the largest number of changes that share one write.
 const maxBatch = 256
 
 func (d *batchWriter[D]) processQueue(id string) {
@@ -96,7 +97,7 @@ func (d *batchWriter[D]) processQueue(id string) {
 		batch := waiting[:min(maxBatch, len(waiting))]
 		d.queues[id] = waiting[len(batch):]
 		d.mu.Unlock()
-		// The batch is nobody's in particular, so no caller's context ends it.
+		// The batch belongs to many callers, so it has a deadline of its own.
 		ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
 		err := d.writeBatch(ctx, id, batch)
 		cancel()
@@ -109,7 +110,7 @@ func (d *batchWriter[D]) processQueue(id string) {
 	}
 }
 
-// writeBatch makes the changes of a batch, however often another node comes first.
+// writeBatch makes the changes of a batch, again as long as another node changes the document first.
 func (d *batchWriter[D]) writeBatch(ctx context.Context, id string, batch []*pendingWrite[D]) error {
 	entire := d.projection == nil
 	for attempt := 0; ; attempt++ {
@@ -152,7 +153,8 @@ func (d *batchWriter[D]) writeBatch(ctx context.Context, id string, batch []*pen
 	}
 }
 
-// canUsePreloaded tells whether what was seen before the mark was opened may be used: then nothing can have been done under the mark before.
+// canUsePreloaded reports whether the preloaded document may be used: on the first attempt, and alone. Then nothing can have been done
+// under the token before.
 func (o *pendingWrite[D]) canUsePreloaded(n, attempt int) bool {
 	return o.hasPreloaded && n == 1 && attempt == 0
 }
@@ -193,7 +195,7 @@ func (d *batchWriter[D]) load(ctx context.Context, id string, batch []*pendingWr
 	return d.decode(raw, entire)
 }
 
-// save writes what was changed, if nobody else has changed the document since it was read.
+// save writes what was changed. It reports whether it did: not if the document has been changed since it was read.
 func (d *batchWriter[D]) save(ctx context.Context, id string, doc D) (bool, error) {
 	set, unset := doc.changes()
 	if len(set)+len(unset) == 0 {
@@ -213,7 +215,7 @@ func (d *batchWriter[D]) save(ctx context.Context, id string, doc D) (bool, erro
 	return d.store.updateOne(ctx, d.collection, byID(id, "rev", doc.revision()), update)
 }
 
-// backOff waits before the next attempt, longer each time, so that nodes get out of each other's way.
+// backOff waits before the next attempt, longer on average each time, so that nodes do not collide again.
 func backOff(ctx context.Context, attempt int) error {
 	longest := time.Millisecond << min(attempt, 6)
 	timer := time.NewTimer(rand.N(longest))

@@ -7,20 +7,21 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// The seats of one entitlement of a license are its pool. A pool is kept in buckets of at most 256 seats, so that no document grows
-// without bound and a large pool is not one hot spot: bucket n of a pool of 1000 seats may hold 256 of them for n from 0 to 2, and 232
-// for n = 3. What a bucket may hold follows from the limit alone, which comes with each request, so the caps always sum to it.
+// The seats of one entitlement of a license are its pool. A pool is kept in buckets of at most 256 seats, so that no document grows without
+// bound and a large pool is not written in one place: of a pool of 1000 seats, buckets 0 to 2 may hold 256 seats each, and bucket 3 holds
+// 232. The capacity of a bucket follows from the limit alone, which comes with each request, so the capacities always add up to the limit.
 //
-// A seat that is granted whatever others hold goes where any other would go, and if there is no room into the activation's home bucket
-// beyond its cap: there it is counted, and nobody else is given a seat until the bucket is below its cap again. Those who need a free seat
-// hold never more than the limit among them; in a pool of one bucket, none is given while all together hold as many.
+// A seat that is granted without a free slot goes where any other would go and, if there is no room, into the activation's preferred bucket
+// beyond its capacity. There it is counted, and no other activation is given a seat until the bucket is below its capacity again. The
+// activations that need a free slot never hold more than the limit among them; in a pool of one bucket, none is given a seat while all
+// together hold as many as the limit.
 const bucketSize = 256
 
-// maxOverCapacity is what a bucket holds at most beyond its cap, so that a document stays far below what MongoDB takes. What is beyond it goes
-// into buckets of no limit, where it is not counted.
+// maxOverCapacity is the largest number of seats in a bucket beyond its capacity, so that a document stays far below MongoDB's limit. Seats
+// beyond that go into buckets of a pool without limit, where they are not counted.
 const maxOverCapacity = 16 * bucketSize
 
-// bucketCapacity of bucket n in a pool of so many slots.
+// bucketCapacity returns the number of seats that bucket n may hold in a pool of this many slots.
 func bucketCapacity(n, slots int64) int64 {
 	if slots < 0 {
 		return bucketSize
@@ -28,7 +29,7 @@ func bucketCapacity(n, slots int64) int64 {
 	return max(0, min(bucketSize, slots-n*bucketSize))
 }
 
-// bucketCount is how many a pool of so many slots has; 0: any number.
+// bucketCount returns the number of buckets of a pool of this many slots; 0 is any number.
 func bucketCount(slots int64) int64 {
 	if slots < 0 {
 		return 0
@@ -36,7 +37,7 @@ func bucketCount(slots int64) int64 {
 	return (slots + bucketSize - 1) / bucketSize
 }
 
-// bucket is a document.
+// bucket is the document of a bucket of seats.
 type bucket struct {
 	ID         string                `bson:"_id"` // license:entitlement:n
 	Rev        int64                 `bson:"rev"`
@@ -44,28 +45,28 @@ type bucket struct {
 	Pool       string                `bson:"pool"` // license:entitlement
 	N          int64                 `bson:"n"`
 	Used       int64                 `bson:"used"` // the number of seats
-	NextExpiry date                  `bson:"next"` // not before this does a seat lapse; maybe later
+	NextExpiry date                  `bson:"next"` // no seat lapses before; may be too early
 	Seats      map[string]seatHolder `bson:"seats"`
 
-	isComplete    bool // Seats has all of them, and not only those that were asked for
-	needsAllSeats bool // all of them are needed
+	isComplete    bool // Seats has all seats, not only those of the requested activations
+	needsAllSeats bool // the decision needs all seats
 	touched       map[string]bool
-	expiryChanged bool // Next is to be written, though no seat was touched
+	expiryChanged bool // NextExpiry has to be written although no seat has changed
 }
 
-// seatHolder is who has a seat. The key is the activation's hash.
+// seatHolder is a seat of a bucket. Its key is the activation's hash.
 type seatHolder struct {
 	Token   string `bson:"mark"`
 	Context string `bson:"context"`
 	Since   date   `bson:"since"`
 	Until   date   `bson:"until"`
 
-	// A claim that promises the seat for longer notes what was promised before.
+	// A claim that renews the seat for longer records the deadline before, in order to undo it.
 	RenewedBy     string `bson:"raiser,omitempty"`
 	PreviousUntil date   `bson:"before,omitempty"`
 }
 
-// maxDate is when the seats of an empty bucket lapse: the last instant that every tool can show, the end of the year 9999.
+// maxDate is the expiry of an empty bucket: the last instant that every tool can show, at the end of the year 9999.
 const maxDate date = 253_402_300_799_999
 
 func poolID(license, entitlement string) string { return license + ":" + entitlement }
@@ -77,8 +78,8 @@ func newBucket(license, entitlement string, n int64) *bucket {
 	return &bucket{ID: bucketID(pool, n), License: license, Pool: pool, N: n, NextExpiry: maxDate, Seats: map[string]seatHolder{}, isComplete: true, touched: map[string]bool{}}
 }
 
-// bucketProjection is what is read of a bucket to decide about some activations: not the seats of others. What a seat costs does not depend on
-// how many there are.
+// bucketProjection returns the members to read of a bucket to decide about some activations. It leaves out the seats of others, so the cost
+// of a seat does not depend on their number.
 func bucketProjection(activations []string) bson.D {
 	part := newDoc("rev", 1, "license", 1, "pool", 1, "n", 1, "used", 1, "next", 1)
 	for _, key := range activations {
@@ -90,7 +91,7 @@ func bucketProjection(activations []string) bson.D {
 func decodeBucket(raw bson.Raw, entire bool) (*bucket, error) {
 	b := &bucket{isComplete: entire, touched: map[string]bool{}}
 	if err := bson.Unmarshal(raw, b); err != nil {
-		return nil, fmt.Errorf("a bucket: %w", err)
+		return nil, fmt.Errorf("decoding a bucket: %w", err)
 	}
 	if b.Seats == nil {
 		b.Seats = map[string]seatHolder{}
@@ -123,7 +124,7 @@ func (b *bucket) changes() (set, unset bson.D) {
 	return set, unset
 }
 
-// earliestExpiry is when the first seat lapses, of a bucket that was read entirely.
+// earliestExpiry returns the time at which the first seat lapses. The bucket must be complete.
 func (b *bucket) earliestExpiry() date {
 	next := maxDate
 	for _, p := range b.Seats {
@@ -132,7 +133,7 @@ func (b *bucket) earliestExpiry() date {
 	return next
 }
 
-// setSeat has a seat say something else, or adds it.
+// setSeat adds or replaces a seat.
 func (b *bucket) setSeat(key string, p seatHolder) {
 	if _, has := b.Seats[key]; !has {
 		b.Used++
@@ -150,7 +151,7 @@ func (b *bucket) removeSeat(key string) {
 	b.touched[key] = true
 }
 
-// takeSeat gives the activation a seat if one is free, and tells whether it has one.
+// takeSeat gives the activation a seat if one is free, and reports whether it has one.
 func (b *bucket) takeSeat(key string, p seatHolder, now date, most int64) bool {
 	if there, has := b.Seats[key]; has && there.Token == p.Token {
 		return true
@@ -158,11 +159,11 @@ func (b *bucket) takeSeat(key string, p seatHolder, now date, most int64) bool {
 	if !b.hasRoom(key, now, most) {
 		return false
 	}
-	b.setSeat(key, p) // also over an old seat of its own that it does not know of any more
+	b.setSeat(key, p) // also over an old seat of its own that its document no longer has
 	return true
 }
 
-// hasRoom tells whether a seat is free for the activation, also if it had none. Seats that have lapsed are free.
+// hasRoom reports whether a slot is free for the activation, not counting a seat that it has. Seats that have lapsed are free.
 func (b *bucket) hasRoom(key string, now date, most int64) bool {
 	others := b.Used
 	if _, has := b.Seats[key]; has {
@@ -190,11 +191,11 @@ func (b *bucket) hasRoom(key string, now date, most int64) bool {
 	return others < most
 }
 
-// renew keeps a seat that is still the given one, for as long as anybody was promised, and tells whether it is. By a claim that is given
-// it can be lowered.
-func (b *bucket) renew(key, mark string, until date, claim string) bool {
+// renew extends the seat with the given token to the deadline, and reports whether the seat still is that one. With a claim the extension
+// can be undone.
+func (b *bucket) renew(key, token string, until date, claim string) bool {
 	p, has := b.Seats[key]
-	if !has || p.Token != mark {
+	if !has || p.Token != token {
 		return false
 	}
 	if until > p.Until {
@@ -207,7 +208,8 @@ func (b *bucket) renew(key, mark string, until date, claim string) bool {
 	return true
 }
 
-// undoRenewal takes back what a claim has promised. It is written in any case: the raised revision stops a promise that is on its way.
+// undoRenewal restores the deadline from before a claim. The bucket is written in any case: the raised revision stops a renewal that is
+// still on its way.
 func (b *bucket) undoRenewal(key, claim string) {
 	p, has := b.Seats[key]
 	if !has {
@@ -219,21 +221,21 @@ func (b *bucket) undoRenewal(key, claim string) {
 	b.setSeat(key, p)
 }
 
-// replace replaces a seat that is still the given one.
-func (b *bucket) replace(key, mark string, p seatHolder) {
-	if there, has := b.Seats[key]; has && there.Token == mark {
+// replace replaces the seat if it still has the given token.
+func (b *bucket) replace(key, token string, p seatHolder) {
+	if there, has := b.Seats[key]; has && there.Token == token {
 		b.setSeat(key, p)
 	}
 }
 
-// release gives a seat back that is still the given one.
-func (b *bucket) release(key, mark string) {
-	if there, has := b.Seats[key]; has && there.Token == mark {
+// release frees the seat if it still has the given token.
+func (b *bucket) release(key, token string) {
+	if there, has := b.Seats[key]; has && there.Token == token {
 		b.removeSeat(key)
 	}
 }
 
-// preferredBucket is the bucket in which an activation looks first. It spreads the activations, so that few write one document.
+// preferredBucket returns the bucket in which an activation looks first. It spreads the activations, so that few write the same document.
 func preferredBucket(key string, among int64) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(key))

@@ -8,8 +8,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// DeleteLicense implements licensing.CatalogStore. From the moment that the license's document is gone, nothing can be done with it; what
-// belonged to it is tidied after that, and by the sweep if this node dies before.
+// DeleteLicense implements licensing.CatalogStore. From the moment that the license's document is gone, nothing can be done with it. What
+// belonged to it is deleted after that, or by the sweep if this node dies before.
 func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision int64) error {
 	present, err := findOne[baseDocument](ctx, s.licenses, newDoc("_id", string(id), "org", string(org)), project("revision"))
 	switch {
@@ -30,7 +30,7 @@ func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision 
 		return err
 	}
 	if there, err := exists(ctx, s.licenses, byID(d.ID)); err != nil || there {
-		return errors.Join(err, licensing.ErrStale) // edited meanwhile
+		return errors.Join(err, licensing.ErrStale) // it was edited at the same time
 	}
 	return licensing.ErrNotFound
 }
@@ -38,10 +38,10 @@ func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision 
 // deletion is written before a license is deleted.
 type deletion struct {
 	ID       string `bson:"_id"`
-	Revision int64  `bson:"revision"` // that the license must have; 0: any
+	Revision int64  `bson:"revision"` // that the license must have; 0 accepts any
 }
 
-// completeDeletion brings to its end what somebody has begun with the license, if anybody has.
+// completeDeletion completes a deletion of the license, if one has begun.
 func (s *Store) completeDeletion(ctx context.Context, id string) error {
 	d, err := findOne[deletion](ctx, s.deletions, newDoc("_id", id))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -52,8 +52,8 @@ func (s *Store) completeDeletion(ctx context.Context, id string) error {
 	return s.deleteRemains(ctx, d)
 }
 
-// deleteRemains removes what a deleted license had. The license goes here too: the deletion was written before it. One that was edited
-// before its time came stays.
+// deleteRemains deletes the license and everything that belonged to it: the deletion is written before the license is deleted. A license
+// that was edited before it could be deleted stays.
 func (s *Store) deleteRemains(ctx context.Context, d deletion) error {
 	id := d.ID
 	if _, err := s.deleteOne(ctx, s.licenses, append(byID(id), atRevision(d.Revision)...)); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// entryDocument is the document of an entry. Its _id is kind and id together; due and until are left out where they are never, so that sparse
-// indexes hold only what will come.
+// entryDocument is the document of an entry. Its _id is the kind and the id. due and until are left out when they are 0, so that their
+// sparse indexes contain only entries that have them.
 type entryDocument struct {
 	Key      string `bson:"_id"`
 	Kind     string `bson:"kind"`
@@ -41,7 +41,7 @@ func (d entryDocument) record() licensing.Entry {
 
 func (d entryDocument) position() (date, string) { return d.Created, d.Key }
 
-// CreateEntry implements licensing.EntryStore, as all below.
+// CreateEntry implements licensing.EntryStore, as do the exported methods below.
 func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
 	if err := e.Check(); err != nil {
 		return err

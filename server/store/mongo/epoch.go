@@ -15,7 +15,7 @@ func (s *Store) Epoch(ctx context.Context, first int64) (licensing.Epoch, error)
 	return s.epoch(ctx, first, 0)
 }
 
-// epoch gives the stored one, and makes it if there is none. It is read first: it is asked for often and made once.
+// epoch returns the stored epoch, and creates it if there is none. It is read first, since it is read often and created once.
 func (s *Store) epoch(ctx context.Context, first int64, since lease.Time) (licensing.Epoch, error) {
 	if e, err := s.readEpoch(ctx); !errors.Is(err, licensing.ErrNotFound) {
 		return e, err
@@ -41,7 +41,7 @@ func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (li
 		if err != nil {
 			return licensing.Epoch{}, err
 		}
-		// It is too low only if somebody has made the first one in between.
+		// The epoch is too low only if another node has created the first one in between.
 		if e, err := s.epoch(ctx, above+1, now); err != nil || e.Value > above {
 			return e, err
 		}

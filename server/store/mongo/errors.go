@@ -12,8 +12,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// mapError turns the driver's errors into those of the contract. Whatever means that MongoDB could not be reached, or could not do it now,
-// is ErrUnavailable: the same request may work in a moment.
+// mapError maps the driver's errors to those of the store's contract. Errors that mean that MongoDB cannot be reached, or cannot do it now,
+// become ErrUnavailable: the same request may succeed in a moment.
 func mapError(err error) error {
 	var server mongo.ServerError
 	switch {
@@ -33,7 +33,7 @@ func mapError(err error) error {
 	return fmt.Errorf("MongoDB: %w", err)
 }
 
-// isTransient tells whether the server's no is one of a moment: an election, a shutdown, a lost majority.
+// isTransient reports whether the server's error is temporary: an election, a shutdown, a lost majority.
 func isTransient(err mongo.ServerError) bool {
 	for _, label := range []string{"RetryableWriteError", "TransientTransactionError", "NetworkError"} {
 		if err.HasErrorLabel(label) {
@@ -41,7 +41,7 @@ func isTransient(err mongo.ServerError) bool {
 		}
 	}
 	for _, code := range []int{
-		6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, // as the drivers' specification of retryable writes lists them
+		6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, // as listed in the drivers' specification of retryable writes
 		50, 64, 100, // MaxTimeMSExpired, WriteConcernFailed, UnsatisfiableWriteConcern
 	} {
 		if err.HasErrorCode(code) {
@@ -51,18 +51,18 @@ func isTransient(err mongo.ServerError) bool {
 	return false
 }
 
-// isConnectionLoss tells whether the request got no connection, or lost it.
+// isConnectionLoss reports whether the request got no connection or lost it.
 func isConnectionLoss(err error) bool {
 	var selection topology.ServerSelectionError
 	var connection topology.ConnectionError
 	var queue topology.WaitQueueTimeoutError
 	var pool topology.PoolError
-	var cleared interface{ Retryable() bool } // the pool was emptied because another request lost its connection
+	var cleared interface{ Retryable() bool } // the pool was cleared because another request lost its connection
 	return errors.Is(err, mongo.ErrClientDisconnected) || errors.As(err, &selection) || errors.As(err, &connection) || errors.As(err, &queue) ||
 		errors.As(err, &pool) || errors.As(err, &cleared) && cleared.Retryable()
 }
 
-// lastServerError shortens what the driver says when it finds no server to the last thing that a server, or the network, said.
+// lastServerError shortens the driver's error about finding no server to the last error of a server or of the network.
 func lastServerError(err error) error {
 	if _, after, ok := strings.Cut(err.Error(), "Last error: "); ok {
 		text, _, _ := strings.Cut(after, " }")

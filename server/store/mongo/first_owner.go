@@ -9,8 +9,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The first owner is made once because the founding is one document with a fixed _id. It holds the organisation and the owner: from the
-// moment that it is there, the server is owned, and any node can finish what follows from it.
+// The first owner is created once, because the creation is one document with a fixed _id, which holds the organisation and the owner. From
+// the moment that it exists the server has an owner, and any node can complete the rest.
 
 const (
 	setupID      = "setup"
@@ -30,10 +30,10 @@ type firstOwner struct {
 	Done         bool         `bson:"done"`
 }
 
-// HasOwner implements access.Store, as all below.
+// HasOwner implements access.Store.
 func (s *Store) HasOwner(ctx context.Context) (bool, error) { return s.completeFirstOwner(ctx) }
 
-// completeFirstOwner finishes the founding, if there is one, and tells whether there is.
+// completeFirstOwner completes the creation of the first owner, if it has begun, and reports whether it has.
 func (s *Store) completeFirstOwner(ctx context.Context) (bool, error) {
 	f, err := findOne[firstOwner](ctx, s.settings, newDoc("_id", firstOwnerID))
 	if errors.Is(err, licensing.ErrNotFound) {

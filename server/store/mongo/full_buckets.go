@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// fullBucketCache remembers the buckets that this node has just found full, so that in a large pool, most of whose buckets are, not every request
-// reads its home bucket for nothing. It is only advice on where to look first: a seat that became free meanwhile is found by the search.
+// fullBucketCache remembers buckets that this node has just found full. In a large pool most buckets are full, and not every request should
+// read its preferred bucket in vain. The cache only decides where to look first: the search finds a seat that has become free meanwhile.
 type fullBucketCache struct {
 	mu    sync.Mutex
 	until map[string]time.Time // by bucket
@@ -14,7 +14,7 @@ type fullBucketCache struct {
 
 const (
 	fullBucketTTL  = time.Second
-	maxFullBuckets = 4096 // buckets that are remembered
+	maxFullBuckets = 4096 // number of buckets at which the cache is emptied
 )
 
 func (c *fullBucketCache) add(bucket string, now time.Time) {
@@ -33,7 +33,7 @@ func (c *fullBucketCache) contains(bucket string, now time.Time) bool {
 	return known && now.Before(until)
 }
 
-// remove is called when a seat was given back.
+// remove is called when a seat was released.
 func (c *fullBucketCache) remove(bucket string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,16 +16,16 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// All that is ever sent to MongoDB goes through the functions of this file and list. Each filter of a write begins with the equality of _id,
+// All commands to MongoDB are sent by the functions of this file and by findPage. Each filter of a write begins with the equality of _id,
 // so a sharded cluster sends it to one shard.
 
-// date is an instant with milliseconds; the zero value is left out, as lease.Time 0 means never.
+// date is an instant in milliseconds. As for lease.Time, the zero value means never.
 type date = bson.DateTime
 
 func dateOf(t lease.Time) date { return date(t) }
 func timeOf(d date) lease.Time { return lease.Time(d) }
 
-// newDoc is a document in short: with("_id", id, "org", org).
+// newDoc returns a document of pairs of a name and a value: newDoc("_id", id, "org", org).
 func newDoc(pairs ...any) bson.D {
 	d := make(bson.D, 0, len(pairs)/2)
 	for i := 0; i < len(pairs); i += 2 {
@@ -34,14 +34,14 @@ func newDoc(pairs ...any) bson.D {
 	return d
 }
 
-// byID is the filter of a write, and more conditions that must hold.
+// byID returns the filter of a write: the _id and further conditions.
 func byID(id any, more ...any) bson.D { return append(newDoc("_id", id), newDoc(more...)...) }
 
-// fields is a document's members but for its _id, to be $set.
+// fields returns the members of a document except its _id, for $set.
 func fields(document any) (bson.D, error) {
 	var raw bytes.Buffer
 	encoder := bson.NewEncoder(bson.NewDocumentWriter(&raw))
-	encoder.UseJSONStructTags() // as the client does: policies have only those
+	encoder.UseJSONStructTags() // as the client does: policies have no other tags
 	if err := encoder.Encode(document); err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func fields(document any) (bson.D, error) {
 	return d[1:], nil
 }
 
-// insert adds a document; ErrExists when its _id is taken.
+// insert adds a document. It returns ErrExists when its _id is taken.
 func (s *Store) insert(ctx context.Context, c *mongo.Collection, document any) error {
 	return s.runWrite(func() error {
 		_, err := c.InsertOne(ctx, document)
@@ -60,7 +60,7 @@ func (s *Store) insert(ctx context.Context, c *mongo.Collection, document any) e
 	})
 }
 
-// updateOne updates the one document that the filter meets and tells whether there was one.
+// updateOne updates the document that matches the filter, and reports whether there was one.
 func (s *Store) updateOne(ctx context.Context, c *mongo.Collection, filter, update bson.D) (met bool, err error) {
 	err = s.runWrite(func() error {
 		result, err := c.UpdateOne(ctx, filter, update)
@@ -70,7 +70,8 @@ func (s *Store) updateOne(ctx context.Context, c *mongo.Collection, filter, upda
 	return met && err == nil, err
 }
 
-// upsert updates the document or makes it. Of two that make it at a time MongoDB may refuse one, which then finds it made.
+// upsert updates the document or creates it. Of two upserts that create it at the same time MongoDB may refuse one, which is then repeated
+// as an update.
 func (s *Store) upsert(ctx context.Context, c *mongo.Collection, filter, update bson.D) error {
 	once := func() error {
 		return s.runWrite(func() error {
@@ -85,7 +86,7 @@ func (s *Store) upsert(ctx context.Context, c *mongo.Collection, filter, update 
 	return err
 }
 
-// deleteOne deletes the one document that the filter meets and tells whether there was one.
+// deleteOne deletes the document that matches the filter, and reports whether there was one.
 func (s *Store) deleteOne(ctx context.Context, c *mongo.Collection, filter bson.D) (met bool, err error) {
 	err = s.runWrite(func() error {
 		result, err := c.DeleteOne(ctx, filter)
@@ -95,7 +96,7 @@ func (s *Store) deleteOne(ctx context.Context, c *mongo.Collection, filter bson.
 	return met && err == nil, err
 }
 
-// deleteMany deletes all documents that the filter meets, each by its _id.
+// deleteMany deletes all documents that match the filter, each by its _id.
 func (s *Store) deleteMany(ctx context.Context, c *mongo.Collection, filter bson.D) error {
 	const atOnce = 1000
 	for {
@@ -118,7 +119,7 @@ func (s *Store) deleteMany(ctx context.Context, c *mongo.Collection, filter bson
 	}
 }
 
-// runWrite sends one write. Tests let it fail before and after: a process that dies there has the same effect.
+// runWrite sends one write. Tests make it fail before or after the write, with the same effect as a process that dies there.
 func (s *Store) runWrite(send func() error) error {
 	if s.onWrite != nil {
 		if err := s.onWrite(); err != nil {
@@ -134,13 +135,13 @@ func (s *Store) runWrite(send func() error) error {
 	return err
 }
 
-// findOne reads one document; ErrNotFound when there is none.
+// findOne reads one document. It returns ErrNotFound when there is none.
 func findOne[D any](ctx context.Context, c *mongo.Collection, filter bson.D, o ...options.Lister[options.FindOneOptions]) (d D, err error) {
 	err = mapError(c.FindOne(ctx, filter, o...).Decode(&d))
 	return d, err
 }
 
-// project is the projection of a read that needs just these members.
+// project returns the projection of a read that needs only these members.
 func project(members ...string) *options.FindOneOptionsBuilder {
 	d := bson.D{}
 	for _, m := range members {
@@ -149,7 +150,7 @@ func project(members ...string) *options.FindOneOptionsBuilder {
 	return options.FindOne().SetProjection(d)
 }
 
-// findAll reads all documents that the filter meets.
+// findAll reads all documents that match the filter.
 func findAll[D any](ctx context.Context, c *mongo.Collection, filter bson.D, o ...options.Lister[options.FindOptions]) ([]D, error) {
 	cursor, err := c.Find(ctx, filter, o...)
 	if err != nil {
@@ -160,7 +161,7 @@ func findAll[D any](ctx context.Context, c *mongo.Collection, filter bson.D, o .
 	return all, mapError(err)
 }
 
-// distinct is the values of a member in the documents that the filter meets, each once.
+// distinct returns the values of a member in the documents that match the filter, each once.
 func distinct(ctx context.Context, c *mongo.Collection, filter bson.D, member string) ([]string, error) {
 	cursor, err := c.Aggregate(ctx, mongo.Pipeline{newDoc("$match", filter), newDoc("$group", newDoc("_id", "$"+member))})
 	if err != nil {
@@ -179,7 +180,7 @@ func distinct(ctx context.Context, c *mongo.Collection, filter bson.D, member st
 	return values, nil
 }
 
-// exists tells whether the filter meets a document.
+// exists reports whether a document matches the filter.
 func exists(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, error) {
 	_, err := findOne[bson.Raw](ctx, c, filter, project("_id"))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -188,7 +189,7 @@ func exists(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, erro
 	return err == nil, err
 }
 
-// staleOrNotFound tells why a conditional write of a document met none.
+// staleOrNotFound returns the reason for which a conditional write of a document matched none.
 func (s *Store) staleOrNotFound(ctx context.Context, c *mongo.Collection, id string) error {
 	there, err := exists(ctx, c, byID(id))
 	if err != nil || !there {
@@ -197,7 +198,7 @@ func (s *Store) staleOrNotFound(ctx context.Context, c *mongo.Collection, id str
 	return licensing.ErrStale
 }
 
-// parallel runs reads side by side and returns the first's error of those that failed.
+// parallel runs the reads at the same time and returns the error of the first one that failed, in their order.
 func parallel(reads ...func() error) error {
 	errs := make([]error, len(reads))
 	var all sync.WaitGroup
@@ -214,9 +215,9 @@ func parallel(reads ...func() error) error {
 	return nil
 }
 
-// newToken makes a name for one piece of work that nothing else ever has.
+// newToken returns a random token that no other claim or pending release has.
 func newToken() string {
 	var b [10]byte
-	_, _ = rand.Read(b[:]) // it never fails
+	_, _ = rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }

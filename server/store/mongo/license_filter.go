@@ -20,7 +20,7 @@ func listIndexes(ctx context.Context, s *Store) error {
 	})
 }
 
-// licenseFilter is the filter in MongoDB's words. A policy's type stands in the version: those of the type are looked up first.
+// licenseFilter returns the filter as a query. A policy's type is a member of the version, so versions with the type are looked up first.
 func (s *Store) licenseFilter(ctx context.Context, org license.ID, f licensing.LicenseFilter) (bson.D, error) {
 	filter := newDoc("org", string(org))
 	for _, c := range []struct{ member, value string }{
@@ -31,7 +31,7 @@ func (s *Store) licenseFilter(ctx context.Context, org license.ID, f licensing.L
 		}
 	}
 	if f.ExpiresFrom != 0 || f.ExpiresUntil != 0 {
-		expires := newDoc("$gte", max(dateOf(f.ExpiresFrom), date(1))) // 0 is never
+		expires := newDoc("$gte", max(dateOf(f.ExpiresFrom), date(1))) // 0 means never
 		if f.ExpiresUntil != 0 {
 			expires = append(expires, bson.E{Key: "$lt", Value: dateOf(f.ExpiresUntil)})
 		}
@@ -48,15 +48,15 @@ func (s *Store) licenseFilter(ctx context.Context, org license.ID, f licensing.L
 				versions = append(versions, v.Meta.ID)
 			}
 		}
-		filter = append(filter, bson.E{Key: "$and", Value: bson.A{newDoc("version", newDoc("$in", versions))}}) // beside the one version
+		filter = append(filter, bson.E{Key: "$and", Value: bson.A{newDoc("version", newDoc("$in", versions))}}) // in addition to a filter for one version
 	}
 	return filter, nil
 }
 
-// maxEmptyPages is how many pages are looked through for a license that was never activated, before an empty one is given.
+// maxEmptyPages is the number of pages that are searched for a license that was never activated, before an empty page is returned.
 const maxEmptyPages = 20
 
-// neverActivated lists those licenses of which there is no activation. Each page is read and then thinned out.
+// neverActivated lists the licenses without activations. It reads pages of licenses and removes those that have one.
 func (s *Store) neverActivated(ctx context.Context, filter bson.D, page licensing.Page) (licensing.Listing[licensing.License], error) {
 	for round := 1; ; round++ {
 		found, err := listSorted(ctx, s.licenses, filter, page, licenseRecord.record)
@@ -81,7 +81,7 @@ func (s *Store) neverActivated(ctx context.Context, filter bson.D, page licensin
 	}
 }
 
-// withActivations tells which of the licenses have an activation, open or closed.
+// withActivations returns which of the licenses have an activation, open or closed.
 func (s *Store) withActivations(ctx context.Context, licenses []licensing.License) (map[string]bool, error) {
 	ids := bson.A{}
 	for _, l := range licenses {

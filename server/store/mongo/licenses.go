@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// licenseRecord is a document. What syncs change is not in it but in the meter, which has the same _id, and in the pools.
+// licenseRecord is the document of a license. What syncs change is not in it but in the meter, which has the same _id, and in the pools.
 type licenseRecord struct {
 	Meta         baseDocument             `bson:",inline"`
 	Product      string                   `bson:"product"`
@@ -32,7 +32,7 @@ type licenseRecord struct {
 	Recent       []licensing.HistoryEntry `bson:"recent"`
 	Fingerprint  []lease.FingerprintPart  `bson:"fingerprint"`
 	Holds        []licensing.Hold         `bson:"holds"`
-	Reduced      []string                 `bson:"narrowed,omitempty"` // entitlements of which there were more slots before
+	Reduced      []string                 `bson:"narrowed,omitempty"` // entitlements that had more slots before
 }
 
 type entitlement struct {
@@ -59,8 +59,8 @@ func (d licenseRecord) record() licensing.License {
 	return l
 }
 
-// CreateLicense implements licensing.CatalogStore. The meter comes first: no license is ever without one. What is left of a license with its id,
-// whose deletion somebody has begun, goes before.
+// CreateLicense implements licensing.CatalogStore. The meter is written first: no license is ever without one. Before that, an unfinished
+// deletion of a license with the same id is completed.
 func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 	d := newLicenseRecord(l)
 	var version bool
@@ -104,7 +104,7 @@ func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.Licens
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	d := newLicenseRecord(l)
 	before, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", d.Meta.ID, "org", d.Meta.Org, "revision", l.Revision), project("entitlements", "narrowed"))
-	if err != nil && !errors.Is(err, licensing.ErrNotFound) { // why there is none is told by the update
+	if err != nil && !errors.Is(err, licensing.ErrNotFound) { // the update returns the reason for which there is none
 		return l, err
 	}
 	d.Reduced = d.reducedEntitlements(before)
@@ -113,8 +113,8 @@ func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensi
 	return l, err
 }
 
-// LicenseContext implements licensing.SyncStore. The documents are read one after the other and not at one instant; an Advance names the license's
-// revision, so terms in which the license is out of date cannot be acted on.
+// LicenseContext implements licensing.SyncStore. The documents are read one after the other, not at one instant. An Advance states the
+// license's revision, so a context with an outdated license cannot be acted on.
 func (s *Store) LicenseContext(ctx context.Context, id license.ID) (licensing.LicenseContext, error) {
 	d, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", string(id)))
 	if err != nil {
@@ -133,13 +133,13 @@ func (s *Store) LicenseContext(ctx context.Context, id license.ID) (licensing.Li
 	return terms, nil
 }
 
-// Meter implements licensing.SyncStore. It counts requests that are under way; one that is taken back lowers it again.
+// Meter implements licensing.SyncStore. It includes requests in progress; undoing one lowers it again.
 func (s *Store) Meter(ctx context.Context, id license.ID) (licensing.Meter, error) {
 	m, err := findOne[meter](ctx, s.meters, newDoc("_id", string(id)))
 	return m.record(), err
 }
 
-// LastSync implements licensing.SyncStore. It looks through all that the license has: it is for a person to read.
+// LastSync implements licensing.SyncStore. It searches all activations of the license: it is meant for people, not for syncs.
 func (s *Store) LastSync(ctx context.Context, id license.ID) (lease.Time, error) {
 	last, err := findAll[activation](ctx, s.activations, newDoc("license", string(id)), options.Find().SetProjection(newDoc("last_sync", 1)).
 		SetSort(newDoc("last_sync", -1)).SetLimit(1))
@@ -153,7 +153,7 @@ func (s *Store) LastSync(ctx context.Context, id license.ID) (lease.Time, error)
 	return 0, nil
 }
 
-// requireLicense is ErrNotFound unless the license is the organisation's.
+// requireLicense returns ErrNotFound unless the license belongs to the organisation.
 func (s *Store) requireLicense(ctx context.Context, org, id license.ID) error {
 	there, err := exists(ctx, s.licenses, newDoc("_id", string(id), "org", string(org)))
 	if err != nil || !there {

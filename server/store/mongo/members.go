@@ -11,14 +11,14 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// member is a document. Which sessions are good is its word alone: those of its present round of logins, and the one that it keeps from
-// earlier rounds. So a new password ends the others at one stroke, and deleting them is only tidying.
+// member is the document of a member. It alone decides which sessions are valid: those of its current session round, and one kept session
+// of earlier rounds. So a new password ends the others in one step, and deleting them is only cleanup.
 type member struct {
 	ID           string `bson:"_id"`
 	Org          string `bson:"org"`
-	NameKey      string `bson:"name_key"` // of the document that makes the e-mail address unique
+	NameKey      string `bson:"name_key"` // _id of the document that makes the e-mail address unique
 	Revision     int64  `bson:"revision"`
-	Folded       string `bson:"folded"` // what a search looks through
+	Folded       string `bson:"folded"` // what searches look through
 	Email        string `bson:"email"`
 	Verified     bool   `bson:"verified"`
 	Name         string `bson:"name"`
@@ -74,7 +74,7 @@ func (s *Store) MemberByEmail(ctx context.Context, email string) (access.Member,
 	return d.record(), err
 }
 
-// Members implements access.Store, as all below.
+// Members implements access.Store, as do the exported methods below.
 func (s *Store) Members(ctx context.Context, org license.ID, page licensing.Page) (licensing.Listing[access.Member], error) {
 	return listNewest(ctx, s.members, newDoc("org", string(org)), "folded", page, member.record)
 }
@@ -137,12 +137,12 @@ func (s *Store) EndSessions(ctx context.Context, org, id license.ID, keep lease.
 	return s.deleteEndedSessions(ctx, id, keep)
 }
 
-// endSessionsUpdate is an update of a member after which keep is the only session.
+// endSessionsUpdate returns an update of a member that ends all sessions except keep, and sets these members.
 func endSessionsUpdate(keep lease.Hash, set ...bson.E) bson.D {
 	return newDoc("$set", append(newDoc("keep", string(keep)), set...), "$inc", newDoc("round", int64(1)))
 }
 
-// deleteEndedSessions tidies up those that the member's document has ended.
+// deleteEndedSessions deletes the sessions that the member's document has ended.
 func (s *Store) deleteEndedSessions(ctx context.Context, id license.ID, keep lease.Hash) error {
 	return s.deleteMany(ctx, s.sessions, newDoc("member", string(id), "_id", newDoc("$ne", string(keep))))
 }

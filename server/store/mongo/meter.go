@@ -10,8 +10,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// meter is a document: what all activations of a license count together. Its _id is the license's. What an advance adds stands in Traces
-// too, under its activation, for as long as the advance is under way: done twice it is done once, and it can be taken back.
+// meter is the document of what all activations of a license count together. Its _id is the license's. What an advance adds is recorded in
+// Traces too, under its activation, while the advance is in progress: so a repeated charge has no effect, and a charge can be undone.
 type meter struct {
 	ID               string           `bson:"_id"`
 	Rev              int64            `bson:"rev"`
@@ -31,7 +31,7 @@ type meter struct {
 
 	loaded     licensing.Meter
 	touched    map[string]bool
-	forceWrite bool // written although nothing changed
+	forceWrite bool // write the counters although they have not changed
 }
 
 type period struct {
@@ -39,26 +39,26 @@ type period struct {
 	Used int64 `bson:"used"`
 }
 
-// trace is what one advance has added. The key is the activation's hash.
+// trace is what one advance has added. Its key is the activation's hash.
 type trace struct {
 	Token       string      `bson:"mark"`
-	MeterBefore meterTotals `bson:",inline"` // with the plan it says what was charged for what
+	MeterBefore meterTotals `bson:",inline"` // with the plan it determines what was charged
 	Calls       int64       `bson:"calls"`
-	Period      date        `bson:"in"`      // the period that the calls count in
+	Period      date        `bson:"in"`      // the period in which the calls count
 	Machine     int64       `bson:"machine"` // 1: it took a machine's place
-	Window      date        `bson:"window"`  // start of the window that it counts in
-	Place       int64       `bson:"place"`   // 1: one that nobody had had
-	Move        int64       `bson:"move"`    // 1: one that another had given up
-	MoveWindow  date        `bson:"moved"`   // start of the window that the move counts in
+	Window      date        `bson:"window"`  // start of the activation window in which it counts
+	Place       int64       `bson:"place"`   // 1: the place was new
+	Move        int64       `bson:"move"`    // 1: the place was given up by another: a transfer
+	MoveWindow  date        `bson:"moved"`   // start of the transfer window in which it counts
 
-	VacatedBy lease.Hash `bson:"left"` // who had given up that place
+	VacatedBy lease.Hash `bson:"left"` // the activation that had given up the place
 }
 
-// maxUnprunedTraces is how many traces a meter may have for a charge that comes alone to leave them as they are: to forget those that are over
-// takes a look at the activations, which one charge in so many pays for all.
+// maxUnprunedTraces is the number of traces up to which a single charge leaves a meter's traces as they are. Pruning them costs a read of
+// the activations, which one charge in so many makes for all.
 const maxUnprunedTraces = 16
 
-// meterTotals is what a charge needs to know of the meter.
+// meterTotals are the members of the meter that a charge depends on.
 type meterTotals struct {
 	Used             int64 `bson:"before"`
 	Period           date  `bson:"before_period"`
@@ -73,12 +73,12 @@ func (t meterTotals) charge(a *licensing.Advance, stored *licensing.Activation) 
 		Used: t.Used, Period: timeOf(t.Period), UsedBeforePeriod: t.UsedBeforePeriod})
 }
 
-// newMeter is that of a new license, without its _id.
+// newMeter returns the meter of a new license, without its _id.
 func newMeter() bson.D {
 	return append(newDoc("rev", int64(1), "traces", bson.D{}), (&meter{}).counters()...)
 }
 
-// counters is all of a meter but who is at work on it.
+// counters returns the members of a meter except its traces.
 func (m *meter) counters() bson.D {
 	return newDoc("used", m.Used, "period", m.Period, "before", m.UsedBeforePeriod, "machines", m.Machines, "places", m.Places, "window_from", m.WindowFrom,
 		"window_count", m.WindowCount, "moves_from", m.MovesFrom, "moves", m.Moves, "last_activation", m.LastActivation, "closed", m.ClosedPeriods, "left", m.VacatedBy)
@@ -93,7 +93,7 @@ func (m *meter) record() licensing.Meter {
 	return r
 }
 
-// setRecord takes over what a function of the domain has made of the record.
+// setRecord sets the counters to those of the record, which a function of the domain has changed.
 func (m *meter) setRecord(r licensing.Meter) {
 	m.Used, m.Period, m.UsedBeforePeriod, m.Machines, m.Places = r.Used, dateOf(r.Period), r.UsedBeforePeriod, r.Machines, r.Places
 	m.WindowFrom, m.WindowCount, m.MovesFrom, m.Moves, m.LastActivation = dateOf(r.WindowFrom), r.WindowCount, dateOf(r.MovesFrom), r.Moves, dateOf(r.LastActivation)
@@ -106,12 +106,12 @@ func (m *meter) setRecord(r licensing.Meter) {
 func decodeMeter(raw bson.Raw) (*meter, error) {
 	m := &meter{}
 	if err := bson.Unmarshal(raw, m); err != nil {
-		return nil, fmt.Errorf("a meter: %w", err)
+		return nil, fmt.Errorf("decoding a meter: %w", err)
 	}
 	return m.markLoaded(), nil
 }
 
-// markLoaded notes what the document was.
+// markLoaded records the document as it was read.
 func (m *meter) markLoaded() *meter {
 	m.loaded, m.touched = m.record(), map[string]bool{}
 	if m.Traces == nil {
@@ -160,7 +160,8 @@ func (m *meter) setTrace(key string, t trace) {
 	m.touched[key] = true
 }
 
-// charge adds what an advance takes: a machine's place and one activation of the window for a first one, and its calls.
+// charge adds what an advance takes: for a new activation a machine's place and one activation of the window, and its calls. A charge that
+// was made under the token already is not made again.
 func (m *meter) charge(token string, a *licensing.Advance, stored *licensing.Activation) (licensing.UsageTotals, error) {
 	key := string(a.Key.Activation)
 	if done, ok := m.Traces[key]; ok && done.Token == token {
@@ -189,15 +190,16 @@ func (m *meter) charge(token string, a *licensing.Advance, stored *licensing.Act
 	return after, nil
 }
 
-// undoCharge undoes a charge, if it was made. It is written in any case: the raised revision stops a charge that is on its way.
-func (m *meter) undoCharge(key, mark string) {
+// undoCharge undoes a charge, if it was made. The meter is written in any case: the raised revision stops a charge that is still on its
+// way.
+func (m *meter) undoCharge(key, token string) {
 	m.forceWrite = true
 	t, ok := m.Traces[key]
-	if !ok || t.Token != mark {
+	if !ok || t.Token != token {
 		return
 	}
 	m.Used -= t.Calls
-	if t.Period < m.Period { // it was charged in a period that is over by now
+	if t.Period < m.Period { // the period in which it was charged has ended
 		m.UsedBeforePeriod -= t.Calls
 		for n := range m.ClosedPeriods {
 			if m.ClosedPeriods[n].From == t.Period {
@@ -220,7 +222,7 @@ func (m *meter) undoCharge(key, mark string) {
 	m.touched[key] = true
 }
 
-// vacate gives a machine's place up, or lets a newcomer have it.
+// vacate gives up a machine's place, or releases it for the vendor.
 func (m *meter) vacate(key string, o *pendingRelease) {
 	if done, ok := m.Traces[key]; ok && done.Token == o.Token {
 		return

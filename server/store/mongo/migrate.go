@@ -12,9 +12,9 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// migrations lead from an empty database to the present schema; the number of those applied is its version. One that was released is
-// never changed, a new one goes to the end. Several nodes may start at a time, and one may die in the middle: each step must be right
-// when it is done twice, and beside itself.
+// migrations lead from an empty database to the present schema; the number of those applied is its version. Released migrations are never
+// changed; new ones are appended. Several nodes may start at the same time, and one may die in the middle: each step must be correct when
+// it is repeated, and when two nodes run it at the same time.
 var migrations = []func(context.Context, *Store) error{
 	indexes,
 	entryIndexes,
@@ -23,7 +23,7 @@ var migrations = []func(context.Context, *Store) error{
 	listIndexes,
 }
 
-// migrate applies what is missing.
+// migrate applies the missing migrations. It returns an error when the data has a newer schema than steps.
 func (s *Store) migrate(ctx context.Context, steps []func(context.Context, *Store) error) error {
 	const id = "schema"
 	schema, err := findOne[struct{ Version int64 }](ctx, s.settings, byID(id))
@@ -47,7 +47,7 @@ func (s *Store) migrate(ctx context.Context, steps []func(context.Context, *Stor
 	return nil
 }
 
-// index serves lists and searches. None is unique: on a sharded cluster only _id could be.
+// index is an index for lists and searches. None is unique: on a sharded cluster only _id could be.
 type index struct {
 	collection *mongo.Collection
 	keys       bson.D
@@ -86,7 +86,7 @@ func entryIndexes(ctx context.Context, s *Store) error {
 	})
 }
 
-// foldActivationNames gives those from before there were names what a search looks through.
+// foldActivationNames sets what searches look through in activations from before they had names.
 func foldActivationNames(ctx context.Context, s *Store) error {
 	for {
 		some, err := findAll[activation](ctx, s.activations, newDoc("folded", newDoc("$exists", false)), options.Find().SetProjection(newDoc("activation", 1)).SetLimit(1000))
@@ -101,7 +101,7 @@ func foldActivationNames(ctx context.Context, s *Store) error {
 	}
 }
 
-// memberLists makes the list of an organisation's people, and lets a search find those who were there before.
+// memberLists creates the index of an organisation's members, and sets what searches look through in those that have none.
 func memberLists(ctx context.Context, s *Store) error {
 	old, err := findAll[member](ctx, s.members, newDoc("folded", newDoc("$exists", false), "org", newDoc("$exists", true)))
 	if err != nil {

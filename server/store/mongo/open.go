@@ -1,16 +1,16 @@
-// Package mongo keeps everything in MongoDB: the store for more than one machine. Every request can land on any node, and a node keeps
-// nothing but what it is about.
+// Package mongo keeps everything in MongoDB: the store for more than one machine. Any node can serve any request, and a node keeps nothing
+// between requests but caches and locks that correctness does not depend on.
 //
-// Start with Open. What holds the package together:
+// Start with Open. The design of the package:
 //
-//   - Every invariant lives in one document and is kept by one conditional update that names the document's _id and its revision, or
-//     what else must still be true. There are no transactions, change streams, unique indexes or pipelines, so the same code is right on
-//     a single server, a replica set and a sharded cluster, whose shard key is _id everywhere.
-//   - What needs several documents is written ahead into one of them and can be completed or taken back by any node: an advance of a
-//     chain by its claim (claim.go), what is to be given back after it (owed.go), a deletion (delete.go), the founding (founding.go).
-//   - Names are unique because they are _ids of a collection of their own (names.go).
-//   - The time of a request comes with it. The node's own clock decides only when somebody else's unfinished work is taken back, which is
-//     right at any time.
+//   - Every invariant is in one document and is kept by one conditional update that states the document's _id and its revision, or
+//     another condition. There are no transactions, change streams, unique indexes or pipelines, so the same code is correct on
+//     a single server, a replica set and a sharded cluster, where the shard key is _id in all collections.
+//   - What needs several documents is first written into one of them, and any node can complete or undo it: an advance by its claim
+//     (write_ahead.go), what it gives back (pending_releases.go), a deletion (delete_license.go), the first owner (first_owner.go).
+//   - Names are unique because they are the _ids of a collection of their own (unique_names.go).
+//   - The time of a request comes with it. The node's own clock only decides when the unfinished work of another node is undone, which
+//     is correct at any time.
 package mongo
 
 import (
@@ -37,17 +37,17 @@ var (
 	_ access.Store    = (*Store)(nil)
 )
 
-// DefaultDatabase is used when the URI's path names none.
+// DefaultDatabase is the database when the URI's path names none.
 const DefaultDatabase = "onelicense"
 
-// How long the store waits for MongoDB. A request that finds nobody gives up well within a client's patience; an election takes longer
-// than selection, so requests fail with ErrUnavailable during one and succeed after it.
+// Timeouts of the store. A request that finds no server gives up well before its client does. An election takes longer than
+// selectionTimeout, so requests fail with ErrUnavailable during one and succeed after it.
 const (
 	selectionTimeout = 3 * time.Second
 	operationTimeout = 10 * time.Second
 )
 
-// abandonedAfter is how old a piece of unfinished work must be before somebody whose work it is not takes it back.
+// abandonedAfter is the age at which unfinished work is taken for abandoned, and another request or the sweep undoes it.
 const abandonedAfter = 10 * time.Second
 
 // Store is the data of one database. It implements licensing.Store and access.Store.
@@ -67,14 +67,14 @@ type Store struct {
 
 	abandonedAfter time.Duration
 	now            func() time.Time
-	onWrite        func() error // set by tests: called around each write, an error is a crash there
+	onWrite        func() error // set by tests: called before and after each write; an error is a crash there
 
 	stop func()
 	done sync.WaitGroup
 }
 
-// Open connects to the server, replica set or cluster that the URI names, checks that it answers, and brings the schema up to date. It
-// fails soon when nobody answers, and when the data was written by a newer program. Errors never show the URI's password.
+// Open connects to the server, replica set or cluster of the URI, checks that it can be reached, and updates the schema. It fails soon when
+// no server can be reached, and when the data was written by a newer program. Errors never contain the URI's password.
 func Open(ctx context.Context, uri string) (*Store, error) {
 	return open(ctx, uri, options.Client())
 }
@@ -91,7 +91,7 @@ func open(ctx context.Context, uri string, o *options.ClientOptions) (*Store, er
 	return s, nil
 }
 
-// dial connects, and changes nothing.
+// dial connects without changing anything.
 func dial(ctx context.Context, uri string, o *options.ClientOptions) (*Store, address, error) {
 	at, err := parseURI(uri)
 	if err != nil {
@@ -111,8 +111,8 @@ func dial(ctx context.Context, uri string, o *options.ClientOptions) (*Store, ad
 		o.SetAppName("onelicense")
 	}
 	journal := true
-	// An answer outlives the loss of any minority of servers, and nothing is decided on what could still be rolled back. These are not
-	// the URI's to weaken.
+	// What was acknowledged survives the loss of any minority of servers, and nothing is decided on data that could be rolled back. The URI
+	// cannot weaken these settings.
 	o.SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal})
 	o.SetReadConcern(readconcern.Majority())
 	o.SetReadPreference(readpref.Primary())
@@ -148,14 +148,14 @@ func (s *Store) collectionsByName() map[string]**mongo.Collection {
 
 const heartbeatID = "heartbeat"
 
-// Ready is nil while the store can be written.
+// Ready returns nil while the store can be written.
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return s.upsert(ctx, s.settings, byID(heartbeatID), newDoc("$set", newDoc("at", bson.NewDateTimeFromTime(s.now()))))
 }
 
-// Close ends the connections. What is under way is left to be completed by whoever meets it.
+// Close ends the connections. Unfinished work is left for other requests or the next sweep to complete or undo.
 func (s *Store) Close() error {
 	if s.stop != nil {
 		s.stop()
@@ -166,13 +166,13 @@ func (s *Store) Close() error {
 	return s.client.Disconnect(ctx)
 }
 
-// address is what may be said of a URI.
+// address is the part of a URI that may be shown, and the credentials to hide.
 type address struct {
 	hosts, database string
 	user            string // name and password, never to be shown
 }
 
-// parseURI takes the URI apart only as far as needed here: the driver judges it. A list of hosts is not what net/url takes.
+// parseURI splits the URI only as far as needed here; the driver validates it. net/url does not accept a list of hosts.
 func parseURI(uri string) (address, error) {
 	scheme, rest, ok := strings.Cut(uri, "://")
 	if !ok || scheme != "mongodb" && scheme != "mongodb+srv" {
@@ -190,7 +190,7 @@ func parseURI(uri string) (address, error) {
 	return a, nil
 }
 
-// redact gives an error's text without what is secret in the URI.
+// redact returns the text of an error without the credentials of the URI.
 func (a address) redact(err error) string {
 	text := err.Error()
 	if a.user == "" {

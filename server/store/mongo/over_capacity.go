@@ -10,12 +10,12 @@ import (
 	"github.com/onelicense/onelicense/license"
 )
 
-// A pool may have fewer slots than before: a limit is lowered, or comes where there was none, or slots are reserved ahead. Those who hold a
-// seat keep it, also beyond what a bucket of so few slots may hold, and in buckets that there would not be. These take from the slots that
-// may still be given away, so that nobody is given one while all together hold as many as there are. The license says where that may be
-// so, and nobody else looks for such seats, who may be on any shard.
+// A pool may have fewer slots than before: a limit was lowered or introduced, or slots are on hold. Activations that hold a seat keep it,
+// also beyond the capacity of a bucket, and in buckets that the pool no longer has. Such seats reduce the number of slots that may still be
+// granted, so that none is granted while all activations together hold as many as there are. The license records for which entitlements
+// that is possible; for all others nobody looks for such seats, which may be on any shard.
 
-// reducedEntitlements is what an edit notes: the entitlements of which there were more before, at any time.
+// reducedEntitlements returns the entitlements that had more slots at any time before the edit.
 func (d *licenseRecord) reducedEntitlements(before licenseRecord) []string {
 	names := slices.Clone(before.Reduced)
 	for _, e := range before.Entitlements {
@@ -28,13 +28,13 @@ func (d *licenseRecord) reducedEntitlements(before licenseRecord) []string {
 	return names[max(0, len(names)-license.MaxEntitlements):]
 }
 
-// mayBeOverCapacity tells whether there may have been more slots of an entitlement than a request says.
+// mayBeOverCapacity reports whether there may have been more slots of an entitlement than a request states.
 func (l licenseLimits) mayBeOverCapacity(entitlement string) bool {
 	return slices.Contains(l.Reduced, entitlement) || slices.ContainsFunc(l.Holds, func(h holdEntitlement) bool { return h.Entitlement == entitlement })
 }
 
-// fillLimit is for how many slots the buckets may be filled, when there are so many and some seats are beyond their share. The seat in the
-// bucket own is the asker's, who gives it back for another.
+// fillLimit returns the number of slots up to which the buckets may be filled when the pool has this many and some seats are beyond their
+// bucket's capacity. The seat in the bucket own belongs to the requester, who gives it up for another.
 func (s *Store) fillLimit(ctx context.Context, d activation, pool string, slots int64, now date, own string) (int64, error) {
 	last := bucketCount(slots) - 1
 	beyond, err := findAll[bucket](ctx, s.pools, newDoc("pool", pool, "$or", bson.A{
@@ -45,7 +45,7 @@ func (s *Store) fillLimit(ctx context.Context, d activation, pool string, slots 
 	if err != nil || len(beyond) == 0 {
 		return slots, err
 	}
-	for _, b := range beyond { // nobody looks for a place there, and so for who has lapsed
+	for _, b := range beyond { // no search for a free seat frees what has lapsed there
 		if b.NextExpiry > now {
 			continue
 		}
@@ -65,7 +65,8 @@ func (s *Store) fillLimit(ctx context.Context, d activation, pool string, slots 
 	return maxFill(all, slots), nil
 }
 
-// maxFill is the most slots for which the buckets may be filled so that with what they hold beyond it there are never more seats than slots.
+// maxFill returns the largest number of slots up to which the buckets may be filled so that, with the seats beyond it, there are never more
+// seats than slots.
 func maxFill(all []bucket, slots int64) int64 {
 	for left := slots; left > 0; {
 		next := slots

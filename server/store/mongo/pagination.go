@@ -14,7 +14,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Limits of a page.
+// Default and maximum number of items on a page.
 const (
 	defaultPageSize = 50
 	maxPageSize     = 200
@@ -29,16 +29,16 @@ func pageSize(p licensing.Page) int {
 
 var errInvalidCursor = &licensing.Invalid{Field: "after", Problem: "is not a cursor that a list gave"}
 
-// foldCase makes names comparable whatever their case.
+// foldCase returns the names in lower case, one per line, for searches and orders that ignore case.
 func foldCase(names ...string) string { return strings.ToLower(strings.Join(names, "\n")) }
 
-// listItem is a document that has a place in a list from the newest to the oldest.
+// listItem is a document with a position in a list that runs from the newest to the oldest.
 type listItem interface {
 	position() (created date, id string)
 }
 
-// listNewest reads one page of the documents that the filter meets. A cursor is the place of the last one shown. The search is a scan of what
-// the filter meets: the filter names one parent, by an index.
+// listNewest reads one page of the documents that match the filter, newest first. The cursor is the position of the last one on the page. A
+// search scans all that match the filter, which restricts them to one parent by an index.
 func listNewest[D listItem, T any](ctx context.Context, c *mongo.Collection, filter bson.D, searched string, page licensing.Page, record func(D) T) (licensing.Listing[T], error) {
 	write := func(d D) string {
 		created, id := d.position()
@@ -55,19 +55,19 @@ func listNewest[D listItem, T any](ctx context.Context, c *mongo.Collection, fil
 	return findPage(ctx, c, filter, searched, page, "created", true, date(created), id, write, record)
 }
 
-// sortable is a record of the catalogue, which can be listed in other orders too.
+// sortable is a document of the catalogue, which can be listed in other orders too.
 type sortable interface {
 	listItem
 	base() baseDocument
 }
 
-// listSorted is list in the order that the page asks for. Each order of a whole organisation has an index; within one parent, what the filter
-// meets is looked for along it.
+// listSorted reads one page in the order that the page asks for. Each order of a whole organisation has an index; within one parent,
+// matching documents are looked for along it.
 func listSorted[D sortable, T any](ctx context.Context, c *mongo.Collection, filter bson.D, page licensing.Page, record func(D) T) (licensing.Listing[T], error) {
 	if page.Archived != nil {
 		is := bson.A{true}
 		if !*page.Archived {
-			is = bson.A{false, nil} // licenses were not archived at first, and say nothing
+			is = bson.A{false, nil} // the first licenses have no such member
 		}
 		filter = append(filter, bson.E{Key: "archived", Value: newDoc("$in", is)})
 	}
@@ -103,13 +103,13 @@ func listSorted[D sortable, T any](ctx context.Context, c *mongo.Collection, fil
 	return findPage(ctx, c, filter, "folded", page, key, down, date(at), id, write, record)
 }
 
-// findPage reads the documents that come after the one with the given value and id, in the order of key; a value of nil is before all.
+// findPage reads the documents after the one with the given value and id, in the order of key. A nil value is before all others.
 func findPage[D, T any](ctx context.Context, c *mongo.Collection, filter bson.D, searched string, page licensing.Page, key string, down bool,
 	value any, id string, cursor func(D) string, record func(D) T) (licensing.Listing[T], error) {
 	listing := licensing.Listing[T]{Items: []T{}}
 	limit := pageSize(page)
 	if strings.Contains(page.Search, "\x00") || !utf8.ValidString(page.Search) {
-		return listing, nil // no name is like that, and MongoDB takes no such pattern
+		return listing, nil // no name contains this, and MongoDB does not accept the pattern
 	}
 	if page.Search != "" {
 		filter = append(filter, bson.E{Key: searched, Value: newDoc("$regex", regexp.QuoteMeta(foldCase(page.Search)))})

@@ -12,23 +12,23 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// pendingRelease is what an activation has given up and the pools and the meter do not know yet. It was written together with what made it so, and
-// whoever meets it pays it.
+// pendingRelease is what an activation has given up and is not released in the pools and the meter yet. It is written together with the
+// change that gave it up, and the next request of the activation, or the sweep, releases it.
 type pendingRelease struct {
 	Token         string     `bson:"mark"`
 	Release       []seat     `bson:"release"`
 	Swap          []seatSwap `bson:"swap"`
-	Leave         bool       `bson:"depart"` // the machine's place too
-	VendorRelease bool       `bson:"free"`   // the same, for the vendor: a newcomer may have it
+	Leave         bool       `bson:"depart"` // give up the machine's place
+	VendorRelease bool       `bson:"free"`   // release the machine's place for the vendor: a newcomer may have it
 }
 
-// seatSwap is a seat that was dropped and wanted in one request: it stays where it is, and is another.
+// seatSwap is a seat that was released and requested in one request: it stays in its place but is a new seat.
 type seatSwap struct {
-	OldToken string `bson:"was"` // its mark before
+	OldToken string `bson:"was"` // its token before
 	NewSeat  seat   `bson:"now"`
 }
 
-// releasePending pays what is owed. Several may do it at a time.
+// releasePending releases what is pending. Several requests may do so at the same time.
 func (s *Store) releasePending(ctx context.Context, d activation) error {
 	o := d.Pending
 	if err := parallelEach(len(o.Release), func(i int) error {
@@ -49,7 +49,7 @@ func (s *Store) releasePending(ctx context.Context, d activation) error {
 	return err
 }
 
-// Deactivate implements licensing.SyncStore. A request that is under way is taken back.
+// Deactivate implements licensing.SyncStore. A request in progress is undone.
 func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
 	if err := s.updateAndRelease(ctx, org, key, func(d *activation) (bson.D, pendingRelease) {
 		if d.Closed != 0 {
@@ -59,7 +59,7 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 	}); err != nil {
 		return err
 	}
-	// What it had given up itself is freed too; that twice is once.
+	// A place that the activation itself has given up is released too. Repeating it has no effect.
 	err := s.meterWriter.submit(ctx, string(key.License), pendingWrite[*meter]{apply: func(m *meter) error {
 		r := m.record()
 		r.Release(key.Activation, false)
@@ -72,7 +72,7 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 	return err
 }
 
-// NameActivation implements licensing.SyncStore. Whatever is under way leaves the name alone.
+// NameActivation implements licensing.SyncStore. Requests in progress do not change the name.
 func (s *Store) NameActivation(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
 	id := activationID(key)
 	met, err := s.updateOne(ctx, s.activations, byID(id, "org", string(org), "generation", newDoc("$gt", int64(0))),
@@ -83,7 +83,7 @@ func (s *Store) NameActivation(ctx context.Context, org license.ID, key licensin
 	return err
 }
 
-// FreeReservation implements licensing.SyncStore. A request that is under way is taken back.
+// FreeReservation implements licensing.SyncStore. A request in progress is undone.
 func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string, _ lease.Time) error {
 	return s.updateAndRelease(ctx, org, key, func(d *activation) (bson.D, pendingRelease) {
 		kept, left := []seat{}, []seat{}
@@ -101,7 +101,8 @@ func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensi
 	})
 }
 
-// updateAndRelease makes a change by which the activation owes something, and pays it. decide gives nothing when there is nothing to do.
+// updateAndRelease makes a change by which the activation gives something up, and releases it. decide returns a nil document when there is
+// nothing to change.
 func (s *Store) updateAndRelease(ctx context.Context, org license.ID, key licensing.ActivationKey, decide func(*activation) (bson.D, pendingRelease)) error {
 	return s.updateIdle(ctx, byID(activationID(key), "org", string(org)), func(*activation) error { return nil }, func(d activation) error {
 		set, owes := decide(&d)
@@ -118,8 +119,8 @@ func (s *Store) updateAndRelease(ctx context.Context, org license.ID, key licens
 	})
 }
 
-// updateIdle makes a change of an activation when nothing is under way and nothing is owed; a request that is under way is taken back. What
-// check says is final.
+// updateIdle makes a change of an activation when no request is in progress and nothing is pending; a request in progress is undone first.
+// An error of check is returned at once.
 func (s *Store) updateIdle(ctx context.Context, filter bson.D, check func(*activation) error, change func(activation) error) error {
 	end, err := s.activationLocks.lock(ctx, filter[0].Value.(string))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// organisation is a document.
+// organisation is the document of an organisation.
 type organisation struct {
 	ID      string `bson:"_id"`
 	Name    string `bson:"name"`
@@ -29,7 +29,7 @@ func (s *Store) Organisation(ctx context.Context, id license.ID) (licensing.Orga
 	return licensing.Organisation{ID: id, Name: d.Name, Created: timeOf(d.Created)}, err
 }
 
-// product is a document.
+// product is the document of a product.
 type product struct {
 	Meta        baseDocument `bson:",inline"`
 	Name        string       `bson:"name"`
@@ -57,7 +57,7 @@ func (s *Store) CreateProduct(ctx context.Context, p licensing.Product) error {
 	return s.insertNamed(ctx, s.products, d.Meta.NameKey, d.Meta.ID, d)
 }
 
-// orNotFound is ErrNotFound, unless something worse happened.
+// orNotFound returns err, or ErrNotFound if it is nil.
 func orNotFound(err error) error {
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (s *Store) Products(ctx context.Context, org license.ID, page licensing.Pag
 	return listSorted(ctx, s.products, newDoc("org", string(org)), page, product.record)
 }
 
-// EachProduct calls each for every product, of every organisation, with its sealed keys.
+// EachProduct calls each for every product of every organisation, with its encrypted keys. It stops at the first error.
 func (s *Store) EachProduct(ctx context.Context, each func(licensing.Product) error) error {
 	all, err := findAll[product](ctx, s.products, newDoc("barred", newDoc("$exists", false)))
 	if err != nil {

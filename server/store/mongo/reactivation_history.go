@@ -7,7 +7,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// SaveReactivationHistory implements licensing.SyncStore. A request that is under way is taken back: it was decided on another past.
+// SaveReactivationHistory implements licensing.SyncStore. A request in progress is undone: it was decided on another history.
 func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.ReactivationHistory, restores bool) error {
 	check := func(d *activation) error {
 		record := d.record()

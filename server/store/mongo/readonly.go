@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// ReadOnly reads a database that servers may run on, and changes nothing: neither the schema nor what dead nodes have left behind.
+// ReadOnly reads a database, also while servers use it, and changes nothing: neither the schema nor what dead nodes have left behind.
 type ReadOnly struct{ store *Store }
 
 // OpenReadOnly opens the database for reading.
@@ -24,10 +24,10 @@ func OpenReadOnly(ctx context.Context, uri string) (*ReadOnly, error) {
 	return &ReadOnly{s}, nil
 }
 
-// Close lets the database go.
+// Close closes the connections.
 func (o *ReadOnly) Close() error { return o.store.Close() }
 
-// SchemaVersion is the data's version, and the one that this program writes.
+// SchemaVersion returns the schema version of the data, and the one that this program writes.
 func (o *ReadOnly) SchemaVersion(ctx context.Context) (version, known int, err error) {
 	schema, err := findOne[struct{ Version int64 }](ctx, o.store.settings, newDoc("_id", "schema"))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -36,12 +36,12 @@ func (o *ReadOnly) SchemaVersion(ctx context.Context) (version, known int, err e
 	return int(schema.Version), len(migrations), err
 }
 
-// EachProduct calls each for every product, of every organisation, with its sealed keys.
+// EachProduct calls each for every product of every organisation, with its encrypted keys. It stops at the first error.
 func (o *ReadOnly) EachProduct(ctx context.Context, each func(licensing.Product) error) error {
 	return o.store.EachProduct(ctx, each)
 }
 
-// CurrentEpoch is that of the data; zero before anything was granted.
+// CurrentEpoch returns the epoch of the data; zero before the first request of a program.
 func (o *ReadOnly) CurrentEpoch(ctx context.Context) (licensing.Epoch, error) {
 	e, err := o.store.readEpoch(ctx)
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -50,7 +50,7 @@ func (o *ReadOnly) CurrentEpoch(ctx context.Context) (licensing.Epoch, error) {
 	return e, err
 }
 
-// LastHeartbeat is when a server last showed that it can write; 0 if none ever did.
+// LastHeartbeat returns the time at which a server last showed that it can write; 0 if none ever did.
 func (o *ReadOnly) LastHeartbeat(ctx context.Context) (lease.Time, error) {
 	heartbeat, err := findOne[struct{ At date }](ctx, o.store.settings, newDoc("_id", heartbeatID))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -59,7 +59,7 @@ func (o *ReadOnly) LastHeartbeat(ctx context.Context) (lease.Time, error) {
 	return timeOf(heartbeat.At), err
 }
 
-// EachEntry calls each for every entry of a kind, organisation by organisation, the oldest first.
+// EachEntry calls each for every entry of a kind, by organisation and from the oldest to the newest. It stops at the first error.
 func (o *ReadOnly) EachEntry(ctx context.Context, kind string, each func(licensing.Entry) error) error {
 	orgs, err := distinct(ctx, o.store.entries, newDoc("kind", kind), "org")
 	if err != nil {
@@ -84,8 +84,8 @@ func (o *ReadOnly) EachEntry(ctx context.Context, kind string, each func(licensi
 	return nil
 }
 
-// CountOverdue counts, up to a hundred of each, what servers that run would have ended or tidied by the time before: requests under way, and
-// entries whose time is over.
+// CountOverdue returns the number, up to a hundred of each, of unfinished requests and expired entries that running servers would have
+// ended or deleted by the given time.
 func (o *ReadOnly) CountOverdue(ctx context.Context, before lease.Time) (n int, err error) {
 	for _, left := range []struct {
 		in   *mongo.Collection

@@ -15,8 +15,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Reservations implements licensing.SyncStore. It reads the buckets, whose word stands: no sum of what they say is ever above the limit. All
-// of a license's are read for each page, 256 reservations a document; that is for a person to look at.
+// Reservations implements licensing.SyncStore. It reads the buckets, which are authoritative: their sum is never above the limit. Each page
+// reads all buckets of the license, 256 reservations a document: it is meant for people, not for syncs.
 func (s *Store) Reservations(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
 	listing := licensing.Listing[licensing.Reservation]{Items: []licensing.Reservation{}}
 	if err := s.requireLicense(ctx, org, id); err != nil {

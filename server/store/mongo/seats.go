@@ -11,12 +11,12 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// seatResult is what became of an activation's seats. Nothing of left has been given back yet.
+// seatResult is the result of an advance for the activation's seats. Nothing in released has been freed yet.
 type seatResult struct {
-	kept     []seat     // held before and renewed
-	taken    []seat     // of this request's wants
-	released []seat     // dropped, or lapsed
-	swaps    []seatSwap // of those taken, which were other seats before
+	kept     []seat     // held before, and renewed
+	taken    []seat     // of this request's reservations
+	released []seat     // released by the request, or lapsed
+	swaps    []seatSwap // of the taken seats, those that replace a seat of the activation
 }
 
 // addTo puts the seats into the outcome of an advance.
@@ -32,16 +32,16 @@ func (s seat) record() licensing.Reservation {
 	return licensing.Reservation{Entitlement: s.Entitlement, Context: s.Context, Since: timeOf(s.Since), Until: timeOf(s.Until)}
 }
 
-// heldSeat is a seat that is held and stays held, if it is still there.
+// heldSeat is a seat that the activation holds and keeps, if it is still there.
 type heldSeat struct {
 	seat
-	request    int  // its want; -1: it is not wanted
-	isReplaced bool // dropped and wanted
+	request    int  // index of its reservation request; -1: it is not requested
+	isReplaced bool // released and requested again
 	isThere    bool
 	fits       bool // there is a slot for it, if it needs one
 }
 
-// updateSeats renews what is held and takes what is wanted. With an error it still tells what was taken.
+// updateSeats renews the seats that are kept and takes those that are requested. It returns the taken seats also with an error.
 func (s *Store) updateSeats(ctx context.Context, d activation, p *plan, planned *licensing.Advance, again bool) (got seatResult, err error) {
 	var holdings []heldSeat
 	for _, held := range d.sortedSeats() {
@@ -58,7 +58,7 @@ func (s *Store) updateSeats(ctx context.Context, d activation, p *plan, planned 
 	results, done, elsewhere := make([]*seat, len(p.Reserve)), make([]bool, len(p.Reserve)), make([]string, len(p.Reserve))
 	for _, h := range holdings {
 		switch {
-		case !h.isThere: // lapsed for others, or taken back by the vendor
+		case !h.isThere: // lapsed and taken by another, or freed by the vendor
 		case !h.isReplaced:
 			got.kept = append(got.kept, h.seat)
 			if h.request >= 0 {
@@ -88,7 +88,7 @@ func (s *Store) updateSeats(ctx context.Context, d activation, p *plan, planned 
 	return got, err
 }
 
-// parallelEach calls f for every index, side by side.
+// parallelEach calls f for every index at the same time, and returns the error of the first index that failed.
 func parallelEach(n int, f func(i int) error) error {
 	if n == 0 {
 		return nil
@@ -100,7 +100,7 @@ func parallelEach(n int, f func(i int) error) error {
 	return parallel(calls...)
 }
 
-// renewSeat sees to it that a seat outlives the request. One that is wanted for longer is promised under the claim.
+// renewSeat extends a seat beyond the request. A seat that is requested for longer is extended under the claim, so that it can be undone.
 func (s *Store) renewSeat(ctx context.Context, d activation, p *plan, planned *licensing.Advance, h *heldSeat) error {
 	o, claim, slots := pendingWrite[*bucket]{activation: d.Activation}, "", int64(licensing.Unlimited)
 	if h.request >= 0 {
@@ -139,8 +139,8 @@ func (s *Store) swapSeat(ctx context.Context, key string, w seatSwap) error {
 	return err
 }
 
-func (s *Store) releaseSeat(ctx context.Context, bucketID, key, mark string) error {
-	err := s.seatWriter.submit(ctx, bucketID, pendingWrite[*bucket]{activation: key, apply: func(b *bucket) error { b.release(key, mark); return nil }})
+func (s *Store) releaseSeat(ctx context.Context, bucketID, key, token string) error {
+	err := s.seatWriter.submit(ctx, bucketID, pendingWrite[*bucket]{activation: key, apply: func(b *bucket) error { b.release(key, token); return nil }})
 	s.fullBuckets.remove(bucketID)
 	if errors.Is(err, licensing.ErrNotFound) {
 		return nil
@@ -148,16 +148,17 @@ func (s *Store) releaseSeat(ctx context.Context, bucketID, key, mark string) err
 	return err
 }
 
-// unlimitedSpread is among how many buckets the activations of a pool without limit look first.
+// unlimitedSpread is the number of buckets among which the activations of a pool without limit look first.
 const unlimitedSpread = 8
 
-// few is how many buckets are looked into at a time, rounds how often more are looked for while others take the seats that were found.
+// bucketsPerSearch is the number of buckets that are tried at a time, and searchRounds the number of times that more are looked for while
+// others take the seats that were found.
 const (
 	bucketsPerSearch = 4
 	searchRounds     = 4
 )
 
-// takeSeat finds a seat; nil: none is free. It does not look into the bucket that is excepted.
+// takeSeat takes a seat and returns it; nil if none is free. It does not look into the bucket except.
 func (s *Store) takeSeat(ctx context.Context, d activation, p *plan, w reservationRequest, again bool, except string) (*seat, error) {
 	pool := poolID(d.License, w.Entitlement)
 	try := func(n int64, most int64) (*seat, error) {
@@ -210,8 +211,8 @@ func (s *Store) takeSeat(ctx context.Context, d activation, p *plan, w reservati
 	return s.searchSeat(ctx, d, pool, licensing.Unlimited, p.Now, try)
 }
 
-// searchSeat looks in the activation's home bucket, then in one that has room, then in one that does not exist yet, then in one where a
-// seat has lapsed. It costs the same however large the pool is.
+// searchSeat looks in the activation's preferred bucket, then in one with room, then in one that does not exist yet, then in one with a
+// lapsed seat. Its cost does not depend on the size of the pool.
 func (s *Store) searchSeat(ctx context.Context, d activation, pool string, slots int64, now date, try func(n, most int64) (*seat, error)) (*seat, error) {
 	of := bucketCount(slots)
 	among := of
@@ -225,7 +226,7 @@ func (s *Store) searchSeat(ctx context.Context, d activation, pool string, slots
 		}
 		s.fullBuckets.add(id, s.now())
 	}
-	// A bucket in which no seat has lapsed, though one might have, says so from then on: the search ends.
+	// A bucket that might have a lapsed seat and has none records that, so the search ends.
 	for round := int64(0); round < searchRounds+of/bucketsPerSearch || of == 0; round++ {
 		found, err := s.bucketsWithRoom(ctx, pool, slots, now)
 		if err != nil || len(found) == 0 {
@@ -240,7 +241,7 @@ func (s *Store) searchSeat(ctx context.Context, d activation, pool string, slots
 	return nil, nil
 }
 
-// bucketsWithRoom is a few buckets of a pool in which a seat may be free.
+// bucketsWithRoom returns a few buckets of a pool in which a seat may be free.
 func (s *Store) bucketsWithRoom(ctx context.Context, pool string, slots int64, now date) ([]int64, error) {
 	of := bucketCount(slots)
 	within, roomy := newDoc("pool", pool), newDoc("pool", pool, "used", newDoc("$lt", int64(bucketSize)))
@@ -286,8 +287,8 @@ func (s *Store) bucketsWithRoom(ctx context.Context, pool string, slots int64, n
 	return some(append(within, bson.E{Key: "next", Value: newDoc("$lte", now)}), bucketsPerSearch)
 }
 
-// releaseStraySeats frees the seats that were taken for a lease which was not stored, because somebody else has completed the claim with other
-// seats, or taken it back.
+// releaseStraySeats frees the seats that were taken for a lease that was not stored, because another request has completed the claim with
+// other seats, or undone it.
 func (s *Store) releaseStraySeats(ctx context.Context, d activation, got seatResult) error {
 	if d.Claim == nil || len(got.taken) == 0 {
 		return nil

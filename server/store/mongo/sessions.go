@@ -12,18 +12,18 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// session is a document.
+// session is the document of a session.
 type session struct {
 	ID         string `bson:"_id"`
 	Member     string `bson:"member"`
 	AuthMethod string `bson:"via"`
 	Created    date   `bson:"created"`
 	Expires    date   `bson:"expires"`
-	Round      int64  `bson:"round"` // of the member's logins, when it was made
+	Round      int64  `bson:"round"` // the member's session round when it was created
 }
 
-// CreateSession implements access.Store. The round is read together with the password that it wants: a new password, or the end of the
-// member, after that begins another round, in which the session is none.
+// CreateSession implements access.Store. The session round is read together with the password that it requires: when a new password is set,
+// or the member deleted, after that, the round has ended and the session is not valid.
 func (s *Store) CreateSession(ctx context.Context, given access.Session, password string) error {
 	m, err := findOne[member](ctx, s.members, newDoc("_id", string(given.Member), "password", password, "disabled", false), project("round"))
 	if err != nil {
@@ -50,13 +50,13 @@ func (s *Store) Session(ctx context.Context, id lease.Hash) (access.Session, acc
 
 func (d session) record() access.Session {
 	via := access.AuthMethod(d.AuthMethod)
-	if via == "" { // from when there was one way in
+	if via == "" { // from when passwords were the only method
 		via = access.AuthPassword
 	}
 	return access.Session{ID: lease.Hash(d.ID), Member: license.ID(d.Member), AuthMethod: via, Created: timeOf(d.Created), Expires: timeOf(d.Expires)}
 }
 
-// isValidFor tells whether the session is one of the member's that are good.
+// isValidFor reports whether the session is one of the member's valid sessions.
 func (d session) isValidFor(m member) bool { return d.Round == m.SessionRound || d.ID == m.KeptSession }
 
 // Sessions implements access.Store.

@@ -9,8 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// How often, and how much at a time, a node looks for what dead nodes have left behind. Nothing is wrong until then: a seat or a count may
-// be taken a while longer than need be.
+// The interval of the sweep, and the number of activations that it handles at a time. Nothing is wrong before the sweep: a seat or a call
+// may only count as used longer than necessary.
 const (
 	sweepEvery  = 30 * time.Second
 	maxPerSweep = 100
@@ -23,7 +23,7 @@ func (s *Store) startSweep() {
 		ticker := time.NewTicker(sweepEvery)
 		defer ticker.Stop()
 		for {
-			_ = s.sweep(ctx) // what failed is there the next time
+			_ = s.sweep(ctx) // a failure is repeated at the next sweep
 			select {
 			case <-ticker.C:
 			case <-ctx.Done():
@@ -33,7 +33,7 @@ func (s *Store) startSweep() {
 	})
 }
 
-// sweep completes or takes back what has been under way for too long. What cannot be ended stands in nobody's way.
+// sweep completes or undoes work that dead nodes have left unfinished. What it cannot end is skipped, so that the rest is not held up.
 func (s *Store) sweep(ctx context.Context) error {
 	before := bson.NewDateTimeFromTime(s.now().Add(-s.abandonedAfter))
 	var errs []error

@@ -10,20 +10,21 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A name that must be unique is the _id of a document that says whose it is. It is taken before the record that bears it is written, and
-// let go after that record has another one or is gone. A node that dies in between leaves a name that nobody bears; whoever wants it
-// takes it over, having first made sure that the former holder, if it is only slow, cannot write its record any more: a record that is
-// not there yet is barred by a tombstone under its _id, one that is there by raising its revision, which the slow edit names.
+// A name that must be unique is the _id of a document that states its owner. It is claimed before the record with the name is written, and
+// released after the record has another name or is gone. A node that dies in between leaves a name that no record has. The next record that
+// wants the name takes it over, after making sure that the former owner, if its node is only slow, can no longer write its record: a record
+// that does not exist yet is barred by a tombstone under its _id, and of one that exists the revision is raised, which the slow edit
+// states.
 
-// uniqueName is such a document.
+// uniqueName is the document of a name.
 type uniqueName struct {
 	ID         string `bson:"_id"`
 	Owner      string `bson:"of"`
-	Generation int64  `bson:"turn"` // raised each time the holder takes it again: an older release does not apply
+	Generation int64  `bson:"turn"` // raised each time that the owner claims it again: an older release does not apply
 	ClaimedAt  date   `bson:"at"`
 }
 
-// namedDocument is what a record with a name has in common with others.
+// namedDocument is the part of a record that concerns its name.
 type namedDocument struct {
 	NameKey  string `bson:"name_key"`
 	Revision int64  `bson:"revision"`
@@ -31,8 +32,8 @@ type namedDocument struct {
 
 func nameKey(kind, within, text string) string { return kind + ":" + within + ":" + text }
 
-// claimName makes the name the record's, which is in, or will be in, the collection; ErrExists when another bears it. It gives the name as it
-// was taken, to be let go if nothing comes of it; none when the record had it before.
+// claimName claims the name for a record that is, or will be, in the collection. It returns ErrExists when another record has it. It
+// returns the claim, to be released if the record is not written; a zero one when the record had the name before.
 func (s *Store) claimName(ctx context.Context, key, of string, in *mongo.Collection) (taken uniqueName, err error) {
 	for {
 		now := bson.NewDateTimeFromTime(s.now())
@@ -43,7 +44,7 @@ func (s *Store) claimName(ctx context.Context, key, of string, in *mongo.Collect
 		}
 		held, err := findOne[uniqueName](ctx, s.names, byID(key))
 		if errors.Is(err, licensing.ErrNotFound) {
-			continue // let go meanwhile
+			continue // released meanwhile
 		} else if err != nil {
 			return uniqueName{}, err
 		}
@@ -63,7 +64,7 @@ func (s *Store) claimName(ctx context.Context, key, of string, in *mongo.Collect
 	}
 }
 
-// insertNamed makes a record that bears a name. One that is not made, because its id is another's, leaves the name.
+// insertNamed inserts a record that has a name. If it fails because the id is taken, the name is released.
 func (s *Store) insertNamed(ctx context.Context, in *mongo.Collection, key, id string, record any) error {
 	taken, err := s.claimName(ctx, key, id, in)
 	if err != nil {
@@ -76,7 +77,7 @@ func (s *Store) insertNamed(ctx context.Context, in *mongo.Collection, key, id s
 	return err
 }
 
-// holdsName tells whether the holder of a name bears it or may still come to bear it. After a no it cannot any more.
+// holdsName reports whether the owner of a name has it or may still get it. After it has returned false the owner cannot get it any more.
 func (s *Store) holdsName(ctx context.Context, held uniqueName, in *mongo.Collection) (bool, error) {
 	for {
 		record, err := findOne[namedDocument](ctx, in, byID(held.Owner))
@@ -86,7 +87,7 @@ func (s *Store) holdsName(ctx context.Context, held uniqueName, in *mongo.Collec
 			return true, err
 		case !missing && record.NameKey == held.ID:
 			return true, nil
-		case s.now().Sub(held.ClaimedAt.Time()) < s.abandonedAfter: // it is at work
+		case s.now().Sub(held.ClaimedAt.Time()) < s.abandonedAfter: // its node is at work
 			return true, nil
 		case missing:
 			err := s.insert(ctx, in, newDoc("_id", held.Owner, "barred", true))
@@ -102,7 +103,7 @@ func (s *Store) holdsName(ctx context.Context, held uniqueName, in *mongo.Collec
 	}
 }
 
-// readName reads a name as it is before an edit that will leave it.
+// readName reads a name as it is before an edit that will give it up; zero if there is none.
 func (s *Store) readName(ctx context.Context, key string) (uniqueName, error) {
 	n, err := findOne[uniqueName](ctx, s.names, byID(key))
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -111,7 +112,7 @@ func (s *Store) readName(ctx context.Context, key string) (uniqueName, error) {
 	return n, err
 }
 
-// releaseName lets a name go that its holder bears no more, unless the holder has taken it again since it was read.
+// releaseName releases a name that its owner no longer has, unless the owner has claimed it again since it was read.
 func (s *Store) releaseName(ctx context.Context, n uniqueName) error {
 	_, err := s.deleteOne(ctx, s.names, byID(n.ID, "of", n.Owner, "turn", n.Generation))
 	return err

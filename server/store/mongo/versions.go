@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// version is a document.
+// version is the document of a version.
 type version struct {
 	Meta        baseDocument     `bson:",inline"`
 	Product     string           `bson:"product"`
@@ -42,7 +42,7 @@ func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
 	return s.undoIfParentGone(ctx, s.products, d.Product, s.versions, d.Meta.ID)
 }
 
-// undoIfParentGone takes a new record back when its parent is being deleted.
+// undoIfParentGone deletes a new record again when its parent has been deleted.
 func (s *Store) undoIfParentGone(ctx context.Context, parents *mongo.Collection, parent string, in *mongo.Collection, id string) error {
 	err := s.verifyParent(ctx, parents, parent)
 	if errors.Is(err, licensing.ErrNotFound) {

@@ -12,38 +12,38 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// An advance that takes something outside of the activation's own document, calls, a machine's place, seats, goes like this:
+// An advance that takes something outside of the activation's own document (calls, a machine's place, seats) has four steps:
 //
-//  1. claim: the activation says which request is under way and all that is to be done for it.
-//  2. take: the meter is charged and seats are placed, each with the claim's mark, so that twice is once.
-//  3. commit: the lease, the new head and what is to be given back are stored, and the claim ends.
-//  4. give back: dropped and lapsed seats, the place of a machine that said goodbye (owed.go).
+// 1. Claim: the activation's document states which request is in progress and everything that is to be done for it.
+// 2. Take: the meter is charged and seats are taken, each with the claim's token, so that a repetition has no effect.
+// 3. Commit: the lease, the new head and what is to be given back are stored, and the claim ends.
+// 4. Release: released and lapsed seats, and the place of a machine that said goodbye (pending_releases.go).
 //
-// Nothing is given back before the commit, so until then all of it can be undone. A node that dies in between leaves a claim behind. The
-// same request again, on whatever node, completes it from what the claim says. Anybody else who needs the activation, another request or
-// the vendor, takes it back: the request was never answered, so it never happened, and if it comes again it is decided anew. Both are
-// right also while the node that was thought dead is only slow: its commit names revision and mark, and what it takes is fenced by the
-// mark (desk.go).
+// Nothing is given back before the commit, so until then everything can be undone. A node that dies in between leaves a claim behind. The
+// same request, sent again to any node, completes it from the claim. Any other request for the activation, and the vendor, undoes it: the
+// request was never answered, so it has no effect, and if it is sent again it is decided again. Both are also correct while the node that
+// was taken for dead is only slow: its commit states the revision and the token, and what it takes is fenced by the token
+// (batch_writer.go).
 
-// claim is an advance under way.
+// claim is an advance in progress.
 type claim struct {
 	Token       string      `bson:"mark"`
 	Generation  int64       `bson:"generation"`
 	Number      int64       `bson:"number"`
 	Link        string      `bson:"link"`
 	Request     string      `bson:"request"`
-	Revision    int64       `bson:"revision"` // of the license that it was decided on
-	At          date        `bson:"at"`       // by the clock of the node
-	Charges     bool        `bson:"charges"`  // the meter has a part in it
-	MeterBefore meterTotals `bson:",inline"`  // by the meter then; what is decided without it is decided on this
+	Revision    int64       `bson:"revision"` // of the license, that the advance was decided on
+	At          date        `bson:"at"`       // by the node's clock
+	Charges     bool        `bson:"charges"`  // the meter is charged
+	MeterBefore meterTotals `bson:",inline"`  // totals of the meter at that time; plans that do not charge it are decided on these
 	Undoing     bool        `bson:"undoing"`
 	Plan        plan        `bson:"plan"`
 }
 
-// plan is what is to be done: an Advance without its Lease.
+// plan is everything that an advance does: an Advance without its Lease.
 type plan struct {
 	Now           date                 `bson:"now"`
-	Activation    string               `bson:"who"` // the activation
+	Activation    string               `bson:"who"` // the activation's hash
 	Charge        usageCharge          `bson:",inline"`
 	Reserve       []reservationRequest `bson:"want"`
 	Release       []string             `bson:"drop"`
@@ -63,14 +63,14 @@ type usageCharge struct {
 	Extra      int64 `bson:"extra"`
 }
 
-// reservationRequest is all that a request wants of one entitlement.
+// reservationRequest is all that a request asks for of one entitlement.
 type reservationRequest struct {
 	Entitlement string `bson:"entitlement"`
 	Context     string `bson:"context"`
 	Slots       int64  `bson:"slots"`
-	Pool        int64  `bson:"pool"` // slots by the license, 0: no limit; says where a seat goes that needs no free one
+	Pool        int64  `bson:"pool"` // slots of the license, 0: no limit; decides where a seat goes that needs no free slot
 	Until       date   `bson:"until"`
-	Reduced     bool   `bson:"narrowed,omitempty"` // there may have been more slots before
+	Reduced     bool   `bson:"narrowed,omitempty"` // the pool may have had more slots before
 }
 
 type activationLimits struct {
@@ -105,8 +105,8 @@ func newPlan(a *licensing.Advance, l licenseLimits) plan {
 	return p
 }
 
-// advance returns the advance that the plan was made from, to apply the domain's rules to it. Whoever completes the plan of another sends the
-// same request at another time: then the plan has what was decided first, and a has the rest.
+// advance returns the advance that the plan was made from, to apply the domain's rules to it. A request that completes the plan of another
+// is the same request at another time: then the plan has what was decided first, and a has the rest.
 func (p *plan) advance(a *licensing.Advance) *licensing.Advance {
 	planned := *a
 	planned.Now, planned.UsageCharge, planned.Release, planned.Until = timeOf(p.Now), p.Charge.record(), p.Release, timeOf(p.Until)
@@ -137,22 +137,22 @@ func (c usageCharge) record() licensing.UsageCharge {
 	return licensing.UsageCharge{Counted: c.Counted, Allowance: c.Allowance, Period: timeOf(c.Period), Block: c.Block, EndPrepaid: c.EndPrepaid, Extra: c.Extra}
 }
 
-// requestIndex is the index of the want of an entitlement; -1: it is not wanted.
+// requestIndex returns the index of the reservation request for an entitlement; -1 if there is none.
 func (p *plan) requestIndex(entitlement string) int {
 	return slices.IndexFunc(p.Reserve, func(w reservationRequest) bool { return w.Entitlement == entitlement })
 }
 
-// needsSeats tells whether seats may be taken or promised for longer than any renewal.
+// needsSeats reports whether seats may be taken, or extended beyond a renewal.
 func (p *plan) needsSeats() bool { return !p.Goodbye && len(p.Reserve) > 0 }
 
 func (c *claim) matches(a *licensing.Advance) bool {
 	return c.Request == string(a.Request) && a.To == lease.Position{Generation: c.Generation, Number: c.Number, Link: lease.Hash(c.Link)}
 }
 
-// errRetry asks to read the activation again: somebody else has changed it, or is about to.
-var errRetry = errors.New("somebody else is at work")
+// errRetry asks to read the activation again: another request has changed it, or is about to.
+var errRetry = errors.New("the activation is changed by another request; try again")
 
-// writeClaim writes ahead what is to be done. The document is made by a first activation.
+// writeClaim writes the claim. For a first activation it creates the document.
 func (s *Store) writeClaim(ctx context.Context, d *activation, a *licensing.Advance, p plan, said meterTotals, charges bool) error {
 	now := bson.NewDateTimeFromTime(s.now())
 	d.Claim = &claim{Token: newToken(), Generation: a.To.Generation, Number: a.To.Number, Link: string(a.To.Link), Request: string(a.Request),
@@ -170,7 +170,7 @@ func (s *Store) writeClaim(ctx context.Context, d *activation, a *licensing.Adva
 	return s.updateActivation(ctx, d, newDoc("_id", d.ID, "rev", d.Rev), newDoc("$set", newDoc("claim", d.Claim, "open", now)))
 }
 
-// updateActivation makes a change of an activation that is still as it was read; errAgain when it is not.
+// updateActivation updates an activation that is still as it was read. It returns errRetry when it is not.
 func (s *Store) updateActivation(ctx context.Context, d *activation, filter, update bson.D) error {
 	met, err := s.updateOne(ctx, s.activations, filter, append(update, bson.E{Key: "$inc", Value: newDoc("rev", int64(1))}))
 	if err == nil && !met {
@@ -180,8 +180,8 @@ func (s *Store) updateActivation(ctx context.Context, d *activation, filter, upd
 	return err
 }
 
-// undoClaim takes a claim back: first the mark is shut, so that nothing more is taken under it, then what was taken goes back, then the claim
-// ends. Several may do it at a time.
+// undoClaim undoes a claim. First the token is closed, so that nothing more is taken under it, then what was taken is given back, then the
+// claim ends. Several requests may do so at the same time.
 func (s *Store) undoClaim(ctx context.Context, d activation) error {
 	c := d.Claim
 	mine := func() bson.D { return byID(d.ID, "rev", d.Rev, "claim.mark", c.Token) }
@@ -221,7 +221,7 @@ func (s *Store) undoClaim(ctx context.Context, d activation) error {
 	return s.updateActivation(ctx, &d, mine(), newDoc("$unset", newDoc("claim", "", "open", "")))
 }
 
-// releasePlacedSeats frees the seats of one entitlement that were placed under the activation's claim.
+// releasePlacedSeats frees the seats of one entitlement that were taken under the activation's claim.
 func (s *Store) releasePlacedSeats(ctx context.Context, d activation, entitlement string) error {
 	placed, err := s.bucketsOfClaim(ctx, d, entitlement)
 	if err != nil {
@@ -235,8 +235,8 @@ func (s *Store) releasePlacedSeats(ctx context.Context, d activation, entitlemen
 	return nil
 }
 
-// bucketsOfClaim finds the buckets in which seats were placed under the activation's claim. It searches the whole pool: that is only needed
-// where a node left a claim behind.
+// bucketsOfClaim returns the buckets with seats that were taken under the activation's claim. It searches the whole pool, which is needed
+// only when a node has left a claim behind.
 func (s *Store) bucketsOfClaim(ctx context.Context, d activation, entitlement string) ([]int64, error) {
 	found, err := findAll[bucket](ctx, s.pools, newDoc("pool", poolID(d.License, entitlement), "seats."+d.Activation+".mark", d.Claim.Token),
 		options.Find().SetProjection(newDoc("n", 1)))
@@ -247,5 +247,5 @@ func (s *Store) bucketsOfClaim(ctx context.Context, d activation, entitlement st
 	return ns, err
 }
 
-// isAbandoned tells whether a claim has been under way for so long that its node is taken for dead.
+// isAbandoned reports whether a claim is so old that its node is taken for dead.
 func (s *Store) isAbandoned(at date) bool { return s.now().Sub(at.Time()) >= s.abandonedAfter }
