@@ -14,6 +14,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(*testing.T) licensing.Store { return memory.New() })
 }
 
@@ -103,6 +104,7 @@ func changeEverything(t *testing.T, s *memory.Store) {
 }
 
 func TestCopyIsIndependent(t *testing.T) {
+	t.Parallel()
 	for name, pick := range map[string]func(original, copied *memory.Store) (changed, left *memory.Store){
 		"the original goes on": func(o, c *memory.Store) (*memory.Store, *memory.Store) { return o, c },
 		"the copy goes on":     func(o, c *memory.Store) (*memory.Store, *memory.Store) { return c, o },

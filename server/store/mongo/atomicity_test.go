@@ -10,8 +10,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// What the store relies on, asked of the server directly: a conditional update of one document is one step, and an _id is given once. A
-// server that passes the contract without this would pass by luck.
+// The store relies on these properties of the server, which are tested directly: a conditional update of one document is atomic, and an _id
+// is given once. A server that passes the contract without them passes by luck.
 func TestServerUpdatesAreAtomic(t *testing.T) {
 	s := openStore(t, newDatabase(t))
 	ctx := t.Context()

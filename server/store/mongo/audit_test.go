@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Two nodes append to one chain at once.
+// Two nodes append to one chain at the same time.
 //
 // proves part of N10
 func TestAuditChainOfTwoNodes(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// What advances cost with 32 installations side by side. The figures are the server's as much as the store's.
+// The cost of advances with 32 concurrent installations. The figures depend on the server as much as on the store.
 
 func BenchmarkSyncWithUsage(b *testing.B) {
 	benchmark(b, func(a *licensing.Advance) { a.Counted = a.To.Number })
@@ -30,7 +30,7 @@ func BenchmarkReserveAndRelease(b *testing.B) {
 
 func benchmark(b *testing.B, request func(*licensing.Advance)) {
 	ctx := b.Context()
-	s, err := Open(ctx, newDatabase(b)) // not watched: that costs more than what it watches
+	s, err := Open(ctx, newDatabase(b)) // not monitored: that would cost more than what is measured
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// What was charged before a node died is what the request is told by whoever completes it, whatever others have been charged or given back
-// since.
+// What was charged before a node died is in the reply of the request that completes the advance, whatever others have been charged or given
+// back since.
 func TestChargeIsTheSameWhoeverCompletesIt(t *testing.T) {
 	for point := range 16 {
 		c := newScene(t, newDatabase(t))
@@ -60,8 +60,8 @@ func TestChargeIsTheSameWhoeverCompletesIt(t *testing.T) {
 	t.Error("there is always one more point")
 }
 
-// A license's installations come one after the other, and no two at a time: what the meter notes of each goes when its request has ended,
-// so the document, which every request reads, does not grow with them.
+// A license's installations come one after the other, never two at a time. The meter drops its trace of each when its request has ended, so
+// the document, which every request reads, does not grow with their number.
 func TestMeterPrunesTraces(t *testing.T) {
 	const installations = 3 * maxUnprunedTraces
 	c := newScene(t, newDatabase(t))
@@ -84,7 +84,7 @@ func TestMeterPrunesTraces(t *testing.T) {
 	c.checkSums()
 }
 
-// A request that was decided when nothing was left is not paid from what comes back later: its claim has no part in the meter.
+// A request that was decided when no calls were left is not paid from calls that come back later: its claim does not charge the meter.
 func TestCountedCallsAreCharged(t *testing.T) {
 	c := newScene(t, newDatabase(t))
 	c.mustAdvance("a", "a activates", countsCalls(10))
@@ -115,7 +115,7 @@ func TestCountedCallsAreCharged(t *testing.T) {
 	dies(dying, a, func(d activation) bool { return d.Claim != nil && !d.Claim.Charges })
 	c.s.abandonedAfter = 0
 	b := c.advance("b", "b another")
-	if _, err := c.s.Advance(t.Context(), b); err != nil { // takes back what b has charged
+	if _, err := c.s.Advance(t.Context(), b); err != nil { // undoes what b has charged
 		t.Fatal(err)
 	}
 	if _, err := c.s.Advance(t.Context(), a); err != nil {
@@ -127,7 +127,7 @@ func TestCountedCallsAreCharged(t *testing.T) {
 	}
 }
 
-// Documents from before there were prepayment, a past and statements are read, and go on.
+// Documents from before prepayment, re-activation history and statements are read and continued.
 func TestDocumentsOfOlderVersions(t *testing.T) {
 	c := newScene(t, newDatabase(t))
 	c.mustAdvance("a", "a activates", countsCalls(10), reserves("seat"))
@@ -158,7 +158,7 @@ func TestDocumentsOfOlderVersions(t *testing.T) {
 	}
 }
 
-// strip takes members out of a document.
+// strip removes members from a document.
 func (c *scene) strip(from *mongo.Collection, id string, members ...string) error {
 	unset := bson.D{}
 	for _, m := range members {

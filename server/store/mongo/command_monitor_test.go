@@ -15,7 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/event"
 )
 
-// What the whole suite sends is held to what is the same on a single server, a replica set and a sharded cluster: only these commands
+// Everything that the tests send is checked against what works on a single server, a replica set and a sharded cluster: only these commands
 // and operators, and the equality of _id in each filter of a write.
 
 var allowed = struct{ commands, operators []string }{
@@ -27,7 +27,7 @@ var allowed = struct{ commands, operators []string }{
 	},
 }
 
-// outer are members of a command that the driver adds and that are not operators.
+// outer are members of a command that the driver adds, and that are not operators.
 var outer = []string{"$db", "$clusterTime", "$readPreference"}
 
 var (
@@ -37,7 +37,7 @@ var (
 
 type commandViolations struct {
 	mu    sync.Mutex
-	wrong map[string]int // complaint → how often
+	wrong map[string]int // complaint → number of times
 }
 
 func (f *commandViolations) check(e *event.CommandStartedEvent) {
@@ -48,7 +48,7 @@ func (f *commandViolations) check(e *event.CommandStartedEvent) {
 	}
 }
 
-// checkCommand says what is wrong with a command.
+// checkCommand returns what is wrong with a command.
 func checkCommand(name string, command bson.Raw) (all []string) {
 	if !slices.Contains(allowed.commands, name) {
 		all = append(all, "the command "+name)
@@ -79,7 +79,7 @@ func checkCommand(name string, command bson.Raw) (all []string) {
 	return all
 }
 
-// operators finds those that are not allowed, and updates that are pipelines.
+// operators returns the operators that are not allowed, and updates that are pipelines.
 func operators(command string, value any) (all []string) {
 	switch v := value.(type) {
 	case bson.D:
@@ -112,13 +112,13 @@ func valueOf(d bson.D, key string) any {
 	return nil
 }
 
-// matchesOneID tells whether the filter says which one document is meant.
+// matchesOneID reports whether the filter selects one document by its _id.
 func matchesOneID(filter bson.D) bool {
 	_, operator := valueOf(filter, "_id").(bson.D)
 	return valueOf(filter, "_id") != nil && !operator
 }
 
-// reportViolations is called when all tests have passed.
+// reportViolations prints the violations and returns the exit code. It is called after all tests have passed.
 func reportViolations() int {
 	violations.mu.Lock()
 	defer violations.mu.Unlock()

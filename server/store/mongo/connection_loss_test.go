@@ -40,12 +40,12 @@ func TestInvalidURI(t *testing.T) {
 	}
 }
 
-// shortTimeouts gives up soon, so that the test of an absence does not take as long as the absence may.
+// shortTimeouts returns options with which a request to a missing server fails soon.
 func shortTimeouts() *options.ClientOptions {
 	return options.Client().SetServerSelectionTimeout(200 * time.Millisecond).SetTimeout(2 * time.Second)
 }
 
-// cuttableProxy stands between a store and the server, and can be cut.
+// cuttableProxy is a proxy between a store and the server that can cut the connections.
 type cuttableProxy struct {
 	listener net.Listener
 	to       string

@@ -17,12 +17,12 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A node dies before or after any of its writes. What it had acknowledged stands; what it had not can be completed by the same request on
-// another node, with the same outcome, or is taken back for another request, the vendor or the sweep, without a trace.
+// A node dies before or after any of its writes. What it had acknowledged is stored. What it had not can be completed by the same request
+// on another node, with the same result, or is undone for another request, the vendor or the sweep, without a trace.
 
 var errCrashed = errors.New("the node died")
 
-// crashAt lets the store die at the n-th point around its writes, from now on: after that nothing of it reaches the server.
+// crashAt lets the store die at the n-th point before or after its writes: after that nothing of it reaches the server.
 func (s *Store) crashAt(n int) (died func() bool) {
 	var points atomic.Int64
 	s.onWrite = func() error {
@@ -34,14 +34,15 @@ func (s *Store) crashAt(n int) (died func() bool) {
 	return func() bool { return points.Load() > int64(n) }
 }
 
-// scene is a license with 3 seats, one desk and an allowance of 100, on which a holds one seat with 10 calls, and what a does next.
+// scene is a license with 3 seats, one desk and an allowance of 100. Installation a holds one seat and has made 10 calls before its next
+// request.
 type scene struct {
 	t       *testing.T
 	uri     string
-	s       *Store // a node that lives
+	s       *Store // a node that does not die
 	license license.ID
 
-	hasHistory bool // the vendor was told so: it stands, also against a restore that was under way
+	hasHistory bool // the history was saved: it stays, also when a re-activation was in progress
 }
 
 func newScene(t *testing.T, uri string) *scene {
@@ -66,7 +67,7 @@ func (c *scene) key(name string) licensing.ActivationKey {
 	return licensing.ActivationKey{License: c.license, Activation: lease.HashOf([]byte(name))}
 }
 
-// advance is the request named so of an installation, after what is stored of it.
+// advance returns the installation's request with the name, which continues what is stored.
 func (c *scene) advance(name, request string, with ...func(*licensing.Advance)) licensing.Advance {
 	c.t.Helper()
 	held, err := c.s.Activation(c.t.Context(), c.key(name))
@@ -103,7 +104,7 @@ func countsCalls(n int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) { a.Counted += n }
 }
 
-// prepaysBlock has a block of 20 charged on top.
+// prepaysBlock charges a block of 20 on top.
 func prepaysBlock(a *licensing.Advance) { a.Block = 20 }
 
 func reserves(names ...string) func(*licensing.Advance) { return reservesOf(3, 2000, names...) }
@@ -116,10 +117,10 @@ func reservesOf(slots int64, until lease.Time, names ...string) func(*licensing.
 	}
 }
 
-// farFuture is until when seats are borrowed: past all renewals.
+// farFuture is the deadline of borrowed seats, after all renewals.
 const farFuture = 1_000_000
 
-// reactivates begins the next generation, with everything that this costs.
+// reactivates begins the next generation, with everything that it charges.
 func reactivates(a *licensing.Advance) {
 	a.To.Generation, a.To.Number = a.From.Generation+1, 1
 	a.Reactivation = &licensing.ReactivationLimits{Budget: 1, Window: 1000, History: licensing.ReactivationHistory{Revision: 1, ClosedHead: a.From}}
@@ -132,7 +133,7 @@ func releases(names ...string) func(*licensing.Advance) {
 
 func goodbye(a *licensing.Advance) { a.Goodbye = true }
 
-// requestKinds are what a does when the node dies: each kind of step of a chain.
+// requestKinds are the requests of installation a during which the node dies: each kind of step of a chain.
 var requestKinds = []struct {
 	name    string
 	first   bool // it is a's first request
@@ -153,7 +154,7 @@ var requestKinds = []struct {
 	{"wants_whatever_others_hold", false, []func(*licensing.Advance){releases("seat"), reservesOf(licensing.Unlimited, 2000, "seat", "desk")}},
 }
 
-// followUps are who comes next.
+// followUps are what happens next.
 var followUps = []struct {
 	name string
 	next func(c *scene, a licensing.Advance, acknowledged lease.Document)
@@ -228,7 +229,8 @@ func (c *scene) sweep() {
 	}
 }
 
-// checkVendorError checks what became of a vendor's act. An activation that never came to be is not there for the vendor; the sweep takes it away.
+// checkVendorError checks the result of a vendor's action. An activation that never came to be does not exist for the vendor; the sweep
+// removes it.
 func (c *scene) checkVendorError(err error) {
 	c.t.Helper()
 	if errors.Is(err, licensing.ErrNotFound) {
@@ -256,7 +258,7 @@ func TestCrashAtAnyWrite(t *testing.T) {
 	})
 }
 
-// The node is only asleep, and wakes up when others have done their part: what it still does changes nothing that they have decided.
+// The node only stalls, and continues when others have done their part: what it still does changes nothing that they have decided.
 func TestStallAtAnyWrite(t *testing.T) {
 	forEachWritePoint(t, func(c *scene, slow *Store, point int, a licensing.Advance, end func(lease.Document)) bool {
 		asleep, wake := slow.stallAt(point)
@@ -293,7 +295,7 @@ func TestStallAtAnyWrite(t *testing.T) {
 	})
 }
 
-// stallAt lets the store fall asleep at the n-th point around its writes, until it is woken.
+// stallAt lets the store stall at the n-th point before or after its writes, until wake is closed.
 func (s *Store) stallAt(n int) (asleep, wake chan struct{}) {
 	asleep, wake = make(chan struct{}), make(chan struct{})
 	var points atomic.Int64
@@ -307,7 +309,8 @@ func (s *Store) stallAt(n int) (asleep, wake chan struct{}) {
 	return asleep, wake
 }
 
-// forEachWritePoint plays each kind of request with each ending, and lets something happen to the node at each point until there are no more.
+// forEachWritePoint plays each kind of request with each follow-up, and lets something happen to the node at each point until there are no
+// more.
 func forEachWritePoint(t *testing.T, play func(c *scene, node *Store, point int, a licensing.Advance, end func(lease.Document)) (reached bool)) {
 	for _, kind := range requestKinds {
 		for _, ending := range followUps {
@@ -321,11 +324,11 @@ func forEachWritePoint(t *testing.T, play func(c *scene, node *Store, point int,
 						c.mustAdvance("a", "a activates", reserves("seat"), countsCalls(10))
 					}
 					a := c.advance("a", "a", kind.request...)
-					// Traces of earlier requests are tidied by whoever writes the meter next; that must not be why it is written.
+					// The next write of the meter prunes traces of earlier requests; that must not be the reason for the write.
 					if _, err := c.s.updateOne(t.Context(), c.s.meters, byID(string(c.license)), newDoc("$set", newDoc("traces", bson.D{}))); err != nil {
 						t.Fatal(err)
 					}
-					c.s.abandonedAfter = 0 // whoever is not at work is dead
+					c.s.abandonedAfter = 0 // every unfinished claim is abandoned
 					reached = play(c, openStore(t, uri), point, a, func(acknowledged lease.Document) { ending.next(c, a, acknowledged) })
 					if m, err := c.s.Meter(t.Context(), c.license); err != nil || m.Used > a.Allowance {
 						t.Fatalf("%d of %d calls are used: %v", m.Used, a.Allowance, err)
@@ -355,7 +358,7 @@ func (c *scene) checkStored(a licensing.Advance, acknowledged lease.Document) {
 	}
 }
 
-// checkSums checks that the sums agree: nothing is counted, held or taken but what the activations say.
+// checkSums checks that the sums agree: only what the activations have is counted, held or taken.
 func (c *scene) checkSums() {
 	c.t.Helper()
 	ctx := c.t.Context()

@@ -10,14 +10,14 @@ import (
 	"github.com/onelicense/onelicense/server/store/storetest"
 )
 
-// What is done to the plainest store, done to this one, has the same answers.
+// The same random operations have the same results on this store as on the store in memory.
 func TestSameAsMemory(t *testing.T) {
 	for seed := range uint64(12) {
 		storetest.RunDifferential(t, memory.New(), openStore(t, newDatabase(t)), seed, 400)
 	}
 }
 
-// The plainest store knows no people; the embedded one does.
+// The store in memory has no members; the embedded store does.
 func TestAccessSameAsSQLite(t *testing.T) {
 	for seed := range uint64(12) {
 		embedded, err := sqlite.Open(t.TempDir())

@@ -19,14 +19,15 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// MongoDB takes documents of 16 MiB. No document comes near: here is the largest of each collection, with everything in it as long as the
-// domain allows and in characters of four bytes, in the encoding that is stored. docs/scaling.md says a bound for each; this holds it to it.
+// MongoDB accepts documents of up to 16 MiB. The largest document of each collection is built here, with every text as long as the domain
+// allows and in characters of four bytes, in the encoding that is stored. docs/scaling.md states a bound for each collection, which this
+// test checks.
 
-// requestsInFlight is how many requests for one license may be in the middle of their work at once, on all nodes together. It is many times what a
-// meter can take.
+// requestsInFlight is the number of requests for one license that may be in progress at the same time, on all nodes together. It is many
+// times what a meter can handle.
 const requestsInFlight = 10_000
 
-// longText is one of so many characters, none of which takes more bytes.
+// longText returns a text of this many characters, of which none takes more bytes.
 func longText(characters int) string { return strings.Repeat("𝄞", characters) }
 
 func TestDocumentSizesAreBounded(t *testing.T) {
@@ -55,7 +56,7 @@ func TestDocumentSizesAreBounded(t *testing.T) {
 		listed.Reduced = append(listed.Reduced, e.Name)
 	}
 
-	// An activation that holds a slot of everything, gives all of it back and wants all of it anew, after eight re-activations.
+	// An activation that holds a slot of everything, releases all of them and requests all of them again, after eight re-activations.
 	b := newBucket(string(id), strings.Repeat("e", license.MaxName), 1<<20)
 	held := seat{strings.Repeat("e", license.MaxName), strings.Repeat("c", license.MaxName), maxDate, maxDate, b.ID, newToken()}
 	a := activation{ID: activationID(licensing.ActivationKey{License: id, Activation: hash}), License: string(id), Activation: string(hash), Org: string(id), Device: string(hash),
@@ -81,7 +82,7 @@ func TestDocumentSizesAreBounded(t *testing.T) {
 	}
 	a.Claim.Plan.LastReport, a.Claim.Plan.Reactivation = a.LastReport, &reactivationLimits{History: a.Reactivations}
 
-	// A bucket as full as buckets get, and one that is overdrawn by all that it may be.
+	// A full bucket, and one with as many seats beyond its capacity as are allowed.
 	for n := range maxOverCapacity + bucketSize {
 		b.Seats[string(lease.HashOf(fmt.Append(nil, n)))] = seatHolder{newToken(), held.Context, maxDate, maxDate, newToken(), maxDate}
 	}
@@ -137,7 +138,7 @@ func person(name string) access.Member {
 	return access.Member{ID: license.ID(strings.Repeat("f", 24)), Name: name, Email: name, Password: strings.Repeat("$", 200)}
 }
 
-// collectionsOf is the store's collections.
+// collectionsOf returns the store's collections by name.
 func collectionsOf(t *testing.T) map[string]**mongo.Collection {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://127.0.0.1:1")) // nothing is sent
@@ -150,7 +151,7 @@ func collectionsOf(t *testing.T) map[string]**mongo.Collection {
 	return s.collectionsByName()
 }
 
-// bounds reads the table of docs/scaling.md: the collection in the first column, KiB in the third.
+// bounds reads the table of docs/scaling.md: the collection is in the first column, KiB in the third.
 func bounds(t *testing.T) map[string]int {
 	t.Helper()
 	page, err := os.ReadFile("../../../docs/scaling.md")

@@ -20,7 +20,7 @@ import (
 	"github.com/onelicense/onelicense/server/store/storetest"
 )
 
-// The tests want a server, which `make test-mongo` starts. Each test has a database of its own, which it drops.
+// The tests need a server, which `make test-mongo` starts. Each test has a database of its own, which it drops.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_MONGODB_URI") == "" {
 		fmt.Fprintln(os.Stderr, "TEST_MONGODB_URI names no server: run `make test-mongo`, which starts one")
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 
 var databases atomic.Int64
 
-// newDatabase is the URI of a new one.
+// newDatabase returns the URI of a new database.
 func newDatabase(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("onelicense_test_%d_%d", os.Getpid(), databases.Add(1))
@@ -56,7 +56,7 @@ func newDatabase(t testing.TB) string {
 	return uri
 }
 
-// uriOfDatabase puts a database's name into a URI.
+// uriOfDatabase returns the URI with another database name.
 func uriOfDatabase(uri, name string) string {
 	rest, query, _ := strings.Cut(uri, "?")
 	scheme, rest, _ := strings.Cut(rest, "://")
@@ -67,7 +67,7 @@ func uriOfDatabase(uri, name string) string {
 	return strings.TrimSuffix(scheme+"://"+authority+"/"+name+"?"+query, "?")
 }
 
-// openStore is one more node on the database.
+// openStore opens one more node on the database.
 func openStore(t testing.TB, uri string) *Store {
 	t.Helper()
 	s, err := open(t.Context(), uri, options.Client().SetMonitor(commandMonitor))

@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// multiNodeStore sends what may be contended to one node after the other.
+// multiNodeStore sends calls that may contend to one node after the other.
 type multiNodeStore struct {
 	*Store
 	others []*Store

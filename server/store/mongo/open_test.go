@@ -60,7 +60,7 @@ func TestEpochIsCreatedOnce(t *testing.T) {
 	}
 }
 
-// The watch must be able to find something.
+// The monitor must be able to find something.
 func TestCommandMonitorFindsViolations(t *testing.T) {
 	for name, command := range map[string]struct {
 		document bson.D

@@ -16,8 +16,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// A pool of several buckets is as exact as one: it is filled to the last seat, not beyond, whoever asks for which bucket first, and what
-// lapsed anywhere in it is found. proves S27
+// A pool of several buckets is as exact as one: it is filled to the last seat and not beyond, whichever bucket a request tries first, and
+// lapsed seats are found anywhere in it. proves S27
 func TestSeatLimitAcrossBuckets(t *testing.T) {
 	const slots = 2*bucketSize + 40
 	c := newScene(t, newDatabase(t))
@@ -65,8 +65,8 @@ func TestSeatLimitAcrossBuckets(t *testing.T) {
 	}
 }
 
-// Seats that are granted whatever others hold fill what is free and overdraw what is not. Nobody who needs a free seat is given one on top,
-// and when they are given back the pool is what it was.
+// Seats that are granted without a free slot fill the free ones and overdraw the pool. No activation that needs a free slot is given one in
+// addition, and when they are released the pool is as before.
 func TestOverdrawnPoolAcrossBuckets(t *testing.T) {
 	const slots, more = bucketSize + 40, 30
 	c := newScene(t, newDatabase(t))
@@ -113,9 +113,9 @@ func TestOverdrawnPoolAcrossBuckets(t *testing.T) {
 	c.checkSums()
 }
 
-// An overdrawn bucket beside one with room: what is freed in the other is given away, so all together hold more than the limit for as long
-// as those keep their seats who were granted them whatever others held. It is never by more than there are of them, and those who need a
-// free seat never hold more than the limit (docs/mongodb.md).
+// One bucket is overdrawn beside one with room: a seat that is released in the other can be granted, so all together hold more than the
+// limit as long as those keep their seats who were granted them without a free slot. It is never more than there are of them, and those who
+// need a free slot never hold more than the limit (docs/mongodb.md).
 func TestOverdraftIsBounded(t *testing.T) {
 	const slots, healed, freed = 2 * bucketSize, 3, 10
 	c := newScene(t, newDatabase(t))
@@ -130,7 +130,7 @@ func TestOverdraftIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The healed ones are at home in the first bucket, what is freed is in the second.
+	// The preferred bucket of these installations is the first; what is released is in the second.
 	var names []string
 	for n := 0; len(names) < healed; n++ {
 		if name := fmt.Sprint("healed ", n); preferredBucket(string(lease.HashOf([]byte(name))), 2) == 0 {
@@ -169,8 +169,8 @@ func TestOverdraftIsBounded(t *testing.T) {
 	c.checkBuckets(slots)
 }
 
-// A pool of several buckets has fewer slots from now on. Wherever those are who hold more, nobody is given a seat until all together are below
-// what is left, and then as many are as there are.
+// A pool of several buckets gets fewer slots. Wherever the seats beyond them are, none is granted until all together are below the new
+// limit, and then as many as it allows.
 func TestReducedPool(t *testing.T) {
 	const was, freed = 2*bucketSize + 40, 5
 	for _, slots := range []int{2*bucketSize + 10, 2 * bucketSize, bucketSize + 3, 40} {
@@ -189,7 +189,7 @@ func TestReducedPool(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		slices.SortFunc(others, func(a, b other) int { return cmp.Compare(a.key, b.key) }) // in no order of buckets
+		slices.SortFunc(others, func(a, b other) int { return cmp.Compare(a.key, b.key) }) // in an order that no bucket has
 		leaves := func() {
 			t.Helper()
 			if err := c.s.releaseSeat(t.Context(), others[0].bucket, others[0].key, "m"); err != nil {
@@ -238,7 +238,8 @@ func TestReducedPool(t *testing.T) {
 	}
 }
 
-// Who comes back late to a pool that is overdrawn has no better claim to a seat than anybody else, and neither has who drops it.
+// An installation that comes back late to an overdrawn pool has no better claim to a seat than others, and neither has one that releases
+// its seat.
 func TestOverdrawnPoolDeniesReturningSeat(t *testing.T) {
 	c := newScene(t, newDatabase(t))
 	c.setSlots("seat", 1)
@@ -259,7 +260,7 @@ func TestOverdrawnPoolDeniesReturningSeat(t *testing.T) {
 	c.checkSums()
 }
 
-// What a restore brings back may be wanted by the request too: it is one want, until the later of the two.
+// A seat that recovery after a rollback gives back may be requested in the same request too: it is one seat, until the later deadline.
 func TestTwoRequestsForOneEntitlement(t *testing.T) {
 	c := newScene(t, newDatabase(t))
 	c.setSlots("seat", 1)
@@ -272,8 +273,8 @@ func TestTwoRequestsForOneEntitlement(t *testing.T) {
 	c.checkSums()
 }
 
-// A bucket says when a seat lapses at the earliest, and seats that were renewed lapse later than it says. That hides none that has lapsed,
-// however many buckets are looked into for nothing; each is so only once.
+// A bucket states when a seat lapses at the earliest, which is too early after renewals. A lapsed seat is found all the same, however many
+// buckets are searched in vain; each bucket is searched in vain only once.
 func TestLapsedSeatIsFoundAmongRenewed(t *testing.T) {
 	const of, last = 40, 39
 	c := newScene(t, newDatabase(t))
@@ -338,7 +339,7 @@ func TestOverdrawnBucketSizeIsBounded(t *testing.T) {
 	}
 }
 
-// setSlots is what the license has of an entitlement.
+// setSlots sets the number of slots that the license has of an entitlement.
 func (c *scene) setSlots(name string, slots int64) {
 	c.t.Helper()
 	met, err := c.s.updateOne(c.t.Context(), c.s.licenses, byID(string(c.license)), newDoc("$set", newDoc("entitlements", []entitlement{{name, slots}})))
@@ -347,7 +348,7 @@ func (c *scene) setSlots(name string, slots int64) {
 	}
 }
 
-// countSeats is how many seats the pools say are taken.
+// countSeats returns the number of seats in the license's pools.
 func (c *scene) countSeats() (sum int) {
 	c.t.Helper()
 	found, err := findAll[bucket](c.t.Context(), c.s.pools, newDoc("license", string(c.license)))
@@ -380,7 +381,7 @@ func inParallel(n int, f func(int) error) error {
 	return errors.Join(all...)
 }
 
-// checkBuckets checks the buckets of a pool: none is over its cap, and the caps sum to the limit.
+// checkBuckets checks the buckets of a pool: none is over its capacity, and the capacities add up to the limit.
 func (c *scene) checkBuckets(slots int64) {
 	c.t.Helper()
 	found, err := findAll[bucket](c.t.Context(), c.s.pools, newDoc("license", string(c.license)))

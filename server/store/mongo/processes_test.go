@@ -23,8 +23,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Three processes serve one database. One after the other is killed in the middle of its work and started again, while installations go on
-// along their chains and send again, to any node, whatever was not answered.
+// Three processes serve one database. One after the other is killed in the middle of its work and restarted, while installations advance
+// their chains and send unanswered requests again, to any node.
 
 // nodeURI is set in the other processes: the test binary runs itself.
 const nodeURI = "ONELICENSE_TEST_NODE"
@@ -35,8 +35,8 @@ const (
 	slots          = 5
 	block          = 3
 	kills          = 9
-	repliesPerKill = 40 // answers from one kill to the next
-	repliesPerSeat = 4  // answers that an installation keeps its seat for
+	repliesPerKill = 40 // replies from one kill to the next
+	repliesPerSeat = 4  // replies for which an installation keeps its seat
 )
 
 // serveNode answers advances over HTTP until it is killed. It prints its address.
@@ -77,7 +77,7 @@ func (a advanceMessage) advance() licensing.Advance {
 	return a.Advance
 }
 
-// processGroup is the processes, each at its address.
+// processGroup is the group of processes with their addresses.
 type processGroup struct {
 	t         *testing.T
 	uri       string
@@ -112,7 +112,7 @@ func (f *processGroup) kill(n int) {
 	_ = f.commands[n].Wait()
 }
 
-// send gives the answer of any node; it goes from one to the next until there is one.
+// send returns the reply of any node: it tries one after the other until there is one.
 func (f *processGroup) send(client *http.Client, a licensing.Advance) (licensing.Outcome, error) {
 	body, err := json.Marshal(advanceMessage{Advance: a})
 	if err != nil {
@@ -190,13 +190,13 @@ func TestThreeProcessesKilledRepeatedly(t *testing.T) {
 	t.Logf("%d answers, %d kills", answers.Load(), kills)
 }
 
-// installation goes along its chain until it is told to finish. Each request is sent until it is answered.
+// installation advances its chain until finished is closed. Each request is sent until it is answered.
 func installation(c *scene, f *processGroup, n int, finished chan struct{}, counted *int64, holders *atomic.Int64, tell func()) error {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	name := fmt.Sprint(n)
 	var head lease.Position
-	held := 0 // answers since it has a seat, with the one that gave it
+	held := 0 // replies since it has its seat, including the one that granted it
 	for number := int64(1); ; number++ {
 		select {
 		case <-finished:
@@ -214,7 +214,7 @@ func installation(c *scene, f *processGroup, n int, finished chan struct{}, coun
 			a.Reserve = []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
 		case repliesPerSeat:
 			a.Release, held = []string{"seat"}, 0
-			holders.Add(-1) // the store may give it to another before it has answered
+			holders.Add(-1) // the store may grant it to another before it has replied
 		}
 		out, err := f.send(client, a)
 		if err != nil {

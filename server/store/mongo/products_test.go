@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Every product is one of each organisation's, and no tombstone that bars a slow node from making one.
+// EachProduct visits the products of all organisations, and no tombstone that bars a slow node from creating one.
 func TestEachProduct(t *testing.T) {
 	s := openStore(t, newDatabase(t))
 	for _, id := range []license.ID{"a", "b"} {

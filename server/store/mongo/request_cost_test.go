@@ -27,9 +27,9 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/services"
 )
 
-// What requests cost is counted here and not timed: what is sent is the same on any machine, and any MongoDB.
+// The cost of requests is counted, not timed: the commands are the same on any machine and any MongoDB.
 
-// commandCounter counts commands by collection, and bytes both ways.
+// commandCounter counts commands by collection, and bytes in both directions.
 type commandCounter struct {
 	mu            sync.Mutex
 	reads, writes map[string]int
@@ -59,7 +59,7 @@ func (c *commandCounter) monitor() *event.CommandMonitor {
 	}
 }
 
-// measure counts what happens in f.
+// measure returns the cost of f.
 func (c *commandCounter) measure(f func()) cost {
 	c.mu.Lock()
 	c.reads, c.writes, c.bytes = map[string]int{}, map[string]int{}, 0
@@ -84,7 +84,7 @@ func (c cost) commands() (sum int) {
 	return sum
 }
 
-// row is the cost in a table.
+// row returns the cost as a row of a table.
 func (c cost) row(what string) string {
 	cell := func(of map[string]int) string {
 		var all []string
@@ -112,7 +112,7 @@ func newCostScene(t *testing.T, slots int) *costScene {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = k.s.Close() })
-	k.s.stop() // the sweep is nobody's request
+	k.s.stop() // the sweep belongs to no request
 	k.s.done.Wait()
 	now := time.Now()
 	k.s.now = func() time.Time { return now }
@@ -144,7 +144,7 @@ func newCostScene(t *testing.T, slots int) *costScene {
 	return k
 }
 
-// fillPool lets others hold most of a pool: half of a small one, of a large one all but some seats in each sixteenth bucket.
+// fillPool fills most of a pool with seats of others: half of a small one; all of a large one but some seats in each sixteenth bucket.
 func (k *costScene) fillPool(slots int64) {
 	k.t.Helper()
 	var all []any
@@ -167,7 +167,7 @@ func (k *costScene) fillPool(slots int64) {
 	}
 }
 
-// installation is one with its chain.
+// costInstallation is an installation with its chain.
 type costInstallation struct {
 	scene    *costScene
 	device   ed25519.PrivateKey
@@ -198,7 +198,7 @@ func (c *costInstallation) sync(fill func(*lease.Request)) {
 	if err != nil || answer.Refused != "" {
 		k.t.Fatalf("%s %v", answer.Body, err)
 	}
-	// What travels beside the lease, the keyring the first time, is no part of it.
+	// What is attached to the lease, the keyring the first time, does not belong to it.
 	c.last = bytes.Join(bytes.SplitAfterN(answer.Body, []byte("\n"), 3)[:2], nil)
 	c.position, c.counted = lease.Position{Generation: 1, Number: r.Number, Link: lease.NextLink(r.Previous, hash)}, r.Counted
 }
@@ -212,7 +212,7 @@ var (
 	scalingPage    = "../../../docs/scaling.md"
 )
 
-// The page says what a request costs, and it is true.
+// docs/scaling.md states the cost of a request correctly.
 func TestCostOfRequests(t *testing.T) {
 	k := newCostScene(t, 100)
 	c := k.newInstallation()
@@ -244,7 +244,7 @@ func TestCostDoesNotGrowWithThePool(t *testing.T) {
 		for range customers {
 			c := k.newInstallation()
 			c.sync(changesNothing)
-			c.sync(reservesSeat) // a node knows crowded buckets once it has met them
+			c.sync(reservesSeat) // the node remembers full buckets from now on
 			c.sync(releasesSeat)
 			all = append(all, c)
 		}

@@ -20,10 +20,10 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Nodes are replaced one by one: the first of the newer program brings the schema forward while the older ones still serve.
+// Nodes are replaced one by one: the first node of the newer program migrates the schema while the older ones still serve.
 
-// futureMigration is a step of a newer program: every document of these collections gets a member that this program does not know, and an
-// index finds them by it.
+// futureMigration is a migration of a newer program: every document of these collections gets a member that this program does not know, and
+// an index of it.
 func futureMigration(ctx context.Context, s *Store) error {
 	for _, c := range []*mongo.Collection{s.licenses, s.activations, s.meters, s.pools, s.products, s.versions, s.members, s.entries} {
 		if _, err := c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: newDoc("future", 1)}); err != nil {
@@ -62,7 +62,7 @@ func TestOldNodesServeDuringMigration(t *testing.T) {
 	}
 	c.mustAdvance("0", "takes", reserves("seat"))
 
-	// New nodes migrate, two at a time, in the middle of the old one's work.
+	// New nodes migrate, two at a time, while the old node works.
 	var all sync.WaitGroup
 	errs := make([]error, 2)
 	for n := range errs {
@@ -80,7 +80,7 @@ func TestOldNodesServeDuringMigration(t *testing.T) {
 		t.Fatalf("the schema is %d of %d: %v", schema.Version, len(steps), err)
 	}
 
-	// The old node goes on with all that it does, and what it writes leaves alone what it does not know.
+	// The old node goes on serving, and its writes do not touch members that it does not know.
 	for n := range before {
 		c.mustAdvance(fmt.Sprint(n), "second", countsCalls(1), reserves("seat"))
 	}
@@ -124,13 +124,13 @@ func TestOldNodesServeDuringMigration(t *testing.T) {
 		}
 	}
 
-	// It is not started again: it would not know what it does.
+	// It cannot be restarted: it does not know the newer schema.
 	if _, err := open(ctx, c.uri, options.Client()); err == nil || !strings.Contains(err.Error(), "use the newer program") {
 		t.Errorf("an old node started on newer data: %v", err)
 	}
 }
 
-// Nodes that start at the same time on an empty database come to the same schema.
+// Nodes that start at the same time on an empty database end with the same schema.
 func TestConcurrentMigration(t *testing.T) {
 	uri := newDatabase(t)
 	errs := make([]error, 6)
@@ -154,12 +154,11 @@ func TestConcurrentMigration(t *testing.T) {
 	}
 }
 
-// Every index is fit for a sharded cluster, where only an index that begins with the shard key could be unique, and none decides anything:
-// nothing is unique but _id.
+// Every index works on a sharded cluster, where only an index that begins with the shard key could be unique: nothing is unique but _id.
 func TestIndexesSuitShards(t *testing.T) {
 	uri := newDatabase(t)
 	s := openStore(t, uri)
-	asked, err := mongo.Connect(options.Client().ApplyURI(uri)) // listIndexes is nothing that the store sends
+	asked, err := mongo.Connect(options.Client().ApplyURI(uri)) // listIndexes is not a command of the store
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +192,7 @@ func TestIndexesSuitShards(t *testing.T) {
 	}
 }
 
-// A node that dies anywhere in a deletion leaves the license as it was, or leaves to the sweep what is to be tidied.
+// A node that dies at any point of a deletion leaves the license as it was, or leaves the rest of the deletion to the sweep.
 func TestCrashDuringDeletion(t *testing.T) {
 	uri := newDatabase(t)
 	point := 0
@@ -236,13 +235,13 @@ func TestCrashDuringDeletion(t *testing.T) {
 	}
 }
 
-// A node dies with more requests under way than a sweep takes at a time, some of which nobody can end. The others are ended by one sweep.
+// A node dies with more requests in progress than a sweep handles at a time, some of which cannot be ended. One sweep ends all others.
 func TestSweepContinuesAfterFailure(t *testing.T) {
 	c := newScene(t, newDatabase(t))
 	for n := range 2*maxPerSweep + 10 {
 		d := activation{ID: fmt.Sprintf("%s:%03d", c.license, n), Rev: 1, License: string(c.license), Activation: fmt.Sprintf("%03d", n), Org: "org",
 			Claim: &claim{Token: newToken()}, OpenSince: date(n + 1)}
-		if n < maxPerSweep { // what it owes lies in a bucket that cannot be read
+		if n < maxPerSweep { // what it gives back is in a bucket that cannot be read
 			d.Claim, d.Pending = nil, &pendingRelease{Token: newToken(), Release: []seat{{Bucket: "spoiled", Token: "m"}}}
 		}
 		if err := c.s.insert(t.Context(), c.s.activations, d); err != nil {
@@ -261,7 +260,7 @@ func TestSweepContinuesAfterFailure(t *testing.T) {
 	}
 }
 
-// A license comes back under its id, by an import, while another node has died in its deletion: it is a new one, and stays.
+// A license is created again with its id, by an import, while another node has died deleting it: it is a new license, and stays.
 func TestRecreateLicenseAfterDeletion(t *testing.T) {
 	uri := newDatabase(t)
 	for point, reached := 0, true; reached; point++ {
@@ -295,7 +294,7 @@ func TestRecreateLicenseAfterDeletion(t *testing.T) {
 	}
 }
 
-// A node that dies anywhere while the first owner is made leaves nobody, or an owner whom the sweep completes.
+// A node that dies at any point of the creation of the first owner leaves no owner, or one whose creation the sweep completes.
 func TestCrashDuringFirstOwner(t *testing.T) {
 	point := 0
 	for reached := true; reached; point++ {

@@ -89,6 +89,7 @@ func newCountingInstallation(t *testing.T) (*Store, *countingInstallation) {
 
 // The changes of one transaction to one license and one installation add up, and no reader sees them before they are stored.
 func TestCacheWithinOneTransaction(t *testing.T) {
+	t.Parallel()
 	s, c := newCountingInstallation(t)
 	step := func(number int64) func(*tx) error {
 		return func(tx *tx) error {
@@ -108,6 +109,7 @@ func TestCacheWithinOneTransaction(t *testing.T) {
 
 // An advance whose COMMIT failed has no effect, although it was cached during the transaction.
 func TestCacheAfterFailedCommit(t *testing.T) {
+	t.Parallel()
 	s, c := newCountingInstallation(t)
 	if err := s.write(t.Context(), c.advance); err != nil {
 		t.Fatal(err)
@@ -135,6 +137,7 @@ func TestCacheAfterFailedCommit(t *testing.T) {
 // SQLite rolls the whole transaction back when the disk is full. Then none of its changes was made, and no later change of the same
 // transaction may be made outside of it.
 func TestCacheAfterRollback(t *testing.T) {
+	t.Parallel()
 	s, c := newCountingInstallation(t)
 	if err := s.write(t.Context(), c.advance); err != nil {
 		t.Fatal(err)
@@ -175,6 +178,7 @@ func TestCacheAfterRollback(t *testing.T) {
 
 // More installations than fit into the cache are served all the same.
 func TestCacheSizeIsBounded(t *testing.T) {
+	t.Parallel()
 	s := newActivationCache()
 	for n := range 3 * maxCachedActivations {
 		one := &cachedActivation{Activation: licensing.Activation{ActivationKey: licensing.ActivationKey{Activation: lease.HashOf([]byte{byte(n), byte(n >> 8)})}}}

@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestAcknowledgedWritesSurviveKill(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	if err := crashRecords(directory); err != nil {
 		t.Fatal(err)

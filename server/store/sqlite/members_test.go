@@ -11,12 +11,14 @@ import (
 
 // proves part of S02 S05
 func TestAccessContract(t *testing.T) {
+	t.Parallel()
 	storetest.RunAccess(t, func(t *testing.T) access.Store {
 		return openAccessStore(t, filepath.Join(t.TempDir(), "data"))
 	})
 }
 
 func TestEpochIsCreatedOnce(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	for _, first := range []int64{1700000000, 1800000000} {
 		s, err := sqlite.Open(directory)

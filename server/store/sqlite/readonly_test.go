@@ -16,6 +16,7 @@ import (
 
 // A closed store is one file: a copy of it has everything.
 func TestCloseLeavesOneFile(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	s := openStore(t, directory)
 	if err := s.CreateOrganisation(t.Context(), licensing.Organisation{ID: crashOrg, Name: "Acme"}); err != nil {
@@ -33,6 +34,7 @@ func TestCloseLeavesOneFile(t *testing.T) {
 //
 // proves part of B12
 func TestCopyUnderLoad(t *testing.T) {
+	t.Parallel()
 	directory, ctx := t.TempDir(), t.Context()
 	s := openStore(t, directory)
 	if err := s.CreateOrganisation(ctx, licensing.Organisation{ID: crashOrg, Name: "Acme"}); err != nil {

@@ -26,6 +26,7 @@ func openStore(t *testing.T, directory string) *Store {
 }
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) licensing.Store {
 		s := openStore(t, t.TempDir())
 		t.Cleanup(func() { checkCacheMatchesDatabase(t, s) })
@@ -34,6 +35,7 @@ func TestContract(t *testing.T) {
 }
 
 func TestOneProcessPerDirectory(t *testing.T) {
+	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "new", "däta 100%?#")
 	first := openStore(t, directory)
 	if _, err := Open(directory); err == nil || !strings.Contains(err.Error(), directory) {
@@ -46,6 +48,7 @@ func TestOneProcessPerDirectory(t *testing.T) {
 }
 
 func TestFilePermissions(t *testing.T) {
+	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "data")
 	openStore(t, directory)
 	files, err := os.ReadDir(directory)
@@ -60,6 +63,7 @@ func TestFilePermissions(t *testing.T) {
 }
 
 func TestNewerDataIsRefused(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	if err := openStore(t, directory).Close(); err != nil {
 		t.Fatal(err)
@@ -82,6 +86,7 @@ func TestNewerDataIsRefused(t *testing.T) {
 }
 
 func TestMigrationsApplyOnce(t *testing.T) {
+	t.Parallel()
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "x.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +112,7 @@ func TestMigrationsApplyOnce(t *testing.T) {
 
 // A change that fails or panics does not affect the other changes of its commit.
 func TestFailedChangeDoesNotAffectOthers(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, t.TempDir())
 	broken := errors.New("broken")
 	insert := func(id string) func(*tx) error {
@@ -161,6 +167,7 @@ func commitTogether(t *testing.T, s *Store, changes ...func(*tx) error) []error 
 }
 
 func TestClosedStoreIsUnavailable(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, t.TempDir())
 	if err := s.Ready(t.Context()); err != nil {
 		t.Fatal(err)
@@ -178,6 +185,7 @@ func TestClosedStoreIsUnavailable(t *testing.T) {
 
 // A journal without its database may hold changes that are nowhere else; SQLite would delete it.
 func TestJournalWithoutDatabase(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	s := openStore(t, directory)
 	file := filepath.Join(directory, File)
@@ -206,6 +214,7 @@ func TestJournalWithoutDatabase(t *testing.T) {
 //
 // proves S01
 func TestReadyNeedsDatabaseFile(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(file string) error{
 		"deleted": os.Remove,
 		"another in its place": func(file string) error {

@@ -14,6 +14,7 @@ const firstSchema = 4
 
 // TestUpgradeFromFirstSchema opens data written by a program with the first schema, and continues with it.
 func TestUpgradeFromFirstSchema(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	db, err := sql.Open("sqlite", filepath.Join(directory, File))
 	if err != nil {

@@ -14,36 +14,40 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// RunAccess is the contract of access.Store. open gives a new, empty store for each test and closes it.
+// RunAccess checks a store against the contract of access.Store. open returns a new, empty store for each test and closes it at its end.
 func RunAccess(t *testing.T, open func(t *testing.T) access.Store) {
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, access.Store)
 	}{
-		{"owner_is_made_once", firstOwnerIsCreatedOnce},
-		{"sixteen_founders_one_token", concurrentFirstOwners},
-		{"new_setup_voids_the_old", newSetupTokenReplacesOld},
-		{"email_is_taken", emailIsUnique},
+		{"first_owner_is_created_once", firstOwnerIsCreatedOnce},
+		{"concurrent_first_owners", concurrentFirstOwners},
+		{"new_setup_token_replaces_old", newSetupTokenReplacesOld},
+		{"email_is_unique", emailIsUnique},
 		{"member_of_another_organisation", memberOfAnotherOrganisation},
-		{"session_comes_and_goes", sessionLifecycle},
+		{"session_lifecycle", sessionLifecycle},
 		{"new_password_ends_other_sessions", newPasswordEndsOtherSessions},
-		{"login_under_way_when_the_password_changes", loginDuringPasswordChange},
+		{"login_during_password_change", loginDuringPasswordChange},
 		{"disabled_member_has_no_session", disabledMemberHasNoSession},
-		{"expired_sessions_are_tidied", expiredSessionsAreDeleted},
+		{"expired_sessions_are_deleted", expiredSessionsAreDeleted},
 		{"members_in_lists", membersInLists},
 		{"members_are_edited_by_revision", membersAreEditedByRevision},
 		{"members_are_deleted", membersAreDeleted},
 		{"sessions_of_one_member", sessionsOfOneMember},
-		{"at_once_one_address", concurrentSameEmail},
-		{"at_once_edits_of_one_member", concurrentMemberEdits},
-		{"at_once_owners_leave", concurrentOwnerRemoval},
-		{"at_once_logins_and_a_new_password", concurrentPasswordChangesAndLogins},
+		{"concurrent_same_email", concurrentSameEmail},
+		{"concurrent_member_edits", concurrentMemberEdits},
+		{"concurrent_owner_removal", concurrentOwnerRemoval},
+		{"concurrent_password_changes_and_logins", concurrentPasswordChangesAndLogins},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, open(t))
+		})
 	}
 }
 
-// The people of the tests: two organisations cannot be founded, so the second one's member comes by CreateMember alone.
+// The members of the tests. CreateFirstOwner creates only one organisation, so the member of the second one is created by CreateMember
+// alone.
 var (
 	acme  = licensing.Organisation{ID: pid("a"), Name: "Acme", Created: 1000}
 	owner = access.Member{
@@ -106,7 +110,7 @@ func firstOwnerIsCreatedOnce(t *testing.T, s access.Store) {
 	requireEqual(t, m, owner)
 	_, err = s.SetupToken(ctx)
 	wantError(t, err, licensing.ErrNotFound)
-	// Even a new token makes no second owner.
+	// Even a new token creates no second owner.
 	must(t, s.SetSetupToken(ctx, token))
 	second := owner
 	second.ID, second.Email = pid("3"), "second@acme.test"
@@ -213,7 +217,7 @@ func newPasswordEndsOtherSessions(t *testing.T, s access.Store) {
 	must(t, err)
 }
 
-// loginDuringPasswordChange: the password was checked, and then it, or the member, is another before the session is made.
+// loginDuringPasswordChange: the password was checked, and then it is changed, or the member, before the session is created.
 func loginDuringPasswordChange(t *testing.T, s access.Store) {
 	ctx := t.Context()
 	createOwner(t, s)
@@ -235,7 +239,7 @@ func loginDuringPasswordChange(t *testing.T, s access.Store) {
 	wantError(t, s.CreateSession(ctx, theirs, helper.Password), licensing.ErrNotFound)
 }
 
-// concurrentPasswordChangesAndLogins: whatever the order, a session that stays is one of the password that stays.
+// concurrentPasswordChangesAndLogins: in any order, a session that stays was created with the password that stays.
 func concurrentPasswordChangesAndLogins(t *testing.T, s access.Store) {
 	createOwner(t, s)
 	var all sync.WaitGroup
@@ -275,7 +279,7 @@ func disabledMemberHasNoSession(t *testing.T, s access.Store) {
 	m, err := s.Member(t.Context(), acme.ID, owner.ID)
 	must(t, err)
 	requireEqual(t, m, out)
-	_, _, err = s.Session(t.Context(), mine.ID) // whoever is let in again logs in again
+	_, _, err = s.Session(t.Context(), mine.ID) // a member who is enabled again has to log in again
 	wantError(t, err, licensing.ErrNotFound)
 }
 
@@ -284,7 +288,7 @@ func expiredSessionsAreDeleted(t *testing.T, s access.Store) {
 	old, present := session("old", owner, 2999), session("present", owner, 3000)
 	must(t, s.CreateSession(t.Context(), old, owner.Password))
 	must(t, s.CreateSession(t.Context(), present, owner.Password))
-	_, _, err := s.Session(t.Context(), old.ID) // expired or not is not for the store to say
+	_, _, err := s.Session(t.Context(), old.ID) // the store does not check the expiry
 	must(t, err)
 	must(t, s.DeleteExpiredSessions(t.Context(), 3000))
 	_, _, err = s.Session(t.Context(), old.ID)

@@ -28,7 +28,7 @@ func firstActivation(t *testing.T, w *fixture) {
 	requireDeepEqual(t, listing.Items, []licensing.Activation{got})
 }
 
-// resendAfterEachKind: whatever the request did, the same one again is given the same lease and does nothing. proves S19
+// resendAfterEachKind: whatever the request did, the same request again gets the same lease and changes nothing. proves S19
 func resendAfterEachKind(t *testing.T, w *fixture) {
 	i := w.installation("a")
 	kinds := []struct {
@@ -50,7 +50,7 @@ func resendAfterEachKind(t *testing.T, w *fixture) {
 		must(t, err)
 		before, err := w.Activation(ctx, i.key)
 		must(t, err)
-		a.LastReport = report(1 << 20) // it comes again by another way
+		a.LastReport = report(1 << 20) // it comes from another address
 		for range 2 {
 			got, err := w.Advance(ctx, a)
 			if err != nil || !bytes.Equal(got.Document, want.Document) || !got.Replayed || want.Replayed {
@@ -67,7 +67,7 @@ func resendAfterEachKind(t *testing.T, w *fixture) {
 
 func staleAdvances(t *testing.T, w *fixture) {
 	i := w.installation("a")
-	// A record that is not there cannot be moved on.
+	// A record that does not exist cannot be advanced.
 	_, err := w.Advance(ctx, i.nextAdvance())
 	requireError(t, err, licensing.ErrStale)
 	first := i.nextAdvance(activated)
@@ -89,7 +89,7 @@ func staleAdvances(t *testing.T, w *fixture) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// An edit of the license between reading and advancing.
+	// The license is edited between reading and advancing.
 	a := i.nextAdvance()
 	w.license, err = w.UpdateLicense(ctx, w.license)
 	must(t, err)
@@ -177,7 +177,7 @@ func machineLimit(t *testing.T, w *fixture) {
 	_, err = a.tryAdvance(two)
 	requireLimit(t, err, license.CodeMachineLimit, 0)
 	must(t, w.Deactivate(ctx, w.org, b.key, noon))
-	must(t, w.Deactivate(ctx, w.org, b.key, noon)) // twice frees one place
+	must(t, w.Deactivate(ctx, w.org, b.key, noon)) // repeating it frees one place
 	a.mustAdvance(t, two)
 	_, err = w.installation("d").tryAdvance(two)
 	requireLimit(t, err, license.CodeMachineLimit, 0)
@@ -187,7 +187,7 @@ func reactivationBudget(t *testing.T, w *fixture) {
 	i := w.installation("a")
 	i.mustAdvance(t, activate(1, 1<<40, 1), counted(5, 10), reserves("modeling", 1))
 	l := i.mustAdvance(t, at(noon+1), reactivated(2, 1000), counted(6, 10))
-	requireDeepEqual(t, []int64{l.Generation, l.Number, l.Counters.Counted, l.Counters.Used}, []int64{2, 1, 6, 6}) // charged as any other
+	requireDeepEqual(t, []int64{l.Generation, l.Number, l.Counters.Counted, l.Counters.Used}, []int64{2, 1, 6, 6}) // charged like any other
 	checkSeats(t, l, "modeling")
 	i.mustAdvance(t, at(noon+2), counted(7, 10))
 	i.mustAdvance(t, at(noon+3), reactivated(2, 1000))

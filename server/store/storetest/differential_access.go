@@ -13,7 +13,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// RunDifferentialAccess is Alike for people and their sessions.
+// RunDifferentialAccess is RunDifferential for members and their sessions.
 func RunDifferentialAccess(t *testing.T, one, other access.Store, seed uint64, steps int) {
 	t.Helper()
 	a := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), now: noon}
@@ -52,7 +52,7 @@ func (a *generator) accessOperation() (string, func(access.Store) string) {
 	session := access.Session{ID: a.session(), Member: member, AuthMethod: pick(a, access.AuthPassword, access.AuthTOTP), Created: a.now, Expires: a.now + pick[lease.Time](a, 5, 50)}
 	keep, password, setup := pick(a, "", a.session()), pick(a, "", "p", "q"), lease.HashOf([]byte{byte(a.IntN(2))})
 	page := licensing.Page{Limit: pick(a, 1, 2, 50), Search: pick(a, "", "", "a", "Ä", "%", ".", "\x00")}
-	// right is a password of the member's, or one that may be wrong.
+	// right returns the member's password, or sometimes one that may be wrong.
 	guesses := a.IntN(3) == 0
 	right := func(s access.Store) string {
 		if m, err := s.Member(ctx, org, member); err == nil && !guesses {

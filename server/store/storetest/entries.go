@@ -38,7 +38,7 @@ func entriesWithOneID(t *testing.T, w *fixture) {
 	requireError(t, w.CreateEntry(ctx, w.newEntry("a")), licensing.ErrExists)
 	other := w.newEntry("a")
 	other.Kind = "memo"
-	must(t, w.CreateEntry(ctx, other)) // another kind is another world
+	must(t, w.CreateEntry(ctx, other)) // another kind is independent
 }
 
 func entriesOutOfBounds(t *testing.T, w *fixture) {
@@ -65,7 +65,7 @@ func entriesAreReplacedByRevision(t *testing.T, w *fixture) {
 	got, err := w.ReplaceEntry(ctx, changed)
 	must(t, err)
 	want := licensing.Entry{Kind: e.Kind, ID: e.ID, Org: w.org, List: "fridge", Created: noon, Revision: 2, Search: "done", Body: []byte("new")}
-	requireDeepEqual(t, got, want) // whose it is and where it stands does not change
+	requireDeepEqual(t, got, want) // its organisation and list do not change
 	got, err = w.Entry(ctx, e.Kind, e.ID)
 	must(t, err)
 	requireDeepEqual(t, got, want)
@@ -188,7 +188,7 @@ func concurrentEntryCreation(t *testing.T, w *fixture) {
 	requireDeepEqual(t, made, 1)
 }
 
-// Each of many raises a number by one, and tries again until it has: none is lost.
+// Each of many raises a number by one, and tries again until it has: no increment is lost.
 func concurrentEntryUpdates(t *testing.T, w *fixture) {
 	counter := w.newEntry("a")
 	counter.Body = []byte{0}

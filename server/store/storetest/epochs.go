@@ -7,7 +7,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// epoch asks with a first value that is not to be taken any more.
+// epoch reads the epoch with a first value that must not be used any more.
 func epoch(t *testing.T, w *fixture) licensing.Epoch {
 	t.Helper()
 	e, err := w.Epoch(ctx, 1<<40)
@@ -36,7 +36,7 @@ func epochIsMonotonic(t *testing.T, w *fixture) {
 	requireDeepEqual(t, epoch(t, w), second)
 	e, err = w.RaiseEpoch(ctx, 100, noon+5)
 	must(t, err)
-	requireDeepEqual(t, e, second) // it began once
+	requireDeepEqual(t, e, second) // its beginning stays
 
 	must(t, w.EndFreeze(ctx, second.Value))
 	must(t, w.EndFreeze(ctx, second.Value))
@@ -65,7 +65,7 @@ func epochRaisedFirst(t *testing.T, w *fixture) {
 	requireDeepEqual(t, epoch(t, w), raised)
 }
 
-// endFreezeOfOlderEpoch: an administrator's word about one epoch says nothing of another that has begun meanwhile.
+// endFreezeOfOlderEpoch: ending the freeze of one epoch has no effect on a later one.
 func endFreezeOfOlderEpoch(t *testing.T, w *fixture) {
 	first, err := w.Epoch(ctx, 100)
 	must(t, err)
@@ -115,7 +115,7 @@ func concurrentEpochs(t *testing.T, w *fixture) {
 	if second.Value <= first.Value {
 		t.Fatalf("%+v after %+v", second, first)
 	}
-	// Each above another: nobody is told of one that is too low.
+	// Each raises it above another value: none gets an epoch that is too low.
 	runConcurrently(t, func(n int) (err error) { got[n], err = w.RaiseEpoch(ctx, second.Value+int64(n), noon); return err }, never)
 	last := epoch(t, w)
 	for n, e := range got {

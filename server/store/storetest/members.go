@@ -61,7 +61,7 @@ func membersAreEditedByRevision(t *testing.T, s access.Store) {
 	m.Email = owner.Email
 	_, err = s.UpdateMember(ctx, m)
 	wantError(t, err, licensing.ErrExists)
-	again := helper // the address that was left is free
+	again := helper // the address that was given up is free
 	again.ID = pid("9")
 	must(t, s.CreateMember(ctx, again))
 	nobody := helper
@@ -150,7 +150,7 @@ func concurrentMemberEdits(t *testing.T, s access.Store) {
 	}
 }
 
-// concurrentOwnerRemoval is two nodes on which every owner is demoted, shut out or removed at the same time: one must be left.
+// concurrentOwnerRemoval: two nodes demote, disable or remove every owner at the same time; one must be left.
 func concurrentOwnerRemoval(t *testing.T, s access.Store) {
 	createOwner(t, s)
 	owners := []access.Member{owner}

@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// inPeriod charges in the period that begins at the time, and lets the lease say how far the allowance reaches.
+// inPeriod charges in the period that begins at this time.
 func inPeriod(from lease.Time, counted, allowance int64) func(*licensing.Advance) {
 	return charged(licensing.UsageCharge{Counted: counted, Allowance: allowance, Period: from})
 }
@@ -52,7 +52,7 @@ func periods(t *testing.T, w *fixture) {
 	requireDeepEqual(t, m.ClosedPeriods[11], licensing.Period{From: fifth + 19, Used: 1})
 }
 
-// A clock that goes back opens no period that is over, and who has no periods has the whole life's allowance.
+// A clock that goes back opens no earlier period, and an allowance without periods is for the whole life.
 func periodsKeepTheirStart(t *testing.T, w *fixture) {
 	a := w.installation("a")
 	a.mustAdvance(t, activated, inPeriod(noon+1000, 5, 10))
@@ -60,13 +60,13 @@ func periodsKeepTheirStart(t *testing.T, w *fixture) {
 	requireDeepEqual(t, l.Counters.Used, int64(10))
 	requireDeepEqual(t, w.meter(t).Period, noon+1000)
 	a.mustAdvance(t, inPeriod(noon+2000, 12, 10))
-	l = a.mustAdvance(t, counted(50, 15)) // the vendor took the periods away
+	l = a.mustAdvance(t, counted(50, 15)) // the vendor removed the periods
 	requireDeepEqual(t, l.Counters.Used, int64(15))
-	l = a.mustAdvance(t, inPeriod(noon+2000, 50, 10)) // and gives them back
+	l = a.mustAdvance(t, inPeriod(noon+2000, 50, 10)) // and sets them again
 	requireDeepEqual(t, l.Counters.Used, int64(20))
 }
 
-// concurrentPeriodStart: the first of many in a new period begins it, and none is given more than it allows.
+// concurrentPeriodStart: the first of many requests in a new period begins it, and no more is granted than it allows.
 func concurrentPeriodStart(t *testing.T, w *fixture) {
 	const allowance = concurrency + concurrency/2
 	all := make([]*installation, concurrency)
@@ -85,7 +85,7 @@ func concurrentPeriodStart(t *testing.T, w *fixture) {
 	}
 }
 
-// withTransferLimit is an activation with a limit of machines and of moves.
+// withTransferLimit activates with limits of machines and of transfers.
 func withTransferLimit(machines, limit int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
 		activate(1<<40, 1, machines)(a)
@@ -102,16 +102,16 @@ func transfers(t *testing.T, w *fixture) {
 	a.mustAdvance(t, withTransferLimit(2, 2))
 	a.mustAdvance(t, goodbyes)
 	a.mustAdvance(t, withTransferLimit(2, 2)) // back in its own place
-	b.mustAdvance(t, withTransferLimit(2, 2)) // a place that nobody has had
+	b.mustAdvance(t, withTransferLimit(2, 2)) // a new place
 	requireDeepEqual(t, w.meter(t).Moves, int64(0))
 	a.mustAdvance(t, goodbyes)
-	i("c").mustAdvance(t, at(noon+1), withTransferLimit(2, 2)) // the first move, to the place of a
+	i("c").mustAdvance(t, at(noon+1), withTransferLimit(2, 2)) // the first transfer, to the place of a
 	b.mustAdvance(t, at(noon+2), goodbyes)
 	d := i("d")
 	d.mustAdvance(t, at(noon+3), withTransferLimit(2, 2)) // the second
 	d.mustAdvance(t, at(noon+4), goodbyes)
 	e := i("e")
-	for _, who := range []*installation{e, a, b} { // others have been where these were
+	for _, who := range []*installation{e, a, b} { // others have taken their places
 		_, err := who.tryAdvance(at(noon+5), withTransferLimit(2, 2))
 		requireLimit(t, err, license.CodeMoveLimit, noon+1001)
 	}
@@ -127,14 +127,14 @@ func transfers(t *testing.T, w *fixture) {
 	requireLimit(t, err, license.CodeMachineLimit, 0)
 }
 
-// returnsAreNotTransfers: what the vendor decides is no move of the customer's, and where there is no limit of machines there are no moves.
+// returnsAreNotTransfers: what the vendor releases is no transfer by the customer, and without a limit of machines there are no transfers.
 func returnsAreNotTransfers(t *testing.T, w *fixture) {
 	a, b, c := w.installation("a"), w.installation("b"), w.installation("c")
 	a.mustAdvance(t, withTransferLimit(1, 1))
 	must(t, w.Deactivate(ctx, w.org, a.key, noon))
 	b.mustAdvance(t, withTransferLimit(1, 1))
 	b.mustAdvance(t, goodbyes)
-	for range 2 { // the vendor frees what was given up already, once
+	for range 2 { // the vendor releases what was given up already, once
 		must(t, w.Deactivate(ctx, w.org, b.key, noon+5))
 		held, err := w.Activation(ctx, b.key)
 		must(t, err)
@@ -152,7 +152,7 @@ func returnsAreNotTransfers(t *testing.T, w *fixture) {
 	requireDeepEqual(t, w.meter(t).Moves, int64(1))
 }
 
-// concurrentTransfers: of many who want one place that was given up, one has it, and it counts once.
+// concurrentTransfers: of many that want one place that was given up, one gets it, and it counts once.
 func concurrentTransfers(t *testing.T, w *fixture) {
 	a := w.installation("a")
 	a.mustAdvance(t, withTransferLimit(1, 1))
@@ -177,7 +177,7 @@ func activationNames(t *testing.T, w *fixture) {
 	a.mustAdvance(t, activated)
 	b.mustAdvance(t, activated)
 	must(t, w.NameActivation(ctx, w.org, a.key, "Überwachung 7"))
-	a.mustAdvance(t, counted(3, 10)) // it is the vendor's, whatever the installation does
+	a.mustAdvance(t, counted(3, 10)) // the vendor's name stays, whatever the installation does
 	held, err := w.Activation(ctx, a.key)
 	must(t, err)
 	requireDeepEqual(t, []any{held.Name, held.Counted}, []any{"Überwachung 7", int64(3)})

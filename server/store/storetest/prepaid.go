@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// checkTotals checks what a lease says, what is stored of it, and what the license has used.
+// checkTotals checks what the lease states, what is stored for it, and what the license has used.
 func checkTotals(t *testing.T, i *installation, l *lease.Lease, counted, granted, used int64) {
 	t.Helper()
 	requireDeepEqual(t, l.Counters, lease.Counters{Used: used, Counted: counted, Granted: granted})
@@ -25,9 +25,9 @@ func prepaidBlocks(t *testing.T, w *fixture) {
 	}
 	checkTotals(t, a, a.mustAdvance(t, activated, prepay(0, 4, 10)), 0, 4, 4)
 	checkTotals(t, b, b.mustAdvance(t, activated, prepay(0, 4, 10)), 0, 4, 8)
-	checkTotals(t, a, a.mustAdvance(t, prepay(0, 4, 10)), 0, 4, 8)   // the block is still whole: nothing is charged
-	checkTotals(t, a, a.mustAdvance(t, prepay(3, 4, 10)), 3, 6, 10)  // filled up as far as the license reaches
-	checkTotals(t, b, b.mustAdvance(t, prepay(6, 4, 10)), 4, 4, 10)  // no more is counted than was paid
+	checkTotals(t, a, a.mustAdvance(t, prepay(0, 4, 10)), 0, 4, 8)   // the block is still complete: nothing is charged
+	checkTotals(t, a, a.mustAdvance(t, prepay(3, 4, 10)), 3, 6, 10)  // filled up as far as the allowance reaches
+	checkTotals(t, b, b.mustAdvance(t, prepay(6, 4, 10)), 4, 4, 10)  // no more is counted than was charged
 	checkTotals(t, b, b.mustAdvance(t, prepay(6, 4, 20)), 6, 10, 16) // until the vendor raises it
 	checkTotals(t, b, b.mustAdvance(t, prepay(2, 1, 20)), 6, 10, 16) // never down, and nothing is taken back
 	checkTotals(t, a, a.mustAdvance(t, prepay(5, 0, 20)), 5, 6, 16)  // prepaid before, charged once
@@ -48,10 +48,10 @@ func prepaidBlocksEnd(t *testing.T, w *fixture) {
 	checkTotals(t, a, a.mustAdvance(t, charged(licensing.UsageCharge{Counted: 15, Allowance: 20})), 15, 17, 17) // the refusal charged nothing
 }
 
-// concurrentPrepaid: what was granted to all never exceeds the license, and is what the license has used.
+// concurrentPrepaid: what was granted to all together never exceeds the allowance, and equals what the license has used.
 func concurrentPrepaid(t *testing.T, w *fixture) {
 	const block, calls, rounds = 7, 3, 4
-	const plenty, allowance = 1 << 30, concurrency*(block+calls) + concurrency/2 // no round number: the last block is granted in part
+	const plenty, allowance = 1 << 30, concurrency*(block+calls) + concurrency/2 // not a multiple of the block: the last one is granted in part
 	all := make([]*installation, concurrency)
 	for n := range all {
 		all[n] = w.installation(fmt.Sprint(n))

@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// checkHistory checks an activation's past.
+// checkHistory checks an activation's re-activation history.
 func checkHistory(t *testing.T, i *installation, want licensing.ReactivationHistory) {
 	t.Helper()
 	a, err := i.w.Activation(ctx, i.key)
@@ -77,7 +77,7 @@ func historyOfOtherHeadIsStale(t *testing.T, w *fixture) {
 	requireError(t, w.SaveReactivationHistory(ctx, i.key, i.head, history(2), false), licensing.ErrNotFound)
 }
 
-// historyRevisions: what was decided on one past is not written over another, though the head is the same.
+// historyRevisions: what was decided on one history does not replace another, though the head is the same.
 func historyRevisions(t *testing.T, w *fixture) {
 	i := w.installation("a")
 	i.mustAdvance(t, activated, counted(1, 10), reserves("modeling", 1))
@@ -111,7 +111,7 @@ func historyRevisions(t *testing.T, w *fixture) {
 	wrong(2)
 	checkSeats(t, i.mustAdvance(t, reactivatedAs(history(3), 9, 1000), counted(2, 10)), "modeling")
 	wrong(3)
-	i.mustAdvance(t) // no re-activation: the turn is the same
+	i.mustAdvance(t) // no re-activation: the revision is the same
 	wrong(3)
 	must(t, w.SaveReactivationHistory(ctx, i.key, i.head, history(4), true))
 	wrong(4)
@@ -168,7 +168,7 @@ func lastReportAtEveryAdvance(t *testing.T, w *fixture) {
 	requireDeepEqual(t, listing.Items[0].LastReport, report(5))
 }
 
-// concurrentHistory: an advance that runs beside does not undo what was remembered.
+// concurrentHistory: a concurrent advance does not undo a saved history.
 func concurrentHistory(t *testing.T, w *fixture) {
 	i := w.installation("a")
 	i.mustAdvance(t, activated)
@@ -201,7 +201,7 @@ func concurrentHistory(t *testing.T, w *fixture) {
 	}
 }
 
-// concurrentHistoryRevisions: of all who were shown one past, one makes the next.
+// concurrentHistoryRevisions: of all that were decided on one history, one replaces it.
 func concurrentHistoryRevisions(t *testing.T, w *fixture) {
 	i := w.installation("a")
 	i.mustAdvance(t, activated)
@@ -216,8 +216,8 @@ func concurrentHistoryRevisions(t *testing.T, w *fixture) {
 	}
 }
 
-// concurrentReactivationAndHistory: a re-activation never overwrites what was remembered since it was decided on, nor the other way round, and one that
-// came too late has not been charged. Each round is one of each, the last ones many.
+// concurrentReactivationAndHistory: a re-activation never replaces a history that was saved since it was decided, nor the reverse, and one
+// that came too late is not charged. Each round has one of each, the last rounds many.
 func concurrentReactivationAndHistory(t *testing.T, w *fixture) {
 	i := w.installation("a")
 	i.mustAdvance(t, activated, counted(1, licensing.Unlimited))
@@ -260,7 +260,7 @@ func concurrentReactivationAndHistory(t *testing.T, w *fixture) {
 
 func isStale(err error) bool { return errors.Is(err, licensing.ErrStale) }
 
-// history is one with something in every field, and another for each n; its turn is n too.
+// history returns a history with all fields set, different for each n, which is its revision too.
 func history(n int) licensing.ReactivationHistory { return historyAt(int64(n), n) }
 
 func historyAt(turn int64, n int) licensing.ReactivationHistory {
@@ -275,7 +275,7 @@ func historyAt(turn int64, n int) licensing.ReactivationHistory {
 	}
 }
 
-// report is like past.
+// report returns a report with all fields set, different for each n.
 func report(n int) licensing.LastReport {
 	return licensing.LastReport{
 		Address:     fmt.Sprintf("2001:db8::%x", n),
@@ -286,7 +286,7 @@ func report(n int) licensing.LastReport {
 	}
 }
 
-// requireAllFieldsSet fails for a field that is left zero: a store that lost it would not be noticed.
+// requireAllFieldsSet fails for a field that is zero: a store that lost it would not be noticed.
 func requireAllFieldsSet(t *testing.T, structures ...any) {
 	t.Helper()
 	for _, s := range structures {

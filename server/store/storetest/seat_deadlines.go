@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// checkDeadlines checks how long each entitlement is held, by the lease and by what is stored.
+// checkDeadlines checks the deadlines of the seats, in the lease and as stored.
 func checkDeadlines(t *testing.T, i *installation, l *lease.Lease, want map[string]lease.Time) {
 	t.Helper()
 	told, stored := map[string]lease.Time{}, map[string]lease.Time{}
@@ -41,14 +41,14 @@ func borrowedSeats(t *testing.T, w *fixture) {
 	checkDeadlines(t, a, a.mustAdvance(t, activated, borrows("modeling", 1, noon+10_000)), map[string]lease.Time{"modeling": noon + 10_000})
 	checkDeadlines(t, a, a.mustAdvance(t, at(noon+50)), map[string]lease.Time{"modeling": noon + 10_000}) // no renewal shortens it
 	checkSeats(t, b.mustAdvance(t, activated, at(noon+9_000), reserves("modeling", 1)))
-	checkDeadlines(t, a, a.mustAdvance(t, at(noon+9_950)), map[string]lease.Time{"modeling": noon + 10_050}) // and in the end it is like any other
+	checkDeadlines(t, a, a.mustAdvance(t, at(noon+9_950)), map[string]lease.Time{"modeling": noon + 10_050}) // then it is like any other
 	checkSeats(t, b.mustAdvance(t, at(noon+10_049), reserves("modeling", 1)))
 	checkSeats(t, b.mustAdvance(t, at(noon+10_050), reserves("modeling", 1)), "modeling")
 	checkSeats(t, a.mustAdvance(t, at(noon+10_051)))
 
 	c, d := w.installation("c"), w.installation("d")
 	c.mustAdvance(t, activated, borrows("rendering", 1, noon+1<<40))
-	checkSeats(t, c.mustAdvance(t, releases("rendering"))) // brought back early
+	checkSeats(t, c.mustAdvance(t, releases("rendering"))) // returned early
 	checkSeats(t, d.mustAdvance(t, activated, borrows("rendering", 1, noon+1<<40)), "rendering")
 	d.mustAdvance(t, goodbyes)
 	checkSeats(t, c.mustAdvance(t, reserves("rendering", 1)), "rendering")
@@ -78,7 +78,7 @@ func repeatedRequestExtends(t *testing.T, w *fixture) {
 	}
 	checkSeats(t, b.mustAdvance(t, activated, at(noon+5999), reserves("modeling", 1)))
 
-	// Dropped or lapsed, it is wanted like a new one.
+	// Once released or lapsed, it is requested like a new one.
 	l = a.mustAdvance(t, at(noon+5999), releases("modeling"), borrows("modeling", 1, noon+6050), elsewhere)
 	checkDeadlines(t, a, l, map[string]lease.Time{"modeling": noon + 6050})
 	a.mustAdvance(t, at(noon+6050), reserves("modeling", 1), elsewhere)
@@ -87,7 +87,7 @@ func repeatedRequestExtends(t *testing.T, w *fixture) {
 	requireDeepEqual(t, listing.Items, []licensing.Reservation{{ActivationKey: a.key, Entitlement: "modeling", Context: "automation", Since: noon + 6050, Until: noon + 6150}})
 }
 
-// unlimitedSeats: what is granted whatever others hold takes a slot for those who are counted.
+// unlimitedSeats: a seat that is granted without a free slot takes one from the others.
 func unlimitedSeats(t *testing.T, w *fixture) {
 	a, b, c := w.installation("a"), w.installation("b"), w.installation("c")
 	a.mustAdvance(t, activated, reserves("modeling", 1))
@@ -95,13 +95,13 @@ func unlimitedSeats(t *testing.T, w *fixture) {
 	checkSeats(t, c.mustAdvance(t, activated, reserves("modeling", 1)))
 	checkSeats(t, c.mustAdvance(t, reserves("modeling", 2)))
 	a.mustAdvance(t, releases("modeling"))
-	checkSeats(t, c.mustAdvance(t, reserves("modeling", 1))) // b holds it still
+	checkSeats(t, c.mustAdvance(t, reserves("modeling", 1))) // b still holds it
 	b.mustAdvance(t, releases("modeling"))
 	checkSeats(t, c.mustAdvance(t, reserves("modeling", 1)), "modeling")
 	checkSeats(t, a.mustAdvance(t, reserves("modeling", 1)))
 }
 
-// overdrawnPool: of a pool that more have held than it has slots, all is free when all of it has lapsed.
+// overdrawnPool: a pool with more seats than slots is empty when all of them have lapsed.
 func overdrawnPool(t *testing.T, w *fixture) {
 	for n := range 3 * concurrency {
 		w.installation(fmt.Sprint(n)).mustAdvance(t, activated, reserves("modeling", licensing.Unlimited))
@@ -115,7 +115,7 @@ func overdrawnPool(t *testing.T, w *fixture) {
 	checkSeats(t, b.mustAdvance(t, at(noon+100), reserves("modeling", 2)), "modeling")
 }
 
-// concurrentUnlimitedSeats: beside those who are counted; in the end the pool is as full as the records say.
+// concurrentUnlimitedSeats: beside seats that need a free slot; in the end the pool is as full as the records state.
 func concurrentUnlimitedSeats(t *testing.T, w *fixture) {
 	const slots, rounds = 5, 4
 	all := make([]*installation, concurrency)

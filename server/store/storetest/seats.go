@@ -19,7 +19,7 @@ func seatLimit(t *testing.T, w *fixture) {
 		all = append(all, i)
 	}
 	l := all[4].mustAdvance(t, reserves("modeling", 4), reserves("rendering", licensing.Unlimited))
-	checkSeats(t, l, "rendering") // one that is denied does not keep the other
+	checkSeats(t, l, "rendering") // one that is denied does not prevent the other
 	requireDeepEqual(t, l.Denied, []lease.Denial{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Code: license.CodeNoSlots}})
 	checkSeats(t, all[0].mustAdvance(t, reserves("modeling", 4)), "modeling") // held already: no second slot
 	all[0].mustAdvance(t, releases("modeling"))
@@ -36,7 +36,7 @@ func seatsLapse(t *testing.T, w *fixture) {
 	b.mustAdvance(t, activated, at(noon+50), reserves("modeling", 2)) // until noon+150
 	checkSeats(t, c.mustAdvance(t, activated, at(noon+99), reserves("modeling", 2)))
 	checkSeats(t, c.mustAdvance(t, at(noon+100), reserves("modeling", 2)), "modeling")
-	checkSeats(t, a.mustAdvance(t, at(noon+101), reserves("modeling", 2))) // too late, and nothing is free
+	checkSeats(t, a.mustAdvance(t, at(noon+101), reserves("modeling", 2))) // too late, and no slot is free
 	checkSeats(t, b.mustAdvance(t, at(noon+149)), "modeling")
 	checkSeats(t, c.mustAdvance(t, at(noon+200))) // lapsed for its holder too, taken or not
 	checkSeats(t, a.mustAdvance(t, at(noon+200), reserves("modeling", 2)), "modeling")
@@ -54,7 +54,7 @@ func seatRenewal(t *testing.T, w *fixture) {
 	must(t, err)
 	requireDeepEqual(t, listing.Items, []licensing.Reservation{{ActivationKey: a.key, Entitlement: "modeling", Context: "ui", Since: noon, Until: noon + 550}})
 	checkSeats(t, w.installation("b").mustAdvance(t, activated, at(noon+549), reserves("modeling", 1)))
-	l := a.mustAdvance(t, at(noon+549), borrows("modeling", 0, noon+800)) // the number is for who has none
+	l := a.mustAdvance(t, at(noon+549), borrows("modeling", 0, noon+800)) // the number of slots concerns only an activation that holds none
 	checkSeats(t, l, "modeling")
 	requireDeepEqual(t, l.Reservations[0].Until, noon+800)
 }
@@ -144,7 +144,8 @@ func concurrentReports(t *testing.T, w *fixture) {
 	w.checkUsed(t, allowance)
 }
 
-// concurrentSeats takes and gives back, side by side; the pool is never overdrawn and in the end as full as the records say. proves S27
+// concurrentSeats: many take and release seats at the same time; the pool is never overdrawn, and in the end as full as the records state.
+// proves S27
 func concurrentSeats(t *testing.T, w *fixture) {
 	const slots, rounds = 5, 6
 	all := make([]*installation, concurrency)
@@ -180,7 +181,7 @@ func concurrentSeats(t *testing.T, w *fixture) {
 	requireDeepEqual(t, free, slots)
 }
 
-// concurrentSameRequest: one request, many times at once, is one.
+// concurrentSameRequest: one request, sent many times at the same time, counts once.
 func concurrentSameRequest(t *testing.T, w *fixture) {
 	i := w.installation("a")
 	a := i.nextAdvance(activate(1, 1000, 1), counted(3, 10), reserves("modeling", 1))
@@ -188,7 +189,7 @@ func concurrentSameRequest(t *testing.T, w *fixture) {
 		t.Errorf("%d of %d were answered", n, concurrency)
 	}
 	i.head = a.To
-	// Different requests for one place: one wins.
+	// Different requests from one position: one succeeds.
 	steps := make([]licensing.Advance, concurrency)
 	for n := range steps {
 		steps[n] = i.nextAdvance(counted(3+int64(n), 1000))
@@ -198,8 +199,8 @@ func concurrentSameRequest(t *testing.T, w *fixture) {
 	}
 }
 
-// An entitlement without a limit is given one. Who holds a slot keeps it, and nobody is given one while as many are held as there are. A slot
-// that has lapsed is none that is held.
+// An entitlement without a limit gets one. Activations keep the slots that they hold, and none is granted while as many are held as the
+// limit. A lapsed slot does not count as held.
 //
 // proves L09
 func loweredLimit(t *testing.T, w *fixture) {
@@ -228,7 +229,7 @@ func loweredLimit(t *testing.T, w *fixture) {
 	for _, i := range holders[:slots-1] {
 		checkSeats(t, i.mustAdvance(t, at(noon+50)), "rendering") // until noon + 150
 	}
-	requireDeepEqual(t, asks("four", noon+120), true) // that of two has lapsed
+	requireDeepEqual(t, asks("four", noon+120), true) // the seat of two has lapsed
 	requireDeepEqual(t, asks("five", noon+120), false)
 	for n := range slots - 1 {
 		requireDeepEqual(t, asks(fmt.Sprint("at last ", n), noon+200), true)

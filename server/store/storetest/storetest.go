@@ -1,5 +1,5 @@
-// Package storetest is the contract of licensing.Store: what every store must do, alone and with many at once. A store's own test calls
-// Run.
+// Package storetest is the contract of licensing.Store and access.Store: what every store must do, alone and under concurrent requests. A
+// store's own tests call Run and RunAccess.
 package storetest
 
 import (
@@ -16,21 +16,22 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Run holds a store to the contract. Each part gets an empty store of its own from open, which also closes it at the end of the test.
+// Run checks a store against the contract. Each part gets an empty store of its own from open, which also closes it at the end of the test.
+// Parts run in parallel.
 func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 	parts := []struct {
 		name string
 		test func(*testing.T, *fixture)
 	}{
 		{"catalogue_round_trip", catalogueRoundTrip},
-		{"names_are_unique_below_one_parent", uniqueNamesPerParent},
-		{"edits_name_their_revision", editsNeedRevision},
-		{"parents_outlive_children", parentsWithChildren},
-		{"deleted_license_is_gone_with_all_it_had", deletedLicense},
-		{"other_organisations_see_nothing", otherOrganisations},
-		{"pages_and_search", paginationAndSearch},
-		{"lists_in_every_order", sortOrders},
-		{"licenses_by_what_they_are", licenseFilters},
+		{"unique_names_per_parent", uniqueNamesPerParent},
+		{"edits_need_revision", editsNeedRevision},
+		{"parents_with_children", parentsWithChildren},
+		{"deleted_license", deletedLicense},
+		{"other_organisations", otherOrganisations},
+		{"pagination_and_search", paginationAndSearch},
+		{"sort_orders", sortOrders},
+		{"license_filters", licenseFilters},
 		{"empty_lists", emptyLists},
 
 		{"entry_round_trip", entryRoundTrip},
@@ -40,82 +41,85 @@ func Run(t *testing.T, open func(*testing.T) licensing.Store) {
 		{"entries_are_deleted", entriesAreDeleted},
 		{"entries_in_lists", entriesInLists},
 		{"entries_come_due", entriesComeDue},
-		{"entries_are_forgotten", expiredEntriesAreDeleted},
+		{"expired_entries_are_deleted", expiredEntriesAreDeleted},
 
 		{"first_activation", firstActivation},
 		{"resend_after_each_kind", resendAfterEachKind},
-		{"stale_in_every_way", staleAdvances},
-		{"usage_is_cumulative_and_capped", cumulativeUsage},
-		{"usage_without_allowance", unlimitedUsage},
-		{"failed_lease_changes_nothing", failedLease},
-		{"window_of_activations", activationWindow},
-		{"machines", machineLimit},
-		{"restores", reactivationBudget},
+		{"stale_advances", staleAdvances},
+		{"cumulative_usage", cumulativeUsage},
+		{"unlimited_usage", unlimitedUsage},
+		{"failed_lease", failedLease},
+		{"activation_window", activationWindow},
+		{"machine_limit", machineLimit},
+		{"reactivation_budget", reactivationBudget},
 		{"prepaid_blocks", prepaidBlocks},
-		{"prepaid_blocks_lapse", prepaidBlocksEnd},
-		{"periods_of_an_allowance", periods},
-		{"periods_by_their_own_start", periodsKeepTheirStart},
-		{"moves", transfers},
-		{"moves_that_are_none", returnsAreNotTransfers},
-		{"names_of_installations", activationNames},
-		{"tally_of_everything", allMeterCounters},
-		{"past_is_remembered", historyIsStored},
-		{"past_of_another_head_is_stale", historyOfOtherHeadIsStale},
-		{"past_turns_are_not_skipped", historyRevisions},
-		{"remembering_restores_the_budget", historyResetsBudget},
-		{"seen_at_every_advance", lastReportAtEveryAdvance},
+		{"prepaid_blocks_end", prepaidBlocksEnd},
+		{"periods", periods},
+		{"periods_keep_their_start", periodsKeepTheirStart},
+		{"transfers", transfers},
+		{"returns_are_not_transfers", returnsAreNotTransfers},
+		{"activation_names", activationNames},
+		{"all_meter_counters", allMeterCounters},
+		{"history_is_stored", historyIsStored},
+		{"history_of_other_head_is_stale", historyOfOtherHeadIsStale},
+		{"history_revisions", historyRevisions},
+		{"history_resets_budget", historyResetsBudget},
+		{"last_report_at_every_advance", lastReportAtEveryAdvance},
 		{"goodbye_and_return", goodbyeAndReturn},
 		{"vendor_deactivates", vendorDeactivates},
 
-		{"seats_up_to_the_limit", seatLimit},
+		{"seat_limit", seatLimit},
 		{"seats_lapse", seatsLapse},
-		{"seats_renew", seatRenewal},
-		{"seats_drop_twice", releaseTwice},
-		{"seats_freed_by_the_vendor", vendorReleasesSeat},
-		{"seats_that_no_one_has", entitlementWithoutSlots},
-		{"seats_each_until_its_own", seatDeadlines},
-		{"borrowed_seats_outlive_renewal", borrowedSeats},
-		{"wanting_again_prolongs", repeatedRequestExtends},
-		{"unlimited_seats_count_all_the_same", unlimitedSeats},
-		{"overdrawn_pool_lapses", overdrawnPool},
-		{"lowered_limit_takes_from_nobody", loweredLimit},
-		{"denied_activation_holds_nothing", deniedActivation},
+		{"seat_renewal", seatRenewal},
+		{"release_twice", releaseTwice},
+		{"vendor_releases_seat", vendorReleasesSeat},
+		{"entitlement_without_slots", entitlementWithoutSlots},
+		{"seat_deadlines", seatDeadlines},
+		{"borrowed_seats", borrowedSeats},
+		{"repeated_request_extends", repeatedRequestExtends},
+		{"unlimited_seats", unlimitedSeats},
+		{"overdrawn_pool", overdrawnPool},
+		{"lowered_limit", loweredLimit},
+		{"denied_activation", deniedActivation},
 
-		{"epochs_only_rise", epochIsMonotonic},
-		{"epoch_raised_before_the_first", epochRaisedFirst},
-		{"older_epoch_is_not_settled", endFreezeOfOlderEpoch},
+		{"epoch_is_monotonic", epochIsMonotonic},
+		{"epoch_raised_first", epochRaisedFirst},
+		{"end_freeze_of_older_epoch", endFreezeOfOlderEpoch},
 
-		{"at_once_activations", concurrentActivations},
-		{"at_once_reports", concurrentReports},
-		{"at_once_prepaid", concurrentPrepaid},
-		{"at_once_period_begins", concurrentPeriodStart},
-		{"at_once_moves", concurrentTransfers},
-		{"at_once_seats", concurrentSeats},
-		{"at_once_unlimited_seats", concurrentUnlimitedSeats},
-		{"at_once_remember", concurrentHistory},
-		{"at_once_turns", concurrentHistoryRevisions},
-		{"at_once_restore_or_remember", concurrentReactivationAndHistory},
-		{"at_once_epochs", concurrentEpochs},
-		{"at_once_settle_and_raise", concurrentEndFreezeAndRaise},
-		{"at_once_same_request", concurrentSameRequest},
-		{"at_once_edits", concurrentEdits},
-		{"at_once_entries_made", concurrentEntryCreation},
-		{"at_once_entries_changed", concurrentEntryUpdates},
+		{"concurrent_activations", concurrentActivations},
+		{"concurrent_reports", concurrentReports},
+		{"concurrent_prepaid", concurrentPrepaid},
+		{"concurrent_period_start", concurrentPeriodStart},
+		{"concurrent_transfers", concurrentTransfers},
+		{"concurrent_seats", concurrentSeats},
+		{"concurrent_unlimited_seats", concurrentUnlimitedSeats},
+		{"concurrent_history", concurrentHistory},
+		{"concurrent_history_revisions", concurrentHistoryRevisions},
+		{"concurrent_reactivation_and_history", concurrentReactivationAndHistory},
+		{"concurrent_epochs", concurrentEpochs},
+		{"concurrent_end_freeze_and_raise", concurrentEndFreezeAndRaise},
+		{"concurrent_same_request", concurrentSameRequest},
+		{"concurrent_edits", concurrentEdits},
+		{"concurrent_entry_creation", concurrentEntryCreation},
+		{"concurrent_entry_updates", concurrentEntryUpdates},
 	}
 	for _, part := range parts {
-		t.Run(part.name, func(t *testing.T) { part.test(t, newFixture(t, open(t))) })
+		t.Run(part.name, func(t *testing.T) {
+			t.Parallel()
+			part.test(t, newFixture(t, open(t)))
+		})
 	}
 }
 
-// concurrency is how many work at once where a test says at_once.
+// concurrency is the number of concurrent calls in the tests of concurrency.
 const concurrency = 64
 
-// noon is when the tests happen; nothing reads a clock.
+// noon is the time of the tests; no clock is read.
 const noon lease.Time = 1_770_000_000_000
 
 var ctx = context.Background()
 
-// fixture is a store with one organisation, product, version and license in it.
+// fixture is a store with one organisation, product, version and license.
 type fixture struct {
 	licensing.Store
 	org     license.ID
@@ -181,7 +185,7 @@ func (w *fixture) newLicense(name string) licensing.License {
 		}}
 }
 
-// installation is one program on its way along its chain, as the domain would lead it.
+// installation is a program that advances its chain, as the domain would.
 type installation struct {
 	w      *fixture
 	key    licensing.ActivationKey
@@ -195,7 +199,7 @@ func (w *fixture) installation(name string) *installation {
 	return &installation{w: w, device: device, key: licensing.ActivationKey{License: w.license.ID, Activation: lease.HashOf([]byte(device))}}
 }
 
-// nextAdvance is the next advance; with says what it is about. It does not move the installation's head.
+// nextAdvance returns the next advance, changed by each of with. It does not move the installation's head.
 func (i *installation) nextAdvance(with ...func(*licensing.Advance)) licensing.Advance {
 	i.seq++
 	request := lease.HashOf(fmt.Appendf(nil, "%s %d", i.device, i.seq))
@@ -212,7 +216,7 @@ func (i *installation) nextAdvance(with ...func(*licensing.Advance)) licensing.A
 			a.Reserve[n].Until = a.Until
 		}
 	}
-	if r := a.Reactivation; r != nil && r.History.Revision == 0 { // the past is made from the one that is there
+	if r := a.Reactivation; r != nil && r.History.Revision == 0 { // it follows the stored history
 		held, _ := i.w.Activation(ctx, i.key)
 		r.History.Revision = held.Reactivations.Revision + 1
 	}
@@ -224,7 +228,7 @@ func (i *installation) nextAdvance(with ...func(*licensing.Advance)) licensing.A
 	return a
 }
 
-// tryAdvance advances and moves the head when it was accepted.
+// tryAdvance advances, and moves the head when the advance was accepted.
 func (i *installation) tryAdvance(with ...func(*licensing.Advance)) (*lease.Lease, error) {
 	a := i.nextAdvance(with...)
 	done, err := i.w.Advance(ctx, a)
@@ -238,7 +242,7 @@ func (i *installation) tryAdvance(with ...func(*licensing.Advance)) (*lease.Leas
 	return read(done.Document)
 }
 
-// mustAdvance is try that must be accepted.
+// mustAdvance is tryAdvance that must be accepted.
 func (i *installation) mustAdvance(t *testing.T, with ...func(*licensing.Advance)) *lease.Lease {
 	t.Helper()
 	l, err := i.tryAdvance(with...)
@@ -255,10 +259,10 @@ func activate(limit, window, machines int64) func(*licensing.Advance) {
 	}
 }
 
-// activated is an activation that no limit stands against.
+// activated makes the advance an activation that no limit refuses.
 func activated(a *licensing.Advance) { activate(1<<40, 1000, 0)(a) }
 
-// reactivated leaves a past of which nothing but its turn is told.
+// reactivated makes the advance a re-activation with a history in which only the revision is set.
 func reactivated(budget, window int64) func(*licensing.Advance) {
 	return reactivatedAs(licensing.ReactivationHistory{}, budget, window)
 }
@@ -278,19 +282,19 @@ func counted(n, allowance int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) { a.Counted, a.Allowance = n, allowance }
 }
 
-// charged is a charge in full, where counted says too little.
+// charged sets the whole charge, where counted is not enough.
 func charged(c licensing.UsageCharge) func(*licensing.Advance) {
 	return func(a *licensing.Advance) { a.UsageCharge = c }
 }
 
-// reserves wants a slot until the advance's Until.
+// reserves requests a slot until the advance's Until.
 func reserves(entitlement string, slots int64) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
 		a.Reserve = append(a.Reserve, licensing.ReservationRequest{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots})
 	}
 }
 
-// borrows wants a slot until a time of its own.
+// borrows requests a slot until a deadline of its own.
 func borrows(entitlement string, slots int64, until lease.Time) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
 		a.Reserve = append(a.Reserve, licensing.ReservationRequest{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots, Until: until})
@@ -303,7 +307,8 @@ func releases(entitlement string) func(*licensing.Advance) {
 
 func goodbyes(a *licensing.Advance) { a.Goodbye = true }
 
-// runConcurrently runs f many times side by side and returns how many answered nil; other errors must satisfy the given check.
+// runConcurrently runs f many times at the same time and returns the number of calls that returned nil. Other errors must satisfy the
+// check.
 func runConcurrently(t *testing.T, f func(n int) error, other func(error) bool) int {
 	t.Helper()
 	var wait sync.WaitGroup
@@ -338,7 +343,7 @@ func requireError(t *testing.T, got, want error) {
 	}
 }
 
-// requireLimit checks code and time of a refusal by a limit.
+// requireLimit checks the code and the retry time of a refusal by a limit.
 func requireLimit(t *testing.T, err error, code license.Code, retryAt lease.Time) {
 	t.Helper()
 	var limit *licensing.Limit
@@ -354,7 +359,7 @@ func isCode(code license.Code) func(error) bool {
 	}
 }
 
-// checkSeats checks what a lease says is held.
+// checkSeats checks which seats the lease states.
 func checkSeats(t *testing.T, l *lease.Lease, want ...string) {
 	t.Helper()
 	var got []string
