@@ -26,14 +26,17 @@ func TestAdvancePreconditions(t *testing.T) {
 		advance licensing.Advance
 		isStale bool
 	}{
-		"next lease":                         {open, licensing.Advance{From: head, To: next, Revision: 9}, false},
-		"license was edited":                 {open, licensing.Advance{From: head, To: next, Revision: 8}, true},
-		"another head":                       {open, licensing.Advance{From: next, To: next, Revision: 9}, true},
-		"no activation":                      {licensing.Activation{}, licensing.Advance{To: next, Revision: 9}, true},
-		"first activation":                   {licensing.Activation{}, licensing.Advance{To: next, Revision: 9, NewActivation: &licensing.ActivationLimits{}}, false},
-		"first activation of an open one":    {open, licensing.Advance{From: head, To: next, Revision: 9, NewActivation: &licensing.ActivationLimits{}}, true},
-		"closed":                             {closed, licensing.Advance{From: head, To: next, Revision: 9}, true},
-		"activation after closing":           {closed, licensing.Advance{From: head, To: next, Revision: 9, NewActivation: &licensing.ActivationLimits{}}, false},
+		"next lease":         {open, licensing.Advance{From: head, To: next, Revision: 9}, false},
+		"license was edited": {open, licensing.Advance{From: head, To: next, Revision: 8}, true},
+		"another head":       {open, licensing.Advance{From: next, To: next, Revision: 9}, true},
+		"no activation":      {licensing.Activation{}, licensing.Advance{To: next, Revision: 9}, true},
+		"first activation": {licensing.Activation{}, licensing.Advance{To: next, Revision: 9,
+			NewActivation: &licensing.ActivationLimits{}}, false},
+		"first activation of an open one": {open, licensing.Advance{From: head, To: next, Revision: 9,
+			NewActivation: &licensing.ActivationLimits{}}, true},
+		"closed": {closed, licensing.Advance{From: head, To: next, Revision: 9}, true},
+		"activation after closing": {closed, licensing.Advance{From: head, To: next, Revision: 9,
+			NewActivation: &licensing.ActivationLimits{}}, false},
 		"re-activation":                      {open, licensing.Advance{From: head, To: next, Revision: 9, Reactivation: onto(4)}, false},
 		"re-activation on an older history":  {open, licensing.Advance{From: head, To: next, Revision: 9, Reactivation: onto(3)}, true},
 		"re-activation that skips a history": {open, licensing.Advance{From: head, To: next, Revision: 9, Reactivation: onto(5)}, true},
@@ -102,7 +105,8 @@ func TestReactivationBudgetRule(t *testing.T) {
 		t.Errorf("%v, %d re-activations", err, stored.ReactivationCount)
 	}
 	history.Revision++
-	if err := stored.ReplaceHistory(head, history, true); err != nil || stored.ReactivationCount != 0 || stored.Reactivations.Revision != history.Revision {
+	if err := stored.ReplaceHistory(head, history,
+		true); err != nil || stored.ReactivationCount != 0 || stored.Reactivations.Revision != history.Revision {
 		t.Errorf("reset: %v, %+v", err, stored)
 	}
 }
@@ -111,10 +115,12 @@ func TestApplyAdvance(t *testing.T) {
 	t.Parallel()
 	key := licensing.ActivationKey{License: "l", Activation: "a"}
 	first := licensing.Advance{Key: key, Org: "o", Device: "d", To: lease.Position{Generation: 1, Number: 1}, Request: "r1", Now: 10,
-		UsageCharge: licensing.UsageCharge{Counted: 3, Allowance: 10}, NewActivation: &licensing.ActivationLimits{Limit: 1, Window: 100, MaxMachines: 1}}
+		UsageCharge: licensing.UsageCharge{Counted: 3, Allowance: 10}, NewActivation: &licensing.ActivationLimits{Limit: 1, Window: 100,
+			MaxMachines: 1}}
 	var meter licensing.Meter
 	stored, totals, err := first.Apply(licensing.Activation{}, &meter)
-	want := licensing.Activation{ActivationKey: key, Organisation: "o", Device: "d", Head: first.To, Request: "r1", Counted: 3, Charged: 3, Created: 10, LastSync: 10}
+	want := licensing.Activation{ActivationKey: key, Organisation: "o", Device: "d", Head: first.To, Request: "r1", Counted: 3, Charged: 3,
+		Created: 10, LastSync: 10}
 	if err != nil || !reflect.DeepEqual(stored, want) || totals.Used != 3 || meter.Used != 3 || meter.Machines != 1 {
 		t.Fatalf("%v\ngot  %+v\nwant %+v\nmeter %+v", err, stored, want, meter)
 	}
@@ -124,10 +130,12 @@ func TestApplyAdvance(t *testing.T) {
 	if _, _, err := second.Apply(licensing.Activation{}, &refused); err == nil || !refused.Equal(&meter) {
 		t.Errorf("a second activation in the window: %v", err)
 	}
-	bye := licensing.Advance{Key: key, Org: "o", Device: "d", From: first.To, To: lease.Position{Generation: 1, Number: 2}, Request: "r2", Now: 20,
+	bye := licensing.Advance{Key: key, Org: "o", Device: "d", From: first.To, To: lease.Position{Generation: 1, Number: 2}, Request: "r2",
+		Now:         20,
 		UsageCharge: licensing.UsageCharge{Counted: 12, Allowance: 10}, Goodbye: true}
 	stored, _, err = bye.Apply(stored, &meter)
-	if err != nil || stored.Closed != 20 || stored.Created != 10 || stored.Counted != 10 || meter.Used != 10 || meter.Machines != 0 || meter.Places != 1 {
+	if err != nil || stored.Closed != 20 || stored.Created != 10 || stored.Counted != 10 || meter.Used != 10 || meter.Machines != 0 ||
+		meter.Places != 1 {
 		t.Errorf("goodbye: %v, %+v, %+v", err, stored, meter)
 	}
 }

@@ -9,8 +9,8 @@ import (
 
 // The rules of seats that do not depend on how a store counts those of a pool.
 
-// HoldsSeat reports whether a seat of the activation is still its own at the advance: a goodbye gives all of them up, and one whose deadline
-// has passed is free, also for the activation that held it.
+// HoldsSeat reports whether a seat of the activation is still its own at the advance: a goodbye gives up all seats, and a seat whose
+// deadline has passed is free, also for the activation that held it.
 func (a *Advance) HoldsSeat(r Reservation) bool { return !a.Goodbye && r.Until > a.Now }
 
 // ReleasesSeat reports whether the request gives back the activation's seat of the entitlement.
@@ -70,7 +70,8 @@ func (r ReservationRequest) HasFreeSlot(taken int64) bool {
 func (o *Outcome) SetSeats(a *Advance, held []Reservation) {
 	o.Reservations, o.Denied = nil, nil
 	for _, r := range held {
-		o.Reservations = append(o.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: r.Entitlement, Context: r.Context}, Until: r.Until})
+		o.Reservations = append(o.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: r.Entitlement, Context: r.Context},
+			Until: r.Until})
 	}
 	for _, want := range a.Reserve {
 		if !slices.ContainsFunc(held, func(r Reservation) bool { return r.Entitlement == want.Entitlement }) {

@@ -17,7 +17,8 @@ func requestSlot(entitlement, context string, slots int64, until lease.Time) lic
 func TestSeatsThatAreKept(t *testing.T) {
 	t.Parallel()
 	a := licensing.Advance{Now: 100, Until: 200, Release: []string{"desk"},
-		Reserve: []licensing.ReservationRequest{requestSlot("seat", "ui", 5, 900), requestSlot("seat", "batch", 5, 800), requestSlot("desk", "ui", 5, 900)}}
+		Reserve: []licensing.ReservationRequest{requestSlot("seat", "ui", 5, 900), requestSlot("seat", "batch", 5, 800),
+			requestSlot("desk", "ui", 5, 900)}}
 	bye := a
 	bye.Goodbye = true
 	for name, c := range map[string]struct {
@@ -54,7 +55,8 @@ func TestSeatRequests(t *testing.T) {
 		"one":  {requests{requestSlot("seat", "ui", 3, 10)}, requests{requestSlot("seat", "ui", 3, 10)}},
 		"two entitlements": {requests{requestSlot("seat", "ui", 3, 10), requestSlot("desk", "ui", 1, 9)},
 			requests{requestSlot("seat", "ui", 3, 10), requestSlot("desk", "ui", 1, 9)}},
-		"two contexts": {requests{requestSlot("seat", "ui", 3, 10), requestSlot("seat", "batch", 4, 20)}, requests{requestSlot("seat", "ui", 4, 20)}},
+		"two contexts": {requests{requestSlot("seat", "ui", 3, 10), requestSlot("seat", "batch", 4, 20)},
+			requests{requestSlot("seat", "ui", 4, 20)}},
 		"the second has no limit": {requests{requestSlot("seat", "ui", 3, 20), requestSlot("seat", "batch", licensing.Unlimited, 10)},
 			requests{requestSlot("seat", "ui", licensing.Unlimited, 20)}},
 		"the first has no limit": {requests{requestSlot("seat", "ui", licensing.Unlimited, 20), requestSlot("seat", "batch", 3, 10)},
@@ -77,7 +79,8 @@ func TestFreeSlots(t *testing.T) {
 		slots, taken int64
 		want         bool
 	}{
-		{3, 0, true}, {3, 2, true}, {3, 3, false}, {3, 4, false}, {0, 0, false}, {licensing.Unlimited, 0, true}, {licensing.Unlimited, 1 << 40, true},
+		{3, 0, true}, {3, 2, true}, {3, 3, false}, {3, 4, false}, {0, 0, false}, {licensing.Unlimited, 0, true}, {licensing.Unlimited, 1 << 40,
+			true},
 	} {
 		if got := requestSlot("seat", "ui", c.slots, 0).HasFreeSlot(c.taken); got != c.want {
 			t.Errorf("%d of %d slots are taken: free %t", c.taken, c.slots, got)
@@ -87,11 +90,13 @@ func TestFreeSlots(t *testing.T) {
 
 func TestSeatsOfOutcome(t *testing.T) {
 	t.Parallel()
-	a := licensing.Advance{Reserve: []licensing.ReservationRequest{requestSlot("seat", "ui", 1, 10), requestSlot("desk", "ui", 1, 10), requestSlot("desk", "batch", 1, 10)}}
+	a := licensing.Advance{Reserve: []licensing.ReservationRequest{requestSlot("seat", "ui", 1, 10), requestSlot("desk", "ui", 1, 10),
+		requestSlot("desk", "batch", 1, 10)}}
 	var out licensing.Outcome
 	out.SetSeats(&a, []licensing.Reservation{{Entitlement: "room", Context: "x", Until: 5}, {Entitlement: "seat", Context: "ui", Until: 10}})
 	want := licensing.Outcome{
-		Reservations: []lease.Reservation{{Slot: lease.Slot{Entitlement: "room", Context: "x"}, Until: 5}, {Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Until: 10}},
+		Reservations: []lease.Reservation{{Slot: lease.Slot{Entitlement: "room", Context: "x"}, Until: 5},
+			{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Until: 10}},
 		Denied: []lease.Denial{{Slot: lease.Slot{Entitlement: "desk", Context: "ui"}, Code: license.CodeNoSlots},
 			{Slot: lease.Slot{Entitlement: "desk", Context: "batch"}, Code: license.CodeNoSlots}},
 	}

@@ -40,7 +40,8 @@ func TestTypedEntries(t *testing.T) {
 	if _, err := notes.Replace(ctx, stored); !errors.Is(err, licensing.ErrStale) {
 		t.Errorf("replaced at an old revision: %v", err)
 	}
-	if _, err := notes.Put(ctx, licensing.TypedEntry[note]{Entry: licensing.Entry{ID: "2", Org: "o", Created: 6}, Value: note{"other"}}); err != nil {
+	if _, err := notes.Put(ctx, licensing.TypedEntry[note]{Entry: licensing.Entry{ID: "2", Org: "o", Created: 6},
+		Value: note{"other"}}); err != nil {
 		t.Error(err)
 	}
 	listed, err := notes.List(ctx, "o", "", licensing.Page{})

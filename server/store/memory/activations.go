@@ -93,7 +93,8 @@ func (s *Store) FreeReservation(_ context.Context, org license.ID, key licensing
 	return nil
 }
 
-func (s *Store) SaveReactivationHistory(_ context.Context, key licensing.ActivationKey, head lease.Position, past licensing.ReactivationHistory, restores bool) error {
+func (s *Store) SaveReactivationHistory(_ context.Context, key licensing.ActivationKey, head lease.Position,
+	past licensing.ReactivationHistory, restores bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, held := s.activation(key)

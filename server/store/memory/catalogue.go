@@ -79,7 +79,8 @@ func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page)
 			all = append(all, *p)
 		}
 	}
-	return listSorted(page, all, func(p *licensing.Product) string { return p.Name }, func(p *licensing.Product) lease.Time { return p.Updated })
+	return listSorted(page, all, func(p *licensing.Product) string { return p.Name },
+		func(p *licensing.Product) lease.Time { return p.Updated })
 }
 
 func (s *Store) UpdateProduct(_ context.Context, p licensing.Product) (licensing.Product, error) {
@@ -174,7 +175,8 @@ func (s *Store) Versions(_ context.Context, org, product license.ID, page licens
 			all = append(all, *v)
 		}
 	}
-	return listSorted(page, all, func(v *licensing.Version) string { return v.Name }, func(v *licensing.Version) lease.Time { return v.Updated })
+	return listSorted(page, all, func(v *licensing.Version) string { return v.Name },
+		func(v *licensing.Version) lease.Time { return v.Updated })
 }
 
 func (s *Store) UpdateVersion(_ context.Context, v licensing.Version) (licensing.Version, error) {

@@ -72,7 +72,8 @@ func (s *Store) DeleteEntry(_ context.Context, kind, id string, revision int64) 
 	return nil
 }
 
-func (s *Store) Entries(_ context.Context, kind string, org license.ID, in string, page licensing.Page) (licensing.Listing[licensing.Entry], error) {
+func (s *Store) Entries(_ context.Context, kind string, org license.ID, in string,
+	page licensing.Page) (licensing.Listing[licensing.Entry], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []numbered[licensing.Entry]

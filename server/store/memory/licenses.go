@@ -40,7 +40,8 @@ func (s *Store) License(_ context.Context, org, id license.ID) (licensing.Licens
 	return b.record, nil
 }
 
-func (s *Store) Licenses(_ context.Context, org license.ID, f licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
+func (s *Store) Licenses(_ context.Context, org license.ID, f licensing.LicenseFilter,
+	page licensing.Page) (licensing.Listing[licensing.License], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []numbered[licensing.License]
@@ -112,7 +113,8 @@ func (s *Store) LicenseContext(_ context.Context, id license.ID) (licensing.Lice
 	if b == nil {
 		return licensing.LicenseContext{}, licensing.ErrNotFound
 	}
-	return licensing.LicenseContext{License: b.record, Version: s.versions[b.record.Version].record, Product: s.products[b.record.Product].record}, nil
+	return licensing.LicenseContext{License: b.record, Version: s.versions[b.record.Version].record,
+		Product: s.products[b.record.Product].record}, nil
 }
 
 func (s *Store) Meter(_ context.Context, id license.ID) (licensing.Meter, error) {

@@ -58,8 +58,9 @@ func advance(t testing.TB, s *memory.Store, n int64) {
 	a := licensing.Advance{
 		Key: key, Org: org, From: at(n - 1), To: at(n), Request: lease.OriginLink, Revision: 1, Now: lease.Time(n), Until: lease.Time(n + 10),
 		UsageCharge: licensing.UsageCharge{Counted: n, Allowance: licensing.Unlimited},
-		Reserve:     []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Slots: 1, Until: lease.Time(n + 10)}},
-		Lease:       func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
+		Reserve: []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Slots: 1,
+			Until: lease.Time(n + 10)}},
+		Lease: func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 	}
 	if n == 1 {
 		a.NewActivation = &licensing.ActivationLimits{Limit: 1, Window: 1}

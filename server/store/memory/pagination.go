@@ -46,7 +46,8 @@ func listNewest[T any](page licensing.Page, all []numbered[T], names func(*T) st
 }
 
 // listSorted returns one page of the records in the order that the page asks for. updated returns the time of a record's last change.
-func listSorted[T any](page licensing.Page, all []numbered[T], names func(*T) string, updated func(*T) lease.Time) (licensing.Listing[T], error) {
+func listSorted[T any](page licensing.Page, all []numbered[T], names func(*T) string,
+	updated func(*T) lease.Time) (licensing.Listing[T], error) {
 	if page.Sort.IsDefault() {
 		return listNewest(page, all, names)
 	}

@@ -71,9 +71,11 @@ func (d activation) head() lease.Position {
 func (d activation) record() licensing.Activation {
 	return licensing.Activation{
 		ActivationKey: licensing.ActivationKey{License: license.ID(d.License), Activation: lease.Hash(d.Activation)},
-		Organisation:  license.ID(d.Org), Device: d.Device, Head: d.head(), Request: lease.Hash(d.Request), Lease: d.Lease, Counted: d.Counted, Charged: d.Charged,
-		Created: timeOf(d.Created), LastSync: timeOf(d.LastSync), Closed: timeOf(d.Closed), ReactivationCount: d.ReactivationCount, ReactivationWindowStart: timeOf(d.ReactivationWindowStart),
-		Reactivations: d.Reactivations, LastReport: d.LastReport, Name: d.Name,
+		Organisation:  license.ID(d.Org), Device: d.Device, Head: d.head(), Request: lease.Hash(d.Request), Lease: d.Lease, Counted: d.Counted,
+		Charged: d.Charged,
+		Created: timeOf(d.Created), LastSync: timeOf(d.LastSync), Closed: timeOf(d.Closed), ReactivationCount: d.ReactivationCount,
+		ReactivationWindowStart: timeOf(d.ReactivationWindowStart),
+		Reactivations:           d.Reactivations, LastReport: d.LastReport, Name: d.Name,
 	}
 }
 
@@ -105,7 +107,8 @@ func (s *Store) Activations(ctx context.Context, org, id license.ID, page licens
 	if err := s.requireLicense(ctx, org, id); err != nil {
 		return licensing.Listing[licensing.Activation]{}, err
 	}
-	return listNewest(ctx, s.activations, newDoc("license", string(id), "generation", newDoc("$gt", int64(0))), "folded", page, activation.record)
+	return listNewest(ctx, s.activations, newDoc("license", string(id), "generation", newDoc("$gt", int64(0))), "folded", page,
+		activation.record)
 }
 
 // claimToken identifies a piece of work on an activation that leaves traces in other documents: a claim or a pending release.

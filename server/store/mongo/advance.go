@@ -169,7 +169,8 @@ func (s *Store) dryRun(d activation, m *meter, a *licensing.Advance, p *plan) (c
 	}
 	out := totals.Outcome()
 	for _, w := range p.Reserve {
-		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Until: timeOf(w.Until)})
+		out.Reservations = append(out.Reservations, lease.Reservation{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context},
+			Until: timeOf(w.Until)})
 	}
 	_, err = a.Lease(out)
 	return totals.Used != m.Used || p.NewActivation != nil, err
@@ -177,7 +178,8 @@ func (s *Store) dryRun(d activation, m *meter, a *licensing.Advance, p *plan) (c
 
 // execute does what the plan says, under the activation's claim if there is one. again is set when another request may have started to
 // execute the same plan.
-func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance, p *plan, m *meter, again bool) (licensing.AdvanceResult, error) {
+func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance, p *plan, m *meter,
+	again bool) (licensing.AdvanceResult, error) {
 	planned, stored := p.advance(a), d.record()
 	// A plan that does not charge the meter must charge nothing now either, though calls may have been given back since.
 	before := m.totals()
@@ -240,8 +242,10 @@ func (s *Store) commit(ctx context.Context, d activation, record licensing.Activ
 	next.setRecord(record)
 	next.Seats = slices.Concat(got.kept, got.taken)
 	set := newDoc("generation", next.Generation, "number", next.Number, "link", next.Link, "request", next.Request, "lease", next.Lease,
-		"last_sync", next.LastSync, "counted", next.Counted, "granted", next.Charged, "device", next.Device, "created", next.Created, "closed", next.Closed,
-		"restores", next.ReactivationCount, "restores_from", next.ReactivationWindowStart, "past", next.Reactivations, "seen", next.LastReport, "held", next.Seats)
+		"last_sync", next.LastSync, "counted", next.Counted, "granted", next.Charged, "device", next.Device, "created", next.Created,
+		"closed", next.Closed, "restores", next.ReactivationCount, "restores_from", next.ReactivationWindowStart,
+		"past", next.Reactivations, "seen", next.LastReport,
+		"held", next.Seats)
 	unset := bson.D{}
 	filter := byID(d.ID, "rev", d.Rev)
 	if d.Claim != nil {

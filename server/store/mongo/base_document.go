@@ -44,7 +44,8 @@ func newBaseDocument(m licensing.Record, nameKey, folded string) baseDocument {
 }
 
 func (d baseDocument) record() licensing.Record {
-	m := licensing.Record{ID: license.ID(d.ID), Organisation: license.ID(d.Org), Revision: d.Revision, Created: timeOf(d.Created), Updated: timeOf(d.Updated)}
+	m := licensing.Record{ID: license.ID(d.ID), Organisation: license.ID(d.Org), Revision: d.Revision, Created: timeOf(d.Created),
+		Updated: timeOf(d.Updated)}
 	if d.Metadata != nil {
 		m.Metadata = map[string]string{}
 	}
@@ -106,7 +107,8 @@ func (s *Store) editRecord(ctx context.Context, c *mongo.Collection, id, org, na
 // creation writes the child, then reads the parent, removes a mark, and deletes the child again if the parent is gone.
 
 // deleteLeaf deletes a record without dependent records. A node that dies may leave its mark behind, which has no effect by itself.
-func (s *Store) deleteLeaf(ctx context.Context, c *mongo.Collection, org, id license.ID, revision int64, below *mongo.Collection, parent string) error {
+func (s *Store) deleteLeaf(ctx context.Context, c *mongo.Collection, org, id license.ID, revision int64, below *mongo.Collection,
+	parent string) error {
 	for {
 		record, err := findOne[baseDocument](ctx, c, newDoc("_id", string(id), "org", string(org)), project("name_key", "revision"))
 		switch {

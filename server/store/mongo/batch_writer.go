@@ -60,7 +60,8 @@ type pendingWrite[D sharedDocument] struct {
 // errTokenClosed is the result of a write whose token is closed: another request has completed the work or undone it.
 var errTokenClosed = errors.New("the claim was completed or undone by another request")
 
-func newBatchWriter[D sharedDocument](s *Store, c *mongo.Collection, decode func(bson.Raw, bool) (D, error), part func([]string) bson.D) *batchWriter[D] {
+func newBatchWriter[D sharedDocument](s *Store, c *mongo.Collection, decode func(bson.Raw, bool) (D, error),
+	part func([]string) bson.D) *batchWriter[D] {
 	return &batchWriter[D]{store: s, collection: c, decode: decode, projection: part, queues: map[string][]*pendingWrite[D]{}}
 }
 

@@ -75,7 +75,8 @@ func bucketID(pool string, n int64) string { return fmt.Sprintf("%s:%d", pool, n
 
 func newBucket(license, entitlement string, n int64) *bucket {
 	pool := poolID(license, entitlement)
-	return &bucket{ID: bucketID(pool, n), License: license, Pool: pool, N: n, NextExpiry: maxDate, Seats: map[string]seatHolder{}, isComplete: true, touched: map[string]bool{}}
+	return &bucket{ID: bucketID(pool, n), License: license, Pool: pool, N: n, NextExpiry: maxDate, Seats: map[string]seatHolder{},
+		isComplete: true, touched: map[string]bool{}}
 }
 
 // bucketProjection returns the members to read of a bucket to decide about some activations. It leaves out the seats of others, so the cost

@@ -19,7 +19,8 @@ import (
 // and operators, and the equality of _id in each filter of a write.
 
 var allowed = struct{ commands, operators []string }{
-	commands: []string{"find", "getMore", "insert", "update", "delete", "aggregate", "createIndexes", "ping", "endSessions", "dropDatabase", "hello"},
+	commands: []string{"find", "getMore", "insert", "update", "delete", "aggregate", "createIndexes", "ping", "endSessions", "dropDatabase",
+		"hello"},
 	operators: []string{
 		"$lt", "$lte", "$gt", "$gte", "$in", "$ne", "$exists", "$and", "$or", "$regex",
 		"$set", "$setOnInsert", "$unset", "$inc",

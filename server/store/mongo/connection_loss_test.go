@@ -32,7 +32,8 @@ func TestUnreachableAtStart(t *testing.T) {
 }
 
 func TestInvalidURI(t *testing.T) {
-	for _, uri := range []string{"", "localhost:27017", "http://localhost", "mongodb://user:s3cret@", "mongodb://user:s3cret@host:99999999", "mongodb://user:s3cret@host/?w=-1"} {
+	for _, uri := range []string{"", "localhost:27017", "http://localhost", "mongodb://user:s3cret@", "mongodb://user:s3cret@host:99999999",
+		"mongodb://user:s3cret@host/?w=-1"} {
 		_, err := open(t.Context(), uri, shortTimeouts())
 		if err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", uri, err)

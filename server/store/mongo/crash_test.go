@@ -77,7 +77,8 @@ func (c *scene) advance(name, request string, with ...func(*licensing.Advance)) 
 	hash := lease.HashOf([]byte(request))
 	a := licensing.Advance{Key: c.key(name), Org: "org", From: held.Head, Request: hash, Device: name, Revision: 1, Now: 1000, Until: 2000,
 		UsageCharge: licensing.UsageCharge{Counted: held.Counted, Allowance: 100},
-		To:          lease.Position{Generation: max(1, held.Head.Generation), Number: held.Head.Number + 1, Link: lease.NextLink(lease.OriginLink, hash)}}
+		To: lease.Position{Generation: max(1, held.Head.Generation), Number: held.Head.Number + 1,
+			Link: lease.NextLink(lease.OriginLink, hash)}}
 	if held.Head.Generation == 0 {
 		a.NewActivation = &licensing.ActivationLimits{Limit: 100, Window: 1000, MaxMachines: 3}
 	}
@@ -123,7 +124,8 @@ const farFuture = 1_000_000
 // reactivates begins the next generation, with everything that it charges.
 func reactivates(a *licensing.Advance) {
 	a.To.Generation, a.To.Number = a.From.Generation+1, 1
-	a.Reactivation = &licensing.ReactivationLimits{Budget: 1, Window: 1000, History: licensing.ReactivationHistory{Revision: 1, ClosedHead: a.From}}
+	a.Reactivation = &licensing.ReactivationLimits{Budget: 1, Window: 1000,
+		History: licensing.ReactivationHistory{Revision: 1, ClosedHead: a.From}}
 	a.Block, a.EndPrepaid, a.Extra = 20, true, 20
 }
 
@@ -141,20 +143,20 @@ var requestKinds = []struct {
 }{
 	{"activates", true, []func(*licensing.Advance){countsCalls(5), reserves("seat", "desk")}},
 	{"counts", false, []func(*licensing.Advance){countsCalls(5)}},
-	{"wants", false, []func(*licensing.Advance){reserves("desk")}},
-	{"wants_and_drops_and_counts", false, []func(*licensing.Advance){countsCalls(7), reserves("desk"), releases("seat")}},
+	{"reserves", false, []func(*licensing.Advance){reserves("desk")}},
+	{"reserves_and_releases_and_counts", false, []func(*licensing.Advance){countsCalls(7), reserves("desk"), releases("seat")}},
 	{"renews", false, []func(*licensing.Advance){func(a *licensing.Advance) { a.Now, a.Until = 1500, 2500 }}},
 	{"says_goodbye", false, []func(*licensing.Advance){countsCalls(3), goodbye}},
 	{"activates_and_prepays", true, []func(*licensing.Advance){prepaysBlock, reserves("seat")}},
 	{"prepays", false, []func(*licensing.Advance){countsCalls(5), prepaysBlock}},
 	{"prepays_what_is_left", false, []func(*licensing.Advance){countsCalls(80), prepaysBlock, reserves("desk")}},
-	{"restores", false, []func(*licensing.Advance){reactivates}},
+	{"reactivates", false, []func(*licensing.Advance){reactivates}},
 	{"borrows_what_it_holds", false, []func(*licensing.Advance){reservesOf(3, farFuture, "seat", "desk")}},
-	{"wants_anew_for_less", false, []func(*licensing.Advance){releases("seat"), reservesOf(3, 1900, "seat"), prepaysBlock}},
-	{"wants_whatever_others_hold", false, []func(*licensing.Advance){releases("seat"), reservesOf(licensing.Unlimited, 2000, "seat", "desk")}},
+	{"releases_and_reserves_for_less", false, []func(*licensing.Advance){releases("seat"), reservesOf(3, 1900, "seat"), prepaysBlock}},
+	{"reserves_without_free_slot", false, []func(*licensing.Advance){releases("seat"), reservesOf(licensing.Unlimited, 2000, "seat", "desk")}},
 }
 
-// followUps are what happens next.
+// followUps are the actions after the node has died.
 var followUps = []struct {
 	name string
 	next func(c *scene, a licensing.Advance, acknowledged lease.Document)
@@ -180,7 +182,7 @@ var followUps = []struct {
 			c.t.Fatalf("%s was acknowledged, and is now %s", acknowledged, document)
 		}
 	}},
-	{"another_request_takes_it_back", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
+	{"another_request_undoes_it", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
 		other := a
 		other.Request = lease.HashOf([]byte("other"))
 		other.To.Link = lease.NextLink(lease.OriginLink, other.Request)
@@ -192,7 +194,7 @@ var followUps = []struct {
 			c.t.Fatal("another request took the place of one that was acknowledged")
 		}
 	}},
-	{"another_request_that_wants_nothing_takes_it_back", func(c *scene, a licensing.Advance, _ lease.Document) {
+	{"another_request_without_reservations_undoes_it", func(c *scene, a licensing.Advance, _ lease.Document) {
 		other := a
 		other.Request = lease.HashOf([]byte("other"))
 		other.To.Link = lease.NextLink(lease.OriginLink, other.Request)
@@ -204,10 +206,10 @@ var followUps = []struct {
 	{"the_vendor_deactivates", func(c *scene, a licensing.Advance, _ lease.Document) {
 		c.checkVendorError(c.s.Deactivate(c.t.Context(), "org", a.Key, 1700))
 	}},
-	{"the_vendor_frees_a_seat", func(c *scene, a licensing.Advance, _ lease.Document) {
+	{"the_vendor_releases_a_seat", func(c *scene, a licensing.Advance, _ lease.Document) {
 		c.checkVendorError(c.s.FreeReservation(c.t.Context(), "org", a.Key, "seat", 1700))
 	}},
-	{"the_vendor_remembers", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
+	{"the_vendor_saves_the_history", func(c *scene, a licensing.Advance, acknowledged lease.Document) {
 		past := licensing.ReactivationHistory{Revision: 1, Alternations: 7}
 		err := c.s.SaveReactivationHistory(c.t.Context(), a.Key, a.From, past, true)
 		if errors.Is(err, licensing.ErrStale) { // the request was first
@@ -219,7 +221,7 @@ var followUps = []struct {
 		}
 		c.hasHistory = err == nil
 	}},
-	{"the_sweep_comes", func(c *scene, _ licensing.Advance, _ lease.Document) { c.sweep() }},
+	{"the_sweep_runs", func(c *scene, _ licensing.Advance, _ lease.Document) { c.sweep() }},
 }
 
 func (c *scene) sweep() {
@@ -311,7 +313,8 @@ func (s *Store) stallAt(n int) (asleep, wake chan struct{}) {
 
 // forEachWritePoint plays each kind of request with each follow-up, and lets something happen to the node at each point until there are no
 // more.
-func forEachWritePoint(t *testing.T, play func(c *scene, node *Store, point int, a licensing.Advance, end func(lease.Document)) (reached bool)) {
+func forEachWritePoint(t *testing.T, play func(c *scene, node *Store, point int, a licensing.Advance,
+	end func(lease.Document)) (reached bool)) {
 	for _, kind := range requestKinds {
 		for _, ending := range followUps {
 			t.Run(kind.name+"/"+ending.name, func(t *testing.T) {

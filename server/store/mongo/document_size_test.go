@@ -59,8 +59,10 @@ func TestDocumentSizesAreBounded(t *testing.T) {
 	// An activation that holds a slot of everything, releases all of them and requests all of them again, after eight re-activations.
 	b := newBucket(string(id), strings.Repeat("e", license.MaxName), 1<<20)
 	held := seat{strings.Repeat("e", license.MaxName), strings.Repeat("c", license.MaxName), maxDate, maxDate, b.ID, newToken()}
-	a := activation{ID: activationID(licensing.ActivationKey{License: id, Activation: hash}), License: string(id), Activation: string(hash), Org: string(id), Device: string(hash),
-		Link: string(hash), Request: string(hash), Lease: bytes.Repeat([]byte("{"), lease.MaxLease), Claim: &claim{Token: newToken(), Link: string(hash), Request: string(hash)}, Pending: &pendingRelease{}}
+	a := activation{ID: activationID(licensing.ActivationKey{License: id, Activation: hash}), License: string(id), Activation: string(hash),
+		Org: string(id), Device: string(hash),
+		Link: string(hash), Request: string(hash), Lease: bytes.Repeat([]byte("{"), lease.MaxLease), Claim: &claim{Token: newToken(),
+			Link: string(hash), Request: string(hash)}, Pending: &pendingRelease{}}
 	for range license.MaxEntitlements {
 		a.Seats = append(a.Seats, held)
 		a.Claim.Plan.Reserve = append(a.Claim.Plan.Reserve, reservationRequest{held.Entitlement, held.Context, 1, 1, maxDate, true})
@@ -78,7 +80,8 @@ func TestDocumentSizesAreBounded(t *testing.T) {
 	}
 	a.LastReport = licensing.LastReport{Address: longText(64), Fingerprint: parts, Statistics: &lease.Statistics{}}
 	for range 8 {
-		a.Reactivations.Evidence = append(a.Reactivations.Evidence, licensing.Evidence{Request: hash, Shown: lease.Position{Link: hash}, Address: longText(64), ChangedParts: differs})
+		a.Reactivations.Evidence = append(a.Reactivations.Evidence, licensing.Evidence{Request: hash, Shown: lease.Position{Link: hash},
+			Address: longText(64), ChangedParts: differs})
 	}
 	a.Claim.Plan.LastReport, a.Claim.Plan.Reactivation = a.LastReport, &reactivationLimits{History: a.Reactivations}
 
@@ -93,19 +96,23 @@ func TestDocumentSizesAreBounded(t *testing.T) {
 
 	largest := map[string]any{
 		"organisations": newOrganisationDocument(licensing.Organisation{ID: id, Name: named}),
-		"products": newProductDocument(licensing.Product{Record: m, Name: named, Description: longText(licensing.MaxDescription), Keyring: make([]byte, pgp.MaxCertificate),
+		"products": newProductDocument(licensing.Product{Record: m, Name: named, Description: longText(licensing.MaxDescription),
+			Keyring:    make([]byte, pgp.MaxCertificate),
 			SealedKeys: make([]byte, 2*pgp.MaxCertificate), Statement: make([]byte, lease.MaxStatement*4/3)}),
-		"versions":    newVersionDocument(licensing.Version{Record: m, Product: id, Name: named, Description: longText(licensing.MaxDescription)}),
+		"versions": newVersionDocument(licensing.Version{Record: m, Product: id, Name: named,
+			Description: longText(licensing.MaxDescription)}),
 		"licenses":    listed,
 		"activations": a,
 		"pools":       b,
 		"meters":      used,
 		"names":       uniqueName{ID: nameKey("product", string(id), named), Owner: string(id)},
 		"deletions":   deletion{string(id), 1},
-		"settings":    firstOwner{ID: firstOwnerID, Organisation: newOrganisationDocument(licensing.Organisation{Name: named}), Owner: newMemberDocument(person(named))},
-		"members":     newMemberDocument(person(named)),
-		"sessions":    session{ID: string(hash), Member: string(id)},
-		"entries": newEntryDocument(licensing.Entry{Kind: longText(64), ID: longText(licensing.MaxText), Org: id, List: longText(licensing.MaxText), Search: longText(licensing.MaxText),
+		"settings": firstOwner{ID: firstOwnerID, Organisation: newOrganisationDocument(licensing.Organisation{Name: named}),
+			Owner: newMemberDocument(person(named))},
+		"members":  newMemberDocument(person(named)),
+		"sessions": session{ID: string(hash), Member: string(id)},
+		"entries": newEntryDocument(licensing.Entry{Kind: longText(64), ID: longText(licensing.MaxText), Org: id,
+			List: longText(licensing.MaxText), Search: longText(licensing.MaxText),
 			Body: make([]byte, licensing.MaxEntryBody)}),
 	}
 	told := bounds(t)

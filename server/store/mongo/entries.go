@@ -31,7 +31,8 @@ type entryDocument struct {
 func entryID(kind, id string) string { return kind + ":" + id }
 
 func newEntryDocument(e licensing.Entry) entryDocument {
-	return entryDocument{entryID(e.Kind, e.ID), e.Kind, e.ID, string(e.Org), e.List, e.Search, foldCase(e.Search), e.Revision, dateOf(e.Created), dateOf(e.Due), dateOf(e.Until), e.Body}
+	return entryDocument{entryID(e.Kind, e.ID), e.Kind, e.ID, string(e.Org), e.List, e.Search, foldCase(e.Search), e.Revision,
+		dateOf(e.Created), dateOf(e.Due), dateOf(e.Until), e.Body}
 }
 
 func (d entryDocument) record() licensing.Entry {
@@ -105,7 +106,8 @@ func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64
 	return s.staleOrNotFound(ctx, s.entries, entryID(kind, id))
 }
 
-func (s *Store) Entries(ctx context.Context, kind string, org license.ID, in string, page licensing.Page) (licensing.Listing[licensing.Entry], error) {
+func (s *Store) Entries(ctx context.Context, kind string, org license.ID, in string,
+	page licensing.Page) (licensing.Listing[licensing.Entry], error) {
 	filter := newDoc("kind", kind, "org", string(org))
 	if in != "" {
 		filter = append(filter, bson.E{Key: "list", Value: in})

@@ -37,7 +37,8 @@ func (s *Store) readEpoch(ctx context.Context) (licensing.Epoch, error) {
 // RaiseEpoch implements licensing.SyncStore.
 func (s *Store) RaiseEpoch(ctx context.Context, above int64, now lease.Time) (licensing.Epoch, error) {
 	for {
-		_, err := s.updateOne(ctx, s.settings, byID(epochID, "value", newDoc("$lte", above)), newDoc("$set", newDoc("value", above+1, "since", dateOf(now))))
+		_, err := s.updateOne(ctx, s.settings, byID(epochID, "value", newDoc("$lte", above)),
+			newDoc("$set", newDoc("value", above+1, "since", dateOf(now))))
 		if err != nil {
 			return licensing.Epoch{}, err
 		}

@@ -58,8 +58,8 @@ func isConnectionLoss(err error) bool {
 	var queue topology.WaitQueueTimeoutError
 	var pool topology.PoolError
 	var cleared interface{ Retryable() bool } // the pool was cleared because another request lost its connection
-	return errors.Is(err, mongo.ErrClientDisconnected) || errors.As(err, &selection) || errors.As(err, &connection) || errors.As(err, &queue) ||
-		errors.As(err, &pool) || errors.As(err, &cleared) && cleared.Retryable()
+	return errors.Is(err, mongo.ErrClientDisconnected) || errors.As(err, &selection) || errors.As(err, &connection) ||
+		errors.As(err, &queue) || errors.As(err, &pool) || errors.As(err, &cleared) && cleared.Retryable()
 }
 
 // lastServerError shortens the driver's error about finding no server to the last error of a server or of the network.

@@ -80,7 +80,8 @@ func (s *Store) CreateFirstOwner(ctx context.Context, given lease.Hash, org lice
 	if present.Hash != given {
 		return licensing.ErrNotFound
 	}
-	if err := s.insert(ctx, s.settings, firstOwner{ID: firstOwnerID, Organisation: newOrganisationDocument(org), Owner: newMemberDocument(owner)}); err != nil {
+	if err := s.insert(ctx, s.settings, firstOwner{ID: firstOwnerID, Organisation: newOrganisationDocument(org),
+		Owner: newMemberDocument(owner)}); err != nil {
 		return err
 	}
 	_, err = s.completeFirstOwner(ctx)

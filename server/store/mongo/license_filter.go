@@ -24,7 +24,8 @@ func listIndexes(ctx context.Context, s *Store) error {
 func (s *Store) licenseFilter(ctx context.Context, org license.ID, f licensing.LicenseFilter) (bson.D, error) {
 	filter := newDoc("org", string(org))
 	for _, c := range []struct{ member, value string }{
-		{"product", string(f.Product)}, {"version", string(f.Version)}, {"status", string(f.Status)}, {"customer", f.Customer}, {"customer_id", string(f.CustomerID)},
+		{"product", string(f.Product)}, {"version", string(f.Version)}, {"status", string(f.Status)}, {"customer", f.Customer},
+		{"customer_id", string(f.CustomerID)},
 	} {
 		if c.value != "" {
 			filter = append(filter, bson.E{Key: c.member, Value: c.value})
@@ -48,7 +49,8 @@ func (s *Store) licenseFilter(ctx context.Context, org license.ID, f licensing.L
 				versions = append(versions, v.Meta.ID)
 			}
 		}
-		filter = append(filter, bson.E{Key: "$and", Value: bson.A{newDoc("version", newDoc("$in", versions))}}) // in addition to a filter for one version
+		filter = append(filter, bson.E{Key: "$and", Value: bson.A{newDoc("version",
+			newDoc("$in", versions))}}) // in addition to a filter for one version
 	}
 	return filter, nil
 }

@@ -41,8 +41,10 @@ type entitlement struct {
 }
 
 func newLicenseRecord(l licensing.License) licenseRecord {
-	d := licenseRecord{newBaseDocument(l.Record, "", foldCase(l.Name, l.Customer)), string(l.Product), string(l.Version), l.Name, l.Customer, l.Contexts, nil,
-		l.Allowance, dateOf(l.Expires), string(l.Status), l.Archived, l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance), l.RecentHistory, l.Fingerprint, l.Holds, nil}
+	d := licenseRecord{newBaseDocument(l.Record, "", foldCase(l.Name, l.Customer)), string(l.Product), string(l.Version), l.Name, l.Customer,
+		l.Contexts, nil,
+		l.Allowance, dateOf(l.Expires), string(l.Status), l.Archived, l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance),
+		l.RecentHistory, l.Fingerprint, l.Holds, nil}
 	for _, e := range l.Entitlements {
 		d.Entitlements = append(d.Entitlements, entitlement{e.Name, int64(e.Slots)})
 	}
@@ -50,9 +52,12 @@ func newLicenseRecord(l licensing.License) licenseRecord {
 }
 
 func (d licenseRecord) record() licensing.License {
-	l := licensing.License{Record: d.Meta.record(), Product: license.ID(d.Product), Version: license.ID(d.Version), Name: d.Name, Customer: d.Customer,
-		Contexts: d.Contexts, Allowance: d.Allowance, Expires: timeOf(d.Expires), Status: licensing.Status(d.Status), Archived: d.Archived, Overrides: d.Overrides,
-		CustomerID: license.ID(d.CustomerID), Trial: d.Trial, Term: d.Term, Maintenance: timeOf(d.Maintenance), RecentHistory: d.Recent, Fingerprint: d.Fingerprint, Holds: d.Holds}
+	l := licensing.License{Record: d.Meta.record(), Product: license.ID(d.Product), Version: license.ID(d.Version), Name: d.Name,
+		Customer: d.Customer,
+		Contexts: d.Contexts, Allowance: d.Allowance, Expires: timeOf(d.Expires), Status: licensing.Status(d.Status), Archived: d.Archived,
+		Overrides:  d.Overrides,
+		CustomerID: license.ID(d.CustomerID), Trial: d.Trial, Term: d.Term, Maintenance: timeOf(d.Maintenance), RecentHistory: d.Recent,
+		Fingerprint: d.Fingerprint, Holds: d.Holds}
 	for _, e := range d.Entitlements {
 		l.Entitlements = append(l.Entitlements, license.Entitlement{Name: e.Name, Slots: int(e.Slots)})
 	}
@@ -89,7 +94,8 @@ func (s *Store) License(ctx context.Context, org, id license.ID) (licensing.Lice
 }
 
 // Licenses implements licensing.CatalogStore.
-func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
+func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.LicenseFilter,
+	page licensing.Page) (licensing.Listing[licensing.License], error) {
 	filter, err := s.licenseFilter(ctx, org, f)
 	if err != nil {
 		return licensing.Listing[licensing.License]{}, err
@@ -103,7 +109,8 @@ func (s *Store) Licenses(ctx context.Context, org license.ID, f licensing.Licens
 // UpdateLicense implements licensing.CatalogStore.
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	d := newLicenseRecord(l)
-	before, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", d.Meta.ID, "org", d.Meta.Org, "revision", l.Revision), project("entitlements", "narrowed"))
+	before, err := findOne[licenseRecord](ctx, s.licenses, newDoc("_id", d.Meta.ID, "org", d.Meta.Org, "revision", l.Revision),
+		project("entitlements", "narrowed"))
 	if err != nil && !errors.Is(err, licensing.ErrNotFound) { // the update returns the reason for which there is none
 		return l, err
 	}

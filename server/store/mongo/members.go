@@ -34,7 +34,8 @@ func emailKey(email string) string { return nameKey("email", "", email) }
 
 func newMemberDocument(m access.Member) member {
 	return member{ID: string(m.ID), Org: string(m.Organisation), NameKey: emailKey(m.Email), Revision: 1, Folded: foldedMember(m),
-		Email: m.Email, Verified: m.Verified, Name: m.Name, Role: string(m.Role), Password: m.Password, Disabled: m.Disabled, Created: dateOf(m.Created)}
+		Email: m.Email, Verified: m.Verified, Name: m.Name, Role: string(m.Role), Password: m.Password, Disabled: m.Disabled,
+		Created: dateOf(m.Created)}
 }
 
 func foldedMember(m access.Member) string { return foldCase(m.Name, m.Email) }
@@ -81,8 +82,8 @@ func (s *Store) Members(ctx context.Context, org license.ID, page licensing.Page
 
 func (s *Store) UpdateMember(ctx context.Context, m access.Member) (access.Member, error) {
 	d := newMemberDocument(m)
-	set := newDoc("name_key", d.NameKey, "revision", m.Revision+1, "folded", d.Folded, "email", d.Email, "verified", d.Verified, "name", d.Name,
-		"role", d.Role, "disabled", d.Disabled)
+	set := newDoc("name_key", d.NameKey, "revision", m.Revision+1, "folded", d.Folded, "email", d.Email, "verified", d.Verified,
+		"name", d.Name, "role", d.Role, "disabled", d.Disabled)
 	update := newDoc("$set", set)
 	if m.Disabled {
 		update = endSessionsUpdate("", set...)
@@ -120,7 +121,8 @@ func (s *Store) SetPassword(ctx context.Context, org, id license.ID, was, passwo
 	if _, err := s.Member(ctx, org, id); err != nil {
 		return err
 	}
-	met, err := s.updateOne(ctx, s.members, byID(string(id), "org", string(org), "password", was), endSessionsUpdate(keep, newDoc("password", password)...))
+	met, err := s.updateOne(ctx, s.members, byID(string(id), "org", string(org), "password", was),
+		endSessionsUpdate(keep, newDoc("password", password)...))
 	if err != nil {
 		return err
 	} else if !met {

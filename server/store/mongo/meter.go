@@ -39,7 +39,7 @@ type period struct {
 	Used int64 `bson:"used"`
 }
 
-// trace is what one advance has added. Its key is the activation's hash.
+// trace records the additions of one advance. Its key is the activation's hash.
 type trace struct {
 	Token       string      `bson:"mark"`
 	MeterBefore meterTotals `bson:",inline"` // with the plan it determines what was charged
@@ -80,13 +80,17 @@ func newMeter() bson.D {
 
 // counters returns the members of a meter except its traces.
 func (m *meter) counters() bson.D {
-	return newDoc("used", m.Used, "period", m.Period, "before", m.UsedBeforePeriod, "machines", m.Machines, "places", m.Places, "window_from", m.WindowFrom,
-		"window_count", m.WindowCount, "moves_from", m.MovesFrom, "moves", m.Moves, "last_activation", m.LastActivation, "closed", m.ClosedPeriods, "left", m.VacatedBy)
+	return newDoc("used", m.Used, "period", m.Period, "before", m.UsedBeforePeriod, "machines", m.Machines, "places", m.Places,
+		"window_from", m.WindowFrom, "window_count", m.WindowCount, "moves_from", m.MovesFrom, "moves", m.Moves,
+		"last_activation", m.LastActivation,
+		"closed", m.ClosedPeriods, "left", m.VacatedBy)
 }
 
 func (m *meter) record() licensing.Meter {
-	r := licensing.Meter{MeterCounters: licensing.MeterCounters{Used: m.Used, Period: timeOf(m.Period), UsedBeforePeriod: m.UsedBeforePeriod, Machines: m.Machines, Places: max(m.Places, m.Machines),
-		WindowFrom: timeOf(m.WindowFrom), WindowCount: m.WindowCount, MovesFrom: timeOf(m.MovesFrom), Moves: m.Moves, LastActivation: timeOf(m.LastActivation)}, VacatedBy: m.VacatedBy}
+	r := licensing.Meter{MeterCounters: licensing.MeterCounters{Used: m.Used, Period: timeOf(m.Period), UsedBeforePeriod: m.UsedBeforePeriod,
+		Machines: m.Machines, Places: max(m.Places, m.Machines),
+		WindowFrom: timeOf(m.WindowFrom), WindowCount: m.WindowCount, MovesFrom: timeOf(m.MovesFrom), Moves: m.Moves,
+		LastActivation: timeOf(m.LastActivation)}, VacatedBy: m.VacatedBy}
 	for _, p := range m.ClosedPeriods {
 		r.ClosedPeriods = append(r.ClosedPeriods, licensing.Period{From: timeOf(p.From), Used: p.Used})
 	}
@@ -96,7 +100,8 @@ func (m *meter) record() licensing.Meter {
 // setRecord sets the counters to those of the record, which a function of the domain has changed.
 func (m *meter) setRecord(r licensing.Meter) {
 	m.Used, m.Period, m.UsedBeforePeriod, m.Machines, m.Places = r.Used, dateOf(r.Period), r.UsedBeforePeriod, r.Machines, r.Places
-	m.WindowFrom, m.WindowCount, m.MovesFrom, m.Moves, m.LastActivation = dateOf(r.WindowFrom), r.WindowCount, dateOf(r.MovesFrom), r.Moves, dateOf(r.LastActivation)
+	m.WindowFrom, m.WindowCount, m.MovesFrom, m.Moves, m.LastActivation = dateOf(r.WindowFrom), r.WindowCount, dateOf(r.MovesFrom), r.Moves,
+		dateOf(r.LastActivation)
 	m.VacatedBy, m.ClosedPeriods = r.VacatedBy, nil
 	for _, p := range r.ClosedPeriods {
 		m.ClosedPeriods = append(m.ClosedPeriods, period{dateOf(p.From), p.Used})

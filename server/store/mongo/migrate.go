@@ -34,7 +34,8 @@ func (s *Store) migrate(ctx context.Context, steps []func(context.Context, *Stor
 		return fmt.Errorf("reading the schema version: %w", err)
 	}
 	if schema.Version > int64(len(steps)) {
-		return fmt.Errorf("the data has schema version %d, this program knows versions up to %d: use the newer program", schema.Version, len(steps))
+		return fmt.Errorf("the data has schema version %d, this program knows versions up to %d: use the newer program", schema.Version,
+			len(steps))
 	}
 	for v := schema.Version; v < int64(len(steps)); v++ {
 		if err := steps[v](ctx, s); err != nil {
@@ -89,12 +90,14 @@ func entryIndexes(ctx context.Context, s *Store) error {
 // foldActivationNames sets what searches look through in activations from before they had names.
 func foldActivationNames(ctx context.Context, s *Store) error {
 	for {
-		some, err := findAll[activation](ctx, s.activations, newDoc("folded", newDoc("$exists", false)), options.Find().SetProjection(newDoc("activation", 1)).SetLimit(1000))
+		some, err := findAll[activation](ctx, s.activations, newDoc("folded", newDoc("$exists", false)),
+			options.Find().SetProjection(newDoc("activation", 1)).SetLimit(1000))
 		if err != nil || len(some) == 0 {
 			return err
 		}
 		for _, a := range some {
-			if _, err := s.updateOne(ctx, s.activations, byID(a.ID, "folded", newDoc("$exists", false)), newDoc("$set", newDoc("folded", a.Activation))); err != nil {
+			if _, err := s.updateOne(ctx, s.activations, byID(a.ID, "folded", newDoc("$exists", false)),
+				newDoc("$set", newDoc("folded", a.Activation))); err != nil {
 				return err
 			}
 		}

@@ -33,11 +33,13 @@ func (n *multiNodeStore) Deactivate(ctx context.Context, org license.ID, key lic
 	return n.nextNode().Deactivate(ctx, org, key, now)
 }
 
-func (n *multiNodeStore) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string, now lease.Time) error {
+func (n *multiNodeStore) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string,
+	now lease.Time) error {
 	return n.nextNode().FreeReservation(ctx, org, key, entitlement, now)
 }
 
-func (n *multiNodeStore) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.ReactivationHistory, restores bool) error {
+func (n *multiNodeStore) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position,
+	past licensing.ReactivationHistory, restores bool) error {
 	return n.nextNode().SaveReactivationHistory(ctx, key, head, past, restores)
 }
 
@@ -53,7 +55,8 @@ func (n *multiNodeStore) EndFreeze(ctx context.Context, value int64) error {
 	return n.nextNode().EndFreeze(ctx, value)
 }
 
-func (n *multiNodeStore) Reservations(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
+func (n *multiNodeStore) Reservations(ctx context.Context, org, id license.ID,
+	page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
 	return n.nextNode().Reservations(ctx, org, id, page)
 }
 

@@ -66,10 +66,13 @@ func TestCommandMonitorFindsViolations(t *testing.T) {
 		document bson.D
 		want     string
 	}{
-		"update":      {newDoc("update", "c", "updates", bson.A{newDoc("q", newDoc("_id", "x", "rev", 1), "u", newDoc("$set", newDoc("a", 1)))}), ""},
-		"everything":  {newDoc("update", "c", "updates", bson.A{newDoc("q", bson.D{}, "u", newDoc("$set", newDoc("a", 1)))}), "no equality of _id"},
-		"some":        {newDoc("delete", "c", "deletes", bson.A{newDoc("q", newDoc("_id", newDoc("$in", bson.A{"x"})))}), "no equality of _id"},
-		"pipeline":    {newDoc("update", "c", "updates", bson.A{newDoc("q", newDoc("_id", "x"), "u", bson.A{newDoc("$set", newDoc("a", 1))})}), "pipeline"},
+		"update": {newDoc("update", "c", "updates", bson.A{newDoc("q", newDoc("_id", "x", "rev", 1), "u", newDoc("$set", newDoc("a", 1)))}),
+			""},
+		"everything": {newDoc("update", "c", "updates", bson.A{newDoc("q", bson.D{}, "u", newDoc("$set", newDoc("a", 1)))}),
+			"no equality of _id"},
+		"some": {newDoc("delete", "c", "deletes", bson.A{newDoc("q", newDoc("_id", newDoc("$in", bson.A{"x"})))}), "no equality of _id"},
+		"pipeline": {newDoc("update", "c", "updates", bson.A{newDoc("q", newDoc("_id", "x"), "u", bson.A{newDoc("$set", newDoc("a", 1))})}),
+			"pipeline"},
 		"expression":  {newDoc("find", "c", "filter", newDoc("$expr", newDoc("$gt", bson.A{"$a", "$b"}))), "$expr"},
 		"transaction": {newDoc("commitTransaction", 1), "commitTransaction"},
 	} {

@@ -30,7 +30,8 @@ func (d *licenseRecord) reducedEntitlements(before licenseRecord) []string {
 
 // mayBeOverCapacity reports whether there may have been more slots of an entitlement than a request states.
 func (l licenseLimits) mayBeOverCapacity(entitlement string) bool {
-	return slices.Contains(l.Reduced, entitlement) || slices.ContainsFunc(l.Holds, func(h holdEntitlement) bool { return h.Entitlement == entitlement })
+	return slices.Contains(l.Reduced, entitlement) || slices.ContainsFunc(l.Holds,
+		func(h holdEntitlement) bool { return h.Entitlement == entitlement })
 }
 
 // fillLimit returns the number of slots up to which the buckets may be filled when the pool has this many and some seats are beyond their
@@ -49,7 +50,8 @@ func (s *Store) fillLimit(ctx context.Context, d activation, pool string, slots 
 		if b.NextExpiry > now {
 			continue
 		}
-		if err := s.seatWriter.submit(ctx, b.ID, pendingWrite[*bucket]{activation: d.Activation, apply: func(b *bucket) error { b.hasRoom("", now, 0); return nil }}); err != nil {
+		if err := s.seatWriter.submit(ctx, b.ID, pendingWrite[*bucket]{activation: d.Activation,
+			apply: func(b *bucket) error { b.hasRoom("", now, 0); return nil }}); err != nil {
 			return 0, err
 		}
 	}

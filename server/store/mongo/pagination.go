@@ -39,7 +39,8 @@ type listItem interface {
 
 // listNewest reads one page of the documents that match the filter, newest first. The cursor is the position of the last one on the page. A
 // search scans all that match the filter, which restricts them to one parent by an index.
-func listNewest[D listItem, T any](ctx context.Context, c *mongo.Collection, filter bson.D, searched string, page licensing.Page, record func(D) T) (licensing.Listing[T], error) {
+func listNewest[D listItem, T any](ctx context.Context, c *mongo.Collection, filter bson.D, searched string, page licensing.Page,
+	record func(D) T) (licensing.Listing[T], error) {
 	write := func(d D) string {
 		created, id := d.position()
 		return strconv.FormatInt(int64(created), 36) + "." + id
@@ -63,7 +64,8 @@ type sortable interface {
 
 // listSorted reads one page in the order that the page asks for. Each order of a whole organisation has an index; within one parent,
 // matching documents are looked for along it.
-func listSorted[D sortable, T any](ctx context.Context, c *mongo.Collection, filter bson.D, page licensing.Page, record func(D) T) (licensing.Listing[T], error) {
+func listSorted[D sortable, T any](ctx context.Context, c *mongo.Collection, filter bson.D, page licensing.Page,
+	record func(D) T) (licensing.Listing[T], error) {
 	if page.Archived != nil {
 		is := bson.A{true}
 		if !*page.Archived {
@@ -104,7 +106,8 @@ func listSorted[D sortable, T any](ctx context.Context, c *mongo.Collection, fil
 }
 
 // findPage reads the documents after the one with the given value and id, in the order of key. A nil value is before all others.
-func findPage[D, T any](ctx context.Context, c *mongo.Collection, filter bson.D, searched string, page licensing.Page, key string, down bool,
+func findPage[D, T any](ctx context.Context, c *mongo.Collection, filter bson.D, searched string, page licensing.Page, key string,
+	down bool,
 	value any, id string, cursor func(D) string, record func(D) T) (licensing.Listing[T], error) {
 	listing := licensing.Listing[T]{Items: []T{}}
 	limit := pageSize(page)

@@ -12,7 +12,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// pendingRelease is what an activation has given up and is not released in the pools and the meter yet. It is written together with the
+// pendingRelease lists what an activation has given up that is not released in the pools and the meter yet. It is written together with the
 // change that gave it up, and the next request of the activation, or the sweep, releases it.
 type pendingRelease struct {
 	Token         string     `bson:"mark"`
@@ -40,12 +40,14 @@ func (s *Store) releasePending(ctx context.Context, d activation) error {
 		return err
 	}
 	if o.Leave || o.VendorRelease {
-		err := s.meterWriter.submit(ctx, d.License, pendingWrite[*meter]{token: claimToken{d.ID, o.Token}, apply: func(m *meter) error { m.vacate(d.Activation, o); return nil }})
+		err := s.meterWriter.submit(ctx, d.License, pendingWrite[*meter]{token: claimToken{d.ID, o.Token},
+			apply: func(m *meter) error { m.vacate(d.Activation, o); return nil }})
 		if err != nil && !errors.Is(err, errTokenClosed) && !errors.Is(err, licensing.ErrNotFound) {
 			return err
 		}
 	}
-	_, err := s.updateOne(ctx, s.activations, byID(d.ID, "owed.mark", o.Token), newDoc("$unset", newDoc("owed", "", "open", ""), "$inc", newDoc("rev", int64(1))))
+	_, err := s.updateOne(ctx, s.activations, byID(d.ID, "owed.mark", o.Token),
+		newDoc("$unset", newDoc("owed", "", "open", ""), "$inc", newDoc("rev", int64(1))))
 	return err
 }
 
@@ -103,7 +105,8 @@ func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensi
 
 // updateAndRelease makes a change by which the activation gives something up, and releases it. decide returns a nil document when there is
 // nothing to change.
-func (s *Store) updateAndRelease(ctx context.Context, org license.ID, key licensing.ActivationKey, decide func(*activation) (bson.D, pendingRelease)) error {
+func (s *Store) updateAndRelease(ctx context.Context, org license.ID, key licensing.ActivationKey,
+	decide func(*activation) (bson.D, pendingRelease)) error {
 	return s.updateIdle(ctx, byID(activationID(key), "org", string(org)), func(*activation) error { return nil }, func(d activation) error {
 		set, owes := decide(&d)
 		if set == nil {

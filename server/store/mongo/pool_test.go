@@ -342,7 +342,8 @@ func TestOverdrawnBucketSizeIsBounded(t *testing.T) {
 // setSlots sets the number of slots that the license has of an entitlement.
 func (c *scene) setSlots(name string, slots int64) {
 	c.t.Helper()
-	met, err := c.s.updateOne(c.t.Context(), c.s.licenses, byID(string(c.license)), newDoc("$set", newDoc("entitlements", []entitlement{{name, slots}})))
+	met, err := c.s.updateOne(c.t.Context(), c.s.licenses, byID(string(c.license)),
+		newDoc("$set", newDoc("entitlements", []entitlement{{name, slots}})))
 	if err != nil || !met {
 		c.t.Fatal(met, err)
 	}

@@ -205,7 +205,8 @@ func installation(c *scene, f *processGroup, n int, finished chan struct{}, coun
 		}
 		request := lease.HashOf(fmt.Appendf(nil, "%s %d", name, number))
 		a := licensing.Advance{Key: c.key(name), Org: "org", From: head, Request: request, Device: name, Revision: 1, Now: 1000, Until: 1 << 47,
-			UsageCharge: licensing.UsageCharge{Counted: number, Block: block, Allowance: licensing.Unlimited}, To: lease.Position{Generation: 1, Number: number, Link: lease.NextLink(lease.OriginLink, request)}}
+			UsageCharge: licensing.UsageCharge{Counted: number, Block: block, Allowance: licensing.Unlimited}, To: lease.Position{Generation: 1,
+				Number: number, Link: lease.NextLink(lease.OriginLink, request)}}
 		if number == 1 {
 			a.NewActivation = &licensing.ActivationLimits{Limit: 1000, Window: 1000, MaxMachines: installations}
 		}

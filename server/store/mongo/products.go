@@ -41,11 +41,13 @@ type product struct {
 }
 
 func newProductDocument(p licensing.Product) product {
-	return product{newBaseDocument(p.Record, nameKey("product", string(p.Organisation), p.Name), foldCase(p.Name)), p.Name, p.Description, p.Archived, p.Keyring, p.SealedKeys, p.Statement}
+	return product{newBaseDocument(p.Record, nameKey("product", string(p.Organisation), p.Name), foldCase(p.Name)), p.Name, p.Description,
+		p.Archived, p.Keyring, p.SealedKeys, p.Statement}
 }
 
 func (d product) record() licensing.Product {
-	return licensing.Product{Record: d.Meta.record(), Name: d.Name, Description: d.Description, Archived: d.Archived, Keyring: d.Keyring, SealedKeys: d.Secret, Statement: d.List}
+	return licensing.Product{Record: d.Meta.record(), Name: d.Name, Description: d.Description, Archived: d.Archived, Keyring: d.Keyring,
+		SealedKeys: d.Secret, Statement: d.List}
 }
 
 // CreateProduct implements licensing.CatalogStore.

@@ -17,7 +17,8 @@ func TestEachProduct(t *testing.T) {
 		if err := s.CreateOrganisation(t.Context(), licensing.Organisation{ID: "of " + id}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.CreateProduct(t.Context(), licensing.Product{Record: licensing.Record{ID: id, Organisation: "of " + id}, Name: "CAD", SealedKeys: []byte(id)}); err != nil {
+		if err := s.CreateProduct(t.Context(), licensing.Product{Record: licensing.Record{ID: id, Organisation: "of " + id}, Name: "CAD",
+			SealedKeys: []byte(id)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -25,7 +26,11 @@ func TestEachProduct(t *testing.T) {
 		t.Fatal(err)
 	}
 	var secrets []string
-	if err := s.EachProduct(t.Context(), func(p licensing.Product) error { secrets = append(secrets, string(p.SealedKeys)); return nil }); err != nil {
+	if err := s.EachProduct(t.Context(), func(p licensing.Product) error {
+		secrets = append(secrets,
+			string(p.SealedKeys))
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if slices.Sort(secrets); !slices.Equal(secrets, []string{"a", "b"}) {

@@ -8,7 +8,8 @@ import (
 )
 
 // SaveReactivationHistory implements licensing.SyncStore. A request in progress is undone: it was decided on another history.
-func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.ReactivationHistory, restores bool) error {
+func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position,
+	past licensing.ReactivationHistory, restores bool) error {
 	check := func(d *activation) error {
 		record := d.record()
 		return record.ReplaceHistory(head, past, restores)

@@ -68,7 +68,8 @@ func (o *ReadOnly) EachEntry(ctx context.Context, kind string, each func(licensi
 	for _, org := range orgs {
 		var last entryDocument
 		for from, more := any(nil), true; more; from = last.Created {
-			page, err := findPage(ctx, o.store.entries, newDoc("kind", kind, "org", org), "folded", licensing.Page{Limit: maxPageSize}, "created", false, from, last.Key,
+			page, err := findPage(ctx, o.store.entries, newDoc("kind", kind, "org", org), "folded", licensing.Page{Limit: maxPageSize}, "created",
+				false, from, last.Key,
 				func(entryDocument) string { return "more" }, func(d entryDocument) entryDocument { return d })
 			if err != nil {
 				return err
@@ -91,7 +92,8 @@ func (o *ReadOnly) CountOverdue(ctx context.Context, before lease.Time) (n int, 
 		in   *mongo.Collection
 		when string
 	}{{o.store.activations, "open"}, {o.store.entries, "until"}} {
-		found, err := findAll[bson.Raw](ctx, left.in, newDoc(left.when, newDoc("$lte", dateOf(before))), options.Find().SetLimit(maxPerSweep).SetProjection(newDoc("_id", 1)))
+		found, err := findAll[bson.Raw](ctx, left.in, newDoc(left.when, newDoc("$lte", dateOf(before))),
+			options.Find().SetLimit(maxPerSweep).SetProjection(newDoc("_id", 1)))
 		if err != nil {
 			return n, err
 		}

@@ -131,12 +131,14 @@ func newCostScene(t *testing.T, slots int) *costScene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, err := k.service.Catalogue.CreateVersion(ctx, licensing.Version{Record: m, Product: product.ID, Name: "1", Policy: licensing.Policy{
-		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, Grace: 3600_000}, ActivationLimit: 1000}})
+	version, err := k.service.Catalogue.CreateVersion(ctx, licensing.Version{Record: m, Product: product.ID, Name: "1",
+		Policy: licensing.Policy{
+			Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, Grace: 3600_000}, ActivationLimit: 1000}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k.license, err = k.service.Catalogue.CreateLicense(ctx, licensing.License{Record: m, Version: version.ID, Contexts: []string{"ui"}, Allowance: 1 << 40,
+	if k.license, err = k.service.Catalogue.CreateLicense(ctx, licensing.License{Record: m, Version: version.ID, Contexts: []string{"ui"},
+		Allowance:    1 << 40,
 		Entitlements: []license.Entitlement{{Name: "seat", Slots: slots}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,8 @@ func (k *costScene) fillPool(slots int64) {
 			free = bucketSize / 2
 		}
 		for i := range bucketCapacity(n, slots) - free {
-			b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n, i)))] = seatHolder{Token: newToken(), Context: "ui", Since: 1000, Until: maxDate}
+			b.Seats[string(lease.HashOf(fmt.Append(nil, "other ", n, i)))] = seatHolder{Token: newToken(), Context: "ui", Since: 1000,
+				Until: maxDate}
 		}
 		all = append(all, b.newDocument(1))
 	}
@@ -186,8 +189,10 @@ func (c *costInstallation) sync(fill func(*lease.Request)) {
 	k.t.Helper()
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:])
-	r := lease.Request{Product: k.license.Product, Version: k.license.Version, License: k.license.ID, Nonce: hex.EncodeToString(nonce[:]), Generation: 1,
-		Number: c.position.Number + 1, Previous: c.position.Link, Time: lease.Time(k.s.now().UnixMilli()), Counted: c.counted, Lease: string(c.last)}
+	r := lease.Request{Product: k.license.Product, Version: k.license.Version, License: k.license.ID, Nonce: hex.EncodeToString(nonce[:]),
+		Generation: 1,
+		Number:     c.position.Number + 1, Previous: c.position.Link, Time: lease.Time(k.s.now().UnixMilli()), Counted: c.counted,
+		Lease: string(c.last)}
 	fill(&r)
 	body := r.Sign(c.device)
 	_, hash, err := lease.OpenRequest(body)
@@ -221,7 +226,8 @@ func TestCostOfRequests(t *testing.T) {
 		what string
 		fill func(*lease.Request)
 	}{
-		{"activation", changesNothing}, {"sync with usage", reportsCall}, {"sync without", changesNothing}, {"reserve", reservesSeat}, {"renewal of a seat", changesNothing}, {"release", releasesSeat},
+		{"activation", changesNothing}, {"sync with usage", reportsCall}, {"sync without", changesNothing}, {"reserve",
+			reservesSeat}, {"renewal of a seat", changesNothing}, {"release", releasesSeat},
 	} {
 		table += k.commands.measure(func() { c.sync(one.fill) }).row(one.what)
 	}

@@ -17,7 +17,8 @@ import (
 
 // Reservations implements licensing.SyncStore. It reads the buckets, which are authoritative: their sum is never above the limit. Each page
 // reads all buckets of the license, 256 reservations a document: it is meant for people, not for syncs.
-func (s *Store) Reservations(ctx context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
+func (s *Store) Reservations(ctx context.Context, org, id license.ID,
+	page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
 	listing := licensing.Listing[licensing.Reservation]{Items: []licensing.Reservation{}}
 	if err := s.requireLicense(ctx, org, id); err != nil {
 		return listing, err
@@ -29,7 +30,8 @@ func (s *Store) Reservations(ctx context.Context, org, id license.ID, page licen
 		if len(parts) != 3 || err != nil {
 			return listing, errInvalidCursor
 		}
-		after = &licensing.Reservation{ActivationKey: licensing.ActivationKey{Activation: lease.Hash(parts[1])}, Entitlement: parts[2], Since: lease.Time(since)}
+		after = &licensing.Reservation{ActivationKey: licensing.ActivationKey{Activation: lease.Hash(parts[1])}, Entitlement: parts[2],
+			Since: lease.Time(since)}
 	}
 	found, err := findAll[bucket](ctx, s.pools, newDoc("license", string(id)), options.Find().SetProjection(newDoc("pool", 1, "seats", 1)))
 	if err != nil {

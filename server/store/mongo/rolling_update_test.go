@@ -239,7 +239,8 @@ func TestCrashDuringDeletion(t *testing.T) {
 func TestSweepContinuesAfterFailure(t *testing.T) {
 	c := newScene(t, newDatabase(t))
 	for n := range 2*maxPerSweep + 10 {
-		d := activation{ID: fmt.Sprintf("%s:%03d", c.license, n), Rev: 1, License: string(c.license), Activation: fmt.Sprintf("%03d", n), Org: "org",
+		d := activation{ID: fmt.Sprintf("%s:%03d", c.license, n), Rev: 1, License: string(c.license), Activation: fmt.Sprintf("%03d", n),
+			Org:   "org",
 			Claim: &claim{Token: newToken()}, OpenSince: date(n + 1)}
 		if n < maxPerSweep { // what it gives back is in a bucket that cannot be read
 			d.Claim, d.Pending = nil, &pendingRelease{Token: newToken(), Release: []seat{{Bucket: "spoiled", Token: "m"}}}
@@ -275,7 +276,8 @@ func TestRecreateLicenseAfterDeletion(t *testing.T) {
 		if _, err := c.s.License(t.Context(), "org", c.license); err == nil {
 			continue // it was not gone
 		}
-		err := c.s.CreateLicense(t.Context(), licensing.License{Record: licensing.Record{ID: c.license, Organisation: "org", Revision: 1}, Product: "product", Version: "version",
+		err := c.s.CreateLicense(t.Context(), licensing.License{Record: licensing.Record{ID: c.license, Organisation: "org", Revision: 1},
+			Product: "product", Version: "version",
 			Entitlements: []license.Entitlement{{Name: "seat", Slots: 3}}})
 		if err != nil {
 			t.Fatal(err)

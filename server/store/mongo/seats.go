@@ -42,7 +42,8 @@ type heldSeat struct {
 }
 
 // updateSeats renews the seats that are kept and takes those that are requested. It returns the taken seats also with an error.
-func (s *Store) updateSeats(ctx context.Context, d activation, p *plan, planned *licensing.Advance, again bool) (got seatResult, err error) {
+func (s *Store) updateSeats(ctx context.Context, d activation, p *plan, planned *licensing.Advance, again bool) (got seatResult,
+	err error) {
 	var holdings []heldSeat
 	for _, held := range d.sortedSeats() {
 		isReleased, at := planned.ReleasesSeat(held.Entitlement), p.requestIndex(held.Entitlement)
@@ -123,7 +124,8 @@ func (s *Store) renewSeat(ctx context.Context, d activation, p *plan, planned *l
 }
 
 func (s *Store) undoRenewal(ctx context.Context, bucketID, key, claim string) error {
-	err := s.seatWriter.submit(ctx, bucketID, pendingWrite[*bucket]{activation: key, apply: func(b *bucket) error { b.undoRenewal(key, claim); return nil }})
+	err := s.seatWriter.submit(ctx, bucketID, pendingWrite[*bucket]{activation: key,
+		apply: func(b *bucket) error { b.undoRenewal(key, claim); return nil }})
 	if errors.Is(err, licensing.ErrNotFound) {
 		return nil
 	}
@@ -132,7 +134,8 @@ func (s *Store) undoRenewal(ctx context.Context, bucketID, key, claim string) er
 
 func (s *Store) swapSeat(ctx context.Context, key string, w seatSwap) error {
 	next := seatHolder{Token: w.NewSeat.Token, Context: w.NewSeat.Context, Since: w.NewSeat.Since, Until: w.NewSeat.Until}
-	err := s.seatWriter.submit(ctx, w.NewSeat.Bucket, pendingWrite[*bucket]{activation: key, apply: func(b *bucket) error { b.replace(key, w.OldToken, next); return nil }})
+	err := s.seatWriter.submit(ctx, w.NewSeat.Bucket, pendingWrite[*bucket]{activation: key,
+		apply: func(b *bucket) error { b.replace(key, w.OldToken, next); return nil }})
 	if errors.Is(err, licensing.ErrNotFound) {
 		return nil
 	}
@@ -140,7 +143,8 @@ func (s *Store) swapSeat(ctx context.Context, key string, w seatSwap) error {
 }
 
 func (s *Store) releaseSeat(ctx context.Context, bucketID, key, token string) error {
-	err := s.seatWriter.submit(ctx, bucketID, pendingWrite[*bucket]{activation: key, apply: func(b *bucket) error { b.release(key, token); return nil }})
+	err := s.seatWriter.submit(ctx, bucketID, pendingWrite[*bucket]{activation: key,
+		apply: func(b *bucket) error { b.release(key, token); return nil }})
 	s.fullBuckets.remove(bucketID)
 	if errors.Is(err, licensing.ErrNotFound) {
 		return nil
@@ -213,7 +217,8 @@ func (s *Store) takeSeat(ctx context.Context, d activation, p *plan, w reservati
 
 // searchSeat looks in the activation's preferred bucket, then in one with room, then in one that does not exist yet, then in one with a
 // lapsed seat. Its cost does not depend on the size of the pool.
-func (s *Store) searchSeat(ctx context.Context, d activation, pool string, slots int64, now date, try func(n, most int64) (*seat, error)) (*seat, error) {
+func (s *Store) searchSeat(ctx context.Context, d activation, pool string, slots int64, now date,
+	try func(n, most int64) (*seat, error)) (*seat, error) {
 	of := bucketCount(slots)
 	among := of
 	if of == 0 {
@@ -298,7 +303,8 @@ func (s *Store) releaseStraySeats(ctx context.Context, d activation, got seatRes
 		return err
 	}
 	for _, mine := range got.taken {
-		if mine.Token == d.Claim.Token && !slices.ContainsFunc(present.Seats, func(h seat) bool { return h.Bucket == mine.Bucket && h.Token == mine.Token }) {
+		if mine.Token == d.Claim.Token && !slices.ContainsFunc(present.Seats,
+			func(h seat) bool { return h.Bucket == mine.Bucket && h.Token == mine.Token }) {
 			if err := s.releaseSeat(ctx, mine.Bucket, d.Activation, mine.Token); err != nil {
 				return err
 			}

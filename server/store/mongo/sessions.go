@@ -29,7 +29,8 @@ func (s *Store) CreateSession(ctx context.Context, given access.Session, passwor
 	if err != nil {
 		return err
 	}
-	return s.insert(ctx, s.sessions, session{string(given.ID), string(given.Member), string(given.AuthMethod), dateOf(given.Created), dateOf(given.Expires), m.SessionRound})
+	return s.insert(ctx, s.sessions, session{string(given.ID), string(given.Member), string(given.AuthMethod), dateOf(given.Created),
+		dateOf(given.Expires), m.SessionRound})
 }
 
 // Session implements access.Store.
@@ -53,7 +54,8 @@ func (d session) record() access.Session {
 	if via == "" { // from when passwords were the only method
 		via = access.AuthPassword
 	}
-	return access.Session{ID: lease.Hash(d.ID), Member: license.ID(d.Member), AuthMethod: via, Created: timeOf(d.Created), Expires: timeOf(d.Expires)}
+	return access.Session{ID: lease.Hash(d.ID), Member: license.ID(d.Member), AuthMethod: via, Created: timeOf(d.Created),
+		Expires: timeOf(d.Expires)}
 }
 
 // isValidFor reports whether the session is one of the member's valid sessions.

@@ -22,11 +22,13 @@ type version struct {
 }
 
 func newVersionDocument(v licensing.Version) version {
-	return version{newBaseDocument(v.Record, nameKey("version", string(v.Product), v.Name), foldCase(v.Name)), string(v.Product), v.Name, v.Description, v.Archived, dateOf(v.Released), v.Policy}
+	return version{newBaseDocument(v.Record, nameKey("version", string(v.Product), v.Name), foldCase(v.Name)), string(v.Product), v.Name,
+		v.Description, v.Archived, dateOf(v.Released), v.Policy}
 }
 
 func (d version) record() licensing.Version {
-	return licensing.Version{Record: d.Meta.record(), Product: license.ID(d.Product), Name: d.Name, Description: d.Description, Archived: d.Archived,
+	return licensing.Version{Record: d.Meta.record(), Product: license.ID(d.Product), Name: d.Name, Description: d.Description,
+		Archived: d.Archived,
 		Released: timeOf(d.Released), Policy: d.Policy}
 }
 

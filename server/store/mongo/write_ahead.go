@@ -89,7 +89,8 @@ type reactivationLimits struct {
 }
 
 func newPlan(a *licensing.Advance, l licenseLimits) plan {
-	p := plan{Now: dateOf(a.Now), Activation: string(a.Key.Activation), Charge: newUsageCharge(a.UsageCharge), Release: a.Release, Until: dateOf(a.Until),
+	p := plan{Now: dateOf(a.Now), Activation: string(a.Key.Activation), Charge: newUsageCharge(a.UsageCharge), Release: a.Release,
+		Until:   dateOf(a.Until),
 		Goodbye: a.Goodbye, LastReport: a.LastReport}
 	for _, w := range a.SeatRequests() {
 		p.Reserve = append(p.Reserve, reservationRequest{w.Entitlement, w.Context, w.Slots, l.slotsOf(w.Entitlement), dateOf(w.Until),
@@ -120,13 +121,15 @@ func (p *plan) advance(a *licensing.Advance) *licensing.Advance {
 		planned.NewActivation = &limit
 	}
 	if p.Reactivation != nil {
-		planned.Reactivation = &licensing.ReactivationLimits{Budget: p.Reactivation.Budget, Window: p.Reactivation.Window, History: p.Reactivation.History}
+		planned.Reactivation = &licensing.ReactivationLimits{Budget: p.Reactivation.Budget, Window: p.Reactivation.Window,
+			History: p.Reactivation.History}
 	}
 	return &planned
 }
 
 func (w reservationRequest) record() licensing.ReservationRequest {
-	return licensing.ReservationRequest{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Slots: w.Slots, Until: timeOf(w.Until)}
+	return licensing.ReservationRequest{Slot: lease.Slot{Entitlement: w.Entitlement, Context: w.Context}, Slots: w.Slots,
+		Until: timeOf(w.Until)}
 }
 
 func newUsageCharge(c licensing.UsageCharge) usageCharge {
@@ -134,7 +137,8 @@ func newUsageCharge(c licensing.UsageCharge) usageCharge {
 }
 
 func (c usageCharge) record() licensing.UsageCharge {
-	return licensing.UsageCharge{Counted: c.Counted, Allowance: c.Allowance, Period: timeOf(c.Period), Block: c.Block, EndPrepaid: c.EndPrepaid, Extra: c.Extra}
+	return licensing.UsageCharge{Counted: c.Counted, Allowance: c.Allowance, Period: timeOf(c.Period), Block: c.Block,
+		EndPrepaid: c.EndPrepaid, Extra: c.Extra}
 }
 
 // requestIndex returns the index of the reservation request for an entitlement; -1 if there is none.
@@ -191,7 +195,11 @@ func (s *Store) undoClaim(ctx context.Context, d activation) error {
 		}
 	}
 	if c.Charges {
-		err := s.meterWriter.submit(ctx, d.License, pendingWrite[*meter]{apply: func(m *meter) error { m.undoCharge(d.Activation, c.Token); return nil }})
+		err := s.meterWriter.submit(ctx, d.License, pendingWrite[*meter]{apply: func(m *meter) error {
+			m.undoCharge(d.Activation,
+				c.Token)
+			return nil
+		}})
 		if err != nil && !errors.Is(err, licensing.ErrNotFound) {
 			return err
 		}

@@ -10,15 +10,18 @@ import (
 )
 
 const (
-	activationColumns = `seq, license, activation, org, device, generation, number, link, request, lease, counted, created, last_sync, closed, restores, restores_from,
+	activationColumns = `seq, license, activation, org, device, generation, number, link, request, lease, counted, created, last_sync, closed,
+		restores, restores_from,
 		granted, past, seen, name`
 	activationByKey = `SELECT ` + activationColumns + ` FROM activations WHERE license = ? AND activation = ?`
 )
 
 func readActivation(seq *int64, row scanner) (a licensing.Activation, err error) {
 	var past, seen string
-	if err := row.Scan(seq, &a.License, &a.Activation, &a.Organisation, &a.Device, &a.Head.Generation, &a.Head.Number, &a.Head.Link, &a.Request, &a.Lease,
-		&a.Counted, &a.Created, &a.LastSync, &a.Closed, &a.ReactivationCount, &a.ReactivationWindowStart, &a.Charged, &past, &seen, &a.Name); err != nil {
+	if err := row.Scan(seq, &a.License, &a.Activation, &a.Organisation, &a.Device, &a.Head.Generation, &a.Head.Number, &a.Head.Link,
+		&a.Request, &a.Lease,
+		&a.Counted, &a.Created, &a.LastSync, &a.Closed, &a.ReactivationCount, &a.ReactivationWindowStart, &a.Charged, &past, &seen,
+		&a.Name); err != nil {
 		return a, mapNotFound(err)
 	}
 	return a, errors.Join(decodeSparse(past, &a.Reactivations), decodeSparse(seen, &a.LastReport))
@@ -27,13 +30,18 @@ func readActivation(seq *int64, row scanner) (a licensing.Activation, err error)
 // saveActivation writes the activation: an update if exists is set, else an insert.
 func saveActivation(t *tx, known bool, a licensing.Activation) (err error) {
 	if known {
-		_, err = t.exec(`UPDATE activations SET generation = ?, number = ?, link = ?, request = ?, lease = ?, counted = ?, created = ?, last_sync = ?, closed = ?,
-			restores = ?, restores_from = ?, granted = ?, past = ?, seen = ? WHERE license = ? AND activation = ?`, a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease),
-			a.Counted, a.Created, a.LastSync, a.Closed, a.ReactivationCount, a.ReactivationWindowStart, a.Charged, encodeSparse(a.Reactivations), encodeSparse(a.LastReport), a.License, a.Activation)
+		_, err = t.exec(`UPDATE activations SET generation = ?, number = ?, link = ?, request = ?, lease = ?, counted = ?, created = ?, last_sync
+			= ?, closed = ?,
+			restores = ?, restores_from = ?, granted = ?, past = ?, seen = ? WHERE license = ? AND activation =
+				?`, a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease),
+			a.Counted, a.Created, a.LastSync, a.Closed, a.ReactivationCount, a.ReactivationWindowStart, a.Charged, encodeSparse(a.Reactivations),
+			encodeSparse(a.LastReport), a.License, a.Activation)
 		return err
 	}
-	_, err = t.exec(`INSERT INTO activations (`+activationColumns+`) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`, a.License, a.Activation, a.Organisation, a.Device,
-		a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease), a.Counted, a.Created, a.LastSync, a.Closed, a.ReactivationCount, a.ReactivationWindowStart,
+	_, err = t.exec(`INSERT INTO activations (`+activationColumns+`) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`,
+		a.License, a.Activation, a.Organisation, a.Device,
+		a.Head.Generation, a.Head.Number, a.Head.Link, a.Request, []byte(a.Lease), a.Counted, a.Created, a.LastSync, a.Closed,
+		a.ReactivationCount, a.ReactivationWindowStart,
 		a.Charged, encodeSparse(a.Reactivations), encodeSparse(a.LastReport))
 	return err
 }
@@ -56,7 +64,8 @@ func (s *Store) Activations(_ context.Context, org, id license.ID, page licensin
 }
 
 // SaveReactivationHistory implements licensing.SyncStore.
-func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.ReactivationHistory, restores bool) error {
+func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position,
+	past licensing.ReactivationHistory, restores bool) error {
 	return s.writeAndInvalidate(ctx, func(t *tx) error {
 		held, err := readActivation(new(int64), t.row(activationByKey, key.License, key.Activation))
 		if err != nil {
@@ -78,7 +87,8 @@ func (s *Store) requireLicense(org, id license.ID) error {
 func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
 	return s.writeAndInvalidate(ctx, func(t *tx) error {
 		var closed lease.Time
-		if err := t.row(`SELECT closed FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation, org).Scan(&closed); err != nil {
+		if err := t.row(`SELECT closed FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation,
+			org).Scan(&closed); err != nil {
 			return mapNotFound(err)
 		}
 		m, err := readMeter(t.row(`SELECT `+meterColumns+` FROM meters m WHERE m.license = ?`, key.License))
@@ -98,7 +108,8 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 				return err
 			}
 		}
-		if _, err := t.exec(`UPDATE activations SET closed = ? WHERE license = ? AND activation = ?`, now, key.License, key.Activation); err != nil {
+		if _, err := t.exec(`UPDATE activations SET closed = ? WHERE license = ? AND activation = ?`, now, key.License,
+			key.Activation); err != nil {
 			return err
 		}
 		return saveMeter(t, key.License, m)
@@ -108,7 +119,8 @@ func (s *Store) Deactivate(ctx context.Context, org license.ID, key licensing.Ac
 // NameActivation implements licensing.SyncStore.
 func (s *Store) NameActivation(ctx context.Context, org license.ID, key licensing.ActivationKey, name string) error {
 	return s.writeAndInvalidate(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE activations SET name = ?, folded = ? WHERE license = ? AND activation = ? AND org = ?`, name, foldCase(name), key.License, key.Activation, org)
+		n, err := t.exec(`UPDATE activations SET name = ?, folded = ? WHERE license = ? AND activation = ? AND org = ?`, name, foldCase(name),
+			key.License, key.Activation, org)
 		if err == nil && n == 0 {
 			err = licensing.ErrNotFound
 		}

@@ -9,13 +9,15 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-const meterColumns = `m.used, m.period, m.before, m.closed, m.machines, m.places, m.window_from, m.window_count, m.moves_from, m.moves, m.last_activation,
+const meterColumns = `m.used, m.period, m.before, m.closed, m.machines, m.places, m.window_from, m.window_count, m.moves_from, m.moves,
+	m.last_activation,
 	m.departed`
 
 // readMeter reads the row of a license's counters, after the columns that are scanned into first.
 func readMeter(row scanner, first ...any) (m licensing.Meter, err error) {
 	var closed, left string
-	err = row.Scan(append(first, &m.Used, &m.Period, &m.UsedBeforePeriod, &closed, &m.Machines, &m.Places, &m.WindowFrom, &m.WindowCount, &m.MovesFrom, &m.Moves,
+	err = row.Scan(append(first, &m.Used, &m.Period, &m.UsedBeforePeriod, &closed, &m.Machines, &m.Places, &m.WindowFrom, &m.WindowCount,
+		&m.MovesFrom, &m.Moves,
 		&m.LastActivation, &left)...)
 	if err != nil {
 		return m, mapNotFound(err)
@@ -24,8 +26,11 @@ func readMeter(row scanner, first ...any) (m licensing.Meter, err error) {
 }
 
 func saveMeter(t *tx, id license.ID, m licensing.Meter) error {
-	_, err := t.exec(`UPDATE meters SET used = ?, period = ?, before = ?, closed = ?, machines = ?, places = ?, window_from = ?, window_count = ?, moves_from = ?,
-		moves = ?, last_activation = ?, departed = ? WHERE license = ?`, m.Used, m.Period, m.UsedBeforePeriod, encodeSparse(m.ClosedPeriods), m.Machines, m.Places, m.WindowFrom, m.WindowCount, m.MovesFrom, m.Moves,
+	_, err := t.exec(`UPDATE meters SET used = ?, period = ?, before = ?, closed = ?, machines = ?, places = ?, window_from = ?, window_count =
+		?, moves_from = ?,
+		moves = ?, last_activation = ?, departed = ? WHERE license =
+			?`, m.Used, m.Period, m.UsedBeforePeriod, encodeSparse(m.ClosedPeriods), m.Machines, m.Places, m.WindowFrom, m.WindowCount, m.MovesFrom,
+		m.Moves,
 		m.LastActivation, encodeSparse(m.VacatedBy), id)
 	return err
 }

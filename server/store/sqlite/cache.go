@@ -105,7 +105,8 @@ func (t *tx) meter(id license.ID) (*cachedMeter, error) {
 	}
 	one := new(cachedMeter)
 	var err error
-	one.Meter, err = readMeter(t.row(`SELECT l.org, l.revision, `+meterColumns+` FROM licenses l JOIN meters m ON m.license = l.id WHERE l.id = ?`, id),
+	one.Meter, err = readMeter(t.row(`SELECT l.org, l.revision, `+meterColumns+` FROM licenses l JOIN meters m ON m.license = l.id WHERE l.id =
+		?`, id),
 		&one.org, &one.revision)
 	if err != nil {
 		return nil, err

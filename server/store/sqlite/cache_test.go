@@ -24,13 +24,15 @@ func checkCacheMatchesDatabase(t *testing.T, s *Store) {
 			t.Errorf("%v\nremembered %+v\nstored     %+v", err, one.Activation, stored)
 		}
 		var held int
-		if err := s.row(`SELECT count(*) FROM reservations WHERE license = ? AND activation = ?`, key.License, key.Activation).Scan(&held); err != nil || one.hasNoSeats && held > 0 {
+		if err := s.row(`SELECT count(*) FROM reservations WHERE license = ? AND activation = ?`, key.License,
+			key.Activation).Scan(&held); err != nil || one.hasNoSeats && held > 0 {
 			t.Errorf("%v: it holds %d, remembered as bare", err, held)
 		}
 	}
 	for id, one := range at.meters {
 		var stored cachedMeter
-		m, err := readMeter(s.row(`SELECT l.org, l.revision, `+meterColumns+` FROM licenses l JOIN meters m ON m.license = l.id WHERE l.id = ?`, id), &stored.org, &stored.revision)
+		m, err := readMeter(s.row(`SELECT l.org, l.revision, `+meterColumns+` FROM licenses l JOIN meters m ON m.license = l.id WHERE l.id = ?`,
+			id), &stored.org, &stored.revision)
 		if stored.Meter = m; err != nil || !reflect.DeepEqual(&stored, one) {
 			t.Errorf("%v\nremembered %+v\nstored     %+v", err, one, stored)
 		}
@@ -46,7 +48,8 @@ type countingInstallation struct {
 func (c *countingInstallation) advance(t *tx) error {
 	number := c.head.Number + 1
 	a := licensing.Advance{
-		Key: c.key, Org: crashOrg, From: c.head, To: lease.Position{Generation: 1, Number: number, Link: lease.HashOf([]byte{byte(number)})}, Revision: 1,
+		Key: c.key, Org: crashOrg, From: c.head, To: lease.Position{Generation: 1, Number: number,
+			Link: lease.HashOf([]byte{byte(number)})}, Revision: 1,
 		UsageCharge: licensing.UsageCharge{Counted: number, Allowance: licensing.Unlimited},
 		Lease:       func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 	}
@@ -84,7 +87,8 @@ func newCountingInstallation(t *testing.T) (*Store, *countingInstallation) {
 	if err := crashRecords(directory); err != nil {
 		t.Fatal(err)
 	}
-	return openStore(t, directory), &countingInstallation{key: licensing.ActivationKey{License: crashLicense, Activation: lease.HashOf([]byte("one"))}}
+	return openStore(t, directory), &countingInstallation{key: licensing.ActivationKey{License: crashLicense,
+		Activation: lease.HashOf([]byte("one"))}}
 }
 
 // The changes of one transaction to one license and one installation add up, and no reader sees them before they are stored.
@@ -181,7 +185,8 @@ func TestCacheSizeIsBounded(t *testing.T) {
 	t.Parallel()
 	s := newActivationCache()
 	for n := range 3 * maxCachedActivations {
-		one := &cachedActivation{Activation: licensing.Activation{ActivationKey: licensing.ActivationKey{Activation: lease.HashOf([]byte{byte(n), byte(n >> 8)})}}}
+		one := &cachedActivation{Activation: licensing.Activation{ActivationKey: licensing.ActivationKey{Activation: lease.HashOf([]byte{byte(n),
+			byte(n >> 8)})}}}
 		s.pending[one.ActivationKey] = one
 		s.publish()
 		if got, ok := s.lookup(one.ActivationKey); !ok || got != one || len(s.known) > maxCachedActivations {

@@ -114,7 +114,8 @@ func pageSize(p licensing.Page) int {
 
 // listNewest returns one page. The first column of the query must be seq, and it must end with the three conditions of a page: seq < ?,
 // instr(folded, ?), LIMIT ?.
-func listNewest[T any](s *Store, page licensing.Page, read func(*int64, scanner) (T, error), query string, args ...any) (licensing.Listing[T], error) {
+func listNewest[T any](s *Store, page licensing.Page, read func(*int64, scanner) (T, error), query string,
+	args ...any) (licensing.Listing[T], error) {
 	listing := licensing.Listing[T]{Items: []T{}}
 	w, err := newPageWindow(page)
 	if err != nil {

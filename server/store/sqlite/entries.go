@@ -46,7 +46,8 @@ func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
 		return err
 	}
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO entries (kind, id, org, list, search, folded, revision, created, due, until, body) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)`,
+		_, err := t.exec(`INSERT INTO entries (kind, id, org, list, search, folded, revision, created, due, until, body) VALUES (?, ?, ?, ?, ?, ?,
+			1, ?, ?, ?, ?)`,
 			e.Kind, e.ID, e.Org, e.List, e.Search, foldCase(e.Search), e.Created, e.Due, e.Until, nonNil(e.Body))
 		return mapConstraint(err)
 	})
@@ -91,7 +92,8 @@ func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64
 	})
 }
 
-func (s *Store) Entries(_ context.Context, kind string, org license.ID, in string, page licensing.Page) (licensing.Listing[licensing.Entry], error) {
+func (s *Store) Entries(_ context.Context, kind string, org license.ID, in string,
+	page licensing.Page) (licensing.Listing[licensing.Entry], error) {
 	query, args := `SELECT `+entryColumns+` FROM entries WHERE kind = ? AND org = ?`, []any{kind, org}
 	if in != "" {
 		query, args = query+` AND list = ?`, append(args, in)

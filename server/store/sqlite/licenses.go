@@ -12,10 +12,12 @@ import (
 // CreateLicense implements licensing.CatalogStore.
 func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 	return s.editCatalogue(ctx, func(t *tx) error {
-		if there, err := rowExists(t, `SELECT 1 FROM versions WHERE id = ? AND org = ? AND product = ?`, l.Version, l.Organisation, l.Product); err != nil || !there {
+		if there, err := rowExists(t, `SELECT 1 FROM versions WHERE id = ? AND org = ? AND product = ?`, l.Version, l.Organisation,
+			l.Product); err != nil || !there {
 			return orNotFound(err)
 		}
-		if _, err := t.exec(`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, l.ID, l.Organisation, l.Product,
+		if _, err := t.exec(`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, l.ID,
+			l.Organisation, l.Product,
 			l.Version, l.Revision, l.Created, l.Updated, encodeJSON(l.Metadata), l.Name, foldCase(l.Name, l.Customer), l.Customer,
 			strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements), l.Allowance, l.Expires, l.Status, encodeJSON(l.Overrides), l.CustomerID,
 			l.Maintenance, encodeSparse(newLicenseMore(l)), l.Archived); err != nil {
@@ -26,12 +28,14 @@ func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 	})
 }
 
-const licenseColumns = `seq, id, org, product, version, revision, created, updated, metadata, name, customer, contexts, entitlements, allowance, expires, status, overrides,
+const licenseColumns = `seq, id, org, product, version, revision, created, updated, metadata, name, customer, contexts, entitlements,
+	allowance, expires, status, overrides,
 	customer_id, maintenance, more, archived`
 
 func readLicense(seq *int64, row scanner) (l licensing.License, err error) {
 	var metadata, contexts, entitlements, overrides, more string
-	if err := row.Scan(seq, &l.ID, &l.Organisation, &l.Product, &l.Version, &l.Revision, &l.Created, &l.Updated, &metadata, &l.Name, &l.Customer,
+	if err := row.Scan(seq, &l.ID, &l.Organisation, &l.Product, &l.Version, &l.Revision, &l.Created, &l.Updated, &metadata, &l.Name,
+		&l.Customer,
 		&contexts, &entitlements, &l.Allowance, &l.Expires, &l.Status, &overrides,
 		&l.CustomerID, &l.Maintenance, &more, &l.Archived); err != nil {
 		return l, mapNotFound(err)
@@ -67,7 +71,8 @@ func (s *Store) License(_ context.Context, org, id license.ID) (licensing.Licens
 }
 
 // Licenses implements licensing.CatalogStore.
-func (s *Store) Licenses(_ context.Context, org license.ID, filter licensing.LicenseFilter, page licensing.Page) (licensing.Listing[licensing.License], error) {
+func (s *Store) Licenses(_ context.Context, org license.ID, filter licensing.LicenseFilter,
+	page licensing.Page) (licensing.Listing[licensing.License], error) {
 	var w whereClause
 	w.filterLicenses(filter)
 	return listSorted(s, `licenses`, licenseColumns, org, w, page, readLicense, func(l licensing.License) (string, lease.Time) {
@@ -78,11 +83,14 @@ func (s *Store) Licenses(_ context.Context, org license.ID, filter licensing.Lic
 // UpdateLicense implements licensing.CatalogStore.
 func (s *Store) UpdateLicense(ctx context.Context, l licensing.License) (licensing.License, error) {
 	err := s.editCatalogue(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE licenses SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, customer = ?, contexts = ?,
+		n, err := t.exec(`UPDATE licenses SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, customer = ?, contexts =
+			?,
 			entitlements = ?, allowance = ?, expires = ?, status = ?, overrides = ?, customer_id = ?, maintenance = ?, more = ?, archived = ?
 			WHERE id = ? AND org = ? AND revision = ?`,
-			l.Updated, encodeJSON(l.Metadata), l.Name, foldCase(l.Name, l.Customer), l.Customer, strings.Join(l.Contexts, ","), joinEntitlements(l.Entitlements),
-			l.Allowance, l.Expires, l.Status, encodeJSON(l.Overrides), l.CustomerID, l.Maintenance, encodeSparse(newLicenseMore(l)), l.Archived, l.ID, l.Organisation, l.Revision)
+			l.Updated, encodeJSON(l.Metadata), l.Name, foldCase(l.Name, l.Customer), l.Customer, strings.Join(l.Contexts,
+				","), joinEntitlements(l.Entitlements),
+			l.Allowance, l.Expires, l.Status, encodeJSON(l.Overrides), l.CustomerID, l.Maintenance, encodeSparse(newLicenseMore(l)), l.Archived,
+			l.ID, l.Organisation, l.Revision)
 		return requireOneRow(t, n, err, `SELECT 1 FROM licenses WHERE id = ? AND org = ?`, l.ID, l.Organisation)
 	})
 	l.Revision++
@@ -126,7 +134,8 @@ func (s *Store) Meter(_ context.Context, id license.ID) (licensing.Meter, error)
 
 // LastSync implements licensing.SyncStore.
 func (s *Store) LastSync(_ context.Context, id license.ID) (last lease.Time, err error) {
-	err = s.row(`SELECT (SELECT coalesce(max(last_sync), 0) FROM activations WHERE license = l.id) FROM licenses l WHERE l.id = ?`, id).Scan(&last)
+	err = s.row(`SELECT (SELECT coalesce(max(last_sync), 0) FROM activations WHERE license = l.id) FROM licenses l WHERE l.id = ?`,
+		id).Scan(&last)
 	return last, mapNotFound(err)
 }
 

@@ -50,7 +50,8 @@ ALTER TABLE sessions ADD COLUMN via TEXT NOT NULL DEFAULT 'password';
 
 var _ access.Store = (*Store)(nil)
 
-const memberColumns = `members.id, members.org, members.email, members.name, members.role, members.password, members.disabled, members.created,
+const memberColumns = `members.id, members.org, members.email, members.name, members.role, members.password, members.disabled,
+	members.created,
 	members.verified, members.revision`
 
 // memberFields returns pointers to the fields that memberColumns are scanned into.
@@ -68,7 +69,8 @@ func (s *Store) HasOwner(context.Context) (yes bool, err error) {
 
 func (s *Store) SetSetupToken(ctx context.Context, setup access.SetupToken) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO setup VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id, until = excluded.until`, setup.Hash, setup.Expires)
+		_, err := t.exec(`INSERT INTO setup VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id, until = excluded.until`, setup.Hash,
+			setup.Expires)
 		return err
 	})
 }
@@ -104,7 +106,8 @@ func (s *Store) CreateMember(ctx context.Context, m access.Member) error {
 }
 
 func insertMember(t *tx, m access.Member) error {
-	_, err := t.exec(`INSERT INTO members (id, org, email, name, role, password, disabled, created, verified, folded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := t.exec(`INSERT INTO members (id, org, email, name, role, password, disabled, created, verified, folded) VALUES (?, ?, ?, ?, ?, ?,
+		?, ?, ?, ?)`,
 		m.ID, m.Organisation, m.Email, m.Name, m.Role, m.Password, m.Disabled, m.Created, m.Verified, foldCase(m.Name, m.Email))
 	return mapConstraint(err)
 }
@@ -173,7 +176,8 @@ func (s *Store) CreateSession(ctx context.Context, session access.Session, passw
 }
 
 func (s *Store) Session(_ context.Context, id lease.Hash) (session access.Session, m access.Member, err error) {
-	err = s.row(`SELECT `+sessionColumns+`, `+memberColumns+` FROM sessions JOIN members ON members.id = sessions.member WHERE sessions.id = ?`, id).
+	err = s.row(`SELECT `+sessionColumns+`, `+memberColumns+` FROM sessions JOIN members ON members.id = sessions.member WHERE sessions.id =
+		?`, id).
 		Scan(append(sessionFields(&session), memberFields(&m)...)...)
 	return session, m, mapNotFound(err)
 }

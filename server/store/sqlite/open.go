@@ -103,7 +103,8 @@ func (s *Store) start() (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if s.writing, err = openDB(file, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16384)", "journal_size_limit(67108864)"); err != nil {
+	if s.writing, err = openDB(file, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16384)",
+		"journal_size_limit(67108864)"); err != nil {
 		return err
 	}
 	s.writing.SetMaxOpenConns(1)
@@ -132,7 +133,8 @@ func checkJournal(file string) error {
 	if size(file) > 0 || size(file+"-wal") == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s is missing or empty, but its journal %s-wal exists: put back the database that belongs to it, or restore a backup into another directory", file, File)
+	return fmt.Errorf("%s is missing or empty, but its journal %s-wal exists: "+
+		"put back the database that belongs to it, or restore a backup into another directory", file, File)
 }
 
 func openDB(file string, pragmas ...string) (*sql.DB, error) {

@@ -33,7 +33,8 @@ func (s *Store) editCatalogue(ctx context.Context, fn func(*tx) error) error {
 // CreateProduct implements licensing.CatalogStore.
 func (s *Store) CreateProduct(ctx context.Context, p licensing.Product) error {
 	return s.editCatalogue(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO products VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.ID, p.Organisation, p.Revision, p.Created, p.Updated,
+		_, err := t.exec(`INSERT INTO products VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.ID, p.Organisation, p.Revision, p.Created,
+			p.Updated,
 			encodeJSON(p.Metadata), p.Name, foldCase(p.Name), p.Description, p.Archived, p.Keyring, p.SealedKeys, p.Statement)
 		return mapConstraint(err)
 	})
@@ -89,9 +90,11 @@ const allProducts = `SELECT ` + productColumns + ` FROM products ORDER BY seq`
 // UpdateProduct implements licensing.CatalogStore.
 func (s *Store) UpdateProduct(ctx context.Context, p licensing.Product) (licensing.Product, error) {
 	err := s.editCatalogue(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE products SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived = ?,
+		n, err := t.exec(`UPDATE products SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived
+			= ?,
 			keyring = ?, secret = ?, list = ? WHERE id = ? AND org = ? AND revision = ?`,
-			p.Updated, encodeJSON(p.Metadata), p.Name, foldCase(p.Name), p.Description, p.Archived, p.Keyring, p.SealedKeys, p.Statement, p.ID, p.Organisation, p.Revision)
+			p.Updated, encodeJSON(p.Metadata), p.Name, foldCase(p.Name), p.Description, p.Archived, p.Keyring, p.SealedKeys, p.Statement, p.ID,
+			p.Organisation, p.Revision)
 		return requireOneRow(t, n, err, `SELECT 1 FROM products WHERE id = ? AND org = ?`, p.ID, p.Organisation)
 	})
 	p.Revision++

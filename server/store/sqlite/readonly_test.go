@@ -47,7 +47,8 @@ func TestCopyUnderLoad(t *testing.T) {
 		writers.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				id := license.ID(fmt.Sprintf("%012x%012x", w, n))
-				err := s.CreateProduct(ctx, licensing.Product{Record: licensing.Record{ID: id, Organisation: crashOrg, Revision: 1}, Name: string(id), Keyring: []byte{1}, SealedKeys: []byte{2}})
+				err := s.CreateProduct(ctx, licensing.Product{Record: licensing.Record{ID: id, Organisation: crashOrg, Revision: 1}, Name: string(id),
+					Keyring: []byte{1}, SealedKeys: []byte{2}})
 				if err != nil && ctx.Err() == nil {
 					t.Error(err)
 					return

@@ -51,7 +51,8 @@ func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensi
 // FreeReservation implements licensing.SyncStore.
 func (s *Store) FreeReservation(ctx context.Context, org license.ID, key licensing.ActivationKey, entitlement string, _ lease.Time) error {
 	return s.write(ctx, func(t *tx) error {
-		if there, err := rowExists(t, `SELECT 1 FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation, org); err != nil || !there {
+		if there, err := rowExists(t, `SELECT 1 FROM activations WHERE license = ? AND activation = ? AND org = ?`, key.License, key.Activation,
+			org); err != nil || !there {
 			return orNotFound(err)
 		}
 		return releaseSeat(t, key, entitlement)

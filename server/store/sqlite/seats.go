@@ -13,7 +13,8 @@ func seatsOf(t *tx, key licensing.ActivationKey) (held []licensing.Reservation, 
 		held = append(held, r)
 		last := &held[len(held)-1]
 		return row.Scan(&last.Entitlement, &last.Context, &last.Since, &last.Until)
-	}, `SELECT entitlement, context, since, until FROM reservations WHERE license = ? AND activation = ? ORDER BY entitlement`, key.License, key.Activation)
+	}, `SELECT entitlement, context, since, until FROM reservations WHERE license = ? AND activation = ? ORDER BY
+		entitlement`, key.License, key.Activation)
 	return held, err
 }
 
@@ -44,7 +45,8 @@ func grantSeat(t *tx, a *licensing.Advance, want licensing.ReservationRequest) (
 			return false, err
 		}
 	}
-	_, err = t.exec(`INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?)`, a.Key.License, a.Key.Activation, want.Entitlement, want.Context, a.Now, want.Until)
+	_, err = t.exec(`INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?)`, a.Key.License, a.Key.Activation, want.Entitlement, want.Context,
+		a.Now, want.Until)
 	return true, err
 }
 
@@ -73,7 +75,8 @@ func releaseLapsed(t *tx, id license.ID, entitlement string, now lease.Time) (in
 
 // releaseSeat frees the seat of an activation. It has no effect if there is none.
 func releaseSeat(t *tx, key licensing.ActivationKey, entitlement string) error {
-	n, err := t.exec(`DELETE FROM reservations WHERE license = ? AND activation = ? AND entitlement = ?`, key.License, key.Activation, entitlement)
+	n, err := t.exec(`DELETE FROM reservations WHERE license = ? AND activation = ? AND entitlement = ?`, key.License, key.Activation,
+		entitlement)
 	if err != nil || n == 0 {
 		return err
 	}

@@ -68,7 +68,8 @@ func (w *whereClause) filterLicenses(f licensing.LicenseFilter) {
 
 // listSorted returns one page of a catalogue table in the order that the page asks for. key returns a record's name and time of change,
 // which the cursor is made of.
-func listSorted[T any](s *Store, table, columns string, org license.ID, w whereClause, page licensing.Page, read func(*int64, scanner) (T, error), key func(T) (string, lease.Time)) (licensing.Listing[T], error) {
+func listSorted[T any](s *Store, table, columns string, org license.ID, w whereClause, page licensing.Page,
+	read func(*int64, scanner) (T, error), key func(T) (string, lease.Time)) (licensing.Listing[T], error) {
 	w.conditions, w.args = append([]string{`org = ?`}, w.conditions...), append([]any{org}, w.args...)
 	if page.Archived != nil {
 		w.and(`archived = ?`, *page.Archived)

@@ -32,9 +32,10 @@ func TestUpgradeFromFirstSchema(t *testing.T) {
 		{`INSERT INTO organisations VALUES (?, 'Example', 1)`, []any{crashOrg}},
 		{`INSERT INTO products VALUES (NULL, ?, ?, 3, 1, 2, '{"a":"b"}', 'CAD', 'cad', 'draws', 0, x'01', x'02')`, []any{crashProduct, crashOrg}},
 		{`INSERT INTO versions VALUES (NULL, ?, ?, ?, 1, 1, 1, 'null', '1.0', '1.0', '', 0, ?)`, []any{crashVersion, crashOrg, crashProduct,
-			`{"type":"by_time","trigger":"interval","interval":7,"max_retries":1,"grace":2,"activation_delay":3,"clock_tolerance":4,"journal_every":5,` +
-				`"activation_limit":6,"max_machines":8}`}},
-		{`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, 1, 1, 1, 'null', 'first', 'first', '', 'ui', 'modeling:1', 20, 0, 'active', '{"grace":9}')`,
+			`{"type":"by_time","trigger":"interval","interval":7,"max_retries":1,"grace":2,"activation_delay":3,"clock_tolerance":4,` +
+				`"journal_every":5,"activation_limit":6,"max_machines":8}`}},
+		{`INSERT INTO licenses VALUES (NULL, ?, ?, ?, ?, 1, 1, 1, 'null', 'first', 'first', '', 'ui', 'modeling:1', 20, 0, 'active',
+			'{"grace":9}')`,
 			[]any{crashLicense, crashOrg, crashProduct, crashVersion}},
 		{`INSERT INTO meters VALUES (?, 12, 2, 5, 1)`, []any{crashLicense}},
 		{`INSERT INTO activations VALUES (NULL, ?, ?, ?, 'device', ?, ?, ?, 'request', x'61', 12, 1, 2, 0, 1, 5)`,
@@ -62,7 +63,8 @@ func TestUpgradeFromFirstSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if terms.Product.Statement != nil || terms.Product.Metadata["a"] != "b" || terms.Version.Policy.MaxMachines != 8 || terms.Version.Policy.Prepaid != 0 ||
+	if terms.Product.Statement != nil || terms.Product.Metadata["a"] != "b" || terms.Version.Policy.MaxMachines != 8 ||
+		terms.Version.Policy.Prepaid != 0 ||
 		*terms.License.Overrides.Grace != 9 || terms.License.Overrides.Prepaid != nil {
 		t.Errorf("%+v", terms)
 	}
@@ -77,7 +79,8 @@ func TestUpgradeFromFirstSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if held.Head != head || held.Counted != 12 || held.Charged != 12 || held.ReactivationCount != 1 || held.Reactivations.Evidence != nil || held.LastReport.Address != "" {
+	if held.Head != head || held.Counted != 12 || held.Charged != 12 || held.ReactivationCount != 1 || held.Reactivations.Evidence != nil ||
+		held.LastReport.Address != "" {
 		t.Errorf("%+v", held)
 	}
 	var out licensing.Outcome

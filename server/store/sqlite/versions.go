@@ -14,7 +14,8 @@ func (s *Store) CreateVersion(ctx context.Context, v licensing.Version) error {
 		if there, err := rowExists(t, `SELECT 1 FROM products WHERE id = ? AND org = ?`, v.Product, v.Organisation); err != nil || !there {
 			return orNotFound(err)
 		}
-		_, err := t.exec(`INSERT INTO versions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, v.ID, v.Organisation, v.Product, v.Revision, v.Created,
+		_, err := t.exec(`INSERT INTO versions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, v.ID, v.Organisation, v.Product, v.Revision,
+			v.Created,
 			v.Updated, encodeJSON(v.Metadata), v.Name, foldCase(v.Name), v.Description, v.Archived, encodeJSON(v.Policy), v.Released)
 		return mapConstraint(err)
 	})
@@ -56,9 +57,11 @@ func (s *Store) Versions(_ context.Context, org, product license.ID, page licens
 // UpdateVersion implements licensing.CatalogStore.
 func (s *Store) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
 	err := s.editCatalogue(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE versions SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived = ?,
+		n, err := t.exec(`UPDATE versions SET revision = revision + 1, updated = ?, metadata = ?, name = ?, folded = ?, description = ?, archived
+			= ?,
 			policy = ?, released = ? WHERE id = ? AND org = ? AND revision = ?`,
-			v.Updated, encodeJSON(v.Metadata), v.Name, foldCase(v.Name), v.Description, v.Archived, encodeJSON(v.Policy), v.Released, v.ID, v.Organisation, v.Revision)
+			v.Updated, encodeJSON(v.Metadata), v.Name, foldCase(v.Name), v.Description, v.Archived, encodeJSON(v.Policy), v.Released, v.ID,
+			v.Organisation, v.Revision)
 		return requireOneRow(t, n, err, `SELECT 1 FROM versions WHERE id = ? AND org = ?`, v.ID, v.Organisation)
 	})
 	v.Revision++

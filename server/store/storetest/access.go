@@ -51,10 +51,12 @@ func RunAccess(t *testing.T, open func(t *testing.T) access.Store) {
 var (
 	acme  = licensing.Organisation{ID: pid("a"), Name: "Acme", Created: 1000}
 	owner = access.Member{
-		ID: pid("1"), Organisation: acme.ID, Email: "owner@acme.test", Name: "Ö. Wner", Role: access.Owner, Password: "$argon2id$1", Revision: 1, Created: 1001,
+		ID: pid("1"), Organisation: acme.ID, Email: "owner@acme.test", Name: "Ö. Wner", Role: access.Owner, Password: "$argon2id$1", Revision: 1,
+		Created: 1001,
 	}
 	helper = access.Member{
-		ID: pid("2"), Organisation: acme.ID, Email: "help@acme.test", Name: "Helper", Role: access.Support, Password: "$argon2id$2", Verified: true, Revision: 1, Created: 1002,
+		ID: pid("2"), Organisation: acme.ID, Email: "help@acme.test", Name: "Helper", Role: access.Support, Password: "$argon2id$2",
+		Verified: true, Revision: 1, Created: 1002,
 	}
 	token = access.SetupToken{Hash: lease.HashOf([]byte("setup")), Expires: 5000}
 )

@@ -21,7 +21,8 @@ func firstActivation(t *testing.T, w *fixture) {
 	must(t, err)
 	got, err := w.Activation(ctx, i.key)
 	must(t, err)
-	requireDeepEqual(t, got, licensing.Activation{ActivationKey: i.key, Organisation: w.org, Device: i.device, Head: a.To, Request: a.Request, Lease: done.Document,
+	requireDeepEqual(t, got, licensing.Activation{ActivationKey: i.key, Organisation: w.org, Device: i.device, Head: a.To, Request: a.Request,
+		Lease:   done.Document,
 		Counted: 3, Charged: 3, Created: noon, LastSync: noon, LastReport: a.LastReport})
 	listing, err := w.Activations(ctx, w.org, w.license.ID, licensing.Page{})
 	must(t, err)
@@ -40,7 +41,8 @@ func resendAfterEachKind(t *testing.T, w *fixture) {
 		{"reserve", []func(*licensing.Advance){counted(5, 10), reserves("modeling", 1)}},
 		{"prepay", []func(*licensing.Advance){charged(licensing.UsageCharge{Counted: 5, Allowance: 20, Block: 3, Extra: 2})}},
 		{"drop", []func(*licensing.Advance){counted(5, 10), releases("modeling")}},
-		{"restore", []func(*licensing.Advance){reactivatedAs(history(1), 1, 1000), charged(licensing.UsageCharge{Counted: 5, Allowance: 20, EndPrepaid: true})}},
+		{"restore", []func(*licensing.Advance){reactivatedAs(history(1), 1, 1000),
+			charged(licensing.UsageCharge{Counted: 5, Allowance: 20, EndPrepaid: true})}},
 		{"goodbye", []func(*licensing.Advance){goodbyes, counted(11, 20)}},
 		{"return", []func(*licensing.Advance){activated}},
 	}

@@ -101,15 +101,18 @@ func editsNeedRevision(t *testing.T, w *fixture) {
 	requireError(t, err, licensing.ErrStale)
 
 	v := w.version
-	v.Policy.Interval, v.Policy.Prepaid, v.Policy.Statistics, v.Policy.CloneAction, v.Archived, v.Released = 5_000, 0, false, licensing.CloneRefuse, true, 0
+	v.Policy.Interval, v.Policy.Prepaid, v.Policy.Statistics, v.Policy.CloneAction, v.Archived, v.Released = 5_000, 0, false,
+		licensing.CloneRefuse, true, 0
 	v, err = w.UpdateVersion(ctx, v)
 	must(t, err)
 	_, err = w.UpdateVersion(ctx, w.version)
 	requireError(t, err, licensing.ErrStale)
 
 	l := w.license
-	l.Status, l.Archived, l.Allowance, l.Entitlements, l.Overrides = licensing.Suspended, false, 2000, []license.Entitlement{{Name: "one", Slots: 1}}, licensing.Overrides{}
-	l.CustomerID, l.Trial, l.Term, l.Maintenance, l.RecentHistory = "", false, licensing.Term{}, noon+9, append(l.RecentHistory, licensing.HistoryEntry{Key: "4712"})
+	l.Status, l.Archived, l.Allowance, l.Entitlements, l.Overrides = licensing.Suspended, false, 2000, []license.Entitlement{{Name: "one",
+		Slots: 1}}, licensing.Overrides{}
+	l.CustomerID, l.Trial, l.Term, l.Maintenance, l.RecentHistory = "", false, licensing.Term{}, noon+9, append(l.RecentHistory,
+		licensing.HistoryEntry{Key: "4712"})
 	l, err = w.UpdateLicense(ctx, l)
 	must(t, err)
 	_, err = w.UpdateLicense(ctx, w.license)

@@ -56,7 +56,8 @@ func paginationAndSearch(t *testing.T, w *fixture) {
 	}
 
 	for n := range 5 {
-		w.installation(fmt.Sprint(n)).mustAdvance(t, activated, at(noon+lease.Time(n/2)), reserves("modeling", 5), reserves("rendering", licensing.Unlimited))
+		w.installation(fmt.Sprint(n)).mustAdvance(t, activated, at(noon+lease.Time(n/2)), reserves("modeling", 5),
+			reserves("rendering", licensing.Unlimited))
 	}
 	held := map[licensing.Reservation]bool{}
 	since := noon + 5

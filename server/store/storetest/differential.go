@@ -46,11 +46,13 @@ func (a *generator) populate(t *testing.T, stores ...licensing.Store) {
 	}
 	products, versions, licenses := []licensing.Product{}, []licensing.Version{}, []licensing.License{}
 	for n, org := range []int{0, 0, 1} {
-		products = append(products, licensing.Product{Record: meta("product", n, org), Name: string(rune('a' + n)), Keyring: []byte{1}, SealedKeys: []byte{2}})
+		products = append(products, licensing.Product{Record: meta("product", n, org), Name: string(rune('a' + n)), Keyring: []byte{1},
+			SealedKeys: []byte{2}})
 	}
 	for n, of := range []int{0, 0, 1, 2} {
 		p := products[of]
-		v := licensing.Version{Record: meta("version", n, 0), Product: p.ID, Name: string(rune('a' + n)), Policy: licensing.Policy{Settings: lease.Settings{Type: pick(a, lease.Calls, lease.Perpetual)}}}
+		v := licensing.Version{Record: meta("version", n, 0), Product: p.ID, Name: string(rune('a' + n)),
+			Policy: licensing.Policy{Settings: lease.Settings{Type: pick(a, lease.Calls, lease.Perpetual)}}}
 		v.Organisation = p.Organisation
 		versions = append(versions, v)
 	}
@@ -184,8 +186,10 @@ func allPages[T any](page licensing.Page, read func(licensing.Page) (licensing.L
 
 func (a *generator) page() licensing.Page {
 	archived := a.IntN(2) == 0
-	return licensing.Page{Limit: pick(a, 1, 2, 50), Search: pick(a, "", "", "", "a", "Ä", "a.", "%", "_", "\\", "\x00", "\xff"), Archived: pick(a, nil, nil, &archived),
-		Sort: pick(a, "", licensing.ByCreated, licensing.OldestFirst, licensing.ByName, licensing.ByNameDescending, licensing.ByUpdated, licensing.LeastRecentlyUpdated)}
+	return licensing.Page{Limit: pick(a, 1, 2, 50), Search: pick(a, "", "", "", "a", "Ä", "a.", "%", "_", "\\", "\x00", "\xff"),
+		Archived: pick(a, nil, nil, &archived),
+		Sort: pick(a, "", licensing.ByCreated, licensing.OldestFirst, licensing.ByName, licensing.ByNameDescending, licensing.ByUpdated,
+			licensing.LeastRecentlyUpdated)}
 }
 
 func (a *generator) draw() (string, operation) {
@@ -194,7 +198,8 @@ func (a *generator) draw() (string, operation) {
 		make   func() (string, operation)
 	}
 	options := []option{
-		{4, a.createRecord}, {4, a.editRecord}, {1, a.deleteRecord}, {6, a.readRecord}, {4, a.listRecords}, {32, a.advance}, {8, a.vendorAction}, {8, a.entryOperation}, {1, a.epochOperation},
+		{4, a.createRecord}, {4, a.editRecord}, {1, a.deleteRecord}, {6, a.readRecord}, {4, a.listRecords}, {32, a.advance}, {8,
+			a.vendorAction}, {8, a.entryOperation}, {1, a.epochOperation},
 	}
 	sum := 0
 	for _, o := range options {

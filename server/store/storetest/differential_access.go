@@ -22,7 +22,8 @@ func RunDifferentialAccess(t *testing.T, one, other access.Store, seed uint64, s
 			must(t, s.CreateOrganisation(ctx, licensing.Organisation{ID: id("org", n)}))
 		}
 	}
-	founder := access.Member{ID: id("founder", 0), Organisation: id("org", 2), Role: access.Owner, Email: "founder@a.test", Name: "Ada", Revision: 1}
+	founder := access.Member{ID: id("founder", 0), Organisation: id("org", 2), Role: access.Owner, Email: "founder@a.test", Name: "Ada",
+		Revision: 1}
 	for _, s := range []access.Store{one, other} {
 		must(t, s.SetSetupToken(ctx, access.SetupToken{Hash: lease.OriginLink}))
 		must(t, s.CreateFirstOwner(ctx, lease.OriginLink, licensing.Organisation{ID: founder.Organisation, Name: "Example"}, founder))
@@ -47,9 +48,11 @@ func (a *generator) email() string {
 
 func (a *generator) accessOperation() (string, func(access.Store) string) {
 	org, member, off := a.org(), a.member(), a.revisionOffset()
-	made := access.Member{ID: member, Organisation: org, Email: a.email(), Verified: a.IntN(2) == 0, Name: a.name(), Role: pick(a, access.Owner, access.Viewer),
+	made := access.Member{ID: member, Organisation: org, Email: a.email(), Verified: a.IntN(2) == 0, Name: a.name(),
+		Role:     pick(a, access.Owner, access.Viewer),
 		Password: pick(a, "", "p", "q"), Disabled: a.IntN(4) == 0, Revision: 1, Created: a.now}
-	session := access.Session{ID: a.session(), Member: member, AuthMethod: pick(a, access.AuthPassword, access.AuthTOTP), Created: a.now, Expires: a.now + pick[lease.Time](a, 5, 50)}
+	session := access.Session{ID: a.session(), Member: member, AuthMethod: pick(a, access.AuthPassword, access.AuthTOTP), Created: a.now,
+		Expires: a.now + pick[lease.Time](a, 5, 50)}
 	keep, password, setup := pick(a, "", a.session()), pick(a, "", "p", "q"), lease.HashOf([]byte{byte(a.IntN(2))})
 	page := licensing.Page{Limit: pick(a, 1, 2, 50), Search: pick(a, "", "", "a", "Ä", "%", ".", "\x00")}
 	// right returns the member's password, or sometimes one that may be wrong.
@@ -106,5 +109,6 @@ func (a *generator) accessOperation() (string, func(access.Store) string) {
 		},
 	}
 	n := pick(a, 0, 0, 0, 1, 2, 3, 4, 4, 4, 5, 6, 7, 7, 7, 7, 8, 8, 8, 9, 9, 10, 11, 12, 13, 14, 15, 16)
-	return fmt.Sprintf("people %d of %s: %+v, %+v, keep %s, setup %s, off by %d, %+v", n, org, made, session, keep, setup, off, page), options[n]
+	return fmt.Sprintf("people %d of %s: %+v, %+v, keep %s, setup %s, off by %d, %+v", n, org, made, session, keep, setup, off,
+		page), options[n]
 }

@@ -18,7 +18,8 @@ func (a *generator) createRecord() (string, operation) {
 		o := licensing.Organisation{ID: a.org(), Name: a.name(), Created: a.now}
 		return fmt.Sprintf("create %+v", o), func(s licensing.Store) string { return describe(nil, s.CreateOrganisation(ctx, o)) }
 	case 1:
-		p := licensing.Product{Record: a.meta(a.product()), Name: a.name(), Description: a.name(), Archived: a.IntN(3) == 0, Keyring: []byte("k\x00"), SealedKeys: []byte{0xff}}
+		p := licensing.Product{Record: a.meta(a.product()), Name: a.name(), Description: a.name(), Archived: a.IntN(3) == 0,
+			Keyring: []byte("k\x00"), SealedKeys: []byte{0xff}}
 		return fmt.Sprintf("create %+v", p), func(s licensing.Store) string { return describe(nil, s.CreateProduct(ctx, p)) }
 	case 2:
 		v := licensing.Version{Record: a.meta(a.version()), Product: a.product(), Name: a.name(), Archived: a.IntN(3) == 0,
@@ -38,8 +39,10 @@ func (a *generator) createRecord() (string, operation) {
 }
 
 func (a *generator) newLicense(id license.ID) licensing.License {
-	return licensing.License{Record: a.meta(id), Version: a.version(), Name: a.name(), Customer: a.name(), Contexts: pick(a, nil, []string{"ui"}),
-		Entitlements: []license.Entitlement{{Name: "seat", Slots: 2}, {Name: "desk", Slots: 1}, {Name: "x.y"}}, Allowance: pick[int64](a, 0, 30, licensing.Unlimited),
+	return licensing.License{Record: a.meta(id), Version: a.version(), Name: a.name(), Customer: a.name(),
+		Contexts:     pick(a, nil, []string{"ui"}),
+		Entitlements: []license.Entitlement{{Name: "seat", Slots: 2}, {Name: "desk", Slots: 1}, {Name: "x.y"}}, Allowance: pick[int64](a, 0, 30,
+			licensing.Unlimited),
 		Expires: pick(a, 0, a.now, a.now-5), Status: pick(a, licensing.Active, licensing.Suspended), Maintenance: pick(a, 0, a.now),
 		Holds: pick(a, nil, []licensing.Hold{{ID: "h", Entitlement: "seat", Slots: 1}})}
 }
@@ -105,11 +108,20 @@ func (a *generator) deleteRecord() (string, operation) {
 	product, version, sold := a.product(), a.version(), a.license()
 	switch a.IntN(3) {
 	case 0:
-		return fmt.Sprint("delete product ", product, org, revision), func(s licensing.Store) string { return describe(nil, s.DeleteProduct(ctx, org, product, revision)) }
+		return fmt.Sprint("delete product ", product, org, revision), func(s licensing.Store) string {
+			return describe(nil,
+				s.DeleteProduct(ctx, org, product, revision))
+		}
 	case 1:
-		return fmt.Sprint("delete version ", version, org, revision), func(s licensing.Store) string { return describe(nil, s.DeleteVersion(ctx, org, version, revision)) }
+		return fmt.Sprint("delete version ", version, org, revision), func(s licensing.Store) string {
+			return describe(nil,
+				s.DeleteVersion(ctx, org, version, revision))
+		}
 	}
-	return fmt.Sprint("delete license ", sold, org, revision), func(s licensing.Store) string { return describe(nil, s.DeleteLicense(ctx, org, sold, revision)) }
+	return fmt.Sprint("delete license ", sold, org, revision), func(s licensing.Store) string {
+		return describe(nil,
+			s.DeleteLicense(ctx, org, sold, revision))
+	}
 }
 
 func (a *generator) readRecord() (string, operation) {
@@ -140,8 +152,9 @@ func (a *generator) listRecords() (string, operation) {
 	org, product, sold, page := a.org(), a.product(), a.license(), a.page()
 	filter := licensing.LicenseFilter{}
 	if a.IntN(2) == 0 {
-		filter = licensing.LicenseFilter{Product: pick(a, "", product), Version: pick(a, "", a.version()), Status: pick(a, "", licensing.Active), Customer: pick(a, "", "", a.name()),
-			Type: pick(a, "", lease.Calls), ExpiresFrom: pick(a, 0, a.now-20), ExpiresUntil: pick(a, 0, a.now-3), NeverActivated: a.IntN(3) == 0}
+		filter = licensing.LicenseFilter{Product: pick(a, "", product), Version: pick(a, "", a.version()), Status: pick(a, "", licensing.Active),
+			Customer: pick(a, "", "", a.name()),
+			Type:     pick(a, "", lease.Calls), ExpiresFrom: pick(a, 0, a.now-20), ExpiresUntil: pick(a, 0, a.now-3), NeverActivated: a.IntN(3) == 0}
 	}
 	plain := licensing.Page{Limit: page.Limit, Search: page.Search}
 	lists := []operation{
@@ -162,7 +175,10 @@ func (a *generator) listRecords() (string, operation) {
 			all, err := allPages(plain, func(p licensing.Page) (licensing.Listing[licensing.Activation], error) {
 				return s.Activations(ctx, org, sold, p)
 			})
-			slices.SortFunc(all, func(a, b licensing.Activation) int { return cmp.Compare(a.Activation, b.Activation) }) // an activation that came again may be newer
+			slices.SortFunc(all, func(a, b licensing.Activation) int {
+				return cmp.Compare(a.Activation,
+					b.Activation)
+			}) // an activation that came again may be newer
 			return describe(all, err)
 		},
 		func(s licensing.Store) string {
@@ -183,67 +199,79 @@ func (a *generator) listRecords() (string, operation) {
 // advance returns a request of any kind, mostly one that fits what is stored.
 func (a *generator) advance() (string, operation) {
 	a.requests++
-	next := licensing.Advance{Key: a.key(), Org: a.org(), Request: lease.HashOf(fmt.Append(nil, a.requests)), Device: "device", Now: a.now, Until: a.now + pick[lease.Time](a, 5, 50),
-		LastReport:  licensing.LastReport{Address: pick(a, "", "::1"), Fingerprint: pick(a, nil, []lease.FingerprintPart{{Name: "disk", Hash: "00"}})},
-		UsageCharge: licensing.UsageCharge{Allowance: pick[int64](a, 20, 40, licensing.Unlimited), Block: pick[int64](a, 0, 0, 10), EndPrepaid: a.IntN(4) == 0, Extra: pick[int64](a, 0, 0, 0, 3)},
-		Goodbye:     a.IntN(12) == 0}
+	next := licensing.Advance{Key: a.key(), Org: a.org(), Request: lease.HashOf(fmt.Append(nil, a.requests)), Device: "device", Now: a.now,
+		Until: a.now + pick[lease.Time](a, 5, 50),
+		LastReport: licensing.LastReport{Address: pick(a, "", "::1"), Fingerprint: pick(a, nil,
+			[]lease.FingerprintPart{{Name: "disk", Hash: "00"}})},
+		UsageCharge: licensing.UsageCharge{Allowance: pick[int64](a, 20, 40, licensing.Unlimited), Block: pick[int64](a, 0, 0, 10),
+			EndPrepaid: a.IntN(4) == 0, Extra: pick[int64](a, 0, 0, 0, 3)},
+		Goodbye: a.IntN(12) == 0}
 	next.Period = a.period(next.Key.License)
 	for _, n := range a.Perm(3)[:a.IntN(3)] {
-		next.Reserve = append(next.Reserve, licensing.ReservationRequest{Slot: lease.Slot{Entitlement: []string{"seat", "desk", "x.y"}[n], Context: pick(a, "ui", "batch")},
-			Slots: pick(a, []int64{2, 1, licensing.Unlimited}[n], []int64{2, 1, licensing.Unlimited}[n], 0, licensing.Unlimited), Until: next.Until + pick[lease.Time](a, 0, 0, 30)})
+		next.Reserve = append(next.Reserve, licensing.ReservationRequest{Slot: lease.Slot{Entitlement: []string{"seat", "desk", "x.y"}[n],
+			Context: pick(a, "ui", "batch")},
+			Slots: pick(a, []int64{2, 1, licensing.Unlimited}[n], []int64{2, 1, licensing.Unlimited}[n], 0,
+				licensing.Unlimited), Until: next.Until + pick[lease.Time](a, 0, 0, 30)})
 	}
 	if a.IntN(3) == 0 {
 		next.Release = []string{pick(a, "seat", "desk")}
 	}
-	limits := licensing.ActivationLimits{Limit: pick[int64](a, 2, 100), Window: 20, MaxMachines: pick[int64](a, 0, 1, 2), MoveLimit: pick[int64](a, 0, 1), MoveWindow: 50}
-	restores, off, counts, back, again, fails := a.IntN(6) == 0, a.revisionOffset(), pick[int64](a, 0, 1, 7), a.IntN(20) == 0, a.IntN(10) == 0, a.IntN(20) == 0
-	return fmt.Sprintf("advance %+v, %+v, restores %t, off by %d, counts %d, back %t, again %t, fails %t", next, limits, restores, off, counts, back, again, fails), func(s licensing.Store) string {
-		n := next
-		terms, err := s.LicenseContext(ctx, n.Key.License)
-		if err != nil {
-			return describe(nil, err)
-		}
-		held, err := s.Activation(ctx, n.Key)
-		if err != nil && !errors.Is(err, licensing.ErrNotFound) {
-			return describe(nil, err)
-		}
-		known := err == nil
-		n.Revision, n.From, n.Counted = terms.License.Revision+off, held.Head, held.Counted+counts
-		n.To = lease.Position{Generation: max(1, n.From.Generation), Number: n.From.Number + 1, Link: lease.NextLink(lease.OriginLink, n.Request)}
-		if !known || held.Closed != 0 {
-			n.NewActivation = &limits
-			n.Counted = counts
-		}
-		if known && held.Closed == 0 && restores {
-			n.Reactivation = &licensing.ReactivationLimits{Budget: 2, Window: 30, History: licensing.ReactivationHistory{Revision: held.Reactivations.Revision + 1 + off, Evidence: []licensing.Evidence{{Time: a.now, Request: n.Request}}}}
-		}
-		if n.NewActivation != nil && known || n.Reactivation != nil {
-			n.To.Generation, n.To.Number = n.From.Generation+1, 1
-		}
-		if back {
-			n.From.Number--
-		}
-		n.Lease = func(o licensing.Outcome) (lease.Document, error) {
-			if fails {
-				return nil, &licensing.Invalid{Field: "compose"}
+	limits := licensing.ActivationLimits{Limit: pick[int64](a, 2, 100), Window: 20, MaxMachines: pick[int64](a, 0, 1, 2),
+		MoveLimit: pick[int64](a, 0, 1), MoveWindow: 50}
+	restores, off, counts, back, again, fails := a.IntN(6) == 0, a.revisionOffset(), pick[int64](a, 0, 1,
+		7), a.IntN(20) == 0, a.IntN(10) == 0, a.IntN(20) == 0
+	return fmt.Sprintf("advance %+v, %+v, restores %t, off by %d, counts %d, back %t, again %t, fails %t", next, limits, restores, off, counts,
+			back, again, fails), func(s licensing.Store) string {
+			n := next
+			terms, err := s.LicenseContext(ctx, n.Key.License)
+			if err != nil {
+				return describe(nil, err)
 			}
-			o.ClosedPeriod = licensing.Period{} // a store may close a period when something is charged, as its meter tells
-			text, err := json.Marshal(o)
-			return text, err
+			held, err := s.Activation(ctx, n.Key)
+			if err != nil && !errors.Is(err, licensing.ErrNotFound) {
+				return describe(nil, err)
+			}
+			known := err == nil
+			n.Revision, n.From, n.Counted = terms.License.Revision+off, held.Head, held.Counted+counts
+			n.To = lease.Position{Generation: max(1, n.From.Generation), Number: n.From.Number + 1,
+				Link: lease.NextLink(lease.OriginLink, n.Request)}
+			if !known || held.Closed != 0 {
+				n.NewActivation = &limits
+				n.Counted = counts
+			}
+			if known && held.Closed == 0 && restores {
+				n.Reactivation = &licensing.ReactivationLimits{Budget: 2, Window: 30,
+					History: licensing.ReactivationHistory{Revision: held.Reactivations.Revision + 1 + off,
+						Evidence: []licensing.Evidence{{Time: a.now, Request: n.Request}}}}
+			}
+			if n.NewActivation != nil && known || n.Reactivation != nil {
+				n.To.Generation, n.To.Number = n.From.Generation+1, 1
+			}
+			if back {
+				n.From.Number--
+			}
+			n.Lease = func(o licensing.Outcome) (lease.Document, error) {
+				if fails {
+					return nil, &licensing.Invalid{Field: "compose"}
+				}
+				o.ClosedPeriod = licensing.Period{} // a store may close a period when something is charged, as its meter tells
+				text, err := json.Marshal(o)
+				return text, err
+			}
+			done, err := s.Advance(ctx, n)
+			said := describe(fmt.Sprint(string(done.Document), done.Replayed, done.Outcome.Used, done.Outcome.Reservations), err)
+			if again { // the same bytes once more
+				done, err = s.Advance(ctx, n)
+				said += " and again " + describe(fmt.Sprint(string(done.Document), done.Replayed, done.Outcome.Used, done.Outcome.Reservations), err)
+			}
+			return said
 		}
-		done, err := s.Advance(ctx, n)
-		said := describe(fmt.Sprint(string(done.Document), done.Replayed, done.Outcome.Used, done.Outcome.Reservations), err)
-		if again { // the same bytes once more
-			done, err = s.Advance(ctx, n)
-			said += " and again " + describe(fmt.Sprint(string(done.Document), done.Replayed, done.Outcome.Used, done.Outcome.Reservations), err)
-		}
-		return said
-	}
 }
 
 // vendorAction returns an action of the vendor on an installation, or saves a re-activation history.
 func (a *generator) vendorAction() (string, operation) {
-	org, key, name, entitlement, off, restores := a.org(), a.key(), a.name(), pick(a, "seat", "desk", "x.y"), a.revisionOffset(), a.IntN(2) == 0
+	org, key, name, entitlement, off, restores := a.org(), a.key(), a.name(), pick(a, "seat", "desk",
+		"x.y"), a.revisionOffset(), a.IntN(2) == 0
 	options := []operation{
 		func(s licensing.Store) string { return describe(nil, s.Deactivate(ctx, org, key, a.now)) },
 		func(s licensing.Store) string {
@@ -252,7 +280,8 @@ func (a *generator) vendorAction() (string, operation) {
 		func(s licensing.Store) string { return describe(nil, s.NameActivation(ctx, org, key, name)) },
 		func(s licensing.Store) string {
 			held, _ := s.Activation(ctx, key)
-			return describe(nil, s.SaveReactivationHistory(ctx, key, held.Head, licensing.ReactivationHistory{Revision: held.Reactivations.Revision + 1 + off, ClonedSince: a.now}, restores))
+			return describe(nil, s.SaveReactivationHistory(ctx, key, held.Head,
+				licensing.ReactivationHistory{Revision: held.Reactivations.Revision + 1 + off, ClonedSince: a.now}, restores))
 		},
 	}
 	n := a.IntN(len(options))
@@ -260,7 +289,8 @@ func (a *generator) vendorAction() (string, operation) {
 }
 
 func (a *generator) entryOperation() (string, operation) {
-	e := licensing.Entry{Kind: pick(a, "hook", "token"), ID: pick(a, "a", "a:b", "Ä", "x.y"), Org: pick(a, "", a.org()), List: pick(a, "", "l"), Search: a.name(), Created: a.now,
+	e := licensing.Entry{Kind: pick(a, "hook", "token"), ID: pick(a, "a", "a:b", "Ä", "x.y"), Org: pick(a, "", a.org()),
+		List: pick(a, "", "l"), Search: a.name(), Created: a.now,
 		Due: pick(a, 0, a.now, a.now+20), Until: pick(a, 0, a.now+10, a.now+40), Body: pick(a, nil, []byte{}, []byte("\x00body"))}
 	off, page := a.revisionOffset(), a.page()
 	page = licensing.Page{Limit: page.Limit, Search: page.Search}

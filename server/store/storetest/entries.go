@@ -11,8 +11,9 @@ import (
 )
 
 func (w *fixture) newEntry(id string) licensing.Entry {
-	return licensing.Entry{Kind: "note", ID: id, Org: w.org, List: "fridge", Search: "Buy Milk", Revision: 1, Created: noon, Due: noon + 5, Until: noon + 9,
-		Body: []byte("\x00 anything \xff")}
+	return licensing.Entry{Kind: "note", ID: id, Org: w.org, List: "fridge", Search: "Buy Milk", Revision: 1, Created: noon, Due: noon + 5,
+		Until: noon + 9,
+		Body:  []byte("\x00 anything \xff")}
 }
 
 func entryRoundTrip(t *testing.T, w *fixture) {
@@ -61,10 +62,12 @@ func entriesAreReplacedByRevision(t *testing.T, w *fixture) {
 	_, err := w.ReplaceEntry(ctx, e)
 	requireError(t, err, licensing.ErrNotFound)
 	must(t, w.CreateEntry(ctx, e))
-	changed := licensing.Entry{Kind: e.Kind, ID: e.ID, Org: newID(), List: "elsewhere", Created: 1, Revision: 1, Search: "done", Body: []byte("new")}
+	changed := licensing.Entry{Kind: e.Kind, ID: e.ID, Org: newID(), List: "elsewhere", Created: 1, Revision: 1, Search: "done",
+		Body: []byte("new")}
 	got, err := w.ReplaceEntry(ctx, changed)
 	must(t, err)
-	want := licensing.Entry{Kind: e.Kind, ID: e.ID, Org: w.org, List: "fridge", Created: noon, Revision: 2, Search: "done", Body: []byte("new")}
+	want := licensing.Entry{Kind: e.Kind, ID: e.ID, Org: w.org, List: "fridge", Created: noon, Revision: 2, Search: "done",
+		Body: []byte("new")}
 	requireDeepEqual(t, got, want) // its organisation and list do not change
 	got, err = w.Entry(ctx, e.Kind, e.ID)
 	must(t, err)

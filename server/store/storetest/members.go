@@ -176,7 +176,8 @@ func concurrentOwnerRemoval(t *testing.T, s access.Store) {
 		return err
 	}, func(err error) bool {
 		var refused *access.Error
-		return errors.As(err, &refused) && refused.Code == "last_owner" || errors.Is(err, licensing.ErrNotFound) || errors.Is(err, licensing.ErrStale)
+		return errors.As(err, &refused) && refused.Code == "last_owner" || errors.Is(err, licensing.ErrNotFound) || errors.Is(err,
+			licensing.ErrStale)
 	})
 	if left == 0 {
 		t.Error("nobody could leave")

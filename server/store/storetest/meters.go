@@ -38,11 +38,13 @@ func periods(t *testing.T, w *fixture) {
 	l = b.mustAdvance(t, inPeriod(second, 10, 20)) // until the vendor raises it
 	requireDeepEqual(t, l.Counters.Counted, int64(10))
 	m := w.meter(t)
-	requireDeepEqual(t, []any{m.Used, m.UsedBeforePeriod, m.Period, m.ClosedPeriods}, []any{int64(21), int64(10), second, []licensing.Period{{From: first, Used: 10}}})
+	requireDeepEqual(t, []any{m.Used, m.UsedBeforePeriod, m.Period, m.ClosedPeriods},
+		[]any{int64(21), int64(10), second, []licensing.Period{{From: first, Used: 10}}})
 
 	a.mustAdvance(t, inPeriod(fifth, 12, 10)) // nothing happened in between
 	m = w.meter(t)
-	requireDeepEqual(t, []any{m.Used, m.UsedBeforePeriod, m.Period, m.ClosedPeriods}, []any{int64(22), int64(21), fifth, []licensing.Period{{From: first, Used: 10}, {From: second, Used: 11}}})
+	requireDeepEqual(t, []any{m.Used, m.UsedBeforePeriod, m.Period, m.ClosedPeriods},
+		[]any{int64(22), int64(21), fifth, []licensing.Period{{From: first, Used: 10}, {From: second, Used: 11}}})
 
 	for n := range lease.Time(20) { // a meter does not grow for ever
 		a.mustAdvance(t, inPeriod(fifth+1+n, 13+int64(n), 10))
@@ -205,7 +207,8 @@ func allMeterCounters(t *testing.T, w *fixture) {
 	b.mustAdvance(t, at(noon+5), activate(9, 1000, 5))
 	a.mustAdvance(t, at(noon+7), counted(4, 10))
 	b.mustAdvance(t, at(noon+6), goodbyes)
-	requireDeepEqual(t, w.meter(t), licensing.Meter{MeterCounters: licensing.MeterCounters{Used: 4, Machines: 1, Places: 2, WindowFrom: noon, WindowCount: 2, LastActivation: noon + 5},
+	requireDeepEqual(t, w.meter(t), licensing.Meter{MeterCounters: licensing.MeterCounters{Used: 4, Machines: 1, Places: 2, WindowFrom: noon,
+		WindowCount: 2, LastActivation: noon + 5},
 		VacatedBy: []lease.Hash{b.key.Activation}})
 	last, err = w.LastSync(ctx, w.license.ID)
 	must(t, err)

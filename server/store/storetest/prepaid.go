@@ -40,7 +40,8 @@ func prepaidBlocksEnd(t *testing.T, w *fixture) {
 	checkTotals(t, a, a.mustAdvance(t, activated, charged(licensing.UsageCharge{Counted: 1, Block: 5, Allowance: 20})), 1, 6, 6)
 	checkTotals(t, a, a.mustAdvance(t, charged(licensing.UsageCharge{Counted: 2, EndPrepaid: true, Allowance: 20})), 6, 6, 6)
 	checkTotals(t, a, a.mustAdvance(t, charged(licensing.UsageCharge{Counted: 6, Block: 5, Extra: 3, Allowance: 20})), 6, 11, 11)
-	checkTotals(t, a, a.mustAdvance(t, reactivated(3, 1000), charged(licensing.UsageCharge{Counted: 7, Block: 2, EndPrepaid: true, Extra: 4, Allowance: 20})), 15, 17, 17)
+	checkTotals(t, a, a.mustAdvance(t, reactivated(3, 1000), charged(licensing.UsageCharge{Counted: 7, Block: 2, EndPrepaid: true, Extra: 4,
+		Allowance: 20})), 15, 17, 17)
 	_, err := a.tryAdvance(reactivated(1, 1000), charged(licensing.UsageCharge{Counted: 20, Allowance: 20}))
 	if err == nil {
 		t.Fatal("no re-activation was left")
@@ -51,7 +52,8 @@ func prepaidBlocksEnd(t *testing.T, w *fixture) {
 // concurrentPrepaid: what was granted to all together never exceeds the allowance, and equals what the license has used.
 func concurrentPrepaid(t *testing.T, w *fixture) {
 	const block, calls, rounds = 7, 3, 4
-	const plenty, allowance = 1 << 30, concurrency*(block+calls) + concurrency/2 // not a multiple of the block: the last one is granted in part
+	// The allowance is not a multiple of the block: the last one is granted in part.
+	const plenty, allowance = 1 << 30, concurrency*(block+calls) + concurrency/2
 	all := make([]*installation, concurrency)
 	for n := range all {
 		all[n] = w.installation(fmt.Sprint(n))

@@ -229,7 +229,8 @@ func concurrentReactivationAndHistory(t *testing.T, w *fixture) {
 		}
 		steps := make([]licensing.Advance, concurrency)
 		for n := range steps {
-			steps[n] = i.nextAdvance(reactivatedAs(historyAt(turn+1, n+1), 1<<40, 1000), counted(calls+1, licensing.Unlimited), reserves("modeling", 5))
+			steps[n] = i.nextAdvance(reactivatedAs(historyAt(turn+1, n+1), 1<<40, 1000), counted(calls+1, licensing.Unlimited),
+				reserves("modeling", 5))
 		}
 		accepted := make([]bool, concurrency)
 		late := errors.New("takes no part")
@@ -268,8 +269,10 @@ func historyAt(turn int64, n int) licensing.ReactivationHistory {
 		return lease.Position{Generation: int64(n), Number: int64(m), Link: lease.HashOf(fmt.Append(nil, n, m))}
 	}
 	return licensing.ReactivationHistory{
-		Revision: turn, ClosedHead: at(1), Alternations: int64(n), LastAlternation: noon + lease.Time(n), ClonedSince: noon + 2, ClearedAt: noon + 3, Evidence: []licensing.Evidence{
-			{Time: noon, Request: lease.HashOf(fmt.Append(nil, n)), Shown: at(2), Address: "192.0.2.7", ChangedParts: []string{"board", "ö\""}, Alternation: true, Refused: true, Code: license.CodeCloned},
+		Revision: turn, ClosedHead: at(1), Alternations: int64(n), LastAlternation: noon + lease.Time(n), ClonedSince: noon + 2,
+		ClearedAt: noon + 3, Evidence: []licensing.Evidence{
+			{Time: noon, Request: lease.HashOf(fmt.Append(nil, n)), Shown: at(2), Address: "192.0.2.7", ChangedParts: []string{"board", "ö\""},
+				Alternation: true, Refused: true, Code: license.CodeCloned},
 			{Time: noon + 1, Request: lease.OriginLink},
 		},
 	}

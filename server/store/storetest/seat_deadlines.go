@@ -28,7 +28,8 @@ func checkDeadlines(t *testing.T, i *installation, l *lease.Lease, want map[stri
 
 func seatDeadlines(t *testing.T, w *fixture) {
 	a := w.installation("a")
-	l := a.mustAdvance(t, activated, borrows("modeling", 5, noon+30), reserves("plotting", 5), borrows("rendering", licensing.Unlimited, noon+5000))
+	l := a.mustAdvance(t, activated, borrows("modeling", 5, noon+30), reserves("plotting", 5),
+		borrows("rendering", licensing.Unlimited, noon+5000))
 	checkDeadlines(t, a, l, map[string]lease.Time{"modeling": noon + 30, "plotting": noon + 100, "rendering": noon + 5000})
 	l = a.mustAdvance(t, at(noon+29))
 	checkDeadlines(t, a, l, map[string]lease.Time{"modeling": noon + 129, "plotting": noon + 129, "rendering": noon + 5000})
@@ -84,7 +85,8 @@ func repeatedRequestExtends(t *testing.T, w *fixture) {
 	a.mustAdvance(t, at(noon+6050), reserves("modeling", 1), elsewhere)
 	listing, err = w.Reservations(ctx, w.org, w.license.ID, licensing.Page{})
 	must(t, err)
-	requireDeepEqual(t, listing.Items, []licensing.Reservation{{ActivationKey: a.key, Entitlement: "modeling", Context: "automation", Since: noon + 6050, Until: noon + 6150}})
+	requireDeepEqual(t, listing.Items, []licensing.Reservation{{ActivationKey: a.key, Entitlement: "modeling", Context: "automation",
+		Since: noon + 6050, Until: noon + 6150}})
 }
 
 // unlimitedSeats: a seat that is granted without a free slot takes one from the others.

@@ -52,7 +52,8 @@ func seatRenewal(t *testing.T, w *fixture) {
 	}
 	listing, err := w.Reservations(ctx, w.org, w.license.ID, licensing.Page{})
 	must(t, err)
-	requireDeepEqual(t, listing.Items, []licensing.Reservation{{ActivationKey: a.key, Entitlement: "modeling", Context: "ui", Since: noon, Until: noon + 550}})
+	requireDeepEqual(t, listing.Items, []licensing.Reservation{{ActivationKey: a.key, Entitlement: "modeling", Context: "ui", Since: noon,
+		Until: noon + 550}})
 	checkSeats(t, w.installation("b").mustAdvance(t, activated, at(noon+549), reserves("modeling", 1)))
 	l := a.mustAdvance(t, at(noon+549), borrows("modeling", 0, noon+800)) // the number of slots concerns only an activation that holds none
 	checkSeats(t, l, "modeling")
@@ -185,7 +186,8 @@ func concurrentSeats(t *testing.T, w *fixture) {
 func concurrentSameRequest(t *testing.T, w *fixture) {
 	i := w.installation("a")
 	a := i.nextAdvance(activate(1, 1000, 1), counted(3, 10), reserves("modeling", 1))
-	if n := runConcurrently(t, func(int) error { _, err := w.Advance(ctx, a); return err }, func(error) bool { return false }); n != concurrency {
+	if n := runConcurrently(t, func(int) error { _, err := w.Advance(ctx, a); return err },
+		func(error) bool { return false }); n != concurrency {
 		t.Errorf("%d of %d were answered", n, concurrency)
 	}
 	i.head = a.To
@@ -194,7 +196,8 @@ func concurrentSameRequest(t *testing.T, w *fixture) {
 	for n := range steps {
 		steps[n] = i.nextAdvance(counted(3+int64(n), 1000))
 	}
-	if n := runConcurrently(t, func(n int) error { _, err := w.Advance(ctx, steps[n]); return err }, func(err error) bool { return errors.Is(err, licensing.ErrStale) }); n != 1 {
+	if n := runConcurrently(t, func(n int) error { _, err := w.Advance(ctx, steps[n]); return err },
+		func(err error) bool { return errors.Is(err, licensing.ErrStale) }); n != 1 {
 		t.Errorf("%d requests in one place", n)
 	}
 }

@@ -153,35 +153,43 @@ func (w *fixture) checkUsed(t *testing.T, want int64) {
 }
 
 func (w *fixture) newRecord() licensing.Record {
-	return licensing.Record{ID: newID(), Organisation: w.org, Revision: 1, Created: noon, Updated: noon, Metadata: map[string]string{"order": "4711"}}
+	return licensing.Record{ID: newID(), Organisation: w.org, Revision: 1, Created: noon, Updated: noon,
+		Metadata: map[string]string{"order": "4711"}}
 }
 
 func (w *fixture) newProduct(name string) licensing.Product {
-	return licensing.Product{Record: w.newRecord(), Name: name, Description: "draws", Keyring: []byte("certificate\x00"), SealedKeys: []byte{0, 1, 0xff}, Statement: []byte("statement\n\x80")}
+	return licensing.Product{Record: w.newRecord(), Name: name, Description: "draws", Keyring: []byte("certificate\x00"),
+		SealedKeys: []byte{0, 1, 0xff}, Statement: []byte("statement\n\x80")}
 }
 
 func (w *fixture) newVersion(name string) licensing.Version {
-	return licensing.Version{Record: w.newRecord(), Product: w.product.ID, Name: name, Description: "the first", Released: noon - 5, Policy: licensing.Policy{
-		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
-			ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100, Prepaid: 50, Statistics: true},
-		ActivationLimit: 1000, MaxMachines: 9, TrialOnce: true, MoveLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000, MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
-		FingerprintAction: licensing.FingerprintRefuse, FingerprintTolerance: 1, Queue: 5_000,
-	}}
+	return licensing.Version{Record: w.newRecord(), Product: w.product.ID, Name: name, Description: "the first", Released: noon - 5,
+		Policy: licensing.Policy{
+			Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
+				ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100, Prepaid: 50, Statistics: true},
+			ActivationLimit: 1000, MaxMachines: 9, TrialOnce: true, MoveLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000,
+			MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
+			FingerprintAction: licensing.FingerprintRefuse, FingerprintTolerance: 1, Queue: 5_000,
+		}}
 }
 
 func (w *fixture) newLicense(name string) licensing.License {
-	trigger, action, machine, n, retries := lease.EveryCall, licensing.CloneReport, licensing.FingerprintReport, func(n int64) *int64 { return &n }, 2
-	return licensing.License{Record: w.newRecord(), Product: w.product.ID, Version: w.version.ID, Name: name, Customer: "Miller", CustomerID: newID(),
-		Contexts: []string{"ui", "automation"}, Entitlements: []license.Entitlement{{Name: "modeling", Slots: 5}, {Name: "rendering"}},
+	trigger, action, machine, n, retries := lease.EveryCall, licensing.CloneReport, licensing.FingerprintReport,
+		func(n int64) *int64 { return &n }, 2
+	return licensing.License{Record: w.newRecord(), Product: w.product.ID, Version: w.version.ID, Name: name, Customer: "Miller",
+		CustomerID: newID(),
+		Contexts:   []string{"ui", "automation"}, Entitlements: []license.Entitlement{{Name: "modeling", Slots: 5}, {Name: "rendering"}},
 		Allowance: 1000, Expires: noon + 1, Status: licensing.Active, Archived: true, Trial: true, Maintenance: noon + 2,
 		Term: licensing.Term{After: 6, From: licensing.FromActivation},
-		RecentHistory: []licensing.HistoryEntry{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, MaintenanceAdded: 3, From: "a", To: "b", FromID: newID(), ToID: newID(), Expires: noon + 1,
+		RecentHistory: []licensing.HistoryEntry{{Key: "4711", Kind: licensing.Renewed, Time: noon, Extend: 1, Calls: 2, MaintenanceAdded: 3,
+			From: "a", To: "b", FromID: newID(), ToID: newID(), Expires: noon + 1,
 			Allowance: 1000, Maintenance: noon + 2}},
 		Holds: []licensing.Hold{{ID: newID(), Entitlement: "modeling", Slots: 2, Note: "Ada", Activation: lease.OriginLink,
 			Part: lease.FingerprintPart{Name: "user", Hash: "ffeeddccbbaa99887766554433221100"}, From: noon, Until: noon + 3}},
 		Fingerprint: []lease.FingerprintPart{{Name: "disk", Hash: "00112233445566778899aabbccddeeff"}}, Overrides: licensing.Overrides{
 			Trigger: &trigger, Interval: n(1), MaxRetries: &retries, Grace: n(0), ActivationDelay: n(3), ActivationLimit: n(4),
-			MaxMachines: n(5), MoveLimit: n(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action, FingerprintAction: &machine, FingerprintTolerance: n(9), Queue: n(10),
+			MaxMachines: n(5), MoveLimit: n(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action, FingerprintAction: &machine,
+			FingerprintTolerance: n(9), Queue: n(10),
 		}}
 }
 
@@ -221,8 +229,10 @@ func (i *installation) nextAdvance(with ...func(*licensing.Advance)) licensing.A
 		r.History.Revision = held.Reactivations.Revision + 1
 	}
 	a.Lease = func(o licensing.Outcome) (lease.Document, error) {
-		return lease.Lease{License: a.Key.License, Activation: a.Key.Activation, Generation: a.To.Generation, Number: a.To.Number, Link: a.To.Link,
-			Request: a.Request, Time: a.Now, Counters: lease.Counters{Used: o.Used, Counted: o.Counted, Granted: o.Charged}, Reservations: o.Reservations, Denied: o.Denied,
+		return lease.Lease{License: a.Key.License, Activation: a.Key.Activation, Generation: a.To.Generation, Number: a.To.Number,
+			Link:    a.To.Link,
+			Request: a.Request, Time: a.Now, Counters: lease.Counters{Used: o.Used, Counted: o.Counted,
+				Granted: o.Charged}, Reservations: o.Reservations, Denied: o.Denied,
 		}.Document(), nil
 	}
 	return a
@@ -297,7 +307,8 @@ func reserves(entitlement string, slots int64) func(*licensing.Advance) {
 // borrows requests a slot until a deadline of its own.
 func borrows(entitlement string, slots int64, until lease.Time) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
-		a.Reserve = append(a.Reserve, licensing.ReservationRequest{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots, Until: until})
+		a.Reserve = append(a.Reserve, licensing.ReservationRequest{Slot: lease.Slot{Entitlement: entitlement, Context: "ui"}, Slots: slots,
+			Until: until})
 	}
 }
 
