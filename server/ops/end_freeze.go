@@ -36,7 +36,7 @@ func EndFreeze(ctx context.Context, o data.Options, now func() time.Time) (epoch
 	since = before.Since.Std().UTC()
 	log := audit.New(d.Store, now, slog.New(slog.DiscardHandler))
 	return before.Value, since, log.Append(ctx, "", audit.Line{
-		Time: now(), Actor: audit.Actor{Kind: "system"}, Action: "settle",
+		Time: now(), Actor: audit.Actor{Kind: "system"}, Action: "endFreeze",
 		Changed: map[string]audit.Change{"frozen_since": {From: audit.Quote(since)}},
 	})
 }

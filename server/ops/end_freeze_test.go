@@ -34,7 +34,7 @@ func TestEndFreeze(t *testing.T) {
 	}
 	w.Clock.Advance(2 * time.Second) // what a node knows of the epoch is a second old at most
 	w.NewDevice(product, version, id).WantRefusal(license.CodeFrozen)
-	p.Do("POST", "/epoch/settle", nil).WantProblem(http.StatusNotFound, "no_route")
+	p.Do("POST", "/epoch/end-freeze", nil).WantProblem(http.StatusNotFound, "no_route")
 	if _, _, err := ops.EndFreeze(t.Context(), data.Options{Dir: dir}, time.Now); err == nil {
 		t.Error("two processes hold one directory")
 	}
@@ -52,7 +52,7 @@ func TestEndFreeze(t *testing.T) {
 	w = servertest.Start(t, servertest.WithConfig(server.Config{Data: dir}))
 	p = w.Login("owner@acme.test")
 	w.NewDevice(product, version, id).MustSync()
-	lines := p.Must(http.StatusOK, "GET", "/audit?chain=server&action=settle", nil)["items"].([]any)
+	lines := p.Must(http.StatusOK, "GET", "/audit?chain=server&action=endFreeze", nil)["items"].([]any)
 	if len(lines) != 1 || lines[0].(map[string]any)["actor"].(map[string]any)["kind"] != "system" {
 		t.Errorf("the log says %v", lines)
 	}
