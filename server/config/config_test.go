@@ -92,7 +92,7 @@ func TestAllFaultsAreReported(t *testing.T) {
 	}
 	lines := strings.Split(err.Error(), "\n")
 	wants := []string{
-		`data: required; use a directory; it is created if missing (set by --data, ONELICENSE_DATA, or data in the file)`,
+		`data: required; use a directory, which is created if missing (set by --data, ONELICENSE_DATA, or data in the file)`,
 		`idle-timeout: "1y" is not a duration; use a duration from 100ms to 24h (from the file "`,
 		`lisen: unknown setting; docs/configuration.md lists them (from the file "`,
 		`listen: "localhost" is not of the form host:port; use host:port; port 0 picks a free port, an empty host listens on all addresses ` +

@@ -23,7 +23,7 @@ var settings = []Setting{
 		set:         func(s *Settings, text string) error { s.Listen = text; return checkAddress(text) },
 	},
 	{
-		Name: "data", Allowed: "a directory; it is created if missing",
+		Name: "data", Allowed: "a directory, which is created if missing",
 		Description: "Directory of the master key and, with the embedded store, of the database. Required.",
 		set: func(s *Settings, text string) error {
 			s.Data = text

@@ -61,15 +61,27 @@ docs/configuration.md describes all settings.`,
 func settingsFlags(f *pflag.FlagSet) {
 	f.String(config.FileSetting, "", "file with settings, in TOML")
 	for _, s := range config.Table() {
-		f.String(s.Name, "", flagHelp(s))
 		if s.Boolean {
-			f.Lookup(s.Name).NoOptDefVal = "true"
+			f.VarPF(new(booleanText), s.Name, "", flagHelp(s)).NoOptDefVal = "true"
+		} else {
+			f.String(s.Name, "", flagHelp(s))
 		}
 		if s.Secret {
 			f.String(s.FileName(), "", "file that contains --"+s.Name)
 		}
 	}
 }
+
+// booleanText is the value of a flag that needs none. It keeps the text for package config to check.
+type booleanText string
+
+func (b *booleanText) String() string { return string(*b) }
+
+// Set accepts any text.
+func (b *booleanText) Set(text string) error { *b = booleanText(text); return nil }
+
+// Type makes the flag's help that of a boolean.
+func (b *booleanText) Type() string { return "bool" }
 
 func flagHelp(s config.Setting) string {
 	text := s.Description + " Allowed: " + s.Allowed + "."
