@@ -34,7 +34,7 @@ func (d *dualListener) acceptLoopback() {
 		select {
 		case d.accepted <- c:
 		case <-d.closed:
-			c.Close()
+			_ = c.Close()
 			return
 		}
 	}

@@ -196,7 +196,7 @@ func (m *runner) count(n int32) (counted bool, err error) {
 		m.mu.Unlock()
 		return false, toError(err)
 	case answer == abi.ConsumePoll:
-		m.step(abi.Event{Type: abi.EventPoll}) // the module never refuses it
+		_ = m.step(abi.Event{Type: abi.EventPoll}) // the module never refuses it
 		m.mu.Unlock()
 		m.saves.waitForBatch()
 		return true, nil

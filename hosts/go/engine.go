@@ -228,7 +228,7 @@ func (e *engine) takeUnusedInterpreter() *backend {
 
 func (t *backend) close() {
 	if t != nil {
-		t.runtime.Close(context.Background())
+		_ = t.runtime.Close(context.Background()) // fails only if it is closed already
 	}
 }
 
@@ -237,7 +237,7 @@ func (e *engine) closeIdleInterpreters() {
 	for range cap(e.idleInstances) {
 		select {
 		case inst := <-e.idleInstances:
-			e.releaseInstance(inst, nil)
+			_ = e.releaseInstance(inst, nil) // returns the error that it is given
 		default:
 			return
 		}

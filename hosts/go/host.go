@@ -169,7 +169,7 @@ func (m *runner) feedBackground(run int, e abi.Event) {
 	}
 	// The only event of ours that the module refuses is a reply larger than a call may be, which no server sends.
 	if err := m.step(e); err != nil && e.Type == abi.EventReply {
-		m.step(abi.Event{Type: abi.EventFailed, ID: e.ID, Detail: verdictOf(err).Detail})
+		_ = m.step(abi.Event{Type: abi.EventFailed, ID: e.ID, Detail: verdictOf(err).Detail})
 	}
 }
 
@@ -228,7 +228,7 @@ func (m *runner) setTimer(in int64) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if run == m.generation && number == m.timerID {
-			m.step(abi.Event{Type: abi.EventTimer})
+			_ = m.step(abi.Event{Type: abi.EventTimer}) // the module never refuses it
 		}
 	})
 }

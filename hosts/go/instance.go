@@ -62,7 +62,7 @@ func moduleConfig(stderr io.Writer) wazero.ModuleConfig {
 }
 
 func (i *instance) close() {
-	i.module.Close(context.Background())
+	_ = i.module.Close(context.Background()) // fails only if it is closed already
 	i.backend.release()
 }
 

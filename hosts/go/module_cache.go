@@ -44,7 +44,7 @@ func openCacheIn(user string, sum [32]byte) (folder string, warm bool) {
 		warm = warm || filepath.Dir(filepath.Dir(path)) == folder && !strings.HasSuffix(path, ".tmp")
 	}
 	now := time.Now()
-	os.Chtimes(folder, now, now)
+	_ = os.Chtimes(folder, now, now) // only delays or hastens the next prune
 	prune(root, now)
 	return folder, warm
 }

@@ -233,8 +233,8 @@ func refusals(t *testing.T, err error) {
 
 var material = regexp.MustCompile(`\{\\{0,7}"type\\{0,7}":\\{0,7}"onelicense/[a-z]+/1.*?\\n[A-Za-z0-9+/]+=*\\{1,7}n`)
 
-// real returns documents of one type from the traces.
-func real(f *testing.F, kind string) (list [][]byte) {
+// documentsFromTraces returns documents of one type from the traces.
+func documentsFromTraces(f *testing.F, kind string) (list [][]byte) {
 	f.Helper()
 	files, err := filepath.Glob("../../spec/vectors/client/*.json.gz")
 	if err != nil || len(files) == 0 {
@@ -286,7 +286,7 @@ func gunzip(f *testing.F, path string) []byte {
 func FuzzAnswer(f *testing.F) {
 	relay := &Delegation{Key: hex.EncodeToString(device.Public().(ed25519.PublicKey))}
 	for _, kind := range []string{TypeLease, TypeRefusal} {
-		for _, t := range real(f, kind) {
+		for _, t := range documentsFromTraces(f, kind) {
 			document, _, _ := bytes.Cut(t, []byte("\n"))
 			f.Add(t, uint8(0))
 			f.Add(document, uint8(1))
@@ -330,7 +330,7 @@ func FuzzAnswer(f *testing.F) {
 //
 // proves part of S18
 func FuzzRequest(f *testing.F) {
-	for _, t := range real(f, TypeRequest) {
+	for _, t := range documentsFromTraces(f, TypeRequest) {
 		document, _, _ := bytes.Cut(t, []byte("\n"))
 		f.Add(t, uint8(0))
 		f.Add(document, uint8(2))

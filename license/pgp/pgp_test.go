@@ -127,7 +127,7 @@ func TestRotationAndRevocation(t *testing.T) {
 				_, err := revoked.Public().Verify(license.UseFile, text, check.signature, now)
 				expect(t, err, check.want)
 			}
-			if got := revoked.Public().Keys(now)[1]; got.State != c.state || got.Revoked != made.Add(4*day) {
+			if got := revoked.Public().Keys(now)[1]; got.State != c.state || !got.Revoked.Equal(made.Add(4*day)) {
 				t.Errorf("state %s, revoked %s", got.State, got.Revoked)
 			}
 			if strings.HasPrefix(c.name, "root") {

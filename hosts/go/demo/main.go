@@ -137,7 +137,7 @@ func (s step) do(ctx context.Context, client *onelicense.Client, in *bufio.Reade
 	case "deactivate":
 		return client.Deactivate(ctx)
 	case "hold":
-		in.ReadString('\n') // the end of the input counts as a line
+		_, _ = in.ReadString('\n') // the end of the input counts as a line
 	case "shutdown":
 		return client.Close(ctx)
 	}
@@ -187,7 +187,7 @@ func serve(ctx context.Context, client *onelicense.Client, address string) error
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		<-ctx.Done()
-		server.Close()
+		_ = server.Close()
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -198,5 +198,5 @@ func serve(ctx context.Context, client *onelicense.Client, address string) error
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) // fails only if the client has disconnected
+	_ = json.NewEncoder(w).Encode(body) // fails only if the client has disconnected
 }

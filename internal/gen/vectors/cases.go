@@ -60,7 +60,7 @@ func cases() (map[string][]byte, []vector) {
 
 // fileForms adds vectors about the bytes and lines of a file.
 func fileForms(l *vectorList, plain []byte, seal func(string) []byte) {
-	swap := func(old, new string) []byte { return bytes.Replace(plain, []byte(old), []byte(new), 1) }
+	swap := func(before, after string) []byte { return bytes.Replace(plain, []byte(before), []byte(after), 1) }
 	crlf := bytes.ReplaceAll(plain, []byte("\n"), []byte("\r\n"))
 	half := bytes.TrimSuffix(plain, []byte("\n"))
 
