@@ -14,9 +14,9 @@ const (
 	CodeFileContexts        Code = "file_contexts"        // line 2 is empty, or has an empty, repeated or ill-formed name
 	CodeFileEntitlements    Code = "file_entitlements"    // line 3 is empty, or has an empty, repeated or ill-formed item
 	CodeFileTooManyItems    Code = "file_too_many_items"  // more than 64 contexts or 256 entitlements
-	CodeListNeeded          Code = "list_needed"          // the list's largest age has passed
+	CodeListNeeded          Code = "list_needed"          // the list is older than its largest age
 	CodeSignatureEncoding   Code = "signature_encoding"   // a document's signature line does not decode, is not canonical base64, or is empty
-	CodeSignatureFormat     Code = "signature_format"     // the bytes are no packet, another packet, two packets, or are followed by anything
+	CodeSignatureFormat     Code = "signature_format"     // the bytes are not a packet, another packet, two packets, or a packet followed by other bytes
 	CodeSignatureType       Code = "signature_type"       // a file is not signed in text mode (0x01), or a lease not in binary mode (0x00)
 	CodeSignatureAlgorithm  Code = "signature_algorithm"  // the hash is not SHA-256, SHA-384 or SHA-512, or the key algorithm is not on the list for this use
 	CodeSignatureInvalid    Code = "signature_invalid"    // the cryptographic check failed
@@ -28,7 +28,7 @@ const (
 	CodeKeyCompromised      Code = "key_compromised"      // the key or its root carries a revocation with reason compromised, or without reason
 	CodeKeyRetired          Code = "key_retired"          // the key or its root was revoked as superseded or retired, and the signature is not older than that
 	CodeKeyUse              Code = "key_use"              // its notation names another use, it lacks the one that the use needs, or the key only certifies
-	CodeKeyringInvalid      Code = "keyring_invalid"      // it is no OpenPGP certificate, holds more than one, holds a private key, or a revocation in it cannot be checked
+	CodeKeyringInvalid      Code = "keyring_invalid"      // it is not an OpenPGP certificate, is more than one, holds a private key, or a revocation in it cannot be checked
 	CodeExpired             Code = "expired"              // the license is limited in time and its end has passed
 	CodeMaintenanceEnded    Code = "maintenance_ended"    // the program is another version than the license was made for, and was released later than its maintenance covers
 	CodeSuspended           Code = "suspended"            // the vendor suspended it
@@ -38,13 +38,13 @@ const (
 	CodeUnknownVersion      Code = "unknown_version"      // no version of the product has the id
 	CodeUnknownLicense      Code = "unknown_license"      // no license of the version has the id, or it was deleted
 	CodeDeactivated         Code = "deactivated"          // the vendor, the holder or a newer installation took its place
-	CodeCloned              Code = "cloned"               // states that a later activation had closed came back, again and again
+	CodeCloned              Code = "cloned"               // states that a re-activation had closed were used again, repeatedly
 	CodeRestoredTooOften    Code = "restored_too_often"   // the re-activation budget of the window is used up
 	CodeWrongDevice         Code = "wrong_device"         // the request is signed by a key that is not the activation's
-	CodeFingerprintChanged  Code = "fingerprint_changed"  // more parts of the fingerprint are not as they were accepted last than the policy tolerates, or the one that the license names is another
+	CodeFingerprintChanged  Code = "fingerprint_changed"  // more parts of the fingerprint have changed since they were last accepted than the policy tolerates, or a part that the license is bound to
 	CodeActivationLimit     Code = "activation_limit"     // the license's number of activations per window is reached
 	CodeMachineLimit        Code = "machine_limit"        // the number of activated machines has reached the limit
-	CodeMoveLimit           Code = "move_limit"           // a machine was given up, another would take its place, and the license's number of moves per window is reached
+	CodeMoveLimit           Code = "move_limit"           // another machine would take a place that was given up, and the license's number of transfers per window is reached
 	CodeRateLimited         Code = "rate_limited"         // more requests than the server takes from one client
 	CodeFrozen              Code = "frozen"               // a new activation, seat or block is asked for after a restore
 	CodeStaleState          Code = "stale_state"          // the request does not follow the last lease of the activation
@@ -61,7 +61,7 @@ const (
 	CodeUnknownEntitlement  Code = "unknown_entitlement"  // no license has the entitlement
 	CodeContextNotAllowed   Code = "context_not_allowed"  // no license with the entitlement lists the context
 	CodeLeaseFull           Code = "lease_full"           // the lease would be larger than 4096 bytes
-	CodeUnreachable         Code = "unreachable"          // no connection, no answer in time, or no network
+	CodeUnreachable         Code = "unreachable"          // no network, no connection, or no answer in time
 	CodeServerError         Code = "server_error"         // any HTTP answer but a signed one
 	CodeUnpinned            Code = "unpinned"             // server_url ends without #fingerprint, the vendor did not opt in, and the server is not on loopback
 	CodeWrongRoot           Code = "wrong_root"           // the keyring's primary key is not the pinned one
@@ -70,7 +70,7 @@ const (
 	CodeLeaseOtherDevice    Code = "lease_other_device"   // product, license or activation differ
 	CodeLeaseOld            Code = "lease_old"            // its generation, number or time does not follow the last lease
 	CodeEpochLower          Code = "epoch_lower"          // its epoch is lower than one already seen
-	CodeDelegationInvalid   Code = "delegation_invalid"   // its delegation is of another product or license, has run out, is older than one seen, or the lease goes beyond it
+	CodeDelegationInvalid   Code = "delegation_invalid"   // its delegation is for another product or license, has expired, is older than one seen, or allows less than the lease grants
 	CodeStatementMalformed  Code = "statement_malformed"  // it is too large or its members are not those of the specification
 	CodeStatementMissing    Code = "statement_missing"    // the lease names a higher number or another hash than the list at hand
 	CodeStatementOld        Code = "statement_old"        // its number is lower than that of the list the client has
@@ -87,7 +87,7 @@ const (
 	CodeNoLicense           Code = "no_license"           // no loaded license has the entitlement in the context
 	CodeInUse               Code = "in_use"               // the storage is locked
 	CodeModuleMismatch      Code = "module_mismatch"      // its SHA-256 differs from the pinned one
-	CodeInternal            Code = "internal"             // a bug: a trap of the module, or a broken promise of the host
+	CodeInternal            Code = "internal"             // a bug: a trap of the module, or a violation of the ABI by the host
 )
 
 var verdicts = map[Code]Verdict{
