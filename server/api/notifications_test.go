@@ -120,10 +120,10 @@ func TestVendorEvents(t *testing.T) {
 
 	w.Clock.Advance(time.Hour) // what happened together comes in one letter
 	told := ""
-	for !strings.Contains(told, "ends soon") {
+	for !strings.Contains(told, "expires soon") {
 		told += receive(t, letters)
 	}
-	for _, about := range []string{"Site", "nearly used up", "Two seem to share"} {
+	for _, about := range []string{"Site", "nearly used up", "Two machines seem to share"} {
 		if !strings.Contains(told, about) {
 			t.Errorf("no word of %q in %s", about, told)
 		}
