@@ -59,7 +59,7 @@ var arrows = []struct {
 	{"server/issuer", []string{"license/lease", "license/pgp", "server/licensing"}, "the only holder of private keys is small, speaks the domain's words and reaches nothing else"},
 	{"server/masterkey", nil, "a key comes from outside; what it opens is not known here"},
 	{"server/store/storetest", []string{"license/lease", "server/access", "server/licensing"}, "one contract for every store"},
-	{"server/store/memory", []string{"license/lease", "server/access", "server/licensing"}, "a store knows the domain and no transport"},
+	{"server/store/memory", []string{"license/lease", "server/licensing"}, "a store knows the domain and no transport"},
 	{"server/store/sqlite", []string{"license/lease", "server/access", "server/licensing"}, "a store knows the domain and no transport"},
 	{"server/store/mongo", []string{"license/lease", "server/access", "server/licensing"}, "a store knows the domain and no transport"},
 	{"server/problem", []string{"license", "server/access", "server/licensing"}, "the one map from codes to HTTP"},
