@@ -16,13 +16,13 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The attacks that a server meets, one test each, named after the attack; among them all that was tried on other licensing servers with
-// success. spec/threats.md lists them and says what is not stopped.
+// One test for each attack on a server, named after the attack, including those that have succeeded against other licensing servers.
+// spec/threats.md lists them and says what is not prevented.
 
 // id of the program's activation.
 func (p *program) id() lease.Hash { return lease.ActivationID(p.device.Public().(ed25519.PublicKey)) }
 
-// held returns the activations that have a seat.
+// held returns the activations that hold a seat.
 func (s *server) held(t *testing.T) map[lease.Hash]bool {
 	t.Helper()
 	list, err := s.Reservations(t.Context(), s.org, s.license.ID, licensing.Page{})
@@ -59,8 +59,8 @@ func machine(parts ...string) func(*lease.Request) {
 	}
 }
 
-// The copy of a virtual machine has the same disk, memory, ids and address. The second of the two is found at its first sync; they hold one
-// seat between them; and when they go on, it has a name and evidence before the budget is spent.
+// A cloned virtual machine has the same disk, memory, ids and address. The second copy is detected at its first sync; together they hold
+// one seat; and if they continue, they are reported with evidence before the budget is spent.
 //
 // proves N02
 func TestVMClone(t *testing.T) {
@@ -80,7 +80,7 @@ func TestVMClone(t *testing.T) {
 	equal(t, "seats", len(s.held(t)), 1)
 }
 
-// A virtual machine moves to other hardware, with all that it stores. Nothing is asked and nothing is suspected.
+// A virtual machine moves to other hardware with all its state: nothing is refused or suspected.
 //
 // proves N02 B02
 func TestMigrationLooksLikeClone(t *testing.T) {
@@ -95,8 +95,8 @@ func TestMigrationLooksLikeClone(t *testing.T) {
 	equal(t, "suspicions", len(held.Reactivations.Evidence), 0)
 }
 
-// The files of an installation are put back, or thrown away. What comes back is the same installation with the server's count; who has
-// nothing is a newcomer, for whom there is no room.
+// The files of an installation are restored, or deleted. With restored files it is the same installation with the server's count; without
+// files it is a newcomer, which the limit refuses.
 //
 // proves part of N02
 func TestStateRollback(t *testing.T) {
@@ -112,8 +112,8 @@ func TestStateRollback(t *testing.T) {
 	s.program(2).refused(t, license.CodeMachineLimit)
 }
 
-// Five seats are out. The server's data is put back to before that, and five others ask. With the restore told to the server, as its
-// manual has it, nobody gets any until the five are back or their leases have run out; else, from the first of the five on who comes.
+// Five seats are taken, then the server's data is restored to before that, and five others ask. If the restore is declared, as the manual
+// says, nobody gets a seat until the five are back or their leases have expired; otherwise, from the first of the five that syncs.
 //
 // proves N05
 func TestServerSnapshotRollback(t *testing.T) {
@@ -148,7 +148,7 @@ func TestServerSnapshotRollback(t *testing.T) {
 	}
 }
 
-// A seat is borrowed and never returned: at its deadline it is somebody else's, and no later deadline than the policy's can be had.
+// A seat is borrowed and never returned: it is free at its deadline, and no deadline beyond the policy's limit is granted.
 //
 // proves part of B03
 func TestBorrowedSeatKeptForEver(t *testing.T) {
@@ -167,7 +167,7 @@ func TestBorrowedSeatKeptForEver(t *testing.T) {
 	equal(t, "the borrower's", len(p.sync(t).Reservations), 0)
 }
 
-// Somebody who knows all that the program ships, or has recorded what it sent, gives its seat back for it.
+// A third party that knows everything the program ships, or has recorded its requests, cannot release its seat.
 //
 // proves S18
 func TestThirdPartyReleasesMySeat(t *testing.T) {
@@ -196,7 +196,7 @@ func TestThirdPartyReleasesMySeat(t *testing.T) {
 	equal(t, "my next sync", len(mine.sync(t).Reservations), 1)
 }
 
-// A program says that it is alive, and has no seat: it never had one, or has lost it.
+// A program sends heartbeats but holds no seat, because it never had one or lost it.
 //
 // proves L21
 func TestHeartbeatWithoutASeat(t *testing.T) {
@@ -216,7 +216,7 @@ func TestHeartbeatWithoutASeat(t *testing.T) {
 	}
 }
 
-// Counts that are no counts. Nothing is counted for them, and nothing beyond the allowance for the largest there is.
+// Impossible counts are refused and not counted; the largest possible count is charged up to the allowance.
 //
 // proves S12 S24
 func TestImpossibleQuantities(t *testing.T) {
@@ -236,7 +236,7 @@ func TestImpossibleQuantities(t *testing.T) {
 	equal(t, "used", s.used(t), 10)
 }
 
-// 100 kB where a fingerprint should be, or more parts than there are: refused before anything is stored.
+// A fingerprint of 100 kB or with too many parts is refused before anything is stored.
 //
 // proves S24
 func TestHugeFingerprint(t *testing.T) {
@@ -253,7 +253,7 @@ func TestHugeFingerprint(t *testing.T) {
 	p.sync(t, machine("board", "disk"))
 }
 
-// The same report comes again: after a lost reply, from a proxy that repeats, eight times at once.
+// The same report is sent again: after a lost reply, by a proxy that repeats it, eight times concurrently.
 //
 // proves S19
 func TestSameUsageReportTwice(t *testing.T) {
@@ -278,7 +278,7 @@ func TestSameUsageReportTwice(t *testing.T) {
 	equal(t, "used", s.used(t), 5)
 }
 
-// Reports are lost, doubled and late; the number that counts is the highest, and the lease is the receipt for it.
+// Reports are lost, duplicated and late; the highest count stands, and the lease confirms it.
 //
 // proves S19 N07
 func TestMeteringReplayOrLoss(t *testing.T) {
@@ -294,8 +294,8 @@ func TestMeteringReplayOrLoss(t *testing.T) {
 	equal(t, "used", s.used(t), 9)
 }
 
-// Everything but the device key is known: the four values of the settings, which are no secrets, and an activation's id. That is worth one
-// more installation, if there is room for one.
+// An attacker knows everything but the device key: the four settings, which are not secret, and an activation's id. That is worth one more
+// installation, if the limits allow it.
 //
 // proves S16 S18
 func TestGuessingLicenseKeys(t *testing.T) {
@@ -318,8 +318,8 @@ func TestGuessingLicenseKeys(t *testing.T) {
 	equal(t, "the owner's", owner.sync(t, counts(3)).Counters.Used, 3)
 }
 
-// Two hundred new installations at once: as many as the policy allows in a window are activated, the others are told when to come, and
-// leave nothing behind. Who is activated notices nothing.
+// Two hundred new installations ask at once: as many as the policy allows in a window are activated, the others are told when to retry, and
+// leave no record. Existing installations are not affected.
 //
 // proves S16
 func TestFlood(t *testing.T) {
@@ -341,7 +341,7 @@ func TestFlood(t *testing.T) {
 	p.sync(t, counts(1))
 }
 
-// The vendor takes an installation's place away while it is offline. It may go on until its lease ends, and no longer; its seat is free at
+// The vendor deactivates an installation while it is offline. It may continue until its lease expires, and no longer; its seat is free at
 // once.
 //
 // proves part of B01
@@ -356,8 +356,8 @@ func TestEvictedYetOffline(t *testing.T) {
 	p.refused(t, license.CodeDeactivated, wants("modeling@ui"))
 }
 
-// Who has stolen the key that leases are signed with writes a lease that is ahead of the records, with calls that the customer never made.
-// Once the vendor has said that the key is compromised, the records believe nothing that it signed.
+// An attacker who has stolen the key that signs leases forges a lease that is ahead of the records, with calls that were never made. Once
+// the vendor has declared the key compromised, nothing that it signed is accepted.
 //
 // proves part of N04
 func TestExpiredOrRevokedKey(t *testing.T) {

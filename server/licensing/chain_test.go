@@ -12,19 +12,19 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The rules of the chain that need more than one holder or more than one history of the server. The simulated world (server/sim) has them
-// happen in every order; here each stands for itself.
+// The rules of the chain with more than one holder, or more than one history of the server. The simulation (server/sim) runs them in every order;
+// here each is tested by itself.
 
 const day = 24 * time.Hour
 
-// withHighLimits is a license whose limits are in nobody's way but where a test says so.
+// withHighLimits sets limits that no test reaches unless it changes them.
 func withHighLimits(p *licensing.Policy, l *licensing.License) {
 	p.Type = lease.Calls
 	l.Allowance, l.Expires = 1000, 0
 }
 
-// Records that were rolled back catch up with what a genuine lease shows, whoever comes first; and the new epoch grants nothing new until
-// no lease of the old one can be outstanding.
+// Records that were rolled back catch up with genuine leases in either order, and the new epoch grants nothing new until no lease of the
+// old one can be outstanding.
 //
 // proves N05
 // proves part of N02
@@ -62,7 +62,7 @@ func TestTwoActivationsRecoverAfterRollback(t *testing.T) {
 	}
 }
 
-// The seats that a lease shows are held whatever the records say of others, and usage is taken in full.
+// The seats of a genuine lease are held whatever the records say of others, and its usage is charged in full.
 func TestRollbackRecoveryIgnoresLimits(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, l *licensing.License) {
 		withHighLimits(p, l)
@@ -106,7 +106,7 @@ func TestRollbackRecoveryRefusals(t *testing.T) {
 	equal(t, "counted", l.Counters.Counted, 0)
 }
 
-// An installation that the records do not know at all is told to wait while there may be more like it, and then pays like a newcomer.
+// An installation that the records do not contain has to wait while there may be others like it; then it is limited like a newcomer.
 //
 // proves part of N05
 func TestUnknownInstallationShowingLease(t *testing.T) {
@@ -123,7 +123,7 @@ func TestUnknownInstallationShowingLease(t *testing.T) {
 	equal(t, "number", l.Number, 2)
 	s.program(2).refused(t, license.CodeMachineLimit)
 
-	// An administrator who knows that nothing is outstanding need not wait.
+	// An administrator who knows that no lease is outstanding ends the freeze.
 	s.rollBack(t, before)
 	p.refused(t, license.CodeServerRolledBack)
 	must(t, s.EndFreeze(t.Context()))
@@ -166,7 +166,8 @@ func TestEpochIsMonotonic(t *testing.T) {
 	equal(t, "and above it", again.Value, first.Value+2)
 }
 
-// alternateSyncs has two holders of one activation sync in turn until one is refused for good, and tells after how many re-activations.
+// alternateSyncs lets two holders of one activation sync alternately until one is refused for good, and returns the code of that refusal
+// and the number of accepted re-activations.
 func alternateSyncs(t *testing.T, holders ...*program) (code license.Code, accepted int) {
 	t.Helper()
 	for n := range 12 {
@@ -224,7 +225,7 @@ func TestCloneDetection(t *testing.T) {
 	}
 }
 
-// Who waits gains nothing: turns are forgotten a long window after the last one, and not after the first.
+// Waiting does not help clones: alternations are forgotten a long window after the last one, not after the first.
 func TestCloneDetectionWindow(t *testing.T) {
 	s := newServer(t, withHighLimits)
 	a := s.program(1)
@@ -249,13 +250,13 @@ func TestCloneDetectionWindow(t *testing.T) {
 	equal(t, "after a window of quiet", anew(a), license.CodeOK)
 }
 
-// generation that the server says it is at.
+// generation returns the generation of the activation in the records.
 func (p *program) generation(t *testing.T) int64 {
 	t.Helper()
 	return p.refused(t, license.CodeStaleState).Generation
 }
 
-// A closed lease counts as a turn once: who shows it again after that only spends the budget.
+// A closed lease counts as an alternation once; showing it again only spends the budget.
 func TestClosedLeaseShownTwice(t *testing.T) {
 	s := newServer(t, withHighLimits)
 	a := s.program(1)
@@ -276,8 +277,8 @@ func TestClosedLeaseShownTwice(t *testing.T) {
 	again.refused(t, license.CodeCloned, again.reactivation(4)) // the last lease of the chain closed just now: the second turn
 }
 
-// What was prepaid is charged when it is granted, lapses with a re-activation, and is charged once more to who comes back with an older
-// state.
+// Prepaid calls are charged when they are granted, are forfeit with a re-activation, and are charged once more to an installation that
+// returns with an older state.
 //
 // proves part of S12
 func TestPrepaidBlocks(t *testing.T) {
@@ -345,7 +346,7 @@ func (s *server) policy(t *testing.T, change func(*licensing.Policy)) {
 	must(t, err)
 }
 
-// What is known of an installation is what its holder told last, and a re-activation says which parts of the machine are others.
+// The record of an installation has what its holder reported last, and a re-activation records the changed parts of the machine.
 //
 // proves C17
 func TestLastReport(t *testing.T) {
@@ -411,8 +412,8 @@ func TestStatementAttachedToLease(t *testing.T) {
 	}
 }
 
-// Two nodes whose clocks differ answer in turn, and then the clock of both is put back. A program goes on through all of it: no lease is
-// of an earlier time than the one before it, for it would be refused, and so would be the same lease for the same bytes.
+// Two nodes with different clocks answer in turn, and then both clocks are set back. The program continues: no lease has an earlier time
+// than the one before it, which the program would refuse.
 func TestLeaseTimeIsMonotonicAcrossNodes(t *testing.T) {
 	s := newServer(t, withHighLimits, func(p *licensing.Policy, _ *licensing.License) { p.Trigger = lease.EveryCall })
 	s.wait(time.Hour) // away from the keys, which sign nothing from before they were made
@@ -433,7 +434,7 @@ func TestLeaseTimeIsMonotonicAcrossNodes(t *testing.T) {
 	equal(t, "in a new epoch", p.sync(t, counts(9)).Time, ms(s.clock()))
 }
 
-// One node finds out that the records were rolled back. The others grant nothing new either, and what is prepaid is new with each sync.
+// One node detects that the records were rolled back. The other nodes grant nothing new either.
 //
 // proves part of N05
 func TestEpochPropagatesToOtherNodes(t *testing.T) {

@@ -20,7 +20,7 @@ func (s *server) customer(t *testing.T, name, reference string) catalogue.Custom
 	return c
 }
 
-// licenseFor is another license of the version, for a customer.
+// licenseFor creates another license of the version for a customer.
 func (s *server) licenseFor(t *testing.T, id license.ID, change ...func(*licensing.License)) (licensing.License, error) {
 	t.Helper()
 	l := licensing.License{Record: s.meta(), Version: s.version.ID, CustomerID: id, Contexts: []string{"ui"}, Allowance: 1,
@@ -89,7 +89,7 @@ func TestReferencesAreUnique(t *testing.T) {
 		t.Errorf("an old edit: %v", err)
 	}
 
-	// What a crash has left behind is taken after a while.
+	// A claim that a crash has left behind is taken over after the grace.
 	must(t, s.store.CreateEntry(t.Context(), licensing.Entry{Kind: "customer_reference",
 		ID: string(s.org) + ":" + string(lease.HashOf([]byte("lost"))), Org: s.org, Created: ms(startTime), Body: []byte(ada.ID)}))
 	if _, err := s.CreateCustomer(t.Context(), catalogue.Customer{Record: s.meta(), Name: "Eve", Reference: "lost"}); !errors.Is(err,
@@ -100,7 +100,7 @@ func TestReferencesAreUnique(t *testing.T) {
 	s.customer(t, "Eve", "lost")
 }
 
-// Of a deletion and a license that names the customer, made at once, one wins.
+// Of a deletion of a customer and a concurrent creation of a license for it, one succeeds.
 func TestDeleteCustomerDuringCreateLicense(t *testing.T) {
 	s := newServer(t)
 	for range 50 {
@@ -147,7 +147,7 @@ func TestTrialOncePerCustomer(t *testing.T) {
 	must(t, err)
 }
 
-// A trial that is given to another customer is that one's, however it comes there.
+// A trial that is given to another customer counts as its trial, whichever way it is given.
 //
 // proves part of B05
 func TestTrialOnTransfer(t *testing.T) {
@@ -185,7 +185,7 @@ func TestTrialOnTransfer(t *testing.T) {
 	}
 }
 
-// An edit that is refused takes nobody's trial.
+// A refused edit claims no trial.
 //
 // proves part of B05
 func TestRefusedEditReleasesTrial(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/events"
 )
 
-// eventRecorder remembers what it was told, once for each key, as an outbox does.
+// eventRecorder records events, once for each key, as an outbox does.
 type eventRecorder struct {
 	mu    sync.Mutex
 	known map[string]bool
@@ -24,7 +24,7 @@ type eventRecorder struct {
 	fails bool
 }
 
-var errSinkFailed = errors.New("nobody listens")
+var errSinkFailed = errors.New("the sink failed")
 
 func (t *eventRecorder) Record(_ context.Context, n events.Event) error {
 	t.mu.Lock()
@@ -44,7 +44,7 @@ func (t *eventRecorder) Record(_ context.Context, n events.Event) error {
 	return nil
 }
 
-// expectEvents wants exactly these types since the last time.
+// expectEvents fails unless exactly events of these types were recorded since the last call.
 func (s *server) expectEvents(t *testing.T, want ...events.Type) []events.Event {
 	t.Helper()
 	s.events.mu.Lock()
@@ -101,7 +101,7 @@ func TestEventsOfVendorChanges(t *testing.T) {
 	s.expectEvents(t, events.LicenseDeleted)
 }
 
-// A sync that passes no threshold tells nothing.
+// A sync that passes no threshold records no event.
 //
 // proves part of B14
 func TestUsageEvents(t *testing.T) {
@@ -135,7 +135,7 @@ func TestUsageEvents(t *testing.T) {
 	s.expectEvents(t, events.LicenseNearlyExhausted, events.LicenseExhausted)
 }
 
-// The server ends, or cannot tell, between a sync and its answer: the program asks again, and it is told then.
+// The process ends, or recording fails, between a sync and its answer: the program asks again, and the event is recorded then.
 //
 // proves part of B14
 func TestEventIsRecordedBeforeReply(t *testing.T) {
@@ -243,14 +243,14 @@ func TestExpiryReminders(t *testing.T) {
 	at(startTime.Add(32 * 24 * time.Hour))
 	at(startTime.Add(33*24*time.Hour), events.LicenseExpiring)
 
-	// The end is moved: what was due says nothing, and the new one is announced.
+	// The end is changed: the earlier reminder records nothing, and the new end is announced.
 	s.edit(t, func(l *licensing.License) { l.Expires = ms(ends.Add(30 * 24 * time.Hour)) })
 	s.expectEvents(t, events.LicenseChanged)
 	at(ends.Add(-24 * time.Hour))
 	at(ends, events.LicenseExpiring) // 30 days before the new one
 	at(ends.Add(24 * time.Hour))
 
-	// Nobody looked for long: what is out of date is not told.
+	// The job did not run for long: outdated reminders are skipped.
 	if n := at(ends.Add(31*24*time.Hour), events.LicenseExpired)[0]; n.Details["days"] != nil {
 		t.Errorf("%+v", n)
 	}
@@ -259,7 +259,7 @@ func TestExpiryReminders(t *testing.T) {
 	must(t, err)
 	equal(t, "entries left", len(due), 0)
 
-	// A crash between the telling and the moving of its entry: it is one notice.
+	// A crash between recording the event and rescheduling its entry: it is one event.
 	s.edit(t, func(l *licensing.License) { l.Expires = ms(s.clock().Add(30 * 24 * time.Hour).Add(time.Hour)) })
 	s.expectEvents(t, events.LicenseChanged)
 	before := s.store.Copy()

@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// parts tells the values of disk, board and mac.
+// parts sets a fingerprint with these values of disk, board and mac.
 func (s *server) parts(values ...string) func(*lease.Request) {
 	return func(r *lease.Request) {
 		r.Fingerprint = nil
@@ -21,7 +21,7 @@ func (s *server) parts(values ...string) func(*lease.Request) {
 	}
 }
 
-// withTolerance refuses machines of which more parts than these have changed.
+// withTolerance refuses machines of which more than this number of parts have changed.
 func withTolerance(parts int64) func(*licensing.Policy, *licensing.License) {
 	return func(p *licensing.Policy, _ *licensing.License) {
 		p.FingerprintAction, p.FingerprintTolerance = licensing.FingerprintRefuse, parts
@@ -39,7 +39,7 @@ func (p *program) record(t *testing.T) licensing.Activation {
 	return a
 }
 
-// A machine whose parts are replaced one after another is the same one to the end.
+// A machine whose parts are replaced one after another stays the same machine.
 //
 // proves part of B02
 func TestFingerprintDrift(t *testing.T) {
@@ -77,7 +77,7 @@ func TestFingerprintChangeRefused(t *testing.T) {
 	equal(t, "counted", held.Counted, 1) // nothing of it was taken
 	p.sync(t, s.parts("d1", "b1", "m1"), counts(1))
 
-	// The state on another machine is a clone of it, also when it activates anew.
+	// The same state on another machine is refused, also when it re-activates.
 	clone := p.copy()
 	p.sync(t, s.parts("d1", "b1", "m1"), counts(2))
 	clone.refused(t, license.CodeStaleState, s.parts("d2", "b2", "m2"))
@@ -92,7 +92,7 @@ func TestFingerprintChangeRefused(t *testing.T) {
 	p.refused(t, license.CodeFingerprintChanged, s.parts("d4", "b4", "m4"), counts(4)) // that was once
 }
 
-// Where nothing is refused, what changed is told all the same.
+// Changes are reported also where the policy refuses nothing.
 func TestFingerprintChangesAreReported(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
@@ -141,8 +141,8 @@ func TestBindMachine(t *testing.T) {
 	}
 }
 
-// The files of an installation that has given up its place are put on another machine. That is a move like any other, though it is the same
-// installation that comes back.
+// The files of an installation that has vacated its place are copied to another machine. That is a transfer, although it is the same
+// installation.
 //
 // proves part of B01 B02
 func TestGoodbyeThenOtherMachine(t *testing.T) {

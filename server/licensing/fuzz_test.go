@@ -11,8 +11,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// FuzzSync sends what a program with a good key could sign: first an honest exchange, then any other. Whatever it says, it is answered by
-// the rules and never by a fault of the server, and what the license allows holds.
+// FuzzSync sends requests that a program with a valid key could sign: an honest one first, then a mutated one. Each is answered by the
+// rules without a failure of the server, and the limits of the license hold.
 func FuzzSync(f *testing.F) {
 	f.Add(int64(1), int64(2), int64(0), int64(3), int64(0), "modeling", "ui", "rendering", "", true, false)
 	f.Add(int64(1), int64(1), int64(1)<<60, int64(11), int64(-1), "modeling", "batch", "nothing", "a challenge", false, true)

@@ -18,7 +18,7 @@ import (
 	"github.com/onelicense/onelicense/server/store/memory"
 )
 
-// interruptedStore is a node's store, in which another node comes first at the next change of a product.
+// interruptedStore is a store in which another node's change comes first at the next update of a product.
 type interruptedStore struct {
 	licensing.Store
 	first func()
@@ -32,7 +32,7 @@ func (s *interruptedStore) UpdateProduct(ctx context.Context, p licensing.Produc
 	return s.Store.UpdateProduct(ctx, p)
 }
 
-// node is another node of the same server.
+// node returns another node of the same server.
 func (s *server) node(t *testing.T, store licensing.Store) domain {
 	t.Helper()
 	keys, err := issuer.New(bytes.Repeat([]byte{1}, issuer.MasterKeySize), nil)
@@ -60,8 +60,7 @@ func (s *server) keysIn(t *testing.T, use license.Use, state licensing.KeyState)
 	return found
 }
 
-// Between reading and storing, another node has changed the keys: the change is made again from what is there now, or is refused because
-// of it.
+// Another node changes the keys between reading and storing: the change is repeated on the new record, or refused because of it.
 //
 // proves part of N04
 func TestConcurrentKeyRotation(t *testing.T) {
@@ -86,7 +85,7 @@ func TestConcurrentKeyRotation(t *testing.T) {
 	_, err = node.ChangeKeyState(ctx, s.org, s.product.ID, next, licensing.PromoteKey)
 	refusedWith(t, err, licensing.CodeKeyWrongState)
 
-	// One node revokes a license while the other says that a key is compromised: the last statement says both.
+	// One node revokes a license while the other declares a key compromised: the last statement has both.
 	lost := s.keysIn(t, license.UseFile, licensing.KeyCurrent)[0].Fingerprint
 	one.first = func() {
 		_, err := other.RevokeLicense(ctx, s.org, s.license.ID)
@@ -104,7 +103,7 @@ func TestConcurrentKeyRotation(t *testing.T) {
 	equal(t, "signing file keys", len(s.keysIn(t, license.UseFile, licensing.KeyCurrent)), 1)
 }
 
-// A root may be claimed by somebody whose record never came: after a while it is free again, and not before.
+// The claim of a root key whose product was never created is free after the grace, and not before.
 func TestOrphanedRootClaimIsTakenOver(t *testing.T) {
 	s := newServer(t)
 	ctx := t.Context()
@@ -134,14 +133,14 @@ func TestOrphanedRootClaimIsTakenOver(t *testing.T) {
 
 var errCrash = errors.New("the process is gone")
 
-// crashingStore is a store whose node dies when it is about to write a product, and so cleans nothing up either.
+// crashingStore fails to write products and to delete entries, as if the node had crashed: it cleans nothing up.
 type crashingStore struct{ *memory.Store }
 
 func (crashingStore) CreateProduct(context.Context, licensing.Product) error { return errCrash }
 
 func (crashingStore) DeleteEntry(context.Context, string, string, int64) error { return errCrash }
 
-// The same call again, with keys that were made elsewhere, finds the product that it has made, and leaves the root with it.
+// The same request again, with imported keys, finds the product that it has created and keeps its root claim.
 func TestImportIsIdempotent(t *testing.T) {
 	s := newServer(t)
 	ctx := licensing.WithSeed(t.Context(), bytes.Repeat([]byte{7}, 32))
@@ -160,7 +159,7 @@ func TestImportIsIdempotent(t *testing.T) {
 	refusedWith(t, err, licensing.CodeRootInUse)
 }
 
-// A lease that was lost on the way is signed again as of its own time, also after its key was retired or is lost.
+// A lost lease is signed again as of its own time, also after its key was retired or is lost.
 //
 // proves part of N04
 func TestResendAfterKeyRotation(t *testing.T) {

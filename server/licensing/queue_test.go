@@ -14,12 +14,12 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/leasing"
 )
 
-// withQueue has two seats of modeling and a line in which a place is kept for ten minutes.
+// withQueue sets two seats of modeling and a queue timeout of ten minutes.
 func withQueue(p *licensing.Policy, l *licensing.License) {
 	p.Queue, l.Expires = 10*minute, l.Expires+1000*aDay
 }
 
-// holdsSeat tells whether the lease grants modeling.
+// holdsSeat reports whether the lease grants modeling.
 func holdsSeat(l *lease.Lease) bool { return len(l.Reservations) == 1 }
 
 func (p *program) requestSeat(t *testing.T, with ...func(*lease.Request)) bool {
@@ -84,7 +84,7 @@ func TestQueueTimeout(t *testing.T) {
 	equal(t, "who is gone waits for nothing", len(s.waiting(t)), 0)
 }
 
-// Without a line nobody is remembered.
+// Without a queue no denied installation is recorded.
 func TestQueueDisabled(t *testing.T) {
 	s := newServer(t)
 	for n := range byte(4) {
@@ -93,7 +93,7 @@ func TestQueueDisabled(t *testing.T) {
 	equal(t, "waiting", len(s.waiting(t)), 0)
 }
 
-// However many stand in line at once, the slots are those of the license.
+// However many installations queue concurrently, no more slots are granted than the license has.
 //
 // proves part of B03
 func TestConcurrentQueue(t *testing.T) {
@@ -133,7 +133,7 @@ func (s *server) hold(t *testing.T, h leasing.NewHold) licensing.Hold {
 
 func user(name string) licensing.PartValue { return licensing.PartValue{Name: "user", Value: name} }
 
-// asUser tells who sits at the program.
+// asUser sets the user part of the fingerprint.
 func (s *server) asUser(name string) func(*lease.Request) {
 	return func(r *lease.Request) {
 		r.Fingerprint = []lease.FingerprintPart{lease.NewFingerprintPart(s.license.ID, "user", name)}
@@ -229,7 +229,7 @@ func TestInvalidHolds(t *testing.T) {
 	}
 }
 
-// A deleted license has no line.
+// Deleting a license deletes its queue.
 func TestDeleteLicenseDeletesQueue(t *testing.T) {
 	s := newServer(t, withQueue)
 	for n := range byte(3) {
@@ -242,7 +242,7 @@ func TestDeleteLicenseDeletesQueue(t *testing.T) {
 	s.program(1).refused(t, license.CodeUnknownLicense)
 }
 
-// Who gives back what was held for a user needs not be the user any more.
+// A slot that was held for a user can be released after the user part has changed.
 //
 // proves part of N06
 func TestReleaseByAnotherInstallation(t *testing.T) {
@@ -257,7 +257,7 @@ func TestReleaseByAnotherInstallation(t *testing.T) {
 	}
 }
 
-// Whose slot the vendor has taken back asks like anybody else, whatever its last lease says.
+// An installation whose slot the vendor has freed queues like any other, whatever its last lease says.
 //
 // proves part of B03 N06
 func TestFreedSlotGoesToNextInQueue(t *testing.T) {
@@ -283,7 +283,7 @@ func TestFreedSlotGoesToNextInQueue(t *testing.T) {
 	equal(t, "b, though she was closed", b.requestSeat(t), false)
 }
 
-// After a restore a slot that the vendor has taken back is a new one like any other.
+// After a restore, a slot that the vendor has freed counts as new, and is not granted during the freeze.
 func TestFreedSlotStaysFreeDuringFreeze(t *testing.T) {
 	s := newServer(t)
 	p := s.program(1)
@@ -297,7 +297,7 @@ func TestFreedSlotStaysFreeDuringFreeze(t *testing.T) {
 	equal(t, "because", l.Denied[0].Code, license.CodeFrozen)
 }
 
-// An installation that the vendor has closed is in nobody's way.
+// A deactivated installation leaves the queue.
 //
 // proves part of B03
 func TestDeactivatedInstallationLeavesQueue(t *testing.T) {
@@ -313,7 +313,7 @@ func TestDeactivatedInstallationLeavesQueue(t *testing.T) {
 	equal(t, "d", d.requestSeat(t), true)
 }
 
-// However much is held ahead, there is room to write down who has taken it.
+// The claims on the maximum number of held slots fit into the entry of the queue.
 func TestHoldOfManySlots(t *testing.T) {
 	s := newServer(t, func(_ *licensing.Policy, l *licensing.License) { l.Entitlements[0].Slots = 100_000 })
 	until := ms(startTime) + aDay
@@ -326,7 +326,7 @@ func TestHoldOfManySlots(t *testing.T) {
 	s.hold(t, leasing.NewHold{Part: user("bob"), Until: until})
 }
 
-// Holds that follow one another are not held at a time.
+// Consecutive holds do not add up.
 func TestConsecutiveHolds(t *testing.T) {
 	s := newServer(t)
 	from := ms(startTime) + aDay

@@ -50,7 +50,7 @@ func TestTermFromFirstActivation(t *testing.T) {
 	}
 }
 
-// Who is not let in begins nothing.
+// A refused activation does not start the term.
 func TestRefusedActivationStartsNoTerm(t *testing.T) {
 	s := newServer(t, withTerm(aDay, licensing.FromActivation), func(p *licensing.Policy, _ *licensing.License) { p.ActivationLimit = 0 })
 	s.program(1).refused(t, license.CodeActivationLimit)
@@ -201,7 +201,7 @@ func TestMaintenance(t *testing.T) {
 	p.refused(t, license.CodeUnknownLicense, as(outside)) // without maintenance a license is its version's only
 }
 
-// A refusal begins nothing, whatever it is for.
+// A refused sync does not start the term, whatever the reason.
 func TestRefusedSyncStartsNoTerm(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.MaxMachines, p.ActivationLimit = 1, 1 })
 	s.program(1).sync(t)
@@ -220,8 +220,7 @@ func TestRefusedSyncStartsNoTerm(t *testing.T) {
 	equal(t, "end", l.Expires, 0)
 }
 
-// The vendor takes the end of a license away, so that its term begins anew. It does so with whoever comes next: an installation that runs
-// already does not go on for ever.
+// The vendor removes the end of a license, so that its term starts again: it starts with the next sync, also of an existing installation.
 //
 // proves part of B05
 func TestTermRestartsWhenEndIsRemoved(t *testing.T) {
@@ -235,7 +234,7 @@ func TestTermRestartsWhenEndIsRemoved(t *testing.T) {
 	p.refused(t, license.CodeExpired)
 }
 
-// restartTerm gives a license that there is a term from an activation, of which there was none yet.
+// restartTerm gives the license a term from the first activation and removes its end.
 func restartTerm(after int64) func(*licensing.License) {
 	return func(l *licensing.License) { withTerm(after, licensing.FromActivation)(nil, l) }
 }

@@ -44,7 +44,7 @@ func newDomain(store licensing.Store, keys licensing.Issuer, o services.Options)
 	return domain{all.Catalogue, all.Leasing, all.Keys, all.Events}
 }
 
-// server is the domain over the reference store, with a clock that the test moves.
+// server is the domain over the reference store, with a clock that the test sets.
 type server struct {
 	domain
 	store   *memory.Store
@@ -75,7 +75,7 @@ func (s *server) wait(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
-// newServer has one license: ten calls, a day, two seats of modeling.
+// newServer returns a server with one license: ten calls, a day, two seats of modeling.
 func newServer(t *testing.T, change ...func(*licensing.Policy, *licensing.License)) *server {
 	t.Helper()
 	s := &server{store: memory.New(), now: startTime}
@@ -101,7 +101,7 @@ func newServer(t *testing.T, change ...func(*licensing.Policy, *licensing.Licens
 	return s
 }
 
-// restart makes a new service over the same data, as after a restart of the server.
+// restart creates new services over the same data, as after a restart of the server.
 func (s *server) restart(t *testing.T) {
 	t.Helper()
 	keys, err := issuer.New(bytes.Repeat([]byte{1}, issuer.MasterKeySize), nil)
@@ -109,7 +109,7 @@ func (s *server) restart(t *testing.T) {
 	s.domain = newDomain(s.store, keys, services.Options{Clock: s.clock, Epoch: 5, Secret: bytes.Repeat([]byte{2}, 32), Events: &s.events})
 }
 
-// rollBack puts the records back to what they were, and starts a new process on them.
+// rollBack restores the records and restarts the server.
 func (s *server) rollBack(t *testing.T, to *memory.Store) {
 	t.Helper()
 	s.store = to.Copy()
@@ -126,7 +126,7 @@ func (s *server) edit(t *testing.T, change func(*licensing.License)) {
 	must(t, err)
 }
 
-// program speaks the protocol as an honest client does, unless told otherwise.
+// program speaks the protocol as an honest client does, unless a test makes it do otherwise.
 type program struct {
 	s         *server
 	device    ed25519.PrivateKey
@@ -160,7 +160,7 @@ func (p *program) request(with ...func(*lease.Request)) []byte {
 	return p.sent
 }
 
-// send brings bytes to the server and judges the answer as a client must.
+// send sends a request and checks the answer as a client does.
 func (p *program) send(t *testing.T, request []byte) *lease.Answer {
 	t.Helper()
 	r, hash, err := lease.OpenRequest(request)
@@ -221,7 +221,7 @@ func (p *program) refused(t *testing.T, want license.Code, with ...func(*lease.R
 	return a.Refusal
 }
 
-// reactivation is a re-activation: the challenge of the last refusal, the next generation.
+// reactivation makes the request a re-activation: the challenge of the last refusal, the next generation.
 func (p *program) reactivation(generation int64) func(*lease.Request) {
 	return func(r *lease.Request) {
 		r.Challenge, r.Generation, r.Number, r.Previous = p.challenge, generation+1, 1, lease.OriginLink
@@ -322,7 +322,7 @@ func TestWrongIDs(t *testing.T) {
 	}
 	other, err := s.CreateProduct(t.Context(), licensing.Product{Record: s.meta(), Name: "CAM"})
 	must(t, err)
-	// The other product's key signs: it is the one that the program pins.
+	// The other product's key signs, since the program pins it.
 	s.product = other
 	p.refused(t, license.CodeUnknownVersion)
 	for name, body := range map[string][]byte{"empty": nil, "text": []byte("hello\nworld\n"),
@@ -339,7 +339,7 @@ func TestStatusRefusals(t *testing.T) {
 	p := s.program(1)
 	p.sync(t, counts(1))
 	s.edit(t, func(l *licensing.License) { l.Status = licensing.Suspended })
-	// The stored answer comes before the status: what was accepted is not taken back.
+	// The stored answer precedes the status: an accepted request stays accepted.
 	if a := p.send(t, p.sent); a.Lease == nil {
 		t.Error("the resend was refused")
 	}
@@ -414,7 +414,7 @@ func TestResendAfterLostReply(t *testing.T) {
 	equal(t, "link", a.Lease.Link, p.position.Link)
 }
 
-// An old state comes back: the holder activates anew, keeps seats and count, and has a budget for it.
+// An old state is restored: the installation re-activates, keeps seats and count, and has a budget for it.
 func TestReactivationAfterRestoredState(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, _ *licensing.License) { p.ActivationLimit, p.MaxMachines = 1, 1 })
 	p := s.program(1)
@@ -500,7 +500,7 @@ func TestWantsAndDenials(t *testing.T) {
 	equal(t, "an entitlement taken out of the license", len(p.sync(t).Reservations), 0)
 }
 
-// A lease has a largest size; wants beyond it are denied, not granted in silence.
+// The size of a lease is limited; wanted slots that do not fit are denied, not granted without being listed.
 func TestLeaseFull(t *testing.T) {
 	long := func(n int) string { return fmt.Sprintf("%s%02d", strings.Repeat("x", 62), n) }
 	s := newServer(t, func(_ *licensing.Policy, l *licensing.License) {

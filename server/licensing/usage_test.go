@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/leasing"
 )
 
-// withPeriod gives the license ten calls in every period, and no end.
+// withPeriod gives the license ten calls in each period, and no end.
 func withPeriod(kind licensing.PeriodKind, length int64) func(*licensing.Policy, *licensing.License) {
 	return func(p *licensing.Policy, l *licensing.License) {
 		p.Type, p.Period, p.PeriodLength, l.Expires = lease.Calls, kind, length, 0
@@ -24,7 +24,7 @@ func (s *server) usage(t *testing.T) leasing.Usage {
 	return u
 }
 
-// The allowance that a program is told counts from the license's beginning, as its usage does: so a period is none of its business.
+// The allowance in a lease counts from the license's creation, as the usage does, so programs need not know of periods.
 func TestMonthlyAllowance(t *testing.T) {
 	s := newServer(t, withPeriod(licensing.PeriodMonth, 0))
 	p, q := s.program(1), s.program(2)
@@ -56,7 +56,7 @@ func TestMonthlyAllowance(t *testing.T) {
 	}
 }
 
-// Whatever is left of a long row of periods is remembered, though the meter itself is small.
+// All closed periods are listed, although the meter keeps only a few.
 func TestClosedPeriodsAreListed(t *testing.T) {
 	s := newServer(t, withPeriod(licensing.PeriodDay, 0))
 	p := s.program(1)
@@ -97,7 +97,7 @@ func TestPeriodBoundaries(t *testing.T) {
 	}
 }
 
-// What was prepaid in one period is good in the next, and was charged once.
+// Calls that were prepaid in one period are valid in the next, and charged once.
 func TestPrepaidAcrossPeriods(t *testing.T) {
 	s := newServer(t, withPeriod(licensing.PeriodDay, 0), func(p *licensing.Policy, _ *licensing.License) { p.Prepaid = 4 })
 	p := s.program(1)
@@ -134,8 +134,8 @@ func TestTransferLimit(t *testing.T) {
 	equal(t, "until", u.MovesUntil(), s.usage(t).MovesFrom+30*aDay)
 }
 
-// A clock that goes back over the end of a period, or a node whose clock is behind, does not end the period that has begun: it would begin
-// twice.
+// A clock that is set back over the end of a period, or a slow clock of another node, does not end the current period, which would then
+// begin twice.
 func TestPeriodStartsOnce(t *testing.T) {
 	s := newServer(t, withPeriod(licensing.PeriodDay, 0))
 	p := s.program(1)
@@ -151,7 +151,7 @@ func TestPeriodStartsOnce(t *testing.T) {
 	equal(t, "the next day", p.sync(t, counts(11)).Verdict, license.CodeOK)
 }
 
-// Who gives up its place and comes back to it, before another has it, has not moved.
+// An installation that vacates its place and returns to it, before another takes it, causes no transfer.
 //
 // proves part of B01
 func TestReturnToOwnPlaceIsNoTransfer(t *testing.T) {
