@@ -12,8 +12,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// The rules of the chain with more than one holder, or more than one history of the server. The simulation (server/sim) runs them in every order;
-// here each is tested by itself.
+// The rules of the chain with more than one holder, or more than one history of the server. The simulation (server/sim) runs them in every
+// order; here each is tested by itself.
 
 const day = 24 * time.Hour
 

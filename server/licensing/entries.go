@@ -50,8 +50,8 @@ type EntryStore interface {
 	DeleteExpiredEntries(ctx context.Context, now lease.Time) error
 }
 
-// OrgEntry returns an entry of the organisation. If there is none, or it belongs to another organisation, the error is a *RecordError that wraps
-// ErrNotFound.
+// OrgEntry returns an entry of the organisation. If there is none, or it belongs to another organisation, the error is a *RecordError that
+// wraps ErrNotFound.
 func OrgEntry(ctx context.Context, store EntryStore, org license.ID, kind, id string) (Entry, error) {
 	e, err := store.Entry(ctx, kind, id)
 	if errors.Is(err, ErrNotFound) || err == nil && e.Org != org {

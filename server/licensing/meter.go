@@ -117,7 +117,7 @@ func (m *Meter) Leave(activation lease.Hash) {
 	m.VacatedBy = append(m.VacatedBy[max(0, len(m.VacatedBy)-maxVacated+1):len(m.VacatedBy):len(m.VacatedBy)], activation)
 }
 
-// Release frees the place of an activation for the vendor, so that a newcomer may take it without a transfer. active tells an open
+// Release frees the place of an activation for the vendor, so that a newcomer may take it without a transfer. active distinguishes an open
 // activation from one that has vacated its place.
 func (m *Meter) Release(activation lease.Hash, active bool) {
 	if active {

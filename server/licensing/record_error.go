@@ -51,8 +51,8 @@ func nameRecord[ID ~string](kind string, id ID, name string, err error) error {
 	return err
 }
 
-// WithRecordErrors returns the store with errors that name their record (RecordError). LicenseContext is left alone: it is on the hot path of
-// syncs, whose refusals name the license anyway.
+// WithRecordErrors returns the store with errors that name their record (RecordError). LicenseContext is left alone: it is on the hot path
+// of syncs, whose refusals name the license anyway.
 func WithRecordErrors(store Store) Store { return recordErrors{store} }
 
 type recordErrors struct{ Store }

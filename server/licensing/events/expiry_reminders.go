@@ -86,7 +86,7 @@ func (s *Service) recordExpiring(ctx context.Context, e licensing.Entry, now lea
 				if err := s.recordExpiry(ctx, l, days, now); err != nil {
 					return err
 				}
-				break // an earlier one that nobody was there to tell is out of date
+				break // earlier reminders that were missed are outdated
 			}
 		}
 	}

@@ -35,7 +35,7 @@ func (s *Service) ClaimRoot(ctx context.Context, p licensing.Product) error {
 	if errors.Is(err, licensing.ErrNotFound) {
 		return taken // it was let go this moment: the next try finds it free
 	} else if err != nil {
-		return fmt.Errorf("reading who has the root %s: %w", root, err)
+		return fmt.Errorf("reading the claim of the root key %s: %w", root, err)
 	}
 	if license.ID(held.Body) == p.ID { // by an earlier attempt of the same call
 		return nil

@@ -88,9 +88,9 @@ func (s *Service) classifyRequest(ctx context.Context, x *syncRequest, held lice
 		at.activates = true
 		return at, x.frozenRefusal(), nil
 	case r.Challenge != "" && known && begins && hmac.Equal([]byte(r.Challenge), []byte(s.challenge(x.key, head))):
-		past, no, err := s.decideReactivation(ctx, x, held, shown)
+		past, refused, err := s.decideReactivation(ctx, x, held, shown)
 		at.reactivation = past
-		return at, no, err
+		return at, refused, err
 	}
 	if r.Challenge != "" {
 		return at, newRefusal(license.CodeChallengeInvalid, "generation %d, the server's last lease is %d.%d", r.Generation, head.Generation,

@@ -68,7 +68,7 @@ func (s *Service) queues() licensing.Entries[queue] {
 	return licensing.EntriesOf[queue](s.store, queueKind)
 }
 
-// stillWaiting tells whether an entry of the queue counts: its installation has asked again within the queue's timeout.
+// stillWaiting reports whether an entry of the queue counts: its installation has asked again within the queue's timeout.
 func (x *syncRequest) stillWaiting(w queueEntry) bool {
 	//mutant:tests always: who does not ask is passed over
 	return w.Asked+lease.Time(x.policy.Queue) > x.now

@@ -45,7 +45,7 @@ func (s *Service) refuse(x *syncRequest, why *refusal) (Answer, error) {
 	return s.sign(x, document, s.env.Clock(), Answer{Refused: why.code, RetryAt: why.retryAt})
 }
 
-// refuseUnknown returns the refusal that tells which of the three ids is unknown. For an unknown product it is a *license.Error, since
+// refuseUnknown returns the refusal that names which of the three ids is unknown. For an unknown product it is a *license.Error, since
 // there is no key to sign with.
 func (s *Service) refuseUnknown(ctx context.Context, x *syncRequest) (Answer, error) {
 	r := x.request

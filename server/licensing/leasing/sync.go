@@ -95,21 +95,21 @@ func (s *Service) answer(ctx context.Context, x *syncRequest) (_ Answer, err err
 	if known && held.Request == x.hash {
 		return s.resend(x, held.Lease)
 	}
-	if no := x.statusRefusal(); no != nil {
-		return s.refuse(x, no)
+	if refused := x.statusRefusal(); refused != nil {
+		return s.refuse(x, refused)
 	}
-	step, no, err := s.classifyRequest(ctx, x, held, known)
+	step, refused, err := s.classifyRequest(ctx, x, held, known)
 	if err != nil {
 		return Answer{}, err
 	}
-	if no != nil {
-		return s.refuse(x, no)
+	if refused != nil {
+		return s.refuse(x, refused)
 	}
-	if no := x.checkMachine(step, held); no != nil {
-		if err := s.recordEvidence(ctx, x, held, known, no); err != nil {
+	if refused := x.checkMachine(step, held); refused != nil {
+		if err := s.recordEvidence(ctx, x, held, known, refused); err != nil {
 			return Answer{}, err
 		}
-		return s.refuse(x, no)
+		return s.refuse(x, refused)
 	}
 	x.result.reactivation = step.reactivation
 	usesQueue := x.touchesQueue()
@@ -118,9 +118,9 @@ func (s *Service) answer(ctx context.Context, x *syncRequest) (_ Answer, err err
 			return Answer{}, err
 		}
 	}
-	advance, build, no := s.buildAdvance(x, step, held)
-	if no != nil {
-		return s.refuse(x, no)
+	advance, build, refused := s.buildAdvance(x, step, held)
+	if refused != nil {
+		return s.refuse(x, refused)
 	}
 	var advanced licensing.AdvanceResult
 	if x.license.License.AwaitsFirstActivation() && step.reactivation == nil { // a re-activation has a budget that only the store knows

@@ -79,7 +79,7 @@ func (s *Service) replaceIfDifferent(ctx context.Context, id string, p licensing
 	}
 	stored.Value = p
 	if _, err = s.periods().Replace(ctx, stored); errors.Is(err, licensing.ErrStale) {
-		return nil // by somebody who has read the same meter
+		return nil // another call has stored the same meter's value
 	}
 	return err
 }
