@@ -77,7 +77,7 @@ func (s *Service) classifyRequest(ctx context.Context, x *syncRequest, held lice
 	case !known && ahead != nil:
 		if x.frozenRefusal() != nil {
 			return at, newRefusal(license.CodeServerRolledBack,
-				"the request shows lease %d.%d, the server has no record of this installation; it can be restored from %s on",
+				"the lease shown is %d.%d, the server has none of this installation; that can be mended from %s on",
 				ahead.Generation, ahead.Number, licensing.FormatTime(frozenUntil(x.epoch, x.policy))), nil
 		}
 		if follows {

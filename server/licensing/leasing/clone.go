@@ -65,7 +65,7 @@ func (s *Service) decideReactivation(
 		return nil, nil, err
 	}
 	return nil, newRefusal(license.CodeCloned,
-		"two installations use this activation in turns: the lease %d.%d that is shown was the last of a chain that the other has closed since",
+		"two hold this activation and take turns: the lease %d.%d that is shown was the last of a chain which another has closed since",
 		shown.Generation, shown.Number), nil
 }
 
