@@ -89,8 +89,9 @@ type SyncStore interface {
 	// FreeReservation ends one reservation for the vendor. It is idempotent.
 	FreeReservation(ctx context.Context, org license.ID, key ActivationKey, entitlement string, now lease.Time) error
 	// SaveReactivationHistory replaces the history of an activation. It returns ErrStale unless the head is the given one and the stored
-	// history's revision is one less than the new one's. With restores it also resets the budget of re-activations.
-	SaveReactivationHistory(ctx context.Context, key ActivationKey, head lease.Position, past ReactivationHistory, restores bool) error
+	// history's revision is one less than the new one's. With resetBudget it also resets the budget of
+	// re-activations.
+	SaveReactivationHistory(ctx context.Context, key ActivationKey, head lease.Position, history ReactivationHistory, resetBudget bool) error
 
 	// Epoch returns the epoch of the server, which all nodes share; the first call sets its value to first.
 	Epoch(ctx context.Context, first int64) (Epoch, error)

@@ -111,11 +111,11 @@ func (s instrumentedStore) Advance(ctx context.Context, a licensing.Advance) (r 
 }
 
 func (s instrumentedStore) SaveReactivationHistory(
-	ctx context.Context, key licensing.ActivationKey, head lease.Position, past licensing.ReactivationHistory, restores bool,
+	ctx context.Context, key licensing.ActivationKey, head lease.Position, history licensing.ReactivationHistory, resetBudget bool,
 ) (err error) {
 	ctx, end := s.telemetry.startOperation(ctx, "Remember")
 	defer func() { end(err) }()
-	return s.Store.SaveReactivationHistory(ctx, key, head, past, restores)
+	return s.Store.SaveReactivationHistory(ctx, key, head, history, resetBudget)
 }
 
 func (s instrumentedStore) Epoch(ctx context.Context, first int64) (e licensing.Epoch, err error) {

@@ -94,12 +94,12 @@ func (s *Store) FreeReservation(_ context.Context, org license.ID, key licensing
 }
 
 func (s *Store) SaveReactivationHistory(_ context.Context, key licensing.ActivationKey, head lease.Position,
-	past licensing.ReactivationHistory, restores bool) error {
+	history licensing.ReactivationHistory, resetBudget bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, held := s.activation(key)
 	if held == nil {
 		return licensing.ErrNotFound
 	}
-	return held.record.ReplaceHistory(head, past, restores)
+	return held.record.ReplaceHistory(head, history, resetBudget)
 }

@@ -57,7 +57,7 @@ func TestChargeIsTheSameWhoeverCompletesIt(t *testing.T) {
 			return
 		}
 	}
-	t.Error("there is always one more point")
+	t.Error("the points do not end")
 }
 
 // A license's installations come one after the other, never two at a time. The meter drops its trace of each when its request has ended, so
@@ -80,7 +80,7 @@ func TestMeterPrunesTraces(t *testing.T) {
 		most = max(most, len(m.Traces))
 	}
 	if most > maxUnprunedTraces+1 {
-		t.Errorf("the meter noted %d of %d requests, none of which was under way", most, installations)
+		t.Errorf("the meter has traces of %d of %d requests, none of which is in progress", most, installations)
 	}
 	c.checkSums()
 }
@@ -96,7 +96,7 @@ func TestCountedCallsAreCharged(t *testing.T) {
 		for point := 0; ; point++ {
 			s.crashAt(point)
 			if _, err := s.Advance(t.Context(), a); !errors.Is(err, errCrashed) {
-				t.Fatalf("it did not come so far: %v", err)
+				t.Fatalf("the deletion did not get that far: %v", err)
 			}
 			d, err := findOne[activation](t.Context(), c.s.activations, newDoc("_id", activationID(a.Key)))
 			if err != nil {

@@ -135,7 +135,7 @@ func TestConnectionLossIsUnavailable(t *testing.T) {
 	defer cancel()
 	for attempt := 0; s.Ready(deadline) != nil; attempt++ {
 		if err := backOff(deadline, attempt); err != nil {
-			t.Fatal("it does not recover")
+			t.Fatal("the store does not recover")
 		}
 	}
 	if _, err := s.Advance(t.Context(), next); err != nil {

@@ -217,7 +217,7 @@ var followUps = []struct {
 			return
 		}
 		if c.checkVendorError(err); err == nil && acknowledged != nil {
-			c.t.Fatal("remembered of a head that is no more")
+			c.t.Fatal("a history was saved for an earlier head")
 		}
 		c.hasHistory = err == nil
 	}},
@@ -350,7 +350,7 @@ func (c *scene) checkStored(a licensing.Advance, acknowledged lease.Document) {
 	c.t.Helper()
 	if c.hasHistory {
 		if held, err := c.s.Activation(c.t.Context(), a.Key); err != nil || held.Reactivations.Alternations != 7 {
-			c.t.Fatalf("it was remembered, stored is %+v: %v", held.Reactivations, err)
+			c.t.Fatalf("the history was saved, stored is %+v: %v", held.Reactivations, err)
 		}
 	}
 	if acknowledged == nil {
@@ -381,7 +381,7 @@ func (c *scene) checkSums() {
 	held := map[string]seat{}
 	for _, d := range all {
 		if d.Claim != nil || d.Pending != nil {
-			c.t.Fatalf("left open: %+v %+v", d.Claim, d.Pending)
+			c.t.Fatalf("unfinished: %+v %+v", d.Claim, d.Pending)
 		}
 		used += d.Charged
 		if d.Counted > d.Charged {
@@ -404,13 +404,13 @@ func (c *scene) checkSums() {
 	seats := 0
 	for _, b := range buckets {
 		if b.Used != int64(len(b.Seats)) {
-			c.t.Fatalf("bucket %s says %d of %d", b.ID, b.Used, len(b.Seats))
+			c.t.Fatalf("bucket %s counts %d of %d seats", b.ID, b.Used, len(b.Seats))
 		}
 		for key, p := range b.Seats {
 			seats++
 			known := held[b.ID+" "+key]
 			if known.Token != p.Token {
-				c.t.Fatalf("a seat of %s that it does not know of", b.ID)
+				c.t.Fatalf("bucket %s has a seat that its activation does not have", b.ID)
 			}
 			if p.Until < known.Until || p.Until >= farFuture && known.Until < farFuture {
 				c.t.Fatalf("a seat of %s until %d, its activation says %d", b.ID, p.Until, known.Until)
@@ -418,6 +418,6 @@ func (c *scene) checkSums() {
 		}
 	}
 	if seats != len(held) {
-		c.t.Fatalf("%d seats, the activations know of %d", seats, len(held))
+		c.t.Fatalf("%d seats in buckets, %d in activations", seats, len(held))
 	}
 }

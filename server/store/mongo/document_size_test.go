@@ -119,7 +119,7 @@ func TestDocumentSizesAreBounded(t *testing.T) {
 	for name := range collectionsOf(t) {
 		document, known := largest[name]
 		if !known {
-			t.Errorf("how large a document of %s grows is not known: give it a row here and in docs/scaling.md", name)
+			t.Errorf("no size is known for documents of %s: add it here and to docs/scaling.md", name)
 			continue
 		}
 		var raw bytes.Buffer

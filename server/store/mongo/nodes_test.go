@@ -39,8 +39,8 @@ func (n *multiNodeStore) FreeReservation(ctx context.Context, org license.ID, ke
 }
 
 func (n *multiNodeStore) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position,
-	past licensing.ReactivationHistory, restores bool) error {
-	return n.nextNode().SaveReactivationHistory(ctx, key, head, past, restores)
+	history licensing.ReactivationHistory, resetBudget bool) error {
+	return n.nextNode().SaveReactivationHistory(ctx, key, head, history, resetBudget)
 }
 
 func (n *multiNodeStore) Epoch(ctx context.Context, first int64) (licensing.Epoch, error) {

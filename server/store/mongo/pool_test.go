@@ -61,7 +61,7 @@ func TestSeatLimitAcrossBuckets(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m, err := decodeMeter(raw); err != nil || len(m.Traces) > 100 {
-		t.Errorf("the meter remembers %d of %d requests: %v", len(m.Traces), slots+80, err)
+		t.Errorf("the meter has traces of %d of %d requests: %v", len(m.Traces), slots+80, err)
 	}
 }
 
@@ -91,7 +91,7 @@ func TestOverdrawnPoolAcrossBuckets(t *testing.T) {
 		if free := n < slots; n%5 != 0 && ask(n, slots) != free {
 			t.Fatalf("seat %d of %d: granted %t", n+1, slots, !free)
 		} else if n%5 == 0 && !ask(n, licensing.Unlimited) {
-			t.Fatalf("number %d was not granted whatever others hold", n)
+			t.Fatalf("number %d was not granted without a free slot", n)
 		}
 	}
 	held := c.countSeats()
@@ -102,7 +102,7 @@ func TestOverdrawnPoolAcrossBuckets(t *testing.T) {
 		c.mustAdvance(fmt.Sprint(n), fmt.Sprint(n, " drops"), releases("seat"))
 	}
 	if held := c.countSeats(); held != 0 {
-		t.Fatalf("%d seats are held when all were given back", held)
+		t.Fatalf("%d seats are held when all were released", held)
 	}
 	for n := range slots + more {
 		if ask(n, slots) != (n < slots) {
@@ -157,14 +157,14 @@ func TestOverdraftIsBounded(t *testing.T) {
 		c.mustAdvance(fmt.Sprint("asks ", n), "asks", reservesOf(slots, 5000, "seat"), unbounded)
 	}
 	if held := c.countSeats(); held != slots+healed {
-		t.Errorf("%d of %d seats are held, %d of them whatever others hold", held, slots, healed)
+		t.Errorf("%d of %d seats are held, %d of them granted without a free slot", held, slots, healed)
 	}
 	for _, name := range names {
 		c.mustAdvance(name, name+" drops", releases("seat"))
 	}
 	c.mustAdvance("late", "asks", reservesOf(slots, 5000, "seat"), unbounded)
 	if held := c.countSeats(); held != slots {
-		t.Errorf("%d of %d seats are held when nobody holds one whatever others do", held, slots)
+		t.Errorf("%d of %d seats are held when none was granted without a free slot", held, slots)
 	}
 	c.checkBuckets(slots)
 }
@@ -216,12 +216,12 @@ func TestReducedPool(t *testing.T) {
 		}
 		for len(others) > slots {
 			if len(others)%20 == 0 && given() {
-				t.Fatalf("from %d to %d: given away while %d are held", was, slots, c.countSeats()-1)
+				t.Fatalf("from %d to %d slots: granted while %d are held", was, slots, c.countSeats()-1)
 			}
 			leaves()
 		}
 		if given() {
-			t.Errorf("from %d to %d: given away while as many are held", was, slots)
+			t.Errorf("from %d to %d slots: granted while as many are held", was, slots)
 		}
 		for range freed {
 			leaves()
@@ -233,7 +233,7 @@ func TestReducedPool(t *testing.T) {
 			}
 		}
 		if sum != freed {
-			t.Errorf("from %d to %d: %d of %d free seats were given, %d are held", was, slots, sum, freed, c.countSeats())
+			t.Errorf("from %d to %d slots: %d of %d free seats were granted, %d are held", was, slots, sum, freed, c.countSeats())
 		}
 	}
 }
@@ -250,7 +250,7 @@ func TestOverdrawnPoolDeniesReturningSeat(t *testing.T) {
 		t.Fatal(err)
 	}
 	if held := c.countSeats(); held != 1 {
-		t.Fatalf("%d hold a seat that was dropped while another held the only one", held)
+		t.Fatalf("%d hold a seat that was released while another held the only one", held)
 	}
 	c.mustAdvance("a", "has one", reservesOf(licensing.Unlimited, 1500, "seat"))
 	c.mustAdvance("a", "late", reservesOf(1, 3000, "seat"), func(a *licensing.Advance) { a.Now = 1600 })
@@ -306,7 +306,7 @@ func TestLapsedSeatIsFoundAmongRenewed(t *testing.T) {
 		t.Error("the one seat that has lapsed was not found")
 	}
 	if asks("b") != 0 {
-		t.Error("a seat was given that had not lapsed")
+		t.Error("a seat was granted although none had lapsed")
 	}
 	early, err := findAll[bucket](t.Context(), c.s.pools, newDoc("license", string(c.license), "next", newDoc("$lte", date(2000))))
 	if err != nil || len(early) != 0 {

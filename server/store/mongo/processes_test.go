@@ -222,11 +222,11 @@ func installation(c *scene, f *processGroup, n int, finished chan struct{}, coun
 			return err
 		}
 		if out.Counted != number || out.Charged != number+block {
-			return fmt.Errorf("%s: counted %d and prepaid %d, told %d and %d", name, number, block, out.Counted, out.Charged)
+			return fmt.Errorf("installation %s: sent %d counted and %d prepaid, got %d and %d", name, number, block, out.Counted, out.Charged)
 		}
 		switch has := slices.ContainsFunc(out.Reservations, func(r lease.Reservation) bool { return r.Entitlement == "seat" }); {
 		case held > 0 && !has:
-			return fmt.Errorf("%s has lost its seat: %+v", name, out)
+			return fmt.Errorf("installation %s has lost its seat: %+v", name, out)
 		case has:
 			held++
 		}

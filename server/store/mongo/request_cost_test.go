@@ -236,7 +236,7 @@ func TestCostOfRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(page), table) {
-		t.Errorf("docs/scaling.md has another table than this:\n%s", table)
+		t.Errorf("docs/scaling.md must have this table:\n%s", table)
 	}
 }
 

@@ -120,7 +120,7 @@ func TestOldNodesServeDuringMigration(t *testing.T) {
 		{c.s.activations, activationID(c.key("0"))}, {c.s.activations, activationID(c.key("3"))},
 	} {
 		if there, err := exists(ctx, from.collection, newDoc("_id", from.id, "future", int64(1))); err != nil || !there {
-			t.Errorf("an old node has lost what a newer one knows of %s %s: %v", from.collection.Name(), from.id, err)
+			t.Errorf("an old node has removed members of a newer schema from %s %s: %v", from.collection.Name(), from.id, err)
 		}
 	}
 
@@ -253,7 +253,7 @@ func TestSweepContinuesAfterFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.s.sweep(t.Context()); err == nil {
-		t.Error("what could not be ended is not told")
+		t.Error("the sweep does not return the error of what it could not end")
 	}
 	left, err := findAll[activation](t.Context(), c.s.activations, newDoc("open", newDoc("$gt", date(0))))
 	if err != nil || len(left) != maxPerSweep {

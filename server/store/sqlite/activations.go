@@ -65,13 +65,13 @@ func (s *Store) Activations(_ context.Context, org, id license.ID, page licensin
 
 // SaveReactivationHistory implements licensing.SyncStore.
 func (s *Store) SaveReactivationHistory(ctx context.Context, key licensing.ActivationKey, head lease.Position,
-	past licensing.ReactivationHistory, restores bool) error {
+	history licensing.ReactivationHistory, resetBudget bool) error {
 	return s.writeAndInvalidate(ctx, func(t *tx) error {
 		held, err := readActivation(new(int64), t.row(activationByKey, key.License, key.Activation))
 		if err != nil {
 			return err
 		}
-		if err := held.ReplaceHistory(head, past, restores); err != nil {
+		if err := held.ReplaceHistory(head, history, resetBudget); err != nil {
 			return err
 		}
 		return saveActivation(t, true, held)

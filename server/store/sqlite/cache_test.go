@@ -21,12 +21,12 @@ func checkCacheMatchesDatabase(t *testing.T, s *Store) {
 	for key, one := range at.known {
 		stored, err := readActivation(new(int64), s.row(activationByKey, key.License, key.Activation))
 		if err != nil || !reflect.DeepEqual(stored, one.Activation) {
-			t.Errorf("%v\nremembered %+v\nstored     %+v", err, one.Activation, stored)
+			t.Errorf("%v\ncached %+v\nstored %+v", err, one.Activation, stored)
 		}
 		var held int
 		if err := s.row(`SELECT count(*) FROM reservations WHERE license = ? AND activation = ?`, key.License,
 			key.Activation).Scan(&held); err != nil || one.hasNoSeats && held > 0 {
-			t.Errorf("%v: it holds %d, remembered as bare", err, held)
+			t.Errorf("%v: it holds %d seats, cached as having none", err, held)
 		}
 	}
 	for id, one := range at.meters {
@@ -34,7 +34,7 @@ func checkCacheMatchesDatabase(t *testing.T, s *Store) {
 		m, err := readMeter(s.row(`SELECT l.org, l.revision, `+meterColumns+` FROM licenses l JOIN meters m ON m.license = l.id WHERE l.id = ?`,
 			id), &stored.org, &stored.revision)
 		if stored.Meter = m; err != nil || !reflect.DeepEqual(&stored, one) {
-			t.Errorf("%v\nremembered %+v\nstored     %+v", err, one, stored)
+			t.Errorf("%v\ncached %+v\nstored %+v", err, one, stored)
 		}
 	}
 }
@@ -72,11 +72,11 @@ func (c *countingInstallation) checkStored(t *testing.T, s *Store, number int64)
 		err = nil
 	}
 	if err != nil || a.Head.Number != number || a.Counted != number {
-		t.Errorf("it stands at %d with %d calls, not at %d: %v", a.Head.Number, a.Counted, number, err)
+		t.Errorf("the installation is at lease %d with %d calls, want %d: %v", a.Head.Number, a.Counted, number, err)
 	}
 	m, err := s.Meter(t.Context(), c.key.License)
 	if err != nil || m.Used != number {
-		t.Errorf("the license has %d calls, not %d: %v", m.Used, number, err)
+		t.Errorf("the license has %d calls, want %d: %v", m.Used, number, err)
 	}
 	checkCacheMatchesDatabase(t, s)
 }
@@ -128,7 +128,7 @@ func TestCacheAfterFailedCommit(t *testing.T) {
 	}
 	for n, err := range commitTogether(t, s, c.advance, orphan) {
 		if err == nil {
-			t.Errorf("change %d is said to be made", n)
+			t.Errorf("change %d returned no error", n)
 		}
 	}
 	c.checkStored(t, s, 1)
@@ -168,7 +168,7 @@ func TestCacheAfterRollback(t *testing.T) {
 		}
 	}
 	if _, err := s.Organisation(t.Context(), "later"); !errors.Is(err, licensing.ErrNotFound) {
-		t.Errorf("made outside of the transaction: %v", err)
+		t.Errorf("a change was made outside of the transaction: %v", err)
 	}
 	c.checkStored(t, s, 1)
 	if err := s.write(t.Context(), func(tx *tx) error { return tx.row(`PRAGMA max_page_count = 1000000`).Scan(new(int)) }); err != nil {
@@ -190,7 +190,7 @@ func TestCacheSizeIsBounded(t *testing.T) {
 		s.pending[one.ActivationKey] = one
 		s.publish()
 		if got, ok := s.lookup(one.ActivationKey); !ok || got != one || len(s.known) > maxCachedActivations {
-			t.Fatalf("after %d: %t, %d are remembered", n, ok, len(s.known))
+			t.Fatalf("after %d: %t, %d are cached", n, ok, len(s.known))
 		}
 	}
 }

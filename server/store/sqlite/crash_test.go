@@ -52,7 +52,7 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 		checkCrash(t, directory, acknowledged)
 	}
 	if len(acknowledged) != crashWorkers {
-		t.Errorf("%d installations were heard of", len(acknowledged))
+		t.Errorf("%d installations were acknowledged", len(acknowledged))
 	}
 }
 

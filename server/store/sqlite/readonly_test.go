@@ -66,7 +66,7 @@ func TestCopyUnderLoad(t *testing.T) {
 		select {
 		case <-written:
 		case <-gone:
-			t.Fatal("nobody writes")
+			t.Fatal("no write was acknowledged")
 		}
 	}
 	o, err := OpenReadOnly(directory)

@@ -39,7 +39,7 @@ func TestOneProcessPerDirectory(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "new", "däta 100%?#")
 	first := openStore(t, directory)
 	if _, err := Open(directory); err == nil || !strings.Contains(err.Error(), directory) {
-		t.Fatalf("a second holder: %v", err)
+		t.Fatalf("a second process opened the directory: %v", err)
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestMigrationsApplyOnce(t *testing.T) {
 		}
 	}
 	if err := migrate(db, []string{one, two, broken}); err == nil {
-		t.Fatal("a broken step was taken")
+		t.Fatal("a failed migration was counted as applied")
 	}
 	var rows, version int
 	if err := db.QueryRow(`SELECT (SELECT count(*) FROM a), user_version FROM pragma_user_version`).Scan(&rows, &version); err != nil {
@@ -176,10 +176,10 @@ func TestClosedStoreIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Ready(t.Context()); err == nil { // proves S01
-		t.Error("ready after the end")
+		t.Error("a closed store is ready")
 	}
 	if _, err := s.Product(t.Context(), "", ""); err == nil {
-		t.Error("read after the end")
+		t.Error("a closed store was read")
 	}
 }
 
@@ -201,7 +201,7 @@ func TestJournalWithoutDatabase(t *testing.T) {
 			t.Errorf("opened: %v", err)
 		}
 		if _, err := OpenReadOnly(directory); err == nil {
-			t.Error("it can be looked at")
+			t.Error("the journal without its database was opened for reading")
 		}
 		if kept, err := os.ReadFile(file + "-wal"); err != nil || len(kept) != len(journal) {
 			t.Errorf("%d of %d bytes are left: %v", len(kept), len(journal), err)

@@ -23,7 +23,7 @@ func RunDifferential(t *testing.T, one, other licensing.Store, seed uint64, step
 		what, do := a.draw()
 		first, second := do(one), do(other)
 		if first != second {
-			t.Fatalf("seed %d, step %d: %s\none    %s\nother  %s", seed, n, what, first, second)
+			t.Fatalf("seed %d, step %d: %s\nfirst  %s\nsecond %s", seed, n, what, first, second)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func RunDifferentialAccess(t *testing.T, one, other access.Store, seed uint64, s
 		what, do := a.accessOperation()
 		first, second := do(one), do(other)
 		if first != second {
-			t.Fatalf("seed %d, step %d: %s\none    %s\nother  %s", seed, n, what, first, second)
+			t.Fatalf("seed %d, step %d: %s\nfirst  %s\nsecond %s", seed, n, what, first, second)
 		}
 	}
 }

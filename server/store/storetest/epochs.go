@@ -120,7 +120,7 @@ func concurrentEpochs(t *testing.T, w *fixture) {
 	last := epoch(t, w)
 	for n, e := range got {
 		if e.Value <= second.Value+int64(n) || e.Value > last.Value {
-			t.Errorf("asked above %d, told %d, and %d in the end", second.Value+int64(n), e.Value, last.Value)
+			t.Errorf("raised above %d, got %d, and %d in the end", second.Value+int64(n), e.Value, last.Value)
 		}
 	}
 }

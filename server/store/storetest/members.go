@@ -180,7 +180,7 @@ func concurrentOwnerRemoval(t *testing.T, s access.Store) {
 			licensing.ErrStale)
 	})
 	if left == 0 {
-		t.Error("nobody could leave")
+		t.Error("no owner could be removed")
 	}
 	l, err := s.Members(t.Context(), acme.ID, licensing.Page{})
 	must(t, err)

@@ -87,12 +87,12 @@ func historyRevisions(t *testing.T, w *fixture) {
 		must(t, err)
 		for _, turn := range []int64{present - 1, present, present + 2} {
 			if err := w.SaveReactivationHistory(ctx, i.key, i.head, historyAt(turn, 9), true); !errors.Is(err, licensing.ErrStale) {
-				t.Errorf("turn %d remembered after %d: %v", turn, present, err)
+				t.Errorf("history %d was saved after %d: %v", turn, present, err)
 			}
 			a := i.nextAdvance(reactivatedAs(history(9), 9, 1000), counted(7, 10), releases("modeling"), reserves("rendering", 1))
 			a.Reactivation.History.Revision = turn
 			if _, err := w.Advance(ctx, a); !errors.Is(err, licensing.ErrStale) {
-				t.Errorf("turn %d restored after %d: %v", turn, present, err)
+				t.Errorf("re-activated with history %d after %d: %v", turn, present, err)
 			}
 		}
 		after, err := w.Activation(ctx, i.key)
