@@ -15,7 +15,7 @@ import (
 )
 
 // get requests one path of an app.
-func get(t *testing.T, app *fiber.App, path string, header http.Header) (*http.Response, string) {
+func get(t *testing.T, app *fiber.App, path string, header http.Header) (answer, string) {
 	t.Helper()
 	r := httptest.NewRequest("GET", path, nil)
 	for name, values := range header {
@@ -30,7 +30,13 @@ func get(t *testing.T, app *fiber.App, path string, header http.Header) (*http.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, string(body)
+	return answer{response.StatusCode, response.Header}, string(body)
+}
+
+// answer is the head of an HTTP response.
+type answer struct {
+	StatusCode int
+	Header     http.Header
 }
 
 // appOf returns an app that serves a build of these files.

@@ -151,7 +151,7 @@ func (d *diagnosis) checkDatabase(ctx context.Context, keys *issuer.Issuer) {
 	if store == nil {
 		return
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }() // nothing was written
 	version, known, err := store.SchemaVersion(ctx)
 	switch {
 	case err != nil:
