@@ -25,7 +25,7 @@ func (s *Service) CreateLicense(ctx context.Context, l licensing.License) (licen
 	if err != nil {
 		return l, s.releaseTrial(ctx, tried, err)
 	}
-	if err = s.confirmCustomer(ctx, l); err != nil { // the customer was deleted at the same time
+	if err = s.confirmCustomer(ctx, l); err != nil { // the customer was deleted concurrently
 		err = errors.Join(err, s.store.DeleteLicense(ctx, l.Organisation, l.ID, l.Revision))
 	}
 	return l, err

@@ -118,7 +118,7 @@ func keyStatusChanges(before, after []byte) (changed bool, compromised []string)
 	}
 	s, err := lease.ParseTrustedStatement(after)
 	if err != nil {
-		return false, nil // nothing but the domain writes it
+		return false, nil // only the domain writes it
 	}
 	for _, k := range s.Keys {
 		if k.Status == said[k.Key] {

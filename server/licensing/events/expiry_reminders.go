@@ -40,7 +40,7 @@ func scheduleReminder(ctx context.Context, store licensing.EntryStore, l licensi
 		case errors.Is(err, licensing.ErrNotFound):
 			err = store.CreateEntry(ctx, licensing.Entry{Kind: expiryKind, ID: string(l.ID), Org: l.Organisation, Created: now, Due: due})
 		case err == nil && held.Due > 0 && held.Due <= due:
-			return nil // it is looked at in time
+			return nil // the entry is due in time
 		case err == nil:
 			held.Due = due
 			_, err = store.ReplaceEntry(ctx, held)
@@ -97,7 +97,7 @@ func (s *Service) recordExpiring(ctx context.Context, e licensing.Entry, now lea
 		_, err = s.store.ReplaceEntry(ctx, e)
 	}
 	if errors.Is(err, licensing.ErrStale) || errors.Is(err, licensing.ErrNotFound) {
-		return nil // another node was quicker, or the end was moved
+		return nil // another node has recorded it, or the end was changed
 	}
 	return err
 }

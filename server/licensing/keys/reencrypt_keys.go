@@ -43,7 +43,7 @@ func (s *Service) ReencryptKeys(
 			}
 			return err
 		})
-		if err = licensing.IgnoreNotFound(err); err != nil { // one that was deleted meanwhile needs nothing
+		if err = licensing.IgnoreNotFound(err); err != nil { // a product that was deleted concurrently needs no change
 			return r, err
 		}
 		r.Reencrypted++

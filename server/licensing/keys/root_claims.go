@@ -33,11 +33,11 @@ func (s *Service) ClaimRoot(ctx context.Context, p licensing.Product) error {
 	taken := licensing.NewConflict(licensing.CodeRootInUse, "the root %s belongs to another product", root)
 	held, err := s.store.Entry(ctx, rootClaimKind, root)
 	if errors.Is(err, licensing.ErrNotFound) {
-		return taken // it was let go this moment: the next try finds it free
+		return taken // it was released just now; a retry succeeds
 	} else if err != nil {
 		return fmt.Errorf("reading the claim of the root key %s: %w", root, err)
 	}
-	if license.ID(held.Body) == p.ID { // by an earlier attempt of the same call
+	if license.ID(held.Body) == p.ID { // claimed by an earlier attempt of the same request
 		return nil
 	}
 	if _, err := s.store.ProductWithKeys(ctx, license.ID(held.Body)); !errors.Is(err, licensing.ErrNotFound) ||

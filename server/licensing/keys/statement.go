@@ -39,7 +39,7 @@ func (l *statementCache) lookup(p *licensing.Product) cachedStatement {
 	if !bytes.Equal(known.text, p.Statement) {
 		statement, err := lease.ParseTrustedStatement(p.Statement)
 		if err != nil {
-			return cachedStatement{} // nothing but Publish writes it
+			return cachedStatement{} // only signStatement writes it
 		}
 		known = cachedStatement{text: p.Statement, ref: &lease.StatementRef{Number: statement.Number, Hash: lease.HashOf(p.Statement)}}
 		if statement.MaxAge > 0 {
@@ -127,7 +127,7 @@ func (s *Service) signStatement(p *licensing.Product, at time.Time, edit func(*l
 	next := old
 	next.Keys, next.Licenses = slices.Clone(old.Keys), slices.Clone(old.Licenses)
 	edit(&next)
-	// Numbers are times, as epochs are: a server that was rolled back makes no second statement with a number that is out already.
+	// Numbers are times, as epochs are: a server that was rolled back does not publish a number twice.
 	now := lease.Time(at.UnixMilli())
 	next.Product, next.Number, next.Time = p.ID, max(old.Number+1, int64(now/1000)), now
 	for _, k := range old.Keys {

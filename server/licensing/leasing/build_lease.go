@@ -74,7 +74,7 @@ func (s *Service) buildAdvance(
 		if dropped[h.Entitlement] {
 			continue
 		}
-		if _, ok := x.slotsOf(h.Entitlement); !ok { // the vendor took it out of the license
+		if _, ok := x.slotsOf(h.Entitlement); !ok { // the vendor has removed the entitlement
 			a.Release = append(a.Release, h.Entitlement)
 			continue
 		}
@@ -216,7 +216,7 @@ func (x *syncRequest) leaseTime() lease.Time {
 	_, after, _ := bytes.Cut(last, []byte(`,"time":`))
 	digits, _, _ := bytes.Cut(after, []byte(`,`))
 	if then, err := strconv.ParseInt(string(digits), 10, 64); err != nil || lease.Time(then) <= x.now {
-		return x.now // as nearly always, so that the lease need not be read
+		return x.now // the usual case, in which the lease need not be parsed
 	}
 	if l, err := parseLease(last); err == nil && l.Epoch == x.epoch.Value {
 		//mutant:years unwrap max 2: leases do not go back in time

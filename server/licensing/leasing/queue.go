@@ -158,7 +158,7 @@ func (s *Service) leaveQueue(ctx context.Context, org license.ID, key licensing.
 			return err
 		}
 	}
-	return nil // others keep writing it, and it affects only the order
+	return nil // concurrent writes continue, and only the order is affected
 }
 
 // nextQueue returns the queue after the request, without timed-out entries, and whether it differs.

@@ -33,7 +33,7 @@ func (s *Service) Receipt(ctx context.Context, org license.ID, key licensing.Act
 		return nil, fmt.Errorf("product %s: %w", p.ID, err)
 	}
 	text, err := held.Lease.Sign(signer, stored.Time.Std())
-	if err != nil { // no key that was good then is left
+	if err != nil { // no key that was valid then is left
 		text, err = held.Lease.Sign(signer, s.env.Clock())
 	}
 	if err != nil {

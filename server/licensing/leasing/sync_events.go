@@ -16,7 +16,7 @@ import (
 
 // syncResult is the result of a request, as far as events depend on it.
 type syncResult struct {
-	before       licensing.Activation // before, or of a resent answer after
+	before       licensing.Activation // before the request; for a resent answer, after it
 	reactivation *licensing.ReactivationHistory
 	resent       bool
 	position     lease.Position // of the lease; zero for a refusal
