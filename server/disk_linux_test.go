@@ -78,8 +78,8 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("the process lives, but /livez says %d", r.Status)
 	}
 	p.Do("POST", "/products", map[string]any{"name": "Too much"}).WantProblem(http.StatusServiceUnavailable, "unavailable")
-	if got := p.Must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged) {
-		t.Errorf("%v are stored, %d were acknowledged", got["used"], acknowledged)
+	if got := p.Must(http.StatusOK, "GET", "/licenses/"+id, nil); got["calls_used"] != float64(acknowledged) {
+		t.Errorf("%v are stored, %d were acknowledged", got["calls_used"], acknowledged)
 	}
 	if !strings.Contains(w.Log.String(), "full") {
 		t.Errorf("the log does not say why:\n%s", w.Log)
@@ -92,8 +92,8 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("there is room again, and it is not ready: %d %s", r.Status, r.Body)
 	}
 	d.MustSync()
-	if got := p.Must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != float64(acknowledged+1) {
-		t.Errorf("%v are stored, %d were acknowledged", got["used"], acknowledged+1)
+	if got := p.Must(http.StatusOK, "GET", "/licenses/"+id, nil); got["calls_used"] != float64(acknowledged+1) {
+		t.Errorf("%v are stored, %d were acknowledged", got["calls_used"], acknowledged+1)
 	}
 	p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Enough"})
 }

@@ -148,7 +148,7 @@ func TestRestart(t *testing.T) {
 	product, version, id := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
 	d := w.NewDevice(product, version, id)
 	before := d.MustSync()
-	keys := p.Do("GET", "/products/"+product+"/keys", nil)
+	keys := p.Do("GET", "/products/"+product+"/public-keys", nil)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestRestart(t *testing.T) {
 	if after.Number != before.Number+1 || after.Epoch != before.Epoch || before.Epoch == 0 {
 		t.Errorf("number %d after %d, epoch %d after %d", after.Number, before.Number, after.Epoch, before.Epoch)
 	}
-	if got := w.Anonymous().Do("GET", "/products/"+product+"/keys", nil); string(got.Body) != string(keys.Body) ||
+	if got := w.Anonymous().Do("GET", "/products/"+product+"/public-keys", nil); string(got.Body) != string(keys.Body) ||
 		got.Status != http.StatusOK {
 		t.Errorf("other keys:\n%s\n%s", keys.Body, got.Body)
 	}

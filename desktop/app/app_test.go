@@ -106,7 +106,7 @@ func (p *page) license() (file, keys string) {
 	license := p.must("POST", fmt.Sprintf("/api/v1/versions/%s/licenses", version),
 		`{"name":"Plant 7","customer":"Initech","contexts":["ui"],"entitlements":[{"name":"rendering","slots":4}],"allowance":1000}`)["id"]
 	_, file = p.ask("GET", fmt.Sprintf("/api/v1/licenses/%s/file", license), "")
-	_, keys = p.ask("GET", fmt.Sprintf("/api/v1/products/%s/keys", product), "")
+	_, keys = p.ask("GET", fmt.Sprintf("/api/v1/products/%s/public-keys", product), "")
 	return file, keys
 }
 

@@ -86,7 +86,7 @@ func (a *App) eachKeyring(ctx context.Context, more func(keyring string) bool) e
 			return err
 		}
 		for _, product := range page.Items {
-			keys, err := b.call(ctx, http.MethodGet, "/products/"+url.PathEscape(product.ID)+"/keys", nil)
+			keys, err := b.call(ctx, http.MethodGet, "/products/"+url.PathEscape(product.ID)+"/public-keys", nil)
 			if err != nil {
 				return err
 			}

@@ -97,7 +97,7 @@ describe("a vendor with nothing installed", () => {
       name: "Plant 7", customer: "Initech", contexts: ["ui", "automation"], allowance: 1_000,
       entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling" }],
     });
-    const [file, keys] = [await ask(page, "GET", `/licenses/${license.id}/file`), await ask(page, "GET", `/products/${product.id}/keys`)];
+    const [file, keys] = [await ask(page, "GET", `/licenses/${license.id}/file`), await ask(page, "GET", `/products/${product.id}/public-keys`)];
     made = { license: license.id, file, keys };
     await goTo(page, `#/products/${product.id}`);
     await page.sees("Acme CAD");

@@ -48,7 +48,7 @@ export async function populate(vendor: Vendor): Promise<SampleData> {
     overrides: { max_machines: 12, grace: 3 * 86_400_000 },
     metadata: { order: "A-20271", contact: "peter@initech.example" },
   });
-  const keys = await vendor.request("GET", `/products/${product.id}/keys`);
+  const keys = await vendor.request("GET", `/products/${product.id}/public-keys`);
   await runPrograms({ product: product.id, version: version.id, license: license.id, url: vendor.url });
   return {
     product: product.id,

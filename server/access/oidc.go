@@ -79,7 +79,7 @@ func checkOIDC(o OIDC) error {
 	case len(o.Domains) > maxDomains:
 		return &licensing.Invalid{Field: "oidc.domains", Problem: "has more than 50 domains; at most 50 are allowed"}
 	case o.DefaultRole == Owner:
-		return &licensing.Invalid{Field: "oidc.newcomers", Problem: "is owner; new members cannot be owners"}
+		return &licensing.Invalid{Field: "oidc.default_role", Problem: "is owner; new members cannot be owners"}
 	case o.DefaultRole != "" && len(o.Domains) == 0:
 		return &licensing.Invalid{Field: "oidc.domains",
 			Problem: "is empty, but new members need a domain; otherwise everybody known to the provider could log in"}
@@ -91,7 +91,7 @@ func checkOIDC(o OIDC) error {
 	}
 	if o.DefaultRole != "" {
 		if err := checkRole(o.DefaultRole); err != nil {
-			return &licensing.Invalid{Field: "oidc.newcomers", Problem: "is not a role; use owner, admin, developer, support or viewer"}
+			return &licensing.Invalid{Field: "oidc.default_role", Problem: "is not a role; use owner, admin, developer, support or viewer"}
 		}
 	}
 	return checkLine("oidc.client_id", o.ClientID)
@@ -108,10 +108,10 @@ type oidcState struct {
 func oidcError(code, detail string) *Error { return &Error{Code: code, Detail: detail} }
 
 var (
-	errOIDCOff   = oidcError("oidc_off", "this organisation has no OpenID Connect provider")
+	errOIDCOff   = oidcError("oidc_not_configured", "this organisation has no OpenID Connect provider")
 	errOIDCState = oidcError("oidc_state",
 		"this login was started in another browser, was finished already, or took too long; start again")
-	errOIDCStranger   = oidcError("oidc_stranger", "your address is not allowed to log in to this organisation; ask for an invitation")
+	errOIDCStranger   = oidcError("oidc_not_a_member", "your address is not allowed to log in to this organisation; ask for an invitation")
 	errOIDCUnverified = oidcError("oidc_unverified", "the provider has not verified your e-mail address")
 	errOIDCUnlinked   = oidcError("oidc_unlinked",
 		"your address belongs to a member who has not verified it; log in with the password and link the provider")
@@ -213,7 +213,7 @@ func (s *Service) findOrCreateOIDCMember(ctx context.Context, org, linking licen
 		m, err := s.store.Member(ctx, org, license.ID(e.List))
 		switch {
 		case err == nil && linking != "" && m.ID != linking:
-			return m, oidcError("oidc_taken", "this identity of the provider is linked to another member")
+			return m, oidcError("oidc_identity_in_use", "this identity of the provider is linked to another member")
 		case !errors.Is(err, licensing.ErrNotFound):
 			return m, err
 		}
@@ -248,7 +248,7 @@ func (s *Service) findOrCreateOIDCMember(ctx context.Context, org, linking licen
 	if others, err := s.store.Entries(ctx, oidcLinkKind, org, string(m.ID), licensing.Page{Limit: 1}); err != nil {
 		return Member{}, err
 	} else if len(others.Items) > 0 {
-		return Member{}, oidcError("oidc_taken", "the member with your address is linked to another identity of the provider")
+		return Member{}, oidcError("oidc_identity_in_use", "the member with your address is linked to another identity of the provider")
 	}
 	if m, err = s.updateWithRetry(ctx, m, func(m *Member) bool {
 		changed := !m.Verified

@@ -29,23 +29,23 @@ const (
 	ActionSelf            Action = "self"   // one's own session, password and tokens: for members only, never for a token
 	ActionWhoami          Action = "whoami" // reading one's own identity: allowed for every token, whatever its scope
 	ReadCatalogue         Action = "catalogue.read"
-	EditCatalogue         Action = "catalogue.edit"      // create, edit and archive products and versions
-	DeleteCatalogue       Action = "catalogue.delete"    // cannot be undone
-	ReadLicenses          Action = "licenses.read"       // with their activations and reservations
-	IssueLicenses         Action = "licenses.issue"      // download the signed file: anybody who has it can use the license
-	EditLicenses          Action = "licenses.edit"       // create, edit, suspend, reinstate
-	RevokeLicenses        Action = "licenses.end"        // revoke and delete: cannot be undone
-	ReadKeys              Action = "keys.read"           // public keys and their states; never a private key
-	EditKeys              Action = "keys.edit"           // add, promote, retire, import a certificate; publish a statement
-	CompromiseKeys        Action = "keys.compromise"     // invalidates everything that the key signed, for good
-	DeactivateActivations Action = "activations.free"    // deactivate an installation, release a reservation
-	ManageTokens          Action = "tokens.manage"       // list and revoke all API tokens of the organisation
-	ExportAll             Action = "organisation.export" // export everything, and import it into an empty organisation
-	ReadAudit             Action = "audit.read"          // read the audit log
-	ReadMembers           Action = "members.read"        // list the members
-	ManageAccess          Action = "access.govern"       // edit the organisation's rules for logging in
-	EditMembers           Action = "members.edit"        // invite, edit, disable, remove, end sessions; owners only by owners
-	ManageWebhooks        Action = "webhooks.manage"     // edit webhooks and read deliveries: allows receiving every event
+	EditCatalogue         Action = "catalogue.edit"         // create, edit and archive products and versions
+	DeleteCatalogue       Action = "catalogue.delete"       // cannot be undone
+	ReadLicenses          Action = "licenses.read"          // with their activations and reservations
+	IssueLicenses         Action = "licenses.issue"         // download the signed file: anybody who has it can use the license
+	EditLicenses          Action = "licenses.edit"          // create, edit, suspend, reinstate
+	RevokeLicenses        Action = "licenses.revoke"        // revoke and delete: cannot be undone
+	ReadKeys              Action = "keys.read"              // public keys and their states; never a private key
+	EditKeys              Action = "keys.edit"              // add, promote, retire, import a certificate; publish a statement
+	CompromiseKeys        Action = "keys.compromise"        // invalidates everything that the key signed, for good
+	DeactivateActivations Action = "activations.deactivate" // deactivate an installation, release a reservation
+	ManageTokens          Action = "tokens.manage"          // list and revoke all API tokens of the organisation
+	ExportAll             Action = "organisation.export"    // export everything, and import it into an empty organisation
+	ReadAudit             Action = "audit.read"             // read the audit log
+	ReadMembers           Action = "members.read"           // list the members
+	ManageAccess          Action = "access.manage"          // edit the organisation's rules for logging in
+	EditMembers           Action = "members.edit"           // invite, edit, disable, remove, end sessions; owners only by owners
+	ManageWebhooks        Action = "webhooks.manage"        // edit webhooks and read deliveries: allows receiving every event
 )
 
 // permissions lists the roles that may take each action. What is not listed is refused.

@@ -126,10 +126,10 @@ func (s *Service) Logout(ctx context.Context, who Identity) error {
 // ChangePassword replaces the password after checking the old one, and ends the member's other sessions. Wrong old passwords are counted
 // like failed logins, so that a session left open is no way to guess.
 func (s *Service) ChangePassword(ctx context.Context, who Identity, old, password, address string) error {
-	if err := checkPassword("new", password); err != nil {
+	if err := checkPassword("new_password", password); err != nil {
 		return err
 	}
-	if err := s.confirmPassword(ctx, who.Member, "old", old, address); err != nil {
+	if err := s.confirmPassword(ctx, who.Member, "current_password", old, address); err != nil {
 		return err
 	}
 	hash, err := s.hash(ctx, password)
@@ -138,7 +138,7 @@ func (s *Service) ChangePassword(ctx context.Context, who Identity, old, passwor
 	}
 	err = s.store.SetPassword(ctx, who.Member.Organisation, who.Member.ID, who.Member.Password, hash, who.Session.ID)
 	if errors.Is(err, licensing.ErrStale) { // a concurrent change was first
-		return invalidPassword("old")
+		return invalidPassword("current_password")
 	}
 	return err
 }

@@ -60,7 +60,7 @@ func TestConcurrentPasswordChanges(t *testing.T) {
 	}
 	var wrong *licensing.Invalid
 	if err := w.nodes[1].ChangePassword(t.Context(), who, password, "the second new one", home); !errors.As(err, &wrong) ||
-		wrong.Field != "old" {
+		wrong.Field != "current_password" {
 		t.Errorf("the second: %v", err)
 	}
 	w.wantLogin(0, email, "the second new one", home, "bad_credentials")

@@ -108,7 +108,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code,
 	}
 	k := &e.Value
 	if e.Revision == 0 || k.Confirmed {
-		return nil, "", Identity{}, &Error{Code: "mfa_not_begun", Detail: "no enrolment is in progress; request a secret first"}
+		return nil, "", Identity{}, &Error{Code: "mfa_not_enrolled", Detail: "no enrolment is in progress; request a secret first"}
 	}
 	if who.Member.Password != "" {
 		if err := s.confirmPassword(ctx, who.Member, "password", password, address); err != nil {
@@ -120,7 +120,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, who Identity, password, code,
 		return nil, "", Identity{}, asCodeFieldError(err)
 	}
 	k.Confirmed, k.LastStep = true, step
-	recovery, k.Recovery = s.newRecoveryCodes(ctx)
+	recovery, k.Recovery = s.createRecoveryCodes(ctx)
 	if _, err := s.totpSecrets().Replace(ctx, e); err != nil {
 		return nil, "", Identity{}, err
 	}
@@ -148,7 +148,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, who Identity, password, 
 			return nil, errMFANotEnrolled
 		}
 		var recovery []string
-		recovery, e.Value.Recovery = s.newRecoveryCodes(ctx)
+		recovery, e.Value.Recovery = s.createRecoveryCodes(ctx)
 		if _, err = s.totpSecrets().Replace(ctx, e); !isWriteConflict(err) {
 			return recovery, err
 		}
@@ -184,7 +184,7 @@ func (s *Service) deleteTOTP(ctx context.Context, member license.ID) error {
 }
 
 var (
-	errMFANotEnrolled = &Error{Code: "mfa_not_begun", Detail: "two-factor authentication is not enabled; enrol first"}
+	errMFANotEnrolled = &Error{Code: "mfa_not_enrolled", Detail: "two-factor authentication is not enabled; enrol first"}
 	errBadCode        = &Error{Code: "bad_code", Detail: "the code is wrong or was used before; wait for the next one"}
 	errCodeRequired   = &Error{Code: "code_required",
 		Detail: "a code is required: send the code of your authenticator or a recovery code as well"}
@@ -265,8 +265,8 @@ func totpCode(secret []byte, step int64) string {
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:at+4])&0x7fffffff%1_000_000)
 }
 
-// newRecoveryCodes returns codes such as abcd-efgh-ijkl-mnop, and their hashes.
-func (s *Service) newRecoveryCodes(ctx context.Context) (codes []string, hashes []lease.Hash) {
+// createRecoveryCodes returns codes such as abcd-efgh-ijkl-mnop, and their hashes.
+func (s *Service) createRecoveryCodes(ctx context.Context) (codes []string, hashes []lease.Hash) {
 	for range recoveryCodes {
 		text := strings.ToLower(base32.StdEncoding.EncodeToString(s.randomBytes(ctx, recoveryBytes)))
 		code := strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")

@@ -21,7 +21,7 @@ func TestTOTPVectors(t *testing.T) {
 func TestRecoveryCodeSpelling(t *testing.T) {
 	t.Parallel()
 	s := New(nil, Options{})
-	codes, hashes := s.newRecoveryCodes(t.Context())
+	codes, hashes := s.createRecoveryCodes(t.Context())
 	if len(codes) != recoveryCodes || len(hashes) != recoveryCodes {
 		t.Fatalf("%d codes, %d hashes", len(codes), len(hashes))
 	}

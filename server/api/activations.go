@@ -14,34 +14,34 @@ import (
 
 // Activation is one installation of the program.
 type Activation struct {
-	ID         string            `json:"id" doc:"Hash of the installation's own key."`
-	Name       string            `json:"name,omitempty" doc:"The vendor's own."`
-	Counted    int64             `json:"counted" doc:"Calls of this installation."`
-	Generation int64             `json:"generation" doc:"How many chains it has had: one more for each time that it was restored."`
-	Number     int64             `json:"number" doc:"Leases in the present chain."`
-	Created    time.Time         `json:"created"`
-	LastSync   time.Time         `json:"last_sync"`
-	Closed     *time.Time        `json:"closed,omitempty" doc:"When it said goodbye or was deactivated."`
-	Granted    int64             `json:"granted" doc:"Calls of this installation that were charged; what is above counted is prepaid."`
-	Restores   int64             `json:"restores" doc:"How often it was activated anew from an older state, in the present window."`
-	Cloned     *time.Time        `json:"cloned,omitempty" doc:"Since when all its holders are refused."`
-	Evidence   []Evidence        `json:"evidence" nullable:"false" doc:"The latest re-activations, oldest first; those of the last 90 days."`
-	Changed    []string          `json:"changed,omitempty" doc:"Parts of the fingerprint that were others before, when any changed last."`
-	ChangedAt  *time.Time        `json:"changed_at,omitempty"`
-	Address    string            `json:"address,omitempty" doc:"That its last sync came from."`
-	Statistics *lease.Statistics `json:"statistics,omitempty" doc:"What it last told of itself, if the policy asks."`
+	ID            string            `json:"id" doc:"Hash of the installation's own key."`
+	Name          string            `json:"name,omitempty" doc:"The vendor's own."`
+	CallsUsed     int64             `json:"calls_used" doc:"Calls of this installation."`
+	Generation    int64             `json:"generation" doc:"How many chains it has had: one more for each time that it was restored."`
+	LeaseNumber   int64             `json:"lease_number" doc:"Leases in the present chain."`
+	Created       time.Time         `json:"created"`
+	LastSync      time.Time         `json:"last_sync"`
+	Closed        *time.Time        `json:"closed,omitempty" doc:"When it said goodbye or was deactivated."`
+	CallsCharged  int64             `json:"calls_charged" doc:"Calls of this installation that were charged; what is above counted is prepaid."`
+	Reactivations int64             `json:"reactivations" doc:"How often it was activated anew from an older state, in the present window."`
+	Cloned        *time.Time        `json:"cloned,omitempty" doc:"Since when all its holders are refused."`
+	Evidence      []Evidence        `json:"evidence" nullable:"false" doc:"The latest re-activations, oldest first; those of the last 90 days."`
+	ChangedParts  []string          `json:"changed_parts,omitempty" doc:"Parts of the fingerprint that were others before, when any changed last."`
+	ChangedAt     *time.Time        `json:"changed_at,omitempty"`
+	Address       string            `json:"address,omitempty" doc:"That its last sync came from."`
+	Statistics    *lease.Statistics `json:"statistics,omitempty" doc:"What it last told of itself, if the policy asks."`
 }
 
 // Evidence is what is known of one re-activation, or of a machine that was refused as another.
 type Evidence struct {
-	Time        time.Time `json:"time"`
-	Generation  int64     `json:"generation" doc:"Of the lease that was shown."`
-	Number      int64     `json:"number" doc:"Of the lease that was shown."`
-	Address     string    `json:"address,omitempty"`
-	Differs     []string  `json:"differs" nullable:"false" doc:"Parts of the fingerprint that are not those of the last holder."`
-	Alternation bool      `json:"alternation" doc:"The holder of the closed chain came back: two take turns."`
-	Refused     bool      `json:"refused"`
-	Code        string    `json:"code,omitempty" enum:"cloned,fingerprint_changed" doc:"That it was refused with."`
+	Time         time.Time `json:"time"`
+	Generation   int64     `json:"generation" doc:"Of the lease that was shown."`
+	LeaseNumber  int64     `json:"lease_number" doc:"Of the lease that was shown."`
+	Address      string    `json:"address,omitempty"`
+	ChangedParts []string  `json:"changed_parts" nullable:"false" doc:"Parts of the fingerprint that are not those of the last holder."`
+	Alternation  bool      `json:"alternation" doc:"The holder of the closed chain came back: two take turns."`
+	Refused      bool      `json:"refused"`
+	Code         string    `json:"code,omitempty" enum:"cloned,fingerprint_changed" doc:"That it was refused with."`
 }
 
 // Reservation is one slot of an entitlement, held by one installation.
@@ -63,8 +63,8 @@ type ActivationBodyInput[T any] struct {
 	Body T
 }
 
-// ActivationEdit is what the vendor may say of an installation.
-type ActivationEdit struct {
+// UpdateActivationInput is what the vendor may say of an installation.
+type UpdateActivationInput struct {
 	Name string `json:"name" doc:"Empty: none."`
 }
 
@@ -81,7 +81,7 @@ func (b ActivationPathInput) key() licensing.ActivationKey {
 func (a *API) registerActivations() {
 	const tag = "activations"
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}/activations", id: "activations", tag: tag, action: access.ReadLicenses,
+		method: "GET", path: "/licenses/{id}/activations", id: "listActivations", tag: tag, action: access.ReadLicenses,
 		summary: "List the installations of a license, newest first",
 	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Activation]], error) {
 		if _, err := a.Catalogue.License(ctx, who.Organisation(), in.id()); err != nil {
@@ -91,8 +91,8 @@ func (a *API) registerActivations() {
 		return replyList(found, err, toActivation)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}/activations/{activation}/receipt", id: "receipt", tag: tag, action: access.ReadLicenses,
-		summary: "The last lease of an installation, signed: the receipt for the usage that it confirms",
+		method: "GET", path: "/licenses/{id}/activations/{activation}/receipt", id: "getReceipt", tag: tag, action: access.ReadLicenses,
+		summary: "Download the last signed lease of an installation: the receipt for the usage it confirms",
 		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "Two lines, the second of which signs the first (spec/lease.md).",
@@ -107,26 +107,26 @@ func (a *API) registerActivations() {
 		return &fileResponse{"text/plain; charset=us-ascii", `attachment; filename="` + in.Activation[:12] + `.receipt.txt"`, text}, nil
 	})
 	addRoute(a, operation{
-		method: "PATCH", path: "/licenses/{id}/activations/{activation}", id: "nameActivation", tag: tag, action: access.EditLicenses,
-		status: http.StatusNoContent, summary: "Give an installation a name, by which a search finds it",
-	}, func(ctx context.Context, who access.Identity, in *ActivationBodyInput[ActivationEdit]) (*empty, error) {
+		method: "PATCH", path: "/licenses/{id}/activations/{activation}", id: "updateActivation", tag: tag, action: access.EditLicenses,
+		status: http.StatusNoContent, summary: "Name an installation",
+	}, func(ctx context.Context, who access.Identity, in *ActivationBodyInput[UpdateActivationInput]) (*empty, error) {
 		return nil, a.Leasing.NameActivation(ctx, who.Organisation(), in.key(), in.Body.Name)
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/licenses/{id}/activations/{activation}/forgive", id: "forgive", tag: tag, action: access.DeactivateActivations,
-		status: http.StatusNoContent, summary: "Forgive an installation its restores, turns and changed machine, so that it may go on",
+		method: "POST", path: "/licenses/{id}/activations/{activation}/clear-evidence", id: "clearEvidence", tag: tag, action: access.DeactivateActivations,
+		status: http.StatusNoContent, summary: "Clear the clone flag, the re-activations and the changed fingerprint of an installation, so that it can continue",
 	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*empty, error) {
 		return nil, a.Leasing.ClearCloneEvidence(ctx, who.Organisation(), in.key())
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/licenses/{id}/activations/{activation}/deactivate", id: "deactivate", tag: tag, action: access.DeactivateActivations,
-		status: http.StatusNoContent, summary: "Deactivate an installation and free what it holds, its place among the machines too",
+		status: http.StatusNoContent, summary: "Deactivate an installation and release its slots and its place among the machines",
 	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*empty, error) {
 		return nil, a.Leasing.Deactivate(ctx, who.Organisation(), in.key())
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}/reservations", id: "reservations", tag: tag, action: access.ReadLicenses,
-		summary: "List the slots that are held",
+		method: "GET", path: "/licenses/{id}/reservations", id: "listReservations", tag: tag, action: access.ReadLicenses,
+		summary: "List reserved slots",
 	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Reservation]], error) {
 		if _, err := a.Catalogue.License(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that the license is there
@@ -135,8 +135,8 @@ func (a *API) registerActivations() {
 		return replyList(found, err, toReservation)
 	})
 	addRoute(a, operation{
-		method: "DELETE", path: "/licenses/{id}/activations/{activation}/reservations/{entitlement}", id: "release", tag: tag,
-		action: access.DeactivateActivations, status: http.StatusNoContent, summary: "Take a slot back; the program learns it with its next sync",
+		method: "DELETE", path: "/licenses/{id}/activations/{activation}/reservations/{entitlement}", id: "releaseReservation", tag: tag,
+		action: access.DeactivateActivations, status: http.StatusNoContent, summary: "Release a slot held by an installation; the program learns of it with its next sync",
 	}, func(ctx context.Context, who access.Identity, in *ReservationPathInput) (*empty, error) {
 		return nil, a.Leasing.FreeReservation(ctx, who.Organisation(), in.key(), in.Entitlement)
 	})

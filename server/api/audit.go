@@ -45,8 +45,8 @@ type AuditExportInput struct {
 func (a *API) registerAudit() {
 	const tag = "audit"
 	addRoute(a, operation{
-		method: "GET", path: "/audit", id: "audit", tag: tag, action: access.ReadAudit,
-		summary: "List what was done, newest first; a page may be empty and yet have a next one",
+		method: "GET", path: "/audit", id: "listAudit", tag: tag, action: access.ReadAudit,
+		summary: "List audit log lines, newest first; a page may be empty and still have a next one",
 	}, func(ctx context.Context, who access.Identity, in *AuditListInput) (*response[List[AuditLine]], error) {
 		org, err := a.auditChain(ctx, who, in.AuditChainInput)
 		if err != nil {
@@ -58,8 +58,8 @@ func (a *API) registerAudit() {
 		return replyList(found, err, func(l audit.Line) AuditLine { return AuditLine(l) })
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/audit/head", id: "auditHead", tag: tag, action: access.ReadAudit,
-		summary: "Number and hash of the last line: note them elsewhere, and an export can be held to them",
+		method: "GET", path: "/audit/head", id: "getAuditHead", tag: tag, action: access.ReadAudit,
+		summary: "Read the number and hash of the last audit log line; keep them elsewhere to check exports against",
 	}, func(ctx context.Context, who access.Identity, in *AuditChainInput) (*response[AuditHead], error) {
 		org, err := a.auditChain(ctx, who, *in)
 		if err != nil {
@@ -69,8 +69,8 @@ func (a *API) registerAudit() {
 		return reply(AuditHead(head), err)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/audit/export", id: "auditExport", tag: tag, action: access.ReadAudit,
-		summary: "Lines as they were hashed, oldest first, at most 5000; the next export begins after the last of them",
+		method: "GET", path: "/audit/export", id: "exportAudit", tag: tag, action: access.ReadAudit,
+		summary: "Export up to 5000 audit log lines byte for byte, oldest first; the next export starts after the last of them",
 		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "One JSON object in each line; empty when there are no more.",

@@ -97,7 +97,7 @@ func TestAuditRecordsActorAndChange(t *testing.T) {
 		{"createProduct", "products/" + product, "name"},
 		{"createVersion", "versions/" + version, "policy"},
 		{"createLicense", "licenses/" + license, "customer"},
-		{"editVersion", "versions/" + version, "policy.grace 60000 90000"},
+		{"updateVersion", "versions/" + version, "policy.grace 60000 90000"},
 		{"suspendLicense", "licenses/" + license, `status "active" "suspended"`},
 		{"deleteLicense", "licenses/" + license, `status "suspended" `},
 	}
@@ -208,7 +208,7 @@ func TestServerAuditChainIsReadByFounderOnly(t *testing.T) {
 	for _, l := range p.auditLines("chain=server") {
 		told = append(told, l.Action)
 	}
-	if got := strings.Join(told, ", "); got != "login, setUp, foundOrganisation" {
+	if got := strings.Join(told, ", "); got != "login, setUp, createOrganisation" {
 		t.Errorf("the server's own: %s", got)
 	}
 	rival.Do("GET", "/audit/export?chain=server", nil).WantProblem(http.StatusForbidden, "forbidden")
@@ -263,11 +263,11 @@ func TestLinkUseIsAudited(t *testing.T) {
 	p := w.owner()
 	p.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "help@acme.test", "role": "support"})
 	helper := w.anonymous()
-	helper.Must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
+	helper.Must(http.StatusCreated, "POST", "/invitations/accept", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
 		"password": password})
 	helper.Must(http.StatusNoContent, "PUT", "/session/email", map[string]any{"password": password, "email": "new@acme.test"})
-	w.anonymous().Must(http.StatusNoContent, "POST", "/verification", map[string]any{"token": w.tokenMailedTo(post, "new@acme.test")})
-	p.Must(http.StatusOK, "POST", "/members/"+p.memberID("new@acme.test")+"/password", nil)
+	w.anonymous().Must(http.StatusNoContent, "POST", "/email/verify", map[string]any{"token": w.tokenMailedTo(post, "new@acme.test")})
+	p.Must(http.StatusOK, "POST", "/members/"+p.memberID("new@acme.test")+"/password-link", nil)
 	reset := map[string]any{"token": w.tokenMailedTo(post, "new@acme.test"), "password": "another horse battery"}
 	w.anonymous().Must(http.StatusNoContent, "POST", "/password/reset", reset)
 	w.anonymous().Do("POST", "/password/reset", reset).WantProblem(http.StatusForbidden, "bad_link")

@@ -16,10 +16,10 @@ import (
 // Many licenses in one call. Each is done by itself, all of it or nothing, and answered by itself: what fails for one does not keep the
 // others. With an Idempotency-Key the call as a whole happens once, and one that was cut short goes on where it was.
 
-// LicensesNew is a number of licenses that are to be made alike.
-type LicensesNew struct {
-	Count    int        `json:"count" minimum:"1" maximum:"500"`
-	Template LicenseNew `json:"template" doc:"{n} in its name becomes the number of the license, from 1."`
+// CreateLicensesInput is a number of licenses that are to be made alike.
+type CreateLicensesInput struct {
+	Count    int                `json:"count" minimum:"1" maximum:"500"`
+	Template CreateLicenseInput `json:"template" doc:"{n} in its name becomes the number of the license, from 1."`
 }
 
 // LicenseIDs names licenses.
@@ -34,28 +34,28 @@ func (l LicenseIDs) records() (all []string) {
 	return all
 }
 
-// Done is what became of one of many.
-type Done struct {
+// BulkResult is what became of one of many.
+type BulkResult struct {
 	ID    string           `json:"id,omitempty" doc:"Of the license; absent when it could not be made."`
 	Error *problem.Problem `json:"error,omitempty" doc:"Why it was not done; absent when it was."`
 }
 
-// AllDone is what became of all, in the order of the request.
-type AllDone struct {
-	Done   int    `json:"done"`
-	Failed int    `json:"failed"`
-	Items  []Done `json:"items" nullable:"false"`
+// BulkResults is what became of all, in the order of the request.
+type BulkResults struct {
+	Succeeded int          `json:"succeeded"`
+	Failed    int          `json:"failed"`
+	Items     []BulkResult `json:"items" nullable:"false"`
 }
 
 // forEach does something to many, one after the other, so that what one draws does not depend on the others.
-func (a *API) forEach(ctx context.Context, n int, do func(ctx context.Context, i int) (license.ID, error)) AllDone {
-	all := AllDone{Items: make([]Done, n)}
+func (a *API) forEach(ctx context.Context, n int, do func(ctx context.Context, i int) (license.ID, error)) BulkResults {
+	all := BulkResults{Items: make([]BulkResult, n)}
 	for i := range all.Items {
 		id, err := do(licensing.WithItem(ctx), i)
 		all.Items[i].ID = string(id)
 		if err == nil {
 			auditNoteFrom(ctx).recordsDone = append(auditNoteFrom(ctx).recordsDone, "licenses/"+string(id))
-			all.Done++
+			all.Succeeded++
 			continue
 		}
 		var p *problem.Problem
@@ -77,8 +77,8 @@ func (a *API) registerBulkOperations() {
 	const tag = "licenses"
 	addRoute(a, operation{
 		method: "POST", path: "/versions/{id}/licenses/bulk", id: "createLicenses", tag: tag, action: access.EditLicenses,
-		summary: "Make up to 500 licenses from one template",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[LicensesNew]) (*response[AllDone], error) {
+		summary: "Create up to 500 licenses from a template",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CreateLicensesInput]) (*response[BulkResults], error) {
 		wanted := in.Body.Template.license()
 		wanted.Organisation, wanted.Version = who.Organisation(), in.id()
 		if err := a.Catalogue.ValidateLicense(ctx, wanted); err != nil {
@@ -112,7 +112,7 @@ func (a *API) registerBulkOperations() {
 			func(ctx context.Context, org, id license.ID) error { return a.Catalogue.DeleteLicense(ctx, org, id, 0) }},
 	} {
 		op.method, op.tag, op.status = "POST", tag, http.StatusOK
-		addRoute(a, op.operation, func(ctx context.Context, who access.Identity, in *bodyInput[LicenseIDs]) (*response[AllDone], error) {
+		addRoute(a, op.operation, func(ctx context.Context, who access.Identity, in *bodyInput[LicenseIDs]) (*response[BulkResults], error) {
 			return reply(a.forEach(ctx, len(in.Body.IDs), func(ctx context.Context, i int) (license.ID, error) {
 				id := license.ID(in.Body.IDs[i])
 				return id, op.do(ctx, who.Organisation(), id)

@@ -101,7 +101,7 @@ func TestVersionLifecycle(t *testing.T) {
 	p.checkLifecycle(l)
 
 	// The policy is what a license of the version has that says nothing else.
-	version := p.Must(http.StatusOK, "GET", l.list+"?search=alpha", nil)["items"].([]any)[0].(map[string]any)
+	version := p.Must(http.StatusOK, "GET", listPath(l.list+"?search=alpha"), nil)["items"].([]any)[0].(map[string]any)
 	made := p.Must(http.StatusCreated, "POST", "/versions/"+id(version)+"/licenses", with(servertest.LicenseBody("One"), "allowance", 10))
 	d := newDevice(p, version["product"].(string), id(version), id(made))
 	if settings := d.MustSync().Settings; settings.Type != "calls" || settings.Trigger != "every_call" {
@@ -124,14 +124,14 @@ func TestLicenseLifecycle(t *testing.T) {
 	p.checkLifecycle(l)
 
 	// What it says itself goes before what the version says.
-	held := p.Must(http.StatusOK, "GET", list+"?search=alpha", nil)["items"].([]any)[0].(map[string]any)
+	held := p.Must(http.StatusOK, "GET", listPath(list+"?search=alpha"), nil)["items"].([]any)[0].(map[string]any)
 	if settings := newDevice(p, product, version, id(held)).MustSync().Settings; settings.Interval != 120_000 ||
 		settings.Trigger != "interval" {
 		t.Errorf("the program is told %+v", settings)
 	}
 
 	// Many at once, and all of them to a sheet and back.
-	if made := p.Do("POST", list+"/bulk", map[string]any{"count": 5, "template": l.withName("Seat {n}")}).bulkResults(); made.Done != 5 {
+	if made := p.Do("POST", list+"/bulk", map[string]any{"count": 5, "template": l.withName("Seat {n}")}).bulkResults(); made.Succeeded != 5 {
 		t.Errorf("made %+v", made)
 	}
 	sheet := p.Do("GET", "/export/licenses.csv?version="+version, nil)
@@ -144,7 +144,7 @@ func TestLicenseLifecycle(t *testing.T) {
 	if r.Status != http.StatusOK {
 		t.Fatalf("%d %s", r.Status, r.Body)
 	}
-	if got, want := p.listNames("/versions/"+other+"/licenses?sort=name"), p.listNames(list+"?sort=name"); got != want {
+	if got, want := p.listNames("/licenses?sort=name&version="+other), p.listNames("/licenses?sort=name&version="+version); got != want {
 		t.Errorf("%s came back of %s", got, want)
 	}
 }

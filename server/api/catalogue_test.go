@@ -143,7 +143,7 @@ func TestLicenses(t *testing.T) {
 		map[string]any{"max_machines": 2}))
 	list, path := "/versions/"+version+"/licenses", "/licenses/"+license
 	got := p.Must(http.StatusOK, "GET", path, nil)
-	if got["expires"] != "2030-12-31T22:00:00Z" || got["status"] != "active" || got["used"] != 0.0 ||
+	if got["expires"] != "2030-12-31T22:00:00Z" || got["status"] != "active" || got["calls_used"] != 0.0 ||
 		fmt.Sprint(got["overrides"]) != "map[max_machines:2]" ||
 		fmt.Sprint(got["entitlements"]) != "[map[name:solid_modeling slots:4] map[name:rendering]]" {
 		t.Errorf("read %v", got)
@@ -158,7 +158,7 @@ func TestLicenses(t *testing.T) {
 		t.Errorf("a license of type time never to expire: field %q", got.Errors[0].Field)
 	}
 	p.Must(http.StatusCreated, "POST", list, with(servertest.LicenseBody("Two"), "expires", "2031-01-01T00:00:00Z"))
-	if got := p.Must(http.StatusOK, "GET", list+"?search=tw", nil)["items"].([]any); len(got) != 1 {
+	if got := p.Must(http.StatusOK, "GET", "/licenses?search=tw&version="+version, nil)["items"].([]any); len(got) != 1 {
 		t.Errorf("found %v", got)
 	}
 	file := p.Do("GET", path+"/file", nil)
@@ -194,8 +194,8 @@ func TestDeleteRequiresNoDependents(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	product, version, license := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
-	p.Do("DELETE", "/products/"+product, nil).WantProblem(http.StatusConflict, "not_empty")
-	p.Do("DELETE", "/versions/"+version, nil).WantProblem(http.StatusConflict, "not_empty")
+	p.Do("DELETE", "/products/"+product, nil).WantProblem(http.StatusConflict, "has_dependents")
+	p.Do("DELETE", "/versions/"+version, nil).WantProblem(http.StatusConflict, "has_dependents")
 	d := newDevice(p, product, version, license)
 	d.MustSync()
 	for _, path := range []string{"/licenses/" + license, "/versions/" + version, "/products/" + product} {

@@ -26,35 +26,35 @@ import (
 var csvColumns = []struct {
 	name string
 	get  func(License) string
-	set  func(*LicenseNew, string) error
+	set  func(*CreateLicenseInput, string) error
 }{
 	{"id", func(l License) string { return l.ID }, nil},
 	{"product", func(l License) string { return l.Product }, nil},
 	{"version", func(l License) string { return l.Version }, nil},
-	{"name", func(l License) string { return l.Name }, func(n *LicenseNew, s string) error { n.Name = s; return nil }},
-	{"customer", func(l License) string { return l.Customer }, func(n *LicenseNew, s string) error { n.Customer = s; return nil }},
-	{"contexts", func(l License) string { return strings.Join(l.Contexts, ",") }, func(n *LicenseNew, s string) error { n.Contexts = splitList(s); return nil }},
-	{"entitlements", func(l License) string { return formatEntitlements(l.Entitlements) }, func(n *LicenseNew, s string) (err error) {
+	{"name", func(l License) string { return l.Name }, func(n *CreateLicenseInput, s string) error { n.Name = s; return nil }},
+	{"customer", func(l License) string { return l.Customer }, func(n *CreateLicenseInput, s string) error { n.Customer = s; return nil }},
+	{"contexts", func(l License) string { return strings.Join(l.Contexts, ",") }, func(n *CreateLicenseInput, s string) error { n.Contexts = splitList(s); return nil }},
+	{"entitlements", func(l License) string { return formatEntitlements(l.Entitlements) }, func(n *CreateLicenseInput, s string) (err error) {
 		n.Entitlements, err = parseEntitlements(s)
 		return err
 	}},
-	{"allowance", func(l License) string { return formatNumber(l.Allowance) }, func(n *LicenseNew, s string) (err error) {
+	{"allowance", func(l License) string { return formatNumber(l.Allowance) }, func(n *CreateLicenseInput, s string) (err error) {
 		n.Allowance, err = parseNumber(s)
 		return err
 	}},
-	{"expires", func(l License) string { return formatTime(l.Expires) }, func(n *LicenseNew, s string) (err error) {
+	{"expires", func(l License) string { return formatTime(l.Expires) }, func(n *CreateLicenseInput, s string) (err error) {
 		n.Expires, err = parseTime(s)
 		return err
 	}},
-	{"expires_after", func(l License) string { return formatNumber(l.ExpiresAfter) }, func(n *LicenseNew, s string) (err error) {
-		n.ExpiresAfter, err = parseNumber(s)
+	{"expires_after_ms", func(l License) string { return formatNumber(l.ExpiresAfterMS) }, func(n *CreateLicenseInput, s string) (err error) {
+		n.ExpiresAfterMS, err = parseNumber(s)
 		return err
 	}},
-	{"expires_from", func(l License) string { return string(l.ExpiresFrom) }, func(n *LicenseNew, s string) error {
+	{"expires_from", func(l License) string { return string(l.ExpiresFrom) }, func(n *CreateLicenseInput, s string) error {
 		n.ExpiresFrom = licensing.TermFrom(s)
 		return nil
 	}},
-	{"trial", func(l License) string { return strconv.FormatBool(l.Trial) }, func(n *LicenseNew, s string) (err error) {
+	{"trial", func(l License) string { return strconv.FormatBool(l.Trial) }, func(n *CreateLicenseInput, s string) (err error) {
 		if s != "" {
 			if n.Trial, err = strconv.ParseBool(s); err != nil {
 				return errors.New("is neither true nor false")
@@ -62,14 +62,14 @@ var csvColumns = []struct {
 		}
 		return nil
 	}},
-	{"maintenance", func(l License) string { return formatTime(l.Maintenance) }, func(n *LicenseNew, s string) (err error) {
+	{"maintenance", func(l License) string { return formatTime(l.Maintenance) }, func(n *CreateLicenseInput, s string) (err error) {
 		n.Maintenance, err = parseTime(s)
 		return err
 	}},
 	{"status", func(l License) string { return string(l.Status) }, nil},
 	{"archived", func(l License) string { return strconv.FormatBool(l.Archived) }, nil},
-	{"overrides", func(l License) string { return formatJSON(l.Overrides) }, func(n *LicenseNew, s string) error { return parseJSON(s, &n.Overrides) }},
-	{"metadata", func(l License) string { return formatJSON(l.Metadata) }, func(n *LicenseNew, s string) error { return parseJSON(s, &n.Metadata) }},
+	{"overrides", func(l License) string { return formatJSON(l.Overrides) }, func(n *CreateLicenseInput, s string) error { return parseJSON(s, &n.Overrides) }},
+	{"metadata", func(l License) string { return formatJSON(l.Metadata) }, func(n *CreateLicenseInput, s string) error { return parseJSON(s, &n.Metadata) }},
 	{"revision", func(l License) string { return formatNumber(l.Revision) }, nil},
 	{"created", func(l License) string { return formatTime(&l.Created) }, nil},
 	{"updated", func(l License) string { return formatTime(&l.Updated) }, nil},
@@ -126,7 +126,7 @@ func (f *importErrors) add(where string, err error) error {
 }
 
 // readCSV reads licenses to be made. What is wrong with single cells is told of all of them.
-func readCSV(text []byte, most int) (list []LicenseNew, where []string, wrong importErrors, err error) {
+func readCSV(text []byte, most int) (list []CreateLicenseInput, where []string, wrong importErrors, err error) {
 	text = bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF"))
 	r := csv.NewReader(bytes.NewReader(text))
 	head, err := r.Read()
@@ -136,12 +136,12 @@ func readCSV(text []byte, most int) (list []LicenseNew, where []string, wrong im
 	if err != nil {
 		return nil, nil, nil, csvError(err)
 	}
-	setters := make([]func(*LicenseNew, string) error, len(head))
+	setters := make([]func(*CreateLicenseInput, string) error, len(head))
 	for i, name := range head {
 		at := slices.IndexFunc(csvColumns, func(c struct {
 			name string
 			get  func(License) string
-			set  func(*LicenseNew, string) error
+			set  func(*CreateLicenseInput, string) error
 		}) bool {
 			return c.name == name
 		})
@@ -166,7 +166,7 @@ func readCSV(text []byte, most int) (list []LicenseNew, where []string, wrong im
 		}
 		line, _ := r.FieldPos(0)
 		at := "line " + strconv.Itoa(line)
-		var one LicenseNew
+		var one CreateLicenseInput
 		for i, cell := range cells {
 			if setters[i] == nil {
 				continue

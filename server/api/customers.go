@@ -22,16 +22,16 @@ type Customer struct {
 	Updated   time.Time         `json:"updated"`
 }
 
-// CustomerNew is a customer to be made.
-type CustomerNew struct {
+// CreateCustomerInput is a customer to be made.
+type CreateCustomerInput struct {
 	Name      string            `json:"name"`
 	Email     string            `json:"email,omitempty"`
 	Reference string            `json:"reference,omitempty" doc:"The vendor's own, such as a number in its shop; unique where it is given."`
 	Metadata  map[string]string `json:"metadata,omitempty"`
 }
 
-// CustomerEdit changes what it names and leaves the rest.
-type CustomerEdit struct {
+// UpdateCustomerInput changes what it names and leaves the rest.
+type UpdateCustomerInput struct {
 	Revision  int64              `json:"revision,omitempty" minimum:"1" doc:"Of the customer as it was read; needed unless If-Match names it."`
 	Name      *string            `json:"name,omitempty" doc:"Licenses keep the name that they have."`
 	Email     *string            `json:"email,omitempty"`
@@ -48,8 +48,8 @@ func (a *API) registerCustomers() {
 	const tag = "customers"
 	addRoute(a, operation{
 		method: "POST", path: "/customers", id: "createCustomer", tag: tag, action: access.EditLicenses, status: http.StatusCreated,
-		summary: "Make a customer",
-	}, func(ctx context.Context, who access.Identity, in *bodyInput[CustomerNew]) (*response[Customer], error) {
+		summary: "Create a customer",
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[CreateCustomerInput]) (*response[Customer], error) {
 		c, err := a.Catalogue.CreateCustomer(ctx, catalogue.Customer{
 			Record: licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
 			Name:   in.Body.Name, Email: in.Body.Email, Reference: in.Body.Reference,
@@ -57,23 +57,23 @@ func (a *API) registerCustomers() {
 		return reply(toCustomer(c), err)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/customers", id: "customers", tag: tag, action: access.ReadLicenses,
-		summary: "List customers, newest first; a search looks through name, e-mail and reference",
+		method: "GET", path: "/customers", id: "listCustomers", tag: tag, action: access.ReadLicenses,
+		summary: "List customers, newest first; search matches name, e-mail address and reference",
 	}, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Customer]], error) {
 		found, err := a.Catalogue.Customers(ctx, who.Organisation(), in.page())
 		return replyList(found, err, toCustomer)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/customers/{id}", id: "customer", tag: tag, action: access.ReadLicenses,
+		method: "GET", path: "/customers/{id}", id: "getCustomer", tag: tag, action: access.ReadLicenses,
 		summary: "Read a customer",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Customer], error) {
 		c, err := a.Catalogue.Customer(ctx, who.Organisation(), in.id())
 		return reply(toCustomer(c), err)
 	})
 	addRoute(a, operation{
-		method: "PATCH", path: "/customers/{id}", id: "editCustomer", tag: tag, action: access.EditLicenses,
-		summary: "Edit a customer",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CustomerEdit]) (*response[Customer], error) {
+		method: "PATCH", path: "/customers/{id}", id: "updateCustomer", tag: tag, action: access.EditLicenses,
+		summary: "Update a customer",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[UpdateCustomerInput]) (*response[Customer], error) {
 		c, err := a.Catalogue.Customer(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
@@ -88,7 +88,7 @@ func (a *API) registerCustomers() {
 	})
 	addRoute(a, operation{
 		method: "DELETE", path: "/customers/{id}", id: "deleteCustomer", tag: tag, action: access.RevokeLicenses, status: http.StatusNoContent,
-		conditional: true, summary: "Delete a customer that has no licenses",
+		conditional: true, summary: "Delete a customer without licenses",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
 		return nil, a.Catalogue.DeleteCustomer(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})

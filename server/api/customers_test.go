@@ -42,7 +42,7 @@ func TestCustomers(t *testing.T) {
 	if list := p.Must(http.StatusOK, "GET", "/licenses?customer_id="+ada["id"].(string), nil)["items"].([]any); len(list) != 1 {
 		t.Errorf("licenses of the customer: %v", list)
 	}
-	p.Do("DELETE", path, nil).WantProblem(http.StatusConflict, "not_empty")
+	p.Do("DELETE", path, nil).WantProblem(http.StatusConflict, "has_dependents")
 	one := p.Must(http.StatusOK, "POST", "/licenses/"+id+"/transfer", map[string]any{"customer_id": ada["id"]})
 	if one["customer"] != "Ada L." {
 		t.Errorf("transferred %v", one)

@@ -64,15 +64,15 @@ func TestVendorListsAndDeactivatesInstallations(t *testing.T) {
 	d.Request.Want, d.Request.Counted = nil, 5
 	d.MustSync()
 
-	if got := p.Must(http.StatusOK, "GET", "/licenses/"+id, nil); got["used"] != 5.0 {
-		t.Errorf("used %v", got["used"])
+	if got := p.Must(http.StatusOK, "GET", "/licenses/"+id, nil); got["calls_used"] != 5.0 {
+		t.Errorf("used %v", got["calls_used"])
 	}
 	list := p.Must(http.StatusOK, "GET", "/licenses/"+id+"/activations", nil)["items"].([]any)
 	if len(list) != 1 {
 		t.Fatalf("activations %v", list)
 	}
 	one := list[0].(map[string]any)
-	if one["id"] != d.ID() || one["counted"] != 5.0 || one["number"] != 2.0 || one["created"] != "2030-01-02T03:04:05Z" ||
+	if one["id"] != d.ID() || one["calls_used"] != 5.0 || one["lease_number"] != 2.0 || one["created"] != "2030-01-02T03:04:05Z" ||
 		one["closed"] != nil {
 		t.Errorf("activation %v", one)
 	}

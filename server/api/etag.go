@@ -150,6 +150,6 @@ func describeConditionalHeaders(o *huma.Operation, tagged, conditional bool) {
 	}
 	if conditional {
 		o.Parameters = append(o.Parameters, &huma.Param{Name: "If-Match", In: "header", Schema: text,
-			Description: "The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is."})
+			Description: "The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is."})
 	}
 }

@@ -27,10 +27,10 @@ func TestEditRequiresIfMatch(t *testing.T) {
 			t.Fatalf("%s: %d %s, ETag %s", path, r.Status, r.Body, r.Header.Get("ETag"))
 		}
 		// The same again was made from what is no more.
-		p.DoWithHeaders(map[string]string{"If-Match": tag}, "PATCH", path, edit).WantProblem(412, "condition_failed")
-		p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "PATCH", path, edit).WantProblem(412, "condition_failed")
-		p.DoWithHeaders(map[string]string{"If-Match": `"2"`}, "PATCH", path, with(edit, "revision", 1)).WantProblem(412, "condition_failed")
-		p.DoWithHeaders(map[string]string{"If-Match": `"zz"`}, "PATCH", path, edit).WantProblem(412, "condition_failed")
+		p.DoWithHeaders(map[string]string{"If-Match": tag}, "PATCH", path, edit).WantProblem(412, "precondition_failed")
+		p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "PATCH", path, edit).WantProblem(412, "precondition_failed")
+		p.DoWithHeaders(map[string]string{"If-Match": `"2"`}, "PATCH", path, with(edit, "revision", 1)).WantProblem(412, "precondition_failed")
+		p.DoWithHeaders(map[string]string{"If-Match": `"zz"`}, "PATCH", path, edit).WantProblem(412, "precondition_failed")
 		p.DoWithHeaders(map[string]string{"If-Match": `W/"2"`}, "PATCH", path, edit).WantProblem(422, "invalid")
 		p.DoWithHeaders(map[string]string{"If-Match": `2`}, "PATCH", path, edit).WantProblem(422, "invalid")
 		p.Do("PATCH", path, edit).WantProblem(409, "edit_conflict") // as ever, without the header
@@ -43,14 +43,14 @@ func TestEditRequiresIfMatch(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/licenses/" + license, "/versions/" + version, "/products/" + product} {
-		p.DoWithHeaders(map[string]string{"If-Match": `"3"`}, "DELETE", path, nil).WantProblem(412, "condition_failed")
+		p.DoWithHeaders(map[string]string{"If-Match": `"3"`}, "DELETE", path, nil).WantProblem(412, "precondition_failed")
 		if r := p.DoWithHeaders(map[string]string{"If-Match": `"4"`}, "DELETE", path, nil); r.Status != http.StatusNoContent {
 			t.Errorf("%s: %d %s", path, r.Status, r.Body)
 		}
 	}
 	p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "POST", "/products", map[string]any{"name": "x"}).WantProblem(412,
-		"condition_failed")
-	p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "DELETE", "/session", nil).WantProblem(412, "condition_failed")
+		"precondition_failed")
+	p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, "DELETE", "/session", nil).WantProblem(412, "precondition_failed")
 }
 
 // proves part of B09
@@ -75,7 +75,7 @@ func TestEveryEditTakesIfMatch(t *testing.T) {
 				t.Errorf("%s, If-Match %s: %d %s", edit.path, match, r.Status, r.Body)
 			}
 		}
-		p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, edit.method, edit.path, edit.body).WantProblem(412, "condition_failed")
+		p.DoWithHeaders(map[string]string{"If-Match": `"1"`}, edit.method, edit.path, edit.body).WantProblem(412, "precondition_failed")
 		p.Do(edit.method, edit.path, with(edit.body, "revision", -1)).WantProblem(422, "invalid")
 	}
 }

@@ -32,7 +32,7 @@ import (
 
 const (
 	exportFormat       = "onelicense-organisation"
-	exportVersion      = 1
+	exportVersion      = 2
 	maxFullImportBytes = 32 << 20
 )
 
@@ -53,7 +53,7 @@ type exportedProduct struct {
 // exportedHistoryEntry, dumpPeriod, dumpActivation and dumpReservation say to which license they belong.
 type exportedHistoryEntry struct {
 	License string `json:"license"`
-	Event
+	HistoryEntry
 }
 
 type exportedPeriod struct {
@@ -73,14 +73,14 @@ type exportedReservation struct {
 
 // Counts are numbers of records.
 type Counts struct {
-	Products     int `json:"products"`
-	Versions     int `json:"versions"`
-	Customers    int `json:"customers"`
-	Licenses     int `json:"licenses"`
-	Events       int `json:"events"`
-	Periods      int `json:"periods"`
-	Activations  int `json:"activations"`
-	Reservations int `json:"reservations"`
+	Products       int `json:"products"`
+	Versions       int `json:"versions"`
+	Customers      int `json:"customers"`
+	Licenses       int `json:"licenses"`
+	HistoryEntries int `json:"history_entries"`
+	Periods        int `json:"periods"`
+	Activations    int `json:"activations"`
+	Reservations   int `json:"reservations"`
 }
 
 // add counts a line.
@@ -94,8 +94,8 @@ func (n *Counts) add(line exportLine) {
 		n.Customers++
 	case line.License != nil:
 		n.Licenses++
-	case line.Event != nil:
-		n.Events++
+	case line.HistoryEntry != nil:
+		n.HistoryEntries++
 	case line.Period != nil:
 		n.Periods++
 	case line.Activation != nil:
@@ -107,22 +107,22 @@ func (n *Counts) add(line exportLine) {
 
 // exportLine is one line: exactly one member is there.
 type exportLine struct {
-	Head        *exportHeader         `json:"head,omitempty"`
-	Product     *exportedProduct      `json:"product,omitempty"`
-	Version     *Version              `json:"version,omitempty"`
-	Customer    *Customer             `json:"customer,omitempty"`
-	License     *License              `json:"license,omitempty"`
-	Event       *exportedHistoryEntry `json:"event,omitempty"`
-	Period      *exportedPeriod       `json:"period,omitempty"`
-	Activation  *exportedActivation   `json:"activation,omitempty"`
-	Reservation *exportedReservation  `json:"reservation,omitempty"`
-	End         *Counts               `json:"end,omitempty"`
+	Header       *exportHeader         `json:"head,omitempty"`
+	Product      *exportedProduct      `json:"product,omitempty"`
+	Version      *Version              `json:"version,omitempty"`
+	Customer     *Customer             `json:"customer,omitempty"`
+	License      *License              `json:"license,omitempty"`
+	HistoryEntry *exportedHistoryEntry `json:"history_entry,omitempty"`
+	Period       *exportedPeriod       `json:"period,omitempty"`
+	Activation   *exportedActivation   `json:"activation,omitempty"`
+	Reservation  *exportedReservation  `json:"reservation,omitempty"`
+	End          *Counts               `json:"end,omitempty"`
 }
 
-// Restored is what an import of everything made.
-type Restored struct {
+// OrganisationImportResult is what an import of everything made.
+type OrganisationImportResult struct {
 	DryRun  bool              `json:"dry_run"`
-	Made    Counts            `json:"made" doc:"With dry_run: what would be made."`
+	Created Counts            `json:"created" doc:"With dry_run: what would be made."`
 	Skipped Counts            `json:"skipped" doc:"What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew."`
 	Renamed map[string]string `json:"renamed" doc:"Old id to new one, of records whose id was taken on this server."`
 }
@@ -138,8 +138,8 @@ func (a *API) registerFullExportImport() {
 	const tag = "organisation"
 	lines := map[string]*huma.MediaType{ndjsonType: {Schema: &huma.Schema{Type: huma.TypeString}}}
 	addRoute(a, operation{
-		method: "GET", path: "/export", id: "exportAll", tag: tag, action: access.ExportAll, streaming: true,
-		summary: "All of the organisation's catalogue, customers, licenses and what is known of their use as lines of JSON, without secrets (docs/api.md)",
+		method: "GET", path: "/export", id: "exportOrganisation", tag: tag, action: access.ExportAll, streaming: true,
+		summary: "Export the catalogue, customers, licenses and their usage as lines of JSON, without secrets (docs/api.md)",
 		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {Description: "One JSON object in each line; the last one is the end.", Content: lines}}
 		},
@@ -157,14 +157,14 @@ func (a *API) registerFullExportImport() {
 		}), nil
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/import", id: "importAll", tag: tag, action: access.ExportAll, bodyLimit: maxFullImportBytes, mediaTypes: []string{ndjsonType},
-		summary: "Restore the catalogue, the customers and the licenses of an export into an organisation that has no products", status: http.StatusOK,
+		method: "POST", path: "/import", id: "importOrganisation", tag: tag, action: access.ExportAll, bodyLimit: maxFullImportBytes, mediaTypes: []string{ndjsonType},
+		summary: "Import the catalogue, customers and licenses of an export into an organisation without products", status: http.StatusOK,
 		customise: func(o *huma.Operation) {
 			o.SkipValidateBody = true // it is read below, line by line
 			o.RequestBody = &huma.RequestBody{Required: true, Content: lines, Description: fmt.Sprintf("An export, of at most %d bytes.", maxFullImportBytes)}
 		},
-	}, func(ctx context.Context, who access.Identity, in *FullImportInput) (*response[Restored], error) {
-		restored, err := a.importAll(ctx, who.Organisation(), in)
+	}, func(ctx context.Context, who access.Identity, in *FullImportInput) (*response[OrganisationImportResult], error) {
+		restored, err := a.importOrganisation(ctx, who.Organisation(), in)
 		return reply(restored, err)
 	})
 }
@@ -174,7 +174,7 @@ func (a *API) writeFullExport(ctx context.Context, org licensing.Organisation, t
 	buffered := bufio.NewWriterSize(to, 64<<10)
 	out := json.NewEncoder(buffered)
 	n := Counts{}
-	err := out.Encode(exportLine{Head: &exportHeader{exportFormat, exportVersion, Organisation{string(org.ID), org.Name, timestamp(org.Created)}, a.Now().UTC()}})
+	err := out.Encode(exportLine{Header: &exportHeader{exportFormat, exportVersion, Organisation{string(org.ID), org.Name, timestamp(org.Created)}, a.Now().UTC()}})
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (a *API) writeFullExport(ctx context.Context, org licensing.Organisation, t
 				return err
 			}
 			described := toLicense(one)
-			described.Used = &usage.Used
+			described.CallsUsed = &usage.Used
 			if one.CustomerID != "" && !told[one.CustomerID] { // the customer was made meanwhile
 				c, err := a.Catalogue.Customer(ctx, org.ID, one.CustomerID)
 				if errors.Is(err, licensing.ErrNotFound) {
@@ -253,8 +253,8 @@ func (a *API) exportHistory(ctx context.Context, out *json.Encoder, org, id lice
 		return a.Events.History(ctx, org, id, page)
 	},
 		func(x licensing.HistoryEntry) error {
-			n.Events++
-			return out.Encode(exportLine{Event: &exportedHistoryEntry{string(id), toHistoryEntry(x)}})
+			n.HistoryEntries++
+			return out.Encode(exportLine{HistoryEntry: &exportedHistoryEntry{string(id), toHistoryEntry(x)}})
 		})
 	if err != nil {
 		return err
@@ -307,9 +307,9 @@ func forEachRecord[T any](list func(licensing.Page) (licensing.Listing[T], error
 	}
 }
 
-// importAll reads an export twice: once to the end, to see that all of it is good, and then to make what it holds.
-func (a *API) importAll(ctx context.Context, org license.ID, in *FullImportInput) (Restored, error) {
-	done := Restored{DryRun: in.DryRun, Renamed: map[string]string{}}
+// importOrganisation reads an export twice: once to the end, to see that all of it is good, and then to make what it holds.
+func (a *API) importOrganisation(ctx context.Context, org license.ID, in *FullImportInput) (OrganisationImportResult, error) {
+	done := OrganisationImportResult{DryRun: in.DryRun, Renamed: map[string]string{}}
 	there, err := a.Catalogue.Products(ctx, org, licensing.Page{Limit: 1})
 	if err != nil {
 		return done, err
@@ -370,7 +370,7 @@ func (a *API) importAll(ctx context.Context, org license.ID, in *FullImportInput
 			done.Skipped.add(p)
 			continue
 		}
-		done.Made.add(p)
+		done.Created.add(p)
 		if err != nil {
 			return done, prefixField(at, err)
 		}
@@ -389,9 +389,9 @@ func (v Version) forImport(m licensing.Record, product license.ID) licensing.Ver
 }
 
 func (l License) forImport(m licensing.Record, version license.ID) licensing.License {
-	one := LicenseNew{
+	one := CreateLicenseInput{
 		Name: l.Name, Customer: l.Customer, Contexts: l.Contexts, Entitlements: l.Entitlements, Allowance: l.Allowance, Expires: l.Expires,
-		ExpiresAfter: l.ExpiresAfter, ExpiresFrom: l.ExpiresFrom, Trial: l.Trial, Maintenance: l.Maintenance, Overrides: l.Overrides,
+		ExpiresAfterMS: l.ExpiresAfterMS, ExpiresFrom: l.ExpiresFrom, Trial: l.Trial, Maintenance: l.Maintenance, Overrides: l.Overrides,
 	}.license()
 	one.Record, one.Version, one.Status, one.Archived = m, version, l.Status, l.Archived
 	return one
@@ -420,10 +420,10 @@ func parseFullExport(text []byte) ([]exportLine, error) {
 		var id, above *string // a record's own, and of the one that it belongs to
 		var customer string
 		switch {
-		case (line.Head != nil) != (i == 0):
+		case (line.Header != nil) != (i == 0):
 			return wrong("is not where it belongs: the head is the first line")
-		case line.Head != nil:
-			if line.Head.Format != exportFormat || line.Head.Version != exportVersion {
+		case line.Header != nil:
+			if line.Header.Format != exportFormat || line.Header.Version != exportVersion {
 				return wrong("is not the head of format %s, version %d", exportFormat, exportVersion)
 			}
 		case line.Product != nil:
@@ -434,8 +434,8 @@ func parseFullExport(text []byte) ([]exportLine, error) {
 			id = &line.Customer.ID
 		case line.License != nil:
 			id, above, customer = &line.License.ID, &line.License.Version, line.License.CustomerID
-		case line.Event != nil:
-			above = &line.Event.License
+		case line.HistoryEntry != nil:
+			above = &line.HistoryEntry.License
 		case line.Period != nil:
 			above = &line.Period.License
 		case line.Activation != nil:

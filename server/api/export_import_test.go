@@ -38,7 +38,7 @@ func TestOrganisationExportImport(t *testing.T) {
 	used.Request.Counted = 5
 	used.MustSync()
 	p.Must(http.StatusOK, "POST", "/licenses/"+one+"/suspend", nil)
-	two := id(p.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(servertest.LicenseBody("Two"), "expires_after", 1e9,
+	two := id(p.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", with(servertest.LicenseBody("Two"), "expires_after_ms", 1e9,
 		"expires_from", "activation", "allowance", 5)))
 	old := id(p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Old"}))
 	p.Must(http.StatusOK, "POST", "/products/"+old+"/archive", nil)
@@ -57,15 +57,15 @@ func TestOrganisationExportImport(t *testing.T) {
 	}
 	r := q.importOrganisation("/import", string(export.Body))
 	var made struct {
-		Made, Skipped api.Counts
-		Renamed       map[string]string
+		Created, Skipped api.Counts
+		Renamed          map[string]string
 	}
 	if err := json.Unmarshal(r.Body, &made); err != nil || r.Status != http.StatusOK || len(made.Renamed) != 0 ||
-		made.Made != (api.Counts{Products: 2, Versions: 1, Customers: 1, Licenses: 2}) || made.Skipped != (api.Counts{Events: 1, Periods: 1,
+		made.Created != (api.Counts{Products: 2, Versions: 1, Customers: 1, Licenses: 2}) || made.Skipped != (api.Counts{HistoryEntries: 1, Periods: 1,
 		Activations: 1}) {
 		t.Fatalf("%d %s", r.Status, r.Body)
 	}
-	for _, told := range []string{`"kind":"transferred"`, `"to_id":"` + ada, `"from":"2030-01-01T00:00:00Z","used":4}`} {
+	for _, told := range []string{`"kind":"transferred"`, `"to_customer_id":"` + ada, `"from":"2030-01-01T00:00:00Z","calls_used":4}`} {
 		if !strings.Contains(string(export.Body), told) {
 			t.Errorf("the export does not tell %s", told)
 		}
@@ -76,7 +76,7 @@ func TestOrganisationExportImport(t *testing.T) {
 		if root := got["root"]; root != nil && root == want["root"] {
 			t.Errorf("%s has the keys of the other server", path)
 		}
-		for _, own := range []string{"root", "revision", "used"} { // there it begins anew
+		for _, own := range []string{"root", "revision", "calls_used"} { // there it begins anew
 			delete(want, own)
 			delete(got, own)
 		}
@@ -84,7 +84,7 @@ func TestOrganisationExportImport(t *testing.T) {
 			t.Errorf("%s is  %v\nit was %v", path, got, want)
 		}
 	}
-	q.Do("DELETE", "/customers/"+ada, nil).WantProblem(http.StatusConflict, "not_empty")
+	q.Do("DELETE", "/customers/"+ada, nil).WantProblem(http.StatusConflict, "has_dependents")
 	q.Do("POST", "/customers", map[string]any{"name": "Eve", "reference": "K 1"}).WantProblem(http.StatusConflict, "exists")
 	// Again it finds its own, and nothing is there twice.
 	if r := q.importOrganisation("/import", string(export.Body)); r.Status != http.StatusOK || q.count("/licenses") != 2 {
@@ -121,7 +121,7 @@ func TestImportRefusesInvalidExport(t *testing.T) {
 		"twice":         {lines[0] + lines[1] + lines[1], "line 3"},
 		"more":          {good + lines[1], "line 5"},
 		"another thing": {lines[0] + `{"color":1}` + "\n", "line 2"},
-		"another form":  {strings.Replace(good, `"version":1`, `"version":2`, 1), "line 1"},
+		"another form":  {strings.Replace(good, `"version":2`, `"version":1`, 1), "line 1"},
 		"a bad record":  {strings.Replace(good, `"contexts":["ui","automation"]`, `"contexts":[]`, 1), "line 4.contexts"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,8 +132,8 @@ func TestImportRefusesInvalidExport(t *testing.T) {
 		})
 	}
 	p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Second"})
-	startServer(t).owner().Do("POST", "/import", "{}").WantProblem(415, "media_type")
+	startServer(t).owner().Do("POST", "/import", "{}").WantProblem(415, "unsupported_media_type")
 	other := startServer(t).owner()
 	other.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Mine"})
-	other.importOrganisation("/import", good).WantProblem(409, "not_empty")
+	other.importOrganisation("/import", good).WantProblem(409, "has_dependents")
 }

@@ -32,18 +32,18 @@ func TestFingerprintChangeAndVendorBinding(t *testing.T) {
 	one := p.Must(http.StatusOK, "GET", "/licenses/"+id+"/activations", nil)["items"].([]any)[0].(map[string]any)
 	evidence := one["evidence"].([]any)
 	if len(evidence) != 1 || evidence[0].(map[string]any)["code"] != "fingerprint_changed" ||
-		len(evidence[0].(map[string]any)["differs"].([]any)) != 2 {
+		len(evidence[0].(map[string]any)["changed_parts"].([]any)) != 2 {
 		t.Errorf("evidence %v", evidence)
 	}
-	if changed := one["changed"].([]any); len(changed) != 1 || changed[0] != "disk" {
+	if changed := one["changed_parts"].([]any); len(changed) != 1 || changed[0] != "disk" {
 		t.Errorf("changed %v", one)
 	}
-	p.Must(http.StatusNoContent, "POST", "/licenses/"+id+"/activations/"+d.ID()+"/forgive", nil)
+	p.Must(http.StatusNoContent, "POST", "/licenses/"+id+"/activations/"+d.ID()+"/clear-evidence", nil)
 	d.MustSync()
 
 	bound := p.Must(http.StatusOK, "PUT", "/licenses/"+id+"/fingerprint", map[string]any{"parts": []any{map[string]any{"name": "board",
 		"value": "b9"}}})
-	if names := bound["fingerprint"].([]any); len(names) != 1 || names[0] != "board" {
+	if names := bound["fingerprint_parts"].([]any); len(names) != 1 || names[0] != "board" {
 		t.Errorf("bound %v", bound)
 	}
 	d.WantRefusal(license.CodeFingerprintChanged)

@@ -51,7 +51,7 @@ func (w *testServer) markUnanswered() {
 
 func (p *user) count(path string) int {
 	p.w.Helper()
-	list := p.Must(http.StatusOK, "GET", path, nil)
+	list := p.Must(http.StatusOK, "GET", listPath(path), nil)
 	if keys, is := list["keys"]; is { // a keyring is no list
 		return len(keys.([]any))
 	}
@@ -80,12 +80,12 @@ func TestIdempotentReplay(t *testing.T) {
 		"createCustomer": {"/customers", map[string]any{"name": "Again"}, ""},
 		"createHold": {"/licenses/" + license + "/holds", map[string]any{"entitlement": "solid_modeling", "until": "2030-02-01T00:00:00Z",
 			"part": map[string]any{"name": "user", "value": "ada"}}, ""},
-		"addKey":            {"/products/" + product + "/keyring", map[string]any{"use": "lease"}, ""},
-		"invite":            {"/invitations", map[string]any{"email": "again@acme.test", "role": "support"}, ""},
-		"createToken":       {"/tokens", map[string]any{"name": "Again", "scope": []string{"catalogue.read"}}, ""},
-		"createWebhook":     {"/webhooks", hook, ""},
-		"testWebhook":       {"/webhooks/" + webhook + "/test", nil, "/webhooks/" + webhook + "/deliveries"},
-		"enrolSecondFactor": {"/session/mfa", nil, "-"}, // one takes the place of the other: the same answer is all that there is to see
+		"addKey":        {"/products/" + product + "/keys", map[string]any{"use": "lease"}, ""},
+		"inviteMember":  {"/invitations", map[string]any{"email": "again@acme.test", "role": "support"}, ""},
+		"createToken":   {"/tokens", map[string]any{"name": "Again", "scope": []string{"catalogue.read"}}, ""},
+		"createWebhook": {"/webhooks", hook, ""},
+		"testWebhook":   {"/webhooks/" + webhook + "/test", nil, "/webhooks/" + webhook + "/deliveries"},
+		"enrolMFA":      {"/session/mfa", nil, "-"}, // one takes the place of the other: the same answer is all that there is to see
 	}
 	for name, c := range calls {
 		t.Run(name, func(t *testing.T) {
@@ -292,6 +292,6 @@ func TestContentEncodingIsRefused(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	p.DoWithHeaders(map[string]string{"Content-Encoding": "gzip"}, "POST", "/products", map[string]any{"name": "x"}).WantProblem(415,
-		"media_type")
-	p.DoWithHeaders(map[string]string{"Content-Encoding": "br"}, "POST", "/sync", "x").WantProblem(415, "media_type")
+		"unsupported_media_type")
+	p.DoWithHeaders(map[string]string{"Content-Encoding": "br"}, "POST", "/sync", "x").WantProblem(415, "unsupported_media_type")
 }

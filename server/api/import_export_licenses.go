@@ -16,7 +16,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 
-	"github.com/onelicense/onelicense/license"
 	"github.com/onelicense/onelicense/server/access"
 	"github.com/onelicense/onelicense/server/licensing"
 	"github.com/onelicense/onelicense/server/problem"
@@ -28,8 +27,8 @@ const (
 	maxImportBytes    = 8 << 20
 )
 
-// Imported is what an import did, or with dry_run what it would do.
-type Imported struct {
+// LicenseImportResult is what an import did, or with dry_run what it would do.
+type LicenseImportResult struct {
 	DryRun bool     `json:"dry_run"`
 	Count  int      `json:"count" doc:"Licenses that were read; all of them are good."`
 	IDs    []string `json:"ids" nullable:"false" doc:"Of the licenses that were made, in the order of the request; empty for a dry run."`
@@ -46,8 +45,6 @@ type ImportLicensesInput struct {
 // ExportLicensesInput chooses licenses and how they are written.
 type ExportLicensesInput struct {
 	LicenseListInput
-	Product string `query:"product" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`
-	Version string `query:"version" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`
 }
 
 const csvType = "text/csv"
@@ -63,8 +60,8 @@ func (a *API) registerLicenseImportExport() {
 		return content
 	}
 	for _, op := range []operation{
-		{path: "/export/licenses.csv", id: "exportLicensesCSV", summary: "All licenses that the filter meets, as a sheet (docs/api.md)"},
-		{path: "/export/licenses.json", id: "exportLicenses", summary: "All licenses that the filter meets, as one JSON list"},
+		{path: "/export/licenses.csv", id: "exportLicensesCSV", summary: "Export the licenses that match the filter as CSV (docs/api.md)"},
+		{path: "/export/licenses.json", id: "exportLicenses", summary: "Export the licenses that match the filter as a JSON list"},
 	} {
 		op.method, op.tag, op.action, op.streaming = "GET", tag, access.ReadLicenses, true
 		kind, open := "application/json", newJSONWriter
@@ -80,7 +77,6 @@ func (a *API) registerLicenseImportExport() {
 		}
 		addRoute(a, op, func(ctx context.Context, who access.Identity, in *ExportLicensesInput) (*huma.StreamResponse, error) {
 			f := in.licenseFilter()
-			f.Product, f.Version = license.ID(in.Product), license.ID(in.Version)
 			page := in.page()
 			page.Limit = exportPageSize
 			first, err := a.Catalogue.Licenses(ctx, who.Organisation(), f, page)
@@ -108,14 +104,14 @@ func (a *API) registerLicenseImportExport() {
 	}
 	addRoute(a, operation{
 		method: "POST", path: "/versions/{id}/licenses/import", id: "importLicenses", tag: tag, action: access.EditLicenses,
-		summary: "Make licenses from a sheet or a JSON list: all of them, or none if one is wrong", bodyLimit: maxImportBytes, mediaTypes: []string{csvType, "application/json"},
+		summary: "Import licenses from CSV or a JSON list: all of them, or none if one is invalid", bodyLimit: maxImportBytes, mediaTypes: []string{csvType, "application/json"},
 		customise: func(o *huma.Operation) {
 			content := text(csvType)
-			content["application/json"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Ref: "#/components/schemas/LicenseNew"}}}
+			content["application/json"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Ref: "#/components/schemas/CreateLicenseInput"}}}
 			o.SkipValidateBody = true // it is read below, line by line
 			o.RequestBody = &huma.RequestBody{Required: true, Content: content, Description: fmt.Sprintf("At most %d licenses and %d bytes.", maxImportLicenses, maxImportBytes)}
 		},
-	}, func(ctx context.Context, who access.Identity, in *ImportLicensesInput) (*response[Imported], error) {
+	}, func(ctx context.Context, who access.Identity, in *ImportLicensesInput) (*response[LicenseImportResult], error) {
 		if _, err := a.Catalogue.Version(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that it is there
 		}
@@ -138,7 +134,7 @@ func (a *API) registerLicenseImportExport() {
 		if len(wrong) > 0 {
 			return nil, wrong.problem()
 		}
-		done := Imported{in.DryRun, len(wanted), []string{}}
+		done := LicenseImportResult{in.DryRun, len(wanted), []string{}}
 		for i := range wanted {
 			if in.DryRun {
 				break
@@ -155,7 +151,7 @@ func (a *API) registerLicenseImportExport() {
 }
 
 // readImport reads a body of either type.
-func readImport(in *ImportLicensesInput) (list []LicenseNew, where []string, wrong importErrors, err error) {
+func readImport(in *ImportLicensesInput) (list []CreateLicenseInput, where []string, wrong importErrors, err error) {
 	if kind, _, _ := mime.ParseMediaType(in.ContentType); kind == csvType {
 		return readCSV(in.RawBody, maxImportLicenses)
 	}
@@ -171,7 +167,7 @@ func readImport(in *ImportLicensesInput) (list []LicenseNew, where []string, wro
 	}
 	for i, item := range items {
 		at := "item " + strconv.Itoa(i)
-		var one LicenseNew
+		var one CreateLicenseInput
 		if err := decodeStrict(item, &one); err != nil && len(wrong) < maxImportErrors {
 			wrong = append(wrong, licensing.Invalid{Field: at, Problem: err.Error()})
 		}

@@ -112,7 +112,7 @@ func TestInterruptedChangeIsAudited(t *testing.T) {
 		body                        func(id string) any
 	}{
 		{"suspendLicense", "license.suspended", "POST", "/licenses/%s/suspend", nil},
-		{"editLicense", "license.changed", "PATCH", "/licenses/%s", func(string) any {
+		{"updateLicense", "license.changed", "PATCH", "/licenses/%s", func(string) any {
 			return map[string]any{"revision": 1,
 				"customer": "Initech"}
 		}},

@@ -78,7 +78,7 @@ func TestInvalidInput(t *testing.T) {
 		{"activation short", "POST", "/licenses/" + license + "/activations/00/deactivate", "", 422, "invalid", "activation"},
 		{"entitlement no name", "DELETE", "/licenses/" + license + "/activations/" + strings.Repeat("0", 64) + "/reservations/%00", "", 422,
 			"invalid", "entitlement"},
-		{"password too short", "PUT", "/session/password", `{"old":"x","new":"short"}`, 422, "invalid", "new"},
+		{"password too short", "PUT", "/session/password", `{"current_password":"x","new_password":"short"}`, 422, "invalid", "new_password"},
 		{"wrong method", "PUT", "/products", `{"name":"x"}`, 405, "method_not_allowed", ""},
 		{"no route", "GET", "/nothing", "", 404, "no_route", ""},
 		{"slash at the end", "GET", "/products/", "", 404, "no_route", ""},
@@ -229,7 +229,7 @@ func TestEarliestTimestampIsNotZero(t *testing.T) {
 			{"POST", "/versions/" + version + "/licenses/bulk", "template.expires", map[string]any{"count": 1, "template": made}},
 			{"PATCH", "/licenses/" + id, "expires", map[string]any{"revision": 1, "expires": at}},
 			{"PATCH", "/versions/" + version, "released", map[string]any{"revision": 1, "released": at}},
-			{"POST", "/products/" + product + "/keyring", "expires", map[string]any{"use": "file", "expires": at}},
+			{"POST", "/products/" + product + "/keys", "expires", map[string]any{"use": "file", "expires": at}},
 		} {
 			if wrong := p.Do(try.method, try.path, try.body).WantProblem(http.StatusUnprocessableEntity, "invalid"); len(wrong.Errors) != 1 ||
 				wrong.Errors[0].Field != try.field {

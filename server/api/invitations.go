@@ -10,57 +10,57 @@ import (
 
 // Invitation lets somebody become a member.
 type Invitation struct {
-	ID      string    `json:"id"`
-	Email   string    `json:"email"`
-	Role    string    `json:"role" enum:"owner,admin,developer,support,viewer"`
-	By      string    `json:"by" doc:"The member who invites."`
-	Created time.Time `json:"created"`
-	Until   time.Time `json:"until"`
+	ID        string    `json:"id"`
+	Email     string    `json:"email"`
+	Role      string    `json:"role" enum:"owner,admin,developer,support,viewer"`
+	InvitedBy string    `json:"invited_by" doc:"The member who invites."`
+	Created   time.Time `json:"created"`
+	Expires   time.Time `json:"expires"`
 }
 
-// InvitationNew is an invitation to be made.
-type InvitationNew struct {
+// InviteMemberInput is an invitation to be made.
+type InviteMemberInput struct {
 	Email string `json:"email"`
 	Role  string `json:"role" enum:"owner,admin,developer,support,viewer" doc:"Owners are invited by owners alone."`
 }
 
-// InvitationMade is a new invitation.
-type InvitationMade struct {
+// CreatedInvitation is a new invitation.
+type CreatedInvitation struct {
 	Invitation
 	Link string `json:"link,omitempty" doc:"To be passed on; it is shown here and never again. Absent where the server has mailed it."`
 }
 
-// Acceptance makes a member of whoever was invited.
-type Acceptance struct {
+// AcceptInvitationInput makes a member of whoever was invited.
+type AcceptInvitationInput struct {
 	Token    string `json:"token" doc:"From the link."`
 	Name     string `json:"name"`
 	Password string `json:"password" doc:"12 characters or more."`
 }
 
-// Email changes one's own.
-type Email struct {
+// ChangeEmailInput changes one's own.
+type ChangeEmailInput struct {
 	Password string `json:"password"`
 	Email    string `json:"email" doc:"The new one. It counts as not verified until the link that is mailed there is opened."`
 }
 
-// Forgotten asks for a link to set a new password.
-type Forgotten struct {
+// RequestPasswordResetInput asks for a link to set a new password.
+type RequestPasswordResetInput struct {
 	Email string `json:"email"`
 }
 
-// LinkToken is what a link holds.
-type LinkToken struct {
+// VerifyEmailInput is what a link holds.
+type VerifyEmailInput struct {
 	Token string `json:"token" doc:"From the link."`
 }
 
-// NewPassword is set by who has a link.
-type NewPassword struct {
+// ResetPasswordInput is set by who has a link.
+type ResetPasswordInput struct {
 	Token    string `json:"token" doc:"From the link."`
 	Password string `json:"password" doc:"12 characters or more."`
 }
 
-// Link is one to be passed on.
-type Link struct {
+// OneTimeLink is one to be passed on.
+type OneTimeLink struct {
 	Link string `json:"link,omitempty" doc:"Absent where the server has mailed it."`
 }
 
@@ -72,43 +72,43 @@ func toInvitation(i access.Invitation) Invitation {
 func (a *API) registerInvitations() {
 	const tag = "members"
 	addRoute(a, operation{
-		method: "POST", path: "/invitations", id: "invite", tag: tag, action: access.EditMembers, status: http.StatusCreated,
-		summary: "Invite a person, for a week",
-	}, func(ctx context.Context, who access.Identity, in *bodyInput[InvitationNew]) (*response[InvitationMade], error) {
+		method: "POST", path: "/invitations", id: "inviteMember", tag: tag, action: access.EditMembers, status: http.StatusCreated,
+		summary: "Invite a person to become a member; the invitation is valid for a week",
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[InviteMemberInput]) (*response[CreatedInvitation], error) {
 		org, err := a.Catalogue.Organisation(ctx, who.Organisation())
 		if err != nil {
 			return nil, err
 		}
 		i, link, err := a.Access.Invite(ctx, who, org.Name, in.Body.Email, access.Role(in.Body.Role))
 		auditNoteFrom(ctx).newRecord = toInvitation(i)
-		return reply(InvitationMade{toInvitation(i), link}, err)
+		return reply(CreatedInvitation{toInvitation(i), link}, err)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/invitations", id: "invitations", tag: tag, action: access.EditMembers,
-		summary: "List the invitations that were not accepted yet, newest first",
+		method: "GET", path: "/invitations", id: "listInvitations", tag: tag, action: access.EditMembers,
+		summary: "List pending invitations, newest first",
 	}, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Invitation]], error) {
 		found, err := a.Access.Invitations(ctx, who.Organisation(), in.page())
 		return replyList(found, err, toInvitation)
 	})
 	addRoute(a, operation{
 		method: "DELETE", path: "/invitations/{id}", id: "revokeInvitation", tag: tag, action: access.EditMembers, status: http.StatusNoContent,
-		summary: "Take an invitation back",
+		summary: "Revoke an invitation",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
 		return nil, a.Access.RevokeInvitation(ctx, who.Organisation(), in.id())
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/join", id: "acceptInvitation", tag: tag, action: access.ActionAnyone, status: http.StatusCreated,
-		summary: "Become a member, and log in",
-	}, func(ctx context.Context, _ access.Identity, in *bodyInput[Acceptance]) (*sessionResponse, error) {
+		method: "POST", path: "/invitations/accept", id: "acceptInvitation", tag: tag, action: access.ActionAnyone, status: http.StatusCreated,
+		summary: "Accept an invitation: become a member and log in",
+	}, func(ctx context.Context, _ access.Identity, in *bodyInput[AcceptInvitationInput]) (*sessionResponse, error) {
 		token, who, err := a.Access.AcceptInvitation(ctx, in.Body.Token, in.Body.Name, in.Body.Password, clientAddress(ctx))
 		return a.newSessionResponse(ctx, token, who, err)
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/members/{id}/password", id: "memberPassword", tag: tag, action: access.EditMembers,
-		summary: "Make a link by which a person sets a new password",
-	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Link], error) {
+		method: "POST", path: "/members/{id}/password-link", id: "createPasswordLink", tag: tag, action: access.EditMembers,
+		summary: "Create a link with which a member sets a new password",
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[OneTimeLink], error) {
 		link, err := a.Access.CreateResetLink(ctx, who, in.id())
-		return reply(Link{link}, err)
+		return reply(OneTimeLink{link}, err)
 	})
 	a.registerEmailAndPassword()
 }
@@ -118,34 +118,34 @@ func (a *API) registerEmailAndPassword() {
 	const tag = "session"
 	addRoute(a, operation{
 		method: "PUT", path: "/session/email", id: "changeEmail", tag: tag, action: access.ActionSelf, status: http.StatusNoContent,
-		summary: "Change one's e-mail address",
-	}, func(ctx context.Context, who access.Identity, in *bodyInput[Email]) (*empty, error) {
+		summary: "Change your e-mail address",
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[ChangeEmailInput]) (*empty, error) {
 		return nil, a.Access.ChangeEmail(ctx, who, in.Body.Password, in.Body.Email, clientAddress(ctx))
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/session/email/verification", id: "sendVerification", tag: tag, action: access.ActionSelf, status: http.StatusNoContent,
-		summary: "Mail a link that proves one's e-mail address",
+		method: "POST", path: "/session/email/verification", id: "sendEmailVerification", tag: tag, action: access.ActionSelf, status: http.StatusNoContent,
+		summary: "Mail a link to verify your e-mail address",
 	}, func(ctx context.Context, who access.Identity, _ *empty) (*empty, error) {
 		return nil, a.Access.SendVerification(ctx, who)
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/verification", id: "verifyEmail", tag: tag, action: access.ActionAnyone, status: http.StatusNoContent,
-		summary: "Prove an e-mail address with the link that was mailed there",
-	}, func(ctx context.Context, _ access.Identity, in *bodyInput[LinkToken]) (*empty, error) {
+		method: "POST", path: "/email/verify", id: "verifyEmail", tag: tag, action: access.ActionAnyone, status: http.StatusNoContent,
+		summary: "Verify an e-mail address with the link mailed to it",
+	}, func(ctx context.Context, _ access.Identity, in *bodyInput[VerifyEmailInput]) (*empty, error) {
 		m, err := a.Access.VerifyEmail(ctx, in.Body.Token, clientAddress(ctx))
 		return noteLinkOwner(ctx, m, err)
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/password/forgotten", id: "forgottenPassword", tag: tag, action: access.ActionAnyone, status: http.StatusAccepted,
-		summary: "Ask for a link to set a new password; the answer does not tell whether the address is known",
-	}, func(ctx context.Context, _ access.Identity, in *bodyInput[Forgotten]) (*empty, error) {
+		method: "POST", path: "/password/reset-request", id: "requestPasswordReset", tag: tag, action: access.ActionAnyone, status: http.StatusAccepted,
+		summary: "Request a link to reset a password; the response is the same for unknown addresses",
+	}, func(ctx context.Context, _ access.Identity, in *bodyInput[RequestPasswordResetInput]) (*empty, error) {
 		auditNoteFrom(ctx).email = in.Body.Email
 		return nil, a.Access.RequestPasswordReset(ctx, in.Body.Email, clientAddress(ctx))
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/password/reset", id: "resetPassword", tag: tag, action: access.ActionAnyone, status: http.StatusNoContent,
-		summary: "Set a new password with a link, which ends all sessions",
-	}, func(ctx context.Context, _ access.Identity, in *bodyInput[NewPassword]) (*empty, error) {
+		summary: "Reset a password with a link and end all sessions",
+	}, func(ctx context.Context, _ access.Identity, in *bodyInput[ResetPasswordInput]) (*empty, error) {
 		m, err := a.Access.ResetPassword(ctx, in.Body.Token, in.Body.Password, clientAddress(ctx))
 		return noteLinkOwner(ctx, m, err)
 	})

@@ -84,16 +84,16 @@ func TestInvitationAccept(t *testing.T) {
 	guest := w.anonymous()
 	short := accept(token)
 	short["password"] = "short"
-	guest.Do("POST", "/join", short).WantProblem(http.StatusUnprocessableEntity, "invalid")
+	guest.Do("POST", "/invitations/accept", short).WantProblem(http.StatusUnprocessableEntity, "invalid")
 	for _, wrong := range []string{"", "x", token[:len(token)-1] + "g", strings.Repeat("0", 24) + token[24:]} {
-		guest.Do("POST", "/join", accept(wrong)).WantProblem(http.StatusForbidden, "bad_link")
+		guest.Do("POST", "/invitations/accept", accept(wrong)).WantProblem(http.StatusForbidden, "bad_link")
 	}
-	session := guest.Must(http.StatusCreated, "POST", "/join", accept(token))
+	session := guest.Must(http.StatusCreated, "POST", "/invitations/accept", accept(token))
 	if m := session["member"].(map[string]any); m["role"] != "support" || m["email"] != "help@acme.test" {
 		t.Errorf("came in as %v", m)
 	}
 	guest.Must(http.StatusOK, "GET", "/session", nil)
-	w.anonymous().Do("POST", "/join", accept(token)).WantProblem(http.StatusForbidden, "bad_link")
+	w.anonymous().Do("POST", "/invitations/accept", accept(token)).WantProblem(http.StatusForbidden, "bad_link")
 	if m := owner.Must(http.StatusOK, "GET", "/members/"+owner.memberID("help@acme.test"), nil); m["email_verified"] != false {
 		t.Errorf("a link that went through other hands proves the address: %v", m)
 	}
@@ -112,7 +112,7 @@ func TestInvitationExpiryAndRevocation(t *testing.T) {
 	}
 	refused := func(token string) {
 		t.Helper()
-		w.anonymous().Do("POST", "/join", map[string]any{"token": token, "name": "Helper", "password": password}).
+		w.anonymous().Do("POST", "/invitations/accept", map[string]any{"token": token, "name": "Helper", "password": password}).
 			WantProblem(http.StatusForbidden, "bad_link")
 	}
 	id, revoked := invite()
@@ -124,7 +124,7 @@ func TestInvitationExpiryAndRevocation(t *testing.T) {
 	owner = w.login("owner@acme.test")
 	_, again := invite() // the old one is not in its way
 	refused(old)
-	w.anonymous().Must(http.StatusCreated, "POST", "/join", map[string]any{"token": again, "name": "Helper", "password": password})
+	w.anonymous().Must(http.StatusCreated, "POST", "/invitations/accept", map[string]any{"token": again, "name": "Helper", "password": password})
 }
 
 // proves part of S02
@@ -137,7 +137,7 @@ func TestConcurrentInvitationAccept(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range statuses {
 		p := w.anonymous()
-		all.Go(func() { statuses[i] = p.Do("POST", "/join", body).Status })
+		all.Go(func() { statuses[i] = p.Do("POST", "/invitations/accept", body).Status })
 	}
 	all.Wait()
 	in := 0
@@ -164,7 +164,7 @@ func TestEmailVerification(t *testing.T) {
 		t.Errorf("the inviter sees what was mailed: %v", made)
 	}
 	helper := w.anonymous()
-	helper.Must(http.StatusCreated, "POST", "/join", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
+	helper.Must(http.StatusCreated, "POST", "/invitations/accept", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
 		"password": password})
 	verified := func(want bool) {
 		t.Helper()
@@ -189,13 +189,13 @@ func TestEmailVerification(t *testing.T) {
 	verified(false)
 	first := w.tokenMailedTo(post, "new@acme.test")
 	helper.Must(http.StatusNoContent, "POST", "/session/email/verification", nil)
-	w.anonymous().Must(http.StatusNoContent, "POST", "/verification", map[string]any{"token": w.tokenMailedTo(post, "new@acme.test")})
+	w.anonymous().Must(http.StatusNoContent, "POST", "/email/verify", map[string]any{"token": w.tokenMailedTo(post, "new@acme.test")})
 	verified(true)
 
 	change["email"] = "third@acme.test"
 	helper.Must(http.StatusNoContent, "PUT", "/session/email", change)
 	// it was for another address
-	w.anonymous().Do("POST", "/verification", map[string]any{"token": first}).WantProblem(http.StatusForbidden, "bad_link")
+	w.anonymous().Do("POST", "/email/verify", map[string]any{"token": first}).WantProblem(http.StatusForbidden, "bad_link")
 	verified(false)
 	change["email"] = "third@acme.test"
 	helper.Must(http.StatusNoContent, "PUT", "/session/email", change) // the same again changes nothing
@@ -206,8 +206,8 @@ func TestPasswordReset(t *testing.T) {
 	t.Parallel()
 	w, post := startServerWithMail(t)
 	owner := w.owner()
-	known := w.anonymous().Do("POST", "/password/forgotten", map[string]any{"email": "Owner@acme.test"})
-	unknown := w.anonymous().Do("POST", "/password/forgotten", map[string]any{"email": "nobody@acme.test"})
+	known := w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "Owner@acme.test"})
+	unknown := w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "nobody@acme.test"})
 	if known.Status != http.StatusAccepted || unknown.Status != known.Status || string(known.Body) != string(unknown.Body) {
 		t.Errorf("the answers tell who is known: %d %s, %d %s", known.Status, known.Body, unknown.Status, unknown.Body)
 	}
@@ -226,11 +226,11 @@ func TestPasswordReset(t *testing.T) {
 	owner.Must(http.StatusCreated, "POST", "/session", map[string]any{"email": "owner@acme.test", "password": "another horse battery"})
 
 	// A link is void when the password has changed in another way, and after its time.
-	w.anonymous().Do("POST", "/password/forgotten", map[string]any{"email": "owner@acme.test"})
+	w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "owner@acme.test"})
 	token = w.tokenMailedTo(post, "owner@acme.test")
-	owner.Must(http.StatusNoContent, "PUT", "/session/password", map[string]any{"old": "another horse battery", "new": password})
+	owner.Must(http.StatusNoContent, "PUT", "/session/password", map[string]any{"current_password": "another horse battery", "new_password": password})
 	reset(token).WantProblem(http.StatusForbidden, "bad_link")
-	w.anonymous().Do("POST", "/password/forgotten", map[string]any{"email": "owner@acme.test"})
+	w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "owner@acme.test"})
 	token = w.tokenMailedTo(post, "owner@acme.test")
 	w.Clock.Advance(access.ResetLifetime)
 	reset(token).WantProblem(http.StatusForbidden, "bad_link")
@@ -242,11 +242,11 @@ func TestLinksAreReturnedWithoutMailer(t *testing.T) {
 	owner := w.owner()
 	w.AddMember("", "help@acme.test", access.Support)
 	w.AddMember("", "admin@acme.test", access.Admin)
-	w.anonymous().Do("POST", "/password/forgotten", map[string]any{"email": "help@acme.test"}).WantProblem(http.StatusConflict, "no_mail")
-	owner.Do("POST", "/session/email/verification", nil).WantProblem(http.StatusConflict, "no_mail")
+	w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "help@acme.test"}).WantProblem(http.StatusConflict, "mail_not_configured")
+	owner.Do("POST", "/session/email/verification", nil).WantProblem(http.StatusConflict, "mail_not_configured")
 	admin := w.login("admin@acme.test")
-	admin.Do("POST", "/members/"+owner.memberID("owner@acme.test")+"/password", nil).WantProblem(http.StatusForbidden, "forbidden")
-	link := admin.Must(http.StatusOK, "POST", "/members/"+owner.memberID("help@acme.test")+"/password", nil)["link"].(string)
+	admin.Do("POST", "/members/"+owner.memberID("owner@acme.test")+"/password-link", nil).WantProblem(http.StatusForbidden, "forbidden")
+	link := admin.Must(http.StatusOK, "POST", "/members/"+owner.memberID("help@acme.test")+"/password-link", nil)["link"].(string)
 	w.anonymous().Must(http.StatusNoContent, "POST", "/password/reset", map[string]any{"token": tokenIn(w, link),
 		"password": "another horse battery"})
 	w.anonymous().Must(http.StatusCreated, "POST", "/session", map[string]any{"email": "help@acme.test", "password": "another horse battery"})
@@ -259,7 +259,7 @@ func TestLinkMailRateLimit(t *testing.T) {
 	w, post := startServerWithMail(t)
 	w.owner()
 	for range 6 {
-		if r := w.anonymous().Do("POST", "/password/forgotten", map[string]any{"email": "owner@acme.test"}); r.Status != http.StatusAccepted {
+		if r := w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "owner@acme.test"}); r.Status != http.StatusAccepted {
 			t.Fatalf("%d %s", r.Status, r.Body)
 		}
 		w.runJobs()
@@ -268,7 +268,7 @@ func TestLinkMailRateLimit(t *testing.T) {
 		t.Errorf("%d letters", n)
 	}
 	w.Clock.Advance(15 * time.Minute)
-	w.anonymous().Do("POST", "/password/forgotten", map[string]any{"email": "owner@acme.test"})
+	w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "owner@acme.test"})
 	w.tokenMailedTo(post, "owner@acme.test")
 	if n := len(post.letters["owner@acme.test"]); n != 4 {
 		t.Errorf("%d letters", n)
@@ -309,7 +309,7 @@ func TestLinkLandingPages(t *testing.T) {
 	follow("owner@acme.test", http.StatusNoContent)
 	owner.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "new@acme.test", "role": "viewer"})
 	follow("new@acme.test", http.StatusCreated)
-	w.anonymous().Must(http.StatusAccepted, "POST", "/password/forgotten", map[string]any{"email": "new@acme.test"})
+	w.anonymous().Must(http.StatusAccepted, "POST", "/password/reset-request", map[string]any{"email": "new@acme.test"})
 	follow("new@acme.test", http.StatusNoContent)
 }
 
@@ -326,16 +326,16 @@ func TestLinksEndWithTheirCreatorsRights(t *testing.T) {
 	id, developer := owner.memberID("admin@acme.test"), owner.memberID("dev@acme.test")
 	invitation := tokenIn(w, admin.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "friend@acme.test",
 		"role": "admin"})["link"].(string))
-	link := tokenIn(w, admin.Must(http.StatusOK, "POST", "/members/"+developer+"/password", nil)["link"].(string))
+	link := tokenIn(w, admin.Must(http.StatusOK, "POST", "/members/"+developer+"/password-link", nil)["link"].(string))
 	join := map[string]any{"token": invitation, "name": "Friend", "password": "a new password"}
 	set := map[string]any{"token": link, "password": "a new password"}
 
 	owner.Must(http.StatusOK, "POST", "/members/"+id+"/disable", nil)
-	w.anonymous().Do("POST", "/join", join).WantProblem(http.StatusForbidden, "bad_link")
+	w.anonymous().Do("POST", "/invitations/accept", join).WantProblem(http.StatusForbidden, "bad_link")
 	w.anonymous().Do("POST", "/password/reset", set).WantProblem(http.StatusForbidden, "bad_link")
 	owner.Must(http.StatusOK, "POST", "/members/"+id+"/enable", nil)
 	owner.Must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 3, "role": "support"})
-	w.anonymous().Do("POST", "/join", join).WantProblem(http.StatusForbidden, "bad_link")
+	w.anonymous().Do("POST", "/invitations/accept", join).WantProblem(http.StatusForbidden, "bad_link")
 	w.anonymous().Do("POST", "/password/reset", set).WantProblem(http.StatusForbidden, "bad_link")
 	owner.Must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 4, "role": "owner"})
 	w.anonymous().Must(http.StatusNoContent, "POST", "/password/reset", set)
@@ -345,9 +345,9 @@ func TestLinksEndWithTheirCreatorsRights(t *testing.T) {
 	heir := tokenIn(w, second.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "heir@acme.test",
 		"role": "owner"})["link"].(string))
 	owner.Must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 5, "role": "admin"})
-	w.anonymous().Do("POST", "/join", map[string]any{"token": heir, "name": "Heir",
+	w.anonymous().Do("POST", "/invitations/accept", map[string]any{"token": heir, "name": "Heir",
 		"password": "a new password"}).WantProblem(http.StatusForbidden, "bad_link")
-	w.anonymous().Must(http.StatusCreated, "POST", "/join", join)
+	w.anonymous().Must(http.StatusCreated, "POST", "/invitations/accept", join)
 }
 
 // A member who sets somebody else's address again and again does not cause endless mail to it.

@@ -62,12 +62,12 @@ func TestClientThroughKeyRotation(t *testing.T) {
 func runningProgram(t *testing.T, keys int) {
 	w := startServer(t)
 	p := w.owner()
-	product := id(p.Must(201, "POST", "/products", map[string]any{"name": "Modeler", "keys": map[string]any{"version": keys}}))
+	product := id(p.Must(201, "POST", "/products", map[string]any{"name": "Modeler", "keys": map[string]any{"openpgp_version": keys}}))
 	version := id(p.Must(201, "POST", "/products/"+product+"/versions", map[string]any{
 		"name": "1", "policy": map[string]any{"type": "perpetual", "activation_limit": 10},
 	}))
 	id := id(p.Must(201, "POST", "/versions/"+version+"/licenses", servertest.LicenseBody("One")))
-	path := "/products/" + product + "/keyring"
+	path := "/products/" + product + "/keys"
 	network := &handlerTransport{}
 	c, err := onelicense.New(t.Context(), onelicense.Config{
 		ServerURL: w.URL + "/api/v1#" + w.Certificate(product).Root(), ProductID: product, VersionID: version, LicenseID: id,

@@ -19,42 +19,42 @@ type Keyring struct {
 
 // Key is one key of a product.
 type Key struct {
-	Fingerprint string             `json:"fingerprint"`
-	Root        bool               `json:"root" doc:"It certifies the others."`
-	Uses        []string           `json:"uses" nullable:"false" doc:"What its signatures are good for: file, lease, statement, delegation."`
-	Algorithm   string             `json:"algorithm"`
-	State       licensing.KeyState `json:"state" enum:"requested,next,current,retired,compromised,expired,weak"`
-	Signs       bool               `json:"signs" doc:"The server signs with it now."`
-	Here        bool               `json:"here" doc:"The server has its private part."`
-	Request     string             `json:"request,omitempty" doc:"Of a requested key: what onelicense keys certify wants, where the root is."`
-	Created     time.Time          `json:"created"`
-	Expires     *time.Time         `json:"expires,omitempty"`
-	Revoked     *time.Time         `json:"revoked,omitempty"`
+	Fingerprint   string             `json:"fingerprint"`
+	Root          bool               `json:"root" doc:"It certifies the others."`
+	Uses          []string           `json:"uses" nullable:"false" doc:"What its signatures are good for: file, lease, statement, delegation."`
+	Algorithm     string             `json:"algorithm"`
+	State         licensing.KeyState `json:"state" enum:"requested,next,current,retired,compromised,expired,weak"`
+	IsActive      bool               `json:"is_active" doc:"The server signs with it now."`
+	HasPrivateKey bool               `json:"has_private_key" doc:"The server has its private part."`
+	Request       string             `json:"request,omitempty" doc:"Of a requested key: what onelicense keys certify wants, where the root is."`
+	Created       time.Time          `json:"created"`
+	Expires       *time.Time         `json:"expires,omitempty"`
+	Revoked       *time.Time         `json:"revoked,omitempty"`
 }
 
 // Statement is the head of a product's newest statement. Its text is at /products/{id}/list.
 type Statement struct {
 	Number   int64     `json:"number"`
 	Time     time.Time `json:"time"`
-	MaxAge   int64     `json:"max_age" doc:"How old it may be for license files, in milliseconds; 0: any age will do."`
+	MaxAgeMS int64     `json:"max_age_ms" doc:"How old it may be for license files, in milliseconds; 0: any age will do."`
 	Keys     int       `json:"keys" doc:"How many keys it names as retired or compromised."`
 	Licenses int       `json:"licenses" doc:"How many licenses it revokes."`
 }
 
-// KeyNew is a key to be made.
-type KeyNew struct {
+// AddKeyInput is a key to be made.
+type AddKeyInput struct {
 	Use     string     `json:"use" enum:"file,lease,statement,delegation"`
 	Expires *time.Time `json:"expires,omitempty" doc:"From then on nothing that it signed is accepted; by default never."`
 }
 
-// CertificateNew is a certificate to be taken over.
-type CertificateNew struct {
+// ImportCertificateInput is a certificate to be taken over.
+type ImportCertificateInput struct {
 	Certificate string `json:"certificate" doc:"Armored, of the product's root."`
 }
 
-// ListNew is a statement to be made.
-type ListNew struct {
-	MaxAge *int64 `json:"max_age,omitempty" doc:"How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before."`
+// PublishRevocationsInput is a statement to be made.
+type PublishRevocationsInput struct {
+	MaxAgeMS *int64 `json:"max_age_ms,omitempty" doc:"How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before."`
 }
 
 type KeyPathInput struct {
@@ -66,15 +66,15 @@ type KeyPathInput struct {
 func (a *API) registerKeys() {
 	const tag = "keys"
 	addRoute(a, operation{
-		method: "GET", path: "/products/{id}/keyring", id: "keyring", tag: tag, action: access.ReadKeys,
-		summary: "List the keys of a product",
+		method: "GET", path: "/products/{id}/keys", id: "getKeyring", tag: tag, action: access.ReadKeys,
+		summary: "Read the keys of a product and the head of its revocation list",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Keyring], error) {
 		return a.replyKeyring(ctx, who, in.id(), nil)
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/products/{id}/keyring", id: "addKey", tag: tag, action: access.EditKeys, status: http.StatusCreated,
-		summary: "Make the next key for a use, or request it of a root elsewhere",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[KeyNew]) (*response[Keyring], error) {
+		method: "POST", path: "/products/{id}/keys", id: "addKey", tag: tag, action: access.EditKeys, status: http.StatusCreated,
+		summary: "Create the next key for a use, or request it from a root kept elsewhere",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[AddKeyInput]) (*response[Keyring], error) {
 		var end time.Time
 		if in.Body.Expires != nil {
 			end = *in.Body.Expires
@@ -83,9 +83,9 @@ func (a *API) registerKeys() {
 		return a.replyKeyring(ctx, who, in.id(), err)
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/products/{id}/certificate", id: "learnKeys", tag: tag, action: access.EditKeys,
-		summary: "Take over what the root has certified and revoked elsewhere",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CertificateNew]) (*response[Keyring], error) {
+		method: "POST", path: "/products/{id}/certificate", id: "importCertificate", tag: tag, action: access.EditKeys,
+		summary: "Import the root's certificate with what it has certified and revoked elsewhere",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[ImportCertificateInput]) (*response[Keyring], error) {
 		_, err := a.Keys.ImportCertificate(ctx, who.Organisation(), in.id(), []byte(in.Body.Certificate))
 		return a.replyKeyring(ctx, who, in.id(), err)
 	})
@@ -94,25 +94,25 @@ func (a *API) registerKeys() {
 		turn licensing.KeyAction
 	}{
 		{operation{method: "POST", path: "/promote", id: "promoteKey", action: access.EditKeys,
-			summary: "Have the next key sign from now on"}, licensing.PromoteKey},
+			summary: "Promote the next key to sign from now on"}, licensing.PromoteKey},
 		{operation{method: "POST", path: "/retire", id: "retireKey", action: access.EditKeys,
-			summary: "Retire a key that does not sign any more; what it signed stays good"}, licensing.RetireKey},
+			summary: "Retire a key that no longer signs; its signatures stay valid"}, licensing.RetireKey},
 		{operation{method: "POST", path: "/compromise", id: "compromiseKey", action: access.CompromiseKeys,
-			summary: "Declare a key compromised: nothing that it ever signed is good, and another signs at once"}, licensing.CompromiseKey},
-		{operation{method: "DELETE", id: "takeBackKey", action: access.EditKeys,
-			summary: "Take back a request for a key"}, licensing.CancelKeyRequest},
+			summary: "Declare a key compromised: no signature of it is accepted any more, and another key signs at once"}, licensing.CompromiseKey},
+		{operation{method: "DELETE", id: "cancelKeyRequest", action: access.EditKeys,
+			summary: "Cancel the request for a key"}, licensing.CancelKeyRequest},
 	} {
-		op.path, op.tag, op.status = "/products/{id}/keyring/{key}"+op.path, tag, http.StatusOK
+		op.path, op.tag, op.status = "/products/{id}/keys/{key}"+op.path, tag, http.StatusOK
 		addRoute(a, op.operation, func(ctx context.Context, who access.Identity, in *KeyPathInput) (*response[Keyring], error) {
 			_, err := a.Keys.ChangeKeyState(ctx, who.Organisation(), in.id(), in.Key, op.turn)
 			return a.replyKeyring(ctx, who, in.id(), err)
 		})
 	}
 	addRoute(a, operation{
-		method: "POST", path: "/products/{id}/list", id: "publishList", tag: tag, action: access.EditKeys,
-		summary: "Make the product's next statement, also if there is nothing new",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[ListNew]) (*response[Keyring], error) {
-		_, err := a.Keys.PublishStatement(ctx, who.Organisation(), in.id(), in.Body.MaxAge)
+		method: "POST", path: "/products/{id}/revocations", id: "publishRevocations", tag: tag, action: access.EditKeys,
+		summary: "Publish the product's next revocation list, even if nothing has changed",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[PublishRevocationsInput]) (*response[Keyring], error) {
+		_, err := a.Keys.PublishStatement(ctx, who.Organisation(), in.id(), in.Body.MaxAgeMS)
 		return a.replyKeyring(ctx, who, in.id(), err)
 	})
 }
@@ -132,7 +132,7 @@ func (a *API) replyKeyring(ctx context.Context, who access.Identity, product lic
 			described.Root = k.Fingerprint
 		}
 		described.Keys = append(described.Keys, Key{
-			Fingerprint: k.Fingerprint, Root: k.Root, Uses: useNames(k.Uses), Algorithm: k.Algorithm, State: k.State, Signs: k.IsActive, Here: k.HasPrivateKey,
+			Fingerprint: k.Fingerprint, Root: k.Root, Uses: useNames(k.Uses), Algorithm: k.Algorithm, State: k.State, IsActive: k.IsActive, HasPrivateKey: k.HasPrivateKey,
 			Request: string(k.Request), Created: k.Created, Expires: optionalTime(k.Expires), Revoked: optionalTime(k.Revoked),
 		})
 	}

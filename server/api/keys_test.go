@@ -54,7 +54,7 @@ func only(t *testing.T, k api.Keyring, use license.Use, state licensing.KeyState
 // revocationList returns the product's latest statement, verified with the public keys only.
 func (w *testServer) revocationList(product string) *lease.Statement {
 	w.Helper()
-	r := w.anonymous().Do("GET", "/products/"+product+"/list", nil)
+	r := w.anonymous().Do("GET", "/products/"+product+"/revocations", nil)
 	said, err := lease.OpenStatement(r.Body, w.Certificate(product), w.Clock.Now())
 	if err != nil {
 		w.Fatalf("%v: %s", err, r.Body)
@@ -92,13 +92,13 @@ func TestKeysRotate(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	product, _, id := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
-	path := "/products/" + product + "/keyring"
+	path := "/products/" + product + "/keys"
 	before := p.keyring(200, "GET", path, nil)
 	if before.Root != w.Certificate(product).Root() || len(before.Keys) != 5 || before.Statement != nil || !before.Keys[0].Root {
 		t.Fatalf("at first %+v", before)
 	}
 	first := only(t, before, license.UseFile, licensing.KeyCurrent)
-	if !first.Signs || !first.Here || first.Expires != nil || first.Created.IsZero() {
+	if !first.IsActive || !first.HasPrivateKey || first.Expires != nil || first.Created.IsZero() {
 		t.Errorf("the file key %+v", first)
 	}
 	file := func() []byte { return p.Do("GET", "/licenses/"+id+"/file", nil).Body }
@@ -107,10 +107,10 @@ func TestKeysRotate(t *testing.T) {
 	w.Clock.Advance(time.Hour)
 	next := only(t, p.keyring(201, "POST", path, map[string]any{"use": "file", "expires": "2031-01-01T00:00:00Z"}), license.UseFile,
 		licensing.KeyNext)
-	if next.Signs || next.Expires == nil {
+	if next.IsActive || next.Expires == nil {
 		t.Errorf("the next key %+v", next)
 	}
-	p.Do("POST", path, map[string]any{"use": "file"}).WantProblem(http.StatusConflict, "key_waiting")
+	p.Do("POST", path, map[string]any{"use": "file"}).WantProblem(http.StatusConflict, "key_pending_exists")
 	opened := func(file []byte) *license.License {
 		t.Helper()
 		l, err := license.Open(file, w.Certificate(product), w.Clock.Now())
@@ -122,8 +122,8 @@ func TestKeysRotate(t *testing.T) {
 	if got := opened(file()).Signature.Key; got != first.Fingerprint {
 		t.Errorf("signed by %s, which is not the current key", got)
 	}
-	p.Do("POST", path+"/"+first.Fingerprint+"/retire", nil).WantProblem(http.StatusConflict, "key_signs")
-	p.Do("POST", path+"/"+first.Fingerprint+"/promote", nil).WantProblem(http.StatusConflict, "key_state")
+	p.Do("POST", path+"/"+first.Fingerprint+"/retire", nil).WantProblem(http.StatusConflict, "key_in_use")
+	p.Do("POST", path+"/"+first.Fingerprint+"/promote", nil).WantProblem(http.StatusConflict, "key_wrong_state")
 	w.Clock.Advance(time.Hour)
 	p.keyring(200, "POST", path+"/"+next.Fingerprint+"/promote", nil)
 	if got := opened(file()).Signature.Key; got != next.Fingerprint {
@@ -133,7 +133,7 @@ func TestKeysRotate(t *testing.T) {
 	if retired := only(t, now, license.UseFile, licensing.KeyRetired); retired.Fingerprint != first.Fingerprint || retired.Revoked == nil {
 		t.Errorf("retired %+v", retired)
 	}
-	p.Do("POST", path+"/"+first.Fingerprint+"/retire", nil).WantProblem(http.StatusConflict, "key_state")
+	p.Do("POST", path+"/"+first.Fingerprint+"/retire", nil).WantProblem(http.StatusConflict, "key_wrong_state")
 	opened(old)
 	if said, ok := w.revocationList(product).Key(first.Fingerprint); !ok || said.Status != lease.Retired {
 		t.Errorf("the list says %+v of it", said)
@@ -141,7 +141,7 @@ func TestKeysRotate(t *testing.T) {
 
 	thief := w.stolenSigner(product)
 	after := p.keyring(200, "POST", path+"/"+next.Fingerprint+"/compromise", nil)
-	if lost := only(t, after, license.UseFile, licensing.KeyCompromised); lost.Fingerprint != next.Fingerprint || lost.Signs || lost.Here {
+	if lost := only(t, after, license.UseFile, licensing.KeyCompromised); lost.Fingerprint != next.Fingerprint || lost.IsActive || lost.HasPrivateKey {
 		t.Errorf("compromised %+v", lost)
 	}
 	newest := only(t, after, license.UseFile, licensing.KeyCurrent)
@@ -159,8 +159,8 @@ func TestKeysRotate(t *testing.T) {
 			t.Errorf("with %s: %v", what, err)
 		}
 	}
-	p.Do("POST", path+"/"+next.Fingerprint+"/compromise", nil).WantProblem(http.StatusConflict, "key_state")
-	p.Do("POST", path+"/"+before.Root+"/compromise", nil).WantProblem(http.StatusConflict, "key_state")
+	p.Do("POST", path+"/"+next.Fingerprint+"/compromise", nil).WantProblem(http.StatusConflict, "key_wrong_state")
+	p.Do("POST", path+"/"+before.Root+"/compromise", nil).WantProblem(http.StatusConflict, "key_wrong_state")
 	p.Do("POST", path+"/"+strings.Repeat("0", 40)+"/retire", nil).WantProblem(http.StatusNotFound, "not_found")
 	p.Do("POST", path, map[string]any{"use": "lease", "expires": "2020-01-01T00:00:00Z"}).WantProblem(http.StatusUnprocessableEntity,
 		"invalid")
@@ -174,11 +174,11 @@ func TestStatementKeyCompromise(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	product, _, _ := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
-	path := "/products/" + product + "/keyring"
+	path := "/products/" + product + "/keys"
 	next := only(t, p.keyring(201, "POST", path, map[string]any{"use": "statement"}), license.UseStatement, licensing.KeyNext)
 	lost := only(t, p.keyring(200, "GET", path, nil), license.UseStatement, licensing.KeyCurrent)
 	after := p.keyring(200, "POST", path+"/"+lost.Fingerprint+"/compromise", nil)
-	if got := only(t, after, license.UseStatement, licensing.KeyCurrent); got.Fingerprint != next.Fingerprint || !got.Signs {
+	if got := only(t, after, license.UseStatement, licensing.KeyCurrent); got.Fingerprint != next.Fingerprint || !got.IsActive {
 		t.Errorf("the statement key is %+v", got)
 	}
 	if said, _ := w.revocationList(product).Key(lost.Fingerprint); said.Status != lease.Compromised {
@@ -199,16 +199,16 @@ func TestOfflineRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 		product := id(p.Must(201, "POST", "/products", map[string]any{
-			"name": "Offline " + whole.Public().Root()[:4], "keys": map[string]any{"private": armoredWithout(t, whole)},
+			"name": "Offline " + whole.Public().Root()[:4], "keys": map[string]any{"private_keys": armoredWithout(t, whole)},
 		}))
-		path := "/products/" + product + "/keyring"
+		path := "/products/" + product + "/keys"
 		old := only(t, p.keyring(200, "GET", path, nil), license.UseLease, licensing.KeyCurrent)
 		p.Do("POST", path, map[string]any{"use": "lease", "expires": "2031-01-01T00:00:00Z"}).WantProblem(422, "invalid")
 		asked := only(t, p.keyring(201, "POST", path, map[string]any{"use": "lease"}), license.UseLease, licensing.KeyRequested)
-		p.Do("POST", path, map[string]any{"use": "lease"}).WantProblem(409, "key_waiting")
+		p.Do("POST", path, map[string]any{"use": "lease"}).WantProblem(409, "key_pending_exists")
 		p.Do("POST", path+"/"+asked.Fingerprint+"/promote", nil).WantProblem(404, "not_found")
 		p.keyring(200, "DELETE", path+"/"+asked.Fingerprint, nil)
-		p.Do("DELETE", path+"/"+old.Fingerprint, nil).WantProblem(409, "key_state")
+		p.Do("DELETE", path+"/"+old.Fingerprint, nil).WantProblem(409, "key_wrong_state")
 		asked = only(t, p.keyring(201, "POST", path, map[string]any{"use": "lease"}), license.UseLease, licensing.KeyRequested)
 
 		request, err := pgp.ParseCertificationRequest([]byte(asked.Request))
@@ -225,28 +225,28 @@ func TestOfflineRoot(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return p.Do("POST", strings.TrimSuffix(path, "/keyring")+"/certificate", map[string]any{"certificate": string(text)})
+			return p.Do("POST", strings.TrimSuffix(path, "/keys")+"/certificate", map[string]any{"certificate": string(text)})
 		}
-		learn(whole).WantProblem(409, "nothing_new")
+		learn(whole).WantProblem(409, "nothing_to_change")
 		stranger, err := pgp.Generate("Stranger", rand.Reader, w.Clock.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
 		learn(stranger).WantProblem(422, "wrong_root")
-		p.Do("POST", strings.TrimSuffix(path, "/keyring")+"/certificate", map[string]any{"certificate": "no certificate"}).WantProblem(422,
+		p.Do("POST", strings.TrimSuffix(path, "/keys")+"/certificate", map[string]any{"certificate": "no certificate"}).WantProblem(422,
 			"keyring_invalid")
 		if r := learn(certified); r.Status != 200 {
 			t.Fatalf("%d %s", r.Status, r.Body)
 		}
-		learn(whole).WantProblem(409, "nothing_new") // an older certificate takes nothing away
+		learn(whole).WantProblem(409, "nothing_to_change") // an older certificate takes nothing away
 		p.keyring(200, "POST", path+"/"+asked.Fingerprint+"/promote", nil)
 
 		// Without the root nothing can be revoked in the certificate; the statement is enough.
 		after := p.keyring(200, "POST", path+"/"+old.Fingerprint+"/compromise", nil)
-		if k := only(t, after, license.UseLease, licensing.KeyCompromised); k.Fingerprint != old.Fingerprint || k.Here {
+		if k := only(t, after, license.UseLease, licensing.KeyCompromised); k.Fingerprint != old.Fingerprint || k.HasPrivateKey {
 			t.Errorf("compromised %+v", k)
 		}
-		if k := only(t, after, license.UseLease, licensing.KeyCurrent); k.Fingerprint != asked.Fingerprint || !k.Signs {
+		if k := only(t, after, license.UseLease, licensing.KeyCurrent); k.Fingerprint != asked.Fingerprint || !k.IsActive {
 			t.Errorf("current %+v", k)
 		}
 		lost, err := whole.Sign(license.UseLease, []byte("a lease"), w.Clock.Now())
@@ -290,12 +290,12 @@ func TestRootOfAnotherProductIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := func(name string, private string) map[string]any {
-		return map[string]any{"name": name, "keys": map[string]any{"private": private}}
+		return map[string]any{"name": name, "keys": map[string]any{"private_keys": private}}
 	}
 	product := id(p.Must(201, "POST", "/products", body("One", string(whole))))
 	for _, who := range []*user{p, rival} {
-		who.Do("POST", "/products", body("Two", string(whole))).WantProblem(409, "root_taken")
-		who.Do("POST", "/products", body("Three", armoredWithout(t, keys))).WantProblem(409, "root_taken")
+		who.Do("POST", "/products", body("Two", string(whole))).WantProblem(409, "root_in_use")
+		who.Do("POST", "/products", body("Three", armoredWithout(t, keys))).WantProblem(409, "root_in_use")
 	}
 	if list := rival.Must(200, "GET", "/products", nil); len(list["items"].([]any)) != 0 {
 		t.Errorf("made all the same: %v", list)
@@ -310,8 +310,8 @@ func TestRootOfAnotherProductIsRefused(t *testing.T) {
 	}
 	p.Do("POST", "/products", body("Four", string(public))).WantProblem(422, "keyring_invalid")
 	p.Do("POST", "/products", body("Four", "garbage")).WantProblem(422, "keyring_invalid")
-	p.Do("POST", "/products", map[string]any{"name": "Five", "keys": map[string]any{"version": 5}}).WantProblem(422, "invalid")
-	six := id(p.Must(201, "POST", "/products", map[string]any{"name": "Six", "keys": map[string]any{"version": 6}}))
+	p.Do("POST", "/products", map[string]any{"name": "Five", "keys": map[string]any{"openpgp_version": 5}}).WantProblem(422, "invalid")
+	six := id(p.Must(201, "POST", "/products", map[string]any{"name": "Six", "keys": map[string]any{"openpgp_version": 6}}))
 	if root := w.Certificate(six).Root(); len(root) != 64 {
 		t.Errorf("the root of a version 6 product is %s", root)
 	}
@@ -334,7 +334,7 @@ func TestImportedKeysLackStatementKeys(t *testing.T) {
 			}
 		}
 	}
-	r := p.Do("POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private": armoredWithout(t, keys)}})
+	r := p.Do("POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private_keys": armoredWithout(t, keys)}})
 	if got := r.WantProblem(422, "invalid"); !strings.Contains(got.Detail, "lease") {
 		t.Errorf("the reason is %q", got.Detail)
 	}
@@ -342,9 +342,9 @@ func TestImportedKeysLackStatementKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	product := id(p.Must(201, "POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private": string(whole)}}))
-	made := p.keyring(200, "GET", "/products/"+product+"/keyring", nil)
-	if k := only(t, made, license.UseLease, licensing.KeyCurrent); !k.Signs {
+	product := id(p.Must(201, "POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private_keys": string(whole)}}))
+	made := p.keyring(200, "GET", "/products/"+product+"/keys", nil)
+	if k := only(t, made, license.UseLease, licensing.KeyCurrent); !k.IsActive {
 		t.Errorf("the lease key is %+v", k)
 	}
 }
@@ -357,7 +357,7 @@ func TestConcurrentKeyRotation(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	product, version, _ := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
-	path := "/products/" + product + "/keyring"
+	path := "/products/" + product + "/keys"
 	var licenses []string
 	for range 4 {
 		licenses = append(licenses, id(p.Must(201, "POST", "/versions/"+version+"/licenses", servertest.LicenseBody("x"))))
@@ -405,16 +405,16 @@ func TestDeletedLicenseIsRevoked(t *testing.T) {
 	}
 	never, filed, told := made(), made(), made()
 	p.Must(204, "DELETE", "/licenses/"+never, nil)
-	w.anonymous().Do("GET", "/products/"+product+"/list", nil).WantProblem(404, "no_statement")
+	w.anonymous().Do("GET", "/products/"+product+"/revocations", nil).WantProblem(404, "no_statement")
 	w.Clock.Advance(2 * time.Hour)
 	file := p.Do("GET", "/licenses/"+filed+"/file", nil).Body
-	for _, path := range []string{told + "/text", bulk + "/file"} {
+	for _, path := range []string{told + "/unsigned-file", bulk + "/file"} {
 		if r := p.Do("GET", "/licenses/"+path, nil); r.Status != 200 {
 			t.Fatalf("%s: %d %s", path, r.Status, r.Body)
 		}
 	}
 	stale := map[string]string{"If-Match": `"7"`}
-	p.DoWithHeaders(stale, "DELETE", "/licenses/"+filed, nil).WantProblem(412, "condition_failed")
+	p.DoWithHeaders(stale, "DELETE", "/licenses/"+filed, nil).WantProblem(412, "precondition_failed")
 	if status := p.Must(200, "GET", "/licenses/"+filed, nil)["status"]; status != "active" {
 		t.Errorf("a deletion that was refused leaves it %v", status)
 	}
@@ -448,8 +448,8 @@ func TestRevocationList(t *testing.T) {
 	p := w.owner()
 	product, version, first := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
 	second := id(p.Must(201, "POST", "/versions/"+version+"/licenses", servertest.LicenseBody("Two")))
-	w.anonymous().Do("GET", "/products/"+product+"/list", nil).WantProblem(404, "no_statement")
-	w.anonymous().Do("GET", "/products/"+strings.Repeat("f", 24)+"/list", nil).WantProblem(404, "not_found")
+	w.anonymous().Do("GET", "/products/"+product+"/revocations", nil).WantProblem(404, "no_statement")
+	w.anonymous().Do("GET", "/products/"+strings.Repeat("f", 24)+"/revocations", nil).WantProblem(404, "not_found")
 	w.Clock.Advance(2 * time.Hour)
 	file := p.Do("GET", "/licenses/"+first+"/file", nil).Body
 	p.Must(200, "POST", "/licenses/"+first+"/revoke", nil)
@@ -469,10 +469,10 @@ func TestRevocationList(t *testing.T) {
 	w.Clock.Advance(2 * time.Hour)
 
 	// With an age, license files need a list that is no older, and there always is one.
-	p.Do("POST", "/products/"+product+"/list", map[string]any{"max_age": 5}).WantProblem(422, "invalid")
+	p.Do("POST", "/products/"+product+"/revocations", map[string]any{"max_age_ms": 5}).WantProblem(422, "invalid")
 	day := 24 * time.Hour
-	got := p.keyring(200, "POST", "/products/"+product+"/list", map[string]any{"max_age": day.Milliseconds()})
-	if got.Statement == nil || got.Statement.MaxAge != day.Milliseconds() || got.Statement.Licenses != 2 {
+	got := p.keyring(200, "POST", "/products/"+product+"/revocations", map[string]any{"max_age_ms": day.Milliseconds()})
+	if got.Statement == nil || got.Statement.MaxAgeMS != day.Milliseconds() || got.Statement.Licenses != 2 {
 		t.Errorf("published %+v", got.Statement)
 	}
 	aged := w.revocationList(product)
@@ -487,7 +487,7 @@ func TestRevocationList(t *testing.T) {
 		t.Errorf("with the newest list: %v", err)
 	}
 	p = w.login("owner@acme.test") // a day has passed
-	p.keyring(200, "POST", "/products/"+product+"/list", map[string]any{"max_age": 0})
+	p.keyring(200, "POST", "/products/"+product+"/revocations", map[string]any{"max_age_ms": 0})
 	if w.revocationList(product).MaxAge != 0 {
 		t.Error("the age was not taken away")
 	}

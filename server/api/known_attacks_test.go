@@ -47,7 +47,7 @@ func (s licenseShop) device() *device { return newDevice(s.vendor, s.product, s.
 
 func (s licenseShop) used() float64 {
 	s.Helper()
-	return s.vendor.Must(http.StatusOK, "GET", "/licenses/"+s.id, nil)["used"].(float64)
+	return s.vendor.Must(http.StatusOK, "GET", "/licenses/"+s.id, nil)["calls_used"].(float64)
 }
 
 func (s licenseShop) held() int {

@@ -10,29 +10,29 @@ import (
 
 // License is what a customer holds.
 type License struct {
-	ID           string             `json:"id"`
-	Product      string             `json:"product"`
-	Version      string             `json:"version"`
-	Name         string             `json:"name"`
-	Customer     string             `json:"customer"`
-	CustomerID   string             `json:"customer_id,omitempty" doc:"Of the customer's record."`
-	Contexts     []string           `json:"contexts" nullable:"false"`
-	Entitlements []Entitlement      `json:"entitlements" nullable:"false"`
-	Allowance    int64              `json:"allowance"`
-	Used         *int64             `json:"used,omitempty" doc:"Calls counted so far; only where one license is read."`
-	Expires      *time.Time         `json:"expires,omitempty" doc:"Absent while a term that counts from the first activation has not begun."`
-	ExpiresAfter int64              `json:"expires_after,omitempty" doc:"The term, in ms, if it has one."`
-	ExpiresFrom  licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation"`
-	Trial        bool               `json:"trial,omitempty"`
-	Maintenance  *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
-	Fingerprint  []string           `json:"fingerprint,omitempty" doc:"Names of the parts of the one machine that it is good for."`
-	Status       licensing.Status   `json:"status" enum:"active,suspended,revoked"`
-	Archived     bool               `json:"archived"`
-	Overrides    Overrides          `json:"overrides"`
-	Metadata     map[string]string  `json:"metadata"`
-	Revision     int64              `json:"revision"`
-	Created      time.Time          `json:"created"`
-	Updated      time.Time          `json:"updated"`
+	ID               string             `json:"id"`
+	Product          string             `json:"product"`
+	Version          string             `json:"version"`
+	Name             string             `json:"name"`
+	Customer         string             `json:"customer"`
+	CustomerID       string             `json:"customer_id,omitempty" doc:"Of the customer's record."`
+	Contexts         []string           `json:"contexts" nullable:"false"`
+	Entitlements     []Entitlement      `json:"entitlements" nullable:"false"`
+	Allowance        int64              `json:"allowance"`
+	CallsUsed        *int64             `json:"calls_used,omitempty" doc:"Calls counted so far; only where one license is read."`
+	Expires          *time.Time         `json:"expires,omitempty" doc:"Absent while a term that counts from the first activation has not begun."`
+	ExpiresAfterMS   int64              `json:"expires_after_ms,omitempty" doc:"The term, in ms, if it has one."`
+	ExpiresFrom      licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation"`
+	Trial            bool               `json:"trial,omitempty"`
+	Maintenance      *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
+	FingerprintParts []string           `json:"fingerprint_parts,omitempty" doc:"Names of the parts of the one machine that it is good for."`
+	Status           licensing.Status   `json:"status" enum:"active,suspended,revoked"`
+	Archived         bool               `json:"archived"`
+	Overrides        Overrides          `json:"overrides"`
+	Metadata         map[string]string  `json:"metadata"`
+	Revision         int64              `json:"revision"`
+	Created          time.Time          `json:"created"`
+	Updated          time.Time          `json:"updated"`
 }
 
 // Entitlement is a named right.
@@ -59,25 +59,25 @@ type Overrides struct {
 	CloneAction          *licensing.CloneAction       `json:"clone_action,omitempty" enum:"refuse,suspend,report"`
 }
 
-// LicenseNew is a license to be made.
-type LicenseNew struct {
-	Name         string             `json:"name,omitempty"`
-	Customer     string             `json:"customer,omitempty"`
-	CustomerID   string             `json:"customer_id,omitempty" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits" doc:"Of the customer's record, whose name the license gets if it has none."`
-	Contexts     []string           `json:"contexts" nullable:"false" doc:"Where entitlements are used; names of letters, digits, dots, hyphens and underscores."`
-	Entitlements []Entitlement      `json:"entitlements" nullable:"false"`
-	Allowance    int64              `json:"allowance,omitempty" doc:"Calls, over the whole life; needed by the types calls and time_and_calls."`
-	Expires      *time.Time         `json:"expires,omitempty" doc:"The types time and time_and_calls need this or expires_after."`
-	ExpiresAfter int64              `json:"expires_after,omitempty" doc:"A term in ms instead of an end."`
-	ExpiresFrom  licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation" doc:"What the term counts from: the license's creation or its first activation. Default: creation."`
-	Trial        bool               `json:"trial,omitempty" doc:"It is there to be tried; its type has an end."`
-	Maintenance  *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
-	Overrides    Overrides          `json:"overrides,omitempty"`
-	Metadata     map[string]string  `json:"metadata,omitempty"`
+// CreateLicenseInput is a license to be made.
+type CreateLicenseInput struct {
+	Name           string             `json:"name,omitempty"`
+	Customer       string             `json:"customer,omitempty"`
+	CustomerID     string             `json:"customer_id,omitempty" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits" doc:"Of the customer's record, whose name the license gets if it has none."`
+	Contexts       []string           `json:"contexts" nullable:"false" doc:"Where entitlements are used; names of letters, digits, dots, hyphens and underscores."`
+	Entitlements   []Entitlement      `json:"entitlements" nullable:"false"`
+	Allowance      int64              `json:"allowance,omitempty" doc:"Calls, over the whole life; needed by the types calls and time_and_calls."`
+	Expires        *time.Time         `json:"expires,omitempty" doc:"The types time and time_and_calls need this or expires_after."`
+	ExpiresAfterMS int64              `json:"expires_after_ms,omitempty" doc:"A term in ms instead of an end."`
+	ExpiresFrom    licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation" doc:"What the term counts from: the license's creation or its first activation. Default: creation."`
+	Trial          bool               `json:"trial,omitempty" doc:"It is there to be tried; its type has an end."`
+	Maintenance    *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
+	Overrides      Overrides          `json:"overrides,omitempty"`
+	Metadata       map[string]string  `json:"metadata,omitempty"`
 }
 
-// LicenseEdit changes what it names and leaves the rest.
-type LicenseEdit struct {
+// UpdateLicenseInput changes what it names and leaves the rest.
+type UpdateLicenseInput struct {
 	Revision     int64               `json:"revision,omitempty" minimum:"1" doc:"Of the license as it was read; needed unless If-Match names it."`
 	Name         *string             `json:"name,omitempty"`
 	Customer     *string             `json:"customer,omitempty"`
@@ -100,23 +100,23 @@ func toLicense(l licensing.License) License {
 	return License{
 		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer, CustomerID: string(l.CustomerID),
 		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: l.Allowance, Expires: optionalTimestamp(l.Expires),
-		ExpiresAfter: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optionalTimestamp(l.Maintenance),
-		Fingerprint: partNames(l.Fingerprint),
-		Status:      l.Status, Archived: l.Archived, Overrides: Overrides(l.Overrides), Metadata: nonNilMap(l.Metadata),
+		ExpiresAfterMS: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optionalTimestamp(l.Maintenance),
+		FingerprintParts: partNames(l.Fingerprint),
+		Status:           l.Status, Archived: l.Archived, Overrides: Overrides(l.Overrides), Metadata: nonNilMap(l.Metadata),
 		Revision: l.Revision, Created: timestamp(l.Created), Updated: timestamp(l.Updated),
 	}
 }
 
-func (n LicenseNew) license() licensing.License {
+func (n CreateLicenseInput) license() licensing.License {
 	return licensing.License{
 		Record: licensing.Record{Metadata: n.Metadata},
 		Name:   n.Name, Customer: n.Customer, CustomerID: license.ID(n.CustomerID), Contexts: n.Contexts, Entitlements: toLicenseEntitlements(n.Entitlements),
 		Allowance: n.Allowance, Expires: fromOptionalTimestamp(n.Expires), Trial: n.Trial, Maintenance: fromOptionalTimestamp(n.Maintenance),
-		Term: licensing.Term{After: n.ExpiresAfter, From: n.ExpiresFrom}, Overrides: licensing.Overrides(n.Overrides),
+		Term: licensing.Term{After: n.ExpiresAfterMS, From: n.ExpiresFrom}, Overrides: licensing.Overrides(n.Overrides),
 	}
 }
 
-func (e LicenseEdit) apply(to *licensing.License) {
+func (e UpdateLicenseInput) apply(to *licensing.License) {
 	assignRevision(&to.Revision, e.Revision)
 	assign(&to.Name, e.Name)
 	assign(&to.Customer, e.Customer)

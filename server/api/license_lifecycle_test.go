@@ -16,10 +16,10 @@ func TestTrialLifecycle(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
 	p := w.owner()
-	product, version, id := p.CreateLicense("time", with(servertest.LicenseBody("One"), "trial", true, "expires_after", 14*dayMS,
+	product, version, id := p.CreateLicense("time", with(servertest.LicenseBody("One"), "trial", true, "expires_after_ms", 14*dayMS,
 		"expires_from", "activation"))
 	path := "/licenses/" + id
-	if l := p.Must(http.StatusOK, "GET", path, nil); l["trial"] != true || l["expires"] != nil || l["expires_after"] != 14.0*dayMS ||
+	if l := p.Must(http.StatusOK, "GET", path, nil); l["trial"] != true || l["expires"] != nil || l["expires_after_ms"] != 14.0*dayMS ||
 		l["expires_from"] != "activation" {
 		t.Errorf("made %v", l)
 	}
@@ -34,19 +34,19 @@ func TestTrialLifecycle(t *testing.T) {
 	d.WantRefusal(license.CodeExpired)
 	p = w.login("owner@acme.test")
 
-	order := map[string]any{"key": "order 7", "extend": 365 * dayMS}
+	order := map[string]any{"key": "order 7", "extend_ms": 365 * dayMS}
 	for range 2 {
 		if l := p.Must(http.StatusOK, "POST", path+"/renew", order); l["expires"] != "2031-02-16T03:04:05Z" {
 			t.Errorf("renewed %v", l)
 		}
 	}
-	p.Do("POST", path+"/renew", with(order, "extend", 1)).WantProblem(http.StatusUnprocessableEntity, "invalid")
+	p.Do("POST", path+"/renew", with(order, "extend_ms", 1)).WantProblem(http.StatusUnprocessableEntity, "invalid")
 	p.Do("POST", path+"/renew", map[string]any{"key": "2", "calls": 5}).WantProblem(http.StatusUnprocessableEntity, "invalid")
 	l := p.Must(http.StatusOK, "GET", path, nil)
 	p.Must(http.StatusOK, "PATCH", path, map[string]any{"revision": l["revision"], "trial": false})
 	d.MustSync()
 
-	if l := p.Must(http.StatusOK, "POST", path+"/transfer", map[string]any{"customer": "Globex", "close": true}); l["customer"] != "Globex" ||
+	if l := p.Must(http.StatusOK, "POST", path+"/transfer", map[string]any{"customer": "Globex", "deactivate_installations": true}); l["customer"] != "Globex" ||
 		l["trial"] != nil {
 		t.Errorf("transferred %v", l)
 	}
@@ -76,7 +76,7 @@ func TestMaintenanceWindow(t *testing.T) {
 	d.MustSync()
 	d.Request.Version = license.ID(third)
 	d.WantRefusal(license.CodeMaintenanceEnded)
-	p.Must(http.StatusOK, "POST", "/licenses/"+id+"/renew", map[string]any{"key": "m", "maintenance": dayMS})
+	p.Must(http.StatusOK, "POST", "/licenses/"+id+"/renew", map[string]any{"key": "m", "maintenance_ms": dayMS})
 	d.MustSync()
 	v := p.Must(http.StatusOK, "GET", "/versions/"+third, nil)
 	if v["released"] != "2030-06-01T00:00:01Z" {

@@ -12,13 +12,13 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// SignatureNew is a signature that was made elsewhere.
-type SignatureNew struct {
+// ExternalSignatureInput is a signature that was made elsewhere.
+type ExternalSignatureInput struct {
 	Signature string `json:"signature" doc:"Detached, of text, over the license's three lines: armored, or the binary packet in base64."`
 }
 
 // decoded is armored text as it is, and base64 decoded; what is neither is refused where it is read.
-func (s SignatureNew) decoded() []byte {
+func (s ExternalSignatureInput) decoded() []byte {
 	if packet, err := base64.StdEncoding.DecodeString(strings.TrimSpace(s.Signature)); err == nil {
 		return packet
 	}
@@ -36,8 +36,8 @@ func (a *API) registerLicenses() {
 	const tag = "licenses"
 	addRoute(a, operation{
 		method: "POST", path: "/versions/{id}/licenses", id: "createLicense", tag: tag, action: access.EditLicenses, status: http.StatusCreated,
-		summary: "Make a license under a version",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[LicenseNew]) (*response[License], error) {
+		summary: "Create a license of a version",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CreateLicenseInput]) (*response[License], error) {
 		wanted := in.Body.license()
 		wanted.Organisation, wanted.Version = who.Organisation(), in.id()
 		made, err := a.Catalogue.CreateLicense(ctx, wanted)
@@ -45,18 +45,18 @@ func (a *API) registerLicenses() {
 	})
 	a.registerLicenseLists()
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}", id: "license", tag: tag, action: access.ReadLicenses,
-		summary: "Read a license, with its usage",
+		method: "GET", path: "/licenses/{id}", id: "getLicense", tag: tag, action: access.ReadLicenses,
+		summary: "Read a license with its usage",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {
 		u, err := a.Leasing.Usage(ctx, who.Organisation(), in.id())
 		described := toLicense(u.License)
-		described.Used = &u.Used
+		described.CallsUsed = &u.Used
 		return reply(described, err)
 	})
 	addRoute(a, operation{
-		method: "PATCH", path: "/licenses/{id}", id: "editLicense", tag: tag, action: access.EditLicenses,
-		summary: "Edit a license",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[LicenseEdit]) (*response[License], error) {
+		method: "PATCH", path: "/licenses/{id}", id: "updateLicense", tag: tag, action: access.EditLicenses,
+		summary: "Update a license",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[UpdateLicenseInput]) (*response[License], error) {
 		one, err := a.Catalogue.License(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
@@ -79,8 +79,8 @@ func (a *API) registerLicenses() {
 		})
 	}
 	for _, op := range []operation{
-		{path: "/licenses/{id}/archive", id: "archiveLicense", summary: "Put a license away: it no longer works"},
-		{path: "/licenses/{id}/unarchive", id: "unarchiveLicense", summary: "Take a license out again, as it was"},
+		{path: "/licenses/{id}/archive", id: "archiveLicense", summary: "Archive a license (it stops working)"},
+		{path: "/licenses/{id}/unarchive", id: "unarchiveLicense", summary: "Unarchive a license"},
 	} {
 		op.method, op.tag, op.action = "POST", tag, access.EditLicenses
 		archived := op.id == "archiveLicense"
@@ -98,7 +98,7 @@ func (a *API) registerLicenses() {
 	}
 	addRoute(a, operation{
 		method: "POST", path: "/licenses/{id}/revoke", id: "revokeLicense", tag: tag, action: access.RevokeLicenses,
-		summary: "Revoke a license and its files, for good: the product's next statement lists it",
+		summary: "Revoke a license and its files permanently; the product's next revocation list names it",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {
 		one, err := a.Catalogue.RevokeLicense(ctx, who.Organisation(), in.id())
 		return reply(toLicense(one), err)
@@ -110,8 +110,8 @@ func (a *API) registerLicenses() {
 		return nil, a.Catalogue.DeleteLicense(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}/file", id: "licenseFile", tag: tag, action: access.IssueLicenses,
-		summary: "The signed license file",
+		method: "GET", path: "/licenses/{id}/file", id: "getLicenseFile", tag: tag, action: access.IssueLicenses,
+		summary: "Download the signed license file",
 		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "Four lines, the last of which signs the first three (spec/license-file.md).",
@@ -126,8 +126,8 @@ func (a *API) registerLicenses() {
 		return &fileResponse{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.txt"`, text}, nil
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}/text", id: "licenseText", tag: tag, action: access.IssueLicenses,
-		summary: "The three lines of the license file that are to be signed elsewhere",
+		method: "GET", path: "/licenses/{id}/unsigned-file", id: "getUnsignedLicenseFile", tag: tag, action: access.IssueLicenses,
+		summary: "Download the three lines of the license file to sign elsewhere",
 		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "Exactly what gpg --textmode --detach-sign is to be given.",
@@ -142,15 +142,15 @@ func (a *API) registerLicenses() {
 		return &fileResponse{"text/plain; charset=us-ascii", `attachment; filename="` + in.ID + `.text"`, text}, nil
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/licenses/{id}/file", id: "signedLicenseFile", tag: tag, action: access.IssueLicenses, readOnly: true,
-		summary: "The license file with a signature that was made elsewhere",
+		method: "POST", path: "/licenses/{id}/file", id: "attachLicenseSignature", tag: tag, action: access.IssueLicenses, readOnly: true,
+		summary: "Create the license file from a signature made elsewhere",
 		customise: func(o *huma.Operation) {
 			o.Responses = map[string]*huma.Response{"200": {
 				Description: "Four lines, the last of which signs the first three (spec/license-file.md).",
 				Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
 			}}
 		},
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[SignatureNew]) (*fileResponse, error) {
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[ExternalSignatureInput]) (*fileResponse, error) {
 		text, err := a.Catalogue.SignedFile(ctx, who.Organisation(), in.id(), in.Body.decoded())
 		if err != nil {
 			return nil, err

@@ -3,16 +3,30 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
+// licensesOfVersion matches the path at which licenses of a version are created.
+var licensesOfVersion = regexp.MustCompile(`^/versions/([0-9a-f]{24})/licenses(?:\?(.*))?$`)
+
+// listPath returns the path that lists what is created at a path: licenses are listed by a filter, all other records where they are created.
+func listPath(path string) string {
+	m := licensesOfVersion.FindStringSubmatch(path)
+	if m == nil {
+		return path
+	}
+	return strings.TrimSuffix("/licenses?version="+m[1]+"&"+m[2], "&")
+}
+
 // listNames returns the names of all items of a list, page by page.
 func (p *user) listNames(path string) string {
 	p.w.Helper()
 	var names []string
+	path = listPath(path)
 	glue := "?"
 	if strings.Contains(path, "?") {
 		glue = "&"
@@ -84,13 +98,13 @@ func TestLicensesAreFiltered(t *testing.T) {
 
 	for path, want := range map[string]string{
 		"/licenses?sort=name":                                       "elsewhere forever later soon",
-		"/products/" + product + "/licenses?sort=name":              "forever later soon",
-		"/versions/" + version + "/licenses":                        "forever",
+		"/licenses?sort=name&product=" + product:                    "forever later soon",
+		"/licenses?version=" + version:                              "forever",
 		"/licenses?status=suspended":                                "soon",
 		"/licenses?customer=Hooli":                                  "elsewhere",
 		"/licenses?customer=Hoo":                                    "",
 		"/licenses?type=time&sort=name":                             "later soon",
-		"/versions/" + version + "/licenses?type=time":              "",
+		"/licenses?type=time&version=" + version:                    "",
 		"/licenses?expires_before=2031-02-01T00:00:00Z":             "soon",
 		"/licenses?expires_after=2031-02-01T00:00:00Z":              "later",
 		"/licenses?expires_after=2031-01-01T00:00:00Z&sort=-name":   "soon later",
@@ -105,7 +119,7 @@ func TestLicensesAreFiltered(t *testing.T) {
 	p.Do("GET", "/licenses?limit=", nil).WantProblem(422, "invalid")
 	p.Do("GET", "/licenses?status=lost", nil).WantProblem(422, "invalid")
 	p.Do("GET", "/licenses?expires_before=soon", nil).WantProblem(422, "invalid")
-	p.Do("GET", "/products/"+strings.Repeat("f", 24)+"/licenses", nil).WantProblem(404, "not_found")
+	p.Do("GET", "/licenses?product="+strings.Repeat("f", 24), nil).WantProblem(404, "not_found")
 	if got := w.otherOrganisation().listNames("/licenses"); got != "" {
 		t.Errorf("another organisation sees %s", got)
 	}

@@ -52,7 +52,7 @@ func TestMFAEnrolUseAndReset(t *testing.T) {
 	t.Parallel()
 	w := startServer(t)
 	owner, elsewhere := w.owner(), w.login("owner@acme.test")
-	owner.Do("POST", "/session/mfa/confirm", map[string]any{"code": "123456"}).WantProblem(http.StatusConflict, "mfa_not_begun")
+	owner.Do("POST", "/session/mfa/confirm", map[string]any{"code": "123456"}).WantProblem(http.StatusConflict, "mfa_not_enrolled")
 	owner.Must(http.StatusCreated, "POST", "/session/mfa", nil) // a first try, left
 	w.login("owner@acme.test")                                  // nobody is asked for what was not confirmed
 	if p := owner.Do("POST", "/session/mfa/confirm", map[string]any{"password": password,
@@ -63,7 +63,7 @@ func TestMFAEnrolUseAndReset(t *testing.T) {
 	elsewhere.Do("GET", "/session", nil).WantProblem(http.StatusUnauthorized, "bad_session")
 	owner.Must(http.StatusOK, "GET", "/session", nil) // with the new session
 	owner.Do("POST", "/session/mfa", nil).WantProblem(http.StatusConflict, "mfa_enabled")
-	if f := owner.Must(http.StatusOK, "GET", "/session/mfa", nil); f["enabled"] != true || f["recovery_codes"] != 10.0 {
+	if f := owner.Must(http.StatusOK, "GET", "/session/mfa", nil); f["enabled"] != true || f["recovery_codes_left"] != 10.0 {
 		t.Errorf("it is %v", f)
 	}
 
@@ -81,7 +81,7 @@ func TestMFAEnrolUseAndReset(t *testing.T) {
 	p.Do("POST", "/session", login(code)).WantProblem(http.StatusUnauthorized, "bad_code")
 	p.Must(http.StatusCreated, "POST", "/session", login(a.recovery[0]))
 	both := map[string]any{"password": password, "code": a.code()}
-	codes := p.Must(http.StatusOK, "POST", "/session/mfa/recovery", both)["recovery_codes"].([]any)
+	codes := p.Must(http.StatusOK, "POST", "/session/mfa/recovery-codes", both)["recovery_codes"].([]any)
 	p.Do("POST", "/session", login(a.recovery[1])).WantProblem(http.StatusUnauthorized, "bad_code")
 	p.Must(http.StatusCreated, "POST", "/session", login(codes[1]))
 

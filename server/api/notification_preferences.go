@@ -8,26 +8,35 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// NoticeChoice is what is told by mail.
-type NoticeChoice struct {
-	Events []EventType `json:"events" nullable:"false"`
-	Chosen bool        `json:"chosen" doc:"False: it is what is usual."`
+// NotificationPreferences is what is told by mail.
+type NotificationPreferences struct {
+	Events   []EventType `json:"events" nullable:"false"`
+	IsCustom bool        `json:"is_custom" doc:"False: it is what is usual."`
 }
 
-// NoticeEdit chooses what is told by mail.
-type NoticeEdit struct {
+// UpdateNotificationsInput chooses what is told by mail.
+type UpdateNotificationsInput struct {
 	Events []EventType `json:"events" nullable:"false" doc:"Empty: nothing."`
 }
 
-// registerNotificationPreferences registers the routes of what is told by mail: to oneself, and to owners and admins who have chosen nothing.
+// registerNotificationPreferences registers the routes that choose which events are mailed: to the caller, and to the owners and admins of
+// the organisation who have not chosen for themselves.
 func (a *API) registerNotificationPreferences() {
-	const tag = "notices"
+	const tag = "notifications"
 	for _, of := range []struct {
-		path, name, whom string
-		action           access.Action
+		path, name, read, choose, reset string
+		action                          access.Action
 	}{
-		{"/session/notices", "MyNotices", "oneself", access.ActionSelf},
-		{"/organisation/notices", "OrganisationNotices", "owners and admins who have chosen nothing", access.ManageWebhooks},
+		{
+			"/session/notifications", "MyNotifications", "Read which events are mailed to you", "Choose which events are mailed to you",
+			"Reset your e-mail notifications to the default", access.ActionSelf,
+		},
+		{
+			"/organisation/notifications", "OrganisationNotifications",
+			"Read which events are mailed to owners and admins without a choice of their own",
+			"Choose which events are mailed to owners and admins without a choice of their own",
+			"Reset the organisation's e-mail notifications to the default", access.ManageWebhooks,
+		},
 	} {
 		member := func(who access.Identity) license.ID {
 			if of.action == access.ActionSelf {
@@ -35,18 +44,18 @@ func (a *API) registerNotificationPreferences() {
 			}
 			return ""
 		}
-		read := func(ctx context.Context, who access.Identity) (*response[NoticeChoice], error) {
+		read := func(ctx context.Context, who access.Identity) (*response[NotificationPreferences], error) {
 			c, err := a.Notify.Preferences(ctx, who.Organisation(), member(who))
-			return reply(NoticeChoice{toEventTypes(c.Events), c.IsCustom}, err)
+			return reply(NotificationPreferences{toEventTypes(c.Events), c.IsCustom}, err)
 		}
 		addRoute(a, operation{
-			method: "GET", path: of.path, id: "read" + of.name, tag: tag, action: of.action, summary: "Which events are mailed to " + of.whom,
-		}, func(ctx context.Context, who access.Identity, _ *empty) (*response[NoticeChoice], error) {
+			method: "GET", path: of.path, id: "get" + of.name, tag: tag, action: of.action, summary: of.read,
+		}, func(ctx context.Context, who access.Identity, _ *empty) (*response[NotificationPreferences], error) {
 			return read(ctx, who)
 		})
 		addRoute(a, operation{
-			method: "PUT", path: of.path, id: "choose" + of.name, tag: tag, action: of.action, summary: "Choose which events are mailed to " + of.whom,
-		}, func(ctx context.Context, who access.Identity, in *bodyInput[NoticeEdit]) (*response[NoticeChoice], error) {
+			method: "PUT", path: of.path, id: "update" + of.name, tag: tag, action: of.action, summary: of.choose,
+		}, func(ctx context.Context, who access.Identity, in *bodyInput[UpdateNotificationsInput]) (*response[NotificationPreferences], error) {
 			if err := a.Notify.SetPreferences(ctx, who.Organisation(), member(who), fromEventTypes(in.Body.Events)); err != nil {
 				return nil, err
 			}
@@ -54,8 +63,7 @@ func (a *API) registerNotificationPreferences() {
 			return read(ctx, who)
 		})
 		addRoute(a, operation{
-			method: "DELETE", path: of.path, id: "reset" + of.name, tag: tag, action: of.action, status: http.StatusNoContent,
-			summary: "Have the usual events mailed to " + of.whom + " again",
+			method: "DELETE", path: of.path, id: "reset" + of.name, tag: tag, action: of.action, status: http.StatusNoContent, summary: of.reset,
 		}, func(ctx context.Context, who access.Identity, _ *empty) (*empty, error) {
 			return nil, a.Notify.SetPreferences(ctx, who.Organisation(), member(who), nil)
 		})

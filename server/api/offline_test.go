@@ -56,11 +56,11 @@ func TestOfflineSignedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	product := id(p.Must(201, "POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private": armoredWithout(t,
+	product := id(p.Must(201, "POST", "/products", map[string]any{"name": "One", "keys": map[string]any{"private_keys": armoredWithout(t,
 		online)}}))
 	path := "/licenses/" + p.createFileLicense(product)
 	p.Do("GET", path+"/file", nil).WantProblem(409, "key_missing")
-	text := p.Do("GET", path+"/text", nil).Body
+	text := p.Do("GET", path+"/unsigned-file", nil).Body
 	if bytes.Count(text, []byte("\n")) != 3 {
 		t.Fatalf("the text is %q", text)
 	}
@@ -135,10 +135,10 @@ func TestFilesSignedByGnuPG(t *testing.T) {
 	gpg(nil, "--quick-generate-key", "Vendor <keys@example.com>", "ed25519", "sign", "never")
 	p := w.owner()
 	product := id(p.Must(201, "POST", "/products", map[string]any{
-		"name": "One", "keys": map[string]any{"private": string(gpg(nil, "--armor", "--export-secret-keys", "keys@example.com"))},
+		"name": "One", "keys": map[string]any{"private_keys": string(gpg(nil, "--armor", "--export-secret-keys", "keys@example.com"))},
 	}))
 	path := "/licenses/" + p.createFileLicense(product)
-	text := p.Do("GET", path+"/text", nil).Body
+	text := p.Do("GET", path+"/unsigned-file", nil).Body
 	w.Clock.Advance(time.Minute)
 	for _, signature := range []string{
 		string(gpg(text, "--armor", "--textmode", "--detach-sign")),

@@ -36,8 +36,8 @@ type OIDCCallbackInput struct {
 	Browser      string `cookie:"onelicense_oidc"`
 }
 
-// ToProvider is where a browser goes.
-type ToProvider struct {
+// OIDCRedirect is where a browser goes.
+type OIDCRedirect struct {
 	URL string `json:"url" doc:"To be opened in the same browser."`
 }
 
@@ -48,7 +48,7 @@ type redirectResponse struct {
 
 type oidcStartResponse struct {
 	Cookie http.Cookie `header:"Set-Cookie"`
-	Body   ToProvider
+	Body   OIDCRedirect
 }
 
 func (a *API) oidcCookie(browser string) http.Cookie {
@@ -66,8 +66,8 @@ func (a *API) oidcCookie(browser string) http.Cookie {
 func (a *API) registerOIDC() {
 	const tag = "session"
 	addRoute(a, operation{
-		method: "GET", path: "/oidc/login", id: "beginLogin", tag: tag, action: access.ActionAnyone, status: http.StatusSeeOther,
-		summary: "Go to the organisation's provider to log in",
+		method: "GET", path: "/oidc/login", id: "oidcLogin", tag: tag, action: access.ActionAnyone, status: http.StatusSeeOther,
+		summary: "Start a login at the organisation's OpenID Connect provider",
 	}, func(ctx context.Context, _ access.Identity, in *OIDCLoginInput) (*redirectResponse, error) {
 		to, browser, err := a.Access.BeginOIDC(ctx, license.ID(in.Organisation), "", clientAddress(ctx))
 		if err != nil {
@@ -76,18 +76,18 @@ func (a *API) registerOIDC() {
 		return &redirectResponse{to, []http.Cookie{a.oidcCookie(browser)}}, nil
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/session/oidc", id: "linkProvider", tag: tag, action: access.ActionSelf, readOnly: true,
-		summary: "Begin to link one's identity at the organisation's provider",
+		method: "POST", path: "/session/oidc", id: "linkIdentity", tag: tag, action: access.ActionSelf, readOnly: true,
+		summary: "Start linking your identity at the organisation's OpenID Connect provider",
 	}, func(ctx context.Context, who access.Identity, _ *empty) (*oidcStartResponse, error) {
 		to, browser, err := a.Access.BeginOIDC(ctx, who.Organisation(), who.Member.ID, clientAddress(ctx))
 		if err != nil {
 			return nil, err
 		}
-		return &oidcStartResponse{a.oidcCookie(browser), ToProvider{to}}, nil
+		return &oidcStartResponse{a.oidcCookie(browser), OIDCRedirect{to}}, nil
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/oidc/callback", id: "finishLogin", tag: tag, action: access.ActionAnyone, status: http.StatusSeeOther, login: true,
-		summary: "Come back from the provider",
+		method: "GET", path: "/oidc/callback", id: "oidcCallback", tag: tag, action: access.ActionAnyone, status: http.StatusSeeOther, login: true,
+		summary: "Complete a login at the OpenID Connect provider",
 	}, func(ctx context.Context, _ access.Identity, in *OIDCCallbackInput) (*redirectResponse, error) {
 		token, who, err := a.Access.FinishOIDC(ctx, in.State, in.Code, in.Issuer, in.Browser, clientAddress(ctx))
 		if err != nil {

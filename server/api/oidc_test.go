@@ -215,23 +215,23 @@ func TestOIDCLogin(t *testing.T) {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
 	p.setClaims("8", "owner@acme.test", true) // who was given the address after somebody else
-	w.anonymous().loginByProvider(p, org).WantProblem(http.StatusForbidden, "oidc_taken")
+	w.anonymous().loginByProvider(p, org).WantProblem(http.StatusForbidden, "oidc_identity_in_use")
 	p.setClaims("9", "nobody@acme.test", true)
-	w.anonymous().loginByProvider(p, org).WantProblem(http.StatusForbidden, "oidc_stranger")
+	w.anonymous().loginByProvider(p, org).WantProblem(http.StatusForbidden, "oidc_not_a_member")
 
 	w.AddMember("", "help@acme.test", access.Support)
 	owner.Must(http.StatusOK, "POST", "/members/"+owner.memberID("help@acme.test")+"/disable", nil)
 	rival := w.otherOrganisation()
 	p.setClaims("10", "owner@rival.test", true) // a member of another organisation
-	w.anonymous().loginByProvider(p, org).WantProblem(http.StatusForbidden, "oidc_stranger")
+	w.anonymous().loginByProvider(p, org).WantProblem(http.StatusForbidden, "oidc_not_a_member")
 	w.anonymous().Do("GET", "/oidc/login?organisation="+rival.Must(http.StatusOK, "GET", "/organisation", nil)["id"].(string), nil).
-		WantProblem(http.StatusNotFound, "oidc_off")
+		WantProblem(http.StatusNotFound, "oidc_not_configured")
 }
 
 // proves part of B08
 func TestOIDCInvitedAndNewMembers(t *testing.T) {
 	t.Parallel()
-	w, owner, p, org := startWithProvider(t, map[string]any{"domains": []string{"acme.test"}, "newcomers": "viewer"})
+	w, owner, p, org := startWithProvider(t, map[string]any{"domains": []string{"acme.test"}, "default_role": "viewer"})
 	owner.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "dev@acme.test", "role": "developer"})
 	for subject, c := range map[string]struct{ email, role string }{"1": {"Dev@acme.test", "developer"}, "2": {"new@acme.test", "viewer"}} {
 		p.setClaims(subject, c.email, true)
@@ -249,7 +249,7 @@ func TestOIDCInvitedAndNewMembers(t *testing.T) {
 		t.Errorf("left %v", left)
 	}
 	p.setClaims("3", "new@elsewhere.test", true)
-	w.anonymous().loginByProvider(p, org).WantProblem(http.StatusForbidden, "oidc_stranger")
+	w.anonymous().loginByProvider(p, org).WantProblem(http.StatusForbidden, "oidc_not_a_member")
 	p.setClaims("4", "other@acme.test", false)
 	w.anonymous().loginByProvider(p, org).WantProblem(http.StatusForbidden, "oidc_unverified")
 }
@@ -331,8 +331,8 @@ func TestOIDCProviderUnreachable(t *testing.T) {
 	for field, oidc := range map[string]map[string]any{
 		"oidc.issuer":        {"issuer": "http://example.com", "client_id": "x"},
 		"oidc.client_id":     {"issuer": "https://example.com", "client_id": ""},
-		"oidc.domains":       {"issuer": "https://example.com", "client_id": "x", "newcomers": "viewer"},
-		"oidc.newcomers":     {"issuer": "https://example.com", "client_id": "x", "newcomers": "owner", "domains": []string{"example.com"}},
+		"oidc.domains":       {"issuer": "https://example.com", "client_id": "x", "default_role": "viewer"},
+		"oidc.default_role":  {"issuer": "https://example.com", "client_id": "x", "default_role": "owner", "domains": []string{"example.com"}},
 		"oidc.client_secret": {"issuer": "https://example.com", "client_id": "y"},
 	} {
 		body := map[string]any{"revision": 2, "require_mfa": false, "oidc": oidc}

@@ -50,7 +50,7 @@ func completeDocument(d *huma.OpenAPI) {
 	}
 	d.AddOperation(&huma.Operation{
 		OperationID: "sync", Method: http.MethodPost, Path: Prefix + "/sync", Tags: []string{"client"},
-		Summary:     "The one exchange of client and server",
+		Summary:     "Exchange a signed request for a lease: activate, report usage, reserve, release, say goodbye",
 		Description: "Activates, reports usage, reserves, releases and says goodbye (spec/lease.md). The device's own signature is the credential.",
 		RequestBody: &huma.RequestBody{Required: true, Content: text("text/plain", fmt.Sprintf("A signed request: two lines, at most %d bytes.", lease.MaxRequest))},
 		Responses: map[string]*huma.Response{
@@ -62,8 +62,8 @@ func completeDocument(d *huma.OpenAPI) {
 		},
 	})
 	d.AddOperation(&huma.Operation{
-		OperationID: "productList", Method: http.MethodGet, Path: Prefix + "/products/{id}/list", Tags: []string{"client"},
-		Summary: "What a product has said of its keys and licenses: the list of what is revoked",
+		OperationID: "getRevocations", Method: http.MethodGet, Path: Prefix + "/products/{id}/revocations", Tags: []string{"client"},
+		Summary: "Download the product's newest revocation list, signed",
 		Parameters: []*huma.Param{{
 			Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9a-f]{24}$"},
 		}},
@@ -73,8 +73,8 @@ func completeDocument(d *huma.OpenAPI) {
 		},
 	})
 	d.AddOperation(&huma.Operation{
-		OperationID: "productKeys", Method: http.MethodGet, Path: Prefix + "/products/{id}/keys", Tags: []string{"client"},
-		Summary: "The public keys of a product",
+		OperationID: "getPublicKeys", Method: http.MethodGet, Path: Prefix + "/products/{id}/public-keys", Tags: []string{"client"},
+		Summary: "Download the public keys of a product",
 		Parameters: []*huma.Param{{
 			Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9a-f]{24}$"},
 		}},

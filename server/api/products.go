@@ -24,22 +24,22 @@ type Product struct {
 	Updated     time.Time         `json:"updated"`
 }
 
-// ProductNew is a product to be made.
-type ProductNew struct {
+// CreateProductInput is a product to be made.
+type CreateProductInput struct {
 	Name        string            `json:"name" doc:"Unique within the organisation."`
 	Description string            `json:"description,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty" doc:"The vendor's own; never interpreted."`
-	Keys        KeysNew           `json:"keys,omitempty" doc:"How its keys are made; by default new ones of version 4, with their root."`
+	Keys        ProductKeysInput  `json:"keys,omitempty" doc:"How its keys are made; by default new ones of version 4, with their root."`
 }
 
-// KeysNew says what a product's keys are made of.
-type KeysNew struct {
-	Version int    `json:"version,omitempty" enum:"4,6" doc:"Of OpenPGP. GnuPG reads 4; 6 is RFC 9580."`
-	Private string `json:"private,omitempty" doc:"Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product."`
+// ProductKeysInput says what a product's keys are made of.
+type ProductKeysInput struct {
+	OpenPGPVersion int    `json:"openpgp_version,omitempty" enum:"4,6" doc:"Of OpenPGP. GnuPG reads 4; 6 is RFC 9580."`
+	PrivateKeys    string `json:"private_keys,omitempty" doc:"Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product."`
 }
 
-// ProductEdit changes what it names and leaves the rest.
-type ProductEdit struct {
+// UpdateProductInput changes what it names and leaves the rest.
+type UpdateProductInput struct {
 	Revision    int64              `json:"revision,omitempty" minimum:"1" doc:"Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since."`
 	Name        *string            `json:"name,omitempty"`
 	Description *string            `json:"description,omitempty"`
@@ -58,23 +58,23 @@ func (a *API) registerProducts() {
 	const tag = "products"
 	addRoute(a, operation{
 		method: "POST", path: "/products", id: "createProduct", tag: tag, action: access.EditCatalogue, status: http.StatusCreated,
-		summary: "Make a product, and its keys",
-	}, func(ctx context.Context, who access.Identity, in *bodyInput[ProductNew]) (*response[Product], error) {
+		summary: "Create a product with its keys",
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[CreateProductInput]) (*response[Product], error) {
 		p, err := a.Catalogue.CreateProductWithKeys(ctx, licensing.Product{
 			Record: licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
 			Name:   in.Body.Name, Description: in.Body.Description,
-		}, licensing.NewKeys{Version: in.Body.Keys.Version, Private: []byte(in.Body.Keys.Private)})
+		}, licensing.NewKeys{Version: in.Body.Keys.OpenPGPVersion, Private: []byte(in.Body.Keys.PrivateKeys)})
 		return reply(toProduct(p), err)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/products", id: "products", tag: tag, action: access.ReadCatalogue,
+		method: "GET", path: "/products", id: "listProducts", tag: tag, action: access.ReadCatalogue,
 		summary: "List products",
 	}, func(ctx context.Context, who access.Identity, in *ArchivableListInput) (*response[List[Product]], error) {
 		found, err := a.Catalogue.Products(ctx, who.Organisation(), in.page())
 		return replyList(found, err, toProduct)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/products/{id}", id: "product", tag: tag, action: access.ReadCatalogue,
+		method: "GET", path: "/products/{id}", id: "getProduct", tag: tag, action: access.ReadCatalogue,
 		summary: "Read a product",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Product], error) {
 		p, err := a.Catalogue.Product(ctx, who.Organisation(), in.id())
@@ -86,9 +86,9 @@ func (a *API) registerProducts() {
 		return reply(described, err)
 	})
 	addRoute(a, operation{
-		method: "PATCH", path: "/products/{id}", id: "editProduct", tag: tag, action: access.EditCatalogue,
-		summary: "Edit a product",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[ProductEdit]) (*response[Product], error) {
+		method: "PATCH", path: "/products/{id}", id: "updateProduct", tag: tag, action: access.EditCatalogue,
+		summary: "Update a product",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[UpdateProductInput]) (*response[Product], error) {
 		p, err := a.Catalogue.Product(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
@@ -101,8 +101,8 @@ func (a *API) registerProducts() {
 		return reply(toProduct(p), err)
 	})
 	for _, op := range []operation{
-		{path: "/products/{id}/archive", id: "archiveProduct", summary: "Take a product off offer: its licenses no longer work"},
-		{path: "/products/{id}/unarchive", id: "unarchiveProduct", summary: "Offer a product again"},
+		{path: "/products/{id}/archive", id: "archiveProduct", summary: "Archive a product (its licenses stop working)"},
+		{path: "/products/{id}/unarchive", id: "unarchiveProduct", summary: "Unarchive a product"},
 	} {
 		op.method, op.tag, op.action = "POST", tag, access.EditCatalogue
 		archived := op.id == "archiveProduct"
@@ -120,7 +120,7 @@ func (a *API) registerProducts() {
 	}
 	addRoute(a, operation{
 		method: "DELETE", path: "/products/{id}", id: "deleteProduct", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
-		conditional: true, summary: "Delete a product that has no versions",
+		conditional: true, summary: "Delete a product without versions",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
 		return nil, a.Catalogue.DeleteProduct(ctx, who.Organisation(), license.ID(in.ID), ifMatchRevision(ctx))
 	})

@@ -12,19 +12,14 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/leasing"
 )
 
-// Waiting is one place in the line for slots of an entitlement.
-type Waiting struct {
+// QueueEntry is one place in the line for slots of an entitlement.
+type QueueEntry struct {
 	Entitlement string     `json:"entitlement"`
 	Activation  string     `json:"activation"`
 	Position    int64      `json:"position" doc:"From 1."`
 	Since       time.Time  `json:"since"`
 	Until       time.Time  `json:"until" doc:"When it is passed over, unless it asks again."`
 	Expected    *time.Time `json:"expected,omitempty" doc:"When enough of the slots that are held now will have lapsed, if nobody renews or returns one. Absent: fewer are held."`
-}
-
-// Queue is all who wait.
-type Queue struct {
-	Items []Waiting `json:"items" nullable:"false"`
 }
 
 // Hold is slots that are kept for somebody.
@@ -39,25 +34,24 @@ type Hold struct {
 	Until       time.Time `json:"until"`
 }
 
-// Holds is all of a license.
-type Holds struct {
-	Items []Hold `json:"items" nullable:"false"`
-}
-
-// HoldNew is a hold to be made: for an installation, or for whoever has a part.
-type HoldNew struct {
-	Entitlement string     `json:"entitlement"`
-	Slots       int64      `json:"slots,omitempty" minimum:"0" maximum:"4000" doc:"Default: 1. All holds of a license have at most 4000."`
-	Note        string     `json:"note,omitempty" doc:"For people: who it is for."`
-	Activation  string     `json:"activation,omitempty" doc:"The installation that it is for."`
-	Part        *PartValue `json:"part,omitempty" doc:"Or a part of the fingerprint of whom it is for, such as a user's name that the program tells."`
-	From        *time.Time `json:"from,omitempty" doc:"Default: now."`
-	Until       time.Time  `json:"until"`
+// CreateHoldInput is a hold to be made: for an installation, or for whoever has a part.
+type CreateHoldInput struct {
+	Entitlement string           `json:"entitlement"`
+	Slots       int64            `json:"slots,omitempty" minimum:"0" maximum:"4000" doc:"Default: 1. All holds of a license have at most 4000."`
+	Note        string           `json:"note,omitempty" doc:"For people: who it is for."`
+	Activation  string           `json:"activation,omitempty" doc:"The installation that it is for."`
+	Part        *FingerprintPart `json:"part,omitempty" doc:"Or a part of the fingerprint of whom it is for, such as a user's name that the program tells."`
+	From        *time.Time       `json:"from,omitempty" doc:"Default: now."`
+	Until       time.Time        `json:"until"`
 }
 
 type HoldPathInput struct {
 	IDPathInput
 	Hold string `path:"hold" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`
+}
+
+func toQueueEntry(q leasing.Waiting) QueueEntry {
+	return QueueEntry{q.Entitlement, string(q.Activation), q.Position, timestamp(q.Since), timestamp(q.Until), optionalTimestamp(q.Expected)}
 }
 
 func toHold(h licensing.Hold) Hold {
@@ -68,31 +62,23 @@ func toHold(h licensing.Hold) Hold {
 func (a *API) registerQueueAndHolds() {
 	const tag = "activations"
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}/queue", id: "queue", tag: tag, action: access.ReadLicenses,
-		summary: "List who waits for slots, by entitlement and in order",
-	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Queue], error) {
-		all, err := a.Leasing.Queue(ctx, who.Organisation(), in.id())
-		q := Queue{Items: []Waiting{}}
-		for _, w := range all {
-			q.Items = append(q.Items, Waiting{w.Entitlement, string(w.Activation), w.Position, timestamp(w.Since), timestamp(w.Until), optionalTimestamp(w.Expected)})
-		}
-		return reply(q, err)
+		method: "GET", path: "/licenses/{id}/queue", id: "listQueue", tag: tag, action: access.ReadLicenses,
+		summary: "List the installations waiting for slots, by entitlement and position",
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[List[QueueEntry]], error) {
+		queue, err := a.Leasing.Queue(ctx, who.Organisation(), in.id())
+		return replyList(licensing.Listing[leasing.Waiting]{Items: queue}, err, toQueueEntry)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}/holds", id: "holds", tag: tag, action: access.ReadLicenses,
-		summary: "List the slots that are kept for somebody",
-	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Holds], error) {
-		all, err := a.Leasing.Holds(ctx, who.Organisation(), in.id())
-		h := Holds{Items: []Hold{}}
-		for _, one := range all {
-			h.Items = append(h.Items, toHold(one))
-		}
-		return reply(h, err)
+		method: "GET", path: "/licenses/{id}/holds", id: "listHolds", tag: tag, action: access.ReadLicenses,
+		summary: "List the holds of a license: slots kept for a user or machine",
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[List[Hold]], error) {
+		holds, err := a.Leasing.Holds(ctx, who.Organisation(), in.id())
+		return replyList(licensing.Listing[licensing.Hold]{Items: holds}, err, toHold)
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/licenses/{id}/holds", id: "createHold", tag: tag, action: access.EditLicenses, status: http.StatusCreated,
-		summary: "Keep slots for a user or a machine; who has one now keeps it",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[HoldNew]) (*response[Hold], error) {
+		summary: "Hold slots for a user or machine; slots in use are not taken away",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CreateHoldInput]) (*response[Hold], error) {
 		b := in.Body
 		n := leasing.NewHold{Entitlement: b.Entitlement, Slots: b.Slots, Note: b.Note, Activation: lease.Hash(b.Activation), From: fromOptionalTimestamp(b.From), Until: fromOptionalTimestamp(&b.Until)}
 		if b.Part != nil {
@@ -103,7 +89,7 @@ func (a *API) registerQueueAndHolds() {
 	})
 	addRoute(a, operation{
 		method: "DELETE", path: "/licenses/{id}/holds/{hold}", id: "deleteHold", tag: tag, action: access.EditLicenses, status: http.StatusNoContent,
-		summary: "Let others have what was kept",
+		summary: "Delete a hold; its slots become available to all",
 	}, func(ctx context.Context, who access.Identity, in *HoldPathInput) (*empty, error) {
 		return nil, a.Leasing.DeleteHold(ctx, who.Organisation(), in.id(), license.ID(in.Hold))
 	})

@@ -33,8 +33,8 @@ type Organisation struct {
 	Created time.Time `json:"created"`
 }
 
-// Setup makes the first owner.
-type Setup struct {
+// SetupInput makes the first owner.
+type SetupInput struct {
 	Token        string `json:"token" doc:"The one-time token that the server prints at its start."`
 	Organisation string `json:"organisation" doc:"Name of the vendor."`
 	Name         string `json:"name"`
@@ -42,17 +42,17 @@ type Setup struct {
 	Password     string `json:"password" doc:"12 characters or more."`
 }
 
-// Login is what a person shows.
-type Login struct {
+// LoginInput is what a person shows.
+type LoginInput struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
 	Code     string `json:"code,omitempty" doc:"Of the authenticator, or a recovery code; when the answer was code_required."`
 }
 
-// Password changes one's own.
-type Password struct {
-	Old string `json:"old"`
-	New string `json:"new" doc:"12 characters or more."`
+// ChangePasswordInput changes one's own.
+type ChangePasswordInput struct {
+	CurrentPassword string `json:"current_password"`
+	NewPassword     string `json:"new_password" doc:"12 characters or more."`
 }
 
 type sessionResponse struct {
@@ -69,8 +69,8 @@ func (a *API) registerSession() {
 	const tag = "session"
 	addRoute(a, operation{
 		method: "POST", path: "/setup", id: "setUp", tag: tag, action: access.ActionAnyone, status: http.StatusCreated,
-		summary: "Make the organisation and its owner with the one-time token, and log in",
-	}, func(ctx context.Context, _ access.Identity, in *bodyInput[Setup]) (*sessionResponse, error) {
+		summary: "Create the organisation and its owner with the one-time token, and log in",
+	}, func(ctx context.Context, _ access.Identity, in *bodyInput[SetupInput]) (*sessionResponse, error) {
 		f := access.SetupInput(in.Body)
 		if auditNoteFrom(ctx).serverAction = audit.ActionSetUp; f.IsAdditionalOrganisation() {
 			auditNoteFrom(ctx).serverAction = audit.ActionCreateOrganisation
@@ -81,14 +81,14 @@ func (a *API) registerSession() {
 	addRoute(a, operation{
 		method: "POST", path: "/session", id: "login", tag: tag, action: access.ActionAnyone, status: http.StatusCreated,
 		summary: "Log in",
-	}, func(ctx context.Context, _ access.Identity, in *bodyInput[Login]) (*sessionResponse, error) {
+	}, func(ctx context.Context, _ access.Identity, in *bodyInput[LoginInput]) (*sessionResponse, error) {
 		auditNoteFrom(ctx).email = in.Body.Email
 		token, who, err := a.Access.Login(ctx, in.Body.Email, in.Body.Password, in.Body.Code, clientAddress(ctx))
 		return a.newSessionResponse(ctx, token, who, err)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/session", id: "session", tag: tag, action: access.ActionWhoami,
-		summary: "Who one is, and the CSRF token or the API token's scope",
+		method: "GET", path: "/session", id: "getSession", tag: tag, action: access.ActionWhoami,
+		summary: "Read who is logged in, with the CSRF token or the API token's permissions",
 	}, func(ctx context.Context, who access.Identity, _ *empty) (*response[Session], error) {
 		s, err := a.toSession(ctx, who)
 		return reply(s, err)
@@ -101,13 +101,13 @@ func (a *API) registerSession() {
 	})
 	addRoute(a, operation{
 		method: "PUT", path: "/session/password", id: "changePassword", tag: tag, action: access.ActionSelf, status: http.StatusNoContent,
-		summary: "Change one's password, which ends one's other sessions",
-	}, func(ctx context.Context, who access.Identity, in *bodyInput[Password]) (*empty, error) {
-		return nil, a.Access.ChangePassword(ctx, who, in.Body.Old, in.Body.New, clientAddress(ctx))
+		summary: "Change your password and end your other sessions",
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[ChangePasswordInput]) (*empty, error) {
+		return nil, a.Access.ChangePassword(ctx, who, in.Body.CurrentPassword, in.Body.NewPassword, clientAddress(ctx))
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/organisation", id: "organisation", tag: "organisation", action: access.ReadCatalogue,
-		summary: "One's organisation",
+		method: "GET", path: "/organisation", id: "getOrganisation", tag: "organisation", action: access.ReadCatalogue,
+		summary: "Read the organisation",
 	}, func(ctx context.Context, who access.Identity, _ *empty) (*response[Organisation], error) {
 		s, err := a.toSession(ctx, who)
 		return reply(s.Organisation, err)

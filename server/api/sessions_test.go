@@ -147,12 +147,12 @@ func TestPasswordChangeEndsOtherSessions(t *testing.T) {
 	w := startServer(t)
 	here := w.owner()
 	elsewhere := w.login("owner@acme.test")
-	wrong := here.Do("PUT", "/session/password", map[string]string{"old": "not this one, no", "new": "another horse battery"})
-	if p := wrong.WantProblem(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Field != "old" {
+	wrong := here.Do("PUT", "/session/password", map[string]string{"current_password": "not this one, no", "new_password": "another horse battery"})
+	if p := wrong.WantProblem(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Field != "current_password" {
 		t.Errorf("field %q", p.Errors[0].Field)
 	}
 	elsewhere.Must(http.StatusOK, "GET", "/session", nil)
-	here.Must(http.StatusNoContent, "PUT", "/session/password", map[string]string{"old": password, "new": "another horse battery"})
+	here.Must(http.StatusNoContent, "PUT", "/session/password", map[string]string{"current_password": password, "new_password": "another horse battery"})
 	here.Must(http.StatusOK, "GET", "/session", nil)
 	elsewhere.Do("GET", "/session", nil).WantProblem(http.StatusUnauthorized, "bad_session")
 	w.anonymous().Do("POST", "/session", map[string]string{"email": "owner@acme.test", "password": password}).
@@ -201,7 +201,7 @@ func TestCrossSiteForms(t *testing.T) {
 			header.Set("Content-Type", kind)
 		}
 		r := w.anonymous().Send("POST", "/api/v1/session", header, body)
-		r.WantProblem(http.StatusUnsupportedMediaType, "media_type")
+		r.WantProblem(http.StatusUnsupportedMediaType, "unsupported_media_type")
 		if r.Header.Get("Set-Cookie") != "" {
 			t.Errorf("%q logs in", kind)
 		}

@@ -25,31 +25,31 @@ func (Scope) Schema(huma.Registry) *huma.Schema {
 
 // Token is an API token without its secret.
 type Token struct {
-	ID      string     `json:"id" doc:"Also the part of the secret between its two underscores."`
-	Member  string     `json:"member" doc:"Who made it, and for whom it acts."`
-	Name    string     `json:"name"`
-	Scope   []Scope    `json:"scope" nullable:"false"`
-	Created time.Time  `json:"created"`
-	Expires *time.Time `json:"expires,omitempty" doc:"Absent: never."`
-	Used    *time.Time `json:"used,omitempty" doc:"Last use, within an hour; absent: never."`
+	ID       string     `json:"id" doc:"Also the part of the secret between its two underscores."`
+	Member   string     `json:"member" doc:"Who made it, and for whom it acts."`
+	Name     string     `json:"name"`
+	Scope    []Scope    `json:"scope" nullable:"false"`
+	Created  time.Time  `json:"created"`
+	Expires  *time.Time `json:"expires,omitempty" doc:"Absent: never."`
+	LastUsed *time.Time `json:"last_used,omitempty" doc:"Last use, within an hour; absent: never."`
 }
 
-// TokenNew is a token to be made.
-type TokenNew struct {
+// CreateTokenInput is a token to be made.
+type CreateTokenInput struct {
 	Name    string     `json:"name" doc:"What it is for, for people."`
 	Scope   []Scope    `json:"scope" nullable:"false" minItems:"1" maxItems:"100" doc:"What it may do: no more than one's role allows, now and later."`
 	Expires *time.Time `json:"expires,omitempty" doc:"Absent: never."`
 }
 
-// TokenMade is a new token with its secret.
-type TokenMade struct {
+// CreatedToken is a new token with its secret.
+type CreatedToken struct {
 	Token
 	Secret string `json:"secret" doc:"To be sent as Authorization: Bearer. It is shown here and never again."`
 }
 
 func toToken(t access.Token) Token {
 	described := Token{ID: string(t.ID), Member: string(t.Member), Name: t.Name, Created: timestamp(t.Created),
-		Expires: optionalTimestamp(t.Expires), Used: optionalTimestamp(t.LastUsed), Scope: make([]Scope, len(t.Scope))}
+		Expires: optionalTimestamp(t.Expires), LastUsed: optionalTimestamp(t.LastUsed), Scope: make([]Scope, len(t.Scope))}
 	for i, action := range t.Scope {
 		described.Scope[i] = Scope(action)
 	}
@@ -61,19 +61,19 @@ func (a *API) registerTokens() {
 	const tag = "tokens"
 	addRoute(a, operation{
 		method: "POST", path: "/tokens", id: "createToken", tag: tag, action: access.ActionSelf, status: http.StatusCreated,
-		summary: "Make an API token for oneself",
-	}, func(ctx context.Context, who access.Identity, in *bodyInput[TokenNew]) (*response[TokenMade], error) {
+		summary: "Create an API token for yourself",
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[CreateTokenInput]) (*response[CreatedToken], error) {
 		scope := make([]access.Action, len(in.Body.Scope))
 		for i, action := range in.Body.Scope {
 			scope[i] = access.Action(action)
 		}
 		secret, t, err := a.Access.CreateToken(ctx, who, in.Body.Name, scope, fromOptionalTimestamp(in.Body.Expires))
 		auditNoteFrom(ctx).newRecord = toToken(t)
-		return reply(TokenMade{toToken(t), secret}, err)
+		return reply(CreatedToken{toToken(t), secret}, err)
 	})
 	for _, op := range []operation{
-		{path: "/tokens", id: "tokens", action: access.ActionSelf, summary: "List one's API tokens, newest first"},
-		{path: "/organisation/tokens", id: "allTokens", action: access.ManageTokens, summary: "List everybody's API tokens, newest first"},
+		{path: "/tokens", id: "listTokens", action: access.ActionSelf, summary: "List your API tokens, newest first"},
+		{path: "/organisation/tokens", id: "listAllTokens", action: access.ManageTokens, summary: "List the API tokens of all members, newest first"},
 	} {
 		op.method, op.tag = "GET", tag
 		addRoute(a, op, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Token]], error) {
@@ -82,8 +82,8 @@ func (a *API) registerTokens() {
 		})
 	}
 	for _, op := range []operation{
-		{path: "/tokens/{id}", id: "revokeToken", action: access.ActionSelf, summary: "Revoke an API token of one's own"},
-		{path: "/organisation/tokens/{id}", id: "revokeAnyToken", action: access.ManageTokens, summary: "Revoke an API token of anybody"},
+		{path: "/tokens/{id}", id: "revokeToken", action: access.ActionSelf, summary: "Revoke one of your API tokens"},
+		{path: "/organisation/tokens/{id}", id: "revokeAnyToken", action: access.ManageTokens, summary: "Revoke an API token of any member"},
 	} {
 		op.method, op.tag, op.status = "DELETE", tag, http.StatusNoContent
 		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {

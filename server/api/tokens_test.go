@@ -27,7 +27,7 @@ func TestTokenScope(t *testing.T) {
 	program := w.withToken(secret)
 	program.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Modeler"}) // without a CSRF token
 	program.Must(http.StatusOK, "GET", "/products", nil)
-	program.Do("GET", "/versions/"+strings.Repeat("f", 24)+"/licenses", nil).WantProblem(http.StatusForbidden, "out_of_scope")
+	program.Do("GET", "/licenses", nil).WantProblem(http.StatusForbidden, "out_of_scope")
 
 	who := program.Must(http.StatusOK, "GET", "/session", nil)
 	if scope := who["scope"].([]any); len(scope) != 2 || who["csrf_token"] != "" || who["expires"] != nil {
@@ -42,7 +42,7 @@ func TestTokenScope(t *testing.T) {
 	if len(list) != 1 {
 		t.Fatalf("listed %v", list)
 	}
-	if listed := list[0].(map[string]any); listed["id"] != tokenID(secret) || listed["secret"] != nil || listed["used"] == nil {
+	if listed := list[0].(map[string]any); listed["id"] != tokenID(secret) || listed["secret"] != nil || listed["last_used"] == nil {
 		t.Errorf("listed %v", listed)
 	}
 	if strings.Contains(w.Log.String(), secret) {
@@ -84,7 +84,7 @@ func TestTokenNeverExceedsItsCreator(t *testing.T) {
 	owner := w.owner()
 	w.AddMember("", "dev@acme.test", access.Developer)
 	developer := w.login("dev@acme.test")
-	for _, scope := range []string{"licenses.end", "tokens.manage", "self", "whoami", "anyone", "everything", ""} {
+	for _, scope := range []string{"licenses.revoke", "tokens.manage", "self", "whoami", "anyone", "everything", ""} {
 		developer.Do("POST", "/tokens", map[string]any{"name": "too much", "scope": []string{"catalogue.read", scope}}).
 			WantProblem(http.StatusUnprocessableEntity, "invalid")
 	}
@@ -140,20 +140,20 @@ func TestTokenCannotGrantMoreThanItHolds(t *testing.T) {
 	}{
 		{"POST", "/invitations", invitation("owner")}, {"POST", "/invitations", invitation("support")},
 		{"PATCH", "/members/" + viewer, promotion("admin")},
-		{"POST", "/members/" + me + "/password", nil}, {"POST", "/members/" + developer + "/password", nil},
+		{"POST", "/members/" + me + "/password-link", nil}, {"POST", "/members/" + developer + "/password-link", nil},
 		{"DELETE", "/members/" + me + "/mfa", nil}, {"DELETE", "/members/" + developer + "/mfa", nil},
 		{"PUT", "/organisation/access", set},
 	} {
 		narrow.Do(try.method, try.path, try.body).WantProblem(http.StatusForbidden, "out_of_scope")
 	}
 	narrow.Must(http.StatusCreated, "POST", "/invitations", invitation("viewer"))
-	narrow.Must(http.StatusOK, "POST", "/members/"+viewer+"/password", nil)
+	narrow.Must(http.StatusOK, "POST", "/members/"+viewer+"/password-link", nil)
 	narrow.Must(http.StatusNoContent, "DELETE", "/members/"+viewer+"/mfa", nil)
 	narrow.Must(http.StatusOK, "POST", "/members/"+developer+"/disable", nil)
 	narrow.Must(http.StatusOK, "GET", "/organisation/access", nil)
 
 	wide.Must(http.StatusCreated, "POST", "/invitations", invitation("owner"))
-	wide.Must(http.StatusOK, "POST", "/members/"+developer+"/password", nil)
+	wide.Must(http.StatusOK, "POST", "/members/"+developer+"/password-link", nil)
 	wide.Must(http.StatusOK, "PUT", "/organisation/access", set)
 }
 
@@ -177,7 +177,7 @@ func TestTokenLastUsedIsCoarse(t *testing.T) {
 	owner := w.owner()
 	program := w.withToken(owner.token(access.ReadCatalogue))
 	used := func() any {
-		return owner.Must(http.StatusOK, "GET", "/tokens", nil)["items"].([]any)[0].(map[string]any)["used"]
+		return owner.Must(http.StatusOK, "GET", "/tokens", nil)["items"].([]any)[0].(map[string]any)["last_used"]
 	}
 	if used() != nil {
 		t.Errorf("used %v before its first use", used())

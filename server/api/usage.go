@@ -11,25 +11,25 @@ import (
 
 // Usage is what was used of a license, and what its limits leave.
 type Usage struct {
-	Used           int64      `json:"used" doc:"Calls since the license was made."`
-	Allowance      int64      `json:"allowance" doc:"In each period, if there are periods."`
-	Period         *Period    `json:"period,omitempty" doc:"The present one."`
-	Machines       int64      `json:"machines" doc:"Activated now."`
-	Activations    *Window    `json:"activations,omitempty" doc:"The latest window of activations."`
-	Moves          *Window    `json:"moves,omitempty" doc:"The latest window of moves from machine to machine."`
-	LastActivation *time.Time `json:"last_activation,omitempty"`
-	LastSync       *time.Time `json:"last_sync,omitempty"`
+	CallsUsed      int64        `json:"calls_used" doc:"Calls since the license was made."`
+	Allowance      int64        `json:"allowance" doc:"In each period, if there are periods."`
+	Period         *Period      `json:"period,omitempty" doc:"The present one."`
+	Machines       int64        `json:"machines" doc:"Activated now."`
+	Activations    *LimitWindow `json:"activations,omitempty" doc:"The latest window of activations."`
+	Moves          *LimitWindow `json:"moves,omitempty" doc:"The latest window of moves from machine to machine."`
+	LastActivation *time.Time   `json:"last_activation,omitempty"`
+	LastSync       *time.Time   `json:"last_sync,omitempty"`
 }
 
 // Period is what was used in one period of the allowance.
 type Period struct {
-	From  time.Time  `json:"from"`
-	Until *time.Time `json:"until,omitempty" doc:"Only of the present one."`
-	Used  int64      `json:"used"`
+	From      time.Time  `json:"from"`
+	Until     *time.Time `json:"until,omitempty" doc:"Only of the present one."`
+	CallsUsed int64      `json:"calls_used"`
 }
 
-// Window is how much of a limit is spent.
-type Window struct {
+// LimitWindow is how much of a limit is spent.
+type LimitWindow struct {
 	Count int64     `json:"count"`
 	Limit int64     `json:"limit" doc:"Of moves 0 is no limit."`
 	From  time.Time `json:"from"`
@@ -40,36 +40,36 @@ type Window struct {
 func (a *API) registerUsage() {
 	const tag = "usage"
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}/usage", id: "usage", tag: tag, action: access.ReadLicenses,
-		summary: "What was used of a license, and the times of it",
+		method: "GET", path: "/licenses/{id}/usage", id: "getUsage", tag: tag, action: access.ReadLicenses,
+		summary: "Read the usage of a license",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Usage], error) {
 		u, err := a.Leasing.Usage(ctx, who.Organisation(), in.id())
 		return reply(toUsage(u), err)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/licenses/{id}/usage/periods", id: "usagePeriods", tag: tag, action: access.ReadLicenses,
-		summary: "What was used in the periods that are over, newest first",
+		method: "GET", path: "/licenses/{id}/usage/periods", id: "listUsagePeriods", tag: tag, action: access.ReadLicenses,
+		summary: "List the usage of past periods, newest first",
 	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Period]], error) {
 		found, err := a.Leasing.Periods(ctx, who.Organisation(), in.id(), in.page())
 		return replyList(found, err, toPeriod)
 	})
 }
 
-func toPeriod(p licensing.Period) Period { return Period{From: timestamp(p.From), Used: p.Used} }
+func toPeriod(p licensing.Period) Period { return Period{From: timestamp(p.From), CallsUsed: p.Used} }
 
 func toUsage(u leasing.Usage) Usage {
 	described := Usage{
-		Used: u.Used, Allowance: u.License.Allowance, Machines: u.Machines,
+		CallsUsed: u.Used, Allowance: u.License.Allowance, Machines: u.Machines,
 		LastActivation: optionalTimestamp(u.LastActivation), LastSync: optionalTimestamp(u.LastSync),
 	}
 	if u.Until != 0 {
 		described.Period = &Period{timestamp(u.Period), optionalTimestamp(u.Until), u.Used - u.UsedBeforePeriod}
 	}
 	if u.WindowCount > 0 {
-		described.Activations = &Window{u.WindowCount, u.Policy.ActivationLimit, timestamp(u.WindowFrom), timestamp(u.ActivationsUntil())}
+		described.Activations = &LimitWindow{u.WindowCount, u.Policy.ActivationLimit, timestamp(u.WindowFrom), timestamp(u.ActivationsUntil())}
 	}
 	if u.Moves > 0 {
-		described.Moves = &Window{u.Moves, u.Policy.MoveLimit, timestamp(u.MovesFrom), timestamp(u.MovesUntil())}
+		described.Moves = &LimitWindow{u.Moves, u.Policy.MoveLimit, timestamp(u.MovesFrom), timestamp(u.MovesUntil())}
 	}
 	return described
 }

@@ -27,7 +27,7 @@ func TestCountersAndTimes(t *testing.T) {
 	p.policy(version, map[string]any{"type": "calls", "interval": 3600_000, "activation_limit": 10, "period": "month", "max_machines": 2,
 		"move_limit": 1})
 	path := "/licenses/" + id
-	if u := p.Must(http.StatusOK, "GET", path+"/usage", nil); u["used"] != 0.0 || u["last_sync"] != nil || u["activations"] != nil {
+	if u := p.Must(http.StatusOK, "GET", path+"/usage", nil); u["calls_used"] != 0.0 || u["last_sync"] != nil || u["activations"] != nil {
 		t.Errorf("of a new license: %v", u)
 	}
 	a, b := newDevice(p, product, version, id), newDevice(p, product, version, id)
@@ -49,7 +49,7 @@ func TestCountersAndTimes(t *testing.T) {
 		}
 	}
 	window, moves, period := u["activations"].(map[string]any), u["moves"].(map[string]any), u["period"].(map[string]any)
-	want("used", u["used"], 4.0)
+	want("used", u["calls_used"], 4.0)
 	want("machines", u["machines"], 2.0)
 	want("last activation", u["last_activation"], "2030-01-02T03:07:05Z")
 	want("last sync", u["last_sync"], "2030-01-02T03:07:05Z")
@@ -58,7 +58,7 @@ func TestCountersAndTimes(t *testing.T) {
 	want("reset", window["until"], "2030-01-02T04:04:05Z")
 	want("moves", moves["count"], 1.0)
 	want("moves until", moves["until"], "2030-02-01T03:07:05Z")
-	want("period", period["used"], 4.0)
+	want("period", period["calls_used"], 4.0)
 	want("period until", period["until"], "2030-02-01T00:00:00Z")
 
 	w.Clock.Advance(31 * 24 * time.Hour)
@@ -68,7 +68,7 @@ func TestCountersAndTimes(t *testing.T) {
 		t.Errorf("a new month: %+v", l)
 	}
 	past := p.Must(http.StatusOK, "GET", path+"/usage/periods", nil)["items"].([]any)
-	if len(past) != 1 || past[0].(map[string]any)["used"] != 4.0 || past[0].(map[string]any)["from"] != "2030-01-01T00:00:00Z" {
+	if len(past) != 1 || past[0].(map[string]any)["calls_used"] != 4.0 || past[0].(map[string]any)["from"] != "2030-01-01T00:00:00Z" {
 		t.Errorf("%v", past)
 	}
 }

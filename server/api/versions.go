@@ -77,8 +77,8 @@ type PolicyNew struct {
 	CloneLimit           int64                       `json:"clone_limit,omitempty" doc:"How often two holders must have taken turns to be called clones. Default: 2."`
 }
 
-// VersionNew is a version to be made.
-type VersionNew struct {
+// CreateVersionInput is a version to be made.
+type CreateVersionInput struct {
 	Name        string            `json:"name" doc:"Unique within the product."`
 	Description string            `json:"description,omitempty"`
 	Released    *time.Time        `json:"released,omitempty" doc:"Licenses of other versions whose maintenance lasts until then are good for this one too."`
@@ -86,8 +86,8 @@ type VersionNew struct {
 	Metadata    map[string]string `json:"metadata,omitempty"`
 }
 
-// VersionEdit changes what it names and leaves the rest.
-type VersionEdit struct {
+// UpdateVersionInput changes what it names and leaves the rest.
+type UpdateVersionInput struct {
 	Revision    int64               `json:"revision,omitempty" minimum:"1" doc:"Of the version as it was read; needed unless If-Match names it."`
 	Name        *string             `json:"name,omitempty"`
 	Description *string             `json:"description,omitempty"`
@@ -140,8 +140,8 @@ func (a *API) registerVersions() {
 	const tag = "versions"
 	addRoute(a, operation{
 		method: "POST", path: "/products/{id}/versions", id: "createVersion", tag: tag, action: access.EditCatalogue, status: http.StatusCreated,
-		summary: "Make a version of a product",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[VersionNew]) (*response[Version], error) {
+		summary: "Create a version of a product",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CreateVersionInput]) (*response[Version], error) {
 		v, err := a.Catalogue.CreateVersion(ctx, licensing.Version{
 			Record:  licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
 			Product: in.id(), Name: in.Body.Name, Description: in.Body.Description, Released: fromOptionalTimestamp(in.Body.Released), Policy: in.Body.Policy.policy(),
@@ -149,7 +149,7 @@ func (a *API) registerVersions() {
 		return reply(toVersion(v), err)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/products/{id}/versions", id: "versions", tag: tag, action: access.ReadCatalogue,
+		method: "GET", path: "/products/{id}/versions", id: "listVersions", tag: tag, action: access.ReadCatalogue,
 		summary: "List the versions of a product",
 	}, func(ctx context.Context, who access.Identity, in *IDArchivableListInput) (*response[List[Version]], error) {
 		if _, err := a.Catalogue.Product(ctx, who.Organisation(), in.id()); err != nil {
@@ -159,16 +159,16 @@ func (a *API) registerVersions() {
 		return replyList(found, err, toVersion)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/versions/{id}", id: "version", tag: tag, action: access.ReadCatalogue,
+		method: "GET", path: "/versions/{id}", id: "getVersion", tag: tag, action: access.ReadCatalogue,
 		summary: "Read a version",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Version], error) {
 		v, err := a.Catalogue.Version(ctx, who.Organisation(), in.id())
 		return reply(toVersion(v), err)
 	})
 	addRoute(a, operation{
-		method: "PATCH", path: "/versions/{id}", id: "editVersion", tag: tag, action: access.EditCatalogue,
-		summary: "Edit a version",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[VersionEdit]) (*response[Version], error) {
+		method: "PATCH", path: "/versions/{id}", id: "updateVersion", tag: tag, action: access.EditCatalogue,
+		summary: "Update a version",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[UpdateVersionInput]) (*response[Version], error) {
 		v, err := a.Catalogue.Version(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
@@ -187,8 +187,8 @@ func (a *API) registerVersions() {
 		return reply(toVersion(v), err)
 	})
 	for _, op := range []operation{
-		{path: "/versions/{id}/archive", id: "archiveVersion", summary: "Take a version off offer: its licenses no longer work"},
-		{path: "/versions/{id}/unarchive", id: "unarchiveVersion", summary: "Offer a version again"},
+		{path: "/versions/{id}/archive", id: "archiveVersion", summary: "Archive a version (its licenses stop working)"},
+		{path: "/versions/{id}/unarchive", id: "unarchiveVersion", summary: "Unarchive a version"},
 	} {
 		op.method, op.tag, op.action = "POST", tag, access.EditCatalogue
 		archived := op.id == "archiveVersion"
@@ -206,7 +206,7 @@ func (a *API) registerVersions() {
 	}
 	addRoute(a, operation{
 		method: "DELETE", path: "/versions/{id}", id: "deleteVersion", tag: tag, action: access.DeleteCatalogue, status: http.StatusNoContent,
-		conditional: true, summary: "Delete a version that has no licenses",
+		conditional: true, summary: "Delete a version without licenses",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
 		return nil, a.Catalogue.DeleteVersion(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})

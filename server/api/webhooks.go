@@ -25,41 +25,41 @@ func (EventType) Schema(huma.Registry) *huma.Schema {
 	return s
 }
 
-// Happened is something that happened, as it is also sent to webhooks.
-type Happened struct {
-	ID        string      `json:"id" doc:"The same however often the event comes."`
-	Type      EventType   `json:"type"`
-	Timestamp time.Time   `json:"timestamp"`
-	Data      notify.Data `json:"data"`
+// Event is something that happened, as it is also sent to webhooks.
+type Event struct {
+	ID        string           `json:"id" doc:"The same however often the event comes."`
+	Type      EventType        `json:"type"`
+	Timestamp time.Time        `json:"timestamp"`
+	Data      notify.EventData `json:"data"`
 }
 
 // Webhook is an address that events are sent to.
 type Webhook struct {
-	ID       string      `json:"id"`
-	Name     string      `json:"name"`
-	URL      string      `json:"url"`
-	Events   []EventType `json:"events" nullable:"false"`
-	Disabled bool        `json:"disabled"`
-	Reason   string      `json:"reason,omitempty" doc:"Why the server has disabled it; absent: a member did."`
-	Revision int64       `json:"revision"`
-	Created  time.Time   `json:"created"`
+	ID             string      `json:"id"`
+	Name           string      `json:"name"`
+	URL            string      `json:"url"`
+	Events         []EventType `json:"events" nullable:"false"`
+	Disabled       bool        `json:"disabled"`
+	DisabledReason string      `json:"disabled_reason,omitempty" doc:"Why the server has disabled it; absent: a member did."`
+	Revision       int64       `json:"revision"`
+	Created        time.Time   `json:"created"`
 }
 
-// WebhookNew is a webhook to be made.
-type WebhookNew struct {
+// CreateWebhookInput is a webhook to be made.
+type CreateWebhookInput struct {
 	Name   string      `json:"name,omitempty" maxLength:"200"`
 	URL    string      `json:"url" maxLength:"2000" doc:"https://…, at a public address."`
 	Events []EventType `json:"events" nullable:"false" minItems:"1"`
 }
 
-// WebhookMade is a webhook with its secret.
-type WebhookMade struct {
+// CreatedWebhook is a webhook with its secret.
+type CreatedWebhook struct {
 	Webhook
 	Secret string `json:"secret" doc:"Signs the requests, as Standard Webhooks says. It is shown here and never again."`
 }
 
-// WebhookEdit changes what it names and leaves the rest.
-type WebhookEdit struct {
+// UpdateWebhookInput changes what it names and leaves the rest.
+type UpdateWebhookInput struct {
 	Revision int64        `json:"revision,omitempty" minimum:"1" doc:"Of the webhook as it was read; needed unless If-Match names it."`
 	Name     *string      `json:"name,omitempty" maxLength:"200"`
 	URL      *string      `json:"url,omitempty" maxLength:"2000"`
@@ -69,23 +69,23 @@ type WebhookEdit struct {
 
 // Delivery is one event on its way to one webhook.
 type Delivery struct {
-	ID       string       `json:"id"`
-	Event    string       `json:"event" doc:"Sent as webhook-id."`
-	Type     string       `json:"type"`
-	State    notify.State `json:"state" enum:"pending,delivered,failed"`
-	Created  time.Time    `json:"created"`
-	Next     *time.Time   `json:"next,omitempty" doc:"When it is tried again."`
-	Body     string       `json:"body" doc:"As it is sent."`
-	Attempts []Attempt    `json:"attempts" nullable:"false" doc:"The latest, oldest first."`
+	ID          string            `json:"id"`
+	Event       string            `json:"event" doc:"Sent as webhook-id."`
+	Type        string            `json:"type"`
+	State       notify.State      `json:"state" enum:"pending,delivered,failed"`
+	Created     time.Time         `json:"created"`
+	NextAttempt *time.Time        `json:"next_attempt,omitempty" doc:"When it is tried again."`
+	Body        string            `json:"body" doc:"As it is sent."`
+	Attempts    []DeliveryAttempt `json:"attempts" nullable:"false" doc:"The latest, oldest first."`
 }
 
-// Attempt is one request and what came of it.
-type Attempt struct {
-	Time   time.Time `json:"time"`
-	Took   int64     `json:"took" doc:"Milliseconds."`
-	Status int       `json:"status,omitempty" doc:"Absent: there was no answer."`
-	Error  string    `json:"error,omitempty"`
-	Answer string    `json:"answer,omitempty" doc:"Its beginning."`
+// DeliveryAttempt is one request and what came of it.
+type DeliveryAttempt struct {
+	Time            time.Time `json:"time"`
+	DurationMS      int64     `json:"duration_ms" doc:"Milliseconds."`
+	Status          int       `json:"status,omitempty" doc:"Absent: there was no answer."`
+	Error           string    `json:"error,omitempty"`
+	ResponseExcerpt string    `json:"response_excerpt,omitempty" doc:"Its beginning."`
 }
 
 // DeliveryPathInput names one of a webhook's.
@@ -115,10 +115,10 @@ func fromEventTypes(list []EventType) []events.Type {
 }
 
 func toDelivery(d notify.Delivery) Delivery {
-	described := Delivery{ID: d.ID, Event: d.Event, Type: string(d.Type), State: d.State, Created: timestamp(d.Created), Next: optionalTimestamp(d.NextAttempt), Body: d.Body,
-		Attempts: make([]Attempt, 0, len(d.Attempts))}
+	described := Delivery{ID: d.ID, Event: d.Event, Type: string(d.Type), State: d.State, Created: timestamp(d.Created), NextAttempt: optionalTimestamp(d.NextAttempt), Body: d.Body,
+		Attempts: make([]DeliveryAttempt, 0, len(d.Attempts))}
 	for _, a := range d.Attempts {
-		described.Attempts = append(described.Attempts, Attempt{timestamp(a.Time), a.DurationMS, a.Status, a.Error, a.ResponseExcerpt})
+		described.Attempts = append(described.Attempts, DeliveryAttempt{timestamp(a.Time), a.DurationMS, a.Status, a.Error, a.ResponseExcerpt})
 	}
 	return described
 }
@@ -127,21 +127,21 @@ func toDelivery(d notify.Delivery) Delivery {
 func (a *API) registerEvents() {
 	const tag = "events"
 	for _, op := range []operation{
-		{path: "/events", id: "events", summary: "List what happened, newest first; the last 90 days, of installations 14"},
-		{path: "/licenses/{id}/events", id: "licenseEvents", summary: "List what happened to a license, newest first; the last 90 days, of installations 14"},
+		{path: "/events", id: "listEvents", summary: "List events of the last 90 days (of installations 14 days), newest first"},
+		{path: "/licenses/{id}/events", id: "listLicenseEvents", summary: "List events of a license of the last 90 days (of its installations 14 days), newest first"},
 	} {
 		op.method, op.tag, op.action = "GET", tag, access.ReadLicenses
-		list := func(ctx context.Context, who access.Identity, of license.ID, in PageInput) (*response[List[Happened]], error) {
+		list := func(ctx context.Context, who access.Identity, of license.ID, in PageInput) (*response[List[Event]], error) {
 			found, err := a.Notify.Events(ctx, who.Organisation(), of, in.page())
-			return replyList(found, err, func(e notify.Event) Happened { return Happened{e.ID, EventType(e.Type), e.Timestamp, e.Data} })
+			return replyList(found, err, func(e notify.Event) Event { return Event{e.ID, EventType(e.Type), e.Timestamp, e.Data} })
 		}
-		if op.id == "events" {
-			addRoute(a, op, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Happened]], error) {
+		if op.id == "listEvents" {
+			addRoute(a, op, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Event]], error) {
 				return list(ctx, who, "", *in)
 			})
 			continue
 		}
-		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Happened]], error) {
+		addRoute(a, op, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Event]], error) {
 			if _, err := a.Catalogue.License(ctx, who.Organisation(), in.id()); err != nil {
 				return nil, err // an empty list would say that the license is there
 			}
@@ -155,31 +155,31 @@ func (a *API) registerWebhooks() {
 	const tag = "webhooks"
 	addRoute(a, operation{
 		method: "POST", path: "/webhooks", id: "createWebhook", tag: tag, action: access.ManageWebhooks, status: http.StatusCreated,
-		summary: "Make a webhook",
-	}, func(ctx context.Context, who access.Identity, in *bodyInput[WebhookNew]) (*response[WebhookMade], error) {
+		summary: "Create a webhook",
+	}, func(ctx context.Context, who access.Identity, in *bodyInput[CreateWebhookInput]) (*response[CreatedWebhook], error) {
 		secret, w, err := a.Notify.CreateWebhook(ctx, notify.Webhook{
 			Org: who.Organisation(), Name: in.Body.Name, URL: in.Body.URL, Events: fromEventTypes(in.Body.Events),
 		})
-		return reply(WebhookMade{toWebhook(w), secret}, err)
+		return reply(CreatedWebhook{toWebhook(w), secret}, err)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/webhooks", id: "webhooks", tag: tag, action: access.ManageWebhooks,
+		method: "GET", path: "/webhooks", id: "listWebhooks", tag: tag, action: access.ManageWebhooks,
 		summary: "List webhooks, newest first",
 	}, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Webhook]], error) {
 		found, err := a.Notify.Webhooks(ctx, who.Organisation(), in.page())
 		return replyList(found, err, toWebhook)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/webhooks/{id}", id: "webhook", tag: tag, action: access.ManageWebhooks,
+		method: "GET", path: "/webhooks/{id}", id: "getWebhook", tag: tag, action: access.ManageWebhooks,
 		summary: "Read a webhook",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Webhook], error) {
 		w, err := a.Notify.Webhook(ctx, who.Organisation(), in.id())
 		return reply(toWebhook(w), err)
 	})
 	addRoute(a, operation{
-		method: "PATCH", path: "/webhooks/{id}", id: "editWebhook", tag: tag, action: access.ManageWebhooks,
-		summary: "Edit a webhook, switch it off or on",
-	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[WebhookEdit]) (*response[Webhook], error) {
+		method: "PATCH", path: "/webhooks/{id}", id: "updateWebhook", tag: tag, action: access.ManageWebhooks,
+		summary: "Update, disable or enable a webhook",
+	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[UpdateWebhookInput]) (*response[Webhook], error) {
 		w, err := a.Notify.Webhook(ctx, who.Organisation(), in.id())
 		if err != nil {
 			return nil, err
@@ -196,27 +196,27 @@ func (a *API) registerWebhooks() {
 	})
 	addRoute(a, operation{
 		method: "DELETE", path: "/webhooks/{id}", id: "deleteWebhook", tag: tag, action: access.ManageWebhooks, status: http.StatusNoContent,
-		conditional: true, summary: "Delete a webhook; what is on its way to it is not sent",
+		conditional: true, summary: "Delete a webhook; its pending deliveries are not sent",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
 		return nil, a.Notify.DeleteWebhook(ctx, who.Organisation(), in.id(), ifMatchRevision(ctx))
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/webhooks/{id}/secret", id: "rotateWebhookSecret", tag: tag, action: access.ManageWebhooks,
-		summary: "Make a new secret; for a day requests are signed with the old one too",
-	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[WebhookMade], error) {
+		summary: "Create a new secret; for a day requests are signed with the old one too",
+	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[CreatedWebhook], error) {
 		secret, w, err := a.Notify.RotateSecret(ctx, who.Organisation(), in.id())
-		return reply(WebhookMade{toWebhook(w), secret}, err)
+		return reply(CreatedWebhook{toWebhook(w), secret}, err)
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/webhooks/{id}/test", id: "testWebhook", tag: tag, action: access.ManageWebhooks, status: http.StatusCreated,
-		summary: "Send an event that means nothing, also to a webhook that is disabled",
+		summary: "Send a test event, even to a disabled webhook",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[Delivery], error) {
 		d, err := a.Notify.TestWebhook(ctx, who.Organisation(), in.id())
 		return reply(toDelivery(d), err)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/webhooks/{id}/deliveries", id: "deliveries", tag: tag, action: access.ManageWebhooks,
-		summary: "List deliveries to a webhook, newest first; the last 30 days",
+		method: "GET", path: "/webhooks/{id}/deliveries", id: "listDeliveries", tag: tag, action: access.ManageWebhooks,
+		summary: "List the deliveries of a webhook of the last 30 days, newest first",
 	}, func(ctx context.Context, who access.Identity, in *IDPageInput) (*response[List[Delivery]], error) {
 		if _, err := a.Notify.Webhook(ctx, who.Organisation(), in.id()); err != nil {
 			return nil, err // an empty list would say that the webhook is there
@@ -225,7 +225,7 @@ func (a *API) registerWebhooks() {
 		return replyList(found, err, toDelivery)
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/webhooks/{id}/deliveries/{delivery}", id: "delivery", tag: tag, action: access.ManageWebhooks,
+		method: "GET", path: "/webhooks/{id}/deliveries/{delivery}", id: "getDelivery", tag: tag, action: access.ManageWebhooks,
 		summary: "Read a delivery",
 	}, func(ctx context.Context, who access.Identity, in *DeliveryPathInput) (*response[Delivery], error) {
 		d, err := a.Notify.Delivery(ctx, who.Organisation(), in.id(), in.Delivery)
@@ -233,7 +233,7 @@ func (a *API) registerWebhooks() {
 	})
 	addRoute(a, operation{
 		method: "POST", path: "/webhooks/{id}/deliveries/{delivery}/replay", id: "replayDelivery", tag: tag, action: access.ManageWebhooks,
-		summary: "Send an event again, with the same id, whatever became of it",
+		summary: "Send an event again with the same id",
 	}, func(ctx context.Context, who access.Identity, in *DeliveryPathInput) (*response[Delivery], error) {
 		d, err := a.Notify.Replay(ctx, who.Organisation(), in.id(), in.Delivery)
 		return reply(toDelivery(d), err)

@@ -195,20 +195,20 @@ func TestWebhooksToPrivateAddressesAreRefusedByDefault(t *testing.T) {
 func TestNotificationPreferences(t *testing.T) {
 	t.Parallel()
 	p := startServer(t).owner()
-	for _, path := range []string{"/session/notices", "/organisation/notices"} {
+	for _, path := range []string{"/session/notifications", "/organisation/notifications"} {
 		usual := p.Must(http.StatusOK, "GET", path, nil)
-		if usual["chosen"] != false || len(usual["events"].([]any)) == 0 {
+		if usual["is_custom"] != false || len(usual["events"].([]any)) == 0 {
 			t.Errorf("%s: usual %v", path, usual)
 		}
 		for _, events := range [][]string{{"license.created"}, {}} {
 			got := p.Must(http.StatusOK, "PUT", path, map[string]any{"events": events})
-			if got["chosen"] != true || len(got["events"].([]any)) != len(events) {
+			if got["is_custom"] != true || len(got["events"].([]any)) != len(events) {
 				t.Errorf("%s: chose %v, got %v", path, events, got)
 			}
 		}
 		p.Do("PUT", path, map[string]any{"events": []string{"license.eaten"}}).WantProblem(http.StatusUnprocessableEntity, "invalid")
 		p.Must(http.StatusNoContent, "DELETE", path, nil)
-		if again := p.Must(http.StatusOK, "GET", path, nil); again["chosen"] != false {
+		if again := p.Must(http.StatusOK, "GET", path, nil); again["is_custom"] != false {
 			t.Errorf("%s: %v", path, again)
 		}
 	}

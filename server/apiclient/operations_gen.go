@@ -4,428 +4,420 @@ package apiclient
 
 import "io"
 
-// AcceptInvitation describes POST /api/v1/join: Become a member, and log in.
-var AcceptInvitation = Operation[Acceptance, Session]{"POST", "/api/v1/join"}
+// AcceptInvitation describes POST /api/v1/invitations/accept: Accept an invitation: become a member and log in.
+var AcceptInvitation = Operation[AcceptInvitationInput, Session]{"POST", "/api/v1/invitations/accept"}
 
-// AccessSettingsOperation describes GET /api/v1/organisation/access: The organisation's rules for logging in.
-var AccessSettingsOperation = Operation[None, AccessSettings]{"GET", "/api/v1/organisation/access"}
+// AddKey describes POST /api/v1/products/{id}/keys: Create the next key for a use, or request it from a root kept elsewhere.
+var AddKey = Operation[AddKeyInput, Keyring]{"POST", "/api/v1/products/{id}/keys"}
 
-// Activations describes GET /api/v1/licenses/{id}/activations: List the installations of a license, newest first.
-// Query: cursor, limit, search.
-var Activations = Operation[None, List[Activation]]{"GET", "/api/v1/licenses/{id}/activations"}
-
-// AddKey describes POST /api/v1/products/{id}/keyring: Make the next key for a use, or request it of a root elsewhere.
-var AddKey = Operation[KeyNew, Keyring]{"POST", "/api/v1/products/{id}/keyring"}
-
-// AllLicenses describes GET /api/v1/licenses: List all licenses of the organisation.
-// Query: cursor, limit, search, sort, archived, status, customer, customer_id, type, expires_after, expires_before, never_activated.
-var AllLicenses = Operation[None, List[License]]{"GET", "/api/v1/licenses"}
-
-// AllTokens describes GET /api/v1/organisation/tokens: List everybody's API tokens, newest first.
-// Query: cursor, limit, search.
-var AllTokens = Operation[None, List[Token]]{"GET", "/api/v1/organisation/tokens"}
-
-// ArchiveLicense describes POST /api/v1/licenses/{id}/archive: Put a license away: it no longer works.
+// ArchiveLicense describes POST /api/v1/licenses/{id}/archive: Archive a license (it stops working).
 var ArchiveLicense = Operation[None, License]{"POST", "/api/v1/licenses/{id}/archive"}
 
-// ArchiveProduct describes POST /api/v1/products/{id}/archive: Take a product off offer: its licenses no longer work.
+// ArchiveProduct describes POST /api/v1/products/{id}/archive: Archive a product (its licenses stop working).
 var ArchiveProduct = Operation[None, Product]{"POST", "/api/v1/products/{id}/archive"}
 
-// ArchiveVersion describes POST /api/v1/versions/{id}/archive: Take a version off offer: its licenses no longer work.
+// ArchiveVersion describes POST /api/v1/versions/{id}/archive: Archive a version (its licenses stop working).
 var ArchiveVersion = Operation[None, Version]{"POST", "/api/v1/versions/{id}/archive"}
 
-// Audit describes GET /api/v1/audit: List what was done, newest first; a page may be empty and yet have a next one.
-// Query: chain, cursor, limit, actor, action, record, from, until.
-var Audit = Operation[None, List[AuditLine]]{"GET", "/api/v1/audit"}
+// AttachLicenseSignature describes POST /api/v1/licenses/{id}/file: Create the license file from a signature made elsewhere.
+var AttachLicenseSignature = Operation[ExternalSignatureInput, io.ReadCloser]{"POST", "/api/v1/licenses/{id}/file"}
 
-// AuditExport describes GET /api/v1/audit/export: Lines as they were hashed, oldest first, at most 5000; the next export begins after the last of them.
-// Query: chain, after.
-var AuditExport = Operation[None, io.ReadCloser]{"GET", "/api/v1/audit/export"}
+// BindMachine describes PUT /api/v1/licenses/{id}/fingerprint: Bind a license to one machine, or unbind it.
+var BindMachine = Operation[BindMachineInput, License]{"PUT", "/api/v1/licenses/{id}/fingerprint"}
 
-// AuditHeadOperation describes GET /api/v1/audit/head: Number and hash of the last line: note them elsewhere, and an export can be held to them.
-// Query: chain.
-var AuditHeadOperation = Operation[None, AuditHead]{"GET", "/api/v1/audit/head"}
+// CancelKeyRequest describes DELETE /api/v1/products/{id}/keys/{key}: Cancel the request for a key.
+var CancelKeyRequest = Operation[None, Keyring]{"DELETE", "/api/v1/products/{id}/keys/{key}"}
 
-// BeginLogin describes GET /api/v1/oidc/login: Go to the organisation's provider to log in.
-// Query: organisation.
-var BeginLogin = Operation[None, None]{"GET", "/api/v1/oidc/login"}
+// ChangeEmail describes PUT /api/v1/session/email: Change your e-mail address.
+var ChangeEmail = Operation[ChangeEmailInput, None]{"PUT", "/api/v1/session/email"}
 
-// BindLicense describes PUT /api/v1/licenses/{id}/fingerprint: Make a license good for one machine only, or for any again.
-var BindLicense = Operation[Machine, License]{"PUT", "/api/v1/licenses/{id}/fingerprint"}
+// ChangePassword describes PUT /api/v1/session/password: Change your password and end your other sessions.
+var ChangePassword = Operation[ChangePasswordInput, None]{"PUT", "/api/v1/session/password"}
 
-// ChangeAccessSettings describes PUT /api/v1/organisation/access: Change the organisation's rules for logging in.
-var ChangeAccessSettings = Operation[AccessSettingsEdit, AccessSettings]{"PUT", "/api/v1/organisation/access"}
+// ClearEvidence describes POST /api/v1/licenses/{id}/activations/{activation}/clear-evidence: Clear the clone flag, the re-activations and the changed fingerprint of an installation, so that it can continue.
+var ClearEvidence = Operation[None, None]{"POST", "/api/v1/licenses/{id}/activations/{activation}/clear-evidence"}
 
-// ChangeEmail describes PUT /api/v1/session/email: Change one's e-mail address.
-var ChangeEmail = Operation[Email, None]{"PUT", "/api/v1/session/email"}
+// CompromiseKey describes POST /api/v1/products/{id}/keys/{key}/compromise: Declare a key compromised: no signature of it is accepted any more, and another key signs at once.
+var CompromiseKey = Operation[None, Keyring]{"POST", "/api/v1/products/{id}/keys/{key}/compromise"}
 
-// ChangePassword describes PUT /api/v1/session/password: Change one's password, which ends one's other sessions.
-var ChangePassword = Operation[Password, None]{"PUT", "/api/v1/session/password"}
+// ConfirmMFA describes POST /api/v1/session/mfa/confirm: Enable two-factor authentication with a first code; a new session replaces all others.
+var ConfirmMFA = Operation[ConfirmMFAInput, MFAEnabled]{"POST", "/api/v1/session/mfa/confirm"}
 
-// ChooseMyNotices describes PUT /api/v1/session/notices: Choose which events are mailed to oneself.
-var ChooseMyNotices = Operation[NoticeEdit, NoticeChoice]{"PUT", "/api/v1/session/notices"}
+// CreateCustomer describes POST /api/v1/customers: Create a customer.
+var CreateCustomer = Operation[CreateCustomerInput, Customer]{"POST", "/api/v1/customers"}
 
-// ChooseOrganisationNotices describes PUT /api/v1/organisation/notices: Choose which events are mailed to owners and admins who have chosen nothing.
-var ChooseOrganisationNotices = Operation[NoticeEdit, NoticeChoice]{"PUT", "/api/v1/organisation/notices"}
+// CreateHold describes POST /api/v1/licenses/{id}/holds: Hold slots for a user or machine; slots in use are not taken away.
+var CreateHold = Operation[CreateHoldInput, Hold]{"POST", "/api/v1/licenses/{id}/holds"}
 
-// CompromiseKey describes POST /api/v1/products/{id}/keyring/{key}/compromise: Declare a key compromised: nothing that it ever signed is good, and another signs at once.
-var CompromiseKey = Operation[None, Keyring]{"POST", "/api/v1/products/{id}/keyring/{key}/compromise"}
+// CreateLicense describes POST /api/v1/versions/{id}/licenses: Create a license of a version.
+var CreateLicense = Operation[CreateLicenseInput, License]{"POST", "/api/v1/versions/{id}/licenses"}
 
-// ConfirmSecondFactor describes POST /api/v1/session/mfa/confirm: Show a first code: from now on logging in takes one. A new session replaces all of before.
-var ConfirmSecondFactor = Operation[FirstCode, Confirmed]{"POST", "/api/v1/session/mfa/confirm"}
+// CreateLicenses describes POST /api/v1/versions/{id}/licenses/bulk: Create up to 500 licenses from a template.
+var CreateLicenses = Operation[CreateLicensesInput, BulkResults]{"POST", "/api/v1/versions/{id}/licenses/bulk"}
 
-// CreateCustomer describes POST /api/v1/customers: Make a customer.
-var CreateCustomer = Operation[CustomerNew, Customer]{"POST", "/api/v1/customers"}
+// CreatePasswordLink describes POST /api/v1/members/{id}/password-link: Create a link with which a member sets a new password.
+var CreatePasswordLink = Operation[None, OneTimeLink]{"POST", "/api/v1/members/{id}/password-link"}
 
-// CreateHold describes POST /api/v1/licenses/{id}/holds: Keep slots for a user or a machine; who has one now keeps it.
-var CreateHold = Operation[HoldNew, Hold]{"POST", "/api/v1/licenses/{id}/holds"}
+// CreateProduct describes POST /api/v1/products: Create a product with its keys.
+var CreateProduct = Operation[CreateProductInput, Product]{"POST", "/api/v1/products"}
 
-// CreateLicense describes POST /api/v1/versions/{id}/licenses: Make a license under a version.
-var CreateLicense = Operation[LicenseNew, License]{"POST", "/api/v1/versions/{id}/licenses"}
+// CreateRecoveryCodes describes POST /api/v1/session/mfa/recovery-codes: Create new recovery codes that replace the old ones.
+var CreateRecoveryCodes = Operation[ReauthenticationInput, RecoveryCodes]{"POST", "/api/v1/session/mfa/recovery-codes"}
 
-// CreateLicenses describes POST /api/v1/versions/{id}/licenses/bulk: Make up to 500 licenses from one template.
-var CreateLicenses = Operation[LicensesNew, AllDone]{"POST", "/api/v1/versions/{id}/licenses/bulk"}
+// CreateToken describes POST /api/v1/tokens: Create an API token for yourself.
+var CreateToken = Operation[CreateTokenInput, CreatedToken]{"POST", "/api/v1/tokens"}
 
-// CreateProduct describes POST /api/v1/products: Make a product, and its keys.
-var CreateProduct = Operation[ProductNew, Product]{"POST", "/api/v1/products"}
+// CreateVersion describes POST /api/v1/products/{id}/versions: Create a version of a product.
+var CreateVersion = Operation[CreateVersionInput, Version]{"POST", "/api/v1/products/{id}/versions"}
 
-// CreateToken describes POST /api/v1/tokens: Make an API token for oneself.
-var CreateToken = Operation[TokenNew, TokenMade]{"POST", "/api/v1/tokens"}
+// CreateWebhook describes POST /api/v1/webhooks: Create a webhook.
+var CreateWebhook = Operation[CreateWebhookInput, CreatedWebhook]{"POST", "/api/v1/webhooks"}
 
-// CreateVersion describes POST /api/v1/products/{id}/versions: Make a version of a product.
-var CreateVersion = Operation[VersionNew, Version]{"POST", "/api/v1/products/{id}/versions"}
-
-// CreateWebhook describes POST /api/v1/webhooks: Make a webhook.
-var CreateWebhook = Operation[WebhookNew, WebhookMade]{"POST", "/api/v1/webhooks"}
-
-// CustomerOperation describes GET /api/v1/customers/{id}: Read a customer.
-var CustomerOperation = Operation[None, Customer]{"GET", "/api/v1/customers/{id}"}
-
-// Customers describes GET /api/v1/customers: List customers, newest first; a search looks through name, e-mail and reference.
-// Query: cursor, limit, search.
-var Customers = Operation[None, List[Customer]]{"GET", "/api/v1/customers"}
-
-// Deactivate describes POST /api/v1/licenses/{id}/activations/{activation}/deactivate: Deactivate an installation and free what it holds, its place among the machines too.
+// Deactivate describes POST /api/v1/licenses/{id}/activations/{activation}/deactivate: Deactivate an installation and release its slots and its place among the machines.
 var Deactivate = Operation[None, None]{"POST", "/api/v1/licenses/{id}/activations/{activation}/deactivate"}
 
-// DeleteCustomer describes DELETE /api/v1/customers/{id}: Delete a customer that has no licenses.
+// DeleteCustomer describes DELETE /api/v1/customers/{id}: Delete a customer without licenses.
 var DeleteCustomer = Operation[None, None]{"DELETE", "/api/v1/customers/{id}"}
 
-// DeleteHold describes DELETE /api/v1/licenses/{id}/holds/{hold}: Let others have what was kept.
+// DeleteHold describes DELETE /api/v1/licenses/{id}/holds/{hold}: Delete a hold; its slots become available to all.
 var DeleteHold = Operation[None, None]{"DELETE", "/api/v1/licenses/{id}/holds/{hold}"}
 
 // DeleteLicense describes DELETE /api/v1/licenses/{id}: Delete a license with its activations.
 var DeleteLicense = Operation[None, None]{"DELETE", "/api/v1/licenses/{id}"}
 
 // DeleteLicenses describes POST /api/v1/bulk/licenses/delete: Delete up to 500 licenses with their activations.
-var DeleteLicenses = Operation[LicenseIDs, AllDone]{"POST", "/api/v1/bulk/licenses/delete"}
+var DeleteLicenses = Operation[LicenseIDs, BulkResults]{"POST", "/api/v1/bulk/licenses/delete"}
 
-// DeleteProduct describes DELETE /api/v1/products/{id}: Delete a product that has no versions.
+// DeleteProduct describes DELETE /api/v1/products/{id}: Delete a product without versions.
 var DeleteProduct = Operation[None, None]{"DELETE", "/api/v1/products/{id}"}
 
-// DeleteVersion describes DELETE /api/v1/versions/{id}: Delete a version that has no licenses.
+// DeleteVersion describes DELETE /api/v1/versions/{id}: Delete a version without licenses.
 var DeleteVersion = Operation[None, None]{"DELETE", "/api/v1/versions/{id}"}
 
-// DeleteWebhook describes DELETE /api/v1/webhooks/{id}: Delete a webhook; what is on its way to it is not sent.
+// DeleteWebhook describes DELETE /api/v1/webhooks/{id}: Delete a webhook; its pending deliveries are not sent.
 var DeleteWebhook = Operation[None, None]{"DELETE", "/api/v1/webhooks/{id}"}
 
-// Deliveries describes GET /api/v1/webhooks/{id}/deliveries: List deliveries to a webhook, newest first; the last 30 days.
-// Query: cursor, limit, search.
-var Deliveries = Operation[None, List[Delivery]]{"GET", "/api/v1/webhooks/{id}/deliveries"}
+// DisableMFA describes POST /api/v1/session/mfa/disable: Disable your two-factor authentication.
+var DisableMFA = Operation[ReauthenticationInput, None]{"POST", "/api/v1/session/mfa/disable"}
 
-// DeliveryOperation describes GET /api/v1/webhooks/{id}/deliveries/{delivery}: Read a delivery.
-var DeliveryOperation = Operation[None, Delivery]{"GET", "/api/v1/webhooks/{id}/deliveries/{delivery}"}
+// DisableMember describes POST /api/v1/members/{id}/disable: Disable a member: end their sessions and stop their tokens.
+var DisableMember = Operation[None, MemberDetails]{"POST", "/api/v1/members/{id}/disable"}
 
-// DisableMember describes POST /api/v1/members/{id}/disable: Shut a person out: sessions end, tokens stop.
-var DisableMember = Operation[None, Person]{"POST", "/api/v1/members/{id}/disable"}
+// EnableMember describes POST /api/v1/members/{id}/enable: Enable a disabled member.
+var EnableMember = Operation[None, MemberDetails]{"POST", "/api/v1/members/{id}/enable"}
 
-// DisableSecondFactor describes POST /api/v1/session/mfa/disable: Take one's second factor away.
-var DisableSecondFactor = Operation[Both, None]{"POST", "/api/v1/session/mfa/disable"}
-
-// EditCustomer describes PATCH /api/v1/customers/{id}: Edit a customer.
-var EditCustomer = Operation[CustomerEdit, Customer]{"PATCH", "/api/v1/customers/{id}"}
-
-// EditLicense describes PATCH /api/v1/licenses/{id}: Edit a license.
-var EditLicense = Operation[LicenseEdit, License]{"PATCH", "/api/v1/licenses/{id}"}
-
-// EditMember describes PATCH /api/v1/members/{id}: Edit a person's name and role.
-var EditMember = Operation[PersonEdit, Person]{"PATCH", "/api/v1/members/{id}"}
-
-// EditProduct describes PATCH /api/v1/products/{id}: Edit a product.
-var EditProduct = Operation[ProductEdit, Product]{"PATCH", "/api/v1/products/{id}"}
-
-// EditVersion describes PATCH /api/v1/versions/{id}: Edit a version.
-var EditVersion = Operation[VersionEdit, Version]{"PATCH", "/api/v1/versions/{id}"}
-
-// EditWebhook describes PATCH /api/v1/webhooks/{id}: Edit a webhook, switch it off or on.
-var EditWebhook = Operation[WebhookEdit, Webhook]{"PATCH", "/api/v1/webhooks/{id}"}
-
-// EnableMember describes POST /api/v1/members/{id}/enable: Let a person in again.
-var EnableMember = Operation[None, Person]{"POST", "/api/v1/members/{id}/enable"}
-
-// EndMemberSessions describes DELETE /api/v1/members/{id}/sessions: End all sessions of a person.
+// EndMemberSessions describes DELETE /api/v1/members/{id}/sessions: End all sessions of a member.
 var EndMemberSessions = Operation[None, None]{"DELETE", "/api/v1/members/{id}/sessions"}
 
-// EndSession describes DELETE /api/v1/sessions/{session}: End one of one's sessions.
+// EndSession describes DELETE /api/v1/sessions/{session}: End one of your sessions.
 var EndSession = Operation[None, None]{"DELETE", "/api/v1/sessions/{session}"}
 
-// EnrolSecondFactor describes POST /api/v1/session/mfa: Make a secret for an authenticator; it is asked for when a code of it was shown.
-var EnrolSecondFactor = Operation[None, Enrolment]{"POST", "/api/v1/session/mfa"}
+// EnrolMFA describes POST /api/v1/session/mfa: Create a secret for an authenticator; confirm it with a code to enable two-factor authentication.
+var EnrolMFA = Operation[None, Enrolment]{"POST", "/api/v1/session/mfa"}
 
-// Events describes GET /api/v1/events: List what happened, newest first; the last 90 days, of installations 14.
-// Query: cursor, limit, search.
-var Events = Operation[None, List[Happened]]{"GET", "/api/v1/events"}
+// ExportAudit describes GET /api/v1/audit/export: Export up to 5000 audit log lines byte for byte, oldest first; the next export starts after the last of them.
+// Query: chain, after.
+var ExportAudit = Operation[None, io.ReadCloser]{"GET", "/api/v1/audit/export"}
 
-// ExportAll describes GET /api/v1/export: All of the organisation's catalogue, customers, licenses and what is known of their use as lines of JSON, without secrets (docs/api.md).
-var ExportAll = Operation[None, io.ReadCloser]{"GET", "/api/v1/export"}
-
-// ExportLicenses describes GET /api/v1/export/licenses.json: All licenses that the filter meets, as one JSON list.
-// Query: cursor, limit, search, sort, archived, status, customer, customer_id, type, expires_after, expires_before, never_activated, product, version.
+// ExportLicenses describes GET /api/v1/export/licenses.json: Export the licenses that match the filter as a JSON list.
+// Query: cursor, limit, search, sort, archived, product, version, status, customer, customer_id, type, expires_after, expires_before, never_activated.
 var ExportLicenses = Operation[None, []License]{"GET", "/api/v1/export/licenses.json"}
 
-// ExportLicensesCSV describes GET /api/v1/export/licenses.csv: All licenses that the filter meets, as a sheet (docs/api.md).
-// Query: cursor, limit, search, sort, archived, status, customer, customer_id, type, expires_after, expires_before, never_activated, product, version.
+// ExportLicensesCSV describes GET /api/v1/export/licenses.csv: Export the licenses that match the filter as CSV (docs/api.md).
+// Query: cursor, limit, search, sort, archived, product, version, status, customer, customer_id, type, expires_after, expires_before, never_activated.
 var ExportLicensesCSV = Operation[None, io.ReadCloser]{"GET", "/api/v1/export/licenses.csv"}
 
-// FinishLogin describes GET /api/v1/oidc/callback: Come back from the provider.
-// Query: state, code, iss, error, error_description, error_uri, session_state, scope, authuser, hd, prompt.
-var FinishLogin = Operation[None, None]{"GET", "/api/v1/oidc/callback"}
+// ExportOrganisation describes GET /api/v1/export: Export the catalogue, customers, licenses and their usage as lines of JSON, without secrets (docs/api.md).
+var ExportOrganisation = Operation[None, io.ReadCloser]{"GET", "/api/v1/export"}
 
-// Forgive describes POST /api/v1/licenses/{id}/activations/{activation}/forgive: Forgive an installation its restores, turns and changed machine, so that it may go on.
-var Forgive = Operation[None, None]{"POST", "/api/v1/licenses/{id}/activations/{activation}/forgive"}
+// GetAccessSettings describes GET /api/v1/organisation/access: Read the organisation's login settings.
+var GetAccessSettings = Operation[None, AccessSettings]{"GET", "/api/v1/organisation/access"}
 
-// ForgottenPassword describes POST /api/v1/password/forgotten: Ask for a link to set a new password; the answer does not tell whether the address is known.
-var ForgottenPassword = Operation[Forgotten, None]{"POST", "/api/v1/password/forgotten"}
+// GetAuditHead describes GET /api/v1/audit/head: Read the number and hash of the last audit log line; keep them elsewhere to check exports against.
+// Query: chain.
+var GetAuditHead = Operation[None, AuditHead]{"GET", "/api/v1/audit/head"}
 
-// HoldsOperation describes GET /api/v1/licenses/{id}/holds: List the slots that are kept for somebody.
-var HoldsOperation = Operation[None, Holds]{"GET", "/api/v1/licenses/{id}/holds"}
+// GetCustomer describes GET /api/v1/customers/{id}: Read a customer.
+var GetCustomer = Operation[None, Customer]{"GET", "/api/v1/customers/{id}"}
 
-// ImportAll describes POST /api/v1/import: Restore the catalogue, the customers and the licenses of an export into an organisation that has no products.
+// GetDelivery describes GET /api/v1/webhooks/{id}/deliveries/{delivery}: Read a delivery.
+var GetDelivery = Operation[None, Delivery]{"GET", "/api/v1/webhooks/{id}/deliveries/{delivery}"}
+
+// GetKeyring describes GET /api/v1/products/{id}/keys: Read the keys of a product and the head of its revocation list.
+var GetKeyring = Operation[None, Keyring]{"GET", "/api/v1/products/{id}/keys"}
+
+// GetLicense describes GET /api/v1/licenses/{id}: Read a license with its usage.
+var GetLicense = Operation[None, License]{"GET", "/api/v1/licenses/{id}"}
+
+// GetLicenseFile describes GET /api/v1/licenses/{id}/file: Download the signed license file.
+var GetLicenseFile = Operation[None, io.ReadCloser]{"GET", "/api/v1/licenses/{id}/file"}
+
+// GetMFA describes GET /api/v1/session/mfa: Read whether your two-factor authentication is enabled.
+var GetMFA = Operation[None, MFAStatus]{"GET", "/api/v1/session/mfa"}
+
+// GetMember describes GET /api/v1/members/{id}: Read a member.
+var GetMember = Operation[None, MemberDetails]{"GET", "/api/v1/members/{id}"}
+
+// GetMyNotifications describes GET /api/v1/session/notifications: Read which events are mailed to you.
+var GetMyNotifications = Operation[None, NotificationPreferences]{"GET", "/api/v1/session/notifications"}
+
+// GetOrganisation describes GET /api/v1/organisation: Read the organisation.
+var GetOrganisation = Operation[None, Organisation]{"GET", "/api/v1/organisation"}
+
+// GetOrganisationNotifications describes GET /api/v1/organisation/notifications: Read which events are mailed to owners and admins without a choice of their own.
+var GetOrganisationNotifications = Operation[None, NotificationPreferences]{"GET", "/api/v1/organisation/notifications"}
+
+// GetProduct describes GET /api/v1/products/{id}: Read a product.
+var GetProduct = Operation[None, Product]{"GET", "/api/v1/products/{id}"}
+
+// GetPublicKeys describes GET /api/v1/products/{id}/public-keys: Download the public keys of a product.
+var GetPublicKeys = Operation[None, io.ReadCloser]{"GET", "/api/v1/products/{id}/public-keys"}
+
+// GetReceipt describes GET /api/v1/licenses/{id}/activations/{activation}/receipt: Download the last signed lease of an installation: the receipt for the usage it confirms.
+var GetReceipt = Operation[None, io.ReadCloser]{"GET", "/api/v1/licenses/{id}/activations/{activation}/receipt"}
+
+// GetRevocations describes GET /api/v1/products/{id}/revocations: Download the product's newest revocation list, signed.
+var GetRevocations = Operation[None, io.ReadCloser]{"GET", "/api/v1/products/{id}/revocations"}
+
+// GetSession describes GET /api/v1/session: Read who is logged in, with the CSRF token or the API token's permissions.
+var GetSession = Operation[None, Session]{"GET", "/api/v1/session"}
+
+// GetUnsignedLicenseFile describes GET /api/v1/licenses/{id}/unsigned-file: Download the three lines of the license file to sign elsewhere.
+var GetUnsignedLicenseFile = Operation[None, io.ReadCloser]{"GET", "/api/v1/licenses/{id}/unsigned-file"}
+
+// GetUsage describes GET /api/v1/licenses/{id}/usage: Read the usage of a license.
+var GetUsage = Operation[None, Usage]{"GET", "/api/v1/licenses/{id}/usage"}
+
+// GetVersion describes GET /api/v1/versions/{id}: Read a version.
+var GetVersion = Operation[None, Version]{"GET", "/api/v1/versions/{id}"}
+
+// GetWebhook describes GET /api/v1/webhooks/{id}: Read a webhook.
+var GetWebhook = Operation[None, Webhook]{"GET", "/api/v1/webhooks/{id}"}
+
+// ImportCertificate describes POST /api/v1/products/{id}/certificate: Import the root's certificate with what it has certified and revoked elsewhere.
+var ImportCertificate = Operation[ImportCertificateInput, Keyring]{"POST", "/api/v1/products/{id}/certificate"}
+
+// ImportLicenses describes POST /api/v1/versions/{id}/licenses/import: Import licenses from CSV or a JSON list: all of them, or none if one is invalid.
 // Query: dry_run.
-var ImportAll = Operation[Raw, Restored]{"POST", "/api/v1/import"}
+var ImportLicenses = Operation[[]CreateLicenseInput, LicenseImportResult]{"POST", "/api/v1/versions/{id}/licenses/import"}
 
-// ImportLicenses describes POST /api/v1/versions/{id}/licenses/import: Make licenses from a sheet or a JSON list: all of them, or none if one is wrong.
+// ImportOrganisation describes POST /api/v1/import: Import the catalogue, customers and licenses of an export into an organisation without products.
 // Query: dry_run.
-var ImportLicenses = Operation[[]LicenseNew, Imported]{"POST", "/api/v1/versions/{id}/licenses/import"}
+var ImportOrganisation = Operation[Raw, OrganisationImportResult]{"POST", "/api/v1/import"}
 
-// Invitations describes GET /api/v1/invitations: List the invitations that were not accepted yet, newest first.
+// InviteMember describes POST /api/v1/invitations: Invite a person to become a member; the invitation is valid for a week.
+var InviteMember = Operation[InviteMemberInput, CreatedInvitation]{"POST", "/api/v1/invitations"}
+
+// LinkIdentity describes POST /api/v1/session/oidc: Start linking your identity at the organisation's OpenID Connect provider.
+var LinkIdentity = Operation[None, OIDCRedirect]{"POST", "/api/v1/session/oidc"}
+
+// ListActivations describes GET /api/v1/licenses/{id}/activations: List the installations of a license, newest first.
 // Query: cursor, limit, search.
-var Invitations = Operation[None, List[Invitation]]{"GET", "/api/v1/invitations"}
+var ListActivations = Operation[None, List[Activation]]{"GET", "/api/v1/licenses/{id}/activations"}
 
-// Invite describes POST /api/v1/invitations: Invite a person, for a week.
-var Invite = Operation[InvitationNew, InvitationMade]{"POST", "/api/v1/invitations"}
-
-// KeyringOperation describes GET /api/v1/products/{id}/keyring: List the keys of a product.
-var KeyringOperation = Operation[None, Keyring]{"GET", "/api/v1/products/{id}/keyring"}
-
-// LearnKeys describes POST /api/v1/products/{id}/certificate: Take over what the root has certified and revoked elsewhere.
-var LearnKeys = Operation[CertificateNew, Keyring]{"POST", "/api/v1/products/{id}/certificate"}
-
-// LicenseEvents describes GET /api/v1/licenses/{id}/events: List what happened to a license, newest first; the last 90 days, of installations 14.
+// ListAllTokens describes GET /api/v1/organisation/tokens: List the API tokens of all members, newest first.
 // Query: cursor, limit, search.
-var LicenseEvents = Operation[None, List[Happened]]{"GET", "/api/v1/licenses/{id}/events"}
+var ListAllTokens = Operation[None, List[Token]]{"GET", "/api/v1/organisation/tokens"}
 
-// LicenseFile describes GET /api/v1/licenses/{id}/file: The signed license file.
-var LicenseFile = Operation[None, io.ReadCloser]{"GET", "/api/v1/licenses/{id}/file"}
+// ListAudit describes GET /api/v1/audit: List audit log lines, newest first; a page may be empty and still have a next one.
+// Query: chain, cursor, limit, actor, action, record, from, until.
+var ListAudit = Operation[None, List[AuditLine]]{"GET", "/api/v1/audit"}
 
-// LicenseHistory describes GET /api/v1/licenses/{id}/history: List the renewals and transfers of a license, newest first.
+// ListCustomers describes GET /api/v1/customers: List customers, newest first; search matches name, e-mail address and reference.
 // Query: cursor, limit, search.
-var LicenseHistory = Operation[None, List[Event]]{"GET", "/api/v1/licenses/{id}/history"}
+var ListCustomers = Operation[None, List[Customer]]{"GET", "/api/v1/customers"}
 
-// LicenseOperation describes GET /api/v1/licenses/{id}: Read a license, with its usage.
-var LicenseOperation = Operation[None, License]{"GET", "/api/v1/licenses/{id}"}
+// ListDeliveries describes GET /api/v1/webhooks/{id}/deliveries: List the deliveries of a webhook of the last 30 days, newest first.
+// Query: cursor, limit, search.
+var ListDeliveries = Operation[None, List[Delivery]]{"GET", "/api/v1/webhooks/{id}/deliveries"}
 
-// LicenseText describes GET /api/v1/licenses/{id}/text: The three lines of the license file that are to be signed elsewhere.
-var LicenseText = Operation[None, io.ReadCloser]{"GET", "/api/v1/licenses/{id}/text"}
+// ListEvents describes GET /api/v1/events: List events of the last 90 days (of installations 14 days), newest first.
+// Query: cursor, limit, search.
+var ListEvents = Operation[None, List[Event]]{"GET", "/api/v1/events"}
 
-// Licenses describes GET /api/v1/versions/{id}/licenses: List the licenses of a version.
-// Query: cursor, limit, search, sort, archived, status, customer, customer_id, type, expires_after, expires_before, never_activated.
-var Licenses = Operation[None, List[License]]{"GET", "/api/v1/versions/{id}/licenses"}
+// ListHolds describes GET /api/v1/licenses/{id}/holds: List the holds of a license: slots kept for a user or machine.
+var ListHolds = Operation[None, List[Hold]]{"GET", "/api/v1/licenses/{id}/holds"}
 
-// LinkProvider describes POST /api/v1/session/oidc: Begin to link one's identity at the organisation's provider.
-var LinkProvider = Operation[None, ToProvider]{"POST", "/api/v1/session/oidc"}
+// ListInvitations describes GET /api/v1/invitations: List pending invitations, newest first.
+// Query: cursor, limit, search.
+var ListInvitations = Operation[None, List[Invitation]]{"GET", "/api/v1/invitations"}
 
-// LoginOperation describes POST /api/v1/session: Log in.
-var LoginOperation = Operation[Login, Session]{"POST", "/api/v1/session"}
+// ListLicenseEvents describes GET /api/v1/licenses/{id}/events: List events of a license of the last 90 days (of its installations 14 days), newest first.
+// Query: cursor, limit, search.
+var ListLicenseEvents = Operation[None, List[Event]]{"GET", "/api/v1/licenses/{id}/events"}
+
+// ListLicenseHistory describes GET /api/v1/licenses/{id}/history: List the renewals and transfers of a license, newest first.
+// Query: cursor, limit, search.
+var ListLicenseHistory = Operation[None, List[HistoryEntry]]{"GET", "/api/v1/licenses/{id}/history"}
+
+// ListLicenses describes GET /api/v1/licenses: List licenses, newest first.
+// Query: cursor, limit, search, sort, archived, product, version, status, customer, customer_id, type, expires_after, expires_before, never_activated.
+var ListLicenses = Operation[None, List[License]]{"GET", "/api/v1/licenses"}
+
+// ListMembers describes GET /api/v1/members: List members, newest first.
+// Query: cursor, limit, search.
+var ListMembers = Operation[None, List[MemberDetails]]{"GET", "/api/v1/members"}
+
+// ListProducts describes GET /api/v1/products: List products.
+// Query: cursor, limit, search, sort, archived.
+var ListProducts = Operation[None, List[Product]]{"GET", "/api/v1/products"}
+
+// ListQueue describes GET /api/v1/licenses/{id}/queue: List the installations waiting for slots, by entitlement and position.
+var ListQueue = Operation[None, List[QueueEntry]]{"GET", "/api/v1/licenses/{id}/queue"}
+
+// ListReservations describes GET /api/v1/licenses/{id}/reservations: List reserved slots.
+// Query: cursor, limit, search.
+var ListReservations = Operation[None, List[Reservation]]{"GET", "/api/v1/licenses/{id}/reservations"}
+
+// ListSessions describes GET /api/v1/sessions: List your sessions, newest first.
+var ListSessions = Operation[None, List[ActiveSession]]{"GET", "/api/v1/sessions"}
+
+// ListTokens describes GET /api/v1/tokens: List your API tokens, newest first.
+// Query: cursor, limit, search.
+var ListTokens = Operation[None, List[Token]]{"GET", "/api/v1/tokens"}
+
+// ListUsagePeriods describes GET /api/v1/licenses/{id}/usage/periods: List the usage of past periods, newest first.
+// Query: cursor, limit, search.
+var ListUsagePeriods = Operation[None, List[Period]]{"GET", "/api/v1/licenses/{id}/usage/periods"}
+
+// ListVersions describes GET /api/v1/products/{id}/versions: List the versions of a product.
+// Query: cursor, limit, search, sort, archived.
+var ListVersions = Operation[None, List[Version]]{"GET", "/api/v1/products/{id}/versions"}
+
+// ListWebhooks describes GET /api/v1/webhooks: List webhooks, newest first.
+// Query: cursor, limit, search.
+var ListWebhooks = Operation[None, List[Webhook]]{"GET", "/api/v1/webhooks"}
+
+// Login describes POST /api/v1/session: Log in.
+var Login = Operation[LoginInput, Session]{"POST", "/api/v1/session"}
 
 // Logout describes DELETE /api/v1/session: Log out.
 var Logout = Operation[None, None]{"DELETE", "/api/v1/session"}
 
-// MemberOperation describes GET /api/v1/members/{id}: Read a person.
-var MemberOperation = Operation[None, Person]{"GET", "/api/v1/members/{id}"}
+// OIDCCallback describes GET /api/v1/oidc/callback: Complete a login at the OpenID Connect provider.
+// Query: state, code, iss, error, error_description, error_uri, session_state, scope, authuser, hd, prompt.
+var OIDCCallback = Operation[None, None]{"GET", "/api/v1/oidc/callback"}
 
-// MemberPassword describes POST /api/v1/members/{id}/password: Make a link by which a person sets a new password.
-var MemberPassword = Operation[None, Link]{"POST", "/api/v1/members/{id}/password"}
+// OIDCLogin describes GET /api/v1/oidc/login: Start a login at the organisation's OpenID Connect provider.
+// Query: organisation.
+var OIDCLogin = Operation[None, None]{"GET", "/api/v1/oidc/login"}
 
-// Members describes GET /api/v1/members: List the people of one's organisation, newest first.
-// Query: cursor, limit, search.
-var Members = Operation[None, List[Person]]{"GET", "/api/v1/members"}
+// PromoteKey describes POST /api/v1/products/{id}/keys/{key}/promote: Promote the next key to sign from now on.
+var PromoteKey = Operation[None, Keyring]{"POST", "/api/v1/products/{id}/keys/{key}/promote"}
 
-// NameActivation describes PATCH /api/v1/licenses/{id}/activations/{activation}: Give an installation a name, by which a search finds it.
-var NameActivation = Operation[ActivationEdit, None]{"PATCH", "/api/v1/licenses/{id}/activations/{activation}"}
-
-// NewRecoveryCodes describes POST /api/v1/session/mfa/recovery: Make new recovery codes in the place of the old ones.
-var NewRecoveryCodes = Operation[Both, Recovery]{"POST", "/api/v1/session/mfa/recovery"}
-
-// OrganisationOperation describes GET /api/v1/organisation: One's organisation.
-var OrganisationOperation = Operation[None, Organisation]{"GET", "/api/v1/organisation"}
-
-// ProductKeys describes GET /api/v1/products/{id}/keys: The public keys of a product.
-var ProductKeys = Operation[None, io.ReadCloser]{"GET", "/api/v1/products/{id}/keys"}
-
-// ProductLicenses describes GET /api/v1/products/{id}/licenses: List the licenses of all versions of a product.
-// Query: cursor, limit, search, sort, archived, status, customer, customer_id, type, expires_after, expires_before, never_activated.
-var ProductLicenses = Operation[None, List[License]]{"GET", "/api/v1/products/{id}/licenses"}
-
-// ProductList describes GET /api/v1/products/{id}/list: What a product has said of its keys and licenses: the list of what is revoked.
-var ProductList = Operation[None, io.ReadCloser]{"GET", "/api/v1/products/{id}/list"}
-
-// ProductOperation describes GET /api/v1/products/{id}: Read a product.
-var ProductOperation = Operation[None, Product]{"GET", "/api/v1/products/{id}"}
-
-// Products describes GET /api/v1/products: List products.
-// Query: cursor, limit, search, sort, archived.
-var Products = Operation[None, List[Product]]{"GET", "/api/v1/products"}
-
-// PromoteKey describes POST /api/v1/products/{id}/keyring/{key}/promote: Have the next key sign from now on.
-var PromoteKey = Operation[None, Keyring]{"POST", "/api/v1/products/{id}/keyring/{key}/promote"}
-
-// PublishList describes POST /api/v1/products/{id}/list: Make the product's next statement, also if there is nothing new.
-var PublishList = Operation[ListNew, Keyring]{"POST", "/api/v1/products/{id}/list"}
-
-// QueueOperation describes GET /api/v1/licenses/{id}/queue: List who waits for slots, by entitlement and in order.
-var QueueOperation = Operation[None, Queue]{"GET", "/api/v1/licenses/{id}/queue"}
-
-// ReadMyNotices describes GET /api/v1/session/notices: Which events are mailed to oneself.
-var ReadMyNotices = Operation[None, NoticeChoice]{"GET", "/api/v1/session/notices"}
-
-// ReadOrganisationNotices describes GET /api/v1/organisation/notices: Which events are mailed to owners and admins who have chosen nothing.
-var ReadOrganisationNotices = Operation[None, NoticeChoice]{"GET", "/api/v1/organisation/notices"}
-
-// Receipt describes GET /api/v1/licenses/{id}/activations/{activation}/receipt: The last lease of an installation, signed: the receipt for the usage that it confirms.
-var Receipt = Operation[None, io.ReadCloser]{"GET", "/api/v1/licenses/{id}/activations/{activation}/receipt"}
+// PublishRevocations describes POST /api/v1/products/{id}/revocations: Publish the product's next revocation list, even if nothing has changed.
+var PublishRevocations = Operation[PublishRevocationsInput, Keyring]{"POST", "/api/v1/products/{id}/revocations"}
 
 // ReinstateLicense describes POST /api/v1/licenses/{id}/reinstate: Reinstate a suspended license.
 var ReinstateLicense = Operation[None, License]{"POST", "/api/v1/licenses/{id}/reinstate"}
 
 // ReinstateLicenses describes POST /api/v1/bulk/licenses/reinstate: Reinstate up to 500 suspended licenses.
-var ReinstateLicenses = Operation[LicenseIDs, AllDone]{"POST", "/api/v1/bulk/licenses/reinstate"}
+var ReinstateLicenses = Operation[LicenseIDs, BulkResults]{"POST", "/api/v1/bulk/licenses/reinstate"}
 
-// Release describes DELETE /api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement}: Take a slot back; the program learns it with its next sync.
-var Release = Operation[None, None]{"DELETE", "/api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement}"}
+// ReleaseReservation describes DELETE /api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement}: Release a slot held by an installation; the program learns of it with its next sync.
+var ReleaseReservation = Operation[None, None]{"DELETE", "/api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement}"}
 
-// RemoveMember describes DELETE /api/v1/members/{id}: Take a person out of the organisation, with sessions and tokens.
+// RemoveMember describes DELETE /api/v1/members/{id}: Remove a member from the organisation and delete their sessions and tokens.
 var RemoveMember = Operation[None, None]{"DELETE", "/api/v1/members/{id}"}
 
-// RenewLicense describes POST /api/v1/licenses/{id}/renew: Give a license more time, calls or maintenance; once for each key.
-var RenewLicense = Operation[RenewalNew, License]{"POST", "/api/v1/licenses/{id}/renew"}
+// RenewLicense describes POST /api/v1/licenses/{id}/renew: Renew a license with more time, calls or maintenance, once for each key.
+var RenewLicense = Operation[RenewLicenseInput, License]{"POST", "/api/v1/licenses/{id}/renew"}
 
-// ReplayDelivery describes POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay: Send an event again, with the same id, whatever became of it.
+// ReplayDelivery describes POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay: Send an event again with the same id.
 var ReplayDelivery = Operation[None, Delivery]{"POST", "/api/v1/webhooks/{id}/deliveries/{delivery}/replay"}
 
-// Reservations describes GET /api/v1/licenses/{id}/reservations: List the slots that are held.
-// Query: cursor, limit, search.
-var Reservations = Operation[None, List[Reservation]]{"GET", "/api/v1/licenses/{id}/reservations"}
+// RequestPasswordReset describes POST /api/v1/password/reset-request: Request a link to reset a password; the response is the same for unknown addresses.
+var RequestPasswordReset = Operation[RequestPasswordResetInput, None]{"POST", "/api/v1/password/reset-request"}
 
-// ResetMyNotices describes DELETE /api/v1/session/notices: Have the usual events mailed to oneself again.
-var ResetMyNotices = Operation[None, None]{"DELETE", "/api/v1/session/notices"}
+// ResetMemberMFA describes DELETE /api/v1/members/{id}/mfa: Reset a member's two-factor authentication and end their sessions.
+var ResetMemberMFA = Operation[None, None]{"DELETE", "/api/v1/members/{id}/mfa"}
 
-// ResetOrganisationNotices describes DELETE /api/v1/organisation/notices: Have the usual events mailed to owners and admins who have chosen nothing again.
-var ResetOrganisationNotices = Operation[None, None]{"DELETE", "/api/v1/organisation/notices"}
+// ResetMyNotifications describes DELETE /api/v1/session/notifications: Reset your e-mail notifications to the default.
+var ResetMyNotifications = Operation[None, None]{"DELETE", "/api/v1/session/notifications"}
 
-// ResetPassword describes POST /api/v1/password/reset: Set a new password with a link, which ends all sessions.
-var ResetPassword = Operation[NewPassword, None]{"POST", "/api/v1/password/reset"}
+// ResetOrganisationNotifications describes DELETE /api/v1/organisation/notifications: Reset the organisation's e-mail notifications to the default.
+var ResetOrganisationNotifications = Operation[None, None]{"DELETE", "/api/v1/organisation/notifications"}
 
-// RetireKey describes POST /api/v1/products/{id}/keyring/{key}/retire: Retire a key that does not sign any more; what it signed stays good.
-var RetireKey = Operation[None, Keyring]{"POST", "/api/v1/products/{id}/keyring/{key}/retire"}
+// ResetPassword describes POST /api/v1/password/reset: Reset a password with a link and end all sessions.
+var ResetPassword = Operation[ResetPasswordInput, None]{"POST", "/api/v1/password/reset"}
 
-// RevokeAnyToken describes DELETE /api/v1/organisation/tokens/{id}: Revoke an API token of anybody.
+// RetireKey describes POST /api/v1/products/{id}/keys/{key}/retire: Retire a key that no longer signs; its signatures stay valid.
+var RetireKey = Operation[None, Keyring]{"POST", "/api/v1/products/{id}/keys/{key}/retire"}
+
+// RevokeAnyToken describes DELETE /api/v1/organisation/tokens/{id}: Revoke an API token of any member.
 var RevokeAnyToken = Operation[None, None]{"DELETE", "/api/v1/organisation/tokens/{id}"}
 
-// RevokeInvitation describes DELETE /api/v1/invitations/{id}: Take an invitation back.
+// RevokeInvitation describes DELETE /api/v1/invitations/{id}: Revoke an invitation.
 var RevokeInvitation = Operation[None, None]{"DELETE", "/api/v1/invitations/{id}"}
 
-// RevokeLicense describes POST /api/v1/licenses/{id}/revoke: Revoke a license and its files, for good: the product's next statement lists it.
+// RevokeLicense describes POST /api/v1/licenses/{id}/revoke: Revoke a license and its files permanently; the product's next revocation list names it.
 var RevokeLicense = Operation[None, License]{"POST", "/api/v1/licenses/{id}/revoke"}
 
-// RevokeToken describes DELETE /api/v1/tokens/{id}: Revoke an API token of one's own.
+// RevokeToken describes DELETE /api/v1/tokens/{id}: Revoke one of your API tokens.
 var RevokeToken = Operation[None, None]{"DELETE", "/api/v1/tokens/{id}"}
 
-// RotateWebhookSecret describes POST /api/v1/webhooks/{id}/secret: Make a new secret; for a day requests are signed with the old one too.
-var RotateWebhookSecret = Operation[None, WebhookMade]{"POST", "/api/v1/webhooks/{id}/secret"}
+// RotateWebhookSecret describes POST /api/v1/webhooks/{id}/secret: Create a new secret; for a day requests are signed with the old one too.
+var RotateWebhookSecret = Operation[None, CreatedWebhook]{"POST", "/api/v1/webhooks/{id}/secret"}
 
-// SecondFactorOperation describes GET /api/v1/session/mfa: Whether one has a second factor.
-var SecondFactorOperation = Operation[None, SecondFactor]{"GET", "/api/v1/session/mfa"}
+// SendEmailVerification describes POST /api/v1/session/email/verification: Mail a link to verify your e-mail address.
+var SendEmailVerification = Operation[None, None]{"POST", "/api/v1/session/email/verification"}
 
-// SendVerification describes POST /api/v1/session/email/verification: Mail a link that proves one's e-mail address.
-var SendVerification = Operation[None, None]{"POST", "/api/v1/session/email/verification"}
-
-// SessionOperation describes GET /api/v1/session: Who one is, and the CSRF token or the API token's scope.
-var SessionOperation = Operation[None, Session]{"GET", "/api/v1/session"}
-
-// Sessions describes GET /api/v1/sessions: List one's sessions, newest first.
-var Sessions = Operation[None, List[OpenSession]]{"GET", "/api/v1/sessions"}
-
-// SetUp describes POST /api/v1/setup: Make the organisation and its owner with the one-time token, and log in.
-var SetUp = Operation[Setup, Session]{"POST", "/api/v1/setup"}
-
-// SignedLicenseFile describes POST /api/v1/licenses/{id}/file: The license file with a signature that was made elsewhere.
-var SignedLicenseFile = Operation[SignatureNew, io.ReadCloser]{"POST", "/api/v1/licenses/{id}/file"}
+// SetUp describes POST /api/v1/setup: Create the organisation and its owner with the one-time token, and log in.
+var SetUp = Operation[SetupInput, Session]{"POST", "/api/v1/setup"}
 
 // SuspendLicense describes POST /api/v1/licenses/{id}/suspend: Suspend a license.
 var SuspendLicense = Operation[None, License]{"POST", "/api/v1/licenses/{id}/suspend"}
 
 // SuspendLicenses describes POST /api/v1/bulk/licenses/suspend: Suspend up to 500 licenses.
-var SuspendLicenses = Operation[LicenseIDs, AllDone]{"POST", "/api/v1/bulk/licenses/suspend"}
+var SuspendLicenses = Operation[LicenseIDs, BulkResults]{"POST", "/api/v1/bulk/licenses/suspend"}
 
-// Sync describes POST /api/v1/sync: The one exchange of client and server.
+// Sync describes POST /api/v1/sync: Exchange a signed request for a lease: activate, report usage, reserve, release, say goodbye.
 var Sync = Operation[Raw, io.ReadCloser]{"POST", "/api/v1/sync"}
 
-// TakeBackKey describes DELETE /api/v1/products/{id}/keyring/{key}: Take back a request for a key.
-var TakeBackKey = Operation[None, Keyring]{"DELETE", "/api/v1/products/{id}/keyring/{key}"}
-
-// TakeSecondFactor describes DELETE /api/v1/members/{id}/mfa: Take the second factor of a person away who has lost it, and end the sessions.
-var TakeSecondFactor = Operation[None, None]{"DELETE", "/api/v1/members/{id}/mfa"}
-
-// TestWebhook describes POST /api/v1/webhooks/{id}/test: Send an event that means nothing, also to a webhook that is disabled.
+// TestWebhook describes POST /api/v1/webhooks/{id}/test: Send a test event, even to a disabled webhook.
 var TestWebhook = Operation[None, Delivery]{"POST", "/api/v1/webhooks/{id}/test"}
 
-// Tokens describes GET /api/v1/tokens: List one's API tokens, newest first.
-// Query: cursor, limit, search.
-var Tokens = Operation[None, List[Token]]{"GET", "/api/v1/tokens"}
+// TransferLicense describes POST /api/v1/licenses/{id}/transfer: Transfer a license to another customer, with or without its installations.
+var TransferLicense = Operation[TransferLicenseInput, License]{"POST", "/api/v1/licenses/{id}/transfer"}
 
-// TransferLicense describes POST /api/v1/licenses/{id}/transfer: Make a license another customer's, with or without its installations.
-var TransferLicense = Operation[TransferNew, License]{"POST", "/api/v1/licenses/{id}/transfer"}
-
-// UnarchiveLicense describes POST /api/v1/licenses/{id}/unarchive: Take a license out again, as it was.
+// UnarchiveLicense describes POST /api/v1/licenses/{id}/unarchive: Unarchive a license.
 var UnarchiveLicense = Operation[None, License]{"POST", "/api/v1/licenses/{id}/unarchive"}
 
-// UnarchiveProduct describes POST /api/v1/products/{id}/unarchive: Offer a product again.
+// UnarchiveProduct describes POST /api/v1/products/{id}/unarchive: Unarchive a product.
 var UnarchiveProduct = Operation[None, Product]{"POST", "/api/v1/products/{id}/unarchive"}
 
-// UnarchiveVersion describes POST /api/v1/versions/{id}/unarchive: Offer a version again.
+// UnarchiveVersion describes POST /api/v1/versions/{id}/unarchive: Unarchive a version.
 var UnarchiveVersion = Operation[None, Version]{"POST", "/api/v1/versions/{id}/unarchive"}
 
-// UsageOperation describes GET /api/v1/licenses/{id}/usage: What was used of a license, and the times of it.
-var UsageOperation = Operation[None, Usage]{"GET", "/api/v1/licenses/{id}/usage"}
+// UpdateAccessSettings describes PUT /api/v1/organisation/access: Replace the organisation's login settings.
+var UpdateAccessSettings = Operation[UpdateAccessSettingsInput, AccessSettings]{"PUT", "/api/v1/organisation/access"}
 
-// UsagePeriods describes GET /api/v1/licenses/{id}/usage/periods: What was used in the periods that are over, newest first.
-// Query: cursor, limit, search.
-var UsagePeriods = Operation[None, List[Period]]{"GET", "/api/v1/licenses/{id}/usage/periods"}
+// UpdateActivation describes PATCH /api/v1/licenses/{id}/activations/{activation}: Name an installation.
+var UpdateActivation = Operation[UpdateActivationInput, None]{"PATCH", "/api/v1/licenses/{id}/activations/{activation}"}
 
-// VerifyEmail describes POST /api/v1/verification: Prove an e-mail address with the link that was mailed there.
-var VerifyEmail = Operation[LinkToken, None]{"POST", "/api/v1/verification"}
+// UpdateCustomer describes PATCH /api/v1/customers/{id}: Update a customer.
+var UpdateCustomer = Operation[UpdateCustomerInput, Customer]{"PATCH", "/api/v1/customers/{id}"}
 
-// VersionOperation describes GET /api/v1/versions/{id}: Read a version.
-var VersionOperation = Operation[None, Version]{"GET", "/api/v1/versions/{id}"}
+// UpdateLicense describes PATCH /api/v1/licenses/{id}: Update a license.
+var UpdateLicense = Operation[UpdateLicenseInput, License]{"PATCH", "/api/v1/licenses/{id}"}
 
-// Versions describes GET /api/v1/products/{id}/versions: List the versions of a product.
-// Query: cursor, limit, search, sort, archived.
-var Versions = Operation[None, List[Version]]{"GET", "/api/v1/products/{id}/versions"}
+// UpdateMember describes PATCH /api/v1/members/{id}: Update the name or role of a member.
+var UpdateMember = Operation[UpdateMemberInput, MemberDetails]{"PATCH", "/api/v1/members/{id}"}
 
-// WebhookOperation describes GET /api/v1/webhooks/{id}: Read a webhook.
-var WebhookOperation = Operation[None, Webhook]{"GET", "/api/v1/webhooks/{id}"}
+// UpdateMyNotifications describes PUT /api/v1/session/notifications: Choose which events are mailed to you.
+var UpdateMyNotifications = Operation[UpdateNotificationsInput, NotificationPreferences]{"PUT", "/api/v1/session/notifications"}
 
-// Webhooks describes GET /api/v1/webhooks: List webhooks, newest first.
-// Query: cursor, limit, search.
-var Webhooks = Operation[None, List[Webhook]]{"GET", "/api/v1/webhooks"}
+// UpdateOrganisationNotifications describes PUT /api/v1/organisation/notifications: Choose which events are mailed to owners and admins without a choice of their own.
+var UpdateOrganisationNotifications = Operation[UpdateNotificationsInput, NotificationPreferences]{"PUT", "/api/v1/organisation/notifications"}
+
+// UpdateProduct describes PATCH /api/v1/products/{id}: Update a product.
+var UpdateProduct = Operation[UpdateProductInput, Product]{"PATCH", "/api/v1/products/{id}"}
+
+// UpdateVersion describes PATCH /api/v1/versions/{id}: Update a version.
+var UpdateVersion = Operation[UpdateVersionInput, Version]{"PATCH", "/api/v1/versions/{id}"}
+
+// UpdateWebhook describes PATCH /api/v1/webhooks/{id}: Update, disable or enable a webhook.
+var UpdateWebhook = Operation[UpdateWebhookInput, Webhook]{"PATCH", "/api/v1/webhooks/{id}"}
+
+// VerifyEmail describes POST /api/v1/email/verify: Verify an e-mail address with the link mailed to it.
+var VerifyEmail = Operation[VerifyEmailInput, None]{"POST", "/api/v1/email/verify"}

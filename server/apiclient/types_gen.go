@@ -17,6 +17,20 @@ const (
 // CloneActionValues are all values of CloneAction.
 var CloneActionValues = []CloneAction{CloneActionRefuse, CloneActionSuspend, CloneActionReport}
 
+// DefaultRole is one of the constants below.
+type DefaultRole string
+
+// Constants of DefaultRole.
+const (
+	DefaultRoleAdmin     DefaultRole = "admin"
+	DefaultRoleDeveloper DefaultRole = "developer"
+	DefaultRoleSupport   DefaultRole = "support"
+	DefaultRoleViewer    DefaultRole = "viewer"
+)
+
+// DefaultRoleValues are all values of DefaultRole.
+var DefaultRoleValues = []DefaultRole{DefaultRoleAdmin, DefaultRoleDeveloper, DefaultRoleSupport, DefaultRoleViewer}
+
 // DeliveryState is one of the constants below.
 type DeliveryState string
 
@@ -30,18 +44,36 @@ const (
 // DeliveryStateValues are all values of DeliveryState.
 var DeliveryStateValues = []DeliveryState{DeliveryStatePending, DeliveryStateDelivered, DeliveryStateFailed}
 
-// EventKind is one of the constants below.
-type EventKind string
+// EventType is one of the constants below.
+type EventType string
 
-// Constants of EventKind.
+// Constants of EventType.
 const (
-	EventKindStarted     EventKind = "started"
-	EventKindRenewed     EventKind = "renewed"
-	EventKindTransferred EventKind = "transferred"
+	EventTypeLicenseCreated             EventType = "license.created"
+	EventTypeLicenseChanged             EventType = "license.changed"
+	EventTypeLicenseSuspended           EventType = "license.suspended"
+	EventTypeLicenseReinstated          EventType = "license.reinstated"
+	EventTypeLicenseRevoked             EventType = "license.revoked"
+	EventTypeLicenseDeleted             EventType = "license.deleted"
+	EventTypeLicenseExpiring            EventType = "license.expiring"
+	EventTypeLicenseExpired             EventType = "license.expired"
+	EventTypeLicenseNearlyExhausted     EventType = "license.nearly_exhausted"
+	EventTypeLicenseExhausted           EventType = "license.exhausted"
+	EventTypeActivationCreated          EventType = "activation.created"
+	EventTypeActivationClosed           EventType = "activation.closed"
+	EventTypeActivationRefused          EventType = "activation.refused"
+	EventTypeActivationRestored         EventType = "activation.restored"
+	EventTypeActivationCloneSuspected   EventType = "activation.clone_suspected"
+	EventTypeActivationRestoredTooOften EventType = "activation.restored_too_often"
+	EventTypeKeysChanged                EventType = "keys.changed"
+	EventTypeKeysCompromised            EventType = "keys.compromised"
+	EventTypeServerRestored             EventType = "server.restored"
+	EventTypeServerInterrupted          EventType = "server.interrupted"
+	EventTypeWebhookDisabled            EventType = "webhook.disabled"
 )
 
-// EventKindValues are all values of EventKind.
-var EventKindValues = []EventKind{EventKindStarted, EventKindRenewed, EventKindTransferred}
+// EventTypeValues are all values of EventType.
+var EventTypeValues = []EventType{EventTypeLicenseCreated, EventTypeLicenseChanged, EventTypeLicenseSuspended, EventTypeLicenseReinstated, EventTypeLicenseRevoked, EventTypeLicenseDeleted, EventTypeLicenseExpiring, EventTypeLicenseExpired, EventTypeLicenseNearlyExhausted, EventTypeLicenseExhausted, EventTypeActivationCreated, EventTypeActivationClosed, EventTypeActivationRefused, EventTypeActivationRestored, EventTypeActivationCloneSuspected, EventTypeActivationRestoredTooOften, EventTypeKeysChanged, EventTypeKeysCompromised, EventTypeServerRestored, EventTypeServerInterrupted, EventTypeWebhookDisabled}
 
 // EvidenceCode is one of the constants below.
 type EvidenceCode string
@@ -79,36 +111,18 @@ const (
 // FingerprintActionValues are all values of FingerprintAction.
 var FingerprintActionValues = []FingerprintAction{FingerprintActionReport, FingerprintActionRefuse}
 
-// HappenedType is one of the constants below.
-type HappenedType string
+// HistoryEntryKind is one of the constants below.
+type HistoryEntryKind string
 
-// Constants of HappenedType.
+// Constants of HistoryEntryKind.
 const (
-	HappenedTypeLicenseCreated             HappenedType = "license.created"
-	HappenedTypeLicenseChanged             HappenedType = "license.changed"
-	HappenedTypeLicenseSuspended           HappenedType = "license.suspended"
-	HappenedTypeLicenseReinstated          HappenedType = "license.reinstated"
-	HappenedTypeLicenseRevoked             HappenedType = "license.revoked"
-	HappenedTypeLicenseDeleted             HappenedType = "license.deleted"
-	HappenedTypeLicenseExpiring            HappenedType = "license.expiring"
-	HappenedTypeLicenseExpired             HappenedType = "license.expired"
-	HappenedTypeLicenseNearlyExhausted     HappenedType = "license.nearly_exhausted"
-	HappenedTypeLicenseExhausted           HappenedType = "license.exhausted"
-	HappenedTypeActivationCreated          HappenedType = "activation.created"
-	HappenedTypeActivationClosed           HappenedType = "activation.closed"
-	HappenedTypeActivationRefused          HappenedType = "activation.refused"
-	HappenedTypeActivationRestored         HappenedType = "activation.restored"
-	HappenedTypeActivationCloneSuspected   HappenedType = "activation.clone_suspected"
-	HappenedTypeActivationRestoredTooOften HappenedType = "activation.restored_too_often"
-	HappenedTypeKeysChanged                HappenedType = "keys.changed"
-	HappenedTypeKeysCompromised            HappenedType = "keys.compromised"
-	HappenedTypeServerRestored             HappenedType = "server.restored"
-	HappenedTypeServerInterrupted          HappenedType = "server.interrupted"
-	HappenedTypeWebhookDisabled            HappenedType = "webhook.disabled"
+	HistoryEntryKindStarted     HistoryEntryKind = "started"
+	HistoryEntryKindRenewed     HistoryEntryKind = "renewed"
+	HistoryEntryKindTransferred HistoryEntryKind = "transferred"
 )
 
-// HappenedTypeValues are all values of HappenedType.
-var HappenedTypeValues = []HappenedType{HappenedTypeLicenseCreated, HappenedTypeLicenseChanged, HappenedTypeLicenseSuspended, HappenedTypeLicenseReinstated, HappenedTypeLicenseRevoked, HappenedTypeLicenseDeleted, HappenedTypeLicenseExpiring, HappenedTypeLicenseExpired, HappenedTypeLicenseNearlyExhausted, HappenedTypeLicenseExhausted, HappenedTypeActivationCreated, HappenedTypeActivationClosed, HappenedTypeActivationRefused, HappenedTypeActivationRestored, HappenedTypeActivationCloneSuspected, HappenedTypeActivationRestoredTooOften, HappenedTypeKeysChanged, HappenedTypeKeysCompromised, HappenedTypeServerRestored, HappenedTypeServerInterrupted, HappenedTypeWebhookDisabled}
+// HistoryEntryKindValues are all values of HistoryEntryKind.
+var HistoryEntryKindValues = []HistoryEntryKind{HistoryEntryKindStarted, HistoryEntryKindRenewed, HistoryEntryKindTransferred}
 
 // KeyState is one of the constants below.
 type KeyState string
@@ -153,20 +167,6 @@ const (
 
 // LicenseStatusValues are all values of LicenseStatus.
 var LicenseStatusValues = []LicenseStatus{LicenseStatusActive, LicenseStatusSuspended, LicenseStatusRevoked}
-
-// Newcomers is one of the constants below.
-type Newcomers string
-
-// Constants of Newcomers.
-const (
-	NewcomersAdmin     Newcomers = "admin"
-	NewcomersDeveloper Newcomers = "developer"
-	NewcomersSupport   Newcomers = "support"
-	NewcomersViewer    Newcomers = "viewer"
-)
-
-// NewcomersValues are all values of Newcomers.
-var NewcomersValues = []Newcomers{NewcomersAdmin, NewcomersDeveloper, NewcomersSupport, NewcomersViewer}
 
 // PolicyPeriod is one of the constants below.
 type PolicyPeriod string
@@ -217,28 +217,28 @@ type Scope string
 
 // Constants of Scope.
 const (
-	ScopeAccessGovern       Scope = "access.govern"
-	ScopeActivationsFree    Scope = "activations.free"
-	ScopeAuditRead          Scope = "audit.read"
-	ScopeCatalogueDelete    Scope = "catalogue.delete"
-	ScopeCatalogueEdit      Scope = "catalogue.edit"
-	ScopeCatalogueRead      Scope = "catalogue.read"
-	ScopeKeysCompromise     Scope = "keys.compromise"
-	ScopeKeysEdit           Scope = "keys.edit"
-	ScopeKeysRead           Scope = "keys.read"
-	ScopeLicensesEdit       Scope = "licenses.edit"
-	ScopeLicensesEnd        Scope = "licenses.end"
-	ScopeLicensesIssue      Scope = "licenses.issue"
-	ScopeLicensesRead       Scope = "licenses.read"
-	ScopeMembersEdit        Scope = "members.edit"
-	ScopeMembersRead        Scope = "members.read"
-	ScopeOrganisationExport Scope = "organisation.export"
-	ScopeTokensManage       Scope = "tokens.manage"
-	ScopeWebhooksManage     Scope = "webhooks.manage"
+	ScopeAccessManage          Scope = "access.manage"
+	ScopeActivationsDeactivate Scope = "activations.deactivate"
+	ScopeAuditRead             Scope = "audit.read"
+	ScopeCatalogueDelete       Scope = "catalogue.delete"
+	ScopeCatalogueEdit         Scope = "catalogue.edit"
+	ScopeCatalogueRead         Scope = "catalogue.read"
+	ScopeKeysCompromise        Scope = "keys.compromise"
+	ScopeKeysEdit              Scope = "keys.edit"
+	ScopeKeysRead              Scope = "keys.read"
+	ScopeLicensesEdit          Scope = "licenses.edit"
+	ScopeLicensesIssue         Scope = "licenses.issue"
+	ScopeLicensesRead          Scope = "licenses.read"
+	ScopeLicensesRevoke        Scope = "licenses.revoke"
+	ScopeMembersEdit           Scope = "members.edit"
+	ScopeMembersRead           Scope = "members.read"
+	ScopeOrganisationExport    Scope = "organisation.export"
+	ScopeTokensManage          Scope = "tokens.manage"
+	ScopeWebhooksManage        Scope = "webhooks.manage"
 )
 
 // ScopeValues are all values of Scope.
-var ScopeValues = []Scope{ScopeAccessGovern, ScopeActivationsFree, ScopeAuditRead, ScopeCatalogueDelete, ScopeCatalogueEdit, ScopeCatalogueRead, ScopeKeysCompromise, ScopeKeysEdit, ScopeKeysRead, ScopeLicensesEdit, ScopeLicensesEnd, ScopeLicensesIssue, ScopeLicensesRead, ScopeMembersEdit, ScopeMembersRead, ScopeOrganisationExport, ScopeTokensManage, ScopeWebhooksManage}
+var ScopeValues = []Scope{ScopeAccessManage, ScopeActivationsDeactivate, ScopeAuditRead, ScopeCatalogueDelete, ScopeCatalogueEdit, ScopeCatalogueRead, ScopeKeysCompromise, ScopeKeysEdit, ScopeKeysRead, ScopeLicensesEdit, ScopeLicensesIssue, ScopeLicensesRead, ScopeLicensesRevoke, ScopeMembersEdit, ScopeMembersRead, ScopeOrganisationExport, ScopeTokensManage, ScopeWebhooksManage}
 
 // Trigger is one of the constants below.
 type Trigger string
@@ -252,8 +252,8 @@ const (
 // TriggerValues are all values of Trigger.
 var TriggerValues = []Trigger{TriggerEveryCall, TriggerInterval}
 
-// Acceptance: a JSON object of the API.
-type Acceptance struct {
+// AcceptInvitationInput: a JSON object of the API.
+type AcceptInvitationInput struct {
 	Name string `json:"name"`
 	// 12 characters or more.
 	Password string `json:"password"`
@@ -263,58 +263,54 @@ type Acceptance struct {
 
 // AccessSettings: a JSON object of the API.
 type AccessSettings struct {
-	OIDC *Provider `json:"oidc,omitempty"`
+	OIDC *OIDCProvider `json:"oidc,omitempty"`
 	// Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop.
 	RequireMFA bool  `json:"require_mfa"`
 	Revision   int64 `json:"revision"`
-}
-
-// AccessSettingsEdit: a JSON object of the API.
-type AccessSettingsEdit struct {
-	// Absent: people log in here alone.
-	OIDC       *ProviderEdit `json:"oidc,omitempty"`
-	RequireMFA bool          `json:"require_mfa"`
-	// As they were read; needed unless If-Match names it.
-	Revision *int64 `json:"revision,omitempty"`
 }
 
 // Activation: a JSON object of the API.
 type Activation struct {
 	// That its last sync came from.
 	Address *string `json:"address,omitempty"`
+	// Calls of this installation that were charged; what is above counted is prepaid.
+	CallsCharged int64 `json:"calls_charged"`
+	// Calls of this installation.
+	CallsUsed int64     `json:"calls_used"`
+	ChangedAt time.Time `json:"changed_at,omitzero"`
 	// Parts of the fingerprint that were others before, when any changed last.
-	Changed   Nullable[[]string] `json:"changed,omitzero"`
-	ChangedAt time.Time          `json:"changed_at,omitzero"`
+	ChangedParts Nullable[[]string] `json:"changed_parts,omitzero"`
 	// Since when all its holders are refused.
 	Cloned time.Time `json:"cloned,omitzero"`
 	// When it said goodbye or was deactivated.
-	Closed time.Time `json:"closed,omitzero"`
-	// Calls of this installation.
-	Counted int64     `json:"counted"`
+	Closed  time.Time `json:"closed,omitzero"`
 	Created time.Time `json:"created"`
 	// The latest re-activations, oldest first; those of the last 90 days.
 	Evidence []Evidence `json:"evidence"`
 	// How many chains it has had: one more for each time that it was restored.
 	Generation int64 `json:"generation"`
-	// Calls of this installation that were charged; what is above counted is prepaid.
-	Granted int64 `json:"granted"`
 	// Hash of the installation's own key.
 	ID       string    `json:"id"`
 	LastSync time.Time `json:"last_sync"`
+	// Leases in the present chain.
+	LeaseNumber int64 `json:"lease_number"`
 	// The vendor's own.
 	Name *string `json:"name,omitempty"`
-	// Leases in the present chain.
-	Number int64 `json:"number"`
 	// How often it was activated anew from an older state, in the present window.
-	Restores int64 `json:"restores"`
+	Reactivations int64 `json:"reactivations"`
 	// What it last told of itself, if the policy asks.
 	Statistics *Statistics `json:"statistics,omitempty"`
 }
 
-// ActivationEdit: a JSON object of the API.
-type ActivationEdit struct {
-	// Empty: none.
-	Name string `json:"name"`
+// ActiveSession: a JSON object of the API.
+type ActiveSession struct {
+	// How one proved to be it.
+	AuthMethod string    `json:"auth_method"`
+	Created    time.Time `json:"created"`
+	// The one that asks.
+	Current bool      `json:"current"`
+	Expires time.Time `json:"expires"`
+	ID      string    `json:"id"`
 }
 
 // Actor: a JSON object of the API.
@@ -325,23 +321,11 @@ type Actor struct {
 	Name   *string `json:"name,omitempty"`
 }
 
-// AllDone: a JSON object of the API.
-type AllDone struct {
-	Done   int64  `json:"done"`
-	Failed int64  `json:"failed"`
-	Items  []Done `json:"items"`
-}
-
-// Attempt: a JSON object of the API.
-type Attempt struct {
-	// Its beginning.
-	Answer *string `json:"answer,omitempty"`
-	Error  *string `json:"error,omitempty"`
-	// Absent: there was no answer.
-	Status *int64    `json:"status,omitempty"`
-	Time   time.Time `json:"time"`
-	// Milliseconds.
-	Took int64 `json:"took"`
+// AddKeyInput: a JSON object of the API.
+type AddKeyInput struct {
+	// From then on nothing that it signed is accepted; by default never.
+	Expires time.Time `json:"expires,omitzero"`
+	Use     KeyUse    `json:"use"`
 }
 
 // AuditHead: a JSON object of the API.
@@ -370,17 +354,25 @@ type AuditLine struct {
 	Unknown  *bool              `json:"unknown,omitempty"`
 }
 
-// Both: a JSON object of the API.
-type Both struct {
-	// Of the authenticator, or a recovery code.
-	Code     string `json:"code"`
-	Password string `json:"password"`
+// BindMachineInput: a JSON object of the API.
+type BindMachineInput struct {
+	// Of its fingerprint, as the program tells them; none: any machine.
+	Parts []FingerprintPart `json:"parts"`
 }
 
-// CertificateNew: a JSON object of the API.
-type CertificateNew struct {
-	// Armored, of the product's root.
-	Certificate string `json:"certificate"`
+// BulkResult: a JSON object of the API.
+type BulkResult struct {
+	// Why it was not done; absent when it was.
+	Error *Problem `json:"error,omitempty"`
+	// Of the license; absent when it could not be made.
+	ID *string `json:"id,omitempty"`
+}
+
+// BulkResults: a JSON object of the API.
+type BulkResults struct {
+	Failed    int64        `json:"failed"`
+	Items     []BulkResult `json:"items"`
+	Succeeded int64        `json:"succeeded"`
 }
 
 // Change: a JSON object of the API.
@@ -389,30 +381,179 @@ type Change struct {
 	To   any `json:"to,omitzero"`
 }
 
-// Confirmed: a JSON object of the API.
-type Confirmed struct {
-	// To be sent as X-CSRF-Token with every request but GET; empty for an API token.
-	CSRFToken string `json:"csrf_token"`
-	// Absent for an API token that never does.
-	Expires      time.Time    `json:"expires,omitzero"`
-	Member       Member       `json:"member"`
-	Organisation Organisation `json:"organisation"`
-	// They are shown here and never again.
-	RecoveryCodes []string `json:"recovery_codes"`
-	// Of an API token; a session may what the role allows.
-	Scope []Scope `json:"scope,omitzero"`
+// ChangeEmailInput: a JSON object of the API.
+type ChangeEmailInput struct {
+	// The new one. It counts as not verified until the link that is mailed there is opened.
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// ChangePasswordInput: a JSON object of the API.
+type ChangePasswordInput struct {
+	CurrentPassword string `json:"current_password"`
+	// 12 characters or more.
+	NewPassword string `json:"new_password"`
+}
+
+// ConfirmMFAInput: a JSON object of the API.
+type ConfirmMFAInput struct {
+	Code string `json:"code"`
+	// Needed from who has one.
+	Password *string `json:"password,omitempty"`
 }
 
 // Counts: a JSON object of the API.
 type Counts struct {
-	Activations  int64 `json:"activations"`
-	Customers    int64 `json:"customers"`
-	Events       int64 `json:"events"`
-	Licenses     int64 `json:"licenses"`
-	Periods      int64 `json:"periods"`
-	Products     int64 `json:"products"`
-	Reservations int64 `json:"reservations"`
-	Versions     int64 `json:"versions"`
+	Activations    int64 `json:"activations"`
+	Customers      int64 `json:"customers"`
+	HistoryEntries int64 `json:"history_entries"`
+	Licenses       int64 `json:"licenses"`
+	Periods        int64 `json:"periods"`
+	Products       int64 `json:"products"`
+	Reservations   int64 `json:"reservations"`
+	Versions       int64 `json:"versions"`
+}
+
+// CreateCustomerInput: a JSON object of the API.
+type CreateCustomerInput struct {
+	Email    *string           `json:"email,omitempty"`
+	Metadata map[string]string `json:"metadata,omitzero"`
+	Name     string            `json:"name"`
+	// The vendor's own, such as a number in its shop; unique where it is given.
+	Reference *string `json:"reference,omitempty"`
+}
+
+// CreateHoldInput: a JSON object of the API.
+type CreateHoldInput struct {
+	// The installation that it is for.
+	Activation  *string `json:"activation,omitempty"`
+	Entitlement string  `json:"entitlement"`
+	// Default: now.
+	From time.Time `json:"from,omitzero"`
+	// For people: who it is for.
+	Note *string `json:"note,omitempty"`
+	// Or a part of the fingerprint of whom it is for, such as a user's name that the program tells.
+	Part *FingerprintPart `json:"part,omitempty"`
+	// Default: 1. All holds of a license have at most 4000.
+	Slots *int64    `json:"slots,omitempty"`
+	Until time.Time `json:"until"`
+}
+
+// CreateLicenseInput: a JSON object of the API.
+type CreateLicenseInput struct {
+	// Calls, over the whole life; needed by the types calls and time_and_calls.
+	Allowance *int64 `json:"allowance,omitempty"`
+	// Where entitlements are used; names of letters, digits, dots, hyphens and underscores.
+	Contexts []string `json:"contexts"`
+	Customer *string  `json:"customer,omitempty"`
+	// Of the customer's record, whose name the license gets if it has none.
+	CustomerID   *string       `json:"customer_id,omitempty"`
+	Entitlements []Entitlement `json:"entitlements"`
+	// The types time and time_and_calls need this or expires_after.
+	Expires time.Time `json:"expires,omitzero"`
+	// A term in ms instead of an end.
+	ExpiresAfterMS *int64 `json:"expires_after_ms,omitempty"`
+	// What the term counts from: the license's creation or its first activation. Default: creation.
+	ExpiresFrom ExpiresFrom `json:"expires_from,omitzero"`
+	// Other versions of the product that were released until then are good too.
+	Maintenance time.Time         `json:"maintenance,omitzero"`
+	Metadata    map[string]string `json:"metadata,omitzero"`
+	Name        *string           `json:"name,omitempty"`
+	Overrides   *Overrides        `json:"overrides,omitempty"`
+	// It is there to be tried; its type has an end.
+	Trial *bool `json:"trial,omitempty"`
+}
+
+// CreateLicensesInput: a JSON object of the API.
+type CreateLicensesInput struct {
+	Count int64 `json:"count"`
+	// {n} in its name becomes the number of the license, from 1.
+	Template CreateLicenseInput `json:"template"`
+}
+
+// CreateProductInput: a JSON object of the API.
+type CreateProductInput struct {
+	Description *string `json:"description,omitempty"`
+	// How its keys are made; by default new ones of version 4, with their root.
+	Keys *ProductKeysInput `json:"keys,omitempty"`
+	// The vendor's own; never interpreted.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	// Unique within the organisation.
+	Name string `json:"name"`
+}
+
+// CreateTokenInput: a JSON object of the API.
+type CreateTokenInput struct {
+	// Absent: never.
+	Expires time.Time `json:"expires,omitzero"`
+	// What it is for, for people.
+	Name string `json:"name"`
+	// What it may do: no more than one's role allows, now and later.
+	Scope []Scope `json:"scope"`
+}
+
+// CreateVersionInput: a JSON object of the API.
+type CreateVersionInput struct {
+	Description *string           `json:"description,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitzero"`
+	// Unique within the product.
+	Name   string    `json:"name"`
+	Policy PolicyNew `json:"policy"`
+	// Licenses of other versions whose maintenance lasts until then are good for this one too.
+	Released time.Time `json:"released,omitzero"`
+}
+
+// CreateWebhookInput: a JSON object of the API.
+type CreateWebhookInput struct {
+	Events []EventType `json:"events"`
+	Name   *string     `json:"name,omitempty"`
+	// https://…, at a public address.
+	URL string `json:"url"`
+}
+
+// CreatedInvitation: a JSON object of the API.
+type CreatedInvitation struct {
+	Created time.Time `json:"created"`
+	Email   string    `json:"email"`
+	Expires time.Time `json:"expires"`
+	ID      string    `json:"id"`
+	// The member who invites.
+	InvitedBy string `json:"invited_by"`
+	// To be passed on; it is shown here and never again. Absent where the server has mailed it.
+	Link *string `json:"link,omitempty"`
+	Role Role    `json:"role"`
+}
+
+// CreatedToken: a JSON object of the API.
+type CreatedToken struct {
+	Created time.Time `json:"created"`
+	// Absent: never.
+	Expires time.Time `json:"expires,omitzero"`
+	// Also the part of the secret between its two underscores.
+	ID string `json:"id"`
+	// Last use, within an hour; absent: never.
+	LastUsed time.Time `json:"last_used,omitzero"`
+	// Who made it, and for whom it acts.
+	Member string  `json:"member"`
+	Name   string  `json:"name"`
+	Scope  []Scope `json:"scope"`
+	// To be sent as Authorization: Bearer. It is shown here and never again.
+	Secret string `json:"secret"`
+}
+
+// CreatedWebhook: a JSON object of the API.
+type CreatedWebhook struct {
+	Created  time.Time `json:"created"`
+	Disabled bool      `json:"disabled"`
+	// Why the server has disabled it; absent: a member did.
+	DisabledReason *string     `json:"disabled_reason,omitempty"`
+	Events         []EventType `json:"events"`
+	ID             string      `json:"id"`
+	Name           string      `json:"name"`
+	Revision       int64       `json:"revision"`
+	// Signs the requests, as Standard Webhooks says. It is shown here and never again.
+	Secret string `json:"secret"`
+	URL    string `json:"url"`
 }
 
 // Customer: a JSON object of the API.
@@ -427,45 +568,10 @@ type Customer struct {
 	Updated   time.Time         `json:"updated"`
 }
 
-// CustomerEdit: a JSON object of the API.
-type CustomerEdit struct {
-	Email *string `json:"email,omitempty"`
-	// Replaces all of it.
-	Metadata map[string]string `json:"metadata,omitzero"`
-	// Licenses keep the name that they have.
-	Name      *string `json:"name,omitempty"`
-	Reference *string `json:"reference,omitempty"`
-	// Of the customer as it was read; needed unless If-Match names it.
-	Revision *int64 `json:"revision,omitempty"`
-}
-
-// CustomerNew: a JSON object of the API.
-type CustomerNew struct {
-	Email    *string           `json:"email,omitempty"`
-	Metadata map[string]string `json:"metadata,omitzero"`
-	Name     string            `json:"name"`
-	// The vendor's own, such as a number in its shop; unique where it is given.
-	Reference *string `json:"reference,omitempty"`
-}
-
-// Data: a JSON object of the API.
-type Data struct {
-	Activation *string `json:"activation,omitempty"`
-	Customer   *string `json:"customer,omitempty"`
-	// Of the type; docs/events.md.
-	Details map[string]any `json:"details,omitzero"`
-	License *string        `json:"license,omitempty"`
-	// Of the license.
-	Name         *string `json:"name,omitempty"`
-	Organisation string  `json:"organisation"`
-	Product      *string `json:"product,omitempty"`
-	Version      *string `json:"version,omitempty"`
-}
-
 // Delivery: a JSON object of the API.
 type Delivery struct {
 	// The latest, oldest first.
-	Attempts []Attempt `json:"attempts"`
+	Attempts []DeliveryAttempt `json:"attempts"`
 	// As it is sent.
 	Body    string    `json:"body"`
 	Created time.Time `json:"created"`
@@ -473,24 +579,21 @@ type Delivery struct {
 	Event string `json:"event"`
 	ID    string `json:"id"`
 	// When it is tried again.
-	Next  time.Time     `json:"next,omitzero"`
-	State DeliveryState `json:"state"`
-	Type  string        `json:"type"`
+	NextAttempt time.Time     `json:"next_attempt,omitzero"`
+	State       DeliveryState `json:"state"`
+	Type        string        `json:"type"`
 }
 
-// Done: a JSON object of the API.
-type Done struct {
-	// Why it was not done; absent when it was.
-	Error *Problem `json:"error,omitempty"`
-	// Of the license; absent when it could not be made.
-	ID *string `json:"id,omitempty"`
-}
-
-// Email: a JSON object of the API.
-type Email struct {
-	// The new one. It counts as not verified until the link that is mailed there is opened.
-	Email    string `json:"email"`
-	Password string `json:"password"`
+// DeliveryAttempt: a JSON object of the API.
+type DeliveryAttempt struct {
+	// Milliseconds.
+	DurationMS int64   `json:"duration_ms"`
+	Error      *string `json:"error,omitempty"`
+	// Its beginning.
+	ResponseExcerpt *string `json:"response_excerpt,omitempty"`
+	// Absent: there was no answer.
+	Status *int64    `json:"status,omitempty"`
+	Time   time.Time `json:"time"`
 }
 
 // Enrolment: a JSON object of the API.
@@ -510,27 +613,26 @@ type Entitlement struct {
 
 // Event: a JSON object of the API.
 type Event struct {
-	// Of the license, after.
-	Allowance *int64 `json:"allowance,omitempty"`
-	// By a renewal.
-	Calls *int64 `json:"calls,omitempty"`
-	// Of the license, after.
-	Expires time.Time `json:"expires,omitzero"`
-	// By a renewal, in ms.
-	Extend *int64 `json:"extend,omitempty"`
-	// The customer before a transfer.
-	From   *string   `json:"from,omitempty"`
-	FromID *string   `json:"from_id,omitempty"`
-	Key    string    `json:"key"`
-	Kind   EventKind `json:"kind"`
-	// By a renewal, in ms.
-	Maintained *int64 `json:"maintained,omitempty"`
-	// Of the license, after.
-	Maintenance time.Time `json:"maintenance,omitzero"`
-	Time        time.Time `json:"time"`
-	// The customer after a transfer.
-	To   *string `json:"to,omitempty"`
-	ToID *string `json:"to_id,omitempty"`
+	Data EventData `json:"data"`
+	// The same however often the event comes.
+	ID        string    `json:"id"`
+	Timestamp time.Time `json:"timestamp"`
+	// What happened; docs/events.md.
+	Type EventType `json:"type"`
+}
+
+// EventData: a JSON object of the API.
+type EventData struct {
+	Activation *string `json:"activation,omitempty"`
+	Customer   *string `json:"customer,omitempty"`
+	// Of the type; docs/events.md.
+	Details map[string]any `json:"details,omitzero"`
+	License *string        `json:"license,omitempty"`
+	// Of the license.
+	Name         *string `json:"name,omitempty"`
+	Organisation string  `json:"organisation"`
+	Product      *string `json:"product,omitempty"`
+	Version      *string `json:"version,omitempty"`
 }
 
 // Evidence: a JSON object of the API.
@@ -538,16 +640,22 @@ type Evidence struct {
 	Address *string `json:"address,omitempty"`
 	// The holder of the closed chain came back: two take turns.
 	Alternation bool `json:"alternation"`
+	// Parts of the fingerprint that are not those of the last holder.
+	ChangedParts []string `json:"changed_parts"`
 	// That it was refused with.
 	Code EvidenceCode `json:"code,omitzero"`
-	// Parts of the fingerprint that are not those of the last holder.
-	Differs []string `json:"differs"`
 	// Of the lease that was shown.
 	Generation int64 `json:"generation"`
 	// Of the lease that was shown.
-	Number  int64     `json:"number"`
-	Refused bool      `json:"refused"`
-	Time    time.Time `json:"time"`
+	LeaseNumber int64     `json:"lease_number"`
+	Refused     bool      `json:"refused"`
+	Time        time.Time `json:"time"`
+}
+
+// ExternalSignatureInput: a JSON object of the API.
+type ExternalSignatureInput struct {
+	// Detached, of text, over the license's three lines: armored, or the binary packet in base64.
+	Signature string `json:"signature"`
 }
 
 // FieldError: a JSON object of the API.
@@ -557,26 +665,36 @@ type FieldError struct {
 	Field string `json:"field"`
 }
 
-// FirstCode: a JSON object of the API.
-type FirstCode struct {
-	Code string `json:"code"`
-	// Needed from who has one.
-	Password *string `json:"password,omitempty"`
+// FingerprintPart: a JSON object of the API.
+type FingerprintPart struct {
+	// As the program names it.
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
-// Forgotten: a JSON object of the API.
-type Forgotten struct {
-	Email string `json:"email"`
-}
-
-// Happened: a JSON object of the API.
-type Happened struct {
-	Data Data `json:"data"`
-	// The same however often the event comes.
-	ID        string    `json:"id"`
-	Timestamp time.Time `json:"timestamp"`
-	// What happened; docs/events.md.
-	Type HappenedType `json:"type"`
+// HistoryEntry: a JSON object of the API.
+type HistoryEntry struct {
+	// Of the license, after.
+	Allowance *int64 `json:"allowance,omitempty"`
+	// By a renewal.
+	CallsAdded *int64 `json:"calls_added,omitempty"`
+	// Of the license, after.
+	Expires time.Time `json:"expires,omitzero"`
+	// By a renewal, in ms.
+	ExtendedMS *int64 `json:"extended_ms,omitempty"`
+	// The customer before a transfer.
+	FromCustomer   *string          `json:"from_customer,omitempty"`
+	FromCustomerID *string          `json:"from_customer_id,omitempty"`
+	Key            string           `json:"key"`
+	Kind           HistoryEntryKind `json:"kind"`
+	// Of the license, after.
+	Maintenance time.Time `json:"maintenance,omitzero"`
+	// By a renewal, in ms.
+	MaintenanceExtendedMS *int64    `json:"maintenance_extended_ms,omitempty"`
+	Time                  time.Time `json:"time"`
+	// The customer after a transfer.
+	ToCustomer   *string `json:"to_customer,omitempty"`
+	ToCustomerID *string `json:"to_customer_id,omitempty"`
 }
 
 // Hold: a JSON object of the API.
@@ -592,62 +710,25 @@ type Hold struct {
 	Until time.Time `json:"until"`
 }
 
-// HoldNew: a JSON object of the API.
-type HoldNew struct {
-	// The installation that it is for.
-	Activation  *string `json:"activation,omitempty"`
-	Entitlement string  `json:"entitlement"`
-	// Default: now.
-	From time.Time `json:"from,omitzero"`
-	// For people: who it is for.
-	Note *string `json:"note,omitempty"`
-	// Or a part of the fingerprint of whom it is for, such as a user's name that the program tells.
-	Part *PartValue `json:"part,omitempty"`
-	// Default: 1. All holds of a license have at most 4000.
-	Slots *int64    `json:"slots,omitempty"`
-	Until time.Time `json:"until"`
-}
-
-// Holds: a JSON object of the API.
-type Holds struct {
-	Items []Hold `json:"items"`
-}
-
-// Imported: a JSON object of the API.
-type Imported struct {
-	// Licenses that were read; all of them are good.
-	Count  int64 `json:"count"`
-	DryRun bool  `json:"dry_run"`
-	// Of the licenses that were made, in the order of the request; empty for a dry run.
-	IDs []string `json:"ids"`
+// ImportCertificateInput: a JSON object of the API.
+type ImportCertificateInput struct {
+	// Armored, of the product's root.
+	Certificate string `json:"certificate"`
 }
 
 // Invitation: a JSON object of the API.
 type Invitation struct {
-	// The member who invites.
-	By      string    `json:"by"`
 	Created time.Time `json:"created"`
 	Email   string    `json:"email"`
+	Expires time.Time `json:"expires"`
 	ID      string    `json:"id"`
-	Role    Role      `json:"role"`
-	Until   time.Time `json:"until"`
-}
-
-// InvitationMade: a JSON object of the API.
-type InvitationMade struct {
 	// The member who invites.
-	By      string    `json:"by"`
-	Created time.Time `json:"created"`
-	Email   string    `json:"email"`
-	ID      string    `json:"id"`
-	// To be passed on; it is shown here and never again. Absent where the server has mailed it.
-	Link  *string   `json:"link,omitempty"`
-	Role  Role      `json:"role"`
-	Until time.Time `json:"until"`
+	InvitedBy string `json:"invited_by"`
+	Role      Role   `json:"role"`
 }
 
-// InvitationNew: a JSON object of the API.
-type InvitationNew struct {
+// InviteMemberInput: a JSON object of the API.
+type InviteMemberInput struct {
 	Email string `json:"email"`
 	// Owners are invited by owners alone.
 	Role Role `json:"role"`
@@ -660,24 +741,17 @@ type Key struct {
 	Expires     time.Time `json:"expires,omitzero"`
 	Fingerprint string    `json:"fingerprint"`
 	// The server has its private part.
-	Here bool `json:"here"`
+	HasPrivateKey bool `json:"has_private_key"`
+	// The server signs with it now.
+	IsActive bool `json:"is_active"`
 	// Of a requested key: what onelicense keys certify wants, where the root is.
 	Request *string   `json:"request,omitempty"`
 	Revoked time.Time `json:"revoked,omitzero"`
 	// It certifies the others.
-	Root bool `json:"root"`
-	// The server signs with it now.
-	Signs bool     `json:"signs"`
+	Root  bool     `json:"root"`
 	State KeyState `json:"state"`
 	// What its signatures are good for: file, lease, statement, delegation.
 	Uses []string `json:"uses"`
-}
-
-// KeyNew: a JSON object of the API.
-type KeyNew struct {
-	// From then on nothing that it signed is accepted; by default never.
-	Expires time.Time `json:"expires,omitzero"`
-	Use     KeyUse    `json:"use"`
 }
 
 // Keyring: a JSON object of the API.
@@ -690,18 +764,12 @@ type Keyring struct {
 	Statement *Statement `json:"statement,omitempty"`
 }
 
-// KeysNew: a JSON object of the API.
-type KeysNew struct {
-	// Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product.
-	Private *string `json:"private,omitempty"`
-	// Of OpenPGP. GnuPG reads 4; 6 is RFC 9580.
-	Version *int64 `json:"version,omitempty"`
-}
-
 // License: a JSON object of the API.
 type License struct {
-	Allowance int64     `json:"allowance"`
-	Archived  bool      `json:"archived"`
+	Allowance int64 `json:"allowance"`
+	Archived  bool  `json:"archived"`
+	// Calls counted so far; only where one license is read.
+	CallsUsed *int64    `json:"calls_used,omitempty"`
 	Contexts  []string  `json:"contexts"`
 	Created   time.Time `json:"created"`
 	Customer  string    `json:"customer"`
@@ -711,11 +779,11 @@ type License struct {
 	// Absent while a term that counts from the first activation has not begun.
 	Expires time.Time `json:"expires,omitzero"`
 	// The term, in ms, if it has one.
-	ExpiresAfter *int64      `json:"expires_after,omitempty"`
-	ExpiresFrom  ExpiresFrom `json:"expires_from,omitzero"`
+	ExpiresAfterMS *int64      `json:"expires_after_ms,omitempty"`
+	ExpiresFrom    ExpiresFrom `json:"expires_from,omitzero"`
 	// Names of the parts of the one machine that it is good for.
-	Fingerprint Nullable[[]string] `json:"fingerprint,omitzero"`
-	ID          string             `json:"id"`
+	FingerprintParts Nullable[[]string] `json:"fingerprint_parts,omitzero"`
+	ID               string             `json:"id"`
 	// Other versions of the product that were released until then are good too.
 	Maintenance time.Time         `json:"maintenance,omitzero"`
 	Metadata    map[string]string `json:"metadata"`
@@ -726,33 +794,7 @@ type License struct {
 	Status      LicenseStatus     `json:"status"`
 	Trial       *bool             `json:"trial,omitempty"`
 	Updated     time.Time         `json:"updated"`
-	// Calls counted so far; only where one license is read.
-	Used    *int64 `json:"used,omitempty"`
-	Version string `json:"version"`
-}
-
-// LicenseEdit: a JSON object of the API.
-type LicenseEdit struct {
-	Allowance *int64 `json:"allowance,omitempty"`
-	// Replaces all of them. Files that were issued before still say the old ones.
-	Contexts []string `json:"contexts,omitzero"`
-	Customer *string  `json:"customer,omitempty"`
-	// null: no record.
-	CustomerID Nullable[string] `json:"customer_id,omitzero"`
-	// Replaces all of them.
-	Entitlements []Entitlement `json:"entitlements,omitzero"`
-	// null: never, or, of a term that counts from the first activation, anew with the next sync of any installation.
-	Expires Nullable[time.Time] `json:"expires,omitzero"`
-	// null: none.
-	Maintenance Nullable[time.Time] `json:"maintenance,omitzero"`
-	// Replaces all of it.
-	Metadata map[string]string `json:"metadata,omitzero"`
-	Name     *string           `json:"name,omitempty"`
-	// Replaces all of them.
-	Overrides *Overrides `json:"overrides,omitempty"`
-	// Of the license as it was read; needed unless If-Match names it.
-	Revision *int64 `json:"revision,omitempty"`
-	Trial    *bool  `json:"trial,omitempty"`
+	Version     string            `json:"version"`
 }
 
 // LicenseIDs: a JSON object of the API.
@@ -760,68 +802,52 @@ type LicenseIDs struct {
 	IDs []string `json:"ids"`
 }
 
-// LicenseNew: a JSON object of the API.
-type LicenseNew struct {
-	// Calls, over the whole life; needed by the types calls and time_and_calls.
-	Allowance *int64 `json:"allowance,omitempty"`
-	// Where entitlements are used; names of letters, digits, dots, hyphens and underscores.
-	Contexts []string `json:"contexts"`
-	Customer *string  `json:"customer,omitempty"`
-	// Of the customer's record, whose name the license gets if it has none.
-	CustomerID   *string       `json:"customer_id,omitempty"`
-	Entitlements []Entitlement `json:"entitlements"`
-	// The types time and time_and_calls need this or expires_after.
-	Expires time.Time `json:"expires,omitzero"`
-	// A term in ms instead of an end.
-	ExpiresAfter *int64 `json:"expires_after,omitempty"`
-	// What the term counts from: the license's creation or its first activation. Default: creation.
-	ExpiresFrom ExpiresFrom `json:"expires_from,omitzero"`
-	// Other versions of the product that were released until then are good too.
-	Maintenance time.Time         `json:"maintenance,omitzero"`
-	Metadata    map[string]string `json:"metadata,omitzero"`
-	Name        *string           `json:"name,omitempty"`
-	Overrides   *Overrides        `json:"overrides,omitempty"`
-	// It is there to be tried; its type has an end.
-	Trial *bool `json:"trial,omitempty"`
+// LicenseImportResult: a JSON object of the API.
+type LicenseImportResult struct {
+	// Licenses that were read; all of them are good.
+	Count  int64 `json:"count"`
+	DryRun bool  `json:"dry_run"`
+	// Of the licenses that were made, in the order of the request; empty for a dry run.
+	IDs []string `json:"ids"`
 }
 
-// LicensesNew: a JSON object of the API.
-type LicensesNew struct {
-	Count int64 `json:"count"`
-	// {n} in its name becomes the number of the license, from 1.
-	Template LicenseNew `json:"template"`
+// LimitWindow: a JSON object of the API.
+type LimitWindow struct {
+	Count int64     `json:"count"`
+	From  time.Time `json:"from"`
+	// Of moves 0 is no limit.
+	Limit int64 `json:"limit"`
+	// From then on it counts anew.
+	Until time.Time `json:"until"`
 }
 
-// Link: a JSON object of the API.
-type Link struct {
-	// Absent where the server has mailed it.
-	Link *string `json:"link,omitempty"`
-}
-
-// LinkToken: a JSON object of the API.
-type LinkToken struct {
-	// From the link.
-	Token string `json:"token"`
-}
-
-// ListNew: a JSON object of the API.
-type ListNew struct {
-	// How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before.
-	MaxAge *int64 `json:"max_age,omitempty"`
-}
-
-// Login: a JSON object of the API.
-type Login struct {
+// LoginInput: a JSON object of the API.
+type LoginInput struct {
 	// Of the authenticator, or a recovery code; when the answer was code_required.
 	Code     *string `json:"code,omitempty"`
 	Email    string  `json:"email"`
 	Password string  `json:"password"`
 }
 
-// Machine: a JSON object of the API.
-type Machine struct {
-	// Of its fingerprint, as the program tells them; none: any machine.
-	Parts []PartValue `json:"parts"`
+// MFAEnabled: a JSON object of the API.
+type MFAEnabled struct {
+	// To be sent as X-CSRF-Token with every request but GET; empty for an API token.
+	CSRFToken string `json:"csrf_token"`
+	// Absent for an API token that never does.
+	Expires      time.Time    `json:"expires,omitzero"`
+	Member       Member       `json:"member"`
+	Organisation Organisation `json:"organisation"`
+	// They are shown here and never again.
+	RecoveryCodes []string `json:"recovery_codes"`
+	// Of an API token; a session may what the role allows.
+	Scope []Scope `json:"scope,omitzero"`
+}
+
+// MFAStatus: a JSON object of the API.
+type MFAStatus struct {
+	Enabled bool `json:"enabled"`
+	// How many are left.
+	RecoveryCodesLeft int64 `json:"recovery_codes_left"`
 }
 
 // Member: a JSON object of the API.
@@ -832,42 +858,66 @@ type Member struct {
 	Role  Role   `json:"role"`
 }
 
+// MemberDetails: a JSON object of the API.
+type MemberDetails struct {
+	Created  time.Time `json:"created"`
+	Disabled bool      `json:"disabled"`
+	Email    string    `json:"email"`
+	// Mail to the address reaches the person.
+	EmailVerified bool   `json:"email_verified"`
+	ID            string `json:"id"`
+	Name          string `json:"name"`
+	Revision      int64  `json:"revision"`
+	Role          Role   `json:"role"`
+}
+
 // NamedNumber: a JSON object of the API.
 type NamedNumber struct {
 	Name  string `json:"name"`
 	Value int64  `json:"value"`
 }
 
-// NewPassword: a JSON object of the API.
-type NewPassword struct {
-	// 12 characters or more.
-	Password string `json:"password"`
-	// From the link.
-	Token string `json:"token"`
-}
-
-// NoticeChoice: a JSON object of the API.
-type NoticeChoice struct {
+// NotificationPreferences: a JSON object of the API.
+type NotificationPreferences struct {
+	Events []EventType `json:"events"`
 	// False: it is what is usual.
-	Chosen bool           `json:"chosen"`
-	Events []HappenedType `json:"events"`
+	IsCustom bool `json:"is_custom"`
 }
 
-// NoticeEdit: a JSON object of the API.
-type NoticeEdit struct {
-	// Empty: nothing.
-	Events []HappenedType `json:"events"`
+// OIDCProvider: a JSON object of the API.
+type OIDCProvider struct {
+	ClientID string `json:"client_id"`
+	// What somebody becomes who was not invited; absent: nothing. Needs domains.
+	DefaultRole DefaultRole `json:"default_role,omitzero"`
+	// Of e-mail addresses that are let in; absent: all.
+	Domains []string `json:"domains,omitzero"`
+	// Its address, such as https://login.example.com.
+	Issuer string `json:"issuer"`
 }
 
-// OpenSession: a JSON object of the API.
-type OpenSession struct {
-	Created time.Time `json:"created"`
-	// The one that asks.
-	Current bool      `json:"current"`
-	Expires time.Time `json:"expires"`
-	ID      string    `json:"id"`
-	// How one proved to be it.
-	Via string `json:"via"`
+// OIDCProviderInput: a JSON object of the API.
+type OIDCProviderInput struct {
+	ClientID string `json:"client_id"`
+	// Kept where it is absent and the client the same. No answer shows it.
+	ClientSecret *string `json:"client_secret,omitempty"`
+	// What somebody becomes who was not invited; absent: nothing. Needs domains.
+	DefaultRole DefaultRole `json:"default_role,omitzero"`
+	// Of e-mail addresses that are let in; absent: all.
+	Domains []string `json:"domains,omitzero"`
+	// Its address, such as https://login.example.com.
+	Issuer string `json:"issuer"`
+}
+
+// OIDCRedirect: a JSON object of the API.
+type OIDCRedirect struct {
+	// To be opened in the same browser.
+	URL string `json:"url"`
+}
+
+// OneTimeLink: a JSON object of the API.
+type OneTimeLink struct {
+	// Absent where the server has mailed it.
+	Link *string `json:"link,omitempty"`
 }
 
 // Organisation: a JSON object of the API.
@@ -875,6 +925,17 @@ type Organisation struct {
 	Created time.Time `json:"created"`
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
+}
+
+// OrganisationImportResult: a JSON object of the API.
+type OrganisationImportResult struct {
+	// With dry_run: what would be made.
+	Created Counts `json:"created"`
+	DryRun  bool   `json:"dry_run"`
+	// Old id to new one, of records whose id was taken on this server.
+	Renamed map[string]string `json:"renamed"`
+	// What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew.
+	Skipped Counts `json:"skipped"`
 }
 
 // Overrides: a JSON object of the API.
@@ -895,48 +956,12 @@ type Overrides struct {
 	Trigger              Trigger           `json:"trigger,omitzero"`
 }
 
-// PartValue: a JSON object of the API.
-type PartValue struct {
-	// As the program names it.
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-// Password: a JSON object of the API.
-type Password struct {
-	// 12 characters or more.
-	New string `json:"new"`
-	Old string `json:"old"`
-}
-
 // Period: a JSON object of the API.
 type Period struct {
-	From time.Time `json:"from"`
+	CallsUsed int64     `json:"calls_used"`
+	From      time.Time `json:"from"`
 	// Only of the present one.
 	Until time.Time `json:"until,omitzero"`
-	Used  int64     `json:"used"`
-}
-
-// Person: a JSON object of the API.
-type Person struct {
-	Created  time.Time `json:"created"`
-	Disabled bool      `json:"disabled"`
-	Email    string    `json:"email"`
-	// Mail to the address reaches the person.
-	EmailVerified bool   `json:"email_verified"`
-	ID            string `json:"id"`
-	Name          string `json:"name"`
-	Revision      int64  `json:"revision"`
-	Role          Role   `json:"role"`
-}
-
-// PersonEdit: a JSON object of the API.
-type PersonEdit struct {
-	Name *string `json:"name,omitempty"`
-	// Of the person as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
-	Revision *int64 `json:"revision,omitempty"`
-	// Owners are made and changed by owners alone.
-	Role Role `json:"role,omitzero"`
 }
 
 // Policy: a JSON object of the API.
@@ -1044,72 +1069,61 @@ type Product struct {
 	Updated time.Time `json:"updated"`
 }
 
-// ProductEdit: a JSON object of the API.
-type ProductEdit struct {
-	Description *string `json:"description,omitempty"`
-	// Replaces all of it.
-	Metadata map[string]string `json:"metadata,omitzero"`
-	Name     *string           `json:"name,omitempty"`
-	// Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
-	Revision *int64 `json:"revision,omitempty"`
+// ProductKeysInput: a JSON object of the API.
+type ProductKeysInput struct {
+	// Of OpenPGP. GnuPG reads 4; 6 is RFC 9580.
+	OpenPGPVersion *int64 `json:"openpgp_version,omitempty"`
+	// Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product.
+	PrivateKeys *string `json:"private_keys,omitempty"`
 }
 
-// ProductNew: a JSON object of the API.
-type ProductNew struct {
-	Description *string `json:"description,omitempty"`
-	// How its keys are made; by default new ones of version 4, with their root.
-	Keys *KeysNew `json:"keys,omitempty"`
-	// The vendor's own; never interpreted.
-	Metadata map[string]string `json:"metadata,omitzero"`
-	// Unique within the organisation.
-	Name string `json:"name"`
+// PublishRevocationsInput: a JSON object of the API.
+type PublishRevocationsInput struct {
+	// How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before.
+	MaxAgeMS *int64 `json:"max_age_ms,omitempty"`
 }
 
-// Provider: a JSON object of the API.
-type Provider struct {
-	ClientID string `json:"client_id"`
-	// Of e-mail addresses that are let in; absent: all.
-	Domains []string `json:"domains,omitzero"`
-	// Its address, such as https://login.example.com.
-	Issuer string `json:"issuer"`
-	// What somebody becomes who was not invited; absent: nothing. Needs domains.
-	Newcomers Newcomers `json:"newcomers,omitzero"`
+// QueueEntry: a JSON object of the API.
+type QueueEntry struct {
+	Activation  string `json:"activation"`
+	Entitlement string `json:"entitlement"`
+	// When enough of the slots that are held now will have lapsed, if nobody renews or returns one. Absent: fewer are held.
+	Expected time.Time `json:"expected,omitzero"`
+	// From 1.
+	Position int64     `json:"position"`
+	Since    time.Time `json:"since"`
+	// When it is passed over, unless it asks again.
+	Until time.Time `json:"until"`
 }
 
-// ProviderEdit: a JSON object of the API.
-type ProviderEdit struct {
-	ClientID string `json:"client_id"`
-	// Kept where it is absent and the client the same. No answer shows it.
-	ClientSecret *string `json:"client_secret,omitempty"`
-	// Of e-mail addresses that are let in; absent: all.
-	Domains []string `json:"domains,omitzero"`
-	// Its address, such as https://login.example.com.
-	Issuer string `json:"issuer"`
-	// What somebody becomes who was not invited; absent: nothing. Needs domains.
-	Newcomers Newcomers `json:"newcomers,omitzero"`
+// ReauthenticationInput: a JSON object of the API.
+type ReauthenticationInput struct {
+	// Of the authenticator, or a recovery code.
+	Code     string `json:"code"`
+	Password string `json:"password"`
 }
 
-// Queue: a JSON object of the API.
-type Queue struct {
-	Items []Waiting `json:"items"`
-}
-
-// Recovery: a JSON object of the API.
-type Recovery struct {
+// RecoveryCodes: a JSON object of the API.
+type RecoveryCodes struct {
 	// They are shown here and never again.
 	RecoveryCodes []string `json:"recovery_codes"`
 }
 
-// RenewalNew: a JSON object of the API.
-type RenewalNew struct {
+// RenewLicenseInput: a JSON object of the API.
+type RenewLicenseInput struct {
 	// On top of the allowance.
 	Calls *int64 `json:"calls,omitempty"`
 	// Milliseconds on top of the license's time, or from now if that has passed.
-	Extend *int64 `json:"extend,omitempty"`
+	ExtendMS *int64 `json:"extend_ms,omitempty"`
 	// The caller's own, such as the number of an order: the same renewal again changes nothing.
 	Key string `json:"key"`
 	// Milliseconds on top of the maintenance, or from now if that has passed.
-	Maintenance *int64 `json:"maintenance,omitempty"`
+	MaintenanceMS *int64 `json:"maintenance_ms,omitempty"`
+}
+
+// RequestPasswordResetInput: a JSON object of the API.
+type RequestPasswordResetInput struct {
+	Email string `json:"email"`
 }
 
 // Reservation: a JSON object of the API.
@@ -1122,22 +1136,12 @@ type Reservation struct {
 	Until       time.Time `json:"until"`
 }
 
-// Restored: a JSON object of the API.
-type Restored struct {
-	DryRun bool `json:"dry_run"`
-	// With dry_run: what would be made.
-	Made Counts `json:"made"`
-	// Old id to new one, of records whose id was taken on this server.
-	Renamed map[string]string `json:"renamed"`
-	// What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew.
-	Skipped Counts `json:"skipped"`
-}
-
-// SecondFactor: a JSON object of the API.
-type SecondFactor struct {
-	Enabled bool `json:"enabled"`
-	// How many are left.
-	RecoveryCodes int64 `json:"recovery_codes"`
+// ResetPasswordInput: a JSON object of the API.
+type ResetPasswordInput struct {
+	// 12 characters or more.
+	Password string `json:"password"`
+	// From the link.
+	Token string `json:"token"`
 }
 
 // Session: a JSON object of the API.
@@ -1152,8 +1156,8 @@ type Session struct {
 	Scope []Scope `json:"scope,omitzero"`
 }
 
-// Setup: a JSON object of the API.
-type Setup struct {
+// SetupInput: a JSON object of the API.
+type SetupInput struct {
 	Email string `json:"email"`
 	Name  string `json:"name"`
 	// Name of the vendor.
@@ -1164,12 +1168,6 @@ type Setup struct {
 	Token string `json:"token"`
 }
 
-// SignatureNew: a JSON object of the API.
-type SignatureNew struct {
-	// Detached, of text, over the license's three lines: armored, or the binary packet in base64.
-	Signature string `json:"signature"`
-}
-
 // Statement: a JSON object of the API.
 type Statement struct {
 	// How many keys it names as retired or compromised.
@@ -1177,9 +1175,9 @@ type Statement struct {
 	// How many licenses it revokes.
 	Licenses int64 `json:"licenses"`
 	// How old it may be for license files, in milliseconds; 0: any age will do.
-	MaxAge int64     `json:"max_age"`
-	Number int64     `json:"number"`
-	Time   time.Time `json:"time"`
+	MaxAgeMS int64     `json:"max_age_ms"`
+	Number   int64     `json:"number"`
+	Time     time.Time `json:"time"`
 }
 
 // Statistics: a JSON object of the API.
@@ -1190,12 +1188,6 @@ type Statistics struct {
 	Program  *string                 `json:"program,omitempty"`
 }
 
-// ToProvider: a JSON object of the API.
-type ToProvider struct {
-	// To be opened in the same browser.
-	URL string `json:"url"`
-}
-
 // Token: a JSON object of the API.
 type Token struct {
 	Created time.Time `json:"created"`
@@ -1203,69 +1195,148 @@ type Token struct {
 	Expires time.Time `json:"expires,omitzero"`
 	// Also the part of the secret between its two underscores.
 	ID string `json:"id"`
+	// Last use, within an hour; absent: never.
+	LastUsed time.Time `json:"last_used,omitzero"`
 	// Who made it, and for whom it acts.
 	Member string  `json:"member"`
 	Name   string  `json:"name"`
 	Scope  []Scope `json:"scope"`
-	// Last use, within an hour; absent: never.
-	Used time.Time `json:"used,omitzero"`
 }
 
-// TokenMade: a JSON object of the API.
-type TokenMade struct {
-	Created time.Time `json:"created"`
-	// Absent: never.
-	Expires time.Time `json:"expires,omitzero"`
-	// Also the part of the secret between its two underscores.
-	ID string `json:"id"`
-	// Who made it, and for whom it acts.
-	Member string  `json:"member"`
-	Name   string  `json:"name"`
-	Scope  []Scope `json:"scope"`
-	// To be sent as Authorization: Bearer. It is shown here and never again.
-	Secret string `json:"secret"`
-	// Last use, within an hour; absent: never.
-	Used time.Time `json:"used,omitzero"`
-}
-
-// TokenNew: a JSON object of the API.
-type TokenNew struct {
-	// Absent: never.
-	Expires time.Time `json:"expires,omitzero"`
-	// What it is for, for people.
-	Name string `json:"name"`
-	// What it may do: no more than one's role allows, now and later.
-	Scope []Scope `json:"scope"`
-}
-
-// TransferNew: a JSON object of the API.
-type TransferNew struct {
-	// Deactivate the installations of the customer before.
-	Close *bool `json:"close,omitempty"`
+// TransferLicenseInput: a JSON object of the API.
+type TransferLicenseInput struct {
 	// Absent: the name in the record.
 	Customer *string `json:"customer,omitempty"`
 	// The record of the new customer; this or the name is needed.
 	CustomerID *string `json:"customer_id,omitempty"`
+	// Deactivate the installations of the customer before.
+	DeactivateInstallations *bool `json:"deactivate_installations,omitempty"`
 	// The caller's own: the same transfer again changes nothing.
 	Key *string `json:"key,omitempty"`
+}
+
+// UpdateAccessSettingsInput: a JSON object of the API.
+type UpdateAccessSettingsInput struct {
+	// Absent: people log in here alone.
+	OIDC       *OIDCProviderInput `json:"oidc,omitempty"`
+	RequireMFA bool               `json:"require_mfa"`
+	// As they were read; needed unless If-Match names it.
+	Revision *int64 `json:"revision,omitempty"`
+}
+
+// UpdateActivationInput: a JSON object of the API.
+type UpdateActivationInput struct {
+	// Empty: none.
+	Name string `json:"name"`
+}
+
+// UpdateCustomerInput: a JSON object of the API.
+type UpdateCustomerInput struct {
+	Email *string `json:"email,omitempty"`
+	// Replaces all of it.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	// Licenses keep the name that they have.
+	Name      *string `json:"name,omitempty"`
+	Reference *string `json:"reference,omitempty"`
+	// Of the customer as it was read; needed unless If-Match names it.
+	Revision *int64 `json:"revision,omitempty"`
+}
+
+// UpdateLicenseInput: a JSON object of the API.
+type UpdateLicenseInput struct {
+	Allowance *int64 `json:"allowance,omitempty"`
+	// Replaces all of them. Files that were issued before still say the old ones.
+	Contexts []string `json:"contexts,omitzero"`
+	Customer *string  `json:"customer,omitempty"`
+	// null: no record.
+	CustomerID Nullable[string] `json:"customer_id,omitzero"`
+	// Replaces all of them.
+	Entitlements []Entitlement `json:"entitlements,omitzero"`
+	// null: never, or, of a term that counts from the first activation, anew with the next sync of any installation.
+	Expires Nullable[time.Time] `json:"expires,omitzero"`
+	// null: none.
+	Maintenance Nullable[time.Time] `json:"maintenance,omitzero"`
+	// Replaces all of it.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	Name     *string           `json:"name,omitempty"`
+	// Replaces all of them.
+	Overrides *Overrides `json:"overrides,omitempty"`
+	// Of the license as it was read; needed unless If-Match names it.
+	Revision *int64 `json:"revision,omitempty"`
+	Trial    *bool  `json:"trial,omitempty"`
+}
+
+// UpdateMemberInput: a JSON object of the API.
+type UpdateMemberInput struct {
+	Name *string `json:"name,omitempty"`
+	// Of the person as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+	Revision *int64 `json:"revision,omitempty"`
+	// Owners are made and changed by owners alone.
+	Role Role `json:"role,omitzero"`
+}
+
+// UpdateNotificationsInput: a JSON object of the API.
+type UpdateNotificationsInput struct {
+	// Empty: nothing.
+	Events []EventType `json:"events"`
+}
+
+// UpdateProductInput: a JSON object of the API.
+type UpdateProductInput struct {
+	Description *string `json:"description,omitempty"`
+	// Replaces all of it.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	Name     *string           `json:"name,omitempty"`
+	// Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+	Revision *int64 `json:"revision,omitempty"`
+}
+
+// UpdateVersionInput: a JSON object of the API.
+type UpdateVersionInput struct {
+	Description *string `json:"description,omitempty"`
+	// Replaces all of it.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	Name     *string           `json:"name,omitempty"`
+	// Replaces all of it; the type stays. Programs get it with their next sync.
+	Policy *PolicyNew `json:"policy,omitempty"`
+	// null: no license but its own is good for it.
+	Released Nullable[time.Time] `json:"released,omitzero"`
+	// Of the version as it was read; needed unless If-Match names it.
+	Revision *int64 `json:"revision,omitempty"`
+}
+
+// UpdateWebhookInput: a JSON object of the API.
+type UpdateWebhookInput struct {
+	Disabled *bool       `json:"disabled,omitempty"`
+	Events   []EventType `json:"events,omitzero"`
+	Name     *string     `json:"name,omitempty"`
+	// Of the webhook as it was read; needed unless If-Match names it.
+	Revision *int64  `json:"revision,omitempty"`
+	URL      *string `json:"url,omitempty"`
 }
 
 // Usage: a JSON object of the API.
 type Usage struct {
 	// The latest window of activations.
-	Activations *Window `json:"activations,omitempty"`
+	Activations *LimitWindow `json:"activations,omitempty"`
 	// In each period, if there are periods.
-	Allowance      int64     `json:"allowance"`
+	Allowance int64 `json:"allowance"`
+	// Calls since the license was made.
+	CallsUsed      int64     `json:"calls_used"`
 	LastActivation time.Time `json:"last_activation,omitzero"`
 	LastSync       time.Time `json:"last_sync,omitzero"`
 	// Activated now.
 	Machines int64 `json:"machines"`
 	// The latest window of moves from machine to machine.
-	Moves *Window `json:"moves,omitempty"`
+	Moves *LimitWindow `json:"moves,omitempty"`
 	// The present one.
 	Period *Period `json:"period,omitempty"`
-	// Calls since the license was made.
-	Used int64 `json:"used"`
+}
+
+// VerifyEmailInput: a JSON object of the API.
+type VerifyEmailInput struct {
+	// From the link.
+	Token string `json:"token"`
 }
 
 // Version: a JSON object of the API.
@@ -1283,96 +1354,15 @@ type Version struct {
 	Updated     time.Time         `json:"updated"`
 }
 
-// VersionEdit: a JSON object of the API.
-type VersionEdit struct {
-	Description *string `json:"description,omitempty"`
-	// Replaces all of it.
-	Metadata map[string]string `json:"metadata,omitzero"`
-	Name     *string           `json:"name,omitempty"`
-	// Replaces all of it; the type stays. Programs get it with their next sync.
-	Policy *PolicyNew `json:"policy,omitempty"`
-	// null: no license but its own is good for it.
-	Released Nullable[time.Time] `json:"released,omitzero"`
-	// Of the version as it was read; needed unless If-Match names it.
-	Revision *int64 `json:"revision,omitempty"`
-}
-
-// VersionNew: a JSON object of the API.
-type VersionNew struct {
-	Description *string           `json:"description,omitempty"`
-	Metadata    map[string]string `json:"metadata,omitzero"`
-	// Unique within the product.
-	Name   string    `json:"name"`
-	Policy PolicyNew `json:"policy"`
-	// Licenses of other versions whose maintenance lasts until then are good for this one too.
-	Released time.Time `json:"released,omitzero"`
-}
-
-// Waiting: a JSON object of the API.
-type Waiting struct {
-	Activation  string `json:"activation"`
-	Entitlement string `json:"entitlement"`
-	// When enough of the slots that are held now will have lapsed, if nobody renews or returns one. Absent: fewer are held.
-	Expected time.Time `json:"expected,omitzero"`
-	// From 1.
-	Position int64     `json:"position"`
-	Since    time.Time `json:"since"`
-	// When it is passed over, unless it asks again.
-	Until time.Time `json:"until"`
-}
-
 // Webhook: a JSON object of the API.
 type Webhook struct {
-	Created  time.Time      `json:"created"`
-	Disabled bool           `json:"disabled"`
-	Events   []HappenedType `json:"events"`
-	ID       string         `json:"id"`
-	Name     string         `json:"name"`
+	Created  time.Time `json:"created"`
+	Disabled bool      `json:"disabled"`
 	// Why the server has disabled it; absent: a member did.
-	Reason   *string `json:"reason,omitempty"`
-	Revision int64   `json:"revision"`
-	URL      string  `json:"url"`
-}
-
-// WebhookEdit: a JSON object of the API.
-type WebhookEdit struct {
-	Disabled *bool          `json:"disabled,omitempty"`
-	Events   []HappenedType `json:"events,omitzero"`
-	Name     *string        `json:"name,omitempty"`
-	// Of the webhook as it was read; needed unless If-Match names it.
-	Revision *int64  `json:"revision,omitempty"`
-	URL      *string `json:"url,omitempty"`
-}
-
-// WebhookMade: a JSON object of the API.
-type WebhookMade struct {
-	Created  time.Time      `json:"created"`
-	Disabled bool           `json:"disabled"`
-	Events   []HappenedType `json:"events"`
-	ID       string         `json:"id"`
-	Name     string         `json:"name"`
-	// Why the server has disabled it; absent: a member did.
-	Reason   *string `json:"reason,omitempty"`
-	Revision int64   `json:"revision"`
-	// Signs the requests, as Standard Webhooks says. It is shown here and never again.
-	Secret string `json:"secret"`
-	URL    string `json:"url"`
-}
-
-// WebhookNew: a JSON object of the API.
-type WebhookNew struct {
-	Events []HappenedType `json:"events"`
-	Name   *string        `json:"name,omitempty"`
-	// https://…, at a public address.
-	URL string `json:"url"`
-}
-
-// Window: a JSON object of the API.
-type Window struct {
-	Count int64     `json:"count"`
-	From  time.Time `json:"from"`
-	// Of moves 0 is no limit.
-	Limit int64 `json:"limit"`
-	// From then on it counts anew.
-	Until time.Time `json:"until"`
+	DisabledReason *string     `json:"disabled_reason,omitempty"`
+	Events         []EventType `json:"events"`
+	ID             string      `json:"id"`
+	Name           string      `json:"name"`
+	Revision       int64       `json:"revision"`
+	URL            string      `json:"url"`
 }

@@ -96,7 +96,7 @@ func TestInterruptedChangeHasOneLine(t *testing.T) {
 			times[l.ID]++
 			if l.Unknown {
 				unknown++
-				if l.Actor.ID != ada || l.Action != "editProduct" {
+				if l.Actor.ID != ada || l.Action != "updateProduct" {
 					t.Errorf("%s: %+v", name, l)
 				}
 			}

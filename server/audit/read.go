@@ -145,7 +145,7 @@ func (l *Log) Export(ctx context.Context, org license.ID, after int64) ([]byte, 
 // Actions in the server's own chain for the first organisation, and for another one created by a link.
 const (
 	ActionSetUp              = "setUp"
-	ActionCreateOrganisation = "foundOrganisation"
+	ActionCreateOrganisation = "createOrganisation"
 )
 
 // Founder returns the organisation that was created with the server, which may read the server's own chain. It searches the chain for the

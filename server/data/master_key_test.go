@@ -76,7 +76,7 @@ func TestMasterKeyRotation(t *testing.T) {
 	}
 	again(server.Config{MasterKey: testKeySource{key: 2}})
 	signs()
-	p.Must(201, "POST", "/products/"+servertest.ID(second)+"/keyring", map[string]any{"use": "file"})
+	p.Must(201, "POST", "/products/"+servertest.ID(second)+"/keys", map[string]any{"use": "file"})
 	stop()
 
 	for name, c := range map[string]struct {

@@ -221,7 +221,7 @@ func (i *Issuer) importPrivateKeys(data []byte, now time.Time) (*keyring, error)
 		switch {
 		case secret.SigningKey(use, now) != "":
 		case !secret.HasRootKey():
-			return nil, &licensing.Invalid{Field: "keys.private", Problem: fmt.Sprintf(
+			return nil, &licensing.Invalid{Field: "keys.private_keys", Problem: fmt.Sprintf(
 				"has no valid %s key; create one where the root key is (onelicense keys rotate --use %s)", use, use)}
 		default:
 			if secret, err = secret.AddKey(use, i.random, now); err != nil {

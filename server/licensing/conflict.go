@@ -21,11 +21,11 @@ func NewConflict(code license.Code, format string, args ...any) error {
 
 // The codes of conflicts.
 const (
-	CodeKeyPendingExists license.Code = "key_waiting"  // there is a next key for this use already
-	CodeKeyInUse         license.Code = "key_signs"    // the key is active: it signs at present
-	CodeKeyWrongState    license.Code = "key_state"    // the key is not in the state that the action needs
-	CodeKeyMissing       license.Code = "key_missing"  // the server has no private key that can sign this
-	CodeNothingToChange  license.Code = "nothing_new"  // the certificate contains nothing new
-	CodeRootInUse        license.Code = "root_taken"   // the root key belongs to another product
-	CodeNoStatement      license.Code = "no_statement" // the product has not published a statement yet
+	CodeKeyPendingExists license.Code = "key_pending_exists" // there is a next key for this use already
+	CodeKeyInUse         license.Code = "key_in_use"         // the key is active: it signs at present
+	CodeKeyWrongState    license.Code = "key_wrong_state"    // the key is not in the state that the action needs
+	CodeKeyMissing       license.Code = "key_missing"        // the server has no private key that can sign this
+	CodeNothingToChange  license.Code = "nothing_to_change"  // the certificate contains nothing new
+	CodeRootInUse        license.Code = "root_in_use"        // the root key belongs to another product
+	CodeNoStatement      license.Code = "no_statement"       // the product has not published a statement yet
 )

@@ -296,7 +296,7 @@ func (l *License) StartTerm() error {
 		return nil
 	}
 	if l.Expires != 0 {
-		return NewInvalid("expires_after", "is given together with expires; give one of them")
+		return NewInvalid("expires_after_ms", "is given together with expires; give one of them")
 	}
 	if l.Term.From == "" {
 		l.Term.From = FromCreation

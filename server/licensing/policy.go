@@ -170,11 +170,11 @@ func (t Term) check(kind lease.PolicyType) error {
 	case t == Term{}:
 		return nil
 	case !kind.LimitsTime():
-		return NewInvalid("expires_after", "is given, but a license of the type %s has no end", kind)
+		return NewInvalid("expires_after_ms", "is given, but a license of the type %s has no end", kind)
 	case t.From != FromCreation && t.From != FromActivation:
 		return NewInvalid("expires_from", "is %q, allowed are creation, activation", t.From)
 	}
-	return CheckRange("expires_after", t.After, minTerm, MaxDuration)
+	return CheckRange("expires_after_ms", t.After, minTerm, MaxDuration)
 }
 
 // checkNames holds a list to the rules of a license file: at least one, none twice, each well formed.

@@ -103,7 +103,7 @@ func (s *Service) TestWebhook(ctx context.Context, org, id license.ID) (Delivery
 		return Delivery{}, err
 	}
 	event := Event{ID: "evt_" + string(newID()), Type: "webhook.test", Timestamp: s.Now().UTC().Truncate(time.Millisecond),
-		Data: Data{Organisation: org}}
+		Data: EventData{Organisation: org}}
 	if err := s.enqueue(ctx, w, event, encode(event)); err != nil {
 		return Delivery{}, err
 	}

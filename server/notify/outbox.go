@@ -33,11 +33,11 @@ type Event struct {
 	ID        string      `json:"id"` // the same for every delivery of the event
 	Type      events.Type `json:"type"`
 	Timestamp time.Time   `json:"timestamp"`
-	Data      Data        `json:"data"`
+	Data      EventData   `json:"data"`
 }
 
-// Data describes the subject of an event; what does not apply is left out.
-type Data struct {
+// EventData describes the subject of an event; what does not apply is left out.
+type EventData struct {
 	Organisation license.ID     `json:"organisation"`
 	Product      license.ID     `json:"product,omitempty"`
 	Version      license.ID     `json:"version,omitempty"`
@@ -51,7 +51,7 @@ type Data struct {
 func eventOf(n events.Event) Event {
 	return Event{
 		ID: eventID(n), Type: n.Type, Timestamp: time.UnixMilli(int64(n.Time)).UTC(),
-		Data: Data{n.Org, n.Product, n.Version, n.License, n.Name, n.Customer, n.Activation, n.Details},
+		Data: EventData{n.Org, n.Product, n.Version, n.License, n.Name, n.Customer, n.Activation, n.Details},
 	}
 }
 

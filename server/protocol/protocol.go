@@ -50,8 +50,8 @@ func Join(syncs Syncer, keys KeySource) Service {
 // Register adds the routes:
 //
 //	POST /sync               a signed request; the answer is a signed lease or refusal
-//	GET  /products/{id}/keys the product's certificate, armored
-//	GET  /products/{id}/list the product's newest statement: its revocation list, signed
+//	GET  /products/{id}/public-keys the product's certificate, armored
+//	GET  /products/{id}/revocations the product's newest statement: its revocation list, signed
 //
 // Everything unsigned is problem+json. A nil log is slog.Default. WithRateLimits adds rate limits to a service.
 func Register(router fiber.Router, service Service, log *slog.Logger) {
@@ -60,8 +60,8 @@ func Register(router fiber.Router, service Service, log *slog.Logger) {
 	}
 	h := handlers{service, log}
 	router.Post("/sync", h.withProblems(h.sync))
-	router.Get("/products/:id/keys", h.withProblems(h.publicKeys))
-	router.Get("/products/:id/list", h.withProblems(h.revocations))
+	router.Get("/products/:id/public-keys", h.withProblems(h.publicKeys))
+	router.Get("/products/:id/revocations", h.withProblems(h.revocations))
 }
 
 // handlers serve the routes.

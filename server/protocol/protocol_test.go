@@ -156,13 +156,13 @@ func TestPublicKeys(t *testing.T) {
 		}
 		return ring.Certificate, nil
 	}}
-	a := ask(t, s, io.Discard, "GET", "/api/v1/products/0123456789abcdef01234567/keys", nil)
+	a := ask(t, s, io.Discard, "GET", "/api/v1/products/0123456789abcdef01234567/public-keys", nil)
 	a.is(t, 200, "application/pgp-keys")
 	keys, err := pgp.Parse(a.body)
 	if err != nil || !bytes.Equal(keys.Certificate(), ring.Certificate) {
 		t.Errorf("%v: %s", err, a.body)
 	}
-	ask(t, s, io.Discard, "GET", "/api/v1/products/nobody/keys", nil).problem(t, 404, problem.NotFound)
+	ask(t, s, io.Discard, "GET", "/api/v1/products/nobody/public-keys", nil).problem(t, 404, problem.NotFound)
 }
 
 // What anybody may have is kept for a minute by whoever carries it, and asked about by its hash after that.
@@ -176,7 +176,7 @@ func TestRevocationListIsPublic(t *testing.T) {
 		}
 		return text, nil
 	}}
-	const path = "/api/v1/products/0123456789abcdef01234567/list"
+	const path = "/api/v1/products/0123456789abcdef01234567/revocations"
 	a := ask(t, s, io.Discard, "GET", path, nil)
 	a.is(t, 200, "text/plain; charset=utf-8")
 	if !bytes.Equal(a.body, text) || a.header["Cache-Control"][0] != "public, max-age=60" ||
@@ -195,7 +195,7 @@ func TestRevocationListIsPublic(t *testing.T) {
 	if response.Body.Close(); response.StatusCode != 304 {
 		t.Errorf("asked again: %d", response.StatusCode)
 	}
-	none := ask(t, s, io.Discard, "GET", "/api/v1/products/ffffffffffffffffffffffff/list", nil)
+	none := ask(t, s, io.Discard, "GET", "/api/v1/products/ffffffffffffffffffffffff/revocations", nil)
 	none.is(t, 404, "application/problem+json")
 	if got := none.header["Cache-Control"]; got != nil && strings.Contains(got[0], "public") {
 		t.Errorf("a refusal may be kept: %v", got)

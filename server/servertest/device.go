@@ -84,7 +84,7 @@ func (d *Device) WantRefusal(code license.Code) {
 // Certificate returns the public keys of a product.
 func (s *Server) Certificate(product string) *pgp.Keyring {
 	s.Helper()
-	r := s.Anonymous().Do("GET", "/products/"+product+"/keys", nil)
+	r := s.Anonymous().Do("GET", "/products/"+product+"/public-keys", nil)
 	keys, err := pgp.Parse(r.Body)
 	if err != nil {
 		s.Fatalf("%v: %s", err, r.Body)

@@ -18,10 +18,10 @@ const storeCSRF = (session: Session) => {
 
 // People
 
-export const setUpServer = async (body: Schemas["Setup"]) => storeCSRF(await unwrap(http.POST("/api/v1/setup", { body }), true));
-export const login = async (body: Schemas["Login"]) => storeCSRF(await unwrap(http.POST("/api/v1/session", { body }), true));
+export const setUpServer = async (body: Schemas["SetupInput"]) => storeCSRF(await unwrap(http.POST("/api/v1/setup", { body }), true));
+export const login = async (body: Schemas["LoginInput"]) => storeCSRF(await unwrap(http.POST("/api/v1/session", { body }), true));
 export const logout = () => unwrap(http.DELETE("/api/v1/session"));
-export const changePassword = (body: Schemas["Password"]) => unwrap(http.PUT("/api/v1/session/password", { body }));
+export const changePassword = (body: Schemas["ChangePasswordInput"]) => unwrap(http.PUT("/api/v1/session/password", { body }));
 
 /** The session of the logged-in member. Fails with a session code when nobody is logged in. */
 export const sessionQuery = queryOptions({
@@ -51,7 +51,7 @@ export const versionsQuery = (product: string, search = "") =>
   );
 export const licensesQuery = (version: string, search = "") =>
   listQuery(queryKeys.licenses(version), search, (query) =>
-    unwrap(http.GET("/api/v1/versions/{id}/licenses", { params: { path: { id: version }, query } })),
+    unwrap(http.GET("/api/v1/licenses", { params: { query: { ...query, version } } })),
   );
 export const activationsQuery = (license: string) =>
   listQuery(queryKeys.activations(license), "", (query) =>
@@ -70,11 +70,11 @@ export const productQuery = (id: string) =>
 export const publicKeysQuery = (id: string) =>
   queryOptions({
     queryKey: queryKeys.publicKeys(id),
-    queryFn: () => unwrap(http.GET("/api/v1/products/{id}/keys", { ...byId(id), parseAs: "text" })),
+    queryFn: () => unwrap(http.GET("/api/v1/products/{id}/public-keys", { ...byId(id), parseAs: "text" })),
     staleTime: 300_000,
   });
-export const createProduct = (body: Schemas["ProductNew"]) => unwrap(http.POST("/api/v1/products", { body }));
-export const updateProduct = (id: string, body: Schemas["ProductEdit"]) =>
+export const createProduct = (body: Schemas["CreateProductInput"]) => unwrap(http.POST("/api/v1/products", { body }));
+export const updateProduct = (id: string, body: Schemas["UpdateProductInput"]) =>
   unwrap(http.PATCH("/api/v1/products/{id}", { ...byId(id), body }));
 export const archiveProduct = (id: string) => unwrap(http.POST("/api/v1/products/{id}/archive", byId(id)));
 export const unarchiveProduct = (id: string) => unwrap(http.POST("/api/v1/products/{id}/unarchive", byId(id)));
@@ -84,9 +84,9 @@ export const deleteProduct = (id: string) => unwrap(http.DELETE("/api/v1/product
 
 export const versionQuery = (id: string) =>
   queryOptions({ queryKey: queryKeys.version(id), queryFn: () => unwrap(http.GET("/api/v1/versions/{id}", byId(id))) });
-export const createVersion = (product: string, body: Schemas["VersionNew"]) =>
+export const createVersion = (product: string, body: Schemas["CreateVersionInput"]) =>
   unwrap(http.POST("/api/v1/products/{id}/versions", { ...byId(product), body }));
-export const updateVersion = (id: string, body: Schemas["VersionEdit"]) =>
+export const updateVersion = (id: string, body: Schemas["UpdateVersionInput"]) =>
   unwrap(http.PATCH("/api/v1/versions/{id}", { ...byId(id), body }));
 export const archiveVersion = (id: string) => unwrap(http.POST("/api/v1/versions/{id}/archive", byId(id)));
 export const unarchiveVersion = (id: string) => unwrap(http.POST("/api/v1/versions/{id}/unarchive", byId(id)));
@@ -96,9 +96,9 @@ export const deleteVersion = (id: string) => unwrap(http.DELETE("/api/v1/version
 
 export const licenseQuery = (id: string) =>
   queryOptions({ queryKey: queryKeys.license(id), queryFn: () => unwrap(http.GET("/api/v1/licenses/{id}", byId(id))) });
-export const createLicense = (version: string, body: Schemas["LicenseNew"]) =>
+export const createLicense = (version: string, body: Schemas["CreateLicenseInput"]) =>
   unwrap(http.POST("/api/v1/versions/{id}/licenses", { ...byId(version), body }));
-export const updateLicense = (id: string, body: Schemas["LicenseEdit"]) =>
+export const updateLicense = (id: string, body: Schemas["UpdateLicenseInput"]) =>
   unwrap(http.PATCH("/api/v1/licenses/{id}", { ...byId(id), body }));
 export const suspendLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/suspend", byId(id)));
 export const archiveLicense = (id: string) => unwrap(http.POST("/api/v1/licenses/{id}/archive", byId(id)));
@@ -116,7 +116,7 @@ export const deactivateInstallation = (license: string, activation: string) =>
   unwrap(http.POST("/api/v1/licenses/{id}/activations/{activation}/deactivate", { params: { path: { id: license, activation } } }));
 /** Resets the count of reactivations and the clone flag of an installation. The recorded evidence stays. */
 export const clearEvidence = (license: string, activation: string) =>
-  unwrap(http.POST("/api/v1/licenses/{id}/activations/{activation}/forgive", { params: { path: { id: license, activation } } }));
+  unwrap(http.POST("/api/v1/licenses/{id}/activations/{activation}/clear-evidence", { params: { path: { id: license, activation } } }));
 export const releaseReservation = (license: string, activation: string, entitlement: string) =>
   unwrap(
     http.DELETE("/api/v1/licenses/{id}/activations/{activation}/reservations/{entitlement}", {

@@ -8,8 +8,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what was done, newest first; a page may be empty and yet have a next one */
-        get: operations["audit"];
+        /** List audit log lines, newest first; a page may be empty and still have a next one */
+        get: operations["listAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -25,8 +25,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lines as they were hashed, oldest first, at most 5000; the next export begins after the last of them */
-        get: operations["auditExport"];
+        /** Export up to 5000 audit log lines byte for byte, oldest first; the next export starts after the last of them */
+        get: operations["exportAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -42,8 +42,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Number and hash of the last line: note them elsewhere, and an export can be held to them */
-        get: operations["auditHead"];
+        /** Read the number and hash of the last audit log line; keep them elsewhere to check exports against */
+        get: operations["getAuditHead"];
         put?: never;
         post?: never;
         delete?: never;
@@ -110,10 +110,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List customers, newest first; a search looks through name, e-mail and reference */
-        get: operations["customers"];
+        /** List customers, newest first; search matches name, e-mail address and reference */
+        get: operations["listCustomers"];
         put?: never;
-        /** Make a customer */
+        /** Create a customer */
         post: operations["createCustomer"];
         delete?: never;
         options?: never;
@@ -129,15 +129,32 @@ export interface paths {
             cookie?: never;
         };
         /** Read a customer */
-        get: operations["customer"];
+        get: operations["getCustomer"];
         put?: never;
         post?: never;
-        /** Delete a customer that has no licenses */
+        /** Delete a customer without licenses */
         delete: operations["deleteCustomer"];
         options?: never;
         head?: never;
-        /** Edit a customer */
-        patch: operations["editCustomer"];
+        /** Update a customer */
+        patch: operations["updateCustomer"];
+        trace?: never;
+    };
+    "/api/v1/email/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Verify an e-mail address with the link mailed to it */
+        post: operations["verifyEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/events": {
@@ -147,8 +164,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what happened, newest first; the last 90 days, of installations 14 */
-        get: operations["events"];
+        /** List events of the last 90 days (of installations 14 days), newest first */
+        get: operations["listEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -164,8 +181,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All of the organisation's catalogue, customers, licenses and what is known of their use as lines of JSON, without secrets (docs/api.md) */
-        get: operations["exportAll"];
+        /** Export the catalogue, customers, licenses and their usage as lines of JSON, without secrets (docs/api.md) */
+        get: operations["exportOrganisation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -181,7 +198,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All licenses that the filter meets, as a sheet (docs/api.md) */
+        /** Export the licenses that match the filter as CSV (docs/api.md) */
         get: operations["exportLicensesCSV"];
         put?: never;
         post?: never;
@@ -198,7 +215,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All licenses that the filter meets, as one JSON list */
+        /** Export the licenses that match the filter as a JSON list */
         get: operations["exportLicenses"];
         put?: never;
         post?: never;
@@ -217,8 +234,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Restore the catalogue, the customers and the licenses of an export into an organisation that has no products */
-        post: operations["importAll"];
+        /** Import the catalogue, customers and licenses of an export into an organisation without products */
+        post: operations["importOrganisation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -232,11 +249,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the invitations that were not accepted yet, newest first */
-        get: operations["invitations"];
+        /** List pending invitations, newest first */
+        get: operations["listInvitations"];
         put?: never;
-        /** Invite a person, for a week */
-        post: operations["invite"];
+        /** Invite a person to become a member; the invitation is valid for a week */
+        post: operations["inviteMember"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept an invitation: become a member and log in */
+        post: operations["acceptInvitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -253,25 +287,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Take an invitation back */
+        /** Revoke an invitation */
         delete: operations["revokeInvitation"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/join": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Become a member, and log in */
-        post: operations["acceptInvitation"];
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -284,8 +301,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List all licenses of the organisation */
-        get: operations["allLicenses"];
+        /** List licenses, newest first */
+        get: operations["listLicenses"];
         put?: never;
         post?: never;
         delete?: never;
@@ -301,16 +318,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a license, with its usage */
-        get: operations["license"];
+        /** Read a license with its usage */
+        get: operations["getLicense"];
         put?: never;
         post?: never;
         /** Delete a license with its activations */
         delete: operations["deleteLicense"];
         options?: never;
         head?: never;
-        /** Edit a license */
-        patch: operations["editLicense"];
+        /** Update a license */
+        patch: operations["updateLicense"];
         trace?: never;
     };
     "/api/v1/licenses/{id}/activations": {
@@ -321,7 +338,7 @@ export interface paths {
             cookie?: never;
         };
         /** List the installations of a license, newest first */
-        get: operations["activations"];
+        get: operations["listActivations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -343,8 +360,25 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Give an installation a name, by which a search finds it */
-        patch: operations["nameActivation"];
+        /** Name an installation */
+        patch: operations["updateActivation"];
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/activations/{activation}/clear-evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Clear the clone flag, the re-activations and the changed fingerprint of an installation, so that it can continue */
+        post: operations["clearEvidence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/licenses/{id}/activations/{activation}/deactivate": {
@@ -356,25 +390,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deactivate an installation and free what it holds, its place among the machines too */
+        /** Deactivate an installation and release its slots and its place among the machines */
         post: operations["deactivate"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/licenses/{id}/activations/{activation}/forgive": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Forgive an installation its restores, turns and changed machine, so that it may go on */
-        post: operations["forgive"];
         delete?: never;
         options?: never;
         head?: never;
@@ -388,8 +405,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The last lease of an installation, signed: the receipt for the usage that it confirms */
-        get: operations["receipt"];
+        /** Download the last signed lease of an installation: the receipt for the usage it confirms */
+        get: operations["getReceipt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -408,8 +425,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Take a slot back; the program learns it with its next sync */
-        delete: operations["release"];
+        /** Release a slot held by an installation; the program learns of it with its next sync */
+        delete: operations["releaseReservation"];
         options?: never;
         head?: never;
         patch?: never;
@@ -424,7 +441,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Put a license away: it no longer works */
+        /** Archive a license (it stops working) */
         post: operations["archiveLicense"];
         delete?: never;
         options?: never;
@@ -439,8 +456,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what happened to a license, newest first; the last 90 days, of installations 14 */
-        get: operations["licenseEvents"];
+        /** List events of a license of the last 90 days (of its installations 14 days), newest first */
+        get: operations["listLicenseEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -456,11 +473,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The signed license file */
-        get: operations["licenseFile"];
+        /** Download the signed license file */
+        get: operations["getLicenseFile"];
         put?: never;
-        /** The license file with a signature that was made elsewhere */
-        post: operations["signedLicenseFile"];
+        /** Create the license file from a signature made elsewhere */
+        post: operations["attachLicenseSignature"];
         delete?: never;
         options?: never;
         head?: never;
@@ -475,8 +492,8 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Make a license good for one machine only, or for any again */
-        put: operations["bindLicense"];
+        /** Bind a license to one machine, or unbind it */
+        put: operations["bindMachine"];
         post?: never;
         delete?: never;
         options?: never;
@@ -492,7 +509,7 @@ export interface paths {
             cookie?: never;
         };
         /** List the renewals and transfers of a license, newest first */
-        get: operations["licenseHistory"];
+        get: operations["listLicenseHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -508,10 +525,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the slots that are kept for somebody */
-        get: operations["holds"];
+        /** List the holds of a license: slots kept for a user or machine */
+        get: operations["listHolds"];
         put?: never;
-        /** Keep slots for a user or a machine; who has one now keeps it */
+        /** Hold slots for a user or machine; slots in use are not taken away */
         post: operations["createHold"];
         delete?: never;
         options?: never;
@@ -529,7 +546,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Let others have what was kept */
+        /** Delete a hold; its slots become available to all */
         delete: operations["deleteHold"];
         options?: never;
         head?: never;
@@ -543,8 +560,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List who waits for slots, by entitlement and in order */
-        get: operations["queue"];
+        /** List the installations waiting for slots, by entitlement and position */
+        get: operations["listQueue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -579,7 +596,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give a license more time, calls or maintenance; once for each key */
+        /** Renew a license with more time, calls or maintenance, once for each key */
         post: operations["renewLicense"];
         delete?: never;
         options?: never;
@@ -594,8 +611,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the slots that are held */
-        get: operations["reservations"];
+        /** List reserved slots */
+        get: operations["listReservations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -613,7 +630,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revoke a license and its files, for good: the product's next statement lists it */
+        /** Revoke a license and its files permanently; the product's next revocation list names it */
         post: operations["revokeLicense"];
         delete?: never;
         options?: never;
@@ -638,23 +655,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/licenses/{id}/text": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The three lines of the license file that are to be signed elsewhere */
-        get: operations["licenseText"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/licenses/{id}/transfer": {
         parameters: {
             query?: never;
@@ -664,7 +664,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a license another customer's, with or without its installations */
+        /** Transfer a license to another customer, with or without its installations */
         post: operations["transferLicense"];
         delete?: never;
         options?: never;
@@ -681,8 +681,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take a license out again, as it was */
+        /** Unarchive a license */
         post: operations["unarchiveLicense"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/{id}/unsigned-file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download the three lines of the license file to sign elsewhere */
+        get: operations["getUnsignedLicenseFile"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -696,8 +713,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was used of a license, and the times of it */
-        get: operations["usage"];
+        /** Read the usage of a license */
+        get: operations["getUsage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -713,8 +730,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was used in the periods that are over, newest first */
-        get: operations["usagePeriods"];
+        /** List the usage of past periods, newest first */
+        get: operations["listUsagePeriods"];
         put?: never;
         post?: never;
         delete?: never;
@@ -730,8 +747,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the people of one's organisation, newest first */
-        get: operations["members"];
+        /** List members, newest first */
+        get: operations["listMembers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -747,16 +764,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a person */
-        get: operations["member"];
+        /** Read a member */
+        get: operations["getMember"];
         put?: never;
         post?: never;
-        /** Take a person out of the organisation, with sessions and tokens */
+        /** Remove a member from the organisation and delete their sessions and tokens */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
-        /** Edit a person's name and role */
-        patch: operations["editMember"];
+        /** Update the name or role of a member */
+        patch: operations["updateMember"];
         trace?: never;
     };
     "/api/v1/members/{id}/disable": {
@@ -768,7 +785,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Shut a person out: sessions end, tokens stop */
+        /** Disable a member: end their sessions and stop their tokens */
         post: operations["disableMember"];
         delete?: never;
         options?: never;
@@ -785,7 +802,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a person in again */
+        /** Enable a disabled member */
         post: operations["enableMember"];
         delete?: never;
         options?: never;
@@ -803,14 +820,14 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Take the second factor of a person away who has lost it, and end the sessions */
-        delete: operations["takeSecondFactor"];
+        /** Reset a member's two-factor authentication and end their sessions */
+        delete: operations["resetMemberMFA"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/members/{id}/password": {
+    "/api/v1/members/{id}/password-link": {
         parameters: {
             query?: never;
             header?: never;
@@ -819,8 +836,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a link by which a person sets a new password */
-        post: operations["memberPassword"];
+        /** Create a link with which a member sets a new password */
+        post: operations["createPasswordLink"];
         delete?: never;
         options?: never;
         head?: never;
@@ -837,7 +854,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End all sessions of a person */
+        /** End all sessions of a member */
         delete: operations["endMemberSessions"];
         options?: never;
         head?: never;
@@ -851,8 +868,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Come back from the provider */
-        get: operations["finishLogin"];
+        /** Complete a login at the OpenID Connect provider */
+        get: operations["oidcCallback"];
         put?: never;
         post?: never;
         delete?: never;
@@ -868,8 +885,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Go to the organisation's provider to log in */
-        get: operations["beginLogin"];
+        /** Start a login at the organisation's OpenID Connect provider */
+        get: operations["oidcLogin"];
         put?: never;
         post?: never;
         delete?: never;
@@ -885,8 +902,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's organisation */
-        get: operations["organisation"];
+        /** Read the organisation */
+        get: operations["getOrganisation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -902,10 +919,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The organisation's rules for logging in */
-        get: operations["accessSettings"];
-        /** Change the organisation's rules for logging in */
-        put: operations["changeAccessSettings"];
+        /** Read the organisation's login settings */
+        get: operations["getAccessSettings"];
+        /** Replace the organisation's login settings */
+        put: operations["updateAccessSettings"];
         post?: never;
         delete?: never;
         options?: never;
@@ -913,20 +930,20 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/organisation/notices": {
+    "/api/v1/organisation/notifications": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Which events are mailed to owners and admins who have chosen nothing */
-        get: operations["readOrganisationNotices"];
-        /** Choose which events are mailed to owners and admins who have chosen nothing */
-        put: operations["chooseOrganisationNotices"];
+        /** Read which events are mailed to owners and admins without a choice of their own */
+        get: operations["getOrganisationNotifications"];
+        /** Choose which events are mailed to owners and admins without a choice of their own */
+        put: operations["updateOrganisationNotifications"];
         post?: never;
-        /** Have the usual events mailed to owners and admins who have chosen nothing again */
-        delete: operations["resetOrganisationNotices"];
+        /** Reset the organisation's e-mail notifications to the default */
+        delete: operations["resetOrganisationNotifications"];
         options?: never;
         head?: never;
         patch?: never;
@@ -939,8 +956,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List everybody's API tokens, newest first */
-        get: operations["allTokens"];
+        /** List the API tokens of all members, newest first */
+        get: operations["listAllTokens"];
         put?: never;
         post?: never;
         delete?: never;
@@ -959,25 +976,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke an API token of anybody */
+        /** Revoke an API token of any member */
         delete: operations["revokeAnyToken"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/password/forgotten": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Ask for a link to set a new password; the answer does not tell whether the address is known */
-        post: operations["forgottenPassword"];
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -992,8 +992,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Set a new password with a link, which ends all sessions */
+        /** Reset a password with a link and end all sessions */
         post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password/reset-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Request a link to reset a password; the response is the same for unknown addresses */
+        post: operations["requestPasswordReset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1008,9 +1025,9 @@ export interface paths {
             cookie?: never;
         };
         /** List products */
-        get: operations["products"];
+        get: operations["listProducts"];
         put?: never;
-        /** Make a product, and its keys */
+        /** Create a product with its keys */
         post: operations["createProduct"];
         delete?: never;
         options?: never;
@@ -1026,15 +1043,15 @@ export interface paths {
             cookie?: never;
         };
         /** Read a product */
-        get: operations["product"];
+        get: operations["getProduct"];
         put?: never;
         post?: never;
-        /** Delete a product that has no versions */
+        /** Delete a product without versions */
         delete: operations["deleteProduct"];
         options?: never;
         head?: never;
-        /** Edit a product */
-        patch: operations["editProduct"];
+        /** Update a product */
+        patch: operations["updateProduct"];
         trace?: never;
     };
     "/api/v1/products/{id}/archive": {
@@ -1046,7 +1063,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take a product off offer: its licenses no longer work */
+        /** Archive a product (its licenses stop working) */
         post: operations["archiveProduct"];
         delete?: never;
         options?: never;
@@ -1063,94 +1080,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take over what the root has certified and revoked elsewhere */
-        post: operations["learnKeys"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/products/{id}/keyring": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List the keys of a product */
-        get: operations["keyring"];
-        put?: never;
-        /** Make the next key for a use, or request it of a root elsewhere */
-        post: operations["addKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/products/{id}/keyring/{key}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Take back a request for a key */
-        delete: operations["takeBackKey"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/products/{id}/keyring/{key}/compromise": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Declare a key compromised: nothing that it ever signed is good, and another signs at once */
-        post: operations["compromiseKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/products/{id}/keyring/{key}/promote": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Have the next key sign from now on */
-        post: operations["promoteKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/products/{id}/keyring/{key}/retire": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Retire a key that does not sign any more; what it signed stays good */
-        post: operations["retireKey"];
+        /** Import the root's certificate with what it has certified and revoked elsewhere */
+        post: operations["importCertificate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1164,8 +1095,94 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The public keys of a product */
-        get: operations["productKeys"];
+        /** Read the keys of a product and the head of its revocation list */
+        get: operations["getKeyring"];
+        put?: never;
+        /** Create the next key for a use, or request it from a root kept elsewhere */
+        post: operations["addKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Cancel the request for a key */
+        delete: operations["cancelKeyRequest"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/keys/{key}/compromise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Declare a key compromised: no signature of it is accepted any more, and another key signs at once */
+        post: operations["compromiseKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/keys/{key}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Promote the next key to sign from now on */
+        post: operations["promoteKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/keys/{key}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Retire a key that no longer signs; its signatures stay valid */
+        post: operations["retireKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{id}/public-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download the public keys of a product */
+        get: operations["getPublicKeys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1174,35 +1191,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/products/{id}/licenses": {
+    "/api/v1/products/{id}/revocations": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** List the licenses of all versions of a product */
-        get: operations["productLicenses"];
+        /** Download the product's newest revocation list, signed */
+        get: operations["getRevocations"];
         put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/products/{id}/list": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What a product has said of its keys and licenses: the list of what is revoked */
-        get: operations["productList"];
-        put?: never;
-        /** Make the product's next statement, also if there is nothing new */
-        post: operations["publishList"];
+        /** Publish the product's next revocation list, even if nothing has changed */
+        post: operations["publishRevocations"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1218,7 +1218,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Offer a product again */
+        /** Unarchive a product */
         post: operations["unarchiveProduct"];
         delete?: never;
         options?: never;
@@ -1234,9 +1234,9 @@ export interface paths {
             cookie?: never;
         };
         /** List the versions of a product */
-        get: operations["versions"];
+        get: operations["listVersions"];
         put?: never;
-        /** Make a version of a product */
+        /** Create a version of a product */
         post: operations["createVersion"];
         delete?: never;
         options?: never;
@@ -1251,8 +1251,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who one is, and the CSRF token or the API token's scope */
-        get: operations["session"];
+        /** Read who is logged in, with the CSRF token or the API token's permissions */
+        get: operations["getSession"];
         put?: never;
         /** Log in */
         post: operations["login"];
@@ -1271,7 +1271,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Change one's e-mail address */
+        /** Change your e-mail address */
         put: operations["changeEmail"];
         post?: never;
         delete?: never;
@@ -1289,8 +1289,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Mail a link that proves one's e-mail address */
-        post: operations["sendVerification"];
+        /** Mail a link to verify your e-mail address */
+        post: operations["sendEmailVerification"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1304,11 +1304,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether one has a second factor */
-        get: operations["secondFactor"];
+        /** Read whether your two-factor authentication is enabled */
+        get: operations["getMFA"];
         put?: never;
-        /** Make a secret for an authenticator; it is asked for when a code of it was shown */
-        post: operations["enrolSecondFactor"];
+        /** Create a secret for an authenticator; confirm it with a code to enable two-factor authentication */
+        post: operations["enrolMFA"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1324,8 +1324,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Show a first code: from now on logging in takes one. A new session replaces all of before */
-        post: operations["confirmSecondFactor"];
+        /** Enable two-factor authentication with a first code; a new session replaces all others */
+        post: operations["confirmMFA"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1341,15 +1341,15 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take one's second factor away */
-        post: operations["disableSecondFactor"];
+        /** Disable your two-factor authentication */
+        post: operations["disableMFA"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/session/mfa/recovery": {
+    "/api/v1/session/mfa/recovery-codes": {
         parameters: {
             query?: never;
             header?: never;
@@ -1358,28 +1358,28 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make new recovery codes in the place of the old ones */
-        post: operations["newRecoveryCodes"];
+        /** Create new recovery codes that replace the old ones */
+        post: operations["createRecoveryCodes"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/session/notices": {
+    "/api/v1/session/notifications": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Which events are mailed to oneself */
-        get: operations["readMyNotices"];
-        /** Choose which events are mailed to oneself */
-        put: operations["chooseMyNotices"];
+        /** Read which events are mailed to you */
+        get: operations["getMyNotifications"];
+        /** Choose which events are mailed to you */
+        put: operations["updateMyNotifications"];
         post?: never;
-        /** Have the usual events mailed to oneself again */
-        delete: operations["resetMyNotices"];
+        /** Reset your e-mail notifications to the default */
+        delete: operations["resetMyNotifications"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1394,8 +1394,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Begin to link one's identity at the organisation's provider */
-        post: operations["linkProvider"];
+        /** Start linking your identity at the organisation's OpenID Connect provider */
+        post: operations["linkIdentity"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1410,7 +1410,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Change one's password, which ends one's other sessions */
+        /** Change your password and end your other sessions */
         put: operations["changePassword"];
         post?: never;
         delete?: never;
@@ -1426,8 +1426,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List one's sessions, newest first */
-        get: operations["sessions"];
+        /** List your sessions, newest first */
+        get: operations["listSessions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1446,7 +1446,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End one of one's sessions */
+        /** End one of your sessions */
         delete: operations["endSession"];
         options?: never;
         head?: never;
@@ -1462,7 +1462,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make the organisation and its owner with the one-time token, and log in */
+        /** Create the organisation and its owner with the one-time token, and log in */
         post: operations["setUp"];
         delete?: never;
         options?: never;
@@ -1480,7 +1480,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * The one exchange of client and server
+         * Exchange a signed request for a lease: activate, report usage, reserve, release, say goodbye
          * @description Activates, reports usage, reserves, releases and says goodbye (spec/lease.md). The device's own signature is the credential.
          */
         post: operations["sync"];
@@ -1497,10 +1497,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List one's API tokens, newest first */
-        get: operations["tokens"];
+        /** List your API tokens, newest first */
+        get: operations["listTokens"];
         put?: never;
-        /** Make an API token for oneself */
+        /** Create an API token for yourself */
         post: operations["createToken"];
         delete?: never;
         options?: never;
@@ -1518,25 +1518,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke an API token of one's own */
+        /** Revoke one of your API tokens */
         delete: operations["revokeToken"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/verification": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Prove an e-mail address with the link that was mailed there */
-        post: operations["verifyEmail"];
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1550,15 +1533,15 @@ export interface paths {
             cookie?: never;
         };
         /** Read a version */
-        get: operations["version"];
+        get: operations["getVersion"];
         put?: never;
         post?: never;
-        /** Delete a version that has no licenses */
+        /** Delete a version without licenses */
         delete: operations["deleteVersion"];
         options?: never;
         head?: never;
-        /** Edit a version */
-        patch: operations["editVersion"];
+        /** Update a version */
+        patch: operations["updateVersion"];
         trace?: never;
     };
     "/api/v1/versions/{id}/archive": {
@@ -1570,7 +1553,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take a version off offer: its licenses no longer work */
+        /** Archive a version (its licenses stop working) */
         post: operations["archiveVersion"];
         delete?: never;
         options?: never;
@@ -1585,10 +1568,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the licenses of a version */
-        get: operations["licenses"];
+        get?: never;
         put?: never;
-        /** Make a license under a version */
+        /** Create a license of a version */
         post: operations["createLicense"];
         delete?: never;
         options?: never;
@@ -1605,7 +1587,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make up to 500 licenses from one template */
+        /** Create up to 500 licenses from a template */
         post: operations["createLicenses"];
         delete?: never;
         options?: never;
@@ -1622,7 +1604,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make licenses from a sheet or a JSON list: all of them, or none if one is wrong */
+        /** Import licenses from CSV or a JSON list: all of them, or none if one is invalid */
         post: operations["importLicenses"];
         delete?: never;
         options?: never;
@@ -1639,7 +1621,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Offer a version again */
+        /** Unarchive a version */
         post: operations["unarchiveVersion"];
         delete?: never;
         options?: never;
@@ -1655,9 +1637,9 @@ export interface paths {
             cookie?: never;
         };
         /** List webhooks, newest first */
-        get: operations["webhooks"];
+        get: operations["listWebhooks"];
         put?: never;
-        /** Make a webhook */
+        /** Create a webhook */
         post: operations["createWebhook"];
         delete?: never;
         options?: never;
@@ -1673,15 +1655,15 @@ export interface paths {
             cookie?: never;
         };
         /** Read a webhook */
-        get: operations["webhook"];
+        get: operations["getWebhook"];
         put?: never;
         post?: never;
-        /** Delete a webhook; what is on its way to it is not sent */
+        /** Delete a webhook; its pending deliveries are not sent */
         delete: operations["deleteWebhook"];
         options?: never;
         head?: never;
-        /** Edit a webhook, switch it off or on */
-        patch: operations["editWebhook"];
+        /** Update, disable or enable a webhook */
+        patch: operations["updateWebhook"];
         trace?: never;
     };
     "/api/v1/webhooks/{id}/deliveries": {
@@ -1691,8 +1673,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List deliveries to a webhook, newest first; the last 30 days */
-        get: operations["deliveries"];
+        /** List the deliveries of a webhook of the last 30 days, newest first */
+        get: operations["listDeliveries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1709,7 +1691,7 @@ export interface paths {
             cookie?: never;
         };
         /** Read a delivery */
-        get: operations["delivery"];
+        get: operations["getDelivery"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1727,7 +1709,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Send an event again, with the same id, whatever became of it */
+        /** Send an event again with the same id */
         post: operations["replayDelivery"];
         delete?: never;
         options?: never;
@@ -1744,7 +1726,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a new secret; for a day requests are signed with the old one too */
+        /** Create a new secret; for a day requests are signed with the old one too */
         post: operations["rotateWebhookSecret"];
         delete?: never;
         options?: never;
@@ -1761,7 +1743,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Send an event that means nothing, also to a webhook that is disabled */
+        /** Send a test event, even to a disabled webhook */
         post: operations["testWebhook"];
         delete?: never;
         options?: never;
@@ -1773,7 +1755,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Acceptance: {
+        AcceptInvitationInput: {
             name: string;
             /** @description 12 characters or more. */
             password: string;
@@ -1781,29 +1763,29 @@ export interface components {
             token: string;
         };
         AccessSettings: {
-            oidc?: components["schemas"]["Provider"];
+            oidc?: components["schemas"]["OIDCProvider"];
             /** @description Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop. */
             require_mfa: boolean;
             /** Format: int64 */
             revision: number;
         };
-        AccessSettingsEdit: {
-            /** @description Absent: people log in here alone. */
-            oidc?: components["schemas"]["ProviderEdit"];
-            require_mfa: boolean;
-            /**
-             * Format: int64
-             * @description As they were read; needed unless If-Match names it.
-             */
-            revision?: number;
-        };
         Activation: {
             /** @description That its last sync came from. */
             address?: string;
-            /** @description Parts of the fingerprint that were others before, when any changed last. */
-            changed?: string[] | null;
+            /**
+             * Format: int64
+             * @description Calls of this installation that were charged; what is above counted is prepaid.
+             */
+            calls_charged: number;
+            /**
+             * Format: int64
+             * @description Calls of this installation.
+             */
+            calls_used: number;
             /** Format: date-time */
             changed_at?: string;
+            /** @description Parts of the fingerprint that were others before, when any changed last. */
+            changed_parts?: string[] | null;
             /**
              * Format: date-time
              * @description Since when all its holders are refused.
@@ -1814,11 +1796,6 @@ export interface components {
              * @description When it said goodbye or was deactivated.
              */
             closed?: string;
-            /**
-             * Format: int64
-             * @description Calls of this installation.
-             */
-            counted: number;
             /** Format: date-time */
             created: string;
             /** @description The latest re-activations, oldest first; those of the last 90 days. */
@@ -1828,33 +1805,35 @@ export interface components {
              * @description How many chains it has had: one more for each time that it was restored.
              */
             generation: number;
-            /**
-             * Format: int64
-             * @description Calls of this installation that were charged; what is above counted is prepaid.
-             */
-            granted: number;
             /** @description Hash of the installation's own key. */
             id: string;
             /** Format: date-time */
             last_sync: string;
-            /** @description The vendor's own. */
-            name?: string;
             /**
              * Format: int64
              * @description Leases in the present chain.
              */
-            number: number;
+            lease_number: number;
+            /** @description The vendor's own. */
+            name?: string;
             /**
              * Format: int64
              * @description How often it was activated anew from an older state, in the present window.
              */
-            restores: number;
+            reactivations: number;
             /** @description What it last told of itself, if the policy asks. */
             statistics?: components["schemas"]["Statistics"];
         };
-        ActivationEdit: {
-            /** @description Empty: none. */
-            name: string;
+        ActiveSession: {
+            /** @description How one proved to be it. */
+            auth_method: string;
+            /** Format: date-time */
+            created: string;
+            /** @description The one that asks. */
+            current: boolean;
+            /** Format: date-time */
+            expires: string;
+            id: string;
         };
         Actor: {
             id?: string;
@@ -1862,29 +1841,14 @@ export interface components {
             member?: string;
             name?: string;
         };
-        AllDone: {
-            /** Format: int64 */
-            done: number;
-            /** Format: int64 */
-            failed: number;
-            items: components["schemas"]["Done"][];
-        };
-        Attempt: {
-            /** @description Its beginning. */
-            answer?: string;
-            error?: string;
+        AddKeyInput: {
             /**
-             * Format: int64
-             * @description Absent: there was no answer.
+             * Format: date-time
+             * @description From then on nothing that it signed is accepted; by default never.
              */
-            status?: number;
-            /** Format: date-time */
-            time: string;
-            /**
-             * Format: int64
-             * @description Milliseconds.
-             */
-            took: number;
+            expires?: string;
+            /** @enum {string} */
+            use: "file" | "lease" | "statement" | "delegation";
         };
         AuditHead: {
             chain: string;
@@ -1914,33 +1878,41 @@ export interface components {
             type: string;
             unknown?: boolean;
         };
-        Both: {
-            /** @description Of the authenticator, or a recovery code. */
-            code: string;
-            password: string;
+        BindMachineInput: {
+            /** @description Of its fingerprint, as the program tells them; none: any machine. */
+            parts: components["schemas"]["FingerprintPart"][];
         };
-        CertificateNew: {
-            /** @description Armored, of the product's root. */
-            certificate: string;
+        BulkResult: {
+            /** @description Why it was not done; absent when it was. */
+            error?: components["schemas"]["Problem"];
+            /** @description Of the license; absent when it could not be made. */
+            id?: string;
+        };
+        BulkResults: {
+            /** Format: int64 */
+            failed: number;
+            items: components["schemas"]["BulkResult"][];
+            /** Format: int64 */
+            succeeded: number;
         };
         Change: {
             from?: unknown;
             to?: unknown;
         };
-        Confirmed: {
-            /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
-            csrf_token: string;
-            /**
-             * Format: date-time
-             * @description Absent for an API token that never does.
-             */
-            expires?: string;
-            member: components["schemas"]["Member"];
-            organisation: components["schemas"]["Organisation"];
-            /** @description They are shown here and never again. */
-            recovery_codes: string[];
-            /** @description Of an API token; a session may what the role allows. */
-            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+        ChangeEmailInput: {
+            /** @description The new one. It counts as not verified until the link that is mailed there is opened. */
+            email: string;
+            password: string;
+        };
+        ChangePasswordInput: {
+            current_password: string;
+            /** @description 12 characters or more. */
+            new_password: string;
+        };
+        ConfirmMFAInput: {
+            code: string;
+            /** @description Needed from who has one. */
+            password?: string;
         };
         Counts: {
             /** Format: int64 */
@@ -1948,7 +1920,7 @@ export interface components {
             /** Format: int64 */
             customers: number;
             /** Format: int64 */
-            events: number;
+            history_entries: number;
             /** Format: int64 */
             licenses: number;
             /** Format: int64 */
@@ -1960,37 +1932,7 @@ export interface components {
             /** Format: int64 */
             versions: number;
         };
-        Customer: {
-            /** Format: date-time */
-            created: string;
-            email?: string;
-            id: string;
-            metadata: {
-                [key: string]: string;
-            };
-            name: string;
-            reference?: string;
-            /** Format: int64 */
-            revision: number;
-            /** Format: date-time */
-            updated: string;
-        };
-        CustomerEdit: {
-            email?: string;
-            /** @description Replaces all of it. */
-            metadata?: {
-                [key: string]: string;
-            };
-            /** @description Licenses keep the name that they have. */
-            name?: string;
-            reference?: string;
-            /**
-             * Format: int64
-             * @description Of the customer as it was read; needed unless If-Match names it.
-             */
-            revision?: number;
-        };
-        CustomerNew: {
+        CreateCustomerInput: {
             email?: string;
             metadata?: {
                 [key: string]: string;
@@ -1999,172 +1941,7 @@ export interface components {
             /** @description The vendor's own, such as a number in its shop; unique where it is given. */
             reference?: string;
         };
-        Data: {
-            activation?: string;
-            customer?: string;
-            /** @description Of the type; docs/events.md. */
-            details?: {
-                [key: string]: unknown;
-            };
-            license?: string;
-            /** @description Of the license. */
-            name?: string;
-            organisation: string;
-            product?: string;
-            version?: string;
-        };
-        Delivery: {
-            /** @description The latest, oldest first. */
-            attempts: components["schemas"]["Attempt"][];
-            /** @description As it is sent. */
-            body: string;
-            /** Format: date-time */
-            created: string;
-            /** @description Sent as webhook-id. */
-            event: string;
-            id: string;
-            /**
-             * Format: date-time
-             * @description When it is tried again.
-             */
-            next?: string;
-            /** @enum {string} */
-            state: "pending" | "delivered" | "failed";
-            type: string;
-        };
-        Done: {
-            /** @description Why it was not done; absent when it was. */
-            error?: components["schemas"]["Problem"];
-            /** @description Of the license; absent when it could not be made. */
-            id?: string;
-        };
-        Email: {
-            /** @description The new one. It counts as not verified until the link that is mailed there is opened. */
-            email: string;
-            password: string;
-        };
-        Enrolment: {
-            /** @description In base32. It is shown here and never again. */
-            secret: string;
-            /** @description otpauth:// address, for a QR code. */
-            uri: string;
-        };
-        Entitlement: {
-            name: string;
-            /**
-             * Format: int64
-             * @description How many installations may hold it at once; 0: no number.
-             */
-            slots?: number;
-        };
-        Event: {
-            /**
-             * Format: int64
-             * @description Of the license, after.
-             */
-            allowance?: number;
-            /**
-             * Format: int64
-             * @description By a renewal.
-             */
-            calls?: number;
-            /**
-             * Format: date-time
-             * @description Of the license, after.
-             */
-            expires?: string;
-            /**
-             * Format: int64
-             * @description By a renewal, in ms.
-             */
-            extend?: number;
-            /** @description The customer before a transfer. */
-            from?: string;
-            from_id?: string;
-            key: string;
-            /** @enum {string} */
-            kind: "started" | "renewed" | "transferred";
-            /**
-             * Format: int64
-             * @description By a renewal, in ms.
-             */
-            maintained?: number;
-            /**
-             * Format: date-time
-             * @description Of the license, after.
-             */
-            maintenance?: string;
-            /** Format: date-time */
-            time: string;
-            /** @description The customer after a transfer. */
-            to?: string;
-            to_id?: string;
-        };
-        Evidence: {
-            address?: string;
-            /** @description The holder of the closed chain came back: two take turns. */
-            alternation: boolean;
-            /**
-             * @description That it was refused with.
-             * @enum {string}
-             */
-            code?: "cloned" | "fingerprint_changed";
-            /** @description Parts of the fingerprint that are not those of the last holder. */
-            differs: string[];
-            /**
-             * Format: int64
-             * @description Of the lease that was shown.
-             */
-            generation: number;
-            /**
-             * Format: int64
-             * @description Of the lease that was shown.
-             */
-            number: number;
-            refused: boolean;
-            /** Format: date-time */
-            time: string;
-        };
-        FieldError: {
-            detail: string;
-            /** @description As in the request, with dots between levels. */
-            field: string;
-        };
-        FirstCode: {
-            code: string;
-            /** @description Needed from who has one. */
-            password?: string;
-        };
-        Forgotten: {
-            email: string;
-        };
-        Happened: {
-            data: components["schemas"]["Data"];
-            /** @description The same however often the event comes. */
-            id: string;
-            /** Format: date-time */
-            timestamp: string;
-            /**
-             * @description What happened; docs/events.md.
-             * @enum {string}
-             */
-            type: "license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled";
-        };
-        Hold: {
-            activation?: string;
-            entitlement: string;
-            /** Format: date-time */
-            from: string;
-            id: string;
-            note?: string;
-            /** @description Name of the part of the fingerprint by which the holder is known. */
-            part?: string;
-            /** Format: int64 */
-            slots: number;
-            /** Format: date-time */
-            until: string;
-        };
-        HoldNew: {
+        CreateHoldInput: {
             /** @description The installation that it is for. */
             activation?: string;
             entitlement: string;
@@ -2176,7 +1953,7 @@ export interface components {
             /** @description For people: who it is for. */
             note?: string;
             /** @description Or a part of the fingerprint of whom it is for, such as a user's name that the program tells. */
-            part?: components["schemas"]["PartValue"];
+            part?: components["schemas"]["FingerprintPart"];
             /**
              * Format: int64
              * @description Default: 1. All holds of a license have at most 4000.
@@ -2185,191 +1962,7 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
-        Holds: {
-            items: components["schemas"]["Hold"][];
-        };
-        Imported: {
-            /**
-             * Format: int64
-             * @description Licenses that were read; all of them are good.
-             */
-            count: number;
-            dry_run: boolean;
-            /** @description Of the licenses that were made, in the order of the request; empty for a dry run. */
-            ids: string[];
-        };
-        Invitation: {
-            /** @description The member who invites. */
-            by: string;
-            /** Format: date-time */
-            created: string;
-            email: string;
-            id: string;
-            /** @enum {string} */
-            role: "owner" | "admin" | "developer" | "support" | "viewer";
-            /** Format: date-time */
-            until: string;
-        };
-        InvitationMade: {
-            /** @description The member who invites. */
-            by: string;
-            /** Format: date-time */
-            created: string;
-            email: string;
-            id: string;
-            /** @description To be passed on; it is shown here and never again. Absent where the server has mailed it. */
-            link?: string;
-            /** @enum {string} */
-            role: "owner" | "admin" | "developer" | "support" | "viewer";
-            /** Format: date-time */
-            until: string;
-        };
-        InvitationNew: {
-            email: string;
-            /**
-             * @description Owners are invited by owners alone.
-             * @enum {string}
-             */
-            role: "owner" | "admin" | "developer" | "support" | "viewer";
-        };
-        Key: {
-            algorithm: string;
-            /** Format: date-time */
-            created: string;
-            /** Format: date-time */
-            expires?: string;
-            fingerprint: string;
-            /** @description The server has its private part. */
-            here: boolean;
-            /** @description Of a requested key: what onelicense keys certify wants, where the root is. */
-            request?: string;
-            /** Format: date-time */
-            revoked?: string;
-            /** @description It certifies the others. */
-            root: boolean;
-            /** @description The server signs with it now. */
-            signs: boolean;
-            /** @enum {string} */
-            state: "requested" | "next" | "current" | "retired" | "compromised" | "expired" | "weak";
-            /** @description What its signatures are good for: file, lease, statement, delegation. */
-            uses: string[];
-        };
-        KeyNew: {
-            /**
-             * Format: date-time
-             * @description From then on nothing that it signed is accepted; by default never.
-             */
-            expires?: string;
-            /** @enum {string} */
-            use: "file" | "lease" | "statement" | "delegation";
-        };
-        Keyring: {
-            /** @description The root first, then in the order in which they were made. */
-            keys: components["schemas"]["Key"][];
-            /** @description Fingerprint of the root key, which programs pin. */
-            root: string;
-            /** @description The newest; absent while there is none. */
-            statement?: components["schemas"]["Statement"];
-        };
-        KeysNew: {
-            /** @description Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product. */
-            private?: string;
-            /**
-             * Format: int64
-             * @description Of OpenPGP. GnuPG reads 4; 6 is RFC 9580.
-             * @enum {integer}
-             */
-            version?: 4 | 6;
-        };
-        License: {
-            /** Format: int64 */
-            allowance: number;
-            archived: boolean;
-            contexts: string[];
-            /** Format: date-time */
-            created: string;
-            customer: string;
-            /** @description Of the customer's record. */
-            customer_id?: string;
-            entitlements: components["schemas"]["Entitlement"][];
-            /**
-             * Format: date-time
-             * @description Absent while a term that counts from the first activation has not begun.
-             */
-            expires?: string;
-            /**
-             * Format: int64
-             * @description The term, in ms, if it has one.
-             */
-            expires_after?: number;
-            /** @enum {string} */
-            expires_from?: "creation" | "activation";
-            /** @description Names of the parts of the one machine that it is good for. */
-            fingerprint?: string[] | null;
-            id: string;
-            /**
-             * Format: date-time
-             * @description Other versions of the product that were released until then are good too.
-             */
-            maintenance?: string;
-            metadata: {
-                [key: string]: string;
-            };
-            name: string;
-            overrides: components["schemas"]["Overrides"];
-            product: string;
-            /** Format: int64 */
-            revision: number;
-            /** @enum {string} */
-            status: "active" | "suspended" | "revoked";
-            trial?: boolean;
-            /** Format: date-time */
-            updated: string;
-            /**
-             * Format: int64
-             * @description Calls counted so far; only where one license is read.
-             */
-            used?: number;
-            version: string;
-        };
-        LicenseEdit: {
-            /** Format: int64 */
-            allowance?: number;
-            /** @description Replaces all of them. Files that were issued before still say the old ones. */
-            contexts?: string[];
-            customer?: string;
-            /** @description null: no record. */
-            customer_id?: string | null;
-            /** @description Replaces all of them. */
-            entitlements?: components["schemas"]["Entitlement"][];
-            /**
-             * Format: date-time
-             * @description null: never, or, of a term that counts from the first activation, anew with the next sync of any installation.
-             */
-            expires?: string | null;
-            /**
-             * Format: date-time
-             * @description null: none.
-             */
-            maintenance?: string | null;
-            /** @description Replaces all of it. */
-            metadata?: {
-                [key: string]: string;
-            };
-            name?: string;
-            /** @description Replaces all of them. */
-            overrides?: components["schemas"]["Overrides"];
-            /**
-             * Format: int64
-             * @description Of the license as it was read; needed unless If-Match names it.
-             */
-            revision?: number;
-            trial?: boolean;
-        };
-        LicenseIDs: {
-            ids: string[];
-        };
-        LicenseNew: {
+        CreateLicenseInput: {
             /**
              * Format: int64
              * @description Calls, over the whole life; needed by the types calls and time_and_calls.
@@ -2390,7 +1983,7 @@ export interface components {
              * Format: int64
              * @description A term in ms instead of an end.
              */
-            expires_after?: number;
+            expires_after_ms?: number;
             /**
              * @description What the term counts from: the license's creation or its first activation. Default: creation.
              * @enum {string}
@@ -2409,22 +2002,433 @@ export interface components {
             /** @description It is there to be tried; its type has an end. */
             trial?: boolean;
         };
-        LicensesNew: {
+        CreateLicensesInput: {
             /** Format: int64 */
             count: number;
             /** @description {n} in its name becomes the number of the license, from 1. */
-            template: components["schemas"]["LicenseNew"];
+            template: components["schemas"]["CreateLicenseInput"];
         };
-        Link: {
-            /** @description Absent where the server has mailed it. */
+        CreateProductInput: {
+            description?: string;
+            /** @description How its keys are made; by default new ones of version 4, with their root. */
+            keys?: components["schemas"]["ProductKeysInput"];
+            /** @description The vendor's own; never interpreted. */
+            metadata?: {
+                [key: string]: string;
+            };
+            /** @description Unique within the organisation. */
+            name: string;
+        };
+        CreateTokenInput: {
+            /**
+             * Format: date-time
+             * @description Absent: never.
+             */
+            expires?: string;
+            /** @description What it is for, for people. */
+            name: string;
+            /** @description What it may do: no more than one's role allows, now and later. */
+            scope: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+        };
+        CreateVersionInput: {
+            description?: string;
+            metadata?: {
+                [key: string]: string;
+            };
+            /** @description Unique within the product. */
+            name: string;
+            policy: components["schemas"]["PolicyNew"];
+            /**
+             * Format: date-time
+             * @description Licenses of other versions whose maintenance lasts until then are good for this one too.
+             */
+            released?: string;
+        };
+        CreateWebhookInput: {
+            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+            name?: string;
+            /** @description https://…, at a public address. */
+            url: string;
+        };
+        CreatedInvitation: {
+            /** Format: date-time */
+            created: string;
+            email: string;
+            /** Format: date-time */
+            expires: string;
+            id: string;
+            /** @description The member who invites. */
+            invited_by: string;
+            /** @description To be passed on; it is shown here and never again. Absent where the server has mailed it. */
             link?: string;
+            /** @enum {string} */
+            role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
-        LinkToken: {
-            /** @description From the link. */
-            token: string;
+        CreatedToken: {
+            /** Format: date-time */
+            created: string;
+            /**
+             * Format: date-time
+             * @description Absent: never.
+             */
+            expires?: string;
+            /** @description Also the part of the secret between its two underscores. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Last use, within an hour; absent: never.
+             */
+            last_used?: string;
+            /** @description Who made it, and for whom it acts. */
+            member: string;
+            name: string;
+            scope: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+            /** @description To be sent as Authorization: Bearer. It is shown here and never again. */
+            secret: string;
+        };
+        CreatedWebhook: {
+            /** Format: date-time */
+            created: string;
+            disabled: boolean;
+            /** @description Why the server has disabled it; absent: a member did. */
+            disabled_reason?: string;
+            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+            id: string;
+            name: string;
+            /** Format: int64 */
+            revision: number;
+            /** @description Signs the requests, as Standard Webhooks says. It is shown here and never again. */
+            secret: string;
+            url: string;
+        };
+        Customer: {
+            /** Format: date-time */
+            created: string;
+            email?: string;
+            id: string;
+            metadata: {
+                [key: string]: string;
+            };
+            name: string;
+            reference?: string;
+            /** Format: int64 */
+            revision: number;
+            /** Format: date-time */
+            updated: string;
+        };
+        Delivery: {
+            /** @description The latest, oldest first. */
+            attempts: components["schemas"]["DeliveryAttempt"][];
+            /** @description As it is sent. */
+            body: string;
+            /** Format: date-time */
+            created: string;
+            /** @description Sent as webhook-id. */
+            event: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it is tried again.
+             */
+            next_attempt?: string;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "failed";
+            type: string;
+        };
+        DeliveryAttempt: {
+            /**
+             * Format: int64
+             * @description Milliseconds.
+             */
+            duration_ms: number;
+            error?: string;
+            /** @description Its beginning. */
+            response_excerpt?: string;
+            /**
+             * Format: int64
+             * @description Absent: there was no answer.
+             */
+            status?: number;
+            /** Format: date-time */
+            time: string;
+        };
+        Enrolment: {
+            /** @description In base32. It is shown here and never again. */
+            secret: string;
+            /** @description otpauth:// address, for a QR code. */
+            uri: string;
+        };
+        Entitlement: {
+            name: string;
+            /**
+             * Format: int64
+             * @description How many installations may hold it at once; 0: no number.
+             */
+            slots?: number;
+        };
+        Event: {
+            data: components["schemas"]["EventData"];
+            /** @description The same however often the event comes. */
+            id: string;
+            /** Format: date-time */
+            timestamp: string;
+            /**
+             * @description What happened; docs/events.md.
+             * @enum {string}
+             */
+            type: "license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled";
+        };
+        EventData: {
+            activation?: string;
+            customer?: string;
+            /** @description Of the type; docs/events.md. */
+            details?: {
+                [key: string]: unknown;
+            };
+            license?: string;
+            /** @description Of the license. */
+            name?: string;
+            organisation: string;
+            product?: string;
+            version?: string;
+        };
+        Evidence: {
+            address?: string;
+            /** @description The holder of the closed chain came back: two take turns. */
+            alternation: boolean;
+            /** @description Parts of the fingerprint that are not those of the last holder. */
+            changed_parts: string[];
+            /**
+             * @description That it was refused with.
+             * @enum {string}
+             */
+            code?: "cloned" | "fingerprint_changed";
+            /**
+             * Format: int64
+             * @description Of the lease that was shown.
+             */
+            generation: number;
+            /**
+             * Format: int64
+             * @description Of the lease that was shown.
+             */
+            lease_number: number;
+            refused: boolean;
+            /** Format: date-time */
+            time: string;
+        };
+        ExternalSignatureInput: {
+            /** @description Detached, of text, over the license's three lines: armored, or the binary packet in base64. */
+            signature: string;
+        };
+        FieldError: {
+            detail: string;
+            /** @description As in the request, with dots between levels. */
+            field: string;
+        };
+        FingerprintPart: {
+            /** @description As the program names it. */
+            name: string;
+            value: string;
+        };
+        HistoryEntry: {
+            /**
+             * Format: int64
+             * @description Of the license, after.
+             */
+            allowance?: number;
+            /**
+             * Format: int64
+             * @description By a renewal.
+             */
+            calls_added?: number;
+            /**
+             * Format: date-time
+             * @description Of the license, after.
+             */
+            expires?: string;
+            /**
+             * Format: int64
+             * @description By a renewal, in ms.
+             */
+            extended_ms?: number;
+            /** @description The customer before a transfer. */
+            from_customer?: string;
+            from_customer_id?: string;
+            key: string;
+            /** @enum {string} */
+            kind: "started" | "renewed" | "transferred";
+            /**
+             * Format: date-time
+             * @description Of the license, after.
+             */
+            maintenance?: string;
+            /**
+             * Format: int64
+             * @description By a renewal, in ms.
+             */
+            maintenance_extended_ms?: number;
+            /** Format: date-time */
+            time: string;
+            /** @description The customer after a transfer. */
+            to_customer?: string;
+            to_customer_id?: string;
+        };
+        Hold: {
+            activation?: string;
+            entitlement: string;
+            /** Format: date-time */
+            from: string;
+            id: string;
+            note?: string;
+            /** @description Name of the part of the fingerprint by which the holder is known. */
+            part?: string;
+            /** Format: int64 */
+            slots: number;
+            /** Format: date-time */
+            until: string;
+        };
+        ImportCertificateInput: {
+            /** @description Armored, of the product's root. */
+            certificate: string;
+        };
+        Invitation: {
+            /** Format: date-time */
+            created: string;
+            email: string;
+            /** Format: date-time */
+            expires: string;
+            id: string;
+            /** @description The member who invites. */
+            invited_by: string;
+            /** @enum {string} */
+            role: "owner" | "admin" | "developer" | "support" | "viewer";
+        };
+        InviteMemberInput: {
+            email: string;
+            /**
+             * @description Owners are invited by owners alone.
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "developer" | "support" | "viewer";
+        };
+        Key: {
+            algorithm: string;
+            /** Format: date-time */
+            created: string;
+            /** Format: date-time */
+            expires?: string;
+            fingerprint: string;
+            /** @description The server has its private part. */
+            has_private_key: boolean;
+            /** @description The server signs with it now. */
+            is_active: boolean;
+            /** @description Of a requested key: what onelicense keys certify wants, where the root is. */
+            request?: string;
+            /** Format: date-time */
+            revoked?: string;
+            /** @description It certifies the others. */
+            root: boolean;
+            /** @enum {string} */
+            state: "requested" | "next" | "current" | "retired" | "compromised" | "expired" | "weak";
+            /** @description What its signatures are good for: file, lease, statement, delegation. */
+            uses: string[];
+        };
+        Keyring: {
+            /** @description The root first, then in the order in which they were made. */
+            keys: components["schemas"]["Key"][];
+            /** @description Fingerprint of the root key, which programs pin. */
+            root: string;
+            /** @description The newest; absent while there is none. */
+            statement?: components["schemas"]["Statement"];
+        };
+        License: {
+            /** Format: int64 */
+            allowance: number;
+            archived: boolean;
+            /**
+             * Format: int64
+             * @description Calls counted so far; only where one license is read.
+             */
+            calls_used?: number;
+            contexts: string[];
+            /** Format: date-time */
+            created: string;
+            customer: string;
+            /** @description Of the customer's record. */
+            customer_id?: string;
+            entitlements: components["schemas"]["Entitlement"][];
+            /**
+             * Format: date-time
+             * @description Absent while a term that counts from the first activation has not begun.
+             */
+            expires?: string;
+            /**
+             * Format: int64
+             * @description The term, in ms, if it has one.
+             */
+            expires_after_ms?: number;
+            /** @enum {string} */
+            expires_from?: "creation" | "activation";
+            /** @description Names of the parts of the one machine that it is good for. */
+            fingerprint_parts?: string[] | null;
+            id: string;
+            /**
+             * Format: date-time
+             * @description Other versions of the product that were released until then are good too.
+             */
+            maintenance?: string;
+            metadata: {
+                [key: string]: string;
+            };
+            name: string;
+            overrides: components["schemas"]["Overrides"];
+            product: string;
+            /** Format: int64 */
+            revision: number;
+            /** @enum {string} */
+            status: "active" | "suspended" | "revoked";
+            trial?: boolean;
+            /** Format: date-time */
+            updated: string;
+            version: string;
+        };
+        LicenseIDs: {
+            ids: string[];
+        };
+        LicenseImportResult: {
+            /**
+             * Format: int64
+             * @description Licenses that were read; all of them are good.
+             */
+            count: number;
+            dry_run: boolean;
+            /** @description Of the licenses that were made, in the order of the request; empty for a dry run. */
+            ids: string[];
+        };
+        LimitWindow: {
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: int64
+             * @description Of moves 0 is no limit.
+             */
+            limit: number;
+            /**
+             * Format: date-time
+             * @description From then on it counts anew.
+             */
+            until: string;
         };
         ListActivation: {
             items: components["schemas"]["Activation"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        ListActiveSession: {
+            items: components["schemas"]["ActiveSession"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
@@ -2448,8 +2452,13 @@ export interface components {
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
-        ListHappened: {
-            items: components["schemas"]["Happened"][];
+        ListHistoryEntry: {
+            items: components["schemas"]["HistoryEntry"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        ListHold: {
+            items: components["schemas"]["Hold"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
@@ -2463,15 +2472,8 @@ export interface components {
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
-        ListNew: {
-            /**
-             * Format: int64
-             * @description How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before.
-             */
-            max_age?: number;
-        };
-        ListOpenSession: {
-            items: components["schemas"]["OpenSession"][];
+        ListMemberDetails: {
+            items: components["schemas"]["MemberDetails"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
@@ -2480,13 +2482,13 @@ export interface components {
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
-        ListPerson: {
-            items: components["schemas"]["Person"][];
+        ListProduct: {
+            items: components["schemas"]["Product"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
-        ListProduct: {
-            items: components["schemas"]["Product"][];
+        ListQueueEntry: {
+            items: components["schemas"]["QueueEntry"][];
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
@@ -2510,15 +2512,34 @@ export interface components {
             /** @description Cursor of the next page; absent on the last. */
             next?: string;
         };
-        Login: {
+        LoginInput: {
             /** @description Of the authenticator, or a recovery code; when the answer was code_required. */
             code?: string;
             email: string;
             password: string;
         };
-        Machine: {
-            /** @description Of its fingerprint, as the program tells them; none: any machine. */
-            parts: components["schemas"]["PartValue"][];
+        MFAEnabled: {
+            /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
+            csrf_token: string;
+            /**
+             * Format: date-time
+             * @description Absent for an API token that never does.
+             */
+            expires?: string;
+            member: components["schemas"]["Member"];
+            organisation: components["schemas"]["Organisation"];
+            /** @description They are shown here and never again. */
+            recovery_codes: string[];
+            /** @description Of an API token; a session may what the role allows. */
+            scope?: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+        };
+        MFAStatus: {
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description How many are left.
+             */
+            recovery_codes_left: number;
         };
         Member: {
             email: string;
@@ -2527,42 +2548,80 @@ export interface components {
             /** @enum {string} */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
+        MemberDetails: {
+            /** Format: date-time */
+            created: string;
+            disabled: boolean;
+            email: string;
+            /** @description Mail to the address reaches the person. */
+            email_verified: boolean;
+            id: string;
+            name: string;
+            /** Format: int64 */
+            revision: number;
+            /** @enum {string} */
+            role: "owner" | "admin" | "developer" | "support" | "viewer";
+        };
         NamedNumber: {
             name: string;
             /** Format: int64 */
             value: number;
         };
-        NewPassword: {
-            /** @description 12 characters or more. */
-            password: string;
-            /** @description From the link. */
-            token: string;
-        };
-        NoticeChoice: {
+        NotificationPreferences: {
+            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
             /** @description False: it is what is usual. */
-            chosen: boolean;
-            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+            is_custom: boolean;
         };
-        NoticeEdit: {
-            /** @description Empty: nothing. */
-            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+        OIDCProvider: {
+            client_id: string;
+            /**
+             * @description What somebody becomes who was not invited; absent: nothing. Needs domains.
+             * @enum {string}
+             */
+            default_role?: "admin" | "developer" | "support" | "viewer";
+            /** @description Of e-mail addresses that are let in; absent: all. */
+            domains?: string[];
+            /** @description Its address, such as https://login.example.com. */
+            issuer: string;
         };
-        OpenSession: {
-            /** Format: date-time */
-            created: string;
-            /** @description The one that asks. */
-            current: boolean;
-            /** Format: date-time */
-            expires: string;
-            id: string;
-            /** @description How one proved to be it. */
-            via: string;
+        OIDCProviderInput: {
+            client_id: string;
+            /** @description Kept where it is absent and the client the same. No answer shows it. */
+            client_secret?: string;
+            /**
+             * @description What somebody becomes who was not invited; absent: nothing. Needs domains.
+             * @enum {string}
+             */
+            default_role?: "admin" | "developer" | "support" | "viewer";
+            /** @description Of e-mail addresses that are let in; absent: all. */
+            domains?: string[];
+            /** @description Its address, such as https://login.example.com. */
+            issuer: string;
+        };
+        OIDCRedirect: {
+            /** @description To be opened in the same browser. */
+            url: string;
+        };
+        OneTimeLink: {
+            /** @description Absent where the server has mailed it. */
+            link?: string;
         };
         Organisation: {
             /** Format: date-time */
             created: string;
             id: string;
             name: string;
+        };
+        OrganisationImportResult: {
+            /** @description With dry_run: what would be made. */
+            created: components["schemas"]["Counts"];
+            dry_run: boolean;
+            /** @description Old id to new one, of records whose id was taken on this server. */
+            renamed: {
+                [key: string]: string;
+            };
+            /** @description What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew. */
+            skipped: components["schemas"]["Counts"];
         };
         Overrides: {
             /** Format: int64 */
@@ -2594,17 +2653,9 @@ export interface components {
             /** @enum {string} */
             trigger?: "every_call" | "interval";
         };
-        PartValue: {
-            /** @description As the program names it. */
-            name: string;
-            value: string;
-        };
-        Password: {
-            /** @description 12 characters or more. */
-            new: string;
-            old: string;
-        };
         Period: {
+            /** Format: int64 */
+            calls_used: number;
             /** Format: date-time */
             from: string;
             /**
@@ -2612,35 +2663,6 @@ export interface components {
              * @description Only of the present one.
              */
             until?: string;
-            /** Format: int64 */
-            used: number;
-        };
-        Person: {
-            /** Format: date-time */
-            created: string;
-            disabled: boolean;
-            email: string;
-            /** @description Mail to the address reaches the person. */
-            email_verified: boolean;
-            id: string;
-            name: string;
-            /** Format: int64 */
-            revision: number;
-            /** @enum {string} */
-            role: "owner" | "admin" | "developer" | "support" | "viewer";
-        };
-        PersonEdit: {
-            name?: string;
-            /**
-             * Format: int64
-             * @description Of the person as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
-             */
-            revision?: number;
-            /**
-             * @description Owners are made and changed by owners alone.
-             * @enum {string}
-             */
-            role?: "owner" | "admin" | "developer" | "support" | "viewer";
         };
         Policy: {
             /** Format: int64 */
@@ -2829,313 +2851,24 @@ export interface components {
             /** Format: date-time */
             updated: string;
         };
-        ProductEdit: {
-            description?: string;
-            /** @description Replaces all of it. */
-            metadata?: {
-                [key: string]: string;
-            };
-            name?: string;
+        ProductKeysInput: {
             /**
              * Format: int64
-             * @description Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+             * @description Of OpenPGP. GnuPG reads 4; 6 is RFC 9580.
+             * @enum {integer}
              */
-            revision?: number;
+            openpgp_version?: 4 | 6;
+            /** @description Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product. */
+            private_keys?: string;
         };
-        ProductNew: {
-            description?: string;
-            /** @description How its keys are made; by default new ones of version 4, with their root. */
-            keys?: components["schemas"]["KeysNew"];
-            /** @description The vendor's own; never interpreted. */
-            metadata?: {
-                [key: string]: string;
-            };
-            /** @description Unique within the organisation. */
-            name: string;
-        };
-        Provider: {
-            client_id: string;
-            /** @description Of e-mail addresses that are let in; absent: all. */
-            domains?: string[];
-            /** @description Its address, such as https://login.example.com. */
-            issuer: string;
-            /**
-             * @description What somebody becomes who was not invited; absent: nothing. Needs domains.
-             * @enum {string}
-             */
-            newcomers?: "admin" | "developer" | "support" | "viewer";
-        };
-        ProviderEdit: {
-            client_id: string;
-            /** @description Kept where it is absent and the client the same. No answer shows it. */
-            client_secret?: string;
-            /** @description Of e-mail addresses that are let in; absent: all. */
-            domains?: string[];
-            /** @description Its address, such as https://login.example.com. */
-            issuer: string;
-            /**
-             * @description What somebody becomes who was not invited; absent: nothing. Needs domains.
-             * @enum {string}
-             */
-            newcomers?: "admin" | "developer" | "support" | "viewer";
-        };
-        Queue: {
-            items: components["schemas"]["Waiting"][];
-        };
-        Recovery: {
-            /** @description They are shown here and never again. */
-            recovery_codes: string[];
-        };
-        RenewalNew: {
+        PublishRevocationsInput: {
             /**
              * Format: int64
-             * @description On top of the allowance.
+             * @description How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before.
              */
-            calls?: number;
-            /**
-             * Format: int64
-             * @description Milliseconds on top of the license's time, or from now if that has passed.
-             */
-            extend?: number;
-            /** @description The caller's own, such as the number of an order: the same renewal again changes nothing. */
-            key: string;
-            /**
-             * Format: int64
-             * @description Milliseconds on top of the maintenance, or from now if that has passed.
-             */
-            maintenance?: number;
+            max_age_ms?: number;
         };
-        Reservation: {
-            activation: string;
-            /** @description The one it was first reserved in. */
-            context: string;
-            entitlement: string;
-            /** Format: date-time */
-            since: string;
-            /** Format: date-time */
-            until: string;
-        };
-        Restored: {
-            dry_run: boolean;
-            /** @description With dry_run: what would be made. */
-            made: components["schemas"]["Counts"];
-            /** @description Old id to new one, of records whose id was taken on this server. */
-            renamed: {
-                [key: string]: string;
-            };
-            /** @description What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew. */
-            skipped: components["schemas"]["Counts"];
-        };
-        SecondFactor: {
-            enabled: boolean;
-            /**
-             * Format: int64
-             * @description How many are left.
-             */
-            recovery_codes: number;
-        };
-        Session: {
-            /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
-            csrf_token: string;
-            /**
-             * Format: date-time
-             * @description Absent for an API token that never does.
-             */
-            expires?: string;
-            member: components["schemas"]["Member"];
-            organisation: components["schemas"]["Organisation"];
-            /** @description Of an API token; a session may what the role allows. */
-            scope?: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
-        };
-        Setup: {
-            email: string;
-            name: string;
-            /** @description Name of the vendor. */
-            organisation: string;
-            /** @description 12 characters or more. */
-            password: string;
-            /** @description The one-time token that the server prints at its start. */
-            token: string;
-        };
-        SignatureNew: {
-            /** @description Detached, of text, over the license's three lines: armored, or the binary packet in base64. */
-            signature: string;
-        };
-        Statement: {
-            /**
-             * Format: int64
-             * @description How many keys it names as retired or compromised.
-             */
-            keys: number;
-            /**
-             * Format: int64
-             * @description How many licenses it revokes.
-             */
-            licenses: number;
-            /**
-             * Format: int64
-             * @description How old it may be for license files, in milliseconds; 0: any age will do.
-             */
-            max_age: number;
-            /** Format: int64 */
-            number: number;
-            /** Format: date-time */
-            time: string;
-        };
-        Statistics: {
-            host?: string;
-            numbers?: components["schemas"]["NamedNumber"][] | null;
-            platform?: string;
-            program?: string;
-        };
-        ToProvider: {
-            /** @description To be opened in the same browser. */
-            url: string;
-        };
-        Token: {
-            /** Format: date-time */
-            created: string;
-            /**
-             * Format: date-time
-             * @description Absent: never.
-             */
-            expires?: string;
-            /** @description Also the part of the secret between its two underscores. */
-            id: string;
-            /** @description Who made it, and for whom it acts. */
-            member: string;
-            name: string;
-            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
-            /**
-             * Format: date-time
-             * @description Last use, within an hour; absent: never.
-             */
-            used?: string;
-        };
-        TokenMade: {
-            /** Format: date-time */
-            created: string;
-            /**
-             * Format: date-time
-             * @description Absent: never.
-             */
-            expires?: string;
-            /** @description Also the part of the secret between its two underscores. */
-            id: string;
-            /** @description Who made it, and for whom it acts. */
-            member: string;
-            name: string;
-            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
-            /** @description To be sent as Authorization: Bearer. It is shown here and never again. */
-            secret: string;
-            /**
-             * Format: date-time
-             * @description Last use, within an hour; absent: never.
-             */
-            used?: string;
-        };
-        TokenNew: {
-            /**
-             * Format: date-time
-             * @description Absent: never.
-             */
-            expires?: string;
-            /** @description What it is for, for people. */
-            name: string;
-            /** @description What it may do: no more than one's role allows, now and later. */
-            scope: ("access.govern" | "activations.free" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.end" | "licenses.issue" | "licenses.read" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
-        };
-        TransferNew: {
-            /** @description Deactivate the installations of the customer before. */
-            close?: boolean;
-            /** @description Absent: the name in the record. */
-            customer?: string;
-            /** @description The record of the new customer; this or the name is needed. */
-            customer_id?: string;
-            /** @description The caller's own: the same transfer again changes nothing. */
-            key?: string;
-        };
-        Usage: {
-            /** @description The latest window of activations. */
-            activations?: components["schemas"]["Window"];
-            /**
-             * Format: int64
-             * @description In each period, if there are periods.
-             */
-            allowance: number;
-            /** Format: date-time */
-            last_activation?: string;
-            /** Format: date-time */
-            last_sync?: string;
-            /**
-             * Format: int64
-             * @description Activated now.
-             */
-            machines: number;
-            /** @description The latest window of moves from machine to machine. */
-            moves?: components["schemas"]["Window"];
-            /** @description The present one. */
-            period?: components["schemas"]["Period"];
-            /**
-             * Format: int64
-             * @description Calls since the license was made.
-             */
-            used: number;
-        };
-        Version: {
-            archived: boolean;
-            /** Format: date-time */
-            created: string;
-            description: string;
-            id: string;
-            metadata: {
-                [key: string]: string;
-            };
-            name: string;
-            policy: components["schemas"]["Policy"];
-            product: string;
-            /** Format: date-time */
-            released?: string;
-            /** Format: int64 */
-            revision: number;
-            /** Format: date-time */
-            updated: string;
-        };
-        VersionEdit: {
-            description?: string;
-            /** @description Replaces all of it. */
-            metadata?: {
-                [key: string]: string;
-            };
-            name?: string;
-            /** @description Replaces all of it; the type stays. Programs get it with their next sync. */
-            policy?: components["schemas"]["PolicyNew"];
-            /**
-             * Format: date-time
-             * @description null: no license but its own is good for it.
-             */
-            released?: string | null;
-            /**
-             * Format: int64
-             * @description Of the version as it was read; needed unless If-Match names it.
-             */
-            revision?: number;
-        };
-        VersionNew: {
-            description?: string;
-            metadata?: {
-                [key: string]: string;
-            };
-            /** @description Unique within the product. */
-            name: string;
-            policy: components["schemas"]["PolicyNew"];
-            /**
-             * Format: date-time
-             * @description Licenses of other versions whose maintenance lasts until then are good for this one too.
-             */
-            released?: string;
-        };
-        Waiting: {
+        QueueEntry: {
             activation: string;
             entitlement: string;
             /**
@@ -3156,20 +2889,247 @@ export interface components {
              */
             until: string;
         };
-        Webhook: {
+        ReauthenticationInput: {
+            /** @description Of the authenticator, or a recovery code. */
+            code: string;
+            password: string;
+        };
+        RecoveryCodes: {
+            /** @description They are shown here and never again. */
+            recovery_codes: string[];
+        };
+        RenewLicenseInput: {
+            /**
+             * Format: int64
+             * @description On top of the allowance.
+             */
+            calls?: number;
+            /**
+             * Format: int64
+             * @description Milliseconds on top of the license's time, or from now if that has passed.
+             */
+            extend_ms?: number;
+            /** @description The caller's own, such as the number of an order: the same renewal again changes nothing. */
+            key: string;
+            /**
+             * Format: int64
+             * @description Milliseconds on top of the maintenance, or from now if that has passed.
+             */
+            maintenance_ms?: number;
+        };
+        RequestPasswordResetInput: {
+            email: string;
+        };
+        Reservation: {
+            activation: string;
+            /** @description The one it was first reserved in. */
+            context: string;
+            entitlement: string;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string;
+        };
+        ResetPasswordInput: {
+            /** @description 12 characters or more. */
+            password: string;
+            /** @description From the link. */
+            token: string;
+        };
+        Session: {
+            /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
+            csrf_token: string;
+            /**
+             * Format: date-time
+             * @description Absent for an API token that never does.
+             */
+            expires?: string;
+            member: components["schemas"]["Member"];
+            organisation: components["schemas"]["Organisation"];
+            /** @description Of an API token; a session may what the role allows. */
+            scope?: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
+        };
+        SetupInput: {
+            email: string;
+            name: string;
+            /** @description Name of the vendor. */
+            organisation: string;
+            /** @description 12 characters or more. */
+            password: string;
+            /** @description The one-time token that the server prints at its start. */
+            token: string;
+        };
+        Statement: {
+            /**
+             * Format: int64
+             * @description How many keys it names as retired or compromised.
+             */
+            keys: number;
+            /**
+             * Format: int64
+             * @description How many licenses it revokes.
+             */
+            licenses: number;
+            /**
+             * Format: int64
+             * @description How old it may be for license files, in milliseconds; 0: any age will do.
+             */
+            max_age_ms: number;
+            /** Format: int64 */
+            number: number;
+            /** Format: date-time */
+            time: string;
+        };
+        Statistics: {
+            host?: string;
+            numbers?: components["schemas"]["NamedNumber"][] | null;
+            platform?: string;
+            program?: string;
+        };
+        Token: {
             /** Format: date-time */
             created: string;
-            disabled: boolean;
-            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+            /**
+             * Format: date-time
+             * @description Absent: never.
+             */
+            expires?: string;
+            /** @description Also the part of the secret between its two underscores. */
             id: string;
+            /**
+             * Format: date-time
+             * @description Last use, within an hour; absent: never.
+             */
+            last_used?: string;
+            /** @description Who made it, and for whom it acts. */
+            member: string;
             name: string;
-            /** @description Why the server has disabled it; absent: a member did. */
-            reason?: string;
-            /** Format: int64 */
-            revision: number;
-            url: string;
+            scope: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
-        WebhookEdit: {
+        TransferLicenseInput: {
+            /** @description Absent: the name in the record. */
+            customer?: string;
+            /** @description The record of the new customer; this or the name is needed. */
+            customer_id?: string;
+            /** @description Deactivate the installations of the customer before. */
+            deactivate_installations?: boolean;
+            /** @description The caller's own: the same transfer again changes nothing. */
+            key?: string;
+        };
+        UpdateAccessSettingsInput: {
+            /** @description Absent: people log in here alone. */
+            oidc?: components["schemas"]["OIDCProviderInput"];
+            require_mfa: boolean;
+            /**
+             * Format: int64
+             * @description As they were read; needed unless If-Match names it.
+             */
+            revision?: number;
+        };
+        UpdateActivationInput: {
+            /** @description Empty: none. */
+            name: string;
+        };
+        UpdateCustomerInput: {
+            email?: string;
+            /** @description Replaces all of it. */
+            metadata?: {
+                [key: string]: string;
+            };
+            /** @description Licenses keep the name that they have. */
+            name?: string;
+            reference?: string;
+            /**
+             * Format: int64
+             * @description Of the customer as it was read; needed unless If-Match names it.
+             */
+            revision?: number;
+        };
+        UpdateLicenseInput: {
+            /** Format: int64 */
+            allowance?: number;
+            /** @description Replaces all of them. Files that were issued before still say the old ones. */
+            contexts?: string[];
+            customer?: string;
+            /** @description null: no record. */
+            customer_id?: string | null;
+            /** @description Replaces all of them. */
+            entitlements?: components["schemas"]["Entitlement"][];
+            /**
+             * Format: date-time
+             * @description null: never, or, of a term that counts from the first activation, anew with the next sync of any installation.
+             */
+            expires?: string | null;
+            /**
+             * Format: date-time
+             * @description null: none.
+             */
+            maintenance?: string | null;
+            /** @description Replaces all of it. */
+            metadata?: {
+                [key: string]: string;
+            };
+            name?: string;
+            /** @description Replaces all of them. */
+            overrides?: components["schemas"]["Overrides"];
+            /**
+             * Format: int64
+             * @description Of the license as it was read; needed unless If-Match names it.
+             */
+            revision?: number;
+            trial?: boolean;
+        };
+        UpdateMemberInput: {
+            name?: string;
+            /**
+             * Format: int64
+             * @description Of the person as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+             */
+            revision?: number;
+            /**
+             * @description Owners are made and changed by owners alone.
+             * @enum {string}
+             */
+            role?: "owner" | "admin" | "developer" | "support" | "viewer";
+        };
+        UpdateNotificationsInput: {
+            /** @description Empty: nothing. */
+            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+        };
+        UpdateProductInput: {
+            description?: string;
+            /** @description Replaces all of it. */
+            metadata?: {
+                [key: string]: string;
+            };
+            name?: string;
+            /**
+             * Format: int64
+             * @description Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+             */
+            revision?: number;
+        };
+        UpdateVersionInput: {
+            description?: string;
+            /** @description Replaces all of it. */
+            metadata?: {
+                [key: string]: string;
+            };
+            name?: string;
+            /** @description Replaces all of it; the type stays. Programs get it with their next sync. */
+            policy?: components["schemas"]["PolicyNew"];
+            /**
+             * Format: date-time
+             * @description null: no license but its own is good for it.
+             */
+            released?: string | null;
+            /**
+             * Format: int64
+             * @description Of the version as it was read; needed unless If-Match names it.
+             */
+            revision?: number;
+        };
+        UpdateWebhookInput: {
             disabled?: boolean;
             events?: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
             name?: string;
@@ -3180,42 +3140,68 @@ export interface components {
             revision?: number;
             url?: string;
         };
-        WebhookMade: {
+        Usage: {
+            /** @description The latest window of activations. */
+            activations?: components["schemas"]["LimitWindow"];
+            /**
+             * Format: int64
+             * @description In each period, if there are periods.
+             */
+            allowance: number;
+            /**
+             * Format: int64
+             * @description Calls since the license was made.
+             */
+            calls_used: number;
+            /** Format: date-time */
+            last_activation?: string;
+            /** Format: date-time */
+            last_sync?: string;
+            /**
+             * Format: int64
+             * @description Activated now.
+             */
+            machines: number;
+            /** @description The latest window of moves from machine to machine. */
+            moves?: components["schemas"]["LimitWindow"];
+            /** @description The present one. */
+            period?: components["schemas"]["Period"];
+        };
+        VerifyEmailInput: {
+            /** @description From the link. */
+            token: string;
+        };
+        Version: {
+            archived: boolean;
+            /** Format: date-time */
+            created: string;
+            description: string;
+            id: string;
+            metadata: {
+                [key: string]: string;
+            };
+            name: string;
+            policy: components["schemas"]["Policy"];
+            product: string;
+            /** Format: date-time */
+            released?: string;
+            /** Format: int64 */
+            revision: number;
+            /** Format: date-time */
+            updated: string;
+        };
+        Webhook: {
             /** Format: date-time */
             created: string;
             disabled: boolean;
+            /** @description Why the server has disabled it; absent: a member did. */
+            disabled_reason?: string;
             events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
             id: string;
             name: string;
-            /** @description Why the server has disabled it; absent: a member did. */
-            reason?: string;
             /** Format: int64 */
             revision: number;
-            /** @description Signs the requests, as Standard Webhooks says. It is shown here and never again. */
-            secret: string;
             url: string;
-        };
-        WebhookNew: {
-            events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
-            name?: string;
-            /** @description https://…, at a public address. */
-            url: string;
-        };
-        Window: {
-            /** Format: int64 */
-            count: number;
-            /** Format: date-time */
-            from: string;
-            /**
-             * Format: int64
-             * @description Of moves 0 is no limit.
-             */
-            limit: number;
-            /**
-             * Format: date-time
-             * @description From then on it counts anew.
-             */
-            until: string;
         };
     };
     responses: never;
@@ -3226,7 +3212,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    audit: {
+    listAudit: {
         parameters: {
             query?: {
                 /** @description The server's own is shown to the organisation that was made with it. */
@@ -3271,7 +3257,7 @@ export interface operations {
             };
         };
     };
-    auditExport: {
+    exportAudit: {
         parameters: {
             query?: {
                 /** @description The server's own is shown to the organisation that was made with it. */
@@ -3307,7 +3293,7 @@ export interface operations {
             };
         };
     };
-    auditHead: {
+    getAuditHead: {
         parameters: {
             query?: {
                 /** @description The server's own is shown to the organisation that was made with it. */
@@ -3361,7 +3347,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AllDone"];
+                    "application/json": components["schemas"]["BulkResults"];
                 };
             };
             /** @description Error */
@@ -3397,7 +3383,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AllDone"];
+                    "application/json": components["schemas"]["BulkResults"];
                 };
             };
             /** @description Error */
@@ -3433,7 +3419,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AllDone"];
+                    "application/json": components["schemas"]["BulkResults"];
                 };
             };
             /** @description Error */
@@ -3447,7 +3433,7 @@ export interface operations {
             };
         };
     };
-    customers: {
+    listCustomers: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -3494,7 +3480,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CustomerNew"];
+                "application/json": components["schemas"]["CreateCustomerInput"];
             };
         };
         responses: {
@@ -3520,7 +3506,7 @@ export interface operations {
             };
         };
     };
-    customer: {
+    getCustomer: {
         parameters: {
             query?: never;
             header?: {
@@ -3567,7 +3553,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -3595,11 +3581,11 @@ export interface operations {
             };
         };
     };
-    editCustomer: {
+    updateCustomer: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -3609,7 +3595,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CustomerEdit"];
+                "application/json": components["schemas"]["UpdateCustomerInput"];
             };
         };
         responses: {
@@ -3635,7 +3621,38 @@ export interface operations {
             };
         };
     };
-    events: {
+    verifyEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyEmailInput"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEvents: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -3656,7 +3673,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListHappened"];
+                    "application/json": components["schemas"]["ListEvent"];
                 };
             };
             /** @description Error */
@@ -3670,7 +3687,7 @@ export interface operations {
             };
         };
     };
-    exportAll: {
+    exportOrganisation: {
         parameters: {
             query?: never;
             header?: never;
@@ -3711,6 +3728,8 @@ export interface operations {
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
                 /** @description Only those that are, or that are not. */
                 archived?: "true" | "false";
+                product?: string;
+                version?: string;
                 status?: "active" | "suspended" | "revoked";
                 /** @description The whole of it, as the license says it. */
                 customer?: string;
@@ -3723,8 +3742,6 @@ export interface operations {
                 expires_before?: string;
                 /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
                 never_activated?: boolean;
-                product?: string;
-                version?: string;
             };
             header?: never;
             path?: never;
@@ -3764,6 +3781,8 @@ export interface operations {
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
                 /** @description Only those that are, or that are not. */
                 archived?: "true" | "false";
+                product?: string;
+                version?: string;
                 status?: "active" | "suspended" | "revoked";
                 /** @description The whole of it, as the license says it. */
                 customer?: string;
@@ -3776,8 +3795,6 @@ export interface operations {
                 expires_before?: string;
                 /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
                 never_activated?: boolean;
-                product?: string;
-                version?: string;
             };
             header?: never;
             path?: never;
@@ -3805,7 +3822,7 @@ export interface operations {
             };
         };
     };
-    importAll: {
+    importOrganisation: {
         parameters: {
             query?: {
                 /** @description Say what is wrong, and make nothing. */
@@ -3831,7 +3848,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Restored"];
+                    "application/json": components["schemas"]["OrganisationImportResult"];
                 };
             };
             /** @description Error */
@@ -3845,7 +3862,7 @@ export interface operations {
             };
         };
     };
-    invitations: {
+    listInvitations: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -3880,7 +3897,7 @@ export interface operations {
             };
         };
     };
-    invite: {
+    inviteMember: {
         parameters: {
             query?: never;
             header?: {
@@ -3892,7 +3909,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["InvitationNew"];
+                "application/json": components["schemas"]["InviteMemberInput"];
             };
         };
         responses: {
@@ -3902,7 +3919,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["InvitationMade"];
+                    "application/json": components["schemas"]["CreatedInvitation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInvitationInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
                 };
             };
             /** @description Error */
@@ -3945,41 +3996,7 @@ export interface operations {
             };
         };
     };
-    acceptInvitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Acceptance"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    allLicenses: {
+    listLicenses: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -3991,6 +4008,8 @@ export interface operations {
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
                 /** @description Only those that are, or that are not. */
                 archived?: "true" | "false";
+                product?: string;
+                version?: string;
                 status?: "active" | "suspended" | "revoked";
                 /** @description The whole of it, as the license says it. */
                 customer?: string;
@@ -4030,7 +4049,7 @@ export interface operations {
             };
         };
     };
-    license: {
+    getLicense: {
         parameters: {
             query?: never;
             header?: {
@@ -4077,7 +4096,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -4105,11 +4124,11 @@ export interface operations {
             };
         };
     };
-    editLicense: {
+    updateLicense: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -4119,7 +4138,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LicenseEdit"];
+                "application/json": components["schemas"]["UpdateLicenseInput"];
             };
         };
         responses: {
@@ -4145,7 +4164,7 @@ export interface operations {
             };
         };
     };
-    activations: {
+    listActivations: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -4182,7 +4201,7 @@ export interface operations {
             };
         };
     };
-    nameActivation: {
+    updateActivation: {
         parameters: {
             query?: never;
             header?: never;
@@ -4194,9 +4213,42 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ActivationEdit"];
+                "application/json": components["schemas"]["UpdateActivationInput"];
             };
         };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clearEvidence: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+                activation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description No Content */
             204: {
@@ -4249,40 +4301,7 @@ export interface operations {
             };
         };
     };
-    forgive: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                id: string;
-                activation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    receipt: {
+    getReceipt: {
         parameters: {
             query?: never;
             header?: never;
@@ -4316,7 +4335,7 @@ export interface operations {
             };
         };
     };
-    release: {
+    releaseReservation: {
         parameters: {
             query?: never;
             header?: never;
@@ -4383,154 +4402,7 @@ export interface operations {
             };
         };
     };
-    licenseEvents: {
-        parameters: {
-            query?: {
-                /** @description The next of the page before. */
-                cursor?: string;
-                limit?: number;
-                /** @description Part of the name, in any case. */
-                search?: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ListHappened"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    licenseFile: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Four lines, the last of which signs the first three (spec/license-file.md). */
-            200: {
-                headers: {
-                    "Content-Disposition"?: string;
-                    "Content-Type"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": string;
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    signedLicenseFile: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SignatureNew"];
-            };
-        };
-        responses: {
-            /** @description Four lines, the last of which signs the first three (spec/license-file.md). */
-            200: {
-                headers: {
-                    "Content-Disposition"?: string;
-                    "Content-Type"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": string;
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    bindLicense: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Machine"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["License"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    licenseHistory: {
+    listLicenseEvents: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -4567,7 +4439,154 @@ export interface operations {
             };
         };
     };
-    holds: {
+    getLicenseFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Four lines, the last of which signs the first three (spec/license-file.md). */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attachLicenseSignature: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExternalSignatureInput"];
+            };
+        };
+        responses: {
+            /** @description Four lines, the last of which signs the first three (spec/license-file.md). */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bindMachine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BindMachineInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["License"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLicenseHistory: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Part of the name, in any case. */
+                search?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListHistoryEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHolds: {
         parameters: {
             query?: never;
             header?: never;
@@ -4584,7 +4603,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Holds"];
+                    "application/json": components["schemas"]["ListHold"];
                 };
             };
             /** @description Error */
@@ -4612,7 +4631,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["HoldNew"];
+                "application/json": components["schemas"]["CreateHoldInput"];
             };
         };
         responses: {
@@ -4666,7 +4685,7 @@ export interface operations {
             };
         };
     };
-    queue: {
+    listQueue: {
         parameters: {
             query?: never;
             header?: never;
@@ -4683,7 +4702,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Queue"];
+                    "application/json": components["schemas"]["ListQueueEntry"];
                 };
             };
             /** @description Error */
@@ -4747,7 +4766,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RenewalNew"];
+                "application/json": components["schemas"]["RenewLicenseInput"];
             };
         };
         responses: {
@@ -4773,7 +4792,7 @@ export interface operations {
             };
         };
     };
-    reservations: {
+    listReservations: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -4882,39 +4901,6 @@ export interface operations {
             };
         };
     };
-    licenseText: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Exactly what gpg --textmode --detach-sign is to be given. */
-            200: {
-                headers: {
-                    "Content-Disposition"?: string;
-                    "Content-Type"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": string;
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     transferLicense: {
         parameters: {
             query?: never;
@@ -4929,7 +4915,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TransferNew"];
+                "application/json": components["schemas"]["TransferLicenseInput"];
             };
         };
         responses: {
@@ -4991,7 +4977,40 @@ export interface operations {
             };
         };
     };
-    usage: {
+    getUnsignedLicenseFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Exactly what gpg --textmode --detach-sign is to be given. */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUsage: {
         parameters: {
             query?: never;
             header?: never;
@@ -5022,7 +5041,7 @@ export interface operations {
             };
         };
     };
-    usagePeriods: {
+    listUsagePeriods: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -5059,7 +5078,7 @@ export interface operations {
             };
         };
     };
-    members: {
+    listMembers: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -5080,7 +5099,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListPerson"];
+                    "application/json": components["schemas"]["ListMemberDetails"];
                 };
             };
             /** @description Error */
@@ -5094,7 +5113,7 @@ export interface operations {
             };
         };
     };
-    member: {
+    getMember: {
         parameters: {
             query?: never;
             header?: {
@@ -5116,7 +5135,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Person"];
+                    "application/json": components["schemas"]["MemberDetails"];
                 };
             };
             /** @description As it was when If-None-Match was answered. */
@@ -5141,7 +5160,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -5169,11 +5188,11 @@ export interface operations {
             };
         };
     };
-    editMember: {
+    updateMember: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -5183,7 +5202,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PersonEdit"];
+                "application/json": components["schemas"]["UpdateMemberInput"];
             };
         };
         responses: {
@@ -5195,7 +5214,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Person"];
+                    "application/json": components["schemas"]["MemberDetails"];
                 };
             };
             /** @description Error */
@@ -5231,7 +5250,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Person"];
+                    "application/json": components["schemas"]["MemberDetails"];
                 };
             };
             /** @description Error */
@@ -5267,7 +5286,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Person"];
+                    "application/json": components["schemas"]["MemberDetails"];
                 };
             };
             /** @description Error */
@@ -5281,7 +5300,7 @@ export interface operations {
             };
         };
     };
-    takeSecondFactor: {
+    resetMemberMFA: {
         parameters: {
             query?: never;
             header?: never;
@@ -5310,7 +5329,7 @@ export interface operations {
             };
         };
     };
-    memberPassword: {
+    createPasswordLink: {
         parameters: {
             query?: never;
             header?: {
@@ -5330,7 +5349,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Link"];
+                    "application/json": components["schemas"]["OneTimeLink"];
                 };
             };
             /** @description Error */
@@ -5373,7 +5392,7 @@ export interface operations {
             };
         };
     };
-    finishLogin: {
+    oidcCallback: {
         parameters: {
             query: {
                 state: string;
@@ -5417,7 +5436,7 @@ export interface operations {
             };
         };
     };
-    beginLogin: {
+    oidcLogin: {
         parameters: {
             query: {
                 /** @description Id of the organisation. */
@@ -5449,7 +5468,7 @@ export interface operations {
             };
         };
     };
-    organisation: {
+    getOrganisation: {
         parameters: {
             query?: never;
             header?: never;
@@ -5478,7 +5497,7 @@ export interface operations {
             };
         };
     };
-    accessSettings: {
+    getAccessSettings: {
         parameters: {
             query?: never;
             header?: {
@@ -5519,11 +5538,11 @@ export interface operations {
             };
         };
     };
-    changeAccessSettings: {
+    updateAccessSettings: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path?: never;
@@ -5531,7 +5550,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AccessSettingsEdit"];
+                "application/json": components["schemas"]["UpdateAccessSettingsInput"];
             };
         };
         responses: {
@@ -5557,7 +5576,7 @@ export interface operations {
             };
         };
     };
-    readOrganisationNotices: {
+    getOrganisationNotifications: {
         parameters: {
             query?: never;
             header?: never;
@@ -5572,7 +5591,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NoticeChoice"];
+                    "application/json": components["schemas"]["NotificationPreferences"];
                 };
             };
             /** @description Error */
@@ -5586,7 +5605,7 @@ export interface operations {
             };
         };
     };
-    chooseOrganisationNotices: {
+    updateOrganisationNotifications: {
         parameters: {
             query?: never;
             header?: never;
@@ -5595,7 +5614,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NoticeEdit"];
+                "application/json": components["schemas"]["UpdateNotificationsInput"];
             };
         };
         responses: {
@@ -5605,7 +5624,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NoticeChoice"];
+                    "application/json": components["schemas"]["NotificationPreferences"];
                 };
             };
             /** @description Error */
@@ -5619,7 +5638,7 @@ export interface operations {
             };
         };
     };
-    resetOrganisationNotices: {
+    resetOrganisationNotifications: {
         parameters: {
             query?: never;
             header?: never;
@@ -5646,7 +5665,7 @@ export interface operations {
             };
         };
     };
-    allTokens: {
+    listAllTokens: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -5710,37 +5729,6 @@ export interface operations {
             };
         };
     };
-    forgottenPassword: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Forgotten"];
-            };
-        };
-        responses: {
-            /** @description Accepted */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     resetPassword: {
         parameters: {
             query?: never;
@@ -5750,7 +5738,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewPassword"];
+                "application/json": components["schemas"]["ResetPasswordInput"];
             };
         };
         responses: {
@@ -5772,7 +5760,38 @@ export interface operations {
             };
         };
     };
-    products: {
+    requestPasswordReset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestPasswordResetInput"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listProducts: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -5823,7 +5842,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProductNew"];
+                "application/json": components["schemas"]["CreateProductInput"];
             };
         };
         responses: {
@@ -5849,7 +5868,7 @@ export interface operations {
             };
         };
     };
-    product: {
+    getProduct: {
         parameters: {
             query?: never;
             header?: {
@@ -5896,7 +5915,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -5924,11 +5943,11 @@ export interface operations {
             };
         };
     };
-    editProduct: {
+    updateProduct: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -5938,7 +5957,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProductEdit"];
+                "application/json": components["schemas"]["UpdateProductInput"];
             };
         };
         responses: {
@@ -6000,7 +6019,7 @@ export interface operations {
             };
         };
     };
-    learnKeys: {
+    importCertificate: {
         parameters: {
             query?: never;
             header?: {
@@ -6014,7 +6033,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CertificateNew"];
+                "application/json": components["schemas"]["ImportCertificateInput"];
             };
         };
         responses: {
@@ -6038,7 +6057,7 @@ export interface operations {
             };
         };
     };
-    keyring: {
+    getKeyring: {
         parameters: {
             query?: never;
             header?: never;
@@ -6083,7 +6102,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["KeyNew"];
+                "application/json": components["schemas"]["AddKeyInput"];
             };
         };
         responses: {
@@ -6107,7 +6126,7 @@ export interface operations {
             };
         };
     };
-    takeBackKey: {
+    cancelKeyRequest: {
         parameters: {
             query?: never;
             header?: never;
@@ -6244,7 +6263,7 @@ export interface operations {
             };
         };
     };
-    productKeys: {
+    getPublicKeys: {
         parameters: {
             query?: never;
             header?: never;
@@ -6275,60 +6294,7 @@ export interface operations {
             };
         };
     };
-    productLicenses: {
-        parameters: {
-            query?: {
-                /** @description The next of the page before. */
-                cursor?: string;
-                limit?: number;
-                /** @description Part of the name, in any case. */
-                search?: string;
-                /** @description A hyphen: from the largest down. Names without regard to case. */
-                sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
-                /** @description Only those that are, or that are not. */
-                archived?: "true" | "false";
-                status?: "active" | "suspended" | "revoked";
-                /** @description The whole of it, as the license says it. */
-                customer?: string;
-                customer_id?: string;
-                /** @description Of the version's policy. */
-                type?: "calls" | "time" | "time_and_calls" | "perpetual";
-                /** @description That expire, then or later. */
-                expires_after?: string;
-                /** @description That expire before. */
-                expires_before?: string;
-                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
-                never_activated?: boolean;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ListLicense"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    productList: {
+    getRevocations: {
         parameters: {
             query?: never;
             header?: never;
@@ -6359,7 +6325,7 @@ export interface operations {
             };
         };
     };
-    publishList: {
+    publishRevocations: {
         parameters: {
             query?: never;
             header?: {
@@ -6373,7 +6339,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ListNew"];
+                "application/json": components["schemas"]["PublishRevocationsInput"];
             };
         };
         responses: {
@@ -6433,7 +6399,7 @@ export interface operations {
             };
         };
     };
-    versions: {
+    listVersions: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -6488,7 +6454,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["VersionNew"];
+                "application/json": components["schemas"]["CreateVersionInput"];
             };
         };
         responses: {
@@ -6514,7 +6480,7 @@ export interface operations {
             };
         };
     };
-    session: {
+    getSession: {
         parameters: {
             query?: never;
             header?: never;
@@ -6552,7 +6518,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Login"];
+                "application/json": components["schemas"]["LoginInput"];
             };
         };
         responses: {
@@ -6614,7 +6580,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Email"];
+                "application/json": components["schemas"]["ChangeEmailInput"];
             };
         };
         responses: {
@@ -6636,7 +6602,7 @@ export interface operations {
             };
         };
     };
-    sendVerification: {
+    sendEmailVerification: {
         parameters: {
             query?: never;
             header?: {
@@ -6666,7 +6632,7 @@ export interface operations {
             };
         };
     };
-    secondFactor: {
+    getMFA: {
         parameters: {
             query?: never;
             header?: never;
@@ -6681,7 +6647,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SecondFactor"];
+                    "application/json": components["schemas"]["MFAStatus"];
                 };
             };
             /** @description Error */
@@ -6695,7 +6661,7 @@ export interface operations {
             };
         };
     };
-    enrolSecondFactor: {
+    enrolMFA: {
         parameters: {
             query?: never;
             header?: {
@@ -6727,7 +6693,7 @@ export interface operations {
             };
         };
     };
-    confirmSecondFactor: {
+    confirmMFA: {
         parameters: {
             query?: never;
             header?: {
@@ -6739,7 +6705,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["FirstCode"];
+                "application/json": components["schemas"]["ConfirmMFAInput"];
             };
         };
         responses: {
@@ -6750,7 +6716,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Confirmed"];
+                    "application/json": components["schemas"]["MFAEnabled"];
                 };
             };
             /** @description Error */
@@ -6764,7 +6730,7 @@ export interface operations {
             };
         };
     };
-    disableSecondFactor: {
+    disableMFA: {
         parameters: {
             query?: never;
             header?: {
@@ -6776,7 +6742,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Both"];
+                "application/json": components["schemas"]["ReauthenticationInput"];
             };
         };
         responses: {
@@ -6798,7 +6764,7 @@ export interface operations {
             };
         };
     };
-    newRecoveryCodes: {
+    createRecoveryCodes: {
         parameters: {
             query?: never;
             header?: {
@@ -6810,7 +6776,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Both"];
+                "application/json": components["schemas"]["ReauthenticationInput"];
             };
         };
         responses: {
@@ -6820,7 +6786,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Recovery"];
+                    "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
             /** @description Error */
@@ -6834,7 +6800,7 @@ export interface operations {
             };
         };
     };
-    readMyNotices: {
+    getMyNotifications: {
         parameters: {
             query?: never;
             header?: never;
@@ -6849,7 +6815,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NoticeChoice"];
+                    "application/json": components["schemas"]["NotificationPreferences"];
                 };
             };
             /** @description Error */
@@ -6863,7 +6829,7 @@ export interface operations {
             };
         };
     };
-    chooseMyNotices: {
+    updateMyNotifications: {
         parameters: {
             query?: never;
             header?: never;
@@ -6872,7 +6838,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NoticeEdit"];
+                "application/json": components["schemas"]["UpdateNotificationsInput"];
             };
         };
         responses: {
@@ -6882,7 +6848,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NoticeChoice"];
+                    "application/json": components["schemas"]["NotificationPreferences"];
                 };
             };
             /** @description Error */
@@ -6896,7 +6862,7 @@ export interface operations {
             };
         };
     };
-    resetMyNotices: {
+    resetMyNotifications: {
         parameters: {
             query?: never;
             header?: never;
@@ -6923,7 +6889,7 @@ export interface operations {
             };
         };
     };
-    linkProvider: {
+    linkIdentity: {
         parameters: {
             query?: never;
             header?: {
@@ -6942,7 +6908,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ToProvider"];
+                    "application/json": components["schemas"]["OIDCRedirect"];
                 };
             };
             /** @description Error */
@@ -6965,7 +6931,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Password"];
+                "application/json": components["schemas"]["ChangePasswordInput"];
             };
         };
         responses: {
@@ -6987,7 +6953,7 @@ export interface operations {
             };
         };
     };
-    sessions: {
+    listSessions: {
         parameters: {
             query?: never;
             header?: never;
@@ -7002,7 +6968,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListOpenSession"];
+                    "application/json": components["schemas"]["ListActiveSession"];
                 };
             };
             /** @description Error */
@@ -7054,7 +7020,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Setup"];
+                "application/json": components["schemas"]["SetupInput"];
             };
         };
         responses: {
@@ -7122,7 +7088,7 @@ export interface operations {
             };
         };
     };
-    tokens: {
+    listTokens: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -7169,7 +7135,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TokenNew"];
+                "application/json": components["schemas"]["CreateTokenInput"];
             };
         };
         responses: {
@@ -7179,7 +7145,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenMade"];
+                    "application/json": components["schemas"]["CreatedToken"];
                 };
             };
             /** @description Error */
@@ -7222,38 +7188,7 @@ export interface operations {
             };
         };
     };
-    verifyEmail: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LinkToken"];
-            };
-        };
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    version: {
+    getVersion: {
         parameters: {
             query?: never;
             header?: {
@@ -7300,7 +7235,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -7328,11 +7263,11 @@ export interface operations {
             };
         };
     };
-    editVersion: {
+    updateVersion: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -7342,7 +7277,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["VersionEdit"];
+                "application/json": components["schemas"]["UpdateVersionInput"];
             };
         };
         responses: {
@@ -7404,59 +7339,6 @@ export interface operations {
             };
         };
     };
-    licenses: {
-        parameters: {
-            query?: {
-                /** @description The next of the page before. */
-                cursor?: string;
-                limit?: number;
-                /** @description Part of the name, in any case. */
-                search?: string;
-                /** @description A hyphen: from the largest down. Names without regard to case. */
-                sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
-                /** @description Only those that are, or that are not. */
-                archived?: "true" | "false";
-                status?: "active" | "suspended" | "revoked";
-                /** @description The whole of it, as the license says it. */
-                customer?: string;
-                customer_id?: string;
-                /** @description Of the version's policy. */
-                type?: "calls" | "time" | "time_and_calls" | "perpetual";
-                /** @description That expire, then or later. */
-                expires_after?: string;
-                /** @description That expire before. */
-                expires_before?: string;
-                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
-                never_activated?: boolean;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ListLicense"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     createLicense: {
         parameters: {
             query?: never;
@@ -7471,7 +7353,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LicenseNew"];
+                "application/json": components["schemas"]["CreateLicenseInput"];
             };
         };
         responses: {
@@ -7511,7 +7393,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LicensesNew"];
+                "application/json": components["schemas"]["CreateLicensesInput"];
             };
         };
         responses: {
@@ -7521,7 +7403,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AllDone"];
+                    "application/json": components["schemas"]["BulkResults"];
                 };
             };
             /** @description Error */
@@ -7554,7 +7436,7 @@ export interface operations {
         /** @description At most 5000 licenses and 8388608 bytes. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LicenseNew"][];
+                "application/json": components["schemas"]["CreateLicenseInput"][];
                 "text/csv": string;
             };
         };
@@ -7565,7 +7447,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Imported"];
+                    "application/json": components["schemas"]["LicenseImportResult"];
                 };
             };
             /** @description Error */
@@ -7615,7 +7497,7 @@ export interface operations {
             };
         };
     };
-    webhooks: {
+    listWebhooks: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -7662,7 +7544,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["WebhookNew"];
+                "application/json": components["schemas"]["CreateWebhookInput"];
             };
         };
         responses: {
@@ -7674,7 +7556,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WebhookMade"];
+                    "application/json": components["schemas"]["CreatedWebhook"];
                 };
             };
             /** @description Error */
@@ -7688,7 +7570,7 @@ export interface operations {
             };
         };
     };
-    webhook: {
+    getWebhook: {
         parameters: {
             query?: never;
             header?: {
@@ -7735,7 +7617,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -7763,11 +7645,11 @@ export interface operations {
             };
         };
     };
-    editWebhook: {
+    updateWebhook: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with condition_failed when it has changed since. *: whatever its revision is. */
+                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
                 "If-Match"?: string;
             };
             path: {
@@ -7777,7 +7659,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["WebhookEdit"];
+                "application/json": components["schemas"]["UpdateWebhookInput"];
             };
         };
         responses: {
@@ -7803,7 +7685,7 @@ export interface operations {
             };
         };
     };
-    deliveries: {
+    listDeliveries: {
         parameters: {
             query?: {
                 /** @description The next of the page before. */
@@ -7840,7 +7722,7 @@ export interface operations {
             };
         };
     };
-    delivery: {
+    getDelivery: {
         parameters: {
             query?: never;
             header?: never;
@@ -7929,7 +7811,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WebhookMade"];
+                    "application/json": components["schemas"]["CreatedWebhook"];
                 };
             };
             /** @description Error */

@@ -36,7 +36,7 @@ export class Vendor {
     });
     vendor.#csrf = session.csrf_token;
     vendor.product = (await vendor.ask("POST", "/products", { name: "Acme CAD" })).id;
-    vendor.keyring = await vendor.ask("GET", `/products/${vendor.product}/keys`);
+    vendor.keyring = await vendor.ask("GET", `/products/${vendor.product}/public-keys`);
     vendor.server_url = `${vendor.site}/api/v1#${await rootOf(vendor.keyring)}`;
     return vendor;
   }
@@ -75,7 +75,7 @@ export class Vendor {
     await this.ask("PATCH", `/versions/${version_id}`, { revision: found.revision, policy: { ...found.policy, ...policy } });
   }
 
-  used = async ({ license_id }) => (await this.ask("GET", `/licenses/${license_id}`)).used;
+  used = async ({ license_id }) => (await this.ask("GET", `/licenses/${license_id}`)).calls_used;
   file = ({ license_id }) => this.ask("GET", `/licenses/${license_id}/file`);
   reservations = async ({ license_id }) => (await this.ask("GET", `/licenses/${license_id}/reservations`)).items;
   activations = async ({ license_id }) => (await this.ask("GET", `/licenses/${license_id}/activations`)).items;

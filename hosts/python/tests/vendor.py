@@ -52,7 +52,7 @@ class Vendor:
         )
         self._csrf = session["csrf_token"]
         self.product = self.ask("POST", "/products", name="Acme CAD")["id"]
-        self.keyring = self.ask("GET", f"/products/{self.product}/keys")
+        self.keyring = self.ask("GET", f"/products/{self.product}/public-keys")
         self.server_url = f"{self.site}/api/v1#{onelicense.root(self.keyring)}"
 
     def ask(self, method, path, **body):
@@ -88,7 +88,7 @@ class Vendor:
         self.ask("POST", f"/licenses/{values['license_id']}/suspend")
 
     def used(self, values):
-        return self.ask("GET", f"/licenses/{values['license_id']}")["used"]
+        return self.ask("GET", f"/licenses/{values['license_id']}")["calls_used"]
 
     def file(self, values):
         return self.ask("GET", f"/licenses/{values['license_id']}/file")

@@ -145,7 +145,7 @@ func (e *exportReader) Read(to []byte) (int, error) {
 		if e.done {
 			return 0, io.EOF
 		}
-		body, err := apiclient.Call(e.cmd.Context(), e.client, apiclient.AuditExport, apiclient.None{},
+		body, err := apiclient.Call(e.cmd.Context(), e.client, apiclient.ExportAudit, apiclient.None{},
 			apiclient.Query("chain", e.chain), apiclient.Query("after", e.after))
 		if err != nil {
 			return 0, err

@@ -30,7 +30,7 @@ func TestAuditVerify(t *testing.T) {
 	if err := os.WriteFile(kept, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.must("products", "edit", s.product, "--description", "draws")
+	s.must("products", "update", s.product, "--description", "draws")
 
 	var online, offline audit.ChainHead
 	s.read(&online, "audit", "verify", "--head", kept)

@@ -199,7 +199,7 @@ func (o *testOwner) createLicense() (s testLicense) {
 		&made,
 	)
 	s.license = made.ID
-	armored := get(o.c.T, fmt.Sprintf("%s/api/v1/products/%s/keys", o.c.proxy.URL, s.product))
+	armored := get(o.c.T, fmt.Sprintf("%s/api/v1/products/%s/public-keys", o.c.proxy.URL, s.product))
 	var err error
 	if s.keys, err = pgp.Parse([]byte(armored)); err != nil {
 		o.c.Fatal(err)
@@ -254,7 +254,9 @@ func (c *cluster) runUnderLoad(times int, change func(*node)) (resent int) {
 	for _, a := range apps {
 		counted += a.counted
 	}
-	var site struct{ Used int64 }
+	var site struct {
+		Used int64 `json:"calls_used"`
+	}
 	if vendor.request("GET", fmt.Sprintf("/licenses/%s", of.license), nil, &site); site.Used != counted {
 		t.Errorf("%d calls were acknowledged, %d are stored", counted, site.Used)
 	}

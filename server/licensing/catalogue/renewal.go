@@ -19,12 +19,12 @@ type Renewal struct {
 // Renew adds time, calls or maintenance to a license. A suspended license stays suspended; an expired one works again.
 func (s *Service) Renew(ctx context.Context, org, id license.ID, r Renewal) (licensing.License, error) {
 	if r.Extend == 0 && r.Calls == 0 && r.Maintenance == 0 {
-		return licensing.License{}, licensing.NewInvalid("extend", "is missing, and so are calls and maintenance: there is nothing to renew")
+		return licensing.License{}, licensing.NewInvalid("extend_ms", "is missing, and so are calls and maintenance: there is nothing to renew")
 	}
 	if err := licensing.FirstError(
-		licensing.CheckRange("extend", r.Extend, 0, licensing.MaxDuration),
+		licensing.CheckRange("extend_ms", r.Extend, 0, licensing.MaxDuration),
 		licensing.CheckRange("calls", r.Calls, 0, lease.MaxCount),
-		licensing.CheckRange("maintenance", r.Maintenance, 0, licensing.MaxDuration),
+		licensing.CheckRange("maintenance_ms", r.Maintenance, 0, licensing.MaxDuration),
 	); err != nil {
 		return licensing.License{}, err
 	}
@@ -35,7 +35,7 @@ func (s *Service) Renew(ctx context.Context, org, id license.ID, r Renewal) (lic
 		now := s.env.Now()
 		switch {
 		case r.Extend > 0 && !p.Type.LimitsTime():
-			return licensing.HistoryEntry{}, licensing.NewInvalid("extend", "is given, but a license of the type %s has no end", p.Type)
+			return licensing.HistoryEntry{}, licensing.NewInvalid("extend_ms", "is given, but a license of the type %s has no end", p.Type)
 		case r.Calls > 0 && !p.Type.LimitsCalls():
 			return licensing.HistoryEntry{}, licensing.NewInvalid("calls", "is given, but the type %s does not count calls", p.Type)
 		case r.Extend > 0 && l.AwaitsFirstActivation():

@@ -89,7 +89,7 @@ const (
 // accept from then on, in milliseconds; 0: any age, nil: as before.
 func (s *Service) PublishStatement(ctx context.Context, org, product license.ID, maxAge *int64) (licensing.Product, error) {
 	if maxAge != nil && *maxAge != 0 {
-		if err := licensing.CheckRange("max_age", *maxAge, MinStatementAge, MaxStatementAge); err != nil {
+		if err := licensing.CheckRange("max_age_ms", *maxAge, MinStatementAge, MaxStatementAge); err != nil {
 			return licensing.Product{}, err
 		}
 	}

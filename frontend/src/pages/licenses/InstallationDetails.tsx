@@ -47,11 +47,11 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
     id,
     closed,
     cloned,
-    counted,
-    granted,
+    calls_used,
+    calls_charged,
     generation,
-    number: leases,
-    restores,
+    lease_number: leases,
+    reactivations,
     address,
     created,
     last_sync,
@@ -76,8 +76,8 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
           </Group>
         </DescriptionItem>
         <DescriptionItem label={t("activation.calls")}>
-          {formatNumber(counted)}
-          {granted > counted && `, ${t("activation.prepaid", { calls: formatNumber(granted - counted) })}`}
+          {formatNumber(calls_used)}
+          {calls_charged > calls_used && `, ${t("activation.prepaid", { calls: formatNumber(calls_charged - calls_used) })}`}
         </DescriptionItem>
         <DescriptionItem label={t("activation.since")}>
           <Timestamp at={created} as="datetime" />
@@ -91,7 +91,7 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
         </DescriptionItem>
         <DescriptionItem label={t("activation.restores")}>
           {generation > 1
-            ? t("activation.restoresOf", { all: formatNumber(generation - 1), present: formatNumber(restores) })
+            ? t("activation.restoresOf", { all: formatNumber(generation - 1), present: formatNumber(reactivations) })
             : t("policy.none")}
         </DescriptionItem>
         {statistics?.program && <DescriptionItem label={t("activation.program")}>{statistics.program}</DescriptionItem>}
@@ -121,7 +121,7 @@ function Details({ activation, forgive }: { activation: Activation; forgive?: ()
 /** Table of the evidence, latest first. */
 function EvidenceTable({ evidence }: { evidence: Evidence[] }) {
   const { t } = useTranslation();
-  const shown = ({ generation, number: lease }: Evidence) =>
+  const shown = ({ generation, lease_number: lease }: Evidence) =>
     lease > 0 ? t("activation.lease", { number: formatNumber(lease), chain: formatNumber(generation) }) : t("activation.noLease");
   return (
     <Stack gap={4}>
@@ -142,7 +142,7 @@ function EvidenceTable({ evidence }: { evidence: Evidence[] }) {
           </Table.Thead>
           <Table.Tbody>
             {evidence.toReversed().map((one) => (
-              <Table.Tr key={`${one.time} ${one.generation} ${one.number}`}>
+              <Table.Tr key={`${one.time} ${one.generation} ${one.lease_number}`}>
                 <Table.Td>
                   <Timestamp at={one.time} as="datetime" />
                   <SecondaryText narrow>
@@ -157,7 +157,9 @@ function EvidenceTable({ evidence }: { evidence: Evidence[] }) {
                   {one.address ?? t("activation.unknown")}
                 </Table.Td>
                 <Table.Td visibleFrom="sm">{shown(one)}</Table.Td>
-                <Table.Td className="break">{one.differs.length > 0 ? one.differs.join(", ") : t("activation.nothing")}</Table.Td>
+                <Table.Td className="break">
+                  {one.changed_parts.length > 0 ? one.changed_parts.join(", ") : t("activation.nothing")}
+                </Table.Td>
                 <Table.Td visibleFrom="sm">
                   <Stack gap={4} align="flex-start">
                     <StatusBadges statuses={evidenceStatuses(one)} />

@@ -71,12 +71,12 @@ export function Installations({ license }: { license: License }) {
           },
           {
             title: t("activation.calls"),
-            cell: ({ counted, granted }) => (
+            cell: ({ calls_used, calls_charged }) => (
               <>
-                <span className="tabular">{formatNumber(counted)}</span>
-                {granted > counted && (
+                <span className="tabular">{formatNumber(calls_used)}</span>
+                {calls_charged > calls_used && (
                   <Box visibleFrom="sm">
-                    <SecondaryText>{t("activation.prepaid", { calls: formatNumber(granted - counted) })}</SecondaryText>
+                    <SecondaryText>{t("activation.prepaid", { calls: formatNumber(calls_charged - calls_used) })}</SecondaryText>
                   </Box>
                 )}
               </>
@@ -125,7 +125,7 @@ export function Installations({ license }: { license: License }) {
       <InstallationDetails
         activation={detailed}
         close={() => open(undefined)}
-        clearEvidence={detailed && hasEvidenceToClear(detailed) && may("forgive") ? () => confirmClearEvidence(detailed) : undefined}
+        clearEvidence={detailed && hasEvidenceToClear(detailed) && may("clearEvidence") ? () => confirmClearEvidence(detailed) : undefined}
         dialogOpen={confirmation !== undefined}
       />
       <ConfirmDialog confirmation={confirmation} close={() => setConfirmation(undefined)} />

@@ -78,12 +78,12 @@ function LicensePage({ license }: { license: Record }) {
           <LinkButton leftSection={<IconCode size={16} />} to="/licenses/$id/instructions" params={{ id }}>
             {t("license.instructions")}
           </LinkButton>
-          {may("licenseFile") && (
+          {may("getLicenseFile") && (
             <Button variant="default" leftSection={<IconDownload size={16} />} loading={saving.isPending} onClick={() => saving.mutate()}>
               {t("license.download")}
             </Button>
           )}
-          {may("editLicense") && (
+          {may("updateLicense") && (
             <LinkButton variant="default" leftSection={<IconPencil size={16} />} to="/licenses/$id/edit" params={{ id }}>
               {t("do.edit")}
             </LinkButton>
@@ -167,7 +167,7 @@ function Counters({ license, version }: { license: Record; version: Version | un
     .toSorted()
     .at(-1);
   const more = (query: { hasNextPage: boolean }) => (query.hasNextPage ? "+" : "");
-  const { used = 0, allowance } = license;
+  const { calls_used: used = 0, allowance } = license;
   const slots = license.entitlements.reduce((sum, entitlement) => sum + (entitlement.slots ?? 0), 0);
   const limited = policy && limitsCalls(policy.type);
   return (

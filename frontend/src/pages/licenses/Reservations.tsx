@@ -56,7 +56,7 @@ export function Reservations({ license }: { license: License }) {
             hiddenTitle: true,
             align: "right",
             cell: ({ activation, entitlement }) =>
-              may("release") && (
+              may("releaseReservation") && (
                 <Button
                   size="compact-sm"
                   variant="default"

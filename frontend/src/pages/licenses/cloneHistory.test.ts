@@ -8,8 +8,8 @@ import { hasEvidenceToClear, installationStatuses, isSuspectedClone } from "./cl
 const seen = (more: Partial<Evidence> = {}): Evidence => ({
   time: "2026-01-01T00:00:00Z",
   generation: 1,
-  number: 4,
-  differs: [],
+  lease_number: 4,
+  changed_parts: [],
   alternation: false,
   refused: false,
   ...more,
@@ -19,31 +19,31 @@ const turned = seen({ alternation: true });
 const refused = seen({ alternation: true, refused: true });
 
 it("a restored backup is not suspected", () => {
-  expect(isSuspectedClone({ restores: 2, evidence: [restored, restored] })).toBe(false);
-  expect(installationStatuses({ ...activation, restores: 1, evidence: [restored] })).toEqual(["running"]);
+  expect(isSuspectedClone({ reactivations: 2, evidence: [restored, restored] })).toBe(false);
+  expect(installationStatuses({ ...activation, reactivations: 1, evidence: [restored] })).toEqual(["running"]);
 });
 
 it("alternating holders are suspected, refused or not", () => {
-  expect(installationStatuses({ ...activation, restores: 2, evidence: [restored, turned] })).toEqual(["running", "suspected"]);
-  expect(isSuspectedClone({ restores: 1, evidence: [restored, refused] })).toBe(true);
-  expect(isSuspectedClone({ restores: 2, evidence: [refused, refused, refused] })).toBe(true);
+  expect(installationStatuses({ ...activation, reactivations: 2, evidence: [restored, turned] })).toEqual(["running", "suspected"]);
+  expect(isSuspectedClone({ reactivations: 1, evidence: [restored, refused] })).toBe(true);
+  expect(isSuspectedClone({ reactivations: 2, evidence: [refused, refused, refused] })).toBe(true);
 });
 
 it("cleared evidence no longer counts, also after a later restore", () => {
-  expect(isSuspectedClone({ restores: 0, evidence: [restored, turned, refused] })).toBe(false);
-  expect(isSuspectedClone({ restores: 1, evidence: [restored, turned, refused, restored] })).toBe(false);
-  expect(isSuspectedClone({ restores: 1, evidence: [restored, turned, refused, turned] })).toBe(true);
+  expect(isSuspectedClone({ reactivations: 0, evidence: [restored, turned, refused] })).toBe(false);
+  expect(isSuspectedClone({ reactivations: 1, evidence: [restored, turned, refused, restored] })).toBe(false);
+  expect(isSuspectedClone({ reactivations: 1, evidence: [restored, turned, refused, turned] })).toBe(true);
 });
 
 it("a refused or deactivated installation is not active", () => {
   const cloned = "2026-01-02T00:00:00Z";
-  expect(installationStatuses({ ...activation, cloned, restores: 2, evidence: [restored, turned, refused] })).toEqual(["cloned"]);
+  expect(installationStatuses({ ...activation, cloned, reactivations: 2, evidence: [restored, turned, refused] })).toEqual(["cloned"]);
   expect(installationStatuses({ ...activation, cloned, closed: cloned })).toEqual(["closed"]);
 });
 
 it("hasEvidenceToClear with counted reactivations or a clone flag", () => {
   expect(hasEvidenceToClear(activation)).toBe(false);
-  expect(hasEvidenceToClear({ ...activation, restores: 1 })).toBe(true);
+  expect(hasEvidenceToClear({ ...activation, reactivations: 1 })).toBe(true);
   expect(hasEvidenceToClear({ ...activation, cloned: activation.created })).toBe(true);
-  expect(hasEvidenceToClear({ ...activation, restores: 1, closed: activation.created })).toBe(false);
+  expect(hasEvidenceToClear({ ...activation, reactivations: 1, closed: activation.created })).toBe(false);
 });

@@ -3,16 +3,16 @@
 import type { Status } from "@/components/StatusBadge";
 import type { Activation } from "@/api/types";
 
-type CloneHistory = Pick<Activation, "closed" | "cloned" | "restores" | "evidence">;
+type CloneHistory = Pick<Activation, "closed" | "cloned" | "reactivations" | "evidence">;
 
 /**
  * Reports whether two machines may hold one activation: the holder of a superseded chain of leases came back. Clearing the clone flag keeps
  * the evidence and resets the count of reactivations, so only evidence as recent as the counted reactivations is considered.
  */
-export function isSuspectedClone({ restores, evidence }: Pick<CloneHistory, "restores" | "evidence">): boolean {
+export function isSuspectedClone({ reactivations, evidence }: Pick<CloneHistory, "reactivations" | "evidence">): boolean {
   let accepted = 0;
   for (const { alternation, refused } of evidence.toReversed()) {
-    if (accepted === restores) return false;
+    if (accepted === reactivations) return false;
     if (alternation) return true;
     if (!refused) accepted++; // a refused attempt is no reactivation
   }
@@ -27,7 +27,8 @@ export function installationStatuses(past: CloneHistory): Status[] {
 }
 
 /** Reports whether there are reactivations or a clone flag to clear. */
-export const hasEvidenceToClear = ({ closed, cloned, restores }: CloneHistory) => !closed && (cloned !== undefined || restores > 0);
+export const hasEvidenceToClear = ({ closed, cloned, reactivations }: CloneHistory) =>
+  !closed && (cloned !== undefined || reactivations > 0);
 
 /** Returns the statuses to show of one record of evidence. */
 export function evidenceStatuses({ alternation, refused }: Activation["evidence"][number]): Status[] {

@@ -10,21 +10,21 @@ useMockServer();
 
 const cloned: Activation = {
   ...activation,
-  granted: 115,
+  calls_charged: 115,
   generation: 3,
-  number: 2,
-  restores: 2,
+  lease_number: 2,
+  reactivations: 2,
   cloned: "2026-01-03T00:00:00Z",
   address: "192.0.2.7",
   statistics: { program: "27.1", platform: "linux/amd64", numbers: [{ name: "drawings", value: 1200 }] },
   evidence: [
-    { time: "2026-01-01T00:00:00Z", generation: 0, number: 0, differs: [], alternation: false, refused: false },
+    { time: "2026-01-01T00:00:00Z", generation: 0, lease_number: 0, changed_parts: [], alternation: false, refused: false },
     {
       time: "2026-01-03T00:00:00Z",
       generation: 2,
-      number: 4,
+      lease_number: 4,
       address: "198.51.100.9",
-      differs: ["hostname", "disk"],
+      changed_parts: ["hostname", "disk"],
       alternation: true,
       refused: true,
     },
@@ -84,10 +84,10 @@ it("asks before it clears the clone flag, and shows a refusal in the confirmatio
   let now = cloned;
   holds(() => [now]);
   server.use(
-    http.post(apiURL(`/licenses/${license.id}/activations/${cloned.id}/forgive`), () => {
+    http.post(apiURL(`/licenses/${license.id}/activations/${cloned.id}/clear-evidence`), () => {
       asked++;
       if (asked === 1) return problem(409, "stale", "Conflict", "it changed at the same time");
-      now = { ...cloned, cloned: undefined, restores: 0 };
+      now = { ...cloned, cloned: undefined, reactivations: 0 };
       return new HttpResponse(null, { status: 204 });
     }),
   );

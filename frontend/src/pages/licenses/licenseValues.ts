@@ -1,6 +1,6 @@
 // The form values of a license, their validation, and the request made of them: only what applies to the type and trigger.
 
-import type { CloneAction, Entitlement, License, LicenseEdit, LicenseNew, Overrides, Policy, Trigger } from "@/api/types";
+import type { CloneAction, Entitlement, License, UpdateLicenseInput, CreateLicenseInput, Overrides, Policy, Trigger } from "@/api/types";
 import { type Entry, toEntries, toMetadata } from "@/components/MetadataInput";
 
 import { limitsCalls, limitsTime, type Setting, type NumberField } from "../versions/policy";
@@ -101,7 +101,7 @@ const hiddenOverrides = (own: Overrides, shown: LicenseValues["overrides"]): Ove
   Object.fromEntries(Object.entries(own).filter(([name]) => !(name in shown)));
 
 /** Returns the body of a request that creates a license. */
-export function toCreateInput(values: LicenseValues, { type }: Pick<Policy, "type">): LicenseNew {
+export function toCreateInput(values: LicenseValues, { type }: Pick<Policy, "type">): CreateLicenseInput {
   const overrides = toOverrides(values.overrides);
   const metadata = toMetadata(values.metadata);
   return {
@@ -117,9 +117,9 @@ export function toCreateInput(values: LicenseValues, { type }: Pick<Policy, "typ
 }
 
 /** Returns the body of an update: the revision and the members that changed. */
-export function toUpdateInput(values: LicenseValues, license: License, policy: Pick<Policy, "type">): LicenseEdit {
+export function toUpdateInput(values: LicenseValues, license: License, policy: Pick<Policy, "type">): UpdateLicenseInput {
   const before = toLicenseValues(license);
-  const sent: LicenseEdit = { revision: license.revision };
+  const sent: UpdateLicenseInput = { revision: license.revision };
   const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
   if (values.name !== before.name) sent.name = values.name;
   if (values.customer !== before.customer) sent.customer = values.customer;

@@ -45,16 +45,16 @@ export default function Account() {
 function ChangePassword() {
   const { t } = useTranslation();
   const form = useForm({
-    initialValues: { old: "", new: "", repeat: "" },
+    initialValues: { current_password: "", new_password: "", repeat: "" },
     validate: {
-      old: (value) => (value ? null : t("license.needed")),
-      new: (value) => (value ? null : t("license.needed")),
-      repeat: (value, values) => (value === values.new ? null : t("account.differs")),
+      current_password: (value) => (value ? null : t("license.needed")),
+      new_password: (value) => (value ? null : t("license.needed")),
+      repeat: (value, values) => (value === values.new_password ? null : t("account.differs")),
     },
   });
   const { submit, pending, error } = useSubmit({
     form,
-    send: (values) => changePassword({ old: values.old, new: values.new }),
+    send: (values) => changePassword({ current_password: values.current_password, new_password: values.new_password }),
     onSuccess: () => {
       form.reset();
       notifications.show({ message: t("account.done"), color: "petrol" });
@@ -64,12 +64,12 @@ function ChangePassword() {
     <form onSubmit={submit} noValidate>
       <Stack maw={360}>
         {error && <ProblemAlert error={error} focus />}
-        <PasswordField label={t("account.old")} autoComplete="current-password" {...form.getInputProps("old")} />
+        <PasswordField label={t("account.old")} autoComplete="current-password" {...form.getInputProps("current_password")} />
         <PasswordField
           label={t("account.new")}
           description={t("setup.passwordHint")}
           autoComplete="new-password"
-          {...form.getInputProps("new")}
+          {...form.getInputProps("new_password")}
         />
         <PasswordField label={t("account.repeat")} autoComplete="new-password" {...form.getInputProps("repeat")} />
         <div>

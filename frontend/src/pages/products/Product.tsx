@@ -52,7 +52,7 @@ function ProductPage({ product }: { product: Record }) {
       status={archived && <StatusBadge status="archived" />}
       actions={
         <>
-          {may("editProduct") && (
+          {may("updateProduct") && (
             <LinkButton variant="default" leftSection={<IconPencil size={16} />} to="/products/$id/edit" params={{ id }}>
               {t("do.edit")}
             </LinkButton>

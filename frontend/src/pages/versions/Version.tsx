@@ -58,7 +58,7 @@ function VersionPage({ version }: { version: Record }) {
       status={archived && <StatusBadge status="archived" />}
       actions={
         <>
-          {may("editVersion") && (
+          {may("updateVersion") && (
             <LinkButton variant="default" leftSection={<IconPencil size={16} />} to="/versions/$id/edit" params={{ id }}>
               {t("do.edit")}
             </LinkButton>

@@ -9,8 +9,8 @@ import { apiURL, license, openPage, product, server, defaultHandlers, version, u
 useMockServer();
 
 /** A page's lists, empty: forms lead to it. */
-const nothing = [`/versions/${version.id}/licenses`, `/licenses/${license.id}/activations`, `/licenses/${license.id}/reservations`].map(
-  (path) => http.get(apiURL(path), () => HttpResponse.json({ items: null })),
+const nothing = [`/licenses`, `/licenses/${license.id}/activations`, `/licenses/${license.id}/reservations`].map((path) =>
+  http.get(apiURL(path), () => HttpResponse.json({ items: null })),
 );
 
 const strict: Policy = {

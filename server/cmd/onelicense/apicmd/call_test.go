@@ -98,18 +98,18 @@ func TestUsageErrors(t *testing.T) {
 func TestEditReadsTheRevision(t *testing.T) {
 	l := newTestServer(t)
 	l.respond = respondJSON(`{"id":"`+product+`","revision":41}`, `{"id":"`+product+`","name":"CAM","revision":42}`, `{}`)
-	out, _, err := run(t, "", "products", "edit", product, "--name", "CAM")
+	out, _, err := run(t, "", "products", "update", product, "--name", "CAM")
 	if err != nil || !strings.Contains(out, "CAM") {
 		t.Fatal(out, err)
 	}
 	if len(l.requests) != 2 || l.requests[0].method != "GET" || !sameBody(l.requests[1].body, []byte(`{"name":"CAM","revision":41}`)) {
 		t.Errorf("it asks %v", l.requests)
 	}
-	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--revision", "7"); err != nil || len(l.requests) != 3 {
+	if _, _, err := run(t, "", "products", "update", product, "--name", "CAM", "--revision", "7"); err != nil || len(l.requests) != 3 {
 		t.Errorf("%v; it asks %v", err, l.requests)
 	}
 	l.respond = respondJSON(`{}`)
-	if _, _, err := run(t, "", "products", "edit", product, "--name", "CAM", "--if-match", `"7"`); err != nil ||
+	if _, _, err := run(t, "", "products", "update", product, "--name", "CAM", "--if-match", `"7"`); err != nil ||
 		l.requests[3].header.Get("If-Match") != `"7"` ||
 		strings.Contains(string(l.requests[3].body), "revision") {
 		t.Errorf("%v; it asks %v", err, l.requests)
@@ -127,24 +127,24 @@ func TestEditKeepsUnnamedMembers(t *testing.T) {
 		args        []string
 	}{
 		"one of a policy": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8},"revision":41}`,
-			[]string{"versions", "edit", version, "--policy.grace=8"}},
+			[]string{"versions", "update", version, "--policy.grace=8"}},
 		"of a revision that was read before": {there,
 			`{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8},"revision":40}`,
-			[]string{"versions", "edit", version, "--policy.grace=8", "--revision=40"}},
+			[]string{"versions", "update", version, "--policy.grace=8", "--revision=40"}},
 		"an ETag that was read before": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8}}`,
-			[]string{"versions", "edit", version, "--policy.grace=8", `--if-match="40"`}},
-		"nothing of the policy": {there, `{"name":"2.0","revision":41}`, []string{"versions", "edit", version, "--name=2.0"}},
-		"a first override": {`{"revision":5,"overrides":{}}`, `{"overrides":{"grace":8},"revision":5}`, []string{"licenses", "edit",
+			[]string{"versions", "update", version, "--policy.grace=8", `--if-match="40"`}},
+		"nothing of the policy": {there, `{"name":"2.0","revision":41}`, []string{"versions", "update", version, "--name=2.0"}},
+		"a first override": {`{"revision":5,"overrides":{}}`, `{"overrides":{"grace":8},"revision":5}`, []string{"licenses", "update",
 			licenseID, "--overrides.grace=8"}},
 		"an override is taken away": {terms, `{"overrides":{"interval":60000},"revision":5}`,
-			[]string{"licenses", "edit", licenseID, "--overrides.grace=null"}},
+			[]string{"licenses", "update", licenseID, "--overrides.grace=null"}},
 		"the rules of the door": {door,
 			`{"require_mfa":true,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`,
-			[]string{"organisation", "change-access-settings", "--require-mfa"}},
+			[]string{"organisation", "update-access-settings", "--require-mfa"}},
 		"a provider's client": {door,
 			`{"require_mfa":false,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"you","domains":["example.com"]}}`,
-			[]string{"organisation", "change-access-settings", "--oidc.client-id=you"}},
-		"no provider any more": {door, `{"require_mfa":false,"revision":3}`, []string{"organisation", "change-access-settings", "--file=-"}},
+			[]string{"organisation", "update-access-settings", "--oidc.client-id=you"}},
+		"no provider any more": {door, `{"require_mfa":false,"revision":3}`, []string{"organisation", "update-access-settings", "--file=-"}},
 	} {
 		l := newTestServer(t)
 		l.respond = respondJSON(c.there, `{}`)
@@ -163,7 +163,7 @@ func TestEditKeepsUnnamedMembers(t *testing.T) {
 
 func TestNullValues(t *testing.T) {
 	l := newTestServer(t)
-	if _, _, err := run(t, "", "licenses", "edit", version, "--expires", "null", "--revision", "1"); err != nil {
+	if _, _, err := run(t, "", "licenses", "update", version, "--expires", "null", "--revision", "1"); err != nil {
 		t.Fatal(err)
 	}
 	if !sameBody(l.requests[0].body, []byte(`{"expires":null,"revision":1}`)) {

@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// Names come from the document: a command's group is the route's tag, and its verb what the route's name says beside that. The tag licenses
-// has createLicense (create), createLicenses (create-many), licenses (list), license (get) and licenseFile (file).
+// Names come from the document: a command's group is the route's tag, and its verb what the operation's id says besides the tag. The tag
+// licenses has createLicense (create), createLicenses (create-many), listLicenses (list), getLicense (get) and getLicenseFile (file).
 
 func (o *operation) group() string { return kebabCase(o.Tags[0]) }
 
@@ -25,12 +25,11 @@ func (o *operation) verb() string {
 			rest = append(rest, word)
 		}
 	}
+	if o.method == http.MethodGet && len(rest) > 1 && (rest[0] == "get" || rest[0] == "list") {
+		rest = rest[1:] // the noun is enough
+	}
 	verb := strings.Join(rest, "-")
 	switch {
-	case verb == "" && o.method == http.MethodGet && o.itemSchema() != nil:
-		return "list"
-	case verb == "" && o.method == http.MethodGet:
-		return "get"
 	case verb == "":
 		return kebabCase(o.ID)
 	case plural && o.document.hasOtherCommand(strings.Replace(o.ID, capitalize(o.Tags[0]), capitalize(singular(o.Tags[0])), 1), o):

@@ -16,7 +16,7 @@ var hintsByCode = map[string]string{
 	"no_route":              "use the version of onelicense that matches the server, which does not know this operation",
 	"edit_conflict":         "read the record again and repeat the edit",
 	"exists":                "choose another name, or edit the existing record",
-	"not_empty":             "delete its dependent records first",
+	"has_dependents":        "delete its dependent records first",
 	"too_large":             "split the request into smaller ones",
 }
 

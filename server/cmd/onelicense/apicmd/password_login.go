@@ -51,13 +51,13 @@ func (s *Settings) loginAsPerson(cmd *cobra.Command, t serverTarget) (*apiclient
 	if err != nil {
 		return nil, nil, err
 	}
-	login := apiclient.Login{Email: s.as, Password: os.Getenv(passwordVariable)}
+	login := apiclient.LoginInput{Email: s.as, Password: os.Getenv(passwordVariable)}
 	if login.Password == "" {
 		if login.Password, err = readSecret(cmd, "Password of "+s.as+": ", passwordVariable); err != nil {
 			return nil, nil, err
 		}
 	}
-	who, err := apiclient.Call(cmd.Context(), client, apiclient.LoginOperation, login)
+	who, err := apiclient.Call(cmd.Context(), client, apiclient.Login, login)
 	var p *apiclient.Problem
 	if errors.As(err, &p) && p.Code == codeRequired {
 		code := os.Getenv(codeVariable)
@@ -73,7 +73,7 @@ func (s *Settings) loginAsPerson(cmd *cobra.Command, t serverTarget) (*apiclient
 			}
 		}
 		login.Code = &code
-		who, err = apiclient.Call(cmd.Context(), client, apiclient.LoginOperation, login)
+		who, err = apiclient.Call(cmd.Context(), client, apiclient.Login, login)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -107,12 +107,12 @@ func (s *Settings) createToken(cmd *cobra.Command, t serverTarget) (secret strin
 	}
 	host, _ := os.Hostname()
 	token, err := apiclient.Call(cmd.Context(), client, apiclient.CreateToken,
-		apiclient.TokenNew{Name: "onelicense on " + cmp.Or(host, "a machine"), Scope: scope})
+		apiclient.CreateTokenInput{Name: "onelicense on " + cmp.Or(host, "a machine"), Scope: scope})
 	return token.Secret, err
 }
 
 func whoami(ctx context.Context, client *apiclient.Client) (apiclient.Session, error) {
-	return apiclient.Call(ctx, client, apiclient.SessionOperation, apiclient.None{})
+	return apiclient.Call(ctx, client, apiclient.GetSession, apiclient.None{})
 }
 
 // scopesOf returns the actions that the role allows and a token can have.

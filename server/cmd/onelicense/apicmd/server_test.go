@@ -65,7 +65,7 @@ func must(t *testing.T, in string, args ...string) string {
 
 // nonAPICommands are codes of requests that did not reach their route, were not authenticated, or were not understood.
 var nonAPICommands = []string{
-	apiclient.CodeNotTheAPI, "no_route", "method_not_allowed", "malformed", "media_type", "too_large", "not_authenticated", "bad_session",
+	apiclient.CodeNotTheAPI, "no_route", "method_not_allowed", "malformed", "unsupported_media_type", "too_large", "not_authenticated", "bad_session",
 	"bad_token", "bad_csrf",
 	"forbidden", "out_of_scope", "internal",
 }
@@ -136,10 +136,10 @@ func TestVendorWorkflow(t *testing.T) {
 			"--json",
 		),
 	)
-	if out := must(t, "", "licenses", "list", version); !strings.Contains(out, license) || !strings.Contains(out, "Globex") {
+	if out := must(t, "", "licenses", "list", "--version", version); !strings.Contains(out, license) || !strings.Contains(out, "Globex") {
 		t.Errorf("the list:\n%s", out)
 	}
-	must(t, "", "licenses", "edit", license, "--allowance", "2000", "--overrides.max-retries", "3")
+	must(t, "", "licenses", "update", license, "--allowance", "2000", "--overrides.max-retries", "3")
 	if out := must(t, "", "licenses", "get", license); !strings.Contains(out, "allowance              2000") ||
 		!strings.Contains(out, "overrides.max_retries  3") {
 		t.Errorf("the license:\n%s", out)
@@ -147,7 +147,7 @@ func TestVendorWorkflow(t *testing.T) {
 	if out := must(t, "", "licenses", "file", license); strings.Count(out, "\n") != 4 || !strings.Contains(out, "rendering:4") {
 		t.Errorf("the file:\n%s", out)
 	}
-	if out := must(t, "", "client", "product-keys", product); !strings.Contains(out, "BEGIN PGP PUBLIC KEY") {
+	if out := must(t, "", "client", "public-keys", product); !strings.Contains(out, "BEGIN PGP PUBLIC KEY") {
 		t.Errorf("the keys:\n%s", out)
 	}
 	var u UsageError
@@ -155,7 +155,7 @@ func TestVendorWorkflow(t *testing.T) {
 		t.Errorf("it is revoked unasked: %v", err)
 	}
 	must(t, "", "licenses", "revoke", license, "--yes")
-	if out := must(t, "", "licenses", "list", version, "--all", "--json"); !strings.Contains(out, `"status": "revoked"`) {
+	if out := must(t, "", "licenses", "list", "--version", version, "--all", "--json"); !strings.Contains(out, `"status": "revoked"`) {
 		t.Errorf("the list:\n%s", out)
 	}
 	var p *apiclient.Problem

@@ -32,6 +32,7 @@ var hiddenColumns = []string{
 	"policy",
 	"overrides",
 	"changed",
+	"changed_parts",
 	"evidence",
 	"attempts",
 	"body",

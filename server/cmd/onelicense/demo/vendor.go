@@ -104,7 +104,7 @@ func (v *vendor) createLicense(version string, license object) (id, code string)
 
 // keys returns the product's certificate.
 func (v *vendor) keys(product string) ([]byte, error) {
-	answer, err := v.http.Get(v.base + "/products/" + product + "/keys")
+	answer, err := v.http.Get(v.base + "/products/" + product + "/public-keys")
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (v *vendor) callsUsed(license string) string {
 	if code != "ok" {
 		return code
 	}
-	n, _ := o["used"].(float64)
+	n, _ := o["calls_used"].(float64)
 	return fmt.Sprint(int64(n))
 }
 
