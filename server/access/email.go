@@ -91,14 +91,8 @@ func (s *Service) limitVerification(ctx context.Context, member license.ID, emai
 }
 
 func (s *Service) mailVerificationLink(ctx context.Context, m Member) error {
-	secret, _, err := s.createLink(
-		ctx,
-		verificationKind,
-		s.newID(ctx),
-		m.Organisation,
-		VerificationLifetime,
-		oneTimeToken{Member: m.ID, Email: m.Email},
-	)
+	secret, _, err := s.createLink(ctx, verificationKind, s.newID(ctx), m.Organisation, VerificationLifetime,
+		oneTimeToken{Member: m.ID, Email: m.Email})
 	if err != nil {
 		return err
 	}
@@ -172,14 +166,8 @@ func (s *Service) CreateResetLink(ctx context.Context, who Identity, id license.
 }
 
 func (s *Service) issueResetLink(ctx context.Context, m Member, by license.ID) (link string, err error) {
-	secret, _, err := s.createLink(
-		ctx,
-		resetKind,
-		s.newID(ctx),
-		m.Organisation,
-		ResetLifetime,
-		oneTimeToken{Member: m.ID, CreatedBy: by, Email: m.Email, Over: hashToken("password", m.Password)},
-	)
+	secret, _, err := s.createLink(ctx, resetKind, s.newID(ctx), m.Organisation, ResetLifetime,
+		oneTimeToken{Member: m.ID, CreatedBy: by, Email: m.Email, Over: hashToken("password", m.Password)})
 	if err != nil {
 		return "", err
 	}

@@ -47,12 +47,8 @@ func (s *Service) mailLink(ctx context.Context, kind, to, about, link string, li
 	if kind == invitationKind {
 		subject = fmt.Sprintf(subject, about)
 	}
-	text := fmt.Sprintf(
-		l.reason,
-		about,
-	) + "\n\n" + link + "\n\nThe link can be used once and expires in " + hours(
-		life,
-	) + ". " + l.ignoreHint + "\n"
+	text := fmt.Sprintf(l.reason, about) + "\n\n" + link + "\n\nThe link can be used once and expires in " + hours(life) + ". " +
+		l.ignoreHint + "\n"
 	return s.Mailer.Mail(ctx, to, subject, text)
 }
 

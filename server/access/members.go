@@ -98,14 +98,8 @@ func (s *Service) RemoveMember(ctx context.Context, who Identity, id license.ID,
 var errOwnersOnly = &Error{Code: "forbidden", Detail: "only owners can assign or change the owner role"}
 
 // changeMember changes a member of the caller's organisation. Without a revision it retries while concurrent edits win.
-func (s *Service) changeMember(
-	ctx context.Context,
-	who Identity,
-	id license.ID,
-	revision int64,
-	remove bool,
-	change func(*Member),
-) (Member, error) {
+func (s *Service) changeMember(ctx context.Context, who Identity, id license.ID, revision int64, remove bool,
+	change func(*Member)) (Member, error) {
 	for range maxRetries {
 		m, err := s.store.Member(ctx, who.Organisation(), id)
 		switch {

@@ -92,11 +92,9 @@ func (s *Service) beginAttempt(ctx context.Context, secret, account, address str
 	}
 	a.limits = append(a.limits, limit{counterID(secret, account, place), maxFailuresPerAccountAndPlace, false})
 	if !a.isKnownPlace {
-		a.limits = append(
-			a.limits,
+		a.limits = append(a.limits,
 			limit{counterID(secret, account, ""), maxFailuresPerAccount, true},
-			limit{counterID(secret, "", place), maxFailuresPerPlace, false},
-		)
+			limit{counterID(secret, "", place), maxFailuresPerPlace, false})
 	}
 	for _, count := range []bool{false, true} { // an attempt that must wait is not counted anywhere
 		for _, l := range a.limits {

@@ -50,11 +50,8 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = w.nodes[0].SetUp(
-		t.Context(),
-		access.SetupInput{Token: token, Organisation: "Acme", Name: "Ada", Email: email, Password: password},
-		home,
-	)
+	_, _, err = w.nodes[0].SetUp(t.Context(), access.SetupInput{Token: token, Organisation: "Acme", Name: "Ada", Email: email,
+		Password: password}, home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,13 +278,7 @@ func TestWrongTokensAreLimitedPerPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good, _, err := w.nodes[0].CreateToken(
-		t.Context(),
-		access.Identity{Member: owner},
-		"a program",
-		[]access.Action{access.ReadCatalogue},
-		0,
-	)
+	good, _, err := w.nodes[0].CreateToken(t.Context(), access.Identity{Member: owner}, "a program", []access.Action{access.ReadCatalogue}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

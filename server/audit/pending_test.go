@@ -122,15 +122,7 @@ func TestLateResultFollowsInterruptedLine(t *testing.T) {
 	t.Parallel()
 	now := startTime
 	store := memory.New()
-	slow, other := New(
-		store,
-		func() time.Time { return now },
-		discardLogger(),
-	), New(
-		store,
-		func() time.Time { return now },
-		discardLogger(),
-	)
+	slow, other := New(store, func() time.Time { return now }, discardLogger()), New(store, func() time.Time { return now }, discardLogger())
 	appendAndExport(t, slow, 2)
 	begun := mustBegin(t, slow, 9)
 	now = now.Add(9*time.Second + MaxDuration)

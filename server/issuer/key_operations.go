@@ -37,12 +37,8 @@ func (i *Issuer) update(product license.ID, sealed []byte, do func(*keyring) err
 func (i *Issuer) sealKeyring(product license.ID, r *keyring) (licensing.SealedKeys, error) {
 	certificate := r.secret.Public().Certificate()
 	if len(certificate) > maxCertificateSize {
-		return licensing.SealedKeys{}, license.Refuse(
-			license.CodeKeyringInvalid,
-			"%d bytes, at most %d are allowed",
-			len(certificate),
-			maxCertificateSize,
-		)
+		return licensing.SealedKeys{}, license.Refuse(license.CodeKeyringInvalid, "%d bytes, at most %d are allowed", len(certificate),
+			maxCertificateSize)
 	}
 	plain, err := r.serialize()
 	if err != nil {
@@ -57,12 +53,8 @@ func (i *Issuer) sealKeyring(product license.ID, r *keyring) (licensing.SealedKe
 func (i *Issuer) AddKey(product license.ID, sealed []byte, use license.Use, end, now time.Time) (licensing.SealedKeys, error) {
 	return i.update(product, sealed, func(r *keyring) (err error) {
 		if k := r.pendingKey(use, now); k != "" {
-			return licensing.NewConflict(
-				licensing.CodeKeyPendingExists,
-				"key %s already waits to become the %s key; promote it or cancel its request first",
-				k,
-				use,
-			)
+			return licensing.NewConflict(licensing.CodeKeyPendingExists,
+				"key %s already waits to become the %s key; promote it or cancel its request first", k, use)
 		}
 		if !r.secret.HasRootKey() {
 			if !end.IsZero() {
@@ -89,13 +81,8 @@ func (i *Issuer) AddKey(product license.ID, sealed []byte, use license.Use, end,
 }
 
 // ChangeKeyState promotes, retires or compromises a key, or cancels the request for one.
-func (i *Issuer) ChangeKeyState(
-	product license.ID,
-	sealed []byte,
-	fingerprint string,
-	turn licensing.KeyAction,
-	now time.Time,
-) (licensing.SealedKeys, error) {
+func (i *Issuer) ChangeKeyState(product license.ID, sealed []byte, fingerprint string, turn licensing.KeyAction,
+	now time.Time) (licensing.SealedKeys, error) {
 	return i.update(product, sealed, func(r *keyring) error {
 		if turn == licensing.CancelKeyRequest {
 			n := len(r.requested)
@@ -109,11 +96,8 @@ func (i *Issuer) ChangeKeyState(
 		case !there:
 			return licensing.ErrNotFound
 		case k.Primary:
-			return licensing.NewConflict(
-				licensing.CodeKeyWrongState,
-				"%s is the root key; a product whose root is compromised needs new keys, and its programs a new pin",
-				fingerprint,
-			)
+			return licensing.NewConflict(licensing.CodeKeyWrongState,
+				"%s is the root key; a product whose root is compromised needs new keys, and its programs a new pin", fingerprint)
 		}
 		switch turn {
 		case licensing.PromoteKey:
@@ -123,11 +107,8 @@ func (i *Issuer) ChangeKeyState(
 		case licensing.CompromiseKey:
 			return i.compromiseKey(r, k, now)
 		}
-		return licensing.NewConflict(
-			licensing.CodeKeyWrongState,
-			"key %s is in the certificate, so its request cannot be cancelled; retire the key",
-			fingerprint,
-		)
+		return licensing.NewConflict(licensing.CodeKeyWrongState,
+			"key %s is in the certificate, so its request cannot be cancelled; retire the key", fingerprint)
 	})
 }
 
@@ -179,10 +160,7 @@ func (i *Issuer) ImportCertificate(product license.ID, sealed, certificate []byt
 		return licensing.SealedKeys{}, err
 	}
 	return i.update(product, sealed, func(r *keyring) (err error) {
-		signed := slices.DeleteFunc(
-			slices.Clone(licensing.ServerUses),
-			func(use license.Use) bool { return r.signer.SigningKey(use, now) == "" },
-		)
+		signed := slices.DeleteFunc(slices.Clone(licensing.ServerUses), func(use license.Use) bool { return r.signer.SigningKey(use, now) == "" })
 		before := r.secret.Public().Certificate()
 		if r.secret, err = r.secret.Merge(from, r.requested...); err != nil {
 			return err

@@ -344,9 +344,8 @@ func TestMailServerClosesAfterAccepting(t *testing.T) {
 		all.Wait()
 	})
 	w := newFixture(t)
-	s := w.nodeWithMail(
-		&mailServer{T: t, SMTP: SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test", TLS: "none"}},
-	)
+	s := w.nodeWithMail(&mailServer{T: t, SMTP: SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "licenses@acme.test",
+		TLS: "none"}})
 	if err := s.Mail(t.Context(), "ada@acme.test", "Hello", "Hello"); err != nil {
 		t.Fatal(err)
 	}

@@ -60,13 +60,7 @@ Exit code 0: the chain is unbroken; its head is printed, to be stored elsewhere.
 			if asJSON {
 				return printAny(cmd.OutOrStdout(), last)
 			}
-			_, err = fmt.Fprintf(
-				cmd.OutOrStdout(),
-				"unbroken\nchain      %s\nlast line  %d\nhash       %s\n",
-				last.Chain,
-				last.Number,
-				last.Hash,
-			)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "unbroken\nchain      %s\nlast line  %d\nhash       %s\n", last.Chain, last.Number, last.Hash)
 			return err
 		},
 	}
@@ -78,13 +72,8 @@ Exit code 0: the chain is unbroken; its head is printed, to be stored elsewhere.
 	return cmd
 }
 
-func runAuditVerify(
-	cmd *cobra.Command,
-	server *apicmd.Settings,
-	files []string,
-	chain string,
-	known []audit.ChainHead,
-) (last audit.ChainHead, err error) {
+func runAuditVerify(cmd *cobra.Command, server *apicmd.Settings, files []string, chain string,
+	known []audit.ChainHead) (last audit.ChainHead, err error) {
 	var lines io.Reader
 	if len(files) > 0 {
 		var readers []io.Reader

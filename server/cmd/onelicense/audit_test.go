@@ -39,16 +39,8 @@ func TestAuditVerify(t *testing.T) {
 	}
 	export := filepath.Join(t.TempDir(), "audit.ndjson")
 	s.must("audit", "export", "--out", export)
-	s.read(
-		&offline,
-		"audit",
-		"verify",
-		export,
-		"--head",
-		kept,
-		"--head",
-		online.Chain+":"+strconv.FormatInt(online.Number, 10)+":"+string(online.Hash),
-	)
+	s.read(&offline, "audit", "verify", export, "--head", kept, "--head",
+		online.Chain+":"+strconv.FormatInt(online.Number, 10)+":"+string(online.Hash))
 	if offline != online {
 		t.Errorf("the server's chain ends with %+v, the export with %+v", online, offline)
 	}

@@ -78,15 +78,8 @@ func (m verdictDoc) print(out io.Writer) error {
 	if m.AllowContinue {
 		goesOn = "yes"
 	}
-	_, err := fmt.Fprintf(
-		out,
-		"%s\n  cause           %s\n  detail          %s\n  what changed    %s\n  may continue    %s\n  what to do      %s\n",
-		m.Message,
-		m.When,
-		m.Evidence,
-		m.Changed,
-		goesOn,
-		m.Do,
-	)
+	_, err := fmt.Fprintf(out,
+		"%s\n  cause           %s\n  detail          %s\n  what changed    %s\n  may continue    %s\n  what to do      %s\n", m.Message, m.When,
+		m.Evidence, m.Changed, goesOn, m.Do)
 	return err
 }

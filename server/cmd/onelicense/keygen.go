@@ -40,13 +40,7 @@ NAME.pub.asc is the certificate to ship with the product.`,
 			if err := saveKeys(secret, public, private); err != nil {
 				return err
 			}
-			fmt.Fprintf(
-				cmd.OutOrStdout(),
-				"private keys  %s\ncertificate   %s\nfingerprint   %s\n",
-				private,
-				public,
-				secret.Public().Root(),
-			)
+			fmt.Fprintf(cmd.OutOrStdout(), "private keys  %s\ncertificate   %s\nfingerprint   %s\n", private, public, secret.Public().Root())
 			return nil
 		},
 	}

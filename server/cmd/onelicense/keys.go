@@ -75,16 +75,8 @@ func keysListCommand(w environment) *cobra.Command {
 			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "KEY\tUSE\tSTATE\tCREATED\tEXPIRES\tPRIVATE PART")
 			for _, k := range all {
-				fmt.Fprintf(
-					t,
-					"%s\t%s\t%s\t%s\t%s\t%s\n",
-					k.Fingerprint,
-					formatUses(k),
-					k.State,
-					formatDay(k.Created),
-					formatDay(k.Expires),
-					here(k.Fingerprint),
-				)
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.Fingerprint, formatUses(k), k.State, formatDay(k.Created), formatDay(k.Expires),
+					here(k.Fingerprint))
 			}
 			return t.Flush()
 		},

@@ -42,20 +42,8 @@ func TestKeyFileRotation(t *testing.T) {
 		mustRun(t, append([]string{"keygen", "--name", "Example", "--out", dir}, flags...)...)
 		issue := func(key, out string) {
 			t.Helper()
-			mustRun(
-				t,
-				"issue",
-				"--key",
-				at(key),
-				"--id",
-				"5edb1264cc150913cb7640f8",
-				"--contexts",
-				"ui",
-				"--entitlements",
-				"rendering",
-				"--out",
-				at(out),
-			)
+			mustRun(t, "issue", "--key", at(key), "--id", "5edb1264cc150913cb7640f8", "--contexts", "ui", "--entitlements", "rendering", "--out",
+				at(out))
 		}
 		issue("Example.key.asc", "first.txt")
 		// Keys are random, and each command has the same randomness in tests: the next key needs another seed.
@@ -85,35 +73,12 @@ func TestKeyFileRotation(t *testing.T) {
 			t.Errorf("private parts in a certificate:\n%s", list)
 		}
 		secret := readSecretKeyring(t, at("second.key.asc"))
-		mustRun(
-			t,
-			"keys",
-			"revoke",
-			"--key",
-			at("second.key.asc"),
-			"--fingerprint",
-			strings.ToLower(secret.SigningKey(license.UseFile, now)),
-			"--reason",
-			"compromised",
-			"--out",
-			at("third"),
-		)
+		mustRun(t, "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", strings.ToLower(secret.SigningKey(license.UseFile, now)),
+			"--reason", "compromised", "--out", at("third"))
 		mustRefuse(t, "key_compromised", "verify", at("second.txt"), "--key", at("third.pub.asc"))
 		mustRefuse(t, "key_compromised", "verify", at("second.txt"), "--key", at("third.pub.asc"), "--wasm")
-		mustRefuse(
-			t,
-			"key_unknown",
-			"keys",
-			"revoke",
-			"--key",
-			at("second.key.asc"),
-			"--fingerprint",
-			"00",
-			"--reason",
-			"retired",
-			"--out",
-			at("x"),
-		)
+		mustRefuse(t, "key_unknown", "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", "00", "--reason", "retired", "--out",
+			at("x"))
 		if exit, _, _ := run(nil, "keys", "revoke", "--key", at("second.key.asc"), "--fingerprint", "00", "--reason", "bored", "--out",
 			at("x")); exit != exitUsage {
 			t.Errorf("an unknown reason: exit %d", exit)
@@ -162,20 +127,8 @@ func TestOfflineRootKeyFiles(t *testing.T) {
 	if err := os.WriteFile(at("request.asc"), text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	mustRefuse(
-		t,
-		"key_use",
-		"keys",
-		"certify",
-		"--key",
-		at("Example.key.asc"),
-		"--request",
-		at("request.asc"),
-		"--use",
-		"file",
-		"--out",
-		at("x"),
-	)
+	mustRefuse(t, "key_use", "keys", "certify", "--key", at("Example.key.asc"), "--request", at("request.asc"), "--use", "file", "--out",
+		at("x"))
 	if out := mustRun(t, "keys", "certify", "--key", at("Example.key.asc"), "--request", at("request.asc"), "--use", "lease", "--out",
 		at("next")); !strings.Contains(
 		out,
@@ -186,18 +139,6 @@ func TestOfflineRootKeyFiles(t *testing.T) {
 	if list := mustRun(t, "keys", "list", at("next.pub.asc")); !strings.Contains(list, r.Key) {
 		t.Errorf("not in the certificate:\n%s", list)
 	}
-	mustRefuse(
-		t,
-		"keyring_invalid",
-		"keys",
-		"certify",
-		"--key",
-		at("Example.key.asc"),
-		"--request",
-		at("next.pub.asc"),
-		"--use",
-		"lease",
-		"--out",
-		at("x"),
-	)
+	mustRefuse(t, "keyring_invalid", "keys", "certify", "--key", at("Example.key.asc"), "--request", at("next.pub.asc"), "--use", "lease",
+		"--out", at("x"))
 }

@@ -48,16 +48,8 @@ func TestLicenseCheck(t *testing.T) {
 		!strings.Contains(out, "good.txt: genuine") {
 		t.Errorf("exit %d\n%s%s", exit, out, errs)
 	}
-	exit, out, _ = run(
-		nil,
-		"license",
-		"check",
-		filepath.Join(licenses, "good.txt"),
-		filepath.Join(licenses, "gone.txt"),
-		"--key",
-		public,
-		"--json",
-	)
+	exit, out, _ = run(nil, "license", "check", filepath.Join(licenses, "good.txt"), filepath.Join(licenses, "gone.txt"), "--key", public,
+		"--json")
 	var reports []report
 	if err := json.Unmarshal([]byte(out), &reports); err != nil || exit != exitRefused || len(reports) != 2 || reports[0].Code != "ok" ||
 		reports[0].License == nil || reports[1].Code != "file_unreadable" || reports[1].Do == "" {

@@ -179,14 +179,8 @@ func (r *receipt) print(out io.Writer) {
 		fmt.Fprintf(out, "; prepaid up to %d of this activation", c.Granted)
 	}
 	fmt.Fprintln(out)
-	fmt.Fprintf(
-		out,
-		"time          %s\nrequest       %s\nby key        %s\nproduct root  %s\n",
-		r.Time.Format(time.RFC3339),
-		r.Request,
-		r.Key,
-		r.Root,
-	)
+	fmt.Fprintf(out, "time          %s\nrequest       %s\nby key        %s\nproduct root  %s\n", r.Time.Format(time.RFC3339), r.Request,
+		r.Key, r.Root)
 }
 
 // report is the output of verify --json: the verdict and, for a genuine file, its content.

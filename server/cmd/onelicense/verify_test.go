@@ -78,9 +78,8 @@ func (p verifyFixture) lease(counters lease.Counters) []byte {
 	p.Helper()
 	text, err := lease.Lease{
 		Product: "5edb10fecc150913cb7640f6", License: "5edb1264cc150913cb7640f8", Activation: lease.HashOf([]byte("a")), Generation: 1, Number: 7,
-		Link: lease.HashOf(
-			[]byte("l"),
-		), Request: lease.HashOf([]byte("r")), Nonce: strings.Repeat("0", 32), Time: lease.Time(now.UnixMilli()), Epoch: 1,
+		Link: lease.HashOf([]byte("l")), Request: lease.HashOf([]byte("r")), Nonce: strings.Repeat("0", 32), Time: lease.Time(now.UnixMilli()),
+		Epoch:   1,
 		Verdict: license.CodeOK, Counters: counters, NotAfter: lease.Time(now.Add(time.Hour).UnixMilli()),
 	}.Document().Sign(p.secret, now)
 	if err != nil {

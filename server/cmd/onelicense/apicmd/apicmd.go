@@ -136,10 +136,8 @@ func (s *Settings) Client(cmd *cobra.Command) (*apiclient.Client, func() error, 
 }
 
 func (s *Settings) newClient(t serverTarget, transport http.RoundTripper) (*apiclient.Client, error) {
-	c, err := apiclient.New(
-		t.URL,
-		apiclient.Options{Token: t.Token, UserAgent: s.environment.UserAgent, HTTP: &http.Client{Transport: connectionErrors{transport}}},
-	)
+	c, err := apiclient.New(t.URL, apiclient.Options{Token: t.Token, UserAgent: s.environment.UserAgent,
+		HTTP: &http.Client{Transport: connectionErrors{transport}}})
 	if err != nil {
 		return nil, UsageError{err}
 	}
@@ -195,12 +193,8 @@ func newCommand(op *operation, verb string, s *Settings) *cobra.Command {
 	case op.RequestBody != nil:
 		f.StringVar(&call.rawFile, "file", "", "file to send; - is standard input")
 		kinds := slices.Sorted(maps.Keys(op.RequestBody.Content))
-		f.StringVar(
-			&call.rawType,
-			"content-type",
-			"",
-			"media type of the file, if its extension does not determine it: "+strings.Join(kinds, ", "),
-		)
+		f.StringVar(&call.rawType, "content-type", "", "media type of the file, if its extension does not determine it: "+
+			strings.Join(kinds, ", "))
 		_ = c.MarkFlagRequired("file")
 	}
 	addCompletions(c, call)

@@ -119,10 +119,9 @@ func (c *call) payload(cmd *cobra.Command, client *apiclient.Client, path string
 }
 
 func (c *call) hasIfMatch() bool {
-	return slices.ContainsFunc(
-		c.parameters,
-		func(p parameterFlag) bool { return p.isSet && http.CanonicalHeaderKey(p.parameter.Name) == "If-Match" },
-	)
+	return slices.ContainsFunc(c.parameters, func(p parameterFlag) bool {
+		return p.isSet && http.CanonicalHeaderKey(p.parameter.Name) == "If-Match"
+	})
 }
 
 func (c *call) send(ctx context.Context, client *apiclient.Client, path string, payload []byte) (*http.Response, error) {

@@ -134,11 +134,7 @@ func (m *flagValue) parseElements(text string) ([]any, error) {
 		name, value, ok := strings.Cut(part, "=")
 		of := record.Properties[name]
 		if !ok || of == nil {
-			return nil, fmt.Errorf(
-				"%q is not of the form NAME=VALUE with one of the names %s",
-				part,
-				strings.Join(record.memberNames(), ", "),
-			)
+			return nil, fmt.Errorf("%q is not of the form NAME=VALUE with one of the names %s", part, strings.Join(record.memberNames(), ", "))
 		}
 		parsed, err := parseValue(m.document.resolve(of), value)
 		if err != nil {

@@ -55,14 +55,8 @@ The token is stored in a file that only you can read, after a successful test. S
 			if err := known.write(); err != nil {
 				return fmt.Errorf("storing the token: %w", err)
 			}
-			_, err = fmt.Fprintf(
-				c.OutOrStdout(),
-				"profile %s: %s of %s at %s\n",
-				name,
-				printable(who.Member.Email),
-				printable(who.Organisation.Name),
-				client.URL(""),
-			)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "profile %s: %s of %s at %s\n", name, printable(who.Member.Email),
+				printable(who.Organisation.Name), client.URL(""))
 			return err
 		},
 	}

@@ -115,9 +115,8 @@ func TestVendorWorkflow(t *testing.T) {
 		return record.ID
 	}
 	product := id(must(t, "", "products", "create", "--name", "CAD", "--metadata", "line=pro", "--json"))
-	version := id(
-		must(t, "", "versions", "create", product, "--name", "1.0", "--policy.type", "calls", "--policy.trigger", "every_call", "--json"),
-	)
+	version := id(must(t, "", "versions", "create", product, "--name", "1.0", "--policy.type", "calls", "--policy.trigger", "every_call",
+		"--json"))
 	license := id(
 		must(
 			t,

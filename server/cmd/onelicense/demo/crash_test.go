@@ -45,10 +45,8 @@ func TestServerKilledDuringSyncs(t *testing.T) {
 		"type": "calls", "trigger": "every_call", "interval": 60_000, "max_retries": 3, "grace": 600_000, "activation_limit": programs,
 	})
 	must(code)
-	licence, code := v.createLicense(
-		version,
-		object{"name": "x", "contexts": []string{"ui"}, "allowance": 1_000_000, "entitlements": []object{{"name": "rendering"}}},
-	)
+	licence, code := v.createLicense(version, object{"name": "x", "contexts": []string{"ui"}, "allowance": 1_000_000,
+		"entitlements": []object{{"name": "rendering"}}})
 	must(code)
 	certificate, err := v.keys(product.text("id"))
 	if err != nil {

@@ -33,10 +33,8 @@ func newImpostor() (*httptest.Server, error) {
 		yes := lease.Lease{
 			Product: request.Product, License: request.License, Activation: request.Activation(), Generation: request.Generation,
 			Number: request.Number,
-			Link: lease.NextLink(
-				request.Previous,
-				hash,
-			), Request: hash, Nonce: request.Nonce, Time: now, Epoch: request.Epoch, Verdict: license.CodeOK,
+			Link:   lease.NextLink(request.Previous, hash), Request: hash, Nonce: request.Nonce, Time: now, Epoch: request.Epoch,
+			Verdict:  license.CodeOK,
 			Settings: lease.Settings{Type: lease.Perpetual, Trigger: lease.Interval, Interval: 3_600_000},
 			Counters: lease.Counters{Counted: request.Counted}, NotAfter: now + 3_600_000,
 		}

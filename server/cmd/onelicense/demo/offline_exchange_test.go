@@ -79,10 +79,8 @@ func TestOfflineExchange(t *testing.T) {
 		"type": "calls", "interval": 3_600_000, "activation_limit": 1, "max_borrow": 86_400_000,
 	})
 	must(code)
-	licence, code := v.createLicense(
-		version,
-		object{"name": "x", "contexts": []string{"ui"}, "allowance": 5, "entitlements": []object{{"name": "rendering", "slots": 1}}},
-	)
+	licence, code := v.createLicense(version, object{"name": "x", "contexts": []string{"ui"}, "allowance": 5,
+		"entitlements": []object{{"name": "rendering", "slots": 1}}})
 	must(code)
 	certificate, err := v.keys(product.text("id"))
 	done(err)

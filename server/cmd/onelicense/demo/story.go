@@ -102,11 +102,8 @@ func (s *runner) programStory(v *vendor, p Program, t programInput, strict strin
 	s.verdict("the server has counted", "3", v.callsUsed(t.license))
 	s.verdict("starts again: 2 calls are left, a third is refused", "exhausted", s.runToEnd(p, t, state("a"), "consume=3"))
 	s.verdict("the server has counted", "5", v.callsUsed(t.license))
-	s.verdict(
-		"reserves rendering, checks, releases",
-		"ok",
-		s.runToEnd(p, t, state("a"), "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering"),
-	)
+	s.verdict("reserves rendering, checks, releases", "ok", s.runToEnd(p, t, state("a"), "reserve=ui:rendering", "check=ui:rendering",
+		"release=ui:rendering"))
 	s.verdict("an entitlement that the license lacks", "unknown_entitlement", s.runToEnd(p, t, state("a"), "reserve=ui:teleport"))
 
 	each := t
