@@ -38,15 +38,10 @@ func keysListCommand(w environment) *cobra.Command {
 				return err
 			}
 			keys, err := pgp.Parse(data)
-			here := func(string) string { return "elsewhere" }
+			hasPrivateKey := func(string) bool { return false }
 			if secret, failed := pgp.ParseSecretKeyring(data); failed == nil {
 				keys, err = secret.Public(), nil
-				here = func(key string) string {
-					if secret.HasPrivateKey(key) {
-						return "here"
-					}
-					return "elsewhere"
-				}
+				hasPrivateKey = secret.HasPrivateKey
 			}
 			if err != nil {
 				return err
@@ -55,28 +50,17 @@ func keysListCommand(w environment) *cobra.Command {
 			if asJSON {
 				list := make([]listedKey, 0, len(all))
 				for _, k := range all {
-					list = append(
-						list,
-						listedKey{
-							k.Fingerprint,
-							k.Algorithm,
-							k.Primary,
-							k.Uses,
-							k.State,
-							k.Created,
-							k.Expires,
-							k.Revoked,
-							here(k.Fingerprint) == "here",
-						},
-					)
+					list = append(list, listedKey{
+						k.Fingerprint, k.Algorithm, k.Primary, k.Uses, k.State, k.Created, k.Expires, k.Revoked, hasPrivateKey(k.Fingerprint),
+					})
 				}
 				return printAny(cmd.OutOrStdout(), list)
 			}
 			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(t, "KEY\tUSE\tSTATE\tCREATED\tEXPIRES\tPRIVATE PART")
+			fmt.Fprintln(t, "KEY\tUSE\tSTATE\tCREATED\tEXPIRES\tPRIVATE KEY")
 			for _, k := range all {
 				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.Fingerprint, formatUses(k), k.State, formatDay(k.Created), formatDay(k.Expires),
-					here(k.Fingerprint))
+					yesOrNo(hasPrivateKey(k.Fingerprint)))
 			}
 			return t.Flush()
 		},
@@ -95,7 +79,14 @@ type listedKey struct {
 	Created     time.Time     `json:"created"`
 	Expires     time.Time     `json:"expires,omitzero"`
 	Revoked     time.Time     `json:"revoked,omitzero"`
-	Here        bool          `json:"here"`
+	HasPrivate  bool          `json:"has_private_key"`
+}
+
+func yesOrNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 func formatUses(k pgp.Key) string {
