@@ -5,6 +5,7 @@
 package apicmd
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -70,7 +71,7 @@ func AddCommands(root *cobra.Command, w Environment) error {
 		for _, c := range group.Commands() {
 			verbs = append(verbs, c.Name())
 		}
-		group.Short = strings.Join(verbs, ", ")
+		group.Short = cmp.Or(groupHelp[group.Name()], strings.Join(verbs, ", "))
 	}
 	for _, c := range []*cobra.Command{loginCommand(settings), logoutCommand(settings), profilesCommand()} {
 		c.GroupID = Group

@@ -11,7 +11,35 @@ import (
 
 func (o *operation) group() string { return kebabCase(o.Tags[0]) }
 
+// verbs are the names of commands for which the rule gives none that a person would guess.
+var verbs = map[string]string{
+	"sync":                         "exchange",
+	"getMyNotifications":           "get-my",
+	"getOrganisationNotifications": "get-organisation",
+	"listAllTokens":                "list-all",
+}
+
+// groupHelp describes the groups; one that is missing here shows its commands.
+var groupHelp = map[string]string{
+	"activations":   "List, name and deactivate installations, and manage their reservations",
+	"client":        "Exchange offline requests, download public keys and revocation lists",
+	"customers":     "Create, list, update and delete customers",
+	"events":        "List the events of the organisation or of a license",
+	"licenses":      "Create, list, update, suspend, revoke, import and export licenses",
+	"members":       "Invite, list, update and remove members",
+	"notifications": "Choose which events are mailed",
+	"products":      "Create, list, update, archive and delete products",
+	"session":       "Log in, and manage your own password, second factor and sessions",
+	"tokens":        "Create, list and revoke API tokens",
+	"usage":         "Show the usage of a license, now and in past periods",
+	"versions":      "Create, list, update, archive and delete versions and their policies",
+	"webhooks":      "Create, test and update webhooks, and list their deliveries",
+}
+
 func (o *operation) verb() string {
+	if verb, ok := verbs[o.ID]; ok {
+		return verb
+	}
 	many := kebabCase(o.Tags[0])
 	one := singular(many)
 	var rest []string

@@ -107,7 +107,7 @@ func TestSignedRefusalIsWrittenOut(t *testing.T) {
 		_, _ = io.WriteString(w, text)
 	}
 	path := filepath.Join(t.TempDir(), "answer.txt")
-	out, _, err := run(t, "the request", "client", "sync", "--file=-", "--out", path)
+	out, _, err := run(t, "the request", "client", "exchange", "--file=-", "--out", path)
 	if answer, _ := os.ReadFile(path); string(answer) != text || out != "" {
 		t.Errorf("the answer is %q, and %q on standard output", answer, out)
 	}
