@@ -29,6 +29,7 @@ func (s *Store) Activation(_ context.Context, key licensing.ActivationKey) (lice
 	return held.record, nil
 }
 
+// Activations implements licensing.SyncStore.
 func (s *Store) Activations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Activation], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,6 +44,7 @@ func (s *Store) Activations(_ context.Context, org, id license.ID, page licensin
 	return listNewest(page, all, func(a *licensing.Activation) string { return string(a.Activation) + "\n" + a.Name })
 }
 
+// Reservations implements licensing.SyncStore.
 func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensing.Page) (licensing.Listing[licensing.Reservation], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,6 +59,7 @@ func (s *Store) Reservations(_ context.Context, org, id license.ID, page licensi
 	return listNewest(page, all, func(r *licensing.Reservation) string { return string(r.Activation) })
 }
 
+// Deactivate implements licensing.SyncStore.
 func (s *Store) Deactivate(_ context.Context, org license.ID, key licensing.ActivationKey, now lease.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,6 +74,7 @@ func (s *Store) Deactivate(_ context.Context, org license.ID, key licensing.Acti
 	return nil
 }
 
+// NameActivation implements licensing.SyncStore.
 func (s *Store) NameActivation(_ context.Context, org license.ID, key licensing.ActivationKey, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,6 +86,7 @@ func (s *Store) NameActivation(_ context.Context, org license.ID, key licensing.
 	return nil
 }
 
+// FreeReservation implements licensing.SyncStore.
 func (s *Store) FreeReservation(_ context.Context, org license.ID, key licensing.ActivationKey, entitlement string, _ lease.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,6 +98,7 @@ func (s *Store) FreeReservation(_ context.Context, org license.ID, key licensing
 	return nil
 }
 
+// SaveReactivationHistory implements licensing.SyncStore.
 func (s *Store) SaveReactivationHistory(_ context.Context, key licensing.ActivationKey, head lease.Position,
 	history licensing.ReactivationHistory, resetBudget bool) error {
 	s.mu.Lock()

@@ -19,6 +19,7 @@ func (s *Store) CreateOrganisation(_ context.Context, o licensing.Organisation) 
 	return nil
 }
 
+// Organisation implements licensing.CatalogStore.
 func (s *Store) Organisation(_ context.Context, id license.ID) (licensing.Organisation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,6 +30,7 @@ func (s *Store) Organisation(_ context.Context, id license.ID) (licensing.Organi
 	return o, nil
 }
 
+// CreateProduct implements licensing.CatalogStore.
 func (s *Store) CreateProduct(_ context.Context, p licensing.Product) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,6 +62,7 @@ func (s *Store) product(org, id license.ID) *numbered[licensing.Product] {
 	return nil
 }
 
+// Product implements licensing.CatalogStore.
 func (s *Store) Product(_ context.Context, org, id license.ID) (licensing.Product, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,6 +73,7 @@ func (s *Store) Product(_ context.Context, org, id license.ID) (licensing.Produc
 	return p.record, nil
 }
 
+// Products implements licensing.CatalogStore.
 func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page) (licensing.Listing[licensing.Product], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,6 +87,7 @@ func (s *Store) Products(_ context.Context, org license.ID, page licensing.Page)
 		func(p *licensing.Product) lease.Time { return p.Updated })
 }
 
+// UpdateProduct implements licensing.CatalogStore.
 func (s *Store) UpdateProduct(_ context.Context, p licensing.Product) (licensing.Product, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,6 +106,7 @@ func (s *Store) UpdateProduct(_ context.Context, p licensing.Product) (licensing
 	return p, nil
 }
 
+// DeleteProduct implements licensing.CatalogStore.
 func (s *Store) DeleteProduct(_ context.Context, org, id license.ID, revision int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,11 +126,13 @@ func (s *Store) DeleteProduct(_ context.Context, org, id license.ID, revision in
 	return nil
 }
 
+// ProductKeyring implements licensing.CatalogStore.
 func (s *Store) ProductKeyring(ctx context.Context, id license.ID) ([]byte, error) {
 	p, err := s.ProductWithKeys(ctx, id)
 	return p.Keyring, err
 }
 
+// CreateVersion implements licensing.CatalogStore.
 func (s *Store) CreateVersion(_ context.Context, v licensing.Version) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,6 +164,7 @@ func (s *Store) version(org, id license.ID) *numbered[licensing.Version] {
 	return nil
 }
 
+// Version implements licensing.CatalogStore.
 func (s *Store) Version(_ context.Context, org, id license.ID) (licensing.Version, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,6 +175,7 @@ func (s *Store) Version(_ context.Context, org, id license.ID) (licensing.Versio
 	return v.record, nil
 }
 
+// Versions implements licensing.CatalogStore.
 func (s *Store) Versions(_ context.Context, org, product license.ID, page licensing.Page) (licensing.Listing[licensing.Version], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,6 +189,7 @@ func (s *Store) Versions(_ context.Context, org, product license.ID, page licens
 		func(v *licensing.Version) lease.Time { return v.Updated })
 }
 
+// UpdateVersion implements licensing.CatalogStore.
 func (s *Store) UpdateVersion(_ context.Context, v licensing.Version) (licensing.Version, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,6 +209,7 @@ func (s *Store) UpdateVersion(_ context.Context, v licensing.Version) (licensing
 	return v, nil
 }
 
+// DeleteVersion implements licensing.CatalogStore.
 func (s *Store) DeleteVersion(_ context.Context, org, id license.ID, revision int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

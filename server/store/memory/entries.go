@@ -28,6 +28,7 @@ func (s *Store) CreateEntry(_ context.Context, e licensing.Entry) error {
 	return nil
 }
 
+// Entry implements licensing.EntryStore.
 func (s *Store) Entry(_ context.Context, kind, id string) (licensing.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,6 +39,7 @@ func (s *Store) Entry(_ context.Context, kind, id string) (licensing.Entry, erro
 	return held.record, nil
 }
 
+// ReplaceEntry implements licensing.EntryStore.
 func (s *Store) ReplaceEntry(_ context.Context, e licensing.Entry) (licensing.Entry, error) {
 	if err := e.Check(); err != nil {
 		return e, err
@@ -57,6 +59,7 @@ func (s *Store) ReplaceEntry(_ context.Context, e licensing.Entry) (licensing.En
 	return e, nil
 }
 
+// DeleteEntry implements licensing.EntryStore.
 func (s *Store) DeleteEntry(_ context.Context, kind, id string, revision int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,6 +75,7 @@ func (s *Store) DeleteEntry(_ context.Context, kind, id string, revision int64) 
 	return nil
 }
 
+// Entries implements licensing.EntryStore.
 func (s *Store) Entries(_ context.Context, kind string, org license.ID, in string,
 	page licensing.Page) (licensing.Listing[licensing.Entry], error) {
 	s.mu.Lock()
@@ -85,6 +89,7 @@ func (s *Store) Entries(_ context.Context, kind string, org license.ID, in strin
 	return listNewest(page, all, func(e *licensing.Entry) string { return e.Search })
 }
 
+// DueEntries implements licensing.EntryStore.
 func (s *Store) DueEntries(_ context.Context, kind string, now lease.Time, limit int) ([]licensing.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,6 +103,7 @@ func (s *Store) DueEntries(_ context.Context, kind string, now lease.Time, limit
 	return due[:min(limit, len(due))], nil
 }
 
+// DeleteExpiredEntries implements licensing.EntryStore.
 func (s *Store) DeleteExpiredEntries(_ context.Context, now lease.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

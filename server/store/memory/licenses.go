@@ -30,6 +30,7 @@ func (s *Store) license(org, id license.ID) *licenseState {
 	return nil
 }
 
+// License implements licensing.CatalogStore.
 func (s *Store) License(_ context.Context, org, id license.ID) (licensing.License, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,6 +41,7 @@ func (s *Store) License(_ context.Context, org, id license.ID) (licensing.Licens
 	return b.record, nil
 }
 
+// Licenses implements licensing.CatalogStore.
 func (s *Store) Licenses(_ context.Context, org license.ID, f licensing.LicenseFilter,
 	page licensing.Page) (licensing.Listing[licensing.License], error) {
 	s.mu.Lock()
@@ -65,6 +67,7 @@ func (s *Store) Licenses(_ context.Context, org license.ID, f licensing.LicenseF
 		func(l *licensing.License) lease.Time { return l.Updated })
 }
 
+// UpdateLicense implements licensing.CatalogStore.
 func (s *Store) UpdateLicense(_ context.Context, l licensing.License) (licensing.License, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,6 +84,7 @@ func (s *Store) UpdateLicense(_ context.Context, l licensing.License) (licensing
 	return l, nil
 }
 
+// DeleteLicense implements licensing.CatalogStore.
 func (s *Store) DeleteLicense(_ context.Context, org, id license.ID, revision int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,6 +110,7 @@ func (s *Store) ProductWithKeys(_ context.Context, id license.ID) (licensing.Pro
 	return p.record, nil
 }
 
+// LicenseContext implements licensing.SyncStore.
 func (s *Store) LicenseContext(_ context.Context, id license.ID) (licensing.LicenseContext, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,6 +122,7 @@ func (s *Store) LicenseContext(_ context.Context, id license.ID) (licensing.Lice
 		Product: s.products[b.record.Product].record}, nil
 }
 
+// Meter implements licensing.SyncStore.
 func (s *Store) Meter(_ context.Context, id license.ID) (licensing.Meter, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,6 +133,7 @@ func (s *Store) Meter(_ context.Context, id license.ID) (licensing.Meter, error)
 	return b.meter, nil
 }
 
+// LastSync implements licensing.SyncStore.
 func (s *Store) LastSync(_ context.Context, id license.ID) (last lease.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -51,11 +51,13 @@ func (s *Store) CreateEntry(ctx context.Context, e licensing.Entry) error {
 	return s.insert(ctx, s.entries, newEntryDocument(e))
 }
 
+// Entry implements licensing.EntryStore.
 func (s *Store) Entry(ctx context.Context, kind, id string) (licensing.Entry, error) {
 	d, err := findOne[entryDocument](ctx, s.entries, byID(entryID(kind, id)))
 	return d.record(), err
 }
 
+// ReplaceEntry implements licensing.EntryStore.
 func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
 	if err := e.Check(); err != nil {
 		return e, err
@@ -94,6 +96,7 @@ func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.
 	return e, nil
 }
 
+// DeleteEntry implements licensing.EntryStore.
 func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64) error {
 	filter := byID(entryID(kind, id))
 	if revision != 0 {
@@ -106,6 +109,7 @@ func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64
 	return s.staleOrNotFound(ctx, s.entries, entryID(kind, id))
 }
 
+// Entries implements licensing.EntryStore.
 func (s *Store) Entries(ctx context.Context, kind string, org license.ID, in string,
 	page licensing.Page) (licensing.Listing[licensing.Entry], error) {
 	filter := newDoc("kind", kind, "org", string(org))
@@ -115,6 +119,7 @@ func (s *Store) Entries(ctx context.Context, kind string, org license.ID, in str
 	return listNewest(ctx, s.entries, filter, "folded", page, entryDocument.record)
 }
 
+// DueEntries implements licensing.EntryStore.
 func (s *Store) DueEntries(ctx context.Context, kind string, now lease.Time, limit int) ([]licensing.Entry, error) {
 	documents, err := findAll[entryDocument](ctx, s.entries, newDoc("kind", kind, "due", newDoc("$lte", dateOf(now))),
 		options.Find().SetSort(newDoc("due", 1, "_id", 1)).SetLimit(int64(limit)))
@@ -125,6 +130,7 @@ func (s *Store) DueEntries(ctx context.Context, kind string, now lease.Time, lim
 	return due, err
 }
 
+// DeleteExpiredEntries implements licensing.EntryStore.
 func (s *Store) DeleteExpiredEntries(ctx context.Context, now lease.Time) error {
 	return s.deleteMany(ctx, s.entries, newDoc("until", newDoc("$lte", dateOf(now))))
 }

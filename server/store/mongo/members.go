@@ -80,6 +80,7 @@ func (s *Store) Members(ctx context.Context, org license.ID, page licensing.Page
 	return listNewest(ctx, s.members, newDoc("org", string(org)), "folded", page, member.record)
 }
 
+// UpdateMember implements access.Store.
 func (s *Store) UpdateMember(ctx context.Context, m access.Member) (access.Member, error) {
 	d := newMemberDocument(m)
 	set := newDoc("name_key", d.NameKey, "revision", m.Revision+1, "folded", d.Folded, "email", d.Email, "verified", d.Verified,
@@ -98,6 +99,7 @@ func (s *Store) UpdateMember(ctx context.Context, m access.Member) (access.Membe
 	return m, nil
 }
 
+// DeleteMember implements access.Store.
 func (s *Store) DeleteMember(ctx context.Context, org, id license.ID, revision int64) error {
 	d, err := findOne[member](ctx, s.members, newDoc("_id", string(id), "org", string(org)))
 	switch {
@@ -117,6 +119,7 @@ func (s *Store) DeleteMember(ctx context.Context, org, id license.ID, revision i
 	return s.deleteEndedSessions(ctx, id, "")
 }
 
+// SetPassword implements access.Store.
 func (s *Store) SetPassword(ctx context.Context, org, id license.ID, was, password string, keep lease.Hash) error {
 	if _, err := s.Member(ctx, org, id); err != nil {
 		return err
@@ -131,6 +134,7 @@ func (s *Store) SetPassword(ctx context.Context, org, id license.ID, was, passwo
 	return s.deleteEndedSessions(ctx, id, keep)
 }
 
+// EndSessions implements access.Store.
 func (s *Store) EndSessions(ctx context.Context, org, id license.ID, keep lease.Hash) error {
 	met, err := s.updateOne(ctx, s.members, byID(string(id), "org", string(org)), endSessionsUpdate(keep))
 	if err != nil || !met {

@@ -61,10 +61,12 @@ func nonNil(b []byte) []byte {
 	return b
 }
 
+// Entry implements licensing.EntryStore.
 func (s *Store) Entry(_ context.Context, kind, id string) (licensing.Entry, error) {
 	return readEntry(new(int64), s.row(entryByKey, kind, id))
 }
 
+// ReplaceEntry implements licensing.EntryStore.
 func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.Entry, error) {
 	if err := e.Check(); err != nil {
 		return e, err
@@ -85,6 +87,7 @@ func (s *Store) ReplaceEntry(ctx context.Context, e licensing.Entry) (licensing.
 	return e, err
 }
 
+// DeleteEntry implements licensing.EntryStore.
 func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64) error {
 	return s.write(ctx, func(t *tx) error {
 		n, err := t.exec(`DELETE FROM entries WHERE kind = ?1 AND id = ?2 AND (?3 = 0 OR revision = ?3)`, kind, id, revision)
@@ -92,6 +95,7 @@ func (s *Store) DeleteEntry(ctx context.Context, kind, id string, revision int64
 	})
 }
 
+// Entries implements licensing.EntryStore.
 func (s *Store) Entries(_ context.Context, kind string, org license.ID, in string,
 	page licensing.Page) (licensing.Listing[licensing.Entry], error) {
 	query, args := `SELECT `+entryColumns+` FROM entries WHERE kind = ? AND org = ?`, []any{kind, org}
@@ -101,6 +105,7 @@ func (s *Store) Entries(_ context.Context, kind string, org license.ID, in strin
 	return listNewest(s, page, readEntry, query+` AND seq < ? AND instr(folded, ?) ORDER BY seq DESC LIMIT ?`, args...)
 }
 
+// DueEntries implements licensing.EntryStore.
 func (s *Store) DueEntries(_ context.Context, kind string, now lease.Time, limit int) (due []licensing.Entry, err error) {
 	err = s.rows(func(row scanner) error {
 		e, err := readEntry(new(int64), row)
@@ -110,6 +115,7 @@ func (s *Store) DueEntries(_ context.Context, kind string, now lease.Time, limit
 	return due, err
 }
 
+// DeleteExpiredEntries implements licensing.EntryStore.
 func (s *Store) DeleteExpiredEntries(ctx context.Context, now lease.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`DELETE FROM entries WHERE until > 0 AND until <= ?`, now)

@@ -67,6 +67,7 @@ func (s *Store) HasOwner(context.Context) (yes bool, err error) {
 	return yes, err
 }
 
+// SetSetupToken implements access.Store.
 func (s *Store) SetSetupToken(ctx context.Context, setup access.SetupToken) error {
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`INSERT INTO setup VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id, until = excluded.until`, setup.Hash,
@@ -75,11 +76,13 @@ func (s *Store) SetSetupToken(ctx context.Context, setup access.SetupToken) erro
 	})
 }
 
+// SetupToken implements access.Store.
 func (s *Store) SetupToken(context.Context) (setup access.SetupToken, err error) {
 	err = mapNotFound(s.row(`SELECT id, until FROM setup`).Scan(&setup.Hash, &setup.Expires))
 	return setup, err
 }
 
+// CreateFirstOwner implements access.Store.
 func (s *Store) CreateFirstOwner(ctx context.Context, setup lease.Hash, org licensing.Organisation, owner access.Member) error {
 	return s.write(ctx, func(t *tx) error {
 		var yes bool
@@ -101,6 +104,7 @@ func (s *Store) CreateFirstOwner(ctx context.Context, setup lease.Hash, org lice
 	})
 }
 
+// CreateMember implements access.Store.
 func (s *Store) CreateMember(ctx context.Context, m access.Member) error {
 	return s.write(ctx, func(t *tx) error { return insertMember(t, m) })
 }
@@ -112,16 +116,19 @@ func insertMember(t *tx, m access.Member) error {
 	return mapConstraint(err)
 }
 
+// Member implements access.Store.
 func (s *Store) Member(_ context.Context, org, id license.ID) (m access.Member, err error) {
 	err = mapNotFound(s.row(`SELECT `+memberColumns+` FROM members WHERE id = ? AND org = ?`, id, org).Scan(memberFields(&m)...))
 	return m, err
 }
 
+// MemberByEmail implements access.Store.
 func (s *Store) MemberByEmail(_ context.Context, email string) (m access.Member, err error) {
 	err = mapNotFound(s.row(`SELECT `+memberColumns+` FROM members WHERE email = ?`, email).Scan(memberFields(&m)...))
 	return m, err
 }
 
+// SetPassword implements access.Store.
 func (s *Store) SetPassword(ctx context.Context, org, id license.ID, was, password string, keep lease.Hash) error {
 	return s.write(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE members SET password = ? WHERE id = ? AND org = ? AND password = ?`, password, id, org, was)
@@ -133,6 +140,7 @@ func (s *Store) SetPassword(ctx context.Context, org, id license.ID, was, passwo
 	})
 }
 
+// Members implements access.Store.
 func (s *Store) Members(_ context.Context, org license.ID, page licensing.Page) (licensing.Listing[access.Member], error) {
 	read := func(seq *int64, row scanner) (m access.Member, err error) {
 		err = row.Scan(append([]any{seq}, memberFields(&m)...)...)
@@ -142,6 +150,7 @@ func (s *Store) Members(_ context.Context, org license.ID, page licensing.Page) 
 		WHERE org = ? AND rowid < ? AND instr(folded, ?) ORDER BY rowid DESC LIMIT ?`, org)
 }
 
+// UpdateMember implements access.Store.
 func (s *Store) UpdateMember(ctx context.Context, m access.Member) (access.Member, error) {
 	err := s.write(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE members SET revision = revision + 1, email = ?, verified = ?, name = ?, folded = ?, role = ?, disabled = ?
@@ -159,6 +168,7 @@ func (s *Store) UpdateMember(ctx context.Context, m access.Member) (access.Membe
 
 const memberExists = `SELECT 1 FROM members WHERE id = ? AND org = ?`
 
+// DeleteMember implements access.Store.
 func (s *Store) DeleteMember(ctx context.Context, org, id license.ID, revision int64) error {
 	return s.write(ctx, func(t *tx) error {
 		n, err := t.exec(`DELETE FROM members WHERE id = ? AND org = ? AND revision = ?`, id, org, revision)
@@ -166,6 +176,7 @@ func (s *Store) DeleteMember(ctx context.Context, org, id license.ID, revision i
 	})
 }
 
+// CreateSession implements access.Store.
 func (s *Store) CreateSession(ctx context.Context, session access.Session, password string) error {
 	return s.write(ctx, func(t *tx) error {
 		n, err := t.exec(`INSERT INTO sessions (id, member, via, created, expires)
@@ -175,6 +186,7 @@ func (s *Store) CreateSession(ctx context.Context, session access.Session, passw
 	})
 }
 
+// Session implements access.Store.
 func (s *Store) Session(_ context.Context, id lease.Hash) (session access.Session, m access.Member, err error) {
 	err = s.row(`SELECT `+sessionColumns+`, `+memberColumns+` FROM sessions JOIN members ON members.id = sessions.member WHERE sessions.id =
 		?`, id).
@@ -188,6 +200,7 @@ func sessionFields(s *access.Session) []any {
 	return []any{&s.ID, &s.Member, &s.AuthMethod, &s.Created, &s.Expires}
 }
 
+// Sessions implements access.Store.
 func (s *Store) Sessions(_ context.Context, org, member license.ID) (all []access.Session, err error) {
 	err = s.rows(func(row scanner) error {
 		var one access.Session
@@ -199,6 +212,7 @@ func (s *Store) Sessions(_ context.Context, org, member license.ID) (all []acces
 	return all, err
 }
 
+// EndSessions implements access.Store.
 func (s *Store) EndSessions(ctx context.Context, org, member license.ID, keep lease.Hash) error {
 	return s.write(ctx, func(t *tx) error {
 		if there, err := rowExists(t, memberExists, member, org); err != nil || !there {
@@ -216,6 +230,7 @@ func orMissingRow(err error) error {
 	return licensing.ErrNotFound
 }
 
+// EndSession implements access.Store.
 func (s *Store) EndSession(ctx context.Context, id lease.Hash) error {
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`DELETE FROM sessions WHERE id = ?`, id)
@@ -223,6 +238,7 @@ func (s *Store) EndSession(ctx context.Context, id lease.Hash) error {
 	})
 }
 
+// DeleteExpiredSessions implements access.Store.
 func (s *Store) DeleteExpiredSessions(ctx context.Context, before lease.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`DELETE FROM sessions WHERE expires < ?`, before)
