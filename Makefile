@@ -56,6 +56,7 @@ wasm: ## build the client core into wasm/dist and the hosts' package folders
 
 gen: frontend/node_modules/.ready ## write the generated files anew
 	go run ./internal/gen/verdicts
+	go run ./internal/gen/policy
 	go run ./server/internal/gen/openapi
 	cd frontend && npm run --silent schema
 	go run ./server/internal/gen/apiclient

@@ -101,7 +101,7 @@ func (p *page) license() (file, keys string) {
 	p.t.Helper()
 	product := p.must("POST", "/api/v1/products", `{"name":"Acme CAD"}`)["id"]
 	version := p.must("POST", fmt.Sprintf("/api/v1/products/%s/versions", product),
-		`{"name":"2027","policy":{"type":"calls","trigger":"interval","interval":3600000,"max_retries":3,"grace":86400000,`+
+		`{"name":"2027","policy":{"type":"calls","trigger":"interval","interval_ms":3600000,"max_retries":3,"grace_ms":86400000,`+
 			`"activation_limit":20}}`)["id"]
 	license := p.must("POST", fmt.Sprintf("/api/v1/versions/%s/licenses", version),
 		`{"name":"Plant 7","customer":"Initech","contexts":["ui"],"entitlements":[{"name":"rendering","slots":4}],"allowance":1000}`)["id"]

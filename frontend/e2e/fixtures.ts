@@ -44,9 +44,9 @@ export class Vendor {
       policy: {
         type: "calls",
         trigger: "interval",
-        interval: 3_600_000,
+        interval_ms: 3_600_000,
         max_retries: 3,
-        grace: 86_400_000,
+        grace_ms: 86_400_000,
         activation_limit: 20,
         ...policy,
       },

@@ -46,7 +46,7 @@ test("counters, installations and reservations, and releasing them", async ({ pa
 
 test("detect a copied machine, show its evidence and clear the clone flag", async ({ page, vendor }) => {
   const product = await vendor.product("Acme Copied");
-  const version = await vendor.version(product.id, "1", { prepaid: 50, statistics: true, clone_action: "suspend" });
+  const version = await vendor.version(product.id, "1", { prepaid_block: 50, statistics: true, clone_action: "suspend" });
   const license = await vendor.license(version.id);
   expect(await runClones({ product: product.id, version: version.id, license: license.id, url: vendor.url })).toBe("cloned");
   await logIn(page, `/licenses/${license.id}`);

@@ -29,8 +29,8 @@ export async function populate(vendor: Vendor): Promise<SampleData> {
     metadata: { team: "desktop", sku: "CAD-27" },
   });
   await vendor.version(product.id, "2025", { type: "perpetual" });
-  await vendor.version(product.id, "2026 strict", { trigger: "every_call", interval: 60_000 });
-  const version = await vendor.version(product.id, "2027", { type: "time_and_calls", max_machines: 8, clock_tolerance: 300_000 });
+  await vendor.version(product.id, "2026 strict", { trigger: "every_call", interval_ms: 60_000 });
+  const version = await vendor.version(product.id, "2027", { type: "time_and_calls", max_machines: 8, clock_tolerance_ms: 300_000 });
   const grants = {
     expires: inDays(240),
     entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling", slots: 10 }, { name: "part_operations" }],
@@ -45,7 +45,7 @@ export async function populate(vendor: Vendor): Promise<SampleData> {
     ...grants,
     name: "Plant 7",
     customer: "Initech",
-    overrides: { max_machines: 12, grace: 3 * 86_400_000 },
+    overrides: { max_machines: 12, grace_ms: 3 * 86_400_000 },
     metadata: { order: "A-20271", contact: "peter@initech.example" },
   });
   const keys = await vendor.request("GET", `/products/${product.id}/public-keys`);

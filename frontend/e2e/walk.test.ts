@@ -77,15 +77,15 @@ test("set up a server and create a license", async ({ page, emptyServer }) => {
   expect(policy).toEqual({
     type: "time_and_calls",
     trigger: "every_call",
-    interval: 60_000,
+    interval_ms: 60_000,
     max_retries: 0,
-    grace: 36 * 3_600_000,
-    activation_delay: 0,
+    grace_ms: 36 * 3_600_000,
+    activation_delay_ms: 0,
     activation_limit: 10,
     max_machines: 0,
-    clock_tolerance: 300_000,
-    prepaid: 20,
-    max_borrow: 2 * 86_400_000,
+    clock_tolerance_ms: 300_000,
+    prepaid_block: 20,
+    max_borrow_ms: 2 * 86_400_000,
     statistics: true,
     clone_action: "suspend",
     clone_limit: 2,
@@ -124,7 +124,7 @@ test("set up a server and create a license", async ({ page, emptyServer }) => {
     expires: "2031-05-04T21:59:00.000Z",
     contexts: ["ui", "automation"],
     entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling" }],
-    overrides: { activation_delay: 0 },
+    overrides: { activation_delay_ms: 0 },
   });
   await expect(page.getByRole("heading", { name: "Plant 7" })).toBeVisible();
   await expect(page.getByText("This license has not been activated yet")).toBeVisible();

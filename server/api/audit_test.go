@@ -87,7 +87,7 @@ func TestAuditRecordsActorAndChange(t *testing.T) {
 	me := p.Must(http.StatusOK, "GET", "/session", nil)["member"].(map[string]any)
 	product, version, license := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
 	p.Must(http.StatusOK, "PATCH", "/versions/"+version, map[string]any{"revision": 1, "policy": map[string]any{"type": "perpetual",
-		"activation_limit": 10, "grace": 90000}})
+		"activation_limit": 10, "grace_ms": 90000}})
 	p.Do("PATCH", "/versions/"+version, map[string]any{"revision": 1, "name": "Late"}).WantProblem(http.StatusConflict, "edit_conflict")
 	r := p.Do("POST", "/licenses/"+license+"/suspend", nil)
 	p.Must(http.StatusNoContent, "DELETE", "/licenses/"+license, nil)
@@ -97,7 +97,7 @@ func TestAuditRecordsActorAndChange(t *testing.T) {
 		{"createProduct", "products/" + product, "name"},
 		{"createVersion", "versions/" + version, "policy"},
 		{"createLicense", "licenses/" + license, "customer"},
-		{"updateVersion", "versions/" + version, "policy.grace 60000 90000"},
+		{"updateVersion", "versions/" + version, "policy.grace_ms 60000 90000"},
 		{"suspendLicense", "licenses/" + license, `status "active" "suspended"`},
 		{"deleteLicense", "licenses/" + license, `status "suspended" `},
 	}

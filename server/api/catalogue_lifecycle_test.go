@@ -116,10 +116,10 @@ func TestLicenseLifecycle(t *testing.T) {
 	p := w.owner()
 	product := id(p.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Modeler"}))
 	version := id(p.Must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{"name": "1",
-		"policy": map[string]any{"type": "perpetual", "trigger": "interval", "interval": 60_000, "activation_limit": 10}}))
+		"policy": map[string]any{"type": "perpetual", "trigger": "interval", "interval_ms": 60_000, "activation_limit": 10}}))
 	list := "/versions/" + version + "/licenses"
 	l := lifecycleCase{list: list, records: "/licenses", body: servertest.LicenseBody("")}
-	l.body["overrides"] = map[string]any{"interval": 120_000}
+	l.body["overrides"] = map[string]any{"interval_ms": 120_000}
 	delete(l.body, "name")
 	p.checkLifecycle(l)
 

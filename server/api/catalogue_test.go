@@ -101,8 +101,8 @@ func TestVersions(t *testing.T) {
 	}
 	policy := p.Must(http.StatusOK, "GET", path, nil)["policy"].(map[string]any)
 	for member, want := range map[string]any{
-		"type": "perpetual", "trigger": "interval", "interval": 3600000.0, "max_retries": 0.0, "grace": 60000.0, "activation_delay": 0.0,
-		"activation_limit": 10.0, "max_machines": 0.0, "clock_tolerance": 0.0, "journal_every": 100.0,
+		"type": "perpetual", "trigger": "interval", "interval_ms": 3600000.0, "max_retries": 0.0, "grace_ms": 60000.0, "activation_delay_ms": 0.0,
+		"activation_limit": 10.0, "max_machines": nil, "clock_tolerance_ms": 0.0, "journal_interval_calls": 100.0,
 	} {
 		if policy[member] != want {
 			t.Errorf("policy.%s is %v, want %v", member, policy[member], want)
@@ -111,7 +111,7 @@ func TestVersions(t *testing.T) {
 	edited := p.Must(http.StatusOK, "PATCH", path, map[string]any{
 		"revision": 1, "policy": map[string]any{"type": "perpetual", "trigger": "every_call", "max_machines": 3},
 	})
-	if policy = edited["policy"].(map[string]any); policy["max_machines"] != 3.0 || policy["grace"] != 0.0 || policy["interval"] != 60000.0 {
+	if policy = edited["policy"].(map[string]any); policy["max_machines"] != 3.0 || policy["grace_ms"] != 0.0 || policy["interval_ms"] != 60000.0 {
 		t.Errorf("the policy was not replaced: %v", policy)
 	}
 	if policy["activation_limit"] != 10.0 {
@@ -123,9 +123,9 @@ func TestVersions(t *testing.T) {
 		t.Errorf("none is allowed, and it is %v", got)
 	}
 	for field, policy := range map[string]map[string]any{
-		"policy.type":     {"type": "calls"},
-		"policy.interval": {"type": "perpetual", "interval": 1},
-		"policy.grace":    {"type": "perpetual", "grace": -1},
+		"policy.type":        {"type": "calls"},
+		"policy.interval_ms": {"type": "perpetual", "interval_ms": 1},
+		"policy.grace_ms":    {"type": "perpetual", "grace_ms": -1},
 	} {
 		r := p.Do("PATCH", path, map[string]any{"revision": 2, "policy": policy})
 		if got := r.WantProblem(http.StatusUnprocessableEntity, "invalid"); got.Errors[0].Field != field {
@@ -145,7 +145,7 @@ func TestLicenses(t *testing.T) {
 	got := p.Must(http.StatusOK, "GET", path, nil)
 	if got["expires"] != "2030-12-31T22:00:00Z" || got["status"] != "active" || got["calls_used"] != 0.0 ||
 		fmt.Sprint(got["overrides"]) != "map[max_machines:2]" ||
-		fmt.Sprint(got["entitlements"]) != "[map[name:solid_modeling slots:4] map[name:rendering]]" {
+		fmt.Sprint(got["entitlements"]) != "[map[name:solid_modeling slots:4] map[name:rendering slots:<nil>]]" {
 		t.Errorf("read %v", got)
 	}
 	got = p.Must(http.StatusOK, "PATCH", path, map[string]any{"revision": 1, "customer": "Initrode", "overrides": map[string]any{}})

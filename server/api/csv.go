@@ -38,9 +38,8 @@ var csvColumns = []struct {
 		n.Entitlements, err = parseEntitlements(s)
 		return err
 	}},
-	{"allowance", func(l License) string { return formatNumber(l.Allowance) }, func(n *CreateLicenseInput, s string) (err error) {
-		n.Allowance, err = parseNumber(s)
-		return err
+	{"allowance", func(l License) string { return formatNumber(nullAsUnlimited(l.Allowance)) }, func(n *CreateLicenseInput, s string) (err error) {
+		return parseAllowance(s, &n.Allowance)
 	}},
 	{"expires", func(l License) string { return formatTime(l.Expires) }, func(n *CreateLicenseInput, s string) (err error) {
 		n.Expires, err = parseTime(s)
@@ -201,8 +200,8 @@ func formatEntitlements(list []Entitlement) string {
 	var items []string
 	for _, e := range list {
 		item := e.Name
-		if e.Slots > 0 {
-			item += ":" + strconv.Itoa(e.Slots)
+		if e.Slots != nil {
+			item += ":" + strconv.Itoa(*e.Slots)
 		}
 		items = append(items, item)
 	}
@@ -214,9 +213,11 @@ func parseEntitlements(cell string) (list []Entitlement, err error) {
 		name, slots, counted := strings.Cut(item, ":")
 		e := Entitlement{Name: name}
 		if counted {
-			if e.Slots, err = strconv.Atoi(slots); err != nil || e.Slots < 1 || e.Slots > license.MaxSlots {
-				return nil, fmt.Errorf("has %q for a number of slots", slots)
+			n, err := strconv.Atoi(slots)
+			if err != nil || n < 1 || n > license.MaxSlots {
+				return nil, fmt.Errorf("has %q for a number of slots; leave the colon out for no limit", slots)
 			}
+			e.Slots = &n
 		}
 		list = append(list, e)
 	}
@@ -228,6 +229,15 @@ func formatNumber(n int64) string {
 		return ""
 	}
 	return strconv.FormatInt(n, 10)
+}
+
+// parseAllowance reads a number of calls; an empty cell is no limit.
+func parseAllowance(cell string, to *Nullable[int64]) error {
+	n, err := parseNumber(cell)
+	if err == nil && cell != "" {
+		*to = Nullable[int64]{IsGiven: true, Value: &n}
+	}
+	return err
 }
 
 func parseNumber(cell string) (int64, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,9 +63,13 @@ func frameworkProblem(status int, message string, errs []error) *problem.Problem
 	return p
 }
 
+// listIndex is the place of an item as the framework writes it.
+var listIndex = regexp.MustCompile(`\[(\d+)\]`)
+
 // errorField is where a detail belongs, in the request's own words: without the part of the request, and also for a member that is not there.
 func errorField(d *huma.ErrorDetail) string {
 	_, at, _ := strings.Cut(d.Location, ".")
+	at = listIndex.ReplaceAllString(at, ".$1") // as the domain writes it
 	var missing string
 	for _, form := range []string{"expected required property %s to be present", outOfRangePrefix + "%s", repeatedPrefix + "%s", notUTF8Prefix + "%s"} {
 		if n, _ := fmt.Sscanf(d.Message, form, &missing); n == 1 {

@@ -390,7 +390,8 @@ func (v Version) forImport(m licensing.Record, product license.ID) licensing.Ver
 
 func (l License) forImport(m licensing.Record, version license.ID) licensing.License {
 	one := CreateLicenseInput{
-		Name: l.Name, Customer: l.Customer, Contexts: l.Contexts, Entitlements: l.Entitlements, Allowance: l.Allowance, Expires: l.Expires,
+		Name: l.Name, Customer: l.Customer, Contexts: l.Contexts, Entitlements: l.Entitlements,
+		Allowance: Nullable[int64]{IsGiven: true, Value: l.Allowance}, Expires: l.Expires,
 		ExpiresAfterMS: l.ExpiresAfterMS, ExpiresFrom: l.ExpiresFrom, Trial: l.Trial, Maintenance: l.Maintenance, Overrides: l.Overrides,
 	}.license()
 	one.Record, one.Version, one.Status, one.Archived = m, version, l.Status, l.Archived

@@ -36,7 +36,7 @@ type Key struct {
 type Statement struct {
 	Number   int64     `json:"number"`
 	Time     time.Time `json:"time"`
-	MaxAgeMS int64     `json:"max_age_ms" doc:"How old it may be for license files, in milliseconds; 0: any age will do."`
+	MaxAgeMS *int64    `json:"max_age_ms" doc:"Largest age of the statement for license files, in milliseconds. null: no limit."`
 	Keys     int       `json:"keys" doc:"How many keys it names as retired or compromised."`
 	Licenses int       `json:"licenses" doc:"How many licenses it revokes."`
 }
@@ -54,7 +54,7 @@ type ImportCertificateInput struct {
 
 // PublishRevocationsInput is a statement to be made.
 type PublishRevocationsInput struct {
-	MaxAgeMS *int64 `json:"max_age_ms,omitempty" doc:"How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before."`
+	MaxAgeMS Nullable[int64] `json:"max_age_ms,omitempty" minimum:"1" doc:"Largest age of a statement for license files from now on, in milliseconds. null: no limit. Absent: as before."`
 }
 
 type KeyPathInput struct {
@@ -112,7 +112,12 @@ func (a *API) registerKeys() {
 		method: "POST", path: "/products/{id}/revocations", id: "publishRevocations", tag: tag, action: access.EditKeys,
 		summary: "Publish the product's next revocation list, even if nothing has changed",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[PublishRevocationsInput]) (*response[Keyring], error) {
-		_, err := a.Keys.PublishStatement(ctx, who.Organisation(), in.id(), in.Body.MaxAgeMS)
+		var maxAge *int64
+		if in.Body.MaxAgeMS.IsGiven {
+			age := nullAsUnlimited(in.Body.MaxAgeMS.Value)
+			maxAge = &age
+		}
+		_, err := a.Keys.PublishStatement(ctx, who.Organisation(), in.id(), maxAge)
 		return a.replyKeyring(ctx, who, in.id(), err)
 	})
 }
@@ -138,7 +143,7 @@ func (a *API) replyKeyring(ctx context.Context, who access.Identity, product lic
 	}
 	said, err := a.Keys.Statement(p)
 	if said.Number > 0 {
-		described.Statement = &Statement{said.Number, timestamp(said.Time), said.MaxAge, len(said.Keys), len(said.Licenses)}
+		described.Statement = &Statement{said.Number, timestamp(said.Time), unlimitedAsNull(said.MaxAge), len(said.Keys), len(said.Licenses)}
 	}
 	return reply(described, err)
 }

@@ -472,7 +472,7 @@ func TestRevocationList(t *testing.T) {
 	p.Do("POST", "/products/"+product+"/revocations", map[string]any{"max_age_ms": 5}).WantProblem(422, "invalid")
 	day := 24 * time.Hour
 	got := p.keyring(200, "POST", "/products/"+product+"/revocations", map[string]any{"max_age_ms": day.Milliseconds()})
-	if got.Statement == nil || got.Statement.MaxAgeMS != day.Milliseconds() || got.Statement.Licenses != 2 {
+	if got.Statement == nil || got.Statement.MaxAgeMS == nil || *got.Statement.MaxAgeMS != day.Milliseconds() || got.Statement.Licenses != 2 {
 		t.Errorf("published %+v", got.Statement)
 	}
 	aged := w.revocationList(product)
@@ -487,7 +487,7 @@ func TestRevocationList(t *testing.T) {
 		t.Errorf("with the newest list: %v", err)
 	}
 	p = w.login("owner@acme.test") // a day has passed
-	p.keyring(200, "POST", "/products/"+product+"/revocations", map[string]any{"max_age_ms": 0})
+	p.keyring(200, "POST", "/products/"+product+"/revocations", map[string]any{"max_age_ms": nil})
 	if w.revocationList(product).MaxAge != 0 {
 		t.Error("the age was not taken away")
 	}

@@ -18,7 +18,7 @@ type License struct {
 	CustomerID       string             `json:"customer_id,omitempty" doc:"Of the customer's record."`
 	Contexts         []string           `json:"contexts" nullable:"false"`
 	Entitlements     []Entitlement      `json:"entitlements" nullable:"false"`
-	Allowance        int64              `json:"allowance"`
+	Allowance        *int64             `json:"allowance" doc:"Calls that the license allows, in each period if its policy has periods. null: no limit, for types that do not count calls."`
 	CallsUsed        *int64             `json:"calls_used,omitempty" doc:"Calls counted so far; only where one license is read."`
 	Expires          *time.Time         `json:"expires,omitempty" doc:"Absent while a term that counts from the first activation has not begun."`
 	ExpiresAfterMS   int64              `json:"expires_after_ms,omitempty" doc:"The term, in ms, if it has one."`
@@ -38,25 +38,7 @@ type License struct {
 // Entitlement is a named right.
 type Entitlement struct {
 	Name  string `json:"name"`
-	Slots int    `json:"slots,omitempty" doc:"How many installations may hold it at once; 0: no number."`
-}
-
-// Overrides replaces single values of the version's policy for one license.
-type Overrides struct {
-	Trigger              *lease.Trigger               `json:"trigger,omitempty" enum:"every_call,interval"`
-	Interval             *int64                       `json:"interval,omitempty"`
-	MaxRetries           *int                         `json:"max_retries,omitempty"`
-	Grace                *int64                       `json:"grace,omitempty"`
-	ActivationDelay      *int64                       `json:"activation_delay,omitempty"`
-	ActivationLimit      *int64                       `json:"activation_limit,omitempty"`
-	MaxMachines          *int64                       `json:"max_machines,omitempty"`
-	MoveLimit            *int64                       `json:"move_limit,omitempty"`
-	Queue                *int64                       `json:"queue,omitempty"`
-	MaxBorrow            *int64                       `json:"max_borrow,omitempty"`
-	Prepaid              *int64                       `json:"prepaid,omitempty"`
-	FingerprintAction    *licensing.FingerprintAction `json:"fingerprint_action,omitempty" enum:"report,refuse"`
-	FingerprintTolerance *int64                       `json:"fingerprint_tolerance,omitempty"`
-	CloneAction          *licensing.CloneAction       `json:"clone_action,omitempty" enum:"refuse,suspend,report"`
+	Slots *int   `json:"slots" required:"false" minimum:"1" maximum:"1000000" doc:"Installations that may hold the entitlement at once. null or absent: no limit."`
 }
 
 // CreateLicenseInput is a license to be made.
@@ -66,7 +48,7 @@ type CreateLicenseInput struct {
 	CustomerID     string             `json:"customer_id,omitempty" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits" doc:"Of the customer's record, whose name the license gets if it has none."`
 	Contexts       []string           `json:"contexts" nullable:"false" doc:"Where entitlements are used; names of letters, digits, dots, hyphens and underscores."`
 	Entitlements   []Entitlement      `json:"entitlements" nullable:"false"`
-	Allowance      int64              `json:"allowance,omitempty" doc:"Calls, over the whole life; needed by the types calls and time_and_calls."`
+	Allowance      Nullable[int64]    `json:"allowance,omitempty" minimum:"1" doc:"Calls that the license allows, in each period if its policy has periods; required for the types calls and time_and_calls. null or absent: no limit."`
 	Expires        *time.Time         `json:"expires,omitempty" doc:"The types time and time_and_calls need this or expires_after."`
 	ExpiresAfterMS int64              `json:"expires_after_ms,omitempty" doc:"A term in ms instead of an end."`
 	ExpiresFrom    licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation" doc:"What the term counts from: the license's creation or its first activation. Default: creation."`
@@ -84,7 +66,7 @@ type UpdateLicenseInput struct {
 	CustomerID   Nullable[string]    `json:"customer_id,omitempty" doc:"null: no record."`
 	Contexts     *[]string           `json:"contexts,omitempty" doc:"Replaces all of them. Files that were issued before still say the old ones."`
 	Entitlements *[]Entitlement      `json:"entitlements,omitempty" doc:"Replaces all of them."`
-	Allowance    *int64              `json:"allowance,omitempty"`
+	Allowance    Nullable[int64]     `json:"allowance,omitempty" minimum:"1" doc:"Calls that the license allows. null: no limit, for types that do not count calls."`
 	Expires      Nullable[time.Time] `json:"expires,omitempty" doc:"null: never, or, of a term that counts from the first activation, anew with the next sync of any installation."`
 	Trial        *bool               `json:"trial,omitempty"`
 	Maintenance  Nullable[time.Time] `json:"maintenance,omitempty" doc:"null: none."`
@@ -95,14 +77,14 @@ type UpdateLicenseInput struct {
 func toLicense(l licensing.License) License {
 	entitlements := make([]Entitlement, 0, len(l.Entitlements))
 	for _, e := range l.Entitlements {
-		entitlements = append(entitlements, Entitlement(e))
+		entitlements = append(entitlements, Entitlement{Name: e.Name, Slots: unlimitedAsNull(e.Slots)})
 	}
 	return License{
 		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer, CustomerID: string(l.CustomerID),
-		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: l.Allowance, Expires: optionalTimestamp(l.Expires),
+		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: unlimitedAsNull(l.Allowance), Expires: optionalTimestamp(l.Expires),
 		ExpiresAfterMS: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optionalTimestamp(l.Maintenance),
 		FingerprintParts: partNames(l.Fingerprint),
-		Status:           l.Status, Archived: l.Archived, Overrides: Overrides(l.Overrides), Metadata: nonNilMap(l.Metadata),
+		Status:           l.Status, Archived: l.Archived, Overrides: toOverrides(l.Overrides), Metadata: nonNilMap(l.Metadata),
 		Revision: l.Revision, Created: timestamp(l.Created), Updated: timestamp(l.Updated),
 	}
 }
@@ -111,8 +93,8 @@ func (n CreateLicenseInput) license() licensing.License {
 	return licensing.License{
 		Record: licensing.Record{Metadata: n.Metadata},
 		Name:   n.Name, Customer: n.Customer, CustomerID: license.ID(n.CustomerID), Contexts: n.Contexts, Entitlements: toLicenseEntitlements(n.Entitlements),
-		Allowance: n.Allowance, Expires: fromOptionalTimestamp(n.Expires), Trial: n.Trial, Maintenance: fromOptionalTimestamp(n.Maintenance),
-		Term: licensing.Term{After: n.ExpiresAfterMS, From: n.ExpiresFrom}, Overrides: licensing.Overrides(n.Overrides),
+		Allowance: nullAsUnlimited(n.Allowance.Value), Expires: fromOptionalTimestamp(n.Expires), Trial: n.Trial, Maintenance: fromOptionalTimestamp(n.Maintenance),
+		Term: licensing.Term{After: n.ExpiresAfterMS, From: n.ExpiresFrom}, Overrides: n.Overrides.overrides(),
 	}
 }
 
@@ -127,7 +109,9 @@ func (e UpdateLicenseInput) apply(to *licensing.License) {
 		}
 	}
 	assign(&to.Contexts, e.Contexts)
-	assign(&to.Allowance, e.Allowance)
+	if e.Allowance.IsGiven {
+		to.Allowance = nullAsUnlimited(e.Allowance.Value)
+	}
 	assign(&to.Metadata, e.Metadata)
 	if e.Entitlements != nil {
 		to.Entitlements = toLicenseEntitlements(*e.Entitlements)
@@ -140,7 +124,7 @@ func (e UpdateLicenseInput) apply(to *licensing.License) {
 		to.Maintenance = fromOptionalTimestamp(e.Maintenance.Value)
 	}
 	if e.Overrides != nil {
-		to.Overrides = licensing.Overrides(*e.Overrides)
+		to.Overrides = e.Overrides.overrides()
 	}
 }
 
@@ -154,7 +138,7 @@ func partNames(parts []lease.FingerprintPart) (names []string) {
 func toLicenseEntitlements(list []Entitlement) []license.Entitlement {
 	out := make([]license.Entitlement, 0, len(list))
 	for _, e := range list {
-		out = append(out, license.Entitlement(e))
+		out = append(out, license.Entitlement{Name: e.Name, Slots: nullAsUnlimited(e.Slots)})
 	}
 	return out
 }

@@ -12,11 +12,11 @@ import (
 // Usage is what was used of a license, and what its limits leave.
 type Usage struct {
 	CallsUsed      int64        `json:"calls_used" doc:"Calls since the license was made."`
-	Allowance      int64        `json:"allowance" doc:"In each period, if there are periods."`
+	Allowance      *int64       `json:"allowance" doc:"Calls that the license allows, in each period if there are periods. null: no limit."`
 	Period         *Period      `json:"period,omitempty" doc:"The present one."`
 	Machines       int64        `json:"machines" doc:"Activated now."`
 	Activations    *LimitWindow `json:"activations,omitempty" doc:"The latest window of activations."`
-	Moves          *LimitWindow `json:"moves,omitempty" doc:"The latest window of moves from machine to machine."`
+	Transfers      *LimitWindow `json:"transfers,omitempty" doc:"Latest window of transfers from machine to machine."`
 	LastActivation *time.Time   `json:"last_activation,omitempty"`
 	LastSync       *time.Time   `json:"last_sync,omitempty"`
 }
@@ -31,7 +31,7 @@ type Period struct {
 // LimitWindow is how much of a limit is spent.
 type LimitWindow struct {
 	Count int64     `json:"count"`
-	Limit int64     `json:"limit" doc:"Of moves 0 is no limit."`
+	Limit *int64    `json:"limit" doc:"Largest count in the window. null: no limit."`
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until" doc:"From then on it counts anew."`
 }
@@ -59,17 +59,17 @@ func toPeriod(p licensing.Period) Period { return Period{From: timestamp(p.From)
 
 func toUsage(u leasing.Usage) Usage {
 	described := Usage{
-		CallsUsed: u.Used, Allowance: u.License.Allowance, Machines: u.Machines,
+		CallsUsed: u.Used, Allowance: unlimitedAsNull(u.License.Allowance), Machines: u.Machines,
 		LastActivation: optionalTimestamp(u.LastActivation), LastSync: optionalTimestamp(u.LastSync),
 	}
 	if u.Until != 0 {
 		described.Period = &Period{timestamp(u.Period), optionalTimestamp(u.Until), u.Used - u.UsedBeforePeriod}
 	}
 	if u.WindowCount > 0 {
-		described.Activations = &LimitWindow{u.WindowCount, u.Policy.ActivationLimit, timestamp(u.WindowFrom), timestamp(u.ActivationsUntil())}
+		described.Activations = &LimitWindow{u.WindowCount, limitValue(u.Policy.ActivationLimit), timestamp(u.WindowFrom), timestamp(u.ActivationsUntil())}
 	}
 	if u.Moves > 0 {
-		described.Moves = &LimitWindow{u.Moves, u.Policy.MoveLimit, timestamp(u.MovesFrom), timestamp(u.MovesUntil())}
+		described.Transfers = &LimitWindow{u.Moves, limitValue(u.Policy.TransferLimit), timestamp(u.MovesFrom), timestamp(u.MovesUntil())}
 	}
 	return described
 }

@@ -24,8 +24,8 @@ func TestCountersAndTimes(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	product, version, id := p.CreateLicense("calls", with(servertest.LicenseBody("One"), "allowance", 10))
-	p.policy(version, map[string]any{"type": "calls", "interval": 3600_000, "activation_limit": 10, "period": "month", "max_machines": 2,
-		"move_limit": 1})
+	p.policy(version, map[string]any{"type": "calls", "interval_ms": 3600_000, "activation_limit": 10, "period": "month", "max_machines": 2,
+		"transfer_limit": 1})
 	path := "/licenses/" + id
 	if u := p.Must(http.StatusOK, "GET", path+"/usage", nil); u["calls_used"] != 0.0 || u["last_sync"] != nil || u["activations"] != nil {
 		t.Errorf("of a new license: %v", u)
@@ -48,7 +48,7 @@ func TestCountersAndTimes(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
-	window, moves, period := u["activations"].(map[string]any), u["moves"].(map[string]any), u["period"].(map[string]any)
+	window, transfers, period := u["activations"].(map[string]any), u["transfers"].(map[string]any), u["period"].(map[string]any)
 	want("used", u["calls_used"], 4.0)
 	want("machines", u["machines"], 2.0)
 	want("last activation", u["last_activation"], "2030-01-02T03:07:05Z")
@@ -56,8 +56,8 @@ func TestCountersAndTimes(t *testing.T) {
 	want("activations", window["count"], 3.0)
 	want("limit", window["limit"], 10.0)
 	want("reset", window["until"], "2030-01-02T04:04:05Z")
-	want("moves", moves["count"], 1.0)
-	want("moves until", moves["until"], "2030-02-01T03:07:05Z")
+	want("transfers", transfers["count"], 1.0)
+	want("transfers until", transfers["until"], "2030-02-01T03:07:05Z")
 	want("period", period["calls_used"], 4.0)
 	want("period until", period["until"], "2030-02-01T00:00:00Z")
 
@@ -79,7 +79,7 @@ func TestActivationsNamedSearchedAndTransferred(t *testing.T) {
 	w := startServer(t)
 	p := w.owner()
 	product, version, id := p.CreateLicense("perpetual", servertest.LicenseBody("One"))
-	p.policy(version, map[string]any{"type": "perpetual", "activation_limit": 10, "max_machines": 1, "move_limit": 1})
+	p.policy(version, map[string]any{"type": "perpetual", "activation_limit": 10, "max_machines": 1, "transfer_limit": 1})
 	path := "/licenses/" + id + "/activations"
 	a, b, c := newDevice(p, product, version, id), newDevice(p, product, version, id), newDevice(p, product, version, id)
 	a.MustSync()

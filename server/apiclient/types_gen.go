@@ -245,12 +245,12 @@ type Trigger string
 
 // Constants of Trigger.
 const (
-	TriggerEveryCall Trigger = "every_call"
 	TriggerInterval  Trigger = "interval"
+	TriggerEveryCall Trigger = "every_call"
 )
 
 // TriggerValues are all values of Trigger.
-var TriggerValues = []Trigger{TriggerEveryCall, TriggerInterval}
+var TriggerValues = []Trigger{TriggerInterval, TriggerEveryCall}
 
 // AcceptInvitationInput: a JSON object of the API.
 type AcceptInvitationInput struct {
@@ -441,8 +441,8 @@ type CreateHoldInput struct {
 
 // CreateLicenseInput: a JSON object of the API.
 type CreateLicenseInput struct {
-	// Calls, over the whole life; needed by the types calls and time_and_calls.
-	Allowance *int64 `json:"allowance,omitempty"`
+	// Calls that the license allows, in each period if its policy has periods; required for the types calls and time_and_calls. null or absent: no limit.
+	Allowance Nullable[int64] `json:"allowance,omitzero"`
 	// Where entitlements are used; names of letters, digits, dots, hyphens and underscores.
 	Contexts []string `json:"contexts"`
 	Customer *string  `json:"customer,omitempty"`
@@ -497,8 +497,8 @@ type CreateVersionInput struct {
 	Description *string           `json:"description,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitzero"`
 	// Unique within the product.
-	Name   string    `json:"name"`
-	Policy PolicyNew `json:"policy"`
+	Name   string      `json:"name"`
+	Policy PolicyInput `json:"policy"`
 	// Licenses of other versions whose maintenance lasts until then are good for this one too.
 	Released time.Time `json:"released,omitzero"`
 }
@@ -607,8 +607,8 @@ type Enrolment struct {
 // Entitlement: a JSON object of the API.
 type Entitlement struct {
 	Name string `json:"name"`
-	// How many installations may hold it at once; 0: no number.
-	Slots *int64 `json:"slots,omitempty"`
+	// Installations that may hold the entitlement at once. null or absent: no limit.
+	Slots Nullable[int64] `json:"slots,omitzero"`
 }
 
 // Event: a JSON object of the API.
@@ -766,8 +766,9 @@ type Keyring struct {
 
 // License: a JSON object of the API.
 type License struct {
-	Allowance int64 `json:"allowance"`
-	Archived  bool  `json:"archived"`
+	// Calls that the license allows, in each period if its policy has periods. null: no limit, for types that do not count calls.
+	Allowance *int64 `json:"allowance"`
+	Archived  bool   `json:"archived"`
 	// Calls counted so far; only where one license is read.
 	CallsUsed *int64    `json:"calls_used,omitempty"`
 	Contexts  []string  `json:"contexts"`
@@ -815,8 +816,8 @@ type LicenseImportResult struct {
 type LimitWindow struct {
 	Count int64     `json:"count"`
 	From  time.Time `json:"from"`
-	// Of moves 0 is no limit.
-	Limit int64 `json:"limit"`
+	// Largest count in the window. null: no limit.
+	Limit *int64 `json:"limit"`
 	// From then on it counts anew.
 	Until time.Time `json:"until"`
 }
@@ -940,20 +941,34 @@ type OrganisationImportResult struct {
 
 // Overrides: a JSON object of the API.
 type Overrides struct {
-	ActivationDelay      *int64            `json:"activation_delay,omitempty"`
-	ActivationLimit      *int64            `json:"activation_limit,omitempty"`
-	CloneAction          CloneAction       `json:"clone_action,omitzero"`
-	FingerprintAction    FingerprintAction `json:"fingerprint_action,omitzero"`
-	FingerprintTolerance *int64            `json:"fingerprint_tolerance,omitempty"`
-	Grace                *int64            `json:"grace,omitempty"`
-	Interval             *int64            `json:"interval,omitempty"`
-	MaxBorrow            *int64            `json:"max_borrow,omitempty"`
-	MaxMachines          *int64            `json:"max_machines,omitempty"`
-	MaxRetries           *int64            `json:"max_retries,omitempty"`
-	MoveLimit            *int64            `json:"move_limit,omitempty"`
-	Prepaid              *int64            `json:"prepaid,omitempty"`
-	Queue                *int64            `json:"queue,omitempty"`
-	Trigger              Trigger           `json:"trigger,omitzero"`
+	// Time for which a program waits after each activation. Milliseconds. 0: none.
+	ActivationDelayMS *int64 `json:"activation_delay_ms,omitempty"`
+	// New activations of a license in each interval. 0: nobody can activate. null: no limit.
+	ActivationLimit Nullable[int64] `json:"activation_limit,omitzero"`
+	// Action when two holders of one activation have been found, such as two copies of one machine that take turns.
+	CloneAction CloneAction `json:"clone_action,omitzero"`
+	// Action when more parts of a machine's fingerprint have changed than the tolerance allows.
+	FingerprintAction FingerprintAction `json:"fingerprint_action,omitzero"`
+	// Parts of a machine's fingerprint that may change from one sync to the next. 0: none.
+	FingerprintTolerance *int64 `json:"fingerprint_tolerance,omitempty"`
+	// Time for which the program may continue after the retries have failed. Milliseconds. 0: none.
+	GraceMS *int64 `json:"grace_ms,omitempty"`
+	// Time between two reports, and the window of the activation limit. Milliseconds.
+	IntervalMS *int64 `json:"interval_ms,omitempty"`
+	// Longest time for which a slot may be borrowed to work offline. Milliseconds. 0: not allowed.
+	MaxBorrowMS *int64 `json:"max_borrow_ms,omitempty"`
+	// Activated installations of a license at the same time. 0: nobody can activate. null: no limit.
+	MaxMachines Nullable[int64] `json:"max_machines,omitzero"`
+	// Failed reports in a row before the grace period begins. They share one more interval. 0: none.
+	MaxRetries *int64 `json:"max_retries,omitempty"`
+	// Calls that each lease grants ahead, charged when granted; calls that are not used lapse. 0: none, calls are charged when they are reported. Allowed only with type calls or time_and_calls.
+	PrepaidBlock *int64 `json:"prepaid_block,omitempty"`
+	// Time for which an installation that was denied a slot keeps its place in the waiting queue without asking again. Milliseconds. 0: no queue.
+	QueueTimeoutMS *int64 `json:"queue_timeout_ms,omitempty"`
+	// Times that another installation may take the place which one has given up, in a window of at least 30 days. 0: none. null: no limit.
+	TransferLimit Nullable[int64] `json:"transfer_limit,omitzero"`
+	// Moment at which a program reports its usage to the server.
+	Trigger Trigger `json:"trigger,omitzero"`
 }
 
 // Period: a JSON object of the API.
@@ -966,75 +981,97 @@ type Period struct {
 
 // Policy: a JSON object of the API.
 type Policy struct {
-	ActivationDelay      int64             `json:"activation_delay"`
-	ActivationLimit      int64             `json:"activation_limit"`
-	ClockTolerance       int64             `json:"clock_tolerance"`
-	CloneAction          CloneAction       `json:"clone_action"`
-	CloneLimit           int64             `json:"clone_limit"`
-	FingerprintAction    FingerprintAction `json:"fingerprint_action,omitzero"`
-	FingerprintTolerance *int64            `json:"fingerprint_tolerance,omitempty"`
-	Grace                int64             `json:"grace"`
-	Interval             int64             `json:"interval"`
-	JournalEvery         int64             `json:"journal_every"`
-	MaxBorrow            int64             `json:"max_borrow"`
-	MaxMachines          int64             `json:"max_machines"`
-	MaxRetries           int64             `json:"max_retries"`
-	MoveLimit            *int64            `json:"move_limit,omitempty"`
-	Period               PolicyPeriod      `json:"period,omitzero"`
-	PeriodLength         *int64            `json:"period_length,omitempty"`
-	Prepaid              int64             `json:"prepaid"`
-	Queue                *int64            `json:"queue,omitempty"`
-	Statistics           bool              `json:"statistics"`
-	TrialOnce            *bool             `json:"trial_once,omitempty"`
-	Trigger              Trigger           `json:"trigger"`
-	Type                 PolicyType        `json:"type"`
+	// Time for which a program waits after each activation. Milliseconds. 0: none.
+	ActivationDelayMS int64 `json:"activation_delay_ms"`
+	// New activations of a license in each interval. 0: nobody can activate. null: no limit.
+	ActivationLimit *int64 `json:"activation_limit"`
+	// Time by which a machine's clock may be behind the latest signed time. Milliseconds.
+	ClockToleranceMS int64 `json:"clock_tolerance_ms"`
+	// Action when two holders of one activation have been found, such as two copies of one machine that take turns.
+	CloneAction CloneAction `json:"clone_action"`
+	// Alternations between two holders before the activation is treated as cloned. One can be an honest mistake, such as an old machine switched on again; two are not. Used only with clone_action refuse or suspend.
+	CloneLimit int64 `json:"clone_limit"`
+	// Action when more parts of a machine's fingerprint have changed than the tolerance allows.
+	FingerprintAction FingerprintAction `json:"fingerprint_action"`
+	// Parts of a machine's fingerprint that may change from one sync to the next. 0: none.
+	FingerprintTolerance int64 `json:"fingerprint_tolerance"`
+	// Time for which the program may continue after the retries have failed. Milliseconds. 0: none.
+	GraceMS int64 `json:"grace_ms"`
+	// Time between two reports, and the window of the activation limit. Milliseconds.
+	IntervalMS int64 `json:"interval_ms"`
+	// Calls between two writes to the machine's disk. A crash can lose at most that many. Used only with trigger interval.
+	JournalIntervalCalls int64 `json:"journal_interval_calls"`
+	// Longest time for which a slot may be borrowed to work offline. Milliseconds. 0: not allowed.
+	MaxBorrowMS int64 `json:"max_borrow_ms"`
+	// Activated installations of a license at the same time. 0: nobody can activate. null: no limit.
+	MaxMachines *int64 `json:"max_machines"`
+	// Failed reports in a row before the grace period begins. They share one more interval. 0: none.
+	MaxRetries int64 `json:"max_retries"`
+	// Period after which the allowance of calls starts again: of the calendar in UTC, or fixed periods that follow each other from the license's creation. Absent: the allowance is for the license's whole life. Allowed only with type calls or time_and_calls.
+	Period PolicyPeriod `json:"period,omitzero"`
+	// Length of each fixed period of the allowance. Milliseconds. Allowed only with period fixed.
+	PeriodLengthMS int64 `json:"period_length_ms"`
+	// Calls that each lease grants ahead, charged when granted; calls that are not used lapse. 0: none, calls are charged when they are reported. Allowed only with type calls or time_and_calls.
+	PrepaidBlock int64 `json:"prepaid_block"`
+	// Time for which an installation that was denied a slot keeps its place in the waiting queue without asking again. Milliseconds. 0: no queue.
+	QueueTimeoutMS int64 `json:"queue_timeout_ms"`
+	// Reports of version, platform and the program's own numbers with each sync.
+	Statistics bool `json:"statistics"`
+	// Times that another installation may take the place which one has given up, in a window of at least 30 days. 0: none. null: no limit.
+	TransferLimit *int64 `json:"transfer_limit"`
+	// Restriction of each customer record to one trial license of the product.
+	TrialOnce bool `json:"trial_once"`
+	// Moment at which a program reports its usage to the server.
+	Trigger Trigger `json:"trigger"`
+	// Limit that ends a license. The type of a version never changes, because its licenses were made for it.
+	Type PolicyType `json:"type"`
 }
 
-// PolicyNew: a JSON object of the API.
-type PolicyNew struct {
-	// How long a program waits after an activation.
-	ActivationDelay *int64 `json:"activation_delay,omitempty"`
-	// New activations in each interval; 0: none is allowed. Default: 10.
-	ActivationLimit *int64 `json:"activation_limit,omitempty"`
-	// How far a clock may be behind the latest signed time.
-	ClockTolerance *int64 `json:"clock_tolerance,omitempty"`
-	// What is done about two holders of one activation: refuse the newcomer, refuse both, or only report. Default: refuse.
+// PolicyInput: a JSON object of the API.
+type PolicyInput struct {
+	// Time for which a program waits after each activation. Milliseconds. 0: none. Default: 0.
+	ActivationDelayMS *int64 `json:"activation_delay_ms,omitempty"`
+	// New activations of a license in each interval. 0: nobody can activate. null: no limit. Default: 10.
+	ActivationLimit Nullable[int64] `json:"activation_limit,omitzero"`
+	// Time by which a machine's clock may be behind the latest signed time. Milliseconds. Default: 0.
+	ClockToleranceMS *int64 `json:"clock_tolerance_ms,omitempty"`
+	// Action when two holders of one activation have been found, such as two copies of one machine that take turns. Default: refuse.
 	CloneAction CloneAction `json:"clone_action,omitzero"`
-	// How often two holders must have taken turns to be called clones. Default: 2.
+	// Alternations between two holders before the activation is treated as cloned. One can be an honest mistake, such as an old machine switched on again; two are not. Used only with clone_action refuse or suspend. Default: 2.
 	CloneLimit *int64 `json:"clone_limit,omitempty"`
-	// What is done about a machine of which more parts have changed than the tolerance allows. Default: report.
+	// Action when more parts of a machine's fingerprint have changed than the tolerance allows. Default: report.
 	FingerprintAction FingerprintAction `json:"fingerprint_action,omitzero"`
-	// How many parts of a machine may change from one sync to the next.
+	// Parts of a machine's fingerprint that may change from one sync to the next. 0: none. Default: 0.
 	FingerprintTolerance *int64 `json:"fingerprint_tolerance,omitempty"`
-	// How long the program may go on after the retries.
-	Grace *int64 `json:"grace,omitempty"`
-	// Between two syncs; with every_call between heartbeats. Default: an hour, or a minute with every_call.
-	Interval *int64 `json:"interval,omitempty"`
-	// Counts between two journal writes. Default: 100.
-	JournalEvery *int64 `json:"journal_every,omitempty"`
-	// How long a slot may be borrowed to work offline; 0: not at all.
-	MaxBorrow *int64 `json:"max_borrow,omitempty"`
-	// Activated installations at a time; 0: no limit.
-	MaxMachines *int64 `json:"max_machines,omitempty"`
-	// Failed syncs in a row before the grace begins; 0: none.
+	// Time for which the program may continue after the retries have failed. Milliseconds. 0: none. Default: 0.
+	GraceMS *int64 `json:"grace_ms,omitempty"`
+	// Time between two reports, and the window of the activation limit. Milliseconds. Default: 3600000, with trigger every_call 60000.
+	IntervalMS *int64 `json:"interval_ms,omitempty"`
+	// Calls between two writes to the machine's disk. A crash can lose at most that many. Used only with trigger interval. Default: 100.
+	JournalIntervalCalls *int64 `json:"journal_interval_calls,omitempty"`
+	// Longest time for which a slot may be borrowed to work offline. Milliseconds. 0: not allowed. Default: 0.
+	MaxBorrowMS *int64 `json:"max_borrow_ms,omitempty"`
+	// Activated installations of a license at the same time. 0: nobody can activate. null: no limit. Default: null.
+	MaxMachines Nullable[int64] `json:"max_machines,omitzero"`
+	// Failed reports in a row before the grace period begins. They share one more interval. 0: none. Default: 0.
 	MaxRetries *int64 `json:"max_retries,omitempty"`
-	// How often another installation may take a place that one has given up itself, in at least 30 days; 0: no limit.
-	MoveLimit *int64 `json:"move_limit,omitempty"`
-	// The allowance is for each of them, by the calendar in UTC, or one after another from the license's creation on. Absent: it is for the whole life.
+	// Period after which the allowance of calls starts again: of the calendar in UTC, or fixed periods that follow each other from the license's creation. Absent: the allowance is for the license's whole life. Allowed only with type calls or time_and_calls.
 	Period PolicyPeriod `json:"period,omitzero"`
-	// Of fixed periods.
-	PeriodLength *int64 `json:"period_length,omitempty"`
-	// Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported.
-	Prepaid *int64 `json:"prepaid,omitempty"`
-	// How long who was denied a slot keeps its place in line without asking again; 0: there is no line.
-	Queue *int64 `json:"queue,omitempty"`
-	// Programs report version, platform and numbers of their own with each sync.
+	// Length of each fixed period of the allowance. Milliseconds. Allowed only with period fixed. Default: 0.
+	PeriodLengthMS *int64 `json:"period_length_ms,omitempty"`
+	// Calls that each lease grants ahead, charged when granted; calls that are not used lapse. 0: none, calls are charged when they are reported. Allowed only with type calls or time_and_calls. Default: 0.
+	PrepaidBlock *int64 `json:"prepaid_block,omitempty"`
+	// Time for which an installation that was denied a slot keeps its place in the waiting queue without asking again. Milliseconds. 0: no queue. Default: 0.
+	QueueTimeoutMS *int64 `json:"queue_timeout_ms,omitempty"`
+	// Reports of version, platform and the program's own numbers with each sync. Default: false.
 	Statistics *bool `json:"statistics,omitempty"`
-	// Each customer, by record, tries the product once.
+	// Times that another installation may take the place which one has given up, in a window of at least 30 days. 0: none. null: no limit. Default: null.
+	TransferLimit Nullable[int64] `json:"transfer_limit,omitzero"`
+	// Restriction of each customer record to one trial license of the product. Default: false.
 	TrialOnce *bool `json:"trial_once,omitempty"`
-	// When usage is synced. Default: interval.
+	// Moment at which a program reports its usage to the server. Default: interval.
 	Trigger Trigger `json:"trigger,omitzero"`
-	// What limits a license.
+	// Limit that ends a license. The type of a version never changes, because its licenses were made for it.
 	Type PolicyType `json:"type"`
 }
 
@@ -1079,8 +1116,8 @@ type ProductKeysInput struct {
 
 // PublishRevocationsInput: a JSON object of the API.
 type PublishRevocationsInput struct {
-	// How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before.
-	MaxAgeMS *int64 `json:"max_age_ms,omitempty"`
+	// Largest age of a statement for license files from now on, in milliseconds. null: no limit. Absent: as before.
+	MaxAgeMS Nullable[int64] `json:"max_age_ms,omitzero"`
 }
 
 // QueueEntry: a JSON object of the API.
@@ -1174,8 +1211,8 @@ type Statement struct {
 	Keys int64 `json:"keys"`
 	// How many licenses it revokes.
 	Licenses int64 `json:"licenses"`
-	// How old it may be for license files, in milliseconds; 0: any age will do.
-	MaxAgeMS int64     `json:"max_age_ms"`
+	// Largest age of the statement for license files, in milliseconds. null: no limit.
+	MaxAgeMS *int64    `json:"max_age_ms"`
 	Number   int64     `json:"number"`
 	Time     time.Time `json:"time"`
 }
@@ -1244,7 +1281,8 @@ type UpdateCustomerInput struct {
 
 // UpdateLicenseInput: a JSON object of the API.
 type UpdateLicenseInput struct {
-	Allowance *int64 `json:"allowance,omitempty"`
+	// Calls that the license allows. null: no limit, for types that do not count calls.
+	Allowance Nullable[int64] `json:"allowance,omitzero"`
 	// Replaces all of them. Files that were issued before still say the old ones.
 	Contexts []string `json:"contexts,omitzero"`
 	Customer *string  `json:"customer,omitempty"`
@@ -1298,7 +1336,7 @@ type UpdateVersionInput struct {
 	Metadata map[string]string `json:"metadata,omitzero"`
 	Name     *string           `json:"name,omitempty"`
 	// Replaces all of it; the type stays. Programs get it with their next sync.
-	Policy *PolicyNew `json:"policy,omitempty"`
+	Policy *PolicyInput `json:"policy,omitempty"`
 	// null: no license but its own is good for it.
 	Released Nullable[time.Time] `json:"released,omitzero"`
 	// Of the version as it was read; needed unless If-Match names it.
@@ -1319,18 +1357,18 @@ type UpdateWebhookInput struct {
 type Usage struct {
 	// The latest window of activations.
 	Activations *LimitWindow `json:"activations,omitempty"`
-	// In each period, if there are periods.
-	Allowance int64 `json:"allowance"`
+	// Calls that the license allows, in each period if there are periods. null: no limit.
+	Allowance *int64 `json:"allowance"`
 	// Calls since the license was made.
 	CallsUsed      int64     `json:"calls_used"`
 	LastActivation time.Time `json:"last_activation,omitzero"`
 	LastSync       time.Time `json:"last_sync,omitzero"`
 	// Activated now.
 	Machines int64 `json:"machines"`
-	// The latest window of moves from machine to machine.
-	Moves *LimitWindow `json:"moves,omitempty"`
 	// The present one.
 	Period *Period `json:"period,omitempty"`
+	// Latest window of transfers from machine to machine.
+	Transfers *LimitWindow `json:"transfers,omitempty"`
 }
 
 // VerifyEmailInput: a JSON object of the API.

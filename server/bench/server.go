@@ -125,7 +125,7 @@ func (w *benchServer) catalogue(pools []int) error {
 		return err
 	}
 	version, err := w.owner.make("/products/"+product+"/versions", map[string]any{"name": "1", "policy": map[string]any{
-		"type": "calls", "trigger": "every_call", "interval": 3600_000, "max_retries": 3, "grace": 3600_000, "activation_limit": 1_000_000_000}})
+		"type": "calls", "trigger": "every_call", "interval_ms": 3600_000, "max_retries": 3, "grace_ms": 3600_000, "activation_limit": 1_000_000_000}})
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (a *Advance) Apply(stored Activation, meter *Meter) (Activation, UsageTotal
 }
 
 // ChargeMeter changes a license's meter by what the advance takes of it: a machine's place for a new activation, and the calls. It returns
-// what is charged after that, or the *Limit that is in the way of the activation; then the meter is as before. The place that a goodbye
+// what is charged after that, or the *LimitError that is in the way of the activation; then the meter is as before. The place that a goodbye
 // gives up is not part of it (Meter.Leave).
 func (a *Advance) ChargeMeter(meter *Meter, stored *Activation) (UsageTotals, error) {
 	if a.NewActivation != nil {
@@ -90,7 +90,7 @@ func (a *Advance) ChargeMeter(meter *Meter, stored *Activation) (UsageTotals, er
 }
 
 // NextActivation returns the stored activation as it is after the advance, but for its lease, when this much is charged by then. It returns
-// a *Limit when the budget of re-activations is used up.
+// a *LimitError when the budget of re-activations is used up.
 func (a *Advance) NextActivation(stored Activation, totals UsageTotals) (Activation, error) {
 	next := stored
 	if a.NewActivation != nil {
@@ -111,14 +111,14 @@ func (a *Advance) NextActivation(stored Activation, totals UsageTotals) (Activat
 }
 
 // reactivate charges the activation's own budget of re-activations and sets its history. A window begins with the first re-activation after
-// the last window ended. It returns a *Limit, and changes nothing, when the window's budget is used up.
+// the last window ended. It returns a *LimitError, and changes nothing, when the window's budget is used up.
 func (a *Activation) reactivate(l *ReactivationLimits, now lease.Time) error {
 	count, start := a.ReactivationCount, a.ReactivationWindowStart
 	if count == 0 || now >= start+lease.Time(l.Window) {
 		count, start = 0, now
 	}
 	if count >= l.Budget {
-		return &Limit{license.CodeRestoredTooOften, fmt.Sprintf("%d re-activations in %d ms", count, l.Window), start + lease.Time(l.Window)}
+		return &LimitError{license.CodeRestoredTooOften, fmt.Sprintf("%d re-activations in %d ms", count, l.Window), start + lease.Time(l.Window)}
 	}
 	a.ReactivationCount, a.ReactivationWindowStart, a.Reactivations = count+1, start, l.History
 	return nil

@@ -83,7 +83,7 @@ func TestReactivationBudgetRule(t *testing.T) {
 		{5050, 0, 2}, {5099, 5100, 2},
 	} {
 		err := reactivate(c.now)
-		var limit *licensing.Limit
+		var limit *licensing.LimitError
 		switch {
 		case c.retryAt == 0 && err != nil:
 			t.Errorf("at %d: %v", c.now, err)

@@ -146,7 +146,7 @@ func TestBindMachine(t *testing.T) {
 //
 // proves part of B01 B02
 func TestGoodbyeThenOtherMachine(t *testing.T) {
-	s := newServer(t, withTolerance(1), func(p *licensing.Policy, l *licensing.License) { p.MaxMachines, p.MoveLimit = 1, 1 })
+	s := newServer(t, withTolerance(1), func(p *licensing.Policy, l *licensing.License) { p.MaxMachines, p.TransferLimit = 1, 1 })
 	p := s.program(1)
 	back := func(generation int64) func(*lease.Request) {
 		return func(r *lease.Request) {

@@ -64,7 +64,7 @@ func (m *Meter) Totals(counted, granted int64) UsageTotals {
 	return UsageTotals{Counted: counted, Charged: granted, Used: m.Used, Period: m.Period, UsedBeforePeriod: m.UsedBeforePeriod}
 }
 
-// Join takes a machine's place for an activation. It returns a *Limit, and changes nothing, if a limit does not allow it.
+// Join takes a machine's place for an activation. It returns a *LimitError, and changes nothing, if a limit does not allow it.
 //
 // A window of activations begins with the first activation after the last window ended. A newcomer takes a place that was never used, as
 // long as there is one; after that it takes a place that another installation has vacated, which counts as a transfer. Returning to one's
@@ -75,27 +75,27 @@ func (m *Meter) Join(l *ActivationLimits, now lease.Time, activation lease.Hash)
 		is.WindowFrom, is.WindowCount = now, 0
 	}
 	//mutant:tests never: activations have a limit in each window
-	if is.WindowCount >= l.Limit {
-		return &Limit{license.CodeActivationLimit, fmt.Sprintf("%d activations in %d ms", l.Limit, l.Window),
+	if l.Limit.Reached(is.WindowCount) {
+		return &LimitError{license.CodeActivationLimit, fmt.Sprintf("%d activations in %d ms", l.Limit, l.Window),
 			is.WindowFrom + lease.Time(l.Window)}
 	}
 	//mutant:tests never: machines have a limit
-	if l.MaxMachines > 0 && is.Machines >= l.MaxMachines {
-		return &Limit{Code: license.CodeMachineLimit, Detail: fmt.Sprintf("%d machines", l.MaxMachines)}
+	if l.MaxMachines.Reached(is.Machines) {
+		return &LimitError{Code: license.CodeMachineLimit, Detail: fmt.Sprintf("%d machines", l.MaxMachines)}
 	}
 	switch {
 	//mutant:tests drop 1: who comes back to its own place does not move
-	case !l.Elsewhere && is.removeVacated(activation) || l.MaxMachines == 0:
-	case is.Places < l.MaxMachines:
+	case !l.Elsewhere && is.removeVacated(activation) || l.MaxMachines == Unlimited:
+	case !l.MaxMachines.Reached(is.Places):
 		is.Places++
 	default:
-		if is.Moves == 0 || now >= is.MovesFrom+lease.Time(l.MoveWindow) {
+		if is.Moves == 0 || now >= is.MovesFrom+lease.Time(l.TransferWindow) {
 			is.MovesFrom, is.Moves = now, 0
 		}
 		//mutant:tests never: moves have a limit
-		if l.MoveLimit > 0 && is.Moves >= l.MoveLimit {
-			return &Limit{license.CodeMoveLimit, fmt.Sprintf("%d moves in %d ms", l.MoveLimit, l.MoveWindow),
-				is.MovesFrom + lease.Time(l.MoveWindow)}
+		if l.TransferLimit.Reached(is.Moves) {
+			return &LimitError{license.CodeMoveLimit, fmt.Sprintf("%d moves in %d ms", l.TransferLimit, l.TransferWindow),
+				is.MovesFrom + lease.Time(l.TransferWindow)}
 		}
 		is.Moves++
 		if !is.removeVacated(activation) {

@@ -45,23 +45,6 @@ type Version struct {
 	Policy      Policy
 }
 
-// Policy is how licenses of a version behave. Durations are milliseconds.
-type Policy struct {
-	lease.Settings
-	ActivationLimit      int64             `json:"activation_limit"`      // new activations in each window of Interval; 0: none is allowed
-	MaxMachines          int64             `json:"max_machines"`          // activated installations at a time; 0: no limit
-	TrialOnce            bool              `json:"trial_once"`            // each customer tries the product once
-	MoveLimit            int64             `json:"move_limit"`            // how often another installation may take a place that one gave up, in each long window; 0: no limit
-	Period               PeriodKind        `json:"period"`                // of the allowance; empty: it is for the whole life
-	PeriodLength         int64             `json:"period_length"`         // of periods of a fixed length
-	MaxBorrow            int64             `json:"max_borrow"`            // how long a slot may be borrowed; 0: not at all
-	FingerprintAction    FingerprintAction `json:"fingerprint_action"`    // what is done about a machine that has changed; empty: report
-	FingerprintTolerance int64             `json:"fingerprint_tolerance"` // how many parts may change from one sync to the next
-	Queue                int64             `json:"queue"`                 // how long who was denied a slot keeps its place in line without asking again; 0: there is no line
-	CloneAction          CloneAction       `json:"clone_action"`          // what is done about two holders of one activation
-	CloneLimit           int64             `json:"clone_limit"`           // how often two holders must have taken turns to be called that
-}
-
 // PeriodKind selects when the periods of an allowance begin.
 type PeriodKind string
 
@@ -131,24 +114,6 @@ const (
 	FromCreation   TermFrom = "creation"
 	FromActivation TermFrom = "activation" // the first activation of the license
 )
-
-// Overrides replaces values of the version's policy for one license; nil keeps the value of the version.
-type Overrides struct {
-	Trigger              *lease.Trigger     `json:"trigger,omitempty"`
-	Interval             *int64             `json:"interval,omitempty"`
-	MaxRetries           *int               `json:"max_retries,omitempty"`
-	Grace                *int64             `json:"grace,omitempty"`
-	ActivationDelay      *int64             `json:"activation_delay,omitempty"`
-	ActivationLimit      *int64             `json:"activation_limit,omitempty"`
-	MaxMachines          *int64             `json:"max_machines,omitempty"`
-	MoveLimit            *int64             `json:"move_limit,omitempty"`
-	Queue                *int64             `json:"queue,omitempty"`
-	MaxBorrow            *int64             `json:"max_borrow,omitempty"`
-	Prepaid              *int64             `json:"prepaid,omitempty"`
-	FingerprintAction    *FingerprintAction `json:"fingerprint_action,omitempty"`
-	FingerprintTolerance *int64             `json:"fingerprint_tolerance,omitempty"`
-	CloneAction          *CloneAction       `json:"clone_action,omitempty"`
-}
 
 // LicenseContext holds the records that a sync of a license reads. They change only when the vendor edits one of them, so a store may
 // cache them.

@@ -31,23 +31,3 @@ func (p Policy) PeriodAt(created, now lease.Time) (from, until lease.Time) {
 	}
 	return 0, 0
 }
-
-// checkPeriod returns an *Invalid if the period of the policy is not valid; at is the path of the policy in the request.
-func (p Policy) checkPeriod(at string) error {
-	switch p.Period {
-	case "":
-	case PeriodDay, PeriodWeek, PeriodMonth, PeriodYear, PeriodFixed:
-		if !p.Type.LimitsCalls() {
-			return NewInvalid(at+".period", "is %s, but the type %s does not count calls", p.Period, p.Type)
-		}
-	default:
-		return NewInvalid(at+".period", "is %q, allowed are day, week, month, year, fixed", p.Period)
-	}
-	if p.Period == PeriodFixed {
-		return CheckRange(at+".period_length", p.PeriodLength, minTerm, MaxDuration)
-	}
-	if p.PeriodLength != 0 {
-		return NewInvalid(at+".period_length", "is %d, but only fixed periods have a length", p.PeriodLength)
-	}
-	return nil
-}

@@ -1,6 +1,7 @@
 package licensing
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -8,69 +9,26 @@ import (
 	"github.com/onelicense/onelicense/license/lease"
 )
 
-// Ranges of a policy, milliseconds for durations. The shortest interval keeps a mistyped policy from turning every installation into a
-// load test; the longest keeps a lost machine's deadlines within reach.
+// Range of a license's term, in milliseconds; the longest is that of a policy's durations too.
 const (
-	minInterval    = 1_000
-	MaxDuration    = 10 * 366 * 24 * 3600 * 1000
-	minTerm        = 1_000
-	MaxDelay       = 24 * 3600 * 1000
-	MaxRetries     = 1_000
-	MaxJournal     = 1_000_000
-	maxMachines    = 1_000_000_000
-	maxActivations = 1_000_000_000
-	MaxPrepaid     = 1_000_000_000
+	minTerm     = 1_000
+	MaxDuration = 10 * 366 * 24 * 3600 * 1000
 )
 
-// The defaults of what cannot be 0: an hour, or the minute of a heartbeat, and the journal of DESIGN's ABI.
-const (
-	defaultInterval  = 3600 * 1000
-	defaultHeartbeat = 60 * 1000
-	defaultJournal   = 100
+// Limit is the largest number of something that is allowed. Unlimited means that any number is; 0 allows none. The stores keep the number.
+type Limit int64
 
-	// One turn can be an honest mistake, a machine that is switched on again after its backup has moved to another; two are not.
-	defaultCloneLimit = 2
-)
+// Unlimited is no limit, also of an allowance or of slots.
+const Unlimited = -1
 
-func (p Policy) WithDefaults() Policy {
-	if p.Trigger == "" {
-		p.Trigger = lease.Interval
-	}
-	if p.Interval == 0 {
-		p.Interval = defaultInterval
-		if p.Trigger == lease.EveryCall {
-			p.Interval = defaultHeartbeat
-		}
-	}
-	if p.JournalEvery == 0 {
-		p.JournalEvery = defaultJournal
-	}
-	if p.CloneAction == "" {
-		p.CloneAction = CloneRefuse
-	}
-	if p.CloneLimit == 0 {
-		p.CloneLimit = defaultCloneLimit
-	}
-	return p
-}
+// Reached reports whether n is all that the limit allows.
+func (l Limit) Reached(n int64) bool { return l != Unlimited && n >= int64(l) }
 
-// WithOverrides gives the policy with the license's own values.
-func (p Policy) WithOverrides(o Overrides) Policy {
-	set(&p.Trigger, o.Trigger)
-	set(&p.Interval, o.Interval)
-	set(&p.MaxRetries, o.MaxRetries)
-	set(&p.Grace, o.Grace)
-	set(&p.ActivationDelay, o.ActivationDelay)
-	set(&p.ActivationLimit, o.ActivationLimit)
-	set(&p.MaxMachines, o.MaxMachines)
-	set(&p.MoveLimit, o.MoveLimit)
-	set(&p.Queue, o.Queue)
-	set(&p.MaxBorrow, o.MaxBorrow)
-	set(&p.Prepaid, o.Prepaid)
-	set(&p.FingerprintAction, o.FingerprintAction)
-	set(&p.FingerprintTolerance, o.FingerprintTolerance)
-	set(&p.CloneAction, o.CloneAction)
-	return p
+func (l Limit) check(field string, least, most int64) error {
+	if l == Unlimited {
+		return nil
+	}
+	return CheckRange(field, int64(l), least, most)
 }
 
 func set[T any](to *T, from *T) {
@@ -79,48 +37,34 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-// Check holds a policy to its ranges; at is where it stands in the request, policy or overrides.
-func (p Policy) Check(at string) error {
-	switch p.Type {
-	case lease.Calls, lease.Timed, lease.TimeAndCalls, lease.Perpetual:
-	default:
-		return NewInvalid(at+".type", "is %q, allowed are calls, time, time_and_calls, perpetual", p.Type)
+// checkOneOf returns an *Invalid when the value is not among those allowed. An empty one among them stands for a member that is absent.
+func checkOneOf[T ~string](field string, value T, allowed ...T) error {
+	if slices.Contains(allowed, value) {
+		return nil
 	}
-	if p.Trigger != lease.EveryCall && p.Trigger != lease.Interval {
-		return NewInvalid(at+".trigger", "is %q, allowed are every_call, interval", p.Trigger)
+	var names []string
+	for _, a := range allowed {
+		if a != "" {
+			names = append(names, string(a))
+		}
 	}
-	switch p.CloneAction {
-	case CloneRefuse, CloneSuspend, CloneReport:
-	default:
-		return NewInvalid(at+".clone_action", "is %q, allowed are refuse, suspend, report", p.CloneAction)
+	return NewInvalid(field, "is %q, allowed are %s", value, strings.Join(names, ", "))
+}
+
+// checkAllowed returns an *Invalid when a member has a value and the other members do not allow one.
+func checkAllowed(field string, given, allowed bool, with string) error {
+	if given && !allowed {
+		return NewInvalid(field, "is given, but is allowed only with %s", with)
 	}
-	switch p.FingerprintAction {
-	case "", FingerprintReport, FingerprintRefuse:
-	default:
-		return NewInvalid(at+".fingerprint_action", "is %q, allowed are report, refuse", p.FingerprintAction)
+	return nil
+}
+
+// checkRangeIf is CheckRange for a member that is only used under a condition.
+func checkRangeIf(used bool, field string, n, least, most int64) error {
+	if !used {
+		return nil
 	}
-	if p.Prepaid > 0 && !p.Type.LimitsCalls() {
-		return NewInvalid(at+".prepaid", "is %d, but the type %s does not count calls", p.Prepaid, p.Type)
-	}
-	if err := p.checkPeriod(at); err != nil {
-		return err
-	}
-	return FirstError(
-		CheckRange(at+".interval", p.Interval, minInterval, MaxDuration),
-		CheckRange(at+".max_retries", int64(p.MaxRetries), 0, MaxRetries),
-		CheckRange(at+".grace", p.Grace, 0, MaxDuration),
-		CheckRange(at+".activation_delay", p.ActivationDelay, 0, MaxDelay),
-		CheckRange(at+".clock_tolerance", p.ClockTolerance, 0, MaxDuration),
-		CheckRange(at+".journal_every", p.JournalEvery, 1, MaxJournal),
-		CheckRange(at+".activation_limit", p.ActivationLimit, 0, maxActivations),
-		CheckRange(at+".max_machines", p.MaxMachines, 0, maxMachines),
-		CheckRange(at+".move_limit", p.MoveLimit, 0, maxMachines),
-		CheckRange(at+".queue", p.Queue, 0, MaxDuration),
-		CheckRange(at+".max_borrow", p.MaxBorrow, 0, MaxDuration),
-		CheckRange(at+".prepaid", p.Prepaid, 0, MaxPrepaid),
-		CheckRange(at+".fingerprint_tolerance", p.FingerprintTolerance, 0, lease.MaxFingerprintParts),
-		CheckRange(at+".clone_limit", p.CloneLimit, 1, ReactivationBudget),
-	)
+	return CheckRange(field, n, least, most)
 }
 
 func (p Product) Check() error {

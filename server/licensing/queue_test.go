@@ -16,7 +16,7 @@ import (
 
 // withQueue sets two seats of modeling and a queue timeout of ten minutes.
 func withQueue(p *licensing.Policy, l *licensing.License) {
-	p.Queue, l.Expires = 10*minute, l.Expires+1000*aDay
+	p.QueueTimeout, l.Expires = 10*minute, l.Expires+1000*aDay
 }
 
 // holdsSeat reports whether the lease grants modeling.

@@ -142,9 +142,6 @@ type AdvanceResult struct {
 	Replayed bool           // the same request had been stored before: the document is the lease of then
 }
 
-// Unlimited stands for no limit, as an allowance or as a number of slots.
-const Unlimited int64 = -1
-
 // ReservationRequest asks for one slot.
 type ReservationRequest struct {
 	lease.Slot
@@ -154,12 +151,12 @@ type ReservationRequest struct {
 
 // ActivationLimits are the limits of a first activation.
 type ActivationLimits struct {
-	Limit       int64 // in each window
-	Window      int64 // milliseconds
-	MaxMachines int64 // 0: no limit
-	MoveLimit   int64 // in each window of moves; 0: no limit
-	MoveWindow  int64 // milliseconds
-	Elsewhere   bool  // on another machine than the closed activation's, whose vacated place it cannot take back
+	Limit          Limit // in each window
+	Window         int64 // milliseconds
+	MaxMachines    Limit // activated at the same time
+	TransferLimit  Limit // in each window of transfers
+	TransferWindow int64 // milliseconds
+	Elsewhere      bool  // on another machine than the closed activation's, whose vacated place it cannot take back
 }
 
 // ReactivationLimits are the limits of re-activations.
@@ -180,17 +177,17 @@ type Outcome struct {
 	Denied           []lease.Denial // with the code no_slots; other denials are decided before
 }
 
-// Limit is the refusal of a limit that the store enforces, with the time from which a retry may succeed (0: unknown).
-type Limit struct {
+// LimitError is the refusal of a limit that the store enforces, with the time from which a retry may succeed (0: unknown).
+type LimitError struct {
 	Code    license.Code
 	Detail  string
 	RetryAt lease.Time
 }
 
-func (e *Limit) Error() string { return e.Unwrap().Error() }
+func (e *LimitError) Error() string { return e.Unwrap().Error() }
 
 // Unwrap returns the *license.Error with the code.
-func (e *Limit) Unwrap() error { return &license.Error{Code: e.Code, Detail: e.Detail} }
+func (e *LimitError) Unwrap() error { return &license.Error{Code: e.Code, Detail: e.Detail} }
 
 // IgnoreNotFound returns err, or nil if it is ErrNotFound or ErrStale: the record has gone or was replaced.
 func IgnoreNotFound(err error) error {

@@ -86,8 +86,8 @@ func newServer(t *testing.T, change ...func(*licensing.Policy, *licensing.Licens
 	s.org = org.ID
 	s.product, err = s.CreateProduct(t.Context(), licensing.Product{Record: s.meta(), Name: "CAD"})
 	must(t, err)
-	policy := licensing.Policy{Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: minute, MaxRetries: 3,
-		Grace: 10 * minute}, ActivationLimit: 100}
+	policy := licensing.DefaultPolicy(lease.TimeAndCalls, lease.Interval)
+	policy.Interval, policy.MaxRetries, policy.Grace, policy.ActivationLimit = minute, 3, 10*minute, 100
 	l := licensing.License{Record: s.meta(), Contexts: []string{"ui", "automation"}, Allowance: 10, Expires: ms(startTime.Add(24 * time.Hour)),
 		Entitlements: []license.Entitlement{{Name: "modeling", Slots: 2}, {Name: "rendering"}}}
 	for _, f := range change {

@@ -109,7 +109,7 @@ func TestPrepaidAcrossPeriods(t *testing.T) {
 // proves part of B01
 func TestTransferLimit(t *testing.T) {
 	s := newServer(t, func(p *licensing.Policy, l *licensing.License) {
-		p.MaxMachines, p.MoveLimit = 1, 2
+		p.MaxMachines, p.TransferLimit = 1, 2
 		l.Expires += 1000 * aDay
 	})
 	a, b, c, d := s.program(1), s.program(2), s.program(3), s.program(4)
@@ -155,7 +155,7 @@ func TestPeriodStartsOnce(t *testing.T) {
 //
 // proves part of B01
 func TestReturnToOwnPlaceIsNoTransfer(t *testing.T) {
-	s := newServer(t, func(p *licensing.Policy, l *licensing.License) { p.MaxMachines, p.MoveLimit = 1, 1 })
+	s := newServer(t, func(p *licensing.Policy, l *licensing.License) { p.MaxMachines, p.TransferLimit = 1, 1 })
 	a := s.program(1)
 	again := func(generation int64) func(*lease.Request) {
 		return func(r *lease.Request) {

@@ -113,7 +113,7 @@ func (u *User) CreateLicense(policyType string, license map[string]any) (product
 	u.Server.Helper()
 	product = ID(u.Must(http.StatusCreated, "POST", "/products", map[string]any{"name": "Modeler"}))
 	version = ID(u.Must(http.StatusCreated, "POST", "/products/"+product+"/versions", map[string]any{
-		"name": "1", "policy": map[string]any{"type": policyType, "activation_limit": 10, "grace": 60000},
+		"name": "1", "policy": map[string]any{"type": policyType, "activation_limit": 10, "grace_ms": 60000},
 	}))
 	return product, version, ID(u.Must(http.StatusCreated, "POST", "/versions/"+version+"/licenses", license))
 }

@@ -39,11 +39,9 @@ func newScenario(t *testing.T, change func(*LicenseTerms)) *scenario {
 	t.Helper()
 	seed := fnv.New64a()
 	_, _ = seed.Write([]byte(t.Name()))
-	terms := LicenseTerms{Slots: 1, Allowance: 100, Policy: licensing.Policy{
-		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.Interval, Interval: day, MaxRetries: 2, Grace: 3 * day,
-			ClockTolerance: hour, JournalEvery: 1},
-		ActivationLimit: 10,
-	}}
+	terms := LicenseTerms{Slots: 1, Allowance: 100, Policy: licensing.DefaultPolicy(lease.Calls, lease.Interval)}
+	terms.Policy.Interval, terms.Policy.MaxRetries, terms.Policy.Grace = day, 2, 3*day
+	terms.Policy.ClockTolerance, terms.Policy.JournalEvery = hour, 1
 	if change != nil {
 		change(&terms)
 	}

@@ -140,7 +140,7 @@ func (w *World) checkSeats() {
 			m.note("holds %v of %v, leased until %d, now %d", one.Holds, one.Reservations, one.NotAfter, w.now)
 		}
 	}
-	if n := w.Server.Version.Policy.MaxMachines; n > 0 && int64(len(machines)) > n {
+	if n := w.Server.Version.Policy.MaxMachines; n != licensing.Unlimited && len(machines) > int(n) {
 		w.fault("%d machines are activated of %d", len(machines), n)
 	}
 }

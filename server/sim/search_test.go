@@ -70,10 +70,10 @@ func newSearchWorld(holders int) *searchWorld {
 	meta := licensing.Record{Organisation: org.ID}
 	p, err := s.domain.Catalogue.CreateProduct(ctx, licensing.Product{Record: meta, Name: "CAD"})
 	check(err)
-	v, err := s.domain.Catalogue.CreateVersion(ctx, licensing.Version{Record: meta, Product: p.ID, Name: "1", Policy: licensing.Policy{
-		Settings:        lease.Settings{Type: lease.Calls, Trigger: lease.Interval, Interval: day, MaxRetries: 3, Grace: day, JournalEvery: 1},
-		ActivationLimit: 1, MaxMachines: 1,
-	}})
+	policy := licensing.DefaultPolicy(lease.Calls, lease.Interval)
+	policy.Interval, policy.MaxRetries, policy.Grace, policy.JournalEvery = day, 3, day, 1
+	policy.ActivationLimit, policy.MaxMachines = 1, 1
+	v, err := s.domain.Catalogue.CreateVersion(ctx, licensing.Version{Record: meta, Product: p.ID, Name: "1", Policy: policy})
 	check(err)
 	l, err := s.domain.Catalogue.CreateLicense(ctx, licensing.License{Record: meta, Version: v.ID, Allowance: 1000, Contexts: []string{ui},
 		Entitlements: []license.Entitlement{{Name: modeling, Slots: 1}}})

@@ -26,17 +26,17 @@ func pick[T any](d dice, from ...T) T { return from[d.random.IntN(len(from))] }
 
 // randomTerms returns the terms of a random license. Intervals are long, so that a year is quick to simulate.
 func (w dice) randomTerms() LicenseTerms {
-	p := licensing.Policy{
-		Settings: lease.Settings{
-			Type:     pick(w, lease.Calls, lease.Calls, lease.Timed, lease.TimeAndCalls, lease.Perpetual),
-			Trigger:  pick(w, lease.Interval, lease.Interval, lease.Interval, lease.EveryCall),
-			Interval: pick(w, day, 2*day, 4*day, 7*day), MaxRetries: pick(w, 0, 1, 3, 10), Grace: pick(w, 0, day, 7*day, 14*day),
-			ActivationDelay: pick(w, 0, 0, minute), ClockTolerance: pick(w, 0, hour, day), JournalEvery: pick(w, int64(1), 10, 100),
-			Statistics: w.chance(30),
-		},
-		ActivationLimit: 1000, CloneAction: pick(w, licensing.CloneRefuse, licensing.CloneRefuse, licensing.CloneSuspend),
-		MaxBorrow: pick(w, 0, 0, 30*day),
+	p := licensing.DefaultPolicy(lease.Calls, lease.Interval)
+	p.Settings = lease.Settings{
+		Type:     pick(w, lease.Calls, lease.Calls, lease.Timed, lease.TimeAndCalls, lease.Perpetual),
+		Trigger:  pick(w, lease.Interval, lease.Interval, lease.Interval, lease.EveryCall),
+		Interval: pick(w, day, 2*day, 4*day, 7*day), MaxRetries: pick(w, 0, 1, 3, 10), Grace: pick(w, 0, day, 7*day, 14*day),
+		ActivationDelay: pick(w, 0, 0, minute), ClockTolerance: pick(w, 0, hour, day), JournalEvery: pick(w, int64(1), 10, 100),
+		Statistics: w.chance(30),
 	}
+	p.ActivationLimit = 1000
+	p.CloneAction = pick(w, licensing.CloneRefuse, licensing.CloneRefuse, licensing.CloneSuspend)
+	p.MaxBorrow = pick(w, 0, 0, 30*day)
 	t := LicenseTerms{Slots: int(w.between(1, 3)), Allowance: 1_000_000_000, Expires: begin + lease.Time(5000*day)}
 	if p.Type.LimitsCalls() {
 		p.Prepaid = pick(w, int64(0), 0, 0, 20)

@@ -1965,9 +1965,9 @@ export interface components {
         CreateLicenseInput: {
             /**
              * Format: int64
-             * @description Calls, over the whole life; needed by the types calls and time_and_calls.
+             * @description Calls that the license allows, in each period if its policy has periods; required for the types calls and time_and_calls. null or absent: no limit.
              */
-            allowance?: number;
+            allowance?: number | null;
             /** @description Where entitlements are used; names of letters, digits, dots, hyphens and underscores. */
             contexts: string[];
             customer?: string;
@@ -2037,7 +2037,7 @@ export interface components {
             };
             /** @description Unique within the product. */
             name: string;
-            policy: components["schemas"]["PolicyNew"];
+            policy: components["schemas"]["PolicyInput"];
             /**
              * Format: date-time
              * @description Licenses of other versions whose maintenance lasts until then are good for this one too.
@@ -2162,9 +2162,9 @@ export interface components {
             name: string;
             /**
              * Format: int64
-             * @description How many installations may hold it at once; 0: no number.
+             * @description Installations that may hold the entitlement at once. null or absent: no limit.
              */
-            slots?: number;
+            slots?: number | null;
         };
         Event: {
             data: components["schemas"]["EventData"];
@@ -2343,8 +2343,11 @@ export interface components {
             statement?: components["schemas"]["Statement"];
         };
         License: {
-            /** Format: int64 */
-            allowance: number;
+            /**
+             * Format: int64
+             * @description Calls that the license allows, in each period if its policy has periods. null: no limit, for types that do not count calls.
+             */
+            allowance: number | null;
             archived: boolean;
             /**
              * Format: int64
@@ -2413,9 +2416,9 @@ export interface components {
             from: string;
             /**
              * Format: int64
-             * @description Of moves 0 is no limit.
+             * @description Largest count in the window. null: no limit.
              */
-            limit: number;
+            limit: number | null;
             /**
              * Format: date-time
              * @description From then on it counts anew.
@@ -2624,34 +2627,76 @@ export interface components {
             skipped: components["schemas"]["Counts"];
         };
         Overrides: {
-            /** Format: int64 */
-            activation_delay?: number;
-            /** Format: int64 */
-            activation_limit?: number;
-            /** @enum {string} */
+            /**
+             * Format: int64
+             * @description Time for which a program waits after each activation. Milliseconds. 0: none.
+             */
+            activation_delay_ms?: number;
+            /**
+             * Format: int64
+             * @description New activations of a license in each interval. 0: nobody can activate. null: no limit.
+             */
+            activation_limit?: number | null;
+            /**
+             * @description Action when two holders of one activation have been found, such as two copies of one machine that take turns.
+             * @enum {string}
+             */
             clone_action?: "refuse" | "suspend" | "report";
-            /** @enum {string} */
+            /**
+             * @description Action when more parts of a machine's fingerprint have changed than the tolerance allows.
+             * @enum {string}
+             */
             fingerprint_action?: "report" | "refuse";
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Parts of a machine's fingerprint that may change from one sync to the next. 0: none.
+             */
             fingerprint_tolerance?: number;
-            /** Format: int64 */
-            grace?: number;
-            /** Format: int64 */
-            interval?: number;
-            /** Format: int64 */
-            max_borrow?: number;
-            /** Format: int64 */
-            max_machines?: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Time for which the program may continue after the retries have failed. Milliseconds. 0: none.
+             */
+            grace_ms?: number;
+            /**
+             * Format: int64
+             * @description Time between two reports, and the window of the activation limit. Milliseconds.
+             */
+            interval_ms?: number;
+            /**
+             * Format: int64
+             * @description Longest time for which a slot may be borrowed to work offline. Milliseconds. 0: not allowed.
+             */
+            max_borrow_ms?: number;
+            /**
+             * Format: int64
+             * @description Activated installations of a license at the same time. 0: nobody can activate. null: no limit.
+             */
+            max_machines?: number | null;
+            /**
+             * Format: int64
+             * @description Failed reports in a row before the grace period begins. They share one more interval. 0: none.
+             */
             max_retries?: number;
-            /** Format: int64 */
-            move_limit?: number;
-            /** Format: int64 */
-            prepaid?: number;
-            /** Format: int64 */
-            queue?: number;
-            /** @enum {string} */
-            trigger?: "every_call" | "interval";
+            /**
+             * Format: int64
+             * @description Calls that each lease grants ahead, charged when granted; calls that are not used lapse. 0: none, calls are charged when they are reported. Allowed only with type calls or time_and_calls.
+             */
+            prepaid_block?: number;
+            /**
+             * Format: int64
+             * @description Time for which an installation that was denied a slot keeps its place in the waiting queue without asking again. Milliseconds. 0: no queue.
+             */
+            queue_timeout_ms?: number;
+            /**
+             * Format: int64
+             * @description Times that another installation may take the place which one has given up, in a window of at least 30 days. 0: none. null: no limit.
+             */
+            transfer_limit?: number | null;
+            /**
+             * @description Moment at which a program reports its usage to the server.
+             * @enum {string}
+             */
+            trigger?: "interval" | "every_call";
         };
         Period: {
             /** Format: int64 */
@@ -2665,151 +2710,213 @@ export interface components {
             until?: string;
         };
         Policy: {
-            /** Format: int64 */
-            activation_delay: number;
-            /** Format: int64 */
-            activation_limit: number;
-            /** Format: int64 */
-            clock_tolerance: number;
-            /** @enum {string} */
+            /**
+             * Format: int64
+             * @description Time for which a program waits after each activation. Milliseconds. 0: none.
+             */
+            activation_delay_ms: number;
+            /**
+             * Format: int64
+             * @description New activations of a license in each interval. 0: nobody can activate. null: no limit.
+             */
+            activation_limit: number | null;
+            /**
+             * Format: int64
+             * @description Time by which a machine's clock may be behind the latest signed time. Milliseconds.
+             */
+            clock_tolerance_ms: number;
+            /**
+             * @description Action when two holders of one activation have been found, such as two copies of one machine that take turns.
+             * @enum {string}
+             */
             clone_action: "refuse" | "suspend" | "report";
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Alternations between two holders before the activation is treated as cloned. One can be an honest mistake, such as an old machine switched on again; two are not. Used only with clone_action refuse or suspend.
+             */
             clone_limit: number;
-            /** @enum {string} */
-            fingerprint_action?: "report" | "refuse";
-            /** Format: int64 */
-            fingerprint_tolerance?: number;
-            /** Format: int64 */
-            grace: number;
-            /** Format: int64 */
-            interval: number;
-            /** Format: int64 */
-            journal_every: number;
-            /** Format: int64 */
-            max_borrow: number;
-            /** Format: int64 */
-            max_machines: number;
-            /** Format: int64 */
+            /**
+             * @description Action when more parts of a machine's fingerprint have changed than the tolerance allows.
+             * @enum {string}
+             */
+            fingerprint_action: "report" | "refuse";
+            /**
+             * Format: int64
+             * @description Parts of a machine's fingerprint that may change from one sync to the next. 0: none.
+             */
+            fingerprint_tolerance: number;
+            /**
+             * Format: int64
+             * @description Time for which the program may continue after the retries have failed. Milliseconds. 0: none.
+             */
+            grace_ms: number;
+            /**
+             * Format: int64
+             * @description Time between two reports, and the window of the activation limit. Milliseconds.
+             */
+            interval_ms: number;
+            /**
+             * Format: int64
+             * @description Calls between two writes to the machine's disk. A crash can lose at most that many. Used only with trigger interval.
+             */
+            journal_interval_calls: number;
+            /**
+             * Format: int64
+             * @description Longest time for which a slot may be borrowed to work offline. Milliseconds. 0: not allowed.
+             */
+            max_borrow_ms: number;
+            /**
+             * Format: int64
+             * @description Activated installations of a license at the same time. 0: nobody can activate. null: no limit.
+             */
+            max_machines: number | null;
+            /**
+             * Format: int64
+             * @description Failed reports in a row before the grace period begins. They share one more interval. 0: none.
+             */
             max_retries: number;
-            /** Format: int64 */
-            move_limit?: number;
-            /** @enum {string} */
+            /**
+             * @description Period after which the allowance of calls starts again: of the calendar in UTC, or fixed periods that follow each other from the license's creation. Absent: the allowance is for the license's whole life. Allowed only with type calls or time_and_calls.
+             * @enum {string}
+             */
             period?: "day" | "week" | "month" | "year" | "fixed";
-            /** Format: int64 */
-            period_length?: number;
-            /** Format: int64 */
-            prepaid: number;
-            /** Format: int64 */
-            queue?: number;
+            /**
+             * Format: int64
+             * @description Length of each fixed period of the allowance. Milliseconds. Allowed only with period fixed.
+             */
+            period_length_ms: number;
+            /**
+             * Format: int64
+             * @description Calls that each lease grants ahead, charged when granted; calls that are not used lapse. 0: none, calls are charged when they are reported. Allowed only with type calls or time_and_calls.
+             */
+            prepaid_block: number;
+            /**
+             * Format: int64
+             * @description Time for which an installation that was denied a slot keeps its place in the waiting queue without asking again. Milliseconds. 0: no queue.
+             */
+            queue_timeout_ms: number;
+            /** @description Reports of version, platform and the program's own numbers with each sync. */
             statistics: boolean;
-            trial_once?: boolean;
-            /** @enum {string} */
-            trigger: "every_call" | "interval";
-            /** @enum {string} */
+            /**
+             * Format: int64
+             * @description Times that another installation may take the place which one has given up, in a window of at least 30 days. 0: none. null: no limit.
+             */
+            transfer_limit: number | null;
+            /** @description Restriction of each customer record to one trial license of the product. */
+            trial_once: boolean;
+            /**
+             * @description Moment at which a program reports its usage to the server.
+             * @enum {string}
+             */
+            trigger: "interval" | "every_call";
+            /**
+             * @description Limit that ends a license. The type of a version never changes, because its licenses were made for it.
+             * @enum {string}
+             */
             type: "calls" | "time" | "time_and_calls" | "perpetual";
         };
-        PolicyNew: {
+        PolicyInput: {
             /**
              * Format: int64
-             * @description How long a program waits after an activation.
+             * @description Time for which a program waits after each activation. Milliseconds. 0: none. Default: 0.
              */
-            activation_delay?: number;
+            activation_delay_ms?: number;
             /**
              * Format: int64
-             * @description New activations in each interval; 0: none is allowed. Default: 10.
+             * @description New activations of a license in each interval. 0: nobody can activate. null: no limit. Default: 10.
              */
-            activation_limit?: number;
+            activation_limit?: number | null;
             /**
              * Format: int64
-             * @description How far a clock may be behind the latest signed time.
+             * @description Time by which a machine's clock may be behind the latest signed time. Milliseconds. Default: 0.
              */
-            clock_tolerance?: number;
+            clock_tolerance_ms?: number;
             /**
-             * @description What is done about two holders of one activation: refuse the newcomer, refuse both, or only report. Default: refuse.
+             * @description Action when two holders of one activation have been found, such as two copies of one machine that take turns. Default: refuse.
              * @enum {string}
              */
             clone_action?: "refuse" | "suspend" | "report";
             /**
              * Format: int64
-             * @description How often two holders must have taken turns to be called clones. Default: 2.
+             * @description Alternations between two holders before the activation is treated as cloned. One can be an honest mistake, such as an old machine switched on again; two are not. Used only with clone_action refuse or suspend. Default: 2.
              */
             clone_limit?: number;
             /**
-             * @description What is done about a machine of which more parts have changed than the tolerance allows. Default: report.
+             * @description Action when more parts of a machine's fingerprint have changed than the tolerance allows. Default: report.
              * @enum {string}
              */
             fingerprint_action?: "report" | "refuse";
             /**
              * Format: int64
-             * @description How many parts of a machine may change from one sync to the next.
+             * @description Parts of a machine's fingerprint that may change from one sync to the next. 0: none. Default: 0.
              */
             fingerprint_tolerance?: number;
             /**
              * Format: int64
-             * @description How long the program may go on after the retries.
+             * @description Time for which the program may continue after the retries have failed. Milliseconds. 0: none. Default: 0.
              */
-            grace?: number;
+            grace_ms?: number;
             /**
              * Format: int64
-             * @description Between two syncs; with every_call between heartbeats. Default: an hour, or a minute with every_call.
+             * @description Time between two reports, and the window of the activation limit. Milliseconds. Default: 3600000, with trigger every_call 60000.
              */
-            interval?: number;
+            interval_ms?: number;
             /**
              * Format: int64
-             * @description Counts between two journal writes. Default: 100.
+             * @description Calls between two writes to the machine's disk. A crash can lose at most that many. Used only with trigger interval. Default: 100.
              */
-            journal_every?: number;
+            journal_interval_calls?: number;
             /**
              * Format: int64
-             * @description How long a slot may be borrowed to work offline; 0: not at all.
+             * @description Longest time for which a slot may be borrowed to work offline. Milliseconds. 0: not allowed. Default: 0.
              */
-            max_borrow?: number;
+            max_borrow_ms?: number;
             /**
              * Format: int64
-             * @description Activated installations at a time; 0: no limit.
+             * @description Activated installations of a license at the same time. 0: nobody can activate. null: no limit. Default: null.
              */
-            max_machines?: number;
+            max_machines?: number | null;
             /**
              * Format: int64
-             * @description Failed syncs in a row before the grace begins; 0: none.
+             * @description Failed reports in a row before the grace period begins. They share one more interval. 0: none. Default: 0.
              */
             max_retries?: number;
             /**
-             * Format: int64
-             * @description How often another installation may take a place that one has given up itself, in at least 30 days; 0: no limit.
-             */
-            move_limit?: number;
-            /**
-             * @description The allowance is for each of them, by the calendar in UTC, or one after another from the license's creation on. Absent: it is for the whole life.
+             * @description Period after which the allowance of calls starts again: of the calendar in UTC, or fixed periods that follow each other from the license's creation. Absent: the allowance is for the license's whole life. Allowed only with type calls or time_and_calls.
              * @enum {string}
              */
             period?: "day" | "week" | "month" | "year" | "fixed";
             /**
              * Format: int64
-             * @description Of fixed periods.
+             * @description Length of each fixed period of the allowance. Milliseconds. Allowed only with period fixed. Default: 0.
              */
-            period_length?: number;
+            period_length_ms?: number;
             /**
              * Format: int64
-             * @description Calls that each lease grants ahead, charged when granted; what is not used lapses. 0: calls are charged when they are reported.
+             * @description Calls that each lease grants ahead, charged when granted; calls that are not used lapse. 0: none, calls are charged when they are reported. Allowed only with type calls or time_and_calls. Default: 0.
              */
-            prepaid?: number;
+            prepaid_block?: number;
             /**
              * Format: int64
-             * @description How long who was denied a slot keeps its place in line without asking again; 0: there is no line.
+             * @description Time for which an installation that was denied a slot keeps its place in the waiting queue without asking again. Milliseconds. 0: no queue. Default: 0.
              */
-            queue?: number;
-            /** @description Programs report version, platform and numbers of their own with each sync. */
+            queue_timeout_ms?: number;
+            /** @description Reports of version, platform and the program's own numbers with each sync. Default: false. */
             statistics?: boolean;
-            /** @description Each customer, by record, tries the product once. */
+            /**
+             * Format: int64
+             * @description Times that another installation may take the place which one has given up, in a window of at least 30 days. 0: none. null: no limit. Default: null.
+             */
+            transfer_limit?: number | null;
+            /** @description Restriction of each customer record to one trial license of the product. Default: false. */
             trial_once?: boolean;
             /**
-             * @description When usage is synced. Default: interval.
+             * @description Moment at which a program reports its usage to the server. Default: interval.
              * @enum {string}
              */
-            trigger?: "every_call" | "interval";
+            trigger?: "interval" | "every_call";
             /**
-             * @description What limits a license.
+             * @description Limit that ends a license. The type of a version never changes, because its licenses were made for it.
              * @enum {string}
              */
             type: "calls" | "time" | "time_and_calls" | "perpetual";
@@ -2864,9 +2971,9 @@ export interface components {
         PublishRevocationsInput: {
             /**
              * Format: int64
-             * @description How old a statement may be for license files from now on, in milliseconds; 0: any age. Absent: as before.
+             * @description Largest age of a statement for license files from now on, in milliseconds. null: no limit. Absent: as before.
              */
-            max_age_ms?: number;
+            max_age_ms?: number | null;
         };
         QueueEntry: {
             activation: string;
@@ -2972,9 +3079,9 @@ export interface components {
             licenses: number;
             /**
              * Format: int64
-             * @description How old it may be for license files, in milliseconds; 0: any age will do.
+             * @description Largest age of the statement for license files, in milliseconds. null: no limit.
              */
-            max_age_ms: number;
+            max_age_ms: number | null;
             /** Format: int64 */
             number: number;
             /** Format: date-time */
@@ -3046,8 +3153,11 @@ export interface components {
             revision?: number;
         };
         UpdateLicenseInput: {
-            /** Format: int64 */
-            allowance?: number;
+            /**
+             * Format: int64
+             * @description Calls that the license allows. null: no limit, for types that do not count calls.
+             */
+            allowance?: number | null;
             /** @description Replaces all of them. Files that were issued before still say the old ones. */
             contexts?: string[];
             customer?: string;
@@ -3117,7 +3227,7 @@ export interface components {
             };
             name?: string;
             /** @description Replaces all of it; the type stays. Programs get it with their next sync. */
-            policy?: components["schemas"]["PolicyNew"];
+            policy?: components["schemas"]["PolicyInput"];
             /**
              * Format: date-time
              * @description null: no license but its own is good for it.
@@ -3145,9 +3255,9 @@ export interface components {
             activations?: components["schemas"]["LimitWindow"];
             /**
              * Format: int64
-             * @description In each period, if there are periods.
+             * @description Calls that the license allows, in each period if there are periods. null: no limit.
              */
-            allowance: number;
+            allowance: number | null;
             /**
              * Format: int64
              * @description Calls since the license was made.
@@ -3162,10 +3272,10 @@ export interface components {
              * @description Activated now.
              */
             machines: number;
-            /** @description The latest window of moves from machine to machine. */
-            moves?: components["schemas"]["LimitWindow"];
             /** @description The present one. */
             period?: components["schemas"]["Period"];
+            /** @description Latest window of transfers from machine to machine. */
+            transfers?: components["schemas"]["LimitWindow"];
         };
         VerifyEmailInput: {
             /** @description From the link. */

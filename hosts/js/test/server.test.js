@@ -152,7 +152,7 @@ test("a program that only counts lets the rest go on", async (t) => {
 
 // proves C04 C05
 test("usage is reported by itself", async (t) => {
-  const settings = await vendor.license({ interval: 1_000, grace: 600_000 });
+  const settings = await vendor.license({ interval_ms: 1_000, grace_ms: 600_000 });
   let counted;
   const reported = new Promise((resolve) => (counted = resolve));
   const transport = async (request) => {
@@ -169,7 +169,7 @@ test("usage is reported by itself", async (t) => {
 // proves C06
 test("a license that ends calls the handler", async (t) => {
   const { heard, on_verdict } = hearing();
-  const settings = await vendor.license({ interval: 1_000, grace: 600_000 });
+  const settings = await vendor.license({ interval_ms: 1_000, grace_ms: 600_000 });
   const client = await open(t, { ...settings, on_verdict });
   await vendor.suspend(settings);
   assert.equal((await heard).code, "suspended");
@@ -178,7 +178,7 @@ test("a license that ends calls the handler", async (t) => {
 
 // proves C02 C06
 test("a program whose license ends is stopped", async (t) => {
-  const settings = await vendor.license({ interval: 1_000, grace: 600_000 });
+  const settings = await vendor.license({ interval_ms: 1_000, grace_ms: 600_000 });
   const p = program(
     t,
     `import { OneLicenseClient } from "onelicense";
@@ -223,7 +223,7 @@ test("on loopback a program without a pin goes on, with a warning", async (t) =>
 
 // proves C03
 test("construction waits the activation delay", async (t) => {
-  const settings = await vendor.license({ activation_delay: 300 });
+  const settings = await vendor.license({ activation_delay_ms: 300 });
   let answered;
   const transport = async (request) => {
     const answer = await send(request);
@@ -263,7 +263,7 @@ test("one slot and two installations", async (t) => {
 
 // proves part of B03
 test("a slot is borrowed", async (t) => {
-  const settings = await vendor.license({ max_borrow: 86_400_000 });
+  const settings = await vendor.license({ max_borrow_ms: 86_400_000 });
   const client = await open(t, settings);
   await client.reserve("ui", "rendering", { borrow: 36_000_000 });
   const [{ not_after, reservations }] = client.status().licenses;
@@ -337,7 +337,7 @@ test("a machine without a network is activated by hand", async (t) => {
 
 // proves part of S23
 test("a lease that has run out is renewed by hand", async (t) => {
-  const values = await vendor.license({ interval: 60_000, grace: 0 });
+  const values = await vendor.license({ interval_ms: 60_000, grace_ms: 0 });
   const settings = { ...values, storage: folder(), transport: Object.assign(line(), { cut: true }), offline: true };
   const first = await open(t, settings);
   await first.importAnswer(await carried(values, await first.exportRequest()));
@@ -345,7 +345,7 @@ test("a lease that has run out is renewed by hand", async (t) => {
   await first.shutdown();
   settings.clock = { ...systemClock, now: () => systemClock.now() + 120_000 };
   assert.equal(await codeOf(open(t, { ...settings, offline: false })), "lease_expired");
-  await vendor.policy(values, { interval: 3_600_000 });
+  await vendor.policy(values, { interval_ms: 3_600_000 });
   const client = await open(t, settings);
   assert.equal(await codeOf(client.consume()), "lease_expired");
   assert.equal(client.status().licenses[0].verdict.code, "lease_expired");
@@ -507,7 +507,7 @@ test("a program that exits at once has stored what it counted", async (t) => {
 
 // proves C14 C18
 test("a program that is killed loses only what was not journaled", async (t) => {
-  const settings = { ...(await vendor.license({ journal_every: 1 })), storage: folder() };
+  const settings = { ...(await vendor.license({ journal_interval_calls: 1 })), storage: folder() };
   const p = program(
     t,
     `import { OneLicenseClient } from "onelicense";

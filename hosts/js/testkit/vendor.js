@@ -56,7 +56,7 @@ export class Vendor {
 
   /** A license under a version of its own: what a program must know of it, as settings. */
   async license(policy = {}, license = {}) {
-    policy = { type: "calls", interval: 3_600_000, activation_limit: 100, ...policy };
+    policy = { type: "calls", interval_ms: 3_600_000, activation_limit: 100, ...policy };
     const version = (await this.ask("POST", `/products/${this.product}/versions`, { name: `v${++this.#names}`, policy })).id;
     const made = await this.ask("POST", `/versions/${version}/licenses`, {
       name: "Plant 7",

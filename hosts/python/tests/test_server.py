@@ -135,7 +135,7 @@ def test_calls_of_many_threads_are_all_counted(vendor, tmp_path):
 
 # proves C04, C05
 def test_usage_is_reported_by_itself(vendor, tmp_path):
-    values = vendor.license({"interval": 1_000, "grace": 600_000})
+    values = vendor.license({"interval_ms": 1_000, "grace_ms": 600_000})
     with OneLicenseClient(values, storage=tmp_path) as c:
         c.consume(2)
         until(lambda: vendor.used(values) == 2)
@@ -143,7 +143,7 @@ def test_usage_is_reported_by_itself(vendor, tmp_path):
 
 # proves C06
 def test_a_license_that_ends_calls_the_handler(vendor, tmp_path):
-    values, failed = vendor.license({"interval": 1_000, "grace": 600_000}), []
+    values, failed = vendor.license({"interval_ms": 1_000, "grace_ms": 600_000}), []
     ended = threading.Event()
 
     def stop(verdict):
@@ -158,7 +158,7 @@ def test_a_license_that_ends_calls_the_handler(vendor, tmp_path):
 
 # proves C02, C06
 def test_a_program_whose_license_ends_is_stopped(vendor, tmp_path):
-    values = vendor.license({"interval": 1_000, "grace": 600_000})
+    values = vendor.license({"interval_ms": 1_000, "grace_ms": 600_000})
     source = f"import onelicense, threading; onelicense.OneLicenseClient({values!r}, storage={str(tmp_path)!r}); print('on', flush=True); threading.Event().wait()"
     with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGE)}) as p:
         assert p.stdout.readline() == "on\n"
@@ -190,7 +190,7 @@ def test_another_root_is_refused(vendor, tmp_path):
 
 # proves C03
 def test_the_activation_delay_is_waited_for(vendor, tmp_path):
-    values = vendor.license({"activation_delay": 300})
+    values = vendor.license({"activation_delay_ms": 300})
     clock, answered = System(), []
 
     class Timed(HTTP):
@@ -229,7 +229,7 @@ def test_one_slot_and_two_installations(vendor, tmp_path):
 
 # proves part of B03
 def test_a_slot_is_borrowed(vendor, tmp_path):
-    values = vendor.license({"max_borrow": 86_400_000})
+    values = vendor.license({"max_borrow_ms": 86_400_000})
     with OneLicenseClient(values, storage=tmp_path / "a") as c:
         c.reserve("ui", "rendering", borrow=36_000)
         one = c.status()["licenses"][0]
@@ -299,7 +299,7 @@ def test_a_machine_without_a_network_is_activated_by_hand(vendor, tmp_path):
 
 # proves part of S23
 def test_a_lease_that_has_run_out_is_renewed_by_hand(vendor, tmp_path):
-    values, transport = vendor.license({"interval": 60_000, "grace": 0}), Cut()
+    values, transport = vendor.license({"interval_ms": 60_000, "grace_ms": 0}), Cut()
     transport.working = False
     settings = {**values, "storage": tmp_path, "transport": transport, "offline": True}
     with OneLicenseClient(settings) as c:

@@ -68,7 +68,7 @@ class Vendor:
 
     def license(self, policy=None, **license):
         """A license under a version of its own: what a program must know of it, as settings."""
-        policy = {"type": "calls", "interval": 3_600_000, "activation_limit": 100, **(policy or {})}
+        policy = {"type": "calls", "interval_ms": 3_600_000, "activation_limit": 100, **(policy or {})}
         version = self.ask("POST", f"/products/{self.product}/versions", name=f"v{next(self._names)}", policy=policy)["id"]
         wanted = {"name": "Plant 7", "contexts": ["ui", "automation"], "entitlements": [{"name": "rendering", "slots": 1}, {"name": "cam"}], **license}
         if "calls" in policy["type"]:

@@ -57,8 +57,8 @@ func openShop(t *testing.T, environment ...string) *backupShop {
 	s.must("login", "--as", "ada@acme.test")
 	s.product = s.made("products", "create", "--name", "CAD")
 	s.version = s.made("versions", "create", s.product, "--name", "1", "--policy.type", "calls", "--policy.trigger", "every_call",
-		"--policy.interval", "60000",
-		"--policy.grace", "600000", "--policy.activation-limit", "100")
+		"--policy.interval-ms", "60000",
+		"--policy.grace-ms", "600000", "--policy.activation-limit", "100")
 	s.license = s.made("licenses", "create", s.version, "--contexts", "ui", "--entitlements", "name=rendering,slots=2", "--allowance",
 		"100000")
 	var product struct{ Root string }

@@ -188,7 +188,7 @@ func (o *testOwner) createLicense() (s testLicense) {
 	o.request("POST", "/products", map[string]any{"name": "CAD"}, &made)
 	s.product = made.ID
 	o.request("POST", fmt.Sprintf("/products/%s/versions", s.product), map[string]any{"name": "1", "policy": map[string]any{
-		"type": "calls", "trigger": "every_call", "interval": 3600_000, "max_retries": 3, "grace": 3600_000, "activation_limit": 1000,
+		"type": "calls", "trigger": "every_call", "interval_ms": 3600_000, "max_retries": 3, "grace_ms": 3600_000, "activation_limit": 1000,
 		"max_machines": installations}}, &made)
 	s.version = made.ID
 	o.request(

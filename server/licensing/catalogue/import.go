@@ -22,7 +22,6 @@ func (s *Service) ImportProduct(ctx context.Context, p licensing.Product) (licen
 
 // ImportVersion creates a version of an export, of the product that it names.
 func (s *Service) ImportVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
-	v.Policy = v.Policy.WithDefaults()
 	if err := v.Check(); err != nil {
 		return licensing.Version{}, err
 	}

@@ -8,9 +8,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// CreateVersion creates a version of a product. Settings of the policy that are 0 and cannot be get their defaults.
+// CreateVersion creates a version of a product.
 func (s *Service) CreateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
-	v.Policy = v.Policy.WithDefaults()
 	if err := v.Check(); err != nil {
 		return licensing.Version{}, err
 	}
@@ -28,7 +27,6 @@ func (s *Service) CreateVersion(ctx context.Context, v licensing.Version) (licen
 // UpdateVersion changes name, description, archived, metadata and policy. The policy's type cannot change: the version's licenses were made
 // for it.
 func (s *Service) UpdateVersion(ctx context.Context, v licensing.Version) (licensing.Version, error) {
-	v.Policy = v.Policy.WithDefaults()
 	if err := v.Check(); err != nil {
 		return licensing.Version{}, err
 	}

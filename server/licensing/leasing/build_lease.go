@@ -39,7 +39,7 @@ func (s *Service) buildAdvance(
 	if at.activates {
 		a.NewActivation = &licensing.ActivationLimits{
 			Limit: x.policy.ActivationLimit, Window: x.policy.Interval, MaxMachines: x.policy.MaxMachines,
-			MoveLimit: x.policy.MoveLimit, MoveWindow: longWindow(x.policy), Elsewhere: len(x.untoleratedChanges(held)) > 0,
+			TransferLimit: x.policy.TransferLimit, TransferWindow: longWindow(x.policy), Elsewhere: len(x.untoleratedChanges(held)) > 0,
 		}
 	}
 	if at.reactivation != nil {

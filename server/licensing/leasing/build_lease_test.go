@@ -18,10 +18,10 @@ func TestLargestLeaseFits(t *testing.T) {
 	l := lease.Lease{
 		Product: id, License: id, Activation: hash, Generation: lease.MaxCount, Number: lease.MaxCount, Link: hash, Request: hash,
 		Nonce: strings.Repeat("f", 32), Time: lease.MaxCount, Epoch: lease.MaxCount, Verdict: license.CodeExhausted,
-		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.EveryCall, Interval: licensing.MaxDuration,
-			MaxRetries: licensing.MaxRetries, Grace: licensing.MaxDuration,
-			ActivationDelay: licensing.MaxDelay, ClockTolerance: licensing.MaxDuration, JournalEvery: licensing.MaxJournal,
-			Prepaid: licensing.MaxPrepaid, Statistics: true},
+		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.EveryCall, Interval: licensing.LargestInterval,
+			MaxRetries: licensing.LargestMaxRetries, Grace: licensing.LargestGrace,
+			ActivationDelay: licensing.LargestActivationDelay, ClockTolerance: licensing.LargestClockTolerance, JournalEvery: licensing.LargestJournalEvery,
+			Prepaid: licensing.LargestPrepaid, Statistics: true},
 		Counters: lease.Counters{Used: lease.MaxCount, Allowance: lease.MaxCount, Counted: lease.MaxCount, Granted: lease.MaxCount},
 		List:     &lease.StatementRef{Number: lease.MaxCount, Hash: hash}, Expires: lease.MaxCount, NotAfter: lease.MaxCount,
 	}

@@ -46,7 +46,7 @@ const queueKind = "seat_line"
 func (x *syncRequest) touchesQueue() bool {
 	r, holds := x.request, x.license.License.Holds
 	asks := len(r.Want) > 0 || r.Goodbye
-	if asks && x.policy.Queue > 0 || (asks || len(r.Drop) > 0) && len(holds) > 0 {
+	if asks && x.policy.QueueTimeout > 0 || (asks || len(r.Drop) > 0) && len(holds) > 0 {
 		return true
 	}
 	return slices.ContainsFunc(holds, func(h licensing.Hold) bool { return isHoldFor(&h, x) })
@@ -71,7 +71,7 @@ func (s *Service) queues() licensing.Entries[queue] {
 // stillWaiting reports whether an entry of the queue counts: its installation has asked again within the queue's timeout.
 func (x *syncRequest) stillWaiting(w queueEntry) bool {
 	//mutant:tests always: who does not ask is passed over
-	return w.Asked+lease.Time(x.policy.Queue) > x.now
+	return w.Asked+lease.Time(x.policy.QueueTimeout) > x.now
 }
 
 // slotsReservedForOthers returns the number of slots of the entitlement that other installations have precedence for.
@@ -166,7 +166,7 @@ func (x *syncRequest) nextQueue(o licensing.Outcome) (next queue, changed bool) 
 	mine := x.key.Activation
 	denied := map[string]bool{}
 	for _, d := range o.Denied {
-		denied[d.Entitlement] = x.policy.Queue > 0
+		denied[d.Entitlement] = x.policy.QueueTimeout > 0
 	}
 	for _, w := range x.queue.Waiting {
 		if !x.stillWaiting(w) {
@@ -248,7 +248,7 @@ func (s *Service) Queue(ctx context.Context, org, id license.ID) ([]Waiting, err
 			continue
 		}
 		position[w.Entitlement]++
-		next := Waiting{w.Entitlement, w.Activation, position[w.Entitlement], w.Since, w.Asked + lease.Time(x.policy.Queue), 0}
+		next := Waiting{w.Entitlement, w.Activation, position[w.Entitlement], w.Since, w.Asked + lease.Time(x.policy.QueueTimeout), 0}
 		if of := ends[w.Entitlement]; next.Position <= int64(len(of)) {
 			next.Expected = of[next.Position-1]
 		}

@@ -68,7 +68,7 @@ func (s *Service) refuseUnknown(ctx context.Context, x *syncRequest) (Answer, er
 
 // limitRefusal returns the refusal of a limit that the store enforces. If its end is not known, as when a machine has to leave, the program
 // may retry after an interval.
-func (s *Service) limitRefusal(x *syncRequest, limit *licensing.Limit) *refusal {
+func (s *Service) limitRefusal(x *syncRequest, limit *licensing.LimitError) *refusal {
 	why := newRefusal(limit.Code, "%s", limit.Detail)
 	if limit.Code.Verdict().Class == license.ClassRetryAt {
 		why.retryAt = max(limit.RetryAt, x.now+1)

@@ -128,7 +128,7 @@ func (s *Service) answer(ctx context.Context, x *syncRequest) (_ Answer, err err
 	} else {
 		advanced, err = s.store.Advance(ctx, advance)
 	}
-	if limit := (*licensing.Limit)(nil); errors.As(err, &limit) {
+	if limit := (*licensing.LimitError)(nil); errors.As(err, &limit) {
 		return s.refuse(x, s.limitRefusal(x, limit))
 	} else if errors.Is(err, licensing.ErrNotFound) { // deleted concurrently: decide anew, which refuses it
 		return Answer{}, licensing.ErrStale

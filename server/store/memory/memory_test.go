@@ -63,7 +63,7 @@ func advance(t testing.TB, s *memory.Store, n int64) {
 		Lease: func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 	}
 	if n == 1 {
-		a.NewActivation = &licensing.ActivationLimits{Limit: 1, Window: 1}
+		a.NewActivation = &licensing.ActivationLimits{Limit: 1, Window: 1, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited}
 	}
 	if _, err := s.Advance(context.Background(), a); err != nil {
 		t.Fatal(err)

@@ -71,7 +71,7 @@ func (s *Store) advance(ctx context.Context, a *licensing.Advance) (licensing.Ad
 	}
 	p := newPlan(a, l)
 	charges, err := s.dryRun(d, m, a, &p)
-	if limit := (*licensing.Limit)(nil); errors.As(err, &limit) {
+	if limit := (*licensing.LimitError)(nil); errors.As(err, &limit) {
 		return licensing.AdvanceResult{}, s.recheck(ctx, d, a, err)
 	} else if err != nil {
 		return licensing.AdvanceResult{}, err
@@ -195,7 +195,7 @@ func (s *Store) execute(ctx context.Context, d activation, a *licensing.Advance,
 				return err
 			},
 		})
-		if limit := (*licensing.Limit)(nil); errors.As(err, &limit) || errors.Is(err, licensing.ErrNotFound) {
+		if limit := (*licensing.LimitError)(nil); errors.As(err, &limit) || errors.Is(err, licensing.ErrNotFound) {
 			return licensing.AdvanceResult{}, errors.Join(s.undoClaim(ctx, d), err)
 		} else if errors.Is(err, errTokenClosed) {
 			return licensing.AdvanceResult{}, errRetry

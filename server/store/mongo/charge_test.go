@@ -68,7 +68,11 @@ func TestMeterPrunesTraces(t *testing.T) {
 	most := 0
 	for n := range installations {
 		c.mustAdvance(fmt.Sprint(n), fmt.Sprint(n, " activates"), countsCalls(1),
-			func(a *licensing.Advance) { a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1} })
+			func(a *licensing.Advance) {
+				a.NewActivation = &licensing.ActivationLimits{
+					Limit: 1 << 30, Window: 1, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited,
+				}
+			})
 		raw, err := findOne[bson.Raw](t.Context(), c.s.meters, newDoc("_id", string(c.license)))
 		if err != nil {
 			t.Fatal(err)

@@ -80,7 +80,7 @@ func (c *scene) advance(name, request string, with ...func(*licensing.Advance)) 
 		To: lease.Position{Generation: max(1, held.Head.Generation), Number: held.Head.Number + 1,
 			Link: lease.NextLink(lease.OriginLink, hash)}}
 	if held.Head.Generation == 0 {
-		a.NewActivation = &licensing.ActivationLimits{Limit: 100, Window: 1000, MaxMachines: 3}
+		a.NewActivation = &licensing.ActivationLimits{Limit: 100, Window: 1000, MaxMachines: 3, TransferLimit: licensing.Unlimited}
 	}
 	for _, f := range with {
 		f(&a)

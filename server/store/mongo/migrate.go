@@ -21,6 +21,7 @@ var migrations = []func(context.Context, *Store) error{
 	foldActivationNames,
 	memberLists,
 	listIndexes,
+	migrateZeroLimits,
 }
 
 // migrate applies the missing migrations. It returns an error when the data has a newer schema than steps.

@@ -208,7 +208,7 @@ func installation(c *scene, f *processGroup, n int, finished chan struct{}, coun
 			UsageCharge: licensing.UsageCharge{Counted: number, Block: block, Allowance: licensing.Unlimited}, To: lease.Position{Generation: 1,
 				Number: number, Link: lease.NextLink(lease.OriginLink, request)}}
 		if number == 1 {
-			a.NewActivation = &licensing.ActivationLimits{Limit: 1000, Window: 1000, MaxMachines: installations}
+			a.NewActivation = &licensing.ActivationLimits{Limit: 1000, Window: 1000, MaxMachines: installations, TransferLimit: licensing.Unlimited}
 		}
 		switch held {
 		case 0:

@@ -131,9 +131,9 @@ func newCostScene(t *testing.T, slots int) *costScene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, err := k.service.Catalogue.CreateVersion(ctx, licensing.Version{Record: m, Product: product.ID, Name: "1",
-		Policy: licensing.Policy{
-			Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, Grace: 3600_000}, ActivationLimit: 1000}})
+	policy := licensing.DefaultPolicy(lease.Calls, lease.EveryCall)
+	policy.Interval, policy.Grace, policy.ActivationLimit = 3600_000, 3600_000, 1000
+	version, err := k.service.Catalogue.CreateVersion(ctx, licensing.Version{Record: m, Product: product.ID, Name: "1", Policy: policy})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func TestOldNodesServeDuringMigration(t *testing.T) {
 	}
 	const before = 4
 	for n := range before {
-		c.mustAdvance(fmt.Sprint(n), "first", countsCalls(1), func(a *licensing.Advance) { a.NewActivation.MaxMachines = 0 })
+		c.mustAdvance(fmt.Sprint(n), "first", countsCalls(1), func(a *licensing.Advance) { a.NewActivation.MaxMachines = licensing.Unlimited })
 	}
 	c.mustAdvance("0", "takes", reserves("seat"))
 
@@ -70,7 +70,7 @@ func TestOldNodesServeDuringMigration(t *testing.T) {
 		all.Go(func() { errs[n] = node.migrate(ctx, steps) })
 	}
 	for n := range 10 {
-		c.mustAdvance(fmt.Sprint(before+n), "first", countsCalls(1), func(a *licensing.Advance) { a.NewActivation.MaxMachines = 0 })
+		c.mustAdvance(fmt.Sprint(before+n), "first", countsCalls(1), func(a *licensing.Advance) { a.NewActivation.MaxMachines = licensing.Unlimited })
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {

@@ -73,13 +73,40 @@ type reservationRequest struct {
 	Reduced     bool   `bson:"narrowed,omitempty"` // the pool may have had more slots before
 }
 
+// activationLimits are those of a plan. A plan can be of an older node, for which 0 was no limit of machines and transfers, and be finished by
+// a newer one or the other way round: so there 0 stays no limit, and -1 allows none.
 type activationLimits struct {
-	Limit       int64 `bson:"limit"`
-	Window      int64 `bson:"window"`
-	MaxMachines int64 `bson:"max_machines"`
-	MoveLimit   int64 `bson:"move_limit"`
-	MoveWindow  int64 `bson:"move_window"`
-	Elsewhere   bool  `bson:"elsewhere,omitempty"`
+	Limit          int64 `bson:"limit"`
+	Window         int64 `bson:"window"`
+	MaxMachines    int64 `bson:"max_machines"`
+	TransferLimit  int64 `bson:"move_limit"`
+	TransferWindow int64 `bson:"move_window"`
+	Elsewhere      bool  `bson:"elsewhere,omitempty"`
+}
+
+func newActivationLimits(l licensing.ActivationLimits) *activationLimits {
+	return &activationLimits{
+		Limit: int64(l.Limit), Window: l.Window, MaxMachines: zeroAsUnlimited(int64(l.MaxMachines)),
+		TransferLimit: zeroAsUnlimited(int64(l.TransferLimit)), TransferWindow: l.TransferWindow, Elsewhere: l.Elsewhere,
+	}
+}
+
+func (l activationLimits) record() licensing.ActivationLimits {
+	return licensing.ActivationLimits{
+		Limit: licensing.Limit(l.Limit), Window: l.Window, MaxMachines: licensing.Limit(zeroAsUnlimited(l.MaxMachines)),
+		TransferLimit: licensing.Limit(zeroAsUnlimited(l.TransferLimit)), TransferWindow: l.TransferWindow, Elsewhere: l.Elsewhere,
+	}
+}
+
+// zeroAsUnlimited exchanges 0 and Unlimited, in either direction.
+func zeroAsUnlimited(n int64) int64 {
+	switch n {
+	case 0:
+		return licensing.Unlimited
+	case licensing.Unlimited:
+		return 0
+	}
+	return n
 }
 
 type reactivationLimits struct {
@@ -97,8 +124,7 @@ func newPlan(a *licensing.Advance, l licenseLimits) plan {
 			l.mayBeOverCapacity(w.Entitlement)})
 	}
 	if a.NewActivation != nil {
-		limit := activationLimits(*a.NewActivation)
-		p.NewActivation = &limit
+		p.NewActivation = newActivationLimits(*a.NewActivation)
 	}
 	if a.Reactivation != nil {
 		p.Reactivation = &reactivationLimits{a.Reactivation.Budget, a.Reactivation.Window, a.Reactivation.History}
@@ -117,7 +143,7 @@ func (p *plan) advance(a *licensing.Advance) *licensing.Advance {
 		planned.Reserve = append(planned.Reserve, w.record())
 	}
 	if p.NewActivation != nil {
-		limit := licensing.ActivationLimits(*p.NewActivation)
+		limit := p.NewActivation.record()
 		planned.NewActivation = &limit
 	}
 	if p.Reactivation != nil {

@@ -20,6 +20,7 @@ var migrations = []string{
 	memberEditsSchema,
 	listsSchema,
 	archivedSchema,
+	limitsSchema,
 }
 
 // migrate applies the missing migrations, each in a transaction of its own. It returns an error when the file has a newer schema than

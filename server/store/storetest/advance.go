@@ -149,7 +149,7 @@ func failedLease(t *testing.T, w *fixture) {
 
 // proves S16
 func activationWindow(t *testing.T, w *fixture) {
-	two := activate(2, 1000, 0)
+	two := activate(2, 1000, licensing.Unlimited)
 	w.installation("a").mustAdvance(t, at(noon), two)
 	w.installation("b").mustAdvance(t, at(noon+999), two)
 	c := w.installation("c")
@@ -161,7 +161,7 @@ func activationWindow(t *testing.T, w *fixture) {
 	w.installation("d").mustAdvance(t, at(noon+1001), two)
 	_, err = w.installation("e").tryAdvance(at(noon+1001), two)
 	requireLimit(t, err, license.CodeActivationLimit, noon+2000)
-	_, err = w.installation("e").tryAdvance(at(noon+5000), activate(0, 1000, 0))
+	_, err = w.installation("e").tryAdvance(at(noon+5000), activate(0, 1000, licensing.Unlimited))
 	if !isCode(license.CodeActivationLimit)(err) {
 		t.Errorf("limit 0: %v", err)
 	}

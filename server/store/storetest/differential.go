@@ -105,7 +105,7 @@ func (a *generator) meta(id license.ID) licensing.Record {
 // describe returns a text that is the same for the same result. Empty values are left out, since stores may differ in whether they return
 // them.
 func describe(v any, err error) string {
-	var limit *licensing.Limit
+	var limit *licensing.LimitError
 	var invalid *licensing.Invalid
 	switch {
 	case errors.As(err, &limit):

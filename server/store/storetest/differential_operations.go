@@ -216,8 +216,10 @@ func (a *generator) advance() (string, operation) {
 	if a.IntN(3) == 0 {
 		next.Release = []string{pick(a, "seat", "desk")}
 	}
-	limits := licensing.ActivationLimits{Limit: pick[int64](a, 2, 100), Window: 20, MaxMachines: pick[int64](a, 0, 1, 2),
-		MoveLimit: pick[int64](a, 0, 1), MoveWindow: 50}
+	limits := licensing.ActivationLimits{
+		Limit: pick[licensing.Limit](a, 2, 100), Window: 20, MaxMachines: pick[licensing.Limit](a, licensing.Unlimited, 0, 1, 2, 2),
+		TransferLimit: pick[licensing.Limit](a, licensing.Unlimited, 0, 1), TransferWindow: 50,
+	}
 	restores, off, counts, back, again, fails := a.IntN(6) == 0, a.revisionOffset(), pick[int64](a, 0, 1,
 		7), a.IntN(20) == 0, a.IntN(10) == 0, a.IntN(20) == 0
 	return fmt.Sprintf("advance %+v, %+v, restores %t, off by %d, counts %d, back %t, again %t, fails %t", next, limits, restores, off, counts,

@@ -88,10 +88,10 @@ func concurrentPeriodStart(t *testing.T, w *fixture) {
 }
 
 // withTransferLimit activates with limits of machines and of transfers.
-func withTransferLimit(machines, limit int64) func(*licensing.Advance) {
+func withTransferLimit(machines, limit licensing.Limit) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
-		activate(1<<40, 1, machines)(a)
-		a.NewActivation.MoveLimit, a.NewActivation.MoveWindow = limit, 1000
+		activate(licensing.Unlimited, 1, machines)(a)
+		a.NewActivation.TransferLimit, a.NewActivation.TransferWindow = limit, 1000
 	}
 }
 
@@ -149,7 +149,7 @@ func returnsAreNotTransfers(t *testing.T, w *fixture) {
 	m := w.meter(t)
 	requireDeepEqual(t, []int64{m.Machines, m.Places, m.Moves}, []int64{1, 1, 1})
 	for n := range 5 {
-		w.installation(fmt.Sprint(n)).mustAdvance(t, withTransferLimit(0, 1))
+		w.installation(fmt.Sprint(n)).mustAdvance(t, withTransferLimit(licensing.Unlimited, 1))
 	}
 	requireDeepEqual(t, w.meter(t).Moves, int64(1))
 }

@@ -91,8 +91,8 @@ func entitlementWithoutSlots(t *testing.T, w *fixture) {
 }
 
 func deniedActivation(t *testing.T, w *fixture) {
-	w.installation("a").mustAdvance(t, activate(1, 1000, 0))
-	_, err := w.installation("b").tryAdvance(activate(1, 1000, 0), reserves("modeling", 1), counted(7, 10))
+	w.installation("a").mustAdvance(t, activate(1, 1000, licensing.Unlimited))
+	_, err := w.installation("b").tryAdvance(activate(1, 1000, licensing.Unlimited), reserves("modeling", 1), counted(7, 10))
 	if !isCode(license.CodeActivationLimit)(err) {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func deniedActivation(t *testing.T, w *fixture) {
 // proves S27
 func concurrentActivations(t *testing.T, w *fixture) {
 	if n := runConcurrently(t, func(n int) error {
-		_, err := w.installation(fmt.Sprint("window ", n)).tryAdvance(activate(1, 1000, 0))
+		_, err := w.installation(fmt.Sprint("window ", n)).tryAdvance(activate(1, 1000, licensing.Unlimited))
 		return err
 	}, isCode(license.CodeActivationLimit)); n != 1 {
 		t.Errorf("%d activations against a limit of 1", n)

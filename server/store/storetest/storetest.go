@@ -165,17 +165,18 @@ func (w *fixture) newProduct(name string) licensing.Product {
 func (w *fixture) newVersion(name string) licensing.Version {
 	return licensing.Version{Record: w.newRecord(), Product: w.product.ID, Name: name, Description: "the first", Released: noon - 5,
 		Policy: licensing.Policy{
-			Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 3, Grace: 600_000,
+			Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.Interval, Interval: 60_000, MaxRetries: 2, Grace: 600_000,
 				ActivationDelay: 5, ClockTolerance: 7, JournalEvery: 100, Prepaid: 50, Statistics: true},
-			ActivationLimit: 1000, MaxMachines: 9, TrialOnce: true, MoveLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000,
+			ActivationLimit: 1000, MaxMachines: 9, TrialOnce: true, TransferLimit: 4, Period: licensing.PeriodFixed, PeriodLength: 3_600_000,
 			MaxBorrow: 86_400_000, CloneAction: licensing.CloneSuspend, CloneLimit: 3,
-			FingerprintAction: licensing.FingerprintRefuse, FingerprintTolerance: 1, Queue: 5_000,
+			FingerprintAction: licensing.FingerprintRefuse, FingerprintTolerance: 1, QueueTimeout: 5_000,
 		}}
 }
 
 func (w *fixture) newLicense(name string) licensing.License {
-	trigger, action, machine, n, retries := lease.EveryCall, licensing.CloneReport, licensing.FingerprintReport,
-		func(n int64) *int64 { return &n }, 2
+	trigger, action, machine, retries := lease.EveryCall, licensing.CloneReport, licensing.FingerprintReport, 2
+	n := func(n int64) *int64 { return &n }
+	limit := func(n licensing.Limit) *licensing.Limit { return &n }
 	return licensing.License{Record: w.newRecord(), Product: w.product.ID, Version: w.version.ID, Name: name, Customer: "Miller",
 		CustomerID: newID(),
 		Contexts:   []string{"ui", "automation"}, Entitlements: []license.Entitlement{{Name: "modeling", Slots: 5}, {Name: "rendering"}},
@@ -187,9 +188,9 @@ func (w *fixture) newLicense(name string) licensing.License {
 		Holds: []licensing.Hold{{ID: newID(), Entitlement: "modeling", Slots: 2, Note: "Ada", Activation: lease.OriginLink,
 			Part: lease.FingerprintPart{Name: "user", Hash: "ffeeddccbbaa99887766554433221100"}, From: noon, Until: noon + 3}},
 		Fingerprint: []lease.FingerprintPart{{Name: "disk", Hash: "00112233445566778899aabbccddeeff"}}, Overrides: licensing.Overrides{
-			Trigger: &trigger, Interval: n(1), MaxRetries: &retries, Grace: n(0), ActivationDelay: n(3), ActivationLimit: n(4),
-			MaxMachines: n(5), MoveLimit: n(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action, FingerprintAction: &machine,
-			FingerprintTolerance: n(9), Queue: n(10),
+			Trigger: &trigger, Interval: n(1), MaxRetries: &retries, Grace: n(0), ActivationDelay: n(3), ActivationLimit: limit(4),
+			MaxMachines: limit(5), TransferLimit: limit(8), MaxBorrow: n(6), Prepaid: n(7), CloneAction: &action, FingerprintAction: &machine,
+			FingerprintTolerance: n(9), QueueTimeout: n(10),
 		}}
 }
 
@@ -260,9 +261,9 @@ func (i *installation) mustAdvance(t *testing.T, with ...func(*licensing.Advance
 	return l
 }
 
-func activate(limit, window, machines int64) func(*licensing.Advance) {
+func activate(limit licensing.Limit, window int64, machines licensing.Limit) func(*licensing.Advance) {
 	return func(a *licensing.Advance) {
-		a.NewActivation = &licensing.ActivationLimits{Limit: limit, Window: window, MaxMachines: machines}
+		a.NewActivation = &licensing.ActivationLimits{Limit: limit, Window: window, MaxMachines: machines, TransferLimit: licensing.Unlimited}
 		if a.From != (lease.Position{}) {
 			a.To.Generation, a.To.Number = a.From.Generation+1, 1
 		}
@@ -270,7 +271,7 @@ func activate(limit, window, machines int64) func(*licensing.Advance) {
 }
 
 // activated makes the advance an activation that no limit refuses.
-func activated(a *licensing.Advance) { activate(1<<40, 1000, 0)(a) }
+func activated(a *licensing.Advance) { activate(licensing.Unlimited, 1000, licensing.Unlimited)(a) }
 
 // reactivated makes the advance a re-activation with a history in which only the revision is set.
 func reactivated(budget, window int64) func(*licensing.Advance) {
@@ -357,7 +358,7 @@ func requireError(t *testing.T, got, want error) {
 // requireLimit checks the code and the retry time of a refusal by a limit.
 func requireLimit(t *testing.T, err error, code license.Code, retryAt lease.Time) {
 	t.Helper()
-	var limit *licensing.Limit
+	var limit *licensing.LimitError
 	if !errors.As(err, &limit) || limit.Code != code || limit.RetryAt != retryAt {
 		t.Fatalf("got %v, want %s until %d", err, code, retryAt)
 	}

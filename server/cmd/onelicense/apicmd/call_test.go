@@ -33,7 +33,7 @@ func TestBodyFromFileAndFlags(t *testing.T) {
 	l := newTestServer(t)
 	_, _, err := run(
 		t,
-		`{"name":"Big","contexts":["ui"],"entitlements":[],"metadata":{"a":"b"},"overrides":{"grace":5}}`,
+		`{"name":"Big","contexts":["ui"],"entitlements":[],"metadata":{"a":"b"},"overrides":{"grace_ms":5}}`,
 		"licenses",
 		"create",
 		version,
@@ -56,7 +56,7 @@ func TestBodyFromFileAndFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"name":"Big","contexts":["ui","automation","cli"],"entitlements":[{"name":"rendering","slots":5},{"name":"export"}],` +
-		`"metadata":{"note":"x=y","kind":"big"},"overrides":{"grace":5,"max_retries":3},"allowance":9007199254740993}`
+		`"metadata":{"note":"x=y","kind":"big"},"overrides":{"grace_ms":5,"max_retries":3},"allowance":9007199254740993}`
 	if got := l.requests[0].body; !sameBody(got, []byte(want)) || !strings.Contains(string(got), "9007199254740993") {
 		t.Errorf("it sends %s", got)
 	}
@@ -119,25 +119,25 @@ func TestEditReadsTheRevision(t *testing.T) {
 // The server replaces a nested record, and with PUT the whole record: members that an edit does not name keep their values.
 func TestEditKeepsUnnamedMembers(t *testing.T) {
 	const there = `{"id":"` + version +
-		`","name":"1.0","revision":41,"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":7,"of_tomorrow":1}}`
-	const terms = `{"id":"` + licenseID + `","status":"active","revision":5,"overrides":{"grace":9,"interval":60000}}`
+		`","name":"1.0","revision":41,"policy":{"type":"calls","trigger":"every_call","interval_ms":60000,"grace_ms":7,"of_tomorrow":1}}`
+	const terms = `{"id":"` + licenseID + `","status":"active","revision":5,"overrides":{"grace_ms":9,"interval_ms":60000}}`
 	const door = `{"require_mfa":false,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`
 	for name, c := range map[string]struct {
 		there, sent string
 		args        []string
 	}{
-		"one of a policy": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8},"revision":41}`,
-			[]string{"versions", "update", version, "--policy.grace=8"}},
+		"one of a policy": {there, `{"policy":{"type":"calls","trigger":"every_call","interval_ms":60000,"grace_ms":8},"revision":41}`,
+			[]string{"versions", "update", version, "--policy.grace-ms=8"}},
 		"of a revision that was read before": {there,
-			`{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8},"revision":40}`,
-			[]string{"versions", "update", version, "--policy.grace=8", "--revision=40"}},
-		"an ETag that was read before": {there, `{"policy":{"type":"calls","trigger":"every_call","interval":60000,"grace":8}}`,
-			[]string{"versions", "update", version, "--policy.grace=8", `--if-match="40"`}},
+			`{"policy":{"type":"calls","trigger":"every_call","interval_ms":60000,"grace_ms":8},"revision":40}`,
+			[]string{"versions", "update", version, "--policy.grace-ms=8", "--revision=40"}},
+		"an ETag that was read before": {there, `{"policy":{"type":"calls","trigger":"every_call","interval_ms":60000,"grace_ms":8}}`,
+			[]string{"versions", "update", version, "--policy.grace-ms=8", `--if-match="40"`}},
 		"nothing of the policy": {there, `{"name":"2.0","revision":41}`, []string{"versions", "update", version, "--name=2.0"}},
-		"a first override": {`{"revision":5,"overrides":{}}`, `{"overrides":{"grace":8},"revision":5}`, []string{"licenses", "update",
-			licenseID, "--overrides.grace=8"}},
-		"an override is taken away": {terms, `{"overrides":{"interval":60000},"revision":5}`,
-			[]string{"licenses", "update", licenseID, "--overrides.grace=null"}},
+		"a first override": {`{"revision":5,"overrides":{}}`, `{"overrides":{"grace_ms":8},"revision":5}`, []string{"licenses", "update",
+			licenseID, "--overrides.grace-ms=8"}},
+		"an override is taken away": {terms, `{"overrides":{"interval_ms":60000},"revision":5}`,
+			[]string{"licenses", "update", licenseID, "--overrides.grace-ms=null"}},
 		"the rules of the door": {door,
 			`{"require_mfa":true,"revision":3,"oidc":{"issuer":"https://login.example.com","client_id":"me","domains":["example.com"]}}`,
 			[]string{"organisation", "update-access-settings", "--require-mfa"}},
@@ -155,7 +155,7 @@ func TestEditKeepsUnnamedMembers(t *testing.T) {
 		}
 	}
 	l := newTestServer(t)
-	if _, _, err := run(t, "", "versions", "create", product, "--name=1", "--policy.type=calls", "--policy.grace=null"); err == nil ||
+	if _, _, err := run(t, "", "versions", "create", product, "--name=1", "--policy.type=calls", "--policy.grace-ms=null"); err == nil ||
 		len(l.requests) != 0 {
 		t.Errorf("nothing is there to take it away from: %v", err)
 	}
@@ -245,12 +245,12 @@ func TestPartialFailure(t *testing.T) {
 func TestRecord(t *testing.T) {
 	l := newTestServer(t)
 	l.respond = respondJSON(
-		`{"name":"v1","id":"2","policy":{"type":"calls","grace":12345678901234567},` +
+		`{"name":"v1","id":"2","policy":{"type":"calls","grace_ms":12345678901234567},` +
 			`"contexts":["a","b"],"entitlements":[{"name":"x","slots":5},{"name":"y"}]}`,
 	)
 	out, _, err := run(t, "", "versions", "get", version)
-	want := "id            2\nname          v1\ncontexts      a,b\nentitlements  name=x,slots=5\nentitlements  name=y\npolicy.grace  " +
-		"12345678901234567\npolicy.type   calls\n"
+	want := "id               2\nname             v1\ncontexts         a,b\nentitlements     name=x,slots=5\nentitlements     name=y\n" +
+		"policy.grace_ms  12345678901234567\npolicy.type      calls\n"
 	if err != nil || out != want {
 		t.Errorf("%v\n%s", err, out)
 	}

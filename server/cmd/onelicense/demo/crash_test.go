@@ -42,7 +42,7 @@ func TestServerKilledDuringSyncs(t *testing.T) {
 	product, code := v.request("POST", "/products", object{"name": "Acme CAD"})
 	must(code)
 	version, code := v.createVersion(product.text("id"), "2026", object{
-		"type": "calls", "trigger": "every_call", "interval": 60_000, "max_retries": 3, "grace": 600_000, "activation_limit": programs,
+		"type": "calls", "trigger": "every_call", "interval_ms": 60_000, "max_retries": 3, "grace_ms": 600_000, "activation_limit": programs,
 	})
 	must(code)
 	licence, code := v.createLicense(version, object{"name": "x", "contexts": []string{"ui"}, "allowance": 1_000_000,

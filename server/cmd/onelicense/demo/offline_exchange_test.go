@@ -76,7 +76,7 @@ func TestOfflineExchange(t *testing.T) {
 	product, code := v.request("POST", "/products", object{"name": "Acme CAD"})
 	must(code)
 	version, code := v.createVersion(product.text("id"), "2026", object{
-		"type": "calls", "interval": 3_600_000, "activation_limit": 1, "max_borrow": 86_400_000,
+		"type": "calls", "interval_ms": 3_600_000, "activation_limit": 1, "max_borrow_ms": 86_400_000,
 	})
 	must(code)
 	licence, code := v.createLicense(version, object{"name": "x", "contexts": []string{"ui"}, "allowance": 5,

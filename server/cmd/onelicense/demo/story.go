@@ -22,12 +22,12 @@ func (s *runner) serverStory() (err error) {
 	s.verdict("the vendor creates a product with its own keys", "ok", code)
 	t := programInput{product: product.text("id")}
 	t.version, code = v.createVersion(t.product, "2026", object{
-		"type": "time_and_calls", "trigger": "interval", "interval": 60_000, "max_retries": 2, "grace": 600_000, "activation_limit": 20,
-		"clock_tolerance": 300_000,
+		"type": "time_and_calls", "trigger": "interval", "interval_ms": 60_000, "max_retries": 2, "grace_ms": 600_000, "activation_limit": 20,
+		"clock_tolerance_ms": 300_000,
 	})
 	s.verdict("a version: limited calls and time, periodic sync", "ok", code)
 	strict, code := v.createVersion(t.product, "2026 strict", object{
-		"type": "calls", "trigger": "every_call", "interval": 60_000, "activation_limit": 20,
+		"type": "calls", "trigger": "every_call", "interval_ms": 60_000, "activation_limit": 20,
 	})
 	s.verdict("a version: each call asks the server", "ok", code)
 
