@@ -84,7 +84,8 @@ func TestMasterKeyRotation(t *testing.T) {
 		about  string
 		want   string
 	}{
-		"the old key":      {server.Config{MasterKey: testKeySource{key: 1}}, "master-key", "cannot be decrypted: the master key is a different one"},
+		"the old key": {server.Config{MasterKey: testKeySource{key: 1}}, "master-key",
+			"cannot be decrypted: the master key is a different one"},
 		"a key of its own": {server.Config{}, "", "master.key is missing"},
 		"a vault out of reach": {server.Config{MasterKey: testKeySource{gone: errors.New("no route to the vault")}}, "master-key",
 			"no route to the vault"},
