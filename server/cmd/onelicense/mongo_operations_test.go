@@ -125,7 +125,7 @@ func TestWrongDatabaseIsNotCreated(t *testing.T) {
 		{"epoch", "end-freeze", "--data", data, "--mongo", uri},
 		{"organisation", "create-link", "--data", data, "--mongo", uri},
 	} {
-		if exit, out, errs := run(nil, args...); exit != exitRefused || out != "" || !strings.Contains(errs, "there is nothing in the database") {
+		if exit, out, errs := run(nil, args...); exit != exitRefused || out != "" || !strings.Contains(errs, "the database is empty") {
 			t.Errorf("%q: exit %d, %s%s", args, exit, out, errs)
 		}
 	}
