@@ -21,7 +21,8 @@ const (
 	maxMailsPerMember  = 10
 )
 
-var errNoMail = &Error{Code: "mail_not_configured", Detail: "this server cannot send mail; ask an administrator of your organisation for a link"}
+var errNoMail = &Error{Code: "mail_not_configured",
+	Detail: "this server cannot send mail; ask an administrator of your organisation for a link"}
 
 // ChangeEmail sets a new address after checking the password. The address counts as unverified until the link that is mailed to it is
 // opened, and links that were mailed to the old one become invalid.

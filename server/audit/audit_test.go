@@ -28,7 +28,8 @@ var startTime = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 func discardLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func testLine(n int) Line {
-	return Line{Time: startTime.Add(time.Duration(n) * time.Second), Actor: Actor{Kind: "member", ID: ada, Name: "Ada"}, Action: "updateProduct",
+	return Line{Time: startTime.Add(time.Duration(n) * time.Second), Actor: Actor{Kind: "member", ID: ada, Name: "Ada"},
+		Action:  "updateProduct",
 		Records: []string{fmt.Sprintf("products/%024d", n)}, Changed: map[string]Change{"name": {From: Quote("Old"), To: Quote(n)}}}
 }
 

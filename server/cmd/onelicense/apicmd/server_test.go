@@ -65,7 +65,8 @@ func must(t *testing.T, in string, args ...string) string {
 
 // nonAPICommands are codes of requests that did not reach their route, were not authenticated, or were not understood.
 var nonAPICommands = []string{
-	apiclient.CodeNotTheAPI, "no_route", "method_not_allowed", "malformed", "unsupported_media_type", "too_large", "not_authenticated", "bad_session",
+	apiclient.CodeNotTheAPI, "no_route", "method_not_allowed", "malformed", "unsupported_media_type", "too_large", "not_authenticated",
+	"bad_session",
 	"bad_token", "bad_csrf",
 	"forbidden", "out_of_scope", "internal",
 }

@@ -13,7 +13,7 @@ import (
 // licenseFiles runs the first part: license files, without a server. proves L03 L04
 func (s *runner) licenseFiles() {
 	s.heading("License files")
-	s.verdict("the vendor makes a keyring", "ok", s.runCommand("keygen", "--name", "Acme CAD", "--out", s.path("keys")))
+	s.verdict("the vendor creates a keyring", "ok", s.runCommand("keygen", "--name", "Acme CAD", "--out", s.path("keys")))
 	public, private := s.findFile("keys/*.pub.asc"), s.findFile("keys/*.key.asc")
 	good := s.path("license.txt")
 	s.verdict(
@@ -28,9 +28,9 @@ func (s *runner) licenseFiles() {
 		return
 	}
 	s.verdict("the file is genuine", "ok", s.runCommand("verify", good, "--key", public))
-	s.verdict("so says the WebAssembly module", "ok", s.runCommand("verify", good, "--key", public, "--wasm"))
+	s.verdict("the WebAssembly module agrees", "ok", s.runCommand("verify", good, "--key", public, "--wasm"))
 	if _, err := exec.LookPath("gpg"); err == nil {
-		s.verdict("so says GnuPG", "ok", s.verifyWithGnuPG(text, public))
+		s.verdict("GnuPG agrees", "ok", s.verifyWithGnuPG(text, public))
 	} else {
 		s.Skipped = append(s.Skipped, "GnuPG's opinion of the file: gpg is not installed")
 	}
@@ -38,10 +38,10 @@ func (s *runner) licenseFiles() {
 		text, expected string
 		file           []byte
 	}{
-		{"it survives Windows line ends", "ok", bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))},
+		{"Windows line endings change nothing", "ok", bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))},
 		{"500 slots instead of 5", "signature_invalid", bytes.Replace(text, []byte(":5,"), []byte(":500,"), 1)},
-		{"a file cut short", "signature_format", text[:len(text)-9]},
-		{"more text behind the signature", "file_lines", append(text[:len(text):len(text)], "rendering\n"...)},
+		{"a truncated file", "signature_format", text[:len(text)-9]},
+		{"text after the signature", "file_lines", append(text[:len(text):len(text)], "rendering\n"...)},
 	} {
 		changed := s.path("changed.txt")
 		if err := os.WriteFile(changed, c.file, 0o600); err != nil {
