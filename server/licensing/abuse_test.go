@@ -1,3 +1,4 @@
+// Package licensing_test tests the domain as the server joins it: catalogue, leasing, keys and events over the memory store.
 package licensing_test
 
 import (

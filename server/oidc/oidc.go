@@ -68,6 +68,7 @@ func (p *Client) Begin(ctx context.Context, c access.OIDCClient, state, nonce, v
 	return oauthConfig(provider, c).AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), nil
 }
 
+// Finish implements access.OIDCProvider.
 func (p *Client) Finish(ctx context.Context, c access.OIDCClient, code, nonce, verifier string) (access.OIDCClaims, error) {
 	provider, err := p.discover(ctx, c.Issuer)
 	if err != nil {

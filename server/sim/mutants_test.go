@@ -22,7 +22,7 @@ import (
 // lying peer, a license that the simulated vendor does not sell, or two licenses can break is left to the tests of the rule's own package,
 // for which the package is empty.
 var suiteCommands = [][]string{
-	{"server/sim", "-traces=false", "-test.run", "Test[^MYS]", "-test.failfast"},
+	{"server/sim", "-traces=false", "-test.skip", "TestMutant|TestSearch|TestYears", "-test.failfast"},
 	{"server/sim", "-test.run", "TestSearch", "-depth", "4"},
 	{"server/sim", "-test.run", "TestYears", "-seeds", "100", "-enough", "1"},
 	{"", "-test.run", "Test", "-test.failfast"},

@@ -35,12 +35,13 @@ func openTelemetry(ctx context.Context, s config.Settings, log *slog.Logger) (e 
 		e.Metrics = metrics.New(metrics.Build{Version: name, Commit: commit, Go: runtime.Version()})
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", e.Metrics.Handler())
-		e.metricsServer = &http.Server{
+		served := &http.Server{
 			Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		}
 		log.Info("serving metrics", "url", "http://"+l.Addr().String()+"/metrics")
-		go func() { _ = e.metricsServer.Serve(l) }() // until close
+		e.metricsServer = served
+		go func() { _ = served.Serve(l) }() // until close
 	}
 	if s.Traces {
 		if e.Traces, err = traces.Open(ctx, name, log); err != nil {

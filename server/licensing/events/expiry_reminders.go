@@ -13,10 +13,10 @@ import (
 // A license that expires has an entry that is due at its next reminder. The entry is written before the license's end is, and the license
 // is read again when it is due, so that a superfluous entry records nothing.
 
-const (
-	expiryKind = "license_expiry"
-	Day        = 24 * 3600 * 1000
-)
+const expiryKind = "license_expiry"
+
+// Day is a day in milliseconds.
+const Day = 24 * 3600 * 1000
 
 // reminderDays are the days before the expiry at which an event is recorded.
 var reminderDays = []lease.Time{30, 7, 1, 0}
