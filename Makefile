@@ -203,5 +203,9 @@ check-python:
 test-js: hosts/js/client.wasm build
 	cd hosts/js && ONELICENSE_BINARY=$(CURDIR)/build/onelicense node --test
 
-check-js:
-	git ls-files -co --exclude-standard 'hosts/js/*.js' 'hosts/js/*.mjs' | xargs -r -n 1 node --check
+check-js: hosts/js/node_modules/.ready ## types and format of the JavaScript host
+	cd hosts/js && npm run --silent check
+
+hosts/js/node_modules/.ready: hosts/js/package-lock.json
+	cd hosts/js && npm ci --silent
+	@touch $@

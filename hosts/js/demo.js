@@ -1,12 +1,12 @@
-// A program that is licensed, as small as it can be.
+// A minimal licensed program.
 //
 //   node demo.js --server URL --product ID --version ID --license ID --storage DIR STEP...
 //   node demo.js ... --serve 127.0.0.1:0
 //
 // Steps: consume=N, reserve=CONTEXT:ENTITLEMENT, release=CONTEXT:ENTITLEMENT, check=CONTEXT:ENTITLEMENT, sync, status, deactivate, hold
-// (until a line comes in), shutdown. Each prints its name, a tab, and the code of its verdict; a refusal does not keep the next step
-// from being tried, but makes the exit code 1. With --serve it is a web service instead: GET / is for everybody, GET /work is
-// licensed. What an option leaves out is taken from the environment: ONELICENSE_SERVER, _PRODUCT, _VERSION, _LICENSE, _STORAGE.
+// (until a line is read from stdin), shutdown. Each step prints its name, a tab, and the code of its verdict. After a refusal the next step
+// still runs, but the exit code is 1. With --serve it is a web service instead: GET / needs no license, GET /work does. Options default to
+// the environment variables ONELICENSE_SERVER, _PRODUCT, _VERSION, _LICENSE, _STORAGE.
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -87,7 +87,7 @@ async function line() {
   process.stdin.unref?.();
 }
 
-/** A web service that does its work only with a license, until it is told to stop. */
+/** Runs a web service whose /work needs a license, until SIGINT or SIGTERM. */
 async function serve(address) {
   const service = createServer(async (request, response) => {
     const reply = (status, body) => response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);

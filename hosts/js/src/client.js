@@ -1,114 +1,115 @@
-import { LicenseError, refusal } from "./errors.js";
-import { milliseconds, numbers, text } from "./events.js";
+import { LicenseError, newLicenseError } from "./errors.js";
+import { toMilliseconds, toNumbers, toText } from "./event_values.js";
 import { Host } from "./host.js";
-import { read } from "./settings.js";
+import { readSettings } from "./settings.js";
 
 /** @param {import("./errors.js").Answer | undefined} answer */
-function granted(answer) {
+function throwIfRefused(answer) {
   if (answer && !answer.ok) throw new LicenseError(answer);
   return answer;
 }
 
 /**
- * A program's license, by four values. It activates as it is created, counts what is consumed, and keeps itself in sync with the server in
- * the background.
+ * The client of a program with one license. It activates when it is created, counts calls, and syncs with the server in the background.
  *
- * Every method that is refused rejects with a LicenseError.
+ * Methods reject with a LicenseError when the request is refused.
  */
 export class OneLicenseClient {
-  /** @type {import("./host.js").Platform} set by the entry for Node or browsers */
+  /** @type {import("./host.js").Platform} set by the entry point for Node or browsers */
   static platform;
 
   #host;
 
   /** @param {Host} host */
   constructor(host) {
-    if (!(host instanceof Host)) throw new TypeError("use: await OneLicenseClient.create({server_url, product_id, version_id, license_id})");
+    if (!(host instanceof Host))
+      throw new TypeError("use: await OneLicenseClient.create({server_url, product_id, version_id, license_id})");
     this.#host = host;
   }
 
   /**
-   * Activates the license, or goes on from the stored state.
+   * Activates the license, or continues from the stored state.
    * @param {object} settings
-   * @returns {Promise<OneLicenseClient>} rejects with the LicenseError that decided it
+   * @returns {Promise<OneLicenseClient>} rejects with a LicenseError
    */
   static async create(settings) {
-    const checked = read(settings);
-    if (checked.config.keyring && !checked.config.license_id) throw refusal("missing_setting", "license_id"); // the module would wait for files
+    const checked = readSettings(settings);
+    // A keyring without a license would make the module wait for license files.
+    if (checked.config.keyring && !checked.config.license_id) throw newLicenseError("missing_setting", "license_id");
     return new this(await Host.open(this.platform, checked));
   }
 
   /**
-   * Counts n calls. With the trigger `interval` it only counts; with `every_call` the server is asked, and its answer is the answer.
+   * Counts n calls. With the trigger `interval` it only counts locally; with `every_call` the server decides.
    * @param {number} [n] a whole number from 1 to 1 000 000 000
    */
   async consume(n = 1) {
-    granted(await this.#host.consume(n));
+    throwIfRefused(await this.#host.consume(n));
   }
 
   /**
-   * Takes one slot of an entitlement in a context, or counts one more holder of it.
+   * Reserves one slot of an entitlement in a context, or counts one more local use of a reserved slot.
    * @param {string} context
    * @param {string} entitlement
-   * @param {{borrow?: number}} [options] borrow: ms for which the server is asked to leave it here, also while it is not reached
+   * @param {{borrow?: number}} [options] borrow: milliseconds for which the slot stays reserved without contact to the server
    */
   async reserve(context, entitlement, { borrow } = {}) {
-    granted(await this.#host.ask({ type: "reserve", context, entitlement, borrow: milliseconds(borrow) }));
+    throwIfRefused(await this.#host.ask({ type: "reserve", context, entitlement, borrow: toMilliseconds(borrow) }));
   }
 
-  /** Gives one hold back; the last one tells the server. What is not held is refused with not_reserved. */
+  /** Releases one use; the last one releases the slot on the server. Rejects with not_reserved when nothing is reserved. */
   async release(context, entitlement) {
-    granted(await this.#host.ask({ type: "release", context, entitlement }));
+    throwIfRefused(await this.#host.ask({ type: "release", context, entitlement }));
   }
 
-  /** Passes when the entitlement is reserved, in the context or, if that is null, in any. */
+  /** Resolves when the entitlement is reserved in the context, or in any context when that is null. */
   async check(context, entitlement) {
-    granted(await this.#host.ask({ type: "check", context: context || undefined, entitlement }));
+    throwIfRefused(await this.#host.ask({ type: "check", context: context || undefined, entitlement }));
   }
 
-  /** Asks the server now. @returns {Promise<import("./errors.js").Answer>} */
+  /** Syncs with the server now. @returns {Promise<import("./errors.js").Answer>} */
   async sync() {
-    return granted(await this.#host.ask({ type: "sync" }));
+    return throwIfRefused(await this.#host.ask({ type: "sync" }));
   }
 
   /**
-   * Sets the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
-   * @param {Record<string, number>} given whole numbers by their names
+   * Replaces the program's own statistics, at most 16 numbers. The next sync sends them if the policy asks for statistics.
+   * @param {Record<string, number>} given whole numbers by name
    */
   async statistics(given) {
-    granted(await this.#host.ask({ type: "statistics", numbers: numbers(given) }));
+    throwIfRefused(await this.#host.ask({ type: "statistics", numbers: toNumbers(given) }));
   }
 
   /**
-   * The request that the server is to answer, to be carried to it by hand (POST it to server_url + `/sync`). It is on the disk, and stays the
-   * same until it is answered.
+   * Returns a request for the server, to be transferred by hand (POST it to server_url + `/sync`). It is stored, and stays the same until
+   * it is answered.
    * @returns {Promise<string>}
    */
   async exportRequest() {
-    return granted(await this.#host.ask({ type: "export" })).body;
+    return throwIfRefused(await this.#host.ask({ type: "export" })).body;
   }
 
   /**
-   * Takes the server's answer that was carried back. Rejects with what the answer says, or why it is not to be believed; nothing has changed then.
+   * Imports the server's answer to an exported request. Rejects, without a change of state, when the answer refuses or cannot be trusted.
    * @param {string} answer
    */
   async importAnswer(answer) {
-    granted(await this.#host.ask({ type: "import", body: text(answer) }));
+    throwIfRefused(await this.#host.ask({ type: "import", body: toText(answer) }));
   }
 
-  /** Gives the activation back: the machine is free for another. */
+  /** Deactivates this installation, so that another machine can be activated. */
   async deactivate() {
-    granted(await this.#host.ask({ type: "deactivate" }));
+    throwIfRefused(await this.#host.ask({ type: "deactivate" }));
   }
 
-  /** How the client stands. A license's `receipt` is its last lease as the server signed it, for verifyReceipt. */
+  /** Returns the status of the client. `receipt` of a license is its last signed lease, for verifyReceipt. */
   status() {
     return this.#host.status();
   }
 
   /**
-   * Reports what is left, releases what is held and closes. It does not reject: what could not be reported is stored and goes with the
-   * next run; the verdict that comes back says so.
+   * Reports pending calls, releases reservations and closes. It does not reject: calls that could not be reported are stored for the next
+   * run, and the returned verdict says why.
    */
   async shutdown() {
     return this.#host.shutdown();

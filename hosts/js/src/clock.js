@@ -1,19 +1,19 @@
 /**
- * Time as a host needs it. Tests put a simulated one in its place.
+ * Clock of a host. Tests replace it with a simulated one.
  *
  * @typedef {object} Clock
  * @property {() => number} now wall clock, ms since 1970
  * @property {() => number} mono monotonic clock, ms from any origin
- * @property {(run: () => void, ms: number) => any} set runs once, ms from now
+ * @property {(run: () => void, ms: number) => any} set runs the function once, after ms
  * @property {(timer: any) => void} clear
  */
 
-const LONGEST = 2 ** 31 - 1; // ms; a longer timeout would fire at once. Waking too early does no harm
+const MAX_TIMEOUT = 2 ** 31 - 1; // ms; setTimeout fires a longer one at once. Waking too early does no harm
 
 /** @type {Clock} */
 export const systemClock = Object.freeze({
   now: () => Date.now(),
   mono: () => performance.now(),
-  set: (run, ms) => setTimeout(run, Math.min(ms, LONGEST)),
+  set: (run, ms) => setTimeout(run, Math.min(ms, MAX_TIMEOUT)),
   clear: (timer) => clearTimeout(timer),
 });

@@ -1,69 +1,88 @@
-// The module in memory, and how a call gets into it and out again (spec/abi.md).
+// Runs the client module: compiles it after checking its hash, and passes calls to it (spec/abi.md).
 
-import { reason, refusal, describe } from "./errors.js";
-import { sha256 } from "./pin.js";
+import { errorText, newLicenseError, answerOf } from "./errors.js";
+import { sha256 } from "./module_hash.js";
 import { Wasi } from "./wasi.js";
 
 const ABI_VERSION = 1;
 
 /**
- * Compiles the module if its bytes are the ones that this package is made for. Compiling runs nothing: an instance is made only
- * of what was returned here.
+ * Exports of the module, as in spec/abi.md.
+ * @typedef {object} ClientExports
+ * @property {WebAssembly.Memory} memory
+ * @property {() => void} _initialize
+ * @property {() => number} abi_version
+ * @property {(length: number) => number} alloc
+ * @property {(at: number) => void} free
+ * @property {(at: number, length: number) => number} call
+ * @property {(handle: number, n: number, now: number) => number} consume
+ * @typedef {WebAssembly.Exports & ClientExports} Exports
+ */
+
+/**
+ * Compiles the module if its hash is the one that this package is made for. Compiling runs nothing; instances are made only from the
+ * result.
  *
- * @param {Uint8Array<ArrayBuffer>} bytes
- * @param {Promise<WebAssembly.Module>} [compiling] of the same bytes, when it was begun while they arrived
+ * @param {Uint8Array} bytes
+ * @param {Promise<WebAssembly.Module>} [compiling] a compilation of the same bytes that was started while they arrived
  * @returns {Promise<WebAssembly.Module>} rejects with module_mismatch
  */
-export async function compile(bytes, compiling) {
+export async function compileModule(bytes, compiling) {
   if (!globalThis.crypto?.subtle) {
-    throw refusal("module_mismatch", "the module cannot be checked: crypto.subtle needs a secure context (https or localhost)");
+    throw newLicenseError("module_mismatch", "the module cannot be checked: crypto.subtle needs a secure context (https or localhost)");
   }
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", /** @type {Uint8Array<ArrayBuffer>} */ (bytes)));
   const found = Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");
   if (found !== sha256) {
     compiling?.catch(() => {});
-    throw refusal("module_mismatch", `its SHA-256 is ${found}, expected ${sha256}; in a clone of the repository run 'make wasm'`);
+    throw newLicenseError("module_mismatch", `its SHA-256 is ${found}, expected ${sha256}; in a clone of the repository run 'make wasm'`);
   }
   try {
-    return await (compiling ?? WebAssembly.compile(bytes));
+    return await (compiling ?? WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (bytes)));
   } catch (error) {
-    if (!compiling) throw refusal("module_mismatch", `it does not compile: ${reason(error)}`);
-    return compile(bytes); // not served as application/wasm, which compiling from a stream asks for
+    if (!compiling) throw newLicenseError("module_mismatch", `it does not compile: ${errorText(error)}`);
+    return compileModule(bytes); // not served as application/wasm, which streaming compilation requires
   }
 }
 
 /**
- * One instance of the module. It does one call at a time, which JavaScript sees to by itself. Any exception out of it, and any
- * answer with code internal, means that nothing in it can be relied on any more: drop it and start another.
+ * One instance of the module, which runs one call at a time. After an exception, or an answer with the code internal, its memory cannot be
+ * trusted: drop the instance and start another.
  */
 export class Engine {
+  /** @type {Exports} */
   #exports;
+  /** @type {Wasi} */
   #wasi;
 
   /**
-   * @param {WebAssembly.Module} module from {@link compile}
+   * @param {WebAssembly.Module} module from {@link compileModule}
    * @param {{now: () => number, mono: () => number}} clock
    */
   static async start(module, clock) {
     const wasi = new Wasi(clock);
-    const { exports } = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: wasi.imports });
+    const instance = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: wasi.imports });
+    const exports = /** @type {Exports} */ (instance.exports);
     const engine = new Engine();
     engine.#exports = exports;
     engine.#wasi = wasi;
-    wasi.bind(exports.memory);
+    wasi.setMemory(exports.memory);
     exports._initialize();
     if (exports.abi_version() !== ABI_VERSION) {
-      throw refusal("module_mismatch", `it speaks version ${exports.abi_version()} of the host interface, this package ${ABI_VERSION}`);
+      throw newLicenseError(
+        "module_mismatch",
+        `it speaks version ${exports.abi_version()} of the host interface, this package ${ABI_VERSION}`,
+      );
     }
     return engine;
   }
 
-  /** What the module wrote before it failed. */
+  /** What the module has written to stderr, such as the trace of a crash. */
   get stderr() {
     return this.#wasi.stderr;
   }
 
-  /** The module's memory; only diagnostics and tests have a reason to look. */
+  /** The memory of the module, for diagnostics and tests. */
   get memory() {
     return this.#exports.memory;
   }
@@ -75,13 +94,13 @@ export class Engine {
    */
   call(call) {
     const reply = this.callText(JSON.stringify(call));
-    return reply === null ? { error: describe("bad_call", "the call is larger than the module takes") } : JSON.parse(reply);
+    return reply === null ? { error: answerOf("bad_call", "the call is larger than the module takes") } : JSON.parse(reply);
   }
 
   /**
-   * The same in JSON text.
+   * Performs one call given as JSON text.
    * @param {string} text
-   * @returns {string | null} null when it is too large
+   * @returns {string | null} null when the call is too large
    */
   callText(text) {
     const { alloc, free, call, memory } = this.#exports;
@@ -98,7 +117,7 @@ export class Engine {
   }
 
   /**
-   * The one call without JSON: 0 counted, 1 counted and effects wait, 2 ask by an event, -1 no such handle.
+   * Counts calls without JSON. Returns 0: counted, 1: counted and a poll event is needed, 2: send a consume event, -1: unknown handle.
    * @param {number} handle
    * @param {number} n a whole number from 1 to 2^31 - 1
    * @param {number} now ms since 1970

@@ -2,9 +2,9 @@ import type { Storage } from "./types.js";
 
 export * from "./types.js";
 
-/** Keeps the state in IndexedDB, under a Web Lock. Needs a secure context. */
+/** Stores the state in IndexedDB, locked by a Web Lock. Needs a secure context. */
 export class WebStorage implements Storage {
-  /** @param name of the state among others of the same origin */
+  /** @param name unique name of the state in its origin */
   constructor(name: string);
   open(): Promise<string>;
   save(state: string): Promise<void>;

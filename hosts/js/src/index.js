@@ -1,52 +1,55 @@
-// The entry for browsers, and for every runtime that offers fetch, WebAssembly and the web's crypto.
+// Entry point for browsers, and for other runtimes with fetch, WebAssembly and Web Crypto.
 
 import { systemClock } from "./clock.js";
-import { OneLicenseClient as Client } from "./client.js";
-import { compile, Engine } from "./engine.js";
-import { reason, refusal } from "./errors.js";
-import { Licensing as Files } from "./licensing.js";
+import { OneLicenseClient as BaseClient } from "./client.js";
+import { compileModule, Engine } from "./engine.js";
+import { errorText, newLicenseError } from "./errors.js";
+import { Licensing as BaseLicensing } from "./licensing.js";
 import { WebStorage } from "./storage/web.js";
 import { send } from "./transport.js";
-import { verifier } from "./verify.js";
+import { createVerifier } from "./verify.js";
 
-let loading;
+let loadingModule;
 
-/** Compiles once per page, while the module is still arriving. */
-async function load(url) {
+/** Fetches the module and compiles it while it arrives. */
+async function fetchModule(url) {
   let response;
   try {
     response = await fetch(url, { credentials: "same-origin" });
   } catch (error) {
-    throw refusal("module_mismatch", `${url}: ${reason(error)}`);
+    throw newLicenseError("module_mismatch", `${url}: ${errorText(error)}`);
   }
-  if (!response.ok) throw refusal("module_mismatch", `${url}: HTTP status ${response.status}`);
+  if (!response.ok) throw newLicenseError("module_mismatch", `${url}: HTTP status ${response.status}`);
   const compiling = WebAssembly.compileStreaming(response.clone());
   compiling.catch(() => {});
-  return compile(new Uint8Array(await response.arrayBuffer()), compiling);
+  return compileModule(new Uint8Array(await response.arrayBuffer()), compiling);
 }
 
-/** What the browser says of the system, as far as the statistics can hold it: short, and plain ASCII. */
-function where() {
-  const { userAgentData, platform } = globalThis.navigator ?? {};
-  return String(userAgentData?.platform || platform || "unknown").toLowerCase().replaceAll(/[^a-z0-9._-]+/g, "_").slice(0, 48);
+/** Returns the operating system as the browser reports it, shortened to the ASCII characters that statistics allow. */
+function platformName() {
+  const { userAgentData, platform } = /** @type {any} */ (globalThis.navigator ?? {});
+  return String(userAgentData?.platform || platform || "unknown")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]+/g, "_")
+    .slice(0, 48);
 }
 
 /** @type {import("./host.js").Platform} */
 const platform = Object.freeze({
-  name: `browser/${where()}`,
+  name: `browser/${platformName()}`,
   loadModule(url = new URL("../client.wasm", import.meta.url)) {
-    loading ??= load(url).catch((error) => {
-      loading = undefined;
+    loadingModule ??= fetchModule(url).catch((error) => {
+      loadingModule = undefined;
       throw error;
     });
-    return loading;
+    return loadingModule;
   },
   startEngine: Engine.start,
   storage: (named, name) => new WebStorage(named ?? name),
   clock: systemClock,
   send,
-  turn() {
-    // Unlike a timeout this is not slowed down in a tab that is not seen.
+  nextTick() {
+    // Unlike a timeout, a message is not throttled in a background tab.
     return new Promise((resolve) => {
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = () => {
@@ -56,24 +59,24 @@ const platform = Object.freeze({
       port2.postMessage(null);
     });
   },
-  atExit: () => () => {}, // a page that goes cannot wait; what was journaled stays
+  atExit: () => () => {}, // a page that is closed cannot wait; journaled calls are reported with the next run
 });
 
-export class OneLicenseClient extends Client {
+export class OneLicenseClient extends BaseClient {
   static platform = platform;
 }
 
-export class Licensing extends Files {
+export class Licensing extends BaseLicensing {
   static platform = platform;
 }
 
-/** Loads license files and starts: `new Licensing(settings).initialize()`. @param {object} settings */
+/** Loads license files and starts, as `new Licensing(settings).initialize()`. @param {object} settings */
 export const initialize = (settings) => new Licensing(settings).initialize();
 
-export const { root, verify, verifyReceipt } = verifier(platform);
+export const { root, verify, verifyReceipt } = createVerifier(platform);
 
 export { LicenseError } from "./errors.js";
-export { sha256 as moduleSha256 } from "./pin.js";
+export { sha256 as moduleSha256 } from "./module_hash.js";
 export { MemoryStorage } from "./storage/memory.js";
 export { WebStorage } from "./storage/web.js";
 export { codes, verdict, verdicts } from "./verdicts.js";

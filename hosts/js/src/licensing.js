@@ -1,20 +1,21 @@
-import { base64 } from "./base64.js";
-import { describe, LicenseError, reason, refusal } from "./errors.js";
-import { milliseconds, numbers, text } from "./events.js";
+import { toBase64 } from "./base64.js";
+import { answerOf, LicenseError, errorText, newLicenseError } from "./errors.js";
+import { toMilliseconds, toNumbers, toText } from "./event_values.js";
 import { Host } from "./host.js";
-import { read } from "./settings.js";
+import { readSettings } from "./settings.js";
 
 /**
- * Entitlements by license files: a directory of signed TXT files says what may be reserved, the server whether a slot is free.
+ * Entitlements of signed license files: the files grant entitlements, the server assigns the slots.
  *
- * reserve answers with an error object instead of rejecting, so that a program can look at what it was refused; check is for the code that
- * must not run when somebody ignored that.
+ * reserve returns an error object instead of rejecting, so that a program can show the refusal; check protects the code that must not run
+ * without the entitlement.
  */
 export class Licensing {
-  /** @type {import("./host.js").Platform} set by the entry for Node or browsers */
+  /** @type {import("./host.js").Platform} set by the entry point for Node or browsers */
   static platform;
 
   #settings;
+  /** @type {Host} */
   #host;
   #onFailure;
 
@@ -23,109 +24,118 @@ export class Licensing {
     this.#settings = settings;
   }
 
-  /** Loads the license files and starts. Rejects with the LicenseError that decided it; a file that is refused is named in status(). */
+  /** Loads the license files and starts, or rejects with a LicenseError. Refused files are listed in status(). */
   async initialize() {
     const { directory, files, on_failure } = this.#settings ?? {};
-    const settings = read(this.#settings, ["directory", "files", "on_failure"]);
-    if (!settings.config.keyring) throw refusal("missing_setting", "keyring");
-    if (settings.config.license_id) throw refusal("bad_setting", "license_id: the files name the licenses");
-    const { platform } = this.constructor;
-    if (directory === undefined && files === undefined) throw refusal("missing_setting", platform.readDirectory ? "directory" : "files");
-    if (directory !== undefined && !platform.readDirectory) throw refusal("bad_setting", "directory: a browser gives files");
-    const found = directory === undefined ? await contents(files) : await platform.readDirectory(directory);
+    const settings = readSettings(this.#settings, ["directory", "files", "on_failure"]);
+    if (!settings.config.keyring) throw newLicenseError("missing_setting", "keyring");
+    if (settings.config.license_id) throw newLicenseError("bad_setting", "license_id: the files name the licenses");
+    const { platform } = /** @type {typeof Licensing} */ (this.constructor);
+    if (directory === undefined && files === undefined)
+      throw newLicenseError("missing_setting", platform.readDirectory ? "directory" : "files");
+    if (directory !== undefined && !platform.readDirectory) throw newLicenseError("bad_setting", "directory: a browser gives files");
+    const found = directory === undefined ? await readFiles(files) : await platform.readDirectory(directory);
     this.#onFailure = on_failure;
-    this.#host = await Host.open(platform, settings, found.map(({ data, ...f }) => (data ? { ...f, data: base64(data) } : f)));
+    this.#host = await Host.open(
+      platform,
+      settings,
+      found.map(({ data, ...f }) => (data ? { ...f, data: toBase64(data) } : f)),
+    );
     return this;
   }
 
   /**
-   * Takes one slot of an entitlement in a context, or counts one more holder of it.
+   * Reserves one slot of an entitlement in a context, or counts one more local use of a reserved slot.
    * @param {string} context
    * @param {string} entitlement
-   * @param {{borrow?: number}} [options] borrow: ms for which the server is asked to leave it here, also while it is not reached
-   * @returns {Promise<LicenseError | undefined>} nothing when it is granted; does not reject
+   * @param {{borrow?: number}} [options] borrow: milliseconds for which the slot stays reserved without contact to the server
+   * @returns {Promise<LicenseError | undefined>} undefined when granted; does not reject
    */
   async reserve(context, entitlement, { borrow } = {}) {
     try {
-      return await this.#ask({ type: "reserve", context, entitlement, borrow: milliseconds(borrow) });
+      return await this.#errorOf({ type: "reserve", context, entitlement, borrow: toMilliseconds(borrow) });
     } catch (error) {
       if (!(error instanceof LicenseError)) throw error;
       return error;
     }
   }
 
-  /** Gives one hold back; the last one tells the server. @returns {Promise<boolean>} false, and nothing changed, when there was none */
+  /** Releases one use; the last one releases the slot on the server. @returns {Promise<boolean>} false when nothing was reserved */
   async unreserve(context, entitlement) {
-    return !(await this.#ask({ type: "release", context, entitlement }));
+    return !(await this.#errorOf({ type: "release", context, entitlement }));
   }
 
   /**
-   * Passes when the entitlement is reserved, in the context or, if that is null, in any. Otherwise on_failure is called with the error object; without
-   * one the call rejects, which ends a Node process that does not catch it.
+   * Resolves when the entitlement is reserved in the context, or in any context when that is null. Otherwise it calls on_failure with the
+   * error object, or rejects without one, which ends a Node process that does not catch it.
    */
   async check(context, entitlement) {
-    const error = await this.#ask({ type: "check", context: context || undefined, entitlement });
+    const error = await this.#errorOf({ type: "check", context: context || undefined, entitlement });
     if (!error) return;
     if (!this.#onFailure) throw error;
     await this.#onFailure(error);
   }
 
   /**
-   * Sets the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
-   * @param {Record<string, number>} given whole numbers by their names
+   * Replaces the program's own statistics, at most 16 numbers. The next sync sends them if the policy asks for statistics.
+   * @param {Record<string, number>} given whole numbers by name
    */
   async statistics(given) {
-    await this.#grant({ type: "statistics", numbers: numbers(given) });
+    await this.#askOrThrow({ type: "statistics", numbers: toNumbers(given) });
   }
 
   /**
-   * The request of the first license that the server is to answer, to be carried to it by hand (POST it to server_url + `/sync`). It is on the
-   * disk, and stays the same until it is answered.
+   * Returns a request of the first license, to be transferred by hand (POST it to server_url + `/sync`). It is stored, and stays the same
+   * until it is answered.
    * @returns {Promise<string>}
    */
   async exportRequest() {
-    return (await this.#grant({ type: "export" })).body;
+    return (await this.#askOrThrow({ type: "export" })).body;
   }
 
   /**
-   * Takes the server's answer that was carried back. Rejects with what the answer says, or why it is not to be believed; nothing has changed then.
+   * Imports the server's answer to an exported request. Rejects, without a change of state, when the answer refuses or cannot be trusted.
    * @param {string} answer
    */
   async importAnswer(answer) {
-    await this.#grant({ type: "import", body: text(answer) });
+    await this.#askOrThrow({ type: "import", body: toText(answer) });
   }
 
-  /** How the client stands; `files` has a verdict for each license file. A license's `receipt` is its last lease as the server signed it. */
+  /** Returns the status; `files` has a verdict for each license file. `receipt` of a license is its last signed lease. */
   status() {
-    if (!this.#host) throw refusal("not_running");
+    if (!this.#host) throw newLicenseError("not_running");
     return this.#host.status();
   }
 
-  /** Releases everything and closes; later calls are refused with not_running. Does not reject. */
+  /** Releases all reservations and closes; later calls are refused with not_running. Does not reject. */
   async shutdown() {
-    return this.#host ? this.#host.shutdown() : describe("not_running");
+    return this.#host ? this.#host.shutdown() : answerOf("not_running");
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
     await this.shutdown();
   }
 
-  async #grant(event) {
-    const answer = this.#host ? await this.#host.ask(event) : describe("not_running", event.type);
+  async #askOrThrow(event) {
+    const answer = this.#host ? await this.#host.ask(event) : answerOf("not_running", event.type);
     if (!answer.ok) throw new LicenseError(answer);
     return answer;
   }
 
-  async #ask(event) {
-    const answer = this.#host ? await this.#host.ask(event) : describe("not_running", event.type);
+  async #errorOf(event) {
+    const answer = this.#host ? await this.#host.ask(event) : answerOf("not_running", event.type);
     if (answer.ok) return undefined;
     const { context, entitlement } = event;
     return new LicenseError({ ...(context && { context }), ...(entitlement && { entitlement }), ...answer });
   }
 }
 
-/** Files as a browser has them: from an <input>, fetched, or built in. */
-async function contents(files) {
+/**
+ * Reads the license files of a browser: from an <input>, fetched, or embedded.
+ * @param {Iterable<any>} files
+ * @returns {Promise<{name: string, data?: Uint8Array, error?: string}[]>}
+ */
+async function readFiles(files) {
   return Promise.all(
     Array.from(files, async (file) => {
       const { name } = file;
@@ -133,7 +143,7 @@ async function contents(files) {
         if (typeof file.arrayBuffer === "function") return { name, data: new Uint8Array(await file.arrayBuffer()) };
         return { name, data: typeof file.data === "string" ? new TextEncoder().encode(file.data) : new Uint8Array(file.data) };
       } catch (error) {
-        return { name, error: reason(error) };
+        return { name, error: errorText(error) };
       }
     }),
   );

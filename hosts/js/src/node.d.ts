@@ -2,9 +2,9 @@ import type { Storage } from "./types.js";
 
 export * from "./types.js";
 
-/** Keeps the state in a file of a private folder, which one client at a time can have. */
+/** Stores the state in a file of a private folder, which one client at a time can open. */
 export class FileStorage implements Storage {
-  /** @param folder made with mode 0700 if it is missing */
+  /** @param folder created with mode 0700 if it is missing */
   constructor(folder: string);
   open(): Promise<string>;
   save(state: string): Promise<void>;
@@ -14,7 +14,7 @@ export class FileStorage implements Storage {
 }
 
 /**
- * Parts for the setting `fingerprint` that every machine has: `host_name`, `platform`, and `machine_id` where it can be read. The values stay
- * in this process: the server gets hashes under the license's id. Nothing of this is used unless the program says so.
+ * Returns fingerprint parts that every machine has, for the setting `fingerprint`: `host_name`, `platform`, and `machine_id` where it can
+ * be read. The values stay in this process: the server gets hashes, keyed by the license id. They are used only if the program passes them.
  */
 export function machineParts(): Record<string, string>;

@@ -1,19 +1,19 @@
-import { reason } from "./errors.js";
+import { errorText } from "./errors.js";
 
-/** The largest list of revoked licenses, which may travel beside an answer, fits; what is larger comes from something else. */
-export const ANSWER_LIMIT = 2 * 1024 * 1024;
+/** Bytes of an answer. The largest revocation list, which may be sent along, fits; a larger answer is not from the server. */
+export const MAX_ANSWER = 2 * 1024 * 1024;
 
 /**
- * Posts a request and reads the whole answer, within the timeout. Redirects are not followed: the answer would come from somewhere
- * that the program did not name. Certificates are verified as the runtime does.
+ * Posts a request and reads the whole answer within the timeout. Redirects are not followed: the answer would come from an address that the
+ * program did not name. The runtime verifies certificates.
  *
- * @param {{url: string, body: string, timeout: number, signal?: AbortSignal}} request timeout in ms, of the whole exchange
- * @returns {Promise<{status: number, body: string, retry_after?: number}>} retry_after in seconds; rejects when there was no answer
+ * @param {{url: string, body: string, timeout: number, signal?: AbortSignal}} request timeout of the whole exchange in ms
+ * @returns {Promise<{status: number, body: string, retry_after?: number}>} retry_after in seconds; rejects when there is no answer
  */
 export async function send({ url, body, timeout, signal }) {
-  const clock = new AbortController();
-  const timer = setTimeout(() => clock.abort(new Error(`no answer within ${timeout} ms`)), timeout);
-  const stop = () => clock.abort(signal.reason);
+  const aborter = new AbortController();
+  const timer = setTimeout(() => aborter.abort(new Error(`no answer within ${timeout} ms`)), timeout);
+  const stop = () => aborter.abort(signal.reason);
   signal?.addEventListener("abort", stop);
   if (signal?.aborted) stop();
   try {
@@ -21,7 +21,7 @@ export async function send({ url, body, timeout, signal }) {
       method: "POST",
       headers: { "content-type": "text/plain; charset=utf-8" },
       body,
-      signal: clock.signal,
+      signal: aborter.signal,
       redirect: "manual",
       credentials: "omit",
       cache: "no-store",
@@ -29,24 +29,24 @@ export async function send({ url, body, timeout, signal }) {
     });
     if (response.type === "opaqueredirect") throw new Error("the server redirects");
     const retry_after = retryAfter(response.headers.get("retry-after"));
-    return { status: response.status, body: await read(response), ...(retry_after && { retry_after }) };
+    return { status: response.status, body: await readLimited(response), ...(retry_after && { retry_after }) };
   } catch (error) {
-    throw clock.signal.aborted ? clock.signal.reason : new Error(reason(error));
+    throw aborter.signal.aborted ? aborter.signal.reason : new Error(errorText(error));
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", stop);
   }
 }
 
-async function read(response) {
+async function readLimited(response) {
   const parts = [];
   let length = 0;
   const reader = response.body?.getReader();
-  for (let part; reader && !(part = await reader.read()).done; ) {
+  for (let part; reader && !(part = await reader.read()).done;) {
     length += part.value.length;
-    if (length > ANSWER_LIMIT) {
+    if (length > MAX_ANSWER) {
       reader.cancel().catch(() => {});
-      throw new Error(`the answer is larger than ${ANSWER_LIMIT} bytes`);
+      throw new Error(`the answer is larger than ${MAX_ANSWER} bytes`);
     }
     parts.push(part.value);
   }
@@ -56,10 +56,10 @@ async function read(response) {
     bytes.set(part, at);
     at += part.length;
   }
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes); // a byte order mark stays: nothing may be tidied
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes); // the byte order mark stays: signed bytes must not change
 }
 
-/** The header as seconds; it is a number of them or a date. @param {string | null} value */
+/** Parses Retry-After, a number of seconds or a date, to seconds. @param {string | null} value */
 function retryAfter(value) {
   if (value === null) return undefined;
   const seconds = /^\d{1,9}$/.test(value.trim()) ? Number(value) : Math.ceil((Date.parse(value) - Date.now()) / 1000);

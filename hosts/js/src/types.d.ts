@@ -1,34 +1,35 @@
-// What Node and browsers share. Members of data are spelled as in spec/abi.md and spec/verdicts.md, the same in every language.
+// Declarations that Node and browsers share. Members of data are spelled as in spec/abi.md and spec/verdicts.md, the same in every
+// language.
 
 import type { Code, VerdictClass } from "./verdicts.js";
 
 /** An answer of the client core. */
 export interface Answer {
-  /** Whether what was asked is granted. */
+  /** Whether the request is granted. */
   readonly ok: boolean;
   /** A row of spec/verdicts.md; a newer server may send one that this version does not list. */
   readonly code: Code | (string & {});
   readonly class: VerdictClass;
-  /** Whether the program may go on, also when this was refused. */
+  /** Whether the program may continue, also after a refusal. */
   readonly allow_continue: boolean;
-  /** What happened, for people. */
+  /** Human-readable message. */
   readonly message: string;
-  /** What to do about it, for people. */
+  /** Human-readable advice. */
   readonly do: string;
-  /** What decided it. */
+  /** The reason in this case. */
   readonly detail?: string;
   readonly license?: string;
   readonly context?: string;
   readonly entitlement?: string;
-  /** When to come back, in ms since 1970. */
+  /** Earliest time of the next attempt, in ms since 1970. */
   readonly retry_at?: number;
-  /** The license file that this is about. */
+  /** Name of the license file. */
   readonly file?: string;
-  /** The setting `offline` lets the program start, or go on, in spite of it. */
+  /** Whether the setting `offline` lets the program start or continue despite this verdict. */
   readonly offline_tolerated?: boolean;
 }
 
-/** A refusal. `message` is the verdict's message and detail; `verdict` the whole of it. Tell refusals apart by `code`. */
+/** Error of a refused request. `message` is the message and detail of the `verdict`. Programs distinguish refusals by `code`. */
 export class LicenseError extends Error {
   constructor(answer: Answer);
   readonly name: "LicenseError";
@@ -46,13 +47,13 @@ export class LicenseError extends Error {
   readonly offline_tolerated?: boolean;
 }
 
-/** How a client stands. Times are ms since 1970. */
+/** Status of a client. Times are ms since 1970. */
 export interface Status {
   /** Fingerprint of the product's root key. */
   readonly root?: string;
   readonly pinned: boolean;
   readonly licenses?: readonly LicenseStatus[];
-  /** One verdict for each license file that was given. */
+  /** One verdict for each license file. */
   readonly files?: readonly Answer[];
 }
 
@@ -64,41 +65,41 @@ export interface LicenseStatus {
   readonly generation?: number;
   readonly number?: number;
   readonly counters: Counters;
-  /** Counted here and not confirmed by the server yet. */
+  /** Calls counted locally that the server has not confirmed yet. */
   readonly pending: number;
   readonly expires?: number;
   readonly not_after?: number;
   readonly reservations?: readonly { readonly entitlement: string; readonly context: string; readonly until: number }[];
-  /** Public key of the relay that answers in the server's name. */
+  /** Public key of the relay that answers on behalf of the server. */
   readonly relay?: string;
-  /** The last lease as it was signed, for verifyReceipt. */
+  /** The last signed lease, for verifyReceipt. */
   readonly receipt?: string;
 }
 
-/** The server's account of calls. */
+/** Calls as counted by the server. */
 export interface Counters {
-  /** Of the license, all activations together. */
+  /** Calls used by all activations of the license. */
   readonly used: number;
   readonly allowance: number;
-  /** Of this activation, as accepted. */
+  /** Calls of this activation that the server has accepted. */
   readonly counted: number;
-  /** Of this activation, paid for ahead. */
+  /** Calls of this activation that are charged, including prepaid ones. */
   readonly granted?: number;
 }
 
-/** What a lease proves: that the server has taken these counts of this activation, in answer to this request. */
+/** Contents of a verified lease. They prove that the server has accepted these counts of this activation in answer to this request. */
 export interface Receipt {
   readonly product: string;
   readonly license: string;
-  /** Hash of the installation's own key. */
+  /** Hash of the device key. */
   readonly activation: string;
-  /** Of the chain of leases. */
+  /** Number of the chain of leases. */
   readonly generation: number;
-  /** Of the lease in its chain. */
+  /** Number of the lease in its chain. */
   readonly number: number;
-  /** Hash of the request that the device had signed. */
+  /** Hash of the signed request. */
   readonly request: string;
-  /** The server's, in ms since 1970. */
+  /** Time of the server, in ms since 1970. */
   readonly time: number;
   readonly counters: Counters;
   /** Fingerprint of the product's root key. */
@@ -111,37 +112,37 @@ export interface Receipt {
 export interface License {
   readonly id: string;
   readonly contexts: readonly string[];
-  /** `slots` is left out when the file states none. */
+  /** `slots` is undefined when the file states no number. */
   readonly entitlements: readonly { readonly name: string; readonly slots?: number }[];
   /** Fingerprint of the product's root key. */
   readonly root: string;
   /** Fingerprint of the key that signed. */
   readonly key: string;
-  /** When, in ms since 1970. */
+  /** Time of the signature, in ms since 1970. */
   readonly signed: number;
 }
 
-/** Where the state is kept between runs. */
+/** Stores the state between runs. */
 export interface Storage {
-  /** Takes the storage for one client and gives the saved state, or "". Rejects with in_use or storage_failed. */
+  /** Locks the storage for one client and resolves to the saved state, or "". Rejects with in_use or storage_failed. */
   open(): Promise<string>;
-  /** Replaces the state; when it resolves, the new one survives a power cut. Called for one state after the other. */
+  /** Replaces the state, and resolves once the new one survives a power cut. Calls do not overlap. */
   save(state: string): Promise<void>;
-  /** Lets another client have the storage. */
+  /** Unlocks the storage. */
   close(): Promise<void>;
-  /** The same at once, for a process that is ending; optional. */
+  /** Saves synchronously, for a process that is exiting; optional. */
   saveNow?(state: string): void;
   closeNow?(): void;
 }
 
-/** Posts `body` as text to `url`, within `timeout` ms. Rejects when there is no answer; `retry_after` is in seconds. */
+/** Posts `body` as text to `url` within `timeout` ms. Rejects when there is no answer; `retry_after` is in seconds. */
 export type Transport = (request: { url: string; body: string; timeout: number; signal?: AbortSignal }) => Promise<{
   status: number;
   body: string;
   retry_after?: number;
 }>;
 
-/** Time, in ms; tests put a simulated one here. */
+/** Clock and timers, in ms. Tests use a simulated one. */
 export interface Clock {
   now(): number;
   mono(): number;
@@ -150,43 +151,43 @@ export interface Clock {
 }
 
 export interface CommonSettings {
-  /** `https://host/api/v1#ROOT`; what follows # pins the product's root key and never leaves the program. */
+  /** `https://host/api/v1#ROOT`; the part after # pins the product's root key and is never sent. */
   server_url: string;
   /** 24 hex digits. */
   product_id: string;
   version_id: string;
-  /** Go on without a pinned root. On loopback that is always allowed, with a warning. */
+  /** Allows a server_url without a pinned root. On loopback that is always allowed, with a warning. */
   allow_unpinned?: boolean;
-  /** Of one exchange with the server, in ms; default 10 000. */
+  /** Timeout of one exchange with the server, in ms; default 10 000. */
   timeout?: number;
-  /** How long shutdown waits for the server, in ms; default 5 000. */
+  /** Time that shutdown waits for the server, in ms; default 5 000. */
   shutdown_timeout?: number;
   /**
-   * What tells this machine from others, by name, at most 16 parts; such as `machineParts()` in Node, or a dongle's number. The values stay
-   * here: the server gets hashes.
+   * Properties that identify this machine, by name, at most 16; such as `machineParts()` in Node, or the serial number of a dongle. The
+   * values stay in this process: the server gets hashes.
    */
   fingerprint?: Readonly<Record<string, string>>;
-  /** The program's own version; told to the server if the policy asks for statistics. */
+  /** Version of the program; sent to the server if the policy asks for statistics. */
   program?: string;
   /**
-   * For a machine that reaches no server; default false. The program starts, and is not stopped later, when all that is wrong is that nothing
-   * was heard from it (unreachable, server_error) and the last lease, if there was one, has run out (lease_expired), so that the activation or
-   * the renewal can be made by hand: exportRequest, then importAnswer. Until then calls are answered with their verdict. All else fails as
-   * without it.
+   * For a machine without a connection to the server; default false. The program starts and keeps running although the server is
+   * unreachable (unreachable, server_error) and the last lease, if any, has expired (lease_expired), so that the activation or the renewal
+   * can be made by hand with exportRequest and importAnswer. Until then calls are refused with their verdict. All other refusals apply as
+   * usual.
    */
   offline?: boolean;
   /**
-   * Where the state is kept. Node: a folder, by default one of this license in the user's data folder. Browser: a name in IndexedDB. Or a
-   * Storage of the program's own.
+   * Location of the state. Node: a folder, by default one for this license in the user's data folder. Browser: a name in IndexedDB. Or a
+   * custom Storage.
    */
   storage?: string | Storage;
   /**
-   * Hears the verdicts that answer no call: the license was suspended, the grace has begun, a warning. Without a handler those with which the
-   * program may go on are warned of on the console, and the others are thrown where nobody catches them: that ends a Node process, and
-   * reaches `window.onerror` in a browser.
+   * Called with verdicts that answer no call: the license was suspended, the grace has begun, a warning. Without a handler, those with
+   * which the program may continue are console warnings. The others are uncaught errors: they end a Node process and reach
+   * `window.onerror` in a browser.
    */
   on_verdict?: (verdict: Answer) => void;
-  /** Where client.wasm is, if it is not beside the package. */
+  /** URL of client.wasm, if it is not in the package. */
   module_url?: string | URL;
   /** Replaces fetch. */
   transport?: Transport;
@@ -196,93 +197,93 @@ export interface CommonSettings {
 
 export interface ClientSettings extends CommonSettings {
   license_id: string;
-  /** The product's certificate, armored, instead of the fingerprint in server_url. */
+  /** Armored certificate of the product, instead of the fingerprint in server_url. */
   keyring?: string;
 }
 
 export interface ReserveOptions {
-  /** Ms for which the server is asked to leave the slot here, also while it is not reached. */
+  /** Milliseconds for which the slot stays reserved without contact to the server. */
   borrow?: number;
 }
 
 export interface LicensingSettings extends CommonSettings {
-  /** The product's certificate, armored. */
+  /** Armored certificate of the product. */
   keyring: string;
-  /** Node: the directory with the license files and lists of revoked licenses, *.txt and *.list; a missing one has none. */
+  /** Node: the directory of license files and revocation lists, *.txt and *.list; a missing directory has none. */
   directory?: string;
-  /** License files, and lists, by their contents: File objects of a browser, or bytes with a name. Instead of a directory. */
+  /** Contents of license files and revocation lists, instead of a directory: File objects of a browser, or bytes with a name. */
   files?: Iterable<{ name: string; data: string | Uint8Array | ArrayBuffer } | { name: string; arrayBuffer(): Promise<ArrayBuffer> }>;
-  /** Called by check with what it refuses, instead of rejecting. */
+  /** Called by check with its refusals, instead of rejecting. */
   on_failure?: (error: LicenseError) => void | Promise<void>;
 }
 
 /**
- * A program's license, by four values. It activates as it is created, counts what is consumed, and keeps itself in sync with the server
- * in the background. Every method that is refused rejects with a LicenseError.
+ * The client of a program with one license. It activates when it is created, counts calls, and syncs with the server in the background.
+ * Methods reject with a LicenseError when the request is refused.
  */
 export class OneLicenseClient {
   private constructor();
   /**
-   * Activates the license, or goes on from the stored state; waits for the activation delay if there is one.
-   * @throws LicenseError and leaves nothing open: wrong ids, server not reached and no grace left, expired, limits reached, in_use, …
+   * Activates the license, or continues from the stored state. Waits for the activation delay if the policy has one.
+   * @throws LicenseError and leaves nothing open: wrong ids, server unreachable and no grace left, expired, limits reached, in_use, …
    */
   static create(settings: ClientSettings): Promise<OneLicenseClient>;
   /**
    * Counts n calls, all or none. With the trigger `interval` no network is used; it waits only when the program counts faster than the disk
-   * can write it down. With `every_call` the server's answer is the answer.
+   * can write. With `every_call` the server decides.
    * @param n a whole number from 1 to 1 000 000 000; default 1
    */
   consume(n?: number): Promise<void>;
-  /** Takes one slot of an entitlement in a context. The server is asked for the first hold; more are counted here. */
+  /** Reserves one slot of an entitlement in a context. The first use reserves on the server, further ones are counted locally. */
   reserve(context: string, entitlement: string, options?: ReserveOptions): Promise<void>;
-  /** Gives one hold back; the server hears of the last one. What is not held is refused with not_reserved. */
+  /** Releases one use; the last one releases the slot on the server. Rejects with not_reserved when nothing is reserved. */
   release(context: string, entitlement: string): Promise<void>;
-  /** Passes when the entitlement is reserved, in the context or, if that is null, in any, and its license is still good. Asks nobody. */
+  /** Resolves when the entitlement is reserved in the context, or in any when that is null, and its license is valid. Sends no request. */
   check(context: string | null | undefined, entitlement: string): Promise<void>;
-  /** Asks the server now, whatever the trigger. */
+  /** Syncs with the server now, with any trigger. */
   sync(): Promise<Answer>;
   /**
-   * Sets the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
-   * @param numbers whole numbers by their names
+   * Replaces the program's own statistics, at most 16 numbers. The next sync sends them if the policy asks for statistics.
+   * @param numbers whole numbers by name
    */
   statistics(numbers: Readonly<Record<string, number>>): Promise<void>;
   /**
-   * The request that the server is to answer, to be carried to it by hand (POST it to server_url + `/sync`). It is on the disk, and stays the
-   * same until it is answered.
+   * Returns a request for the server, to be transferred by hand (POST it to server_url + `/sync`). It is stored, and stays the same until
+   * it is answered.
    */
   exportRequest(): Promise<string>;
-  /** Takes the server's answer that was carried back. Rejects with what it says, or why it is not to be believed; nothing has changed then. */
+  /** Imports the server's answer to an exported request. Rejects, without a change of state, when it refuses or cannot be trusted. */
   importAnswer(text: string): Promise<void>;
-  /** Gives the activation back, so that another machine can have it. The client must still be shut down. */
+  /** Deactivates this installation, so that another machine can be activated. The client must still be shut down. */
   deactivate(): Promise<void>;
-  /** How the client stands. Asks nobody. @throws LicenseError not_running */
+  /** Returns the status. Sends no request. @throws LicenseError not_running */
   status(): Status;
   /**
-   * Reports what is left, releases what is held and closes. Never rejects: what could not be reported is stored and goes with the next run, and the
-   * answer says why. A second call gives the first one's answer.
+   * Reports pending calls, releases reservations and closes. Never rejects: calls that could not be reported are stored for the next run,
+   * and the answer says why. A second call returns the answer of the first.
    */
   shutdown(): Promise<Answer>;
 }
 
-/** Entitlements by signed license files. `reserve` answers with an error object; `check` guards the code that needs it. */
+/** Entitlements of signed license files. `reserve` returns an error object; `check` protects the code that needs the entitlement. */
 export class Licensing {
   constructor(settings: LicensingSettings);
-  /** Loads the files and starts. A file that is refused is named in status(). @throws LicenseError */
+  /** Loads the files and starts. Refused files are listed in status(). @throws LicenseError */
   initialize(): Promise<this>;
-  /** Nothing when it is granted; else the error object. Never rejects. */
+  /** Resolves to undefined when granted, otherwise to the error object. Never rejects. */
   reserve(context: string, entitlement: string, options?: ReserveOptions): Promise<LicenseError | undefined>;
-  /** False, and nothing changed, when there was nothing to give back. */
+  /** Resolves to false when nothing was reserved. */
   unreserve(context: string, entitlement: string): Promise<boolean>;
-  /** Passes when reserved, in the context or, if that is null, in any; else calls on_failure or, without one, rejects. */
+  /** Resolves when reserved in the context, or in any when that is null; otherwise calls on_failure or, without one, rejects. */
   check(context: string | null | undefined, entitlement: string): Promise<void>;
-  /** As of OneLicenseClient. @throws LicenseError */
+  /** As in OneLicenseClient. @throws LicenseError */
   statistics(numbers: Readonly<Record<string, number>>): Promise<void>;
-  /** As of OneLicenseClient, for the first license. @throws LicenseError */
+  /** As in OneLicenseClient, for the first license. @throws LicenseError */
   exportRequest(): Promise<string>;
-  /** As of OneLicenseClient. @throws LicenseError */
+  /** As in OneLicenseClient. @throws LicenseError */
   importAnswer(text: string): Promise<void>;
   status(): Status;
-  /** Releases everything and closes; later calls are refused with not_running. Never rejects. */
+  /** Releases all reservations and closes; later calls are refused with not_running. Never rejects. */
   shutdown(): Promise<Answer>;
 }
 
@@ -290,11 +291,11 @@ export class Licensing {
 export function initialize(settings: LicensingSettings): Promise<Licensing>;
 
 /**
- * Verifies a license file without any server.
+ * Verifies a license file without a server.
  * @param file its exact contents
- * @param keyring the product's certificate, armored
- * @param options list: the product's list of revoked licenses, if one is at hand; now: the time to judge by, in ms since 1970
- * @throws LicenseError that says why it is not genuine
+ * @param keyring armored certificate of the product
+ * @param options list: the product's revocation list, if available; now: the time of verification, in ms since 1970
+ * @throws LicenseError when the file is not genuine
  */
 export function verify(
   file: Uint8Array | string,
@@ -303,20 +304,20 @@ export function verify(
 ): Promise<License>;
 
 /**
- * Verifies the text of a lease, the `receipt` of a status, without any server: also long after it has run out.
- * @param keyring the product's certificate, armored
- * @throws LicenseError that says why it is not genuine
+ * Verifies the text of a lease (the `receipt` of a status) without a server, also after it has expired.
+ * @param keyring armored certificate of the product
+ * @throws LicenseError when it is not genuine
  */
 export function verifyReceipt(text: Uint8Array | string, keyring: string, options?: { module_url?: string | URL }): Promise<Receipt>;
 
 /**
- * The fingerprint of a product's root key: what server_url pins after the #.
- * @param keyring the product's certificate, armored
+ * Returns the fingerprint of a product's root key, which server_url pins after the #.
+ * @param keyring armored certificate of the product
  * @throws LicenseError keyring_invalid
  */
 export function root(keyring: string, options?: { module_url?: string | URL }): Promise<string>;
 
-/** Keeps the state for as long as the process or page lives. */
+/** Keeps the state in memory. */
 export class MemoryStorage implements Storage {
   constructor(state?: string);
   state: string;
@@ -327,10 +328,10 @@ export class MemoryStorage implements Storage {
   closeNow(): void;
 }
 
-/** The version of this package. */
+/** Version of this package. */
 export const version: string;
 
-/** SHA-256 of the one module that this package runs, in hex. */
+/** SHA-256 of the only module that this package runs, in hex. */
 export const moduleSha256: string;
 
 export { codes, verdict, verdicts } from "./verdicts.js";

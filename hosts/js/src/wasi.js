@@ -1,15 +1,15 @@
-// The 16 functions of wasi_snapshot_preview1 that the module imports. It gets true randomness and true clocks, an empty
-// environment and nothing else: no files, no arguments, no sockets.
+// The 16 functions of wasi_snapshot_preview1 that the module imports. The module gets randomness and clocks, and nothing else: no files,
+// arguments, environment or sockets.
 
 const SUCCESS = 0;
 const BADF = 8;
 const NOSYS = 52;
 
-const STDERR_LIMIT = 16 * 1024; // bytes; a Go trace is worth keeping, a flood is not
-const RANDOM_LIMIT = 65536; // bytes that getRandomValues gives at once
+const STDERR_LIMIT = 16 * 1024; // bytes; enough for the trace of a crash
+const RANDOM_LIMIT = 65536; // bytes that one getRandomValues call returns
 
-/** What a module leaves through that ends itself. */
-export class Exit extends Error {
+/** Error thrown when the module exits. */
+export class ModuleExit extends Error {
   /** @param {number} code */
   constructor(code) {
     super(`the module ended itself with status ${code}`);
@@ -17,44 +17,45 @@ export class Exit extends Error {
 }
 
 export class Wasi {
+  /** @type {WebAssembly.Memory} */
   #memory;
   #clock;
   #stderr = [];
-  #written = 0;
+  #stderrLength = 0;
 
   /** @param {{now: () => number, mono: () => number}} clock both in ms */
   constructor(clock) {
     this.#clock = clock;
   }
 
-  /** The memory is known only after instantiation. @param {WebAssembly.Memory} memory */
-  bind(memory) {
+  /** Sets the memory, which exists only after instantiation. @param {WebAssembly.Memory} memory */
+  setMemory(memory) {
     this.#memory = memory;
   }
 
-  /** What the module wrote before it failed, at most 16 KiB. */
+  /** What the module has written to stdout and stderr, at most 16 KiB. */
   get stderr() {
     const text = new TextDecoder();
     return this.#stderr.map((bytes) => text.decode(bytes, { stream: true })).join("");
   }
 
-  // Always a fresh view: growing the memory detaches the old one.
+  // A fresh view each time: growing the memory detaches the old one.
   get #view() {
     return new DataView(this.#memory.buffer);
   }
 
   get imports() {
     const u32 = (at, value) => this.#view.setUint32(at, value, true);
-    const none = (count, size) => {
+    const writeEmptyList = (count, size) => {
       u32(count, 0);
       u32(size, 0);
       return SUCCESS;
     };
     return {
       args_get: () => SUCCESS,
-      args_sizes_get: none,
+      args_sizes_get: writeEmptyList,
       environ_get: () => SUCCESS,
-      environ_sizes_get: none,
+      environ_sizes_get: writeEmptyList,
       clock_time_get: (id, _precision, at) => {
         const ms = id === 0 ? this.#clock.now() : this.#clock.mono();
         const whole = Math.floor(ms); // nanoseconds since 1970 are more than a number holds
@@ -74,7 +75,7 @@ export class Wasi {
         for (let i = 0; i < count; i++) {
           const at = view.getUint32(vectors + 8 * i, true);
           const length = view.getUint32(vectors + 8 * i + 4, true);
-          this.#keep(new Uint8Array(this.#memory.buffer, at, length));
+          this.#appendStderr(new Uint8Array(this.#memory.buffer, at, length));
           total += length;
         }
         u32(written, total);
@@ -89,16 +90,16 @@ export class Wasi {
       poll_oneoff: () => NOSYS,
       sched_yield: () => SUCCESS,
       proc_exit: (code) => {
-        throw new Exit(code);
+        throw new ModuleExit(code);
       },
     };
   }
 
-  #keep(bytes) {
-    const room = STDERR_LIMIT - this.#written;
+  #appendStderr(bytes) {
+    const room = STDERR_LIMIT - this.#stderrLength;
     if (room <= 0) return;
     const kept = bytes.slice(0, room);
     this.#stderr.push(kept);
-    this.#written += kept.length;
+    this.#stderrLength += kept.length;
   }
 }

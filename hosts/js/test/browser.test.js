@@ -1,10 +1,10 @@
-// The entry for browsers, as far as Node can show it: nothing of Node is reachable, and it works with what both have.
+// The entry point for browsers, as far as Node can test it: it imports nothing of Node.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { codeOf, ids, nowhere, root, server } from "../testkit/index.js";
+import { errorCode, ids, unreachableURL, repositoryRoot, scriptedServer } from "../testkit/index.js";
 
 const src = new URL("../src/", import.meta.url);
 
@@ -26,66 +26,69 @@ function graph(entry) {
 }
 
 // proves C16
-test("a browser gets nothing of Node", () => {
+test("the browser entry point imports nothing of Node", () => {
   const { reached, foreign } = graph("index.js");
   assert.ok(reached.size > 10);
   assert.deepEqual([...foreign], []);
   for (const url of reached) assert.doesNotMatch(readFileSync(new URL(url), "utf8"), /\b(process|Buffer)\.[a-z]|\bsetImmediate\(/, url);
   const node = graph("node.js");
-  assert.ok([...node.foreign].every((name) => name.startsWith("node:")), "no dependency");
+  assert.ok(
+    [...node.foreign].every((name) => name.startsWith("node:")),
+    "no dependency",
+  );
 });
 
 async function browser(t, { type = "application/wasm", change = (b) => b } = {}) {
   const bytes = change(readFileSync(new URL("../client.wasm", import.meta.url)));
-  const { origin } = await server(t, (response, { request }) =>
+  const { origin } = await scriptedServer(t, (response, { request }) =>
     request.url === "/client.wasm" ? response.writeHead(200, { "content-type": type }).end(bytes) : response.writeHead(404).end(),
   );
-  // A page of its own: modules are kept by their address.
+  // A unique URL loads the entry point again: imports are cached by URL.
   const api = await import(`../src/index.js?${new URLSearchParams({ origin })}`);
   return { ...api, module_url: `${origin}/client.wasm`, origin };
 }
 
-const folder = `${root}spec/vectors/license/`;
+const folder = `${repositoryRoot}spec/vectors/license/`;
 const vectors = JSON.parse(readFileSync(`${folder}vectors.json`, "utf8"));
 const plain = vectors.find(({ name }) => name === "plain");
 const [file, keyring] = [readFileSync(folder + plain.file), readFileSync(folder + plain.keyring, "utf8")];
 
 // proves N01 C16
-test("verifies a file with the module from the web, whatever type it is served as", async (t) => {
+test("verifies a file with a fetched module of any content type", async (t) => {
   for (const type of ["application/wasm", "application/octet-stream"]) {
     const { verify, module_url } = await browser(t, { type });
     assert.equal((await verify(file, keyring, { now: Date.parse(plain.now), module_url })).id, plain.claims.id);
   }
 });
 
-test("another module from the web is refused", async (t) => {
+test("refuses a fetched module with another hash", async (t) => {
   const { verify, module_url } = await browser(t, { change: (b) => Buffer.concat([b, Buffer.from([0, 2, 1, 0x61])]) });
-  assert.equal(await codeOf(verify(file, keyring, { module_url })), "module_mismatch");
+  assert.equal(await errorCode(verify(file, keyring, { module_url })), "module_mismatch");
 });
 
-test("a module that is not there is named", async (t) => {
+test("reports the URL of a missing module", async (t) => {
   const { verify, origin } = await browser(t);
   const error = await verify(file, keyring, { module_url: `${origin}/elsewhere.wasm` }).catch((e) => e);
   assert.deepEqual([error.code, error.detail], ["module_mismatch", `${origin}/elsewhere.wasm: HTTP status 404`]);
 });
 
-test("a client runs in it", async (t) => {
+test("runs a client", async (t) => {
   const { OneLicenseClient, MemoryStorage, module_url } = await browser(t);
-  const settings = { ...ids, server_url: await nowhere(), module_url, storage: new MemoryStorage(), on_verdict: () => {} };
-  assert.equal(await codeOf(OneLicenseClient.create(settings)), "unreachable");
+  const settings = { ...ids, server_url: await unreachableURL(), module_url, storage: new MemoryStorage(), on_verdict: () => {} };
+  assert.equal(await errorCode(OneLicenseClient.create(settings)), "unreachable");
 });
 
-test("without IndexedDB and Web Locks the default storage says so", async (t) => {
+test("reports that the default storage needs IndexedDB and Web Locks", async (t) => {
   const { OneLicenseClient, module_url } = await browser(t);
-  const settings = { ...ids, server_url: await nowhere(), module_url, on_verdict: () => {} };
+  const settings = { ...ids, server_url: await unreachableURL(), module_url, on_verdict: () => {} };
   const error = await OneLicenseClient.create(settings).catch((e) => e);
   assert.equal(error.code, "storage_failed");
 });
 
-test("a directory is Node's", async (t) => {
+test("refuses a directory", async (t) => {
   const { initialize, module_url, MemoryStorage } = await browser(t);
   const { license_id, ...rest } = ids;
   const settings = { ...rest, server_url: "http://127.0.0.1/", keyring, module_url, storage: new MemoryStorage() };
-  assert.equal(await codeOf(initialize({ ...settings, directory: "/licenses" })), "bad_setting");
-  assert.equal(await codeOf(initialize(settings)), "missing_setting");
+  assert.equal(await errorCode(initialize({ ...settings, directory: "/licenses" })), "bad_setting");
+  assert.equal(await errorCode(initialize(settings)), "missing_setting");
 });

@@ -1,4 +1,4 @@
-// The engine: the pinned module, its shim, and what becomes of an instance that failed.
+// The engine: the hash of the module, its imports, and failed instances.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -8,11 +8,11 @@ import { test } from "node:test";
 
 import { OneLicenseClient, moduleSha256 } from "onelicense";
 
-import { compile, Engine } from "../src/engine.js";
+import { compileModule, Engine } from "../src/engine.js";
 import { platform } from "../src/node.js";
-import { size } from "../src/pin.js";
+import { size } from "../src/module_hash.js";
 import { Wasi } from "../src/wasi.js";
-import { codeOf, folder, ids, root } from "../testkit/index.js";
+import { errorCode, temporaryFolder, ids, repositoryRoot } from "../testkit/index.js";
 
 const bytes = readFileSync(new URL("../client.wasm", import.meta.url));
 const start = async (clock = platform.clock) => Engine.start(await platform.loadModule(), clock);
@@ -20,8 +20,8 @@ const config = { server_url: "http://127.0.0.1/api/v1", ...ids };
 const random = Buffer.alloc(32, 7).toString("base64");
 
 // proves N01
-test("the pin is that of the committed module", (t) => {
-  const description = join(root, "wasm/dist/client.json");
+test("the package has the hash of the committed module", (t) => {
+  const description = join(repositoryRoot, "wasm/dist/client.json");
   assert.equal(createHash("sha256").update(bytes).digest("hex"), moduleSha256);
   assert.equal(bytes.length, size);
   if (!existsSync(description)) return t.skip("not in the repository");
@@ -29,31 +29,31 @@ test("the pin is that of the committed module", (t) => {
 });
 
 // proves N01
-test("a changed module is refused before anything of it runs", async () => {
+test("refuses a changed module before it runs", async () => {
   const changed = Buffer.from(bytes);
   changed[changed.length - 1] ^= 1;
-  assert.equal(await codeOf(compile(changed)), "module_mismatch");
-  assert.equal(await codeOf(compile(Buffer.from("not a module"))), "module_mismatch");
+  assert.equal(await errorCode(compileModule(changed)), "module_mismatch");
+  assert.equal(await errorCode(compileModule(Buffer.from("not a module"))), "module_mismatch");
 });
 
-test("a missing module is named with what to do", async (t) => {
-  const module_url = join(folder(), "client.wasm");
+test("reports a missing module with advice", async (t) => {
+  const module_url = join(temporaryFolder(), "client.wasm");
   const error = await OneLicenseClient.create({ ...config, module_url }).catch((e) => e);
   assert.equal(error.code, "module_mismatch");
   assert.match(error.detail, /make wasm/);
 });
 
-test("the shim has exactly what the module imports", async () => {
+test("provides exactly the imports of the module", async () => {
   const wanted = WebAssembly.Module.imports(await platform.loadModule());
   assert.ok(wanted.every(({ module }) => module === "wasi_snapshot_preview1"));
   const names = new Set(wanted.map(({ name }) => name));
   assert.deepEqual([...names].sort(), Object.keys(new Wasi(platform.clock).imports).sort());
 });
 
-test("randomness is the system's: no two draws are alike", () => {
+test("random_get returns different bytes each time", () => {
   const memory = new WebAssembly.Memory({ initial: 4 });
   const wasi = new Wasi(platform.clock);
-  wasi.bind(memory);
+  wasi.setMemory(memory);
   const draws = new Set();
   for (let i = 0; i < 64; i++) {
     assert.equal(wasi.imports.random_get(16 * i, 16), 0);
@@ -68,10 +68,10 @@ test("randomness is the system's: no two draws are alike", () => {
   assert.ok(filled.subarray(most).every((b) => b === 0));
 });
 
-test("the clocks are the host's", () => {
+test("clock_time_get uses the clock of the host", () => {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const wasi = new Wasi({ now: () => 1_790_000_000_123, mono: () => 42.5 });
-  wasi.bind(memory);
+  wasi.setMemory(memory);
   wasi.imports.clock_time_get(0, 0n, 8);
   wasi.imports.clock_time_get(1, 0n, 16);
   const view = new DataView(memory.buffer);
@@ -83,10 +83,10 @@ test("the clocks are the host's", () => {
   assert.ok(before <= now && now <= Date.now());
 });
 
-test("what the module writes is kept up to a limit", () => {
+test("keeps the output of the module up to a limit", () => {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const wasi = new Wasi(platform.clock);
-  wasi.bind(memory);
+  wasi.setMemory(memory);
   const view = new DataView(memory.buffer);
   new Uint8Array(memory.buffer, 1024, 8192).fill(0x61);
   view.setUint32(0, 1024, true);
@@ -99,7 +99,7 @@ test("what the module writes is kept up to a limit", () => {
   assert.notEqual(wasi.imports.fd_write(3, 0, 1, 16), 0);
 });
 
-test("an instance stays small through thousands of calls", async () => {
+test("the memory of an instance stays small", async () => {
   const engine = await start();
   for (let i = 0; i < 3_000; i++) {
     const { handle } = engine.call({ op: "new", config, random });
@@ -108,13 +108,13 @@ test("an instance stays small through thousands of calls", async () => {
   assert.ok(engine.memory.buffer.byteLength <= 32 << 20);
 });
 
-test("what does not fit into a call is refused, and the instance goes on", async () => {
+test("refuses a call that is too large, and continues", async () => {
   const engine = await start();
   assert.equal(engine.call({ op: "verify", keys: "x".repeat(5 << 20) }).error.code, "bad_call");
   assert.equal(engine.call({ op: "new", config, random }).error, undefined);
 });
 
-test("a broken instance traps instead of answering", async () => {
+test("a broken instance traps", async () => {
   const engine = await start();
   const { handle } = engine.call({ op: "new", config, random });
   new Uint8Array(engine.memory.buffer).fill(0xff);

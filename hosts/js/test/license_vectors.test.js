@@ -6,12 +6,12 @@ import { test } from "node:test";
 
 import { LicenseError, verdicts, verify, verifyReceipt } from "onelicense";
 
-import { root } from "../testkit/index.js";
+import { repositoryRoot } from "../testkit/index.js";
 
-const folder = `${root}spec/vectors/license/`;
+const folder = `${repositoryRoot}spec/vectors/license/`;
 const vectors = JSON.parse(readFileSync(`${folder}vectors.json`, "utf8"));
 
-test("every license vector has its verdict", async () => {
+test("verifies every license vector", async () => {
   assert.ok(vectors.length >= 40);
   for (const v of vectors) {
     const file = readFileSync(folder + v.file);
@@ -23,29 +23,30 @@ test("every license vector has its verdict", async () => {
       assert.equal(result.verdict.message, verdicts[v.code].message, v.name);
       continue;
     }
-    assert.deepEqual(
-      result,
-      { ...v.claims, root: v.root, key: v.key, signed: Date.parse(v.created) },
-      v.name,
-    );
+    assert.deepEqual(result, { ...v.claims, root: v.root, key: v.key, signed: Date.parse(v.created) }, v.name);
   }
 });
 
-test("a file can be given as text", async () => {
+test("verifies a file given as text", async () => {
   const v = vectors.find(({ name }) => name === "plain");
   const license = await verify(readFileSync(folder + v.file, "utf8"), readFileSync(folder + v.keyring, "utf8"), { now: Date.parse(v.now) });
   assert.equal(license.id, v.claims.id);
 });
 
-test("a keyring that is none has its code", async () => {
+test("refuses an invalid keyring", async () => {
   const error = await verify("x", "not a certificate").catch((e) => e);
   assert.equal(error.code, "keyring_invalid");
 });
 
-test("a list that is none is refused", async () => {
+test("refuses an invalid revocation list", async () => {
   const v = vectors.find(({ name }) => name === "plain");
   const [file, keyring] = [readFileSync(folder + v.file), readFileSync(folder + v.keyring, "utf8")];
-  for (const [list, code] of [["", "statement_malformed"], [new Uint8Array(), "statement_malformed"], ["nonsense", "lease_malformed"], [file, "lease_malformed"]]) {
+  for (const [list, code] of [
+    ["", "statement_malformed"],
+    [new Uint8Array(), "statement_malformed"],
+    ["nonsense", "lease_malformed"],
+    [file, "lease_malformed"],
+  ]) {
     const error = await verify(file, keyring, { list, now: Date.parse(v.now) }).catch((e) => e);
     assert.ok(error instanceof LicenseError);
     assert.equal(error.code, code);
@@ -53,7 +54,7 @@ test("a list that is none is refused", async () => {
 });
 
 // proves part of N07
-test("what is no receipt is refused", async () => {
+test("refuses an invalid receipt", async () => {
   const v = vectors.find(({ name }) => name === "plain");
   const keyring = readFileSync(folder + v.keyring, "utf8");
   for (const text of ["", "nonsense", readFileSync(folder + v.file)]) {

@@ -1,4 +1,4 @@
-// What npm would publish.
+// The package as npm publishes it.
 //
 // proves N01
 
@@ -12,32 +12,45 @@ import { test } from "node:test";
 
 import { moduleSha256, version } from "onelicense";
 
-import { child, folder, here } from "../testkit/index.js";
+import { spawnChild, temporaryFolder, packageRoot } from "../testkit/index.js";
 
-test("the package holds the module and works where it is unpacked", async (t) => {
-  const path = folder();
-  const npm = (...args) => execFileSync("npm", [...args, "--offline", "--ignore-scripts"], { cwd: here, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  // npm 12 names the packages in an object, those before it put them in a list.
+test("the packed package has the module and works", async (t) => {
+  const path = temporaryFolder();
+  const npm = (...args) =>
+    execFileSync("npm", [...args, "--offline", "--ignore-scripts"], {
+      cwd: packageRoot,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+  // npm 12 returns an object by package name, earlier versions a list.
   const packed = Object.values(JSON.parse(npm("pack", "--json", "--pack-destination", path)))[0];
   const names = packed.files.map((f) => f.path);
-  assert.ok(names.every((name) => /^(src\/.+\.(js|d\.ts)|client\.wasm|package\.json|README\.md)$/.test(name)), names.join());
+  assert.ok(
+    names.every((name) => /^(src\/.+\.(js|d\.ts)|client\.wasm|package\.json|README\.md)$/.test(name)),
+    names.join(),
+  );
 
   const home = join(path, "node_modules", "onelicense");
   await mkdir(home, { recursive: true });
   execFileSync("tar", ["-xzf", join(path, packed.filename), "-C", home, "--strip-components=1"]);
-  assert.equal(createHash("sha256").update(readFileSync(join(home, "client.wasm"))).digest("hex"), moduleSha256);
+  assert.equal(
+    createHash("sha256")
+      .update(readFileSync(join(home, "client.wasm")))
+      .digest("hex"),
+    moduleSha256,
+  );
 
   const source = `
     import { root } from "onelicense";
     import { codes } from "onelicense/verdicts";
     const error = await root("not a certificate").catch((e) => e);
     console.log(error.code === codes.KEYRING_INVALID);`;
-  const { out, err } = await child(t, process.execPath, ["--input-type=module", "-e", source], { cwd: path }).ended;
+  const { out, err } = await spawnChild(t, process.execPath, ["--input-type=module", "-e", source], { cwd: path }).ended;
   assert.equal(out, "true\n", err);
 });
 
-test("it depends on nothing, and has the version that the server is told", () => {
-  const manifest = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+test("has no dependencies, and the version that is sent to the server", () => {
+  const manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
   assert.equal(manifest.version, version);
   const { dependencies, peerDependencies, optionalDependencies } = manifest;
   assert.deepEqual([dependencies, peerDependencies, optionalDependencies], [undefined, undefined, undefined]);

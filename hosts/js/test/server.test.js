@@ -1,4 +1,4 @@
-// From end to end: programs against the real server.
+// End-to-end tests: programs against the real server.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import { initialize, LicenseError, machineParts, MemoryStorage, OneLicenseClient
 
 import { systemClock } from "../src/clock.js";
 import { send } from "../src/transport.js";
-import { child, codeOf, folder, here, program } from "../testkit/index.js";
+import { spawnChild, errorCode, temporaryFolder, packageRoot, runProgram } from "../testkit/index.js";
 import { Vendor } from "../testkit/vendor.js";
 
 let vendor;
@@ -62,14 +62,14 @@ test("counts between syncs", async (t) => {
   assert.equal((await client.sync()).code, "ok");
   assert.equal(await vendor.used(settings), 3);
   await client.consume(2);
-  assert.equal(await codeOf(client.consume()), "exhausted");
+  assert.equal(await errorCode(client.consume()), "exhausted");
   await client.shutdown();
   assert.equal(await vendor.used(settings), 5);
 });
 
 // proves C14 C18
-test("a restart goes on where it was", async (t) => {
-  const settings = { ...(await vendor.license()), storage: folder() };
+test("continues after a restart", async (t) => {
+  const settings = { ...(await vendor.license()), storage: temporaryFolder() };
   const first = await open(t, settings);
   await first.consume(4);
   const { activation } = first.status().licenses[0];
@@ -77,15 +77,15 @@ test("a restart goes on where it was", async (t) => {
   const second = await open(t, settings);
   assert.equal(second.status().licenses[0].activation, activation);
   await second.consume();
-  assert.equal(await codeOf(second.consume()), "exhausted");
+  assert.equal(await errorCode(second.consume()), "exhausted");
   await second.shutdown();
   assert.equal(await vendor.used(settings), 5);
 });
 
 // proves C14
-test("what was not reported goes with the next run", async (t) => {
+test("reports pending calls in the next run", async (t) => {
   const transport = line();
-  const settings = { ...(await vendor.license()), storage: folder() };
+  const settings = { ...(await vendor.license()), storage: temporaryFolder() };
   const first = await open(t, { ...settings, transport });
   await first.consume(3);
   transport.cut = true;
@@ -97,7 +97,7 @@ test("what was not reported goes with the next run", async (t) => {
 });
 
 // proves C14
-test("a reply that is lost is asked for again and counted once", async (t) => {
+test("repeats a request after a lost reply, counting once", async (t) => {
   let lose = 0;
   const transport = async (request) => {
     const answer = await send(request);
@@ -108,14 +108,14 @@ test("a reply that is lost is asked for again and counted once", async (t) => {
   const client = await open(t, { ...settings, transport, on_verdict: () => {} });
   await client.consume(2);
   lose = 1;
-  await codeOf(client.sync());
+  await errorCode(client.sync());
   await client.consume();
   await client.sync();
   assert.equal(await vendor.used(settings), 3);
 });
 
 // proves C08 S12
-test("each call asks the server", async (t) => {
+test("every_call asks the server each time", async (t) => {
   const settings = await vendor.license({ trigger: "every_call" });
   const client = await open(t, settings);
   for (let n = 1; n <= 5; n++) {
@@ -130,7 +130,7 @@ test("each call asks the server", async (t) => {
 });
 
 // proves C14
-test("calls at once are all counted", async (t) => {
+test("counts concurrent calls", async (t) => {
   const settings = await vendor.license({ trigger: "every_call" }, { allowance: 1000 });
   const client = await open(t, settings);
   await Promise.all(Array.from({ length: 50 }, () => client.consume()));
@@ -138,9 +138,9 @@ test("calls at once are all counted", async (t) => {
 });
 
 // proves C09
-test("a program that only counts lets the rest go on", async (t) => {
+test("counting in a loop does not starve the event loop", async (t) => {
   const settings = await vendor.license({}, { allowance: 1_000_000 });
-  const client = await open(t, { ...settings, storage: folder() });
+  const client = await open(t, { ...settings, storage: temporaryFolder() });
   let turns = 0;
   const other = setInterval(() => turns++, 1);
   t.after(() => clearInterval(other));
@@ -151,7 +151,7 @@ test("a program that only counts lets the rest go on", async (t) => {
 });
 
 // proves C04 C05
-test("usage is reported by itself", async (t) => {
+test("reports usage in the background", async (t) => {
   const settings = await vendor.license({ interval_ms: 1_000, grace_ms: 600_000 });
   let counted;
   const reported = new Promise((resolve) => (counted = resolve));
@@ -167,25 +167,25 @@ test("usage is reported by itself", async (t) => {
 });
 
 // proves C06
-test("a license that ends calls the handler", async (t) => {
+test("calls on_verdict when the license ends", async (t) => {
   const { heard, on_verdict } = hearing();
   const settings = await vendor.license({ interval_ms: 1_000, grace_ms: 600_000 });
   const client = await open(t, { ...settings, on_verdict });
   await vendor.suspend(settings);
   assert.equal((await heard).code, "suspended");
-  assert.equal(await codeOf(client.consume()), "suspended");
+  assert.equal(await errorCode(client.consume()), "suspended");
 });
 
 // proves C02 C06
-test("a program whose license ends is stopped", async (t) => {
+test("ends the program when the license ends", async (t) => {
   const settings = await vendor.license({ interval_ms: 1_000, grace_ms: 600_000 });
-  const p = program(
+  const p = runProgram(
     t,
     `import { OneLicenseClient } from "onelicense";
      await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
      console.log("on");
      process.stdin.resume();`,
-    JSON.stringify({ ...settings, storage: folder() }),
+    JSON.stringify({ ...settings, storage: temporaryFolder() }),
   );
   assert.equal(await p.line(), "on");
   await vendor.suspend(settings);
@@ -197,22 +197,22 @@ test("a program whose license ends is stopped", async (t) => {
 // proves C02 S15
 test("wrong ids", async (t) => {
   const [settings, nobody] = [await vendor.license(), "0".repeat(24)];
-  assert.equal(await codeOf(open(t, { ...settings, license_id: nobody })), "unknown_license");
-  assert.equal(await codeOf(open(t, { ...settings, version_id: nobody })), "unknown_version");
-  assert.equal(await codeOf(open(t, { ...settings, version_id: nobody, license_id: nobody })), "unknown_version");
+  assert.equal(await errorCode(open(t, { ...settings, license_id: nobody })), "unknown_license");
+  assert.equal(await errorCode(open(t, { ...settings, version_id: nobody })), "unknown_version");
+  assert.equal(await errorCode(open(t, { ...settings, version_id: nobody, license_id: nobody })), "unknown_version");
   const error = await open(t, { ...settings, product_id: nobody }).catch((e) => e);
   assert.equal(error.code, "server_error"); // nobody's key can sign that there is no such product
   assert.match(error.detail, /unknown_product/);
 });
 
 // proves C02 N03
-test("another root is refused", async (t) => {
+test("refuses another root", async (t) => {
   const settings = { ...(await vendor.license()), server_url: `${vendor.site}/api/v1#${"A".repeat(40)}` };
-  assert.equal(await codeOf(open(t, settings)), "wrong_root");
+  assert.equal(await errorCode(open(t, settings)), "wrong_root");
 });
 
 // proves C02
-test("on loopback a program without a pin goes on, with a warning", async (t) => {
+test("warns of a missing pin on loopback", async (t) => {
   const { heard, on_verdict } = hearing();
   const client = await open(t, { ...(await vendor.license()), server_url: `${vendor.site}/api/v1`, on_verdict });
   const warning = await heard;
@@ -222,7 +222,7 @@ test("on loopback a program without a pin goes on, with a warning", async (t) =>
 });
 
 // proves C03
-test("construction waits the activation delay", async (t) => {
+test("create waits for the activation delay", async (t) => {
   const settings = await vendor.license({ activation_delay_ms: 300 });
   let answered;
   const transport = async (request) => {
@@ -234,25 +234,25 @@ test("construction waits the activation delay", async (t) => {
   assert.ok(performance.now() - answered >= 290);
 });
 
-test("two programs and one storage", async (t) => {
-  const settings = { ...(await vendor.license()), storage: folder() };
+test("refuses a second program on the same storage", async (t) => {
+  const settings = { ...(await vendor.license()), storage: temporaryFolder() };
   const client = await open(t, settings);
-  assert.equal(await codeOf(OneLicenseClient.create(settings)), "in_use");
+  assert.equal(await errorCode(OneLicenseClient.create(settings)), "in_use");
   await client.shutdown();
   await open(t, settings);
 });
 
 // proves L21
-test("one slot and two installations", async (t) => {
+test("two installations compete for one slot", async (t) => {
   const settings = await vendor.license();
   const [a, b] = [await open(t, settings), await open(t, settings)];
   await a.reserve("ui", "rendering");
   await a.check("ui", "rendering");
   await a.check(null, "rendering");
-  assert.equal(await codeOf(b.reserve("ui", "rendering")), "no_slots");
-  assert.equal(await codeOf(b.check("ui", "rendering")), "not_reserved");
-  assert.equal(await codeOf(b.release("ui", "rendering")), "not_reserved");
-  assert.equal(await codeOf(b.reserve("ui", "teleport")), "unknown_entitlement");
+  assert.equal(await errorCode(b.reserve("ui", "rendering")), "no_slots");
+  assert.equal(await errorCode(b.check("ui", "rendering")), "not_reserved");
+  assert.equal(await errorCode(b.release("ui", "rendering")), "not_reserved");
+  assert.equal(await errorCode(b.reserve("ui", "teleport")), "unknown_entitlement");
   await a.release("ui", "rendering");
   await a.sync();
   await b.reserve("ui", "rendering");
@@ -262,29 +262,30 @@ test("one slot and two installations", async (t) => {
 });
 
 // proves part of B03
-test("a slot is borrowed", async (t) => {
+test("borrows a slot", async (t) => {
   const settings = await vendor.license({ max_borrow_ms: 86_400_000 });
   const client = await open(t, settings);
   await client.reserve("ui", "rendering", { borrow: 36_000_000 });
   const [{ not_after, reservations }] = client.status().licenses;
   assert.ok(not_after < reservations[0].until && reservations[0].until <= Date.now() + 36_000_000);
-  assert.equal(await codeOf(client.reserve("ui", "cam", { borrow: -1 })), "bad_call");
+  assert.equal(await errorCode(client.reserve("ui", "cam", { borrow: -1 })), "bad_call");
   await client.release("ui", "rendering"); // early
   await client.sync();
   assert.deepEqual(await vendor.reservations(settings), []);
   const other = await open(t, await vendor.license());
-  assert.equal(await codeOf(other.reserve("ui", "rendering", { borrow: 36_000_000 })), "borrow_not_allowed");
+  assert.equal(await errorCode(other.reserve("ui", "rendering", { borrow: 36_000_000 })), "borrow_not_allowed");
 });
 
 // proves C17
-test("statistics are told when the policy asks", async (t) => {
+test("sends statistics when the policy asks for them", async (t) => {
   for (const statistics of [true, false]) {
     const settings = await vendor.license({ statistics });
     const client = await open(t, { ...settings, program: "4.2", fingerprint: machineParts() });
     await client.statistics({ documents: 2 });
     await client.statistics({ documents: 3, failures: 0 });
     const many = Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`n${n}`, n]));
-    for (const wrong of [{ "a b": 1 }, { a: 2 ** 53 }, { a: 1e300 }, many]) assert.equal(await codeOf(client.statistics(wrong)), "bad_call");
+    for (const wrong of [{ "a b": 1 }, { a: 2 ** 53 }, { a: 1e300 }, many])
+      assert.equal(await errorCode(client.statistics(wrong)), "bad_call");
     await client.sync();
     const { statistics: told } = (await vendor.activations(settings))[0];
     if (!statistics) {
@@ -292,13 +293,16 @@ test("statistics are told when the policy asks", async (t) => {
       continue;
     }
     assert.equal(told.program, "4.2");
-    assert.deepEqual(told.numbers, [{ name: "documents", value: 3 }, { name: "failures", value: 0 }]);
+    assert.deepEqual(told.numbers, [
+      { name: "documents", value: 3 },
+      { name: "failures", value: 0 },
+    ]);
     assert.match(`${told.host} ${told.platform}`, /^js\/\S+ \S+\/\S+$/);
   }
 });
 
 // proves part of S23
-test("the exchange by hand", async (t) => {
+test("exchanges a request and its answer by hand", async (t) => {
   const [settings, transport] = [await vendor.license(), line()];
   const client = await open(t, { ...settings, transport, on_verdict: () => {} });
   transport.cut = true;
@@ -307,24 +311,24 @@ test("the exchange by hand", async (t) => {
   assert.equal(await client.exportRequest(), request);
   const answer = await carried(settings, request);
   assert.equal(await vendor.used(settings), 3);
-  assert.equal(await codeOf(client.importAnswer("nonsense")), "lease_malformed");
-  assert.equal(await codeOf(client.importAnswer(client.status().licenses[0].receipt)), "lease_other_request");
+  assert.equal(await errorCode(client.importAnswer("nonsense")), "lease_malformed");
+  assert.equal(await errorCode(client.importAnswer(client.status().licenses[0].receipt)), "lease_other_request");
   await client.importAnswer(answer.replaceAll("\n", "\r\n")); // as mail may bring it
   const [{ verdict, counters, pending }] = client.status().licenses;
   assert.deepEqual([verdict.code, counters.counted, pending], ["ok", 3, 0]);
-  assert.equal(await codeOf(client.importAnswer(answer)), "lease_other_request");
+  assert.equal(await errorCode(client.importAnswer(answer)), "lease_other_request");
   transport.cut = false;
 });
 
 // proves part of S23
-test("a machine without a network is activated by hand", async (t) => {
+test("activates an offline machine by hand", async (t) => {
   const values = await vendor.license();
-  const settings = { ...values, storage: folder(), transport: Object.assign(line(), { cut: true }) };
-  assert.equal(await codeOf(open(t, settings)), "unreachable");
+  const settings = { ...values, storage: temporaryFolder(), transport: Object.assign(line(), { cut: true }) };
+  assert.equal(await errorCode(open(t, settings)), "unreachable");
   const first = await open(t, { ...settings, offline: true });
-  assert.equal(await codeOf(first.consume()), "unreachable");
-  assert.equal(await codeOf(first.reserve("ui", "rendering")), "unreachable");
-  assert.equal(await codeOf(first.importAnswer("nonsense")), "lease_malformed");
+  assert.equal(await errorCode(first.consume()), "unreachable");
+  assert.equal(await errorCode(first.reserve("ui", "rendering")), "unreachable");
+  assert.equal(await errorCode(first.importAnswer("nonsense")), "lease_malformed");
   const request = await first.exportRequest();
   await first.shutdown();
   const client = await open(t, { ...settings, offline: true }); // days later
@@ -336,18 +340,18 @@ test("a machine without a network is activated by hand", async (t) => {
 });
 
 // proves part of S23
-test("a lease that has run out is renewed by hand", async (t) => {
+test("renews an expired lease by hand", async (t) => {
   const values = await vendor.license({ interval_ms: 60_000, grace_ms: 0 });
-  const settings = { ...values, storage: folder(), transport: Object.assign(line(), { cut: true }), offline: true };
+  const settings = { ...values, storage: temporaryFolder(), transport: Object.assign(line(), { cut: true }), offline: true };
   const first = await open(t, settings);
   await first.importAnswer(await carried(values, await first.exportRequest()));
   await first.consume(3);
   await first.shutdown();
   settings.clock = { ...systemClock, now: () => systemClock.now() + 120_000 };
-  assert.equal(await codeOf(open(t, { ...settings, offline: false })), "lease_expired");
+  assert.equal(await errorCode(open(t, { ...settings, offline: false })), "lease_expired");
   await vendor.policy(values, { interval_ms: 3_600_000 });
   const client = await open(t, settings);
-  assert.equal(await codeOf(client.consume()), "lease_expired");
+  assert.equal(await errorCode(client.consume()), "lease_expired");
   assert.equal(client.status().licenses[0].verdict.code, "lease_expired");
   await client.importAnswer(await carried(values, await client.exportRequest()));
   await client.consume(2);
@@ -355,28 +359,29 @@ test("a lease that has run out is renewed by hand", async (t) => {
   assert.equal(await vendor.used(values), 5);
 });
 
-test("an offline program is still refused", async (t) => {
+test("refuses an offline program for other reasons", async (t) => {
   const values = await vendor.license();
   await vendor.suspend(values);
-  assert.equal(await codeOf(open(t, { ...values, offline: true })), "suspended");
+  assert.equal(await errorCode(open(t, { ...values, offline: true })), "suspended");
   const client = await open(t, { ...values, offline: true, transport: Object.assign(line(), { cut: true }), on_verdict: () => {} });
-  assert.equal(await codeOf(client.importAnswer(await carried(values, await client.exportRequest()))), "suspended");
-  assert.equal(await codeOf(open(t, { ...values, offline: true, version_id: "" })), "missing_setting");
+  assert.equal(await errorCode(client.importAnswer(await carried(values, await client.exportRequest()))), "suspended");
+  assert.equal(await errorCode(open(t, { ...values, offline: true, version_id: "" })), "missing_setting");
 });
 
 // proves part of S23
-test("the README by hand", async (t) => {
-  const [values, path] = [await vendor.license(), folder()];
-  const [, example] = /```js\n(import \{ readFile[^]*?)```/.exec(await readFile(join(here, "README.md"), "utf8"));
+test("the offline program of the README works", async (t) => {
+  const [values, path] = [await vendor.license(), temporaryFolder()];
+  const [, example] = /```js\n(import \{ readFile[^]*?)```/.exec(await readFile(join(packageRoot, "README.md"), "utf8"));
   const source = `const values = { ...JSON.parse(process.argv[1]), transport: async () => { throw new Error("the cable is cut"); } };
     process.chdir(process.argv[2]);
     ${example}`;
-  const run = () => program(t, source, JSON.stringify({ ...values, storage: join(path, "state") }), path);
+  const run = () => runProgram(t, source, JSON.stringify({ ...values, storage: join(path, "state") }), path);
   const first = run();
   await once(first.process.stdout, "data"); // it asks for the answer
   await writeFile(join(path, "answer.txt"), await carried(values, await readFile(join(path, "request.txt"), "utf8")));
   first.process.stdin.end("\n");
-  for (const ended of [first.ended, run().ended]) { // the second needs nobody
+  for (const ended of [first.ended, run().ended]) {
+    // the second run needs no exchange
     const { code, err } = await ended;
     assert.equal(code, 0, err);
   }
@@ -385,9 +390,9 @@ test("the README by hand", async (t) => {
 });
 
 // proves part of S23
-test("a machine without a network is activated by hand, with license files", async (t) => {
+test("activates an offline machine with license files by hand", async (t) => {
   const { license_id, ...rest } = await vendor.license();
-  const [path, transport] = [folder(), Object.assign(line(), { cut: true })];
+  const [path, transport] = [temporaryFolder(), Object.assign(line(), { cut: true })];
   await writeFile(join(path, "a.txt"), await vendor.file({ license_id }));
   const settings = { ...rest, directory: path, keyring: vendor.keyring, storage: join(path, "state"), transport, on_verdict: () => {} };
   const first = await initialize(settings);
@@ -399,11 +404,11 @@ test("a machine without a network is activated by hand, with license files", asy
   await licensing.importAnswer(await carried(settings, request));
   assert.equal(licensing.status().licenses[0].verdict.code, "ok");
   assert.equal((await licensing.reserve("ui", "rendering", { borrow: "soon" })).code, "bad_call");
-  assert.equal(await codeOf(licensing.statistics({ a: 0.5 })), "bad_call");
+  assert.equal(await errorCode(licensing.statistics({ a: 0.5 })), "bad_call");
 });
 
 // proves part of N07
-test("a receipt is checked by whoever has the certificate", async (t) => {
+test("verifies a receipt with the certificate", async (t) => {
   const settings = await vendor.license();
   const client = await open(t, settings);
   await client.consume(3);
@@ -413,20 +418,20 @@ test("a receipt is checked by whoever has the certificate", async (t) => {
   assert.deepEqual([proven.product, proven.license, proven.activation], [settings.product_id, settings.license_id, activation]);
   assert.deepEqual([proven.generation, proven.number, proven.counters.counted], [1, 2, 3]);
   assert.equal(proven.root, settings.server_url.split("#")[1]);
-  assert.equal(await codeOf(verifyReceipt(receipt.replace('"counted":3', '"counted":2'), vendor.keyring)), "signature_invalid");
+  assert.equal(await errorCode(verifyReceipt(receipt.replace('"counted":3', '"counted":2'), vendor.keyring)), "signature_invalid");
 });
 
-test("deactivating frees the machine", async (t) => {
+test("deactivate lets another machine activate", async (t) => {
   const settings = await vendor.license({ max_machines: 1 });
   const a = await open(t, settings);
-  assert.equal(await codeOf(open(t, settings)), "machine_limit");
+  assert.equal(await errorCode(open(t, settings)), "machine_limit");
   await a.deactivate();
   await open(t, settings);
 });
 
 // proves L02 L06 L07 L08 L09 L10 L14 L15 L16 L17 L18 L20 L22
 test("license files", async (t) => {
-  const [settings, transport, path] = [await vendor.license(), line(), folder()];
+  const [settings, transport, path] = [await vendor.license(), line(), temporaryFolder()];
   const directory = join(path, "licenses");
   await mkdir(directory);
   const file = await vendor.file(settings);
@@ -437,10 +442,22 @@ test("license files", async (t) => {
   const { license_id, ...rest } = settings;
   const failures = [];
   const licensing = await initialize({
-    ...rest, directory, keyring: vendor.keyring, storage: join(path, "state"), transport, on_failure: (error) => failures.push(error.code),
+    ...rest,
+    directory,
+    keyring: vendor.keyring,
+    storage: join(path, "state"),
+    transport,
+    on_failure: (error) => failures.push(error.code),
   });
   t.after(() => licensing.shutdown());
-  assert.deepEqual(licensing.status().files.map((v) => [v.file, v.code]), [["a.txt", "ok"], ["b.TXT", "signature_invalid"], ["c.txt", "file_unreadable"]]);
+  assert.deepEqual(
+    licensing.status().files.map((v) => [v.file, v.code]),
+    [
+      ["a.txt", "ok"],
+      ["b.TXT", "signature_invalid"],
+      ["c.txt", "file_unreadable"],
+    ],
+  );
   assert.equal(transport.count, 0);
   assert.equal(await licensing.reserve("ui", "rendering"), undefined);
   assert.equal(transport.count, 1);
@@ -473,14 +490,14 @@ test("license files", async (t) => {
 });
 
 // proves C14
-test("a program that ends without a word has reported", async (t) => {
+test("reports usage at the natural end of a program", async (t) => {
   const settings = await vendor.license();
-  const p = program(
+  const p = runProgram(
     t,
     `import { OneLicenseClient } from "onelicense";
      const client = await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
      await client.consume(2);`,
-    JSON.stringify({ ...settings, storage: folder() }),
+    JSON.stringify({ ...settings, storage: temporaryFolder() }),
   );
   const { code, err } = await p.ended;
   assert.equal(code, 0, err);
@@ -488,9 +505,9 @@ test("a program that ends without a word has reported", async (t) => {
 });
 
 // proves C14
-test("a program that exits at once has stored what it counted", async (t) => {
-  const settings = { ...(await vendor.license()), storage: folder() };
-  const p = program(
+test("stores counted calls in process.exit()", async (t) => {
+  const settings = { ...(await vendor.license()), storage: temporaryFolder() };
+  const p = runProgram(
     t,
     `import { OneLicenseClient } from "onelicense";
      const client = await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
@@ -506,9 +523,9 @@ test("a program that exits at once has stored what it counted", async (t) => {
 });
 
 // proves C14 C18
-test("a program that is killed loses only what was not journaled", async (t) => {
-  const settings = { ...(await vendor.license({ journal_interval_calls: 1 })), storage: folder() };
-  const p = program(
+test("a killed program loses only calls that were not journaled", async (t) => {
+  const settings = { ...(await vendor.license({ journal_interval_calls: 1 })), storage: temporaryFolder() };
+  const p = runProgram(
     t,
     `import { OneLicenseClient } from "onelicense";
      const client = await OneLicenseClient.create(JSON.parse(process.argv.at(-1)));
@@ -527,8 +544,8 @@ test("a program that is killed loses only what was not journaled", async (t) => 
 });
 
 // proves C18
-test("a state that was tampered with is found", async (t) => {
-  const settings = { ...(await vendor.license()), storage: folder() };
+test("detects a manipulated state", async (t) => {
+  const settings = { ...(await vendor.license()), storage: temporaryFolder() };
   const first = await open(t, settings);
   await first.shutdown();
   const state = join(settings.storage, "state");
@@ -538,30 +555,62 @@ test("a state that was tampered with is found", async (t) => {
   assert.equal((await heard).code, "state_invalid");
 });
 
-const options = ({ server_url, product_id, version_id, license_id }, storage) =>
-  ["--server", server_url, "--product", product_id, "--version", version_id, "--license", license_id, "--storage", storage];
+const options = ({ server_url, product_id, version_id, license_id }, storage) => [
+  "--server",
+  server_url,
+  "--product",
+  product_id,
+  "--version",
+  version_id,
+  "--license",
+  license_id,
+  "--storage",
+  storage,
+];
 
 async function demo(t, settings, storage, ...steps) {
-  const { code, out } = await child(t, process.execPath, [join(here, "demo.js"), ...options(settings, storage), ...steps]).ended;
+  const { code, out } = await spawnChild(t, process.execPath, [join(packageRoot, "demo.js"), ...options(settings, storage), ...steps])
+    .ended;
   return { code, said: out.trimEnd().split("\n") };
 }
 
-test("the demo", async (t) => {
-  const [settings, storage] = [await vendor.license(), folder()];
+test("runs the demo", async (t) => {
+  const [settings, storage] = [await vendor.license(), temporaryFolder()];
   assert.deepEqual(
-    await demo(t, settings, storage, "consume=3", "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering", "sync", "status", "shutdown"),
+    await demo(
+      t,
+      settings,
+      storage,
+      "consume=3",
+      "reserve=ui:rendering",
+      "check=ui:rendering",
+      "release=ui:rendering",
+      "sync",
+      "status",
+      "shutdown",
+    ),
     { code: 0, said: ["consume\tok", "reserve\tok", "check\tok", "release\tok", "sync\tok", "status\tok", "shutdown\tok"] },
   );
   assert.equal(await vendor.used(settings), 3);
   assert.deepEqual(await demo(t, settings, storage, "consume=3", "check=ui:rendering", "status"), {
-    code: 1, said: ["consume\texhausted", "check\tnot_reserved", "status\tok"],
+    code: 1,
+    said: ["consume\texhausted", "check\tnot_reserved", "status\tok"],
   });
-  assert.deepEqual(await demo(t, { ...settings, license_id: "0".repeat(24) }, folder(), "sync"), { code: 1, said: ["start\tunknown_license"] });
+  assert.deepEqual(await demo(t, { ...settings, license_id: "0".repeat(24) }, temporaryFolder(), "sync"), {
+    code: 1,
+    said: ["start\tunknown_license"],
+  });
 });
 
-test("the demo holds until it is told", async (t) => {
+test("the demo holds until a line is read", async (t) => {
   const settings = await vendor.license();
-  const p = child(t, process.execPath, [join(here, "demo.js"), ...options(settings, folder()), "reserve=ui:rendering", "hold", "sync"]);
+  const p = spawnChild(t, process.execPath, [
+    join(packageRoot, "demo.js"),
+    ...options(settings, temporaryFolder()),
+    "reserve=ui:rendering",
+    "hold",
+    "sync",
+  ]);
   assert.equal(await p.line(), "reserve\tok");
   assert.equal((await vendor.reservations(settings)).length, 1);
   p.process.stdin.end("\n");
@@ -571,9 +620,14 @@ test("the demo holds until it is told", async (t) => {
 });
 
 // proves C15
-test("the demo web service", async (t) => {
+test("runs the demo web service", async (t) => {
   const settings = await vendor.license({ trigger: "every_call" }, { allowance: 2 });
-  const p = child(t, process.execPath, [join(here, "demo.js"), ...options(settings, folder()), "--serve", "127.0.0.1:0"]);
+  const p = spawnChild(t, process.execPath, [
+    join(packageRoot, "demo.js"),
+    ...options(settings, temporaryFolder()),
+    "--serve",
+    "127.0.0.1:0",
+  ]);
   const address = (await p.line()).split(" ").at(-1);
   const get = async (path) => {
     const answer = await fetch(address + path);

@@ -1,4 +1,4 @@
-// The storages: one holder at a time, and a state that is there whole or not at all.
+// Storages: one holder at a time, and atomic saves.
 //
 // proves C18
 
@@ -11,10 +11,10 @@ import { Worker } from "node:worker_threads";
 
 import { FileStorage, MemoryStorage } from "onelicense";
 
-import { Journal } from "../src/storage/journal.js";
-import { codeOf, folder, program, settled } from "../testkit/index.js";
+import { SaveQueue } from "../src/storage/save_queue.js";
+import { errorCode, temporaryFolder, runProgram, flushMicrotasks } from "../testkit/index.js";
 
-// Opens the storage and holds it until it is killed or told to let go.
+// Opens the storage and holds it until a line is read or the process is killed.
 const holder = `
   import { FileStorage } from "onelicense";
   const storage = new FileStorage(process.argv.at(-1));
@@ -26,8 +26,8 @@ const holder = `
 `;
 const claims = async (path) => (await readdir(path)).filter((name) => name.startsWith("lock."));
 
-test("a state comes back as it was saved", async (t) => {
-  const path = join(folder(), "a", "b");
+test("returns the saved state", async (t) => {
+  const path = join(temporaryFolder(), "a", "b");
   const storage = new FileStorage(path);
   assert.equal(await storage.open(), "");
   await storage.save("öne\n");
@@ -44,8 +44,8 @@ test("a state comes back as it was saved", async (t) => {
   assert.equal(await readFile(join(path, "state"), "utf8"), "three\n");
 });
 
-test("what a crash left half written is not the state", async (t) => {
-  const path = folder();
+test("ignores a half-written state of a crash", async (t) => {
+  const path = temporaryFolder();
   await writeFile(join(path, "state"), "whole");
   await writeFile(join(path, "state.0123456789abcdef"), "ha");
   const storage = new FileStorage(path);
@@ -54,47 +54,50 @@ test("what a crash left half written is not the state", async (t) => {
   assert.deepEqual(await readdir(path), ["state"]);
 });
 
-test("a file that is no state is not read whole", async (t) => {
-  const path = folder();
+test("does not read a file that is too large", async (t) => {
+  const path = temporaryFolder();
   await writeFile(join(path, "state"), Buffer.alloc(3 << 20));
-  assert.equal(await codeOf(new FileStorage(path).open()), "storage_failed");
+  assert.equal(await errorCode(new FileStorage(path).open()), "storage_failed");
   assert.deepEqual(await claims(path), []);
 });
 
-test("a folder that cannot be used is named", async (t) => {
-  const path = folder();
+test("reports a folder that cannot be used", async (t) => {
+  const path = temporaryFolder();
   await writeFile(join(path, "file"), "");
-  assert.equal(await codeOf(new FileStorage(join(path, "file")).open()), "storage_failed");
+  assert.equal(await errorCode(new FileStorage(join(path, "file")).open()), "storage_failed");
 
   await mkdir(join(path, "closed"), { mode: 0o500 });
-  if (process.getuid?.() !== 0) assert.equal(await codeOf(new FileStorage(join(path, "closed")).open()), "storage_failed");
+  if (process.getuid?.() !== 0) assert.equal(await errorCode(new FileStorage(join(path, "closed")).open()), "storage_failed");
   await chmod(join(path, "closed"), 0o700);
 });
 
-test("a save that fails leaves the old state", async (t) => {
-  const path = folder();
+test("a failed save keeps the old state", async (t) => {
+  const path = temporaryFolder();
   const storage = new FileStorage(path);
   await storage.open();
   await storage.save("old");
   await rename(join(path, "state"), join(path, "kept"));
   await mkdir(join(path, "state", "in the way"), { recursive: true });
   await assert.rejects(storage.save("new"));
-  assert.deepEqual((await readdir(path)).filter((name) => /^state\./.test(name)), []);
+  assert.deepEqual(
+    (await readdir(path)).filter((name) => /^state\./.test(name)),
+    [],
+  );
   await storage.close();
 });
 
-test("two clients in one process: in_use", async (t) => {
-  const path = folder();
+test("refuses a second client in the same process", async (t) => {
+  const path = temporaryFolder();
   const [first, second] = [new FileStorage(path), new FileStorage(path)];
   await first.open();
-  assert.equal(await codeOf(second.open()), "in_use");
+  assert.equal(await errorCode(second.open()), "in_use");
   await first.close();
-  assert.equal(await codeOf(second.open()), "ok");
+  assert.equal(await errorCode(second.open()), "ok");
   await second.close();
 });
 
-test("a worker thread: in_use", async (t) => {
-  const path = folder();
+test("refuses a worker thread", async (t) => {
+  const path = temporaryFolder();
   const storage = new FileStorage(path);
   await storage.open();
   const worker = new Worker(
@@ -109,80 +112,80 @@ test("a worker thread: in_use", async (t) => {
   await storage.close();
 });
 
-test("two processes: in_use until the first lets go", async (t) => {
-  const path = folder();
-  const first = program(t, holder, path);
+test("refuses a second process until the first closes", async (t) => {
+  const path = temporaryFolder();
+  const first = runProgram(t, holder, path);
   assert.equal(await first.line(), "held");
-  assert.equal(await program(t, holder, path).line(), "in_use");
-  assert.equal(await codeOf(new FileStorage(path).open()), "in_use");
+  assert.equal(await runProgram(t, holder, path).line(), "in_use");
+  assert.equal(await errorCode(new FileStorage(path).open()), "in_use");
   first.process.stdin.end("go\n");
   assert.equal(await first.line(), "closed");
   await first.ended;
   const storage = new FileStorage(path);
-  assert.equal(await codeOf(storage.open()), "ok");
+  assert.equal(await errorCode(storage.open()), "ok");
   await storage.close();
 });
 
-test("a holder that was killed holds nothing", async (t) => {
-  const path = folder();
-  const first = program(t, holder, path);
+test("takes over the lock of a killed process", async (t) => {
+  const path = temporaryFolder();
+  const first = runProgram(t, holder, path);
   assert.equal(await first.line(), "held");
   first.kill("SIGKILL");
   await first.ended;
   assert.equal((await claims(path)).length, 1);
   const storage = new FileStorage(path);
-  assert.equal(await codeOf(storage.open()), "ok");
+  assert.equal(await errorCode(storage.open()), "ok");
   assert.equal((await claims(path)).length, 1);
   await storage.close();
 });
 
-test("a process number that was used again is not the holder", async (t) => {
+test("takes over the lock when the process id was reused", async (t) => {
   if (process.platform !== "linux") return t.skip("only Linux tells when a process started");
-  const path = folder();
+  const path = temporaryFolder();
   const storage = new FileStorage(path);
   await storage.open();
   const [claim] = await claims(path);
   await storage.close();
-  // A claim of this living process's number, by a process that started at another time.
+  // A claim with the id of this process and another start time.
   const [word, place, pid, , token] = claim.split(".");
   await writeFile(join(path, [word, place, pid, "1", token].join(".")), "");
   const next = new FileStorage(path);
-  assert.equal(await codeOf(next.open()), "ok");
+  assert.equal(await errorCode(next.open()), "ok");
   await next.close();
 });
 
-test("a holder elsewhere is known by its signs of life", async (t) => {
-  const path = folder();
+test("recognises a holder on another machine by its heartbeat", async (t) => {
+  const path = temporaryFolder();
   const claim = join(path, "lock.000000000000.1.0.0123456789abcdef"); // another container on the same folder
   await writeFile(claim, "");
-  assert.equal(await codeOf(new FileStorage(path).open()), "in_use");
+  assert.equal(await errorCode(new FileStorage(path).open()), "in_use");
   const long = new Date(Date.now() - 3_600_000);
   await utimes(claim, long, long);
   const storage = new FileStorage(path);
-  assert.equal(await codeOf(storage.open()), "ok");
+  assert.equal(await errorCode(storage.open()), "ok");
   await storage.close();
 });
 
-test("a holder whose claim was removed writes nothing any more", async (t) => {
-  const path = folder();
+test("a holder whose claim was removed does not save", async (t) => {
+  const path = temporaryFolder();
   const storage = new FileStorage(path);
   await storage.open();
   await storage.save("old");
   const [claim] = await claims(path);
   await rename(join(path, claim), join(path, "gone"));
-  assert.equal(await codeOf(storage.save("new")), "in_use");
+  assert.equal(await errorCode(storage.save("new")), "in_use");
   assert.equal(await readFile(join(path, "state"), "utf8"), "old");
   await storage.close();
 });
 
-test("of many that come at once, never more than one has it", async (t) => {
-  const path = folder();
+test("never has two holders among concurrent clients", async (t) => {
+  const path = temporaryFolder();
   let holding = 0;
   let most = 0;
   let held = 0;
   const visit = async () => {
     const storage = new FileStorage(path);
-    if ((await codeOf(storage.open())) !== "ok") return;
+    if ((await errorCode(storage.open())) !== "ok") return;
     most = Math.max(most, ++holding);
     held++;
     await storage.save("mine");
@@ -196,48 +199,58 @@ test("of many that come at once, never more than one has it", async (t) => {
   assert.deepEqual(await readdir(path), ["state"]);
 });
 
-test("many processes at once: at most one has it", async (t) => {
-  const path = folder();
-  const all = Array.from({ length: 6 }, () => program(t, holder, path));
+test("never has two holders among concurrent processes", async (t) => {
+  const path = temporaryFolder();
+  const all = Array.from({ length: 6 }, () => runProgram(t, holder, path));
   const said = await Promise.all(all.map((p) => p.line()));
   assert.ok(said.filter((line) => line === "held").length <= 1, said.join());
-  assert.ok(said.every((line) => line === "held" || line === "in_use"), said.join());
+  assert.ok(
+    said.every((line) => line === "held" || line === "in_use"),
+    said.join(),
+  );
 });
 
-test("the memory storage is for one client, too", async () => {
+test("MemoryStorage refuses a second client", async () => {
   const storage = new MemoryStorage("before");
   assert.equal(await storage.open(), "before");
-  assert.equal(await codeOf(storage.open()), "in_use");
+  assert.equal(await errorCode(storage.open()), "in_use");
   await storage.save("after");
   await storage.close();
   assert.equal(await storage.open(), "after");
 });
 
-test("the journal writes in order, and of those that wait only the newest", async () => {
+test("SaveQueue saves in order, and of queued states only the newest", async () => {
   const written = [];
   let finish;
-  const journal = new Journal({ save: (state) => new Promise((resolve) => (finish = () => resolve(written.push(state)))) }, "0");
-  const first = journal.save("1");
-  await settled();
-  const waiting = ["2", "3", "4"].map((state) => journal.save(state));
+  const queue = new SaveQueue({ save: (state) => new Promise((resolve) => (finish = () => resolve(written.push(state)))) }, "0");
+  const first = queue.save("1");
+  await flushMicrotasks();
+  const waiting = ["2", "3", "4"].map((state) => queue.save(state));
   finish();
   await first;
-  await settled();
+  await flushMicrotasks();
   assert.deepEqual(written, ["1"]);
-  assert.equal(journal.last, "1");
+  assert.equal(queue.lastSaved, "1");
   finish();
   await Promise.all(waiting);
   assert.deepEqual(written, ["1", "4"]);
-  assert.equal(journal.last, "4");
-  await journal.keepUp();
+  assert.equal(queue.lastSaved, "4");
+  await queue.waitForQueued();
 });
 
-test("a save that failed does not stop the next", async () => {
+test("SaveQueue continues after a failed save", async () => {
   let fail = true;
-  const journal = new Journal({ save: async () => { if (fail) throw new Error("disk full"); } }, "0");
-  await assert.rejects(journal.save("1"), /disk full/);
-  assert.equal(journal.last, "0");
+  const queue = new SaveQueue(
+    {
+      save: async () => {
+        if (fail) throw new Error("disk full");
+      },
+    },
+    "0",
+  );
+  await assert.rejects(queue.save("1"), /disk full/);
+  assert.equal(queue.lastSaved, "0");
   fail = false;
-  await journal.save("2");
-  assert.equal(journal.last, "2");
+  await queue.save("2");
+  assert.equal(queue.lastSaved, "2");
 });

@@ -7,12 +7,12 @@ import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 
 import { platform } from "../src/node.js";
-import { root } from "../testkit/index.js";
+import { repositoryRoot } from "../testkit/index.js";
 
-const folder = `${root}spec/vectors/client/`;
+const folder = `${repositoryRoot}spec/vectors/client/`;
 const names = readdirSync(folder).filter((name) => name.endsWith(".json.gz"));
 
-test("there are traces", () => assert.ok(names.length >= 20));
+test("finds the traces", () => assert.ok(names.length >= 20));
 
 for (const name of names) {
   test(`replays ${name} byte for byte`, async () => {

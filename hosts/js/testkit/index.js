@@ -1,4 +1,4 @@
-// What the tests share: folders that vanish, servers that answer by script, programs that are spawned.
+// Helpers of the tests: temporary folders, scripted servers, child processes.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const root = fileURLToPath(new URL("../../../", import.meta.url));
-export const here = fileURLToPath(new URL("../", import.meta.url));
+export const repositoryRoot = fileURLToPath(new URL("../../../", import.meta.url));
+export const packageRoot = fileURLToPath(new URL("../", import.meta.url));
 
 export const ids = {
   product_id: "5edb10fecc150913cb7640f6",
@@ -19,18 +19,18 @@ export const ids = {
 
 const folders = [];
 
-// At the end of all tests of a file: a client of a test may write until its own end, which comes after that of the test.
+// Removed when the process exits: a client may still write after its test has ended.
 process.once("exit", () => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
 
-/** A folder for one test. */
-export function folder() {
+/** Creates a temporary folder. */
+export function temporaryFolder() {
   const path = mkdtempSync(join(tmpdir(), "onelicense-"));
   folders.push(path);
   return path;
 }
 
-/** A server on loopback for one test; answer gets each request with its text. */
-export async function server(t, answer) {
+/** Starts an HTTP server on loopback for one test. `answer` gets each response with its request and text. */
+export async function scriptedServer(t, answer) {
   const requests = [];
   const http = createServer(async (request, response) => {
     const parts = [];
@@ -48,8 +48,8 @@ export async function server(t, answer) {
   return { url: `http://127.0.0.1:${http.address().port}/api/v1`, origin: `http://127.0.0.1:${http.address().port}`, requests };
 }
 
-/** An address at which nobody listens. */
-export async function nowhere() {
+/** Returns the URL of a port on which nothing listens. */
+export async function unreachableURL() {
   const http = createServer();
   http.listen(0, "127.0.0.1");
   await once(http, "listening");
@@ -59,14 +59,14 @@ export async function nowhere() {
   return `http://127.0.0.1:${port}/api/v1`;
 }
 
-/** A Node program for one test: source text that may import "onelicense" by its name. */
-export function program(t, source, ...args) {
-  return child(t, process.execPath, ["--input-type=module", "-e", source, "--", ...args]);
+/** Runs Node source text, which may import "onelicense", for one test. */
+export function runProgram(t, source, ...args) {
+  return spawnChild(t, process.execPath, ["--input-type=module", "-e", source, "--", ...args]);
 }
 
-/** A child process; lines() waits for its next line, ended resolves to {code, signal, out, err}. */
-export function child(t, command, args, options = {}) {
-  const process_ = spawn(command, args, { cwd: here, stdio: ["pipe", "pipe", "pipe"], ...options });
+/** Starts a child process. line() resolves to its next line, ended to {code, signal, out, err}. */
+export function spawnChild(t, command, args, options = {}) {
+  const process_ = spawn(command, args, { cwd: packageRoot, stdio: ["pipe", "pipe", "pipe"], ...options });
   t.after(() => process_.kill("SIGKILL"));
   let out = "";
   let err = "";
@@ -82,12 +82,11 @@ export function child(t, command, args, options = {}) {
     for (const { reject } of waiting) reject(new Error(`the program ended with ${code ?? signal}\n${out}\n${err}`));
     return { code, signal, out, err };
   });
-  const line = () =>
-    lines.length ? Promise.resolve(lines.shift()) : new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+  const line = () => (lines.length ? Promise.resolve(lines.shift()) : new Promise((resolve, reject) => waiting.push({ resolve, reject })));
   return { process: process_, line, ended, kill: (signal) => process_.kill(signal) };
 }
 
-/** Time that passes only when the test says so. */
+/** Clock that only the test advances. */
 export class SimulatedClock {
   #at = 5_000;
   #timers = new Set();
@@ -101,7 +100,7 @@ export class SimulatedClock {
   };
   clear = (timer) => void this.#timers.delete(timer);
 
-  /** Timers that are set, as ms from now. */
+  /** Times of the pending timers, in ms from now. */
   get timers() {
     return [...this.#timers].map(({ at }) => at - this.#at).sort((a, b) => a - b);
   }
@@ -115,11 +114,11 @@ export class SimulatedClock {
   }
 }
 
-/** Lets everything that is ready happen. */
-export const settled = () => new Promise((resolve) => setImmediate(resolve));
+/** Resolves after pending microtasks and I/O callbacks have run. */
+export const flushMicrotasks = () => new Promise((resolve) => setImmediate(resolve));
 
-/** The code of the LicenseError that a promise rejects with; "ok" when it does not. */
-export async function codeOf(promise) {
+/** Resolves to the code of the LicenseError that a promise rejects with, or to "ok". */
+export async function errorCode(promise) {
   try {
     await promise;
     return "ok";

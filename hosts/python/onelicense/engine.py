@@ -12,7 +12,7 @@ from typing import Any, Dict, Optional, Protocol, Tuple
 
 import wasmtime
 
-from . import compiled, fork, module, places, verdicts
+from . import compiled, fork, module_hash, places, verdicts
 from .errors import refuse
 from .instance import TRAPS, Broken, Running
 
@@ -45,7 +45,7 @@ class Wasmtime:
     """The engine that is used by default. Compiling takes seconds, so it is done once in a process, and kept in a private directory of the
     user for the next one."""
 
-    def __init__(self, path: Path = MODULE, sha256: str = module.SHA256, cache: Optional[Path] = None) -> None:
+    def __init__(self, path: Path = MODULE, sha256: str = module_hash.SHA256, cache: Optional[Path] = None) -> None:
         self._path = path
         self._sha256 = sha256
         self._cache = cache

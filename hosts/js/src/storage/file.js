@@ -4,20 +4,21 @@ import { mkdir, open, readFile, readdir, rename, rm, stat } from "node:fs/promis
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import { LicenseError, reason, refusal } from "../errors.js";
+import { LicenseError, errorText, newLicenseError } from "../errors.js";
 import { Lock } from "./lock.js";
 
-const LARGEST = 2 * 1024 * 1024; // bytes; no state comes near
+const MAX_STATE = 2 * 1024 * 1024; // bytes; far more than any state has
 
 /**
- * Keeps the state in a file of a private folder, which is locked while it is open. A save replaces the file as a whole and has
- * reached the disk when it resolves.
+ * Stores the state in a file of a private folder, which is locked while the storage is open. A save replaces the whole file and resolves
+ * once it is on the disk.
  */
 export class FileStorage {
   #folder;
+  /** @type {Lock | undefined} */
   #lock;
 
-  /** @param {string} folder made with mode 0700 if it is missing */
+  /** @param {string} folder created with mode 0700 if it is missing */
   constructor(folder) {
     this.#folder = folder;
   }
@@ -26,27 +27,27 @@ export class FileStorage {
     return join(this.#folder, "state");
   }
 
-  /** @returns {Promise<string>} the saved state, or "" when there is none; rejects with in_use or storage_failed */
+  /** Locks the folder. @returns {Promise<string>} the stored state, or ""; rejects with in_use or storage_failed */
   async open() {
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      this.#lock = await Lock.take(this.#folder);
+      this.#lock = await Lock.acquire(this.#folder);
       for (const name of await readdir(this.#folder)) {
-        if (/^state\.[0-9a-f]{16}$/.test(name)) await rm(join(this.#folder, name), { force: true }); // of a crash
+        if (/^state\.[0-9a-f]{16}$/.test(name)) await rm(join(this.#folder, name), { force: true }); // left by a crash
       }
       const { size } = await stat(this.#path);
-      if (size > LARGEST) throw new Error(`${this.#path} has ${size} bytes, which no state has`);
+      if (size > MAX_STATE) throw new Error(`${this.#path} has ${size} bytes, which no state has`);
       return await readFile(this.#path, "utf8");
     } catch (error) {
       if (error.code === "ENOENT" && this.#lock) return "";
       this.closeNow();
-      throw error instanceof LicenseError ? error : refusal("storage_failed", reason(error));
+      throw error instanceof LicenseError ? error : newLicenseError("storage_failed", errorText(error));
     }
   }
 
   /** @param {string} state */
   async save(state) {
-    const fresh = this.#temporary();
+    const fresh = this.#temporaryPath();
     try {
       const file = await open(fresh, "wx", 0o600);
       try {
@@ -55,13 +56,13 @@ export class FileStorage {
       } finally {
         await file.close();
       }
-      await this.#lock.confirm();
+      await this.#lock.verifyHeld();
       await rename(fresh, this.#path);
     } catch (error) {
       await rm(fresh, { force: true }).catch(() => {});
       throw error;
     }
-    if (process.platform === "win32") return; // folders cannot be synced there
+    if (process.platform === "win32") return; // Windows cannot sync folders
     const folder = await open(this.#folder);
     try {
       await folder.sync();
@@ -70,9 +71,9 @@ export class FileStorage {
     }
   }
 
-  /** The same at once, for a process that is ending. @param {string} state */
+  /** Saves synchronously, for a process that is exiting. @param {string} state */
   saveNow(state) {
-    const fresh = this.#temporary();
+    const fresh = this.#temporaryPath();
     try {
       const file = openSync(fresh, "wx", 0o600);
       try {
@@ -97,22 +98,23 @@ export class FileStorage {
     this.#lock = undefined;
   }
 
-  #temporary() {
+  #temporaryPath() {
     return join(this.#folder, `state.${randomBytes(8).toString("hex")}`);
   }
 }
 
 /**
- * The folder of a state when the program names none, in the user's own data folder. Hosts in other languages lock with flock, which
- * Node can neither see nor take: so theirs are other folders.
+ * Returns the default folder of a state, in the user's data folder. Hosts in other languages lock with flock, which Node cannot use, so
+ * their folders are different ones.
  *
  * @param {string} name
  */
 export function defaultFolder(name) {
   const { LOCALAPPDATA, XDG_DATA_HOME } = process.env;
-  const data = {
-    win32: () => LOCALAPPDATA || join(homedir(), "AppData", "Local"),
-    darwin: () => join(homedir(), "Library", "Application Support"),
-  }[process.platform] ?? (() => XDG_DATA_HOME || join(homedir(), ".local", "share"));
+  const data =
+    {
+      win32: () => LOCALAPPDATA || join(homedir(), "AppData", "Local"),
+      darwin: () => join(homedir(), "Library", "Application Support"),
+    }[process.platform] ?? (() => XDG_DATA_HOME || join(homedir(), ".local", "share"));
   return join(data(), "onelicense", `${name}-node`);
 }

@@ -1,20 +1,20 @@
-import { refusal } from "../errors.js";
+import { newLicenseError } from "../errors.js";
 
 /**
- * Keeps the state for as long as the process or page lives, or for as long as the program carries `state` elsewhere. A program that starts with an empty one
- * activates a new installation each time.
+ * Keeps the state in memory. The program may store `state` elsewhere; a program that starts without one activates a new installation each
+ * time.
  */
 export class MemoryStorage {
   #open = false;
 
-  /** @param {string} [state] a state saved before */
+  /** @param {string} [state] a state that was saved before */
   constructor(state = "") {
     /** The last saved state. */
     this.state = state;
   }
 
   async open() {
-    if (this.#open) throw refusal("in_use", "this storage belongs to another client");
+    if (this.#open) throw newLicenseError("in_use", "this storage belongs to another client");
     this.#open = true;
     return this.state;
   }

@@ -1,34 +1,34 @@
-import { reason, refusal } from "../errors.js";
+import { errorText, newLicenseError } from "../errors.js";
 
 const STORE = "states";
 
 /**
- * Keeps the state in the browser's IndexedDB, and a Web Lock while it is open: a second tab or worker of the same origin is refused
- * with in_use. Both need a secure context.
+ * Stores the state in IndexedDB and holds a Web Lock while it is open: a second tab or worker of the same origin is refused with in_use.
+ * Both need a secure context.
  */
 export class WebStorage {
   #name;
   #database;
   #unlock;
 
-  /** @param {string} name of the state among others of the same origin */
+  /** @param {string} name unique name of the state in its origin */
   constructor(name) {
     this.#name = name;
   }
 
   async open() {
     if (!globalThis.indexedDB || !globalThis.navigator?.locks) {
-      throw refusal("storage_failed", "IndexedDB and Web Locks need a browser and a secure context (https or localhost)");
+      throw newLicenseError("storage_failed", "IndexedDB and Web Locks need a browser and a secure context (https or localhost)");
     }
     await this.#lock();
     try {
       const opening = indexedDB.open("onelicense", 1);
       opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
-      this.#database = await done(opening);
-      return (await done(this.#database.transaction(STORE).objectStore(STORE).get(this.#name))) ?? "";
+      this.#database = await toPromise(opening);
+      return (await toPromise(this.#database.transaction(STORE).objectStore(STORE).get(this.#name))) ?? "";
     } catch (error) {
       await this.close();
-      throw refusal("storage_failed", reason(error));
+      throw newLicenseError("storage_failed", errorText(error));
     }
   }
 
@@ -46,13 +46,13 @@ export class WebStorage {
     this.#unlock?.();
   }
 
-  // The browser holds the lock until the promise that the callback returned is settled, or the page is gone.
+  // The browser holds the lock until the promise returned by the callback settles, or the page is closed.
   #lock() {
     return new Promise((resolve, reject) => {
       navigator.locks
         .request(`onelicense/${this.#name}`, { ifAvailable: true }, (lock) => {
           if (!lock) {
-            reject(refusal("in_use", `another tab or worker has ${this.#name}`));
+            reject(newLicenseError("in_use", `another tab or worker has ${this.#name}`));
             return undefined;
           }
           resolve();
@@ -63,7 +63,7 @@ export class WebStorage {
   }
 }
 
-const done = (request) =>
+const toPromise = (request) =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
