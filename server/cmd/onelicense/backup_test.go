@@ -229,7 +229,9 @@ func (s *backupShop) lostAndRestored(backup, restore func()) {
 	if err := first.Reserve(t.Context(), "ui", "rendering"); err != nil {
 		t.Errorf("its seat: %v", err)
 	}
-	var record struct{ Used int64 }
+	var record struct {
+		Used int64 `json:"calls_used"`
+	}
 	s.read(&record, "licenses", "get", s.license)
 	if record.Used != calls.Load() {
 		t.Errorf("the server has counted %d of %d calls", record.Used, calls.Load())
