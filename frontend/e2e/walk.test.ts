@@ -59,7 +59,7 @@ test("set up a server and create a license", async ({ page, emptyServer }) => {
   await expect(page.getByLabel("Write down every")).toBeHidden();
   await page.getByLabel("Prepaid calls").fill("20");
   await page.getByRole("switch", { name: "Statistics" }).check();
-  await page.getByRole("button", { name: "Clones and borrowing" }).click();
+  await page.getByRole("button", { name: "Clones, machines and slots" }).click();
   await page.getByRole("radio", { name: "Refuse both" }).click();
   await page.getByLabel("Borrowing", { exact: true }).fill("2");
   await page.getByLabel("Unit of Borrowing").selectOption("days");
@@ -70,7 +70,7 @@ test("set up a server and create a license", async ({ page, emptyServer }) => {
   await page.getByLabel("Grace", { exact: true }).fill("36");
   await page.getByLabel("Unit of Grace").selectOption("hours");
   await page.getByLabel("Retries").fill("0");
-  await page.getByLabel("Machines at a time").fill("0");
+  await page.getByLabel("Machines at a time").fill("");
   const made = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/versions"));
   await page.getByRole("button", { name: "Create the version" }).click();
   const { policy } = (await made).postDataJSON();
@@ -82,7 +82,7 @@ test("set up a server and create a license", async ({ page, emptyServer }) => {
     grace_ms: 36 * 3_600_000,
     activation_delay_ms: 0,
     activation_limit: 10,
-    max_machines: 0,
+    max_machines: null,
     clock_tolerance_ms: 300_000,
     prepaid_block: 20,
     max_borrow_ms: 2 * 86_400_000,

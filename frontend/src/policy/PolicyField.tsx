@@ -1,6 +1,8 @@
-import { Group, NativeSelect, NumberInput, Radio, SimpleGrid, Stack, Switch, Text } from "@mantine/core";
+import { Group, NativeSelect, Radio, SimpleGrid, Switch } from "@mantine/core";
 
+import { CountInput } from "@/components/CountInput";
 import { DurationInput } from "@/components/DurationInput";
+import { RadioCard } from "@/components/RadioCard";
 import { useTranslation } from "@/i18n";
 
 import { type Field, hintOf, labelOf, optionsOf, type PolicyValues } from "./values";
@@ -40,7 +42,15 @@ export function PolicyField({ field, values, input, bare = false, disabled = () 
     case "count":
       return <CountInput {...common} {...range} value={number ?? ""} onChange={onChange} />;
     case "limit":
-      return <CountInput {...common} {...range} value={number ?? ""} placeholder={t("policy.noLimit")} onChange={(value) => onChange(value === "" ? null : value)} />;
+      return (
+        <CountInput
+          {...common}
+          {...range}
+          value={number ?? ""}
+          placeholder={t("policy.noLimit")}
+          onChange={(value) => onChange(value === "" ? null : value)}
+        />
+      );
     case "flag":
       return (
         <Switch
@@ -54,7 +64,9 @@ export function PolicyField({ field, values, input, bare = false, disabled = () 
         />
       );
     case "choice":
-      return <ChoiceInput field={field} common={common} value={String(input.value ?? "")} onChange={onChange} bare={bare} disabled={disabled} />;
+      return (
+        <ChoiceInput field={field} common={common} value={String(input.value ?? "")} onChange={onChange} bare={bare} disabled={disabled} />
+      );
   }
 }
 
@@ -69,7 +81,16 @@ interface ChoiceInputProps {
 
 function ChoiceInput({ field, common, value, onChange, bare, disabled }: ChoiceInputProps) {
   const options = optionsOf(field);
-  if (!field.cards) return <NativeSelect {...common} inputWrapperOrder={[...order]} data={options} value={value} onChange={(event) => onChange(event.currentTarget.value)} />;
+  if (!field.cards)
+    return (
+      <NativeSelect
+        {...common}
+        inputWrapperOrder={[...order]}
+        data={options}
+        value={value}
+        onChange={(event) => onChange(event.currentTarget.value)}
+      />
+    );
   if (bare) {
     return (
       <Radio.Group aria-label={common.label} value={value} onChange={onChange} error={common.error}>
@@ -85,33 +106,9 @@ function ChoiceInput({ field, common, value, onChange, bare, disabled }: ChoiceI
     <Radio.Group {...common} value={value} onChange={onChange}>
       <SimpleGrid cols={{ base: 1, xs: 2, lg: options.length === 3 ? 3 : 2 }} spacing="sm" mt={6}>
         {options.map((option) => (
-          <Choice key={option.value} {...option} disabled={disabled(option.value)} />
+          <RadioCard key={option.value} {...option} disabled={disabled(option.value)} />
         ))}
       </SimpleGrid>
     </Radio.Group>
-  );
-}
-
-/** A whole number from 0; below it stands what it means. */
-export function CountInput(props: React.ComponentProps<typeof NumberInput>) {
-  return <NumberInput min={0} allowNegative={false} allowDecimal={false} thousandSeparator=" " inputWrapperOrder={[...order]} {...props} />;
-}
-
-/** One of a few values, with what it means. */
-export function Choice({ value, label, hint, disabled = false }: { value: string; label: string; hint: string; disabled?: boolean }) {
-  return (
-    <Radio.Card value={value} disabled={disabled} p="sm" radius="md" className="choice" aria-label={label} aria-description={hint}>
-      <Stack gap={2} style={{ opacity: disabled ? 0.55 : 1 }}>
-        <span style={{ display: "flex", gap: 8, alignItems: "center" }}>
-          <Radio.Indicator size="xs" disabled={disabled} />
-          <Text size="sm" fw={570} component="span">
-            {label}
-          </Text>
-        </span>
-        <Text size="xs" c="dimmed" component="span">
-          {hint}
-        </Text>
-      </Stack>
-    </Radio.Card>
   );
 }

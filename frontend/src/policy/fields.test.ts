@@ -2,7 +2,22 @@ import { describe, expect, it } from "vitest";
 
 import type { Overrides, Policy } from "@/api/types";
 
-import { applies, type Field, fields, formatSetting, hintOf, initialPolicy, labelOf, missing, optionsOf, overridable, overridesOf, overrideValues, policyOf, policyValues } from "./values";
+import {
+  applies,
+  type Field,
+  fields,
+  formatSetting,
+  hintOf,
+  initialPolicy,
+  labelOf,
+  missing,
+  optionsOf,
+  overridable,
+  overridesOf,
+  overrideValues,
+  policyOf,
+  policyValues,
+} from "./values";
 
 /** A value of its own for each member, in which every member applies. */
 function distinct(field: Field, n: number): string | number | boolean {
@@ -32,11 +47,14 @@ describe("each member of a policy goes from the API through the form and back", 
   });
 });
 
-it.each(fields.filter(({ kind }) => kind === "limit").map((field) => [field.name, field] as const))("%s: no limit is null, and 0 is a limit", (name, field) => {
-  for (const value of [null, 0, 7]) expect(policyOf(policyValues({ ...policy, [name]: value }))[name]).toBe(value);
-  expect(formatSetting(field, { ...policy, [name]: null })).toBe("no limit");
-  expect(formatSetting(field, { ...policy, [name]: 0 })).not.toBe("no limit");
-});
+it.each(fields.filter(({ kind }) => kind === "limit").map((field) => [field.name, field] as const))(
+  "%s: no limit is null, and 0 is a limit",
+  (name, field) => {
+    for (const value of [null, 0, 7]) expect(policyOf(policyValues({ ...policy, [name]: value }))[name]).toBe(value);
+    expect(formatSetting(field, { ...policy, [name]: null })).toBe("no limit");
+    expect(formatSetting(field, { ...policy, [name]: 0 })).not.toBe("no limit");
+  },
+);
 
 describe("each member that a license can have of its own goes from the API through the form and back", () => {
   it.each(overridable.map(({ name }) => [name] as const))("%s", (name) => {

@@ -1,13 +1,13 @@
 // A policy as forms hold it, which members of it apply, and their values in words. All of it follows from the table of members.
 
 import type { Overrides, Policy, PolicyInput } from "@/api/types";
-import { duration, number } from "@/components/units";
+import { formatDuration, formatNumber } from "@/components/format";
 import { t } from "@/i18n";
 
 import { policyFields } from "./fields_gen";
 
 /** A number that somebody is typing may be nothing yet. */
-export type Typed = number | "";
+export type NumberField = number | "";
 
 type Row = (typeof policyFields)[number];
 export type Member = Row["name"];
@@ -18,8 +18,8 @@ type ValueOf<R extends Row> = R extends { kind: "flag" }
   : R extends { kind: "choice"; values: infer V extends readonly string[]; optional: infer O }
     ? V[number] | (O extends true ? "" : never)
     : R extends { kind: "limit" }
-      ? Typed | null
-      : Typed;
+      ? NumberField | null
+      : NumberField;
 
 export type PolicyValues = { [R in Row as R["name"]]: ValueOf<R> };
 
@@ -53,9 +53,9 @@ export function fieldOf(name: Member): Field {
   return field;
 }
 
-/** What types of license limit. */
-export const counted = (type: Policy["type"]) => type === "calls" || type === "time_and_calls";
-export const expiring = (type: Policy["type"]) => type === "time" || type === "time_and_calls";
+/** Whether licenses of a type end by calls, and by time. */
+export const limitsCalls = (type: Policy["type"]) => type === "calls" || type === "time_and_calls";
+export const limitsTime = (type: Policy["type"]) => type === "time" || type === "time_and_calls";
 
 /** Whether a member means something with the other values. */
 export const applies = (field: Field, values: Partial<PolicyValues>): boolean =>
@@ -74,7 +74,8 @@ export function following(member: Member, value: string, values: Partial<PolicyV
   for (const { name, initial, variants = [] } of fields) {
     const of = variants.filter((variant) => variant.member === member);
     const usual = [initial, ...of.map((variant) => variant.initial)];
-    if (of.length > 0 && usual.includes(values[name] as number)) changes[name] = of.find((variant) => variant.value === value)?.initial ?? initial;
+    if (of.length > 0 && usual.includes(values[name] as number))
+      changes[name] = of.find((variant) => variant.value === value)?.initial ?? initial;
   }
   return changes as Partial<PolicyValues>;
 }
@@ -89,7 +90,8 @@ export function policyOf(values: PolicyValues, before?: Policy): PolicyInput {
     const value = values[field.name];
     const used = applies(field, values);
     if (used && value !== "") sent[field.name] = value;
-    if ((!used && field.strict) || (used && field.optional && value === "")) delete sent[field.name];
+    const dropped = used ? field.optional && value === "" : field.strict && sent[field.name];
+    if (dropped) delete sent[field.name];
   }
   return sent as unknown as PolicyInput;
 }
@@ -104,10 +106,16 @@ export type OverrideValues = Partial<PolicyValues>;
 export const overridable = fields.filter((field) => field.overridable);
 
 export const overrideValues = (own: Overrides): OverrideValues =>
-  Object.fromEntries(overridable.filter(({ name }) => own[name as keyof Overrides] !== undefined).map(({ name }) => [name, own[name as keyof Overrides]]));
+  Object.fromEntries(
+    overridable.filter(({ name }) => own[name as keyof Overrides] !== undefined).map(({ name }) => [name, own[name as keyof Overrides]]),
+  );
 
 export const overridesOf = (values: OverrideValues): Overrides =>
   Object.fromEntries(overridable.map(({ name }) => [name, values[name]]).filter(([, value]) => value !== undefined && value !== ""));
+
+/** The own values that are still to be typed. */
+export const missingOverrides = (values: OverrideValues): Member[] =>
+  overridable.filter((field) => values[field.name] === "" && !field.optional).map(({ name }) => name);
 
 /** A text of the table: of a member, or of one of its values. */
 const text = (name: Member, key: string): string => t(`policy.fields.${name}.${key}` as "policy.fields.type.label");
@@ -134,7 +142,7 @@ export function formatSetting(field: Field, policy: Policy): string {
   if (kind === "choice") return text(name, (value as string | undefined) || "none");
   if (value === null || value === undefined) return t("policy.noLimit");
   if (value === 0 && `zero` in t("policy.fields", { returnObjects: true })[name]) return text(name, "zero");
-  if (kind === "duration") return duration(value as number);
-  if (field.per) return t("policy.perInterval", { count: value as number, interval: duration(policy[field.per] as number) });
-  return field.unit ? `${number(value as number)} ${t("policy.calls")}` : number(value as number);
+  if (kind === "duration") return formatDuration(value as number);
+  if (field.per) return t("policy.perInterval", { count: value as number, interval: formatDuration(policy[field.per] as number) });
+  return field.unit ? `${formatNumber(value as number)} ${t("policy.calls")}` : formatNumber(value as number);
 }

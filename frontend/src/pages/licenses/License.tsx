@@ -27,10 +27,10 @@ import { StatusBadge } from "@/components/StatusBadge";
 import { useRecordActions } from "@/components/useRecordActions";
 import { LinkButton } from "@/components/LinkButton";
 import { useTranslation } from "@/i18n";
+import { PolicyDetails } from "@/policy/PolicyDetails";
+import { limitsCalls, limitsTime } from "@/policy/values";
 import { platform } from "@/platform";
 
-import { limitsCalls, limitsTime } from "../versions/policy";
-import { PolicyDetails } from "../versions/PolicyDetails";
 import { useBreadcrumbs } from "./useBreadcrumbs";
 import { Installations } from "./Installations";
 import { Reservations } from "./Reservations";
@@ -167,7 +167,8 @@ function Counters({ license, version }: { license: Record; version: Version | un
     .toSorted()
     .at(-1);
   const more = (query: { hasNextPage: boolean }) => (query.hasNextPage ? "+" : "");
-  const { calls_used: used = 0, allowance } = license;
+  const { calls_used: used = 0 } = license;
+  const allowance = license.allowance ?? 0;
   const slots = license.entitlements.reduce((sum, entitlement) => sum + (entitlement.slots ?? 0), 0);
   const limited = policy && limitsCalls(policy.type);
   return (
@@ -199,19 +200,19 @@ function Counters({ license, version }: { license: Record; version: Version | un
         note={
           policy && limitsTime(policy.type) && license.expires
             ? formatRelative(license.expires)
-            : policy && t(`policy.typeHints.${policy.type}`)
+            : policy && t(`policy.fields.type.${policy.type}_hint`)
         }
       />
       <Counter
         label={t("license.installations")}
         value={active ? `${formatNumber(active.length)}${more(activations)}` : "–"}
-        suffix={policy && policy.max_machines > 0 ? t("license.ofMachines", { count: policy.max_machines }) : undefined}
+        suffix={policy?.max_machines ? t("license.ofMachines", { count: policy.max_machines }) : undefined}
         note={
           <>
             {t("license.lastSync")} {latest ? <Timestamp at={latest} /> : t("license.neverSynced")}
           </>
         }
-        fraction={active && policy && policy.max_machines > 0 ? active.length / policy.max_machines : undefined}
+        fraction={active && policy?.max_machines ? active.length / policy.max_machines : undefined}
       />
       <Counter
         label={t("license.held")}
@@ -295,14 +296,14 @@ function Entitlements({ license }: { license: Record }) {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {license.entitlements.map(({ name, slots = 0 }) => (
+          {license.entitlements.map(({ name, slots }) => (
             <Table.Tr key={name}>
               <Table.Td className="mono break">{name}</Table.Td>
               <Table.Td ta="right" className="tabular">
                 {reservations.data ? held(name) : "–"}
               </Table.Td>
               <Table.Td ta="right" className="tabular">
-                {slots === 0 ? t("license.unlimited") : formatNumber(slots)}
+                {slots ? formatNumber(slots) : t("license.unlimited")}
               </Table.Td>
             </Table.Tr>
           ))}

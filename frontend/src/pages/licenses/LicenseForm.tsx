@@ -1,24 +1,10 @@
-import {
-  ActionIcon,
-  Alert,
-  Button,
-  Group,
-  Input,
-  NumberInput,
-  Radio,
-  SimpleGrid,
-  Stack,
-  Switch,
-  TagsInput,
-  TextInput,
-} from "@mantine/core";
+import { ActionIcon, Alert, Button, Group, Input, NumberInput, SimpleGrid, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
 import { DateInput, TimeInput } from "@mantine/dates";
 import "@mantine/dates/styles.css";
 import { useForm, type UseFormReturnType } from "@mantine/form";
 import { IconPlus, IconX } from "@tabler/icons-react";
 
 import type { License, Version } from "@/api/types";
-import { DurationInput } from "@/components/DurationInput";
 import { MetadataInput, validateMetadata } from "@/components/MetadataInput";
 import { Section } from "@/components/Section";
 import { timeZone } from "@/components/format";
@@ -27,19 +13,10 @@ import { CountInput } from "@/components/CountInput";
 import { FormProblem } from "@/components/FormProblem";
 import { useSubmit } from "@/components/useSubmit";
 import { useTranslation } from "@/i18n";
+import { PolicyField } from "@/policy/PolicyField";
+import { applies, formatSetting, labelOf, limitsCalls, limitsTime, overridable, policyValues } from "@/policy/values";
 
-import {
-  settingApplies,
-  cloneActions,
-  limitsCalls,
-  limitsTime,
-  settingHint,
-  isDuration,
-  settingLabel,
-  formatSetting,
-  triggers,
-} from "../versions/policy";
-import { findErrors, type LicenseValues, expiryOf, overridable, toLicenseValues } from "./licenseValues";
+import { findErrors, type LicenseValues, expiryOf, toLicenseValues } from "./licenseValues";
 
 interface Props {
   version: Version;
@@ -182,7 +159,7 @@ function Entitlements({ form }: { form: Form }) {
               aria-label={t("license.slots", { name: row.name || t("license.entitlement", { n: i + 1 }) })}
               leftSection={<span style={{ fontSize: 11, color: "var(--mantine-color-dimmed)" }}>{t("license.slotsHeader")}</span>}
               leftSectionWidth={46}
-              min={0}
+              min={1}
               allowNegative={false}
               allowDecimal={false}
               thousandSeparator=" "
@@ -205,7 +182,7 @@ function Entitlements({ form }: { form: Form }) {
             variant="default"
             size="xs"
             leftSection={<IconPlus size={14} />}
-            onClick={() => form.insertListItem("entitlements", { name: "", slots: 0 })}
+            onClick={() => form.insertListItem("entitlements", { name: "", slots: "" })}
           >
             {t("license.addEntitlement")}
           </Button>
@@ -217,58 +194,28 @@ function Entitlements({ form }: { form: Form }) {
 
 /** Fields for the overrides of the version's policy. */
 function OverrideFields({ form, version: { policy } }: { form: Form; version: Version }) {
-  const { t } = useTranslation();
   const own = form.getValues().overrides;
-  const trigger = own.trigger ?? policy.trigger;
-  const choice = (name: "trigger" | "clone_action", options: readonly { value: string; label: string }[]) => (
-    <OverrideField
-      label={t(`policy.${name}`)}
-      versionValue={options.find(({ value }) => value === policy[name])?.label ?? policy[name]}
-      overridden={own[name] !== null}
-      setOverridden={(on) => form.setFieldValue(`overrides.${name}`, on ? policy[name] : null)}
-    >
-      <Radio.Group aria-label={t(`policy.${name}`)} {...form.getInputProps(`overrides.${name}`)}>
-        <Group gap="lg" style={{ rowGap: 6 }}>
-          {options.map(({ value, label }) => (
-            <Radio key={value} value={value} label={label} />
-          ))}
-        </Group>
-      </Radio.Group>
-    </OverrideField>
-  );
+  const version = policyValues(policy);
+  const values = { ...version, ...own };
   return (
     <Stack gap="md">
-      {choice(
-        "trigger",
-        triggers.map((value) => ({ value, label: t(`policy.triggers.${value}`) })),
-      )}
       {overridable
-        .filter((setting) => settingApplies(setting, policy))
-        .map((setting) => {
-          const label = settingLabel(setting, trigger);
-          const path = `overrides.${setting}`;
-          const common = {
-            label,
-            labelProps: { className: "unseen" },
-            description: settingHint(setting, trigger),
-            ...form.getInputProps(path),
-          };
+        .filter((field) => applies(field, values))
+        .map((field) => {
+          const path = `overrides.${field.name}`;
+          const { onChange, error } = form.getInputProps(path);
           return (
             <OverrideField
-              key={setting}
-              label={label}
-              versionValue={formatSetting(setting, policy)}
-              overridden={own[setting] !== null}
-              setOverridden={(on) => form.setFieldValue(path, on ? policy[setting] : null)}
+              key={field.name}
+              label={labelOf(field, values)}
+              versionValue={formatSetting(field, policy)}
+              overridden={own[field.name] !== undefined}
+              setOverridden={(on) => form.setFieldValue(path, (on ? version[field.name] : undefined) as never)}
             >
-              {isDuration(setting) ? <DurationInput {...common} value={own[setting] ?? ""} /> : <CountInput {...common} />}
+              <PolicyField field={field} values={values} input={{ value: own[field.name], error, onChange }} bare />
             </OverrideField>
           );
         })}
-      {choice(
-        "clone_action",
-        cloneActions.map((value) => ({ value, label: t(`policy.cloneActions.${value}`) })),
-      )}
     </Stack>
   );
 }

@@ -21,7 +21,7 @@ export default function NewLicense() {
       {(version) => (
         <Page
           title={t("license.new")}
-          lead={`${t(`policy.types.${version.policy.type}`)}: ${t(`policy.typeHints.${version.policy.type}`)}`}
+          lead={`${t(`policy.fields.type.${version.policy.type}`)}: ${t(`policy.fields.type.${version.policy.type}_hint`)}`}
           breadcrumbs={[
             { label: t("product.title"), to: "/products" },
             { label: product.data?.name, to: `/products/${version.product}` },

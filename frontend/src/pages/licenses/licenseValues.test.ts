@@ -8,7 +8,7 @@ import { toUpdateInput, findErrors, isValidName, expiryOf, toCreateInput, toLice
 const filled = () => ({
   ...toLicenseValues(),
   contexts: ["ui"],
-  entitlements: [{ name: "rendering", slots: 0 as const }],
+  entitlements: [{ name: "rendering", slots: "" as const }],
   allowance: 5,
   day: "2030-01-01",
   time: "23:59",
@@ -32,7 +32,7 @@ describe("toCreateInput sends only what applies to the type", () => {
         ...filled(),
         entitlements: [
           { name: "a", slots: 2 },
-          { name: "", slots: 0 },
+          { name: "", slots: "" },
         ],
         metadata: [{ key: "", value: "" }],
       },
@@ -46,8 +46,8 @@ describe("toCreateInput sends only what applies to the type", () => {
 // proves U05
 it("sends an override of 0, and none where the version applies", () => {
   const values = filled();
-  values.overrides = { ...values.overrides, grace: 0, max_retries: 0, activation_limit: null };
-  expect(toCreateInput(values, { type: "calls" }).overrides).toEqual({ grace: 0, max_retries: 0 });
+  values.overrides = { ...values.overrides, grace_ms: 0, max_retries: 0, activation_limit: undefined };
+  expect(toCreateInput(values, { type: "calls" }).overrides).toEqual({ grace_ms: 0, max_retries: 0 });
 });
 
 // proves part of U10
@@ -66,20 +66,30 @@ describe("toUpdateInput sends only changes", () => {
   });
 
   it("a removed override", () => {
-    const own = { ...license, overrides: { grace: 5 } };
+    const own = { ...license, overrides: { grace_ms: 5 } };
     const values = toLicenseValues(own);
-    expect(toUpdateInput({ ...values, overrides: { ...values.overrides, grace: null } }, own, { type: "calls" }).overrides).toEqual({});
+    expect(toUpdateInput({ ...values, overrides: { ...values.overrides, grace_ms: undefined } }, own, { type: "calls" }).overrides).toEqual(
+      {},
+    );
   });
 
   it("overrides that the form does not show", () => {
     const own = {
       ...license,
-      overrides: { grace: 5, prepaid: 20, max_borrow: 0, clone_action: "suspend", seats: "newest_wins" } as License["overrides"],
+      overrides: {
+        grace_ms: 5,
+        prepaid_block: 20,
+        max_borrow_ms: 0,
+        clone_action: "suspend",
+        seats: "newest_wins",
+      } as License["overrides"],
     };
     const values = toLicenseValues(own);
     expect(toUpdateInput(values, own, { type: "calls" })).toEqual({ revision: 1 });
-    const sent = toUpdateInput({ ...values, overrides: { ...values.overrides, prepaid: 0, max_borrow: null } }, own, { type: "calls" });
-    expect(sent.overrides).toEqual({ grace: 5, prepaid: 0, clone_action: "suspend", seats: "newest_wins" });
+    const sent = toUpdateInput({ ...values, overrides: { ...values.overrides, prepaid_block: 0, max_borrow_ms: undefined } }, own, {
+      type: "calls",
+    });
+    expect(sent.overrides).toEqual({ grace_ms: 5, prepaid_block: 0, clone_action: "suspend", seats: "newest_wins" });
   });
 });
 
@@ -104,9 +114,9 @@ describe("findErrors", () => {
         {
           ...filled(),
           entitlements: [
-            { name: "a", slots: 0 },
+            { name: "a", slots: "" },
             { name: "a", slots: 1 },
-            { name: "b c", slots: 0 },
+            { name: "b c", slots: "" },
           ],
         },
         { type: "perpetual" },

@@ -1,21 +1,18 @@
 // The form values of a license, their validation, and the request made of them: only what applies to the type and trigger.
 
-import type { CloneAction, Entitlement, License, UpdateLicenseInput, CreateLicenseInput, Overrides, Policy, Trigger } from "@/api/types";
+import type { Entitlement, License, UpdateLicenseInput, CreateLicenseInput, Overrides, Policy } from "@/api/types";
 import { type Entry, toEntries, toMetadata } from "@/components/MetadataInput";
 
-import { limitsCalls, limitsTime, type Setting, type NumberField } from "../versions/policy";
-
-/** The settings that a license can override. */
-export const overridable = [
-  "interval",
-  "max_retries",
-  "grace",
-  "prepaid",
-  "activation_limit",
-  "max_machines",
-  "activation_delay",
-  "max_borrow",
-] as const satisfies readonly Setting[];
+import {
+  limitsCalls,
+  limitsTime,
+  missingOverrides,
+  type NumberField,
+  overridable,
+  overridesOf,
+  overrideValues,
+  type OverrideValues,
+} from "@/policy/values";
 
 export interface LicenseValues {
   name: string;
@@ -27,8 +24,8 @@ export interface LicenseValues {
   day: string | null;
   /** Time of day of expiry, as 23:59. */
   time: string;
-  /** null: the value of the version applies. */
-  overrides: { trigger: Trigger | null; clone_action: CloneAction | null } & Record<(typeof overridable)[number], NumberField | null>;
+  /** A member that is absent is the version's. */
+  overrides: OverrideValues;
   metadata: Entry[];
 }
 
@@ -36,27 +33,15 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/; // spec/license-file.md
 export const isValidName = (text: string) => NAME.test(text);
 
 export function toLicenseValues(license?: License): LicenseValues {
-  const own = license?.overrides ?? {};
   return {
     name: license?.name ?? "",
     customer: license?.customer ?? "",
     contexts: license?.contexts ?? [],
-    entitlements: license?.entitlements.map(({ name, slots = 0 }) => ({ name, slots })) ?? [{ name: "", slots: 0 }],
+    entitlements: license?.entitlements.map(({ name, slots }) => ({ name, slots: slots ?? "" })) ?? [{ name: "", slots: "" }],
     allowance: license?.allowance || "",
     day: license?.expires ? localDay(license.expires) : null,
     time: license?.expires ? localTime(license.expires) : "23:59",
-    overrides: {
-      trigger: own.trigger ?? null,
-      clone_action: own.clone_action ?? null,
-      interval: own.interval ?? null,
-      max_retries: own.max_retries ?? null,
-      grace: own.grace ?? null,
-      activation_delay: own.activation_delay ?? null,
-      activation_limit: own.activation_limit ?? null,
-      max_machines: own.max_machines ?? null,
-      max_borrow: own.max_borrow ?? null,
-      prepaid: own.prepaid ?? null,
-    },
+    overrides: overrideValues(license?.overrides ?? {}),
     metadata: toEntries(license?.metadata ?? {}),
   };
 }
@@ -85,24 +70,13 @@ export function expiryOf({ day, time }: Pick<LicenseValues, "day" | "time">): st
 const filledEntitlements = (rows: LicenseValues["entitlements"]): Entitlement[] =>
   rows.filter(({ name, slots }) => name !== "" || Number(slots) > 0).map(({ name, slots }) => (slots ? { name, slots } : { name }));
 
-function toOverrides(values: LicenseValues["overrides"]): Overrides {
-  const sent: Overrides = {};
-  if (values.trigger !== null) sent.trigger = values.trigger;
-  if (values.clone_action !== null) sent.clone_action = values.clone_action;
-  for (const setting of overridable) {
-    const value = values[setting];
-    if (value !== null && value !== "") sent[setting] = value;
-  }
-  return sent;
-}
-
 /** Returns the overrides that the form has no field for. They must be sent along, because a request replaces all overrides. */
-const hiddenOverrides = (own: Overrides, shown: LicenseValues["overrides"]): Overrides =>
-  Object.fromEntries(Object.entries(own).filter(([name]) => !(name in shown)));
+const hiddenOverrides = (own: Overrides): Overrides =>
+  Object.fromEntries(Object.entries(own).filter(([name]) => !overridable.some((field) => field.name === name)));
 
 /** Returns the body of a request that creates a license. */
 export function toCreateInput(values: LicenseValues, { type }: Pick<Policy, "type">): CreateLicenseInput {
-  const overrides = toOverrides(values.overrides);
+  const overrides = overridesOf(values.overrides);
   const metadata = toMetadata(values.metadata);
   return {
     ...(values.name && { name: values.name }),
@@ -129,8 +103,8 @@ export function toUpdateInput(values: LicenseValues, license: License, policy: P
   if (limitsCalls(policy.type) && values.allowance !== "" && values.allowance !== before.allowance) sent.allowance = values.allowance;
   // An unchanged expiry keeps its seconds, which the form does not show.
   if (limitsTime(policy.type) && (values.day !== before.day || values.time !== before.time)) sent.expires = expiryOf(values);
-  if (differs(toOverrides(values.overrides), toOverrides(before.overrides)))
-    sent.overrides = { ...hiddenOverrides(license.overrides, values.overrides), ...toOverrides(values.overrides) };
+  if (differs(overridesOf(values.overrides), overridesOf(before.overrides)))
+    sent.overrides = { ...hiddenOverrides(license.overrides), ...overridesOf(values.overrides) };
   if (differs(toMetadata(values.metadata), license.metadata)) sent.metadata = toMetadata(values.metadata);
   return sent;
 }
@@ -150,6 +124,6 @@ export function findErrors(values: LicenseValues, { type }: Pick<Policy, "type">
   }
   if (limitsCalls(type) && !values.allowance) found.allowance = "needed";
   if (limitsTime(type) && !expiryOf(values)) found[values.day ? "time" : "day"] = "needed";
-  for (const setting of overridable) if (values.overrides[setting] === "") found[`overrides.${setting}`] = "needed";
+  for (const name of missingOverrides(values.overrides)) found[`overrides.${name}`] = "needed";
   return found;
 }

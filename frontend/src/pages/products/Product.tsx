@@ -131,8 +131,8 @@ function Versions({ product }: { product: Record }) {
             title: t("policy.type"),
             cell: ({ policy }) => (
               <>
-                {t(`policy.types.${policy.type}`)}
-                <SecondaryText>{t(`policy.triggers.${policy.trigger}`)}</SecondaryText>
+                {t(`policy.fields.type.${policy.type}`)}
+                <SecondaryText>{t(`policy.fields.trigger.${policy.trigger}`)}</SecondaryText>
               </>
             ),
             wideOnly: true,

@@ -20,9 +20,8 @@ import { StatusBadge } from "@/components/StatusBadge";
 import { useRecordActions } from "@/components/useRecordActions";
 import { LinkButton } from "@/components/LinkButton";
 import { useTranslation } from "@/i18n";
-
-import { limitsCalls, limitsTime } from "./policy";
-import { PolicyDetails } from "./PolicyDetails";
+import { PolicyDetails } from "@/policy/PolicyDetails";
+import { limitsCalls, limitsTime } from "@/policy/values";
 
 export default function Version() {
   const { id } = useParams({ from: "/member/versions/$id" });
@@ -140,7 +139,9 @@ function Licenses({ version }: { version: Record }) {
             ? [
                 {
                   title: t("license.allowance"),
-                  cell: (license: License) => <span className="tabular">{formatNumber(license.allowance)}</span>,
+                  cell: (license: License) => (
+                    <span className="tabular">{license.allowance === null ? t("policy.noLimit") : formatNumber(license.allowance)}</span>
+                  ),
                   wideOnly: true,
                   align: "right" as const,
                 },

@@ -1,21 +1,20 @@
 import { Stack, Textarea, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 
-import type { Metadata, PolicyNew, Version } from "@/api/types";
+import type { Metadata, PolicyInput, Version } from "@/api/types";
 import { MetadataInput, toEntries, toMetadata, validateMetadata } from "@/components/MetadataInput";
 import { Section } from "@/components/Section";
 import { FormActions } from "@/components/FormActions";
 import { FormProblem } from "@/components/FormProblem";
 import { useSubmit } from "@/components/useSubmit";
 import { useTranslation } from "@/i18n";
-
-import { defaultPolicy, missingSettings, toPolicyInput, type PolicyValues } from "./policy";
-import { PolicyFields } from "./PolicyFields";
+import { PolicyFields } from "@/policy/PolicyFields";
+import { initialPolicy, missing, policyOf, policyValues } from "@/policy/values";
 
 export interface VersionInput {
   name: string;
   description: string;
-  policy: PolicyNew;
+  policy: PolicyInput;
   metadata: Metadata;
 }
 
@@ -34,19 +33,19 @@ export function VersionForm({ version, send, onSuccess, submitLabel, cancelTo, r
     initialValues: {
       name: version?.name ?? "",
       description: version?.description ?? "",
-      policy: (version ? { ...version.policy } : defaultPolicy) as PolicyValues,
+      policy: version ? policyValues(version.policy) : initialPolicy,
       metadata: toEntries(version?.metadata ?? {}),
     },
     validate: (values) => ({
       ...(!values.name.trim() && { name: t("license.needed") }),
-      ...Object.fromEntries(missingSettings(values.policy).map((setting) => [`policy.${setting}`, t("license.needed")])),
+      ...Object.fromEntries(missing(values.policy).map((setting) => [`policy.${setting}`, t("license.needed")])),
       ...(validateMetadata(values.metadata) && { metadata: validateMetadata(values.metadata) }),
     }),
   });
   const { submit, pending, error } = useSubmit({
     form,
     send: ({ policy, metadata, ...values }) =>
-      send({ ...values, policy: toPolicyInput(policy, version?.policy), metadata: toMetadata(metadata) }),
+      send({ ...values, policy: policyOf(policy, version?.policy), metadata: toMetadata(metadata) }),
     onSuccess,
   });
   return (

@@ -15,9 +15,9 @@ const nothing = [`/licenses`, `/licenses/${license.id}/activations`, `/licenses/
 
 const strict: Policy = {
   ...version.policy,
-  journal_every: 7,
-  prepaid: 20,
-  max_borrow: 86_400_000,
+  journal_interval_calls: 7,
+  prepaid_block: 20,
+  max_borrow_ms: 86_400_000,
   statistics: true,
   clone_action: "suspend",
   clone_limit: 3,
@@ -43,20 +43,20 @@ it("a new version shows what its type and choices make of use, and sends that", 
   openPage(`/products/${product.id}/versions/new`);
   await user.type(await screen.findByLabelText("Name"), "2028");
   await user.click(screen.getByRole("button", { name: "More settings" }));
-  await user.click(screen.getByRole("button", { name: "Clones and borrowing" }));
+  await user.click(screen.getByRole("button", { name: "Clones, machines and slots" }));
   expect(screen.getByLabelText("Prepaid calls")).toBeTruthy();
   await user.click(screen.getByRole("radio", { name: "Time" }));
   expect(screen.queryByLabelText("Prepaid calls")).toBeNull();
   await user.click(screen.getByRole("switch", { name: "Statistics" }));
   await user.clear(screen.getByLabelText("Borrowing"));
   await user.type(screen.getByLabelText("Borrowing"), "30");
-  expect(screen.getByLabelText("Turns before it is a clone")).toBeTruthy();
+  expect(screen.getByLabelText("Alternations before it is a clone")).toBeTruthy();
   await user.click(screen.getByRole("radio", { name: "Only report" }));
-  expect(screen.queryByLabelText("Turns before it is a clone")).toBeNull();
+  expect(screen.queryByLabelText("Alternations before it is a clone")).toBeNull();
   await user.click(screen.getByRole("button", { name: "Create the version" }));
   await waitFor(() => expect(bodies).toHaveLength(1));
-  expect(bodies[0]!.policy).toMatchObject({ type: "time", statistics: true, max_borrow: 30 * 60_000, clone_action: "report" });
-  expect(bodies[0]!.policy).not.toHaveProperty("prepaid");
+  expect(bodies[0]!.policy).toMatchObject({ type: "time", statistics: true, max_borrow_ms: 30 * 60_000, clone_action: "report" });
+  expect(bodies[0]!.policy).not.toHaveProperty("prepaid_block");
   expect(bodies[0]!.policy).not.toHaveProperty("clone_limit");
 });
 
@@ -87,14 +87,14 @@ it("a version's page says its policy in words", async () => {
   const fact = async (label: string) => (await screen.findByText(label)).nextSibling?.textContent;
   expect(await fact("Prepaid calls")).toBe("20 calls");
   expect(await fact("Borrowing")).toBe("1 d");
-  expect(await fact("Clones")).toBe("Refuse both");
-  expect(await fact("Turns before it is a clone")).toBe("3");
+  expect(await fact("When two hold one installation")).toBe("Refuse both");
+  expect(await fact("Alternations before it is a clone")).toBe("3");
   expect(await fact("Statistics")).toBe("reported");
 });
 
 // proves part of U10
 it("a license's own values stay, also those that its form has no field for", async () => {
-  const own = { ...license, overrides: { prepaid: 20, clone_action: "suspend", seats: "newest_wins" } };
+  const own = { ...license, overrides: { prepaid_block: 20, clone_action: "suspend", seats: "newest_wins" } };
   server.use(
     http.get(apiURL(`/licenses/${license.id}`), () => HttpResponse.json(own)),
     ...defaultHandlers(),
@@ -107,5 +107,5 @@ it("a license's own values stay, also those that its form has no field for", asy
   await user.click(screen.getByRole("switch", { name: "Own value for Borrowing" }));
   await user.click(screen.getByRole("button", { name: "Save changes" }));
   await waitFor(() => expect(bodies).toHaveLength(1));
-  expect(bodies[0]!.overrides).toEqual({ ...own.overrides, max_borrow: 0 });
+  expect(bodies[0]!.overrides).toEqual({ ...own.overrides, max_borrow_ms: 0 });
 });
