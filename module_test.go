@@ -23,7 +23,8 @@ func TestEmbedderModules(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"go.mod": "module example.com/app\n\ngo 1.26.0\n\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + filepath.ToSlash(root) + "\n",
+		"go.mod": "module example.com/app\n\ngo 1.26.0\n\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + filepath.ToSlash(root) +
+			"\n",
 		"main.go": `package main
 
 import (
@@ -61,7 +62,8 @@ func main() {
 	run("build", "-o", filepath.Join(dir, "app"), ".")
 	modules := strings.Fields(run("list", "-m", "-f", "{{.Path}}", "all"))
 	if len(modules) > mostModules {
-		t.Errorf("a program that embeds the Go host sees %d modules, at most %d are wanted:\n%s", len(modules), mostModules, strings.Join(modules, "\n"))
+		t.Errorf("a program that embeds the Go host sees %d modules, at most %d are wanted:\n%s", len(modules), mostModules,
+			strings.Join(modules, "\n"))
 	}
 }
 

@@ -91,13 +91,16 @@ describe("a vendor with nothing installed", () => {
 
   test("makes a product and a license", async () => {
     const product = await ask(page, "POST", "/products", { name: "Acme CAD", description: "Solid modelling for plants and machines." });
-    const policy = { type: "calls", trigger: "interval", interval_ms: 3_600_000, max_retries: 3, grace_ms: 86_400_000, activation_limit: 20 };
+    const policy = {
+      type: "calls", trigger: "interval", interval_ms: 3_600_000, max_retries: 3, grace_ms: 86_400_000, activation_limit: 20,
+    };
     const version = await ask(page, "POST", `/products/${product.id}/versions`, { name: "2027", policy });
     const license = await ask(page, "POST", `/versions/${version.id}/licenses`, {
       name: "Plant 7", customer: "Initech", contexts: ["ui", "automation"], allowance: 1_000,
       entitlements: [{ name: "rendering", slots: 4 }, { name: "solid_modeling" }],
     });
-    const [file, keys] = [await ask(page, "GET", `/licenses/${license.id}/file`), await ask(page, "GET", `/products/${product.id}/public-keys`)];
+    const [file, keys] = [await ask(page, "GET", `/licenses/${license.id}/file`),
+      await ask(page, "GET", `/products/${product.id}/public-keys`)];
     made = { license: license.id, file, keys };
     await goTo(page, `#/products/${product.id}`);
     await page.sees("Acme CAD");

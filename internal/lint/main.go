@@ -106,7 +106,8 @@ func riddles(path string, text []byte) (faults []string) {
 			return
 		}
 		if found := riddle.FindString(doc.Text()); found != "" {
-			faults = append(faults, fmt.Sprintf("%d: the doc comment begins with %q: say what it does or holds", files.Position(doc.Pos()).Line, found))
+			faults = append(faults, fmt.Sprintf("%d: the doc comment begins with %q: say what it does or holds", files.Position(doc.Pos()).Line,
+				found))
 		}
 	}
 	ast.Inspect(file, func(n ast.Node) bool {

@@ -29,7 +29,8 @@ func TestRiddles(t *testing.T) {
 
 func TestLongLines(t *testing.T) {
 	long, longest := strings.Repeat("ä", 141), "\t"+strings.Repeat("ä", 139)
-	if got := longLines([]byte("short\n" + long + "\r\n" + longest + "\n")); len(got) != 1 || !strings.HasPrefix(got[0], "2: the line has 141 columns") {
+	if got := longLines([]byte("short\n" + long + "\r\n" + longest + "\n")); len(got) != 1 ||
+		!strings.HasPrefix(got[0], "2: the line has 141 columns") {
 		t.Errorf("found %q, want one fault on line 2", got)
 	}
 }

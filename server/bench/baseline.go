@@ -99,9 +99,11 @@ func (b *baseline) handle(c *fiber.Ctx) error {
 func baselineLease(r *lease.Request, hash lease.Hash, now time.Time) lease.Document {
 	at := lease.Time(now.UnixMilli())
 	return lease.Lease{
-		Product: r.Product, License: r.License, Activation: r.Activation(), Generation: r.Generation, Number: r.Number, Link: lease.NextLink(r.Previous, hash),
+		Product: r.Product, License: r.License, Activation: r.Activation(), Generation: r.Generation, Number: r.Number,
+		Link:    lease.NextLink(r.Previous, hash),
 		Request: hash, Nonce: r.Nonce, Time: at, Epoch: 1, Verdict: license.CodeOK,
-		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, MaxRetries: 3, Grace: 3600_000, JournalEvery: 100},
+		Settings: lease.Settings{Type: lease.Calls, Trigger: lease.EveryCall, Interval: 3600_000, MaxRetries: 3, Grace: 3600_000,
+			JournalEvery: 100},
 		Counters: lease.Counters{Used: r.Counted, Allowance: lease.MaxCount, Counted: r.Counted}, NotAfter: at + 3*holdDuration,
 	}.Document()
 }

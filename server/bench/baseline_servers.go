@@ -59,7 +59,8 @@ func startBaselineServers() (f *baselineServers, err error) {
 // canned is one answer, as large and as well signed as any.
 func (f *baselineServers) canned(signer license.Signer) ([]byte, error) {
 	now := time.Now()
-	return baselineLease(&lease.Request{Product: f.product, License: f.license, Generation: 1, Number: 1, Nonce: "00000000000000000000000000000000",
+	return baselineLease(&lease.Request{Product: f.product, License: f.license, Generation: 1, Number: 1,
+		Nonce:    "00000000000000000000000000000000",
 		Previous: lease.OriginLink, Counted: 1, Device: "device"}, lease.OriginLink, now).Sign(signer, now)
 }
 

@@ -46,7 +46,8 @@ func TestErrorsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := m.result()
-	if r.Errors == 0 || r.Operations+r.Errors != int(calls.Load()) || r.Denied != r.Operations || r.PerSecond <= 0 || r.P50 > r.P99 || r.P99 > r.Max {
+	if r.Errors == 0 || r.Operations+r.Errors != int(calls.Load()) || r.Denied != r.Operations || r.PerSecond <= 0 || r.P50 > r.P99 ||
+		r.P99 > r.Max {
 		t.Errorf("%+v of %d calls", r, calls.Load())
 	}
 	broken := &measurement{row: row{What: "broken", Clients: 1}, tasks: []task{func() (int, error) { return 0, errors.New("it is gone") }}}
@@ -61,7 +62,8 @@ func TestErrorsAreCounted(t *testing.T) {
 // The whole matrix in small, against a whole server: every row is done, nothing fails, leases are right. proves N12
 func TestMatrix(t *testing.T) {
 	r := &report{}
-	if err := r.measure(settings{clients: []int{1, 3}, pools: []int{4}, stores: []string{embedded}, long: rounds * 10 * time.Millisecond}); err != nil {
+	if err := r.measure(settings{clients: []int{1, 3}, pools: []int{4}, stores: []string{embedded},
+		long: rounds * 10 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.Rows) != 14 {
@@ -79,12 +81,14 @@ func TestMatrix(t *testing.T) {
 
 // sample is a report with the given rate and percentile of everything.
 func sample(perSecond, p99 float64) *report {
-	r := &report{Machine: machine{2, "A <fast> one", "linux/amd64", "go1", "abc", "2030-01-02", 12}, Calibration: calibration{20000, 7000}, Seconds: 2,
-		Stores: []storeKind{embeddedStore, mongoStore()}}
+	r := &report{Machine: machine{2, "A <fast> one", "linux/amd64", "go1", "abc", "2030-01-02", 12}, Calibration: calibration{20000, 7000},
+		Seconds: 2,
+		Stores:  []storeKind{embeddedStore, mongoStore()}}
 	for _, s := range r.Stores {
 		for _, clients := range []int{1, 32, 256} {
 			add := func(what string, pool int, per float64) {
-				r.Rows = append(r.Rows, row{Store: s.Name, What: what, Pool: pool, Clients: clients, Operations: 100, PerSecond: per, P50: p99 / 10, P95: p99 / 2, P99: p99,
+				r.Rows = append(r.Rows, row{Store: s.Name, What: what, Pool: pool, Clients: clients, Operations: 100, PerSecond: per, P50: p99 / 10,
+					P95: p99 / 2, P99: p99,
 					Max: 2 * p99, CPU: 120, Allocations: 300, Share: .8})
 			}
 			add(loaderAlone, 0, 20000)
@@ -140,7 +144,8 @@ func TestReportIsWritten(t *testing.T) {
 			t.Errorf("%d cells: %s", cells, line)
 		}
 	}
-	for _, want := range []string{"| sync with usage | 32 | 4 000 | 2 | 10 | 20 | 40 | 120 | 300 | 0 |  | 80 % |", "20 000 Ed25519", "synchronous FULL", "commit abc", "busy with other work (load 12", "(pools.svg)", "0 errors | 16 667/s | yes |"} {
+	for _, want := range []string{"| sync with usage | 32 | 4 000 | 2 | 10 | 20 | 40 | 120 | 300 | 0 |  | 80 % |", "20 000 Ed25519",
+		"synchronous FULL", "commit abc", "busy with other work (load 12", "(pools.svg)", "0 errors | 16 667/s | yes |"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is missing", want)
 		}
@@ -174,7 +179,8 @@ func TestEarlierRowsAreKept(t *testing.T) {
 	if err := later.add(directory); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := later.find(mongodb, syncing, 0, 32); len(later.Rows) != 42 || len(later.Stores) != 2 || later.Stores[0].Name != embedded || got.PerSecond != 7 {
+	if got, _ := later.find(mongodb, syncing, 0, 32); len(later.Rows) != 42 || len(later.Stores) != 2 || later.Stores[0].Name != embedded ||
+		got.PerSecond != 7 {
 		t.Errorf("%d rows, %d stores, %+v", len(later.Rows), len(later.Stores), got)
 	}
 	if err := later.add(t.TempDir()); err == nil {
@@ -184,7 +190,8 @@ func TestEarlierRowsAreKept(t *testing.T) {
 
 // A run of a single row has plots too.
 func TestPlotsOfLittle(t *testing.T) {
-	few := &report{Stores: []storeKind{embeddedStore}, Rows: []row{{Store: embedded, What: syncing, Clients: 4, Operations: 1, PerSecond: 1, P50: 1, P99: 1, Max: 1}}}
+	few := &report{Stores: []storeKind{embeddedStore},
+		Rows: []row{{Store: embedded, What: syncing, Clients: 4, Operations: 1, PerSecond: 1, P50: 1, P99: 1, Max: 1}}}
 	for _, r := range []*report{few, {}} {
 		for name, p := range plots {
 			svg := p.draw(r)

@@ -34,12 +34,15 @@ func (r *report) budgetTable() string {
 			continue
 		}
 		kept := got.Share >= want.share && got.PerSecond >= want.perSecond && got.P99 < want.p99 && got.Errors == 0
-		fmt.Fprintf(&b, "| %s, %d clients | ≥ %s of the bare loop, ≥ %s/s, p99 < %s ms, no error | %s, %s/s, %s ms, %d errors | %s | %s |\n", got.title(), got.Clients,
-			percent(want.share), thousands(want.perSecond), significant(want.p99), percent(got.Share), thousands(got.PerSecond), significant(got.P99), got.Errors, r.cpuBoundRate(got), formatKept(kept))
+		fmt.Fprintf(&b, "| %s, %d clients | ≥ %s of the bare loop, ≥ %s/s, p99 < %s ms, no error | %s, %s/s, %s ms, %d errors | %s | %s |\n",
+			got.title(), got.Clients,
+			percent(want.share), thousands(want.perSecond), significant(want.p99), percent(got.Share), thousands(got.PerSecond),
+			significant(got.P99), got.Errors, r.cpuBoundRate(got), formatKept(kept))
 	}
 	for _, s := range r.Stores {
 		if low, high, ok := r.cycleTimeRange(s.Name); ok {
-			fmt.Fprintf(&b, "| a cycle as the pool grows, %s, %d clients | within %s | %+.0f to %+.0f %% | | %s |\n", s.Name, budgetClients, percent(flatness),
+			fmt.Fprintf(&b, "| a cycle as the pool grows, %s, %d clients | within %s | %+.0f to %+.0f %% | | %s |\n", s.Name, budgetClients,
+				percent(flatness),
 				100*low, 100*high, formatKept(low >= -flatness && high <= flatness))
 		}
 	}

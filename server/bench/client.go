@@ -53,8 +53,8 @@ func newInstallation(s licenseValues, http *fasthttp.HostClient, path string) *i
 	return &installation{licenseValues: s, http: http, path: path, device: device, position: lease.Position{Link: lease.OriginLink}}
 }
 
-// sync makes one exchange. The lease is given when it is one of those that are verified. What was not answered is sent again, byte for byte,
-// in the place of a new request.
+// sync makes one exchange. The lease is given when it is one of those that are verified. What was not answered is sent again, byte for
+// byte, in the place of a new request.
 func (c *installation) sync(fill func(*lease.Request)) (*lease.Lease, error) {
 	if c.pending == nil {
 		c.pending = c.request(fill)
@@ -88,8 +88,9 @@ func (c *installation) request(fill func(*lease.Request)) *request {
 	_, _ = rand.Read(nonce[:])
 	r := &request{Request: lease.Request{
 		Product: c.product, Version: c.version, License: c.license, Nonce: hex.EncodeToString(nonce[:]), Generation: 1,
-		Number: c.position.Number + 1, Previous: c.position.Link, Time: lease.Time(time.Now().UnixMilli()), Counted: c.counted, Keyring: c.keyring,
-		Lease: string(c.last),
+		Number: c.position.Number + 1, Previous: c.position.Link, Time: lease.Time(time.Now().UnixMilli()), Counted: c.counted,
+		Keyring: c.keyring,
+		Lease:   string(c.last),
 	}}
 	fill(&r.Request)
 	r.body = r.Sign(c.device)

@@ -26,7 +26,8 @@ func activateHolder(s licensing.Store, l licensing.License, n, slots int) error 
 	id := lease.HashOf(fmt.Appendf(nil, "holder %d", n))
 	_, err := s.Advance(context.Background(), licensing.Advance{
 		Key: licensing.ActivationKey{License: l.ID, Activation: id}, Org: l.Organisation, To: lease.Position{Generation: 1, Number: 1, Link: id},
-		Request: id, Device: string(id), Revision: l.Revision, Now: now, UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited}, Until: now + holdDuration,
+		Request: id, Device: string(id), Revision: l.Revision, Now: now, UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited},
+		Until:   now + holdDuration,
 		Reserve: []licensing.ReservationRequest{{Slot: seat, Slots: int64(slots), Until: now + holdDuration}},
 		NewActivation: &licensing.ActivationLimits{
 			Limit: 1 << 40, Window: 1000, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited,

@@ -27,7 +27,8 @@ type machine struct {
 func (m machine) isBusy() bool { return m.Load > float64(m.Processors) }
 
 func thisMachine() machine {
-	return machine{runtime.NumCPU(), processorModel(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version(), commit(), time.Now().UTC().Format(time.DateOnly), loadAverage()}
+	return machine{runtime.NumCPU(), processorModel(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version(), commit(),
+		time.Now().UTC().Format(time.DateOnly), loadAverage()}
 }
 
 func loadAverage() (average float64) {

@@ -27,7 +27,8 @@ func main() {
 	add := flag.Bool("add", false, "keep the rows that an earlier run has written there and this one does not measure")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
 	flag.Parse()
-	o := settings{clients: parseNumbers(*clients), pools: parseNumbers(*pools), long: time.Duration(*seconds * float64(time.Second)), mongo: os.Getenv("TEST_MONGODB_URI")}
+	o := settings{clients: parseNumbers(*clients), pools: parseNumbers(*pools), long: time.Duration(*seconds * float64(time.Second)),
+		mongo: os.Getenv("TEST_MONGODB_URI")}
 	o.stores = strings.FieldsFunc(*stores, isSeparator)
 	if len(o.stores) == 0 {
 		if o.stores = []string{embedded}; o.mongo != "" {

@@ -81,7 +81,8 @@ func throughput(r *report) string {
 	}
 	bottom := float64(top + rowGap*len(kinds))
 	s := logScale(values, left+20, right)
-	d := draw(fmt.Sprintf("Operations per second, %d clients", clients), r.describe(clients, func(row row) string { return thousands(row.PerSecond) + " a second" }),
+	d := draw(fmt.Sprintf("Operations per second, %d clients", clients),
+		r.describe(clients, func(row row) string { return thousands(row.PerSecond) + " a second" }),
 		width, int(bottom)+64)
 	d.axis(s, bottom, "")
 	for n, kind := range kinds {
@@ -138,7 +139,8 @@ func latency(r *report) string {
 				class := series[i%len(series)]
 				d.line(class+" line", s.at(row.P50), y, s.at(row.P99), y)
 				d.line(class+" line", s.at(row.P99), y-4, s.at(row.P99), y+4)
-				d.mark(i, s.at(row.P50), y, fmt.Sprintf("%s, %d clients: median %s ms, p99 %s ms", row.title(), clients, significant(row.P50), significant(row.P99)))
+				d.mark(i, s.at(row.P50), y, fmt.Sprintf("%s, %d clients: median %s ms, p99 %s ms", row.title(), clients, significant(row.P50),
+					significant(row.P99)))
 			}
 		}
 	}

@@ -30,10 +30,13 @@ var embeddedStore = storeKind{embedded, "SQLite, WAL, synchronous FULL: an answe
 
 // mongoStore is the server that the environment names. Whoever starts the stand-in says so there.
 func mongoStore() storeKind {
-	s := storeKind{mongodb, "write concern majority with journal, read concern majority, from the primary", os.Getenv("TEST_MONGODB_STAND_IN") != ""}
+	s := storeKind{mongodb, "write concern majority with journal, read concern majority, from the primary",
+		os.Getenv("TEST_MONGODB_STAND_IN") != ""}
 	if s.StandIn {
-		s.Durability += fmt.Sprintf(", asked of a stand-in that keeps everything in memory and searches without most indexes. It shows what server and "+
-			"protocol cost, not what a disk, a replica or MongoDB itself does; pools of more than %s seats are left out, since they take it minutes to fill",
+		s.Durability += fmt.Sprintf(
+			", asked of a stand-in that keeps everything in memory and searches without most indexes. It shows what server and "+
+				"protocol cost, not what a disk, a replica or MongoDB itself does; "+
+				"pools of more than %s seats are left out, since they take it minutes to fill",
 			thousands(standInPool))
 	}
 	return s
@@ -89,20 +92,24 @@ func (r *report) head() string {
 	if model == "" {
 		model = "unknown model"
 	}
-	text := fmt.Sprintf("%d processors (%s), %s, %s, commit %s, %s.\nOn one of them %s Ed25519 verifications a second; %s flushes of 4 KiB to the disk a second.\n",
+	text := fmt.Sprintf("%d processors (%s), %s, %s, commit %s, %s.\n"+
+		"On one of them %s Ed25519 verifications a second; %s flushes of 4 KiB to the disk a second.\n",
 		m.Processors, model, m.System, m.Go, m.Commit, m.Date, thousands(r.Calibration.Verifies), thousands(r.Calibration.Flushes))
 	if m.isBusy() {
-		text += fmt.Sprintf("The machine was busy with other work (load %s before the run): read shares, CPU and allocations, not rates and times.\n", significant(m.Load))
+		text += fmt.Sprintf("The machine was busy with other work (load %s before the run): "+
+			"read shares, CPU and allocations, not rates and times.\n", significant(m.Load))
 	}
 	return text
 }
 
-var tableHead = fmt.Sprintf("%-36s %7s %11s %7s %7s %7s %7s %8s %7s %7s %7s %8s\n", "what", "clients", "per second", "p50 ms", "p95", "p99", "max", "CPU µs", "allocs",
+var tableHead = fmt.Sprintf("%-36s %7s %11s %7s %7s %7s %7s %8s %7s %7s %7s %8s\n", "what", "clients", "per second", "p50 ms", "p95", "p99",
+	"max", "CPU µs", "allocs",
 	"errors", "denied", "of bare")
 
 func (r row) line() string {
 	return fmt.Sprintf("%-36s %7d %11s %7s %7s %7s %7s %8.0f %7.0f %7d %7s %8s\n", r.title(), r.Clients, thousands(r.PerSecond),
-		significant(r.P50), significant(r.P95), significant(r.P99), significant(r.Max), r.CPU, r.Allocations, r.Errors, percent(r.deniedPart()), percent(r.Share))
+		significant(r.P50), significant(r.P95), significant(r.P99), significant(r.Max), r.CPU, r.Allocations, r.Errors, percent(r.deniedPart()),
+		percent(r.Share))
 }
 
 func (r row) deniedPart() float64 {
@@ -115,20 +122,24 @@ func (r row) deniedPart() float64 {
 // markdown is the report for people.
 func (r *report) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Figures\n\nWritten by `make bench` (../README.md has the method). %s\n", strings.ReplaceAll(strings.TrimSpace(r.head()), "\n", " "))
+	fmt.Fprintf(&b, "# Figures\n\nWritten by `make bench` (../README.md has the method). %s\n",
+		strings.ReplaceAll(strings.TrimSpace(r.head()), "\n", " "))
 	fmt.Fprintf(&b, "Each row was measured for %s s in %d turns with the others of its block.\n", significant(r.Seconds), rounds)
-	b.WriteString("\nTimes are in milliseconds. CPU (µs) and allocations are those of the whole process for one operation; the row `loader alone` is the\n" +
+	b.WriteString("\nTimes are in milliseconds. CPU (µs) and allocations are those of the whole process for one operation; the row " +
+		"`loader alone` is the\n" +
 		"loader's part of them. A cycle of reserve and release is two exchanges, and is held to half of the bare loop.\n\n")
 	for _, name := range plotNames {
 		fmt.Fprintf(&b, "![%s](%s)\n\n", plots[name].title, name)
 	}
 	b.WriteString(r.budgetTable())
 	for _, s := range r.Stores {
-		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n| what | clients | per second | p50 | p95 | p99 | max | CPU µs | allocs | errors | denied | of the bare loop |\n|%s\n",
+		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n"+
+			"| what | clients | per second | p50 | p95 | p99 | max | CPU µs | allocs | errors | denied | of the bare loop |\n|%s\n",
 			s.Name, sentence(s.Durability), strings.Repeat("---|", 12))
 		for _, row := range r.Rows {
 			if row.Store == s.Name {
-				fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %.0f | %.0f | %d | %s | %s |\n", row.title(), row.Clients, thousands(row.PerSecond),
+				fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %.0f | %.0f | %d | %s | %s |\n", row.title(), row.Clients,
+					thousands(row.PerSecond),
 					significant(row.P50), significant(row.P95), significant(row.P99), significant(row.Max), row.CPU, row.Allocations, row.Errors,
 					percent(row.deniedPart()), percent(row.Share))
 			}

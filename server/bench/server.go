@@ -125,14 +125,16 @@ func (w *benchServer) catalogue(pools []int) error {
 		return err
 	}
 	version, err := w.owner.make("/products/"+product+"/versions", map[string]any{"name": "1", "policy": map[string]any{
-		"type": "calls", "trigger": "every_call", "interval_ms": 3600_000, "max_retries": 3, "grace_ms": 3600_000, "activation_limit": 1_000_000_000}})
+		"type": "calls", "trigger": "every_call", "interval_ms": 3600_000, "max_retries": 3, "grace_ms": 3600_000,
+		"activation_limit": 1_000_000_000}})
 	if err != nil {
 		return err
 	}
 	w.product, w.version = license.ID(product), license.ID(version)
 	sell := func(slots int) (license.ID, error) {
-		id, err := w.owner.make("/versions/"+version+"/licenses", map[string]any{"name": fmt.Sprintf("%d seats", slots), "contexts": []string{"ui"},
-			"entitlements": []map[string]any{{"name": seat.Entitlement, "slots": slots}}, "allowance": int64(1) << 50})
+		id, err := w.owner.make("/versions/"+version+"/licenses",
+			map[string]any{"name": fmt.Sprintf("%d seats", slots), "contexts": []string{"ui"},
+				"entitlements": []map[string]any{{"name": seat.Entitlement, "slots": slots}}, "allowance": int64(1) << 50})
 		return license.ID(id), err
 	}
 	if w.counted, err = sell(1); err != nil {

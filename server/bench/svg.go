@@ -45,7 +45,8 @@ var series = []string{"a", "b", "c"}
 
 func draw(title, description string, width, height int) *drawing {
 	d := &drawing{width: width, height: height}
-	d.put(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title text">`, width, height, width, height)
+	d.put(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title text">`, width,
+		height, width, height)
 	d.put(`  <title id="title">%s</title>`, html.EscapeString(title))
 	d.put(`  <desc id="text">%s</desc>`, html.EscapeString(description))
 	d.put("  <style>\n    %s\n  </style>", style)
@@ -60,15 +61,18 @@ func (d *drawing) put(format string, args ...any) {
 }
 
 func (d *drawing) text(class string, x, y float64, anchor, text string) {
-	d.put(`  <text class="%s" x="%s" y="%s" text-anchor="%s">%s</text>`, class, formatCoordinate(x), formatCoordinate(y), anchor, html.EscapeString(text))
+	d.put(`  <text class="%s" x="%s" y="%s" text-anchor="%s">%s</text>`, class, formatCoordinate(x), formatCoordinate(y), anchor,
+		html.EscapeString(text))
 }
 
 func (d *drawing) line(class string, x1, y1, x2, y2 float64) {
-	d.put(`  <path class="%s" d="M%s %sL%s %s"/>`, class, formatCoordinate(x1), formatCoordinate(y1), formatCoordinate(x2), formatCoordinate(y2))
+	d.put(`  <path class="%s" d="M%s %sL%s %s"/>`, class, formatCoordinate(x1), formatCoordinate(y1), formatCoordinate(x2),
+		formatCoordinate(y2))
 }
 
 func (d *drawing) rect(class string, x, y, width, height float64) {
-	d.put(`  <rect class="%s" x="%s" y="%s" width="%s" height="%s"/>`, class, formatCoordinate(x), formatCoordinate(y), formatCoordinate(width), formatCoordinate(height))
+	d.put(`  <rect class="%s" x="%s" y="%s" width="%s" height="%s"/>`, class, formatCoordinate(x), formatCoordinate(y),
+		formatCoordinate(width), formatCoordinate(height))
 }
 
 // mark is one point of a series: a disc, a square or a diamond. What it stands for is told where a pointer rests on it.
@@ -79,7 +83,8 @@ func (d *drawing) mark(n int, x, y float64, says string) {
 	case 0:
 		d.put(`  <circle class="%s" cx="%s" cy="%s" r="%d">%s</circle>`, class, formatCoordinate(x), formatCoordinate(y), r, title)
 	case 1:
-		d.put(`  <rect class="%s" x="%s" y="%s" width="%d" height="%d">%s</rect>`, class, formatCoordinate(x-r+.5), formatCoordinate(y-r+.5), 2*r-1, 2*r-1, title)
+		d.put(`  <rect class="%s" x="%s" y="%s" width="%d" height="%d">%s</rect>`, class, formatCoordinate(x-r+.5), formatCoordinate(y-r+.5),
+			2*r-1, 2*r-1, title)
 	default:
 		d.put(`  <path class="%s" d="M%s %sl6 6l-6 6l-6 -6z">%s</path>`, class, formatCoordinate(x), formatCoordinate(y-6), title)
 	}

@@ -1,6 +1,6 @@
 // Command shards works out how evenly a sharded cluster is loaded: licenses of realistic popularity are spread over shards by the _ids
-// that the store gives its documents, once hashed and once ranged, and each request's reads and writes are counted where they land. It prints
-// the table of docs/scaling.md. The same seed gives the same table.
+// that the store gives its documents, once hashed and once ranged, and each request's reads and writes are counted where they land. It
+// prints the table of docs/scaling.md. The same seed gives the same table.
 //
 //	go run ./server/bench/shards
 package main
@@ -30,8 +30,8 @@ const (
 	installations = 10
 )
 
-// What one sync with usage costs the documents that it reads and writes: docs/scaling.md has the numbers, a test counts them. All licenses are
-// of one product and version, as a small vendor's are.
+// What one sync with usage costs the documents that it reads and writes: docs/scaling.md has the numbers, a test counts them. All licenses
+// are of one product and version, as a small vendor's are.
 const (
 	write        = 4 // reads: it goes to a journal and to other servers. An assumption
 	onActivation = 2 + 2*write
@@ -133,7 +133,8 @@ var clusters = []int{2, 4, 8, 16, 32}
 func table(seed uint64) string {
 	hashed, ranged := spread(seed)
 	var b strings.Builder
-	b.WriteString("| popularity | the first license has | shards | hashed: carries | hottest shard | ranged: carries | hottest shard | the first meter's part of its shard |\n")
+	b.WriteString("| popularity | the first license has | shards | hashed: carries | hottest shard " +
+		"| ranged: carries | hottest shard | the first meter's part of its shard |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|\n")
 	for _, p := range popularities {
 		parts := p.parts()
@@ -141,7 +142,8 @@ func table(seed uint64) string {
 			apart, meter := load(parts, hashed, n)
 			together, _ := load(parts, ranged, n)
 			a, t := slices.Max(apart), slices.Max(together)
-			fmt.Fprintf(&b, "| %s | %s | %d | %.1f × | %s | %.1f × | %s | %s |\n", p.name, percent(parts[0]), n, 1/a, percent(a), 1/t, percent(t), percent(meter))
+			fmt.Fprintf(&b, "| %s | %s | %d | %.1f × | %s | %.1f × | %s | %s |\n", p.name, percent(parts[0]), n, 1/a, percent(a), 1/t, percent(t),
+				percent(meter))
 		}
 	}
 	return b.String()

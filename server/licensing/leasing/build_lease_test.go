@@ -20,8 +20,9 @@ func TestLargestLeaseFits(t *testing.T) {
 		Nonce: strings.Repeat("f", 32), Time: lease.MaxCount, Epoch: lease.MaxCount, Verdict: license.CodeExhausted,
 		Settings: lease.Settings{Type: lease.TimeAndCalls, Trigger: lease.EveryCall, Interval: licensing.LargestInterval,
 			MaxRetries: licensing.LargestMaxRetries, Grace: licensing.LargestGrace,
-			ActivationDelay: licensing.LargestActivationDelay, ClockTolerance: licensing.LargestClockTolerance, JournalEvery: licensing.LargestJournalEvery,
-			Prepaid: licensing.LargestPrepaid, Statistics: true},
+			ActivationDelay: licensing.LargestActivationDelay, ClockTolerance: licensing.LargestClockTolerance,
+			JournalEvery: licensing.LargestJournalEvery,
+			Prepaid:      licensing.LargestPrepaid, Statistics: true},
 		Counters: lease.Counters{Used: lease.MaxCount, Allowance: lease.MaxCount, Counted: lease.MaxCount, Granted: lease.MaxCount},
 		List:     &lease.StatementRef{Number: lease.MaxCount, Hash: hash}, Expires: lease.MaxCount, NotAfter: lease.MaxCount,
 	}
