@@ -14,41 +14,41 @@ import (
 
 // Activation is one installation of the program.
 type Activation struct {
-	ID            string            `json:"id" doc:"Hash of the installation's own key."`
-	Name          string            `json:"name,omitempty" doc:"The vendor's own."`
-	CallsUsed     int64             `json:"calls_used" doc:"Calls of this installation."`
-	Generation    int64             `json:"generation" doc:"How many chains it has had: one more for each time that it was restored."`
-	LeaseNumber   int64             `json:"lease_number" doc:"Leases in the present chain."`
+	ID            string            `json:"id"`
+	Name          string            `json:"name,omitempty"`
+	CallsUsed     int64             `json:"calls_used"`
+	Generation    int64             `json:"generation"`
+	LeaseNumber   int64             `json:"lease_number"`
 	Created       time.Time         `json:"created"`
 	LastSync      time.Time         `json:"last_sync"`
-	Closed        *time.Time        `json:"closed,omitempty" doc:"When it said goodbye or was deactivated."`
-	CallsCharged  int64             `json:"calls_charged" doc:"Calls of this installation that were charged; what is above counted is prepaid."`
-	Reactivations int64             `json:"reactivations" doc:"How often it was activated anew from an older state, in the present window."`
-	Cloned        *time.Time        `json:"cloned,omitempty" doc:"Since when all its holders are refused."`
-	Evidence      []Evidence        `json:"evidence" nullable:"false" doc:"The latest re-activations, oldest first; those of the last 90 days."`
-	ChangedParts  []string          `json:"changed_parts,omitempty" doc:"Parts of the fingerprint that were others before, when any changed last."`
+	Closed        *time.Time        `json:"closed,omitempty"`
+	CallsCharged  int64             `json:"calls_charged"`
+	Reactivations int64             `json:"reactivations"`
+	Cloned        *time.Time        `json:"cloned,omitempty"`
+	Evidence      []Evidence        `json:"evidence" nullable:"false"`
+	ChangedParts  []string          `json:"changed_parts,omitempty"`
 	ChangedAt     *time.Time        `json:"changed_at,omitempty"`
-	Address       string            `json:"address,omitempty" doc:"That its last sync came from."`
-	Statistics    *lease.Statistics `json:"statistics,omitempty" doc:"What it last told of itself, if the policy asks."`
+	Address       string            `json:"address,omitempty"`
+	Statistics    *lease.Statistics `json:"statistics,omitempty"`
 }
 
 // Evidence is what is known of one re-activation, or of a machine that was refused as another.
 type Evidence struct {
 	Time         time.Time `json:"time"`
-	Generation   int64     `json:"generation" doc:"Of the lease that was shown."`
-	LeaseNumber  int64     `json:"lease_number" doc:"Of the lease that was shown."`
+	Generation   int64     `json:"generation"`
+	LeaseNumber  int64     `json:"lease_number"`
 	Address      string    `json:"address,omitempty"`
-	ChangedParts []string  `json:"changed_parts" nullable:"false" doc:"Parts of the fingerprint that are not those of the last holder."`
-	Alternation  bool      `json:"alternation" doc:"The holder of the closed chain came back: two take turns."`
+	ChangedParts []string  `json:"changed_parts" nullable:"false"`
+	Alternation  bool      `json:"alternation"`
 	Refused      bool      `json:"refused"`
-	Code         string    `json:"code,omitempty" enum:"cloned,fingerprint_changed" doc:"That it was refused with."`
+	Code         string    `json:"code,omitempty" enum:"cloned,fingerprint_changed"`
 }
 
 // Reservation is one slot of an entitlement, held by one installation.
 type Reservation struct {
 	Activation  string    `json:"activation"`
 	Entitlement string    `json:"entitlement"`
-	Context     string    `json:"context" doc:"The one it was first reserved in."`
+	Context     string    `json:"context"`
 	Since       time.Time `json:"since"`
 	Until       time.Time `json:"until"`
 }
@@ -65,7 +65,7 @@ type ActivationBodyInput[T any] struct {
 
 // UpdateActivationInput is what the vendor may say of an installation.
 type UpdateActivationInput struct {
-	Name string `json:"name" doc:"Empty: none."`
+	Name string `json:"name"`
 }
 
 type ReservationPathInput struct {

@@ -175,7 +175,7 @@ func addRoute[I, O any](a *API, op operation, handle func(context.Context, acces
 		who, _ := ctx.Value(identityKey).(access.Identity)
 		c := callFromContext(ctx)
 		if c.ifMatch.isGiven && !edits && !op.conditional {
-			return nil, problem.New(problem.PreconditionFailed, "this address takes no If-Match")
+			return nil, problem.New(problem.PreconditionFailed, "this operation does not accept If-Match")
 		}
 		if err := c.ifMatch.applyTo(revisionField(reflect.ValueOf(in).Elem())); err != nil {
 			return nil, a.toProblem(ctx, err)

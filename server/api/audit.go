@@ -20,25 +20,25 @@ type AuditHead audit.ChainHead
 
 // AuditChainInput chooses one.
 type AuditChainInput struct {
-	Chain string `query:"chain" enum:"organisation,server" default:"organisation" doc:"The server's own is shown to the organisation that was made with it."`
+	Chain string `query:"chain" enum:"organisation,server" default:"organisation"`
 }
 
 // AuditListInput chooses lines.
 type AuditListInput struct {
 	AuditChainInput
-	Cursor string    `query:"cursor" maxLength:"512" doc:"The next of the page before."`
+	Cursor string    `query:"cursor" maxLength:"512"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Actor  string    `query:"actor" pattern:"^[0-9a-f]{24}$" doc:"Id of a member or token."`
-	Action string    `query:"action" maxLength:"64" doc:"Id of an operation of this document, or what the server does by itself."`
-	Record string    `query:"record" maxLength:"256" doc:"Such as licenses/5edb1264cc150913cb7640f8."`
-	From   time.Time `query:"from" doc:"Not before."`
-	Until  time.Time `query:"until" doc:"Before."`
+	Actor  string    `query:"actor" pattern:"^[0-9a-f]{24}$"`
+	Action string    `query:"action" maxLength:"64"`
+	Record string    `query:"record" maxLength:"256"`
+	From   time.Time `query:"from"`
+	Until  time.Time `query:"until"`
 }
 
 // AuditExportInput chooses where to begin.
 type AuditExportInput struct {
 	AuditChainInput
-	After int64 `query:"after" minimum:"0" doc:"Number of the last line of the export before; 0: from the first line on."`
+	After int64 `query:"after" minimum:"0"`
 }
 
 // registerAudit registers the routes of the audit log.
@@ -94,7 +94,7 @@ func (a *API) auditChain(ctx context.Context, who access.Identity, in AuditChain
 	}
 	founder, err := a.Audit.Founder(ctx)
 	if err == nil && founder != who.Organisation() {
-		err = &access.Error{Code: "forbidden", Detail: "the server's own chain is for the organisation that was made with it"}
+		err = &access.Error{Code: "forbidden", Detail: "only the organisation created with the server can read the server's chain"}
 	}
 	return "", err
 }

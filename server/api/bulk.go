@@ -19,7 +19,7 @@ import (
 // CreateLicensesInput is a number of licenses that are to be made alike.
 type CreateLicensesInput struct {
 	Count    int                `json:"count" minimum:"1" maximum:"500"`
-	Template CreateLicenseInput `json:"template" doc:"{n} in its name becomes the number of the license, from 1."`
+	Template CreateLicenseInput `json:"template"`
 }
 
 // LicenseIDs names licenses.
@@ -36,8 +36,8 @@ func (l LicenseIDs) records() (all []string) {
 
 // BulkResult is what became of one of many.
 type BulkResult struct {
-	ID    string           `json:"id,omitempty" doc:"Of the license; absent when it could not be made."`
-	Error *problem.Problem `json:"error,omitempty" doc:"Why it was not done; absent when it was."`
+	ID    string           `json:"id,omitempty"`
+	Error *problem.Problem `json:"error,omitempty"`
 }
 
 // BulkResults is what became of all, in the order of the request.

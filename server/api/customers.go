@@ -26,17 +26,17 @@ type Customer struct {
 type CreateCustomerInput struct {
 	Name      string            `json:"name"`
 	Email     string            `json:"email,omitempty"`
-	Reference string            `json:"reference,omitempty" doc:"The vendor's own, such as a number in its shop; unique where it is given."`
+	Reference string            `json:"reference,omitempty"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
 }
 
 // UpdateCustomerInput changes what it names and leaves the rest.
 type UpdateCustomerInput struct {
-	Revision  int64              `json:"revision,omitempty" minimum:"1" doc:"Of the customer as it was read; needed unless If-Match names it."`
-	Name      *string            `json:"name,omitempty" doc:"Licenses keep the name that they have."`
+	Revision  int64              `json:"revision,omitempty" minimum:"1"`
+	Name      *string            `json:"name,omitempty"`
 	Email     *string            `json:"email,omitempty"`
 	Reference *string            `json:"reference,omitempty"`
-	Metadata  *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
+	Metadata  *map[string]string `json:"metadata,omitempty"`
 }
 
 func toCustomer(c catalogue.Customer) Customer {

@@ -28,7 +28,7 @@ type precondition struct {
 	revision int64 // 0: any
 }
 
-var errRevisionMismatch = problem.New(problem.PreconditionFailed, "the record is not at the revision that If-Match names; read it again")
+var errRevisionMismatch = problem.New(problem.PreconditionFailed, "the record is not at the revision in If-Match; read it again")
 
 // parseIfMatch reads the header. What is not one of our tags meets no record.
 func parseIfMatch(header string) (precondition, error) {
@@ -140,16 +140,17 @@ func describeConditionalHeaders(o *huma.Operation, tagged, conditional bool) {
 			o.Responses = map[string]*huma.Response{}
 		}
 		o.Responses[status] = &huma.Response{Headers: map[string]*huma.Param{
-			"ETag": {Schema: text, Description: "The revision, and after a hyphen a hash of the answer."},
+			"ETag": {Schema: text, Description: "Revision of the record, a hyphen, and a hash of the response."},
 		}}
 		if o.Method == http.MethodGet {
 			o.Parameters = append(o.Parameters, &huma.Param{Name: "If-None-Match", In: "header", Schema: text,
-				Description: "ETags of answers that one has: the answer is 304 if it is still one of them."})
-			o.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{Description: "As it was when If-None-Match was answered."}
+				Description: "ETags of responses already known; the response is 304 if one of them is current."})
+			o.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{Description: "Not modified: the response is one of those in If-None-Match."}
 		}
 	}
 	if conditional {
 		o.Parameters = append(o.Parameters, &huma.Param{Name: "If-Match", In: "header", Schema: text,
-			Description: "The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is."})
+			Description: "ETag of the record as it was read, or its revision in quotes, or *. " +
+				"The request is refused with precondition_failed if the record was edited since."})
 	}
 }

@@ -122,14 +122,14 @@ type exportLine struct {
 // OrganisationImportResult is what an import of everything made.
 type OrganisationImportResult struct {
 	DryRun  bool              `json:"dry_run"`
-	Created Counts            `json:"created" doc:"With dry_run: what would be made."`
-	Skipped Counts            `json:"skipped" doc:"What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew."`
-	Renamed map[string]string `json:"renamed" doc:"Old id to new one, of records whose id was taken on this server."`
+	Created Counts            `json:"created"`
+	Skipped Counts            `json:"skipped"`
+	Renamed map[string]string `json:"renamed"`
 }
 
 // FullImportInput is the body of an import of everything.
 type FullImportInput struct {
-	DryRun  bool `query:"dry_run" doc:"Say what is wrong, and make nothing."`
+	DryRun  bool `query:"dry_run"`
 	RawBody []byte
 }
 
@@ -324,7 +324,7 @@ func (a *API) importOrganisation(ctx context.Context, org license.ID, in *FullIm
 			own = own || p.Product != nil && p.Product.ID == string(there.Items[0].ID)
 		}
 		if !own {
-			return done, problem.New(problem.HasDependents, "the organisation has products; everything is imported into an empty one")
+			return done, problem.New(problem.HasDependents, "import requires an organisation without products")
 		}
 	}
 	ids := map[string]license.ID{}
@@ -422,10 +422,10 @@ func parseFullExport(text []byte) ([]exportLine, error) {
 		var customer string
 		switch {
 		case (line.Header != nil) != (i == 0):
-			return wrong("is not where it belongs: the head is the first line")
+			return wrong("is in the wrong place: the head must be the first line")
 		case line.Header != nil:
 			if line.Header.Format != exportFormat || line.Header.Version != exportVersion {
-				return wrong("is not the head of format %s, version %d", exportFormat, exportVersion)
+				return wrong("is not the head of an export of format %s, version %d", exportFormat, exportVersion)
 			}
 		case line.Product != nil:
 			id = &line.Product.ID
@@ -448,21 +448,21 @@ func parseFullExport(text []byte) ([]exportLine, error) {
 				return wrong("counts %+v, but there are %+v", *line.End, n)
 			}
 			if i != bytes.Count(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
-				return wrong("is the end, and more comes after it")
+				return wrong("is the end, but more lines follow")
 			}
 			return append(lines, line), nil
 		default:
-			return wrong("holds nothing that is known")
+			return wrong("has no known member")
 		}
 		if above != nil && !known[*above] {
-			return wrong("belongs to %q, which is not above it", *above)
+			return wrong("refers to %q, which is in no earlier line", *above)
 		}
 		if customer != "" && !known[customer] {
-			return wrong("is the customer's %q, who is not above it", customer)
+			return wrong("refers to the customer %q, who is in no earlier line", customer)
 		}
 		if id != nil {
 			if !idPattern.MatchString(*id) || known[*id] {
-				return wrong("has the id %q, which is no id or stands here twice", *id)
+				return wrong("has the id %q, which is malformed or used twice", *id)
 			}
 			known[*id] = true
 		}

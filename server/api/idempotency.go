@@ -144,13 +144,13 @@ func (a *API) reserveKey(
 			}
 			continue
 		case held.RequestHash != request:
-			return e, problem.New(problem.IdempotencyKeyReused, "this "+idempotencyHeader+" came with another request; take a new one for each thing that is to be done")
+			return e, problem.New(problem.IdempotencyKeyReused, idempotencyHeader+" was already used for a different request")
 		case held.Response != nil:
 			return there, nil
 		case held.BusyUntil > now:
 			wait := (time.Duration(held.BusyUntil-now)*time.Millisecond + time.Second - 1) / time.Second
 			return e, huma.ErrorWithHeaders(
-				problem.New(problem.IdempotencyKeyInUse, "the first request with this "+idempotencyHeader+" is not finished; ask again"),
+				problem.New(problem.IdempotencyKeyInUse, "the first request with this "+idempotencyHeader+" is still in progress; retry later"),
 				http.Header{"Retry-After": {strconv.Itoa(int(wait))}},
 			)
 		}
@@ -159,7 +159,7 @@ func (a *API) reserveKey(
 			return there, err
 		}
 	}
-	return licensing.TypedEntry[idempotencyRecord]{}, problem.New(problem.IdempotencyKeyInUse, "others ask with the same "+idempotencyHeader+" all the time")
+	return licensing.TypedEntry[idempotencyRecord]{}, problem.New(problem.IdempotencyKeyInUse, "too many concurrent requests use this "+idempotencyHeader+"; retry later")
 }
 
 // storeResponse remembers what came of a request. Who took the entry over meanwhile has the last word; both did the same.
@@ -253,7 +253,8 @@ func hashStrings(texts ...string) string {
 func describeIdempotencyKey(o *huma.Operation) {
 	o.Parameters = append(o.Parameters, &huma.Param{
 		Name: idempotencyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(int)},
-		Description: "One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer.",
+		Description: "Random key, new for each request that creates something. Sent again within 24 hours, the same request changes " +
+			"nothing more and gets the first response.",
 	})
 	*o.Parameters[len(o.Parameters)-1].Schema.MaxLength = maxIdempotencyKey
 }

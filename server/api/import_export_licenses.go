@@ -30,14 +30,14 @@ const (
 // LicenseImportResult is what an import did, or with dry_run what it would do.
 type LicenseImportResult struct {
 	DryRun bool     `json:"dry_run"`
-	Count  int      `json:"count" doc:"Licenses that were read; all of them are good."`
-	IDs    []string `json:"ids" nullable:"false" doc:"Of the licenses that were made, in the order of the request; empty for a dry run."`
+	Count  int      `json:"count"`
+	IDs    []string `json:"ids" nullable:"false"`
 }
 
 // ImportLicensesInput is licenses to be made.
 type ImportLicensesInput struct {
 	IDPathInput
-	DryRun      bool   `query:"dry_run" doc:"Say what is wrong, and make nothing."`
+	DryRun      bool   `query:"dry_run"`
 	ContentType string `header:"Content-Type"`
 	RawBody     []byte
 }

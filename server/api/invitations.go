@@ -13,7 +13,7 @@ type Invitation struct {
 	ID        string    `json:"id"`
 	Email     string    `json:"email"`
 	Role      string    `json:"role" enum:"owner,admin,developer,support,viewer"`
-	InvitedBy string    `json:"invited_by" doc:"The member who invites."`
+	InvitedBy string    `json:"invited_by"`
 	Created   time.Time `json:"created"`
 	Expires   time.Time `json:"expires"`
 }
@@ -21,26 +21,26 @@ type Invitation struct {
 // InviteMemberInput is an invitation to be made.
 type InviteMemberInput struct {
 	Email string `json:"email"`
-	Role  string `json:"role" enum:"owner,admin,developer,support,viewer" doc:"Owners are invited by owners alone."`
+	Role  string `json:"role" enum:"owner,admin,developer,support,viewer"`
 }
 
 // CreatedInvitation is a new invitation.
 type CreatedInvitation struct {
 	Invitation
-	Link string `json:"link,omitempty" doc:"To be passed on; it is shown here and never again. Absent where the server has mailed it."`
+	Link string `json:"link,omitempty"`
 }
 
 // AcceptInvitationInput makes a member of whoever was invited.
 type AcceptInvitationInput struct {
-	Token    string `json:"token" doc:"From the link."`
+	Token    string `json:"token"`
 	Name     string `json:"name"`
-	Password string `json:"password" doc:"12 characters or more."`
+	Password string `json:"password"`
 }
 
 // ChangeEmailInput changes one's own.
 type ChangeEmailInput struct {
 	Password string `json:"password"`
-	Email    string `json:"email" doc:"The new one. It counts as not verified until the link that is mailed there is opened."`
+	Email    string `json:"email"`
 }
 
 // RequestPasswordResetInput asks for a link to set a new password.
@@ -50,18 +50,18 @@ type RequestPasswordResetInput struct {
 
 // VerifyEmailInput is what a link holds.
 type VerifyEmailInput struct {
-	Token string `json:"token" doc:"From the link."`
+	Token string `json:"token"`
 }
 
 // ResetPasswordInput is set by who has a link.
 type ResetPasswordInput struct {
-	Token    string `json:"token" doc:"From the link."`
-	Password string `json:"password" doc:"12 characters or more."`
+	Token    string `json:"token"`
+	Password string `json:"password"`
 }
 
 // OneTimeLink is one to be passed on.
 type OneTimeLink struct {
-	Link string `json:"link,omitempty" doc:"Absent where the server has mailed it."`
+	Link string `json:"link,omitempty"`
 }
 
 func toInvitation(i access.Invitation) Invitation {

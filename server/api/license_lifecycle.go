@@ -13,28 +13,28 @@ import (
 
 // RenewLicenseInput is more of what a license is limited by.
 type RenewLicenseInput struct {
-	Key           string `json:"key" doc:"The caller's own, such as the number of an order: the same renewal again changes nothing."`
-	ExtendMS      int64  `json:"extend_ms,omitempty" doc:"Milliseconds on top of the license's time, or from now if that has passed."`
-	Calls         int64  `json:"calls,omitempty" doc:"On top of the allowance."`
-	MaintenanceMS int64  `json:"maintenance_ms,omitempty" doc:"Milliseconds on top of the maintenance, or from now if that has passed."`
+	Key           string `json:"key"`
+	ExtendMS      int64  `json:"extend_ms,omitempty"`
+	Calls         int64  `json:"calls,omitempty"`
+	MaintenanceMS int64  `json:"maintenance_ms,omitempty"`
 }
 
 // TransferLicenseInput makes a license another customer's.
 type TransferLicenseInput struct {
-	Key                     string `json:"key,omitempty" doc:"The caller's own: the same transfer again changes nothing."`
-	Customer                string `json:"customer,omitempty" doc:"Absent: the name in the record."`
-	CustomerID              string `json:"customer_id,omitempty" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits" doc:"The record of the new customer; this or the name is needed."`
-	DeactivateInstallations bool   `json:"deactivate_installations,omitempty" doc:"Deactivate the installations of the customer before."`
+	Key                     string `json:"key,omitempty"`
+	Customer                string `json:"customer,omitempty"`
+	CustomerID              string `json:"customer_id,omitempty" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`
+	DeactivateInstallations bool   `json:"deactivate_installations,omitempty"`
 }
 
 // BindMachineInput is one by what is found on it.
 type BindMachineInput struct {
-	Parts []FingerprintPart `json:"parts" nullable:"false" doc:"Of its fingerprint, as the program tells them; none: any machine."`
+	Parts []FingerprintPart `json:"parts" nullable:"false"`
 }
 
 // FingerprintPart is a part of a fingerprint. The server does not keep the value.
 type FingerprintPart struct {
-	Name  string `json:"name" doc:"As the program names it."`
+	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
@@ -43,16 +43,16 @@ type HistoryEntry struct {
 	Key                   string                `json:"key"`
 	Kind                  licensing.HistoryKind `json:"kind" enum:"started,renewed,transferred"`
 	Time                  time.Time             `json:"time"`
-	ExtendedMS            int64                 `json:"extended_ms,omitempty" doc:"By a renewal, in ms."`
-	CallsAdded            int64                 `json:"calls_added,omitempty" doc:"By a renewal."`
-	MaintenanceExtendedMS int64                 `json:"maintenance_extended_ms,omitempty" doc:"By a renewal, in ms."`
-	FromCustomer          string                `json:"from_customer,omitempty" doc:"The customer before a transfer."`
-	ToCustomer            string                `json:"to_customer,omitempty" doc:"The customer after a transfer."`
+	ExtendedMS            int64                 `json:"extended_ms,omitempty"`
+	CallsAdded            int64                 `json:"calls_added,omitempty"`
+	MaintenanceExtendedMS int64                 `json:"maintenance_extended_ms,omitempty"`
+	FromCustomer          string                `json:"from_customer,omitempty"`
+	ToCustomer            string                `json:"to_customer,omitempty"`
 	FromCustomerID        string                `json:"from_customer_id,omitempty"`
 	ToCustomerID          string                `json:"to_customer_id,omitempty"`
-	Expires               *time.Time            `json:"expires,omitempty" doc:"Of the license, after."`
-	Allowance             int64                 `json:"allowance,omitempty" doc:"Of the license, after."`
-	Maintenance           *time.Time            `json:"maintenance,omitempty" doc:"Of the license, after."`
+	Expires               *time.Time            `json:"expires,omitempty"`
+	Allowance             int64                 `json:"allowance,omitempty"`
+	Maintenance           *time.Time            `json:"maintenance,omitempty"`
 }
 
 // registerLicenseLifecycle registers what happens to a license in its life, and what has happened.

@@ -14,7 +14,7 @@ import (
 
 // ExternalSignatureInput is a signature that was made elsewhere.
 type ExternalSignatureInput struct {
-	Signature string `json:"signature" doc:"Detached, of text, over the license's three lines: armored, or the binary packet in base64."`
+	Signature string `json:"signature"`
 }
 
 // decoded is armored text as it is, and base64 decoded; what is neither is refused where it is read.

@@ -16,12 +16,12 @@ type LicenseListInput struct {
 	Product        string           `query:"product" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`
 	Version        string           `query:"version" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`
 	Status         licensing.Status `query:"status" enum:"active,suspended,revoked"`
-	Customer       string           `query:"customer" maxLength:"200" doc:"The whole of it, as the license says it."`
+	Customer       string           `query:"customer" maxLength:"200"`
 	CustomerID     string           `query:"customer_id" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`
-	Type           lease.PolicyType `query:"type" enum:"calls,time,time_and_calls,perpetual" doc:"Of the version's policy."`
-	ExpiresAfter   time.Time        `query:"expires_after" doc:"That expire, then or later."`
-	ExpiresBefore  time.Time        `query:"expires_before" doc:"That expire before."`
-	NeverActivated bool             `query:"never_activated" doc:"That no installation ever has. A page may then be short, or empty, and yet have a next one."`
+	Type           lease.PolicyType `query:"type" enum:"calls,time,time_and_calls,perpetual"`
+	ExpiresAfter   time.Time        `query:"expires_after"`
+	ExpiresBefore  time.Time        `query:"expires_before"`
+	NeverActivated bool             `query:"never_activated"`
 }
 
 func (f LicenseListInput) licenseFilter() licensing.LicenseFilter {

@@ -13,7 +13,7 @@ import (
 // MemberDetails is a member of the organisation, as colleagues see them.
 type MemberDetails struct {
 	Member
-	EmailVerified bool      `json:"email_verified" doc:"Mail to the address reaches the person."`
+	EmailVerified bool      `json:"email_verified"`
 	Disabled      bool      `json:"disabled"`
 	Revision      int64     `json:"revision"`
 	Created       time.Time `json:"created"`
@@ -21,16 +21,16 @@ type MemberDetails struct {
 
 // UpdateMemberInput changes what it names and leaves the rest.
 type UpdateMemberInput struct {
-	Revision int64   `json:"revision,omitempty" minimum:"1" doc:"Of the person as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since."`
+	Revision int64   `json:"revision,omitempty" minimum:"1"`
 	Name     *string `json:"name,omitempty"`
-	Role     *string `json:"role,omitempty" enum:"owner,admin,developer,support,viewer" doc:"Owners are made and changed by owners alone."`
+	Role     *string `json:"role,omitempty" enum:"owner,admin,developer,support,viewer"`
 }
 
 // ActiveSession is one of one's logins.
 type ActiveSession struct {
 	ID         string    `json:"id"`
-	Current    bool      `json:"current" doc:"The one that asks."`
-	AuthMethod string    `json:"auth_method" doc:"How one proved to be it."`
+	Current    bool      `json:"current"`
+	AuthMethod string    `json:"auth_method"`
 	Created    time.Time `json:"created"`
 	Expires    time.Time `json:"expires"`
 }

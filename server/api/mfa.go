@@ -10,30 +10,30 @@ import (
 // MFAStatus is one's own.
 type MFAStatus struct {
 	Enabled           bool `json:"enabled"`
-	RecoveryCodesLeft int  `json:"recovery_codes_left" doc:"How many are left."`
+	RecoveryCodesLeft int  `json:"recovery_codes_left"`
 }
 
 // Enrolment is what an authenticator is given.
 type Enrolment struct {
-	Secret string `json:"secret" doc:"In base32. It is shown here and never again."`
-	URI    string `json:"uri" doc:"otpauth:// address, for a QR code."`
+	Secret string `json:"secret"`
+	URI    string `json:"uri"`
 }
 
 // ConfirmMFAInput is one of a new authenticator.
 type ConfirmMFAInput struct {
-	Password string `json:"password,omitempty" doc:"Needed from who has one."`
+	Password string `json:"password,omitempty"`
 	Code     string `json:"code"`
 }
 
 // ReauthenticationInput are what a person who is logged in must show once more.
 type ReauthenticationInput struct {
 	Password string `json:"password"`
-	Code     string `json:"code" doc:"Of the authenticator, or a recovery code."`
+	Code     string `json:"code"`
 }
 
 // RecoveryCodes codes stand in for the authenticator, each once.
 type RecoveryCodes struct {
-	Codes []string `json:"recovery_codes" nullable:"false" doc:"They are shown here and never again."`
+	Codes []string `json:"recovery_codes" nullable:"false"`
 }
 
 // MFAEnabled is the session that replaces the present one, and the codes.
@@ -49,30 +49,30 @@ type mfaEnabledResponse struct {
 
 // AccessSettings are the organisation's rules for its door.
 type AccessSettings struct {
-	RequireMFA bool          `json:"require_mfa" doc:"Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop."`
+	RequireMFA bool          `json:"require_mfa"`
 	OIDC       *OIDCProvider `json:"oidc,omitempty"`
 	Revision   int64         `json:"revision"`
 }
 
 // OIDCProvider is where an organisation's people log in too, by OpenID Connect.
 type OIDCProvider struct {
-	Issuer      string   `json:"issuer" doc:"Its address, such as https://login.example.com."`
+	Issuer      string   `json:"issuer"`
 	ClientID    string   `json:"client_id"`
-	Domains     []string `json:"domains,omitempty" nullable:"false" doc:"Of e-mail addresses that are let in; absent: all."`
-	DefaultRole string   `json:"default_role,omitempty" enum:"admin,developer,support,viewer" doc:"What somebody becomes who was not invited; absent: nothing. Needs domains."`
+	Domains     []string `json:"domains,omitempty" nullable:"false"`
+	DefaultRole string   `json:"default_role,omitempty" enum:"admin,developer,support,viewer"`
 }
 
 // OIDCProviderInput replaces it.
 type OIDCProviderInput struct {
 	OIDCProvider
-	ClientSecret string `json:"client_secret,omitempty" doc:"Kept where it is absent and the client the same. No answer shows it."`
+	ClientSecret string `json:"client_secret,omitempty"`
 }
 
 // UpdateAccessSettingsInput replaces them.
 type UpdateAccessSettingsInput struct {
 	RequireMFA bool               `json:"require_mfa"`
-	OIDC       *OIDCProviderInput `json:"oidc,omitempty" doc:"Absent: people log in here alone."`
-	Revision   int64              `json:"revision,omitempty" minimum:"1" doc:"As they were read; needed unless If-Match names it."`
+	OIDC       *OIDCProviderInput `json:"oidc,omitempty"`
+	Revision   int64              `json:"revision,omitempty" minimum:"1"`
 }
 
 // registerMFA registers the routes of the second factor, and of who must have one.

@@ -99,7 +99,7 @@ func withAudit[I, O any](a *API, op operation, handle func(context.Context, acce
 		}
 		if err = errors.Join(err, a.appendAuditLine(ctx, n, line)); err != nil { // it was done, whatever can be said of it
 			a.Log.ErrorContext(ctx, "a change without its line in the audit log", "line", line, "error", err)
-			return nil, problem.New(problem.Unavailable, "it was done, but is not in the audit log yet; look before you do it again")
+			return nil, problem.New(problem.Unavailable, "the change was made but its audit log line is still pending; check before retrying")
 		}
 		return out, nil
 	}

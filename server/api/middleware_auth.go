@@ -97,7 +97,7 @@ func validateQuery(hc huma.Context) error {
 	u := hc.URL()
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return &licensing.Invalid{Field: "query", Problem: "is not of the form name=value&name=value, with what is special in them written as %20"}
+		return &licensing.Invalid{Field: "query", Problem: "is malformed; parameters must be URL-encoded"}
 	}
 	for _, p := range hc.Operation().Parameters {
 		values, given := query[p.Name]

@@ -11,12 +11,12 @@ import (
 // NotificationPreferences is what is told by mail.
 type NotificationPreferences struct {
 	Events   []EventType `json:"events" nullable:"false"`
-	IsCustom bool        `json:"is_custom" doc:"False: it is what is usual."`
+	IsCustom bool        `json:"is_custom"`
 }
 
 // UpdateNotificationsInput chooses what is told by mail.
 type UpdateNotificationsInput struct {
-	Events []EventType `json:"events" nullable:"false" doc:"Empty: nothing."`
+	Events []EventType `json:"events" nullable:"false"`
 }
 
 // registerNotificationPreferences registers the routes that choose which events are mailed: to the caller, and to the owners and admins of

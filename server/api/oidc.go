@@ -17,13 +17,13 @@ const (
 
 // OIDCLoginInput names the one that somebody logs in to.
 type OIDCLoginInput struct {
-	Organisation string `query:"organisation" required:"true" pattern:"^[0-9a-f]{24}$" doc:"Id of the organisation."`
+	Organisation string `query:"organisation" required:"true" pattern:"^[0-9a-f]{24}$"`
 }
 
 // OIDCCallbackInput is what a provider sends a browser back with. Only the first four count; others are known to come along.
 type OIDCCallbackInput struct {
 	State        string `query:"state" required:"true" maxLength:"100"`
-	Code         string `query:"code" maxLength:"4096" doc:"Absent when the provider refuses."`
+	Code         string `query:"code" maxLength:"4096"`
 	Issuer       string `query:"iss" maxLength:"500"`
 	Error        string `query:"error" maxLength:"100"`
 	Description  string `query:"error_description" maxLength:"1000"`
@@ -38,7 +38,7 @@ type OIDCCallbackInput struct {
 
 // OIDCRedirect is where a browser goes.
 type OIDCRedirect struct {
-	URL string `json:"url" doc:"To be opened in the same browser."`
+	URL string `json:"url"`
 }
 
 type redirectResponse struct {

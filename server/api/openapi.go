@@ -34,6 +34,7 @@ func newDocument() *huma.OpenAPI {
 // completeDocument adds what the types of the handlers do not say: the codes of problems, and the routes that package protocol serves without
 // this framework.
 func completeDocument(d *huma.OpenAPI) {
+	describeMembers(d)
 	var codes []any
 	for _, code := range append(problem.Codes(), license.CodeRateLimited) {
 		codes = append(codes, string(code))

@@ -17,33 +17,33 @@ type Product struct {
 	Name        string            `json:"name"`
 	Description string            `json:"description"`
 	Archived    bool              `json:"archived"`
-	Root        string            `json:"root,omitempty" doc:"Fingerprint of the root key, which programs pin; only where one product is read."`
+	Root        string            `json:"root,omitempty"`
 	Metadata    map[string]string `json:"metadata"`
-	Revision    int64             `json:"revision" doc:"Raised by each change; an edit names the one that it was made from."`
+	Revision    int64             `json:"revision"`
 	Created     time.Time         `json:"created"`
 	Updated     time.Time         `json:"updated"`
 }
 
 // CreateProductInput is a product to be made.
 type CreateProductInput struct {
-	Name        string            `json:"name" doc:"Unique within the organisation."`
+	Name        string            `json:"name"`
 	Description string            `json:"description,omitempty"`
-	Metadata    map[string]string `json:"metadata,omitempty" doc:"The vendor's own; never interpreted."`
-	Keys        ProductKeysInput  `json:"keys,omitempty" doc:"How its keys are made; by default new ones of version 4, with their root."`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	Keys        ProductKeysInput  `json:"keys,omitempty"`
 }
 
 // ProductKeysInput says what a product's keys are made of.
 type ProductKeysInput struct {
-	OpenPGPVersion int    `json:"openpgp_version,omitempty" enum:"4,6" doc:"Of OpenPGP. GnuPG reads 4; 6 is RFC 9580."`
-	PrivateKeys    string `json:"private_keys,omitempty" doc:"Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product."`
+	OpenPGPVersion int    `json:"openpgp_version,omitempty" enum:"4,6"`
+	PrivateKeys    string `json:"private_keys,omitempty"`
 }
 
 // UpdateProductInput changes what it names and leaves the rest.
 type UpdateProductInput struct {
-	Revision    int64              `json:"revision,omitempty" minimum:"1" doc:"Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since."`
+	Revision    int64              `json:"revision,omitempty" minimum:"1"`
 	Name        *string            `json:"name,omitempty"`
 	Description *string            `json:"description,omitempty"`
-	Metadata    *map[string]string `json:"metadata,omitempty" doc:"Replaces all of it."`
+	Metadata    *map[string]string `json:"metadata,omitempty"`
 }
 
 func toProduct(p licensing.Product) Product {

@@ -16,10 +16,10 @@ import (
 type QueueEntry struct {
 	Entitlement string     `json:"entitlement"`
 	Activation  string     `json:"activation"`
-	Position    int64      `json:"position" doc:"From 1."`
+	Position    int64      `json:"position"`
 	Since       time.Time  `json:"since"`
-	Until       time.Time  `json:"until" doc:"When it is passed over, unless it asks again."`
-	Expected    *time.Time `json:"expected,omitempty" doc:"When enough of the slots that are held now will have lapsed, if nobody renews or returns one. Absent: fewer are held."`
+	Until       time.Time  `json:"until"`
+	Expected    *time.Time `json:"expected,omitempty"`
 }
 
 // Hold is slots that are kept for somebody.
@@ -29,7 +29,7 @@ type Hold struct {
 	Slots       int64     `json:"slots"`
 	Note        string    `json:"note,omitempty"`
 	Activation  string    `json:"activation,omitempty"`
-	Part        string    `json:"part,omitempty" doc:"Name of the part of the fingerprint by which the holder is known."`
+	Part        string    `json:"part,omitempty"`
 	From        time.Time `json:"from"`
 	Until       time.Time `json:"until"`
 }
@@ -37,11 +37,11 @@ type Hold struct {
 // CreateHoldInput is a hold to be made: for an installation, or for whoever has a part.
 type CreateHoldInput struct {
 	Entitlement string           `json:"entitlement"`
-	Slots       int64            `json:"slots,omitempty" minimum:"0" maximum:"4000" doc:"Default: 1. All holds of a license have at most 4000."`
-	Note        string           `json:"note,omitempty" doc:"For people: who it is for."`
-	Activation  string           `json:"activation,omitempty" doc:"The installation that it is for."`
-	Part        *FingerprintPart `json:"part,omitempty" doc:"Or a part of the fingerprint of whom it is for, such as a user's name that the program tells."`
-	From        *time.Time       `json:"from,omitempty" doc:"Default: now."`
+	Slots       int64            `json:"slots,omitempty" minimum:"0" maximum:"4000"`
+	Note        string           `json:"note,omitempty"`
+	Activation  string           `json:"activation,omitempty"`
+	Part        *FingerprintPart `json:"part,omitempty"`
+	From        *time.Time       `json:"from,omitempty"`
 	Until       time.Time        `json:"until"`
 }
 

@@ -21,9 +21,9 @@ type Member struct {
 type Session struct {
 	Member       Member       `json:"member"`
 	Organisation Organisation `json:"organisation"`
-	CSRF         string       `json:"csrf_token" doc:"To be sent as X-CSRF-Token with every request but GET; empty for an API token."`
-	Expires      *time.Time   `json:"expires,omitempty" doc:"Absent for an API token that never does."`
-	Scope        []Scope      `json:"scope,omitempty" nullable:"false" doc:"Of an API token; a session may what the role allows."`
+	CSRF         string       `json:"csrf_token"`
+	Expires      *time.Time   `json:"expires,omitempty"`
+	Scope        []Scope      `json:"scope,omitempty" nullable:"false"`
 }
 
 // Organisation is a vendor's account.
@@ -35,24 +35,24 @@ type Organisation struct {
 
 // SetupInput makes the first owner.
 type SetupInput struct {
-	Token        string `json:"token" doc:"The one-time token that the server prints at its start."`
-	Organisation string `json:"organisation" doc:"Name of the vendor."`
+	Token        string `json:"token"`
+	Organisation string `json:"organisation"`
 	Name         string `json:"name"`
 	Email        string `json:"email"`
-	Password     string `json:"password" doc:"12 characters or more."`
+	Password     string `json:"password"`
 }
 
 // LoginInput is what a person shows.
 type LoginInput struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
-	Code     string `json:"code,omitempty" doc:"Of the authenticator, or a recovery code; when the answer was code_required."`
+	Code     string `json:"code,omitempty"`
 }
 
 // ChangePasswordInput changes one's own.
 type ChangePasswordInput struct {
 	CurrentPassword string `json:"current_password"`
-	NewPassword     string `json:"new_password" doc:"12 characters or more."`
+	NewPassword     string `json:"new_password"`
 }
 
 type sessionResponse struct {

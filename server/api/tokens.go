@@ -25,26 +25,26 @@ func (Scope) Schema(huma.Registry) *huma.Schema {
 
 // Token is an API token without its secret.
 type Token struct {
-	ID       string     `json:"id" doc:"Also the part of the secret between its two underscores."`
-	Member   string     `json:"member" doc:"Who made it, and for whom it acts."`
+	ID       string     `json:"id"`
+	Member   string     `json:"member"`
 	Name     string     `json:"name"`
 	Scope    []Scope    `json:"scope" nullable:"false"`
 	Created  time.Time  `json:"created"`
-	Expires  *time.Time `json:"expires,omitempty" doc:"Absent: never."`
-	LastUsed *time.Time `json:"last_used,omitempty" doc:"Last use, within an hour; absent: never."`
+	Expires  *time.Time `json:"expires,omitempty"`
+	LastUsed *time.Time `json:"last_used,omitempty"`
 }
 
 // CreateTokenInput is a token to be made.
 type CreateTokenInput struct {
-	Name    string     `json:"name" doc:"What it is for, for people."`
-	Scope   []Scope    `json:"scope" nullable:"false" minItems:"1" maxItems:"100" doc:"What it may do: no more than one's role allows, now and later."`
-	Expires *time.Time `json:"expires,omitempty" doc:"Absent: never."`
+	Name    string     `json:"name"`
+	Scope   []Scope    `json:"scope" nullable:"false" minItems:"1" maxItems:"100"`
+	Expires *time.Time `json:"expires,omitempty"`
 }
 
 // CreatedToken is a new token with its secret.
 type CreatedToken struct {
 	Token
-	Secret string `json:"secret" doc:"To be sent as Authorization: Bearer. It is shown here and never again."`
+	Secret string `json:"secret"`
 }
 
 func toToken(t access.Token) Token {

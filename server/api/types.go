@@ -29,21 +29,21 @@ type IDPathInput struct {
 
 // PageInput asks for a part of a list.
 type PageInput struct {
-	Cursor string `query:"cursor" maxLength:"512" doc:"The next of the page before."`
+	Cursor string `query:"cursor" maxLength:"512"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Search string `query:"search" maxLength:"200" doc:"Part of the name, in any case."`
+	Search string `query:"search" maxLength:"200"`
 }
 
 // SortedListInput chooses the order of a list of the catalogue.
 type SortedListInput struct {
 	PageInput
-	Sort licensing.Sort `query:"sort" enum:"created,-created,name,-name,updated,-updated" default:"-created" doc:"A hyphen: from the largest down. Names without regard to case."`
+	Sort licensing.Sort `query:"sort" enum:"created,-created,name,-name,updated,-updated" default:"-created"`
 }
 
 // ArchivableListInput is a list of what can be archived.
 type ArchivableListInput struct {
 	SortedListInput
-	Archived string `query:"archived" enum:"true,false" doc:"Only those that are, or that are not."`
+	Archived string `query:"archived" enum:"true,false"`
 }
 
 // IDArchivableListInput is one below a record.
@@ -66,7 +66,7 @@ type IDBodyInput[T any] struct {
 // List is one page, newest first.
 type List[T any] struct {
 	Items []T    `json:"items" nullable:"false"`
-	Next  string `json:"next,omitempty" doc:"Cursor of the next page; absent on the last."`
+	Next  string `json:"next,omitempty"`
 }
 
 func (p PageInput) page() licensing.Page {

@@ -27,7 +27,7 @@ func (EventType) Schema(huma.Registry) *huma.Schema {
 
 // Event is something that happened, as it is also sent to webhooks.
 type Event struct {
-	ID        string           `json:"id" doc:"The same however often the event comes."`
+	ID        string           `json:"id"`
 	Type      EventType        `json:"type"`
 	Timestamp time.Time        `json:"timestamp"`
 	Data      notify.EventData `json:"data"`
@@ -40,7 +40,7 @@ type Webhook struct {
 	URL            string      `json:"url"`
 	Events         []EventType `json:"events" nullable:"false"`
 	Disabled       bool        `json:"disabled"`
-	DisabledReason string      `json:"disabled_reason,omitempty" doc:"Why the server has disabled it; absent: a member did."`
+	DisabledReason string      `json:"disabled_reason,omitempty"`
 	Revision       int64       `json:"revision"`
 	Created        time.Time   `json:"created"`
 }
@@ -48,19 +48,19 @@ type Webhook struct {
 // CreateWebhookInput is a webhook to be made.
 type CreateWebhookInput struct {
 	Name   string      `json:"name,omitempty" maxLength:"200"`
-	URL    string      `json:"url" maxLength:"2000" doc:"https://…, at a public address."`
+	URL    string      `json:"url" maxLength:"2000"`
 	Events []EventType `json:"events" nullable:"false" minItems:"1"`
 }
 
 // CreatedWebhook is a webhook with its secret.
 type CreatedWebhook struct {
 	Webhook
-	Secret string `json:"secret" doc:"Signs the requests, as Standard Webhooks says. It is shown here and never again."`
+	Secret string `json:"secret"`
 }
 
 // UpdateWebhookInput changes what it names and leaves the rest.
 type UpdateWebhookInput struct {
-	Revision int64        `json:"revision,omitempty" minimum:"1" doc:"Of the webhook as it was read; needed unless If-Match names it."`
+	Revision int64        `json:"revision,omitempty" minimum:"1"`
 	Name     *string      `json:"name,omitempty" maxLength:"200"`
 	URL      *string      `json:"url,omitempty" maxLength:"2000"`
 	Events   *[]EventType `json:"events,omitempty" minItems:"1"`
@@ -70,22 +70,22 @@ type UpdateWebhookInput struct {
 // Delivery is one event on its way to one webhook.
 type Delivery struct {
 	ID          string            `json:"id"`
-	Event       string            `json:"event" doc:"Sent as webhook-id."`
+	Event       string            `json:"event"`
 	Type        string            `json:"type"`
 	State       notify.State      `json:"state" enum:"pending,delivered,failed"`
 	Created     time.Time         `json:"created"`
-	NextAttempt *time.Time        `json:"next_attempt,omitempty" doc:"When it is tried again."`
-	Body        string            `json:"body" doc:"As it is sent."`
-	Attempts    []DeliveryAttempt `json:"attempts" nullable:"false" doc:"The latest, oldest first."`
+	NextAttempt *time.Time        `json:"next_attempt,omitempty"`
+	Body        string            `json:"body"`
+	Attempts    []DeliveryAttempt `json:"attempts" nullable:"false"`
 }
 
 // DeliveryAttempt is one request and what came of it.
 type DeliveryAttempt struct {
 	Time            time.Time `json:"time"`
-	DurationMS      int64     `json:"duration_ms" doc:"Milliseconds."`
-	Status          int       `json:"status,omitempty" doc:"Absent: there was no answer."`
+	DurationMS      int64     `json:"duration_ms"`
+	Status          int       `json:"status,omitempty"`
 	Error           string    `json:"error,omitempty"`
-	ResponseExcerpt string    `json:"response_excerpt,omitempty" doc:"Its beginning."`
+	ResponseExcerpt string    `json:"response_excerpt,omitempty"`
 }
 
 // DeliveryPathInput names one of a webhook's.

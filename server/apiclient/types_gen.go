@@ -254,688 +254,865 @@ var TriggerValues = []Trigger{TriggerInterval, TriggerEveryCall}
 
 // AcceptInvitationInput: a JSON object of the API.
 type AcceptInvitationInput struct {
+	// Name of the new member.
 	Name string `json:"name"`
-	// 12 characters or more.
+	// Password of the new member, 12 characters or more.
 	Password string `json:"password"`
-	// From the link.
+	// One-time token from the invitation's link.
 	Token string `json:"token"`
 }
 
 // AccessSettings: a JSON object of the API.
 type AccessSettings struct {
+	// OpenID Connect provider of the organisation; absent if members log in only here.
 	OIDC *OIDCProvider `json:"oidc,omitempty"`
-	// Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop.
-	RequireMFA bool  `json:"require_mfa"`
-	Revision   int64 `json:"revision"`
+	// True if members who log in with a password alone may do nothing but enrol a second factor. API tokens created in such a session stop.
+	RequireMFA bool `json:"require_mfa"`
+	// Revision of the record; every edit raises it by one.
+	Revision int64 `json:"revision"`
 }
 
 // Activation: a JSON object of the API.
 type Activation struct {
-	// That its last sync came from.
+	// IP address of the last sync.
 	Address *string `json:"address,omitempty"`
-	// Calls of this installation that were charged; what is above counted is prepaid.
+	// Calls charged to the license; those above calls_used are prepaid.
 	CallsCharged int64 `json:"calls_charged"`
-	// Calls of this installation.
-	CallsUsed int64     `json:"calls_used"`
+	// Calls used by the installation.
+	CallsUsed int64 `json:"calls_used"`
+	// Time at which fingerprint parts changed last.
 	ChangedAt time.Time `json:"changed_at,omitzero"`
-	// Parts of the fingerprint that were others before, when any changed last.
+	// Names of the fingerprint parts that changed last; absent if none ever did.
 	ChangedParts Nullable[[]string] `json:"changed_parts,omitzero"`
-	// Since when all its holders are refused.
+	// Time since which all holders of the activation are refused as clones; absent if they are not.
 	Cloned time.Time `json:"cloned,omitzero"`
-	// When it said goodbye or was deactivated.
-	Closed  time.Time `json:"closed,omitzero"`
+	// Time at which the installation said goodbye or was deactivated; absent while it is active.
+	Closed time.Time `json:"closed,omitzero"`
+	// Time of creation.
 	Created time.Time `json:"created"`
-	// The latest re-activations, oldest first; those of the last 90 days.
+	// Re-activations and changed machines of the last 90 days, oldest first.
 	Evidence []Evidence `json:"evidence"`
-	// How many chains it has had: one more for each time that it was restored.
+	// Generation of the lease chain: higher by one for each re-activation from an older state.
 	Generation int64 `json:"generation"`
-	// Hash of the installation's own key.
-	ID       string    `json:"id"`
+	// Id of the installation: the hash of its own public key.
+	ID string `json:"id"`
+	// Time of the last sync.
 	LastSync time.Time `json:"last_sync"`
-	// Leases in the present chain.
+	// Number of the latest lease in the present generation.
 	LeaseNumber int64 `json:"lease_number"`
-	// The vendor's own.
+	// Name given by the vendor; absent if there is none.
 	Name *string `json:"name,omitempty"`
-	// How often it was activated anew from an older state, in the present window.
+	// Number of re-activations from an older state in the present window.
 	Reactivations int64 `json:"reactivations"`
-	// What it last told of itself, if the policy asks.
+	// Statistics that the installation reported last; absent unless the policy asks for them.
 	Statistics *Statistics `json:"statistics,omitempty"`
 }
 
 // ActiveSession: a JSON object of the API.
 type ActiveSession struct {
-	// How one proved to be it.
-	AuthMethod string    `json:"auth_method"`
-	Created    time.Time `json:"created"`
-	// The one that asks.
-	Current bool      `json:"current"`
+	// Method by which the member logged in.
+	AuthMethod string `json:"auth_method"`
+	// Time of creation.
+	Created time.Time `json:"created"`
+	// True for the session that sends this request.
+	Current bool `json:"current"`
+	// Time at which the session expires.
 	Expires time.Time `json:"expires"`
-	ID      string    `json:"id"`
+	// Id of the session.
+	ID string `json:"id"`
 }
 
 // Actor: a JSON object of the API.
 type Actor struct {
-	ID     *string `json:"id,omitempty"`
-	Kind   string  `json:"kind"`
+	// Id of the member or API token.
+	ID *string `json:"id,omitempty"`
+	// Kind of author: member, token, system or nobody.
+	Kind string `json:"kind"`
+	// Id of the member for whom an API token acts.
 	Member *string `json:"member,omitempty"`
-	Name   *string `json:"name,omitempty"`
+	// Name of the member at that time.
+	Name *string `json:"name,omitempty"`
 }
 
 // AddKeyInput: a JSON object of the API.
 type AddKeyInput struct {
-	// From then on nothing that it signed is accepted; by default never.
+	// Time after which no signature of the key is accepted. Default: never.
 	Expires time.Time `json:"expires,omitzero"`
-	Use     KeyUse    `json:"use"`
+	// Use of the new key.
+	Use KeyUse `json:"use"`
 }
 
 // AuditHead: a JSON object of the API.
 type AuditHead struct {
-	Chain  string `json:"chain"`
-	Hash   string `json:"hash"`
-	Number int64  `json:"number"`
+	// Chain: the id of the organisation, or server.
+	Chain string `json:"chain"`
+	// SHA-256 of the last line, in hex.
+	Hash string `json:"hash"`
+	// Number of the last line; 0 if the chain is empty.
+	Number int64 `json:"number"`
 }
 
 // AuditLine: a JSON object of the API.
 type AuditLine struct {
-	Action   string             `json:"action"`
-	Actor    Actor              `json:"actor"`
-	Address  *string            `json:"address,omitempty"`
-	Chain    string             `json:"chain"`
-	Changed  map[string]Change  `json:"changed,omitzero"`
-	ID       string             `json:"id"`
-	Missing  *int64             `json:"missing,omitempty"`
-	Number   int64              `json:"number"`
-	Previous string             `json:"previous"`
-	Records  Nullable[[]string] `json:"records,omitzero"`
-	Refused  *string            `json:"refused,omitempty"`
-	Request  *string            `json:"request,omitempty"`
-	Time     time.Time          `json:"time"`
-	Type     string             `json:"type"`
-	Unknown  *bool              `json:"unknown,omitempty"`
+	// Id of the operation, or the name of what the server did by itself.
+	Action string `json:"action"`
+	// Author of the change.
+	Actor Actor `json:"actor"`
+	// IP address from which the request came.
+	Address *string `json:"address,omitempty"`
+	// Chain of the line: the id of the organisation, or server.
+	Chain string `json:"chain"`
+	// Changed members of the innermost record, with dots between levels.
+	Changed map[string]Change `json:"changed,omitzero"`
+	// Random id of the change; two lines share it if the second resolves an unknown outcome.
+	ID string `json:"id"`
+	// Number of earlier failed logins that have no line.
+	Missing *int64 `json:"missing,omitempty"`
+	// Number of the line in its chain, from 1 without gaps.
+	Number int64 `json:"number"`
+	// SHA-256 of the line before, in hex; 64 zeros in line 1.
+	Previous string `json:"previous"`
+	// Records concerned, as kind/id, the outermost first.
+	Records Nullable[[]string] `json:"records,omitzero"`
+	// Problem code of the refusal; absent on success.
+	Refused *string `json:"refused,omitempty"`
+	// Id of the request, as in the header X-Request-ID.
+	Request *string `json:"request,omitempty"`
+	// Time at which the change began.
+	Time time.Time `json:"time"`
+	// Format of the line: onelicense/audit/1.
+	Type string `json:"type"`
+	// True if it is unknown whether the change was made.
+	Unknown *bool `json:"unknown,omitempty"`
 }
 
 // BindMachineInput: a JSON object of the API.
 type BindMachineInput struct {
-	// Of its fingerprint, as the program tells them; none: any machine.
+	// Fingerprint parts of the machine, as the program reports them; an empty list unbinds the license.
 	Parts []FingerprintPart `json:"parts"`
 }
 
 // BulkResult: a JSON object of the API.
 type BulkResult struct {
-	// Why it was not done; absent when it was.
+	// Reason of the failure; absent on success.
 	Error *Problem `json:"error,omitempty"`
-	// Of the license; absent when it could not be made.
+	// Id of the license; absent if it could not be created.
 	ID *string `json:"id,omitempty"`
 }
 
 // BulkResults: a JSON object of the API.
 type BulkResults struct {
-	Failed    int64        `json:"failed"`
-	Items     []BulkResult `json:"items"`
-	Succeeded int64        `json:"succeeded"`
+	// Number of licenses for which it failed.
+	Failed int64 `json:"failed"`
+	// Result for each license, in the order of the request.
+	Items []BulkResult `json:"items"`
+	// Number of licenses for which the operation succeeded.
+	Succeeded int64 `json:"succeeded"`
 }
 
 // Change: a JSON object of the API.
 type Change struct {
+	// Value before; absent if there was none.
 	From any `json:"from,omitzero"`
-	To   any `json:"to,omitzero"`
+	// Value after; absent if there is none.
+	To any `json:"to,omitzero"`
 }
 
 // ChangeEmailInput: a JSON object of the API.
 type ChangeEmailInput struct {
-	// The new one. It counts as not verified until the link that is mailed there is opened.
-	Email    string `json:"email"`
+	// New e-mail address. It counts as unverified until the link that is mailed there is opened.
+	Email string `json:"email"`
+	// Present password of the member.
 	Password string `json:"password"`
 }
 
 // ChangePasswordInput: a JSON object of the API.
 type ChangePasswordInput struct {
+	// Present password.
 	CurrentPassword string `json:"current_password"`
-	// 12 characters or more.
+	// New password, 12 characters or more.
 	NewPassword string `json:"new_password"`
 }
 
 // ConfirmMFAInput: a JSON object of the API.
 type ConfirmMFAInput struct {
+	// Code of the authenticator.
 	Code string `json:"code"`
-	// Needed from who has one.
+	// Present password; required from members who have one.
 	Password *string `json:"password,omitempty"`
 }
 
 // Counts: a JSON object of the API.
 type Counts struct {
-	Activations    int64 `json:"activations"`
-	Customers      int64 `json:"customers"`
+	// Number of installations.
+	Activations int64 `json:"activations"`
+	// Number of customers.
+	Customers int64 `json:"customers"`
+	// Number of renewals and transfers.
 	HistoryEntries int64 `json:"history_entries"`
-	Licenses       int64 `json:"licenses"`
-	Periods        int64 `json:"periods"`
-	Products       int64 `json:"products"`
-	Reservations   int64 `json:"reservations"`
-	Versions       int64 `json:"versions"`
+	// Number of licenses.
+	Licenses int64 `json:"licenses"`
+	// Number of past periods of usage.
+	Periods int64 `json:"periods"`
+	// Number of products.
+	Products int64 `json:"products"`
+	// Number of reservations.
+	Reservations int64 `json:"reservations"`
+	// Number of versions.
+	Versions int64 `json:"versions"`
 }
 
 // CreateCustomerInput: a JSON object of the API.
 type CreateCustomerInput struct {
-	Email    *string           `json:"email,omitempty"`
+	// E-mail address.
+	Email *string `json:"email,omitempty"`
+	// Vendor's own names and values; the server never interprets them.
 	Metadata map[string]string `json:"metadata,omitzero"`
-	Name     string            `json:"name"`
-	// The vendor's own, such as a number in its shop; unique where it is given.
+	// Name of the customer.
+	Name string `json:"name"`
+	// Vendor's own reference, such as a customer number; unique within the organisation.
 	Reference *string `json:"reference,omitempty"`
 }
 
 // CreateHoldInput: a JSON object of the API.
 type CreateHoldInput struct {
-	// The installation that it is for.
-	Activation  *string `json:"activation,omitempty"`
-	Entitlement string  `json:"entitlement"`
-	// Default: now.
+	// Id of the installation that the slots are held for.
+	Activation *string `json:"activation,omitempty"`
+	// Name of the entitlement.
+	Entitlement string `json:"entitlement"`
+	// Start of the hold. Default: now.
 	From time.Time `json:"from,omitzero"`
-	// For people: who it is for.
+	// Purpose of the hold, for people.
 	Note *string `json:"note,omitempty"`
-	// Or a part of the fingerprint of whom it is for, such as a user's name that the program tells.
+	// Fingerprint part that identifies the holder, such as a user name reported by the program; instead of activation.
 	Part *FingerprintPart `json:"part,omitempty"`
-	// Default: 1. All holds of a license have at most 4000.
-	Slots *int64    `json:"slots,omitempty"`
+	// Number of slots to hold; all holds of a license together have at most 4000. Default: 1.
+	Slots *int64 `json:"slots,omitempty"`
+	// End of the hold.
 	Until time.Time `json:"until"`
 }
 
 // CreateLicenseInput: a JSON object of the API.
 type CreateLicenseInput struct {
-	// Calls that the license allows, in each period if its policy has periods; required for the types calls and time_and_calls. null or absent: no limit.
+	// Calls allowed: in each period if the policy has periods, else in total. Required by the types calls and time_and_calls; null or absent for no limit.
 	Allowance Nullable[int64] `json:"allowance,omitzero"`
-	// Where entitlements are used; names of letters, digits, dots, hyphens and underscores.
+	// Names of the contexts in which entitlements are used: letters, digits, dots, hyphens and underscores.
 	Contexts []string `json:"contexts"`
-	Customer *string  `json:"customer,omitempty"`
-	// Of the customer's record, whose name the license gets if it has none.
-	CustomerID   *string       `json:"customer_id,omitempty"`
+	// Name of the customer. Default: the name in the customer's record.
+	Customer *string `json:"customer,omitempty"`
+	// Id of the customer's record.
+	CustomerID *string `json:"customer_id,omitempty"`
+	// Entitlements of the license.
 	Entitlements []Entitlement `json:"entitlements"`
-	// The types time and time_and_calls need this or expires_after.
+	// Time at which the license expires. The types time and time_and_calls require this or expires_after_ms.
 	Expires time.Time `json:"expires,omitzero"`
-	// A term in ms instead of an end.
+	// Milliseconds of a term, instead of a fixed end.
 	ExpiresAfterMS *int64 `json:"expires_after_ms,omitempty"`
-	// What the term counts from: the license's creation or its first activation. Default: creation.
+	// Start of the term: the creation of the license or its first activation. Default: creation.
 	ExpiresFrom ExpiresFrom `json:"expires_from,omitzero"`
-	// Other versions of the product that were released until then are good too.
-	Maintenance time.Time         `json:"maintenance,omitzero"`
-	Metadata    map[string]string `json:"metadata,omitzero"`
-	Name        *string           `json:"name,omitempty"`
-	Overrides   *Overrides        `json:"overrides,omitempty"`
-	// It is there to be tried; its type has an end.
+	// End of maintenance: other versions of the product released until then work too. Default: none do.
+	Maintenance time.Time `json:"maintenance,omitzero"`
+	// Vendor's own names and values; the server never interprets them.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	// Name of the license.
+	Name *string `json:"name,omitempty"`
+	// Values that replace those of the version's policy for this license.
+	Overrides *Overrides `json:"overrides,omitempty"`
+	// True for a trial license; its type must have an end.
 	Trial *bool `json:"trial,omitempty"`
 }
 
 // CreateLicensesInput: a JSON object of the API.
 type CreateLicensesInput struct {
+	// Number of licenses to create.
 	Count int64 `json:"count"`
-	// {n} in its name becomes the number of the license, from 1.
+	// License to create as often as count says; {n} in its name is replaced by the number, from 1.
 	Template CreateLicenseInput `json:"template"`
 }
 
 // CreateProductInput: a JSON object of the API.
 type CreateProductInput struct {
+	// Description of the product.
 	Description *string `json:"description,omitempty"`
-	// How its keys are made; by default new ones of version 4, with their root.
+	// Keys of the product. Default: new OpenPGP keys of version 4, with their root.
 	Keys *ProductKeysInput `json:"keys,omitempty"`
-	// The vendor's own; never interpreted.
+	// Vendor's own names and values; the server never interprets them.
 	Metadata map[string]string `json:"metadata,omitzero"`
-	// Unique within the organisation.
+	// Name of the product, unique within the organisation.
 	Name string `json:"name"`
 }
 
 // CreateTokenInput: a JSON object of the API.
 type CreateTokenInput struct {
-	// Absent: never.
+	// Time at which the token expires. Default: never.
 	Expires time.Time `json:"expires,omitzero"`
-	// What it is for, for people.
+	// Purpose of the token, for people.
 	Name string `json:"name"`
-	// What it may do: no more than one's role allows, now and later.
+	// Permissions of the token: at most those of the member's role, now and later.
 	Scope []Scope `json:"scope"`
 }
 
 // CreateVersionInput: a JSON object of the API.
 type CreateVersionInput struct {
-	Description *string           `json:"description,omitempty"`
-	Metadata    map[string]string `json:"metadata,omitzero"`
-	// Unique within the product.
-	Name   string      `json:"name"`
+	// Description of the version.
+	Description *string `json:"description,omitempty"`
+	// Vendor's own names and values; the server never interprets them.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	// Name of the version, unique within the product.
+	Name string `json:"name"`
+	// Policy of the version's licenses.
 	Policy PolicyInput `json:"policy"`
-	// Licenses of other versions whose maintenance lasts until then are good for this one too.
+	// Time of release; licenses of other versions whose maintenance lasts until then work with this one too. Default: none do.
 	Released time.Time `json:"released,omitzero"`
 }
 
 // CreateWebhookInput: a JSON object of the API.
 type CreateWebhookInput struct {
+	// Types of the events to send.
 	Events []EventType `json:"events"`
-	Name   *string     `json:"name,omitempty"`
-	// https://…, at a public address.
+	// Name of the webhook.
+	Name *string `json:"name,omitempty"`
+	// Address that events are sent to: https, at a public host.
 	URL string `json:"url"`
 }
 
 // CreatedInvitation: a JSON object of the API.
 type CreatedInvitation struct {
+	// Time of creation.
 	Created time.Time `json:"created"`
-	Email   string    `json:"email"`
+	// E-mail address of the invited person.
+	Email string `json:"email"`
+	// Time at which the invitation expires.
 	Expires time.Time `json:"expires"`
-	ID      string    `json:"id"`
-	// The member who invites.
+	// Id of the record.
+	ID string `json:"id"`
+	// Id of the member who sent the invitation.
 	InvitedBy string `json:"invited_by"`
-	// To be passed on; it is shown here and never again. Absent where the server has mailed it.
+	// Link to pass on, shown only here; absent if the server has mailed it.
 	Link *string `json:"link,omitempty"`
-	Role Role    `json:"role"`
+	// Role that the invited person gets.
+	Role Role `json:"role"`
 }
 
 // CreatedToken: a JSON object of the API.
 type CreatedToken struct {
+	// Time of creation.
 	Created time.Time `json:"created"`
-	// Absent: never.
+	// Time at which the token expires; absent if it does not.
 	Expires time.Time `json:"expires,omitzero"`
-	// Also the part of the secret between its two underscores.
+	// Id of the token; also the part of its secret between the two underscores.
 	ID string `json:"id"`
-	// Last use, within an hour; absent: never.
+	// Time of the last use, to within an hour; absent if the token was never used.
 	LastUsed time.Time `json:"last_used,omitzero"`
-	// Who made it, and for whom it acts.
-	Member string  `json:"member"`
-	Name   string  `json:"name"`
-	Scope  []Scope `json:"scope"`
-	// To be sent as Authorization: Bearer. It is shown here and never again.
+	// Id of the member who created the token and for whom it acts.
+	Member string `json:"member"`
+	// Purpose of the token, for people.
+	Name string `json:"name"`
+	// Permissions of the token.
+	Scope []Scope `json:"scope"`
+	// Secret to send as Authorization: Bearer. It is shown only here.
 	Secret string `json:"secret"`
 }
 
 // CreatedWebhook: a JSON object of the API.
 type CreatedWebhook struct {
-	Created  time.Time `json:"created"`
-	Disabled bool      `json:"disabled"`
-	// Why the server has disabled it; absent: a member did.
-	DisabledReason *string     `json:"disabled_reason,omitempty"`
-	Events         []EventType `json:"events"`
-	ID             string      `json:"id"`
-	Name           string      `json:"name"`
-	Revision       int64       `json:"revision"`
-	// Signs the requests, as Standard Webhooks says. It is shown here and never again.
+	// Time of creation.
+	Created time.Time `json:"created"`
+	// True if no events are sent.
+	Disabled bool `json:"disabled"`
+	// Reason for which the server disabled the webhook; absent if a member did.
+	DisabledReason *string `json:"disabled_reason,omitempty"`
+	// Types of the events that are sent.
+	Events []EventType `json:"events"`
+	// Id of the record.
+	ID string `json:"id"`
+	// Name of the webhook.
+	Name string `json:"name"`
+	// Revision of the record; every edit raises it by one.
+	Revision int64 `json:"revision"`
+	// Secret that signs the requests, as Standard Webhooks defines. It is shown only here.
 	Secret string `json:"secret"`
-	URL    string `json:"url"`
+	// Address that events are sent to.
+	URL string `json:"url"`
 }
 
 // Customer: a JSON object of the API.
 type Customer struct {
-	Created   time.Time         `json:"created"`
-	Email     *string           `json:"email,omitempty"`
-	ID        string            `json:"id"`
-	Metadata  map[string]string `json:"metadata"`
-	Name      string            `json:"name"`
-	Reference *string           `json:"reference,omitempty"`
-	Revision  int64             `json:"revision"`
-	Updated   time.Time         `json:"updated"`
+	// Time of creation.
+	Created time.Time `json:"created"`
+	// E-mail address.
+	Email *string `json:"email,omitempty"`
+	// Id of the record.
+	ID string `json:"id"`
+	// Vendor's own names and values; the server never interprets them.
+	Metadata map[string]string `json:"metadata"`
+	// Name of the customer.
+	Name string `json:"name"`
+	// Vendor's own reference, such as a customer number; absent if there is none.
+	Reference *string `json:"reference,omitempty"`
+	// Revision of the record; every edit raises it by one.
+	Revision int64 `json:"revision"`
+	// Time of the last edit.
+	Updated time.Time `json:"updated"`
 }
 
 // Delivery: a JSON object of the API.
 type Delivery struct {
-	// The latest, oldest first.
+	// Latest attempts, oldest first.
 	Attempts []DeliveryAttempt `json:"attempts"`
-	// As it is sent.
-	Body    string    `json:"body"`
+	// Body of the request, as sent.
+	Body string `json:"body"`
+	// Time of creation.
 	Created time.Time `json:"created"`
-	// Sent as webhook-id.
+	// Id of the event, sent as the header webhook-id.
 	Event string `json:"event"`
-	ID    string `json:"id"`
-	// When it is tried again.
-	NextAttempt time.Time     `json:"next_attempt,omitzero"`
-	State       DeliveryState `json:"state"`
-	Type        string        `json:"type"`
+	// Id of the delivery.
+	ID string `json:"id"`
+	// Time of the next attempt; absent if there is none.
+	NextAttempt time.Time `json:"next_attempt,omitzero"`
+	// State of the delivery.
+	State DeliveryState `json:"state"`
+	// Type of the event.
+	Type string `json:"type"`
 }
 
 // DeliveryAttempt: a JSON object of the API.
 type DeliveryAttempt struct {
-	// Milliseconds.
-	DurationMS int64   `json:"duration_ms"`
-	Error      *string `json:"error,omitempty"`
-	// Its beginning.
+	// Milliseconds until the response or the failure.
+	DurationMS int64 `json:"duration_ms"`
+	// Reason for which there was no response.
+	Error *string `json:"error,omitempty"`
+	// Beginning of the response.
 	ResponseExcerpt *string `json:"response_excerpt,omitempty"`
-	// Absent: there was no answer.
-	Status *int64    `json:"status,omitempty"`
-	Time   time.Time `json:"time"`
+	// HTTP status of the response; absent if there was none.
+	Status *int64 `json:"status,omitempty"`
+	// Time of the attempt.
+	Time time.Time `json:"time"`
 }
 
 // Enrolment: a JSON object of the API.
 type Enrolment struct {
-	// In base32. It is shown here and never again.
+	// Secret for the authenticator, in base32. It is shown only here.
 	Secret string `json:"secret"`
-	// otpauth:// address, for a QR code.
+	// Address of the form otpauth://…, for a QR code.
 	URI string `json:"uri"`
 }
 
 // Entitlement: a JSON object of the API.
 type Entitlement struct {
+	// Name of the entitlement.
 	Name string `json:"name"`
-	// Installations that may hold the entitlement at once. null or absent: no limit.
+	// Number of installations that may hold the entitlement at once; null or absent for no limit.
 	Slots Nullable[int64] `json:"slots,omitzero"`
 }
 
 // Event: a JSON object of the API.
 type Event struct {
+	// Records that the event is about, and details.
 	Data EventData `json:"data"`
-	// The same however often the event comes.
-	ID        string    `json:"id"`
+	// Id of the event; the same however often it is delivered.
+	ID string `json:"id"`
+	// Time of the event.
 	Timestamp time.Time `json:"timestamp"`
-	// What happened; docs/events.md.
+	// Type of the event.
 	Type EventType `json:"type"`
 }
 
 // EventData: a JSON object of the API.
 type EventData struct {
+	// Id of an installation: the hash of its own public key, 64 lower-case hex digits.
 	Activation *string `json:"activation,omitempty"`
-	Customer   *string `json:"customer,omitempty"`
-	// Of the type; docs/events.md.
+	// Name of the customer.
+	Customer *string `json:"customer,omitempty"`
+	// Details of the type of event; see docs/events.md.
 	Details map[string]any `json:"details,omitzero"`
-	License *string        `json:"license,omitempty"`
-	// Of the license.
-	Name         *string `json:"name,omitempty"`
-	Organisation string  `json:"organisation"`
-	Product      *string `json:"product,omitempty"`
-	Version      *string `json:"version,omitempty"`
+	// Id of the license.
+	License *string `json:"license,omitempty"`
+	// Name of the license.
+	Name *string `json:"name,omitempty"`
+	// Id of the organisation.
+	Organisation string `json:"organisation"`
+	// Id of the product.
+	Product *string `json:"product,omitempty"`
+	// Id of the version.
+	Version *string `json:"version,omitempty"`
 }
 
 // Evidence: a JSON object of the API.
 type Evidence struct {
+	// IP address from which the request came.
 	Address *string `json:"address,omitempty"`
-	// The holder of the closed chain came back: two take turns.
+	// True if the holder of the closed chain came back: two installations alternate.
 	Alternation bool `json:"alternation"`
-	// Parts of the fingerprint that are not those of the last holder.
+	// Names of the fingerprint parts that differ from the last holder's.
 	ChangedParts []string `json:"changed_parts"`
-	// That it was refused with.
+	// Verdict code of the refusal; absent if the sync was accepted.
 	Code EvidenceCode `json:"code,omitzero"`
-	// Of the lease that was shown.
+	// Generation of the lease that was presented.
 	Generation int64 `json:"generation"`
-	// Of the lease that was shown.
-	LeaseNumber int64     `json:"lease_number"`
-	Refused     bool      `json:"refused"`
-	Time        time.Time `json:"time"`
+	// Number of the lease that was presented.
+	LeaseNumber int64 `json:"lease_number"`
+	// True if the sync was refused.
+	Refused bool `json:"refused"`
+	// Time of the sync.
+	Time time.Time `json:"time"`
 }
 
 // ExternalSignatureInput: a JSON object of the API.
 type ExternalSignatureInput struct {
-	// Detached, of text, over the license's three lines: armored, or the binary packet in base64.
+	// Detached signature of text over the three lines of the unsigned license file: armored, or the binary packet in base64.
 	Signature string `json:"signature"`
 }
 
 // FieldError: a JSON object of the API.
 type FieldError struct {
+	// Explanation for people.
 	Detail string `json:"detail"`
-	// As in the request, with dots between levels.
+	// Name of the member as in the request, with dots between levels.
 	Field string `json:"field"`
 }
 
 // FingerprintPart: a JSON object of the API.
 type FingerprintPart struct {
-	// As the program names it.
-	Name  string `json:"name"`
+	// Name of the part, as the program reports it.
+	Name string `json:"name"`
+	// Value of the part. The server stores only a hash of it.
 	Value string `json:"value"`
 }
 
 // HistoryEntry: a JSON object of the API.
 type HistoryEntry struct {
-	// Of the license, after.
+	// Allowance of the license after the change.
 	Allowance *int64 `json:"allowance,omitempty"`
-	// By a renewal.
+	// Calls added to the allowance by the renewal.
 	CallsAdded *int64 `json:"calls_added,omitempty"`
-	// Of the license, after.
+	// End of the license after the change; absent if it does not expire.
 	Expires time.Time `json:"expires,omitzero"`
-	// By a renewal, in ms.
+	// Milliseconds added to the end of the license by the renewal.
 	ExtendedMS *int64 `json:"extended_ms,omitempty"`
-	// The customer before a transfer.
-	FromCustomer   *string          `json:"from_customer,omitempty"`
-	FromCustomerID *string          `json:"from_customer_id,omitempty"`
-	Key            string           `json:"key"`
-	Kind           HistoryEntryKind `json:"kind"`
-	// Of the license, after.
+	// Name of the customer before the transfer.
+	FromCustomer *string `json:"from_customer,omitempty"`
+	// Id of the customer's record before the transfer; absent if there was none.
+	FromCustomerID *string `json:"from_customer_id,omitempty"`
+	// Key of the renewal or transfer.
+	Key string `json:"key"`
+	// Kind of the change.
+	Kind HistoryEntryKind `json:"kind"`
+	// End of maintenance after the change; absent if there is none.
 	Maintenance time.Time `json:"maintenance,omitzero"`
-	// By a renewal, in ms.
-	MaintenanceExtendedMS *int64    `json:"maintenance_extended_ms,omitempty"`
-	Time                  time.Time `json:"time"`
-	// The customer after a transfer.
-	ToCustomer   *string `json:"to_customer,omitempty"`
+	// Milliseconds added to the end of maintenance by the renewal.
+	MaintenanceExtendedMS *int64 `json:"maintenance_extended_ms,omitempty"`
+	// Time of the change.
+	Time time.Time `json:"time"`
+	// Name of the customer after the transfer.
+	ToCustomer *string `json:"to_customer,omitempty"`
+	// Id of the customer's record after the transfer; absent if there is none.
 	ToCustomerID *string `json:"to_customer_id,omitempty"`
 }
 
 // Hold: a JSON object of the API.
 type Hold struct {
-	Activation  *string   `json:"activation,omitempty"`
-	Entitlement string    `json:"entitlement"`
-	From        time.Time `json:"from"`
-	ID          string    `json:"id"`
-	Note        *string   `json:"note,omitempty"`
-	// Name of the part of the fingerprint by which the holder is known.
-	Part  *string   `json:"part,omitempty"`
-	Slots int64     `json:"slots"`
+	// Id of the installation that the slots are held for; absent if a fingerprint part identifies the holder.
+	Activation *string `json:"activation,omitempty"`
+	// Name of the entitlement.
+	Entitlement string `json:"entitlement"`
+	// Start of the hold.
+	From time.Time `json:"from"`
+	// Id of the record.
+	ID string `json:"id"`
+	// Purpose of the hold, for people.
+	Note *string `json:"note,omitempty"`
+	// Name of the fingerprint part that identifies the holder; absent if the hold is for an installation.
+	Part *string `json:"part,omitempty"`
+	// Number of slots held.
+	Slots int64 `json:"slots"`
+	// End of the hold.
 	Until time.Time `json:"until"`
 }
 
 // ImportCertificateInput: a JSON object of the API.
 type ImportCertificateInput struct {
-	// Armored, of the product's root.
+	// OpenPGP certificate of the product's root, armored.
 	Certificate string `json:"certificate"`
 }
 
 // Invitation: a JSON object of the API.
 type Invitation struct {
+	// Time of creation.
 	Created time.Time `json:"created"`
-	Email   string    `json:"email"`
+	// E-mail address of the invited person.
+	Email string `json:"email"`
+	// Time at which the invitation expires.
 	Expires time.Time `json:"expires"`
-	ID      string    `json:"id"`
-	// The member who invites.
+	// Id of the record.
+	ID string `json:"id"`
+	// Id of the member who sent the invitation.
 	InvitedBy string `json:"invited_by"`
-	Role      Role   `json:"role"`
+	// Role that the invited person gets.
+	Role Role `json:"role"`
 }
 
 // InviteMemberInput: a JSON object of the API.
 type InviteMemberInput struct {
+	// E-mail address of the invited person.
 	Email string `json:"email"`
-	// Owners are invited by owners alone.
+	// Role that the invited person gets. Only owners can invite owners.
 	Role Role `json:"role"`
 }
 
 // Key: a JSON object of the API.
 type Key struct {
-	Algorithm   string    `json:"algorithm"`
-	Created     time.Time `json:"created"`
-	Expires     time.Time `json:"expires,omitzero"`
-	Fingerprint string    `json:"fingerprint"`
-	// The server has its private part.
+	// Algorithm of the key.
+	Algorithm string `json:"algorithm"`
+	// Time of creation.
+	Created time.Time `json:"created"`
+	// Time at which the key expires; absent if it does not.
+	Expires time.Time `json:"expires,omitzero"`
+	// OpenPGP fingerprint of the key, in upper-case hex digits.
+	Fingerprint string `json:"fingerprint"`
+	// True if the server holds the private key.
 	HasPrivateKey bool `json:"has_private_key"`
-	// The server signs with it now.
+	// True if the server signs with the key now.
 	IsActive bool `json:"is_active"`
-	// Of a requested key: what onelicense keys certify wants, where the root is.
-	Request *string   `json:"request,omitempty"`
+	// Certification request for the command onelicense keys certify, at the place of the root; only for a requested key.
+	Request *string `json:"request,omitempty"`
+	// Time at which the key was revoked; absent if it was not.
 	Revoked time.Time `json:"revoked,omitzero"`
-	// It certifies the others.
-	Root  bool     `json:"root"`
+	// True for the root key, which certifies the others.
+	Root bool `json:"root"`
+	// State of the key in its rotation.
 	State KeyState `json:"state"`
-	// What its signatures are good for: file, lease, statement, delegation.
+	// Kinds of signatures that the key is good for: file, lease, statement, delegation.
 	Uses []string `json:"uses"`
 }
 
 // Keyring: a JSON object of the API.
 type Keyring struct {
-	// The root first, then in the order in which they were made.
+	// Keys of the product: the root first, then by time of creation.
 	Keys []Key `json:"keys"`
 	// Fingerprint of the root key, which programs pin.
 	Root string `json:"root"`
-	// The newest; absent while there is none.
+	// Newest revocation list; absent if none was published.
 	Statement *Statement `json:"statement,omitempty"`
 }
 
 // License: a JSON object of the API.
 type License struct {
-	// Calls that the license allows, in each period if its policy has periods. null: no limit, for types that do not count calls.
+	// Calls that the license allows: in each period if its policy has periods, else in total; null for no limit.
 	Allowance *int64 `json:"allowance"`
-	Archived  bool   `json:"archived"`
-	// Calls counted so far; only where one license is read.
-	CallsUsed *int64    `json:"calls_used,omitempty"`
-	Contexts  []string  `json:"contexts"`
-	Created   time.Time `json:"created"`
-	Customer  string    `json:"customer"`
-	// Of the customer's record.
-	CustomerID   *string       `json:"customer_id,omitempty"`
+	// True if the record is archived; its licenses do not work then.
+	Archived bool `json:"archived"`
+	// Calls used so far; present only where a single license is read.
+	CallsUsed *int64 `json:"calls_used,omitempty"`
+	// Names of the contexts in which entitlements are used: letters, digits, dots, hyphens and underscores.
+	Contexts []string `json:"contexts"`
+	// Time of creation.
+	Created time.Time `json:"created"`
+	// Name of the customer.
+	Customer string `json:"customer"`
+	// Id of the customer's record; absent if the license has none.
+	CustomerID *string `json:"customer_id,omitempty"`
+	// Entitlements of the license.
 	Entitlements []Entitlement `json:"entitlements"`
-	// Absent while a term that counts from the first activation has not begun.
+	// Time at which the license expires; absent if it does not, or if its term begins with the first activation.
 	Expires time.Time `json:"expires,omitzero"`
-	// The term, in ms, if it has one.
-	ExpiresAfterMS *int64      `json:"expires_after_ms,omitempty"`
-	ExpiresFrom    ExpiresFrom `json:"expires_from,omitzero"`
-	// Names of the parts of the one machine that it is good for.
+	// Milliseconds of the term; absent if the license has a fixed end or none.
+	ExpiresAfterMS *int64 `json:"expires_after_ms,omitempty"`
+	// Start of the term: the creation of the license or its first activation. Default: creation.
+	ExpiresFrom ExpiresFrom `json:"expires_from,omitzero"`
+	// Names of the fingerprint parts of the one machine that the license is bound to; absent if it is not bound.
 	FingerprintParts Nullable[[]string] `json:"fingerprint_parts,omitzero"`
-	ID               string             `json:"id"`
-	// Other versions of the product that were released until then are good too.
-	Maintenance time.Time         `json:"maintenance,omitzero"`
-	Metadata    map[string]string `json:"metadata"`
-	Name        string            `json:"name"`
-	Overrides   Overrides         `json:"overrides"`
-	Product     string            `json:"product"`
-	Revision    int64             `json:"revision"`
-	Status      LicenseStatus     `json:"status"`
-	Trial       *bool             `json:"trial,omitempty"`
-	Updated     time.Time         `json:"updated"`
-	Version     string            `json:"version"`
+	// Id of the record.
+	ID string `json:"id"`
+	// End of maintenance: other versions of the product released until then work too; absent if none do.
+	Maintenance time.Time `json:"maintenance,omitzero"`
+	// Vendor's own names and values; the server never interprets them.
+	Metadata map[string]string `json:"metadata"`
+	// Name of the license.
+	Name string `json:"name"`
+	// Values that replace those of the version's policy for this license.
+	Overrides Overrides `json:"overrides"`
+	// Id of the product.
+	Product string `json:"product"`
+	// Revision of the record; every edit raises it by one.
+	Revision int64 `json:"revision"`
+	// Status of the license.
+	Status LicenseStatus `json:"status"`
+	// True for a trial license.
+	Trial *bool `json:"trial,omitempty"`
+	// Time of the last edit.
+	Updated time.Time `json:"updated"`
+	// Id of the version.
+	Version string `json:"version"`
 }
 
 // LicenseIDs: a JSON object of the API.
 type LicenseIDs struct {
+	// Ids of the licenses.
 	IDs []string `json:"ids"`
 }
 
 // LicenseImportResult: a JSON object of the API.
 type LicenseImportResult struct {
-	// Licenses that were read; all of them are good.
-	Count  int64 `json:"count"`
-	DryRun bool  `json:"dry_run"`
-	// Of the licenses that were made, in the order of the request; empty for a dry run.
+	// Number of valid licenses read.
+	Count int64 `json:"count"`
+	// True if the request was only checked and nothing was created.
+	DryRun bool `json:"dry_run"`
+	// Ids of the created licenses, in the order of the request; empty for a dry run.
 	IDs []string `json:"ids"`
 }
 
 // LimitWindow: a JSON object of the API.
 type LimitWindow struct {
-	Count int64     `json:"count"`
-	From  time.Time `json:"from"`
-	// Largest count in the window. null: no limit.
+	// Number counted in the window.
+	Count int64 `json:"count"`
+	// Start of the window.
+	From time.Time `json:"from"`
+	// Largest count in the window; null for no limit.
 	Limit *int64 `json:"limit"`
-	// From then on it counts anew.
+	// End of the window; counting begins anew then.
 	Until time.Time `json:"until"`
 }
 
 // LoginInput: a JSON object of the API.
 type LoginInput struct {
-	// Of the authenticator, or a recovery code; when the answer was code_required.
-	Code     *string `json:"code,omitempty"`
-	Email    string  `json:"email"`
-	Password string  `json:"password"`
+	// Code of the authenticator, or a recovery code; required when the login without it is refused with code_required.
+	Code *string `json:"code,omitempty"`
+	// E-mail address.
+	Email string `json:"email"`
+	// Present password of the member.
+	Password string `json:"password"`
 }
 
 // MFAEnabled: a JSON object of the API.
 type MFAEnabled struct {
-	// To be sent as X-CSRF-Token with every request but GET; empty for an API token.
+	// Value to send in the header X-CSRF-Token with every request but GET; empty for an API token.
 	CSRFToken string `json:"csrf_token"`
-	// Absent for an API token that never does.
-	Expires      time.Time    `json:"expires,omitzero"`
-	Member       Member       `json:"member"`
+	// Time at which the session or API token expires; absent for an API token that does not.
+	Expires time.Time `json:"expires,omitzero"`
+	// Member who is logged in, or for whom the API token acts.
+	Member Member `json:"member"`
+	// Organisation of the member.
 	Organisation Organisation `json:"organisation"`
-	// They are shown here and never again.
+	// Recovery codes, each good for one login. They are shown only here.
 	RecoveryCodes []string `json:"recovery_codes"`
-	// Of an API token; a session may what the role allows.
+	// Permissions of the API token; absent for a session, which may do all that the member's role allows.
 	Scope []Scope `json:"scope,omitzero"`
 }
 
 // MFAStatus: a JSON object of the API.
 type MFAStatus struct {
+	// True if logging in takes a code of the authenticator.
 	Enabled bool `json:"enabled"`
-	// How many are left.
+	// Number of recovery codes that have not been used.
 	RecoveryCodesLeft int64 `json:"recovery_codes_left"`
 }
 
 // Member: a JSON object of the API.
 type Member struct {
+	// E-mail address.
 	Email string `json:"email"`
-	ID    string `json:"id"`
-	Name  string `json:"name"`
-	Role  Role   `json:"role"`
+	// Id of the record.
+	ID string `json:"id"`
+	// Name of the member.
+	Name string `json:"name"`
+	// Role of the member in the organisation.
+	Role Role `json:"role"`
 }
 
 // MemberDetails: a JSON object of the API.
 type MemberDetails struct {
-	Created  time.Time `json:"created"`
-	Disabled bool      `json:"disabled"`
-	Email    string    `json:"email"`
-	// Mail to the address reaches the person.
-	EmailVerified bool   `json:"email_verified"`
-	ID            string `json:"id"`
-	Name          string `json:"name"`
-	Revision      int64  `json:"revision"`
-	Role          Role   `json:"role"`
+	// Time of creation.
+	Created time.Time `json:"created"`
+	// True if the member cannot log in and the member's API tokens do not work.
+	Disabled bool `json:"disabled"`
+	// E-mail address.
+	Email string `json:"email"`
+	// True if the member has proven to receive mail at the address.
+	EmailVerified bool `json:"email_verified"`
+	// Id of the record.
+	ID string `json:"id"`
+	// Name of the member.
+	Name string `json:"name"`
+	// Revision of the record; every edit raises it by one.
+	Revision int64 `json:"revision"`
+	// Role of the member in the organisation.
+	Role Role `json:"role"`
 }
 
 // NamedNumber: a JSON object of the API.
 type NamedNumber struct {
-	Name  string `json:"name"`
-	Value int64  `json:"value"`
+	// Name of the number.
+	Name string `json:"name"`
+	// Value of the number.
+	Value int64 `json:"value"`
 }
 
 // NotificationPreferences: a JSON object of the API.
 type NotificationPreferences struct {
+	// Types of the events that are mailed.
 	Events []EventType `json:"events"`
-	// False: it is what is usual.
+	// True if the types were chosen; false for the default.
 	IsCustom bool `json:"is_custom"`
 }
 
 // OIDCProvider: a JSON object of the API.
 type OIDCProvider struct {
+	// Client id that the provider has given this server.
 	ClientID string `json:"client_id"`
-	// What somebody becomes who was not invited; absent: nothing. Needs domains.
+	// Role of people who log in without an invitation; absent to refuse them. Requires domains.
 	DefaultRole DefaultRole `json:"default_role,omitzero"`
-	// Of e-mail addresses that are let in; absent: all.
+	// Domains of the e-mail addresses that may log in; absent for all domains.
 	Domains []string `json:"domains,omitzero"`
-	// Its address, such as https://login.example.com.
+	// Address of the provider, such as https://login.example.com.
 	Issuer string `json:"issuer"`
 }
 
 // OIDCProviderInput: a JSON object of the API.
 type OIDCProviderInput struct {
+	// Client id that the provider has given this server.
 	ClientID string `json:"client_id"`
-	// Kept where it is absent and the client the same. No answer shows it.
+	// Client secret; absent to keep the stored one for the same client. No answer shows it.
 	ClientSecret *string `json:"client_secret,omitempty"`
-	// What somebody becomes who was not invited; absent: nothing. Needs domains.
+	// Role of people who log in without an invitation; absent to refuse them. Requires domains.
 	DefaultRole DefaultRole `json:"default_role,omitzero"`
-	// Of e-mail addresses that are let in; absent: all.
+	// Domains of the e-mail addresses that may log in; absent for all domains.
 	Domains []string `json:"domains,omitzero"`
-	// Its address, such as https://login.example.com.
+	// Address of the provider, such as https://login.example.com.
 	Issuer string `json:"issuer"`
 }
 
 // OIDCRedirect: a JSON object of the API.
 type OIDCRedirect struct {
-	// To be opened in the same browser.
+	// Address of the provider, to open in the same browser.
 	URL string `json:"url"`
 }
 
 // OneTimeLink: a JSON object of the API.
 type OneTimeLink struct {
-	// Absent where the server has mailed it.
+	// Link to pass on to the member; absent if the server has mailed it.
 	Link *string `json:"link,omitempty"`
 }
 
 // Organisation: a JSON object of the API.
 type Organisation struct {
+	// Time of creation.
 	Created time.Time `json:"created"`
-	ID      string    `json:"id"`
-	Name    string    `json:"name"`
+	// Id of the record.
+	ID string `json:"id"`
+	// Name of the organisation.
+	Name string `json:"name"`
 }
 
 // OrganisationImportResult: a JSON object of the API.
 type OrganisationImportResult struct {
-	// With dry_run: what would be made.
+	// Numbers of created records; for a dry run, of those that would be created.
 	Created Counts `json:"created"`
-	DryRun  bool   `json:"dry_run"`
-	// Old id to new one, of records whose id was taken on this server.
+	// True if the request was only checked and nothing was created.
+	DryRun bool `json:"dry_run"`
+	// New ids by old id, for records whose id was taken on this server.
 	Renamed map[string]string `json:"renamed"`
-	// What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew.
+	// Numbers of records that an import does not create: history, periods, installations and reservations.
 	Skipped Counts `json:"skipped"`
 }
 
@@ -973,9 +1150,11 @@ type Overrides struct {
 
 // Period: a JSON object of the API.
 type Period struct {
-	CallsUsed int64     `json:"calls_used"`
-	From      time.Time `json:"from"`
-	// Only of the present one.
+	// Calls used in the period.
+	CallsUsed int64 `json:"calls_used"`
+	// Start of the period.
+	From time.Time `json:"from"`
+	// End of the period; absent in the list of past periods.
 	Until time.Time `json:"until,omitzero"`
 }
 
@@ -1077,330 +1256,394 @@ type PolicyInput struct {
 
 // Problem: a JSON object of the API.
 type Problem struct {
-	// What went wrong, for programs; it never changes its meaning.
+	// Code of the problem, for programs; its meaning never changes.
 	Code string `json:"code"`
-	// What went wrong, for people.
+	// Explanation for people.
 	Detail string `json:"detail"`
-	// The members of the request that are wrong.
+	// Members of the request that are invalid.
 	Errors []FieldError `json:"errors,omitzero"`
-	// The HTTP status.
+	// HTTP status.
 	Status int64 `json:"status"`
-	// The HTTP status in words.
+	// Name of the HTTP status.
 	Title string `json:"title"`
-	// Always about:blank: the code tells problems apart.
+	// URI about:blank; the code tells problems apart.
 	Type string `json:"type"`
 }
 
 // Product: a JSON object of the API.
 type Product struct {
-	Archived    bool              `json:"archived"`
-	Created     time.Time         `json:"created"`
-	Description string            `json:"description"`
-	ID          string            `json:"id"`
-	Metadata    map[string]string `json:"metadata"`
-	Name        string            `json:"name"`
-	// Raised by each change; an edit names the one that it was made from.
+	// True if the record is archived; its licenses do not work then.
+	Archived bool `json:"archived"`
+	// Time of creation.
+	Created time.Time `json:"created"`
+	// Description of the product.
+	Description string `json:"description"`
+	// Id of the record.
+	ID string `json:"id"`
+	// Vendor's own names and values; the server never interprets them.
+	Metadata map[string]string `json:"metadata"`
+	// Name of the product.
+	Name string `json:"name"`
+	// Revision of the record; every edit raises it by one.
 	Revision int64 `json:"revision"`
-	// Fingerprint of the root key, which programs pin; only where one product is read.
-	Root    *string   `json:"root,omitempty"`
+	// Fingerprint of the root key, which programs pin; present only where a single product is read.
+	Root *string `json:"root,omitempty"`
+	// Time of the last edit.
 	Updated time.Time `json:"updated"`
 }
 
 // ProductKeysInput: a JSON object of the API.
 type ProductKeysInput struct {
-	// Of OpenPGP. GnuPG reads 4; 6 is RFC 9580.
+	// Version of OpenPGP for new keys. GnuPG reads 4; 6 is RFC 9580. Default: 4.
 	OpenPGPVersion *int64 `json:"openpgp_version,omitempty"`
-	// Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product.
+	// Existing private keys, armored, without a passphrase, with or without their root. They can belong to one product only.
 	PrivateKeys *string `json:"private_keys,omitempty"`
 }
 
 // PublishRevocationsInput: a JSON object of the API.
 type PublishRevocationsInput struct {
-	// Largest age of a statement for license files from now on, in milliseconds. null: no limit. Absent: as before.
+	// Milliseconds for which license files accept a list from now on; null for any age. Default: unchanged.
 	MaxAgeMS Nullable[int64] `json:"max_age_ms,omitzero"`
 }
 
 // QueueEntry: a JSON object of the API.
 type QueueEntry struct {
-	Activation  string `json:"activation"`
+	// Id of an installation: the hash of its own public key, 64 lower-case hex digits.
+	Activation string `json:"activation"`
+	// Name of the entitlement.
 	Entitlement string `json:"entitlement"`
-	// When enough of the slots that are held now will have lapsed, if nobody renews or returns one. Absent: fewer are held.
+	// Time by which enough slots will have lapsed if none is renewed or returned; absent if fewer are held.
 	Expected time.Time `json:"expected,omitzero"`
-	// From 1.
-	Position int64     `json:"position"`
-	Since    time.Time `json:"since"`
-	// When it is passed over, unless it asks again.
+	// Position in the queue of the entitlement, from 1.
+	Position int64 `json:"position"`
+	// Time at which the installation was queued.
+	Since time.Time `json:"since"`
+	// Time at which the place in the queue lapses unless the installation asks again.
 	Until time.Time `json:"until"`
 }
 
 // ReauthenticationInput: a JSON object of the API.
 type ReauthenticationInput struct {
-	// Of the authenticator, or a recovery code.
-	Code     string `json:"code"`
+	// Code of the authenticator, or a recovery code.
+	Code string `json:"code"`
+	// Present password of the member.
 	Password string `json:"password"`
 }
 
 // RecoveryCodes: a JSON object of the API.
 type RecoveryCodes struct {
-	// They are shown here and never again.
+	// Recovery codes, each good for one login. They are shown only here.
 	RecoveryCodes []string `json:"recovery_codes"`
 }
 
 // RenewLicenseInput: a JSON object of the API.
 type RenewLicenseInput struct {
-	// On top of the allowance.
+	// Calls added to the allowance. Default: 0.
 	Calls *int64 `json:"calls,omitempty"`
-	// Milliseconds on top of the license's time, or from now if that has passed.
+	// Milliseconds added to the end of the license, or to the present time if it has expired. Default: 0.
 	ExtendMS *int64 `json:"extend_ms,omitempty"`
-	// The caller's own, such as the number of an order: the same renewal again changes nothing.
+	// Caller's own key, such as an order number: the same renewal sent again changes nothing.
 	Key string `json:"key"`
-	// Milliseconds on top of the maintenance, or from now if that has passed.
+	// Milliseconds added to the end of maintenance, or to the present time if it has passed. Default: 0.
 	MaintenanceMS *int64 `json:"maintenance_ms,omitempty"`
 }
 
 // RequestPasswordResetInput: a JSON object of the API.
 type RequestPasswordResetInput struct {
+	// E-mail address of the member.
 	Email string `json:"email"`
 }
 
 // Reservation: a JSON object of the API.
 type Reservation struct {
+	// Id of an installation: the hash of its own public key, 64 lower-case hex digits.
 	Activation string `json:"activation"`
-	// The one it was first reserved in.
-	Context     string    `json:"context"`
-	Entitlement string    `json:"entitlement"`
-	Since       time.Time `json:"since"`
-	Until       time.Time `json:"until"`
+	// Context in which the slot was first reserved.
+	Context string `json:"context"`
+	// Name of the entitlement.
+	Entitlement string `json:"entitlement"`
+	// Time of the reservation.
+	Since time.Time `json:"since"`
+	// Time at which the reservation lapses unless it is renewed.
+	Until time.Time `json:"until"`
 }
 
 // ResetPasswordInput: a JSON object of the API.
 type ResetPasswordInput struct {
-	// 12 characters or more.
+	// New password, 12 characters or more.
 	Password string `json:"password"`
-	// From the link.
+	// One-time token from the link.
 	Token string `json:"token"`
 }
 
 // Session: a JSON object of the API.
 type Session struct {
-	// To be sent as X-CSRF-Token with every request but GET; empty for an API token.
+	// Value to send in the header X-CSRF-Token with every request but GET; empty for an API token.
 	CSRFToken string `json:"csrf_token"`
-	// Absent for an API token that never does.
-	Expires      time.Time    `json:"expires,omitzero"`
-	Member       Member       `json:"member"`
+	// Time at which the session or API token expires; absent for an API token that does not.
+	Expires time.Time `json:"expires,omitzero"`
+	// Member who is logged in, or for whom the API token acts.
+	Member Member `json:"member"`
+	// Organisation of the member.
 	Organisation Organisation `json:"organisation"`
-	// Of an API token; a session may what the role allows.
+	// Permissions of the API token; absent for a session, which may do all that the member's role allows.
 	Scope []Scope `json:"scope,omitzero"`
 }
 
 // SetupInput: a JSON object of the API.
 type SetupInput struct {
+	// E-mail address of the owner.
 	Email string `json:"email"`
-	Name  string `json:"name"`
-	// Name of the vendor.
+	// Name of the owner.
+	Name string `json:"name"`
+	// Name of the new organisation.
 	Organisation string `json:"organisation"`
-	// 12 characters or more.
+	// Password of the owner, 12 characters or more.
 	Password string `json:"password"`
-	// The one-time token that the server prints at its start.
+	// One-time token, from the link that the server prints.
 	Token string `json:"token"`
 }
 
 // Statement: a JSON object of the API.
 type Statement struct {
-	// How many keys it names as retired or compromised.
+	// Number of keys listed as retired or compromised.
 	Keys int64 `json:"keys"`
-	// How many licenses it revokes.
+	// Number of revoked licenses.
 	Licenses int64 `json:"licenses"`
-	// Largest age of the statement for license files, in milliseconds. null: no limit.
-	MaxAgeMS *int64    `json:"max_age_ms"`
-	Number   int64     `json:"number"`
-	Time     time.Time `json:"time"`
+	// Milliseconds for which license files accept the list; null for any age.
+	MaxAgeMS *int64 `json:"max_age_ms"`
+	// Number of the list; each new one is higher by one.
+	Number int64 `json:"number"`
+	// Time of publication.
+	Time time.Time `json:"time"`
 }
 
 // Statistics: a JSON object of the API.
 type Statistics struct {
-	Host     *string                 `json:"host,omitempty"`
-	Numbers  Nullable[[]NamedNumber] `json:"numbers,omitzero"`
-	Platform *string                 `json:"platform,omitempty"`
-	Program  *string                 `json:"program,omitempty"`
+	// Version of the client library.
+	Host *string `json:"host,omitempty"`
+	// Numbers that the program reports about itself.
+	Numbers Nullable[[]NamedNumber] `json:"numbers,omitzero"`
+	// Platform of the program.
+	Platform *string `json:"platform,omitempty"`
+	// Version of the program.
+	Program *string `json:"program,omitempty"`
 }
 
 // Token: a JSON object of the API.
 type Token struct {
+	// Time of creation.
 	Created time.Time `json:"created"`
-	// Absent: never.
+	// Time at which the token expires; absent if it does not.
 	Expires time.Time `json:"expires,omitzero"`
-	// Also the part of the secret between its two underscores.
+	// Id of the token; also the part of its secret between the two underscores.
 	ID string `json:"id"`
-	// Last use, within an hour; absent: never.
+	// Time of the last use, to within an hour; absent if the token was never used.
 	LastUsed time.Time `json:"last_used,omitzero"`
-	// Who made it, and for whom it acts.
-	Member string  `json:"member"`
-	Name   string  `json:"name"`
-	Scope  []Scope `json:"scope"`
+	// Id of the member who created the token and for whom it acts.
+	Member string `json:"member"`
+	// Purpose of the token, for people.
+	Name string `json:"name"`
+	// Permissions of the token.
+	Scope []Scope `json:"scope"`
 }
 
 // TransferLicenseInput: a JSON object of the API.
 type TransferLicenseInput struct {
-	// Absent: the name in the record.
+	// Name of the new customer. Default: the name in the customer's record.
 	Customer *string `json:"customer,omitempty"`
-	// The record of the new customer; this or the name is needed.
+	// Id of the new customer's record; required if no name is given.
 	CustomerID *string `json:"customer_id,omitempty"`
-	// Deactivate the installations of the customer before.
+	// True to deactivate the installations of the present customer. Default: false.
 	DeactivateInstallations *bool `json:"deactivate_installations,omitempty"`
-	// The caller's own: the same transfer again changes nothing.
+	// Caller's own key: the same transfer sent again changes nothing.
 	Key *string `json:"key,omitempty"`
 }
 
 // UpdateAccessSettingsInput: a JSON object of the API.
 type UpdateAccessSettingsInput struct {
-	// Absent: people log in here alone.
-	OIDC       *OIDCProviderInput `json:"oidc,omitempty"`
-	RequireMFA bool               `json:"require_mfa"`
-	// As they were read; needed unless If-Match names it.
+	// OpenID Connect provider; absent to let members log in only here.
+	OIDC *OIDCProviderInput `json:"oidc,omitempty"`
+	// True if members who log in with a password alone may do nothing but enrol a second factor. API tokens created in such a session stop.
+	RequireMFA bool `json:"require_mfa"`
+	// Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
 	Revision *int64 `json:"revision,omitempty"`
 }
 
 // UpdateActivationInput: a JSON object of the API.
 type UpdateActivationInput struct {
-	// Empty: none.
+	// Name of the installation, for searches; an empty text removes it.
 	Name string `json:"name"`
 }
 
 // UpdateCustomerInput: a JSON object of the API.
 type UpdateCustomerInput struct {
+	// E-mail address.
 	Email *string `json:"email,omitempty"`
-	// Replaces all of it.
+	// Vendor's own names and values; the server never interprets them.
 	Metadata map[string]string `json:"metadata,omitzero"`
-	// Licenses keep the name that they have.
-	Name      *string `json:"name,omitempty"`
+	// New name of the customer. Licenses keep the name that they have.
+	Name *string `json:"name,omitempty"`
+	// New reference, unique within the organisation; an empty text removes it.
 	Reference *string `json:"reference,omitempty"`
-	// Of the customer as it was read; needed unless If-Match names it.
+	// Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
 	Revision *int64 `json:"revision,omitempty"`
 }
 
 // UpdateLicenseInput: a JSON object of the API.
 type UpdateLicenseInput struct {
-	// Calls that the license allows. null: no limit, for types that do not count calls.
+	// New allowance in calls; null for no limit.
 	Allowance Nullable[int64] `json:"allowance,omitzero"`
-	// Replaces all of them. Files that were issued before still say the old ones.
+	// Contexts that replace all present ones. License files issued before keep the old ones.
 	Contexts []string `json:"contexts,omitzero"`
-	Customer *string  `json:"customer,omitempty"`
-	// null: no record.
+	// New name of the customer.
+	Customer *string `json:"customer,omitempty"`
+	// Id of the customer's record; null for none.
 	CustomerID Nullable[string] `json:"customer_id,omitzero"`
-	// Replaces all of them.
+	// Entitlements that replace all present ones.
 	Entitlements []Entitlement `json:"entitlements,omitzero"`
-	// null: never, or, of a term that counts from the first activation, anew with the next sync of any installation.
+	// Time at which the license expires; null for never, or to restart a term with the next sync of any installation.
 	Expires Nullable[time.Time] `json:"expires,omitzero"`
-	// null: none.
+	// End of maintenance; null for none.
 	Maintenance Nullable[time.Time] `json:"maintenance,omitzero"`
-	// Replaces all of it.
+	// Vendor's own names and values; the server never interprets them.
 	Metadata map[string]string `json:"metadata,omitzero"`
-	Name     *string           `json:"name,omitempty"`
-	// Replaces all of them.
+	// New name of the license.
+	Name *string `json:"name,omitempty"`
+	// Overrides that replace all present ones.
 	Overrides *Overrides `json:"overrides,omitempty"`
-	// Of the license as it was read; needed unless If-Match names it.
+	// Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
 	Revision *int64 `json:"revision,omitempty"`
-	Trial    *bool  `json:"trial,omitempty"`
+	// True for a trial license; its type must have an end.
+	Trial *bool `json:"trial,omitempty"`
 }
 
 // UpdateMemberInput: a JSON object of the API.
 type UpdateMemberInput struct {
+	// New name of the member.
 	Name *string `json:"name,omitempty"`
-	// Of the person as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+	// Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
 	Revision *int64 `json:"revision,omitempty"`
-	// Owners are made and changed by owners alone.
+	// New role of the member. Only owners can assign or change the owner role.
 	Role Role `json:"role,omitzero"`
 }
 
 // UpdateNotificationsInput: a JSON object of the API.
 type UpdateNotificationsInput struct {
-	// Empty: nothing.
+	// Types of the events to mail; an empty list for none.
 	Events []EventType `json:"events"`
 }
 
 // UpdateProductInput: a JSON object of the API.
 type UpdateProductInput struct {
+	// New description of the product.
 	Description *string `json:"description,omitempty"`
-	// Replaces all of it.
+	// Vendor's own names and values; the server never interprets them.
 	Metadata map[string]string `json:"metadata,omitzero"`
-	Name     *string           `json:"name,omitempty"`
-	// Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+	// New name of the product.
+	Name *string `json:"name,omitempty"`
+	// Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
 	Revision *int64 `json:"revision,omitempty"`
 }
 
 // UpdateVersionInput: a JSON object of the API.
 type UpdateVersionInput struct {
+	// New description of the version.
 	Description *string `json:"description,omitempty"`
-	// Replaces all of it.
+	// Vendor's own names and values; the server never interprets them.
 	Metadata map[string]string `json:"metadata,omitzero"`
-	Name     *string           `json:"name,omitempty"`
-	// Replaces all of it; the type stays. Programs get it with their next sync.
+	// New name of the version.
+	Name *string `json:"name,omitempty"`
+	// Policy that replaces the whole present one, of the same type. Programs get it with their next sync.
 	Policy *PolicyInput `json:"policy,omitempty"`
-	// null: no license but its own is good for it.
+	// Time of release; null if only licenses of this version work with it.
 	Released Nullable[time.Time] `json:"released,omitzero"`
-	// Of the version as it was read; needed unless If-Match names it.
+	// Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
 	Revision *int64 `json:"revision,omitempty"`
 }
 
 // UpdateWebhookInput: a JSON object of the API.
 type UpdateWebhookInput struct {
-	Disabled *bool       `json:"disabled,omitempty"`
-	Events   []EventType `json:"events,omitzero"`
-	Name     *string     `json:"name,omitempty"`
-	// Of the webhook as it was read; needed unless If-Match names it.
-	Revision *int64  `json:"revision,omitempty"`
-	URL      *string `json:"url,omitempty"`
+	// True to stop sending events, false to send them again.
+	Disabled *bool `json:"disabled,omitempty"`
+	// Types of the events to send; they replace all present ones.
+	Events []EventType `json:"events,omitzero"`
+	// New name of the webhook.
+	Name *string `json:"name,omitempty"`
+	// Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
+	Revision *int64 `json:"revision,omitempty"`
+	// New address.
+	URL *string `json:"url,omitempty"`
 }
 
 // Usage: a JSON object of the API.
 type Usage struct {
-	// The latest window of activations.
+	// Present window of the activation limit; absent if it is empty.
 	Activations *LimitWindow `json:"activations,omitempty"`
-	// Calls that the license allows, in each period if there are periods. null: no limit.
+	// Calls that the license allows: in each period if its policy has periods, else in total; null for no limit.
 	Allowance *int64 `json:"allowance"`
-	// Calls since the license was made.
-	CallsUsed      int64     `json:"calls_used"`
+	// Calls used since the creation of the license.
+	CallsUsed int64 `json:"calls_used"`
+	// Time of the last activation.
 	LastActivation time.Time `json:"last_activation,omitzero"`
-	LastSync       time.Time `json:"last_sync,omitzero"`
-	// Activated now.
+	// Time of the last sync of any installation.
+	LastSync time.Time `json:"last_sync,omitzero"`
+	// Number of activated installations.
 	Machines int64 `json:"machines"`
-	// The present one.
+	// Present period; absent if the policy has no periods.
 	Period *Period `json:"period,omitempty"`
-	// Latest window of transfers from machine to machine.
+	// Present window of the transfer limit; absent if it is empty.
 	Transfers *LimitWindow `json:"transfers,omitempty"`
 }
 
 // VerifyEmailInput: a JSON object of the API.
 type VerifyEmailInput struct {
-	// From the link.
+	// One-time token from the mailed link.
 	Token string `json:"token"`
 }
 
 // Version: a JSON object of the API.
 type Version struct {
-	Archived    bool              `json:"archived"`
-	Created     time.Time         `json:"created"`
-	Description string            `json:"description"`
-	ID          string            `json:"id"`
-	Metadata    map[string]string `json:"metadata"`
-	Name        string            `json:"name"`
-	Policy      Policy            `json:"policy"`
-	Product     string            `json:"product"`
-	Released    time.Time         `json:"released,omitzero"`
-	Revision    int64             `json:"revision"`
-	Updated     time.Time         `json:"updated"`
+	// True if the record is archived; its licenses do not work then.
+	Archived bool `json:"archived"`
+	// Time of creation.
+	Created time.Time `json:"created"`
+	// Description of the version.
+	Description string `json:"description"`
+	// Id of the record.
+	ID string `json:"id"`
+	// Vendor's own names and values; the server never interprets them.
+	Metadata map[string]string `json:"metadata"`
+	// Name of the version.
+	Name string `json:"name"`
+	// Policy of the version's licenses.
+	Policy Policy `json:"policy"`
+	// Id of the product.
+	Product string `json:"product"`
+	// Time of release; licenses of other versions whose maintenance lasts until then work with this one too.
+	Released time.Time `json:"released,omitzero"`
+	// Revision of the record; every edit raises it by one.
+	Revision int64 `json:"revision"`
+	// Time of the last edit.
+	Updated time.Time `json:"updated"`
 }
 
 // Webhook: a JSON object of the API.
 type Webhook struct {
-	Created  time.Time `json:"created"`
-	Disabled bool      `json:"disabled"`
-	// Why the server has disabled it; absent: a member did.
-	DisabledReason *string     `json:"disabled_reason,omitempty"`
-	Events         []EventType `json:"events"`
-	ID             string      `json:"id"`
-	Name           string      `json:"name"`
-	Revision       int64       `json:"revision"`
-	URL            string      `json:"url"`
+	// Time of creation.
+	Created time.Time `json:"created"`
+	// True if no events are sent.
+	Disabled bool `json:"disabled"`
+	// Reason for which the server disabled the webhook; absent if a member did.
+	DisabledReason *string `json:"disabled_reason,omitempty"`
+	// Types of the events that are sent.
+	Events []EventType `json:"events"`
+	// Id of the record.
+	ID string `json:"id"`
+	// Name of the webhook.
+	Name string `json:"name"`
+	// Revision of the record; every edit raises it by one.
+	Revision int64 `json:"revision"`
+	// Address that events are sent to.
+	URL string `json:"url"`
 }
