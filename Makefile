@@ -195,8 +195,9 @@ demo-python:
 test-python: build/venv/.ready hosts/python/onelicense/client.wasm build
 	ONELICENSE_BINARY=$(CURDIR)/build/onelicense $(PYTHON) -m pytest hosts/python
 
-check-python:
-	python3 -m compileall -q hosts/python
+check-python: build/venv/.ready ## lint and types of the Python host
+	cd hosts/python && $(CURDIR)/build/venv/bin/ruff check --quiet --no-cache .
+	cd hosts/python && $(CURDIR)/build/venv/bin/mypy --no-error-summary --cache-dir $(CURDIR)/build/mypy
 
 # JavaScript
 

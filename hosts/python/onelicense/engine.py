@@ -12,7 +12,7 @@ from typing import Any, Dict, Optional, Protocol, Tuple
 
 import wasmtime
 
-from . import compiled, fork, module_hash, places, verdicts
+from . import fork, module_cache, module_hash, paths, verdicts
 from .errors import refuse
 from .instance import TRAPS, Broken, Running
 
@@ -82,11 +82,11 @@ class Wasmtime:
         config = wasmtime.Config()
         config.parallel_compilation = self._threads
         engine = wasmtime.Engine(config)
-        kept = (self._cache or places.cache()) / compiled.name(found)
-        made = compiled.load(engine, kept)
+        kept = (self._cache or paths.cache_directory()) / module_cache.file_name(found)
+        made = module_cache.load(engine, kept)
         if made is None:
             made = wasmtime.Module(engine, code)
-            compiled.keep(made, kept)
+            module_cache.store(made, kept)
         return engine, made
 
 

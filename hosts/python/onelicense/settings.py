@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field, fields
 from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
-from . import clock, engine, machine, places, transport, verdicts
+from . import clock, engine, machine, paths, transport, verdicts
 from . import storage as stores
 from .errors import Verdict, refuse
 from .version import __version__
@@ -103,7 +103,7 @@ class Settings:
         """The storage, not opened yet. The ids must have been checked: they are part of the default path."""
         where = self.storage
         if where is None:
-            where = places.data(f"{self.product_id}-{self.license_id or 'files'}")
+            where = paths.data_directory(f"{self.product_id}-{self.license_id or 'files'}")
         if isinstance(where, (str, os.PathLike)):
             return stores.Directory(where)
         return where

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Optional, Protocol
 
-from . import durable, verdicts
+from . import atomic_file, verdicts
 from .errors import refuse
 
 MAX_STATE = 2 << 20  #: bytes; far more than any client writes
@@ -62,7 +62,7 @@ class Directory:
 
     def open(self) -> None:
         try:
-            durable.make_private(self.path)
+            atomic_file.make_private(self.path)
             fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         except OSError as e:
             raise refuse(verdicts.STORAGE_FAILED, str(e)) from e
@@ -89,7 +89,7 @@ class Directory:
         return state.decode("utf-8", "replace")  # the module finds damage by itself
 
     def save(self, state: str) -> None:
-        durable.replace(self.path / "state", [state.encode()])
+        atomic_file.replace(self.path / "state", [state.encode()])
 
     def close(self) -> None:
         if self._lock is not None:

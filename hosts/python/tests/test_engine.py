@@ -9,7 +9,7 @@ import wasmtime
 
 from conftest import ROOT
 from onelicense import LicenseError, engine, instance, module_hash
-from onelicense import compiled as store
+from onelicense import module_cache
 
 VECTORS = ROOT / "spec" / "vectors" / "license"
 
@@ -85,13 +85,13 @@ def test_machine_code_of_others_is_not_run(cache, tmp_path, spoil):
         kept.symlink_to(target)
     if spoil == "directory":
         cache.chmod(0o777)
-    assert store.load(wasmtime.Engine(), kept) is None
+    assert module_cache.load(wasmtime.Engine(), kept) is None
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     (tmp_path / "file").write_text("")
-    store.keep(None, tmp_path / "file" / "x")
-    assert store.load(wasmtime.Engine(), tmp_path / "file" / "x") is None
+    module_cache.store(None, tmp_path / "file" / "x")
+    assert module_cache.load(wasmtime.Engine(), tmp_path / "file" / "x") is None
 
 
 def test_old_ones_are_removed(cache):
@@ -99,7 +99,7 @@ def test_old_ones_are_removed(cache):
     for path in (old, young):
         path.write_text("")
     os.utime(old, (0, 0))
-    store.prune(compiled(cache))
+    module_cache.prune(compiled(cache))
     assert not old.exists() and young.exists()
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from conftest import IDS, PATIENCE, Deaf, Memory, Script, notify, willing
-from onelicense import LicenseError, OneLicenseClient, verdicts
+from onelicense import LicenseError, OneLicenseClient
 from onelicense.engine import Broken
 from onelicense.errors import refuse
 from onelicense.transport import Answer

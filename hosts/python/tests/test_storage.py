@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from conftest import python
-from onelicense import LicenseError, durable
+from onelicense import LicenseError, atomic_file
 from onelicense.storage import MAX_STATE, Directory
 
 
@@ -62,7 +62,7 @@ def test_a_failed_save_leaves_the_old_state(opened, monkeypatch):
     def full(fd):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(durable.os, "fsync", full)
+    monkeypatch.setattr(atomic_file.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         opened.save("new")
     assert opened.load() == "old"

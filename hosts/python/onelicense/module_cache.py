@@ -13,10 +13,10 @@ from typing import Optional
 
 import wasmtime
 
-from . import durable
+from . import atomic_file
 
 
-def name(sha256: str) -> str:
+def file_name(sha256: str) -> str:
     """The name of the file: what is in it is good for just this module, wasmtime and machine."""
     try:
         version = importlib.metadata.version("wasmtime")
@@ -28,10 +28,10 @@ def name(sha256: str) -> str:
 def load(engine: wasmtime.Engine, path: Path) -> Optional[wasmtime.Module]:
     """What is in the file; None when there is none, it is damaged, or the file or its directory is not private."""
     try:
-        if not _private(os.lstat(path.parent)):
+        if not _is_private(os.lstat(path.parent)):
             return None
         with os.fdopen(os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY), "rb") as f:
-            if not _private(os.fstat(f.fileno())):
+            if not _is_private(os.fstat(f.fileno())):
                 return None
             digest, code = f.read(32), f.read()
         if hashlib.sha256(code).digest() != digest:
@@ -41,13 +41,13 @@ def load(engine: wasmtime.Engine, path: Path) -> Optional[wasmtime.Module]:
         return None
 
 
-def keep(compiled: wasmtime.Module, path: Path) -> None:
+def store(compiled: wasmtime.Module, path: Path) -> None:
     """Write the file, if its directory is private."""
     try:
-        durable.make_private(path.parent)
-        if _private(os.lstat(path.parent)):
+        atomic_file.make_private(path.parent)
+        if _is_private(os.lstat(path.parent)):
             code = bytes(compiled.serialize())
-            durable.replace(path, [hashlib.sha256(code).digest(), code])
+            atomic_file.replace(path, [hashlib.sha256(code).digest(), code])
             prune(path)
     except (OSError, wasmtime.WasmtimeError):
         pass  # the next process compiles again
@@ -63,7 +63,7 @@ def prune(kept: Path) -> None:
 _MONTH = 30 * 86_400  # seconds
 
 
-def _private(s: os.stat_result) -> bool:
+def _is_private(s: os.stat_result) -> bool:
     if os.name != "posix":
         return True  # the user's own directory, by Windows' rules
     kind = stat.S_ISREG(s.st_mode) or stat.S_ISDIR(s.st_mode)

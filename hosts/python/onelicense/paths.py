@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 
-def data(name: str) -> Path:
+def data_directory(name: str) -> Path:
     """The directory for the state of one client."""
     return _base("XDG_DATA_HOME", ".local/share", "Application Support") / "onelicense" / name
 
 
-def cache() -> Path:
+def cache_directory() -> Path:
     """The directory for compiled modules."""
     return _base("XDG_CACHE_HOME", ".cache", "Caches") / "onelicense"
 
